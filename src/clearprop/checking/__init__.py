@@ -1,0 +1,1 @@
+"""Checking a backward pass against witnesses that know nothing of it."""

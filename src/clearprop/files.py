@@ -1,0 +1,162 @@
+"""A network saved to one `.safetensors` file, and loaded again.
+
+The file holds named arrays. Its metadata says what made them:
+
+    format        "clearprop-network"
+    version       the version of this format, a whole number
+    architecture  the layers and their settings as JSON, and which parameters are tied
+    notes         whatever else the writer wanted kept, as JSON
+    sha256        the checksum of the three above and of every array
+
+The arrays are `params`, and `extra.NAME` for every array that the writer added (a sample of the
+data, an optimizer's slots). Nothing in a file is ever executed or unpickled; a layer class of one's
+own is handed to `load`, never imported by a name that stands in the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.arrays import Array, freeze
+from clearprop.configuration import Configurable, decode, encode
+from clearprop.errors import (
+    ConfigurationError,
+    DamagedFileError,
+    DtypeError,
+    FileError,
+    ForeignFileError,
+    NewerFileError,
+)
+from clearprop.initializers import INITIALIZERS
+from clearprop.layers.catalog import LAYERS
+from clearprop.layers.contract import Layer
+from clearprop.network import Network
+from clearprop.writing import write_whole
+
+FORMAT = "clearprop-network"
+VERSION = 1
+EXTRA = "extra."
+
+
+@dataclass(frozen=True, eq=False)
+class SavedNetwork:
+    """What stands in a file: a network, its parameters, and what was kept beside them."""
+
+    network: Network
+    params: Array
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save(
+    path: str | Path,
+    network: Network,
+    params: Array,
+    *,
+    arrays: Mapping[str, Array] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a network and its parameters, with named `arrays` and JSON `notes` beside them.
+
+    Written beside and renamed: an interruption leaves what stood there before. Raises FileError
+    where the path cannot be written, ShapeError, DtypeError or ContractError for what cannot be
+    saved.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    network.named(params)  # refuses parameters that are not this network's
+    if params.dtype.kind == "c":
+        raise DtypeError("array_not_savable", name="params", dtype=params.dtype)
+    everything = {"params": params} | {
+        EXTRA + name: array for name, array in (arrays or {}).items()
+    }
+    for name, array in everything.items():
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            raise DtypeError("array_not_savable", name=name, dtype=array.dtype)
+    # safetensors writes wrong numbers for anything that is not C-contiguous and native.
+    stored = {
+        name: np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        for name, array in everything.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "architecture": json.dumps({"layer": encode(network.layer), "tied": dict(network.tied)}),
+        "notes": _notes_json(notes or {}),
+    }
+    metadata["sha256"] = _checksum(metadata, stored)
+    write_whole(Path(path), to_bytes(stored, metadata=metadata))
+
+
+def load(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> SavedNetwork:
+    """Read a file that `save` wrote; `layers` are the classes of one's own that stand in it.
+
+    Raises FileError where the file is missing or cannot be read, ForeignFileError for another
+    program's file, DamagedFileError for one that is truncated or altered, NewerFileError for one
+    of a newer version, UnknownNameError for a layer class that is not known.
+    """
+    path = Path(path)
+    metadata, arrays = _read(path)
+    if metadata.get("format") != FORMAT or "params" not in arrays:
+        raise ForeignFileError("file_foreign", path=path)
+    version = metadata.get("version", "")
+    if version.isdecimal() and int(version) > VERSION:
+        raise NewerFileError("file_newer", path=path, version=version, known=VERSION)
+    claimed = metadata.pop("sha256", "")
+    if claimed != _checksum(metadata, arrays):
+        raise DamagedFileError("file_altered", path=path)
+    known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
+    known |= {kind.__name__: kind for kind in layers}
+    architecture = json.loads(metadata["architecture"])
+    try:
+        network = Network(decode(architecture["layer"], known), architecture["tied"])
+    except DamagedFileError as problem:
+        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
+    extra = {
+        name.removeprefix(EXTRA): freeze(array)
+        for name, array in arrays.items()
+        if name.startswith(EXTRA)
+    }
+    return SavedNetwork(network, freeze(arrays["params"]), extra, json.loads(metadata["notes"]))
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
+    from safetensors import SafetensorError, safe_open
+
+    if path.is_dir():
+        raise FileError("path_is_folder", path=path)
+    if not path.exists():
+        raise FileError("file_missing", path=path)
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            metadata = stream.metadata() or {}
+            names = list(stream.keys())
+            # Made contiguous and our own: a file that changes later must not change them.
+            return metadata, {name: np.array(stream.get_tensor(name)) for name in names}
+    except OSError as problem:
+        raise FileError("file_unreadable", path=path, problem=problem) from problem
+    except SafetensorError as problem:
+        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
+
+
+def _checksum(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(metadata):
+        digest.update(json.dumps([name, metadata[name]]).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _notes_json(notes: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(notes), allow_nan=False)
+    except (TypeError, ValueError) as problem:
+        raise ConfigurationError("notes_not_json", problem=problem) from problem

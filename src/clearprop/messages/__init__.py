@@ -1,0 +1,70 @@
+"""The sentences that a person reads, in English and Traditional Chinese, one table per language.
+
+A table is a folder of TOML files, one a topic. A key is `topic.name`, a sentence may hold named
+fields as in `str.format`. Both languages have the same keys and the same fields.
+"""
+
+import os
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+LANGUAGES = ("en", "zh-TW")
+
+
+@cache
+def table(language: str, topic: str) -> Mapping[str, str]:
+    """All sentences of one topic, nested TOML tables flattened to dotted names."""
+    source = resources.files(__name__) / language / f"{topic}.toml"
+    return dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
+
+
+def topics(language: str) -> list[str]:
+    """The names of a language's topics, sorted."""
+    folder = resources.files(__name__) / language
+    return sorted(
+        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
+    )
+
+
+def text(language: str, key: str, /, **values: object) -> str:
+    """The sentence of `key` with its fields filled in.
+
+    Raises KeyError where the key, or a field that the sentence needs, is missing: that is a
+    mistake in the program, which a test of the tables finds.
+    """
+    topic, _, name = key.partition(".")
+    sentence = table(language, topic)[name]
+    return sentence.format(**values) if values else sentence
+
+
+def preferred_language(environ: Mapping[str, str] | None = None) -> str:
+    """The language that the locale asks for: zh-TW for any Chinese locale, otherwise English."""
+    environ = os.environ if environ is None else environ
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if locale := environ.get(name):
+            return "zh-TW" if locale.lower().startswith("zh") else "en"
+    return "en"
+
+
+def display_width(sentence: str) -> int:
+    """How many columns of a terminal the sentence takes: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in sentence)
+
+
+def pad(sentence: str, width: int) -> str:
+    """The sentence with spaces behind it up to `width` columns."""
+    return sentence + " " * (width - display_width(sentence))
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            pairs += _flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((prefix + name, value))
+    return pairs

@@ -1,0 +1,125 @@
+"""A training saved between two steps, and gone on with as if it had never stopped."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop import files
+from clearprop.arrays import Array
+from clearprop.configuration import decode, encode
+from clearprop.errors import FileError
+from clearprop.layers.contract import Layer, Tree
+from clearprop.losses import LOSSES, Loss
+from clearprop.network import Network
+from clearprop.optimizers import OPTIMIZERS, Optimizer, OptimizerState
+from clearprop.training.loop import TrainingState
+
+
+class Checkpoint(NamedTuple):
+    """What `train` needs to go on: hand it all of these and the same data."""
+
+    network: Network
+    state: TrainingState
+    optimizer: Optimizer
+    loss: Loss
+    batch_size: int | None
+    arrays: Mapping[str, Array]
+    notes: Mapping[str, Any]
+
+
+def save_checkpoint(
+    path: str | Path,
+    network: Network,
+    state: TrainingState,
+    *,
+    optimizer: Optimizer,
+    loss: Loss,
+    batch_size: int | None = None,
+    arrays: Mapping[str, Array] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a network in the middle of its training, as `files.save` saves it, with all that the
+    training needs to go on. `arrays` and `notes` are kept beside it."""
+    training = {
+        "step": state.step,
+        "seed": state.seed,
+        "weight": state.weight,
+        "optimizer_step": state.optimizer.step,
+        "optimizer": encode(optimizer),
+        "loss": encode(loss),
+        "batch_size": batch_size,
+    }
+    kept = {"training.total": np.asarray(state.total)}
+    kept |= {f"training.slot.{name}": slot for name, slot in state.optimizer.slots.items()}
+    kept |= {f"training.state.{path}": array for path, array in _flat_state(state.layers)}
+    files.save(
+        path,
+        network,
+        state.params,
+        arrays={**(arrays or {}), **kept},
+        notes={**(notes or {}), "training": training},
+    )
+
+
+def load_checkpoint(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> Checkpoint:
+    """Read what `save_checkpoint` wrote. Raises what `files.load` raises, and FileError for a
+    file that holds a network and no training."""
+    saved = files.load(path, layers=layers)
+    notes = dict(saved.notes)
+    training = notes.pop("training", None)
+    if training is None:
+        raise FileError("file_without_training", path=path)
+    slots = _under("training.slot.", saved.arrays)
+    total = saved.arrays["training.total"]
+    state = TrainingState(
+        saved.params,
+        OptimizerState(training["optimizer_step"], slots),
+        _state_tree(_under("training.state.", saved.arrays)),
+        training["step"],
+        training["seed"],
+        total if total.ndim else total.item(),
+        training["weight"],
+    )
+    return Checkpoint(
+        saved.network,
+        state,
+        decode(training["optimizer"], OPTIMIZERS),
+        decode(training["loss"], LOSSES),
+        training["batch_size"],
+        {name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
+        notes,
+    )
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+# A state tree's names may hold dots of their own (`layers[0]` does not, a user's may), so the parts
+# of a path are joined by a character that no Python name has.
+_SEPARATOR = "/"
+
+
+def _flat_state(tree: Tree, prefix: str = "") -> list[tuple[str, Array]]:
+    pairs: list[tuple[str, Array]] = []
+    for name, value in tree.items():
+        path = f"{prefix}{_SEPARATOR}{name}" if prefix else name
+        pairs += _flat_state(value, path) if isinstance(value, Mapping) else [(path, value)]
+    return pairs
+
+
+def _state_tree(arrays: Mapping[str, Array]) -> Tree:
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *parents, name = path.split(_SEPARATOR)
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = array
+    return tree
