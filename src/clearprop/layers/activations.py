@@ -94,8 +94,8 @@ class Sigmoid(Activation):
             return value
         from scipy.special import expit  # imported here: SciPy costs more to import than NumPy
 
-        value = expit(z)
-        return value
+        squashed: Array = expit(z)
+        return squashed
 
     def derivative(self, z: Array, a: Array) -> Array:
         slope: Array = a * (1 - a)
