@@ -1,0 +1,162 @@
+"""Many starts at once: how far the result depends on the weights that a training starts from.
+
+K starts are one array (K, 31) and train as one network with a leading axis: an ordinary use of the
+engine. Recipe: seeds 0 to K − 1; the final loss is the last step's, from before its update.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.experiments.data import Data
+from clearprop.experiments.networks import (
+    tutorial_start,
+    with_relu,
+    with_relu_as_printed,
+    without_activation,
+)
+from clearprop.experiments.progress import Progress, part, silent
+from clearprop.experiments.settings import Settings
+from clearprop.frameworks import torch_twin
+from clearprop.layers.activations import ReLU
+from clearprop.network import Network
+from clearprop.optimizers import SGD
+from clearprop.training import StepEvent, start, train
+
+
+class Study(NamedTuple):
+    """K trainings of one network.
+
+    losses    (steps, K) each from before its update
+    params    (K, P) after the last update
+    overflow  (K,) a loss or a parameter is not finite
+    dead      (K,) finite, and every ReLU gives 0 for every sample: no gradient is left
+    """
+
+    name: str
+    learning_rate: float
+    losses: Array
+    params: Array
+    overflow: Array
+    dead: Array
+
+    @property
+    def final(self) -> Array:
+        """(K,) the last step's losses; NaN or infinite where a training overflowed."""
+        final: Array = self.losses[-1]
+        return final
+
+    @property
+    def finite(self) -> Array:
+        """The final losses that are numbers."""
+        return self.final[np.isfinite(self.final)]
+
+    @property
+    def grown(self) -> Array:
+        """(K,) overflowed, or ended with a larger loss than it started with."""
+        return self.overflow | (self.losses[-1] > self.losses[0])
+
+
+def study(
+    name: str,
+    network: Network,
+    starts: Array,
+    data: Data,
+    *,
+    learning_rate: float,
+    steps: int,
+    progress: Progress = silent,
+) -> Study:
+    """Train from every row of `starts` (K, P) at once."""
+    optimizer = SGD(learning_rate)
+    state = start(network, starts, optimizer)
+    losses = []
+    for event in train(
+        network,
+        state,
+        data.x,
+        data.target,
+        optimizer=optimizer,
+        epochs=steps,
+        records=False,
+    ):
+        state = event.state
+        if isinstance(event, StepEvent):
+            losses.append(event.loss)
+            progress(len(losses), steps)
+    history = np.array(losses)
+    overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(state.params).all(axis=1))
+    dead = _dead(network, state.params, data) & ~overflow
+    return Study(name, learning_rate, history, state.params, overflow, dead)
+
+
+def seed_studies(data: Data, settings: Settings, progress: Progress = silent) -> tuple[Study, ...]:
+    """The tutorial's start without activation, with ReLU as printed and right; then PyTorch's start
+    without activation and with ReLU. Where PyTorch is not used, our own draws of the same
+    distribution stand in for it."""
+    seeds = range(settings.seeds)
+    tutorial = tutorial_start(seeds, settings.dtype)
+    pytorch = pytorch_starts(settings)
+    cases = [
+        ("tutorial_linear", without_activation(), tutorial),
+        ("tutorial_relu_as_printed", with_relu_as_printed(), tutorial),
+        ("tutorial_relu", with_relu(), tutorial),
+        ("pytorch_linear", without_activation(), pytorch),
+        ("pytorch_relu", with_relu(), pytorch),
+    ]
+    return tuple(
+        study(
+            name,
+            network,
+            starts,
+            data,
+            learning_rate=settings.learning_rate,
+            steps=settings.steps,
+            progress=part(progress, index, len(cases)),
+        )
+        for index, (name, network, starts) in enumerate(cases)
+    )
+
+
+def learning_rate_studies(
+    data: Data, settings: Settings, rates: tuple[float, ...], progress: Progress = silent
+) -> tuple[Study, ...]:
+    """Both networks from the tutorial's start at every rate; names "linear" and "relu"."""
+    starts = tutorial_start(range(settings.seeds), settings.dtype)
+    cases = [
+        (name, network, rate)
+        for name, network in (("linear", without_activation()), ("relu", with_relu()))
+        for rate in rates
+    ]
+    return tuple(
+        study(
+            name,
+            network,
+            starts,
+            data,
+            learning_rate=rate,
+            steps=settings.steps,
+            progress=part(progress, index, len(cases)),
+        )
+        for index, (name, network, rate) in enumerate(cases)
+    )
+
+
+def pytorch_starts(settings: Settings) -> Array:
+    """(K, 31): `torch.manual_seed(seed)` and torch's default start, or ours without PyTorch."""
+    network, seeds = with_relu(), range(settings.seeds)
+    if settings.with_torch and torch_twin.is_installed():
+        starts = [torch_twin.default_start(network, seed, settings.dtype) for seed in seeds]
+        return np.array(starts)
+    return network.initialize(seeds, dtype=settings.dtype)
+
+
+def _dead(network: Network, params: Array, data: Data) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        forward = network.forward(params, data.x)
+        relus = [record for record in forward.records if isinstance(record.layer, ReLU)]
+        if not relus:
+            return np.zeros(len(params), bool)
+        silent_layers = [~(record.output > 0).any(axis=(-2, -1)) for record in relus]
+    return np.logical_or.reduce(silent_layers)

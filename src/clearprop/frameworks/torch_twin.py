@@ -1,0 +1,191 @@
+"""A network's twin in PyTorch: the same layers, started from the same parameters.
+
+torch keeps a Linear weight as (out, in), so ours is transposed on the way in and out. Every array is
+copied: `torch.from_numpy` shares memory, and one side's update would reach the other.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.errors import ContractError, MissingDependencyError
+from clearprop.layers.activations import Identity, ReLU, Sigmoid, Tanh
+from clearprop.layers.combinators import Residual, Sequential
+from clearprop.layers.contract import Layer
+from clearprop.layers.linear import Linear
+from clearprop.network import Network
+from clearprop.parameters import join, leaves
+
+if TYPE_CHECKING:
+    import torch
+
+INSTALL_COMMAND = "pip install torch==2.13.0"
+
+
+class TwinTraining(NamedTuple):
+    """A training that PyTorch ran: every step's loss from before its update, (steps,), and the
+    parameters after the last one as our flat array (P,)."""
+
+    losses: Array
+    params: Array
+
+
+def is_installed() -> bool:
+    """Whether PyTorch can be imported; it is not imported to find out."""
+    return find_spec("torch") is not None
+
+
+def version() -> str:
+    """PyTorch's version."""
+    return str(_torch().__version__)
+
+
+def module(network: Network, params: Array) -> "torch.nn.Module":
+    """The twin of `network` with copies of `params` (P,), in their dtype.
+
+    Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
+    """
+    twin = _module(network.layer, "")
+    twin.to(dtype=getattr(_torch(), params.dtype.name))
+    _write(network, twin, params)
+    return twin
+
+
+def default_start(network: Network, seed: int, dtype: str = "float64") -> Array:
+    """The parameters (P,) that torch gives the twin after `torch.manual_seed(seed)`.
+
+    Drawn in float32, torch's default, and then cast. torch's own generator is left as it was.
+    """
+    torch = _torch()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        twin = _module(network.layer, "")
+    return _read(network, twin, np.dtype(dtype))
+
+
+def train_by_hand(
+    network: Network, params: Array, x: Array, target: Array, *, learning_rate: float, steps: int
+) -> TwinTraining:
+    """Train the twin with autograd's gradients and the update θ − η·grad written out."""
+    torch = _torch()
+
+    def update(twin: "torch.nn.Module") -> None:
+        with torch.no_grad():
+            for parameter in twin.parameters():
+                parameter -= learning_rate * parameter.grad
+                parameter.grad = None
+
+    return _train(network, params, x, target, steps, lambda _: update)
+
+
+def train_with_sgd(
+    network: Network, params: Array, x: Array, target: Array, *, learning_rate: float, steps: int
+) -> TwinTraining:
+    """Train the twin with torch.optim.SGD."""
+
+    def make_update(twin: "torch.nn.Module") -> Callable[["torch.nn.Module"], None]:
+        optimizer = _torch().optim.SGD(twin.parameters(), lr=learning_rate)
+
+        def update(_: "torch.nn.Module") -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        return update
+
+    return _train(network, params, x, target, steps, make_update)
+
+
+def _train(
+    network: Network,
+    params: Array,
+    x: Array,
+    target: Array,
+    steps: int,
+    make_update: Callable[["torch.nn.Module"], Callable[["torch.nn.Module"], None]],
+) -> TwinTraining:
+    torch = _torch()
+    twin = module(network, params)
+    update = make_update(twin)
+    features, targets = torch.tensor(x), torch.tensor(target)
+    criterion = torch.nn.MSELoss()
+    losses = np.empty(steps, params.dtype)
+    for step in range(steps):
+        loss = criterion(twin(features), targets)
+        loss.backward()
+        losses[step] = loss.item()
+        update(twin)
+    return TwinTraining(losses, _read(network, twin, params.dtype))
+
+
+def _torch() -> Any:
+    if not is_installed():
+        raise MissingDependencyError(
+            "dependency_missing", package="PyTorch", command=INSTALL_COMMAND
+        )
+    import torch
+
+    return torch
+
+
+def _module(layer: Layer, path: str) -> "torch.nn.Module":
+    nn = _torch().nn
+    makers: Mapping[type[Layer], Callable[[Any], Any]] = {
+        Linear: lambda one: nn.Linear(one.inputs, one.outputs, bias=one.bias),
+        ReLU: lambda _: nn.ReLU(),
+        Tanh: lambda _: nn.Tanh(),
+        Sigmoid: lambda _: nn.Sigmoid(),
+        Identity: lambda _: nn.Identity(),
+        Sequential: lambda one: nn.Sequential(
+            *(_module(child, join(path, name)) for name, child in one.children())
+        ),
+        Residual: lambda one: _residual(_module(one.branch, join(path, "branch"))),
+    }
+    if type(layer) not in makers:
+        raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
+    twin: torch.nn.Module = makers[type(layer)](layer)
+    return twin
+
+
+def _residual(branch: "torch.nn.Module") -> "torch.nn.Module":
+    class Residual(_torch().nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.branch = branch
+
+        def forward(self, x: Any) -> Any:
+            return x + self.branch(x)
+
+    return Residual()
+
+
+def _pairs(network: Network, twin: "torch.nn.Module") -> list[tuple[str, Any]]:
+    """(our path, torch's tensor) of every parameter; both sides list them in the same order."""
+    paths = [
+        join(path, name) for path, layer in leaves(network.layer) for name in layer.parameters()
+    ]
+    return list(zip(paths, twin.parameters(), strict=True))
+
+
+def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
+    torch = _torch()
+    views = network.named(params)
+    with torch.no_grad():
+        for path, tensor in _pairs(network, twin):
+            # (in, out) → (out, in); a bias (1, out) → (out,)
+            tensor.copy_(torch.tensor(views[path].T.copy()).reshape(tensor.shape))
+
+
+def _read(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:
+    zeros = np.zeros(network.size, dtype)
+    values = {
+        path: tensor.detach().numpy().astype(dtype).reshape(_transposed(network, path)).T
+        for path, tensor in _pairs(network, twin)
+    }
+    return network.replace(zeros, values)
+
+
+def _transposed(network: Network, path: str) -> tuple[int, ...]:
+    return network.layout.slot(path).shape[::-1]
