@@ -36,7 +36,8 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
     """Train both networks on `curved_data` from PyTorch's default distribution of starts."""
     data = curved_data(dtype)
     fit_x = np.linspace(data.x.min(), data.x.max(), 301, dtype=data.x.dtype)[:, None]
-    studies, fits = [], []
+    studies: list[Study] = []
+    fits: list[Array] = []
     cases = (("linear", without_activation()), ("relu", with_relu()))
     for index, (name, network) in enumerate(cases):
         result = study(
@@ -51,4 +52,5 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
         middle = np.argsort(result.final)[len(SEEDS) // 2]
         studies.append(result)
         fits.append(network.predict(result.params[middle], fit_x))
-    return CurvedFit(data, least_squares(data), *studies, fit_x, *fits)
+    (linear, relu), (linear_fit, relu_fit) = studies, fits
+    return CurvedFit(data, least_squares(data), linear, relu, fit_x, linear_fit, relu_fit)

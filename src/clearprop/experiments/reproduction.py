@@ -48,7 +48,7 @@ class Reproduction(NamedTuple):
         return tuple(one for one in self.comparisons or () if not one.agrees)
 
 
-def unwatched(stage: str) -> Progress:
+def unwatched(_: str) -> Progress:
     """The watch of somebody who does not want to know."""
     return silent
 

@@ -55,7 +55,8 @@ class Study(NamedTuple):
     @property
     def grown(self) -> Array:
         """(K,) overflowed, or ended with a larger loss than it started with."""
-        return self.overflow | (self.losses[-1] > self.losses[0])
+        grown: Array = self.overflow | (self.losses[-1] > self.losses[0])
+        return grown
 
 
 def study(
@@ -159,4 +160,5 @@ def _dead(network: Network, params: Array, data: Data) -> Array:
         if not relus:
             return np.zeros(len(params), bool)
         silent_layers = [~(record.output > 0).any(axis=(-2, -1)) for record in relus]
-    return np.logical_or.reduce(silent_layers)
+    dead: Array = np.any(silent_layers, axis=0)
+    return dead

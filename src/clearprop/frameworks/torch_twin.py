@@ -1,7 +1,7 @@
 """A network's twin in PyTorch: the same layers, started from the same parameters.
 
-torch keeps a Linear weight as (out, in), so ours is transposed on the way in and out. Every array is
-copied: `torch.from_numpy` shares memory, and one side's update would reach the other.
+torch keeps a Linear weight as (out, in), so ours is transposed on the way in and out. Every array
+is copied: `torch.from_numpy` shares memory, and one side's update would reach the other.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from clearprop.layers.combinators import Residual, Sequential
 from clearprop.layers.contract import Layer
 from clearprop.layers.linear import Linear
 from clearprop.network import Network
-from clearprop.parameters import join, leaves
+from clearprop.parameters import join
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ def train_by_hand(
     """Train the twin with autograd's gradients and the update θ − η·grad written out."""
     torch = _torch()
 
-    def update(twin: "torch.nn.Module") -> None:
+    def update(twin: Any) -> None:
         with torch.no_grad():
             for parameter in twin.parameters():
                 parameter -= learning_rate * parameter.grad
@@ -163,10 +163,7 @@ def _residual(branch: "torch.nn.Module") -> "torch.nn.Module":
 
 def _pairs(network: Network, twin: "torch.nn.Module") -> list[tuple[str, Any]]:
     """(our path, torch's tensor) of every parameter; both sides list them in the same order."""
-    paths = [
-        join(path, name) for path, layer in leaves(network.layer) for name in layer.parameters()
-    ]
-    return list(zip(paths, twin.parameters(), strict=True))
+    return list(zip(network.layout.slots, twin.parameters(), strict=True))
 
 
 def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
