@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.experiments.data import Data, LeastSquares, curved_data, least_squares
+from clearprop.experiments.data import CURVED_NOISE, Data, LeastSquares, curved_data, least_squares
 from clearprop.experiments.networks import with_relu, without_activation
 from clearprop.experiments.progress import Progress, part, silent
 from clearprop.experiments.studies import Study, study
@@ -19,14 +19,18 @@ class CurvedFit(NamedTuple):
     """Both networks on the parabola, from 20 starts each, and their fits from the middle start.
 
     line          the best straight line: what no network without activation can beat
-    fit_x, ...    (M, 1): the range of x, and each network's output over it, from the start whose
-                  final loss is the median
+    noise         the variance of the noise: what no fit can be expected to go much below
+    ..._params    (P,): each network trained from the start whose final loss is the median
+    fit_x, ...    (M, 1): the range of x, and the output of those networks over it
     """
 
     data: Data
     line: LeastSquares
     linear: Study
     relu: Study
+    noise: float
+    linear_params: Array
+    relu_params: Array
     fit_x: Array
     linear_fit: Array
     relu_fit: Array
@@ -37,6 +41,7 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
     data = curved_data(dtype)
     fit_x = np.linspace(data.x.min(), data.x.max(), 301, dtype=data.x.dtype)[:, None]
     studies: list[Study] = []
+    trained: list[Array] = []
     fits: list[Array] = []
     cases = (("linear", without_activation()), ("relu", with_relu()))
     for index, (name, network) in enumerate(cases):
@@ -51,6 +56,17 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
         )
         middle = np.argsort(result.final)[len(SEEDS) // 2]
         studies.append(result)
+        trained.append(result.params[middle])
         fits.append(network.predict(result.params[middle], fit_x))
-    (linear, relu), (linear_fit, relu_fit) = studies, fits
-    return CurvedFit(data, least_squares(data), linear, relu, fit_x, linear_fit, relu_fit)
+    return CurvedFit(
+        data,
+        least_squares(data),
+        studies[0],
+        studies[1],
+        CURVED_NOISE**2,
+        trained[0],
+        trained[1],
+        fit_x,
+        fits[0],
+        fits[1],
+    )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array, freeze, keyed_generator
-from clearprop.errors import MissingDependencyError
+from clearprop.dependencies import require
 
 
 class Data(NamedTuple):
@@ -33,21 +33,21 @@ def regression_data(dtype: str = "float64") -> Data:
 
     Raises MissingDependencyError without scikit-learn.
     """
-    try:
-        from sklearn.datasets import make_regression
-    except ImportError as problem:
-        raise MissingDependencyError(
-            "dependency_missing", package="scikit-learn", command="pip install 'clearprop[data]'"
-        ) from problem
+    require("sklearn")
+    from sklearn.datasets import make_regression
+
     x, target = make_regression(100, n_features=1, n_targets=1, noise=10, random_state=3)
     return _data(x, target.reshape(-1, 1), dtype)
+
+
+CURVED_NOISE = 0.5
 
 
 def curved_data(dtype: str = "float64") -> Data:
     """A parabola with noise: t = x² + ε, x from U[−3, 3), ε from N(0, ½²), 100 samples."""
     generator = keyed_generator(0, path="curved")
     x = generator.uniform(-3, 3, (100, 1))
-    return _data(x, x**2 + generator.normal(0, 0.5, x.shape), dtype)
+    return _data(x, x**2 + generator.normal(0, CURVED_NOISE, x.shape), dtype)
 
 
 def least_squares(data: Data) -> LeastSquares:

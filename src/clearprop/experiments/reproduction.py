@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from clearprop.dependencies import is_installed
 from clearprop.experiments import basics
 from clearprop.experiments.claims import Claim, judge
 from clearprop.experiments.curve import CurvedFit, curved_fit
@@ -14,7 +15,6 @@ from clearprop.experiments.settings import Settings
 from clearprop.experiments.studies import Study, learning_rate_studies, seed_studies
 from clearprop.experiments.trainings import Trainings, train_all
 from clearprop.experiments.worked import Worked, worked_example
-from clearprop.frameworks import torch_twin
 
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
@@ -69,7 +69,7 @@ def reproduce(settings: Settings, watch: Watch = unwatched) -> Reproduction:
     rate_studies = learning_rate_studies(data, settings, rates, watch("rates"))
     curved = curved_fit(settings.dtype, watch("curved"))
     comparisons = None
-    if settings.with_torch and torch_twin.is_installed():
+    if settings.with_torch and is_installed("torch"):
         comparisons = compare_with_torch(settings, watch("torch"))
     return Reproduction(
         settings,

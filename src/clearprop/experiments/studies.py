@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array
+from clearprop.dependencies import is_installed
 from clearprop.experiments.data import Data
 from clearprop.experiments.networks import (
     tutorial_start,
@@ -147,7 +148,7 @@ def learning_rate_studies(
 def pytorch_starts(settings: Settings) -> Array:
     """(K, 31): `torch.manual_seed(seed)` and torch's default start, or ours without PyTorch."""
     network, seeds = with_relu(), range(settings.seeds)
-    if settings.with_torch and torch_twin.is_installed():
+    if settings.with_torch and is_installed("torch"):
         starts = [torch_twin.default_start(network, seed, settings.dtype) for seed in seeds]
         return np.array(starts)
     return network.initialize(seeds, dtype=settings.dtype)

@@ -5,13 +5,13 @@ is copied: `torch.from_numpy` shares memory, and one side's update would reach t
 """
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.errors import ContractError, MissingDependencyError
+from clearprop.dependencies import require
+from clearprop.errors import ContractError
 from clearprop.layers.activations import Identity, ReLU, Sigmoid, Tanh
 from clearprop.layers.combinators import Residual, Sequential
 from clearprop.layers.contract import Layer
@@ -22,8 +22,6 @@ from clearprop.parameters import join
 if TYPE_CHECKING:
     import torch
 
-INSTALL_COMMAND = "pip install torch==2.13.0"
-
 
 class TwinTraining(NamedTuple):
     """A training that PyTorch ran: every step's loss from before its update, (steps,), and the
@@ -31,11 +29,6 @@ class TwinTraining(NamedTuple):
 
     losses: Array
     params: Array
-
-
-def is_installed() -> bool:
-    """Whether PyTorch can be imported; it is not imported to find out."""
-    return find_spec("torch") is not None
 
 
 def version() -> str:
@@ -121,10 +114,7 @@ def _train(
 
 
 def _torch() -> Any:
-    if not is_installed():
-        raise MissingDependencyError(
-            "dependency_missing", package="PyTorch", command=INSTALL_COMMAND
-        )
+    require("torch")
     import torch
 
     return torch

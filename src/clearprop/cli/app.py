@@ -1,0 +1,133 @@
+"""The commands and their options. Help is our own text, in the reader's language."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+import clearprop
+from clearprop import messages
+from clearprop.cli.status import DONE, INTERRUPTED
+from clearprop.errors import ConfigurationError
+
+_NO_HELP_OPTION: dict[str, Any] = {"help_option_names": []}
+
+
+def run(arguments: list[str], language: str) -> int:
+    """Parse `arguments` and run the command that they name; returns its exit status.
+
+    Raises ConfigurationError for arguments that cannot be understood.
+    """
+    command = typer.main.get_command(_build(language))
+    try:
+        status = command.main(arguments, prog_name="clearprop", standalone_mode=False)
+    except TyperException as problem:
+        raise _usage(problem) from problem
+    if status == INTERRUPTED:
+        # The parser turns Ctrl-C into this status; our caller says a sentence for it.
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else DONE
+
+
+def _build(language: str) -> typer.Typer:
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=_NO_HELP_OPTION,
+    )
+
+    def show(topic: str) -> Any:
+        def callback(asked: bool) -> None:
+            if asked:
+                typer.echo(messages.text(language, f"cli.help.{topic}").rstrip())
+                raise typer.Exit
+
+        return typer.Option("--help", "-h", is_eager=True, callback=callback)
+
+    def show_version(asked: bool) -> None:
+        if asked:
+            typer.echo(f"clearprop {clearprop.__version__}")
+            raise typer.Exit
+
+    @app.callback(invoke_without_command=True, context_settings=_NO_HELP_OPTION)
+    def root(
+        context: typer.Context,
+        _version: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=show_version)
+        ] = False,
+        _help: Annotated[bool, show("root")] = False,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(messages.text(language, "cli.help.root").rstrip())
+
+    @app.command(context_settings=_NO_HELP_OPTION)
+    def reproduce(
+        out: Annotated[str, typer.Option("--out")] = "clearprop-report",
+        lang: Annotated[str, typer.Option("--lang")] = language,
+        steps: Annotated[str, typer.Option("--steps")] = "50",
+        learning_rate: Annotated[str, typer.Option("--learning-rate")] = "0.01",
+        seeds: Annotated[str, typer.Option("--seeds")] = "200",
+        dtype: Annotated[str, typer.Option("--dtype")] = "float64",
+        without_torch: Annotated[bool, typer.Option("--without-torch")] = False,
+        _help: Annotated[bool, show("reproduce")] = False,
+    ) -> int:
+        # Imported here so that help and complaints do not wait for it.
+        from clearprop.cli.reproduce import reproduce as run_reproduction
+        from clearprop.experiments.settings import Settings
+
+        settings = Settings(
+            steps=_whole("--steps", steps),
+            learning_rate=_decimal("--learning-rate", learning_rate),
+            seeds=_whole("--seeds", seeds),
+            dtype=dtype,
+            with_torch=not without_torch,
+        )
+        return run_reproduction(settings, _folder(out), _known_language(lang))
+
+    return app
+
+
+def _whole(option: str, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise ConfigurationError("option_whole", option=option, value=text)
+    return value
+
+
+def _decimal(option: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigurationError("option_decimal", option=option, value=text)
+    return value
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise ConfigurationError("option_empty", option="--out")
+    return Path(text)
+
+
+def _known_language(name: str) -> str:
+    if name not in messages.LANGUAGES:
+        raise ConfigurationError("language_unknown", name=name, known=", ".join(messages.LANGUAGES))
+    return name
+
+
+def _usage(problem: TyperException) -> ConfigurationError:
+    """What the parser could not understand, as a sentence of ours."""
+    kind = type(problem).__name__
+    option = getattr(problem, "option_name", None)
+    if kind == "NoSuchOption":
+        return ConfigurationError("option_unknown", option=option)
+    if option:
+        return ConfigurationError("option_incomplete", option=option)
+    return ConfigurationError("arguments_not_understood", problem=problem)

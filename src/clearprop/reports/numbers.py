@@ -1,0 +1,28 @@
+"""Numbers as people write them: a few digits, a real minus sign, powers of ten in superscript."""
+
+import math
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float, digits: int = 4) -> str:
+    """`value` with `digits` significant digits: 80.82, −0.001234, 5.3 × 10⁻¹⁶, ∞, NaN."""
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if -4 <= power < 6:
+        text = f"{value:.{max(digits - 1 - power, 0)}f}"
+    else:
+        text = f"{mantissa} × 10{str(power).translate(_SUPERSCRIPTS)}"
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage without decimals."""
+    return f"{100 * share:.0f} %"
