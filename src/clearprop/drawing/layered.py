@@ -1,0 +1,304 @@
+"""A whole network with the numbers of one sample: forward, with ∂z/∂w, and backward.
+
+The three diagrams share one layout, so that a reader finds every neuron in the same place, and
+differ in what they write at neurons and edges.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise, repeat
+from typing import NamedTuple
+
+from clearprop.drawing.chain import Stage, stages
+from clearprop.drawing.palette import Role
+from clearprop.drawing.parts import (
+    LegendEntry,
+    Line,
+    chord,
+    derivative,
+    edge,
+    equation,
+    explained,
+    label_above,
+    label_width,
+    node,
+    node_radius,
+    port_heights,
+    say,
+    symbol,
+)
+from clearprop.drawing.scene import Item, Path, Scene, Text
+from clearprop.drawing.text import number, plain, text_width
+from clearprop.passes import BackwardPass
+
+# The largest network whose edges are labelled.
+LABELLED_LAYERS = 3
+LABELLED_NEURONS = 4
+
+# The room between two columns in which edges climb: at least so much, and so much of the height.
+BEND, BEND_UNLABELLED = 52.0, 70.0
+CLIMB, CLIMB_UNLABELLED = 0.12, 0.24
+
+
+@dataclass(frozen=True)
+class _View:
+    """What one diagram writes.
+
+    weight, bias  the label of an edge from input i to neuron j, and of neuron j's bias
+    output        what stands at the arrow to the right of output neuron j
+    legend        its entries where edges are labelled, and where they are too many
+    under         what stands under neuron j, or None
+    backwards     the arrows go from right to left
+    """
+
+    name: str
+    weight: Callable[[Stage, int, int], Line]
+    bias: Callable[[Stage, int, float], Line]
+    output: Callable[[Stage, int], Line]
+    legend: tuple[tuple[Role, int, str], ...]
+    unlabelled_legend: tuple[tuple[Role, int, str], ...]
+    under: Callable[[Stage, int], Line] | None = None
+    backwards: bool = False
+
+
+class _Column(NamedTuple):
+    """A column of neurons, or of inputs: its middle, the neurons' radius and heights, and where
+    the level lines of its ports begin."""
+
+    x: float
+    radius: float
+    heights: list[float]
+    ports_begin: float
+
+
+def network_forward(backward: BackwardPass, *, sample: int = 0, language: str = "en") -> Scene:
+    """The network with z and a at every neuron and its weight on every edge.
+
+    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says.
+    """
+    return _draw(backward, sample, language, _FORWARD)
+
+
+def forward_factors(backward: BackwardPass, *, sample: int = 0, language: str = "en") -> Scene:
+    """The network with ∂z/∂w on every edge: the input that the weight multiplies; 1 for a bias.
+
+    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says.
+    """
+    return _draw(backward, sample, language, _FACTORS)
+
+
+def network_backward(backward: BackwardPass, *, sample: int = 0, language: str = "en") -> Scene:
+    """The network with ∂C/∂z under every neuron and ∂C/∂w, of this sample's cost, on every edge.
+
+    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says.
+    """
+    return _draw(backward, sample, language, _BACKWARD)
+
+
+def _weight(stage: Stage, i: int, j: int) -> str:
+    return symbol("w", f"{i + 1}{j + 1}", stage.layer)
+
+
+def _bias(stage: Stage, j: int) -> str:
+    return symbol("b", j + 1, stage.layer)
+
+
+def _z(stage: Stage, j: int) -> str:
+    return symbol("z", j + 1, stage.layer)
+
+
+def _by_bias(stage: Stage, j: int) -> str:
+    return derivative(_z(stage, j), _bias(stage, j))
+
+
+_FORWARD = _View(
+    "network_forward",
+    weight=lambda s, i, j: Line(equation(_weight(s, i, j), s.weight[i, j])),
+    bias=lambda s, j, value: Line(equation(_bias(s, j), value)),
+    output=lambda s, j: Line(equation(symbol("y", j + 1), s.a[j]), "forward"),
+    legend=(("forward", 1, "forward"), ("ink", 0, "weight")),
+    unlabelled_legend=(("forward", 1, "forward"), ("muted", 0, "unlabelled")),
+)
+
+_FACTORS = _View(
+    "forward_factors",
+    weight=lambda s, i, j: Line(
+        equation(derivative(_z(s, j), _weight(s, i, j)), s.input[i]), "forward"
+    ),
+    bias=lambda s, j, _: Line(f"{_by_bias(s, j)} = 1", "forward"),
+    output=lambda s, j: Line(equation(symbol("y", j + 1), s.a[j]), "forward"),
+    legend=(("forward", 1, "factor"),),
+    unlabelled_legend=(("forward", 1, "unlabelled_factor"),),
+)
+
+_BACKWARD = _View(
+    "network_backward",
+    weight=lambda s, i, j: Line(
+        equation(derivative("*C*", _weight(s, i, j)), s.weight_gradient[i, j]), "backward"
+    ),
+    bias=lambda s, j, _: Line(equation(derivative("*C*", _bias(s, j)), s.dz[j]), "backward"),
+    output=lambda s, j: Line(equation(derivative("*C*", symbol("y", j + 1)), s.da[j]), "backward"),
+    legend=(("forward", 1, "forward"), ("backward", -1, "backward")),
+    unlabelled_legend=(
+        ("forward", 1, "forward"),
+        ("backward", -1, "backward"),
+        ("muted", 0, "unlabelled"),
+    ),
+    under=lambda s, j: Line(equation(derivative("*C*", _z(s, j)), s.dz[j]), "backward"),
+    backwards=True,
+)
+
+
+def _draw(backward: BackwardPass, sample: int, language: str, view: _View) -> Scene:
+    chain = stages(backward, sample)
+    labelled = len(chain) <= LABELLED_LAYERS and all(
+        max(stage.inputs, stage.outputs) <= LABELLED_NEURONS for stage in chain
+    )
+    headings = [say(language, "input")] + [_heading(language, stage) for stage in chain]
+    columns = _columns(chain, view, headings, labelled)
+    items: list[Item] = []
+    edges = _labelled_edges if labelled else _bare_edges
+    for stage, (source, target) in zip(chain, pairwise(columns), strict=True):
+        items += edges(stage, source, target, view)
+    items += _nodes(chain, columns, view)
+    items += _outputs(chain[-1], columns[-1], view)
+    top = min(height for column in columns for height in column.heights)
+    top -= max(column.radius for column in columns) + 26
+    items += [
+        Text(column.x, top, heading, "muted", bold=True)
+        for column, heading in zip(columns, headings, strict=True)
+    ]
+    entries = view.legend if labelled else view.unlabelled_legend
+    widths = "-".join(str(n) for n in (chain[0].inputs, *(stage.outputs for stage in chain)))
+    return explained(
+        items,
+        [LegendEntry(role, way, say(language, f"legend.{key}")) for role, way, key in entries],
+        title=say(language, f"{view.name}.title"),
+        description=[
+            say(language, f"{view.name}.description", sample=sample + 1, widths=widths),
+            *map(_spoken, headings[1:], chain, repeat(view)),
+        ],
+        language=language,
+    )
+
+
+def _heading(language: str, stage: Stage) -> str:
+    name = stage.activation or say(language, "no_activation")
+    return say(language, "layer", number=stage.layer, activation=name)
+
+
+def _spoken(heading: str, stage: Stage, view: _View) -> str:
+    lines = [line for j in range(stage.outputs) for line in _neuron(stage, j)]
+    if view.under is not None:
+        lines += [view.under(stage, j) for j in range(stage.outputs)]
+    return f"{heading}: {', '.join(plain(line.content) for line in lines)}."
+
+
+def _neuron(stage: Stage, j: int) -> list[Line]:
+    a = symbol("a", j + 1, stage.layer)
+    return [
+        Line(equation(_z(stage, j), stage.z[j]), "forward"),
+        Line(equation(a, stage.a[j]), "forward"),
+    ]
+
+
+def _input(stage: Stage, i: int) -> list[Line]:
+    return [Line(symbol("x", i + 1), "forward"), Line(number(stage.input[i]), "forward")]
+
+
+def _labels(stage: Stage, j: int, view: _View) -> list[Line]:
+    """What stands at the ports of neuron j: its weights' labels from above, then its bias's."""
+    labels = [view.weight(stage, i, j) for i in range(stage.inputs)]
+    return labels if stage.bias is None else [*labels, view.bias(stage, j, stage.bias[j])]
+
+
+def _columns(
+    chain: tuple[Stage, ...], view: _View, headings: list[str], labelled: bool
+) -> list[_Column]:
+    neurons = [_neuron(stage, j) for stage in chain for j in range(stage.outputs)]
+    ports = max(stage.inputs + (stage.bias is not None) for stage in chain) if labelled else 1
+    radius = node_radius(neurons, ports)
+    inputs = [_input(chain[0], i) for i in range(chain[0].inputs)]
+    pitch = 2 * radius + (40 if view.under else 18)
+    room = [text_width(heading, 13, bold=True) / 2 for heading in headings]
+
+    def heights(count: int) -> list[float]:
+        return [(k - (count - 1) / 2) * pitch for k in range(count)]
+
+    tallest = pitch * max(len(inputs), *(stage.outputs for stage in chain))
+    columns = [_Column(0, node_radius(inputs), heights(len(inputs)), 0)]
+    for index, stage in enumerate(chain):
+        before = columns[-1]
+        if labelled:
+            labels = [line for j in range(stage.outputs) for line in _labels(stage, j, view)]
+            bend, level = BEND + CLIMB * tallest, label_width(labels)
+        else:
+            bend, level = BEND_UNLABELLED + CLIMB_UNLABELLED * tallest, 0.0
+        x = before.x + before.radius + bend + level + radius
+        # The headings must not meet either.
+        x = max(x, before.x + room[index] + room[index + 1] + 16)
+        columns.append(_Column(x, radius, heights(stage.outputs), x - radius - level))
+    return columns
+
+
+def _labelled_edges(stage: Stage, source: _Column, target: _Column, view: _View) -> list[Item]:
+    signal, role, arrow = _direction(stage, view)
+    items: list[Item] = []
+    for j, height in enumerate(target.heights):
+        labels = _labels(stage, j, view)
+        for i, port in enumerate(port_heights(height, len(labels))):
+            end = (target.x - chord(target.radius, port - height), port)
+            if i < stage.inputs:
+                start = (source.x + source.radius, source.heights[i])
+                items.append(
+                    edge(start, target.ports_begin, end, role, backwards=signal, arrow=arrow)
+                )
+            else:
+                begin = (target.ports_begin, port)
+                items.append(Path(begin, (end,), "muted", arrow=not view.backwards))
+            items.append(label_above(target.ports_begin + 4, port, labels[i]))
+    return items
+
+
+def _bare_edges(stage: Stage, source: _Column, target: _Column, view: _View) -> list[Item]:
+    signal, role, arrow = _direction(stage, view)
+    items: list[Item] = []
+    for height in target.heights:
+        for start_height in source.heights:
+            ends = ((source.x + source.radius, start_height), (target.x - target.radius, height))
+            begin, end = ends[::-1] if signal else ends
+            items.append(Path(begin, (end,), role, width=0.8, arrow=arrow))
+    return items
+
+
+def _direction(stage: Stage, view: _View) -> tuple[bool, Role, bool]:
+    """Whether the edges carry a signal back, their role, and whether they are arrows."""
+    # Nothing asks for ∂C/∂x: no signal goes on to the inputs.
+    signal = view.backwards and stage.layer > 1
+    return signal, "backward" if signal else "muted", signal or not view.backwards
+
+
+def _nodes(chain: tuple[Stage, ...], columns: list[_Column], view: _View) -> list[Item]:
+    items: list[Item] = []
+    for i, y in enumerate(columns[0].heights):
+        items += node(columns[0].x, y, columns[0].radius, _input(chain[0], i), "forward")
+    for stage, column in zip(chain, columns[1:], strict=True):
+        for j, y in enumerate(column.heights):
+            items += node(column.x, y, column.radius, _neuron(stage, j), "ink")
+            if view.under is not None:
+                line = view.under(stage, j)
+                below = y + column.radius + 13
+                items.append(Text(column.x, below, line.content, line.role, halo=True))
+    return items
+
+
+def _outputs(stage: Stage, column: _Column, view: _View) -> list[Item]:
+    lines = [view.output(stage, j) for j in range(stage.outputs)]
+    left = column.x + column.radius
+    right = left + label_width(lines)
+    items: list[Item] = []
+    for y, line in zip(column.heights, lines, strict=True):
+        begin, end = (right, left) if view.backwards else (left, right)
+        items.append(Path((begin, y), ((end, y),), line.role, arrow=True))
+        items.append(label_above(left + 12, y, line))
+    return items

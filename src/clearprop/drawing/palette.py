@@ -1,0 +1,76 @@
+"""The colours, by what they mean, each with a light and a dark value.
+
+Their hues are those of Okabe and Ito, which people with any common colour blindness tell apart.
+They are darkened (on light paper) or lightened (on dark) until their contrast with the paper is at
+least 4.5 : 1, WCAG's bound for text, and differ in lightness where that would bring two of them
+together again. A test computes both.
+
+Source: Okabe and Ito, "Color universal design", 2008.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeAlias
+
+Role: TypeAlias = Literal[
+    "ink",
+    "muted",
+    "paper",
+    "grid",
+    "forward",
+    "backward",
+    "accent",
+    "series1",
+    "series2",
+    "series3",
+    "series4",
+    "series5",
+    "series6",
+]
+
+
+class Colour(NamedTuple):
+    """One role's colour on light and on dark paper."""
+
+    light: str
+    dark: str
+
+
+# ink, muted     text, and text of less weight; also lines
+# paper, grid    what lies behind; lines that only help the eye (no text in `grid`)
+# forward        values of the forward pass
+# backward       ∂C/∂z and every other derivative of the cost
+# accent         the one thing to look at
+# series1 to 6   curves
+COLOURS: Mapping[Role, Colour] = MappingProxyType(
+    {
+        "ink": Colour("#1b1f24", "#eceff2"),
+        "muted": Colour("#5a626b", "#a9b1ba"),
+        "paper": Colour("#ffffff", "#14171b"),
+        "grid": Colour("#d5d9de", "#3b424a"),
+        "forward": Colour("#0068a3", "#63bdf0"),
+        "backward": Colour("#b54800", "#ff9a57"),
+        "accent": Colour("#00755a", "#3ecfa3"),
+        "series1": Colour("#0068a3", "#63bdf0"),
+        "series2": Colour("#b54800", "#ff9a57"),
+        "series3": Colour("#0b8258", "#45e3a2"),
+        "series4": Colour("#7a2e66", "#f0cbe2"),
+        "series5": Colour("#4f3d06", "#ffdc2a"),
+        "series6": Colour("#101214", "#7a8d97"),
+    }
+)
+
+SERIES: tuple[Role, ...] = ("series1", "series2", "series3", "series4", "series5", "series6")
+
+
+def css(selector: str = ":root") -> str:
+    """The style that defines every colour as a custom property, `--cp-ink` and so on.
+
+    Dark values hold on a screen whose reader prefers dark; print is always light.
+    """
+    light = "".join(f"--cp-{role}:{colour.light};" for role, colour in COLOURS.items())
+    dark = "".join(f"--cp-{role}:{colour.dark};" for role, colour in COLOURS.items())
+    return (
+        f"{selector}{{{light}}}\n"
+        f"@media screen and (prefers-color-scheme: dark){{{selector}{{{dark}}}}}"
+    )
