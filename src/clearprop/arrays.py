@@ -5,7 +5,9 @@ Complex parameters serve the complex step. Integers are ids or class numbers, ne
 """
 
 import hashlib
+import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,9 +63,15 @@ def sum_rows(array: Array) -> Array:
 
 
 def frozen(array: Array) -> Array:
-    """A read-only array of the same values: `array` itself where it is read-only already,
-    otherwise a copy, so that a later edit of the caller's array cannot reach a record."""
-    if not array.flags.writeable:
+    """A read-only array of the same values: `array` itself where nobody can write to it,
+    otherwise a copy, so that a later edit of the caller's array cannot reach a record.
+
+    A read-only view of an array that can be written to is copied as well.
+    """
+    owner: object = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    if owner is None or isinstance(owner, bytes):
         return array
     return freeze(array.copy())
 
@@ -89,6 +97,11 @@ def require_seed(seed: int, name: str = "seed") -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ConfigurationError("seed_invalid", name=name, value=seed)
     return int(seed)
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether `value` is a real number that is neither infinite nor NaN."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def shape_text(shape: Iterable[int | str]) -> str:

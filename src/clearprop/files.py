@@ -41,6 +41,8 @@ from clearprop.writing import write_whole
 FORMAT = "clearprop-network"
 VERSION = 1
 EXTRA = "extra."
+# The format's name stands within this many bytes from the start.
+HEAD = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +81,9 @@ def save(
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             raise DtypeError("array_not_savable", name=name, dtype=array.dtype)
     # safetensors writes wrong numbers for anything that is not C-contiguous and native.
+    # Not ascontiguousarray, which makes a number into an array of one.
     stored = {
-        name: np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        name: np.asarray(array, array.dtype.newbyteorder("="), order="C")
         for name, array in everything.items()
     }
     metadata = {
@@ -102,7 +105,7 @@ def load(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> SavedNetwor
     """
     path = Path(path)
     metadata, arrays = _read(path)
-    if metadata.get("format") != FORMAT or "params" not in arrays:
+    if "params" not in arrays:
         raise ForeignFileError("file_foreign", path=path)
     version = metadata.get("version", "")
     if version.isdecimal() and int(version) > VERSION:
@@ -128,19 +131,27 @@ def load(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> SavedNetwor
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
     from safetensors import SafetensorError, safe_open
 
-    if path.is_dir():
-        raise FileError("path_is_folder", path=path)
-    if not path.exists():
-        raise FileError("file_missing", path=path)
     try:
+        with path.open("rb") as opened:
+            is_ours = FORMAT.encode() in opened.read(HEAD)
         with safe_open(path, framework="numpy") as stream:
             metadata = stream.metadata() or {}
+            # Before the arrays: another program's may be of types that NumPy does not have.
+            if metadata.get("format") != FORMAT:
+                raise ForeignFileError("file_foreign", path=path)
             names = list(stream.keys())
             # Made contiguous and our own: a file that changes later must not change them.
             return metadata, {name: np.array(stream.get_tensor(name)) for name in names}
+    except FileNotFoundError as problem:
+        raise FileError("file_missing", path=path) from problem
+    except IsADirectoryError as problem:
+        raise FileError("path_is_folder", path=path) from problem
     except OSError as problem:
-        raise FileError("file_unreadable", path=path, problem=problem) from problem
-    except SafetensorError as problem:
+        reason = problem.strerror or problem
+        raise FileError("file_unreadable", path=path, problem=reason) from problem
+    except (SafetensorError, TypeError) as problem:
+        if not is_ours:
+            raise ForeignFileError("file_foreign", path=path) from problem
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
 
 

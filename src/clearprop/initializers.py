@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearprop.arrays import Array, Shape
+from clearprop.arrays import Array, Shape, is_finite_number
 from clearprop.configuration import Configurable
 from clearprop.errors import ConfigurationError
 
@@ -42,8 +42,11 @@ class Uniform(Initializer):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        finite = is_finite_number(self.low) and is_finite_number(self.high)
+        if not (finite and self.low < self.high):
             raise ConfigurationError("uniform_bounds", low=self.low, high=self.high)
+        for name in ("low", "high"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def draw(
         self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int

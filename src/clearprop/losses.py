@@ -78,7 +78,8 @@ class MSE(Loss):
     ) -> LossResult:
         require_same_shape(output, target, stacked=stacked)
         require_matching_dtype(target, output, where="target")
-        error = output - target
+        # In the output's dtype: a float32 array minus an integer one would be float64.
+        error = np.subtract(output, target, dtype=output.dtype)
         axes = (-2, -1) if stacked else None
         total = np.add.reduce(error * error, axis=axes)
         weight = error.size // error.shape[0] if stacked else error.size

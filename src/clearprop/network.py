@@ -29,7 +29,7 @@ from clearprop.arrays import (
 )
 from clearprop.errors import ContractError, DtypeError, ShapeError
 from clearprop.initializers import Initializer
-from clearprop.layers.contract import EMPTY, Combinator, Context, Layer, Tree
+from clearprop.layers.contract import EMPTY, Combinator, Context, Layer, Tree, require_layer
 from clearprop.parameters import Layout, leaves
 from clearprop.passes import BackwardPass, ForwardPass
 
@@ -47,9 +47,9 @@ class Network:
     layout: Layout = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layer, Layer):
-            raise ContractError("layer_expected", where="Network", came=repr(self.layer))
-        object.__setattr__(self, "layout", Layout(self.layer, dict(self.tied)))
+        require_layer(self.layer, "Network.layer")
+        object.__setattr__(self, "tied", dict(self.tied))
+        object.__setattr__(self, "layout", Layout(self.layer, self.tied))
         # A layout is worked out when it is first used; a tie that cannot be is refused here.
         _ = self.layout.slots
 
@@ -60,7 +60,7 @@ class Network:
 
     def initialize(
         self,
-        seed: int | Sequence[int] = 0,
+        seed: int | Sequence[int] | Array = 0,
         *,
         dtype: str = "float64",
         initializer: Initializer | None = None,
@@ -72,7 +72,7 @@ class Network:
         alone and among others. Raises ConfigurationError for a bad seed or dtype.
         """
         kind = dtype_named(dtype)
-        if isinstance(seed, Sequence | np.ndarray):
+        if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
             starts = [self.initialize(s, dtype=dtype, initializer=initializer) for s in seed]
             return np.array(starts, kind).reshape(len(starts), self.size)
         seed = require_seed(seed)

@@ -6,14 +6,13 @@ A step returns new arrays and edits none, so the backward pass always meets the 
 forward pass used.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from clearprop.arrays import Array
+from clearprop.arrays import Array, is_finite_number
 from clearprop.configuration import Configurable
 from clearprop.errors import ConfigurationError, ShapeError
 
@@ -49,8 +48,10 @@ class SGD(Optimizer):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+        if not (is_finite_number(self.learning_rate) and self.learning_rate > 0):
             raise ConfigurationError("learning_rate_invalid", value=self.learning_rate)
+        # A NumPy scalar would turn float32 parameters into float64 ones.
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
 
     def step(
         self, params: Array, state: OptimizerState, gradient: Array

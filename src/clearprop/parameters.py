@@ -70,14 +70,15 @@ class Layout:
         slots: dict[str, Slot] = {}
         position = 0
         for path, parameter in declared.items():
-            if path not in self.tied:
+            if path in self.tied:
+                # The owner comes before, and may be tied itself.
+                owner = slots[self.tied[path]]
+                slots[path] = Slot(path, parameter, owner.start, owner.stop)
+            else:
                 stop = position + int(np.prod(parameter.shape))
                 slots[path] = Slot(path, parameter, position, stop)
                 position = stop
-        for path, source in self.tied.items():
-            owner = slots[source]
-            slots[path] = Slot(path, declared[path], owner.start, owner.stop)
-        return {path: slots[path] for path in declared}
+        return slots
 
     @cached_property
     def size(self) -> int:

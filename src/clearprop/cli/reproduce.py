@@ -15,7 +15,7 @@ from clearprop.experiments.progress import Progress as Watcher
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.reproduction import reproduce as run_experiments
 from clearprop.experiments.settings import Settings
-from clearprop.reports.numbers import number, percent
+from clearprop.reports.numbers import number, number_or_dash, percent
 
 
 def reproduce(settings: Settings, folder: Path, language: str) -> int:
@@ -107,7 +107,7 @@ def _parity_table(result: Reproduction, language: str) -> Table:
             say(f"start_{one.start}"),
             one.dtype,
             number(one.loss_difference, 2),
-            number(one.params_difference, 2),
+            number_or_dash(one.params_difference, 2),
             say(outcome),
             style=None if one.agrees else "bold red",
         )

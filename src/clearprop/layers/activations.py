@@ -24,7 +24,15 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.layers.contract import EMPTY, Backward, Context, Forward, Layer, Tree
+from clearprop.layers.contract import (
+    EMPTY,
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    Tree,
+    refuse_integers,
+)
 
 
 class ActivationCache(NamedTuple):
@@ -48,6 +56,7 @@ class Activation(Layer):
         """f'(z), entry by entry, where a = f(z); a boolean mask may stand for 0 and 1."""
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        refuse_integers(self, x, context)
         a = self.value(x)
         return a, ActivationCache(x, a), EMPTY
 

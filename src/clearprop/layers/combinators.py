@@ -27,6 +27,7 @@ from clearprop.layers.contract import (
     Forward,
     Layer,
     Tree,
+    require_layer,
 )
 
 
@@ -44,7 +45,7 @@ class Sequential(Combinator):
         if not layers:
             raise ConfigurationError("sequential_empty")
         for index, layer in enumerate(layers):
-            _require_layer(layer, f"Sequential.layers[{index}]")
+            require_layer(layer, f"Sequential.layers[{index}]")
         object.__setattr__(self, "layers", layers)
         object.__setattr__(
             self, "_children", tuple((f"layers[{i}]", layer) for i, layer in enumerate(layers))
@@ -94,7 +95,7 @@ class Residual(Combinator):
     branch: Layer
 
     def __post_init__(self) -> None:
-        _require_layer(self.branch, "Residual.branch")
+        require_layer(self.branch, "Residual.branch")
         self.output_shape(None)
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
@@ -120,13 +121,6 @@ class Residual(Combinator):
             raise ContractError("signal_missing", path="branch")
         signals = CombinatorGradients((ChildBackward("branch", self.branch, dy, dx, gradients),))
         return dy + dx, signals
-
-
-def _require_layer(value: object, where: str) -> None:
-    if not isinstance(value, Layer):
-        hint = "()" if isinstance(value, type) and issubclass(value, Layer) else ""
-        key = "layer_is_class" if hint else "layer_expected"
-        raise ContractError(key, where=where, came=getattr(value, "__name__", repr(value)))
 
 
 def _branch_changes_shape(x: tuple[int | str, ...], y: tuple[int | str, ...]) -> ShapeError:

@@ -23,6 +23,7 @@ import numpy as np
 
 from clearprop.arrays import Array, Shape, keyed_generator
 from clearprop.configuration import Configurable
+from clearprop.errors import ContractError, DtypeError
 from clearprop.initializers import Initializer
 
 # A layer's arrays by name; a combinator's trees by child name.
@@ -105,6 +106,21 @@ class Layer(Configurable, ABC):
     @abstractmethod
     def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
         """∂C/∂x and ∂C/∂p for every parameter, from dy = ∂C/∂y."""
+
+
+def require_layer(value: object, where: str) -> None:
+    """Refuse anything but a layer. Raises ContractError, which knows a class by its missing ()."""
+    if not isinstance(value, Layer):
+        is_class = isinstance(value, type) and issubclass(value, Layer)
+        key = "layer_is_class" if is_class else "layer_expected"
+        raise ContractError(key, where=where, came=getattr(value, "__name__", repr(value)))
+
+
+def refuse_integers(layer: Layer, x: Array, context: Context) -> None:
+    """For layers that take measurements: refuse ids and class numbers. Raises DtypeError."""
+    if x.dtype.kind in "iu":
+        name = type(layer).__name__
+        raise DtypeError("integers_refused", path=context.path or name, layer=name, came=x.dtype)
 
 
 class ChildForward(NamedTuple):

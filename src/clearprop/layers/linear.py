@@ -27,7 +27,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array, Shape, matrix_product, shape_text, sum_rows
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.initializers import FanInUniform, Initializer
 from clearprop.layers.contract import (
     EMPTY,
@@ -37,6 +37,7 @@ from clearprop.layers.contract import (
     Layer,
     Parameter,
     Tree,
+    refuse_integers,
 )
 
 FAN_IN_UNIFORM = FanInUniform()
@@ -92,10 +93,11 @@ class Linear(Layer):
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]
-        if x.ndim not in (2, weight.ndim) or x.shape[-1] != self.inputs:
+        # Every network's own x needs as many matrices as there are networks: (K, N, in).
+        networks_differ = x.shape[:-2] not in ((), weight.shape[:-2])
+        if x.ndim < 2 or x.shape[-1] != self.inputs or networks_differ:
             raise self._wrong_input(x, context)
-        if x.dtype.kind in "iu":
-            raise DtypeError("linear_integers", path=context.path, came=x.dtype)
+        refuse_integers(self, x, context)
         z = matrix_product(x, weight)
         if self.bias:
             z += params["bias"]

@@ -113,9 +113,9 @@ def _training_facts(result: Reproduction, language: str) -> dict[str, str]:
     trainings, studies, curved = result.trainings, result.studies, result.curved
 
     def final(run: Run) -> str:
-        if run.diverged and not np.isfinite(run.final_loss):
-            return messages.text(language, "report.page.diverged").rstrip(".。")
-        return number(run.final_loss)
+        if np.isfinite(run.final_loss):
+            return number(run.final_loss)
+        return messages.text(language, "report.page.overflow")
 
     return {
         "linear_final": final(trainings.linear),

@@ -23,6 +23,11 @@ def number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def number_or_dash(value: float, digits: int = 4) -> str:
+    """`number`, or a dash where there is none: NaN."""
+    return "—" if math.isnan(value) else number(value, digits)
+
+
 def percent(share: float) -> str:
     """A share as a percentage without decimals."""
     return f"{100 * share:.0f} %"

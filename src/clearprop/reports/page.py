@@ -83,6 +83,13 @@ def render(
         torch_left_out=not result.settings.with_torch,
         torch_command=PACKAGES["torch"].command,
         printed_is_wrong=any(not one.printed_is_right for one in result.check.arrays),
+        line_found=result.trainings.linear.final_loss <= 1.001 * result.line.mse,
+        line_overflowed=result.trainings.linear.diverged,
+        every_start_finds_the_line=all(
+            bool((result.studies[name].final <= 1.001 * result.line.mse).all())
+            for name in ("tutorial_linear", "pytorch_linear")
+        ),
+        all_agree=not result.out_of_tolerance,
         foreign_labels=labels_language != language,
         command=command(result.settings, language),
     )

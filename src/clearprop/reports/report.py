@@ -71,7 +71,7 @@ def _pictures(
         scene = diagram(result.worked.backward, language=language)
         # The SVG's text is drawn by the reader's browser, the PNG's by matplotlib.
         bitmap_scene = diagram(result.worked.backward, language=labels_language)
-        yield name, svg(scene, prefix=name), svg(scene, standalone=True), png(bitmap_scene)
+        yield name, svg(scene, prefix=name), svg(scene, standalone=True), png(bitmap_scene, scale=3)
     for name, drawn in draw_curves(result, language, progress).items():
         yield name, drawn.svg, standalone(drawn.svg), drawn.png
 

@@ -9,7 +9,7 @@ from clearprop.experiments.claims import Claim
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.reports.facts import gradient_shares, median_text
 from clearprop.reports.figures.studies import outcomes
-from clearprop.reports.numbers import number
+from clearprop.reports.numbers import number, number_or_dash
 
 CONVENTIONS = (
     "relu",
@@ -112,7 +112,7 @@ class Tables:
                     self._say(f"torch.start_{one.start}"),
                     number(one.loss_difference, 2),
                     number(loss_allowed, 1),
-                    number(one.params_difference, 2),
+                    number_or_dash(one.params_difference, 2),
                     number(params_allowed, 1),
                     outcome,
                 )
@@ -130,9 +130,9 @@ class Tables:
             rows.append(
                 (
                     self._say(f"seeds.{name}"),
-                    number(low),
+                    number_or_dash(low),
                     median_text(study),
-                    number(high),
+                    number_or_dash(high),
                     f"{int(study.overflow.sum())}",
                     f"{int(study.dead.sum())}",
                 )

@@ -49,7 +49,7 @@ def save_checkpoint(
         "optimizer_step": state.optimizer.step,
         "optimizer": encode(optimizer),
         "loss": encode(loss),
-        "batch_size": batch_size,
+        "batch_size": None if batch_size is None else int(batch_size),
     }
     kept = {"training.total": np.asarray(state.total)}
     kept |= {f"training.slot.{name}": slot for name, slot in state.optimizer.slots.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.arrays import Array
 from clearprop.experiments.basics import Response
 from clearprop.experiments.reproduction import Reproduction
-from clearprop.reports.figures.theme import Labels, colour, direct_label, new_figure
+from clearprop.reports.figures.theme import Labels, colour, direct_label, drawable, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def descent(result: Reproduction, labels: Labels) -> "Figure":
     """S6: two parameters go down their loss."""
     figure, axes = new_figure(1, 2, 3.2)
     way, losses = axes[0]
-    path = result.descent.path.astype(np.float64)
+    path = drawable(result.descent.path)
     path = path[np.isfinite(path).all(axis=1)]
     line = result.line
     reach = max(line.slope * 1.35, 1.0)
@@ -96,16 +96,16 @@ def descent(result: Reproduction, labels: Labels) -> "Figure":
 
 
 def draw_losses(axes: "Axes", losses: Array, labels: Labels) -> None:
-    """One loss curve for as long as it is finite, on a logarithmic axis where it spans decades."""
+    """One loss curve, on a logarithmic axis where it spans decades."""
     axes.set_xlabel(labels("step"))
     axes.set_title(labels("loss_curve"))
-    finite = np.flatnonzero(np.isfinite(losses))
-    if not len(finite):
+    shown = drawable(losses)
+    if np.isnan(shown).all():
         axes.text(0.5, 0.5, labels("no_numbers"), transform=axes.transAxes, ha="center")
         return
-    shown = losses[finite].astype(np.float64)
-    axes.plot(finite + 1, shown, color=colour("forward"), marker="o", markersize=2)
-    if shown.min() > 0 and shown.max() > 1000 * shown.min():
+    steps = np.arange(1, len(shown) + 1)
+    axes.plot(steps, shown, color=colour("forward"), marker="o", markersize=2)
+    if np.nanmin(shown) > 0 and np.nanmax(shown) > 1000 * np.nanmin(shown):
         axes.set_yscale("log")
         axes.set_ylabel(labels("loss_log"))
     else:

@@ -9,7 +9,14 @@ from clearprop.drawing.palette import Role
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.studies import Study
 from clearprop.reports.figures.basics import scatter_data
-from clearprop.reports.figures.theme import Labels, colour, direct_label, new_figure
+from clearprop.reports.figures.theme import (
+    LARGEST_DRAWN,
+    Labels,
+    colour,
+    direct_label,
+    drawable,
+    new_figure,
+)
 from clearprop.reports.numbers import number
 
 if TYPE_CHECKING:
@@ -40,12 +47,14 @@ def seeds(result: Reproduction, labels: Labels) -> "Figure":
     panel = axes[0, 0]
     spread = np.random.default_rng(0)
     names = list(result.studies)
+    drawn: list[float] = []
     for row, name in enumerate(names):
-        final = result.studies[name].finite.astype(np.float64)
-        final = final[(final > 0) & (final < 1e12)]
+        final = drawable(result.studies[name].final)
+        final = final[final > 0]
         if not len(final):
             continue
         offsets = spread.uniform(-0.24, 0.24, len(final))
+        drawn += [float(final.min()), float(final.max())]
         role: Role = "backward" if "printed" in name else "forward"
         panel.scatter(final, row + offsets, s=9, color=colour(role), alpha=0.45, linewidths=0)
         median = float(np.median(final))
@@ -61,8 +70,9 @@ def seeds(result: Reproduction, labels: Labels) -> "Figure":
             fontsize=8.5,
         )
     panel.set_xscale("log")
-    low, high = panel.get_xlim()
-    panel.set_xlim(min(low, result.line.mse * 0.86), max(high, result.data.variance * 1.25))
+    panel.set_xlim(
+        min([*drawn, result.line.mse]) * 0.86, max([*drawn, result.data.variance]) * 1.25
+    )
     for value, key, field in (
         (result.line.mse, "best_line", "mse"),
         (result.data.variance, "mean_only", "variance"),
@@ -153,8 +163,8 @@ def rate_curves(result: Reproduction, labels: Labels) -> "Figure":
         studies = [study for study in result.rates if study.name == name]
         ends = []
         for index, study in enumerate(studies):
-            losses = study.losses[:, 0].astype(np.float64)
-            shown = np.flatnonzero(np.isfinite(losses) & (losses < 1e7))
+            losses = drawable(study.losses[:, 0])
+            shown = np.flatnonzero(np.isfinite(losses))
             # The curve is drawn up to the first number that cannot be.
             gaps = np.flatnonzero(np.diff(shown) > 1)
             shown = shown[: gaps[0] + 1] if len(gaps) else shown
@@ -166,7 +176,7 @@ def rate_curves(result: Reproduction, labels: Labels) -> "Figure":
             panel.plot(shown + 1, losses[shown], color=colour(role), linewidth=1.4)
             ends.append((losses[shown[-1]], shown[-1] + 1, f"{study.learning_rate:g}", role))
         panel.set_yscale("log")
-        panel.set_ylim(40, 1.5e7)
+        panel.set_ylim(40, 1.5 * LARGEST_DRAWN)
         for y, x, text, end_role in _apart(ends):
             direct_label(panel, text, x + 0.012 * result.settings.steps, y, end_role, fontsize=8.5)
         panel.set_xlim(0, result.settings.steps * 1.16 + 1)

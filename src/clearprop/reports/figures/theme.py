@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clearprop import messages
+from clearprop.arrays import Array
 from clearprop.drawing.fonts import drawable_language, require_matplotlib, traditional_chinese_font
 from clearprop.drawing.palette import COLOURS, Role, css
 from clearprop.drawing.svg import FONTS
@@ -22,11 +25,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PNG_DOTS_PER_INCH = 200
+# What a training that diverges goes through on its way to overflow; no axis is made for it.
+LARGEST_DRAWN = 1e7
 
 
 def colour(role: Role) -> str:
     """The light colour of a role: what matplotlib draws with."""
     return COLOURS[role].light
+
+
+def drawable(values: Array) -> Array:
+    """The values in float64, NaN in place of those that no axis is made for: a gap in a curve."""
+    values = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(values) < LARGEST_DRAWN, values, np.nan)
 
 
 class Labels:
@@ -90,7 +102,9 @@ def direct_label(axes: "Axes", text: str, x: float, y: float, role: Role, **opti
     """A curve's name beside the curve, in its colour, on a halo of paper."""
     from matplotlib.patheffects import withStroke
 
-    placed: dict[str, Any] = {"va": "center", "ha": "left", "fontsize": 9.5, **options}
+    # Clipped, so that a name far outside of the axes takes no room from them.
+    placed: dict[str, Any] = {"va": "center", "ha": "left", "fontsize": 9.5, "clip_on": True}
+    placed |= options
     axes.text(
         x,
         y,
@@ -138,9 +152,11 @@ def standalone(svg: str) -> str:
 
 
 def _with_properties(svg: str) -> str:
-    # In a style attribute a custom property may stand where the colour stood.
+    # A custom property may stand in a style, not in an attribute of its own.
     for role, value in COLOURS.items():
-        svg = svg.replace(f": {value.light}", f": var(--cp-{role}, {value.light})")
+        themed = f"var(--cp-{role}, {value.light})"
+        svg = svg.replace(f": {value.light}", f": {themed}")
+        svg = svg.replace(f'fill="{value.light}"', f'style="fill: {themed}"')
     return svg
 
 

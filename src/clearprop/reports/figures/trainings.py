@@ -11,7 +11,7 @@ from clearprop.experiments.parity import TOLERANCES, Comparison
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.trainings import Run
 from clearprop.reports.figures.basics import draw_losses, scatter_data
-from clearprop.reports.figures.theme import Labels, colour, direct_label, new_figure
+from clearprop.reports.figures.theme import Labels, colour, direct_label, drawable, new_figure
 from clearprop.reports.numbers import number
 
 if TYPE_CHECKING:
@@ -95,7 +95,13 @@ def parity(result: Reproduction, labels: Labels) -> "Figure":
             allowed = TOLERANCES[dtype][0]
             panel.axhline(allowed, color=colour(role), linestyle=(0, (4, 3)), linewidth=1)
             direct_label(
-                panel, labels("allowed", dtype=dtype), 0.5, allowed * 4, role, fontsize=8.5
+                panel,
+                labels("allowed", dtype=dtype),
+                0.02,
+                allowed * 4,
+                role,
+                fontsize=8.5,
+                transform=panel.get_yaxis_transform(),
             )
             for one in comparisons:
                 if (one.name, one.dtype) == (name, dtype):
@@ -121,7 +127,7 @@ def torch_fits(result: Reproduction, labels: Labels) -> "Figure":
             theirs = one.ours.network.predict(one.params, one.ours.fit_x)
         panel.plot(
             one.ours.fit_x,
-            _drawable(theirs),
+            drawable(theirs),
             color=colour("backward"),
             linewidth=6,
             alpha=0.45,
@@ -129,7 +135,7 @@ def torch_fits(result: Reproduction, labels: Labels) -> "Figure":
         )
         panel.plot(
             one.ours.fit_x,
-            _drawable(one.ours.fit_y),
+            drawable(one.ours.fit_y),
             color=colour("forward"),
             linewidth=1.6,
             label=labels("ours"),
@@ -160,14 +166,11 @@ def _draw_training(
                 fontsize=8.5,
             )
     scatter_data(fit_axes, result.data.x, result.data.target, labels)
-    fit_axes.plot(run.fit_x, _drawable(run.fit_y), color=colour("forward"), zorder=3)
+    fit = drawable(run.fit_y)
+    fit_axes.plot(run.fit_x, fit, color=colour("forward"), zorder=3)
+    if np.isnan(fit).all():
+        fit_axes.text(0.96, 0.06, labels("no_numbers"), transform=fit_axes.transAxes, ha="right")
     fit_axes.set_title(labels("fit"))
-
-
-def _drawable(values: Array) -> Array:
-    """Overflowed numbers as gaps: an axis cannot show them."""
-    values = values.astype(np.float64)
-    return np.where(np.abs(values) < 1e6, values, np.nan)
 
 
 def _largest_so_far(comparison: Comparison) -> Array:

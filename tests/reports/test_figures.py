@@ -1,0 +1,20 @@
+"""Figures of what does not go to plan."""
+
+import pytest
+
+from clearprop.experiments.progress import silent
+from clearprop.experiments.reproduction import reproduce
+from clearprop.experiments.settings import Settings
+from clearprop.reports.figures.catalog import CURVES, NEED_TORCH, draw_curves
+
+
+@pytest.mark.parametrize(
+    ("learning_rate", "steps"),
+    [(0.2, 50), (1e-9, 1), (1e300, 3)],
+    ids=["overflows late", "hardly moves", "overflows at once"],
+)
+def test_every_curve_is_drawn_whatever_came_out(learning_rate: float, steps: int) -> None:
+    settings = Settings(steps=steps, seeds=2, learning_rate=learning_rate, with_torch=False)
+    drawn = draw_curves(reproduce(settings), "en", silent)
+    assert set(drawn) == set(CURVES) - set(NEED_TORCH)
+    assert all(one.svg.startswith("<svg") and one.svg.endswith("</svg>") for one in drawn.values())

@@ -1,0 +1,178 @@
+"""The page: self-contained, complete, in both languages, and true to the numbers."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from clearprop import messages
+from clearprop.experiments.progress import silent
+from clearprop.experiments.reproduction import Reproduction
+from clearprop.experiments.settings import Settings
+from clearprop.reports import page
+from clearprop.reports.figures import theme
+from clearprop.reports.page import SECTIONS, command
+from clearprop.reports.report import write_report
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its tags with attributes, its ids, its text, its nesting."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "code"):
+            self.words.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(name)) is not None]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.fixture(params=messages.LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def html(written: Callable[[str], Path], language: str) -> str:
+    return (written(language) / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_tag_is_closed_and_every_id_is_used_once(html: str) -> None:
+    parsed = Page(html)
+    assert parsed.open == []
+    repeated = [name for name, count in Counter(parsed.values("id")).items() if count > 1]
+    assert repeated == []
+
+
+def test_nothing_is_fetched_from_anywhere(html: str) -> None:
+    parsed = Page(html)
+    assert not {tag for tag, _ in parsed.tags} & {"script", "link", "img", "iframe", "object"}
+    for name in ("src", "srcset", "data", "poster", "action"):
+        assert parsed.values(name) == []
+    links = parsed.values("href") + parsed.values("xlink:href")
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert set(parsed.values("id")) >= {link[1:] for link in links}
+    assert "@import" not in html
+    assert all(found.startswith("#") for found in re.findall(r"url\(['\"]?([^'\")]*)", html))
+    # Names of vocabularies are not addresses; nothing else may look like one.
+    vocabularies = {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+        "http://www.w3.org/1998/Math/MathML",
+    }
+    assert set(re.findall(r"\b(?:https?:)?//[^\s\"'<>)]+", html)) <= vocabularies
+
+
+def test_the_sections_stand_in_the_order_of_the_tutorial(html: str) -> None:
+    found = [attrs["id"] for tag, attrs in Page(html).tags if tag == "section"]
+    assert found == list(SECTIONS)
+
+
+def test_the_page_says_its_language_and_has_its_headings(html: str, language: str) -> None:
+    parsed = Page(html)
+    assert parsed.tags[0][0] == "html"
+    assert parsed.tags[0][1]["lang"] == language
+    for section in SECTIONS:
+        assert messages.text(language, f"report.{section}.heading") in parsed.text
+
+
+def test_the_measured_numbers_are_on_the_page(html: str) -> None:
+    text = Page(html).text
+    for number in ("944.3", "358.8", "80.82", "943.71", "0.291027773694", "0.291027923905", "77 %"):
+        assert number in text
+    assert "1806.61" in text
+
+
+def test_no_sentence_has_an_unfilled_field(html: str) -> None:
+    assert re.findall(r"\{[a-z_]+\}", Page(html).text) == []
+
+
+def test_every_figure_is_there_with_a_caption(html: str, written: Callable[[str], Path]) -> None:
+    parsed = Page(html)
+    figures = [attrs["id"] for tag, attrs in parsed.tags if tag == "figure"]
+    files = {f"figure-{path.stem}" for path in (written("en") / "figures").glob("*.svg")}
+    assert set(figures) == files
+    assert len(figures) == 20
+    assert sum(tag == "figcaption" for tag, _ in parsed.tags) == len(figures)
+
+
+def test_equations_are_mathml(html: str) -> None:
+    assert sum(tag == "math" for tag, _ in Page(html).tags) >= 15
+
+
+def test_without_torch_the_page_says_so_and_how_to_get_it(
+    small: Reproduction, language: str
+) -> None:
+    def written_page(result: Reproduction) -> Page:
+        pictures = {"neuron_forward": "<svg></svg>"}
+        versions = {"numpy": "2"}
+        return Page(page.render(result, pictures, language, versions, labels_language=language))
+
+    left_out = written_page(small)
+    assert messages.text(language, "report.torch.left_out") in left_out.text
+    wanted = small._replace(settings=Settings(steps=3, seeds=3))
+    missing = written_page(wanted)
+    assert messages.text(language, "report.torch.missing") in missing.text
+    assert "pip install torch==2.13.0" in page.render(
+        wanted, {}, language, {"numpy": "2"}, labels_language=language
+    )
+
+
+def test_a_reproduction_that_diverged_has_a_page(
+    diverged: Reproduction, tmp_path: Path, language: str
+) -> None:
+    write_report(diverged, tmp_path, language, silent)
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "∞" in text
+    assert messages.text(language, "report.training.linear_overflowed") in text
+    assert messages.text(language, "report.training.linear_found") not in text
+
+
+def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
+    small: Reproduction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearprop.drawing.fonts.traditional_chinese_font", lambda: None)
+    monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
+    write_report(small, tmp_path, "zh-TW", silent)
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert messages.text("zh-TW", "report.page.font_notice") in text
+    assert "final loss (logarithmic)" in text
+    assert "最終損失（對數）" not in text
+
+
+def test_the_command_names_what_differs_from_the_defaults() -> None:
+    assert command(Settings(), "en") == "clearprop reproduce --lang en"
+    settings = Settings(steps=7, learning_rate=0.02, seeds=3, dtype="float32", with_torch=False)
+    assert command(settings, "zh-TW") == (
+        "clearprop reproduce --lang zh-TW --steps 7 --learning-rate 0.02 --seeds 3 "
+        "--dtype float32 --without-torch"
+    )

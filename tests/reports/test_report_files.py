@@ -1,0 +1,133 @@
+"""What lies beside the page: figures, numbers, networks."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from clearprop import files
+from clearprop.drawing.palette import COLOURS
+from clearprop.experiments.progress import silent
+from clearprop.experiments.reproduction import Reproduction
+from clearprop.reports.report import write_report
+from clearprop.reports.results import results_json
+from clearprop.training import StepEvent, load_checkpoint, train
+
+
+@pytest.fixture
+def folder(written: Callable[[str], Path]) -> Path:
+    return written("en")
+
+
+def test_every_figure_is_svg_and_png(folder: Path) -> None:
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    assert len(names) == 20
+    for name in names:
+        root = ElementTree.parse(folder / "figures" / f"{name}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root.get("viewBox")
+        texts = root.findall(".//{http://www.w3.org/2000/svg}text")
+        assert texts, f"the text of {name} is no longer text"
+        head = (folder / "figures" / f"{name}.png").read_bytes()[:24]
+        assert head[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", head[16:24])
+        assert width >= 1200
+        assert height >= 250
+
+
+def test_the_curves_take_the_pages_colours(folder: Path) -> None:
+    """A colour that is not a custom property would not change in the dark."""
+    for name in ("training-relu", "seeds", "rates", "gradient-check", "descent"):
+        svg = (folder / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        body = svg[svg.index("</style>") :]
+        for role, colour in COLOURS.items():
+            assert f"fill: {colour.light}" not in body
+            assert f"stroke: {colour.light}" not in body
+            assert body.count(colour.light) == body.count(f", {colour.light})"), role
+
+
+def test_a_reproduction_makes_the_same_figures_again(
+    result: Reproduction, folder: Path, tmp_path: Path
+) -> None:
+    write_report(result, tmp_path, "en", silent)
+    for path in sorted((folder / "figures").glob("*.svg")):
+        assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_results_hold_every_loss_of_every_run(folder: Path, result: Reproduction) -> None:
+    data = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert data["settings"] == {
+        "steps": 50,
+        "learning_rate": 0.01,
+        "seeds": 200,
+        "dtype": "float64",
+        "with_torch": True,
+        "language": "en",
+    }
+    assert data["versions"]["numpy"] == np.__version__
+    for name, training in zip(
+        ("linear", "relu_as_printed", "relu"), data["trainings"], strict=True
+    ):
+        assert training["name"] == name
+        assert training["losses"] == getattr(result.trainings, name).losses.tolist()
+    for study, saved in zip(result.studies.values(), data["seed_studies"], strict=True):
+        np.testing.assert_array_equal(np.array(saved["losses"]).T, study.losses)
+        assert saved["seeds"] == list(range(200))
+    assert data["worked_example"]["loss_after_step_old_weights"] == result.worked.loss_old_weights
+    assert [claim["key"] for claim in data["claims"]] == [one.key for one in result.claims]
+    assert data["gradient_check"]["printed"] == result.check.printed.tolist()
+
+
+def test_results_are_strict_json_where_numbers_overflowed(diverged: Reproduction) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    data = json.loads(results_json(diverged, "en"), parse_constant=refuse)
+    losses = data["trainings"][0]["losses"]
+    assert {"NaN", "Infinity"} & {one for one in losses if isinstance(one, str)}
+    assert isinstance(losses[0], float)
+
+
+def test_the_shares_of_a_weights_gradient_add_up(folder: Path, result: Reproduction) -> None:
+    shares = json.loads((folder / "results.json").read_text(encoding="utf-8"))["gradient_shares"]
+    total = sum(one["product"] for one in shares["largest"]) + shares["rest"]
+    assert total == pytest.approx(shares["total"], rel=1e-12)
+    # layers[0].weight[0,3] is entry 3 of the flat gradient.
+    assert shares["total"] == pytest.approx(result.check.right[3], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["linear", "relu"])
+def test_a_saved_training_goes_on(folder: Path, result: Reproduction, name: str) -> None:
+    checkpoint = load_checkpoint(folder / "networks" / f"{name}.safetensors")
+    run = getattr(result.trainings, name)
+    np.testing.assert_array_equal(checkpoint.state.params, run.state.params)
+    assert checkpoint.state.step == 50
+    np.testing.assert_array_equal(checkpoint.arrays["sample.x"], result.data.x[:20])
+    events = train(
+        checkpoint.network,
+        checkpoint.state,
+        result.data.x,
+        result.data.target,
+        loss=checkpoint.loss,
+        optimizer=checkpoint.optimizer,
+        epochs=52,
+    )
+    losses = [event.loss for event in events if isinstance(event, StepEvent)]
+    assert len(losses) == 2
+    assert losses[1] <= losses[0] <= run.losses[-1] * (1 + 1e-12)
+
+
+def test_the_networks_of_the_parabola_are_saved(folder: Path, result: Reproduction) -> None:
+    saved = files.load(folder / "networks" / "curved-relu.safetensors")
+    fit = saved.network.predict(saved.params, result.curved.fit_x)
+    np.testing.assert_array_equal(fit, result.curved.relu_fit)
+    assert saved.arrays["sample.target"].shape == (20, 1)
+    names = {path.name for path in (folder / "networks").iterdir()}
+    assert names == {
+        f"{name}.safetensors"
+        for name in ("linear", "relu", "relu-as-printed", "curved-linear", "curved-relu")
+    }
