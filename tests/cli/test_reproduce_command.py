@@ -1,0 +1,170 @@
+"""`clearprop reproduce` from end to end, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearprop.cli import main
+from clearprop.frameworks import torch_twin
+
+QUICK = ["--steps", "3", "--seeds", "3"]
+
+
+def run(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "clearprop", *arguments],
+        cwd=folder,
+        env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environ},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = ("href", "src", "xlink:href", "srcset", "action", "data")
+        self.found += [value for name, value in attrs if name in names and value]
+
+
+def test_from_end_to_end(torch: Any, tmp_path: Path) -> None:
+    done = run("reproduce", *QUICK, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no progress bars where nobody watches
+    assert "Report: clearprop-report/report.html" in done.stdout
+    assert "Largest difference from PyTorch" in done.stdout
+    assert "wrong in W2" in done.stdout
+    folder = tmp_path / "clearprop-report"
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html",
+        "results.json",
+        "figures",
+        "networks",
+    }
+    links = Links((folder / "report.html").read_text(encoding="utf-8")).found
+    assert links
+    assert all(link.startswith("#") for link in links)
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert results["settings"]["steps"] == 3
+    assert len(results["torch"]) == 8
+    assert all(one["agrees"] for one in results["torch"])
+
+
+def test_in_chinese_and_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    arguments = ("reproduce", *QUICK, "--lang", "zh-TW", "--without-torch", "--out", "out")
+    done = run(*arguments, "--dtype", "float32", "--learning-rate", "0.02", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "報告：out/report.html" in done.stdout
+    assert "略過了 PyTorch" in done.stdout
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert results["torch"] is None
+    assert results["settings"] == {
+        "steps": 3,
+        "learning_rate": 0.02,
+        "seeds": 3,
+        "dtype": "float32",
+        "with_torch": False,
+        "language": "zh-TW",
+    }
+    assert not (tmp_path / "out" / "figures" / "parity.svg").exists()
+    assert '<html lang="zh-TW">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_half_way_leaves_the_old_report_whole(tmp_path: Path) -> None:
+    old = tmp_path / "out" / "report.html"
+    old.parent.mkdir()
+    old.write_text("the old report")
+    # Far too many steps to be done before it is interrupted.
+    command = [sys.executable, "-m", "clearprop", "reproduce", "--out", "out", "--steps", "100000"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list(old.parent.glob(".clearprop-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    # An extension module that was just being imported may make Python end by the signal itself,
+    # which a shell shows as 130 as well.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert err == (
+        "clearprop: Interrupted. Nothing was written; a report that was there before is still "
+        "whole.\n"
+    )
+    assert out == ""
+    assert old.read_text() == "the old report"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_comparison_out_of_tolerance_is_status_1_and_says_which(
+    torch: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    honest = torch_twin.train_with_sgd
+
+    def a_little_off(*args: Any, **options: Any) -> torch_twin.TwinTraining:
+        losses, params = honest(*args, **options)
+        return torch_twin.TwinTraining(losses * (1 + 1e-6), params)
+
+    monkeypatch.setattr(torch_twin, "train_with_sgd", a_little_off)
+    assert main(["reproduce", *QUICK, "--lang", "en", "--out", str(tmp_path / "out")]) == 1
+    text = capsys.readouterr().out
+    assert "Out of tolerance: S15 from the start 'tutorial' in float64." in text
+    assert "Out of tolerance: S14" not in text
+    assert "float32." not in text  # a millionth is nothing in float32
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "out of tolerance" in page
+    assert "Not every comparison is within its tolerance" in page
+
+
+def test_without_torch_installed_the_rest_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cli.reproduce", "experiments.studies", "experiments.reproduction"):
+        monkeypatch.setattr(f"clearprop.{name}.is_installed", lambda module: module != "torch")
+    assert main(["reproduce", *QUICK, "--lang", "en", "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "PyTorch is not installed" in text
+    assert "pip install torch==2.13.0" in text
+    assert "pip install torch==2.13.0" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_a_learning_rate_that_diverges_is_reported_as_a_finding(tmp_path: Path) -> None:
+    done = run(
+        "reproduce", "--seeds", "2", "--learning-rate", "3", "--without-torch", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Without activation, the training diverged" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
+    arguments = ("reproduce", *QUICK, "--without-torch", "--lang", "zh-TW")
+    done = run(*arguments, folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout
