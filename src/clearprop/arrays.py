@@ -4,9 +4,9 @@ dtype: float64 unless float32 is asked for; the parameters decide and everything
 Complex parameters serve the complex step. Integers are ids or class numbers, never measurements.
 """
 
-import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -19,6 +19,24 @@ Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float64", "float32")
+
+
+class Empty(Mapping[str, Any]):
+    """The mapping without entries: read-only, and picklable where `MappingProxyType` is not."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+EMPTY = Empty()
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
@@ -34,8 +52,10 @@ def require_matching_dtype(array: Array, params: Array, *, where: str) -> None:
     Integers pass (a layer that cannot take them says so itself), and real input passes beside
     complex parameters. Raises DtypeError.
     """
+    if array.dtype == params.dtype:
+        return
     kind = array.dtype.kind
-    if array.dtype == params.dtype or kind in "iu" or (kind == "f" and params.dtype.kind == "c"):
+    if kind in "iu" or (kind == "f" and params.dtype.kind == "c"):
         return
     raise DtypeError("dtype_mixed", where=where, came=array.dtype, expected=params.dtype)
 
@@ -59,7 +79,13 @@ def sum_rows(array: Array) -> Array:
 
     As a product with a row of ones, which is BLAS's work and several times faster on stacks.
     """
-    return matrix_product(np.ones((1, array.shape[-2]), array.dtype), array)
+    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array)
+
+
+@lru_cache(maxsize=8)
+def _row_of_ones(length: int, dtype: str) -> Array:
+    # Making it anew would cost more than the product of a small network.
+    return freeze(np.ones((1, length), dtype))
 
 
 def frozen(array: Array) -> Array:
@@ -82,12 +108,16 @@ def freeze(array: Array) -> Array:
     return array
 
 
-def keyed_generator(seed: int, step: int = 0, path: str = "") -> np.random.Generator:
+def keyed_generator(seed: int, step: int = 0, path: str = "") -> "np.random.Generator":
     """A generator made from what it is for, so that the same draw can be made again later.
 
     Equal keys give equal streams, different keys independent ones; nothing has to be saved to
     repeat a dropout mask, a shuffle or a start.
     """
+    # Imported here, as numpy.random is (hence the quoted annotations): whoever draws nothing does
+    # not wait for it.
+    import hashlib
+
     digest = hashlib.sha256(path.encode()).digest()
     return np.random.default_rng([seed, step, int.from_bytes(digest[:8], "little")])
 

@@ -28,7 +28,7 @@ class Initializer(Configurable, ABC):
 
     @abstractmethod
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         """An array of `shape` in float64; the caller casts it, so that float32 starts are the
         rounded float64 ones."""
@@ -49,7 +49,7 @@ class Uniform(Initializer):
             object.__setattr__(self, name, float(getattr(self, name)))
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return generator.uniform(self.low, self.high, shape)
 
@@ -59,7 +59,7 @@ class FanInUniform(Initializer):
     """U(−1/√fan_in, 1/√fan_in): what torch.nn.Linear draws weight and bias from."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return _symmetric(generator, shape, 1 / math.sqrt(fan_in))
 
@@ -69,7 +69,7 @@ class XavierUniform(Initializer):
     """U(−b, b) with b = √(6 / (fan_in + fan_out)), also called Glorot uniform."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return _symmetric(generator, shape, math.sqrt(6 / (fan_in + fan_out)))
 
@@ -79,7 +79,7 @@ class XavierNormal(Initializer):
     """N(0, 2 / (fan_in + fan_out)), also called Glorot normal."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return generator.normal(0.0, math.sqrt(2 / (fan_in + fan_out)), shape)
 
@@ -89,7 +89,7 @@ class KaimingUniform(Initializer):
     """U(−b, b) with b = √(6 / fan_in), made for ReLU; also called He uniform."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return _symmetric(generator, shape, math.sqrt(6 / fan_in))
 
@@ -99,7 +99,7 @@ class KaimingNormal(Initializer):
     """N(0, 2 / fan_in), made for ReLU; also called He normal."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return generator.normal(0.0, math.sqrt(2 / fan_in), shape)
 
@@ -109,12 +109,12 @@ class Zeros(Initializer):
     """All zero. Right for a bias; a weight array of zeros never breaks its symmetry."""
 
     def draw(
-        self, generator: np.random.Generator, shape: Shape, fan_in: int, fan_out: int
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
     ) -> Array:
         return np.zeros(shape)
 
 
-def _symmetric(generator: np.random.Generator, shape: Shape, bound: float) -> Array:
+def _symmetric(generator: "np.random.Generator", shape: Shape, bound: float) -> Array:
     return generator.uniform(-bound, bound, shape)
 
 

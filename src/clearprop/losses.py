@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array, require_matching_dtype, shape_text
+from clearprop.arrays import Array, freeze, require_matching_dtype, shape_text
 from clearprop.configuration import Configurable
 from clearprop.errors import ConfigurationError, ShapeError
 
@@ -28,7 +28,7 @@ class LossResult(NamedTuple):
 
     total     the sum over all entries; of K stacked networks an array (K,)
     weight    what the total is divided by to give the value: the number of entries
-    gradient  ∂(total / divisor)/∂output, of the output's shape
+    gradient  ∂(total / divisor)/∂output, of the output's shape, read-only
     """
 
     total: Any
@@ -76,6 +76,7 @@ class MSE(Loss):
         divisor: float | None = None,
         stacked: bool = False,
     ) -> LossResult:
+        output, target = np.asarray(output), np.asarray(target)
         require_same_shape(output, target, stacked=stacked)
         require_matching_dtype(target, output, where="target")
         # In the output's dtype: a float32 array minus an integer one would be float64.
@@ -88,7 +89,7 @@ class MSE(Loss):
         elif not divisor > 0:
             raise ConfigurationError("divisor_invalid", value=divisor)
         error *= 2 / divisor
-        return LossResult(total, weight, error)
+        return LossResult(total, weight, freeze(error))
 
 
 def require_same_shape(output: Array, target: Array, *, stacked: bool) -> None:

@@ -13,11 +13,13 @@ params (K, P) it runs K networks as one, each with the result that it has alone.
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from clearprop import messages
 from clearprop.arrays import (
+    EMPTY,
     Array,
     dtype_named,
     freeze,
@@ -29,7 +31,7 @@ from clearprop.arrays import (
 )
 from clearprop.errors import ContractError, DtypeError, ShapeError
 from clearprop.initializers import Initializer
-from clearprop.layers.contract import EMPTY, Combinator, Context, Layer, Tree, require_layer
+from clearprop.layers.contract import Combinator, Context, Layer, Tree, require_layer
 from clearprop.parameters import Layout, leaves
 from clearprop.passes import BackwardPass, ForwardPass
 
@@ -87,7 +89,8 @@ class Network:
             params[slot.start : slot.stop] = values.ravel()
         return params
 
-    def initial_state(self) -> Tree:
+    @cached_property
+    def start_state(self) -> Tree:
         """The state that the layers start with, as a tree; empty for layers without any."""
         return _state_of(self.layer)
 
@@ -124,7 +127,7 @@ class Network:
         records: bool = True,
         seed: int = 0,
         step: int = 0,
-        state: Tree = EMPTY,
+        state: Tree | None = None,
         side_inputs: Mapping[str, Array] = EMPTY,
     ) -> ForwardPass:
         """Run the network at x and keep what was computed.
@@ -134,19 +137,21 @@ class Network:
         training     False where the network is used and not trained
         records      False keeps only what backward needs: for training that nobody looks at
         seed, step   the key of random draws, with the layer's path
-        state        what the last pass returned as `state`
+        state        what the last pass returned as `state`; the initial one unless told otherwise
 
         The pass keeps read-only arrays. Where params or x can be written to, it keeps a copy, so
         that editing them later cannot change a record. Raises ShapeError, DtypeError, and
         ContractError for a layer that cannot be stacked.
         """
+        params, x = np.asarray(params), np.asarray(x)
         self._check_params(params)
-        x = np.asarray(x)
         if x.dtype.kind not in "fciu":
             raise DtypeError("input_not_numbers", came=x.dtype)
         require_matching_dtype(x, params, where="x")
         if records:
             params, x = frozen(params), frozen(x)
+        if state is None:
+            state = self.start_state
         context = Context(training, records, seed, step, "", state, side_inputs)
         tree = self.layout.tree(params)
         output, cache, new_state = self.layer.forward(tree, x, context)
@@ -158,8 +163,11 @@ class Network:
         """Run back through `forward`, from ∂C/∂output to ∂C/∂θ and ∂C/∂x.
 
         output_gradient has the output's shape and dtype (a loss returns it); the parameters are
-        those that forward used. Raises ShapeError, DtypeError.
+        those that forward used. Raises ShapeError, DtypeError, and ContractError for the pass of
+        another network.
         """
+        if forward.network is not self and forward.network != self:
+            raise ContractError("pass_of_another_network")
         if output_gradient.shape != forward.output.shape:
             raise ShapeError(
                 "output_gradient_shape",
@@ -173,7 +181,7 @@ class Network:
         gradient = self.layout.flatten(signals, params.shape[:-1], params.dtype)
         return BackwardPass(forward, dy, dx, freeze(gradient), signals)
 
-    def predict(self, params: Array, x: Array, *, state: Tree = EMPTY) -> Array:
+    def predict(self, params: Array, x: Array, *, state: Tree | None = None) -> Array:
         """The network's output at x, not in training and without records."""
         return self.forward(params, x, training=False, records=False, state=state).output
 
@@ -232,5 +240,5 @@ def repr_short(layer: Layer) -> str:
 def _state_of(layer: Layer) -> Tree:
     if isinstance(layer, Combinator):
         states = {name: _state_of(child) for name, child in layer.children()}
-        return {name: state for name, state in states.items() if state}
-    return dict(layer.state())
+        return {name: state for name, state in states.items() if state} or EMPTY
+    return {name: frozen(np.asarray(array)) for name, array in layer.state().items()} or EMPTY

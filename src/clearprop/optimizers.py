@@ -9,10 +9,9 @@ forward pass used.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple
 
-from clearprop.arrays import Array, is_finite_number
+from clearprop.arrays import EMPTY, Array, is_finite_number
 from clearprop.configuration import Configurable
 from clearprop.errors import ConfigurationError, ShapeError
 
@@ -21,7 +20,7 @@ class OptimizerState(NamedTuple):
     """What an optimizer remembers between steps: a count, and arrays of the parameters' shape."""
 
     step: int = 0
-    slots: Mapping[str, Array] = MappingProxyType({})
+    slots: Mapping[str, Array] = EMPTY
 
 
 class Optimizer(Configurable, ABC):

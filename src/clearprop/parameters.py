@@ -5,7 +5,6 @@ A path says how Python reaches an array from the network's layer: `layers[0].wei
 their gradients are added into it. K stacked networks have a leading axis: (K, size).
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array, Shape, shape_text
+from clearprop.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
-from clearprop.layers.contract import EMPTY, Combinator, CombinatorGradients, Layer, Parameter, Tree
+from clearprop.layers.contract import Combinator, CombinatorGradients, Layer, Parameter, Tree
 
 
 class Slot(NamedTuple):
@@ -144,6 +143,8 @@ class Layout:
 
 def unknown_path(path: str, known: Mapping[str, object]) -> UnknownNameError:
     """The error for a path that does not exist, with the nearest ones that do."""
+    import difflib  # only a mistake needs it
+
     nearest = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or list(known)[:3]
     return UnknownNameError("path_unknown", path=path, nearest=", ".join(nearest))
 
@@ -181,7 +182,7 @@ def _collect(plan: Any, gradients: Any, leading: Shape, parts: list[tuple[slice,
         gradient = gradients.get(name)
         if gradient is None:
             raise ContractError("gradient_missing", path=path)
-        expected = (*leading, *shape)
+        expected = (*leading, *shape) if leading else shape
         if gradient.shape != expected:
             raise ShapeError(
                 "gradient_of_parameter",
@@ -189,7 +190,7 @@ def _collect(plan: Any, gradients: Any, leading: Shape, parts: list[tuple[slice,
                 expected=shape_text(expected),
                 came=shape_text(gradient.shape),
             )
-        parts.append((where, gradient.reshape(*leading, -1)))
+        parts.append((where, gradient.reshape(*leading, -1) if leading else gradient.ravel()))
 
 
 def named_gradients(gradients: Any, path: str) -> Iterator[tuple[str, Array]]:

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from clearprop.arrays import Array, Shape
+from clearprop.arrays import EMPTY, Array, Shape
 from clearprop.layers.activations import ActivationCache, ReLU
 from clearprop.layers.combinators import Sequential
-from clearprop.layers.contract import EMPTY, Backward, Context, Forward, Layer, Parameter, Tree
+from clearprop.layers.contract import Backward, Context, Forward, Layer, Parameter, Tree
 from clearprop.layers.linear import Linear, LinearCache
 from clearprop.network import Network
 

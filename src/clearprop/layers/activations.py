@@ -23,9 +23,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.arrays import EMPTY, Array
 from clearprop.layers.contract import (
-    EMPTY,
     Backward,
     Context,
     Forward,

@@ -16,19 +16,17 @@ counted from the end serve both. A layer that can do that sets `stackable = True
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from clearprop.arrays import Array, Shape, keyed_generator
+from clearprop.arrays import EMPTY, Array, Shape, keyed_generator
 from clearprop.configuration import Configurable
 from clearprop.errors import ContractError, DtypeError
 from clearprop.initializers import Initializer
 
 # A layer's arrays by name; a combinator's trees by child name.
 Tree: TypeAlias = Mapping[str, Any]
-EMPTY: Tree = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,11 @@ class Context(NamedTuple):
     def child(self, name: str) -> "Context":
         """The context of the child layer `name`."""
         path = f"{self.path}.{name}" if self.path else name
-        state = self.state.get(name, EMPTY) if self.state else EMPTY
-        return Context(
-            self.training, self.records, self.seed, self.step, path, state, self.side_inputs
-        )
+        training, records, seed, step, _, states, side_inputs = self
+        state = EMPTY if states is EMPTY else states.get(name, EMPTY)
+        return Context(training, records, seed, step, path, state, side_inputs)
 
-    def generator(self) -> np.random.Generator:
+    def generator(self) -> "np.random.Generator":
         """The generator of this layer's draws in this step; every call makes the same one."""
         return keyed_generator(self.seed, self.step, self.path)
 

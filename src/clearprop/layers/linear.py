@@ -26,11 +26,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array, Shape, matrix_product, shape_text, sum_rows
+from clearprop.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.initializers import FanInUniform, Initializer
 from clearprop.layers.contract import (
-    EMPTY,
     Backward,
     Context,
     Forward,

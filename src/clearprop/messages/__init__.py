@@ -5,29 +5,29 @@ fields as in `str.format`. Both languages have the same keys and the same fields
 """
 
 import os
-import tomllib
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("en", "zh-TW")
+_FOLDER = Path(__file__).parent
 
 
 @cache
 def table(language: str, topic: str) -> Mapping[str, str]:
     """All sentences of one topic, nested TOML tables flattened to dotted names."""
-    source = resources.files(__name__) / language / f"{topic}.toml"
+    # Imported here: `import clearprop` shows no sentence and need not wait for the parser.
+    import tomllib
+
+    source = _FOLDER / language / f"{topic}.toml"
     return dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
 
 
 def topics(language: str) -> list[str]:
     """The names of a language's topics, sorted."""
-    folder = resources.files(__name__) / language
-    return sorted(
-        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
-    )
+    return sorted(path.stem for path in (_FOLDER / language).glob("*.toml"))
 
 
 def text(language: str, key: str, /, **values: object) -> str:

@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,12 @@ SCHEMA = 1
 
 def versions(result: Reproduction) -> dict[str, str]:
     """The versions that the numbers were made with; torch only where it was used."""
-    import scipy
-    import sklearn
-
     found = {
         "clearprop": clearprop.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
+        "scipy": version("scipy"),
+        "scikit-learn": version("scikit-learn"),
     }
     if result.comparisons is not None:
         found["torch"] = torch_twin.version()

@@ -9,7 +9,7 @@ import numpy as np
 from clearprop import files
 from clearprop.arrays import Array
 from clearprop.configuration import decode, encode
-from clearprop.errors import FileError
+from clearprop.errors import ConfigurationError, FileError
 from clearprop.layers.contract import Layer, Tree
 from clearprop.losses import LOSSES, Loss
 from clearprop.network import Network
@@ -41,7 +41,14 @@ def save_checkpoint(
     notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Save a network in the middle of its training, as `files.save` saves it, with all that the
-    training needs to go on. `arrays` and `notes` are kept beside it."""
+    training needs to go on. `arrays` and `notes` are kept beside it.
+
+    Raises what `files.save` raises, and ConfigurationError for an array or a note whose name is
+    that of the training's own.
+    """
+    for name in (*(arrays or {}), *(notes or {})):
+        if name.split(".")[0] == "training":
+            raise ConfigurationError("name_reserved", name=name)
     training = {
         "step": state.step,
         "seed": state.seed,

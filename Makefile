@@ -1,0 +1,92 @@
+# clearprop's commands. `make help` lists them.
+#
+# Everything is installed into .venv, once: a stamp is written after an installation has succeeded,
+# and it is repeated when pyproject.toml, constraints.txt or this file changes. Plain enough for the
+# make 3.81 that macOS has.
+
+# The Python that makes .venv, 3.11 or newer.
+PYTHON ?= python3
+# What `make reproduce` passes on: make reproduce ARGS="--lang zh-TW"
+ARGS =
+# The one package that is installed by a line of its own; `make reproduce TORCH=` goes without.
+TORCH = torch==2.13.0
+# More options for that line, such as another index.
+TORCH_OPTIONS =
+
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+VENV_STAMP = $(VENV)/.stamp-venv
+RUN_STAMP = $(VENV)/.stamp-run
+DEV_STAMP = $(VENV)/.stamp-dev
+TORCH_STAMP = $(VENV)/.stamp-torch
+SOURCES_OF_VERSIONS = pyproject.toml constraints.txt Makefile
+
+WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
+
+.PHONY: help reproduce test check bench clean
+# Two installations into one .venv must not run side by side.
+.NOTPARALLEL:
+
+help:
+	@echo "make reproduce   run every experiment of the tutorial and write clearprop-report/"
+	@echo "                 options go into ARGS: make reproduce ARGS=\"--lang zh-TW\""
+	@echo "make test        run the tests, with branch coverage"
+	@echo "make check       make test, and formatting, linting, types, floors and a build"
+	@echo "make bench       measure speed beside NumPy and PyTorch"
+	@echo "make clean       delete .venv and everything that the commands above made"
+	@echo
+	@echo "All of them install what they need into .venv. PYTHON=python3.12 names the Python to use;"
+	@echo "TORCH= goes without PyTorch; TORCH_OPTIONS=... are pip's options for installing it."
+
+reproduce: $(RUN_STAMP) $(WANTED_TORCH_STAMP)
+	@$(BIN)/clearprop reproduce $(ARGS)
+
+test: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
+
+check: test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+bench: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) dist build htmlcov clearprop-report .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# A half-made .venv has no stamp and is made anew.
+$(VENV_STAMP):
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "clearprop needs Python 3.11 or newer, and there is no '$(PYTHON)' here; name yours with PYTHON=..." >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "clearprop needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 | head -n 1); name a newer one with PYTHON=..." >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make a virtual environment because its venv module is missing; on Debian and Ubuntu: sudo apt install python3-venv" >&2; \
+	  exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(RUN_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
+	@echo "Installing clearprop and what it needs (once; a minute or so)"
+	@$(PIP) install --quiet -c constraints.txt -e ".[all]"
+	@touch $@
+
+$(DEV_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
+	@echo "Installing clearprop and what its tests need (once; a minute or so)"
+	@$(PIP) install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(TORCH_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
+	@echo "Installing $(TORCH) (once; on Linux, the README tells how to get the smaller CPU build)"
+	@$(PIP) install --quiet -c constraints.txt $(TORCH_OPTIONS) $(TORCH) || { \
+	  echo "$(TORCH) could not be installed; to go on without it, add TORCH= to the command" >&2; \
+	  exit 1; }
+	@touch $@

@@ -1,0 +1,55 @@
+"""Fixtures that more than one test file needs."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from clearprop import Linear, Network, ReLU, Sequential
+from clearprop.arrays import Array
+from clearprop.experiments.reproduction import Reproduction, reproduce
+from clearprop.experiments.settings import Settings
+
+# The same examples in every run and on every machine; no deadline, because machines are shared.
+settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("clearprop")
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch, one of the witnesses; the tests that ask for it are skipped where it is absent."""
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="session")
+def tutorial_data() -> tuple[Array, Array]:
+    """The tutorial's data, x and t both (100, 1)."""
+    from sklearn.datasets import make_regression  # slow to import, and few tests need it
+
+    x, t = make_regression(100, n_features=1, n_targets=1, noise=10, random_state=3)
+    return x, t.reshape(100, 1)
+
+
+@pytest.fixture
+def network() -> Network:
+    """A network of three layers, 2-3-1, with 13 parameters."""
+    return Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 1)))
+
+
+@pytest.fixture
+def params(network: Network) -> Array:
+    return network.initialize(seed=0)
+
+
+@pytest.fixture
+def samples() -> tuple[Array, Array]:
+    """x (7, 2) and t (7, 1)."""
+    generator = np.random.default_rng(0)
+    return generator.normal(size=(7, 2)), generator.normal(size=(7, 1))
+
+
+@pytest.fixture(scope="session")
+def result() -> Reproduction:
+    """The whole reproduction with the tutorial's own settings."""
+    return reproduce(Settings())

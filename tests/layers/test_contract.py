@@ -1,0 +1,135 @@
+"""What a layer is told of its place: the context, and draws that can be made again."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pytest
+
+from clearprop import MSE, SGD, Context, Layer, Linear, Network, Residual, Sequential
+from clearprop.arrays import EMPTY, Array
+from clearprop.checking.finite_differences import central_differences
+from clearprop.errors import DtypeError
+from clearprop.layers.contract import Backward, Forward, Tree, refuse_integers
+from clearprop.training import StepEvent, start, train
+
+
+class MaskCache(NamedTuple):
+    """`mask`: what x was multiplied with."""
+
+    mask: Array
+
+
+@dataclass(frozen=True)
+class Mask(Layer):
+    """Lets half of the entries through in training, as dropout does."""
+
+    stackable: ClassVar[bool] = True
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        if not context.training:
+            return x / 2, MaskCache(np.full(x.shape, 0.5)), EMPTY
+        mask = context.generator().random(x.shape) < 0.5
+        return x * mask, MaskCache(mask), EMPTY
+
+    def backward(self, params: Tree, cache: MaskCache, dy: Array) -> Backward:
+        return dy * cache.mask, EMPTY
+
+
+@dataclass(frozen=True)
+class Tell(Layer):
+    """Returns as its state what it was told."""
+
+    def state(self) -> dict[str, Array]:
+        return {"told": np.zeros(1)}
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        return x, None, {"told": context}
+
+    def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
+        return dy, EMPTY
+
+
+MASKED = Network(Sequential(Linear(2, 8), Mask(), Linear(8, 8), Mask(), Linear(8, 1)))
+X = np.random.default_rng(0).normal(size=(5, 2))
+T = np.random.default_rng(1).normal(size=(5, 1))
+
+
+def test_a_layer_is_told_its_place_and_the_pass() -> None:
+    network = Network(Sequential(Residual(Sequential(Tell())), Tell()))
+    side = {"mask": np.ones(1)}
+    forward = network.forward(
+        np.empty(0), X, training=False, records=False, seed=3, step=4, side_inputs=side
+    )
+    inner = forward.state["layers[0]"]["branch"]["layers[0]"]["told"]
+    start = {"told": np.zeros(1)}
+    assert inner == Context(False, False, 3, 4, "layers[0].branch.layers[0]", start, side)
+    assert forward.state["layers[1]"]["told"].path == "layers[1]"
+
+
+def test_a_child_gets_its_part_of_the_state() -> None:
+    context = Context(state={"layers[0]": {"branch": {"told": 1}}})
+    assert context.child("layers[0]").child("branch").state == {"told": 1}
+    assert context.child("layers[1]").state == {}
+
+
+def test_the_same_draw_is_made_in_every_call() -> None:
+    context = Context(seed=1, step=2, path="layers[0]")
+    first, second = (context.generator().random(3) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def masks(*, seed: int, step: int) -> list[Array]:
+    forward = MASKED.forward(MASKED.initialize(), X, seed=seed, step=step)
+    return [forward[f"layers[{index}]"].cache.mask for index in (1, 3)]
+
+
+def test_a_draw_depends_on_the_seed_the_step_and_the_path_alone() -> None:
+    np.testing.assert_array_equal(masks(seed=1, step=2), masks(seed=1, step=2))
+    one, other = masks(seed=1, step=2)
+    assert (one != other).any()
+    assert (masks(seed=2, step=2)[0] != one).any()
+    assert (masks(seed=1, step=3)[0] != one).any()
+
+
+def test_what_a_layer_alone_has_saved_is_read_only_in_its_record() -> None:
+    # A mask is neither the input nor the output of any layer.
+    for mask in masks(seed=1, step=2):
+        with pytest.raises(ValueError, match="read-only"):
+            mask[...] = True
+
+
+def test_a_random_layer_can_be_checked_because_its_draw_repeats() -> None:
+    params = MASKED.initialize()
+
+    def loss(point: Array) -> float:
+        return float(MSE().evaluate(MASKED.forward(point, X, seed=5).output, T).value)
+
+    forward = MASKED.forward(params, X, seed=5)
+    backward = MASKED.backward(forward, MSE().evaluate(forward.output, T).gradient)
+    witness = central_differences(loss, params).gradient
+    np.testing.assert_allclose(backward.gradient, witness, rtol=1e-8, atol=1e-9)
+
+
+def test_training_draws_anew_every_step_and_the_same_when_resumed() -> None:
+    state = start(MASKED, MASKED.initialize(), SGD(0.01), seed=9)
+    events = [e for e in train(MASKED, state, X, T, epochs=4) if isinstance(e, StepEvent)]
+    caches = [event.backward.forward["layers[1]"].cache.mask for event in events]
+    assert len({cache.tobytes() for cache in caches}) == 4
+    resumed = list(train(MASKED, events[1].state, X, T, epochs=4))
+    np.testing.assert_array_equal(resumed[-1].state.params, events[-1].state.params)
+
+
+def test_in_use_nothing_is_drawn() -> None:
+    params = MASKED.initialize()
+    used = MASKED.forward(params, X, training=False, seed=1).output
+    np.testing.assert_array_equal(used, MASKED.predict(params, X))
+
+
+def test_integers_are_refused_with_the_layers_path_or_its_name() -> None:
+    ids = np.ones(2, np.uint8)
+    with pytest.raises(DtypeError, match=r"^layers\[0\]: Mask takes measurements, .* uint8"):
+        refuse_integers(Mask(), ids, Context(path="layers[0]"))
+    with pytest.raises(DtypeError, match=r"^Mask: Mask takes measurements"):
+        refuse_integers(Mask(), ids, Context())
+    refuse_integers(Mask(), ids.astype(float), Context())

@@ -1,0 +1,164 @@
+"""The flat parameter array: its layout, its views, ties, and the refusals of a wrong gradient."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from clearprop import Context, Layer, Linear, Network, Parameter, ReLU, Residual, Sequential, Zeros
+from clearprop.arrays import EMPTY, Array
+from clearprop.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
+from clearprop.layers.contract import Backward, Forward, Tree
+from clearprop.parameters import Layout, join, leaves
+
+NESTED = Sequential(Linear(2, 3), Residual(Sequential(ReLU(), Linear(3, 3, bias=False))), ReLU())
+
+
+def test_paths_say_how_python_reaches_an_array() -> None:
+    assert list(Layout(NESTED).slots) == [
+        "layers[0].weight",
+        "layers[0].bias",
+        "layers[1].branch.layers[1].weight",
+    ]
+    assert eval("net.layers[1].branch.layers[1]", {"net": NESTED}) == Linear(3, 3, bias=False)
+    assert [path for path, _ in leaves(NESTED)] == [
+        "layers[0]",
+        "layers[1].branch.layers[0]",
+        "layers[1].branch.layers[1]",
+        "layers[2]",
+    ]
+    assert join("", "weight") == "weight"
+    assert join("layers[0]", "weight") == "layers[0].weight"
+
+
+def test_slots_lie_one_after_another_without_gaps() -> None:
+    layout = Layout(NESTED)
+    assert [(slot.start, slot.stop, slot.shape) for slot in layout.slots.values()] == [
+        (0, 6, (2, 3)),
+        (6, 9, (1, 3)),
+        (9, 18, (3, 3)),
+    ]
+    assert layout.size == 18
+    assert Layout(ReLU()).size == 0
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_views_share_memory_with_the_flat_array(order: Any) -> None:
+    layout = Layout(NESTED)
+    for flat in (np.zeros(18), np.zeros(36)[::2], np.zeros((4, 18), order=order)):
+        for path, slot in layout.slots.items():
+            view = layout.view(flat, path)
+            assert view.shape == (*flat.shape[:-1], *slot.shape)
+            view[...] = 1
+        assert (flat == 1).all()
+
+
+def test_the_tree_is_the_layers_own_names() -> None:
+    flat = np.arange(18.0)
+    tree = Layout(NESTED).tree(flat)
+    np.testing.assert_array_equal(tree["layers[0]"]["weight"], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(tree["layers[0]"]["bias"], [[6, 7, 8]])
+    assert tree["layers[2]"] == {}
+    stacked = Layout(NESTED).tree(np.stack([flat, -flat]))
+    np.testing.assert_array_equal(stacked["layers[0]"]["bias"][1], [[-6, -7, -8]])
+
+
+def test_a_tie_shares_the_slice() -> None:
+    ties = {"layers[2].weight": "layers[0].weight"}
+    layout = Layout(Sequential(Linear(2, 2), ReLU(), Linear(2, 2)), ties)
+    assert layout.size == 4 + 2 + 2
+    # In the order of the layers, wherever a slot lies.
+    assert list(layout.slots) == [
+        "layers[0].weight",
+        "layers[0].bias",
+        "layers[2].weight",
+        "layers[2].bias",
+    ]
+    flat = np.arange(8.0)
+    assert np.shares_memory(
+        layout.view(flat, "layers[0].weight"), layout.view(flat, "layers[2].weight")
+    )
+
+
+SQUARE = Sequential(Linear(2, 2), Linear(2, 2), Linear(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("ties", "error"),
+    [
+        ({"layers[2].weight": "layers[0].weight"}, ConfigurationError),  # another shape
+        ({"layers[0].weight": "layers[1].weight"}, ConfigurationError),  # a later one
+        ({"layers[0].weight": "layers[0].weight"}, ConfigurationError),  # itself
+        ({"layers[1].wieght": "layers[0].weight"}, UnknownNameError),
+        ({"layers[1].weight": "layer[0].weight"}, UnknownNameError),
+    ],
+)
+def test_a_tie_that_cannot_be_is_refused_with_the_network(
+    ties: dict[str, str], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"nearest names are|cannot share the values"):
+        Network(SQUARE, tied=ties)
+
+
+def test_a_chain_of_ties_is_refused_or_shares_the_same_slice() -> None:
+    three = Sequential(Linear(2, 2), Linear(2, 2), Linear(2, 2))
+    ties = {"layers[1].weight": "layers[0].weight", "layers[2].weight": "layers[1].weight"}
+    for order in (ties, dict(reversed(ties.items()))):
+        slots = Network(three, tied=order).layout.slots
+        starts = {slots[f"layers[{i}].weight"].start for i in range(3)}
+        assert starts == {0}
+
+
+def test_editing_the_ties_afterwards_does_not_reach_the_network() -> None:
+    ties = {"layers[1].weight": "layers[0].weight"}
+    network = Network(SQUARE, tied=ties)
+    ties.clear()
+    assert network.tied == {"layers[1].weight": "layers[0].weight"}
+
+
+def test_an_unknown_path_offers_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"'layers\[0\].wieght' .* layers\[0\].weight"):
+        Layout(NESTED).slot("layers[0].wieght")
+    # Where nothing is near, the first few.
+    with pytest.raises(UnknownNameError, match=r"nearest names are layers\[0\].weight, layers\["):
+        Layout(NESTED).view(np.zeros(18), "xyz")
+
+
+@dataclass(frozen=True)
+class Scale(Layer):
+    """y = s·x, with a backward that can be told to be wrong."""
+
+    wrong: str = ""
+    stackable: ClassVar[bool] = True
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"scale": Parameter((1, 2), Zeros(), 1, 1)}
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        return params["scale"] * x, x, EMPTY
+
+    def backward(self, params: Tree, cache: Array, dy: Array) -> Backward:
+        gradient = (cache * dy).sum(axis=-2, keepdims=True)
+        gradients = {
+            "": {"scale": gradient},
+            "missing": {},
+            "shape": {"scale": gradient[..., 0, :]},
+            "transposed": {"scale": gradient.swapaxes(-1, -2)},
+        }
+        return params["scale"] * dy, gradients[self.wrong]
+
+
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_a_gradient_must_be_there_and_of_its_parameters_shape(lead: tuple[int, ...]) -> None:
+    def gradient(wrong: str) -> Array:
+        network = Network(Sequential(Scale(wrong), ReLU()))
+        forward = network.forward(np.ones((*lead, 2)), np.ones((4, 2)))
+        return network.backward(forward, forward.output).gradient
+
+    np.testing.assert_array_equal(gradient(""), np.full((*lead, 2), 4))
+    with pytest.raises(ContractError, match=r"layers\[0\].scale: backward returned no gradient"):
+        gradient("missing")
+    for wrong in ("shape", "transposed"):
+        with pytest.raises(ShapeError, match=r"layers\[0\].scale: backward returned a gradient"):
+            gradient(wrong)

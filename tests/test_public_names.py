@@ -1,0 +1,103 @@
+"""What `import clearprop` offers, and that it stays light."""
+
+import subprocess
+import sys
+
+import pytest
+
+import clearprop
+import clearprop.training
+
+NAMES = [
+    "MSE",
+    "SGD",
+    "Activation",
+    "BackwardPass",
+    "BackwardRecord",
+    "Context",
+    "FanInUniform",
+    "ForwardPass",
+    "ForwardRecord",
+    "Identity",
+    "Initializer",
+    "KaimingNormal",
+    "KaimingUniform",
+    "Layer",
+    "Linear",
+    "Loss",
+    "LossResult",
+    "Network",
+    "Optimizer",
+    "OptimizerState",
+    "Parameter",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "Uniform",
+    "XavierNormal",
+    "XavierUniform",
+    "Zeros",
+]
+
+TRAINING_NAMES = [
+    "Checkpoint",
+    "EpochEvent",
+    "StepEvent",
+    "Training",
+    "TrainingState",
+    "fit",
+    "load_checkpoint",
+    "save_checkpoint",
+    "start",
+    "train",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert clearprop.__all__ == NAMES
+    assert clearprop.training.__all__ == TRAINING_NAMES
+
+
+def test_the_names_are_sorted_constants_first() -> None:
+    # ruff's order: acronyms (constants to it), then classes, then functions.
+    for names in (NAMES, TRAINING_NAMES):
+        kinds = [0 if n.isupper() else 1 if n[0].isupper() else 2 for n in names]
+        assert [*zip(kinds, names, strict=True)] == sorted(zip(kinds, names, strict=True))
+        assert len(set(names)) == len(names)
+
+
+def test_every_public_name_has_a_docstring_of_its_own() -> None:
+    for module, names in ((clearprop, NAMES), (clearprop.training, TRAINING_NAMES)):
+        for name in names:
+            text = vars(module)[name].__doc__  # not inherited, unlike inspect.getdoc's
+            assert text, name
+            # A dataclass or NamedTuple without one is given its signature.
+            assert not text.startswith(f"{name}("), name
+
+
+def test_the_version_is_a_version() -> None:
+    assert all(part.isdecimal() for part in clearprop.__version__.split("."))
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages from outside the standard library that a fresh interpreter has
+    after the statement, and had not before. (Cython's own modules have no file.)"""
+    script = (
+        f"import sys; before = set(sys.modules); {statement}\n"
+        "new = {name for name in set(sys.modules) - before"
+        " if getattr(sys.modules[name], '__file__', None)}\n"
+        "print(*{name.partition('.')[0] for name in new} - sys.stdlib_module_names)"
+    )
+    command = [sys.executable, "-W", "error", "-c", script]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize("module", ["clearprop", "clearprop.training", "clearprop.files"])
+def test_importing_it_loads_numpy_and_nothing_else_from_elsewhere(module: str) -> None:
+    assert loaded_by(f"import {module}") == {"clearprop", "numpy"}
+
+
+def test_the_test_above_would_see_another_package() -> None:
+    assert "scipy" in loaded_by("import clearprop, scipy.special")

@@ -1,0 +1,105 @@
+"""The READMEs: their programs run and print what stands below them, and both say the same."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+READMES = ("README.md", "README.zh-TW.md")
+DOCUMENTS = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A fenced block: its language and its text."""
+
+    language: str
+    text: str
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> list[Block]:
+    return [Block(*found) for found in FENCED.findall(read(name))]
+
+
+def prose(name: str) -> str:
+    return FENCED.sub("", read(name))
+
+
+def heading_levels(name: str) -> list[int]:
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(name), re.MULTILINE)]
+
+
+def table_sizes(name: str) -> list[int]:
+    """The number of rows of each table, head and rule included."""
+    return [text.count("\n") for text in re.findall(r"(?:^\|.*\|\n)+", prose(name), re.MULTILINE)]
+
+
+def links(name: str) -> list[str]:
+    return re.findall(r"\]\(([^)#]+)\)", prose(name))
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_programs_print_what_the_readme_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # A module's namespace: dataclasses look up the name of the module that they are made in.
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    found = blocks(name)
+    programs = 0
+    for block, following in zip(found, [*found[1:], Block("", "")], strict=True):
+        if block.language != "python":
+            continue
+        programs += 1
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block.text, name, "exec"), namespace)
+        expected = following.text if following.language == "text" else ""
+        assert printed.getvalue() == expected, block.text
+    assert programs >= 7
+
+
+def test_both_readmes_have_the_same_blocks() -> None:
+    english, chinese = map(blocks, READMES)
+    assert english == chinese
+
+
+def test_both_readmes_have_the_same_structure() -> None:
+    english, chinese = READMES
+    assert heading_levels(english) == heading_levels(chinese)
+    assert table_sizes(english) == table_sizes(chinese)
+    assert len(heading_levels(english)) > 10
+
+
+def test_both_readmes_link_to_the_same_places() -> None:
+    english, chinese = ({*links(name), name} - {*READMES} for name in READMES)
+    assert english == chinese
+
+
+def test_both_readmes_give_the_same_figures() -> None:
+    def figures(name: str) -> set[str]:
+        return set(re.findall(r"\d+\.\d+", prose(name)))
+
+    assert figures("README.md") == figures("README.zh-TW.md")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_linked_files_exist(name: str) -> None:
+    local = [link for link in links(name) if not re.match(r"https?://", link)]
+    missing = [link for link in local if not (ROOT / name).parent.joinpath(link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_named_commands_are_targets_of_the_makefile(name: str) -> None:
+    named = set(re.findall(r"\bmake ([a-z]+)\b", read(name))) - {"the", "an", "it"}
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    assert {"reproduce", "test"} <= named <= targets
