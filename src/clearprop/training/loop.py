@@ -204,47 +204,63 @@ class _Run:
     records: bool
     stacked: bool
 
+    def samples(self, step: int) -> tuple[Array, Array]:
+        """The samples and targets that `step` takes."""
+        rows = self.batches.rows(step)
+        if rows is None:
+            return self.x, self.target
+        return _take(self.x, rows, stacked=self.stacked), _take(
+            self.target, rows, stacked=self.stacked
+        )
+
     def step(self, state: TrainingState) -> tuple[LossResult, BackwardPass, TrainingState]:
         """Forward, loss, backward, update."""
-        rows = self.batches.rows(state.step)
+        x, target = self.samples(state.step)
         forward = self.network.forward(
             state.params,
-            _take(self.x, rows, stacked=self.stacked),
+            x,
             records=self.records,
             seed=state.seed,
             step=state.step,
             state=state.layers,
         )
-        target = _take(self.target, rows, stacked=self.stacked)
         result = self.loss.evaluate(forward.output, target, stacked=self.stacked)
         backward = self.network.backward(forward, result.gradient)
         params, remembered = self.optimizer.step(state.params, state.optimizer, backward.gradient)
-        total, weight = state.total + result.total, state.weight + result.weight
-        if (state.step + 1) % self.batches.per_epoch == 0:
-            total, weight = 0.0, 0.0
-        new = TrainingState(
-            freeze(params), remembered, forward.state, state.step + 1, state.seed, total, weight
+        return (
+            result,
+            backward,
+            TrainingState(
+                freeze(params),
+                remembered,
+                forward.state,
+                state.step + 1,
+                state.seed,
+                state.total + result.total,
+                state.weight + result.weight,
+            ),
         )
-        return result, backward, new
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
     per_epoch = run.batches.per_epoch
     while state.step < run.epochs * per_epoch:
-        before = state
-        epoch = before.step // per_epoch
+        step = state.step
+        epoch = step // per_epoch
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
-            result, backward, state = run.step(before)
-            mean = (before.total + result.total) / (before.weight + result.weight)
-        yield StepEvent(before.step, epoch, result.value, backward, state)
-        if state.step % per_epoch == 0:
-            yield EpochEvent(epoch, mean, state)
+            result, backward, state = run.step(state)
+            value = result.value
+        if state.step % per_epoch:
+            yield StepEvent(step, epoch, value, backward, state)
+            continue
+        mean = state.total / state.weight
+        state = TrainingState(*state[:5])
+        yield StepEvent(step, epoch, value, backward, state)
+        yield EpochEvent(epoch, mean, state)
 
 
-def _take(array: Array, rows: Array | None, *, stacked: bool) -> Array:
-    if rows is None:
-        return array
+def _take(array: Array, rows: Array, *, stacked: bool) -> Array:
     return freeze(np.take(array, rows, axis=_sample_axis(array, stacked=stacked)))
 
 
