@@ -42,6 +42,14 @@ def test_the_spread_over_the_tutorials_starts(result: Reproduction) -> None:
     assert spread(result, "tutorial_relu") == pytest.approx((82.22, 358.81, 366.73), abs=0.005)
 
 
+def test_as_printed_most_networks_die(result: Reproduction) -> None:
+    printed = result.studies["tutorial_relu_as_printed"]
+    assert printed.dead.sum() == 153
+    # A dead network answers one number: its bias, on its way to the mean.
+    assert (printed.final[printed.dead] >= result.data.variance - 1e-9).all()
+    assert not result.studies["tutorial_relu"].dead.any()
+
+
 def test_the_spread_over_torchs_starts(torch: Any, result: Reproduction) -> None:
     assert spread(result, "pytorch_relu") == pytest.approx((77.42, 81.25, 362.8), abs=0.05)
     assert spread(result, "pytorch_linear") == pytest.approx((80.8209049,) * 3, abs=1e-7)

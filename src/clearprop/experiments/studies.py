@@ -12,6 +12,7 @@ from clearprop.arrays import Array
 from clearprop.dependencies import is_installed
 from clearprop.experiments.data import Data
 from clearprop.experiments.networks import (
+    ReLUThenLinearAsPrinted,
     tutorial_start,
     with_relu,
     with_relu_as_printed,
@@ -100,25 +101,15 @@ def seed_studies(data: Data, settings: Settings, progress: Progress = silent) ->
     seeds = range(settings.seeds)
     tutorial = tutorial_start(seeds, settings.dtype)
     pytorch = pytorch_starts(settings)
+    rate = settings.learning_rate
     cases = [
-        ("tutorial_linear", without_activation(), tutorial),
-        ("tutorial_relu_as_printed", with_relu_as_printed(), tutorial),
-        ("tutorial_relu", with_relu(), tutorial),
-        ("pytorch_linear", without_activation(), pytorch),
-        ("pytorch_relu", with_relu(), pytorch),
+        ("tutorial_linear", without_activation(), tutorial, rate),
+        ("tutorial_relu_as_printed", with_relu_as_printed(), tutorial, rate),
+        ("tutorial_relu", with_relu(), tutorial, rate),
+        ("pytorch_linear", without_activation(), pytorch, rate),
+        ("pytorch_relu", with_relu(), pytorch, rate),
     ]
-    return tuple(
-        study(
-            name,
-            network,
-            starts,
-            data,
-            learning_rate=settings.learning_rate,
-            steps=settings.steps,
-            progress=part(progress, index, len(cases)),
-        )
-        for index, (name, network, starts) in enumerate(cases)
-    )
+    return _one_after_another(cases, data, settings, progress)
 
 
 def learning_rate_studies(
@@ -127,22 +118,11 @@ def learning_rate_studies(
     """Both networks from the tutorial's start at every rate; names "linear" and "relu"."""
     starts = tutorial_start(range(settings.seeds), settings.dtype)
     cases = [
-        (name, network, rate)
+        (name, network, starts, rate)
         for name, network in (("linear", without_activation()), ("relu", with_relu()))
         for rate in rates
     ]
-    return tuple(
-        study(
-            name,
-            network,
-            starts,
-            data,
-            learning_rate=rate,
-            steps=settings.steps,
-            progress=part(progress, index, len(cases)),
-        )
-        for index, (name, network, rate) in enumerate(cases)
-    )
+    return _one_after_another(cases, data, settings, progress)
 
 
 def pytorch_starts(settings: Settings) -> Array:
@@ -154,12 +134,36 @@ def pytorch_starts(settings: Settings) -> Array:
     return network.initialize(seeds, dtype=settings.dtype)
 
 
+def _one_after_another(
+    cases: list[tuple[str, Network, Array, float]],
+    data: Data,
+    settings: Settings,
+    progress: Progress,
+) -> tuple[Study, ...]:
+    """The studies of (name, network, starts, learning rate)."""
+    return tuple(
+        study(
+            name,
+            network,
+            starts,
+            data,
+            learning_rate=rate,
+            steps=settings.steps,
+            progress=part(progress, index, len(cases)),
+        )
+        for index, (name, network, starts, rate) in enumerate(cases)
+    )
+
+
 def _dead(network: Network, params: Array, data: Data) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         forward = network.forward(params, data.x)
-        relus = [record for record in forward.records if isinstance(record.layer, ReLU)]
-        if not relus:
+        activations = [
+            record.cache.a
+            for record in forward.records
+            if isinstance(record.layer, ReLU | ReLUThenLinearAsPrinted)
+        ]
+        if not activations:
             return np.zeros(len(params), bool)
-        silent_layers = [~(record.output > 0).any(axis=(-2, -1)) for record in relus]
-    dead: Array = np.any(silent_layers, axis=0)
+        dead: Array = np.any([~(a > 0).any(axis=(-2, -1)) for a in activations], axis=0)
     return dead

@@ -122,6 +122,7 @@ def _training_facts(result: Reproduction, language: str) -> dict[str, str]:
         "printed_final": final(trainings.relu_as_printed),
         "relu_final": final(trainings.relu),
         "printed_median": median_text(studies["tutorial_relu_as_printed"]),
+        "printed_dead": str(int(studies["tutorial_relu_as_printed"].dead.sum())),
         "relu_median": median_text(studies["tutorial_relu"]),
         "pytorch_relu_median": median_text(studies["pytorch_relu"]),
         "curved_seeds": str(len(curve.SEEDS)),

@@ -255,6 +255,7 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
             yield StepEvent(step, epoch, value, backward, state)
             continue
         mean = state.total / state.weight
+        # The sums of the next epoch start at 0.
         state = TrainingState(*state[:5])
         yield StepEvent(step, epoch, value, backward, state)
         yield EpochEvent(epoch, mean, state)
