@@ -67,6 +67,11 @@ def mixes_samples(example: Example) -> bool:
     return isinstance(layer, BatchNorm) and (example.training or not layer.running_statistics)
 
 
+UNMIXED = [example for example in CASES if not mixes_samples(example)]
+# A sample that is alone is the first, and has the first one's mask of dropout.
+SHARES = [(e, s) for e in UNMIXED for s in (0, 3) if not (isinstance(e.layer, Dropout) and s)]
+
+
 def context_of(point: Point) -> Context:
     """The context of the layer's own forward, where no network makes one."""
     return Context(training=point.training, state=point.network.initial_state(point.params))
@@ -153,15 +158,15 @@ def test_backward_is_linear_in_the_upstream_gradient(example: Example) -> None:
     np.testing.assert_allclose(together, apart, rtol=1e-12, atol=1e-13)
 
 
-@every_example
-@pytest.mark.parametrize("sample", [0, 3])
+@pytest.mark.parametrize(
+    ("example", "sample"),
+    SHARES,
+    ids=[f"{name_of(example)}-{sample}" for example, sample in SHARES],
+)
 def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
     example: Example, sample: int
 ) -> None:
-    if mixes_samples(example):
-        pytest.skip("a sample has another output alone than in a batch")
-    if isinstance(example.layer, Dropout) and sample > 0:
-        pytest.skip("alone, a sample is the first, and has the first one's mask")
+    # A layer that mixes samples has another output for one alone.
     point = point_of(example)
     mask = np.zeros_like(point.dy)
     mask[sample] = point.dy[sample]
@@ -263,10 +268,8 @@ def test_stacked_networks_are_what_each_is_alone(example: Example, own_x: bool) 
             np.testing.assert_allclose(stacked[index], single, rtol=1e-14, atol=1e-14)
 
 
-@every_example
+@pytest.mark.parametrize("example", UNMIXED, ids=map(name_of, UNMIXED))
 def test_an_empty_batch_gives_empty_arrays_and_a_gradient_of_zero(example: Example) -> None:
-    if mixes_samples(example):
-        pytest.skip("no samples have no mean")
     point = point_of(example, samples=0)
     forward = point.forward()
     backward = point.network.backward(forward, point.dy)
