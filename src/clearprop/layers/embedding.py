@@ -13,8 +13,6 @@ Backward     From yₙⱼ = w_{idₙ j}: ∂yₙⱼ/∂wᵢⱼ = 1 where idₙ =
              come up gets 0. An id is a name and not a measurement: there is no ∂C/∂id, and dx is
              None.
 
-             The sum is taken over runs of equal ids: sorted once, then added run by run.
-
 Cached       The ids.
 
 K networks   W is (K, entries, D). Ids of one or two axes are shared by all networks, ids
@@ -92,8 +90,10 @@ class Embedding(Layer):
             # K tables under one another are one table: network k's ids begin at k · entries.
             first = np.arange(len(weight)) * self.entries
             ids = ids + first.reshape(-1, *(1,) * (dy.ndim - 2))
-        rows = _sums_by_id(ids.ravel(), dy.reshape(ids.size, self.features), weight)
-        return None, {"weight": rows}
+        gradient = np.zeros((weight.size // self.features, self.features), dy.dtype)
+        # Not gradient[ids] += dy, which keeps only the last of several equal ids.
+        np.add.at(gradient, ids.ravel(), dy.reshape(ids.size, self.features))
+        return None, {"weight": gradient.reshape(weight.shape)}
 
     def _require_known(self, ids: Array, context: Context) -> None:
         if not ids.size or (ids.min() >= 0 and ids.max() < self.entries):
@@ -112,13 +112,3 @@ class Embedding(Layer):
 
     def _wrong_shape(self, path: str, came: tuple[int | str, ...]) -> ShapeError:
         return ShapeError("ids_shape", path=path, came=shape_text(came))
-
-
-def _sums_by_id(ids: Array, signals: Array, like: Array) -> Array:
-    """For every row of the table(s) `like`, the sum of the signals (n, D) with that row's id."""
-    table = np.zeros((like.size // like.shape[-1], like.shape[-1]), signals.dtype)
-    order = np.argsort(ids, kind="stable")
-    ordered = ids[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    table[ordered[starts]] = np.add.reduceat(signals[order], starts, axis=0)
-    return table.reshape(like.shape)
