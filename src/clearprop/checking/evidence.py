@@ -1,0 +1,68 @@
+"""What the diagnosis is given: a backward pass that was found wrong, and what is known of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.layers.contract import Layer
+from clearprop.passes import BackwardPass
+
+# Runs the person's forward with some arrays replaced: name → array, and returns y.
+Forward = Callable[[Mapping[str, Array]], Array]
+# Runs the person's backward with another upstream gradient (and, where given, arrays replaced):
+# (dy, arrays) → gradient by name.
+Backward = Callable[[Array, Mapping[str, Array]], Mapping[str, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One comparison of a claimed gradient with a trusted one.
+
+    arrays     the point: every array that the function depends on, by name ("x" and the parameters)
+    output     y at that point; output_gradient: the dy that backward was given, of y's shape
+    claimed    the gradient that the person's backward returned, by name of the array
+    expected   the trusted gradient (a witness's), by name; tolerance is in `tolerances`
+    tolerances absolute tolerance by name: differences below it are rounding
+    forward, backward   the person's own functions, to run again where a hypothesis needs it; None
+               where they are not at hand
+    layer      the layer of ours that the person's code should equal, where known: its forward and
+               backward on `arrays` are the trusted computation, and its caches can be altered
+    reference  the backward pass of a whole reference network, where there is one; then names are
+               parameter paths
+    """
+
+    arrays: Mapping[str, Array]
+    output: Array
+    output_gradient: Array
+    claimed: Mapping[str, Array]
+    expected: Mapping[str, Array]
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    forward: Forward | None = None
+    backward: Backward | None = None
+    layer: Layer | None = None
+    reference: BackwardPass | None = None
+
+    def tolerance(self, name: str) -> float:
+        """The absolute tolerance of one array: what was given, or a millionth of its scale."""
+        if name in self.tolerances:
+            return self.tolerances[name]
+        return 1e-6 * float(np.max(np.abs(self.expected[name]), initial=0.0))
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A likely mistake, named because its transformation reproduces the claimed numbers.
+
+    key       its name, as in the message tables: `mistakes.<key>.name`, `.mend` and `.evidence`
+    arrays    the arrays that it explains
+    values    the fields of its sentences (a factor, a layer's path, an index)
+    residual  the largest difference between what the transformation gives and what was claimed,
+              relative to the claimed array's largest entry
+    """
+
+    key: str
+    arrays: tuple[str, ...]
+    values: Mapping[str, object]
+    residual: float
