@@ -47,16 +47,19 @@ def _anywhere(step: Step) -> Iterator[Slip]:
         yield "derivative_missing", {}, _dx(lambda s: s.dy)
     yield "gradient_stops", {}, _dx(lambda s: np.zeros_like(s.input))
     yield "upstream_ignored", {}, lambda s: _backward(s, np.ones_like(s.dy))
-    if len(step.dy) > 2 and step.gradients:
-        for sample in (0, len(step.dy) - 1):
-            yield "sample_missing", {"index": sample}, _without(sample)
+    if len(step.dy) > 2:
+        # All of the layer's gradients at once, or one of them by itself.
+        for names in {tuple(step.gradients), *((name,) for name in step.gradients)} - {()}:
+            for sample in (0, len(step.dy) - 1):
+                yield "sample_missing", {"index": sample}, _without(sample, names)
 
 
-def _without(sample: int) -> Alteration:
+def _without(sample: int, names: tuple[str, ...]) -> Alteration:
     def altered(step: Step) -> Altered:
         dy = step.dy.copy()
         dy[sample] = 0
-        return step.dx, _backward(step, dy)[1]
+        fewer = _backward(step, dy)[1]
+        return step.dx, {**step.gradients, **{name: fewer[name] for name in names}}
 
     return altered
 

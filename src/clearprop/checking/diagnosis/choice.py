@@ -21,6 +21,7 @@ from clearprop.checking.diagnosis.hypothesis import (
     Question,
     Standing,
 )
+from clearprop.checking.diagnosis.loss_functions import of_another_loss
 from clearprop.checking.diagnosis.structure import structural_slips
 from clearprop.checking.diagnosis.trusted import Trusted, agrees, claims, trusted_pass
 from clearprop.checking.diagnosis.walk import bare_step, steps, walk
@@ -70,6 +71,7 @@ def _says_something(explanation: Explanation) -> bool:
 
 def _hypotheses(question: Question, trusted: Trusted | None) -> Iterator[Hypothesis]:
     yield from behaviour(question)
+    yield from of_another_loss(question)
     if trusted is not None and agrees(question, trusted):
         yield from _walked(question, trusted)
     elif trusted is not None and claims(question, trusted):

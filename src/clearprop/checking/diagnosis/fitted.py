@@ -114,11 +114,11 @@ def precision(question: Question) -> Iterator[Hypothesis]:
         predicted = {}
         for name in question.doubtful:
             claimed, right = question.claimed[name], question.expected[name]
-            if claimed.shape != right.shape or np.count_nonzero(claimed) < ENOUGH:
+            if claimed.shape != right.shape:
                 continue
             with np.errstate(over="ignore"):
                 rounded = np.array_equal(claimed.astype(dtype).astype(np.float64), claimed)
             if rounded and scale(claimed - right) <= min(LAST_DIGITS * eps, 0.02) * scale(right):
                 predicted[name] = claimed
-        if predicted:
+        if sum(np.count_nonzero(claimed) for claimed in predicted.values()) >= ENOUGH:
             yield Hypothesis("precision", predicted, {"dtype": np.dtype(dtype).name})

@@ -130,9 +130,10 @@ class Question:
     def explanation(self, hypothesis: Hypothesis) -> Explanation | None:
         """The wrong arrays that the hypothesis reproduces, or None where it does not hold."""
         changed = {
-            name: predicted
+            name: array
             for name, predicted in hypothesis.predicted.items()
-            if name in self.claimed and self.changes(name, predicted)
+            if name in self.claimed
+            and self.changes(name, array := _aligned(predicted, self.expected[name]))
         }
         residuals = [self.reproduces(name, predicted) for name, predicted in changed.items()]
         held = [residual for residual in residuals if residual is not None]
