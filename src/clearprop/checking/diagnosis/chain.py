@@ -49,7 +49,8 @@ def _anywhere(step: Step) -> Iterator[Slip]:
     yield "upstream_ignored", {}, lambda s: _backward(s, np.ones_like(s.dy))
     if len(step.dy) > 2:
         # All of the layer's gradients at once, or one of them by itself.
-        for names in {tuple(step.gradients), *((name,) for name in step.gradients)} - {()}:
+        each = [(name,) for name in step.gradients]
+        for names in dict.fromkeys([tuple(step.gradients), *each]):
             for sample in (0, len(step.dy) - 1):
                 yield "sample_missing", {"index": sample}, _without(sample, names)
 
@@ -160,7 +161,8 @@ def updated_weights(
         rate = fit(question.claimed[name] - right[name], direction)
         if rate > 0:
             predicted = walk(trusted, {step.path: _updated(rate) for step in linear})
-            yield Hypothesis("updated_weights", predicted, {"rate": rate}, Standing.FITTED)
+            values = {"where": linear[-1].name, "rate": rate}
+            yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
 
 
 def _updated(rate: float) -> Alteration:

@@ -14,7 +14,7 @@ from clearprop.arrays import Array
 from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
 from clearprop.checking.diagnosis.chain import bare_slips, slips, updated_weights
 from clearprop.checking.diagnosis.elementary import elementary
-from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision
+from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
 from clearprop.checking.diagnosis.hypothesis import (
     Explanation,
     Hypothesis,
@@ -134,7 +134,7 @@ def _stands_alone(explanation: Explanation) -> bool:
     if explanation.hypothesis.standing == Standing.DESCRIBED:
         return False
     predicted = explanation.hypothesis.predicted
-    return bool(sum(np.count_nonzero(predicted[name]) for name in explanation.names) >= ENOUGH)
+    return sum(telling(predicted[name]) for name in explanation.names) >= ENOUGH
 
 
 def _second_look(

@@ -12,6 +12,7 @@ from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, scale
 
 ENOUGH = 3
+TELLING = 1e-3
 # How far a computation in a lower precision may be off, in units of its last digit.
 LAST_DIGITS = 256.0
 
@@ -25,6 +26,11 @@ def fitted(question: Question) -> Iterator[Hypothesis]:
         if name in question.evidence.arrays and name not in ("x", "output", "target")
     }
     yield from _one_number(question, "weight_decay", parameters, base=True)
+
+
+def telling(array: Array) -> int:
+    """How many entries are large enough to say something: not rounding beside the largest."""
+    return int(np.count_nonzero(np.abs(array) > TELLING * scale(array)))
 
 
 def fit(values: Array, direction: Array) -> float:
@@ -54,7 +60,7 @@ def _one_number(
     for name in comparable:
         direction = directions[name]
         number = fit(question.claimed[name] - start[name], direction)
-        if name in seen or not number or np.count_nonzero(direction) < ENOUGH:
+        if name in seen or not number:
             continue
         along = {other: start[other] + number * directions[other] for other in comparable}
         predicted = {
@@ -62,7 +68,7 @@ def _one_number(
             for other, array in along.items()
             if question.reproduces(other, array) is not None
         }
-        if name in predicted:
+        if name in predicted and sum(telling(directions[n]) for n in predicted) >= ENOUGH:
             seen |= set(predicted)
             yield Hypothesis(key, predicted, {"factor": number}, Standing.FITTED)
 

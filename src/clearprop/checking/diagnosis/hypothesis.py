@@ -86,17 +86,16 @@ class Question:
         claimed = {name: _aligned(evidence.claimed[name], expected[name]) for name in names}
         if not all(np.isfinite(a).all() for a in (*claimed.values(), *expected.values())):
             return None
-        relative = {name: _relative(evidence, name) for name in names}
-        errors = {
-            name: difference(claimed[name], expected[name]) / relative[name] for name in names
-        }
+        given = {name: _given(evidence, name) for name in names}
+        relative = {name: _relative(given[name], evidence.claimed[name]) for name in names}
+        errors = {name: difference(claimed[name], expected[name]) for name in names}
         return cls(
             evidence,
             claimed,
             expected,
             relative,
-            tuple(name for name in names if errors[name] > FAR),
-            tuple(name for name in names if errors[name] > 1),
+            tuple(name for name in names if errors[name] > FAR * relative[name]),
+            tuple(name for name in names if errors[name] > given[name]),
         )
 
     @property
@@ -170,9 +169,12 @@ def _aligned(claimed: Array, expected: Array) -> Array:
     return array.reshape(expected.shape) if without_ones[0] == without_ones[1] else array
 
 
-def _relative(evidence: Evidence, name: str) -> float:
-    dtype = np.asarray(evidence.claimed[name]).dtype
-    rounding = ROUNDING * float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+def _given(evidence: Evidence, name: str) -> float:
     whole = scale(evidence.expected[name])
-    given = evidence.tolerance(name) / whole if whole else USUAL
+    return evidence.tolerance(name) / whole if whole else USUAL
+
+
+def _relative(given: float, claimed: Array) -> float:
+    dtype = np.asarray(claimed).dtype
+    rounding = ROUNDING * float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
     return min(max(given, rounding), WIDEST)

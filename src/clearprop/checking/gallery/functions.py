@@ -1,5 +1,9 @@
 """Single functions in plain NumPy, with the mistakes that are made in them: linear, activations,
-softmax, normalisation, dropout, embedding. Nothing says which layer they are."""
+softmax, normalisation, dropout, embedding.
+
+Each is there twice: by itself, where nothing says which layer it is, and beside the layer of ours
+that it should equal.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -8,6 +12,10 @@ import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen, always
+from clearprop.layers.contract import Layer
+from clearprop.layers.embedding import Embedding
+from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.layers.softmax import LogSoftmax, Softmax
 
 EPSILON = 1e-5
 KEPT = 0.7
@@ -20,6 +28,7 @@ class Written(NamedTuple):
     point: Callable[[np.random.Generator], dict[str, Array]]
     forward: Callable[[Arrays], Array]
     backwards: Mapping[str, Code]
+    layer: Layer | None = None
 
 
 def specimens(seeds: range) -> Iterator[Specimen]:
@@ -136,6 +145,7 @@ SOFTMAX = Written(
         "derivative_missing": lambda dy, a: {"x": dy},
         "sign": lambda dy, a: {"x": -_softmax_right(dy, a)["x"]},
     },
+    Softmax(),
 )
 LOG_SOFTMAX = Written(
     "log softmax(x)",
@@ -146,6 +156,7 @@ LOG_SOFTMAX = Written(
         "softmax_diagonal": lambda dy, a: {"x": dy * (1 - _softmax(a["x"]))},
         "softmax_sum": lambda dy, a: {"x": dy - _softmax(a["x"])},
     },
+    LogSoftmax(),
 )
 
 # Normalisation. `axis` is what the means are taken over.
@@ -159,7 +170,7 @@ def _norm_point(generator: np.random.Generator) -> dict[str, Array]:
     }
 
 
-def _norm(name: str, axis: int) -> Written:
+def _norm(name: str, axis: int, layer: Layer) -> Written:
     def parts(a: Arrays) -> tuple[Array, Array]:
         mu = a["x"].mean(axis, keepdims=True)
         std = np.sqrt(a["x"].var(axis, keepdims=True) + EPSILON)
@@ -218,6 +229,7 @@ def _norm(name: str, axis: int) -> Written:
             "unsummed": unsummed,
             "swapped": swapped,
         },
+        layer,
     )
 
 
@@ -249,6 +261,7 @@ RMS_NORM = Written(
             "gamma": (dy * a["x"]).sum(0),
         },
     },
+    RMSNorm(5, epsilon=EPSILON),
 )
 
 # Dropout, its mask drawn once
@@ -296,6 +309,7 @@ EMBEDDING = Written(
     _table_point,
     lambda a: a["table"][a["ids"]],
     {"": _table_right, "embedding_overwritten": _table_overwritten},
+    Embedding(5, 3),
 )
 
 WRITTEN = (
@@ -304,8 +318,8 @@ WRITTEN = (
     RELU,
     SOFTMAX,
     LOG_SOFTMAX,
-    _norm("layer norm", 1),
-    _norm("batch norm", 0),
+    _norm("layer norm", 1, LayerNorm(5)),
+    _norm("batch norm", 0, BatchNorm(5)),
     RMS_NORM,
     EMBEDDING,
 )

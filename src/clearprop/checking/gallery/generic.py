@@ -7,8 +7,11 @@ import numpy as np
 
 from clearprop.arrays import Array, shape_text
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen
+from clearprop.layers.activations import Activation, Identity
 from clearprop.layers.catalog import EXAMPLES, Example
+from clearprop.layers.contract import Context
 from clearprop.network import Network
+from clearprop.passes import ForwardPass
 
 DECAY = 0.02
 
@@ -19,14 +22,22 @@ def specimens(seeds: range) -> Iterator[Specimen]:
         for example in examples:
             network = Network(example.layer)
             subject = f"{kind.__name__} {shape_text(('N', *example.input_shape))}"
-            for mistake in _applicable(network):
+            for mistake in _applicable(network, example):
                 for seed in seeds:
                     yield _specimen(subject, network, example, mistake, seed)
 
 
-def _applicable(network: Network) -> list[str]:
+def _applicable(network: Network, example: Example) -> list[str]:
+    arrays, _ = _point(network, example, 0)
+    passed = network.forward(_flat(network, arrays), arrays["x"], training=example.training)
+    if not np.any(passed.output):
+        # Everything dropped: all that backward can return is zeros.
+        return [""]
     shapes = [slot.shape for slot in network.layout.slots.values()]
     mistakes = ["", "sign", "factor_two", "factor", "accumulated", "precision", "upstream_ignored"]
+    layer = example.layer
+    if isinstance(layer, Activation) and not isinstance(layer, Identity):
+        mistakes += ["derivative_missing", "value_for_derivative"]
     if shapes:
         mistakes += ["mean_for_sum", "zeros"]
     if any(np.prod(shape) >= 3 for shape in shapes):
@@ -43,14 +54,14 @@ def _specimen(
 ) -> Specimen:
     arrays, dy = _point(network, example, seed)
 
-    def forward(a: Arrays) -> Array:
-        return network.forward(_flat(network, a), a["x"]).output
+    def passed(a: Arrays) -> ForwardPass:
+        return network.forward(_flat(network, a), a["x"], training=example.training)
 
     def right(upstream: Array, a: Arrays) -> Arrays:
-        passed = network.backward(network.forward(_flat(network, a), a["x"]), upstream)
-        gradients = {path: array.copy() for path, array in passed.named().items()}
-        if passed.input_gradient is not None:
-            gradients["x"] = passed.input_gradient.copy()
+        backward = network.backward(passed(a), upstream)
+        gradients = {path: array.copy() for path, array in backward.named().items()}
+        if backward.input_gradient is not None:
+            gradients["x"] = backward.input_gradient.copy()
         return gradients
 
     return Specimen(
@@ -58,13 +69,14 @@ def _specimen(
         mistake,
         arrays,
         dy,
-        forward,
-        lambda: _spoiled(mistake, right),
+        lambda a: passed(a).output,
+        lambda: _spoiled(mistake, right, lambda a: passed(a).output),
         layer=example.layer,
+        context=Context(training=example.training),
     )
 
 
-def _spoiled(mistake: str, right: Code) -> Code:
+def _spoiled(mistake: str, right: Code, forward: Callable[[Arrays], Array]) -> Code:
     kept: dict[str, Array] = {}
 
     def accumulating(dy: Array, a: Arrays) -> Arrays:
@@ -75,6 +87,10 @@ def _spoiled(mistake: str, right: Code) -> Code:
     def spoiled(dy: Array, a: Arrays) -> Arrays:
         if mistake == "upstream_ignored":
             return right(np.ones_like(dy), a)
+        if mistake == "derivative_missing":
+            return {"x": dy.copy()}
+        if mistake == "value_for_derivative":
+            return {"x": dy * forward(a)}
         gradients = dict(right(dy, a))
         spoil = _SPOIL.get(mistake)
         if spoil is not None:
@@ -173,9 +189,20 @@ def _point(network: Network, example: Example, seed: int) -> tuple[dict[str, Arr
     for attempt in range(1000):
         generator = np.random.default_rng([seed, attempt, 6])
         params = generator.normal(size=network.size)
-        x = generator.normal(size=(5 + seed % 3, *example.input_shape))
-        forward = network.forward(params, x)
-        if all(np.abs(record.input).min() > 1e-3 for record in forward.records):
+        shape = (5 + seed % 3, *example.input_shape)
+        x: Array = generator.normal(size=shape)
+        if example.ids is not None:
+            x = generator.integers(0, example.ids, size=shape)
+        forward = network.forward(params, x, training=example.training)
+        if not _near_a_kink(forward):
             break
     arrays = {"x": x, **{path: array.copy() for path, array in network.named(params).items()}}
     return arrays, generator.normal(size=forward.output.shape)
+
+
+def _near_a_kink(forward: ForwardPass) -> bool:
+    return any(
+        np.abs(record.input - kink).min() < 1e-3
+        for record in forward.records
+        for kink in record.layer.kinks()
+    )

@@ -1,14 +1,14 @@
 """One specimen of the gallery: a function and a backward as a person wrote it, at one point."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.finite_differences import central_differences
-from clearprop.layers.contract import Layer
+from clearprop.layers.contract import Context, Layer
 from clearprop.losses import Loss
 from clearprop.network import Network
 from clearprop.passes import BackwardPass
@@ -35,6 +35,7 @@ class Specimen:
     arrays     the point, by name; `dy` is ∂C/∂y there
     start      makes a fresh backward: a code that accumulates begins anew with it
     layer, network, loss   what of ours it should equal, if anything
+    context    what `layer` is run with
     """
 
     subject: str
@@ -46,6 +47,7 @@ class Specimen:
     layer: Layer | None = None
     network: Network | None = None
     loss: Loss | None = None
+    context: Context = field(default_factory=Context)
 
     def evidence(self) -> Evidence:
         """The backward's gradients beside those by central differences."""
@@ -65,6 +67,7 @@ class Specimen:
             layer=self.layer,
             reference=None if self.network is None else self._reference(self.network),
             loss=self.loss,
+            context=self.context,
         )
 
     def _witness(self, output: Array) -> tuple[Arrays, Mapping[str, float]]:
