@@ -42,6 +42,8 @@ def test_no_mistake_is_named_wrong_and_hardly_one_is_not_named(rows: list[Row]) 
     assert (figures.missed, figures.false_alarms, figures.named_wrong) == (0, 0, 0.0)
     assert figures.named_right > 0.98
     assert figures.unknown < 0.005
+    assert figures.strangers > 100
+    assert figures.strangers_named == 0
     shares = figures.named_right + figures.named_among + figures.unknown
     assert shares == pytest.approx(1)
 

@@ -46,13 +46,17 @@ def behaviour(question: Question) -> Iterator[Hypothesis]:
     if not dy.shape:
         # A loss has no upstream gradient to look at.
         return
-    other = run_again(question, another_gradient(question))
-    if other is None:
+    # The other one turned round too: a code that keeps only signs can agree with one by chance.
+    drawn = another_gradient(question)
+    other, opposite = run_again(question, drawn), run_again(question, -drawn)
+    if other is None or opposite is None:
         return
     ignored = {
         name: question.claimed[name]
         for name in question.wrong
-        if np.array_equal(first[name], other[name]) and np.any(question.claimed[name])
+        if np.array_equal(first[name], other[name])
+        and np.array_equal(first[name], opposite[name])
+        and np.any(question.claimed[name])
     }
     if ignored:
         yield Hypothesis("upstream_ignored", ignored, {"where": "backward"}, Standing.PROVEN)

@@ -9,14 +9,22 @@ import numpy as np
 
 from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, Mistake
-from clearprop.checking.gallery import functions, generic, loss_functions, structures, two_layers
+from clearprop.checking.gallery import (
+    functions,
+    generic,
+    loss_functions,
+    strangers,
+    structures,
+    two_layers,
+)
 from clearprop.checking.gallery.specimen import Specimen
+from clearprop.checking.gallery.strangers import STRANGER
 
 
 class Row(NamedTuple):
     """What became of one specimen.
 
-    mistake   the planted one, "" for a correct backward
+    mistake   the planted one, "" for a correct backward, STRANGER for one without a name
     rejected  whether the gradient was found wrong
     named     what the diagnosis said
     outcome   "accepted", "right" (named, alone), "among" (named, with alternatives that give the
@@ -31,7 +39,11 @@ class Row(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """The figures of a gallery; shares are of the planted mistakes."""
+    """The figures of a gallery; the shares are of the planted mistakes that are known.
+
+    strangers, strangers_named   mistakes that the diagnosis does not know, and how many of them it
+                                 gave a name, which is wrong whatever it is
+    """
 
     planted: int
     correct: int
@@ -41,6 +53,8 @@ class Totals(NamedTuple):
     named_among: float
     unknown: float
     named_wrong: float
+    strangers: int
+    strangers_named: int
 
 
 def specimens(seeds: int = 3) -> Iterator[Specimen]:
@@ -48,7 +62,7 @@ def specimens(seeds: int = 3) -> Iterator[Specimen]:
     several = range(seeds)
     return chain.from_iterable(
         room.specimens(several)
-        for room in (two_layers, structures, functions, loss_functions, generic)
+        for room in (two_layers, structures, functions, loss_functions, generic, strangers)
     )
 
 
@@ -91,8 +105,10 @@ def totals(rows: Iterable[Row]) -> Totals:
     """The figures of some rows."""
     rows = list(rows)
     planted = [row for row in rows if row.mistake]
-    count = Counter(row.outcome for row in planted)
-    share = {outcome: number / len(planted) for outcome, number in count.items()}
+    known = [row for row in planted if row.mistake != STRANGER]
+    strange = [row for row in planted if row.mistake == STRANGER]
+    count = Counter(row.outcome for row in known)
+    share = {outcome: number / len(known) for outcome, number in count.items()}
     return Totals(
         planted=len(planted),
         correct=len(rows) - len(planted),
@@ -102,6 +118,8 @@ def totals(rows: Iterable[Row]) -> Totals:
         named_among=share.get("among", 0.0),
         unknown=share.get("unknown", 0.0),
         named_wrong=share.get("wrong", 0.0),
+        strangers=len(strange),
+        strangers_named=sum(row.outcome == "wrong" for row in strange),
     )
 
 

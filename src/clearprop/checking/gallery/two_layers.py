@@ -260,16 +260,17 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                 wrong |= OF_SQUARE
             for mistake, code in wrong.items():
                 for seed in seeds:
-                    yield _specimen(sizes, n, mistake, code, seed)
+                    yield specimen(sizes, n, mistake, code, seed)
 
 
-def _specimen(
+def specimen(
     sizes: tuple[int, int, int],
     n: Nonlinearity,
     mistake: str,
     code: Callable[[Tape], Arrays],
     seed: int,
 ) -> Specimen:
+    """One network with one way to go back, at one point."""
     inputs, hidden, outputs = sizes
     arrays = _point(sizes, seed)
     generator = np.random.default_rng([seed, 1])
