@@ -295,7 +295,8 @@ def specimen(
 
 
 def _point(sizes: tuple[int, int, int], seed: int) -> dict[str, Array]:
-    """A point at which no hidden unit is near the kink, and every one is on both sides."""
+    """A point at which no hidden unit is near the kink, every one is on both sides, and the last
+    sample reaches one: otherwise a mistake could leave the numbers right."""
     inputs, hidden, outputs = sizes
     generator = np.random.default_rng(seed)
     while True:
@@ -307,5 +308,6 @@ def _point(sizes: tuple[int, int, int], seed: int) -> dict[str, Array]:
             B2: generator.normal(size=(1, outputs)),
         }
         z = arrays["x"] @ arrays[W1] + arrays[B1]
-        if np.abs(z).min() > 1e-3 and np.all(z.min(0) < 0) and np.all(z.max(0) > 0):
+        both_sides = np.all(z.min(0) < 0) and np.all(z.max(0) > 0)
+        if np.abs(z).min() > 1e-3 and both_sides and np.any(z[-1] > 0):
             return arrays
