@@ -39,6 +39,7 @@ NAMES = [
     "XavierNormal",
     "XavierUniform",
     "Zeros",
+    "check",
 ]
 
 TRAINING_NAMES = [

@@ -12,6 +12,7 @@ number of it can be looked at, checked and trained with.
     backward = network.backward(forward, loss.gradient)
 """
 
+from clearprop.checking import check
 from clearprop.initializers import (
     FanInUniform,
     Initializer,
@@ -68,4 +69,5 @@ __all__ = [
     "XavierNormal",
     "XavierUniform",
     "Zeros",
+    "check",
 ]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.layers.contract import Layer
+from clearprop.layers.contract import Context, Layer
+from clearprop.losses import Loss
 from clearprop.passes import BackwardPass
 
 # Runs the person's forward with some arrays replaced: name → array, and returns y.
@@ -30,7 +31,11 @@ class Evidence:
     layer      the layer of ours that the person's code should equal, where known: its forward and
                backward on `arrays` are the trusted computation, and its caches can be altered
     reference  the backward pass of a whole reference network, where there is one; then names are
-               parameter paths
+               parameter paths, and "x"
+    context    what `layer` is run with: the mode, the key of its random draws
+    kinks      by name, True at the entries whose derivative was taken at a kink
+    loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
+               and the other array of `arrays` is the target
     """
 
     arrays: Mapping[str, Array]
@@ -43,6 +48,9 @@ class Evidence:
     backward: Backward | None = None
     layer: Layer | None = None
     reference: BackwardPass | None = None
+    context: Context = Context()  # noqa: RUF009 (a NamedTuple, which nobody can edit)
+    kinks: Mapping[str, Array] = field(default_factory=dict)
+    loss: Loss | None = None
 
     def tolerance(self, name: str) -> float:
         """The absolute tolerance of one array: what was given, or a millionth of its scale."""
@@ -60,9 +68,11 @@ class Mistake:
     values    the fields of its sentences (a factor, a layer's path, an index)
     residual  the largest difference between what the transformation gives and what was claimed,
               relative to the claimed array's largest entry
+    alternatives  other mistakes that give the same numbers at this point
     """
 
     key: str
     arrays: tuple[str, ...]
     values: Mapping[str, object]
     residual: float
+    alternatives: tuple["Mistake", ...] = ()
