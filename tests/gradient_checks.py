@@ -2,16 +2,17 @@
 mistakes, which the same functions must reject."""
 
 from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop import Layer, Network, ReLU
+from clearprop import ForwardPass, Layer, Network
 from clearprop.arrays import Array, Shape
 from clearprop.checking.finite_differences import central_differences
 
 SAMPLES = 4
 
-# A ReLU's input keeps this distance from the kink; a difference quotient moves less than 1e-4.
+# An input keeps this distance from the layer's kinks; a difference quotient moves less than 1e-4.
 AWAY_FROM_KINKS = 1e-2
 
 # Central differences with h near 6e-6 are off by h²f'''/6 + ε|f|/h: about 1e-10 for these sizes.
@@ -23,20 +24,59 @@ COMPLEX_STEP_ATOL = 1e-14
 COMPLEX_STEP_RTOL = 1e-13
 
 
+class Point(NamedTuple):
+    """Where a layer is looked at: a network of it alone, parameters, x and dy, and the mode."""
+
+    network: Network
+    params: Array
+    x: Array
+    dy: Array
+    training: bool = True
+
+    def forward(self) -> ForwardPass:
+        return self.network.forward(self.params, self.x, training=self.training)
+
+    @property
+    def differentiable(self) -> Array:
+        """What the output is differentiated by: x, unless it is ids, and the parameters."""
+        return np.concatenate([self.x.ravel()[: self._x_size], self.params])
+
+    def output(self, differentiable: Array) -> Array:
+        """The output where x and the parameters are these."""
+        size = self._x_size
+        x = differentiable[:size].reshape(self.x.shape) if size else self.x
+        params = differentiable[size:]
+        return self.network.forward(params, x, training=self.training).output
+
+    @property
+    def _x_size(self) -> int:
+        return self.x.size if self.x.dtype.kind == "f" else 0
+
+
 def draw_point(
-    layer: Layer, input_shape: Shape, *, samples: int = SAMPLES, seed: int = 0
-) -> tuple[Network, Array, Array, Array]:
-    """A network of the layer alone, parameters, x and dy, all random and away from kinks."""
+    layer: Layer,
+    input_shape: Shape,
+    *,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    ids: int | None = None,
+    training: bool = True,
+) -> Point:
+    """A point of the layer with all arrays random and x away from kinks; `ids` makes x whole
+    numbers below it."""
     network = Network(layer)
     for attempt in count():
         generator = np.random.default_rng([seed, attempt])
         params = generator.normal(size=network.size)
-        x = generator.normal(size=(samples, *input_shape))
-        forward = network.forward(params, x)
-        distances = [np.abs(r.input) for r in forward.records if isinstance(r.layer, ReLU)]
+        shape = (samples, *input_shape)
+        x: Array = (
+            generator.normal(size=shape) if ids is None else generator.integers(ids, size=shape)
+        )
+        forward = network.forward(params, x, training=training)
+        distances = [np.abs(r.input - k) for r in forward.records for k in r.layer.kinks()]
         if all(distance.min(initial=np.inf) > AWAY_FROM_KINKS for distance in distances):
             break
-    return network, params, x, generator.normal(size=forward.output.shape)
+    return Point(network, params, x, generator.normal(size=forward.output.shape), training)
 
 
 def present(gradient: Array | None) -> Array:
@@ -45,53 +85,54 @@ def present(gradient: Array | None) -> Array:
     return gradient
 
 
-def own_gradient(network: Network, params: Array, x: Array, dy: Array) -> Array:
+def own_gradient(point: Point) -> Array:
     """What the layer's backward says of Σ dy·y: the gradient by x and by the parameters."""
-    backward = network.backward(network.forward(params, x), dy)
-    return np.concatenate([present(backward.input_gradient).ravel(), backward.gradient])
+    backward = point.network.backward(point.forward(), point.dy)
+    by_x = backward.input_gradient
+    assert (by_x is None) == (point.x.dtype.kind == "i")
+    return backward.gradient if by_x is None else np.append(by_x.ravel(), backward.gradient)
 
 
-def differences_gradient(network: Network, params: Array, x: Array, dy: Array) -> Array:
+def differences_gradient(point: Point) -> Array:
     """The same by central differences of every entry of x and of the parameters."""
 
-    def projection(point: Array) -> float:
-        output = network.forward(point[x.size :], point[: x.size].reshape(x.shape)).output
-        return float(np.sum(dy * output))
+    def projection(differentiable: Array) -> float:
+        return float(np.sum(point.dy * point.output(differentiable)))
 
-    return central_differences(projection, np.concatenate([x.ravel(), params])).gradient
+    return central_differences(projection, point.differentiable).gradient
 
 
-def complex_step_gradient(network: Network, params: Array, x: Array, dy: Array) -> Array:
+def complex_step_gradient(point: Point) -> Array:
     """The same by the complex step: Im f(θ + ih) / h, exact but for rounding where f is analytic
     (a ReLU is, on either side of its kink)."""
     step = 1e-30
-    point = np.concatenate([x.ravel(), params]).astype(complex)
-    gradient = np.empty(point.size)
-    for index in range(point.size):
-        moved = point.copy()
+    start = point.differentiable.astype(complex)
+    gradient = np.empty(start.size)
+    for index in range(start.size):
+        moved = start.copy()
         moved[index] += 1j * step
-        output = network.forward(moved[x.size :], moved[: x.size].reshape(x.shape)).output
-        gradient[index] = np.sum(dy * output).imag / step
+        gradient[index] = np.sum(point.dy * point.output(moved)).imag / step
     return gradient
 
 
-def assert_gradients_right(layer: Layer, input_shape: Shape, *, seed: int = 0) -> None:
-    """Backward against central differences, with a random upstream gradient, in float64."""
-    point = draw_point(layer, input_shape, seed=seed)
+def assert_gradients_right(layer: Layer, input_shape: Shape, **how: Any) -> None:
+    """Backward against central differences, with a random upstream gradient, in float64; `how` is
+    what `draw_point` takes."""
+    point = draw_point(layer, input_shape, **how)
     np.testing.assert_allclose(
-        own_gradient(*point),
-        differences_gradient(*point),
+        own_gradient(point),
+        differences_gradient(point),
         rtol=DIFFERENCES_RTOL,
         atol=DIFFERENCES_ATOL,
     )
 
 
-def assert_complex_step_agrees(layer: Layer, input_shape: Shape, *, seed: int = 0) -> None:
+def assert_complex_step_agrees(layer: Layer, input_shape: Shape, **how: Any) -> None:
     """Backward against the complex step, almost to the last digit."""
-    point = draw_point(layer, input_shape, seed=seed)
+    point = draw_point(layer, input_shape, **how)
     np.testing.assert_allclose(
-        own_gradient(*point),
-        complex_step_gradient(*point),
+        own_gradient(point),
+        complex_step_gradient(point),
         rtol=COMPLEX_STEP_RTOL,
         atol=COMPLEX_STEP_ATOL,
     )

@@ -43,6 +43,7 @@ from clearprop.errors import (
     UnknownNameError,
 )
 from clearprop.files import load, save
+from clearprop.layers.catalog import EXAMPLES
 
 ACTIVATIONS: list[Layer] = [ReLU(), Tanh(), Sigmoid(), Identity()]
 FLOATS = st.floats(-1e300, 1e300)
@@ -116,6 +117,21 @@ def test_a_network_is_loaded_as_it_was_saved(
     np.testing.assert_array_equal(saved.params, params)
     assert saved.notes == notes
     assert not saved.arrays
+
+
+EVERY_LAYER = [example.layer for examples in EXAMPLES.values() for example in examples]
+
+
+@pytest.mark.parametrize("layer", EVERY_LAYER, ids=repr)
+def test_every_layer_of_the_catalogue_is_loaded_as_it_was_saved(
+    tmp_path: Path, layer: Layer
+) -> None:
+    network = Network(Residual(layer) if isinstance(layer, Activation) else layer)
+    params = network.initialize(seed=1)
+    save(tmp_path / "file", network, params)
+    saved = load(tmp_path / "file")
+    assert saved.network == network
+    np.testing.assert_array_equal(saved.params, params)
 
 
 ORDERS: dict[str, Any] = {

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import (
+    Constant,
     FanInUniform,
     Initializer,
     KaimingNormal,
     KaimingUniform,
     Linear,
     Network,
+    Normal,
     Uniform,
     XavierNormal,
     XavierUniform,
@@ -39,6 +41,8 @@ BOUNDS: list[tuple[Initializer, float, float]] = [
 DEVIATIONS: list[tuple[Initializer, float]] = [
     (XavierNormal(), 0.19245008973),
     (KaimingNormal(), 0.28867513459),
+    (Normal(), 1.0),
+    (Normal(0, 0.02), 0.02),
 ]
 MANY = (200, 500)
 
@@ -73,8 +77,23 @@ def test_a_normal_start_has_its_deviation(initializer: Initializer, deviation: f
     assert np.mean(np.abs(values) > 2 * deviation) == pytest.approx(0.0455, abs=0.004)
 
 
-def test_zeros() -> None:
+def test_zeros_and_constants() -> None:
     np.testing.assert_array_equal(draw(Zeros(), (2, 3)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(draw(Constant(), (2, 3)), np.ones((2, 3)))
+    np.testing.assert_array_equal(draw(Constant(-2), (2, 3)), np.full((2, 3), -2.0))
+    np.testing.assert_array_equal(draw(Normal(3, 0), (2, 3)), np.full((2, 3), 3.0))
+
+
+@pytest.mark.parametrize("value", [float("nan"), None, "1", True])
+def test_a_constant_that_cannot_be_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="A constant start must be a finite number"):
+        Constant(value)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0, -1), (float("inf"), 1), (0, None), ("0", 1)])
+def test_a_normal_that_cannot_be_is_refused(mean: Any, deviation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a finite mean and a finite deviation of at"):
+        Normal(mean, deviation)
 
 
 def test_u01_takes_the_generators_numbers_as_they_are() -> None:

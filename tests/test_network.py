@@ -9,11 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import (
+    GELU,
     MSE,
+    BatchNorm,
+    Dropout,
+    Embedding,
     FanInUniform,
     Layer,
+    LayerNorm,
     Linear,
+    LogSoftmax,
     Network,
+    PReLU,
     ReLU,
     Residual,
     Sequential,
@@ -212,6 +219,32 @@ def test_the_summary_of_one_layer_and_of_an_unknown_shape() -> None:
     lines = tied.summary().splitlines()
     assert [line.split()[-1] for line in lines[2:4]] == ["2", "2"]
     assert lines[-1] == "3 parameters"
+
+
+def test_the_summary_of_layers_with_settings() -> None:
+    network = Network(
+        Sequential(
+            Embedding(7, 4),
+            LayerNorm(4),
+            Linear(4, 3),
+            BatchNorm(3, momentum=None),
+            PReLU(3),
+            Dropout(0.1),
+            GELU("tanh"),
+            LogSoftmax(),
+        )
+    )
+    assert network.summary().splitlines()[2:] == [
+        "layers[0]  Embedding(7, 4)              ?       28",
+        "layers[1]  LayerNorm(4)                 ?       8",
+        "layers[2]  Linear(4, 3)                 (N, 3)  15",
+        "layers[3]  BatchNorm(3, momentum=None)  (N, 3)  6",
+        "layers[4]  PReLU(features=3)            (N, 3)  3",
+        "layers[5]  Dropout(probability=0.1)     (N, 3)  0",
+        "layers[6]  GELU(approximate=tanh)       (N, 3)  0",
+        "layers[7]  LogSoftmax()                 (N, 3)  0",
+        "60 parameters",
+    ]
 
 
 ACTIVATIONS: list[Layer] = [Tanh(), Sigmoid(), ReLU()]

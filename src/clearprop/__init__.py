@@ -14,10 +14,12 @@ number of it can be looked at, checked and trained with.
 
 from clearprop.checking import check
 from clearprop.initializers import (
+    Constant,
     FanInUniform,
     Initializer,
     KaimingNormal,
     KaimingUniform,
+    Normal,
     Uniform,
     XavierNormal,
     XavierUniform,
@@ -30,7 +32,13 @@ from clearprop.layers.contract import (
     Layer,
     Parameter,
 )
+from clearprop.layers.dropout import Dropout
+from clearprop.layers.embedding import Embedding
 from clearprop.layers.linear import Linear
+from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
+from clearprop.layers.smooth_activations import GELU, SiLU, Softplus
+from clearprop.layers.softmax import LogSoftmax, Softmax
 from clearprop.losses import MSE, Loss, LossResult
 from clearprop.network import Network
 from clearprop.optimizers import SGD, Optimizer, OptimizerState
@@ -39,31 +47,48 @@ from clearprop.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardR
 __version__ = "0.1.0"
 
 __all__ = [
+    "ELU",
+    "GELU",
     "MSE",
+    "SELU",
     "SGD",
     "Activation",
     "BackwardPass",
     "BackwardRecord",
+    "BatchNorm",
+    "Constant",
     "Context",
+    "Dropout",
+    "Embedding",
     "FanInUniform",
     "ForwardPass",
     "ForwardRecord",
+    "Hardtanh",
     "Identity",
     "Initializer",
     "KaimingNormal",
     "KaimingUniform",
     "Layer",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "Loss",
     "LossResult",
     "Network",
+    "Normal",
     "Optimizer",
     "OptimizerState",
+    "PReLU",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softplus",
     "Tanh",
     "Uniform",
     "XavierNormal",

@@ -3,13 +3,15 @@
 fan_in is the number of inputs that one unit sums over, fan_out the number of units that one input
 feeds. For a Linear weight (in, out): fan_in = in, fan_out = out, and its bias has the same fans.
 
-    Uniform(low, high)   U[low, high); U[0, 1) is the tutorial's
-    FanInUniform         U(−1/√fan_in, 1/√fan_in), PyTorch's default for Linear, bias included
-    XavierUniform        U(−b, b), b = √(6 / (fan_in + fan_out))       Glorot and Bengio, 2010
-    XavierNormal         N(0, 2 / (fan_in + fan_out))                  (Xavier is Glorot)
-    KaimingUniform       U(−b, b), b = √(6 / fan_in)                   He and others, 2015
-    KaimingNormal        N(0, 2 / fan_in)                              (Kaiming is He)
-    Zeros                all zero
+    Uniform(low, high)       U[low, high); U[0, 1) is the tutorial's
+    FanInUniform             U(−1/√fan_in, 1/√fan_in), PyTorch's default for Linear, bias included
+    XavierUniform            U(−b, b), b = √(6 / (fan_in + fan_out))       Glorot and Bengio, 2010
+    XavierNormal             N(0, 2 / (fan_in + fan_out))                  (Xavier is Glorot)
+    KaimingUniform           U(−b, b), b = √(6 / fan_in)                   He and others, 2015
+    KaimingNormal            N(0, 2 / fan_in)                              (Kaiming is He)
+    Normal(mean, deviation)  N(mean, deviation²); N(0, 1) is PyTorch's default for Embedding
+    Constant(value)          all the same number; ones for the scale of a normalization
+    Zeros                    all zero
 """
 
 import math
@@ -105,6 +107,43 @@ class KaimingNormal(Initializer):
 
 
 @dataclass(frozen=True)
+class Normal(Initializer):
+    """N(mean, deviation²). Raises ConfigurationError unless both are finite, deviation >= 0."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def __post_init__(self) -> None:
+        finite = is_finite_number(self.mean) and is_finite_number(self.deviation)
+        if not (finite and self.deviation >= 0):
+            raise ConfigurationError("normal_invalid", mean=self.mean, deviation=self.deviation)
+        for name in ("mean", "deviation"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
+    def draw(
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
+    ) -> Array:
+        return generator.normal(self.mean, self.deviation, shape)
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """Every entry `value`. Raises ConfigurationError unless it is a finite number."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not is_finite_number(self.value):
+            raise ConfigurationError("constant_invalid", value=self.value)
+        object.__setattr__(self, "value", float(self.value))
+
+    def draw(
+        self, generator: "np.random.Generator", shape: Shape, fan_in: int, fan_out: int
+    ) -> Array:
+        return np.full(shape, self.value)
+
+
+@dataclass(frozen=True)
 class Zeros(Initializer):
     """All zero. Right for a bias; a weight array of zeros never breaks its symmetry."""
 
@@ -127,6 +166,8 @@ INITIALIZERS: dict[str, type[Initializer]] = {
         XavierNormal,
         KaimingUniform,
         KaimingNormal,
+        Normal,
+        Constant,
         Zeros,
     )
 }

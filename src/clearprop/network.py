@@ -91,8 +91,14 @@ class Network:
 
     @cached_property
     def start_state(self) -> Tree:
-        """The state that the layers start with, as a tree; empty for layers without any."""
+        """The state that the layers declare, as a tree; empty for layers without any."""
         return _state_of(self.layer)
+
+    def initial_state(self, params: Array) -> Tree:
+        """The state that goes with `params` before the first pass: `start_state`, with a leading
+        axis (K, ...) beside stacked parameters, and floating arrays in the parameters' dtype."""
+        start = self.start_state
+        return EMPTY if start is EMPTY else _state_beside(params, start)
 
     def named(self, params: Array) -> dict[str, Array]:
         """Every parameter array by its path, as views of `params`; of a flat gradient too."""
@@ -133,7 +139,8 @@ class Network:
         """Run the network at x and keep what was computed.
 
         params       (P,), or (K, P) for K networks as one
-        x            (N, features), or (K, N, features) where every network has its own
+        x            (N, features), or (K, N, features) where every network has its own; beside
+                     stacked params, every x of more than two axes is taken as such
         training     False where the network is used and not trained
         records      False keeps only what backward needs: for training that nobody looks at
         seed, step   the key of random draws, with the layer's path
@@ -151,8 +158,9 @@ class Network:
         if records:
             params, x = frozen(params), frozen(x)
         if state is None:
-            state = self.start_state
-        context = Context(training, records, seed, step, "", state, side_inputs)
+            state = self.initial_state(params)
+        networks = len(params) if params.ndim == 2 else None
+        context = Context(training, records, seed, step, "", state, side_inputs, networks)
         tree = self.layout.tree(params)
         output, cache, new_state = self.layer.forward(tree, x, context)
         if records:
@@ -242,3 +250,18 @@ def _state_of(layer: Layer) -> Tree:
         states = {name: _state_of(child) for name, child in layer.children()}
         return {name: state for name, state in states.items() if state} or EMPTY
     return {name: frozen(np.asarray(array)) for name, array in layer.state().items()} or EMPTY
+
+
+def _state_beside(params: Array, state: Tree) -> Tree:
+    return {
+        name: _state_beside(params, part)
+        if isinstance(part, Mapping)
+        else _array_beside(params, part)
+        for name, part in state.items()
+    }
+
+
+def _array_beside(params: Array, array: Array) -> Array:
+    dtype = params.dtype if array.dtype.kind == "f" else array.dtype
+    stacked = np.broadcast_to(array, (*params.shape[:-1], *array.shape))
+    return freeze(stacked.astype(dtype, order="C"))

@@ -1,25 +1,38 @@
 """The twin of a network in PyTorch computes what the network computes."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from clearprop import (
+    GELU,
+    SGD,
     Activation,
+    BatchNorm,
+    Dropout,
+    Embedding,
     Identity,
+    LayerNorm,
     Linear,
     Network,
+    PReLU,
     ReLU,
     Residual,
+    RMSNorm,
     Sequential,
     Sigmoid,
+    Softplus,
     Tanh,
 )
 from clearprop.arrays import Array
 from clearprop.errors import ContractError, MissingDependencyError
 from clearprop.frameworks import torch_twin
+from clearprop.layers.catalog import EXAMPLES, Example
+from clearprop.training import fit
+from tests.gradient_checks import draw_point, present
 
 EVERYTHING = Network(
     Sequential(
@@ -47,6 +60,88 @@ def test_the_twin_computes_the_same_output(torch: Any) -> None:
     twin = torch_twin.module(EVERYTHING, params)
     theirs = twin(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(EVERYTHING.predict(params, x), theirs, rtol=1e-13)
+
+
+ALONE = [example for examples in EXAMPLES.values() for example in examples]
+
+
+@pytest.mark.parametrize("example", ALONE, ids=[repr(example) for example in ALONE])
+def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
+    torch: Any, example: Example
+) -> None:
+    layer = example.layer
+    # The two sides draw different masks of dropout, unless nothing or everything is left out.
+    random = isinstance(layer, Dropout) and 0 < layer.probability < 1
+    training = example.training and not random
+    network, params, x, dy, _ = draw_point(layer, example.input_shape, ids=example.ids)
+    if isinstance(layer, PReLU) and layer.features > 1 and x.ndim > 2:
+        x, dy = x[:, 0], dy[:, 0]  # torch counts features along the second axis
+    state = network.initial_state(params)
+    if "running_mean" in state:
+        generator = np.random.default_rng(4)
+        mean, variance = generator.normal(size=(1, 3)), generator.uniform(0.5, 2, (1, 3))
+        state = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
+
+    twin = torch_twin.module(network, params, state=state).train(training)
+    there = torch.tensor(x, requires_grad=example.ids is None)
+    output = twin(there)
+    output.backward(torch.tensor(dy))
+    forward = network.forward(params, x, training=training, state=state)
+    backward = network.backward(forward, dy)
+    close = partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-12)
+    close(forward.output, output.detach().numpy())
+    if example.ids is None:
+        close(present(backward.input_gradient), there.grad.numpy())
+    for ours, theirs in zip(backward.named().values(), twin.parameters(), strict=True):
+        assert theirs.grad is not None
+        gradient = theirs.grad.numpy()
+        # Linear's are (out, in) there; a vector is its own transpose.
+        turned = gradient if isinstance(layer, Embedding) else gradient.T
+        close(ours, turned.reshape(ours.shape))
+    if not isinstance(layer, Sequential | Residual):
+        for array, buffer in zip(forward.state.values(), twin.buffers(), strict=True):
+            close(array.reshape(buffer.shape), buffer.numpy())
+
+
+def test_a_state_in_a_nested_network_reaches_its_buffers(torch: Any) -> None:
+    network = Network(
+        Sequential(Linear(3, 2), BatchNorm(2), Residual(Sequential(BatchNorm(2), Tanh())))
+    )
+    params = network.initialize(seed=1)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    state = network.forward(params, x).state
+    twin = torch_twin.module(network, params, state=state).eval()
+    theirs = twin(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(network.predict(params, x, state=state), theirs, rtol=1e-12)
+
+
+def test_training_a_network_of_the_new_layers_is_training_its_twin(torch: Any) -> None:
+    network = Network(
+        Sequential(
+            Embedding(5, 4),
+            LayerNorm(4),
+            Linear(4, 3),
+            BatchNorm(3),
+            PReLU(3),
+            Residual(Sequential(RMSNorm(3), GELU(), Linear(3, 3), Softplus())),
+            Linear(3, 2),
+        )
+    )
+    params = network.initialize(seed=2)
+    ids = np.array([0, 3, 3, 1, 4, 0])
+    t = np.random.default_rng(0).normal(size=(6, 2))
+    ours = fit(network, params, ids, t, optimizer=SGD(0.05), epochs=20)
+    theirs = torch_twin.train_with_sgd(network, params, ids, t, learning_rate=0.05, steps=20)
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-10)
+    np.testing.assert_allclose(ours.params, theirs.params, rtol=1e-10, atol=1e-12)
+
+
+def test_an_embeddings_default_start_is_the_one_of_its_seed(torch: Any) -> None:
+    torch.manual_seed(7)
+    table = torch.nn.Embedding(5, 3).weight.detach().numpy()
+    network = Network(Embedding(5, 3))
+    start = network.named(torch_twin.default_start(network, 7, "float32"))["weight"]
+    np.testing.assert_array_equal(start, table)
 
 
 def test_training_the_twin_leaves_our_arrays_alone(torch: Any) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import clearprop.layers
-from clearprop import Context, Layer, Network
-from clearprop.arrays import EMPTY, Array
+from clearprop import BatchNorm, Context, Dropout, Layer, Network
+from clearprop.arrays import Array
 from clearprop.configuration import Configurable, decode, encode
 from clearprop.initializers import INITIALIZERS
 from clearprop.layers.catalog import EXAMPLES, LAYERS, Example
 from tests.gradient_checks import (
+    Point,
     assert_complex_step_agrees,
     assert_gradients_right,
     draw_point,
@@ -28,11 +29,52 @@ from tests.gradient_checks import (
 CASES = [example for examples in EXAMPLES.values() for example in examples]
 KINDS = sorted(LAYERS.values(), key=lambda kind: kind.__name__)
 
-# Where there are no parameters, only an x of its own can tell one network from the next.
-STACKS = [(e, own_x) for e in CASES for own_x in (True, False) if own_x or Network(e.layer).size]
 
-every_example = pytest.mark.parametrize("example", CASES, ids=[repr(case.layer) for case in CASES])
+def can_stack(example: Example, own_x: bool) -> bool:
+    """Whether K networks can run at such an x as one, and be told apart."""
+    if not own_x:
+        # An x (N, T, D) would be taken as K networks' own, and without parameters of their own
+        # nothing tells the networks apart.
+        few_axes = example.ids is not None or len(example.input_shape) == 1
+        return few_axes and Network(example.layer).size > 0
+    # Ids of one and of two axes are shared by all; only ids (K, N, T) are each network's own.
+    return example.ids is None or len(example.input_shape) == 1
+
+
+STACKS = [(e, own_x) for e in CASES for own_x in (True, False) if can_stack(e, own_x)]
+
+
+def name_of(example: Example) -> str:
+    return repr(example.layer) if example.training else f"{example.layer} in use"
+
+
+every_example = pytest.mark.parametrize("example", CASES, ids=map(name_of, CASES))
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
+
+
+def how(example: Example) -> dict[str, Any]:
+    """What `draw_point` is told of an example beside its layer and shape."""
+    return {"ids": example.ids, "training": example.training}
+
+
+def point_of(example: Example, **more: Any) -> Point:
+    return draw_point(example.layer, example.input_shape, **how(example), **more)
+
+
+def mixes_samples(example: Example) -> bool:
+    """Whether a sample's output depends on the other samples."""
+    layer = example.layer
+    return isinstance(layer, BatchNorm) and (example.training or not layer.running_statistics)
+
+
+UNMIXED = [example for example in CASES if not mixes_samples(example)]
+# A sample that is alone is the first, and has the first one's mask of dropout.
+SHARES = [(e, s) for e in UNMIXED for s in (0, 3) if not (isinstance(e.layer, Dropout) and s)]
+
+
+def context_of(point: Point) -> Context:
+    """The context of the layer's own forward, where no network makes one."""
+    return Context(training=point.training, state=point.network.initial_state(point.params))
 
 
 def concrete_layers() -> set[type[Layer]]:
@@ -98,35 +140,40 @@ def test_the_module_says_what_forward_and_backward_do_and_what_is_cached(kind: t
 @every_example
 @pytest.mark.parametrize("seed", range(3))
 def test_gradients_against_central_differences(example: Example, seed: int) -> None:
-    assert_gradients_right(example.layer, example.input_shape, seed=seed)
+    assert_gradients_right(example.layer, example.input_shape, seed=seed, **how(example))
 
 
 @every_example
 def test_gradients_against_the_complex_step(example: Example) -> None:
-    assert_complex_step_agrees(example.layer, example.input_shape)
+    assert_complex_step_agrees(example.layer, example.input_shape, **how(example))
 
 
 @every_example
 def test_backward_is_linear_in_the_upstream_gradient(example: Example) -> None:
-    network, params, x, dy = draw_point(example.layer, example.input_shape)
-    other = np.random.default_rng(1).normal(size=dy.shape)
-    together = own_gradient(network, params, x, 2 * dy - 3 * other)
-    apart = 2 * own_gradient(network, params, x, dy) - 3 * own_gradient(network, params, x, other)
+    point = point_of(example)
+    other = point._replace(dy=np.random.default_rng(1).normal(size=point.dy.shape))
+    together = own_gradient(point._replace(dy=2 * point.dy - 3 * other.dy))
+    apart = 2 * own_gradient(point) - 3 * own_gradient(other)
     # Rounding of sums of a few terms of size 1 to 10.
     np.testing.assert_allclose(together, apart, rtol=1e-12, atol=1e-13)
 
 
-@every_example
-@pytest.mark.parametrize("sample", [0, 3])
+@pytest.mark.parametrize(
+    ("example", "sample"),
+    SHARES,
+    ids=[f"{name_of(example)}-{sample}" for example, sample in SHARES],
+)
 def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
     example: Example, sample: int
 ) -> None:
-    network, params, x, dy = draw_point(example.layer, example.input_shape)
-    mask = np.zeros_like(dy)
-    mask[sample] = dy[sample]
-    masked = network.backward(network.forward(params, x), mask)
+    # A layer that mixes samples has another output for one alone.
+    point = point_of(example)
+    mask = np.zeros_like(point.dy)
+    mask[sample] = point.dy[sample]
+    masked = point.network.backward(point.forward(), mask)
     one = slice(sample, sample + 1)
-    alone = network.backward(network.forward(params, x[one]), dy[one])
+    first = point._replace(x=point.x[one], dy=point.dy[one])
+    alone = point.network.backward(first.forward(), first.dy)
     # BLAS may add zeros in another order than it adds nothing: the last digit.
     np.testing.assert_allclose(masked.gradient, alone.gradient, rtol=1e-14, atol=1e-15)
 
@@ -134,19 +181,26 @@ def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
 @every_example
 @pytest.mark.parametrize("samples", [1, 5])
 def test_output_has_the_shape_that_was_announced(example: Example, samples: int) -> None:
-    network, params, x, _ = draw_point(example.layer, example.input_shape, samples=samples)
+    if mixes_samples(example):
+        samples += 1  # one alone has no variance
     announced = example.layer.output_shape(example.input_shape)
     assert announced is not None
-    assert network.forward(params, x).output.shape == (samples, *announced)
+    output = point_of(example, samples=samples).forward().output
+    assert output.shape == (samples, *announced)
 
 
 @every_example
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_kept(example: Example, dtype: str) -> None:
-    network, params, x, dy = draw_point(example.layer, example.input_shape)
-    forward = network.forward(params.astype(dtype), x.astype(dtype))
+    network, params, x, dy, training = point_of(example)
+    if example.ids is None:
+        x = x.astype(dtype)
+    forward = network.forward(params.astype(dtype), x, training=training)
     backward = network.backward(forward, dy.astype(dtype))
-    arrays = [forward.output, present(backward.input_gradient), backward.gradient]
+    arrays = [forward.output, backward.gradient]
+    if example.ids is None:
+        arrays.append(present(backward.input_gradient))
+    arrays += [array for array in arrays_in(forward.state) if array.dtype.kind == "f"]
     arrays += [record.output for record in forward.records]
     arrays += [g for record in backward.records for g in record.gradients.values()]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
@@ -155,65 +209,74 @@ def test_dtype_is_kept(example: Example, dtype: str) -> None:
 @every_example
 def test_nothing_that_was_handed_over_is_edited(example: Example) -> None:
     # The layer's own functions with arrays that can be written to: no read-only flag protects them.
-    network, params, x, dy = draw_point(example.layer, example.input_shape)
-    tree = network.layout.tree(params)
-    before = copies((params, x, dy))
-    _, cache, _ = example.layer.forward(tree, x, Context())
+    point = point_of(example)
+    context = context_of(point)
+    state = {name: array.copy() for name, array in context.state.items()}
+    handed_over = (point.params, point.x, point.dy, state)
+    before = copies(handed_over)
+    tree = point.network.layout.tree(point.params)
+    _, cache, _ = example.layer.forward(tree, point.x, context._replace(state=state))
     cached = copies(cache)
-    example.layer.backward(tree, cache, dy)
-    assert_same_arrays(before, [params, x, dy])
+    example.layer.backward(tree, cache, point.dy)
+    assert_same_arrays(before, list(arrays_in(handed_over)))
     assert_same_arrays(cached, list(arrays_in(cache)))
 
 
 @every_example
 def test_two_interleaved_passes_do_not_disturb_each_other(example: Example) -> None:
-    network, params, x, dy = draw_point(example.layer, example.input_shape, seed=0)
-    _, params_2, x_2, dy_2 = draw_point(example.layer, example.input_shape, seed=9)
-    alone = own_gradient(network, params, x, dy)
-    first = network.forward(params, x)
-    second = network.forward(params_2, x_2)
-    network.backward(second, dy_2)
-    backward = network.backward(first, dy)
-    again = np.concatenate([present(backward.input_gradient).ravel(), backward.gradient])
-    np.testing.assert_array_equal(again, alone)
+    point, other = point_of(example, seed=0), point_of(example, seed=9)
+    network = point.network
+    alone = network.backward(point.forward(), point.dy)
+    first = point.forward()
+    second = network.forward(other.params, other.x, training=other.training)
+    network.backward(second, other.dy)
+    again = network.backward(first, point.dy)
+    np.testing.assert_array_equal(again.gradient, alone.gradient)
+    if example.ids is None:
+        np.testing.assert_array_equal(present(again.input_gradient), present(alone.input_gradient))
 
 
 @every_example
 def test_the_same_call_gives_the_same_numbers(example: Example) -> None:
-    point = draw_point(example.layer, example.input_shape)
-    np.testing.assert_array_equal(own_gradient(*point), own_gradient(*point))
+    point = point_of(example)
+    np.testing.assert_array_equal(own_gradient(point), own_gradient(point))
 
 
 @pytest.mark.parametrize(
-    ("example", "own_x"), STACKS, ids=[f"{e.layer}-{'own' if o else 'shared'} x" for e, o in STACKS]
+    ("example", "own_x"),
+    STACKS,
+    ids=[f"{name_of(e)}-{'own' if o else 'shared'} x" for e, o in STACKS],
 )
 def test_stacked_networks_are_what_each_is_alone(example: Example, own_x: bool) -> None:
-    points = [draw_point(example.layer, example.input_shape, seed=seed) for seed in range(3)]
-    network = points[0][0]
-    params, xs, dy = map(np.stack, zip(*(point[1:] for point in points), strict=True))
+    points = [point_of(example, seed=seed) for seed in range(3)]
+    network, training = points[0].network, example.training
+    params, xs, dy = map(np.stack, zip(*((p.params, p.x, p.dy) for p in points), strict=True))
     x = xs if own_x else xs[0]
-    forward = network.forward(params, x)
+    forward = network.forward(params, x, training=training)
     backward = network.backward(forward, dy)
     for index in range(3):
-        alone = network.forward(params[index], xs[index] if own_x else x)
+        own = xs[index] if own_x else x
+        alone = network.forward(params[index], own, training=training)
         back = network.backward(alone, dy[index])
-        for stacked, single in (
-            (forward.output, alone.output),
-            (backward.gradient, back.gradient),
-            (present(backward.input_gradient), present(back.input_gradient)),
-        ):
+        pairs = [(forward.output, alone.output), (backward.gradient, back.gradient)]
+        if example.ids is None:
+            pairs.append((present(backward.input_gradient), present(back.input_gradient)))
+        stacked_state, state = list(arrays_in(forward.state)), list(arrays_in(alone.state))
+        pairs += zip(stacked_state, state, strict=True)
+        for stacked, single in pairs:
             # dot and matmul may add up in another order: a few units in the last place.
             np.testing.assert_allclose(stacked[index], single, rtol=1e-14, atol=1e-14)
 
 
-@every_example
+@pytest.mark.parametrize("example", UNMIXED, ids=map(name_of, UNMIXED))
 def test_an_empty_batch_gives_empty_arrays_and_a_gradient_of_zero(example: Example) -> None:
-    network, params, _, _ = draw_point(example.layer, example.input_shape)
-    forward = network.forward(params, np.empty((0, *example.input_shape)))
-    backward = network.backward(forward, np.empty(forward.output.shape))
+    point = point_of(example, samples=0)
+    forward = point.forward()
+    backward = point.network.backward(forward, point.dy)
     assert len(forward.output) == 0
-    assert present(backward.input_gradient).shape == (0, *example.input_shape)
-    np.testing.assert_array_equal(backward.gradient, np.zeros(network.size))
+    if example.ids is None:
+        assert present(backward.input_gradient).shape == (0, *example.input_shape)
+    np.testing.assert_array_equal(backward.gradient, np.zeros(point.network.size))
 
 
 @every_example
@@ -227,10 +290,11 @@ def test_settings_make_an_equal_layer_again_through_json(example: Example) -> No
 @every_example
 def test_a_layer_is_immutable_and_its_state_is_returned(example: Example) -> None:
     before = dict(vars(example.layer))
-    network, params, x, _ = draw_point(example.layer, example.input_shape)
-    _, _, state = example.layer.forward(network.layout.tree(params), x, Context())
+    point = point_of(example)
+    tree = point.network.layout.tree(point.params)
+    _, _, state = example.layer.forward(tree, point.x, context_of(point))
     assert vars(example.layer) == before
-    assert set(state) == set(network.start_state)
+    assert set(state) == set(point.network.start_state)
     name = next(iter(example.layer.settings()), "anything")
     with pytest.raises(AttributeError):
         setattr(example.layer, name, None)
@@ -238,12 +302,12 @@ def test_a_layer_is_immutable_and_its_state_is_returned(example: Example) -> Non
 
 @every_example
 def test_a_pass_without_records_has_the_same_numbers(example: Example) -> None:
-    network, params, x, dy = draw_point(example.layer, example.input_shape)
-    forward = network.forward(params, x, records=False)
+    network, params, x, dy, training = point_of(example)
+    forward = network.forward(params, x, records=False, training=training)
     backward = network.backward(forward, dy)
-    with_records = network.backward(network.forward(params, x), dy)
-    np.testing.assert_array_equal(backward.gradient, with_records.gradient)
-    assert forward.state == EMPTY
+    with_records = network.forward(params, x, training=training)
+    np.testing.assert_array_equal(backward.gradient, network.backward(with_records, dy).gradient)
+    assert_same_arrays(list(arrays_in(forward.state)), list(arrays_in(with_records.state)))
 
 
 @every_example

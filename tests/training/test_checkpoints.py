@@ -12,6 +12,8 @@ from clearprop import (
     MSE,
     SGD,
     Activation,
+    BatchNorm,
+    Dropout,
     Linear,
     Network,
     Optimizer,
@@ -39,6 +41,9 @@ from tests.training.running_mean import RunningMean
 Samples = tuple[Array, Array]
 PLAIN = Network(Sequential(Linear(2, 3), Tanh(), Linear(3, 1)))
 WITH_STATE = Network(Sequential(RunningMean(2), Linear(2, 3), RunningMean(3), Linear(3, 1)))
+NORMALIZED = Network(
+    Sequential(Linear(2, 3), BatchNorm(3), Dropout(0.3), BatchNorm(3, momentum=None), Linear(3, 1))
+)
 TIED = Network(
     Sequential(Linear(2, 2), ReLU(), Linear(2, 2), Linear(2, 1)),
     tied={"layers[2].weight": "layers[0].weight"},
@@ -82,9 +87,13 @@ def assert_same_tree(one: Any, other: Any) -> None:
             assert_same_tree(value, other[name])
 
 
-@pytest.mark.parametrize("network", [PLAIN, WITH_STATE, TIED], ids=["plain", "state", "tied"])
+@pytest.mark.parametrize(
+    "network",
+    [PLAIN, WITH_STATE, NORMALIZED, TIED],
+    ids=["plain", "state", "normalized", "tied"],
+)
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
-@pytest.mark.parametrize("size", [None, 3], ids=["full batch", "batches of 3"])
+@pytest.mark.parametrize("size", [None, 4], ids=["full batch", "batches of 4"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_resuming_after_every_step_is_bit_for_bit_the_uninterrupted_run(
     tmp_path: Path, samples: Samples, network: Network, seeds: Any, size: int | None, dtype: str

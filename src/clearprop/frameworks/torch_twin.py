@@ -1,7 +1,10 @@
 """A network's twin in PyTorch: the same layers, started from the same parameters.
 
-torch keeps a Linear weight as (out, in), so ours is transposed on the way in and out. Every array
-is copied: `torch.from_numpy` shares memory, and one side's update would reach the other.
+torch keeps a Linear weight as (out, in), so ours is transposed on the way in and out; a row (1, D)
+of ours is a vector (D,) there. Every array is copied: `torch.from_numpy` shares memory, and one
+side's update would reach the other.
+
+Dropout's twin draws from torch's own generator: the two agree in use, not in training.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +17,16 @@ from clearprop.dependencies import require
 from clearprop.errors import ContractError
 from clearprop.layers.activations import Identity, ReLU, Sigmoid, Tanh
 from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import Layer
+from clearprop.layers.contract import Layer, Tree
+from clearprop.layers.dropout import Dropout
+from clearprop.layers.embedding import Embedding
 from clearprop.layers.linear import Linear
+from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
+from clearprop.layers.smooth_activations import GELU, SiLU, Softplus
+from clearprop.layers.softmax import LogSoftmax, Softmax
 from clearprop.network import Network
-from clearprop.parameters import join
+from clearprop.parameters import join, leaves
 
 if TYPE_CHECKING:
     import torch
@@ -36,14 +45,18 @@ def version() -> str:
     return str(_torch().__version__)
 
 
-def module(network: Network, params: Array) -> "torch.nn.Module":
-    """The twin of `network` with copies of `params` (P,), in their dtype.
+def module(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
+    """The twin of `network` with copies of `params` (P,), in their dtype, and of the layers' state
+    (the initial one unless told otherwise) in its buffers. It is in training mode; `.eval()` is
+    our training=False.
 
     Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
     """
     twin = _module(network.layer, "")
     twin.to(dtype=getattr(_torch(), params.dtype.name))
     _write(network, twin, params)
+    if state is not None:
+        _write_state(twin, state)
     return twin
 
 
@@ -128,6 +141,23 @@ def _module(layer: Layer, path: str) -> "torch.nn.Module":
         Tanh: lambda _: nn.Tanh(),
         Sigmoid: lambda _: nn.Sigmoid(),
         Identity: lambda _: nn.Identity(),
+        LeakyReLU: lambda one: nn.LeakyReLU(one.slope),
+        PReLU: lambda one: nn.PReLU(one.features),
+        ELU: lambda one: nn.ELU(one.alpha),
+        SELU: lambda _: nn.SELU(),
+        Hardtanh: lambda one: nn.Hardtanh(one.low, one.high),
+        GELU: lambda one: nn.GELU(one.approximate),
+        SiLU: lambda _: nn.SiLU(),
+        Softplus: lambda one: nn.Softplus(one.beta, one.threshold),
+        Softmax: lambda one: nn.Softmax(one.axis),
+        LogSoftmax: lambda one: nn.LogSoftmax(one.axis),
+        BatchNorm: lambda one: nn.BatchNorm1d(
+            one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
+        ),
+        LayerNorm: lambda one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias),
+        RMSNorm: lambda one: nn.RMSNorm(one.features, one.epsilon, one.affine),
+        Dropout: lambda one: nn.Dropout(one.probability),
+        Embedding: lambda one: nn.Embedding(one.entries, one.features),
         Sequential: lambda one: nn.Sequential(
             *(_module(child, join(path, name)) for name, child in one.children())
         ),
@@ -151,28 +181,50 @@ def _residual(branch: "torch.nn.Module") -> "torch.nn.Module":
     return Residual()
 
 
-def _pairs(network: Network, twin: "torch.nn.Module") -> list[tuple[str, Any]]:
-    """(our path, torch's tensor) of every parameter; both sides list them in the same order."""
-    return list(zip(network.layout.slots, twin.parameters(), strict=True))
+class _Pair(NamedTuple):
+    """One parameter on both sides: our path, torch's tensor, and whether that is transposed."""
+
+    path: str
+    tensor: Any
+    transposed: bool
+
+
+def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
+    """Every parameter; both sides list them in the same order."""
+    ours = [
+        (join(path, name), isinstance(layer, Linear) and name == "weight")
+        for path, layer in leaves(network.layer)
+        for name in layer.parameters()
+    ]
+    tensors = list(twin.parameters())
+    return [_Pair(path, t, turned) for (path, turned), t in zip(ours, tensors, strict=True)]
 
 
 def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
     torch = _torch()
     views = network.named(params)
     with torch.no_grad():
-        for path, tensor in _pairs(network, twin):
-            # (in, out) → (out, in); a bias (1, out) → (out,)
-            tensor.copy_(torch.tensor(views[path].T.copy()).reshape(tensor.shape))
+        for path, tensor, transposed in _pairs(network, twin):
+            array = views[path].T if transposed else views[path]
+            tensor.copy_(torch.tensor(array.copy()).reshape(tensor.shape))
+
+
+def _write_state(twin: "torch.nn.Module", state: Tree) -> None:
+    torch = _torch()
+    # A layer's arrays stand in the order of torch's buffers, and so do the layers.
+    for buffer, array in zip(twin.buffers(), _arrays(state), strict=True):
+        buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
+
+
+def _arrays(state: Tree) -> list[Array]:
+    if not isinstance(state, Mapping):
+        return [state]
+    return [array for part in state.values() for array in _arrays(part)]
 
 
 def _read(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:
-    zeros = np.zeros(network.size, dtype)
-    values = {
-        path: tensor.detach().numpy().astype(dtype).reshape(_transposed(network, path)).T
-        for path, tensor in _pairs(network, twin)
-    }
-    return network.replace(zeros, values)
-
-
-def _transposed(network: Network, path: str) -> tuple[int, ...]:
-    return network.layout.slot(path).shape[::-1]
+    values = {}
+    for path, tensor, transposed in _pairs(network, twin):
+        array = tensor.detach().numpy().astype(dtype)
+        values[path] = (array.T if transposed else array).reshape(network.layout.slot(path).shape)
+    return network.replace(np.zeros(network.size, dtype), values)

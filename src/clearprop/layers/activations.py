@@ -32,6 +32,7 @@ from clearprop.layers.contract import (
     Tree,
     refuse_integers,
 )
+from clearprop.layers.functions import logistic
 
 
 class ActivationCache(NamedTuple):
@@ -67,6 +68,9 @@ class Activation(Layer):
 class ReLU(Activation):
     """max(0, z). Its mask comes from z: 1 where z > 0, 0 at and below 0."""
 
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
+
     def value(self, z: Array) -> Array:
         if z.dtype.kind == "c":
             # The order of complex numbers is lexicographic; the complex step needs that of the
@@ -95,15 +99,7 @@ class Sigmoid(Activation):
     """The logistic function 1 / (1 + e⁻ᶻ), in a form that never overflows."""
 
     def value(self, z: Array) -> Array:
-        if z.dtype.kind == "c":
-            # Two branches by the sign of the real part, so that no exponent is positive.
-            small = np.exp(np.where(z.real > 0, -z, z))
-            value: Array = np.where(z.real > 0, 1, small) / (1 + small)
-            return value
-        from scipy.special import expit  # imported here: SciPy costs more to import than NumPy
-
-        squashed: Array = expit(z)
-        return squashed
+        return logistic(z)
 
     def derivative(self, z: Array, a: Array) -> Array:
         slope: Array = a * (1 - a)

@@ -10,7 +10,8 @@ read together with the parameters that forward was given, never with updated one
 
 Samples stand in rows: x is (N, features). Of many networks run as one, parameters have a leading
 axis (K, ...), x is (K, N, features) or shared (N, features), and y is (K, N, features). Axes
-counted from the end serve both. A layer that can do that sets `stackable = True`.
+counted from the end serve both. A layer that can do that sets `stackable = True`. An x with more
+than two axes is each network's own then: (K, N, T, features), never a shared (N, T, features).
 """
 
 from abc import ABC, abstractmethod
@@ -48,6 +49,7 @@ class Context(NamedTuple):
     path          the layer's place in its network, as `layers[0]`
     state         what this layer returned as state the last time
     side_inputs   masks, lengths: what some layers need beside x
+    networks      K where K networks run as one; None for one network
     """
 
     training: bool = True
@@ -57,13 +59,14 @@ class Context(NamedTuple):
     path: str = ""
     state: Tree = EMPTY
     side_inputs: Mapping[str, Array] = EMPTY
+    networks: int | None = None
 
     def child(self, name: str) -> "Context":
         """The context of the child layer `name`."""
         path = f"{self.path}.{name}" if self.path else name
-        training, records, seed, step, _, states, side_inputs = self
+        training, records, seed, step, _, states, side_inputs, networks = self
         state = EMPTY if states is EMPTY else states.get(name, EMPTY)
-        return Context(training, records, seed, step, path, state, side_inputs)
+        return Context(training, records, seed, step, path, state, side_inputs, networks)
 
     def generator(self) -> "np.random.Generator":
         """The generator of this layer's draws in this step; every call makes the same one."""
@@ -86,7 +89,11 @@ class Layer(Configurable, ABC):
         return {}
 
     def state(self) -> Mapping[str, Array]:
-        """The starting value of every array that forward changes beside its output."""
+        """The starting value of every array that forward changes beside its output.
+
+        As for one network in float64: `Network.initial_state` gives them the leading axis and the
+        dtype of the parameters, before forward reads them as `context.state`.
+        """
         return {}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
@@ -95,6 +102,11 @@ class Layer(Configurable, ABC):
         Raises ShapeError where the layer cannot take that input. By default the shape is kept.
         """
         return input_shape
+
+    def kinks(self) -> tuple[float, ...]:
+        """The inputs at which an entry's function has no derivative, or jumps: a convention decides
+        there, and a difference quotient across one says nothing."""
+        return ()
 
     @abstractmethod
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:

@@ -24,10 +24,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-
 from clearprop.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ShapeError
 from clearprop.initializers import FanInUniform, Initializer
 from clearprop.layers.contract import (
     Backward,
@@ -38,6 +36,7 @@ from clearprop.layers.contract import (
     Tree,
     refuse_integers,
 )
+from clearprop.layers.settings import require_sizes
 
 FAN_IN_UNIFORM = FanInUniform()
 
@@ -65,10 +64,7 @@ class Linear(Layer):
     stackable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name, size in (("inputs", self.inputs), ("outputs", self.outputs)):
-            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-                raise ConfigurationError("size_invalid", layer="Linear", name=name, value=size)
-            object.__setattr__(self, name, int(size))
+        require_sizes(self, "inputs", "outputs")
 
     def parameters(self) -> Mapping[str, Parameter]:
         fans = (self.inputs, self.outputs)

@@ -111,7 +111,7 @@ def start(network: Network, params: Array, optimizer: Optimizer, *, seed: int = 
     """The state before the first step."""
     seed = require_seed(seed)
     params = frozen(params)
-    return TrainingState(params, optimizer.start(params), network.start_state, 0, seed)
+    return TrainingState(params, optimizer.start(params), network.initial_state(params), 0, seed)
 
 
 def train(

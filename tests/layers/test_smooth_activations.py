@@ -1,0 +1,134 @@
+"""GELU, SiLU, Softplus: worked by hand, their extremes, their refusals."""
+
+from math import cosh, erfc, log, pi, sqrt, tanh
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import GELU, Activation, Context, SiLU, Softplus
+from clearprop.arrays import Array
+from clearprop.errors import ConfigurationError
+from tests.gradient_checks import present
+
+ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4)]
+
+
+def run(layer: Activation, z: list[float], da: list[float]) -> tuple[Array, Array]:
+    """The activation and ∂C/∂z of one sample."""
+    a, cache, _ = layer.forward({}, np.array([z], float), Context())
+    return a[0], present(layer.backward({}, cache, np.array([da], float))[0])[0]
+
+
+def test_gelu_by_hand() -> None:
+    # Φ(0) = ½: a = 0 and f' = ½. From a table, Φ(1) = 0.8413447461 and φ(1) = 0.2419707245:
+    # f(1) = 0.8413447461, f'(1) = 1.0833154706; f(−1) = −0.1586552539, f'(−1) = −0.0833154706.
+    a, dz = run(GELU(), [0, 1, -1], [2, 1, 1])
+    np.testing.assert_allclose(a, [0, 0.8413447461, -0.1586552539], rtol=1e-9)
+    np.testing.assert_allclose(dz, [1, 1.0833154706, -0.0833154706], rtol=1e-9)
+
+
+def test_gelu_with_tanh_by_hand() -> None:
+    # u = √(2/π)(z + 0.044715 z³), f = ½ z (1 + tanh u), f' = ½ (1 + tanh u) + ½ z u'/cosh² u.
+    # At z = 1: u = 0.7978845608 · 1.044715, u' = 0.7978845608 · 1.134145.
+    factor = sqrt(2 / pi)
+    u, du = factor * 1.044715, factor * 1.134145
+    a, dz = run(GELU("tanh"), [0, 1], [2, 1])
+    np.testing.assert_allclose(a, [0, 0.5 * (1 + tanh(u))], rtol=1e-15)
+    slope = 0.5 * (1 + tanh(u)) + 0.5 * du / cosh(u) ** 2
+    np.testing.assert_allclose(dz, [1, slope], rtol=1e-14)
+
+
+def test_the_two_forms_of_gelu_differ_as_the_docstring_says() -> None:
+    z = np.linspace(-6, 6, 10_001)
+    gap = np.abs(GELU().value(z) - GELU("tanh").value(z)).max()
+    assert 4e-4 < gap < 5e-4
+
+
+def test_silu_by_hand() -> None:
+    # σ(ln 3) = ¾ and σ' = 3/16: a = ¾ ln 3, f' = ¾ + 3/16 ln 3. At −ln 3: σ = ¼, the same σ'.
+    a, dz = run(SiLU(), [0, log(3), -log(3)], [4, 1, 1])
+    np.testing.assert_allclose(a, [0, 0.75 * log(3), -0.25 * log(3)], rtol=1e-15)
+    np.testing.assert_allclose(dz, [2, 0.75 + 3 / 16 * log(3), 0.25 - 3 / 16 * log(3)], rtol=1e-14)
+
+
+def test_softplus_by_hand() -> None:
+    # ln(1 + e⁰) = ln 2 with slope ½, ln(1 + 3) = ln 4 with slope ¾. With β = 2 at ½ ln 3: ln(4)/2.
+    a, dz = run(Softplus(), [0, log(3)], [2, 4])
+    np.testing.assert_allclose(a, [log(2), log(4)], rtol=1e-15)
+    np.testing.assert_allclose(dz, [1, 3], rtol=1e-15)
+    a, dz = run(Softplus(beta=2), [log(3) / 2], [4])
+    np.testing.assert_allclose(a, [log(4) / 2], rtol=1e-15)
+    np.testing.assert_allclose(dz, [3], rtol=1e-15)
+
+
+def test_softplus_is_z_itself_above_the_threshold_and_the_curve_at_it() -> None:
+    layer = Softplus(beta=2, threshold=1)
+    assert layer.kinks() == (0.5,)
+    a, dz = run(layer, [0.5, np.nextafter(0.5, 1), 3], [1, 1, 1])
+    np.testing.assert_allclose(a, [log(1 + np.e) / 2, 0.5, 3], rtol=1e-15)
+    np.testing.assert_allclose(dz, [np.e / (1 + np.e), 1, 1], rtol=1e-15)
+
+
+def test_at_the_threshold_softplus_is_torchs(torch: Any) -> None:
+    z = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.softplus(z, 2, 1).backward()
+    a, dz = run(Softplus(beta=2, threshold=1), [0.5], [1])
+    assert dz[0] == pytest.approx(z.grad.item(), rel=1e-15)
+    assert a[0] == pytest.approx(log(1 + np.e) / 2, rel=1e-15)
+
+
+def test_far_below_0_a_value_keeps_its_digits() -> None:
+    # Φ(−10) = erfc(10/√2)/2 is 7.6e-24, and 1 + erf would have left 0 of it.
+    a, _ = run(GELU(), [-10], [1])
+    np.testing.assert_allclose(a, [-10 * erfc(10 / sqrt(2)) / 2], rtol=1e-13)
+    # ln(1 + e⁻⁵⁰) is e⁻⁵⁰, and σ(−50) is too.
+    for layer, factor in ((Softplus(), 1), (SiLU(), -50)):
+        np.testing.assert_allclose(run(layer, [-50], [1])[0], [factor * np.exp(-50)], rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("layer", ALL, ids=repr)
+def test_far_out_there_is_a_limit_and_no_overflow(layer: Activation, dtype: str) -> None:
+    z = np.array([[-1e3, 1e3, -1e9, 1e9]], dtype)
+    if layer == Softplus(2.5, 1e4):
+        z = z[:, :2]
+    a = layer.value(z)
+    slope = layer.derivative(z, a)
+    assert a.dtype == slope.dtype == dtype
+    # f → 0 and z, f' → 0 and 1.
+    np.testing.assert_allclose(a, np.where(z.real > 0, z, 0), rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(slope, np.where(z.real > 0, 1, 0), rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("layer", ALL, ids=repr)
+def test_nan_is_passed_on_in_both_directions(layer: Activation) -> None:
+    a, dz = run(layer, [np.nan], [1])
+    assert np.isnan(a[0])
+    assert np.isnan(dz[0])
+
+
+@pytest.mark.parametrize("layer", ALL, ids=repr)
+def test_the_complex_branches_agree_with_the_real_ones(layer: Activation) -> None:
+    z = np.linspace(-30, 30, 601)
+    value = layer.value(z.astype(complex))
+    np.testing.assert_allclose(value.real, layer.value(z), rtol=1e-13, atol=1e-300)
+    np.testing.assert_array_equal(value.imag, 0)
+
+
+# Not typed: these are the mistakes that a type checker would have found.
+SETTINGS: list[tuple[Any, tuple[Any, ...], str]] = [
+    (GELU, ("sigmoid",), "GELU's approximate must be one of none, tanh, and 'sigmoid' is not"),
+    (GELU, (True,), "GELU's approximate must be one of none, tanh, and True is not"),
+    (Softplus, (0,), "Softplus's beta must be a finite number above 0, and 0 is not"),
+    (Softplus, (float("nan"),), "Softplus's beta must be a finite number above 0"),
+    (Softplus, (1, None), "Softplus's threshold must be a finite number, and None is not"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "sentence"), SETTINGS)
+def test_settings_that_cannot_be_are_refused(
+    kind: Any, settings: tuple[Any, ...], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        kind(*settings)
