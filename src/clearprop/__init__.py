@@ -30,23 +30,60 @@ from clearprop.layers.contract import (
     Parameter,
 )
 from clearprop.layers.linear import Linear
-from clearprop.losses import MSE, Loss, LossResult
+from clearprop.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Loss,
+    LossResult,
+    PoissonNLL,
+)
 from clearprop.network import Network
-from clearprop.optimizers import SGD, Optimizer, OptimizerState
+from clearprop.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Clipped,
+    Optimizer,
+    OptimizerState,
+    RMSprop,
+)
 from clearprop.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
+from clearprop.schedules import (
+    ConstantRate,
+    CosineDecay,
+    ExponentialDecay,
+    Schedule,
+    StepDecay,
+    Warmup,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MAE",
     "MSE",
     "SGD",
     "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "BackwardPass",
     "BackwardRecord",
+    "BinaryCrossEntropy",
+    "Clipped",
+    "ConstantRate",
     "Context",
+    "CosineDecay",
+    "CrossEntropy",
+    "ExponentialDecay",
     "FanInUniform",
     "ForwardPass",
     "ForwardRecord",
+    "Huber",
     "Identity",
     "Initializer",
     "KaimingNormal",
@@ -59,12 +96,17 @@ __all__ = [
     "Optimizer",
     "OptimizerState",
     "Parameter",
+    "PoissonNLL",
+    "RMSprop",
     "ReLU",
     "Residual",
+    "Schedule",
     "Sequential",
     "Sigmoid",
+    "StepDecay",
     "Tanh",
     "Uniform",
+    "Warmup",
     "XavierNormal",
     "XavierUniform",
     "Zeros",

@@ -99,7 +99,7 @@ def test_resuming_after_every_step_is_bit_for_bit_the_uninterrupted_run(
 
     for done, state in enumerate(states[:-1], start=1):
         save_checkpoint(tmp_path / "at", network, state, **told)
-        checkpoint = load_checkpoint(tmp_path / "at", layers=[RunningMean])
+        checkpoint = load_checkpoint(tmp_path / "at", classes=[RunningMean])
         assert checkpoint.network == network
         assert (checkpoint.optimizer, checkpoint.loss) == (sgd, MSE())
         assert checkpoint.batch_size == size
@@ -158,7 +158,7 @@ def test_a_state_is_loaded_as_it_was_saved(tmp_path: Path, samples: Samples) -> 
         arrays={"x": samples[0]},
         notes={"title": "half-way"},
     )
-    checkpoint = load_checkpoint(tmp_path / "at", layers=[RunningMean])
+    checkpoint = load_checkpoint(tmp_path / "at", classes=[RunningMean])
     state = checkpoint.state
     assert (state.step, state.seed, state.weight) == (1, 11, 3)
     # A number, as it was; not an array of one.
@@ -206,7 +206,7 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "at", network, state, optimizer=SGD(0.1), loss=MSE())
     with pytest.raises(UnknownNameError, match="'Own'"):
         load_checkpoint(tmp_path / "at")
-    assert isinstance(load_checkpoint(tmp_path / "at", layers=[Own]).network.layer, Sequential)
+    assert isinstance(load_checkpoint(tmp_path / "at", classes=[Own]).network.layer, Sequential)
 
 
 def test_more_epochs_go_on_from_the_end(tmp_path: Path, samples: Samples) -> None:
