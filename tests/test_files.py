@@ -256,7 +256,7 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
     network = Network(Sequential(Linear(2, 3), Residual(Cube(0.5))))
     params = network.initialize()
     save(tmp_path / "file", network, params)
-    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* layers=\[...\]"):
+    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* classes=\[...\]"):
         load(tmp_path / "file")
     saved = load(tmp_path / "file", classes=[Cube])
     assert saved.network == network

@@ -47,7 +47,7 @@ class LossResult(NamedTuple):
     total: Any
     weight: Any
     gradient: Array
-    entries: Array | None = None
+    entries: Any = None
     reduction: str = "mean"
 
     @property
