@@ -94,8 +94,8 @@ def test_poisson() -> None:
     # y = ln 2, so λ = 2: t = 3 costs 2 − 3 ln 2 and t = 0 costs 2; the slopes λ − t = −1 and 2.
     y, t = np.array([[LN2], [LN2]]), np.array([[3.0], [0]])
     result = PoissonNLL().evaluate(y, t)
-    np.testing.assert_allclose(result.entries, [[2 - 3 * LN2], [2]], rtol=1e-15)
-    np.testing.assert_allclose(result.gradient, [[-0.5], [1]], rtol=1e-15)
+    np.testing.assert_allclose(result.entries, [[2 - 3 * LN2], [2.0]], rtol=1e-15)
+    np.testing.assert_allclose(result.gradient, [[-0.5], [1.0]], rtol=1e-15)
     # The same rate given itself: 1 − t/λ = −½ and 1, but for ε = 1e-8.
     plain = PoissonNLL(log_input=False).evaluate(np.exp(y), t)
     np.testing.assert_allclose(plain.entries, result.entries, rtol=0, atol=1e-7)
