@@ -176,7 +176,7 @@ def train(
         network,
         inputs,
         targets,
-        None if sample_weight is None else _Samples.of(sample_weight, 1, stacked=stacked),
+        None if sample_weight is None else _weights(sample_weight, inputs, stacked=stacked),
         _batches(inputs, targets, batch_size, state.seed),
         loss,
         SGD(0.01) if optimizer is None else optimizer,
@@ -279,6 +279,17 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
         yield StepEvent(before.step, epoch, result.value, backward, state)
         if state.step % per_epoch == 0:
             yield EpochEvent(epoch, mean, state)
+
+
+def _weights(sample_weight: Array, x: _Samples, *, stacked: bool) -> _Samples:
+    weights = _Samples.of(sample_weight, 1, stacked=stacked)
+    if weights.count != x.count:
+        raise ShapeError(
+            "sample_weight_shape",
+            came=shape_text(weights.array.shape),
+            expected=shape_text((x.count,)),
+        )
+    return weights
 
 
 def _batches(x: _Samples, target: _Samples, batch_size: int | None, seed: int) -> _Batches:
