@@ -4,6 +4,7 @@
     ├── ConfigurationError (ValueError)      a setting that cannot be
     ├── ShapeError (ValueError)              an array of the wrong shape
     ├── DtypeError (TypeError)               an array of the wrong dtype
+    ├── DataError (ValueError)               a value in the data that cannot be
     ├── ContractError (TypeError)            a layer, loss or optimizer that breaks its contract
     ├── UnknownNameError (KeyError)          a path or name that does not exist
     ├── FileError (ValueError)               a file or folder that cannot be used
@@ -53,6 +54,10 @@ class ShapeError(ClearpropError, ValueError):
 
 class DtypeError(ClearpropError, TypeError):
     """An array of the wrong dtype."""
+
+
+class DataError(ClearpropError, ValueError):
+    """A value in the data that cannot be."""
 
 
 class ContractError(ClearpropError, TypeError):
