@@ -48,7 +48,7 @@ class Evidence:
     backward: Backward | None = None
     layer: Layer | None = None
     reference: BackwardPass | None = None
-    context: Context = Context()  # noqa: RUF009 (a NamedTuple, which nobody can edit)
+    context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
 

@@ -1,0 +1,180 @@
+"""What a hypothesis is, and when it explains the claimed numbers.
+
+A hypothesis is a known mistake together with the numbers that it would give. It explains an array
+where those numbers are the claimed ones, and they are not the right ones. It must reproduce every
+array that it would change; a mistake that is right about some of them was not made.
+
+Differences are measured by an array's own largest entry, so that a small array is not judged by a
+large one. A claimed array of another shape than its parameter's is brought to it where that only
+adds or drops axes of length 1; otherwise its shape is part of what has to be reproduced.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.arrays import EMPTY, Array
+from clearprop.checking.evidence import Evidence
+
+# A mistake is looked for where the difference is this many times the tolerance: nearer to it, the
+# numbers say too little of where they came from.
+FAR = 10.0
+# Rounding in sums of a few thousand terms, in units of the last digit of the claimed dtype.
+ROUNDING = 64.0
+# Where nothing says how good the trusted numbers are: to a millionth, as central differences are.
+USUAL = 1e-6
+# No tolerance is so wide that numbers which differ in the second digit count as the same.
+WIDEST = 1e-3
+
+
+class Standing(IntEnum):
+    """How much a reproduction of the numbers says, strongest first.
+
+    PROVEN     the person's own code was run again and showed it
+    EXACT      nothing was fitted
+    FITTED     one number was fitted: a factor, a rate
+    DESCRIBED  where the numbers are wrong, and nothing of why
+    """
+
+    PROVEN = 0
+    EXACT = 1
+    FITTED = 2
+    DESCRIBED = 3
+
+
+class Hypothesis(NamedTuple):
+    """A mistake, and the gradients that it would give, by name of the array."""
+
+    key: str
+    predicted: Mapping[str, Array]
+    values: Mapping[str, object] = EMPTY
+    standing: Standing = Standing.EXACT
+
+
+class Explanation(NamedTuple):
+    """A hypothesis that reproduces the arrays `names`; `residual` is the largest difference."""
+
+    hypothesis: Hypothesis
+    names: frozenset[str]
+    residual: float
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """The comparison that has to be explained: both gradients in float64, and which are wrong.
+
+    relative  by name, the tolerance relative to an array's largest entry
+    wrong     the names of the arrays that are wrong by far more than the tolerance
+    doubtful  those that are beyond the tolerance at all
+    """
+
+    evidence: Evidence
+    claimed: Mapping[str, Array]
+    expected: Mapping[str, Array]
+    relative: Mapping[str, float]
+    wrong: tuple[str, ...]
+    doubtful: tuple[str, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Question | None":
+        """The question that `evidence` asks, or None where a gradient is not a finite number."""
+        names = [name for name in evidence.expected if name in evidence.claimed]
+        expected = {name: np.asarray(evidence.expected[name], np.float64) for name in names}
+        claimed = {name: _aligned(evidence.claimed[name], expected[name]) for name in names}
+        if not all(np.isfinite(a).all() for a in (*claimed.values(), *expected.values())):
+            return None
+        given = {name: _given(evidence, name) for name in names}
+        relative = {name: _relative(given[name], evidence.claimed[name]) for name in names}
+        errors = {name: difference(claimed[name], expected[name]) for name in names}
+        return cls(
+            evidence,
+            claimed,
+            expected,
+            relative,
+            tuple(name for name in names if errors[name] > FAR * relative[name]),
+            tuple(name for name in names if errors[name] > given[name]),
+        )
+
+    @property
+    def samples(self) -> int:
+        """N, the number of rows of the output (of a loss: of what its gradient is by)."""
+        return self._rows_shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """D, the number of entries of one sample's output."""
+        return int(np.prod(self._rows_shape[1:]))
+
+    @property
+    def _rows_shape(self) -> tuple[int, ...]:
+        shape = self.evidence.output.shape
+        if not shape:
+            shape = next(iter(self.expected.values())).shape
+        return shape or (1,)
+
+    def reproduces(self, name: str, predicted: Array) -> float | None:
+        """How far `predicted` is from the claimed array, or None where it is another one."""
+        if predicted.shape != self.claimed[name].shape:
+            return None
+        residual = difference(self.claimed[name], predicted, scale(predicted))
+        return residual if residual <= self.relative[name] else None
+
+    def changes(self, name: str, predicted: Array) -> bool:
+        """Whether `predicted` differs from the right gradient by more than rounding."""
+        return difference(predicted, self.expected[name]) > FAR * self.relative[name]
+
+    def explanation(self, hypothesis: Hypothesis) -> Explanation | None:
+        """The wrong arrays that the hypothesis reproduces, or None where it does not hold."""
+        changed = {
+            name: array
+            for name, predicted in hypothesis.predicted.items()
+            if name in self.claimed
+            and self.changes(name, array := _aligned(predicted, self.expected[name]))
+        }
+        residuals = [self.reproduces(name, predicted) for name, predicted in changed.items()]
+        held = [residual for residual in residuals if residual is not None]
+        if not held or len(held) < len(residuals):
+            return None
+        return Explanation(hypothesis, frozenset(changed), max(held))
+
+    def explanations(self, hypotheses: Iterable[Hypothesis]) -> list[Explanation]:
+        """Every hypothesis that holds."""
+        found = (self.explanation(hypothesis) for hypothesis in hypotheses)
+        return [explanation for explanation in found if explanation is not None]
+
+
+def scale(array: Array) -> float:
+    """The largest entry of an array, without its sign."""
+    return float(np.max(np.abs(array), initial=0.0))
+
+
+def difference(array: Array, other: Array, of: float | None = None) -> float:
+    """The largest difference of two arrays relative to `of`, by default the larger of the two
+    arrays' largest entries; infinite where the shapes differ."""
+    if array.shape != other.shape:
+        return np.inf
+    largest = scale(array - other)
+    whole = max(scale(array), scale(other)) if of is None else of
+    if largest == 0:
+        return 0.0
+    return largest / whole if whole else np.inf
+
+
+def _aligned(claimed: Array, expected: Array) -> Array:
+    array = np.asarray(claimed, np.float64)
+    without_ones = [tuple(n for n in a.shape if n != 1) for a in (array, expected)]
+    return array.reshape(expected.shape) if without_ones[0] == without_ones[1] else array
+
+
+def _given(evidence: Evidence, name: str) -> float:
+    whole = scale(evidence.expected[name])
+    return evidence.tolerance(name) / whole if whole else USUAL
+
+
+def _relative(given: float, claimed: Array) -> float:
+    dtype = np.asarray(claimed).dtype
+    rounding = ROUNDING * float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+    return min(max(given, rounding), WIDEST)

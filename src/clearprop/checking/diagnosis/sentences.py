@@ -1,0 +1,29 @@
+"""A mistake in words: its name, its evidence with the numbers, and what to change."""
+
+from typing import NamedTuple
+
+from clearprop import messages
+from clearprop.checking.evidence import Mistake
+
+
+class Sentences(NamedTuple):
+    """What a person reads of one mistake."""
+
+    name: str
+    evidence: str
+    mend: str
+
+
+def sentences(mistake: Mistake, language: str = "en") -> Sentences:
+    """The three sentences of a mistake in `language`."""
+    values = {
+        **mistake.values,
+        "arrays": ", ".join(mistake.arrays),
+        "residual": mistake.residual,
+    }
+    return Sentences(
+        *(
+            messages.text(language, f"mistakes.{mistake.key}.{part}", **values)
+            for part in Sentences._fields
+        )
+    )

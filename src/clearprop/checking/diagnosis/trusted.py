@@ -1,0 +1,161 @@
+"""The trusted backward pass, with all its records, to be walked again with one thing changed.
+
+It is the reference network's, or that of the layer that the person's code should equal, or that of
+a layer of the catalog that turns out to compute the same output: a plain function is recognised by
+what it computes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.evidence import Evidence
+from clearprop.errors import ClearpropError
+from clearprop.layers.catalog import EXAMPLES
+from clearprop.layers.contract import Combinator, Layer
+from clearprop.layers.linear import Linear
+from clearprop.network import Network
+from clearprop.passes import BackwardPass
+
+
+@dataclass(frozen=True, eq=False)
+class Trusted:
+    """A backward pass of ours, and how the evidence calls its arrays.
+
+    names  the parameter paths of ours → the names of the evidence; "x" is the input
+    """
+
+    backward: BackwardPass
+    names: Mapping[str, str]
+
+    def gradients(self, flat: Array, dx: Array | None) -> Mapping[str, Array]:
+        """A flat gradient and an input gradient, by the evidence's names."""
+        named = dict(self.backward.forward.network.named(flat))
+        arrays = {self.names[path]: array for path, array in named.items()}
+        if dx is not None:
+            arrays[self.names["x"]] = dx
+        return arrays
+
+    def right(self) -> Mapping[str, Array]:
+        """The gradients as they are, with nothing changed."""
+        return self.gradients(self.backward.gradient, self.backward.input_gradient)
+
+    def with_output_gradient(self, dy: Array) -> "Trusted":
+        """The same pass from another ∂C/∂y."""
+        forward = self.backward.forward
+        again = forward.network.backward(forward, dy.astype(forward.output.dtype))
+        return Trusted(again, self.names)
+
+
+def trusted_pass(question: Question) -> Trusted | None:
+    """The trusted pass of what was checked, or None where nothing of ours computes the same."""
+    evidence = question.evidence
+    if evidence.reference is not None:
+        return _of_reference(evidence.reference)
+    if evidence.loss is not None or not evidence.output.shape:
+        return None
+    if evidence.layer is not None:
+        return of_layer(evidence.layer, evidence)
+    for layer in _candidates(evidence):
+        trusted = of_layer(layer, evidence)
+        if trusted is not None and _is_the_function(trusted, question):
+            return trusted
+    return None
+
+
+def _is_the_function(trusted: Trusted, question: Question) -> bool:
+    output = trusted.backward.forward.output
+    return difference(output, question.evidence.output) <= USUAL and agrees(question, trusted)
+
+
+def agrees(question: Question, trusted: Trusted) -> bool:
+    """Whether the trusted pass gives the expected gradients: it is of the same function."""
+    return _equals(question, trusted, question.expected)
+
+
+def claims(question: Question, trusted: Trusted) -> bool:
+    """Whether the trusted pass gives the claimed gradients."""
+    return _equals(question, trusted, question.claimed)
+
+
+def _equals(question: Question, trusted: Trusted, arrays: Mapping[str, Array]) -> bool:
+    right = trusted.right()
+    return all(
+        name not in right
+        or difference(right[name].reshape(-1), array.reshape(-1)) <= question.relative[name]
+        for name, array in arrays.items()
+    )
+
+
+def _of_reference(backward: BackwardPass) -> Trusted | None:
+    if backward.gradient.ndim != 1:
+        return None
+    paths = backward.forward.network.layout.slots
+    return Trusted(backward, {"x": "x", **{path: path for path in paths}})
+
+
+def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
+    """The layer run on the evidence's arrays, or None where it cannot take them."""
+    network = Network(layer)
+    names = _names(network, evidence.arrays)
+    if names is None:
+        return None
+    slots = network.layout.slots
+    arrays = {
+        path: np.asarray(evidence.arrays[names[path]], np.float64).reshape(slot.shape)
+        for path, slot in slots.items()
+    }
+    x = np.asarray(evidence.arrays[names["x"]])
+    if x.dtype.kind == "f":
+        x = x.astype(np.float64)
+    context = evidence.context
+    try:
+        params = network.replace(np.zeros(network.size), arrays)
+        forward = network.forward(
+            params,
+            x,
+            training=context.training,
+            seed=context.seed,
+            step=context.step,
+            state=context.state or None,
+            side_inputs=context.side_inputs,
+        )
+        dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        return Trusted(network.backward(forward, dy), names)
+    except (ClearpropError, ValueError, IndexError):
+        return None
+
+
+def _names(network: Network, arrays: Mapping[str, Array]) -> dict[str, str] | None:
+    """Ours → the evidence's: the same names, or the same order and shapes."""
+    slots = network.layout.slots
+    if not arrays or len(arrays) != len(slots) + 1:
+        return None
+    given = list(arrays)
+    if all(path in arrays for path in slots) and "x" in arrays:
+        return {"x": "x", **{path: path for path in slots}}
+    for (path, slot), name in zip(slots.items(), given[1:], strict=True):
+        if not path or _essential(slot.shape) != _essential(np.shape(arrays[name])):
+            return None
+    return dict(zip(["x", *slots], given, strict=True))
+
+
+def _essential(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _candidates(evidence: Evidence) -> Iterator[Layer]:
+    """The layers whose arrays have the shapes of the evidence's."""
+    arrays = list(evidence.arrays.values())
+    if len(arrays) == 1:
+        for examples in EXAMPLES.values():
+            layer = examples[0].layer
+            if not isinstance(layer, Combinator) and not layer.parameters():
+                yield layer
+    elif len(arrays) in (2, 3) and arrays[1].ndim == 2:
+        inputs, outputs = arrays[1].shape
+        if inputs and outputs:
+            yield Linear(inputs, outputs, bias=len(arrays) == 3)

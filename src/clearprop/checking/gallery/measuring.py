@@ -1,0 +1,134 @@
+"""Every specimen judged: rejected or not, and what was said of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.evidence import Evidence, Mistake
+from clearprop.checking.gallery import (
+    functions,
+    generic,
+    loss_functions,
+    strangers,
+    structures,
+    two_layers,
+)
+from clearprop.checking.gallery.specimen import Specimen
+from clearprop.checking.gallery.strangers import STRANGER
+
+
+class Row(NamedTuple):
+    """What became of one specimen.
+
+    mistake   the planted one, "" for a correct backward, STRANGER for one without a name
+    rejected  whether the gradient was found wrong
+    named     what the diagnosis said
+    outcome   "accepted", "right" (named, alone), "among" (named, with alternatives that give the
+              same numbers), "unknown", or "wrong" (something else was named)
+    """
+
+    subject: str
+    mistake: str
+    rejected: bool
+    named: tuple[Mistake, ...]
+    outcome: str
+
+
+class Totals(NamedTuple):
+    """The figures of a gallery; the shares are of the planted mistakes that are known.
+
+    strangers, strangers_named   mistakes that the diagnosis does not know, and how many of them it
+                                 gave a name, which is wrong whatever it is
+    """
+
+    planted: int
+    correct: int
+    missed: int
+    false_alarms: int
+    named_right: float
+    named_among: float
+    unknown: float
+    named_wrong: float
+    strangers: int
+    strangers_named: int
+
+
+def specimens(seeds: int = 3) -> Iterator[Specimen]:
+    """All specimens, each at `seeds` points."""
+    several = range(seeds)
+    return chain.from_iterable(
+        room.specimens(several)
+        for room in (two_layers, structures, functions, loss_functions, generic, strangers)
+    )
+
+
+def measure(seeds: int = 3) -> list[Row]:
+    """Judge every specimen."""
+    return [judge(specimen) for specimen in specimens(seeds)]
+
+
+def judge(specimen: Specimen) -> Row:
+    """One specimen against central differences, and what the diagnosis says."""
+    evidence = specimen.evidence()
+    rejected = is_wrong(evidence)
+    named = diagnose(evidence) if rejected else ()
+    return Row(
+        specimen.subject,
+        specimen.mistake,
+        rejected,
+        named,
+        _outcome(specimen.mistake, rejected, named),
+    )
+
+
+def is_wrong(evidence: Evidence) -> bool:
+    """Whether a claimed array has another shape than the expected, or is off by more than the
+    tolerance."""
+    for name, expected in evidence.expected.items():
+        claimed = np.asarray(evidence.claimed[name])
+        if claimed.size != expected.size:
+            return True
+        if claimed.ndim > 1 and claimed.shape != expected.shape:
+            return True
+        # Written so that a NaN is wrong.
+        off = np.max(np.abs(claimed.reshape(expected.shape) - expected), initial=0.0)
+        if not off <= evidence.tolerance(name):
+            return True
+    return False
+
+
+def totals(rows: Iterable[Row]) -> Totals:
+    """The figures of some rows."""
+    rows = list(rows)
+    planted = [row for row in rows if row.mistake]
+    known = [row for row in planted if row.mistake != STRANGER]
+    strange = [row for row in planted if row.mistake == STRANGER]
+    count = Counter(row.outcome for row in known)
+    share = {outcome: number / len(known) for outcome, number in count.items()}
+    return Totals(
+        planted=len(planted),
+        correct=len(rows) - len(planted),
+        missed=sum(not row.rejected for row in planted),
+        false_alarms=sum(row.rejected for row in rows if not row.mistake),
+        named_right=share.get("right", 0.0),
+        named_among=share.get("among", 0.0),
+        unknown=share.get("unknown", 0.0),
+        named_wrong=share.get("wrong", 0.0),
+        strangers=len(strange),
+        strangers_named=sum(row.outcome == "wrong" for row in strange),
+    )
+
+
+def _outcome(mistake: str, rejected: bool, named: tuple[Mistake, ...]) -> str:
+    if not rejected:
+        return "accepted"
+    if not named:
+        return "unknown"
+    said = [{one.key, *(other.key for other in one.alternatives)} for one in named]
+    if not all(mistake in keys for keys in said):
+        return "wrong"
+    return "right" if all(len(keys) == 1 for keys in said) else "among"

@@ -1,0 +1,103 @@
+"""One specimen of the gallery: a function and a backward as a person wrote it, at one point."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.checking.evidence import Evidence
+from clearprop.checking.finite_differences import central_differences
+from clearprop.layers.contract import Context, Layer
+from clearprop.losses import Loss
+from clearprop.network import Network
+from clearprop.passes import BackwardPass
+
+Arrays = Mapping[str, Array]
+# A backward as a person writes it: ∂C/∂y and the arrays → the gradients by name.
+Code = Callable[[Array, Arrays], Arrays]
+
+# Central differences are off by about ε/h ≈ 4e-11 of what is added up, and by h² of the rest.
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+
+
+def always(code: Code) -> Callable[[], Code]:
+    """The start of a backward that keeps nothing: it is the same every time."""
+    return lambda: code
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """A forward and a backward in plain NumPy.
+
+    subject    what is differentiated, as `2-3-1 ReLU`
+    mistake    the key of the planted mistake; "" for a correct backward
+    arrays     the point, by name; `dy` is ∂C/∂y there
+    start      makes a fresh backward: a code that accumulates begins anew with it
+    layer, network, loss   what of ours it should equal, if anything
+    context    what `layer` is run with
+    """
+
+    subject: str
+    mistake: str
+    arrays: Arrays
+    dy: Array
+    forward: Callable[[Arrays], Array]
+    start: Callable[[], Code]
+    layer: Layer | None = None
+    network: Network | None = None
+    loss: Loss | None = None
+    context: Context = field(default_factory=Context)
+
+    def evidence(self) -> Evidence:
+        """The backward's gradients beside those by central differences."""
+        backward = self.start()
+        output = self.forward(self.arrays)
+        expected, tolerances = self._witness(output)
+        claimed = backward(self.dy, self.arrays)
+        return Evidence(
+            arrays=self.arrays,
+            output=output,
+            output_gradient=self.dy,
+            claimed={name: claimed[name] for name in expected},
+            expected=expected,
+            tolerances=tolerances,
+            forward=lambda changed: self.forward({**self.arrays, **changed}),
+            backward=lambda dy, changed: backward(dy, {**self.arrays, **changed}),
+            layer=self.layer,
+            reference=None if self.network is None else self._reference(self.network),
+            loss=self.loss,
+            context=self.context,
+        )
+
+    def _witness(self, output: Array) -> tuple[Arrays, Mapping[str, float]]:
+        names = [name for name, array in self.arrays.items() if array.dtype.kind == "f"]
+        if self.loss is not None:
+            names = names[:1]  # the target is not differentiated by
+        sizes = [self.arrays[name].size for name in names]
+        ends = np.cumsum(sizes)
+
+        def split(flat: Array) -> dict[str, Array]:
+            parts = np.split(flat, ends[:-1])
+            shapes = [self.arrays[name].shape for name in names]
+            return {
+                name: part.reshape(shape)
+                for name, part, shape in zip(names, parts, shapes, strict=True)
+            }
+
+        def value(flat: Array) -> float:
+            return float(np.sum(self.dy * self.forward({**self.arrays, **split(flat)})))
+
+        point = np.concatenate([self.arrays[name].ravel() for name in names])
+        expected = split(central_differences(value, point).gradient)
+        noise = ABSOLUTE * float(np.sum(np.abs(self.dy * output)))
+        tolerances = {
+            name: RELATIVE * float(np.max(np.abs(gradient), initial=0.0)) + noise
+            for name, gradient in expected.items()
+        }
+        return expected, tolerances
+
+    def _reference(self, network: Network) -> BackwardPass:
+        values = {path: self.arrays[path] for path in network.layout.slots}
+        params = network.replace(np.zeros(network.size), values)
+        return network.backward(network.forward(params, self.arrays["x"]), self.dy)

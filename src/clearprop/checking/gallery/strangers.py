@@ -1,0 +1,82 @@
+"""Mistakes that the diagnosis does not know, and two of those it knows at once: here every name
+would be a wrong one."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from clearprop.checking.gallery.specimen import Arrays, Specimen
+from clearprop.checking.gallery.two_layers import NONLINEARITIES, Tape, gradients, right, specimen
+
+STRANGER = "(stranger)"
+
+
+def reversed_samples(t: Tape) -> Arrays:
+    """The rows of x and of dz do not belong together."""
+    dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
+    return gradients(dz @ t.w1.T, t.x[::-1].T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
+
+
+def another_slope(t: Tape) -> Arrays:
+    """A derivative of no function here."""
+    dz = t.dy @ t.w2.T * np.exp(-np.abs(t.z))
+    return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
+
+
+def clipped(t: Tape) -> Arrays:
+    """Large gradients are cut without a word."""
+    found = right(t)
+    return {name: np.clip(g, -0.1 * abs(g).max(), None) for name, g in found.items()}
+
+
+def signs_only(t: Tape) -> Arrays:
+    """The size of the gradient is lost."""
+    return {name: np.sign(g) for name, g in right(t).items()}
+
+
+def noisy(t: Tape) -> Arrays:
+    """A thousandth of something else is in it."""
+    found = right(t)
+    return {
+        name: g + 1e-3 * abs(g).max() * np.cos(np.arange(g.size)).reshape(g.shape)
+        for name, g in found.items()
+    }
+
+
+def no_derivative_and_turned_round(t: Tape) -> Arrays:
+    """The derivative is missing, and the sign of what goes on is wrong."""
+    dz = -t.dy @ t.w2.T
+    return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
+
+
+def z_for_a_squared(t: Tape) -> Arrays:
+    """Z where a belongs, and squared."""
+    return {**right(t), "layers[2].weight": (t.z**2).T @ t.dy}
+
+
+def shifted_slope(t: Tape) -> Arrays:
+    """The derivative is taken at another point."""
+    z = t.z + 0.5
+    dz = t.dy @ t.w2.T * t.n.slope(z, t.n.f(z))
+    return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
+
+
+ALL = (
+    reversed_samples,
+    another_slope,
+    clipped,
+    signs_only,
+    noisy,
+    no_derivative_and_turned_round,
+    z_for_a_squared,
+    shifted_slope,
+)
+
+
+def specimens(seeds: range) -> Iterator[Specimen]:
+    """Every stranger in every small network, at several points."""
+    for sizes in ((2, 3, 1), (1, 10, 1), (3, 3, 3)):
+        for nonlinearity in NONLINEARITIES:
+            for code in ALL:
+                for seed in seeds:
+                    yield specimen(sizes, nonlinearity, STRANGER, code, seed)

@@ -1,0 +1,421 @@
+"""The diagnosis: it names what reproduces the numbers, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import MSE, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
+from clearprop.arrays import Array
+from clearprop.checking.diagnosis import diagnose, sentences
+from clearprop.checking.evidence import Evidence, Mistake
+from clearprop.checking.finite_differences import network_differences
+from clearprop.experiments.networks import tutorial_start, with_relu, with_relu_as_printed
+from clearprop.layers.contract import Layer
+from clearprop.losses import Loss, LossResult
+from clearprop.messages import LANGUAGES
+
+SEEDS = pytest.mark.parametrize("seed", range(5))
+
+
+def keys(mistakes: tuple[Mistake, ...]) -> list[str]:
+    return [mistake.key for mistake in mistakes]
+
+
+def of_arrays(seed: int = 0, **claimed: Any) -> Evidence:
+    """Evidence of arrays alone: W (3, 4), b (1, 4), v (1, 4), and an output of (6, 4)."""
+    generator = np.random.default_rng(seed)
+    shapes = {"x": (6, 3), "W": (3, 4), "b": (1, 4), "v": (1, 4)}
+    arrays = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+    right = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+    made = {name: make(right, arrays) for name, make in claimed.items()}
+    return Evidence(
+        arrays=arrays,
+        output=generator.normal(size=(6, 4)),
+        output_gradient=generator.normal(size=(6, 4)),
+        claimed={**right, **made},
+        expected=right,
+    )
+
+
+def of_layer(layer: Layer, seed: int = 0, **options: Any) -> Evidence:
+    """Evidence of a layer, with its right gradients claimed."""
+    generator = np.random.default_rng(seed)
+    network = Network(layer)
+    params = network.initialize(seed)
+    x = generator.normal(size=(6, 4))
+    forward = network.forward(params, x)
+    dy = generator.normal(size=forward.output.shape)
+    backward = network.backward(forward, dy)
+    right = {"x": np.asarray(backward.input_gradient), **backward.named()}
+    arrays = {"x": x, **network.named(params)}
+    evidence = Evidence(arrays, forward.output, dy, right, right, layer=layer)
+    return replace(evidence, **options)
+
+
+# The demonstration
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8])
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_the_tutorials_printed_training_code(seed: int, language: str) -> None:
+    params = tutorial_start(range(seed, seed + 1))[0]
+    x = np.random.default_rng(seed).normal(size=(100, 1))
+    target = 28 * x + 1
+    right, printed = with_relu(), with_relu_as_printed()
+    forward = right.forward(params, x)
+    dy = MSE().evaluate(forward.output, target).gradient
+    flat = printed.backward(printed.forward(params, x), dy).gradient
+    expected = right.named(network_differences(right, params, x, target, MSE()).gradient)
+    evidence = Evidence(
+        arrays={"x": x, **right.named(params)},
+        output=forward.output,
+        output_gradient=dy,
+        claimed=right.named(flat),
+        expected=expected,
+        reference=right.backward(forward, dy),
+    )
+    (mistake,) = diagnose(evidence)
+    assert mistake.key == "weight_from_z"
+    assert mistake.arrays == ("layers[2].weight",)
+    assert mistake.alternatives == ()
+    assert mistake.residual < 1e-12
+    said = sentences(mistake, language)
+    assert "layers[2] (Linear)" in said.evidence
+    assert "layers[1] (ReLU)" in said.mend
+
+
+# Of arrays alone
+
+
+ELEMENTARY = [
+    ("sign", {"W": lambda g, a: -g["W"]}),
+    ("transposed", {"W": lambda g, a: g["W"].T}),
+    ("transposed", {"W": lambda g, a: np.ascontiguousarray(g["W"].T)}),
+    ("summed_for_mean", {"W": lambda g, a: 6 * g["W"]}),
+    ("summed_for_mean", {"W": lambda g, a: 24 * g["W"]}),
+    ("mean_for_sum", {"b": lambda g, a: g["b"] / 6}),
+    ("mean_for_sum", {"b": lambda g, a: g["b"] / 24}),
+    ("factor_two", {"W": lambda g, a: 2 * g["W"]}),
+    ("factor_half", {"W": lambda g, a: g["W"] / 2}),
+    ("factor_outputs", {"W": lambda g, a: 4 * g["W"]}),
+    ("factor_outputs", {"W": lambda g, a: g["W"] / 4}),
+    ("factor", {"W": lambda g, a: 1.7 * g["W"]}),
+    ("factor", {"W": lambda g, a: -2 * g["W"]}),
+    ("factor", {"W": lambda g, a: 1.001 * g["W"]}),
+    ("swapped", {"b": lambda g, a: g["v"], "v": lambda g, a: g["b"]}),
+    ("zeros", {"W": lambda g, a: 0 * g["W"]}),
+    ("weight_decay", {"W": lambda g, a: g["W"] + 0.01 * a["W"]}),
+    ("one_entry", {"W": lambda g, a: g["W"] + np.eye(12)[7].reshape(3, 4)}),
+    ("one_row", {"W": lambda g, a: g["W"] + np.outer([0, 0, 1], [1, 2, 3, 4])}),
+    ("one_column", {"W": lambda g, a: g["W"] + np.outer([1, 2, 3], [0, 1, 0, 0])}),
+    ("precision", {"W": lambda g, a: g["W"].astype(np.float16)}),
+    ("precision", {"W": lambda g, a: g["W"].astype(np.float16).astype(float)}),
+]
+
+
+@SEEDS
+@pytest.mark.parametrize(("key", "claimed"), ELEMENTARY)
+def test_a_mistake_that_the_gradients_show_by_themselves(
+    key: str, claimed: Mapping[str, Any], seed: int
+) -> None:
+    (mistake,) = diagnose(of_arrays(seed, **claimed))
+    assert mistake.key == key
+    assert mistake.arrays == tuple(claimed)
+    assert mistake.alternatives == ()
+    for language in LANGUAGES:
+        assert ", ".join(claimed) in sentences(mistake, language).evidence
+
+
+@SEEDS
+@pytest.mark.parametrize(("key", "claimed"), [e for e in ELEMENTARY if e[0] != "precision"])
+def test_the_same_in_float32(key: str, claimed: Mapping[str, Any], seed: int) -> None:
+    evidence = of_arrays(seed, **claimed)
+    rounded = {n: np.asarray(a, np.float32) for n, a in evidence.claimed.items()}
+    tolerances = {n: 1e-5 * float(np.abs(a).max()) for n, a in evidence.expected.items()}
+    (mistake,) = diagnose(replace(evidence, claimed=rounded, tolerances=tolerances))
+    assert mistake.key == key
+
+
+def test_a_bias_gradient_with_a_row_for_each_sample() -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 4))
+    evidence = of_arrays(b=lambda g, a: rows)
+    expected = {**evidence.expected, "b": rows.sum(0, keepdims=True)}
+    (mistake,) = diagnose(replace(evidence, expected=expected))
+    assert (mistake.key, mistake.values["count"]) == ("unsummed", 6)
+
+
+def test_a_factor_is_found_in_a_tiny_gradient_and_shared_by_all_arrays() -> None:
+    evidence = of_arrays()
+    small = {name: 1e-9 * array for name, array in evidence.expected.items()}
+    claimed = {name: 0.3 * array for name, array in small.items()}
+    (mistake,) = diagnose(replace(evidence, expected=small, claimed=claimed))
+    assert (mistake.key, set(mistake.arrays)) == ("factor", {"x", "W", "b", "v"})
+    assert mistake.values["factor"] == pytest.approx(0.3)
+
+
+def test_where_numbers_coincide_the_other_name_is_an_alternative() -> None:
+    evidence = of_arrays(W=lambda g, a: 2 * g["W"])
+    two = evidence.output[:2]
+    (mistake,) = diagnose(replace(evidence, output=two, output_gradient=two))
+    said = {mistake.key, *keys(mistake.alternatives)}
+    assert said == {"factor_two", "summed_for_mean"}
+
+
+def test_two_mistakes_in_two_arrays_are_both_named() -> None:
+    evidence = of_arrays(W=lambda g, a: g["W"].T, b=lambda g, a: -g["b"])
+    mistakes = diagnose(evidence)
+    assert {(m.key, m.arrays) for m in mistakes} == {("transposed", ("W",)), ("sign", ("b",))}
+
+
+def test_differences_at_kinks_only() -> None:
+    evidence = of_arrays(W=lambda g, a: g["W"] + np.eye(12)[7].reshape(3, 4))
+    at = np.eye(12)[7].reshape(3, 4).astype(bool)
+    assert keys(diagnose(replace(evidence, kinks={"W": at}))) == ["kink"]
+
+
+def test_a_mask_of_one_where_relu_is_not_differentiable() -> None:
+    x = np.array([[0.0, 1.0, -1.0, 0.0], [2.0, -3.0, 0.0, 1.0]])
+    dy = np.arange(1.0, 9.0).reshape(2, 4)
+    evidence = Evidence(
+        {"x": x},
+        np.maximum(x, 0),
+        dy,
+        {"x": dy * (x >= 0)},
+        {"x": dy * (x > 0)},
+        layer=ReLU(),
+    )
+    assert keys(diagnose(evidence)) == ["kink"]
+
+
+# Nothing is named without a reason
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_numbers_have_no_name(seed: int) -> None:
+    noise = np.random.default_rng([seed, 1])
+    evidence = of_arrays(
+        seed,
+        W=lambda g, a: noise.normal(size=(3, 4)),
+        b=lambda g, a: noise.normal(size=(1, 4)),
+    )
+    assert diagnose(evidence) == ()
+    for layer in (Linear(4, 4), Tanh(), Sequential(Linear(4, 4), ReLU(), Linear(4, 1))):
+        of = of_layer(layer, seed)
+        claimed = {n: noise.normal(size=a.shape) for n, a in of.expected.items()}
+        assert diagnose(replace(of, claimed=claimed)) == ()
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"W": lambda g, a: -g["W"] + 0.1},
+        {"W": lambda g, a: -3 * g["W"] + 0.1 * a["W"]},
+        {"W": lambda g, a: 2 * g["W"] + 0.01 * a["W"]},
+        {"W": lambda g, a: g["W"] ** 2},
+        {"W": lambda g, a: g["W"][::-1]},
+        {"W": lambda g, a: np.abs(g["W"])},
+        {"W": lambda g, a: -g["W"].T + 1e-4},
+    ],
+)
+def test_two_mistakes_in_one_array_have_no_name(claimed: Mapping[str, Any], seed: int) -> None:
+    assert diagnose(of_arrays(seed, **claimed)) == ()
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-8, 5e-7])
+def test_right_gradients_have_no_mistake(error: float) -> None:
+    evidence = of_arrays()
+    noisy = {n: a * (1 + error) for n, a in evidence.expected.items()}
+    assert diagnose(replace(evidence, claimed=noisy)) == ()
+    for layer in (Linear(4, 2), Tanh(), Residual(Tanh())):
+        assert diagnose(of_layer(layer)) == ()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_have_no_name(bad: float) -> None:
+    assert diagnose(of_arrays(W=lambda g, a: g["W"] * bad)) == ()
+
+
+def test_beside_an_unknown_error_a_place_is_not_named() -> None:
+    evidence = of_arrays(W=lambda g, a: g["W"] ** 3, b=lambda g, a: g["b"] + [[1.0, 0.0, 0.0, 0.0]])
+    assert diagnose(evidence) == ()
+    exact = of_arrays(W=lambda g, a: g["W"] ** 3, b=lambda g, a: -g["b"])
+    assert keys(diagnose(exact)) == ["sign"]
+
+
+# Running the code again
+
+
+def test_a_coincidence_does_not_survive_another_upstream_gradient() -> None:
+    # The sign is turned round for this dy alone; for any other the gradient is another function.
+    evidence = of_layer(Tanh())
+    right = evidence.expected["x"]
+
+    def backward(dy: Array, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {"x": -right if np.array_equal(dy, evidence.output_gradient) else dy**3}
+
+    claimed = replace(evidence, claimed={"x": -right})
+    assert keys(diagnose(claimed)) == ["sign"]
+    assert diagnose(replace(claimed, backward=backward)) == ()
+
+
+def test_a_code_that_accumulates() -> None:
+    evidence = of_layer(Linear(4, 2))
+    kept = {name: 2 * array for name, array in evidence.expected.items()}
+
+    def backward(dy: Array, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        for name, array in evidence.expected.items():
+            kept[name] = kept[name] + array
+        return dict(kept)
+
+    (mistake,) = diagnose(replace(evidence, claimed=dict(kept), backward=backward))
+    assert mistake.key == "accumulated"
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        lambda dy, arrays: {},
+        lambda dy, arrays: None,
+        lambda dy, arrays: {"x": np.full_like(dy, np.nan)},
+    ],
+)
+def test_a_code_that_cannot_be_run_again_is_judged_by_its_numbers(backward: Any) -> None:
+    evidence = of_layer(Tanh())
+    claimed = {"x": -evidence.expected["x"]}
+    assert keys(diagnose(replace(evidence, claimed=claimed, backward=backward))) == ["sign"]
+
+
+def test_a_code_that_fails_the_third_time() -> None:
+    evidence = of_layer(Tanh())
+    claimed = {"x": -evidence.expected["x"]}
+    calls = []
+
+    def backward(dy: Array, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        calls.append(dy)
+        if len(calls) > 2:
+            raise RuntimeError
+        return claimed
+
+    assert keys(diagnose(replace(evidence, claimed=claimed, backward=backward))) == ["sign"]
+
+
+# Of a trusted pass
+
+
+def test_the_gradient_of_a_layer_that_forward_does_not_compute() -> None:
+    evidence = of_layer(Sigmoid())
+    tanh = of_layer(Tanh())
+    claimed = replace(evidence, expected=tanh.expected, output=tanh.output, layer=Sigmoid())
+    (mistake,) = diagnose(claimed)
+    assert (mistake.key, mistake.values["other"]) == ("other_function", "Sigmoid")
+    other = replace(claimed, claimed={"x": evidence.expected["x"] ** 2})
+    assert diagnose(other) == ()
+
+
+def test_a_layer_that_cannot_take_the_arrays_is_no_help_and_no_harm() -> None:
+    claimed = of_arrays(W=lambda g, a: -g["W"])
+    assert keys(diagnose(replace(claimed, layer=Linear(7, 7)))) == ["sign"]
+    bare = {n: a for n, a in claimed.arrays.items() if n in ("x", "W", "b")}
+    for layer in (Linear(3, 9), Linear(4, 4), Tanh()):
+        assert keys(diagnose(replace(claimed, arrays=bare, layer=layer))) == ["sign"]
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_an_update_before_the_signal_goes_back(outputs: int) -> None:
+    # Linear alone, as a layer: x gets the gradient through the updated weight.
+    evidence = of_layer(Linear(4, outputs))
+    weight, dy = evidence.arrays["weight"], evidence.output_gradient
+    wrong = dy @ (weight - 0.3 * evidence.expected["weight"]).T
+    (mistake,) = diagnose(replace(evidence, claimed={**evidence.expected, "x": wrong}))
+    assert mistake.key == "updated_weights"
+    assert mistake.values["rate"] == pytest.approx(0.3)
+
+
+def test_the_gradient_stops_is_said_of_parameters_only() -> None:
+    evidence = of_layer(Linear(4, 2))
+    claimed = {**evidence.expected, "x": 0 * evidence.expected["x"]}
+    assert keys(diagnose(replace(evidence, claimed=claimed))) == ["zeros"]
+
+
+def test_stacked_networks_are_judged_by_their_arrays() -> None:
+    network = Network(Linear(2, 3))
+    params = network.initialize([0, 1])
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    forward = network.forward(params, x)
+    reference = network.backward(forward, np.ones_like(forward.output))
+    right = dict(reference.named())
+    evidence = Evidence(
+        {"x": x, **network.named(params)},
+        forward.output,
+        np.ones_like(forward.output),
+        {name: -array for name, array in right.items()},
+        right,
+        reference=reference,
+    )
+    assert keys(diagnose(evidence)) == ["sign"]
+
+
+def test_tied_weights_are_walked_as_one_array() -> None:
+    network = Network(
+        Sequential(Linear(3, 3), Tanh(), Linear(3, 3)),
+        tied={"layers[2].weight": "layers[0].weight"},
+    )
+    params = network.initialize(0)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    forward = network.forward(params, x)
+    reference = network.backward(forward, np.cos(forward.output))
+    w1, b1, b2 = params[:9].reshape(3, 3), params[9:12], params[12:]
+    z = x @ w1 + b1
+    dy = np.cos(forward.output)
+    dz = dy @ w1.T * (1 - np.tanh(z) ** 2)
+    tied = x.T @ dz + z.T @ dy  # z where a belongs
+    claimed = {
+        "layers[0].weight": tied,
+        "layers[0].bias": dz.sum(0),
+        "layers[2].weight": tied,
+        "layers[2].bias": dy.sum(0),
+    }
+    assert b2.shape == (3,)
+    evidence = Evidence(
+        {"x": x, **network.named(params)},
+        forward.output,
+        dy,
+        claimed,
+        reference.named(),
+        reference=reference,
+    )
+    assert keys(diagnose(evidence)) == ["weight_from_z"]
+
+
+# Of a loss
+
+
+class _HalfSquares(Loss):
+    def evaluate(
+        self, output: Array, target: Array, *, divisor: Any = None, stacked: bool = False
+    ) -> LossResult:
+        raise NotImplementedError
+
+
+def test_the_gradient_of_another_loss() -> None:
+    generator = np.random.default_rng(0)
+    y, t = generator.normal(size=(5, 3)), generator.normal(size=(5, 3))
+    evidence = Evidence(
+        {"output": y, "target": t},
+        np.array(1.0),
+        np.array(1.0),
+        {"output": 2 * (y - t) / 15},
+        {"output": np.sign(y - t) / 15},
+        loss=_HalfSquares(),
+    )
+    mistakes = diagnose(evidence)
+    assert (mistakes[0].key, mistakes[0].values["other"]) == ("other_function", "MSE")
+    # Sample weights are a third array; then no loss of ours is at the same point.
+    weighted = replace(evidence, arrays={**evidence.arrays, "weights": np.ones(5)})
+    assert diagnose(weighted) == ()
+    column = replace(evidence, arrays={"output": y, "target": t[:, :1]})
+    assert diagnose(column) == ()
