@@ -74,7 +74,7 @@ def check_subject(
     if judged is not subject:
         findings += _precision(subject, dy, claimed, judgements)
     others = _others(judged, judged_dy, judged_claims, judgements, settings, reference)
-    findings += _disagreements(others)
+    findings += _disagreements(others, judgements)
     outcome = worst_outcome([a.outcome for a in arrays] + [f.outcome for f in findings])
     mistakes: tuple[Mistake, ...] = ()
     if any(one.outcome == WRONG for one in arrays) or any(f.key == "shape" for f in findings):
@@ -251,8 +251,12 @@ def _others(
     return tuple(found)
 
 
-def _disagreements(others: Sequence[WitnessVerdict]) -> list[Finding]:
-    """A witness that computes the same function another way must agree."""
+def _disagreements(
+    others: Sequence[WitnessVerdict], judgements: Mapping[str, Judgement]
+) -> list[Finding]:
+    """A witness that computes the same function another way must agree, where finite differences
+    have found nothing wrong themselves."""
+    wrong = {name for name, one in judgements.items() if one.verdict.outcome == WRONG}
     return [
         Finding(
             "witness_output" if one.array == "y" else "witness_disagrees",
@@ -260,7 +264,7 @@ def _disagreements(others: Sequence[WitnessVerdict]) -> list[Finding]:
             {"witness": one.name, "name": one.array, "relative": f"{one.relative:.1e}"},
         )
         for one in others
-        if one.outcome == "disagrees"
+        if one.outcome == "disagrees" and one.array not in wrong
     ]
 
 

@@ -305,13 +305,15 @@ def _judgement(
 ) -> Judgement:
     error = entries.error
     with np.errstate(all="ignore"):
-        worst = int(np.argmax(np.nan_to_num(error / entries.tolerance, nan=0.0, posinf=np.inf)))
+        ratios = np.nan_to_num(error / entries.tolerance, nan=0.0, posinf=np.inf)
+    # Of entries that fail, the largest error; otherwise the one that is nearest to failing.
+    worst = int(np.argmax(np.where(entries.failing, error, 0) if outcome == WRONG else ratios))
     index = tuple(int(i) for i in np.unravel_index(entries.indices[worst], claimed.shape))
     expected = np.full(claimed.size, np.nan)
     expected[entries.indices] = entries.expected
     kinks = np.zeros(claimed.size, bool)
     kinks[entries.indices[list(entries.kinks)]] = True
-    largest = max(scale, _largest(entries.claimed)) or 1.0
+    largest = scale or _largest(entries.claimed) or 1.0
     verdict = ArrayVerdict(
         name=name,
         outcome=outcome,

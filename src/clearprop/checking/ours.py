@@ -1,5 +1,6 @@
 """Subjects from our own layers, losses and networks."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -79,7 +80,12 @@ def loss_subject(loss: Loss, output: Array | None, target: Array | None, seed: i
 
 
 def _loss_name(loss: Loss) -> str:
-    settings = ", ".join(f"{name}={value!r}" for name, value in loss.settings().items() if value)
+    defaults = inspect.signature(type(loss)).parameters
+    settings = ", ".join(
+        f"{name}={value!r}"
+        for name, value in loss.settings().items()
+        if value != defaults[name].default
+    )
     return f"{type(loss).__name__}({settings})"
 
 
@@ -131,7 +137,7 @@ def _subject(
     def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
         point = flat(arrays)
         tree = network.layout.tree(point)
-        own = context._replace(state=network.start_state)
+        own = context._replace(state=network.initial_state(point.real))
         y, cache, _ = network.layer.forward(tree, arrays["x"], own)
         for path in owned:
             # What the layer wrote into its parameters is seen by whoever handed them over.
@@ -157,8 +163,9 @@ def _subject(
         return found
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
-        own = context._replace(state=network.start_state)
-        return chain_mover(network, flat(arrays), arrays["x"], own, loss, arrays.get("t"))
+        point = flat(arrays)
+        own = context._replace(state=network.initial_state(point.real))
+        return chain_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 
     dy = None if loss is None else np.ones((), x.dtype)
     maker: Callable[[Mapping[str, Array]], Mover | None] = structured

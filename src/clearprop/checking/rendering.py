@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from clearprop import messages
+from clearprop.checking.diagnosis.sentences import sentences as diagnosed
 
 if TYPE_CHECKING:
     from clearprop.checking.evidence import Mistake
@@ -91,12 +92,8 @@ def array_sentences(one: "ArrayVerdict", language: str) -> Iterator[str]:
 
 def mistake_sentence(mistake: "Mistake", language: str) -> str:
     """The likely mistake: its name, what gives it away, and how it is mended."""
-    parts = [
-        messages.text(language, f"mistakes.{mistake.key}.{part}", **mistake.values)
-        for part in ("name", "evidence", "mend")
-    ]
-    arrays = say(language, "and").join(mistake.arrays)
-    return say(language, "mistake", arrays=arrays, name=parts[0], evidence=parts[1], mend=parts[2])
+    said = diagnosed(mistake, language)
+    return say(language, "mistake", name=said.name, evidence=said.evidence, mend=said.mend)
 
 
 def witness_sentence(witness: "WitnessVerdict", language: str) -> str:

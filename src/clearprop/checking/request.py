@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array, require_seed
+from clearprop.arrays import Array, keyed_generator, require_seed
 from clearprop.checking import foreign, functions, ours
 from clearprop.checking.checker import Reference, Settings, check_subject
 from clearprop.checking.reference import reference_for
 from clearprop.checking.subject import Subject
 from clearprop.checking.verdict import Verdict, worst_outcome
 from clearprop.errors import ClearpropError, ConfigurationError, ContractError
-from clearprop.layers.catalog import EXAMPLES
+from clearprop.layers.catalog import EXAMPLES, Example
 from clearprop.layers.contract import Context, Layer
 from clearprop.losses import Loss
+from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.losses.catalog import Example as LossExample
 from clearprop.network import Network
 
 WITNESSES = ("finite-differences", "complex-step", "torch", "jax", "reference")
@@ -109,24 +111,32 @@ def _of_a_class(request: Request) -> list[Request] | None:
     kind = request.target
     if not (isinstance(kind, type) and issubclass(kind, Layer | Loss)):
         return None
-    if issubclass(kind, Layer) and kind in EXAMPLES and request.x is None:
-        return [
-            replace(request, target=example.layer, x=example_input(example, request.seed))
-            for example in EXAMPLES[kind]
-        ]
+    if request.x is None and issubclass(kind, Layer) and kind in EXAMPLES:
+        return [of_example(request, example) for example in EXAMPLES[kind]]
+    if request.x is None and issubclass(kind, Loss) and kind in LOSS_EXAMPLES:
+        return [of_loss_example(request, example) for example in LOSS_EXAMPLES[kind]]
     try:
         return [replace(request, target=kind())]
     except (TypeError, ClearpropError) as problem:
         raise ContractError("check_class", name=kind.__name__, problem=problem) from problem
 
 
-def example_input(example: Any, seed: int) -> Array:
-    """X for an example of the catalogue: ids below its layer's number of ids, or measurements."""
-    generator = np.random.default_rng(seed)
+def of_example(request: Request, example: Example) -> Request:
+    """The request for a layer of the catalogue at a point of its own."""
+    generator = keyed_generator(request.seed, path="example")
     shape = (ours.SAMPLES, *example.input_shape)
-    if ids := getattr(example, "ids", None):
-        return generator.integers(ids, size=shape)
-    return generator.normal(size=shape)
+    x: Array = generator.normal(size=shape)
+    if example.ids is not None:
+        x = generator.integers(example.ids, size=shape)
+    training = request.training and example.training
+    return replace(request, target=example.layer, x=x, training=training)
+
+
+def of_loss_example(request: Request, example: LossExample) -> Request:
+    """The request for a loss of the catalogue at a point of its own."""
+    generator = keyed_generator(request.seed, path="example")
+    output, target = example.draw(generator, ours.SAMPLES)
+    return replace(request, target=example.loss, x=output, t=target)
 
 
 def _together(name: str, verdicts: list[Verdict]) -> Verdict:

@@ -46,12 +46,12 @@ def chain_mover(
     target: Array | None = None,
 ) -> Mover | None:
     """A mover of the network's arrays ("x" and its parameters' paths); None where it has no such
-    structure: tied parameters, integer input, or a layer that cannot be stacked.
+    structure: tied parameters, or a layer that cannot be stacked.
 
     It returns the outputs (K, N·D), or with a loss their losses (K, 1).
     """
     stackable = all(layer.stackable for _, layer in leaves(network.layer))
-    if network.tied or not stackable or x.dtype.kind != "f" or x.ndim != 2:
+    if network.tied or not stackable or x.ndim < 2:
         return None
     stages: list[_Stage] = []
     value = x
@@ -138,9 +138,9 @@ def _run(stage: _Stage, stack: Array | None, params: Tree | None = None) -> Arra
     else:
         count = len(stack)
     tree = _shared(stage.params if params is None else params, count)
-    context = stage.context._replace(records=False, state=_shared(stage.context.state, count))
-    if "networks" in Context._fields:
-        context = context._replace(networks=count)
+    context = stage.context._replace(
+        records=False, state=_shared(stage.context.state, count), networks=count
+    )
     return layer.forward(tree, stack, context)[0]
 
 

@@ -84,7 +84,8 @@ class Subject:
         return self.mover != self._one_by_one
 
     def _one_by_one(self, name: str, indices: Array, moves: Array) -> Array:
-        outputs = np.empty((len(indices), self.output.size), self.output.dtype)
+        dtype = np.result_type(self.output, moves) if moves.dtype.kind == "c" else self.output.dtype
+        outputs = np.empty((len(indices), self.output.size), dtype)
         for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
             # A float32 array stays one: the function may refuse anything else.
             kind = moves.dtype if moves.dtype.kind == "c" else self.arrays[name].dtype

@@ -1,7 +1,7 @@
-"""JAX as a witness: its gradients of functions and of our layers written once more.
+"""JAX as a witness: its gradients of functions, of our layers and of our losses.
 
 JAX computes in float32 unless told otherwise; everything here runs with 64 bits allowed, and leaves
-the setting as it was. The kinks follow our convention: jax.nn.relu has derivative 0 at 0 as well.
+the setting as it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,9 @@ import numpy as np
 from clearprop.arrays import Array
 from clearprop.dependencies import require
 from clearprop.errors import ContractError
-from clearprop.layers.activations import Identity, ReLU, Sigmoid, Tanh
-from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import Layer, Tree
-from clearprop.layers.linear import Linear
+from clearprop.frameworks.jax_layers import layer_function
 from clearprop.losses import Loss
 from clearprop.network import Network
-from clearprop.parameters import join
 
 
 def is_function(target: object) -> bool:
@@ -28,7 +24,10 @@ def is_function(target: object) -> bool:
 
 
 def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Any]:
-    """Y of a function of JAX arrays, and its pullback for `backward`."""
+    """Y of a function of JAX arrays, and its pullback for `backward`.
+
+    Raises ContractError where it returns something else than one array.
+    """
     jax = _jax()
     with jax.enable_x64(True):
         y, pullback = jax.vjp(function, *map(jax.numpy.asarray, arrays))
@@ -46,10 +45,13 @@ def backward(pullback: Any, dy: Array) -> list[Array | None]:
 
 
 def network_gradients(
-    network: Network, params: Array, x: Array, dy: Array
+    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
 ) -> tuple[Array, Array | None, Array]:
-    """(y, ∂C/∂x, ∂C/∂θ flat) by JAX. Raises ContractError for a layer that is not written here."""
-    function = _function(network.layer, "")
+    """(y, ∂C/∂x, ∂C/∂θ flat) by JAX; layers with a state start from their first one.
+
+    Raises ContractError for a layer that is not written here.
+    """
+    function = layer_function(_jax(), network.layer, "", training=training)
 
     def run(flat: Any, features: Any) -> Any:
         return function(network.layout.tree(flat), features)
@@ -61,41 +63,59 @@ def network_gradients(
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
     """A loss of ours, written in JAX. Raises ContractError for one that is not written here."""
-    jnp = _jax().numpy
-    table: Mapping[str, Callable[..., Any]] = {
-        "MSE": lambda output, target: jnp.mean((output - target) ** 2)
+    jax = _jax()
+    jnp = jax.numpy
+    one: Any = loss
+    costs: Mapping[str, Callable[[Any, Any], Any]] = {
+        "MSE": lambda y, t: (y - t) ** 2,
+        "MAE": lambda y, t: jnp.abs(y - t),
+        "Huber": lambda y, t: jnp.where(
+            jnp.abs(y - t) <= one.delta,
+            0.5 * (y - t) ** 2,
+            one.delta * (jnp.abs(y - t) - 0.5 * one.delta),
+        ),
+        "BinaryCrossEntropy": lambda y, t: _binary(jax, one, y, t),
+        "CrossEntropy": lambda y, t: _cross_entropy(jax, one, y, t),
+        "PoissonNLL": lambda y, t: _poisson(jax, one, y, t),
     }
     name = type(loss).__name__
-    if name not in table:
+    if name not in costs or one.reduction == "none":
         raise ContractError("jax_twin_missing", path="loss", layer=name)
-    return table[name]
+
+    def value(output: Any, target: Any) -> Any:
+        entries = costs[name](output, target)
+        if one.reduction == "sum":
+            return entries.sum()
+        if name == "CrossEntropy" and one.weight is not None and target.ndim == 1:
+            return entries.sum() / jnp.asarray(one.weight)[target].sum()
+        return entries.mean()
+
+    return value
 
 
-def _function(layer: Layer, path: str) -> Callable[[Tree, Any], Any]:
-    nn = _jax().nn
-    simple: Mapping[type[Layer], Callable[[Any], Any]] = {
-        ReLU: nn.relu,
-        Tanh: nn.tanh,
-        Sigmoid: nn.sigmoid,
-        Identity: lambda x: x,
-    }
-    if type(layer) in simple:
-        return lambda params, x: simple[type(layer)](x)
-    if isinstance(layer, Linear):
-        return lambda params, x: x @ params["weight"] + params.get("bias", 0)
-    if isinstance(layer, Residual):
-        branch = _function(layer.branch, join(path, "branch"))
-        return lambda params, x: x + branch(params["branch"], x)
-    if isinstance(layer, Sequential):
-        parts = [(name, _function(child, join(path, name))) for name, child in layer.children()]
+def _binary(jax: Any, one: Any, y: Any, t: Any) -> Any:
+    positive = 1.0 if one.pos_weight is None else jax.numpy.asarray(one.pos_weight)
+    weight = 1.0 if one.weight is None else jax.numpy.asarray(one.weight)
+    log_sigmoid = jax.nn.log_sigmoid
+    return -weight * (positive * t * log_sigmoid(y) + (1 - t) * log_sigmoid(-y))
 
-        def chain(params: Tree, x: Any) -> Any:
-            for name, part in parts:
-                x = part(params[name], x)
-            return x
 
-        return chain
-    raise ContractError("jax_twin_missing", path=path, layer=type(layer).__name__)
+def _cross_entropy(jax: Any, one: Any, y: Any, t: Any) -> Any:
+    classes = y.shape[-1]
+    weight = jax.numpy.ones(classes) if one.weight is None else jax.numpy.asarray(one.weight)
+    shares = jax.nn.one_hot(t, classes, dtype=y.dtype) if t.ndim == 1 else t
+    shares = shares * (1 - one.label_smoothing) + one.label_smoothing / classes
+    return -(weight * shares * jax.nn.log_softmax(y)).sum(-1)
+
+
+def _poisson(jax: Any, one: Any, y: Any, t: Any) -> Any:
+    jnp = jax.numpy
+    cost = jnp.exp(y) - t * y if one.log_input else y - t * jnp.log(y + one.eps)
+    if one.full:
+        above = jnp.where(t > 1, t, 2.0)
+        stirling = above * jnp.log(above) - above + 0.5 * jnp.log(2 * jnp.pi * above)
+        cost = cost + jnp.where(t > 1, stirling, 0.0)
+    return cost
 
 
 def _jax() -> Any:

@@ -52,11 +52,20 @@ def backward(graph: Any, dy: Array) -> list[Array | None]:
 
 
 def network_gradients(
-    network: Network, params: Array, x: Array, dy: Array
+    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
 ) -> tuple[Array, Array | None, Array]:
-    """(y, ∂C/∂x, ∂C/∂θ flat) by the network's twin. Raises ContractError without a twin."""
+    """(y, ∂C/∂x, ∂C/∂θ flat) by the network's twin, in its first state.
+
+    Raises ContractError without a twin, and for one that draws its own random numbers.
+    """
     torch = _torch()
-    twin = torch_twin.module(network, params)
+    twin = torch_twin.module(network, params).train(training)
+    for one in twin.modules():
+        draws = training and isinstance(one, torch.nn.Dropout) and one.p
+        # torch takes the second axis for the features, ours is the last.
+        other_axis = x.ndim > 2 and isinstance(one, torch.nn.PReLU | torch.nn.BatchNorm1d)
+        if draws or other_axis:
+            raise ContractError("torch_twin_missing", path="", layer=type(one).__name__)
     features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
     y = twin(features)
     y.backward(torch.tensor(dy))
@@ -68,13 +77,36 @@ def network_gradients(
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
-    """Torch's own function for a loss of ours. Raises ContractError for one that it lacks."""
-    functional = _torch().nn.functional
-    table: Mapping[str, Callable[..., Any]] = {"MSE": functional.mse_loss}
+    """Torch's own loss for one of ours. Raises ContractError for one that it lacks."""
+    torch = _torch()
+    nn = torch.nn
+    one: Any = loss
+
+    def tensor(values: Any) -> Any:
+        return None if values is None else torch.tensor(values, dtype=torch.float64)
+
+    table: Mapping[str, Callable[[], Any]] = {
+        "MSE": lambda: nn.MSELoss(reduction=one.reduction),
+        "MAE": lambda: nn.L1Loss(reduction=one.reduction),
+        "Huber": lambda: nn.HuberLoss(one.reduction, one.delta),
+        "BinaryCrossEntropy": lambda: nn.BCEWithLogitsLoss(
+            tensor(one.weight), reduction=one.reduction, pos_weight=tensor(one.pos_weight)
+        ),
+        "CrossEntropy": lambda: nn.CrossEntropyLoss(
+            tensor(one.weight),
+            ignore_index=one.ignore_index,
+            reduction=one.reduction,
+            label_smoothing=one.label_smoothing,
+        ),
+        "PoissonNLL": lambda: nn.PoissonNLLLoss(
+            one.log_input, one.full, eps=one.eps, reduction=one.reduction
+        ),
+    }
     name = type(loss).__name__
     if name not in table:
         raise ContractError("torch_twin_missing", path="loss", layer=name)
-    return table[name]
+    made: Callable[..., Any] = table[name]()
+    return made
 
 
 def _torch() -> Any:
