@@ -272,9 +272,9 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
     network = Network(Sequential(Linear(2, 3), Residual(Cube(0.5))))
     params = network.initialize()
     save(tmp_path / "file", network, params)
-    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* layers=\[...\]"):
+    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* classes=\[...\]"):
         load(tmp_path / "file")
-    saved = load(tmp_path / "file", layers=[Cube])
+    saved = load(tmp_path / "file", classes=[Cube])
     assert saved.network == network
     x = np.ones((2, 2))
     np.testing.assert_array_equal(saved.network.predict(params, x), network.predict(params, x))
@@ -293,7 +293,7 @@ def test_a_layer_whose_settings_changed_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "file", Network(Cube()), np.zeros(0))
     Renamed.__name__ = "Cube"
     with pytest.raises(DamagedFileError, match=r"file' is damaged: the settings of Cube .*scale"):
-        load(tmp_path / "file", layers=[Renamed])
+        load(tmp_path / "file", classes=[Renamed])
 
 
 @pytest.mark.parametrize(

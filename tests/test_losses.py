@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop import MSE, Loss
+from clearprop import MSE
 from clearprop.arrays import Array
 from clearprop.checking.finite_differences import central_differences
-from clearprop.configuration import decode, encode
 from clearprop.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.losses import LOSSES
 
 
 def pair(samples: int = 4, outputs: int = 3, seed: int = 0) -> tuple[Array, Array]:
@@ -131,12 +129,3 @@ def test_a_target_of_another_precision_is_refused() -> None:
 def test_a_divisor_is_positive(divisor: float) -> None:
     with pytest.raises(ConfigurationError, match="divisor must be a positive number"):
         MSE().evaluate(*pair(), divisor=divisor)
-
-
-def test_the_table_of_losses() -> None:
-    assert set(LOSSES.values()) == {
-        kind for kind in Loss.__subclasses__() if kind.__module__ == "clearprop.losses"
-    }
-    for name, kind in LOSSES.items():
-        assert decode(encode(kind()), LOSSES) == kind()
-        assert name == kind.__name__

@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import SGD, Optimizer, OptimizerState
-from clearprop.configuration import decode, encode
+from clearprop import SGD, OptimizerState
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.optimizers import OPTIMIZERS
 
 
 def test_by_hand() -> None:
@@ -61,10 +59,3 @@ def test_a_learning_rate_is_finite_and_above_0(rate: Any) -> None:
 def test_a_gradient_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=r"the parameters are \(2,\)"):
         SGD(0.1).step(np.zeros(2), OptimizerState(), np.zeros(shape))
-
-
-def test_the_table_of_optimizers() -> None:
-    assert set(OPTIMIZERS.values()) == {
-        kind for kind in Optimizer.__subclasses__() if kind.__module__ == "clearprop.optimizers"
-    }
-    assert decode(encode(SGD(0.3)), OPTIMIZERS) == SGD(0.3)

@@ -12,6 +12,7 @@ number of it can be looked at, checked and trained with.
     backward = network.backward(forward, loss.gradient)
 """
 
+from clearprop.checking import check
 from clearprop.initializers import (
     Constant,
     FanInUniform,
@@ -38,31 +39,68 @@ from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
 from clearprop.layers.smooth_activations import GELU, SiLU, Softplus
 from clearprop.layers.softmax import LogSoftmax, Softmax
-from clearprop.losses import MSE, Loss, LossResult
+from clearprop.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Loss,
+    LossResult,
+    PoissonNLL,
+)
 from clearprop.network import Network
-from clearprop.optimizers import SGD, Optimizer, OptimizerState
+from clearprop.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Clipped,
+    Optimizer,
+    OptimizerState,
+    RMSprop,
+)
 from clearprop.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
+from clearprop.schedules import (
+    ConstantRate,
+    CosineDecay,
+    ExponentialDecay,
+    Schedule,
+    StepDecay,
+    Warmup,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
     "GELU",
+    "MAE",
     "MSE",
     "SELU",
     "SGD",
     "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "BackwardPass",
     "BackwardRecord",
     "BatchNorm",
+    "BinaryCrossEntropy",
+    "Clipped",
     "Constant",
+    "ConstantRate",
     "Context",
+    "CosineDecay",
+    "CrossEntropy",
     "Dropout",
     "Embedding",
+    "ExponentialDecay",
     "FanInUniform",
     "ForwardPass",
     "ForwardRecord",
     "Hardtanh",
+    "Huber",
     "Identity",
     "Initializer",
     "KaimingNormal",
@@ -80,17 +118,23 @@ __all__ = [
     "OptimizerState",
     "PReLU",
     "Parameter",
+    "PoissonNLL",
     "RMSNorm",
+    "RMSprop",
     "ReLU",
     "Residual",
+    "Schedule",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "StepDecay",
     "Tanh",
     "Uniform",
+    "Warmup",
     "XavierNormal",
     "XavierUniform",
     "Zeros",
+    "check",
 ]

@@ -14,6 +14,7 @@ class Package(NamedTuple):
 
 
 PACKAGES = {
+    "jax": Package("JAX", "pip install 'clearprop[jax]'"),
     "jinja2": Package("Jinja2", "pip install 'clearprop[report]'"),
     "latex2mathml": Package("latex2mathml", "pip install 'clearprop[report]'"),
     "matplotlib": Package("matplotlib", "pip install 'clearprop[plot]'"),

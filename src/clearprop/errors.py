@@ -4,18 +4,22 @@
     ├── ConfigurationError (ValueError)      a setting that cannot be
     ├── ShapeError (ValueError)              an array of the wrong shape
     ├── DtypeError (TypeError)               an array of the wrong dtype
+    ├── DataError (ValueError)               a value in the data that cannot be
     ├── ContractError (TypeError)            a layer, loss or optimizer that breaks its contract
     ├── UnknownNameError (KeyError)          a path or name that does not exist
     ├── FileError (ValueError)               a file or folder that cannot be used
     │   ├── ForeignFileError                 not a file of clearprop's
     │   ├── DamagedFileError                 truncated, or altered after it was written
     │   └── NewerFileError                   written by a newer version
+    ├── GradientError (AssertionError)       a gradient that a check found wrong
     └── MissingDependencyError (ImportError) an optional package that is not installed
 
 An error carries the key of its sentence and the values in it, so that a program can read them and
 a person reads them in their own language: `str(error)` is English, `error.message("zh-TW")`
 Traditional Chinese.
 """
+
+from typing import Any
 
 from clearprop import messages
 
@@ -52,6 +56,10 @@ class DtypeError(ClearpropError, TypeError):
     """An array of the wrong dtype."""
 
 
+class DataError(ClearpropError, ValueError):
+    """A value in the data that cannot be."""
+
+
 class ContractError(ClearpropError, TypeError):
     """A layer, loss or optimizer that breaks its contract."""
 
@@ -74,6 +82,15 @@ class DamagedFileError(FileError):
 
 class NewerFileError(FileError):
     """Written by a newer version of clearprop."""
+
+
+class GradientError(ClearpropError, AssertionError):
+    """A gradient that a check found wrong; `values["verdict"]` is the whole verdict."""
+
+    def message(self, language: str = "en") -> str:
+        """The verdict in `language`."""
+        verdict: Any = self.values["verdict"]
+        return messages.text(language, f"errors.{self.key}", verdict=verdict.text(language))
 
 
 class MissingDependencyError(ClearpropError, ImportError):

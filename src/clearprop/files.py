@@ -9,8 +9,8 @@ The file holds named arrays. Its metadata says what made them:
     sha256        the checksum of the three above and of every array
 
 The arrays are `params`, and `extra.NAME` for every array that the writer added (a sample of the
-data, an optimizer's slots). Nothing in a file is ever executed or unpickled; a layer class of one's
-own is handed to `load`, never imported by a name that stands in the file.
+data, an optimizer's slots). Nothing in a file is ever executed or unpickled; a class of one's own
+is handed to `load`, never imported by a name that stands in the file.
 """
 
 import hashlib
@@ -34,7 +34,6 @@ from clearprop.errors import (
 )
 from clearprop.initializers import INITIALIZERS
 from clearprop.layers.catalog import LAYERS
-from clearprop.layers.contract import Layer
 from clearprop.network import Network
 from clearprop.writing import write_whole
 
@@ -96,12 +95,13 @@ def save(
     write_whole(Path(path), to_bytes(stored, metadata=metadata))
 
 
-def load(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> SavedNetwork:
-    """Read a file that `save` wrote; `layers` are the classes of one's own that stand in it.
+def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> SavedNetwork:
+    """Read a file that `save` wrote; `classes` are those of one's own that stand in it, layers and
+    initializers.
 
     Raises FileError where the file is missing or cannot be read, ForeignFileError for another
     program's file, DamagedFileError for one that is truncated or altered, NewerFileError for one
-    of a newer version, UnknownNameError for a layer class that is not known.
+    of a newer version, UnknownNameError for a class that is not known.
     """
     path = Path(path)
     metadata, arrays = _read(path)
@@ -114,7 +114,7 @@ def load(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> SavedNetwor
     if claimed != _checksum(metadata, arrays):
         raise DamagedFileError("file_altered", path=path)
     known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
-    known |= {kind.__name__: kind for kind in layers}
+    known |= {kind.__name__: kind for kind in classes}
     architecture = json.loads(metadata["architecture"])
     try:
         network = Network(decode(architecture["layer"], known), architecture["tied"])

@@ -12,20 +12,27 @@ from clearprop import (
     MSE,
     SGD,
     Activation,
+    Adam,
     BatchNorm,
     Dropout,
     Linear,
+    LossResult,
     Network,
     Optimizer,
     OptimizerState,
     ReLU,
+    Schedule,
     Sequential,
+    Sigmoid,
     Tanh,
 )
 from clearprop import files as network_files
 from clearprop.arrays import Array
+from clearprop.configuration import Configurable
 from clearprop.errors import ConfigurationError, FileError, UnknownNameError
-from clearprop.optimizers import OPTIMIZERS
+from clearprop.losses import EXAMPLES as LOSS_EXAMPLES
+from clearprop.losses import Example
+from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
 from clearprop.training import (
     EpochEvent,
     StepEvent,
@@ -50,22 +57,8 @@ TIED = Network(
 )
 
 
-@dataclass(frozen=True)
-class Momentum(Optimizer):
-    """v ← μv + g, θ ← θ − ηv: an optimizer that remembers, for these tests."""
-
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-
-    def start(self, params: Array) -> OptimizerState:
-        return OptimizerState(0, {"velocity": np.zeros_like(params)})
-
-    def step(
-        self, params: Array, state: OptimizerState, gradient: Array
-    ) -> tuple[Array, OptimizerState]:
-        velocity = self.momentum * state.slots["velocity"] + gradient
-        new = OptimizerState(state.step + 1, {"velocity": velocity})
-        return params - self.learning_rate * velocity, new
+OPTIMIZER_CASES = [case for cases in OPTIMIZER_EXAMPLES.values() for case in cases]
+LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
 
 
 def numbers(events: Any) -> tuple[list[Any], list[Any], TrainingState]:
@@ -108,7 +101,7 @@ def test_resuming_after_every_step_is_bit_for_bit_the_uninterrupted_run(
 
     for done, state in enumerate(states[:-1], start=1):
         save_checkpoint(tmp_path / "at", network, state, **told)
-        checkpoint = load_checkpoint(tmp_path / "at", layers=[RunningMean])
+        checkpoint = load_checkpoint(tmp_path / "at", classes=[RunningMean])
         assert checkpoint.network == network
         assert (checkpoint.optimizer, checkpoint.loss) == (sgd, MSE())
         assert checkpoint.batch_size == size
@@ -135,22 +128,68 @@ def test_resuming_after_every_step_is_bit_for_bit_the_uninterrupted_run(
         assert_same_tree(rest_last.layers, last.layers)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZER_CASES, ids=str)
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
-def test_an_optimizers_memory_is_kept(
-    tmp_path: Path, samples: Samples, seeds: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_optimizer_resumes_bit_for_bit(
+    tmp_path: Path, samples: Samples, optimizer: Optimizer, seeds: Any, dtype: str
 ) -> None:
-    monkeypatch.setitem(OPTIMIZERS, "Momentum", Momentum)
-    momentum = Momentum()
-    state = start(PLAIN, PLAIN.initialize(seeds), momentum)
-    whole = list(train(PLAIN, state, *samples, optimizer=momentum, epochs=4))
-    half = numbers(whole[:4])[2]
-    assert set(half.optimizer.slots) == {"velocity"}
-    save_checkpoint(tmp_path / "at", PLAIN, half, optimizer=momentum, loss=MSE())
-    checkpoint = load_checkpoint(tmp_path / "at")
-    assert checkpoint.optimizer == momentum
-    assert checkpoint.state.optimizer.step == 2
-    rest = train(PLAIN, checkpoint.state, *samples, optimizer=checkpoint.optimizer, epochs=4)
-    np.testing.assert_array_equal(numbers(rest)[2].params, numbers(whole)[2].params)
+    x, t = (array.astype(dtype) for array in samples)
+    state = start(PLAIN, PLAIN.initialize(seeds, dtype=dtype), optimizer, seed=7)
+    told: Any = {"optimizer": optimizer, "batch_size": 3}
+    whole = list(train(PLAIN, state, x, t, epochs=2, **told))
+    losses, _, last = numbers(whole)
+    states = [event.state for event in whole if isinstance(event, StepEvent)]
+    for done, at in enumerate(states[:-1], start=1):
+        save_checkpoint(tmp_path / "at", PLAIN, at, loss=MSE(), **told)
+        checkpoint = load_checkpoint(tmp_path / "at")
+        assert checkpoint.optimizer == optimizer
+        assert checkpoint.state.optimizer.step == done
+        assert_same_tree(checkpoint.state.optimizer.slots, at.optimizer.slots)
+        told["optimizer"] = checkpoint.optimizer
+        rest = train(PLAIN, checkpoint.state, x, t, epochs=2, **told)
+        rest_losses, _, rest_last = numbers(rest)
+        np.testing.assert_array_equal(rest_losses, losses[done:])
+        np.testing.assert_array_equal(rest_last.params, last.params)
+        assert rest_last.params.dtype == dtype
+        assert_same_tree(rest_last.optimizer.slots, last.optimizer.slots)
+
+
+@pytest.mark.parametrize(
+    "example", LOSS_CASES, ids=[f"{case.loss}-{case.target.__name__}" for case in LOSS_CASES]
+)
+@pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
+@pytest.mark.parametrize("own", [False, True], ids=["shared data", "own data"])
+def test_every_loss_resumes_bit_for_bit(
+    tmp_path: Path, example: Example, seeds: Any, own: bool
+) -> None:
+    if own and seeds == 0:
+        return
+    # A rate is above 0, as Sigmoid's values are.
+    network = Network(Sequential(Linear(2, example.outputs), Sigmoid()))
+    params = network.initialize(seeds, dtype="float32")
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(7, 2)).astype("float32")
+    targets = [example.target(generator, 7, example.outputs) for _ in range(3)]
+    t = np.stack(targets) if own else targets[0]
+    t = t.astype("float32") if t.dtype.kind == "f" else t
+    # Weights of their own give every network another divisor of its mean.
+    weight = generator.uniform(0.5, 2, (3, 7) if own else 7).astype("float32")
+    told: Any = {"loss": example.loss, "batch_size": 3, "optimizer": Adam()}
+    data: Any = {"x": x, "target": t, "sample_weight": weight, "epochs": 2}
+    whole = list(train(network, start(network, params, Adam(), seed=7), **data, **told))
+    losses, means, last = numbers(whole)
+    for at in [event.state for event in whole if isinstance(event, StepEvent)][:-1]:
+        save_checkpoint(tmp_path / "at", network, at, **told)
+        checkpoint = load_checkpoint(tmp_path / "at")
+        assert checkpoint.loss == example.loss
+        assert np.shape(checkpoint.state.weight) == np.shape(at.weight)
+        rest = train(checkpoint.network, checkpoint.state, **data, **told)
+        rest_losses, rest_means, rest_last = numbers(rest)
+        np.testing.assert_array_equal(rest_losses, losses[at.step :])
+        np.testing.assert_array_equal(rest_means, means[len(means) - len(rest_means) :])
+        assert {np.asarray(mean).dtype for mean in rest_means} == {np.asarray(means[0]).dtype}
+        np.testing.assert_array_equal(rest_last.params, last.params)
 
 
 def test_a_state_is_loaded_as_it_was_saved(tmp_path: Path, samples: Samples) -> None:
@@ -167,7 +206,7 @@ def test_a_state_is_loaded_as_it_was_saved(tmp_path: Path, samples: Samples) -> 
         arrays={"x": samples[0]},
         notes={"title": "half-way"},
     )
-    checkpoint = load_checkpoint(tmp_path / "at", layers=[RunningMean])
+    checkpoint = load_checkpoint(tmp_path / "at", classes=[RunningMean])
     state = checkpoint.state
     assert (state.step, state.seed, state.weight) == (1, 11, 3)
     # A number, as it was; not an array of one.
@@ -199,6 +238,40 @@ def test_a_network_without_a_training_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "at")
 
 
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """v ← μv + g, θ ← θ − ηv: an optimizer that remembers, for these tests."""
+
+    learning_rate: Schedule
+    momentum: float = 0.9
+
+    def start(self, params: Array) -> OptimizerState:
+        return OptimizerState(0, {"velocity": np.zeros_like(params)})
+
+    def step(
+        self, params: Array, state: OptimizerState, gradient: Array
+    ) -> tuple[Array, OptimizerState]:
+        velocity = self.momentum * state.slots["velocity"] + gradient
+        new = OptimizerState(state.step + 1, {"velocity": velocity})
+        return params - self.learning_rate.rate(state.step) * velocity, new
+
+
+@dataclass(frozen=True)
+class Halving(Schedule):
+    """A schedule that only its author knows."""
+
+    def rate(self, step: int) -> float:
+        return 0.05 * 0.5**step
+
+
+class Twice(MSE):
+    """A loss that only its author knows."""
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> LossResult:
+        result = super().evaluate(*args, **kwargs)
+        return LossResult(2 * result.total, result.weight, 2 * result.gradient)
+
+
 class Own(Activation):
     """A layer that only its author knows."""
 
@@ -215,7 +288,29 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "at", network, state, optimizer=SGD(0.1), loss=MSE())
     with pytest.raises(UnknownNameError, match="'Own'"):
         load_checkpoint(tmp_path / "at")
-    assert isinstance(load_checkpoint(tmp_path / "at", layers=[Own]).network.layer, Sequential)
+    assert isinstance(load_checkpoint(tmp_path / "at", classes=[Own]).network.layer, Sequential)
+
+
+def test_every_class_of_ones_own_is_handed_over(tmp_path: Path, samples: Samples) -> None:
+    network = Network(Sequential(Linear(2, 1), Own()))
+    momentum = Momentum(Halving())
+    told: Any = {"optimizer": momentum, "loss": Twice(), "batch_size": 3}
+    state = start(network, network.initialize(), momentum)
+    whole = list(train(network, state, *samples, epochs=3, **told))
+    half = numbers(whole[:4])[2]
+    assert set(half.optimizer.slots) == {"velocity"}
+    save_checkpoint(tmp_path / "at", network, half, **told)
+    known: list[type[Configurable]] = [Own, Momentum, Halving, Twice]
+    for missing in known:
+        with pytest.raises(UnknownNameError, match=rf"'{missing.__name__}'.*classes=\[...\]"):
+            load_checkpoint(tmp_path / "at", classes=[k for k in known if k is not missing])
+    # An iterator serves as well as a list: it is gone through once.
+    checkpoint = load_checkpoint(tmp_path / "at", classes=iter(known))
+    assert checkpoint.optimizer == momentum
+    assert type(checkpoint.loss) is Twice
+    told |= {"optimizer": checkpoint.optimizer, "loss": checkpoint.loss}
+    rest = train(checkpoint.network, checkpoint.state, *samples, epochs=3, **told)
+    np.testing.assert_array_equal(numbers(rest)[2].params, numbers(whole)[2].params)
 
 
 def test_more_epochs_go_on_from_the_end(tmp_path: Path, samples: Samples) -> None:

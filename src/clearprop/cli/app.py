@@ -87,6 +87,27 @@ def _build(language: str) -> typer.Typer:
         )
         return run_reproduction(settings, _folder(out), _known_language(lang))
 
+    @app.command(context_settings=_NO_HELP_OPTION)
+    def check(
+        target: Annotated[str | None, typer.Argument()] = None,
+        against: Annotated[str | None, typer.Option("--against")] = None,
+        everything: Annotated[bool, typer.Option("--all")] = False,
+        lang: Annotated[str, typer.Option("--lang")] = language,
+        as_json: Annotated[bool, typer.Option("--json")] = False,
+        junit: Annotated[str | None, typer.Option("--junit")] = None,
+        _help: Annotated[bool, show("check")] = False,
+    ) -> int:
+        from clearprop.cli import check as checking
+
+        output = checking.Output(_known_language(lang), as_json, _file("--junit", junit))
+        if everything:
+            if target is not None or against is not None:
+                raise ConfigurationError("target_and_all")
+            return checking.check_catalogue(output)
+        if target is None:
+            raise ConfigurationError("target_missing")
+        return checking.check_target(target, against, output)
+
     return app
 
 
@@ -113,6 +134,14 @@ def _decimal(option: str, text: str) -> float:
 def _folder(text: str) -> Path:
     if not text.strip():
         raise ConfigurationError("option_empty", option="--out")
+    return Path(text)
+
+
+def _file(option: str, text: str | None) -> Path | None:
+    if text is None:
+        return None
+    if not text.strip():
+        raise ConfigurationError("option_empty", option=option)
     return Path(text)
 
 

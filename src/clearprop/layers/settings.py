@@ -21,7 +21,7 @@ def require_numbers(layer: Layer, *names: str) -> None:
     """The settings of these names are finite numbers."""
     for name in names:
         if not is_finite_number(getattr(layer, name)):
-            raise _refused("number_invalid", layer, name)
+            raise _refused("layer_number_invalid", layer, name)
         object.__setattr__(layer, name, float(getattr(layer, name)))
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from clearprop import files
 from clearprop.arrays import Array
-from clearprop.configuration import decode, encode
+from clearprop.configuration import Configurable, decode, encode
 from clearprop.errors import ConfigurationError, FileError
-from clearprop.layers.contract import Layer, Tree
+from clearprop.layers.contract import Tree
 from clearprop.losses import LOSSES, Loss
 from clearprop.network import Network
 from clearprop.optimizers import OPTIMIZERS, Optimizer, OptimizerState
+from clearprop.schedules import SCHEDULES
 from clearprop.training.loop import TrainingState
 
 
@@ -52,7 +53,7 @@ def save_checkpoint(
     training = {
         "step": state.step,
         "seed": state.seed,
-        "weight": state.weight,
+        "weight": np.asarray(state.weight).tolist(),
         "optimizer_step": state.optimizer.step,
         "optimizer": encode(optimizer),
         "loss": encode(loss),
@@ -70,10 +71,14 @@ def save_checkpoint(
     )
 
 
-def load_checkpoint(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> Checkpoint:
-    """Read what `save_checkpoint` wrote. Raises what `files.load` raises, and FileError for a
-    file that holds a network and no training."""
-    saved = files.load(path, layers=layers)
+def load_checkpoint(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Checkpoint:
+    """Read what `save_checkpoint` wrote; `classes` are those of one's own that stand in it, be they
+    layers, initializers, losses, optimizers or schedules.
+
+    Raises what `files.load` raises, and FileError for a file that holds a network and no training.
+    """
+    own = {kind.__name__: kind for kind in classes}
+    saved = files.load(path, classes=own.values())
     notes = dict(saved.notes)
     training = notes.pop("training", None)
     if training is None:
@@ -87,17 +92,22 @@ def load_checkpoint(path: str | Path, *, layers: Iterable[type[Layer]] = ()) -> 
         training["step"],
         training["seed"],
         total if total.ndim else total.item(),
-        training["weight"],
+        _weight(training["weight"], total),
     )
     return Checkpoint(
         saved.network,
         state,
-        decode(training["optimizer"], OPTIMIZERS),
-        decode(training["loss"], LOSSES),
+        decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
+        decode(training["loss"], {**LOSSES, **own}),
         training["batch_size"],
         {name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
         notes,
     )
+
+
+def _weight(kept: Any, total: Array) -> Any:
+    """A number, or an array in the totals' dtype where it differs between stacked networks."""
+    return np.array(kept, total.dtype) if isinstance(kept, list) else kept
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

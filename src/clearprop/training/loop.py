@@ -39,7 +39,7 @@ class TrainingState(NamedTuple):
     step       the number of steps taken
     seed       the key of shuffling and of the layers' random draws
     total      the loss totals of this epoch's steps so far, a number or (K,)
-    weight     the loss weights of the same steps
+    weight     the loss weights of the same steps, a number or (K,)
     """
 
     params: Array
@@ -48,7 +48,7 @@ class TrainingState(NamedTuple):
     step: int
     seed: int
     total: Any = 0.0
-    weight: float = 0.0
+    weight: Any = 0.0
 
 
 class StepEvent(NamedTuple):
@@ -84,6 +84,30 @@ class Training(NamedTuple):
     def params(self) -> Array:
         """The parameters after the last update."""
         return self.state.params
+
+
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """Data with an axis of samples, which is behind that of the networks where each has its own."""
+
+    array: Array
+    axis: int
+
+    @classmethod
+    def of(cls, array: Array, axes: int, *, stacked: bool) -> "_Samples":
+        """`axes` is how many the data of one network have."""
+        array = frozen(np.asarray(array))
+        return cls(array, 1 if stacked and array.ndim > axes else 0)
+
+    @property
+    def count(self) -> int:
+        return self.array.shape[self.axis] if self.array.ndim else 1
+
+    def take(self, rows: Array | None) -> Array:
+        """The samples of these numbers; all of them for None."""
+        if rows is None:
+            return self.array
+        return freeze(np.take(self.array, rows, axis=self.axis))
 
 
 class _Batches(NamedTuple):
@@ -124,30 +148,37 @@ def train(
     optimizer: Optimizer | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
+    sample_weight: Array | None = None,
     records: bool = True,
 ) -> Iterator[StepEvent | EpochEvent]:
     """Train from `state` until `epochs` epochs are done; yields an event for every step and epoch.
 
-    x           (N, features), or (K, N, features) where each of K networks has its own
-    target      (N, D), or (K, N, D)
-    loss        MSE unless told otherwise
-    optimizer   SGD(0.01) unless told otherwise
-    epochs      counted from the very start: a state that has done 20 of 50 epochs does 30 more
-    batch_size  None takes all samples in each step; otherwise they are shuffled anew every epoch,
-                by the state's seed, and the last batch of an epoch may be smaller
+    x              (N, features), or (K, N, features) where each of K networks has its own
+    target         (N, D) or what the loss takes, or a stack of K of these
+    loss           MSE unless told otherwise
+    optimizer      SGD(0.01) unless told otherwise
+    epochs         counted from the very start: a state that has done 20 of 50 epochs does 30 more
+    batch_size     None takes all samples in each step; otherwise they are shuffled anew every
+                   epoch, by the state's seed, and the last batch of an epoch may be smaller
+    sample_weight  (N,) or (K, N) how much each sample counts; all the same unless told otherwise
 
     A training that diverges goes on: its losses become infinite or NaN and are yielded as such.
     Raises ConfigurationError, ShapeError and DtypeError before the first step.
     """
     _require_count("epochs", epochs)
+    loss = MSE() if loss is None else loss
+    if loss.reduction == "none":
+        raise ConfigurationError("reduction_untrainable")
     stacked = state.params.ndim == 2
-    x, target = frozen(np.asarray(x)), frozen(np.asarray(target))
+    inputs = _Samples.of(x, 2, stacked=stacked)
+    targets = _Samples.of(target, loss.target_axes(np.asarray(target)), stacked=stacked)
     run = _Run(
         network,
-        x,
-        target,
-        _batches(x, target, batch_size, state.seed, stacked=stacked),
-        MSE() if loss is None else loss,
+        inputs,
+        targets,
+        None if sample_weight is None else _weights(sample_weight, inputs, stacked=stacked),
+        _batches(inputs, targets, batch_size, state.seed),
+        loss,
         SGD(0.01) if optimizer is None else optimizer,
         epochs,
         records,
@@ -166,6 +197,7 @@ def fit(
     optimizer: Optimizer | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
+    sample_weight: Array | None = None,
     seed: int = 0,
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
@@ -182,6 +214,7 @@ def fit(
         optimizer=optimizer,
         epochs=epochs,
         batch_size=batch_size,
+        sample_weight=sample_weight,
         records=False,
     ):
         if isinstance(event, StepEvent):
@@ -195,8 +228,9 @@ class _Run:
     """What stays the same from step to step."""
 
     network: Network
-    x: Array
-    target: Array
+    x: _Samples
+    target: _Samples
+    sample_weight: _Samples | None
     batches: _Batches
     loss: Loss
     optimizer: Optimizer
@@ -204,27 +238,24 @@ class _Run:
     records: bool
     stacked: bool
 
-    def samples(self, step: int) -> tuple[Array, Array]:
-        """The samples and targets that `step` takes."""
-        rows = self.batches.rows(step)
-        if rows is None:
-            return self.x, self.target
-        return _take(self.x, rows, stacked=self.stacked), _take(
-            self.target, rows, stacked=self.stacked
-        )
-
     def step(self, state: TrainingState) -> tuple[LossResult, BackwardPass, TrainingState]:
         """Forward, loss, backward, update."""
-        x, target = self.samples(state.step)
+        rows = self.batches.rows(state.step)
         forward = self.network.forward(
             state.params,
-            x,
+            self.x.take(rows),
             records=self.records,
             seed=state.seed,
             step=state.step,
             state=state.layers,
         )
-        result = self.loss.evaluate(forward.output, target, stacked=self.stacked)
+        weights = None if self.sample_weight is None else self.sample_weight.take(rows)
+        result = self.loss.evaluate(
+            forward.output,
+            self.target.take(rows),
+            sample_weight=weights,
+            stacked=self.stacked,
+        )
         backward = self.network.backward(forward, result.gradient)
         params, remembered = self.optimizer.step(state.params, state.optimizer, backward.gradient)
         return (
@@ -261,31 +292,29 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
         yield EpochEvent(epoch, mean, state)
 
 
-def _take(array: Array, rows: Array, *, stacked: bool) -> Array:
-    return freeze(np.take(array, rows, axis=_sample_axis(array, stacked=stacked)))
+def _weights(sample_weight: Array, x: _Samples, *, stacked: bool) -> _Samples:
+    weights = _Samples.of(sample_weight, 1, stacked=stacked)
+    if weights.count != x.count:
+        raise ShapeError(
+            "sample_weight_shape",
+            came=shape_text(weights.array.shape),
+            expected=shape_text((x.count,)),
+        )
+    return weights
 
 
-def _sample_axis(array: Array, *, stacked: bool) -> int:
-    return 1 if stacked and array.ndim > 2 else 0
-
-
-def _batches(
-    x: Array, target: Array, batch_size: int | None, seed: int, *, stacked: bool
-) -> _Batches:
-    counts = [
-        array.shape[_sample_axis(array, stacked=stacked)] if array.ndim else 1
-        for array in (x, target)
-    ]
-    if counts[0] != counts[1]:
-        raise ShapeError("samples_differ", x=counts[0], target=counts[1])
-    if counts[0] == 0:
-        raise ShapeError("no_samples", output=shape_text(x.shape))
+def _batches(x: _Samples, target: _Samples, batch_size: int | None, seed: int) -> _Batches:
+    samples = x.count
+    if samples != target.count:
+        raise ShapeError("samples_differ", x=samples, target=target.count)
+    if samples == 0:
+        raise ShapeError("no_samples", output=shape_text(x.array.shape))
     if batch_size is None:
-        return _Batches(counts[0], counts[0], seed)
+        return _Batches(samples, samples, seed)
     _require_count("batch_size", batch_size)
-    if batch_size > counts[0]:
-        raise ConfigurationError("batch_size_invalid", samples=counts[0], value=batch_size)
-    return _Batches(counts[0], batch_size, seed)
+    if batch_size > samples:
+        raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
+    return _Batches(samples, batch_size, seed)
 
 
 def _require_count(name: str, value: int) -> None:

@@ -1,0 +1,43 @@
+"""Forwards that draw random numbers: repeated by their key, so that they become functions.
+
+Layers of ours draw by a key and repeat by themselves. Code that draws from NumPy's or Python's
+global generators is run from the same state every time; a generator of the code's own cannot be
+reached, and then the verdict says that the forward is not repeatable.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.checking.subject import Subject
+
+
+def keyed(subject: Subject, seed: int) -> Subject:
+    """The subject with every run of its code started from the same global random state."""
+
+    def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
+        with _global_state(seed):
+            return subject.run(arrays)
+
+    def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        with _global_state(seed):
+            return subject.back(dy, arrays, cache)
+
+    return replace(subject, run=run, back=back)
+
+
+@contextmanager
+def _global_state(seed: int) -> Iterator[None]:
+    numbers, python = np.random.get_state(), random.getstate()
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(numbers)
+        random.setstate(python)

@@ -1,0 +1,108 @@
+"""A reference beside the person's code: a network or a layer of ours, or functions that they trust.
+
+A network's or a layer's arrays meet the person's by their order: x, the parameters in the order of
+the network, and with a loss the target. Where a parameter has one axis fewer than ours, as a bias
+(out,) beside (1, out), it is reshaped.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from clearprop.arrays import Array
+from clearprop.checking import functions
+from clearprop.checking.checker import Reference
+from clearprop.checking.ours import network_subject
+from clearprop.checking.subject import Subject
+from clearprop.errors import ConfigurationError
+from clearprop.layers.contract import Context, Layer
+from clearprop.losses import Loss
+from clearprop.network import Network
+from clearprop.passes import BackwardPass
+
+
+def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) -> Reference:
+    """The reference of one subject. Raises ConfigurationError where their arrays do not match."""
+    if isinstance(against, Layer):
+        against = Network(against)
+    if isinstance(against, Network):
+        return _network_reference(subject, against, loss, seed)
+    if not isinstance(against, tuple):
+        against = (against,)
+    if not (1 <= len(against) <= 2 and all(callable(one) for one in against)):
+        raise ConfigurationError("check_against", came=functions.described(against))
+    return _function_reference(subject, *against)
+
+
+def _network_reference(
+    subject: Subject, network: Network, loss: Loss | None, seed: int
+) -> Reference:
+    slots = network.layout.slots
+    expected = ["x", *slots, *(["t"] if loss else [])]
+    names = list(subject.arrays)
+    sizes = {path: slots[path].shape for path in slots}
+    matching = len(names) == len(expected) and all(
+        subject.arrays[name].size == int(np.prod(sizes[path]))
+        for name, path in zip(names, expected, strict=True)
+        if path in sizes
+    )
+    if not matching:
+        raise ConfigurationError(
+            "check_reference_arrays", expected=", ".join(expected), came=", ".join(names)
+        )
+    paths = dict(zip(names, expected, strict=True))
+    own = {path: name for name, path in paths.items()}
+
+    def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
+        made = _as_subject(network, arrays, own, sizes, loss, seed)
+        gradients = made.gradients(made.arrays, dy.reshape(made.output.shape))
+        return made.output.reshape(dy.shape), {
+            name: np.asarray(gradients[path]).reshape(arrays[name].shape)
+            for name, path in paths.items()
+            if path in gradients
+        }
+
+    def backward(dy: Array) -> BackwardPass:
+        made = _as_subject(network, subject.arrays, own, sizes, loss, seed)
+        values = {path: made.arrays[path] for path in slots}
+        params = network.replace(np.zeros(network.size, made.arrays["x"].dtype), values)
+        forward = network.forward(params, made.arrays["x"])
+        if loss is None:
+            return network.backward(forward, dy.reshape(forward.output.shape))
+        gradient = loss.evaluate(forward.output, made.arrays["t"]).gradient
+        return network.backward(forward, gradient)
+
+    return Reference(twin, backward, paths)
+
+
+def _as_subject(
+    network: Network,
+    arrays: Mapping[str, Array],
+    own: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+    loss: Loss | None,
+    seed: int,
+) -> Subject:
+    values = {path: arrays[own[path]].reshape(shape) for path, shape in shapes.items()}
+    x = arrays[own["x"]]
+    params = network.replace(np.zeros(network.size, x.dtype), values)
+    target = arrays[own["t"]] if loss is not None else None
+    return network_subject(network, x, target, loss, params, None, Context(), seed)
+
+
+def _function_reference(subject: Subject, forward: Any, backward: Any = None) -> Reference:
+    names = list(subject.arrays)
+
+    def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
+        values = [arrays[name] for name in names]
+        if backward is None:
+            returned = functions.call(forward, values)
+            y = returned[0] if isinstance(returned, tuple) else returned
+            return np.asarray(y), {}
+        made = functions.function_subject(
+            forward, backward, values, wrt=subject.variables, names=names
+        )
+        return made.output, made.gradients(made.arrays, dy)
+
+    return Reference(twin)

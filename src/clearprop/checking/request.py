@@ -1,0 +1,187 @@
+"""From what a person hands to `check` to a subject, and from there to the verdict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.arrays import Array, keyed_generator, require_seed
+from clearprop.checking import foreign, functions, ours
+from clearprop.checking.checker import Reference, Settings, check_subject
+from clearprop.checking.reference import reference_for
+from clearprop.checking.subject import Subject
+from clearprop.checking.verdict import Verdict, worst_outcome
+from clearprop.errors import ClearpropError, ConfigurationError, ContractError
+from clearprop.layers.catalog import EXAMPLES, Example
+from clearprop.layers.contract import Context, Layer
+from clearprop.losses import Loss
+from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.losses.catalog import Example as LossExample
+from clearprop.network import Network
+
+WITNESSES = ("finite-differences", "complex-step", "torch", "jax", "reference")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """The arguments of `clearprop.check`, which documents them."""
+
+    target: Any
+    arrays: Sequence[Any] = ()
+    backward: Callable[..., Any] | None = None
+    gradient: Callable[..., Any] | None = None
+    order: Sequence[str] | None = None
+    wrt: Sequence[str] | None = None
+    x: Any = None
+    t: Any = None
+    params: Array | None = None
+    loss: Loss | None = None
+    dy: Any = None
+    training: bool = True
+    against: Any = None
+    twins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    witnesses: Sequence[str] | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    seed: int = 0
+
+
+def answer(request: Request) -> Verdict:
+    """Check what was asked for. Raises what `clearprop.check` says."""
+    _require_valid(request)
+    settings = Settings(request.witnesses, request.rtol, request.atol, request.seed)
+    made = _of_a_class(request)
+    if made is not None:
+        return _together(request.target.__name__, [answer(one) for one in made])
+    subject = _with_twins(subject_of(request), request)
+    reference: Reference | None = None
+    if request.against is not None:
+        reference = reference_for(subject, request.against, request.loss, request.seed)
+        if isinstance(request.against, Layer):
+            subject = replace(subject, layer=request.against)
+    return check_subject(subject, settings, reference)
+
+
+def subject_of(request: Request) -> Subject:
+    """The subject of a request for one thing, not for a class."""
+    target = request.target
+    context = Context(training=request.training, seed=request.seed)
+    x, t, dy = (_optional(name, getattr(request, name)) for name in ("x", "t", "dy"))
+    if x is None and request.arrays and isinstance(target, Layer | Loss | Network):
+        x = functions.as_array("x", request.arrays[0])
+        if len(request.arrays) > 1:
+            t = functions.as_array("t", request.arrays[1])
+    if isinstance(target, Layer) and request.loss is not None:
+        target = Network(target)
+    if isinstance(target, Layer):
+        return ours.layer_subject(target, x, request.params, dy, context, request.seed)
+    if isinstance(target, Loss):
+        return ours.loss_subject(target, x, t, request.seed)
+    if isinstance(target, Network):
+        if x is None or (request.loss is not None and t is None):
+            raise ConfigurationError("check_network_data")
+        loss, params = request.loss, request.params
+        return ours.network_subject(target, x, t, loss, params, dy, context, request.seed)
+    arrays = list(request.arrays) if x is None else [x, *request.arrays]
+    made = foreign.subject_of(target, arrays, dy, request.wrt)
+    if made is not None:
+        return made
+    return _of_functions(request, arrays, dy)
+
+
+def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
+    target = request.target
+    if not callable(target):
+        raise ContractError("check_target", came=functions.described(target))
+    if not arrays:
+        raise ConfigurationError("check_no_arrays", function=functions.function_name(target))
+    if request.gradient is not None:
+        return functions.scalar_subject(target, request.gradient, arrays, wrt=request.wrt)
+    if request.backward is None:
+        name = functions.function_name(target)
+        raise ConfigurationError("check_no_backward", function=name)
+    return functions.function_subject(
+        target, request.backward, arrays, order=request.order, wrt=request.wrt, dy=dy
+    )
+
+
+def _of_a_class(request: Request) -> list[Request] | None:
+    """The requests for a class: its examples in the catalogue, or one made without settings."""
+    kind = request.target
+    if not (isinstance(kind, type) and issubclass(kind, Layer | Loss)):
+        return None
+    if request.x is None and issubclass(kind, Layer) and kind in EXAMPLES:
+        return [of_example(request, example) for example in EXAMPLES[kind]]
+    if request.x is None and issubclass(kind, Loss) and kind in LOSS_EXAMPLES:
+        return [of_loss_example(request, example) for example in LOSS_EXAMPLES[kind]]
+    try:
+        return [replace(request, target=kind())]
+    except (TypeError, ClearpropError) as problem:
+        raise ContractError("check_class", name=kind.__name__, problem=problem) from problem
+
+
+def of_example(request: Request, example: Example) -> Request:
+    """The request for a layer of the catalogue at a point of its own."""
+    generator = keyed_generator(request.seed, path="example")
+    shape = (ours.SAMPLES, *example.input_shape)
+    x: Array = generator.normal(size=shape)
+    if example.ids is not None:
+        x = generator.integers(example.ids, size=shape)
+    training = request.training and example.training
+    return replace(request, target=example.layer, x=x, training=training)
+
+
+def of_loss_example(request: Request, example: LossExample) -> Request:
+    """The request for a loss of the catalogue at a point of its own."""
+    generator = keyed_generator(request.seed, path="example")
+    output, target = example.draw(generator, ours.SAMPLES)
+    return replace(request, target=example.loss, x=output, t=target)
+
+
+def _together(name: str, verdicts: list[Verdict]) -> Verdict:
+    """One verdict of several: their arrays with the subject's name before them."""
+    if len(verdicts) == 1:
+        return verdicts[0]
+    return Verdict(
+        name,
+        worst_outcome([one.outcome for one in verdicts]),
+        tuple(replace(a, name=f"{one.name}: {a.name}") for one in verdicts for a in one.arrays),
+        tuple(finding for one in verdicts for finding in one.findings),
+        tuple(replace(w, name=f"{one.name}: {w.name}") for one in verdicts for w in one.witnesses),
+        tuple(mistake for one in verdicts for mistake in one.mistakes),
+    )
+
+
+def _with_twins(subject: Subject, request: Request) -> Subject:
+    """The subject with the computations that torch and JAX have for it, where they are installed
+    and were not left out."""
+    twins = dict(subject.twins)
+    for name in ("torch", "jax"):
+        if request.witnesses is not None and name not in request.witnesses:
+            continue
+        wanted = request.witnesses is not None
+        if name in request.twins:
+            twins[name] = foreign.function_twin(name, request.twins[name])
+        elif (twin := foreign.our_twin(name, subject, required=wanted)) is not None:
+            twins[name] = twin
+    return replace(subject, twins=twins)
+
+
+def _require_valid(request: Request) -> None:
+    require_seed(request.seed)
+    for name in request.witnesses or ():
+        if name not in WITNESSES:
+            known = ", ".join(WITNESSES)
+            raise ConfigurationError("check_witness", name=name, known=known)
+    for name in request.twins:
+        if name not in ("torch", "jax"):
+            raise ConfigurationError("check_witness", name=name, known="torch, jax")
+    for option in ("rtol", "atol"):
+        value = getattr(request, option)
+        if value is not None and not (np.isfinite(value) and value >= 0):
+            raise ConfigurationError("check_tolerance", option=option, value=value)
+
+
+def _optional(name: str, value: Any) -> Array | None:
+    return None if value is None else functions.as_array(name, value)
