@@ -40,7 +40,7 @@ def settle_numbers(owner: object, name: str, condition: str, count: int | None =
     items = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else ()
     if not items or (count is not None and len(items) != count):
         raise ConfigurationError(
-            "numbers_invalid",
+            "setting_numbers",
             owner=type(owner).__name__,
             name=name,
             count="N" if count is None else count,
@@ -54,7 +54,7 @@ def settle_whole(owner: object, name: str, least: int) -> None:
     value = getattr(owner, name)
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
-            "whole_invalid", owner=type(owner).__name__, name=name, least=least, value=value
+            "setting_whole", owner=type(owner).__name__, name=name, least=least, value=value
         )
     _keep(owner, name, int(value))
 
@@ -63,7 +63,7 @@ def settle_flag(owner: object, name: str) -> None:
     """Make the setting a bool."""
     value = getattr(owner, name)
     if not isinstance(value, bool | np.bool_):
-        raise ConfigurationError("flag_invalid", owner=type(owner).__name__, name=name, value=value)
+        raise ConfigurationError("setting_flag", owner=type(owner).__name__, name=name, value=value)
     _keep(owner, name, bool(value))
 
 
@@ -72,7 +72,7 @@ def settle_choice(owner: object, name: str, known: Iterable[str]) -> None:
     value, known = getattr(owner, name), tuple(known)
     if not isinstance(value, str) or value not in known:
         raise ConfigurationError(
-            "choice_invalid",
+            "setting_choice",
             owner=type(owner).__name__,
             name=name,
             known=", ".join(known),
@@ -84,7 +84,7 @@ def _number(owner: object, name: str, value: object, condition: str) -> float:
     number = float(value) if is_finite_number(value) else float("nan")  # type: ignore[arg-type]
     if not _CONDITIONS[condition](number):
         raise ConfigurationError(
-            "number_invalid",
+            "setting_number",
             owner=type(owner).__name__,
             name=name,
             condition=condition.format(name=name),

@@ -116,6 +116,8 @@ def test_full_adds_stirlings_approximation_above_1() -> None:
 
 
 def test_the_slope_at_a_kink() -> None:
+    assert MAE().kinks() == (0.0,)
+    assert Huber().kinks() == CrossEntropy().kinks() == ()
     zero = np.zeros((1, 1))
     assert MAE().evaluate(zero, zero).gradient == 0
     assert MAE().evaluate(-zero, zero).gradient == 0

@@ -99,6 +99,11 @@ class Loss(Configurable, ABC):
         a divisor that is not positive.
         """
 
+    def kinks(self) -> tuple[float, ...]:
+        """The differences output − target at which an entry's cost has no derivative: a convention
+        decides there, and a difference quotient across one says nothing."""
+        return ()
+
     def target_axes(self, target: Array) -> int:
         """The axes that the targets of one network have: 2 for (N, D), 1 for class ids (N,).
 

@@ -67,6 +67,9 @@ class MAE(Loss):
     def __post_init__(self) -> None:
         settle_choice(self, "reduction", REDUCTIONS)
 
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
+
     def evaluate(
         self,
         output: Array,

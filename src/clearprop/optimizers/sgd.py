@@ -56,7 +56,7 @@ class SGD(Optimizer):
             raise ConfigurationError("nesterov_alone")
 
     def start(self, params: Array) -> OptimizerState:
-        return zero_slots(params, "velocity") if self.momentum else OptimizerState()
+        return zero_slots(params, "velocity") if self.momentum else super().start(params)
 
     def step(
         self, params: Array, state: OptimizerState, gradient: Array
