@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clearprop import errors
+from clearprop.checking.verdict import Verdict
 from clearprop.errors import (
     ClearpropError,
     ConfigurationError,
@@ -17,6 +18,7 @@ from clearprop.errors import (
     DtypeError,
     FileError,
     ForeignFileError,
+    GradientError,
     MissingDependencyError,
     NewerFileError,
     ShapeError,
@@ -28,6 +30,12 @@ CASES: list[tuple[type[ClearpropError], type[Exception], str, dict[str, Any]]] =
     (ConfigurationError, ValueError, "learning_rate_invalid", {"value": -1.0}),
     (ShapeError, ValueError, "samples_differ", {"x": 3, "target": 4}),
     (DtypeError, TypeError, "params_dtype", {"came": "int64"}),
+    (
+        GradientError,
+        AssertionError,
+        "gradient_wrong",
+        {"verdict": Verdict("backward", "wrong", ())},
+    ),
     (DataError, ValueError, "probabilities_sum", {"index": (0,), "value": 0.9}),
     (ContractError, TypeError, "layer_expected", {"where": "Network", "came": "5"}),
     (UnknownNameError, KeyError, "path_unknown", {"path": "layer", "nearest": "layers[0]"}),
@@ -98,8 +106,10 @@ def test_an_error_speaks_both_languages(
     assert str(error) == english
     assert re.search("[\u4e00-\u9fff]", chinese)
     for value in values.values():
+        # A verdict speaks the reader's language; everything else is quoted as it is.
+        spoken = value.text("zh-TW") if isinstance(value, Verdict) else str(value)
         assert str(value) in english
-        assert str(value) in chinese
+        assert spoken in chinese
 
 
 @every_error
