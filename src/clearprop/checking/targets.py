@@ -52,6 +52,11 @@ def _request(module: ModuleType, name: str, value: Any) -> Request:
         return _of_case(name, value)
     if not callable(value):
         raise ContractError("check_target", came=described(value))
+    if name.endswith("backward"):
+        ahead = name.removesuffix("backward") + "forward"
+        if not hasattr(module, ahead):
+            raise ConfigurationError("target_no_forward", name=name, wanted=ahead)
+        return _request(module, ahead, getattr(module, ahead))
     if name.endswith("forward"):
         beside = name.removesuffix("forward") + "backward"
         if not hasattr(module, beside):

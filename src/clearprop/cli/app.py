@@ -92,6 +92,7 @@ def _build(language: str) -> typer.Typer:
         target: Annotated[str | None, typer.Argument()] = None,
         against: Annotated[str | None, typer.Option("--against")] = None,
         everything: Annotated[bool, typer.Option("--all")] = False,
+        gallery: Annotated[bool, typer.Option("--gallery")] = False,
         lang: Annotated[str, typer.Option("--lang")] = language,
         as_json: Annotated[bool, typer.Option("--json")] = False,
         junit: Annotated[str | None, typer.Option("--junit")] = None,
@@ -100,9 +101,13 @@ def _build(language: str) -> typer.Typer:
         from clearprop.cli import check as checking
 
         output = checking.Output(_known_language(lang), as_json, _file("--junit", junit))
+        if (everything or gallery) and (target is not None or against is not None):
+            raise ConfigurationError("target_and_all")
+        if gallery:
+            from clearprop.cli.gallery import show_gallery
+
+            return show_gallery(output.language, as_json=as_json)
         if everything:
-            if target is not None or against is not None:
-                raise ConfigurationError("target_and_all")
             return checking.check_catalogue(output)
         if target is None:
             raise ConfigurationError("target_missing")

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from clearprop.checking import rendering
@@ -17,6 +16,7 @@ from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict, worst_outcome
 from clearprop.cli import status
+from clearprop.cli.bars import bar
 from clearprop.writing import write_whole
 
 STATUS: dict[str, int] = {RIGHT: status.DONE, WRONG: status.WRONG, UNDECIDED: status.UNDECIDED}
@@ -47,10 +47,10 @@ def check_target(target: str, against: str | None, output: Output) -> int:
 def check_catalogue(output: Output) -> int:
     """Check every layer and loss against every witness; returns the exit status."""
     begin = time.perf_counter()
-    with _bar() as bar:
-        task = bar.add_task(rendering.say(output.language, "table.checking"), total=None)
+    with bar() as progress:
+        task = progress.add_task(rendering.say(output.language, "table.checking"), total=None)
         verdicts = list(
-            check_all(lambda done, total: bar.update(task, completed=done, total=total))
+            check_all(lambda done, total: progress.update(task, completed=done, total=total))
         )
     _write_junit(verdicts, output)
     if output.as_json:
@@ -121,17 +121,3 @@ def _print_catalogue(verdicts: Sequence[Verdict], seconds: float, language: str)
 def _write_junit(verdicts: Sequence[Verdict], output: Output) -> None:
     if output.junit is not None:
         write_whole(output.junit, rendering.junit(verdicts, output.language).encode())
-
-
-def _bar() -> Progress:
-    """A progress bar on standard error, for a person who watches."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from clearprop import messages
+from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
 from clearprop.dependencies import PACKAGES, is_installed, require
 from clearprop.experiments.progress import Progress as Watcher
@@ -28,7 +28,7 @@ def reproduce(settings: Settings, folder: Path, language: str) -> int:
     console = Console(highlight=False)
     with ExitStack() as stack:
         stage = stack.enter_context(staging(folder))
-        bars = stack.enter_context(_bars())
+        bars = stack.enter_context(bar())
 
         # Only what is begun is shown, in the order in which it runs.
         def watch(name: str) -> Watcher:
@@ -40,20 +40,6 @@ def reproduce(settings: Settings, folder: Path, language: str) -> int:
         publish(stage, folder, last=PAGE, stale=KNOWN_FILES)
     _print_summary(console, result, folder / PAGE, language)
     return OUT_OF_TOLERANCE if result.out_of_tolerance else DONE
-
-
-def _bars() -> Progress:
-    """Progress bars on standard error, for a person who watches; nothing for a file or a pipe."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _print_summary(console: Console, result: Reproduction, page: Path, language: str) -> None:

@@ -4,6 +4,6 @@ It is a lesson, and it measures: every planted mistake has to be rejected, no co
 and the share named right and the share named wrong are counted.
 """
 
-from clearprop.checking.gallery.measuring import Row, Totals, measure, specimens, totals
+from clearprop.checking.gallery.measuring import Row, Totals, judge, measure, specimens, totals
 
-__all__ = ["Row", "Totals", "measure", "specimens", "totals"]
+__all__ = ["Row", "Totals", "judge", "measure", "specimens", "totals"]

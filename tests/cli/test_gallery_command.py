@@ -1,0 +1,48 @@
+"""`clearprop check --gallery`: the lesson and its figures."""
+
+import json
+
+import pytest
+
+from clearprop import messages
+from clearprop.checking.gallery import judge, specimens
+from clearprop.cli import gallery, main
+
+
+@pytest.fixture(autouse=True)
+def one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "specimens", lambda: specimens(1))
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_mistake_is_rejected_and_named(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--gallery", "--lang", language]) == 0
+    out = capsys.readouterr().out
+    assert messages.text(language, "gallery.title") in out
+    assert messages.text(language, "mistakes.weight_from_z.name")[:12] in out
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--gallery", "--json", "--lang", "en"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["totals"]["missed"] == told["totals"]["false_alarms"] == 0
+    assert told["totals"]["named_wrong"] == 0
+    assert len(told["rows"]) == told["totals"]["planted"] + told["totals"]["correct"]
+
+
+def test_a_mistake_that_is_missed_is_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gallery, "judge", lambda one: judge(one)._replace(rejected=False))
+    assert main(["check", "--gallery", "--lang", "en"]) == 1
+    assert "0 not rejected" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--gallery", "--all"])
+def test_the_whole_catalogue_takes_no_target(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", option, "file.py:name", "--lang", "en"]) == 2
+    assert "take neither a TARGET nor --against" in capsys.readouterr().err
