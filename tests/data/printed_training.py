@@ -1,5 +1,5 @@
-"""A 1-10-1 network with ReLU, its backward pass written as the tutorial prints it: layer 2 is handed
-the pre-activation where its input, the activation, belongs."""
+"""A 1-10-1 network with ReLU, its backward pass as the tutorial prints it: layer 2 is handed the
+pre-activation where its input, the activation, belongs."""
 
 import numpy as np
 
