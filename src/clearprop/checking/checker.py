@@ -79,7 +79,9 @@ def check_subject(
     mistakes: tuple[Mistake, ...] = ()
     if any(one.outcome == WRONG for one in arrays) or any(f.key == "shape" for f in findings):
         evidence = _evidence(judged, judged_dy, gradients, judged_claims, judgements, reference)
-        mistakes = _named_as_the_person_does(diagnose(evidence), reference)
+        # A hypothesis may be far from what the numbers are, and overflow.
+        with np.errstate(all="ignore"):
+            mistakes = _named_as_the_person_does(diagnose(evidence), reference)
     return Verdict(subject.name, outcome, tuple(arrays), tuple(findings), others, mistakes)
 
 

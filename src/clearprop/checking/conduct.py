@@ -99,23 +99,31 @@ def output_finding(subject: Subject) -> Finding | None:
 
 
 def broadcast_finding(subject: Subject) -> Finding | None:
-    """(N,) met (N, 1) and was broadcast to (N, N): as a column it gives something else."""
+    """(N,) met (N, 1) and was broadcast to (N, N).
+
+    An array (N,) beside a column is taken for that where the function gives something else for it
+    as a column, and where it may be shortened by itself: a bias, whose N is a number of features,
+    may not. Where a number comes out it is a mistake; where (N, N) comes out, pairs may be meant.
+    """
     for name, array in subject.arrays.items():
         column = (array.size, 1)
         beside = [n for n, other in subject.arrays.items() if other.shape == column]
-        if array.ndim != 1 or array.size < 2 or not (beside or subject.output.shape == column):
+        if array.ndim != 1 or array.size < 2 or not beside:
+            continue
+        pairs = subject.output.shape == (array.size, array.size)
+        if not (pairs or subject.output.ndim == 0):
             continue
         try:
             y = subject.forward({**subject.arrays, name: array.reshape(column)})
+            subject.forward({**subject.arrays, name: array[:-1]})
         except Exception:
             continue
         same = y.shape == subject.output.shape and np.allclose(
             y, subject.output, rtol=1e-6, atol=0, equal_nan=True
         )
-        spread = (array.size, array.size) in (subject.output.shape, y.shape)
-        if not same and (spread or y.ndim == 0):
-            values = {"name": name, "size": array.size, "other": (beside or ["y"])[0]}
-            return Finding("broadcast", WRONG, values)
+        if not same:
+            values = {"name": name, "size": array.size, "other": beside[0]}
+            return Finding("broadcast", UNDECIDED if pairs else WRONG, values)
     return None
 
 

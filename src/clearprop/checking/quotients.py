@@ -59,12 +59,16 @@ class Slopes(NamedTuple):
 
 
 class Ladder(NamedTuple):
-    """Slopes of some entries at every step of the ladder, (rungs, n) each, small steps first."""
+    """Slopes of some entries at every step of the ladder, (rungs, n) each, small steps first.
+
+    hidden   what an entry that moves no output by a single bit may hide: the rounding of all
+    """
 
     central: Array
     right: Array
     left: Array
     noise: Array
+    hidden: Array
 
     def best(self) -> tuple[Array, Array]:
         """(n,) index of the best rung of each entry, and the error to assume there.
@@ -72,7 +76,7 @@ class Ladder(NamedTuple):
         Of all neighbouring pairs, the one whose quotients differ least; its larger step is taken,
         whose rounding is the smaller one.
         """
-        gaps = np.abs(np.diff(self.central, axis=0)) + self.noise[1:]
+        gaps = np.abs(np.diff(self.central, axis=0)) + self.noise[1:] + self.hidden[1:]
         gaps[~np.isfinite(gaps)] = np.inf
         lower = np.argmin(gaps, axis=0)
         columns = np.arange(gaps.shape[1])
@@ -98,11 +102,17 @@ class Quotients:
     def ladder(self, name: str, indices: Array) -> Ladder:
         """The slopes of the entries at every rung."""
         found = [self.slopes(name, indices, rung) for rung in self.rungs]
+        rounding = float(np.linalg.norm(self._rounding))
+        hidden = [
+            np.where(one.moved, 0.0, rounding / (self.base * rung))
+            for rung, one in zip(self.rungs, found, strict=True)
+        ]
         return Ladder(
             np.stack([one.central for one in found]),
             np.stack([one.right for one in found]),
             np.stack([one.left for one in found]),
             np.stack([one.noise for one in found]),
+            np.stack(hidden),
         )
 
     def along(self, name: str, direction: Array, rung: float) -> tuple[float, float]:

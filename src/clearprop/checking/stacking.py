@@ -19,6 +19,7 @@ import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.subject import Mover
+from clearprop.layers.activations import Activation
 from clearprop.layers.combinators import Sequential
 from clearprop.layers.contract import Context, Layer, Tree
 from clearprop.layers.linear import Linear
@@ -28,13 +29,14 @@ from clearprop.parameters import join, leaves
 
 
 class _Stage(NamedTuple):
-    """One layer of the chain with its place, its parameters and its input at the point."""
+    """One layer of the chain with its place, its parameters, its input and its output."""
 
     path: str
     layer: Layer
     params: Tree
     context: Context
     input: Array
+    output: Array
 
 
 def chain_mover(
@@ -58,21 +60,79 @@ def chain_mover(
     for path, layer, tree, own in _flattened(
         "", network.layer, network.layout.tree(params), context
     ):
-        stages.append(_Stage(path, layer, tree, own, value))
-        value = layer.forward(tree, value, own)[0]
+        output = layer.forward(tree, value, own)[0]
+        stages.append(_Stage(path, layer, tree, own, value, output))
+        value = output
 
     def move(name: str, indices: Array, moves: Array) -> Array:
-        position = _stage_of(stages, name)
-        stack = _moved_output(stages[position], name, indices, moves)
-        for stage in stages[position + 1 :]:
-            stack = _run(stage, stack)
-        if loss is None:
+        stack = _moved(stages, name, indices, moves)
+        if loss is None or target is None:
             return stack.reshape(len(indices), -1)
-        goal = target if target is not None else value
-        result = loss.evaluate(stack, goal, stacked=True)
+        result = loss.evaluate(stack, target, stacked=True)
         return np.asarray(result.value).reshape(-1, 1)
 
     return move
+
+
+def _moved(stages: list[_Stage], name: str, indices: Array, moves: Array) -> Array:
+    """The chain's outputs (K, N, ...), in each of which one entry was moved."""
+    position = _stage_of(stages, name)
+    stage, behind = stages[position], stages[position + 1 :]
+    own = name if name == "x" else name[len(stage.path) :].lstrip(".")
+    if not _is_linear(stage):
+        if own == "x":
+            stack = _run(stage, _stacked(stage.input, indices, moves))
+        else:
+            stack = _run(stage, None, _with_moved(stage.params, own, indices, moves))
+    elif own == "x":
+        rows = np.unravel_index(indices, stage.input.shape)
+        stack = _copies(stage.output, len(indices), moves)
+        place = (np.arange(len(indices)), *rows[:-1])
+        stack[place] += moves[:, None] * stage.params["weight"][rows[-1]]
+    else:
+        return _moved_column(stage, behind, own, indices, moves)
+    for one in behind:
+        stack = _run(one, stack)
+    return stack
+
+
+def _moved_column(
+    stage: _Stage, behind: list[_Stage], own: str, indices: Array, moves: Array
+) -> Array:
+    """The same for a parameter of a Linear layer: one column of z moves, and of what activations
+    make of it; the next Linear layer adds the column's move times one row of its weight."""
+    weight = stage.params["weight"]
+    if own == "weight":
+        i, columns = np.unravel_index(indices, weight.shape)
+        change = moves.reshape(-1, *(1,) * (stage.input.ndim - 1)) * np.moveaxis(
+            stage.input[..., i], -1, 0
+        )
+    else:
+        columns = indices
+        change = moves.reshape(-1, *(1,) * (stage.input.ndim - 1))
+    before = np.moveaxis(stage.output[..., columns], -1, 0)
+    column = before + change
+    output = stage.output
+    while behind and type(behind[0].layer).forward is Activation.forward:
+        activation, *behind = behind
+        before = np.moveaxis(activation.output[..., columns], -1, 0)
+        column = activation.layer.forward({}, column, activation.context)[0]
+        output = activation.output
+    if behind and _is_linear(behind[0]):
+        linear, *behind = behind
+        rows = linear.params["weight"][columns]
+        between = (len(rows), *(1,) * (column.ndim - 1), rows.shape[-1])
+        stack = linear.output + (column - before)[..., None] * rows.reshape(between)
+    else:
+        stack = _copies(output, len(indices), column)
+        np.moveaxis(stack, -1, 1)[np.arange(len(indices)), columns] = column
+    for one in behind:
+        stack = _run(one, stack)
+    return stack
+
+
+def _is_linear(stage: _Stage) -> bool:
+    return type(stage.layer).forward is Linear.forward
 
 
 def _flattened(
@@ -95,37 +155,10 @@ def _stage_of(stages: list[_Stage], name: str) -> int:
     )
 
 
-def _moved_output(stage: _Stage, name: str, indices: Array, moves: Array) -> Array:
-    """The stage's outputs (K, N, ...), in each of which one entry of its own was moved."""
-    own = name if name == "x" else name[len(stage.path) :].lstrip(".")
-    if type(stage.layer).forward is Linear.forward:
-        return _moved_linear(stage, own, indices, moves)
-    if own == "x":
-        return _run(stage, _stacked(stage.input, indices, moves))
-    return _run(stage, None, _with_moved(stage.params, own, indices, moves))
-
-
-def _moved_linear(stage: _Stage, own: str, indices: Array, moves: Array) -> Array:
-    x, weight = stage.input, stage.params["weight"]
-    z = stage.layer.forward(stage.params, x, stage.context)[0]
-    kind = np.result_type(z, moves)
-    stack = np.broadcast_to(z, (len(indices), *z.shape)).astype(kind)
-    rows = np.arange(len(indices))
-    if own == "weight":
-        i, j = np.unravel_index(indices, weight.shape)
-        stack[rows, :, j] += moves[:, None] * x.T[i]
-    elif own == "bias":
-        stack[rows, :, indices] += moves[:, None]
-    else:
-        n, i = np.unravel_index(indices, x.shape)
-        stack[rows, n, :] += moves[:, None] * weight[i]
-    return stack
-
-
 def _run(stage: _Stage, stack: Array | None, params: Tree | None = None) -> Array:
     """The stage on a stack of inputs, or on its own input with a stack of parameters."""
     layer = stage.layer
-    if params is None and stack is not None and type(layer).forward is Linear.forward:
+    if params is None and stack is not None and _is_linear(stage):
         # One product of two matrices in place of K small ones.
         rows = stack.reshape(-1, stack.shape[-1]) @ stage.params["weight"]
         if "bias" in stage.params:
@@ -141,7 +174,8 @@ def _run(stage: _Stage, stack: Array | None, params: Tree | None = None) -> Arra
     context = stage.context._replace(
         records=False, state=_shared(stage.context.state, count), networks=count
     )
-    return layer.forward(tree, stack, context)[0]
+    output: Array = layer.forward(tree, stack, context)[0]
+    return output
 
 
 class _Moved(NamedTuple):
@@ -163,9 +197,13 @@ def _with_moved(tree: Tree, own: str, indices: Array, moves: Array) -> dict[str,
     return moved
 
 
+def _copies(array: Array, count: int, beside: Array) -> Array:
+    """`count` copies of an array along a new first axis, complex where `beside` is."""
+    return np.broadcast_to(array, (count, *array.shape)).astype(np.result_type(array, beside))
+
+
 def _stacked(array: Array, indices: Array, moves: Array) -> Array:
-    kind = np.result_type(array, moves)
-    stack = np.broadcast_to(array, (len(indices), *array.shape)).astype(kind)
+    stack = _copies(array, len(indices), moves)
     stack.reshape(len(indices), -1)[np.arange(len(indices)), indices] += moves
     return stack
 

@@ -8,8 +8,8 @@ Squire and Trapp, "Using complex variables to estimate derivatives of real funct
 40, 1998.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,10 @@ from clearprop.errors import ClearpropError
 
 COMPLEX_STEP = 1e-30
 ENTRIES = 300  # of an array, that the complex step is taken at
-# What two exact computations in float64 may differ by, of the array's largest entry.
-EXACT = 1e-9
+# What two computations without differences may differ by in float64: of the array's largest entry,
+# and of dy·y, beside which a small gradient keeps few digits (1 − tanh² where tanh is nearly 1).
+EXACT = 1e-8
+ROUNDING = 1e-13
 
 
 def complex_step(
@@ -39,7 +41,8 @@ def complex_step(
         for one, values in subject.arrays.items()
     }
     there = subject.at(wide, dy)
-    worst, where = 0.0, None
+    floor = _floor(subject, dy)
+    differences = []
     for array, judgement in judgements.items():
         flat = judgement.expected.ravel()
         known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
@@ -56,11 +59,8 @@ def complex_step(
         apart = np.abs(slopes - flat[indices])
         if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
             return WitnessVerdict(name, "unused", "complex_differs", array)
-        off = float(np.max(np.abs(slopes - claimed[array].ravel()[indices]), initial=0.0))
-        relative = off / scale if scale else 0.0
-        if where is None or relative > worst:
-            worst, where = relative, array
-    return WitnessVerdict(name, "agrees" if worst <= EXACT else "disagrees", None, where, worst)
+        differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
+    return _said(name, differences, EXACT)
 
 
 def compared(
@@ -80,26 +80,43 @@ def compared(
         y, gradients = twin(subject.arrays, dy)
     except ClearpropError as problem:
         return WitnessVerdict(name, "unused", problem.key)
-    worst, where = relative_difference(subject.output, y), "y"
+    floor = _floor(subject, dy)
+    differences = [difference("y", subject.output, y, 0.0)]
     for array, values in claimed.items():
-        if array not in gradients:
-            continue
-        mask = ~kinks[array] if array in kinks else np.ones(values.shape, bool)
-        off = relative_difference(values[mask], np.asarray(gradients[array])[mask])
-        if off >= worst:
-            worst, where = off, array
-    return WitnessVerdict(name, "agrees" if worst <= exact else "disagrees", None, where, worst)
+        if array in gradients:
+            mask = ~kinks[array] if array in kinks else np.ones(values.shape, bool)
+            other = np.asarray(gradients[array])[mask]
+            differences.append(difference(array, values[mask], other, floor))
+    return _said(name, differences, exact)
 
 
-def relative_difference(values: Any, reference: Any) -> float:
-    """The largest difference, divided by the reference's largest entry (0 where both are 0)."""
+class Difference(NamedTuple):
+    """The largest difference of two arrays, divided by the second one's largest entry (by 1 where
+    that is 0), and by how much it is more than rounding explains."""
+
+    array: str
+    relative: float
+    beyond: float
+
+
+def difference(array: str, values: Any, reference: Any, floor: float) -> Difference:
+    """How far `values` are from `reference`, where `floor` may be rounding."""
     values, reference = np.asarray(values), np.asarray(reference)
     if values.shape != reference.shape:
-        return float("inf")
-    difference = float(np.max(np.abs(values - reference), initial=0.0))
-    scale = float(np.max(np.abs(reference), initial=0.0))
-    return difference / scale if scale else difference
+        return Difference(array, float("inf"), float("inf"))
+    largest = float(np.max(np.abs(values - reference), initial=0.0))
+    scale = float(np.max(np.abs(reference), initial=0.0)) or 1.0
+    return Difference(array, largest / scale, max(0.0, largest - floor) / scale)
 
 
-# A witness by its name: who makes a twin of a subject, or raises a ClearpropError.
-TwinMaker = Callable[[Subject], Twin]
+def _floor(subject: Subject, dy: Array) -> float:
+    size = max(1.0, float(np.max(np.abs(subject.output), initial=0.0)))
+    return ROUNDING * size * float(np.max(np.abs(dy), initial=0.0))
+
+
+def _said(name: str, differences: Sequence[Difference], exact: float) -> WitnessVerdict:
+    if not differences:
+        return WitnessVerdict(name, "unused", "other")
+    worst = max(differences, key=lambda one: (one.beyond, one.relative))
+    outcome: Literal["agrees", "disagrees"] = "agrees" if worst.beyond <= exact else "disagrees"
+    return WitnessVerdict(name, outcome, None, worst.array, worst.relative)
