@@ -1,0 +1,11 @@
+"""LaTeX as MathML."""
+
+from clearprop.dependencies import require
+
+
+def mathml(latex: str) -> str:
+    """A LaTeX formula as a MathML element. Raises MissingDependencyError without latex2mathml."""
+    require("latex2mathml")
+    from latex2mathml.converter import convert
+
+    return str(convert(latex, display="block"))
