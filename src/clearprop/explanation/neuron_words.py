@@ -40,8 +40,8 @@ def words(explained: "NeuronExplanation", language: str) -> str:
         found.append(say(language, "neuron.activation", name=slope.name, a=brief(slope.a)))
     found += sentences(explained.signal, language)
     if explained.silent:
-        count = {"count": explained.silent, "samples": explained.samples}
-        found.append(say(language, "neuron.silent", **count))
+        numbers = {"count": explained.silent, "samples": explained.samples}
+        found.append(say(language, "neuron.silent", address=explained.address, **numbers))
     return joined(language, found)
 
 

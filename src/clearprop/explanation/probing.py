@@ -55,7 +55,8 @@ class Probe:
         ∂C/∂y, and none where nothing comes back."""
         size = np.abs(self.dy[sample].reshape(-1))
         order = np.argsort(-size, kind="stable")[:MOST_PROBES]
-        return order[size[order] > 0]
+        found: Array = order[size[order] > 0]
+        return found
 
     def through_others(self, sample: int) -> Array:
         """∂C/∂x of a sample through those of its own outputs that are not `leading`."""

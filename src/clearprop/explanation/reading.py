@@ -3,6 +3,7 @@
 import html
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import reduce
 
 from clearprop import messages
 from clearprop.dependencies import is_installed
@@ -63,7 +64,11 @@ def say(language: str, key: str, **values: object) -> str:
 
 def joined(language: str, sentences: Sequence[str]) -> str:
     """Sentences as one paragraph; Chinese ones follow each other without a space."""
-    return say(language, "between_sentences").join(sentences)
+
+    def then(before: str, after: str) -> str:
+        return say(language, "then", before=before, after=after)
+
+    return reduce(then, sentences)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -78,8 +78,8 @@ class Step:
         """Who takes what in this network."""
         return wire_up(self.backward)
 
-    def check_sample(self, sample: int) -> int:
-        """`sample` itself. Raises ConfigurationError where there is no such sample."""
+    def check_sample(self, sample: object) -> int:
+        """`sample` as a number from 0. Raises ConfigurationError where there is no such sample."""
         if isinstance(sample, bool) or not isinstance(sample, int | np.integer):
             raise ConfigurationError("explain_sample_kind", sample=repr(sample))
         if not 0 <= sample < self.samples:
