@@ -51,7 +51,7 @@ def chain(left: str, *right: Sequence[str] | str) -> str:
         lines.append(f"{left if not lines else ''} &= {rows[0]}")
         lines += [rf"&\quad {row}" for row in rows[1:]]
     body = " \\\\\n".join(lines)
-    return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+    return "\\begin{split}\n" + body + "\n\\end{split}"
 
 
 def broken(summands: Sequence[str]) -> list[str]:

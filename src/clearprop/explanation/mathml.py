@@ -8,4 +8,5 @@ def mathml(latex: str) -> str:
     require("latex2mathml")
     from latex2mathml.converter import convert
 
-    return str(convert(latex, display="block"))
+    # Inside \text it would show the backslash of an escaped underscore as well.
+    return str(convert(latex.replace(r"\_", "_"), display="block"))

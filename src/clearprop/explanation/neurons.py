@@ -20,9 +20,7 @@ from clearprop.explanation.tracing import (
     rest_of,
     share_of,
 )
-from clearprop.explanation.wires import INPUT
-from clearprop.layers.activations import Activation
-from clearprop.layers.linear import Linear
+from clearprop.explanation.wires import INPUT, is_activation, is_linear
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def explain_neuron(
     wiring = step.wiring
     wire = wiring.aliases.get(place.path, place.path)
     node = wiring.nodes.get(wire)
-    if node is not None and isinstance(node.layer, Activation):
+    if node is not None and is_activation(node.layer):
         wire = node.source
     gradients = wiring.gradients(wire)
     if gradients is None:
@@ -137,7 +135,7 @@ def _inputs(
         return None, (), NOTHING, False
     values = wiring.values(node.source)[sample].astype(np.float64)
     sources = [str(Address(node.source, place)) for place in np.ndindex(values.shape)]
-    if isinstance(node.layer, Linear) and len(index) == 1:
+    if is_linear(node.layer) and len(index) == 1:
         bias = float(node.tree["bias"][0, index[0]]) if node.layer.bias else None
         weights = node.tree["weight"][:, index[0]].astype(np.float64)
         return bias, *_chosen(tracer, sources, weights, values), True

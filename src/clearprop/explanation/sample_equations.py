@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from clearprop.explanation.latex import braced, chain, place, rest_braced, value
+from clearprop.explanation.latex import braced, chain, place, value
 
 if TYPE_CHECKING:
     from clearprop.explanation.samples import SampleExplanation
 
 
-def equations(explained: "SampleExplanation", language: str) -> tuple[str, ...]:
+def equations(explained: "SampleExplanation") -> tuple[str, ...]:
     """L as a sum, the loss's derivative at each output, and the sample's pull at each weight."""
     n = explained.sample
     summands = [braced(explained.cost, f"C^{{{n}}}")]
@@ -23,7 +23,4 @@ def equations(explained: "SampleExplanation", language: str) -> tuple[str, ...]:
         own = braced(pull.value, rf"\partial C^{{{n}}} / \partial w")
         others = braced(pull.gradient - pull.value, rf"k \ne {n}")
         found.append(chain(left, [own, others], value(pull.gradient)))
-    rest = rest_braced(explained.rest, language)
-    if rest:
-        found.append(rf"\sum \frac{{\partial C^{{{n}}}}}{{\partial w}} = {rest[0]}")
     return tuple(found)

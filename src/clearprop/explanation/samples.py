@@ -76,7 +76,7 @@ class SampleExplanation(Readable):
         return sample_words.table(self, language)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
-        return sample_equations.equations(self, language)
+        return sample_equations.equations(self)
 
 
 def explain_sample(step: Step, sample: int, *, most: int = MOST) -> SampleExplanation:

@@ -16,8 +16,7 @@ from clearprop.arrays import Array
 from clearprop.explanation.addresses import Address, Index, every_sample
 from clearprop.explanation.signals import NOTHING, Rest, Signal
 from clearprop.explanation.tracing import Tracer, largest_first, share_of
-from clearprop.explanation.wires import INPUT, Node, parameters_of
-from clearprop.layers.linear import Linear
+from clearprop.explanation.wires import INPUT, Node, is_linear, parameters_of
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class FeatureShares:
 
 def _is_plain(node: Node, tracer: Tracer) -> bool:
     """Whether a node is a Linear layer with samples in rows and nothing else."""
-    return isinstance(node.layer, Linear) and tracer.step.wiring.values(node.path).ndim == 2
+    return is_linear(node.layer) and tracer.step.wiring.values(node.path).ndim == 2
 
 
 def _is_bias(place: Address) -> bool:

@@ -15,9 +15,8 @@ from clearprop.explanation.addresses import Address, Index, every_sample
 from clearprop.explanation.probing import Probe
 from clearprop.explanation.signals import NOTHING, LossDerivative, Rest, Signal, Slope, Term
 from clearprop.explanation.step import Step
-from clearprop.explanation.wires import Node, Sum
+from clearprop.explanation.wires import Node, Sum, is_activation, is_linear
 from clearprop.layers.activations import Activation
-from clearprop.layers.linear import Linear
 
 # How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.
 DEPTH, MOST = 2, 5
@@ -104,7 +103,7 @@ class Tracer:
         if len(takers) != 1 or isinstance(takers[0], Sum):
             return None
         layer = takers[0].layer
-        return (takers[0].path, layer) if isinstance(layer, Activation) else None
+        return (takers[0].path, layer) if is_activation(layer) else None
 
     def silent(self, wire: str, index: Index) -> int | None:
         """For how many samples the slope behind one entry of `wire` is 0."""
@@ -139,9 +138,9 @@ class Tracer:
     def _ways(self, taker: Node | Sum, wire: str, sample: int, index: Index, depth: int) -> Ways:
         if isinstance(taker, Sum):
             return self._through_sum(taker, sample, index, depth)
-        if isinstance(taker.layer, Linear) and len(index) == 1:
+        if is_linear(taker.layer) and len(index) == 1:
             return self._through_weights(taker, sample, index[0], depth)
-        if isinstance(taker.layer, Activation):
+        if is_activation(taker.layer):
             slope = self._slope(taker.path, taker.layer, wire, sample, index)
             return self._through_slope(slope, sample, index, depth)
         return self._through_layer(taker, sample, index, depth)

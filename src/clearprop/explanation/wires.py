@@ -12,10 +12,13 @@ backward answers for what is inside it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from clearprop.arrays import Array
+from clearprop.layers.activations import Activation
 from clearprop.layers.combinators import Residual, Sequential
 from clearprop.layers.contract import Layer, Tree
+from clearprop.layers.linear import Linear
 from clearprop.parameters import join, leaves
 from clearprop.passes import BackwardPass
 
@@ -103,6 +106,16 @@ def wire_up(backward: BackwardPass) -> Wiring:
     forward = backward.forward
     output = walk("", forward.network.layer, INPUT, forward.tree)
     return Wiring(backward, nodes, sums, aliases, output)
+
+
+def is_linear(layer: Layer) -> TypeGuard[Linear]:
+    """Whether a layer is Linear itself: a subclass may compute something else."""
+    return type(layer) is Linear
+
+
+def is_activation(layer: Layer) -> TypeGuard[Activation]:
+    """Whether a layer is elementwise, with the backward that every activation has."""
+    return isinstance(layer, Activation) and type(layer).backward is Activation.backward
 
 
 def parameters_of(node: Node) -> list[str]:
