@@ -125,6 +125,8 @@ def test_a_combinator_of_ones_own_is_one_layer() -> None:
     assert_gradient_adds_up(few)
     assert few.text("zh-TW")
     assert_gradient_adds_up(explain_weight(step, "layers[0].weight[0,0]", depth=4))
+    # Two terms of one line go on through the same layer.
+    assert_gradient_adds_up(explain_input(step, "input[0]", depth=3))
 
 
 def test_tied_weights_have_a_product_for_every_place() -> None:
@@ -156,6 +158,7 @@ def test_more_outputs_than_are_asked_one_by_one() -> None:
         explained = explain_weight(step, f"layers[0].weight[0,{unit}]", sample=0)
         assert_gradient_adds_up(explained)
         assert_gradient_adds_up(explain_weight(step, f"layers[1].my_factor[{unit}]", sample=0))
+    assert_gradient_adds_up(explain_input(step, "input[0]", depth=2))
     hidden = explain_weight(step, f"layers[1].my_factor[{quiet}]", sample=0).shares[0]
     assert hidden.products == ()
     assert hidden.rest.count == 50

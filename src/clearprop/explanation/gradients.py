@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, DtypeError
+from clearprop.errors import ConfigurationError
 from clearprop.explanation import gradient_equations, gradient_words
 from clearprop.explanation.addresses import neuron_address, parameter_address
 from clearprop.explanation.reading import Readable
@@ -151,8 +151,6 @@ def explain_input(
     place = neuron_address(step, address)
     if place.path != INPUT:
         raise ConfigurationError("explain_no_feature", address=address)
-    if step.backward.input_gradient is None:
-        raise DtypeError("explain_integers", came=step.forward.input.dtype)
     sums = FeatureShares(tracer, place.index)
     shares, rest, size = _shown(step, sums, sample, depth, most)
     gradient = float(sums.values.sum())

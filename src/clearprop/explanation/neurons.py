@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.errors import DtypeError
 from clearprop.explanation import neuron_equations, neuron_words
 from clearprop.explanation.addresses import Address, Index, every_sample, neuron_address
 from clearprop.explanation.reading import Readable
@@ -99,8 +98,6 @@ def explain_neuron(
     if node is not None and is_activation(node.layer):
         wire = node.source
     gradients = wiring.gradients(wire)
-    if gradients is None:
-        raise DtypeError("explain_integers", came=step.forward.input.dtype)
     if sample is None:
         sample = int(np.argmax(np.abs(gradients[every_sample(place.index)])))
     sample = step.check_sample(sample)
@@ -131,7 +128,7 @@ def _inputs(
         x = np.array([float(wiring.values(t)[sample][index]) for t in wiring.sums[wire].terms])
         return None, *_chosen(tracer, sources, np.ones(2), x), True
     node = wiring.nodes[wire]
-    if wiring.gradients(node.source) is None:
+    if not wiring.has_gradients(node.source):
         return None, (), NOTHING, False
     values = wiring.values(node.source)[sample].astype(np.float64)
     sources = [str(Address(node.source, place)) for place in np.ndindex(values.shape)]

@@ -90,7 +90,7 @@ class ParameterShares:
     def _values(self, node: Node, place: Address) -> Array:
         wiring = self._tracer.step.wiring
         if _is_plain(node, self._tracer):
-            signals = wiring.backward[node.path].output_gradient[:, place.index[1]]
+            signals = wiring.gradients(node.path)[:, place.index[1]]
             if _is_bias(place):
                 return signals.astype(np.float64)
             inputs = wiring.values(node.source)[:, place.index[0]]
@@ -152,7 +152,7 @@ class FeatureShares:
         self._tracer = tracer
         self._index = index
         gradients = tracer.step.wiring.gradients(INPUT)
-        self.values = np.asarray(gradients, np.float64)[every_sample(index)]
+        self.values = gradients[every_sample(index)].astype(np.float64)
 
     def share(self, sample: int, size: float, depth: int) -> SampleShare:
         """One sample's share; the factor is 1, as of a bias."""

@@ -84,10 +84,7 @@ class Tracer:
 
     def gradient(self, wire: str, sample: int, index: Index) -> float:
         """∂C/∂v as the backward pass recorded it."""
-        gradients = self._wiring.gradients(wire)
-        if gradients is None:  # integers: nothing goes back to them
-            return float("nan")
-        return float(gradients[sample][index])
+        return float(self._wiring.gradients(wire)[sample][index])
 
     def slope(self, wire: str, sample: int, index: Index) -> tuple[Slope | None, str]:
         """The activation that is alone in taking `wire`, at one entry, and the wire behind it."""
@@ -165,7 +162,7 @@ class Tracer:
 
     def _through_weights(self, taker: Node, sample: int, row: int, depth: int) -> Ways:
         weights = np.asarray(taker.tree["weight"][row], np.float64)
-        signals = self._wiring.backward[taker.path].output_gradient[sample].astype(np.float64)
+        signals = self._wiring.gradients(taker.path)[sample].astype(np.float64)
         values = weights * signals
         path = f"{taker.path}.weight" if taker.path else "weight"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from clearprop.arrays import Array
+from clearprop.errors import DtypeError
 from clearprop.layers.activations import Activation
 from clearprop.layers.combinators import Residual, Sequential
 from clearprop.layers.contract import Layer, Tree
@@ -72,11 +73,17 @@ class Wiring:
         forward = self.backward.forward
         return forward.input if wire == INPUT else forward[wire].output
 
-    def gradients(self, wire: str) -> Array | None:
-        """∂C/∂(every number on a wire), (N, ...); None for an input of integers."""
-        if wire == INPUT:
-            return self.backward.input_gradient
-        return self.backward[wire].output_gradient
+    def has_gradients(self, wire: str) -> bool:
+        """Whether a wire holds measurements: an input of integers has no derivative."""
+        return wire != INPUT or self.backward.input_gradient is not None
+
+    def gradients(self, wire: str) -> Array:
+        """∂C/∂(every number on a wire), (N, ...). Raises DtypeError for an input of integers."""
+        if wire != INPUT:
+            return self.backward[wire].output_gradient
+        if self.backward.input_gradient is None:
+            raise DtypeError("explain_integers", came=self.backward.forward.input.dtype)
+        return self.backward.input_gradient
 
     def names(self) -> list[str]:
         """Every wire that has a name of its own, the input first."""
