@@ -96,19 +96,22 @@ def take_step(
     loss: Loss | None = None,
     optimizer: Optimizer | None = None,
     state: OptimizerState | None = None,
+    training: bool = True,
     layer_state: Tree | None = None,
     seed: int = 0,
     number: int = 0,
 ) -> Step:
     """Run forward, the loss and backward, and keep the record of it.
 
-    x (N, ...), target as the loss takes it; the loss is MSE unless told otherwise. `layer_state`,
-    `seed` and the `number` of the step are what a training would hand to `Network.forward`. Raises
-    what `Network.forward`, `Loss.evaluate` and `Step` raise.
+    x (N, ...), target as the loss takes it; the loss is MSE unless told otherwise. `training`,
+    `layer_state`, `seed` and the `number` of the step are what a training would hand to
+    `Network.forward`. Raises what `Network.forward`, `Loss.evaluate` and `Step` raise.
     """
     loss = MSE() if loss is None else loss
     if len(np.shape(x)) and len(np.shape(target)) and len(x) != len(target):
         raise ShapeError("samples_differ", x=len(x), target=len(target))
-    forward = network.forward(params, x, seed=seed, step=number, state=layer_state)
+    forward = network.forward(
+        params, x, training=training, seed=seed, step=number, state=layer_state
+    )
     gradient = loss.evaluate(forward.output, target).gradient
     return Step(network.backward(forward, gradient), target, loss, optimizer, state)
