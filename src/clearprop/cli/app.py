@@ -85,7 +85,38 @@ def _build(language: str) -> typer.Typer:
             dtype=dtype,
             with_torch=not without_torch,
         )
-        return run_reproduction(settings, _folder(out), _known_language(lang))
+        return run_reproduction(settings, _path("--out", out), _known_language(lang))
+
+    @app.command(context_settings=_NO_HELP_OPTION)
+    def explain(
+        file: Annotated[str, typer.Argument()] = "",
+        data: Annotated[str | None, typer.Option("--data")] = None,
+        target: Annotated[str | None, typer.Option("--target")] = None,
+        weight: Annotated[str | None, typer.Option("--weight")] = None,
+        neuron: Annotated[str | None, typer.Option("--neuron")] = None,
+        sample: Annotated[str | None, typer.Option("--sample")] = None,
+        depth: Annotated[str, typer.Option("--depth")] = "2",
+        form: Annotated[str, typer.Option("--format")] = "text",
+        lang: Annotated[str, typer.Option("--lang")] = language,
+        out: Annotated[str | None, typer.Option("--out", "-o")] = None,
+        _help: Annotated[bool, show("explain")] = False,
+    ) -> int:
+        from clearprop.cli.explain import Question
+        from clearprop.cli.explain import explain as answer
+
+        if not file.strip():
+            raise ConfigurationError("explain_no_file")
+        question = Question(
+            file=Path(file),
+            data=None if data is None else _path("--data", data),
+            target=target,
+            weight=weight,
+            neuron=neuron,
+            sample=None if sample is None else _whole("--sample", sample, least=0),
+            depth=_whole("--depth", depth),
+            format=form,
+        )
+        return answer(question, None if out is None else _path("--out", out), _known_language(lang))
 
     @app.command(context_settings=_NO_HELP_OPTION)
     def check(
@@ -116,13 +147,13 @@ def _build(language: str) -> typer.Typer:
     return app
 
 
-def _whole(option: str, text: str) -> int:
+def _whole(option: str, text: str, *, least: int = 1) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise ConfigurationError("option_whole", option=option, value=text)
+        value = least - 1
+    if value < least:
+        raise ConfigurationError("option_whole", option=option, value=text, least=least)
     return value
 
 
@@ -136,9 +167,9 @@ def _decimal(option: str, text: str) -> float:
     return value
 
 
-def _folder(text: str) -> Path:
+def _path(option: str, text: str) -> Path:
     if not text.strip():
-        raise ConfigurationError("option_empty", option="--out")
+        raise ConfigurationError("option_empty", option=option)
     return Path(text)
 
 
@@ -161,7 +192,9 @@ def _usage(problem: TyperException) -> ConfigurationError:
     kind = type(problem).__name__
     option = getattr(problem, "option_name", None)
     if kind == "NoSuchOption":
-        return ConfigurationError("option_unknown", option=option)
+        context = getattr(problem, "ctx", None)
+        command = "clearprop" if context is None else context.command_path
+        return ConfigurationError("option_unknown", option=option, command=command)
     if option:
         return ConfigurationError("option_incomplete", option=option)
     return ConfigurationError("arguments_not_understood", problem=problem)

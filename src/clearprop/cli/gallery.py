@@ -12,7 +12,7 @@ from clearprop.checking.gallery import Row, Totals, judge, specimens, totals
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, WRONG
-from clearprop.reports.numbers import percent
+from clearprop.numbers import percent
 
 OUTCOMES = ("right", "among", "unknown", "wrong")
 

@@ -15,7 +15,7 @@ from clearprop.experiments.progress import Progress as Watcher
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.reproduction import reproduce as run_experiments
 from clearprop.experiments.settings import Settings
-from clearprop.reports.numbers import number, number_or_dash, percent
+from clearprop.numbers import number, number_or_dash, percent
 
 
 def reproduce(settings: Settings, folder: Path, language: str) -> int:

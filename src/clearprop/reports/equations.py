@@ -1,8 +1,6 @@
-"""The report's equations: written in LaTeX, shown as MathML, which browsers draw by themselves."""
+"""The report's equations in LaTeX."""
 
 from collections.abc import Mapping
-
-from clearprop.dependencies import require
 
 EQUATIONS: Mapping[str, str] = {
     "neuron": r"z = w_1 x_1 + w_2 x_2 + b \qquad a = f(z)",
@@ -40,14 +38,6 @@ EQUATIONS: Mapping[str, str] = {
     "bias_gradient": r"\frac{\partial C}{\partial b} = \sum_n dz_n",
     "signal": r"\frac{\partial C}{\partial x} = dz \, W^{\top}",
 }
-
-
-def mathml(latex: str) -> str:
-    """A LaTeX formula as a MathML element. Raises MissingDependencyError without latex2mathml."""
-    require("latex2mathml")
-    from latex2mathml.converter import convert
-
-    return str(convert(latex, display="block"))
 
 
 def neuron_with_numbers(

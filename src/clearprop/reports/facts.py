@@ -16,7 +16,7 @@ from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.studies import Study
 from clearprop.experiments.trainings import Run
 from clearprop.losses import MSE
-from clearprop.reports.numbers import number, percent
+from clearprop.numbers import number, percent
 
 SUM_PATH, SUM_ROW, SUM_COLUMN = "layers[0].weight", 0, 3
 SHARES_SHOWN = 5

@@ -8,6 +8,7 @@ from clearprop.dependencies import PACKAGES, require
 from clearprop.drawing.palette import css
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.settings import Settings
+from clearprop.explanation.mathml import mathml
 from clearprop.reports import equations
 from clearprop.reports.facts import facts
 from clearprop.reports.tables import Tables
@@ -66,15 +67,15 @@ def render(
         return Markup(messages.text(language, f"report.{key}", **{**values, **more}))
 
     def equation(name: str) -> Markup:
-        return Markup(equations.mathml(equations.EQUATIONS[name]))
+        return Markup(mathml(equations.EQUATIONS[name]))
 
     return environment.get_template("report.html.j2").render(
         language=language,
         sections=SECTIONS,
         say=say,
         equation=equation,
-        neuron_numbers=Markup(equations.mathml(_neuron_latex(result))),
-        product_numbers=Markup(equations.mathml(_product_latex(result))),
+        neuron_numbers=Markup(mathml(_neuron_latex(result))),
+        product_numbers=Markup(mathml(_product_latex(result))),
         pictures={name: Markup(svg) for name, svg in pictures.items()},
         palette=Markup(css()),
         tables=Tables(result, language),

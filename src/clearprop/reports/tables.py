@@ -7,9 +7,9 @@ import numpy as np
 from clearprop import messages
 from clearprop.experiments.claims import Claim
 from clearprop.experiments.reproduction import Reproduction
+from clearprop.numbers import number, number_or_dash
 from clearprop.reports.facts import gradient_shares, median_text
 from clearprop.reports.figures.studies import outcomes
-from clearprop.reports.numbers import number, number_or_dash
 
 CONVENTIONS = (
     "relu",

@@ -8,6 +8,7 @@ from clearprop.arrays import Array
 from clearprop.drawing.palette import Role
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.studies import Study
+from clearprop.numbers import number
 from clearprop.reports.figures.basics import scatter_data
 from clearprop.reports.figures.theme import (
     LARGEST_DRAWN,
@@ -17,7 +18,6 @@ from clearprop.reports.figures.theme import (
     drawable,
     new_figure,
 )
-from clearprop.reports.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,9 +10,9 @@ from clearprop.experiments.gradient_check import ARRAYS
 from clearprop.experiments.parity import TOLERANCES, Comparison
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.trainings import Run
+from clearprop.numbers import number
 from clearprop.reports.figures.basics import draw_losses, scatter_data
 from clearprop.reports.figures.theme import Labels, colour, direct_label, drawable, new_figure
-from clearprop.reports.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

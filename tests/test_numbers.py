@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clearprop.reports.numbers import number, percent
+from clearprop.numbers import number, percent
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,14 @@ def number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def brief(value: float) -> str:
+    """`number` with four digits, or fewer where those are the whole number: 0.15, 1, 0.01."""
+    value = float(value)
+    if value == 0 or not 1e-4 <= abs(value) < 1e6 or float(f"{value:.4g}") != value:
+        return number(value)
+    return f"{value:.10f}".rstrip("0").rstrip(".").replace("-", "−")
+
+
 def number_or_dash(value: float, digits: int = 4) -> str:
     """`number`, or a dash where there is none: NaN."""
     return "—" if math.isnan(value) else number(value, digits)

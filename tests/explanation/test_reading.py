@@ -1,0 +1,272 @@
+"""Words, tables, equations, JSON and HTML."""
+
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from clearprop import MSE, SGD, Linear, Network, Optimizer, OptimizerState, ReLU, Sequential, Tanh
+from clearprop.arrays import Array
+from clearprop.errors import MissingDependencyError
+from clearprop.explanation import (
+    Step,
+    explain_input,
+    explain_neuron,
+    explain_sample,
+    explain_weight,
+    take_step,
+)
+from clearprop.explanation.reading import Readable
+
+# 1-2-1, three samples: z1 = [w x + b], a = relu, y = 2 a_0 + 3 a_1 − 1.
+NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
+PARAMS = np.array([1.0, -1, 0, 1, 2, 3, -1])
+X, TARGET = np.array([[1.0], [2], [-3]]), np.array([[3.0], [2], [0]])
+
+
+@pytest.fixture(scope="module")
+def step() -> Step:
+    return take_step(NETWORK, PARAMS, X, TARGET, optimizer=SGD(0.1))
+
+
+def everything(step: Step) -> list[Readable]:
+    return [
+        explain_weight(step, "layers[0].weight[0,0]"),
+        explain_weight(step, "layers[2].bias[0]"),
+        explain_weight(step, "layers[0].weight[0,1]", sample=1),
+        explain_neuron(step, "layers[0][1]"),
+        explain_neuron(step, "layers[0][1]", sample=0),
+        explain_input(step, "input[0]"),
+        explain_sample(step, 1),
+    ]
+
+
+def test_the_words_by_hand(step: Step) -> None:
+    # Forward    z = (1, 0), (2, −1), (−3, 4);  a = (1, 0), (2, 0), (0, 4);  y = 1, 3, 11
+    # Backward   dy = 2(y − t)/3 = −4/3, 2/3, 22/3;  ∂C/∂z_0 = 2 dy where z_0 > 0 = −8/3, 4/3, 0
+    # Product    ∂L/∂w = 1·(−8/3) + 2·(4/3) + 0 = 0: both samples pull by 8/3, against each other
+    words = explain_weight(step, "layers[0].weight[0,0]").words()
+    assert words.startswith(
+        "The weight layers[0].weight[0,0] is 1, and its gradient ∂L/∂w is 0: raise it a little, "
+        "and the loss stays as it is. It is a sum over 3 samples; the largest share, −2.667, comes "
+        "from sample 0 (50 % of all shares by size). There the weight multiplies input[0] = 1 "
+        "(∂z/∂w, from the forward pass), which meets the error signal ∂C/∂z = −2.667 of "
+        "layers[0][0] (from the backward pass): 1 × (−2.667) = −2.667. The signal of layers[0][0] "
+        "is what comes back to it, −2.667, times the slope 1 of ReLU at z = 1 (case 2): −2.667. "
+        "All of it comes back through layers[2].weight[0,0] = 2, from the signal −1.333 of "
+        "layers[2][0]: 2 × (−1.333) = −2.667. layers[2][0] is an output neuron (case 1): its "
+        "signal is the derivative of the loss itself, −1.333 by MSE at y = 1 and t = 3. The "
+        "samples pull both ways: the sizes of their shares add up to 5.333, and 100 % of that "
+        "cancels. SGD with η = 0.1 moves it by −η times the gradient, 0: from 1.00000 to 1.00000. "
+        "A witness agrees:"
+    )
+
+
+def test_the_table_by_hand(step: Step) -> None:
+    assert explain_weight(step, "layers[0].weight[0,0]").table() == "\n".join(
+        [
+            "∂L/∂w of layers[0].weight[0,0], sample by sample",
+            "  sample    ∂z/∂w   ∂C/∂z  product  share",
+            "  0             1  −2.667   −2.667   50 %",
+            "  1             2   1.333    2.667   50 %",
+            "  1 other:                       0    0 %",
+            "  sum                            0",
+            "",
+            "The signal of sample 0, taken apart",
+            "  ∂C/∂layers[0][0] = 1 × (−2.667) = −2.667",
+            "      a'(z) = 1: ReLU at z = 1, a = 1",
+            "      layers[2].weight[0,0]: 2 × (−1.333) = −2.667 (100 %)",
+            "          ∂C/∂layers[2][0] = −1.333",
+            "              case 1: ∂C/∂y = −1.333, MSE at y = 1, t = 3",
+        ]
+    )
+
+
+def test_a_slope_of_0_is_said(step: Step) -> None:
+    words = explain_weight(step, "layers[0].weight[0,1]", sample=1).words()
+    assert "of which sample 1 gives 0 (0 % of all shares by size)" in words
+    assert "The slope of ReLU at z = −1 is 0, so nothing comes back through layers[0][1]" in words
+    neuron = explain_neuron(step, "layers[0][1]")
+    assert neuron.sample == 2
+    assert neuron.silent == 2  # z = 0 counts as not above 0
+    assert "The slope at layers[0][1] is 0 for 2 of the 3 samples" in neuron.words()
+
+
+def test_a_dead_neuron_shows_why() -> None:
+    params = np.array([1.0, -1, -9, 1, 2, 3, -1])
+    step = take_step(NETWORK, params, X, TARGET)
+    explained = explain_weight(step, "layers[0].weight[0,0]")
+    assert (explained.gradient, explained.size, explained.cancelled) == (0, 0, 0)
+    assert "the share of every one is 0; sample 0 shows why" in explained.words()
+    assert "The slope of ReLU at z = −8 is 0" in explained.words()
+    assert "每一份都是 0" in explained.words("zh-TW")
+
+
+def test_a_loss_that_is_already_0() -> None:
+    step = take_step(NETWORK, PARAMS, X, NETWORK.predict(PARAMS, X))
+    explained = explain_weight(step, "layers[0].weight[0,0]")
+    assert "All that comes back to layers[0][0] is 0." in explained.words()
+    sample = explain_sample(step, 0)
+    assert (sample.cost, sample.share, sample.alignment) == (0, 0, None)
+    assert sample.outputs[0].loss.value == 0
+    assert sample.text("zh-TW")
+
+
+def test_cancellation_is_measured_against_the_sizes(step: Step) -> None:
+    explained = explain_weight(step, "layers[0].weight[0,0]")
+    assert explained.cancelled == 1
+    assert "各樣本的拉力方向不一" in explained.words("zh-TW")
+    together = explain_weight(step, "layers[0].weight[0,1]")
+    assert together.cancelled == 0
+    assert "both ways" not in together.words()
+
+
+def test_one_sample_needs_no_sum() -> None:
+    step = take_step(NETWORK, PARAMS, X[:1], TARGET[:1])
+    words = explain_weight(step, "layers[0].weight[0,0]").words()
+    assert "It is a sum" not in words
+    assert "is the only one, so its cost" in explain_sample(step, 0).words()
+
+
+def test_how_a_sample_pulls() -> None:
+    # One weight, two samples x = 1: dy is y − t, so their pulls are told apart by their targets.
+    network = Network(Linear(1, 1, bias=False))
+    for targets, way in (((1, 2), "the way that"), ((-1, 9), "pulls against")):
+        target = np.array(targets, float).reshape(2, 1)
+        step = take_step(network, np.zeros(1), np.ones((2, 1)), target)
+        assert way in explain_sample(step, 0).words()
+    network = Network(Linear(2, 1, bias=False))
+    target = np.array([[1.0], [9.0]])
+    step = take_step(network, np.zeros(2), np.eye(2), target)
+    assert "little to do with" in explain_sample(step, 0).words()
+
+
+class Halving(Optimizer):
+    """Halves every parameter, whatever the gradient."""
+
+    def step(
+        self, params: Array, state: OptimizerState, gradient: Array
+    ) -> tuple[Array, OptimizerState]:
+        return params / 2, state
+
+
+def test_an_update_that_is_not_plain() -> None:
+    step = take_step(NETWORK, PARAMS, X, TARGET, optimizer=Halving())
+    update = explain_weight(step, "layers[2].weight[1,0]").update
+    assert update is not None
+    assert (update.learning_rate, update.before, update.after) == (None, 3, 1.5)
+    assert "Halving moves it by −1.5" in explain_weight(step, "layers[2].weight[1,0]").words()
+    plain = take_step(NETWORK, PARAMS, X, TARGET)
+    assert explain_weight(plain, "layers[2].weight[1,0]").update is None
+
+
+def test_a_witness_at_a_kink_is_undecided() -> None:
+    # z_1 = −1·1 + 1 = 0 stands on the kink: to one side ∂L/∂w differs from that to the other.
+    step = take_step(NETWORK, PARAMS, X[:1], TARGET[:1])
+    explained = explain_weight(step, "layers[0].weight[0,1]")
+    assert explained.witness.outcome == "undecided"
+    assert "The witness cannot tell" in explained.words()
+    assert "證人無法判斷" in explained.words("zh-TW")
+
+
+def test_a_network_in_float32_has_its_witness_in_float64() -> None:
+    network = Network(Sequential(Linear(3, 4), Tanh(), Linear(4, 1)))
+    generator = np.random.default_rng(0)
+    x, target = (generator.normal(size=(20, n)).astype("float32") for n in (3, 1))
+    step = take_step(network, network.initialize(0, dtype="float32"), x, target)
+    for address in ("layers[0].weight[2,3]", "layers[2].bias[0]"):
+        assert explain_weight(step, address).witness.outcome == "agrees"
+    assert explain_input(step, "input[1]").witness.outcome == "agrees"
+
+
+def test_a_training_that_has_diverged() -> None:
+    with np.errstate(all="ignore"):
+        step = take_step(NETWORK, PARAMS * 1e200, X, TARGET)
+        found = everything(step)
+    for explained in found:
+        for language in ("en", "zh-TW"):
+            assert explained.text(language)
+            assert explained.latex(language)
+        json.loads(explained.to_json(), parse_constant=pytest.fail)
+    assert '"Infinity"' in found[0].to_json() or '"NaN"' in found[0].to_json()
+    assert explain_weight(step, "layers[0].weight[0,0]").witness.outcome == "undecided"
+
+
+def test_json_has_every_number(step: Step) -> None:
+    explained = explain_weight(step, "layers[0].weight[0,0]")
+    document: dict[str, Any] = json.loads(explained.to_json())
+    assert document["type"] == "GradientExplanation"
+    assert document["gradient"] == 0
+    assert document["shares"][0]["products"][0]["signal"]["terms"][0]["factor"] == 2
+    assert document["witness"]["outcome"] == "agrees"
+    assert document["update"]["learning_rate"] == 0.1
+    types = {json.loads(one.to_json())["type"] for one in everything(step)}
+    assert types == {"GradientExplanation", "NeuronExplanation", "SampleExplanation"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_equations_are_mathml(step: Step, language: str) -> None:
+    for explained in everything(step):
+        roots = [
+            ElementTree.fromstring(one)
+            for one in re.findall(r"<math.*?</math>", explained.mathml(language), re.DOTALL)
+        ]
+        assert len(roots) == len(explained.equations(language))
+        text = "".join("".join(root.itertext()) for root in roots)
+        # Nothing of LaTeX is left over.
+        assert "\\" not in text
+        assert "&" not in text
+
+
+def test_the_equations_by_hand(step: Step) -> None:
+    first, product, signal, last, update, witness = explain_weight(
+        step, "layers[0].weight[0,0]"
+    ).equations()
+    assert r"\underbrace{(-2.667)}_{n = 0} + \underbrace{2.667}_{n = 1}" in first
+    assert r"\underbrace{0}_{\text{1 other}}" in first
+    assert r"\underbrace{1}_{\partial z / \partial w} \cdot \underbrace{(-2.667)}" in product
+    assert r"\underbrace{1}_{a'(z)} \cdot \bigl( \underbrace{2}_{w_{0,0}} \cdot" in signal
+    assert r"\underbrace{(-1.333)}_{\partial C / \partial y}" in last
+    assert r"\underbrace{1}_{w} - \underbrace{0.1}_{\eta}" in update
+    assert r"\frac{L(w + h) - L(w - h)}{2h} \approx" in witness
+    assert r"\times 10^{-6}" in witness
+
+
+def test_long_sums_are_broken() -> None:
+    network = Network(Sequential(Linear(2, 9), Tanh(), Linear(9, 9), Tanh(), Linear(9, 1)))
+    generator = np.random.default_rng(0)
+    params = generator.normal(size=network.size)
+    step = take_step(network, params, generator.normal(size=(30, 2)), np.zeros((30, 1)))
+    for one in explain_weight(step, "layers[0].weight[0,0]", depth=3, most=7).equations():
+        assert all(line.count("underbrace") <= 5 for line in one.splitlines())
+        assert one.count("{") == one.count("}")
+        assert one.count(r"\bigl(") == one.count(r"\bigr)")
+
+
+def test_in_a_terminal_and_in_a_notebook(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    explained = explain_weight(step, "layers[0].weight[0,0]")
+    assert str(explained) == explained.words() + "\n\n" + explained.table()
+    page = explained._repr_html_()
+    assert page.startswith('<div lang="en"><p>The weight')
+    assert "<math" in page
+    assert "a&#x27;(z)" in page
+    assert 'lang="zh-TW"' in explained.html("zh-TW")
+    missing = "clearprop.dependencies.is_installed", "clearprop.explanation.reading.is_installed"
+    for name in missing:
+        monkeypatch.setattr(name, lambda module: module != "latex2mathml")
+    assert "<math" not in explained._repr_html_()
+    with pytest.raises(MissingDependencyError, match="latex2mathml"):
+        explained.mathml()
+
+
+def test_explaining_uses_the_record_and_changes_nothing(step: Step) -> None:
+    before = step.backward.gradient.copy()
+    everything(step)
+    np.testing.assert_array_equal(step.backward.gradient, before)
+    explicit = Step(step.backward, TARGET, MSE(), SGD(0.1), OptimizerState())
+    assert explain_weight(explicit, "layers[2].bias[0]") == explain_weight(
+        step, "layers[2].bias[0]"
+    )
