@@ -4,7 +4,7 @@
 
 A page has what the layer computes, the derivation, the settings, and for every example of the
 catalogue the shapes and the verdict of its check. The pages are Markdown, and the same on every
-machine: a verdict is given without its last digits, and by the witnesses that need no other package.
+machine: a verdict is given without its digits, and by the witness that needs no other package.
 """
 
 import inspect
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from clearprop.arrays import Shape, shape_text
 from clearprop.checking.request import Request, answer, of_example
-from clearprop.checking.verdict import Verdict
 from clearprop.layers.catalog import EXAMPLES, Example
 from clearprop.layers.contract import Layer
 from clearprop.network import Network
@@ -84,22 +83,18 @@ def _row(example: Example) -> str:
     output = example.layer.output_shape(example.input_shape)
     verdict = answer(of_example(Request(None, witnesses=("finite-differences",)), example))
     checked = sum(one.checked for one in verdict.arrays)
+    size = sum(one.size for one in verdict.arrays)
+    slots = network.layout.slots.items()
+    parameters = [f"`{path}` {shape_text(slot.shape)}" for path, slot in slots]
     mode = "" if example.training else ", in use"
     cells = (
         f"`{example.layer!r}`{mode}",
         _rows_of(example.input_shape) + (" ids" if example.ids is not None else ""),
         "?" if output is None else _rows_of(output),
-        ", ".join(
-            f"`{path}` {shape_text(slot.shape)}" for path, slot in network.layout.slots.items()
-        )
-        or "—",
-        f"{verdict.outcome}: {checked} of {_size(verdict)} entries, finite differences",
+        ", ".join(parameters) or "—",
+        f"{verdict.outcome}: {checked} of {size} entries, finite differences",
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _size(verdict: Verdict) -> int:
-    return sum(one.size for one in verdict.arrays)
 
 
 def _rows_of(shape: Shape) -> str:
