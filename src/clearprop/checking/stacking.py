@@ -122,7 +122,7 @@ def _moved_column(
         linear, *behind = behind
         rows = linear.params["weight"][columns]
         between = (len(rows), *(1,) * (column.ndim - 1), rows.shape[-1])
-        stack = linear.output + (column - before)[..., None] * rows.reshape(between)
+        stack: Array = linear.output + (column - before)[..., None] * rows.reshape(between)
     else:
         stack = _copies(output, len(indices), column)
         np.moveaxis(stack, -1, 1)[np.arange(len(indices)), columns] = column
