@@ -112,7 +112,7 @@ def two_layers(generator: Any) -> Case:
         return np.asarray(function.value(x @ w1 + b1) @ w2 + b2)
 
     def backward(
-        dy: Array, x: Array, w1: Array, b1: Array, w2: Array, b2: Array
+        dy: Array, x: Array, w1: Array, b1: Array, w2: Array, _b2: Array
     ) -> tuple[Array, ...]:
         z = x @ w1 + b1
         dz = dy @ w2.T * function.slope(z)

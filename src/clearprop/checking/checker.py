@@ -12,7 +12,7 @@ from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, Mistake
 from clearprop.checking.judging import FLOAT32, FLOAT64, Judgement, Tolerance, judge
 from clearprop.checking.quotients import Quotients
-from clearprop.checking.randomness import keyed
+from clearprop.checking.randomness import draws_globally, keyed
 from clearprop.checking.subject import Subject, Twin, in_dtype
 from clearprop.checking.verdict import (
     RIGHT,
@@ -54,11 +54,11 @@ def check_subject(
 ) -> Verdict:
     """Check one subject at its point."""
     findings: list[Finding] = []
-    if not conduct.repeatable(subject):
+    if draws_globally(subject):
         subject = keyed(subject, settings.seed)
-        if not conduct.repeatable(subject):
-            return _nothing(subject, Finding("not_repeatable", UNDECIDED, {}))
         findings.append(Finding("repeated_by_key", RIGHT, {}))
+    if not conduct.repeatable(subject):
+        return _nothing(subject, Finding("not_repeatable", UNDECIDED, {}))
     if bad := conduct.output_finding(subject):
         return _nothing(subject, bad)
     if spread := conduct.broadcast_finding(subject):
@@ -201,7 +201,8 @@ class _Beside:
         expected = ladder.central[rungs[0], 0]
         scale = float(np.max(np.abs(claimed[name]), initial=0.0))
         allowed = self.tolerance.of(expected, errors[0], scale)
-        return bool(abs(claimed[name].flat[index] - expected) <= allowed)
+        apart = abs(claimed[name].flat[index] - expected)
+        return bool(np.isfinite(apart) and apart <= allowed)
 
 
 def _precision(
@@ -240,16 +241,22 @@ def _others(
 
     kinks = {name: judgement.kinks for name, judgement in judgements.items()}
     double = subject.output.dtype == np.float64
+    exact = max(witnesses.EXACT if double else FLOAT32.relative, settings.rtol or 0.0)
     found = []
     if asked("complex-step") and double:
-        found.append(witnesses.complex_step(subject, dy, claimed, judgements))
+        found.append(
+            witnesses.complex_step(subject, dy, claimed, judgements, exact, settings.atol or 0.0)
+        )
     twins = dict(subject.twins)
     if reference is not None:
         twins["reference"] = reference.twin
-    exact = witnesses.EXACT if double else FLOAT32.relative
     for name, twin in twins.items():
         if asked(name) or name == "reference":
-            found.append(witnesses.compared(name, twin, subject, dy, claimed, kinks, exact))
+            found.append(
+                witnesses.compared(
+                    name, twin, subject, dy, claimed, kinks, exact, settings.atol or 0.0
+                )
+            )
     return tuple(found)
 
 
@@ -257,8 +264,8 @@ def _disagreements(
     others: Sequence[WitnessVerdict], judgements: Mapping[str, Judgement]
 ) -> list[Finding]:
     """A witness that computes the same function another way must agree, where finite differences
-    have found nothing wrong themselves."""
-    wrong = {name for name, one in judgements.items() if one.verdict.outcome == WRONG}
+    have found the gradient right; elsewhere they have said what there is to say."""
+    open_ones = {name for name, one in judgements.items() if one.verdict.outcome != RIGHT}
     return [
         Finding(
             "witness_output" if one.array == "y" else "witness_disagrees",
@@ -266,7 +273,7 @@ def _disagreements(
             {"witness": one.name, "name": one.array, "relative": f"{one.relative:.1e}"},
         )
         for one in others
-        if one.outcome == "disagrees" and one.array not in wrong
+        if one.outcome == "disagrees" and one.array not in open_ones
     ]
 
 

@@ -17,6 +17,13 @@ from clearprop.arrays import Array
 from clearprop.checking.subject import Subject
 
 
+def draws_globally(subject: Subject) -> bool:
+    """Whether a forward moves the state of NumPy's or of Python's global generator."""
+    before = _global_states()
+    subject.forward(subject.arrays)
+    return _global_states() != before
+
+
 def keyed(subject: Subject, seed: int) -> Subject:
     """The subject with every run of its code started from the same global random state."""
 
@@ -29,6 +36,11 @@ def keyed(subject: Subject, seed: int) -> Subject:
             return subject.back(dy, arrays, cache)
 
     return replace(subject, run=run, back=back)
+
+
+def _global_states() -> tuple[object, ...]:
+    kind, keys, *rest = np.random.get_state()
+    return kind, bytes(np.asarray(keys)), *rest, random.getstate()
 
 
 @contextmanager

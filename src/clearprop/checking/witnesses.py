@@ -32,8 +32,13 @@ def complex_step(
     dy: Array,
     claimed: Mapping[str, Array],
     judgements: Mapping[str, Judgement],
+    exact: float,
+    allowed: float,
 ) -> WitnessVerdict:
-    """What the complex step says of the claimed gradients; unused where it cannot be trusted."""
+    """What the complex step says of the claimed gradients; unused where it cannot be trusted.
+
+    They agree within `exact` of an array's largest entry, and `allowed`.
+    """
     name = "complex-step"
     # Every array that is differentiated, so that none is asked to take complex numbers into real.
     wide = {
@@ -41,7 +46,7 @@ def complex_step(
         for one, values in subject.arrays.items()
     }
     there = subject.at(wide, dy)
-    floor = _floor(subject, dy)
+    floor = _floor(subject, dy) + allowed
     differences = []
     for array, judgement in judgements.items():
         flat = judgement.expected.ravel()
@@ -60,7 +65,7 @@ def complex_step(
         if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
             return WitnessVerdict(name, "unused", "complex_differs", array)
         differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
-    return _said(name, differences, EXACT)
+    return _said(name, differences, exact)
 
 
 def compared(
@@ -70,7 +75,8 @@ def compared(
     dy: Array,
     claimed: Mapping[str, Array],
     kinks: Mapping[str, Array],
-    exact: float = EXACT,
+    exact: float,
+    allowed: float,
 ) -> WitnessVerdict:
     """What another computation says of the output and of the claimed gradients.
 
@@ -80,7 +86,7 @@ def compared(
         y, gradients = twin(subject.arrays, dy)
     except ClearpropError as problem:
         return WitnessVerdict(name, "unused", problem.key)
-    floor = _floor(subject, dy)
+    floor = _floor(subject, dy) + allowed
     differences = [difference("y", subject.output, y, 0.0)]
     for array, values in claimed.items():
         if array in gradients:
