@@ -396,7 +396,13 @@ def test_tied_weights_are_walked_as_one_array() -> None:
 
 class _HalfSquares(Loss):
     def evaluate(
-        self, output: Array, target: Array, *, divisor: Any = None, stacked: bool = False
+        self,
+        output: Array,
+        target: Array,
+        *,
+        sample_weight: Array | None = None,
+        divisor: Any = None,
+        stacked: bool = False,
     ) -> LossResult:
         raise NotImplementedError
 
