@@ -144,7 +144,7 @@ def test_a_target_that_lost_its_axis() -> None:
         return float(np.mean((y - t) ** 2))
 
     def gradient(y: Array, t: Array) -> Array:
-        return (2 * (y - t).mean(axis=1, keepdims=True)) / len(y)
+        return np.asarray((2 * (y - t).mean(axis=1, keepdims=True)) / len(y))
 
     verdict = check(loss, y.reshape(4, 1), t, gradient=gradient, wrt=["y"])
     assert verdict.array("y").outcome == "right"  # of what was computed

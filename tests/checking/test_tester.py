@@ -120,7 +120,7 @@ def test_a_small_gradient_under_a_large_constant_that_can_be_seen() -> None:
 
 def test_a_gradient_that_is_zero_is_right_and_a_gradient_where_it_is_zero_is_wrong() -> None:
     def forward(x: Array, w: Array) -> Array:
-        return np.maximum(x @ w - 50, 0) + 1
+        return np.asarray(np.maximum(x @ w - 50, 0) + 1)
 
     x, w = np.ones((3, 2)), np.ones((2, 2))
     zeros = check(forward, lambda dy, x, w: (0 * x, 0 * w), x, w)

@@ -28,11 +28,10 @@ def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) 
         against = Network(against)
     if isinstance(against, Network):
         return _network_reference(subject, against, loss, seed)
-    if not isinstance(against, tuple):
-        against = (against,)
-    if not (1 <= len(against) <= 2 and all(callable(one) for one in against)):
+    pair = against if isinstance(against, tuple) else (against,)
+    if not (1 <= len(pair) <= 2 and all(callable(one) for one in pair)):
         raise ConfigurationError("check_against", came=functions.described(against))
-    return _function_reference(subject, *against)
+    return _function_reference(subject, *pair)
 
 
 def _network_reference(

@@ -111,20 +111,20 @@ def _load(target: str) -> tuple[ModuleType, str]:
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileError("target_file_missing", path=path)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name that no import finds: the file may be called as a package is.
+    name = f"checked file {path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise FileError("target_file_missing", path=path)
     module = importlib.util.module_from_spec(spec)
     # Its own folder comes first, as it does for `python file.py`; its dataclasses ask for the
     # module by name.
     sys.path.insert(0, str(path.parent.resolve()))
-    before = sys.modules.get(path.stem)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as problem:
-        if before is not None:
-            sys.modules[path.stem] = before
+        del sys.modules[name]
         raise _import_failed(str(path), problem) from problem
     finally:
         sys.path.pop(0)
