@@ -125,7 +125,7 @@ def test_the_status_is_the_outcome(
         (["mine.py:layer", "--lang", "xx"], "The language 'xx' is not known"),
         (["mine.py:layer", "--junit", ""], "--junit needs a name"),
         (["mine.py:layer", "--junit", "no/such/folder.xml"], "cannot be written"),
-        (["--all", "mine.py:layer"], "--all checks the catalogue and takes neither"),
+        (["--all", "mine.py:layer"], "--all and --gallery go over the catalogue and take neither"),
         (["mine.py:layer", "--nonsense"], "There is no option --nonsense"),
     ],
 )
@@ -206,7 +206,7 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     assert main(["check", "--lang", language, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
-    options = {"--against", "--all", "--json", "--junit", "--lang", "--help"}
+    options = {"--against", "--all", "--gallery", "--json", "--junit", "--lang", "--help"}
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 
