@@ -253,11 +253,11 @@ def test_a_network_without_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_how_many_features_and_outputs_may_be_unknown() -> None:
-    from clearprop.cli.explain import _widths
+    from clearprop.cli.saved import widths
 
-    assert _widths(Network(Sequential(Linear(2, 3), ReLU()))) == (2, 3)
-    assert _widths(Network(ReLU())) == (None, 1)
-    assert _widths(Network(Sequential(Scale(2), Linear(2, 4)))) == (None, 4)
+    assert widths(Network(Sequential(Linear(2, 3), ReLU()))) == (2, 3)
+    assert widths(Network(ReLU())) == (None, 1)
+    assert widths(Network(Sequential(Scale(2), Linear(2, 4)))) == (None, 4)
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)

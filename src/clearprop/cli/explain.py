@@ -4,19 +4,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from clearprop import files, messages
-from clearprop.arrays import Array
+from clearprop import messages
+from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
-from clearprop.cli.tables import read_table, split
-from clearprop.errors import ConfigurationError, FileError
-from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight, take_step
+from clearprop.errors import ConfigurationError
+from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight
 from clearprop.explanation.reading import Readable
-from clearprop.layers.linear import Linear
-from clearprop.network import Network
-from clearprop.parameters import leaves
-from clearprop.training import load_checkpoint
 from clearprop.writing import write_whole
 
 FORMATS = ("text", "latex", "json")
@@ -44,8 +37,6 @@ class Question:
             raise ConfigurationError("explain_two_questions")
         if self.weight is None and self.neuron is None and self.sample is None:
             raise ConfigurationError("explain_no_question")
-        if self.target is not None and self.data is None:
-            raise ConfigurationError("explain_target_without_data")
         if self.format not in FORMATS:
             known = ", ".join(FORMATS)
             raise ConfigurationError("format_unknown", name=self.format, known=known)
@@ -53,7 +44,7 @@ class Question:
 
 def explain(question: Question, out: Path | None, language: str) -> int:
     """Answer on standard output, or in the file `out`; returns the exit status."""
-    answer = _answer(question, _step(question))
+    answer = _answer(question, saved_step(question.file, question.data, question.target))
     if question.format == "json":
         text = answer.to_json()
     elif question.format == "latex":
@@ -76,58 +67,3 @@ def _answer(question: Question, step: Step) -> Readable:
         return explain_neuron(step, question.neuron, sample=sample, depth=depth)
     # The question asks for one of the three.
     return explain_sample(step, step.check_sample(sample))
-
-
-def _step(question: Question) -> Step:
-    """The next step of the training that is saved in the file; without one, a pass with MSE."""
-    saved = files.load(question.file)
-    x, target = _data(question, saved)
-    if "training" not in saved.notes:
-        return take_step(saved.network, saved.params, x, target)
-    checkpoint = load_checkpoint(question.file)
-    state = checkpoint.state
-    return take_step(
-        checkpoint.network,
-        state.params,
-        x,
-        target,
-        loss=checkpoint.loss,
-        optimizer=checkpoint.optimizer,
-        state=state.optimizer,
-        layer_state=state.layers,
-        seed=state.seed,
-        number=state.step,
-    )
-
-
-def _data(question: Question, saved: files.SavedNetwork) -> tuple[Array, Array]:
-    """The samples in the parameters' dtype: those of the CSV file, or those kept in the network's
-    own file."""
-    if question.data is None:
-        names = ("sample.x", "sample.target")
-        if any(name not in saved.arrays for name in names):
-            raise FileError("file_without_sample", path=question.file)
-        x, target = (saved.arrays[name] for name in names)
-        return x, target
-    table = read_table(question.data)
-    inputs, outputs = _widths(saved.network)
-    x, target = split(table, question.target, outputs)
-    if inputs is not None and x.shape[1] != inputs:
-        raise FileError(
-            "table_columns",
-            path=question.data,
-            came=x.shape[1],
-            target=target.shape[1],
-            expected=inputs,
-        )
-    kind = saved.params.dtype
-    return x.astype(kind), target.astype(kind)
-
-
-def _widths(network: Network) -> tuple[int | None, int]:
-    """How many features the network takes, None where that cannot be told, and how many outputs it
-    has."""
-    first = next(layer for _, layer in leaves(network.layer))
-    inputs = first.inputs if isinstance(first, Linear) else None
-    shape = network.layer.output_shape(None if inputs is None else (inputs,))
-    return inputs, 1 if shape is None else int(np.prod(shape))

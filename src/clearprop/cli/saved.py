@@ -1,0 +1,80 @@
+"""A saved network and samples for it, opened as the step that its training would take next."""
+
+from pathlib import Path
+
+import numpy as np
+
+from clearprop import files
+from clearprop.arrays import Array
+from clearprop.cli.tables import read_table, split
+from clearprop.errors import ConfigurationError, FileError
+from clearprop.explanation import Step, take_step
+from clearprop.layers.linear import Linear
+from clearprop.network import Network
+from clearprop.parameters import leaves
+from clearprop.training import load_checkpoint
+
+
+def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
+    """The next step of the training that is saved in `file`; without one, a pass with MSE.
+
+    data    a CSV file of samples; without it, those that are kept with the network
+    target  the names of its target columns, with commas between; the last ones unless given
+
+    Raises FileError for a file that cannot be used, ConfigurationError for columns without a file.
+    """
+    if target is not None and data is None:
+        raise ConfigurationError("explain_target_without_data")
+    saved = files.load(file)
+    x, t = _samples(saved, file, data, target)
+    if "training" not in saved.notes:
+        return take_step(saved.network, saved.params, x, t)
+    checkpoint = load_checkpoint(file)
+    state = checkpoint.state
+    return take_step(
+        checkpoint.network,
+        state.params,
+        x,
+        t,
+        loss=checkpoint.loss,
+        optimizer=checkpoint.optimizer,
+        state=state.optimizer,
+        layer_state=state.layers,
+        seed=state.seed,
+        number=state.step,
+    )
+
+
+def _samples(
+    saved: files.SavedNetwork, file: Path, data: Path | None, target: str | None
+) -> tuple[Array, Array]:
+    """The samples in the parameters' dtype: those of the CSV file, or those kept in the network's
+    own file."""
+    if data is None:
+        names = ("sample.x", "sample.target")
+        if any(name not in saved.arrays for name in names):
+            raise FileError("file_without_sample", path=file)
+        x, t = (saved.arrays[name] for name in names)
+        return x, t
+    table = read_table(data)
+    inputs, outputs = widths(saved.network)
+    x, t = split(table, target, outputs)
+    if inputs is not None and x.shape[1] != inputs:
+        raise FileError(
+            "table_columns",
+            path=data,
+            came=x.shape[1],
+            target=t.shape[1],
+            expected=inputs,
+        )
+    kind = saved.params.dtype
+    return x.astype(kind), t.astype(kind)
+
+
+def widths(network: Network) -> tuple[int | None, int]:
+    """How many features the network takes, None where that cannot be told, and how many outputs it
+    has."""
+    first = next(layer for _, layer in leaves(network.layer))
+    inputs = first.inputs if isinstance(first, Linear) else None
+    shape = network.layer.output_shape(None if inputs is None else (inputs,))
+    return inputs, 1 if shape is None else int(np.prod(shape))
