@@ -6,7 +6,7 @@ import math
 import pytest
 
 from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text
-from clearprop.drawing.scene import Box, box
+from clearprop.drawing.items import Box, box
 from clearprop.errors import ConfigurationError
 from tests.drawing.examples import PASSES
 

@@ -52,7 +52,7 @@ def lab(colour: str, vision: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("role", [r for r in COLOURS if r not in ("paper", "grid")])
+@pytest.mark.parametrize("role", [r for r in COLOURS if r not in ("paper", "grid") and r[-1] not in "1234" or r.startswith("series")])
 def test_every_colour_is_readable_as_text(role: Role, theme: str) -> None:
     paper = getattr(COLOURS["paper"], theme)
     assert contrast(getattr(COLOURS[role], theme), paper) >= 4.5

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clearprop.drawing.scene import (
+from clearprop.drawing.items import (
     ARROW_LENGTH,
     ARROW_WIDTH,
     Anchor,
@@ -14,8 +14,8 @@ from clearprop.drawing.scene import (
     Text,
     bounds,
     box,
-    framed,
 )
+from clearprop.drawing.scene import framed
 from clearprop.drawing.text import text_width
 
 

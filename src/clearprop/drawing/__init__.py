@@ -8,9 +8,10 @@ text = svg(scene, prefix="fig1")
 
 from clearprop.drawing.diagrams import DIAGRAMS, Diagram
 from clearprop.drawing.fonts import drawable_language, traditional_chinese_font
+from clearprop.drawing.items import Circle, Item, Path, Rectangle, Text
 from clearprop.drawing.palette import COLOURS, SERIES, Role, css
 from clearprop.drawing.png import png
-from clearprop.drawing.scene import Circle, Item, Path, Rectangle, Scene, Text
+from clearprop.drawing.scene import Scene
 from clearprop.drawing.svg import svg
 from clearprop.drawing.text import number
 

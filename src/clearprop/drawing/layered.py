@@ -10,6 +10,7 @@ from itertools import pairwise, repeat
 from typing import NamedTuple
 
 from clearprop.drawing.chain import Stage, stages
+from clearprop.drawing.items import Item, Path, Text
 from clearprop.drawing.palette import Role
 from clearprop.drawing.parts import (
     LegendEntry,
@@ -27,7 +28,7 @@ from clearprop.drawing.parts import (
     say,
     symbol,
 )
-from clearprop.drawing.scene import Item, Path, Scene, Text
+from clearprop.drawing.scene import Scene
 from clearprop.drawing.text import number, plain, text_width
 from clearprop.passes import BackwardPass
 

@@ -1,6 +1,7 @@
 """One neuron forward: from its inputs to its activation, and on to the neurons that it feeds."""
 
 from clearprop.drawing.focus import Focus, drawn, focus
+from clearprop.drawing.items import Item, Path, Text
 from clearprop.drawing.parts import (
     NODE_SIZE,
     LegendEntry,
@@ -20,7 +21,7 @@ from clearprop.drawing.parts import (
     summed,
     value_lines,
 )
-from clearprop.drawing.scene import Item, Path, Scene, Text
+from clearprop.drawing.scene import Scene
 from clearprop.drawing.text import factor, number, text_width
 from clearprop.passes import BackwardPass
 

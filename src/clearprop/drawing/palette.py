@@ -26,6 +26,16 @@ Role: TypeAlias = Literal[
     "series4",
     "series5",
     "series6",
+    "positive1",
+    "positive2",
+    "positive3",
+    "positive4",
+    "positive5",
+    "negative1",
+    "negative2",
+    "negative3",
+    "negative4",
+    "negative5",
 ]
 
 
@@ -42,6 +52,9 @@ class Colour(NamedTuple):
 # backward       ∂C/∂z and every other derivative of the cost
 # accent         the one thing to look at
 # series1 to 6   curves
+# positive1 to 5, negative1 to 5
+#                the size of a signed number, faint to strong; 5 also for lines and text. Green and
+#                purple, because blue and orange already tell forward from backward
 COLOURS: Mapping[Role, Colour] = MappingProxyType(
     {
         "ink": Colour("#1b1f24", "#eceff2"),
@@ -57,8 +70,22 @@ COLOURS: Mapping[Role, Colour] = MappingProxyType(
         "series4": Colour("#7a2e66", "#f0cbe2"),
         "series5": Colour("#4f3d06", "#ffdc2a"),
         "series6": Colour("#101214", "#7a8d97"),
+        "positive1": Colour("#cdeadf", "#1d3f36"),
+        "positive2": Colour("#96d5bf", "#226751"),
+        "positive3": Colour("#4fb597", "#279374"),
+        "positive4": Colour("#148a6b", "#35c297"),
+        "positive5": Colour("#005843", "#84f5cf"),
+        "negative1": Colour("#efd3ea", "#43234a"),
+        "negative2": Colour("#dba6d2", "#703a78"),
+        "negative3": Colour("#bf73b4", "#a053a6"),
+        "negative4": Colour("#9c3f92", "#cf7dd0"),
+        "negative5": Colour("#6c0f64", "#ffb8fb"),
     }
 )
+
+# Faint to strong, for the cells of a strip.
+POSITIVE: tuple[Role, ...] = ("positive1", "positive2", "positive3", "positive4", "positive5")
+NEGATIVE: tuple[Role, ...] = ("negative1", "negative2", "negative3", "negative4", "negative5")
 
 SERIES: tuple[Role, ...] = ("series1", "series2", "series3", "series4", "series5", "series6")
 

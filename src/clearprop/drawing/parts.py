@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clearprop import messages
+from clearprop.drawing.items import Circle, Item, Path, Text, bounds
 from clearprop.drawing.palette import Role
-from clearprop.drawing.scene import Circle, Item, Path, Scene, Text, bounds, framed
+from clearprop.drawing.scene import Scene, framed
 from clearprop.drawing.text import number, plain, text_width
 from clearprop.errors import ConfigurationError
 

@@ -8,8 +8,9 @@ import io
 from typing import Any
 
 from clearprop.drawing.fonts import require_matplotlib, traditional_chinese_font
+from clearprop.drawing.items import BASELINE, Circle, Item, Path, Rectangle, Text
 from clearprop.drawing.palette import COLOURS, Role
-from clearprop.drawing.scene import BASELINE, Circle, Item, Path, Rectangle, Scene, Text
+from clearprop.drawing.scene import Scene
 from clearprop.drawing.text import plain, runs
 from clearprop.errors import ConfigurationError
 

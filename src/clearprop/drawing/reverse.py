@@ -6,6 +6,7 @@ In reverse the neuron is an amplifier with a constant factor: a'(z) was fixed by
 from collections.abc import Sequence
 
 from clearprop.drawing.focus import Focus, drawn, focus
+from clearprop.drawing.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.parts import (
     NODE_SIZE,
     LegendEntry,
@@ -23,7 +24,7 @@ from clearprop.drawing.parts import (
     summed,
     value_lines,
 )
-from clearprop.drawing.scene import Item, Path, Scene, Text, bounds, moved
+from clearprop.drawing.scene import Scene
 from clearprop.drawing.text import factor, number, text_width
 from clearprop.passes import BackwardPass
 

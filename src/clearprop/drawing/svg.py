@@ -6,11 +6,16 @@ properties, show the light picture.
 """
 
 import re
+from itertools import groupby
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from clearprop.drawing.items import BASELINE, Circle, Item, Path, Rectangle, Text
 from clearprop.drawing.palette import COLOURS, Role, css
-from clearprop.drawing.scene import BASELINE, Circle, Item, Path, Rectangle, Scene, Text
 from clearprop.drawing.text import runs
+
+if TYPE_CHECKING:
+    from clearprop.drawing.scene import Scene
 
 FONTS = (
     "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'PingFang TC', 'Microsoft JhengHei', "
@@ -21,7 +26,7 @@ FONTS = (
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def svg(scene: Scene, *, prefix: str = "cp", standalone: bool = False) -> str:
+def svg(scene: "Scene", *, prefix: str = "cp", standalone: bool = False) -> str:
     """The scene as the text of an SVG element.
 
     prefix      begins every id, so that many pictures can stand in one page
@@ -47,10 +52,17 @@ def svg(scene: Scene, *, prefix: str = "cp", standalone: bool = False) -> str:
     if standalone:
         lines.append(f"<style>{css('svg')}</style>")
         lines.append(f'<rect width="{width}" height="{height}" {_paint(fill="paper")}/>')
-    lines += [_element(item) for item in scene.items]
+    for says, items in groupby(scene.items, lambda item: item.says):
+        drawn = [_element(item) for item in items]
+        lines += [_part(says, drawn)] if says else drawn
     lines.append("</svg>")
     body = "\n".join(lines)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n' if standalone else body
+
+
+def _part(says: str, drawn: list[str]) -> str:
+    """One thing to point at: browsers show its title by themselves."""
+    return "\n".join(['<g class="cp-part">', f"<title>{_escaped(says)}</title>", *drawn, "</g>"])
 
 
 def _element(item: Item) -> str:
