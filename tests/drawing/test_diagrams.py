@@ -19,6 +19,7 @@ from clearprop import (
 )
 from clearprop.arrays import Array
 from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text, number
+from clearprop.drawing.layered import THICKEST, THINNEST
 from clearprop.drawing.neuron import hidden_neuron, neuron_forward
 from clearprop.drawing.reverse import output_cases, reversed_neuron
 from clearprop.errors import ConfigurationError
@@ -250,9 +251,42 @@ def test_edges_are_labelled_up_to_four_neurons_and_three_layers() -> None:
     assert not labelled(PASSES["six layers"])
     for name in ("network_forward", "forward_factors", "network_backward"):
         bare = draw(name, PASSES["10-10-10-10"])
-        edges = [i for i in bare.items if isinstance(i, Path) and i.width == 0.8]
+        edges = [i for i in bare.items if isinstance(i, Path) and ".weight[" in i.says]
         assert len(edges) == 300
         assert any("too many edges" in line for line in texts(bare))
+
+
+def test_thickness_and_colour_of_an_edge_are_size_and_sign_of_its_number() -> None:
+    backward = PASSES["10-10-10-10"]
+    weight = backward.forward.network.named(backward.forward.params)["layers[2].weight"]
+    drawn = {
+        item.says.partition("\n")[0]: item
+        for item in draw("network_forward", backward).items
+        if isinstance(item, Path)
+    }
+    for (i, j), value in np.ndenumerate(weight):
+        edge = drawn[f"layers[2].weight[{i},{j}]"]
+        part = abs(value) / np.abs(weight).max()
+        assert edge.width == pytest.approx(THINNEST + (THICKEST - THINNEST) * part)
+        assert edge.stroke == ("positive5" if value > 0 else "negative5")
+
+
+def test_neurons_and_edges_say_what_they_are_and_their_numbers() -> None:
+    said = {item.says.partition("\n")[0]: item.says for item in draw("network_backward").items}
+    assert said["layers[0][1]"].splitlines() == [
+        "layers[0][1]",
+        "z₂⁽¹⁾ = 0.3925",
+        "a₂⁽¹⁾ = 0.5969",
+        "∂C/∂a₂⁽¹⁾ = 0.04137",
+        "a′(z) = 0.2406",
+        "∂C/∂z₂⁽¹⁾ = 0.009954",
+    ]
+    assert said["layers[0].weight[0,0]"].splitlines()[-1] == "∂C/∂w₁₁⁽¹⁾ = 0.0004386"
+    assert "b₁⁽²⁾ = 0.6" in draw_says("network_forward", "layers[2].bias[0]")
+
+
+def draw_says(name: str, part: str) -> str:
+    return next(i.says for i in draw(name).items if i.says.startswith(f"{part}\n"))
 
 
 def test_a_layer_without_activation_has_a_equal_to_z() -> None:
@@ -325,14 +359,9 @@ def passed(network: Network, params: Array, width: int, *, records: bool = True)
 )
 def test_what_is_no_chain_is_refused(layers: Sequence[Layer], width: int) -> None:
     network = Network(Sequential(*layers))
-    assert refusal(passed(network, network.initialize(0), width)) == "drawing_no_chain"
-
-
-def test_what_is_too_large_is_refused() -> None:
-    wide, deep = random_pass(Linear(1, 11)), random_pass(*[Linear(1, 1) for _ in range(7)])
-    for name in DIAGRAMS:
-        assert refusal(wide, name) == "drawing_too_large"
-        assert refusal(deep, name) == "drawing_too_large"
+    backward = passed(network, network.initialize(0), width)
+    for name in ("neuron_forward", "hidden_neuron", "reversed_neuron", "output_cases"):
+        assert refusal(backward, name) == "drawing_no_chain"
 
 
 def test_stacked_networks_and_complex_parameters_are_refused() -> None:

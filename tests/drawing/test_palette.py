@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from clearprop.drawing import COLOURS, SERIES, Role, css
+from clearprop.drawing.palette import NEGATIVE, POSITIVE
 
 # Machado, Oliveira and Fernandes, 2009, for complete blindness to one kind of cone; linear RGB.
 VISION = {
@@ -51,8 +52,12 @@ def lab(colour: str, vision: Floats) -> Floats:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
+# What no text and no thin line is drawn in.
+AREAS = ("paper", "grid", *POSITIVE[:4], *NEGATIVE[:4])
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("role", [r for r in COLOURS if r not in ("paper", "grid") and r[-1] not in "1234" or r.startswith("series")])
+@pytest.mark.parametrize("role", [r for r in COLOURS if r not in AREAS])
 def test_every_colour_is_readable_as_text(role: Role, theme: str) -> None:
     paper = getattr(COLOURS["paper"], theme)
     assert contrast(getattr(COLOURS[role], theme), paper) >= 4.5
@@ -65,6 +70,24 @@ def test_colours_are_told_apart(vision: str, theme: str) -> None:
         for one, other in itertools.combinations(group, 2):
             colours = [lab(getattr(COLOURS[r], theme), VISION[vision]) for r in (one, other)]
             assert np.linalg.norm(colours[0] - colours[1]) > 15, (one, other)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("vision", VISION)
+def test_the_signed_scale_goes_from_faint_to_strong_and_its_halves_are_told_apart(
+    vision: str, theme: str
+) -> None:
+    paper = getattr(COLOURS["paper"], theme)
+    halves = [[getattr(COLOURS[r], theme) for r in half] for half in (POSITIVE, NEGATIVE)]
+    for half in halves:
+        steps = [contrast(colour, paper) for colour in half]
+        assert steps == sorted(steps)
+        for one, other in itertools.pairwise([paper, *half]):
+            assert np.linalg.norm(lab(one, VISION[vision]) - lab(other, VISION[vision])) > 9
+    # The faintest step is nearly 0: there the sign matters least.
+    for step, (one, other) in enumerate(zip(*halves, strict=True)):
+        apart = np.linalg.norm(lab(one, VISION[vision]) - lab(other, VISION[vision]))
+        assert apart > (15 if step else 7)
 
 
 def test_the_style_defines_every_role_in_both_themes_and_dark_only_on_a_screen() -> None:

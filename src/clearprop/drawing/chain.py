@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.arrays import Array
+from clearprop.drawing.stations import check_sample
 from clearprop.errors import ConfigurationError
 from clearprop.layers.activations import Activation
 from clearprop.layers.combinators import Sequential
@@ -31,6 +32,7 @@ class Stage:
     """A Linear layer and the activation behind it, for one sample: every array is one row.
 
     layer       the number of the Linear layer, from 1
+    path        where it is: `layers[0]`
     input       what the layer takes: x, or the a of the stage before
     weight      (in, out)
     bias        (out,), or None
@@ -41,6 +43,7 @@ class Stage:
     """
 
     layer: int
+    path: str
     input: Array
     weight: Array
     bias: Array | None
@@ -71,24 +74,11 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
     """The stages of one sample's pass, in the order in which they ran.
 
     Raises ConfigurationError for a network that is no chain of Linear layers and activations, a
-    stack of networks, a network too large to draw, a sample that does not exist, and a pass
-    without records.
+    stack of networks, a sample that does not exist, and a pass without records.
     """
+    check_sample(backward, sample)
     forward = backward.forward
-    if forward.params.ndim != 1 or forward.params.dtype.kind == "c":
-        raise ConfigurationError("drawing_stacked")
-    samples = forward.input.shape[0]
-    if not 0 <= sample < samples:
-        raise ConfigurationError("drawing_sample", sample=sample, samples=samples)
     groups = _groups(forward.network.layer)
-    widths = [groups[0][0].inputs, *(linear.outputs for linear, _ in groups)]
-    if len(groups) > MOST_LAYERS or max(widths) > MOST_NEURONS:
-        raise ConfigurationError(
-            "drawing_too_large",
-            layers=MOST_LAYERS,
-            neurons=MOST_NEURONS,
-            came="-".join(map(str, widths)),
-        )
     found = []
     forwards, backwards = iter(forward.records), iter(backward.records)
     for index, (linear, activation) in enumerate(groups):
@@ -107,6 +97,7 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
         found.append(
             Stage(
                 index + 1,
+                ahead.path,
                 ahead.input[sample],
                 parameters["weight"],
                 parameters["bias"][0] if "bias" in parameters else None,
@@ -119,6 +110,17 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
             )
         )
     return tuple(found)
+
+
+def is_small_chain(layer: Layer) -> bool:
+    """Whether a network is a chain of Linear layers and activations, and so small that its neurons
+    are drawn one by one."""
+    try:
+        groups = _groups(layer)
+    except ConfigurationError:
+        return False
+    widths = [groups[0][0].inputs, *(linear.outputs for linear, _ in groups)]
+    return len(groups) <= MOST_LAYERS and max(widths) <= MOST_NEURONS
 
 
 def _groups(layer: Layer) -> list[tuple[Linear, Activation | None]]:

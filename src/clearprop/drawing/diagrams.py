@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from clearprop.drawing.layered import forward_factors, network_backward, network_forward
 from clearprop.drawing.neuron import hidden_neuron, neuron_forward
 from clearprop.drawing.reverse import output_cases, reversed_neuron
 from clearprop.drawing.scene import Scene
+from clearprop.drawing.whole import forward_factors, network_backward, network_forward
 from clearprop.passes import BackwardPass
 
 

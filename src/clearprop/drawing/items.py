@@ -48,7 +48,7 @@ class Rectangle:
     y: float
     width: float
     height: float
-    stroke: Role = "ink"
+    stroke: Role | None = "ink"
     fill: Role = "paper"
     corner: float = 0.0
     stroke_width: float = 1.5

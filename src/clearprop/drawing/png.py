@@ -146,9 +146,9 @@ def _text(item: Text, families: list[str]) -> list[Any]:
     return [*halos, *fills]
 
 
-def _style(stroke: Role, fill: Role | None, width: float) -> dict[str, Any]:
+def _style(stroke: Role | None, fill: Role | None, width: float) -> dict[str, Any]:
     return {
-        "edgecolor": _colour(stroke),
+        "edgecolor": "none" if stroke is None else _colour(stroke),
         "facecolor": "none" if fill is None else _colour(fill),
         "linewidth": width * POINTS,
         "joinstyle": "round",
