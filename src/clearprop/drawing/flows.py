@@ -103,19 +103,14 @@ def flows(stops: Sequence[Stop], ways: Sequence[Way]) -> Drawn:
     items: list[Item] = []
     order = {stop.key: k for column in columns for k, stop in enumerate(column)}
     starts = _starts(boxes, out, order)
-    for stop in stops:
-        for way, y in zip(into[stop.key], _ports(boxes, stop, into, labelled), strict=True):
-            end = boxes[stop.key].left
-            ports_begin = begins[columns_index(columns, stop)]
-            items += _way(way, starts[way], (end, y), ports_begin, way in labelled)
+    for index, column in enumerate(columns):
+        for stop in column:
+            for way, y in zip(into[stop.key], _ports(boxes, stop, into, labelled), strict=True):
+                end = (boxes[stop.key].left, y)
+                items += _way(way, starts[way], end, begins[index], way in labelled)
     for stop in stops:
         items += _box(stop, boxes[stop.key])
     return Drawn(items, boxes)
-
-
-def columns_index(columns: Sequence[Sequence[Stop]], stop: Stop) -> int:
-    """In which column a stop is drawn."""
-    return next(k for k, column in enumerate(columns) if stop in column)
 
 
 def _labelled(stops: Sequence[Stop], ways: Sequence[Way]) -> set[Way]:
@@ -133,16 +128,17 @@ def _columns(stops: Sequence[Stop], into: Mapping[str, Sequence[Way]]) -> list[l
     place: dict[str, float] = {}
     for index in sorted({stop.column for stop in stops}):
         column = [stop for stop in stops if stop.column == index]
-
-        def beside(stop: Stop) -> float:
-            known = [place[way.start] for way in into[stop.key] if way.start in place]
-            return sum(known) / len(known) if known else 0.0
-
-        column.sort(key=beside)
+        beside = [_mean([place[way.start] for way in into[stop.key]]) for stop in column]
+        ranked = sorted(zip(beside, range(len(column)), column, strict=True))
+        column = [stop for _, _, stop in ranked]
         middle = (len(column) - 1) / 2
         place |= {stop.key: k - middle for k, stop in enumerate(column)}
         columns.append(column)
     return columns
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _width(stop: Stop) -> float:

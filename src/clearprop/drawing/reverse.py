@@ -108,7 +108,7 @@ def _reversed(neuron: Focus) -> tuple[list[Item], list[Line]]:
     ]
     labels = [Line(equation(item.weight_name, item.weight)) for item in neuron.successors]
     total = value_lines(f"Σ = {COST_BY_A}", neuron.da, "backward")
-    items, right = _amplifier(neuron, SLOPE, total)
+    items, right = amplifier(neuron.dz, neuron.slope, SLOPE, total)
     radius = node_radius(contents)
     ports_begin = right + BEND
     x = ports_begin + label_width(labels) + radius
@@ -132,7 +132,8 @@ def _reversed(neuron: Focus) -> tuple[list[Item], list[Line]]:
 
 def _output(neuron: Focus) -> tuple[list[Item], list[Line]]:
     slope_name = derivative("*y*", "*z*")
-    items, _ = _amplifier(neuron, slope_name, value_lines(COST_BY_Y, neuron.da, "backward"))
+    incoming = value_lines(COST_BY_Y, neuron.da, "backward")
+    items, _ = amplifier(neuron.dz, neuron.slope, slope_name, incoming)
     values = f"{factor(neuron.slope)} · {factor(neuron.da)}"
     return items, [
         Line(f"{COST_BY_Z} = {slope_name} · {COST_BY_Y}", "backward"),
@@ -140,13 +141,13 @@ def _output(neuron: Focus) -> tuple[list[Item], list[Line]]:
     ]
 
 
-def _amplifier(
-    neuron: Focus, slope_name: str, incoming: Sequence[Line]
+def amplifier(
+    dz: float, slope: float, slope_name: str, incoming: Sequence[Line]
 ) -> tuple[list[Item], float]:
     """∂C/∂z at the left, the triangle, and what comes into it; and where their right side is."""
-    outgoing = value_lines(COST_BY_Z, neuron.dz, "backward")
+    outgoing = value_lines(COST_BY_Z, dz, "backward")
     radius = node_radius([outgoing, incoming])
-    label = equation(slope_name, neuron.slope)
+    label = equation(slope_name, slope)
     # The factor stands under the triangle and must not reach the circles.
     gap = max(40.0, (text_width(label, NODE_SIZE) - LENGTH) / 2 + 10)
     tip = radius + gap

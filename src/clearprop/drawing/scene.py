@@ -20,10 +20,15 @@ class Scene:
     description: str
     language: str = "en"
 
-    def _repr_svg_(self) -> str:
-        # Many pictures may stand in one notebook: the ids of each begin differently.
+    def embedded(self) -> str:
+        """The SVG with its own style and ground, to stand among others in a page of somebody
+        else's: its ids begin with what only this picture says."""
         said = f"{self.title}\n{self.description}".encode()
-        return svg(self, prefix=f"cp-{crc32(said):08x}", standalone=True)
+        text = svg(self, prefix=f"cp-{crc32(said):08x}", standalone=True)
+        return text.partition("?>\n")[2]
+
+    def _repr_svg_(self) -> str:
+        return self.embedded()
 
 
 def framed(

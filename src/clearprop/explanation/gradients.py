@@ -6,8 +6,9 @@ from typing import Protocol
 import numpy as np
 
 from clearprop.arrays import Array
+from clearprop.drawing.scene import Scene
 from clearprop.errors import ConfigurationError
-from clearprop.explanation import gradient_equations, gradient_words
+from clearprop.explanation import gradient_equations, gradient_picture, gradient_words
 from clearprop.explanation.addresses import neuron_address, parameter_address
 from clearprop.explanation.reading import Readable
 from clearprop.explanation.shares import FeatureShares, ParameterShares, SampleShare
@@ -80,6 +81,9 @@ class GradientExplanation(Readable):
 
     def table(self, language: str = "en") -> str:
         return gradient_words.table(self, language)
+
+    def picture(self, language: str = "en") -> Scene:
+        return gradient_picture.picture(self, language)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
         return gradient_equations.equations(self, language)

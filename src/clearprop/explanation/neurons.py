@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.explanation import neuron_equations, neuron_words
+from clearprop.drawing.scene import Scene
+from clearprop.explanation import neuron_equations, neuron_pictures, neuron_words
 from clearprop.explanation.addresses import Address, Index, every_sample, neuron_address
 from clearprop.explanation.reading import Readable
 from clearprop.explanation.signals import NOTHING, Rest, Signal
@@ -71,6 +72,9 @@ class NeuronExplanation(Readable):
 
     def table(self, language: str = "en") -> str:
         return neuron_words.table(self, language)
+
+    def picture(self, language: str = "en") -> Scene:
+        return neuron_pictures.picture(self, language)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
         return neuron_equations.equations(self, language)

@@ -7,6 +7,8 @@ from functools import reduce
 
 from clearprop import messages
 from clearprop.dependencies import is_installed
+from clearprop.drawing.scene import Scene
+from clearprop.drawing.svg import svg
 from clearprop.explanation.documents import Document
 from clearprop.explanation.mathml import mathml
 
@@ -27,6 +29,14 @@ class Readable(Document):
     def equations(self, language: str = "en") -> tuple[str, ...]:
         """The chain rule with its numbers, as LaTeX: one display for each line of the recursion."""
 
+    @abstractmethod
+    def picture(self, language: str = "en") -> Scene:
+        """It as a diagram, which a notebook shows and `drawing.png` makes a PNG of."""
+
+    def svg(self, language: str = "en") -> str:
+        """The diagram as an SVG file of its own."""
+        return svg(self.picture(language), standalone=True)
+
     def text(self, language: str = "en") -> str:
         """The words and the table."""
         return f"{self.words(language)}\n\n{self.table(language)}"
@@ -43,8 +53,10 @@ class Readable(Document):
         return "\n".join(mathml(one) for one in self.equations(language))
 
     def html(self, language: str = "en") -> str:
-        """Words, equations (where latex2mathml is installed) and table, as a piece of a page."""
-        parts = [f"<p>{html.escape(self.words(language))}</p>"]
+        """Words, diagram, equations (where latex2mathml is installed) and table, as a piece of a
+        page."""
+        picture = self.picture(language)
+        parts = [f"<p>{html.escape(self.words(language))}</p>", picture.embedded()]
         if is_installed("latex2mathml"):
             parts.append(self.mathml(language))
         parts.append(f"<pre>{html.escape(self.table(language))}</pre>")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.arrays import Array
-from clearprop.explanation import sample_equations, sample_words
+from clearprop.drawing.scene import Scene
+from clearprop.explanation import sample_equations, sample_picture, sample_words
 from clearprop.explanation.addresses import Address
 from clearprop.explanation.reading import Readable
 from clearprop.explanation.signals import LossDerivative, Rest
@@ -74,6 +75,9 @@ class SampleExplanation(Readable):
 
     def table(self, language: str = "en") -> str:
         return sample_words.table(self, language)
+
+    def picture(self, language: str = "en") -> Scene:
+        return sample_picture.picture(self, language)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
         return sample_equations.equations(self)
