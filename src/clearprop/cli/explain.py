@@ -1,26 +1,23 @@
 """`clearprop explain`: one step of a saved network, for a weight, a neuron or a sample."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearprop import messages
+from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.errors import ConfigurationError
 from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight
 from clearprop.explanation.reading import Readable
-from clearprop.writing import write_whole
 
-FORMATS = ("text", "latex", "json")
+FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked: a weight or a neuron, for one sample where that is given, or a sample alone.
 
-    Raises ConfigurationError where nothing is asked, or two things at once, and for a format that
-    does not exist.
+    Raises ConfigurationError where nothing is asked, or two things at once.
     """
 
     file: Path
@@ -30,32 +27,34 @@ class Question:
     neuron: str | None
     sample: int | None
     depth: int
-    format: str
+    format: str | None
 
     def __post_init__(self) -> None:
         if self.weight is not None and self.neuron is not None:
             raise ConfigurationError("explain_two_questions")
         if self.weight is None and self.neuron is None and self.sample is None:
             raise ConfigurationError("explain_no_question")
-        if self.format not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ConfigurationError("format_unknown", name=self.format, known=known)
 
 
 def explain(question: Question, out: Path | None, language: str) -> int:
     """Answer on standard output, or in the file `out`; returns the exit status."""
-    answer = _answer(question, saved_step(question.file, question.data, question.target))
-    if question.format == "json":
+    form = chosen_format(question.format, out, FORMATS)
+    step = saved_step(question.file, question.data, question.target)
+    answer = _answer(question, step)
+    if form == "json":
         text = answer.to_json()
-    elif question.format == "latex":
+    elif form == "latex":
         text = answer.latex(language)
+    elif form == "svg":
+        text = answer.svg(language).rstrip()
+    elif form == "html":
+        from clearprop.reports.explained import explanation_page
+
+        text = explanation_page(answer, step, language)
     else:
         text = answer.text(language)
-    if out is None:
-        sys.stdout.write(f"{text}\n")
-    else:
-        write_whole(out, f"{text}\n".encode())
-        sys.stdout.write(messages.text(language, "cli.explain.written", path=out) + "\n")
+    inputs = tuple(path for path in (question.file, question.data) if path is not None)
+    deliver(text, out, "cli.explain.written", language, inputs=inputs)
     return DONE
 
 

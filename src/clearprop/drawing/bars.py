@@ -15,7 +15,7 @@ THICK = 12.0
 
 
 class Bar(NamedTuple):
-    """A row: its name, the number that is its length, and what is written behind it."""
+    """A row: its name, the number that is its length, and what is written beside it."""
 
     name: str
     value: float
@@ -24,12 +24,10 @@ class Bar(NamedTuple):
 
 
 def bars(rows: Sequence[Bar], heading: str) -> list[Item]:
-    """The rows under their heading, from (0, 0) down: names, bars, numbers."""
-    names = max(text_width(row.name, LABEL_SIZE) for row in rows) + 14
-    negative = any(row.value < 0 for row in rows)
-    positive = any(row.value > 0 for row in rows) or not negative
-    zero = names + (LONGEST if negative else 0.0)
-    written = zero + (LONGEST if positive else 0.0) + 14
+    """The rows under their heading, from (0, 0) down: names, what is written, bars."""
+    names = max(text_width(row.name, LABEL_SIZE) for row in rows) + 18
+    written = max(text_width(row.written, LABEL_SIZE) for row in rows) + 18
+    zero = names + written + (LONGEST if any(row.value < 0 for row in rows) else 0.0)
     items: list[Item] = [Text(0, 8, heading, "ink", 13, "start", bold=True)]
     top = 26.0
     bottom = top + ROW * len(rows)
@@ -41,7 +39,7 @@ def bars(rows: Sequence[Bar], heading: str) -> list[Item]:
             [
                 Text(0, y, row.name, "ink", LABEL_SIZE, "start"),
                 Rectangle(left, y - THICK / 2, length, THICK, None, sign_role(row.value), 1, 0),
-                Text(written, y, row.written, "ink", LABEL_SIZE, "start"),
+                Text(names, y, row.written, "ink", LABEL_SIZE, "start"),
             ],
             row.says,
         )

@@ -37,8 +37,7 @@ def picture(of: "NeuronExplanation", language: str) -> Scene:
     entries = [
         LegendEntry("forward", 1, say(language, "picture.legend.incoming")),
         LegendEntry("backward", -1, say(language, "picture.legend.returning")),
-        LegendEntry("positive5", 0, say(language, "picture.legend.plus")),
-        LegendEntry("negative5", 0, say(language, "picture.legend.minus")),
+        *_signs(language),
     ]
     return explained(
         [*_side_headings(drawn.items, of, language), *drawn.items],
@@ -79,6 +78,7 @@ def reversed_picture(of: "NeuronExplanation", language: str) -> Scene:
     entries = [
         LegendEntry("backward", -1, say(language, "picture.legend.returning")),
         LegendEntry("forward", 0, say(language, "picture.legend.amplifier")),
+        *([] if is_output else _signs(language)),
     ]
     return explained(
         items,
@@ -101,6 +101,13 @@ def paths_picture(of: "NeuronExplanation", language: str) -> Scene:
         description=[of.words(language)],
         language=language,
     )
+
+
+def _signs(language: str) -> list[LegendEntry]:
+    return [
+        LegendEntry("positive5", 0, say(language, "picture.legend.plus")),
+        LegendEntry("negative5", 0, say(language, "picture.legend.minus")),
+    ]
 
 
 def _neuron_lines(of: "NeuronExplanation") -> tuple[Line, ...]:

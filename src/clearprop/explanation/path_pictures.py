@@ -56,9 +56,8 @@ def signal_lines(signal: Signal, language: str) -> tuple[Line, ...]:
     """A place, its signal, and its slope where it has one."""
     lines = [
         Line(signal.place),
-        Line(equation(derivative("*C*", "*z*" if signal.slope else "*v*"), signal.value)),
+        Line(equation(derivative("*C*", "*z*"), signal.value), "backward"),
     ]
-    lines[1] = Line(lines[1].content, "backward")
     if signal.slope is not None:
         slope = equation("*a*′(*z*)", signal.slope.value)
         lines.append(Line(f"{slope} ({signal.slope.name})", "forward"))
@@ -100,7 +99,7 @@ FACTORS = {
     "product": derivative("*z*", "*w*"),
     "weight": "*w*",
     "slope": "*a*′(*z*)",
-    "output": derivative("*y*", "*v*"),
+    "output": derivative("*y*", "*z*"),
     "loss": derivative("*C*", "*y*"),
 }
 

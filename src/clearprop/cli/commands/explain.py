@@ -21,7 +21,7 @@ def declare(app: typer.Typer, language: str) -> None:
         neuron: Annotated[str | None, typer.Option("--neuron")] = None,
         sample: Annotated[str | None, typer.Option("--sample")] = None,
         depth: Annotated[str, typer.Option("--depth")] = "2",
-        form: Annotated[str, typer.Option("--format")] = "text",
+        form: Annotated[str | None, typer.Option("--format")] = None,
         lang: Annotated[str, typer.Option("--lang")] = language,
         out: Annotated[str | None, typer.Option("--out", "-o")] = None,
         _help: Annotated[bool, help_option(language, "explain")] = False,
