@@ -30,3 +30,4 @@ def test_number(value: float, digits: int, text: str) -> None:
 
 def test_percent() -> None:
     assert percent(0.7726) == "77 %"
+    assert percent(math.nan) == "—"

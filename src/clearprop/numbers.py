@@ -37,5 +37,5 @@ def number_or_dash(value: float, digits: int = 4) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage without decimals."""
-    return f"{100 * share:.0f} %"
+    """A share as a percentage without decimals; a dash where there is none: NaN."""
+    return "—" if math.isnan(share) else f"{100 * share:.0f} %"

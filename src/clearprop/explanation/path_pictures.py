@@ -1,5 +1,6 @@
 """The paths from one number to the loss as a picture: thickness by contribution, colour by sign."""
 
+import math
 from collections.abc import Sequence
 
 from clearprop.drawing.flows import Drawn, Stop, Way, flows, parts_of
@@ -34,7 +35,7 @@ def draw_paths(paths: Paths, root: tuple[Line, ...], language: str) -> Drawn:
 
 def path_legend(name: str, largest: float, language: str) -> list[LegendEntry]:
     """What thickness and colour mean; `name` is the number that is explained, in markup."""
-    values = {"name": name, "largest": number(abs(largest))}
+    values = {"name": name, "largest": number(largest)}
     roles: tuple[tuple[Role, str], ...] = (
         ("positive5", "positive"),
         ("negative5", "negative"),
@@ -47,9 +48,9 @@ def path_legend(name: str, largest: float, language: str) -> list[LegendEntry]:
 
 
 def largest_of(paths: Paths) -> float:
-    """The contribution that the thickest way has."""
-    sizes = [one.contribution for one in paths.passages]
-    return max(sizes, key=abs, default=0.0)
+    """The size of the contribution that the thickest way has."""
+    sizes = [abs(one.contribution) for one in paths.passages]
+    return max((size for size in sizes if math.isfinite(size)), default=0.0)
 
 
 def signal_lines(signal: Signal, language: str) -> tuple[Line, ...]:
@@ -113,17 +114,18 @@ def _label(one: Passage) -> str:
 
 def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
     name = one.via
-    if not name:
-        name = "∂C/∂y" if end.end == LOSS else plain(say(language, "picture.way"))
-    lines = [name]
+    if end.end == LOSS and end.signal is not None and end.signal.loss is not None:
+        name = f"{end.signal.place} → {end.signal.loss.loss}"
+    lines = [name or say(language, "picture.way")]
     if one.factor is not None:
         factor = FACTORS.get(one.kind, "1")
         lines.append(factor if factor == "1" else f"{factor} = {number(one.factor)}")
     if end.signal is not None and end.end is None:
         lines.append(f"∂*C*/∂{end.signal.place} = {number(end.signal.value)}")
     lines.append(say(language, "picture.part", value=number(one.contribution)))
-    if size:
-        lines[-1] += f" ({percent(abs(one.contribution) / size)})"
+    share = abs(one.contribution) / size if size else math.nan
+    if math.isfinite(share):
+        lines[-1] += f" ({percent(share)})"
     return "\n".join(map(plain, lines))
 
 
