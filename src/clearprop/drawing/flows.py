@@ -100,7 +100,8 @@ def flows(stops: Sequence[Stop], ways: Sequence[Way]) -> Drawn:
             boxes[stop.key] = Box(x, y, x + width, y + height)
             y += height + BETWEEN
         x += width
-    items: list[Item] = []
+    # The boxes come first: that is the order in which a keyboard reaches them.
+    items = [item for column in columns for stop in column for item in _box(stop, boxes[stop.key])]
     order = {stop.key: k for column in columns for k, stop in enumerate(column)}
     starts = _starts(boxes, out, order)
     for index, column in enumerate(columns):
@@ -108,8 +109,6 @@ def flows(stops: Sequence[Stop], ways: Sequence[Way]) -> Drawn:
             for way, y in zip(into[stop.key], _ports(boxes, stop, into, labelled), strict=True):
                 end = (boxes[stop.key].left, y)
                 items += _way(way, starts[way], end, begins[index], way in labelled)
-    for stop in stops:
-        items += _box(stop, boxes[stop.key])
     return Drawn(items, boxes)
 
 

@@ -61,15 +61,16 @@
       part.focus();
       part.scrollIntoView({block: "nearest", inline: "nearest"});
     };
-    svg.addEventListener("pointerover", event => show(event.target.closest(".cp-part") || focused()));
-    svg.addEventListener("pointerleave", () => show(focused()));
-    svg.addEventListener("click", event => {
+    // Not on the SVG itself: browsers make one that listens to focus a stop of its own.
+    frame.addEventListener("pointerover", event => show(event.target.closest(".cp-part") || focused()));
+    frame.addEventListener("pointerleave", () => show(focused()));
+    frame.addEventListener("click", event => {
       const part = event.target.closest(".cp-part");
       if (part) go(part);
     });
-    svg.addEventListener("focusin", event => show(event.target.closest(".cp-part")));
-    svg.addEventListener("focusout", () => show(null));
-    svg.addEventListener("keydown", event => {
+    frame.addEventListener("focusin", event => show(event.target.closest(".cp-part")));
+    frame.addEventListener("focusout", () => show(null));
+    frame.addEventListener("keydown", event => {
       const part = event.target.closest(".cp-part");
       if (!part || event.altKey || event.ctrlKey || event.metaKey) return;
       let next = null;

@@ -1,0 +1,229 @@
+"""`clearprop diagram` on saved networks, from end to end."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, files, messages
+from clearprop.cli import main
+from clearprop.explanation.diagrams import KINDS, TEXTBOOK
+from clearprop.training import fit, save_checkpoint
+from tests.explanation.networks import STEPS, residual
+
+OPTIONS = {
+    f"--{name}"
+    for name in ("kind", "neuron", "sample", "data", "target", "format", "out", "lang", "help")
+}
+
+
+@pytest.fixture(autouse=True)
+def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A 2-3-1 network after ten steps, with three of its samples beside it."""
+    network = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 1)))
+    generator = np.random.default_rng(0)
+    x, target = generator.normal(size=(8, 2)), generator.normal(size=(8, 1))
+    done = fit(network, network.initialize(0), x, target, optimizer=SGD(0.1), epochs=10)
+    path = tmp_path / "trained.safetensors"
+    save_checkpoint(
+        path,
+        network,
+        done.state,
+        optimizer=SGD(0.1),
+        loss=MSE(),
+        arrays={"sample.x": x[:3], "sample.target": target[:3]},
+    )
+    return path
+
+
+def drawn(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["diagram", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["diagram", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err.removeprefix("clearprop: ").rstrip()
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_as_svg(
+    kind: str, language: str, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    neuron = [] if kind == "neuron_forward" else ["--sample", "1"]
+    text = drawn(capsys, str(trained), "--kind", kind, "--lang", language, *neuron)
+    assert text.startswith('<?xml version="1.0"')
+    assert text.endswith("</svg>\n")
+    assert f'lang="{language}"' in text
+    assert "<text" in text
+
+
+def test_the_default_and_a_neuron(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "The whole network, backward" in drawn(capsys, str(trained))
+    text = drawn(capsys, str(trained), "--neuron", "layers[0][2]", "--sample", "2")
+    assert "The neuron layers[0][2] for sample 2" in text
+
+
+def test_a_csv_file(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data.csv").write_text("height,price,width\n1,10,2\n3,30,4.5\n", encoding="utf-8")
+    asked = ["--data", "data.csv", "--target", "price", "--sample", "1"]
+    text = drawn(capsys, str(trained), *asked, "--kind", "network_forward")
+    assert "x₁ = 3<" in text
+    assert "x₂ = 4.5<" in text
+    assert "= 30<" in re.sub(
+        r"</?tspan[^>]*>",
+        "",
+        drawn(capsys, str(trained), *asked[:-2], "--sample", "1", "--kind", "sample"),
+    )
+
+
+def test_the_ending_of_out_says_the_format(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, start in (("p.svg", b"<?xml"), ("p.png", b"\x89PNG"), ("p.html", b"<!DOCTYPE")):
+        assert drawn(capsys, str(trained), "-o", name) == f"Diagram: {name}\n"
+        assert Path(name).read_bytes().startswith(start)
+    drawn(capsys, str(trained), "-o", "p.svg", "--format", "png")
+    assert Path("p.svg").read_bytes().startswith(b"\x89PNG")
+    drawn(capsys, str(trained), "-o", "without")
+    assert Path("without").read_bytes().startswith(b"<?xml")
+
+
+def test_png_into_a_pipe(trained: Path) -> None:
+    command = [sys.executable, "-m", "clearprop", "diagram", str(trained), "--format", "png"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_png_on_a_terminal_is_refused(trained: Path) -> None:
+    import pty
+
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "clearprop", "diagram", str(trained), "--format", "png"]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(terminal)
+    os.close(screen)
+    assert done.returncode == 2
+    assert done.stderr.startswith("clearprop: A PNG would only garble the terminal; write it into")
+
+
+def test_without_a_chinese_font_a_png_is_in_english_and_says_so(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearprop.cli.diagram.drawable_language", lambda language: "en")
+    assert main(["diagram", str(trained), "--lang", "zh-TW", "-o", "p.png"]) == 0
+    assert "找不到可用於圖片的繁體中文字型" in capsys.readouterr().err
+
+
+def test_networks_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, (step, _, neuron) in STEPS.items():
+        if name == "awkward":
+            continue
+        path = f"{name}.safetensors"
+        arrays = {"sample.x": step.forward.input, "sample.target": step.target}
+        files.save(path, step.forward.network, step.forward.params, arrays=arrays)
+        for kind in KINDS:
+            if kind not in TEXTBOOK:
+                assert drawn(capsys, path, "--kind", kind).startswith("<?xml")
+        for kind in ("neuron", "reversed_neuron", "paths"):
+            assert drawn(capsys, path, "--kind", kind, "--neuron", neuron).startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--kind", "network"], "There is no diagram 'network'; the nearest are network_forward"),
+        (["--neuron", "layers[0][7]"], "There is no 'layers[0][7]': that array is (3,)"),
+        (["--neuron", "layers[9][0]"], "There is no 'layers[9][0]' in this network; the nearest"),
+        (["--kind", "network_forward", "--neuron", "layers[0][0]"], "--kind network_forward is of"),
+        (["--kind", "hidden_neuron", "--neuron", "layers[2][0]"], "--kind hidden_neuron shows a"),
+        (["--sample", "3"], "There is no sample 3: they are counted from 0 to 2."),
+        (["--sample", "x"], "--sample takes a whole number of at least 0, and 'x' is not."),
+        (["--format", "jpg"], "The format 'jpg' is not known; choose one of svg, png, html."),
+        (["--target", "t"], "--target names a column of --data, and no data was given."),
+        (["--data", "none.csv"], "There is no file 'none.csv'."),
+        (["--out", ""], "--out needs a name, and was given none."),
+        (["--out", "missing/p.svg"], "'missing/p.svg' cannot be written"),
+        (["--out", "."], "'.' is a folder, where a file was meant."),
+        (["--lang", "xx"], "The language 'xx' is not known"),
+        (["--colour"], "There is no option --colour; `clearprop diagram --help`"),
+        (["--kind"], "--kind needs a value behind it."),
+    ],
+)
+def test_nonsense_is_one_sentence_and_status_2(
+    arguments: list[str], sentence: str, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complaint(capsys, str(trained), *arguments).startswith(sentence)
+
+
+def test_no_file_and_foreign_files(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("text.txt").write_text("no network", encoding="utf-8")
+    assert complaint(capsys).startswith("Name the file of a saved network: clearprop diagram FILE")
+    assert complaint(capsys, "missing.safetensors").startswith("There is no file")
+    assert "is not a network saved by clearprop" in complaint(capsys, "text.txt")
+
+
+@pytest.mark.parametrize("command", [["diagram"], ["explain", "--sample", "0"]])
+def test_an_answer_never_replaces_what_it_was_made_of(
+    command: list[str], trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = trained.read_bytes()
+    assert main([*command, str(trained), "-o", trained.name, "--format", "svg"]) == 2
+    assert "would be lost; choose another name for --out." in capsys.readouterr().err
+    assert trained.read_bytes() == before
+    Path("data.csv").write_text("1,2,3\n", encoding="utf-8")
+    assert main([*command, str(trained), "--data", "data.csv", "-o", "data.csv"]) == 2
+    assert Path("data.csv").read_text(encoding="utf-8") == "1,2,3\n"
+
+
+def test_what_the_textbook_has_no_picture_of_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = Network(residual())
+    x = np.ones((2, 3))
+    arrays = {"sample.x": x, "sample.target": x}
+    files.save("residual.safetensors", network, network.initialize(0), arrays=arrays)
+    said = complaint(capsys, "residual.safetensors", "--kind", "neuron_forward")
+    assert said.endswith("network_forward and network_backward show any network.")
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_help_names_every_option_and_every_kind(
+    language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "zh_TW.UTF-8" if language == "zh-TW" else "en_US.UTF-8")
+    text = drawn(capsys, "--help")
+    assert text.strip() == messages.text(language, "cli.help.diagram").strip()
+    assert set(re.findall(r"--[a-z-]+", text)) == OPTIONS
+    assert set(KINDS) <= set(re.findall(r"^  (\w+)  ", text, re.MULTILINE))
+    assert max(messages.display_width(line) for line in text.splitlines()) <= 100
+
+
+def test_drawing_loads_nothing_that_it_does_not_need(trained: Path) -> None:
+    heavy = "{'matplotlib', 'sklearn', 'torch', 'jinja2', 'latex2mathml'}"
+    code = (
+        "import sys; from clearprop.cli import main; "
+        f"main(['diagram', {str(trained)!r}]); "
+        f"sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

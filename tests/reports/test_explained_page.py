@@ -1,0 +1,226 @@
+"""Pages of explanations and diagrams, pointed at and tabbed through in a real browser."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearprop import messages
+from clearprop.drawing import Scene, svg
+from clearprop.explanation import explain_neuron, explain_sample, explain_weight
+from clearprop.explanation.diagrams import KINDS, TEXTBOOK, draw
+from clearprop.explanation.reading import Readable
+from clearprop.reports.explained import diagram_page, explanation_page
+from tests.browser import MEASURE, launched
+from tests.explanation.networks import STEPS, random_step, worked_step
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Opens a page's HTML; every request that is not for the page itself, and every error, is
+    collected in `page.complaints`."""
+    contexts = []
+
+    def open_page(html: str, *, width: int = 1280, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+        page.on("request", lambda request: page.complaints.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        page.goto(path.as_uri())
+        assert page.complaints.pop(0) == path.as_uri()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def explained(kind: str, name: str = "1-10-1") -> Readable:
+    step, weight, neuron = STEPS[name]
+    if kind == "weight":
+        return explain_weight(step, weight, depth=3)
+    return (
+        explain_neuron(step, neuron) if kind == "neuron" else explain_sample(step, step.samples - 1)
+    )
+
+
+def page_of(kind: str = "weight", language: str = "en", name: str = "1-10-1") -> str:
+    return explanation_page(explained(kind, name), STEPS[name][0], language)
+
+
+def panel(page: Any) -> list[str]:
+    return [line for line in page.inner_text("#panel").splitlines() if line]
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("name", STEPS)
+def test_no_label_of_any_diagram_covers_another(opened: Open, name: str, language: str) -> None:
+    step = STEPS[name][0]
+    refused = TEXTBOOK if name in ("residual", "embedding") else ()
+    scenes = [draw(step, kind, language=language) for kind in KINDS if kind not in refused]
+    scenes += [explained(kind, name).picture(language) for kind in ("weight", "neuron", "sample")]
+    pictures = "\n".join(svg(scene, prefix=f"p{k}") for k, scene in enumerate(scenes))
+    found = opened(f"<!DOCTYPE html><html><body>{pictures}</body></html>", width=2600).evaluate(
+        MEASURE
+    )
+    assert found["labels"] > 100
+    assert found["overlaps"] == []
+    assert found["outside"] == []
+
+
+def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
+    labels = '<text x="20" y="40">weight</text><text x="30" y="40">bias</text>'
+    html = f'<svg width="200" height="80">{labels}<text x="190" y="40">cut off</text></svg>'
+    found = opened(f'<!DOCTYPE html>{html}<div style="width:3000px">wide</div>').evaluate(MEASURE)
+    assert found["overlaps"] == [["weight", "bias"]]
+    assert found["outside"] == ["cut off"]
+    assert found["width"] > found["window"]
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("kind", ["weight", "neuron", "sample"])
+def test_a_page_asks_for_nothing_and_fits_every_window(
+    opened: Open, kind: str, language: str
+) -> None:
+    for width in (400, 1280):
+        page = opened(page_of(kind, language), width=width)
+        found = page.evaluate(MEASURE)
+        assert found["width"] <= found["window"]
+        assert found["overlaps"] == []
+        assert page.complaints == []
+
+
+def test_pointing_at_a_neuron_or_an_edge_shows_its_numbers(opened: Open) -> None:
+    page = opened(page_of())
+    assert panel(page) == []
+    backward = STEPS["1-10-1"][0].backward
+    assert backward.forward.input.shape == (20, 1)
+    part = page.locator("#network-1 .cp-part", has_text=re.compile("z4")).first
+    part.hover()
+    lines = panel(page)
+    assert lines[0] == "layers[0][3]"
+    assert any(line.startswith("∂C/∂z₄⁽¹⁾ = ") for line in lines)
+    page.locator("h1").hover()
+    assert panel(page) == []
+    edge = page.locator("#network-1 path").nth(3)
+    edge.hover()
+    assert panel(page)[0].startswith("layers[0].weight[0,")
+    assert page.get_attribute("#panel", "aria-live") == "polite"
+
+
+def test_a_keyboard_reaches_every_part(opened: Open) -> None:
+    page = opened(explanation_page(explained("weight", "worked example"), worked_step(), "en"))
+    page.keyboard.press("Tab")
+    assert panel(page)[0] == "layers[0].weight[0,0]"
+    first = panel(page)
+    # One stop of Tab for a picture; the arrows move inside it.
+    seen = [first[0]]
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        seen.append(panel(page)[0])
+    assert len(set(seen)) > 3
+    page.keyboard.press("Home")
+    at_home = panel(page)[0]
+    page.keyboard.press("End")
+    assert panel(page)[0] != at_home
+    page.keyboard.press("ArrowLeft")
+    moved = panel(page)[0]
+    page.keyboard.press("Tab")
+    assert panel(page) == []
+    page.keyboard.press("Shift+Tab")
+    # The picture remembers where one was.
+    assert panel(page)[0] == moved
+    page.keyboard.press("Escape")
+    assert panel(page) == []
+    names = page.locator("#picture-0 .cp-part").evaluate_all(
+        "parts => parts.map(part => [part.getAttribute('role'), part.getAttribute('aria-label')])"
+    )
+    assert all(role == "img" and name for role, name in names)
+    assert page.locator("#picture-0 [tabindex='0']").count() == 1
+
+
+def test_every_cell_can_be_reached_by_arrows(opened: Open) -> None:
+    step = STEPS["64-128-64-10"][0]
+    page = opened(diagram_page(draw(step, "network_forward"), "en"))
+    page.keyboard.press("Tab")
+    seen = {panel(page)[0]}
+    for key in ["ArrowRight"] * 7 + ["ArrowDown"] * 7:
+        page.keyboard.press(key)
+        seen.add(panel(page)[0])
+    assert seen == {f"input[{k}]" for k in (*range(8), *range(15, 64, 8))}
+
+
+def test_without_javascript_the_page_reads_as_it_is(opened: Open) -> None:
+    page = opened(page_of("weight"), java_script_enabled=False)
+    assert page.locator("svg").count() == 3
+    assert page.locator(".hint").is_hidden()
+    assert page.locator("#panel").is_hidden()
+    assert "A witness agrees" in page.inner_text(".words")
+    # Browsers show a part's title by themselves.
+    titles = page.locator(".cp-part > title").all_inner_texts()
+    assert len(titles) == page.locator(".cp-part").count() > 20
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "255, 255, 255"), ("dark", "20, 23, 27")])
+def test_colours_follow_the_reader(opened: Open, scheme: str, paper: str) -> None:
+    page = opened(page_of(), color_scheme=scheme)
+    ground = "() => getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(ground) == f"rgb({paper})"
+    page.emulate_media(media="print")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_a_printed_page_has_neither_panel_nor_hint_and_cuts_no_picture(opened: Open) -> None:
+    page = opened(page_of("weight", name="64-128-64-10"), width=700)
+    page.locator("#picture-0 .cp-part").first.focus()
+    page.emulate_media(media="print")
+    assert page.locator("#panel").is_hidden()
+    assert page.locator(".hint").is_hidden()
+    widths = page.locator("svg").evaluate_all(
+        "all => all.map(svg => [svg.getBoundingClientRect().right, document.body.clientWidth])"
+    )
+    assert all(right <= limit + 1 for right, limit in widths)
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_words_of_a_network_s_own_are_escaped(opened: Open) -> None:
+    scene = Scene(10, 10, (), "<script>alert(1)</script>", 'a "quote" & <b>tag</b>')
+    html = diagram_page(scene, "en")
+    assert "<script>alert" not in html
+    page = opened(html)
+    assert page.inner_text("h1") == "<script>alert(1)</script>"
+    assert page.inner_text(".words") == 'a "quote" & <b>tag</b>'
+    assert page.complaints == []
+
+
+def test_ids_are_unique_and_nothing_comes_from_elsewhere() -> None:
+    html = page_of("neuron", name="residual")
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    rest = html.replace("http://www.w3.org/2000/svg", "").replace(
+        "http://www.w3.org/1998/Math/MathML", ""
+    )
+    assert not re.search(r"https?:|\bsrc=|<link|@import|url\(", rest)
+
+
+def test_a_page_of_a_weight_without_a_sample_that_pulls() -> None:
+    step = random_step(STEPS["embedding"][0].forward.network.layer, ids=20)
+    unused = next(k for k in range(20) if k not in step.forward.input)
+    of = explain_weight(step, f"layers[0].weight[{unused},0]")
+    assert of.gradient == 0
+    assert "<svg" in explanation_page(of, step, "zh-TW")
