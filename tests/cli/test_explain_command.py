@@ -12,7 +12,7 @@ import pytest
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, files, messages
 from clearprop.cli import main
 from clearprop.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
-from clearprop.training import fit, save_checkpoint
+from clearprop.training import save_checkpoint
 from tests.explanation.own_layers import Scale
 
 OPTIONS = (
@@ -29,30 +29,7 @@ OPTIONS = (
 WEIGHT = ["--weight", "layers[0].weight[0,1]"]
 
 
-@pytest.fixture(autouse=True)
-def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def trained(tmp_path: Path) -> Path:
-    """A 2-3-1 network after ten steps, with three of its samples beside it."""
-    network = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 1)))
-    generator = np.random.default_rng(0)
-    x, target = generator.normal(size=(8, 2)), generator.normal(size=(8, 1))
-    done = fit(network, network.initialize(0), x, target, optimizer=SGD(0.1), epochs=10)
-    path = tmp_path / "trained.safetensors"
-    save_checkpoint(
-        path,
-        network,
-        done.state,
-        optimizer=SGD(0.1),
-        loss=MSE(),
-        arrays={"sample.x": x[:3], "sample.target": target[:3]},
-    )
-    return path
+pytestmark = pytest.mark.usefixtures("english_locale")
 
 
 @pytest.fixture

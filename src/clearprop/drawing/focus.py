@@ -59,7 +59,7 @@ class Focus:
 
     def said(self, language: str, key: str) -> str:
         """A message that says which neuron and which sample this is."""
-        return say(language, key, sample=self.sample + 1, layer=self.layer + 1, unit=self.unit + 1)
+        return say(language, key, sample=self.sample, layer=self.layer + 1, unit=self.unit + 1)
 
 
 def focus(

@@ -178,7 +178,7 @@ def draw_small(backward: BackwardPass, sample: int, language: str, view: View) -
         ],
         title=say(language, f"{view.name}.title"),
         description=[
-            say(language, f"{view.name}.description", sample=sample + 1, widths=widths),
+            say(language, f"{view.name}.description", sample=sample, widths=widths),
             *map(_spoken, headings[1:], chain, repeat(view)),
         ],
         language=language,

@@ -19,6 +19,7 @@ from clearprop.explanation import (
 )
 from clearprop.explanation.neuron_pictures import paths_picture, reversed_picture
 from clearprop.explanation.reading import Readable
+from clearprop.reports.environment import template
 
 
 class Figure(NamedTuple):
@@ -53,6 +54,7 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
         language,
         title=_title(of, language),
         words=of.words(language),
+        description="",
         figures=figures,
         equations=of.mathml(language),
         table=of.table(language),
@@ -65,7 +67,8 @@ def diagram_page(scene: Scene, language: str) -> str:
     return _rendered(
         language,
         title=scene.title,
-        words=scene.description,
+        words="",
+        description=scene.description,
         figures=[Figure("", scene)],
         equations="",
         table="",
@@ -78,22 +81,14 @@ def _rendered(
     *,
     title: str,
     words: str,
+    description: str,
     figures: Sequence[Figure],
     equations: str,
     table: str,
     around: Sequence[Figure],
 ) -> str:
-    require("jinja2")
-    import jinja2
+    filled = template("explained.html.j2")
     from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clearprop.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
     def drawn(pictures: Sequence[Figure], prefix: str) -> list[dict[str, Any]]:
         # The SVG and the MathML are ours, their texts escaped where they were written.
@@ -111,10 +106,11 @@ def _rendered(
     def say(key: str, **values: object) -> str:
         return _say(language, key, **values)
 
-    page = environment.get_template("explained.html.j2").render(
+    page = filled.render(
         language=language,
         title=title,
         words=words,
+        description=description,
         figures=drawn(figures, "picture"),
         equations=Markup(equations),
         table=table,

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearprop import messages
-from clearprop.dependencies import PACKAGES, require
+from clearprop.dependencies import PACKAGES
 from clearprop.drawing.palette import css
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.experiments.settings import Settings
 from clearprop.explanation.mathml import mathml
 from clearprop.reports import equations
+from clearprop.reports.environment import template
 from clearprop.reports.facts import facts
 from clearprop.reports.tables import Tables
 
@@ -49,17 +50,9 @@ def render(
 
     Raises MissingDependencyError without Jinja2 or latex2mathml.
     """
-    require("jinja2")
-    import jinja2
+    filled = template("report.html.j2")
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clearprop.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     values = facts(result, language, versions)
 
     def say(key: str, **more: object) -> Markup:
@@ -69,7 +62,7 @@ def render(
     def equation(name: str) -> Markup:
         return Markup(mathml(equations.EQUATIONS[name]))
 
-    return environment.get_template("report.html.j2").render(
+    return filled.render(
         language=language,
         sections=SECTIONS,
         say=say,

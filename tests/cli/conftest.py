@@ -1,0 +1,36 @@
+"""What the tests of several commands need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
+from clearprop.training import fit, save_checkpoint
+
+
+@pytest.fixture
+def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """English unless told otherwise, in a folder of the test's own."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A 2-3-1 network after ten steps, with three of its samples beside it."""
+    network = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 1)))
+    generator = np.random.default_rng(0)
+    x, target = generator.normal(size=(8, 2)), generator.normal(size=(8, 1))
+    done = fit(network, network.initialize(0), x, target, optimizer=SGD(0.1), epochs=10)
+    path = tmp_path / "trained.safetensors"
+    save_checkpoint(
+        path,
+        network,
+        done.state,
+        optimizer=SGD(0.1),
+        loss=MSE(),
+        arrays={"sample.x": x[:3], "sample.target": target[:3]},
+    )
+    return path
