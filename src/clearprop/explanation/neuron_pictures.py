@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from clearprop.drawing.flows import Stop, Way, flows, parts_of
-from clearprop.drawing.items import Item, Text, bounds, moved
+from clearprop.drawing.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.parts import LegendEntry, Line, derivative, equation, explained, value_lines
 from clearprop.drawing.reverse import COST_BY_A, COST_BY_Y, COST_BY_Z, SLOPE, amplifier
 from clearprop.drawing.scene import Scene
@@ -66,7 +66,8 @@ def reversed_picture(of: "NeuronExplanation", language: str) -> Scene:
         drawn = flows([root, *(s for s, _ in successors)], [way for _, way in successors])
         around = drawn.boxes["neuron"]
         dy = -(around.top + around.bottom) / 2
-        items += [moved(item, right + 24, dy) for item in drawn.items]
+        items.append(Path((right + 34, 0), ((right, 0),), "backward", arrow=True))
+        items += [moved(item, right + 34, dy) for item in drawn.items]
         terms = [f"{factor(t.factor)}·{factor(t.signal.value)}" for t in signal.terms if t.signal]
         terms += [factor(t.value) for t in signal.terms if t.signal is None]
         terms += [factor(signal.rest.value)] if signal.rest.count else []
