@@ -142,7 +142,8 @@ def updated_weights(
     """Dx = dz (W − η ∂C/∂W)ᵀ: the weights were updated before the signal went through them.
 
     η is fitted on what only the last linear layer's update reaches, because there it enters
-    linearly; then all linear layers are walked with it.
+    linearly; then the linear layers are walked with it: all of them, or all but the first, whose
+    gradient of x many a code never takes.
     """
     linear = [step for step in line if isinstance(step.layer, Linear)]
     if not linear:
@@ -153,16 +154,18 @@ def updated_weights(
     if len(linear) > 1:
         # Left of the next linear layer a second update joins in.
         near = {step.path for step in line if line.index(step) >= line.index(linear[-2])}
-        reached = [name for name in reached if name.rpartition(".")[0] in near]
+        paths = {name: path for path, name in trusted.names.items()}
+        reached = [name for name in reached if paths[name].rpartition(".")[0] in near]
     for name in reached[:1]:
         direction = once[name] - right[name]
         if question.claimed[name].shape != direction.shape or np.count_nonzero(direction) < 3:
             continue
         rate = fit(question.claimed[name] - right[name], direction)
         if rate > 0:
-            predicted = walk(trusted, {step.path: _updated(rate) for step in linear})
             values = {"where": linear[-1].name, "rate": rate}
-            yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
+            for updated in (linear, linear[1:]):
+                predicted = walk(trusted, {step.path: _updated(rate) for step in updated})
+                yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
 
 
 def _updated(rate: float) -> Alteration:

@@ -147,6 +147,9 @@ def _second_look(
     """
     if trusted is None or not groups or not agrees(question, trusted):
         return groups
+    if not question.evidence.output.shape:
+        # A function of one number has no other upstream gradient.
+        return groups
     dy = another_gradient(question)
     claimed = run_again(question, dy)
     if claimed is None:

@@ -111,9 +111,12 @@ class Question:
     @property
     def _rows_shape(self) -> tuple[int, ...]:
         shape = self.evidence.output.shape
-        if not shape:
-            shape = next(iter(self.expected.values())).shape
-        return shape or (1,)
+        if shape:
+            return shape
+        if self.evidence.loss is not None:
+            return next(iter(self.expected.values())).shape or (1,)
+        # A function of one number: it has as many samples as x, and how many outputs is not known.
+        return np.shape(next(iter(self.evidence.arrays.values())))[:1] or (1,)
 
     def reproduces(self, name: str, predicted: Array) -> float | None:
         """How far `predicted` is from the claimed array, or None where it is another one."""

@@ -1,23 +1,24 @@
 """The trusted backward pass, with all its records, to be walked again with one thing changed.
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
-a layer of the catalog that turns out to compute the same output: a plain function is recognised by
+a network that turns out to compute the same output and gradients: a plain function is recognised by
 what it computes.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.diagnosis.recognition import candidates
 from clearprop.checking.evidence import Evidence
 from clearprop.errors import ClearpropError
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.contract import Combinator, Layer
-from clearprop.layers.linear import Linear
+from clearprop.layers.contract import Layer
+from clearprop.losses import LOSSES, Loss
 from clearprop.network import Network
+from clearprop.parameters import join, leaves
 from clearprop.passes import BackwardPass
 
 
@@ -25,11 +26,13 @@ from clearprop.passes import BackwardPass
 class Trusted:
     """A backward pass of ours, and how the evidence calls its arrays.
 
-    names  the parameter paths of ours → the names of the evidence; "x" is the input
+    names   the parameter paths of ours → the names of the evidence; "x" is the input
+    called  the paths of the layers → what to call them, where the person knows no path
     """
 
     backward: BackwardPass
     names: Mapping[str, str]
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def gradients(self, flat: Array, dx: Array | None) -> Mapping[str, Array]:
         """A flat gradient and an input gradient, by the evidence's names."""
@@ -47,7 +50,7 @@ class Trusted:
         """The same pass from another ∂C/∂y."""
         forward = self.backward.forward
         again = forward.network.backward(forward, dy.astype(forward.output.dtype))
-        return Trusted(again, self.names)
+        return Trusted(again, self.names, self.called)
 
 
 def trusted_pass(question: Question) -> Trusted | None:
@@ -55,20 +58,68 @@ def trusted_pass(question: Question) -> Trusted | None:
     evidence = question.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
-    if evidence.loss is not None or not evidence.output.shape:
+    if evidence.loss is not None:
         return None
+    if not evidence.output.shape:
+        found = _objectives(evidence)
+        return next((_recognised(one) for one in found if agrees(question, one)), None)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    for layer in _candidates(evidence):
+    for layer in candidates(list(evidence.arrays.values()), evidence.output):
         trusted = of_layer(layer, evidence)
         if trusted is not None and _is_the_function(trusted, question):
-            return trusted
+            return _recognised(trusted)
     return None
+
+
+def _recognised(trusted: Trusted) -> Trusted:
+    """The same, with layers called by their class and the person's names of their parameters."""
+    called = {}
+    for path, layer in leaves(trusted.backward.forward.network.layer):
+        own = ", ".join(trusted.names[join(path, name)] for name in layer.parameters())
+        called[path] = f"{type(layer).__name__}({own})" if own else type(layer).__name__
+    return replace(trusted, called=called)
 
 
 def _is_the_function(trusted: Trusted, question: Question) -> bool:
     output = trusted.backward.forward.output
     return difference(output, question.evidence.output) <= USUAL and agrees(question, trusted)
+
+
+def _objectives(evidence: Evidence) -> Iterator[Trusted]:
+    """The passes of networks under a loss that give the evidence's one number. The target stands
+    behind x or behind the parameters."""
+    names = list(evidence.arrays)
+    for target in dict.fromkeys([*names[1:2], *names[-1:]]):
+        rest = {name: array for name, array in evidence.arrays.items() if name != target}
+        if len(rest) < 2:
+            continue
+        t = np.asarray(evidence.arrays[target])
+        inside = replace(evidence, arrays=rest)
+        for layer in candidates(list(rest.values()), t):
+            for kind in LOSSES.values():
+                trusted = of_layer(layer, inside, _under(kind(), t, evidence))
+                if trusted is not None:
+                    yield trusted
+
+
+def _under(loss: Loss, t: Array, evidence: Evidence) -> Callable[[Array], Array]:
+    """∂C/∂y of a network whose output y is compared with t by `loss`, where that loss is the
+    evidence's number, or one of the multiples that people take of it. Raises ValueError where it
+    is not."""
+
+    def upstream(y: Array) -> Array:
+        result = loss.evaluate(y, t.astype(y.dtype) if t.dtype.kind == "f" else t)
+        value, whole = float(result.total / result.weight), float(evidence.output)
+        samples, outputs = len(y), y.size // len(y)
+        for half in (1.0, 0.5):
+            for count in (1, samples, outputs, samples * outputs):
+                if abs(half * count * value - whole) <= USUAL * abs(whole):
+                    gradient: Array = half * count * evidence.output_gradient * result.gradient
+                    return gradient
+        raise ValueError(f"{type(loss).__name__} is not the function")
+
+    return upstream
 
 
 def agrees(question: Question, trusted: Trusted) -> bool:
@@ -97,8 +148,13 @@ def _of_reference(backward: BackwardPass) -> Trusted | None:
     return Trusted(backward, {"x": "x", **{path: path for path in paths}})
 
 
-def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
-    """The layer run on the evidence's arrays, or None where it cannot take them."""
+def of_layer(
+    layer: Layer, evidence: Evidence, upstream: Callable[[Array], Array] | None = None
+) -> Trusted | None:
+    """The layer run on the evidence's arrays, or None where it cannot take them.
+
+    upstream  makes ∂C/∂y of the layer's output y; the evidence's own unless given
+    """
     network = Network(layer)
     names = _names(network, evidence.arrays)
     if names is None:
@@ -123,7 +179,10 @@ def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
             state=context.state or None,
             side_inputs=context.side_inputs,
         )
-        dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        if upstream is not None:
+            dy = upstream(forward.output)
+        else:
+            dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
         return Trusted(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
@@ -145,17 +204,3 @@ def _names(network: Network, arrays: Mapping[str, Array]) -> dict[str, str] | No
 
 def _essential(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
-
-
-def _candidates(evidence: Evidence) -> Iterator[Layer]:
-    """The layers whose arrays have the shapes of the evidence's."""
-    arrays = list(evidence.arrays.values())
-    if len(arrays) == 1:
-        for examples in EXAMPLES.values():
-            layer = examples[0].layer
-            if not isinstance(layer, Combinator) and not layer.parameters():
-                yield layer
-    elif len(arrays) in (2, 3) and arrays[1].ndim == 2:
-        inputs, outputs = arrays[1].shape
-        if inputs and outputs:
-            yield Linear(inputs, outputs, bias=len(arrays) == 3)
