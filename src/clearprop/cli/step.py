@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console, Group
+from rich.control import Control
 from rich.text import Text
 
 from clearprop import messages
@@ -76,6 +77,7 @@ def _by_key(walk: Walk, console: Console, language: str) -> None:
             # A terminal may be resized while it is being drawn on.
             while size != console.size:
                 size = console.size
+                console.control(Control.home())
                 screen.update(_picture(walk, position, console, language))
 
         with _on_resize(draw):
