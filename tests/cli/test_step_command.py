@@ -166,9 +166,11 @@ class Terminal:
         self.shown, self._read = "", 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:  # pragma: no cover
-            os.environ.update({"TERM": "xterm-256color", **environ})
+            # Handed over whole: readline, which the test runner loads, tells the C library's copy
+            # alone of a fixed size.
+            environment = {**os.environ, "TERM": "xterm-256color", **environ}
             code = f"import sys; from clearprop.cli import main; sys.exit(main({arguments!r}))"
-            os.execv(sys.executable, [sys.executable, "-c", code])
+            os.execve(sys.executable, [sys.executable, "-c", code], environment)
         self.resize(rows, columns)
 
     def resize(self, rows: int, columns: int) -> None:
