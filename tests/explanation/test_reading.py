@@ -163,15 +163,6 @@ def test_an_update_that_is_not_plain() -> None:
     assert explain_weight(plain, "layers[2].weight[1,0]").update is None
 
 
-def test_a_witness_at_a_kink_is_undecided() -> None:
-    # z_1 = −1·1 + 1 = 0 stands on the kink: to one side ∂L/∂w differs from that to the other.
-    step = take_step(NETWORK, PARAMS, X[:1], TARGET[:1])
-    explained = explain_weight(step, "layers[0].weight[0,1]")
-    assert explained.witness.outcome == "undecided"
-    assert "The witness cannot tell" in explained.words()
-    assert "證人無法判斷" in explained.words("zh-TW")
-
-
 def test_a_network_in_float32_has_its_witness_in_float64() -> None:
     network = Network(Sequential(Linear(3, 4), Tanh(), Linear(4, 1)))
     generator = np.random.default_rng(0)

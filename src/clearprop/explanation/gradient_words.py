@@ -67,7 +67,7 @@ def witness_sentence(witness: Witness, language: str) -> str:
     return say(
         language,
         f"witness.{witness.outcome}",
-        step=number(witness.step, 2),
+        moved=say(language, f"witness.{witness.method}", step=number(witness.step, 2)),
         below=number(witness.below, LOSS_DIGITS),
         above=number(witness.above, LOSS_DIGITS),
         quotient=number(witness.quotient, 6),
