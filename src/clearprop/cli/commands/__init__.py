@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from clearprop.cli.commands import check, explain, reproduce, step
+from clearprop.cli.commands import check, explain, health, reproduce, step
 
 # Each adds its command to the application that is handed over, with help in the language.
 DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
@@ -15,4 +15,5 @@ DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     check.declare,
     explain.declare,
     step.declare,
+    health.declare,
 )
