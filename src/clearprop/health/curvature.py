@@ -8,17 +8,23 @@ which costs two passes. With ‖v‖ = 1 the two errors, h²/6 · ‖∇L''‖ a
 h = ∛ε · max(1, ‖θ‖∞). A kink between the two ends would add its jump over 2h to it, so the step is
 made smaller until there is none.
 
-Power iteration takes v ← Hv / ‖Hv‖ from a seeded random start. H is symmetric, so v turns to the
-eigenvector of the largest |λ|, and vᵀHv, which is never above λmax, to that λ; its error is of the
-order of ‖Hv − λv‖² over the gap to the next eigenvalue. It ends where that residual is at most
-RESIDUAL · |λ|, or where λ has moved by less than SETTLED of itself in three iterations.
+Power iteration takes v, Hv, H²v … from a seeded random start and keeps the last of them. That one
+turns to the largest |λ|, which may be a negative one, and slowly where two are alike. So all of
+them are kept, each made orthogonal to those before it, and λmax is the largest eigenvalue of H
+between them: of the small matrix T = QᵀHQ, tridiagonal, since H is symmetric (Lanczos). Negative
+curvature, however large, does not disturb it. No value of vᵀHv is above λmax, so what is found is
+never too large; with T's eigenvector s, the vector v = Qs and β the length of what is left of the
+next one,
 
-Where that λ is negative, or two of opposite sign and equal size keep v turning, the iteration is
-run once more on H + σI with σ = ‖Hv‖, at least the size of the largest |λ| that was met: all its
-eigenvalues are shifted by σ, λmax + σ is the largest and none is far below 0. So what is returned
-is the largest λ, not the largest |λ|.
+    ‖Hv − λv‖ = β |s_last|
 
-Source: Golub and Van Loan, Matrix computations, chapter 8; the step as in `finite_differences`.
+and some eigenvalue of H lies within that residual. RESIDUAL is small, because a start that happens
+to have next to nothing along the sharpest direction settles on the next one first. It ends where
+the residual is at most RESIDUAL · |λ|, where the vectors have used up all directions that the start
+can reach, or after ITERATIONS.
+
+Source: Golub and Van Loan, Matrix computations, chapters 8 and 10; the step as in
+`finite_differences`.
 """
 
 from collections.abc import Callable
@@ -30,9 +36,10 @@ from clearprop.arrays import Array, keyed_generator
 from clearprop.checking.kinks import same_sides, sides
 from clearprop.explanation.step import Step
 
-RESIDUAL = 1e-3
-SETTLED = 1e-6
-ITERATIONS = 200
+RESIDUAL = 1e-6
+ITERATIONS = 100
+# A next vector that is this much shorter than Hv is rounding: there is no new direction.
+USED_UP = 1e-8
 # The step, and how often it is made ten times smaller where a kink lies in between.
 SHRUNK = (1.0, 0.1, 0.01, 0.001)
 
@@ -68,44 +75,40 @@ def curvature(step: Step, *, seed: int = 0) -> Curvature:
     product = _Product(step)
     start = keyed_generator(seed, path="health.curvature").normal(size=product.size)
     with np.errstate(all="ignore"):
-        found, radius = _iterate(product, start, 0.0)
-        if np.isfinite(found.largest) and (found.largest < 0 or not found.converged):
-            shifted, _ = _iterate(product, start, radius)
-            found = _better(found, shifted)
+        found = _largest(product, start)
     return found._replace(kinked=product.kinked)
 
 
-def _better(plain: Curvature, shifted: Curvature) -> Curvature:
-    """Both are at most λmax, so the larger one is nearer."""
-    best = max(plain, shifted, key=lambda one: one.largest)
-    return best._replace(iterations=plain.iterations + shifted.iterations)
-
-
-def _iterate(
-    product: Callable[[Array], Array], start: Array, shift: float
-) -> tuple[Curvature, float]:
-    """Power iteration on H + shift · I; λ without the shift, and the largest ‖Hv‖ that was met."""
-    length = float(np.linalg.norm(start))
-    if length == 0:
-        return Curvature(0.0, 0.0, 0, converged=True), 0.0
-    v = start / length
-    largest, residual, radius = 0.0, float("inf"), 0.0
-    settled = 0
-    for iteration in range(1, ITERATIONS + 1):
-        turned = product(v)
-        before, largest = largest, float(v @ turned)
-        radius = max(radius, float(np.linalg.norm(turned)))
-        residual = float(np.linalg.norm(turned - largest * v))
-        turned = turned + shift * v
+def _largest(product: Callable[[Array], Array], start: Array) -> Curvature:
+    if not start.size:
+        return Curvature(0.0, 0.0, 0, converged=True)
+    vectors = np.empty((min(ITERATIONS, start.size), start.size))
+    diagonal: list[float] = []
+    beside: list[float] = []
+    vectors[0] = start / np.linalg.norm(start)
+    for count in range(1, len(vectors) + 1):
+        turned = product(vectors[count - 1])
         length = float(np.linalg.norm(turned))
-        if not np.isfinite(length) or length == 0:
-            return Curvature(largest, 0.0, iteration, converged=True), radius
-        settled = settled + 1 if abs(largest - before) <= SETTLED * abs(largest) else 0
-        if residual <= RESIDUAL * abs(largest) or settled == 3:
-            return Curvature(largest, residual / abs(largest), iteration, converged=True), radius
-        v = turned / length
-    relative = residual / abs(largest) if largest else float("inf")
-    return Curvature(largest, relative, ITERATIONS, converged=False), radius
+        if not np.isfinite(length):
+            return Curvature(float("nan"), float("nan"), count, converged=False)
+        diagonal.append(float(vectors[count - 1] @ turned))
+        # Twice: once leaves what rounding lets through.
+        for _ in range(2):
+            turned = turned - vectors[:count].T @ (vectors[:count] @ turned)
+        left = float(np.linalg.norm(turned))
+        values, eigenvectors = np.linalg.eigh(
+            np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        )
+        largest = float(values[-1])
+        residual = left * float(np.abs(eigenvectors[-1, -1]))
+        used_up = left <= USED_UP * float(np.abs(values).max()) or count == start.size
+        if used_up or residual <= RESIDUAL * abs(largest):
+            relative = 0.0 if used_up else residual / abs(largest)
+            return Curvature(largest, relative, count, converged=True)
+        beside.append(left)
+        if count < len(vectors):
+            vectors[count] = turned / left
+    return Curvature(largest, residual / abs(largest), ITERATIONS, converged=False)
 
 
 class _Product:

@@ -10,18 +10,23 @@ from clearprop.explanation.step import Step
 
 # With half of the entries left out and 4 samples, a unit is out in all of them once in 4 billion.
 DRAWS = 8
+# Two draws may be the same by chance where few numbers are drawn.
+TRIED = 2
 
 
 def draws(step: Step) -> tuple[Step, ...]:
     """The step, and where it draws, the same step in DRAWS − 1 other draws."""
-    context = step.forward.context
-    others = []
-    for number in range(context.step + 1, context.step + DRAWS):
-        other = _drawn(step, number)
-        if np.array_equal(other.forward.output, step.forward.output, equal_nan=True):
-            break
-        others.append(other)
-    return (step, *others)
+    first = step.forward.context.step
+    tried = [_drawn(step, first + number) for number in range(1, TRIED + 1)]
+    if all(_is_same(step, other) for other in tried):
+        return (step,)
+    others = [_drawn(step, first + number) for number in range(TRIED + 1, DRAWS)]
+    return (step, *tried, *others)
+
+
+def _is_same(step: Step, other: Step) -> bool:
+    pairs = zip(step.forward.records, other.forward.records, strict=True)
+    return all(np.array_equal(a.output, b.output, equal_nan=True) for a, b in pairs)
 
 
 def _drawn(step: Step, number: int) -> Step:

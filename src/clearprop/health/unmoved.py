@@ -7,6 +7,7 @@ cancelling is so no longer, and what is 0 for every sample still is.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,13 +19,22 @@ from clearprop.health.finding import NOTE, WARNING, Finding
 from clearprop.health.units import Units
 from clearprop.layers.embedding import Embedding
 
+# A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
+ROUNDINGS = 8
+
 
 def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Finding]:
     """A finding for every parameter and every reason why entries of it never move."""
     step = steps[0]
     if not np.isfinite(step.backward.gradient).all():
         return
-    still = np.logical_and.reduce([_zero_for_every_sample(one) for one in steps])
+    weighed = [_weighed(one) for one in steps]
+    still = np.logical_and.reduce(
+        [
+            (one.backward.gradient == 0) & (other == 0)
+            for one, other in zip(steps, weighed, strict=True)
+        ]
+    )
     layout = step.forward.network.layout
     dead = {one.node.source: one for one in units}
     if still.size and still.all() and not np.any(step.backward.output_gradient):
@@ -37,16 +47,18 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
             for reason, (severity, mask) in reasons.items():
                 if mask.any():
                     yield _finding(f"unmoved_{reason}", severity, path, node, mask)
-    yield from _left_by_the_optimizer(step)
+    lost = np.zeros(len(still), bool)
+    for node in step.wiring.nodes.values():
+        yield from _lost_in_rounding(step, node, weighed[0], still, lost)
+    yield from _left_by_the_optimizer(step, lost)
 
 
-def _zero_for_every_sample(step: Step) -> Array:
+def _weighed(step: Step) -> Array:
+    """The gradient (P,) with every sample weighed by a random number near 1."""
     dy = step.backward.output_gradient
     draws = keyed_generator(0, path="health.samples").uniform(0.5, 1.5, len(dy)).astype(dy.dtype)
     weights = draws.reshape(-1, *(1,) * (dy.ndim - 1))
-    weighed = step.forward.network.backward(step.forward, np.asarray(dy * weights))
-    still: Array = (step.backward.gradient == 0) & (weighed.gradient == 0)
-    return still
+    return step.forward.network.backward(step.forward, np.asarray(dy * weights)).gradient
 
 
 def _reasons(
@@ -108,7 +120,31 @@ def _finding(kind: str, severity: str, path: str, node: Node, mask: Array) -> Fi
     return Finding(kind, severity, tuple(str(Address(path, index)) for index in where), values)
 
 
-def _left_by_the_optimizer(step: Step) -> Iterator[Finding]:
+def _lost_in_rounding(
+    step: Step, node: Node, weighed: Array, still: Array, lost: Array
+) -> Iterator[Finding]:
+    """Entries of a Linear layer whose samples cancel down to rounding, though not to an exact 0:
+    what they add is taken off again behind them. They are marked in `lost`."""
+    signals, values = step.wiring.gradients(node.path), step.wiring.values(node.source)
+    if not is_linear(node.layer) or signals.ndim != 2:
+        return
+    layout = step.forward.network.layout
+    # Σ of the sizes of the samples' shares, which is what rounding is measured by.
+    sizes = {"weight": np.abs(values).T @ np.abs(signals), "bias": np.abs(signals).sum(0)[None]}
+    for path in parameters_of(node):
+        gradient = layout.view(step.backward.gradient, path)
+        largest = np.maximum(np.abs(gradient), np.abs(layout.view(weighed, path)))
+        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[path.rpartition(".")[2]]
+        mask = (largest <= rounding) & ~layout.view(still, path)
+        # By chance one entry may be so small; where all of a parameter are, there is a reason.
+        if mask.all():
+            layout.view(lost, path)[...] = True
+            found = _finding("unmoved_rounding", NOTE, path, node, mask)
+            numbers = {**found.values, "largest": float(np.abs(gradient).max())}
+            yield replace(found, values=numbers)
+
+
+def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
     """Entries that have a gradient, and stay where they are all the same."""
     stepped = step.stepped
     if stepped is None or step.optimizer is None:
@@ -117,7 +153,7 @@ def _left_by_the_optimizer(step: Step) -> Iterator[Finding]:
     layout = step.forward.network.layout
     for path in layout.slots:
         old, new, slope = (layout.view(one, path) for one in (params, stepped, gradient))
-        left = (old == new) & (slope != 0)
+        left = (old == new) & (slope != 0) & ~layout.view(lost, path)
         if not left.any():
             continue
         where = [tuple(int(i) for i in index) for index in np.argwhere(left)]
