@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from clearprop import messages
+from clearprop.explanation.reading import joined
 from clearprop.health.finding import shown
 from clearprop.health.signals import SignalSize
 from clearprop.health.stability import Stability
@@ -80,12 +81,13 @@ def _stability(one: Stability, language: str) -> str:
     if one.rate is not None and key == "bound" and one.rule != "adaptive":
         side = "above" if one.rate > one.bound else "below"
         parts.append(_say(language, f"stability.{side}", rate=shown(one.rate)))
-    parts.append(_say(language, f"stability.rule_{one.rule}"))
+    if one.rule in ("momentum", "adaptive"):
+        parts.append(_say(language, f"stability.rule_{one.rule}"))
     if not one.converged:
         parts.append(_say(language, "stability.unsettled", iterations=one.iterations))
     if one.kinked:
         parts.append(_say(language, "stability.kinked"))
-    return _say(language, "between").join(part for part in parts if part)
+    return joined(language, parts)
 
 
 def _say(language: str, key: str, **values: object) -> str:
