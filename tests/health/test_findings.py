@@ -44,6 +44,7 @@ from clearprop.layers.catalog import EXAMPLES, Example
 from clearprop.layers.contract import Backward, Forward, Tree
 from clearprop.messages import LANGUAGES
 from clearprop.schedules import CosineDecay
+from clearprop.training import fit
 
 
 def samples(inputs: int = 3, outputs: int = 1, count: int = 20) -> tuple[Array, Array]:
@@ -311,6 +312,25 @@ def test_nan_in_one_weight() -> None:
     found = only_nonfinite(step_of(network, params), "nonfinite_parameter")
     assert found.places == ("layers[0].weight[1,2]",)
     assert (found.values["value"], found.values["count"], found.values["total"]) == ("NaN", 1, 12)
+
+
+def test_a_training_that_overflowed_is_run_again_to_the_step_that_did() -> None:
+    # L = w² from w = 1 at η = 1e60: w ← w − 2e60 w, so after n steps |w| is about (2e60)ⁿ. Step 3
+    # meets w = −8e180, whose square is above the largest float.
+    network = Network(Linear(1, 1, bias=False))
+    one, zero = np.ones((1, 1)), np.zeros((1, 1))
+    optimizer = SGD(1e60)
+    done = fit(network, np.ones(1), one, zero, optimizer=optimizer, epochs=8)
+    assert not np.isfinite(done.params).all()
+    how: dict[str, Any] = {"optimizer": optimizer, "state": done.state.optimizer}
+    found = examine(take_step(network, done.params, one, zero, **how), start=np.ones(1))
+    assert kinds(found)[:3] == ["nonfinite_parameter", "replayed", "nonfinite_loss"]
+    replayed = the(found, "replayed")
+    assert (replayed.values["step"], replayed.values["steps"]) == (3, 8)
+    assert the(found, "nonfinite_loss").values["y"] == "−8.000 × 10¹⁸⁰"
+    # From another start nothing of the kind happens, and nothing is said.
+    other = examine(take_step(network, done.params, one, zero, **how), start=np.zeros(1))
+    assert "replayed" not in kinds(other)
 
 
 def test_nan_in_what_a_layer_remembers() -> None:

@@ -14,6 +14,7 @@ from clearprop.health.draws import draws
 from clearprop.health.finding import NOTE, SEVERITIES, Finding, Values
 from clearprop.health.nonfinite import first_nonfinite
 from clearprop.health.output import constant_output
+from clearprop.health.replay import where_it_broke
 from clearprop.health.signals import SignalSize, signal_sizes, vanishing_or_exploding
 from clearprop.health.stability import Stability, rate_above_bound, stability_at
 from clearprop.health.units import dead_units, saturated_units, silent_samples, units_of
@@ -85,6 +86,8 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
     units = units_of(steps)
     sizes = signal_sizes(step)
     findings = [] if broken is None else [broken]
+    if broken is not None and broken.kind == "nonfinite_parameter" and start is not None:
+        findings += where_it_broke(step, start.astype(step.forward.params.dtype))
     findings += constant_output(step)
     findings += dead_units(units, sum(one.samples for one in steps))
     findings += saturated_units(units)
