@@ -254,7 +254,8 @@ def test_momentum_and_rules_that_scale_every_parameter() -> None:
     momentum = lines_of(SGD(1.5, momentum=0.9))
     assert momentum.stability[0].bound == pytest.approx(1.9)
     assert momentum.findings == ()
-    assert "2 (1 + μ)/λmax" in momentum.text()
+    assert "with the momentum of this training" in momentum.text()
+    assert "有動量時的界限" in momentum.text("zh-TW")
     adaptive = lines_of(Adam(1.5))
     assert adaptive.findings == ()
     assert "this optimizer scales every parameter by itself" in adaptive.text()
@@ -263,16 +264,30 @@ def test_momentum_and_rules_that_scale_every_parameter() -> None:
     assert (clipped.stability[0].rule, clipped.stability[0].rate) == ("plain", 1.5)
 
 
-def test_the_momentum_bound_is_where_it_begins_to_grow() -> None:
-    def end(rate: float) -> float:
-        w, v = 1.0, 0.0
-        for _ in range(4000):
-            v = 0.9 * v + 2 * w
-            w -= rate * v
-        return abs(w)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"momentum": 0.9},
+        {"momentum": 0.9, "dampening": 0.5},
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.6, "weight_decay": 0.5},
+    ],
+)
+def test_the_bound_is_where_it_begins_to_grow(settings: dict[str, Any]) -> None:
+    """The optimizer itself, on L = w²: just below the bound it settles, just above it grows."""
+    bound = lines_of(SGD(0.1, **settings)).stability[0].bound
 
-    assert end(1.89) < 1e-3
-    assert end(1.91) > 1e3
+    def end(rate: float) -> float:
+        optimizer = SGD(rate, **settings)
+        w = np.ones(1)
+        state = optimizer.start(w)
+        for _ in range(2000):
+            w, state = optimizer.step(w, state, 2 * w)
+        return float(abs(w[0]))
+
+    assert end(0.97 * bound) < 1e-3
+    assert end(1.03 * bound) > 1e3
 
 
 def test_start_and_end() -> None:
