@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 from pathlib import Path
@@ -164,13 +165,24 @@ class Terminal:
 
     def __init__(self, arguments: list[str], rows: int = 24, columns: int = 80, **environ: str):
         self.shown, self._read = "", 0
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:  # pragma: no cover
+        self._fd, end = pty.openpty()
+        # The command takes the terminal as its own, so that it is told of a new size. A process of
+        # its own from the start: the test runner has threads, with which it must not fork itself.
+        code = (
+            "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+            f"from clearprop.cli import main; sys.exit(main({arguments!r}))"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
             # Handed over whole: readline, which the test runner loads, tells the C library's copy
             # alone of a fixed size.
-            environment = {**os.environ, "TERM": "xterm-256color", **environ}
-            code = f"import sys; from clearprop.cli import main; sys.exit(main({arguments!r}))"
-            os.execve(sys.executable, [sys.executable, "-c", code], environment)
+            env={**os.environ, "TERM": "xterm-256color", **environ},
+        )
+        os.close(end)
         self.resize(rows, columns)
 
     def resize(self, rows: int, columns: int) -> None:
@@ -210,9 +222,8 @@ class Terminal:
             if not more:
                 break
             self.shown += more.decode(errors="replace")
-        _, status = os.waitpid(self.pid, 0)
         os.close(self._fd)
-        return os.waitstatus_to_exitcode(status)
+        return self.process.wait(60)
 
 
 KEY_LINE = "q quit"
@@ -279,7 +290,7 @@ def test_control_c_leaves_the_terminal_as_it_was(trained: Path) -> None:
         if interrupt == "key":
             terminal.press("\x03")
         else:
-            os.kill(terminal.pid, signal.SIGINT)
+            terminal.process.send_signal(signal.SIGINT)
         terminal.read_until("Interrupted.")
         after = termios.tcgetattr(terminal._fd)
         assert after[3] & termios.ICANON
