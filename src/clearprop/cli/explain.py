@@ -8,8 +8,16 @@ from clearprop import messages
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.errors import ConfigurationError
-from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight
+from clearprop.explanation import (
+    Step,
+    explain_input,
+    explain_neuron,
+    explain_sample,
+    explain_weight,
+)
+from clearprop.explanation.addresses import neuron_address
 from clearprop.explanation.reading import Readable
+from clearprop.explanation.wires import INPUT
 from clearprop.writing import write_whole
 
 FORMATS = ("text", "latex", "json")
@@ -64,6 +72,8 @@ def _answer(question: Question, step: Step) -> Readable:
     if question.weight is not None:
         return explain_weight(step, question.weight, sample=sample, depth=depth)
     if question.neuron is not None:
+        if neuron_address(step, question.neuron).path == INPUT:
+            return explain_input(step, question.neuron, sample=sample, depth=depth)
         return explain_neuron(step, question.neuron, sample=sample, depth=depth)
     # The question asks for one of the three.
     return explain_sample(step, step.check_sample(sample))
