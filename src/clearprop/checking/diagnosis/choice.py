@@ -94,16 +94,18 @@ def _walked(question: Question, trusted: Trusted) -> Iterator[Hypothesis]:
         after = line[index + 1] if index + 1 < len(line) else None
         for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
             predicted = walk(trusted, {step.path: alteration})
-            if key == "gradient_stops" and not _stops_in_between(question, predicted):
+            if key == "gradient_stops" and not _stops_in_between(question, trusted, predicted):
                 continue
             yield Hypothesis(key, predicted, {"where": step.name, **values})
     yield from updated_weights(question, trusted, line)
 
 
-def _stops_in_between(question: Question, predicted: Mapping[str, Array]) -> bool:
+def _stops_in_between(question: Question, trusted: Trusted, predicted: Mapping[str, Array]) -> bool:
     """Whether it is the gradient of a parameter that becomes zero, not only that of the input."""
     return any(
-        name in predicted and not np.any(predicted[name]) for name in question.wrong if name != "x"
+        name in predicted and not np.any(predicted[name])
+        for name in question.wrong
+        if name != trusted.names["x"]
     )
 
 

@@ -1,22 +1,21 @@
 """The trusted backward pass, with all its records, to be walked again with one thing changed.
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
-a layer of the catalog that turns out to compute the same output: a plain function is recognised by
+layers of the catalog that turn out to compute the same output: a plain function is recognised by
 what it computes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.diagnosis.recognition import recognized
 from clearprop.checking.evidence import Evidence
 from clearprop.errors import ClearpropError
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.contract import Combinator, Layer
-from clearprop.layers.linear import Linear
+from clearprop.layers.contract import Layer
 from clearprop.network import Network
 from clearprop.passes import BackwardPass
 
@@ -59,8 +58,9 @@ def trusted_pass(question: Question) -> Trusted | None:
         return None
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    for layer in _candidates(evidence):
-        trusted = of_layer(layer, evidence)
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+    for found in recognized(arrays, np.asarray(evidence.output)):
+        trusted = of_layer(found.layer, evidence, found.names)
         if trusted is not None and _is_the_function(trusted, question):
             return trusted
     return None
@@ -97,10 +97,15 @@ def _of_reference(backward: BackwardPass) -> Trusted | None:
     return Trusted(backward, {"x": "x", **{path: path for path in paths}})
 
 
-def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
-    """The layer run on the evidence's arrays, or None where it cannot take them."""
+def of_layer(
+    layer: Layer, evidence: Evidence, names: Mapping[str, str] | None = None
+) -> Trusted | None:
+    """The layer run on the evidence's arrays, or None where it cannot take them.
+
+    names  the layer's "x" and paths → the evidence's; by name or order unless given
+    """
     network = Network(layer)
-    names = _names(network, evidence.arrays)
+    names = names or _names(network, evidence.arrays)
     if names is None:
         return None
     slots = network.layout.slots
@@ -145,17 +150,3 @@ def _names(network: Network, arrays: Mapping[str, Array]) -> dict[str, str] | No
 
 def _essential(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
-
-
-def _candidates(evidence: Evidence) -> Iterator[Layer]:
-    """The layers whose arrays have the shapes of the evidence's."""
-    arrays = list(evidence.arrays.values())
-    if len(arrays) == 1:
-        for examples in EXAMPLES.values():
-            layer = examples[0].layer
-            if not isinstance(layer, Combinator) and not layer.parameters():
-                yield layer
-    elif len(arrays) in (2, 3) and arrays[1].ndim == 2:
-        inputs, outputs = arrays[1].shape
-        if inputs and outputs:
-            yield Linear(inputs, outputs, bias=len(arrays) == 3)
