@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import Linear, Sequential, Sigmoid, Tanh, check
+from clearprop import MSE, Linear, Sequential, Sigmoid, Tanh, check
 from clearprop.arrays import Array
 from clearprop.checking.verdict import Verdict
 
@@ -142,7 +142,7 @@ def relu(z: Array) -> Array:
 
 
 def relu_slope(z: Array) -> Array:
-    return (z > 0) * 1.0
+    return np.where(z > 0, 1.0, 0.0)
 
 
 def tanh_slope(z: Array) -> Array:
@@ -236,3 +236,37 @@ def test_the_exact_derivative_of_the_other_form_of_gelu() -> None:
 
     (mistake,) = check(gelu, X, backward=backward).mistakes
     assert (mistake.key, mistake.values["other"]) == ("other_function", "GELU(approximate='none')")
+
+
+# A network with its loss, which is one number
+
+
+@pytest.mark.parametrize(
+    ("key", "arrays"),
+    [
+        ("weight_from_z", ("W2",)),
+        ("derivative_missing", ("x", "W1")),
+        ("updated_weights", ("x", "W1")),
+        ("summed_for_mean", ("x", "W1", "W2", "t")),
+        ("sign", ("t",)),
+    ],
+)
+def test_a_loss_beside_a_network_and_its_loss(key: str, arrays: tuple[str, ...]) -> None:
+    def loss(x: Array, W1: Array, W2: Array, t: Array) -> float:
+        return float(np.mean((np.tanh(x @ W1) @ W2 - t) ** 2))
+
+    def gradient(x: Array, W1: Array, W2: Array, t: Array) -> tuple[Array, ...]:
+        z = x @ W1
+        a = np.tanh(z)
+        dy = 2 * (a @ W2 - t) / (1 if key == "summed_for_mean" else t.size)
+        dW2 = (z if key == "weight_from_z" else a).T @ dy
+        back = W2 - 0.1 * dW2 if key == "updated_weights" else W2
+        dz = dy @ back.T * (1 if key == "derivative_missing" else 1 - a**2)
+        return dz @ W1.T, x.T @ dz, dW2, dy if key == "sign" else -dy
+
+    t = np.cos(np.arange(N * K)).reshape(N, K)
+    network = Sequential(Linear(D, H, bias=False), Tanh(), Linear(H, K, bias=False))
+    point = X, WEIGHTS[0], WEIGHTS[4], t
+    verdict = check(loss, *point, gradient=gradient, against=network, loss=MSE())
+    assert named(verdict) == [key]
+    assert verdict.mistakes[0].arrays == arrays

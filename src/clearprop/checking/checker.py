@@ -249,9 +249,9 @@ def _others(
         )
     twins = dict(subject.twins)
     if reference is not None:
-        twins["reference"] = reference.twin
+        twins[witnesses.REFERENCE] = reference.twin
     for name, twin in twins.items():
-        if asked(name) or name == "reference":
+        if asked(name) or name == witnesses.REFERENCE:
             found.append(
                 witnesses.compared(
                     name, twin, subject, dy, claimed, kinks, exact, settings.atol or 0.0

@@ -184,7 +184,7 @@ def _rate(
     nothing of that is wrong."""
     right = trusted.right()
     once = walk(trusted, {updated[-1].path: _updated(1.0)})
-    reached = [name for name in question.wrong if question.changes(name, once[name])]
+    reached = [n for n in question.wrong if n in once and question.changes(n, once[n])]
     if len(updated) > 1:
         # Left of the next linear layer a second update joins in.
         near = {

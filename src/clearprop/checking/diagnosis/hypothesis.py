@@ -150,7 +150,7 @@ def _target_shape(shapes: Sequence[Shape]) -> Shape | None:
     """Of a function that gives one number, the shape of the last array that has as many rows as
     another one; None where the arrays do not say which number of rows is that of the samples."""
     counts = Counter(shape[0] for shape in shapes if shape)
-    shared = [rows for rows, count in counts.items() if count > 1]
+    shared = [rows for rows, count in counts.items() if count > 1 and rows > 1]
     if len(shared) != 1:
         return None
     return next(shape for shape in reversed(shapes) if shape[:1] == (shared[0],))
