@@ -286,12 +286,13 @@ def _evidence(
     reference: Reference | None,
 ) -> Evidence:
     """What the diagnosis is given: every array whose gradient is known in every entry, with a
-    claim of a wrong shape as it came."""
+    claim of a wrong shape as it came. Of one that is undecided nothing is known."""
     quotients = Quotients(subject, dy, FLOAT64.epsilon, FLOAT64.rungs)
     expected, tolerances, kinks = {}, {}, {}
     claims = dict(claimed)
     for name, judgement in judgements.items():
-        if np.isfinite(judgement.expected).all():
+        known = judgement.verdict.outcome != UNDECIDED
+        if known and np.isfinite(judgement.expected).all():
             expected[name] = judgement.expected
             tolerances[name] = judgement.tolerance
             kinks[name] = judgement.kinks
