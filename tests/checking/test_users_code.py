@@ -150,11 +150,11 @@ def tanh_slope(z: Array) -> Array:
 
 
 def swish(z: Array) -> Array:
-    return z * sigmoid(z)
+    return np.asarray(z * sigmoid(z))
 
 
 def swish_slope(z: Array) -> Array:
-    return sigmoid(z) * (1 + z * (1 - sigmoid(z)))
+    return np.asarray(sigmoid(z) * (1 + z * (1 - sigmoid(z))))
 
 
 @pytest.mark.parametrize("missing", ["x", "W", "b", "xW", "xb", "Wb", "xWb"])
@@ -270,3 +270,55 @@ def test_a_loss_beside_a_network_and_its_loss(key: str, arrays: tuple[str, ...])
     verdict = check(loss, *point, gradient=gradient, against=network, loss=MSE())
     assert named(verdict) == [key]
     assert verdict.mistakes[0].arrays == arrays
+
+
+def cross_entropy(x: Array, t: Array, W1: Array, b1: Array, W2: Array) -> float:
+    z = np.maximum(x @ W1 + b1, 0) @ W2
+    z = z - z.max(1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    return float(-log_p[np.arange(len(t)), t].mean())
+
+
+def squares(x: Array, t: Array, W1: Array, b1: Array, W2: Array) -> float:
+    y = np.maximum(x @ W1 + b1, 0) @ W2
+    return float(((y - t) ** 2).sum() / (2 * len(t)))
+
+
+@pytest.mark.parametrize("classes", [True, False])
+@pytest.mark.parametrize(
+    ("key", "arrays"),
+    [
+        ("weight_from_z", ("W2",)),
+        ("derivative_missing", ("x", "W1", "b1")),
+        ("updated_weights", ("x", "W1", "b1")),
+        ("unsummed", ("b1",)),
+        ("", ("x", "W1", "b1")),
+    ],
+)
+def test_a_training_loss_that_nothing_stands_beside(
+    key: str, arrays: tuple[str, ...], classes: bool
+) -> None:
+    def gradient(x: Array, t: Array, W1: Array, b1: Array, W2: Array) -> dict[str, Array]:
+        z = x @ W1 + b1
+        a = np.maximum(z, 0)
+        y = a @ W2
+        p = np.exp(y - y.max(1, keepdims=True))
+        dy = (p / p.sum(1, keepdims=True) - np.eye(K)[t] if classes else y - t) / len(t)
+        dW2 = (z if key == "weight_from_z" else a).T @ dy
+        da = dy @ (W2 - 0.1 * dW2 if key == "updated_weights" else W2).T
+        dz = {"derivative_missing": da, "": da * np.exp(-(z**2))}.get(key, da * (z > 0))
+        db1 = dz if key == "unsummed" else dz.sum(0)
+        return {
+            "x": dz @ W1.T,
+            "W1": x.T @ dz,
+            "b1": db1,
+            "W2": dW2,
+            **({} if classes else {"t": -dy}),
+        }
+
+    t = np.arange(N) % K if classes else np.sin(np.arange(N * K)).reshape(N, K)
+    point = X, t, WEIGHTS[0], WEIGHTS[1], WEIGHTS[4]
+    verdict = check(cross_entropy if classes else squares, *point, gradient=gradient)
+    assert verdict.outcome == "wrong"
+    assert named(verdict) == ([key] if key else [])
+    assert not key or verdict.mistakes[0].arrays == arrays

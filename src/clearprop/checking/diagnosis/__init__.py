@@ -7,7 +7,7 @@ nothing does, the answer is empty: a wrong name costs more than none.
 
     arrays alone            elementary.py, fitted.py
     running the code again  behaviour.py
-    the trusted pass        trusted.py, walk.py; chain.py, structure.py
+    the trusted pass        trusted.py, recognition.py, walk.py; chain.py, structure.py
     the choice              choice.py
 """
 

@@ -2,6 +2,7 @@
 output from its arrays.
 
     y = f_L(… f_1(f_0(x) W₁ + b₁) …)      with or without biases and activations, or x + that
+    a loss of such a y and a target       where one number comes out
 
 Arrays may be passed in any order; their shapes say where they can stand, and the output which of
 the choices is the function's. The search looks at a few samples, since each goes its own way; its
@@ -9,24 +10,28 @@ finds are to be compared at the whole point.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, difference
+from clearprop.errors import ClearpropError
 from clearprop.layers.activations import Activation, Identity
 from clearprop.layers.catalog import EXAMPLES
 from clearprop.layers.combinators import Residual, Sequential
 from clearprop.layers.contract import Layer
 from clearprop.layers.linear import Linear
 from clearprop.layers.softmax import LogSoftmax, Softmax
+from clearprop.losses import LOSSES, Loss
 from clearprop.parameters import join
 
 ROWS = 8
 # Enough for four linear layers with any activation of the catalog behind each.
 TRIES = 40_000
+# Every loss is tried behind every one of these.
+TRIES_OF_LOSSES = 4_000
 
 NONE = Identity()
 BETWEEN: tuple[Activation, ...] = tuple(
@@ -46,11 +51,55 @@ class Recognized(NamedTuple):
     names: Mapping[str, str]
 
 
+class RecognizedLoss(NamedTuple):
+    """Layers and a summed loss behind them, the factor before its sum, and its target's name."""
+
+    layers: Recognized
+    loss: Loss
+    factor: float
+    target: str
+
+
 class _Placed(NamedTuple):
     """What stands so far: the layers, and by position the names of a linear layer's arrays."""
 
     layers: tuple[Layer, ...]
     arrays: Mapping[int, tuple[str, ...]]
+
+
+def recognized_loss(arrays: Mapping[str, Array], value: float) -> Iterator[RecognizedLoss]:
+    """The layers and the loss behind them that turn the arrays into one number.
+
+    All samples are looked at, since all of them are in the number.
+    """
+    tries = iter(range(TRIES_OF_LOSSES))
+    for x, target in permutations(arrays, 2):
+        t = arrays[target]
+        left = {name: array for name, array in arrays.items() if name not in (x, target)}
+        floating = all(arrays[name].dtype.kind == "f" for name in (x, *left))
+        if not floating or min(arrays[x].ndim, t.ndim) < 1 or len(arrays[x]) != len(t):
+            continue
+        with np.errstate(all="ignore"):
+            for placed, output in _grow(arrays[x].astype(np.float64), left, _Placed((), {}), tries):
+                for loss, factor in _losses(output, t, value):
+                    yield RecognizedLoss(_made(placed, x, residual=False), loss, factor, target)
+
+
+def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, float]]:
+    """The losses that give the value, as they are or with a factor that people put before a sum."""
+    if output.ndim != 2 or target.shape not in (output.shape, output.shape[:1]):
+        return
+    target = target.astype(np.float64) if target.dtype.kind == "f" else target
+    for kind in LOSSES.values():
+        loss = kind(reduction="sum")  # type: ignore[call-arg]
+        try:
+            total = float(loss.evaluate(output, target).value)
+        except ClearpropError:
+            continue
+        for count in (1, len(output), output.size):
+            for factor in (1 / count, 1 / (2 * count)):
+                if abs(factor * total - value) <= USUAL * abs(value):
+                    yield loss, factor
 
 
 def recognized(arrays: Mapping[str, Array], output: Array) -> Iterator[Recognized]:

@@ -5,17 +5,18 @@ layers of the catalog that turn out to compute the same output: a plain function
 what it computes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
-from clearprop.checking.diagnosis.recognition import recognized
+from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.evidence import Evidence
 from clearprop.errors import ClearpropError
 from clearprop.layers.contract import Layer
+from clearprop.losses import Loss
 from clearprop.network import Network
 from clearprop.passes import BackwardPass
 
@@ -54,14 +55,34 @@ def trusted_pass(question: Question) -> Trusted | None:
     evidence = question.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
-    if evidence.loss is not None or not evidence.output.shape:
+    if evidence.loss is not None:
         return None
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+    if not evidence.output.shape:
+        return _of_loss(question, arrays)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     for found in recognized(arrays, np.asarray(evidence.output)):
         trusted = of_layer(found.layer, evidence, found.names)
         if trusted is not None and _is_the_function(trusted, question):
+            return trusted
+    return None
+
+
+def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
+    """The trusted pass of a function that gives one number: of the layers before its loss."""
+    evidence = question.evidence
+    for found in recognized_loss(arrays, float(evidence.output)):
+        upstream = found.factor * float(evidence.output_gradient)
+        target = arrays[found.target]
+
+        def slope(
+            y: Array, loss: Loss = found.loss, t: Array = target, by: float = upstream
+        ) -> Array:
+            return by * loss.evaluate(y, t).gradient
+
+        trusted = of_layer(found.layers.layer, evidence, found.layers.names, slope)
+        if trusted is not None and agrees(question, trusted):
             return trusted
     return None
 
@@ -98,11 +119,15 @@ def _of_reference(backward: BackwardPass) -> Trusted | None:
 
 
 def of_layer(
-    layer: Layer, evidence: Evidence, names: Mapping[str, str] | None = None
+    layer: Layer,
+    evidence: Evidence,
+    names: Mapping[str, str] | None = None,
+    upstream: Callable[[Array], Array] | None = None,
 ) -> Trusted | None:
     """The layer run on the evidence's arrays, or None where it cannot take them.
 
-    names  the layer's "x" and paths → the evidence's; by name or order unless given
+    names     the layer's "x" and paths → the evidence's; by name or order unless given
+    upstream  ∂C/∂y from the layer's y; the evidence's own unless given
     """
     network = Network(layer)
     names = names or _names(network, evidence.arrays)
@@ -128,7 +153,10 @@ def of_layer(
             state=context.state or None,
             side_inputs=context.side_inputs,
         )
-        dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        if upstream is None:
+            dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        else:
+            dy = upstream(forward.output)
         return Trusted(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
