@@ -154,3 +154,23 @@ def test_beside_an_array_of_which_nothing_can_be_said_the_others_are_still_expla
     verdict = check(forward, x, v, np.zeros(5), w, backward=backward)
     assert verdict.array("x").outcome == "undecided"
     assert [(one.key, one.arrays) for one in verdict.mistakes] == [("weight_from_z", ("w",))]
+
+
+@pytest.mark.parametrize("planted", [0.0, 1.0])
+def test_of_an_array_too_large_for_every_entry_many_lie_at_kinks(planted: float) -> None:
+    # A random direction crosses a thousand kinks at once, and its slope is that of none of them:
+    # beside the point it tells a right gradient from a wrong one.
+    x = np.random.default_rng(0).normal(size=(70, 70))
+    x[x > 1] = 0
+
+    def backward(dy: Array, x: Array) -> Array:
+        gradient = dy * (x > 0)
+        gradient[41, 7] += planted
+        return np.asarray(gradient)
+
+    verdict = check(lambda x: np.maximum(x, 0), x, backward=backward, dy=np.ones((70, 70)))
+    one = verdict.array("x")
+    assert one.checked < one.size
+    assert (verdict.outcome, one.reason) == (
+        ("wrong", "direction") if planted else ("undecided", "kinks")
+    )

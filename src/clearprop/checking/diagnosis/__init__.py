@@ -8,6 +8,7 @@ nothing does, the answer is empty: a wrong name costs more than none.
     arrays alone            elementary.py, fitted.py
     running the code again  behaviour.py
     the trusted pass        trusted.py, recognition.py, walk.py; chain.py, structure.py
+    another layout          layouts.py
     the choice              choice.py
 """
 

@@ -21,6 +21,7 @@ from clearprop.checking.diagnosis.hypothesis import (
     Question,
     Standing,
 )
+from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, turned
 from clearprop.checking.diagnosis.loss_functions import of_another_loss
 from clearprop.checking.diagnosis.structure import structural_slips
 from clearprop.checking.diagnosis.trusted import Trusted, agrees, claims, trusted_pass
@@ -49,10 +50,31 @@ def diagnose(evidence: Evidence) -> tuple[Mistake, ...]:
         return (_mistake(question, rounded[0]),)
     if not question.wrong:
         return ()
-    trusted = trusted_pass(question)
+    mistakes = _mistakes(question, trusted_pass(question))
+    if set(question.wrong) <= {name for mistake in mistakes for name in mistake.arrays}:
+        return mistakes
+    return _in_another_layout(question) or mistakes
+
+
+def _mistakes(question: Question, trusted: Trusted | None) -> tuple[Mistake, ...]:
     found = _holding(question, trusted)
     chosen = _cover(question, found)
     return tuple(_mistake(question, *group) for group in _second_look(question, trusted, chosen))
+
+
+def _in_another_layout(question: Question) -> tuple[Mistake, ...]:
+    """What is found where the arrays, turned round, are those of a function that is recognized."""
+    for evidence in turned(question.evidence, question.samples):
+        other = Question.of(evidence)
+        trusted = trusted_pass(other) if other else None
+        if other is not None and trusted is not None:
+            mistakes = _mistakes(other, trusted)
+            return tuple(one for one in mistakes if not _keys(one) & set(OF_A_LAYOUT))
+    return ()
+
+
+def _keys(mistake: Mistake) -> set[str]:
+    return {mistake.key, *(other.key for other in mistake.alternatives)}
 
 
 def _holding(question: Question, trusted: Trusted | None) -> list[Explanation]:

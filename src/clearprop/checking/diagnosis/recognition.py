@@ -151,7 +151,7 @@ def _linear(inputs: int, left: Mapping[str, Array]) -> Iterator[tuple[str, ...]]
             continue
         outputs = weight.shape[1]
         for other, bias in left.items():
-            if other != name and bias.size == outputs and bias.shape[-1:] in ((outputs,), ()):
+            if other != name and bias.size == outputs == max(bias.shape, default=1):
                 yield name, other
         yield (name,)
 
