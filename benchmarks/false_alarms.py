@@ -3,7 +3,8 @@
     python -m benchmarks.false_alarms [--cases 10000] [--seed 0]
 
 Functions, shapes, dtypes, scales and points are drawn; many points lie on kinks or within a hair of
-them, and some arrays are too large to be compared entry by entry. Prints how many were right, undecided and wrong; status 1 for any wrong.
+them, and some arrays are too large to be compared entry by entry. Prints how many were right,
+undecided and wrong; status 1 for any wrong.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from clearprop.checking.judging import (
     Judgement,
     Tolerance,
     differences_along,
+    is_steady,
     judge,
 )
 from clearprop.checking.quotients import Quotients
@@ -205,8 +206,8 @@ class _Beside:
 
     def _right_along(self, name: str, direction: Array, number: int) -> bool:
         claimed, quotients = self._there(name, number)
-        return claimed is not None and not differences_along(
-            quotients, name, claimed, direction, self.tolerance
+        return claimed is not None and not is_steady(
+            differences_along(quotients, name, claimed, direction, self.tolerance)
         )
 
     def _there(self, name: str, number: int) -> tuple[Array | None, Quotients]:

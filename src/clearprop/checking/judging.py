@@ -74,7 +74,7 @@ class Neighbours(Protocol):
         """That of the entry at a flat index of the array `name`."""
 
     def along(self, name: str, direction: Array) -> bool:
-        """That of the array `name` along a direction of its shape."""
+        """That of the array `name` along a direction of its shape, as far as kinks let one see."""
 
 
 class _Entries:
@@ -288,13 +288,16 @@ def _directions(
         differences = differences_along(quotients, name, claimed, direction, tolerance)
         if not differences:
             continue
-        # The same difference at every step is a mistake, or that of kinks at the point itself; a
-        # changing one is that of kinks beside it.
-        steady = np.ptp(differences) <= 0.1 * min(np.abs(differences))
-        if steady and not neighbours.along(name, direction):
+        # Where it is steady it is a mistake, or that of kinks at the point itself.
+        if is_steady(differences) and not neighbours.along(name, direction):
             return WRONG, "direction"
         outcome = UNDECIDED
     return outcome, "kinks" if outcome == UNDECIDED else None
+
+
+def is_steady(differences: list[float]) -> bool:
+    """Whether there is the same difference at every step; kinks beside the point change it."""
+    return bool(differences) and np.ptp(differences) <= 0.1 * min(np.abs(differences))
 
 
 def differences_along(

@@ -50,8 +50,10 @@ def diagnose(evidence: Evidence) -> tuple[Mistake, ...]:
         return (_mistake(question, rounded[0]),)
     if not question.wrong:
         return ()
-    mistakes = _mistakes(question, trusted_pass(question))
-    if set(question.wrong) <= {name for mistake in mistakes for name in mistake.arrays}:
+    trusted = trusted_pass(question)
+    mistakes = _mistakes(question, trusted)
+    explained = {name for mistake in mistakes for name in mistake.arrays}
+    if trusted is not None or set(question.wrong) <= explained:
         return mistakes
     return _in_another_layout(question) or mistakes
 
