@@ -4,13 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clearprop import check
 from clearprop.arrays import Array
-from clearprop.checking.diagnosis.recognition import Sizes, candidates, linear_sizes
-from clearprop.layers.combinators import Residual, Sequential
 
 Arrays = tuple[Array, ...]
 
@@ -180,60 +176,3 @@ def test_a_function_that_is_no_network_of_ours_is_not_taken_for_one() -> None:
     verdict = check(odd, *point(), backward=backward)
     assert verdict.outcome == "wrong"
     assert verdict.mistakes == ()
-
-
-# The shapes
-
-
-def test_linear_layers_are_read_off_the_shapes() -> None:
-    # x (6, 3): W (3, 4) takes it, b (4,) is its bias, W (4, 2) takes what comes out.
-    assert linear_sizes((6, 3), [(3, 4), (4,), (4, 2)]) == [Sizes(3, 4, True), Sizes(4, 2, False)]
-    assert linear_sizes((6, 3), [(3, 4), (1, 4)]) == [Sizes(3, 4, True)]
-
-
-@pytest.mark.parametrize(
-    ("x", "shapes"),
-    [
-        ((6,), [(3, 4)]),
-        ((6, 3), [(4, 3)]),
-        ((6, 3), [(4,)]),
-        ((6, 3), [(3, 4), (4,), (4,)]),
-        ((6, 3), [(3, 0)]),
-        ((6, 3), []),
-    ],
-)
-def test_shapes_that_are_no_chain(x: tuple[int, ...], shapes: list[tuple[int, ...]]) -> None:
-    assert linear_sizes(x, shapes) is None
-
-
-@given(
-    widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
-    biases=st.lists(st.booleans(), min_size=3, max_size=3),
-    flat=st.booleans(),
-)
-def test_every_chain_of_linear_layers_is_found_again(
-    widths: list[int], biases: list[bool], flat: bool
-) -> None:
-    sizes = [
-        Sizes(inputs, outputs, bias)
-        for inputs, outputs, bias in zip(widths[:-1], widths[1:], biases, strict=False)
-    ]
-    shapes: list[tuple[int, ...]] = []
-    for one in sizes:
-        shapes.append((one.inputs, one.outputs))
-        if one.bias:
-            shapes.append((one.outputs,) if flat else (1, one.outputs))
-    found = linear_sizes((5, widths[0]), shapes)
-    assert found is not None
-    # A weight (1, out) behind a weight that puts out as many has the shape of a bias, too.
-    if not any(s.inputs == 1 for s in sizes[1:]):
-        assert found == sizes
-
-
-def test_a_residual_is_thought_of_where_the_shape_is_kept() -> None:
-    x, w = np.ones((5, 3)), np.ones((3, 3))
-    kinds = {type(one) for one in candidates([x, w], np.ones((5, 3)))}
-    assert Residual in kinds
-    assert Sequential in kinds
-    x, w = np.ones((5, 3)), np.ones((3, 2))
-    assert Residual not in {type(one) for one in candidates([x, w], np.ones((5, 2)))}

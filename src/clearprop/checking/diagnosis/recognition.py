@@ -1,89 +1,170 @@
-"""Networks that a plain function may be computing, guessed from the shapes of its arrays.
+"""A plain function, known by what it computes: which layers of ours, one after another, give its
+output from its arrays.
 
-    (x)                          a layer without parameters
-    (x, W) or (x, W, b)          a linear layer
-    (x, W1, b1, W2, b2 …)        linear layers with one activation between them, with or without
-                                 biases; after the last one nothing, an activation or a softmax
-    (x, W …) with y like x       the same as the branch of a residual
-    (x, t, W …), (x, W …, t)     any of these under a loss, where the output is one number
+    y = f_L(… f_1(f_0(x) W₁ + b₁) …)      with or without biases and activations, or x + that
+    a loss of such a y and a target       where one number comes out
 
-These are candidates and no more: each is run, and it is the function only where it gives the same
-output and the same gradients.
+Arrays may be passed in any order; their shapes say where they can stand, and the output which of
+the choices is the function's. The search looks at a few samples, since each goes its own way; its
+finds are to be compared at the whole point.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import chain, permutations
 from typing import NamedTuple
 
+import numpy as np
+
 from clearprop.arrays import Array
+from clearprop.checking.diagnosis.hypothesis import USUAL, difference
+from clearprop.errors import ClearpropError
 from clearprop.layers.activations import Activation, Identity
 from clearprop.layers.catalog import EXAMPLES
 from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import Combinator, Layer
+from clearprop.layers.contract import Layer
 from clearprop.layers.linear import Linear
 from clearprop.layers.softmax import LogSoftmax, Softmax
+from clearprop.losses import LOSSES, Loss
+from clearprop.parameters import join
+
+ROWS = 8
+# Enough for four linear layers with any activation of the catalog behind each.
+TRIES = 40_000
+# Every loss is tried behind every one of these.
+TRIES_OF_LOSSES = 4_000
+
+NONE = Identity()
+BETWEEN: tuple[Activation, ...] = tuple(
+    dict.fromkeys(
+        example.layer
+        for example in chain([*EXAMPLES[Identity]], *EXAMPLES.values())
+        if isinstance(example.layer, Activation)
+    )
+)
+LAST: tuple[Activation | Softmax | LogSoftmax, ...] = (*BETWEEN, Softmax(), LogSoftmax())
 
 
-class Sizes(NamedTuple):
-    """The shape of one linear layer."""
+class Recognized(NamedTuple):
+    """A layer, and the names of the function's arrays by the layer's own: "x" and the paths."""
 
-    inputs: int
-    outputs: int
-    bias: bool
+    layer: Layer
+    names: Mapping[str, str]
 
 
-def candidates(arrays: Sequence[Array], output: Array) -> Iterator[Layer]:
-    """The layers that take arrays of these shapes, x first, to an output of this shape."""
-    x, *parameters = arrays
-    if not parameters:
-        yield from _without_parameters()
+class RecognizedLoss(NamedTuple):
+    """Layers and a summed loss behind them, the factor before its sum, and its target's name."""
+
+    layers: Recognized
+    loss: Loss
+    factor: float
+    target: str
+
+
+class _Placed(NamedTuple):
+    """What stands so far: the layers, and by position the names of a linear layer's arrays."""
+
+    layers: tuple[Layer, ...]
+    arrays: Mapping[int, tuple[str, ...]]
+
+
+def recognized_loss(arrays: Mapping[str, Array], value: float) -> Iterator[RecognizedLoss]:
+    """The layers and the loss behind them that turn the arrays into one number.
+
+    All samples are looked at, since all of them are in the number.
+    """
+    tries = iter(range(TRIES_OF_LOSSES))
+    for x, target in permutations(arrays, 2):
+        t = arrays[target]
+        left = {name: array for name, array in arrays.items() if name not in (x, target)}
+        floating = all(arrays[name].dtype.kind == "f" for name in (x, *left))
+        if not floating or min(arrays[x].ndim, t.ndim) < 1 or len(arrays[x]) != len(t):
+            continue
+        with np.errstate(all="ignore"):
+            for placed, output in _grow(arrays[x].astype(np.float64), left, _Placed((), {}), tries):
+                for loss, factor in _losses(output, t, value):
+                    yield RecognizedLoss(_made(placed, x, residual=False), loss, factor, target)
+
+
+def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, float]]:
+    """The losses that give the value, as they are or with a factor that people put before a sum."""
+    if output.ndim != 2 or target.shape not in (output.shape, output.shape[:1]):
         return
-    sizes = linear_sizes(x.shape, [array.shape for array in parameters])
-    if sizes is None:
-        return
-    chains = list(_chains(sizes))
-    yield from chains
-    if x.shape == output.shape:
-        yield from (Residual(chain) for chain in chains)
+    target = target.astype(np.float64) if target.dtype.kind == "f" else target
+    for kind in LOSSES.values():
+        loss = kind(reduction="sum")  # type: ignore[call-arg]
+        try:
+            total = float(loss.evaluate(output, target).value)
+        except ClearpropError:
+            continue
+        for count in (1, len(output), output.size):
+            for factor in (1 / count, 1 / (2 * count)):
+                if abs(factor * total - value) <= USUAL * abs(value):
+                    yield loss, factor
 
 
-def linear_sizes(x: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> list[Sizes] | None:
-    """The linear layers that have parameters of these shapes one after the other, or None."""
-    if len(x) != 2:
-        return None
-    width = x[1]
-    sizes: list[Sizes] = []
-    for shape in shapes:
-        if sizes and not sizes[-1].bias and shape in ((width,), (1, width)):
-            sizes[-1] = sizes[-1]._replace(bias=True)
-        elif len(shape) == 2 and shape[0] == width and shape[1] > 0:
-            width = shape[1]
-            sizes.append(Sizes(*shape, bias=False))
-        else:
-            return None
-    return sizes or None
+def recognized(arrays: Mapping[str, Array], output: Array) -> Iterator[Recognized]:
+    """The layers that turn the arrays into the output (N, …), as far as some rows tell."""
+    tries = iter(range(TRIES))
+    for name, x in arrays.items():
+        others = {other: array for other, array in arrays.items() if other != name}
+        floating = all(array.dtype.kind == "f" for array in arrays.values())
+        if not floating or not x.ndim or not output.ndim or len(x) != len(output):
+            continue
+        some = np.asarray(x[:ROWS], np.float64)
+        y = np.asarray(output[:ROWS], np.float64)
+        sums = y - some if y.shape == some.shape and others else None
+        with np.errstate(all="ignore"):
+            for placed, values in _grow(some, others, _Placed((), {}), tries):
+                if difference(values, y) <= USUAL:
+                    yield _made(placed, name, residual=False)
+                elif sums is not None and difference(values, sums) <= USUAL:
+                    yield _made(placed, name, residual=True)
 
 
-def _without_parameters() -> Iterator[Layer]:
-    for examples in EXAMPLES.values():
-        layer = examples[0].layer
-        if not isinstance(layer, Combinator) and not layer.parameters():
-            yield layer
+def _grow(
+    values: Array, left: Mapping[str, Array], placed: _Placed, tries: Iterator[int]
+) -> Iterator[tuple[_Placed, Array]]:
+    """Every way to use what is left, activation by activation, linear layer by linear layer."""
+    for activation in LAST if not left else BETWEEN:
+        if next(tries, None) is None:
+            return
+        layers = placed.layers if activation == NONE else (*placed.layers, activation)
+        after = activation.value(values)
+        if not left:
+            yield _Placed(layers, placed.arrays), after
+            continue
+        for names in _linear(values.shape[-1], left):
+            weight, *bias = (np.asarray(left[name], np.float64) for name in names)
+            further = after @ weight
+            if bias:
+                further = further + bias[0].reshape(-1)
+            linear = Linear(len(weight), weight.shape[1], bias=bool(bias))
+            there = _Placed((*layers, linear), {**placed.arrays, len(layers): names})
+            remaining = {name: array for name, array in left.items() if name not in names}
+            yield from _grow(further, remaining, there, tries)
 
 
-def _chains(sizes: Sequence[Sizes]) -> Iterator[Layer]:
-    linear = [Linear(one.inputs, one.outputs, bias=one.bias) for one in sizes]
-    activations = [
-        layer
-        for layer in _without_parameters()
-        if isinstance(layer, Activation) and not isinstance(layer, Identity)
-    ]
-    ends: list[Layer | None] = [None, *activations, Softmax(), LogSoftmax()]
-    betweens: list[Layer | None] = [None, *activations] if len(linear) > 1 else [None]
-    for between in betweens:
-        for end in ends:
-            chain: list[Layer] = [linear[0]]
-            for layer in linear[1:]:
-                chain += [layer] if between is None else [between, layer]
-            if end is not None:
-                chain.append(end)
-            yield chain[0] if len(chain) == 1 else Sequential(*chain)
+def _linear(inputs: int, left: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
+    """The names of a weight, or of a weight and a bias, that fit a layer of so many inputs."""
+    for name, weight in left.items():
+        if weight.ndim != 2 or len(weight) != inputs or not weight.size:
+            continue
+        outputs = weight.shape[1]
+        for other, bias in left.items():
+            if other != name and bias.size == outputs == max(bias.shape, default=1):
+                yield name, other
+        yield (name,)
+
+
+def _made(placed: _Placed, x: str, *, residual: bool) -> Recognized:
+    layers = placed.layers or (NONE,)
+    layer = layers[0] if len(layers) == 1 else Sequential(*layers)
+    names = {"x": x}
+    for position, arrays in placed.arrays.items():
+        path = "branch" if residual else ""
+        if len(layers) > 1:
+            path = join(path, f"layers[{position}]")
+        # A layer without a bias has one name.
+        for own, name in zip(("weight", "bias"), arrays, strict=False):
+            names[join(path, own)] = name
+    return Recognized(Residual(layer) if residual else layer, names)

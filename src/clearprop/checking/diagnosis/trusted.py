@@ -1,22 +1,22 @@
 """The trusted backward pass, with all its records, to be walked again with one thing changed.
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
-a network that turns out to compute the same output and gradients: a plain function is recognised by
+layers of the catalog that turn out to compute the same output: a plain function is recognised by
 what it computes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
-from clearprop.checking.diagnosis.recognition import candidates
+from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.evidence import Evidence
 from clearprop.errors import ClearpropError
 from clearprop.layers.contract import Layer
-from clearprop.losses import LOSSES, Loss
+from clearprop.losses import Loss
 from clearprop.network import Network
 from clearprop.parameters import join, leaves
 from clearprop.passes import BackwardPass
@@ -60,19 +60,19 @@ def trusted_pass(question: Question) -> Trusted | None:
         return _of_reference(evidence.reference)
     if evidence.loss is not None:
         return None
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not evidence.output.shape:
-        found = _objectives(evidence)
-        return next((_recognised(one) for one in found if agrees(question, one)), None)
+        return _of_loss(question, arrays)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    for layer in candidates(list(evidence.arrays.values()), evidence.output):
-        trusted = of_layer(layer, evidence)
+    for found in recognized(arrays, np.asarray(evidence.output)):
+        trusted = of_layer(found.layer, evidence, found.names)
         if trusted is not None and _is_the_function(trusted, question):
-            return _recognised(trusted)
+            return _recognized(trusted)
     return None
 
 
-def _recognised(trusted: Trusted) -> Trusted:
+def _recognized(trusted: Trusted) -> Trusted:
     """The same, with layers called by their class and the person's names of their parameters."""
     called = {}
     for path, layer in leaves(trusted.backward.forward.network.layer):
@@ -81,45 +81,27 @@ def _recognised(trusted: Trusted) -> Trusted:
     return replace(trusted, called=called)
 
 
+def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
+    """The trusted pass of a function that gives one number: of the layers before its loss."""
+    evidence = question.evidence
+    for found in recognized_loss(arrays, float(evidence.output)):
+        upstream = found.factor * float(evidence.output_gradient)
+        target = arrays[found.target]
+
+        def slope(
+            y: Array, loss: Loss = found.loss, t: Array = target, by: float = upstream
+        ) -> Array:
+            return by * loss.evaluate(y, t).gradient
+
+        trusted = of_layer(found.layers.layer, evidence, found.layers.names, slope)
+        if trusted is not None and agrees(question, trusted):
+            return _recognized(trusted)
+    return None
+
+
 def _is_the_function(trusted: Trusted, question: Question) -> bool:
     output = trusted.backward.forward.output
     return difference(output, question.evidence.output) <= USUAL and agrees(question, trusted)
-
-
-def _objectives(evidence: Evidence) -> Iterator[Trusted]:
-    """The passes of networks under a loss that give the evidence's one number. The target stands
-    behind x or behind the parameters."""
-    names = list(evidence.arrays)
-    for target in dict.fromkeys([*names[1:2], *names[-1:]]):
-        rest = {name: array for name, array in evidence.arrays.items() if name != target}
-        if len(rest) < 2:
-            continue
-        t = np.asarray(evidence.arrays[target])
-        inside = replace(evidence, arrays=rest)
-        for layer in candidates(list(rest.values()), t):
-            for kind in LOSSES.values():
-                trusted = of_layer(layer, inside, _under(kind(), t, evidence))
-                if trusted is not None:
-                    yield trusted
-
-
-def _under(loss: Loss, t: Array, evidence: Evidence) -> Callable[[Array], Array]:
-    """∂C/∂y of a network whose output y is compared with t by `loss`, where that loss is the
-    evidence's number, or one of the multiples that people take of it. Raises ValueError where it
-    is not."""
-
-    def upstream(y: Array) -> Array:
-        result = loss.evaluate(y, t.astype(y.dtype) if t.dtype.kind == "f" else t)
-        value, whole = float(result.total / result.weight), float(evidence.output)
-        samples, outputs = len(y), y.size // len(y)
-        for half in (1.0, 0.5):
-            for count in (1, samples, outputs, samples * outputs):
-                if abs(half * count * value - whole) <= USUAL * abs(whole):
-                    gradient: Array = half * count * evidence.output_gradient * result.gradient
-                    return gradient
-        raise ValueError(f"{type(loss).__name__} is not the function")
-
-    return upstream
 
 
 def agrees(question: Question, trusted: Trusted) -> bool:
@@ -149,14 +131,18 @@ def _of_reference(backward: BackwardPass) -> Trusted | None:
 
 
 def of_layer(
-    layer: Layer, evidence: Evidence, upstream: Callable[[Array], Array] | None = None
+    layer: Layer,
+    evidence: Evidence,
+    names: Mapping[str, str] | None = None,
+    upstream: Callable[[Array], Array] | None = None,
 ) -> Trusted | None:
     """The layer run on the evidence's arrays, or None where it cannot take them.
 
-    upstream  makes ∂C/∂y of the layer's output y; the evidence's own unless given
+    names     the layer's "x" and paths → the evidence's; by name or order unless given
+    upstream  ∂C/∂y from the layer's y; the evidence's own unless given
     """
     network = Network(layer)
-    names = _names(network, evidence.arrays)
+    names = names or _names(network, evidence.arrays)
     if names is None:
         return None
     slots = network.layout.slots
@@ -179,10 +165,10 @@ def of_layer(
             state=context.state or None,
             side_inputs=context.side_inputs,
         )
-        if upstream is not None:
-            dy = upstream(forward.output)
-        else:
+        if upstream is None:
             dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        else:
+            dy = upstream(forward.output)
         return Trusted(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
