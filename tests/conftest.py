@@ -1,5 +1,6 @@
 """Fixtures that more than one test file needs."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,17 @@ from clearprop.experiments.settings import Settings
 # The same examples in every run and on every machine; no deadline, because machines are shared.
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("clearprop")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests recorded of how many cases of others they ran, which a dot does not tell."""
+    totals: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        totals.update(
+            {name: count for name, count in report.user_properties if name.endswith(" run")}
+        )
+    for name, count in sorted(totals.items()):
+        terminalreporter.write_line(f"{count} {name}")
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,7 @@ NAMES = [
 ]
 
 TRAINING_NAMES = [
+    "START_PARAMS",
     "Checkpoint",
     "EpochEvent",
     "StepEvent",

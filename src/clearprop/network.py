@@ -29,6 +29,7 @@ from clearprop.arrays import (
     require_seed,
     shape_text,
 )
+from clearprop.configuration import Configurable
 from clearprop.errors import ContractError, DtypeError, ShapeError
 from clearprop.initializers import Initializer
 from clearprop.layers.contract import Combinator, Context, Layer, Tree, require_layer
@@ -230,8 +231,9 @@ class Network:
                     )
 
 
-def repr_short(layer: Layer) -> str:
-    """A layer with the settings that differ from their defaults: `Linear(1, 10)`."""
+def repr_short(layer: Configurable) -> str:
+    """A layer, loss or optimizer with the settings that differ from their defaults:
+    `Linear(1, 10)`."""
     defaults = {
         name: item.default for name, item in inspect.signature(type(layer)).parameters.items()
     }

@@ -5,7 +5,7 @@
 
 A NumPy scalar would turn float32 arrays into float64 ones, and JSON has none; so what is settled is
 a float, an int or a bool. Each function raises ConfigurationError with a sentence that names the
-class, the setting, the condition and what came.
+class, the setting, the condition and what came; `error` is the key of another sentence for it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,12 +16,15 @@ from clearprop.arrays import is_finite_number
 from clearprop.errors import ConfigurationError
 
 # Written as a reader of any language understands them.
+FINITE = "|{name}| < ∞"
 AT_LEAST_0 = "{name} >= 0"
 ABOVE_0 = "{name} > 0"
 BELOW_1 = "0 <= {name} < 1"
 UP_TO_1 = "0 <= {name} <= 1"
 
+# None of them holds for NaN, which stands here for whatever is no finite number.
 _CONDITIONS: Mapping[str, Callable[[float], bool]] = {
+    FINITE: np.isfinite,
     AT_LEAST_0: lambda value: value >= 0,
     ABOVE_0: lambda value: value > 0,
     BELOW_1: lambda value: 0 <= value < 1,
@@ -29,9 +32,11 @@ _CONDITIONS: Mapping[str, Callable[[float], bool]] = {
 }
 
 
-def settle_number(owner: object, name: str, condition: str) -> None:
+def settle_number(
+    owner: object, name: str, condition: str, *, error: str = "setting_number"
+) -> None:
     """Make the setting a float that is finite and keeps the condition."""
-    _keep(owner, name, _number(owner, name, getattr(owner, name), condition))
+    _keep(owner, name, _number(owner, name, getattr(owner, name), condition, error))
 
 
 def settle_numbers(owner: object, name: str, condition: str, count: int | None = None) -> None:
@@ -46,15 +51,16 @@ def settle_numbers(owner: object, name: str, condition: str, count: int | None =
             count="N" if count is None else count,
             value=values,
         )
-    _keep(owner, name, tuple(_number(owner, name, item, condition) for item in items))
+    settled = (_number(owner, name, item, condition, "setting_number") for item in items)
+    _keep(owner, name, tuple(settled))
 
 
-def settle_whole(owner: object, name: str, least: int) -> None:
+def settle_whole(owner: object, name: str, least: int, *, error: str = "setting_whole") -> None:
     """Make the setting an int of at least `least`."""
     value = getattr(owner, name)
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
-            "setting_whole", owner=type(owner).__name__, name=name, least=least, value=value
+            error, owner=type(owner).__name__, name=name, least=least, value=value
         )
     _keep(owner, name, int(value))
 
@@ -80,11 +86,11 @@ def settle_choice(owner: object, name: str, known: Iterable[str]) -> None:
         )
 
 
-def _number(owner: object, name: str, value: object, condition: str) -> float:
+def _number(owner: object, name: str, value: object, condition: str, error: str) -> float:
     number = float(value) if is_finite_number(value) else float("nan")  # type: ignore[arg-type]
     if not _CONDITIONS[condition](number):
         raise ConfigurationError(
-            "setting_number",
+            error,
             owner=type(owner).__name__,
             name=name,
             condition=condition.format(name=name),

@@ -192,6 +192,32 @@ def test_a_reference_that_computes_something_else() -> None:
     assert layer.outcome == "right"
 
 
+def test_a_reference_may_be_a_class_that_needs_no_settings() -> None:
+    verdict = check(np.tanh, X, backward=lambda dy, x: dy, against=Tanh)
+    assert [(one.name, one.outcome) for one in verdict.witnesses][-1] == ("reference", "disagrees")
+    with pytest.raises(ContractError, match="against is the class Linear"):
+        check(np.tanh, X, backward=lambda dy, x: dy, against=Linear)
+
+
+def test_a_reference_that_raises_is_not_passed_over() -> None:
+    def fails(x: Array) -> Array:
+        raise KeyError("W1")
+
+    with pytest.raises(ContractError, match="fails raised KeyError"):
+        check(np.tanh, X, backward=lambda dy, x: dy, against=fails)
+
+
+def test_a_witness_does_not_agree_with_nan() -> None:
+    def backward(dy: Array, x: Array) -> Array:
+        gradient = 2 * dy
+        gradient[1, 1] = np.nan
+        return gradient
+
+    verdict = check(lambda x: 2 * x, X, backward=backward)
+    assert verdict.outcome == "wrong"
+    assert [one.outcome for one in verdict.witnesses] == ["disagrees"]
+
+
 def test_witnesses_are_chosen_by_name() -> None:
     assert check(Tanh(), witnesses=()).witnesses == ()
     only = check(Tanh(), witnesses=["complex-step"])
@@ -233,7 +259,10 @@ def bad(dy: Array, x: Array, w: Array, b: Array) -> Any:
         (lambda: check(forward, lambda *_: None, X, W, B), "<lambda> must return 3 gradients"),
         (lambda: check(forward, lambda *_: "abc", X, W, B), "and returned str 'abc'"),
         (lambda: check(forward, lambda *_: [X, W, B], X, W, B), "and returned list of 3"),
-        (lambda: check(forward, lambda *_: (X, W), X, W, B), "3 gradients, of x, w, b, and return"),
+        (
+            lambda: check(forward, lambda *_: (X, W), X, W, B),
+            "one gradient for each of x, w, b (3 in all), and returned 2",
+        ),
         (
             lambda: check(forward, lambda *_: (X, W, "b"), X, W, B),
             "gradient of b, and returned str",

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from clearprop.arrays import Array
 from clearprop.checking import diagnosis, gallery
 from clearprop.checking.diagnosis import sentences
+from clearprop.checking.gallery import strangers, two_layers
 from clearprop.checking.gallery.measuring import Row, judge, totals
 from clearprop.checking.gallery.specimen import Arrays
 from clearprop.layers.catalog import EXAMPLES
@@ -46,6 +48,17 @@ def test_no_mistake_is_named_wrong_and_hardly_one_is_not_named(rows: list[Row]) 
     assert figures.strangers_named == 0
     shares = figures.named_right + figures.named_among + figures.unknown
     assert shares == pytest.approx(1)
+
+
+def test_without_a_reference_the_same_is_named() -> None:
+    """A network in plain NumPy, of which nothing says what it should equal."""
+    rooms = two_layers.specimens(range(1)), strangers.specimens(range(1))
+    alone = [judge(replace(one, network=None, layer=None)) for room in rooms for one in room]
+    assert not [told(row) for row in alone if row.outcome == "wrong"]
+    figures = totals(alone)
+    assert figures.planted > 200
+    assert (figures.missed, figures.false_alarms, figures.strangers_named) == (0, 0, 0)
+    assert figures.named_right > 0.98
 
 
 def test_every_layer_of_the_catalog_has_planted_mistakes(rows: list[Row]) -> None:

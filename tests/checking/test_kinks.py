@@ -134,3 +134,43 @@ def test_a_point_where_the_function_ends_is_not_right() -> None:
     # The root has no slope at 0, and no value to its left.
     verdict = check(np.sqrt, lambda dy, x: dy / np.maximum(2 * np.sqrt(x), 1e-9), np.zeros(2))
     assert verdict.outcome != "right"
+
+
+def test_beside_an_array_of_which_nothing_can_be_said_the_others_are_still_explained() -> None:
+    # The first sample is 0, where five ReLU meet: nothing is known of x there. The other mistakes
+    # are as plain as ever, and x is given none.
+    def forward(x: Array, v: Array, b: Array, w: Array) -> Array:
+        return np.asarray(np.maximum(x @ v + b, 0) @ w)
+
+    def backward(dy: Array, x: Array, v: Array, b: Array, w: Array) -> tuple[Array, ...]:
+        z = x @ v + b
+        dz = dy @ w.T * (z > 0)
+        return dz @ v.T, x.T @ dz, dz.sum(0), z.T @ dy
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(6, 3))
+    x[0] = 0
+    v, w = generator.normal(size=(3, 5)), generator.normal(size=(5, 2))
+    verdict = check(forward, x, v, np.zeros(5), w, backward=backward)
+    assert verdict.array("x").outcome == "undecided"
+    assert [(one.key, one.arrays) for one in verdict.mistakes] == [("weight_from_z", ("w",))]
+
+
+@pytest.mark.parametrize("planted", [0.0, 1.0])
+def test_of_an_array_too_large_for_every_entry_many_lie_at_kinks(planted: float) -> None:
+    # A random direction crosses a thousand kinks at once, and its slope is that of none of them:
+    # beside the point it tells a right gradient from a wrong one.
+    x = np.random.default_rng(0).normal(size=(70, 70))
+    x[x > 1] = 0
+
+    def backward(dy: Array, x: Array) -> Array:
+        gradient = dy * (x > 0)
+        gradient[41, 7] += planted
+        return np.asarray(gradient)
+
+    verdict = check(lambda x: np.maximum(x, 0), x, backward=backward, dy=np.ones((70, 70)))
+    one = verdict.array("x")
+    assert one.checked < one.size
+    assert (verdict.outcome, one.reason) == (
+        ("wrong", "direction") if planted else ("undecided", "kinks")
+    )

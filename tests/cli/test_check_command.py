@@ -117,7 +117,10 @@ def test_the_status_is_the_outcome(
         (["mine.py:none_forward"], "none_forward must return an array of numbers"),
         (["mine.py:raises_forward"], "raises_forward raised ValueError: too bad."),
         (["mine.py:string_forward"], "string_backward must return an array as the gradient of x"),
-        (["mine.py:two_forward"], "two_backward must return 1 gradients, of x, and returned 2"),
+        (
+            ["mine.py:two_forward"],
+            "two_backward must return one gradient for each of x (1 in all), and returned 2",
+        ),
         (["mine.py:odd_case"], "odd_case() must return what check() takes"),
         (["mine.py:no_case"], "and returned int 3"),
         (["mine.py:failing_case"], "failing_case raised RuntimeError: no luck"),

@@ -81,6 +81,16 @@ def test_a_neuron_and_a_sample(trained: Path, capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_a_feature_of_the_input(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = answer(capsys, str(trained), "--neuron", "input[1]")
+    assert text.startswith("If input[1] were a little larger in every sample")
+    assert "∂L/∂x of input[1], sample by sample" in text
+    assert "A witness agrees" in text
+    chosen = answer(capsys, str(trained), "--neuron", " input[0]", "--sample", "2", "--depth", "1")
+    assert "of which sample 2 gives" in chosen
+    assert "input[1]" in complaint(capsys, str(trained), "--neuron", "input[2]")
+
+
 def test_the_worked_example_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from clearprop import OptimizerState, Sigmoid
     from clearprop.training import start

@@ -111,8 +111,7 @@ def test_ctrl_c_half_way_leaves_the_old_report_whole(tmp_path: Path) -> None:
     # which a shell shows as 130 as well.
     assert process.returncode in (130, -signal.SIGINT)
     assert err == (
-        "clearprop: Interrupted. Nothing was written; a report that was there before is still "
-        "whole.\n"
+        "clearprop: Interrupted. Nothing was written; what was there before is still whole.\n"
     )
     assert out == ""
     assert old.read_text() == "the old report"

@@ -163,13 +163,22 @@ def test_an_update_that_is_not_plain() -> None:
     assert explain_weight(plain, "layers[2].weight[1,0]").update is None
 
 
-def test_a_witness_at_a_kink_is_undecided() -> None:
-    # z_1 = −1·1 + 1 = 0 stands on the kink: to one side ∂L/∂w differs from that to the other.
-    step = take_step(NETWORK, PARAMS, X[:1], TARGET[:1])
-    explained = explain_weight(step, "layers[0].weight[0,1]")
-    assert explained.witness.outcome == "undecided"
-    assert "The witness cannot tell" in explained.words()
-    assert "證人無法判斷" in explained.words("zh-TW")
+def test_terms_that_cancel_are_said_to() -> None:
+    # z = 1·3 + 1·(−2.5) = 0.5: 5.5 in all, of which 5 cancel, 91 %. Back from it go 2 · 0.5 times
+    # the two weights of the layer behind, 4 and −3: 7 in all, of which 6 cancel, 86 %.
+    network = Network(Sequential(Linear(2, 1, bias=False), Linear(1, 2, bias=False)))
+    params = np.array([3.0, -2.5, 4.0, -3.0])
+    x, target = np.ones((1, 2)), np.array([[1.0, -2.5]])
+    step = take_step(network, params, x, target)
+    # y = 2 and −1.5, so that both errors are 1 and both signals 2 · 1 / 2 = 1.
+    neuron = explain_neuron(step, "layers[0][0]")
+    assert neuron.signal.value == 1.0
+    words = neuron.words()
+    assert "the sizes of the products add up to 5.5, and 91 % of that cancels" in words
+    assert "their sizes add up to 7, and 86 % of that cancels" in words
+    assert "合計 7，其中 86 % 互相抵消" in neuron.words("zh-TW")
+    together = take_step(network, np.abs(params), x, target)
+    assert "cancels" not in explain_neuron(together, "layers[0][0]").words().split("witness")[0]
 
 
 def test_a_network_in_float32_has_its_witness_in_float64() -> None:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from clearprop import files
+from clearprop.cli import main
 from clearprop.drawing.palette import COLOURS
 from clearprop.experiments.progress import silent
 from clearprop.experiments.reproduction import Reproduction
 from clearprop.reports.report import write_report
 from clearprop.reports.results import results_json
-from clearprop.training import StepEvent, load_checkpoint, train
+from clearprop.training import START_PARAMS, StepEvent, load_checkpoint, train
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_saved_training_goes_on(folder: Path, result: Reproduction, name: str)
     run = getattr(result.trainings, name)
     np.testing.assert_array_equal(checkpoint.state.params, run.state.params)
     assert checkpoint.state.step == 50
-    np.testing.assert_array_equal(checkpoint.arrays["sample.x"], result.data.x[:20])
+    np.testing.assert_array_equal(checkpoint.arrays["sample.x"], result.data.x)
     events = train(
         checkpoint.network,
         checkpoint.state,
@@ -121,11 +122,24 @@ def test_a_saved_training_goes_on(folder: Path, result: Reproduction, name: str)
     assert losses[1] <= losses[0] <= run.losses[-1] * (1 + 1e-12)
 
 
+def test_the_networks_hold_their_start_and_all_of_their_data(
+    folder: Path, result: Reproduction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("linear", "relu", "relu-as-printed"):
+        saved = files.load(folder / "networks" / f"{name}.safetensors")
+        np.testing.assert_array_equal(saved.arrays["sample.x"], result.data.x)
+        # The tutorial's start: RandomState(0), W₁ first.
+        assert saved.arrays[START_PARAMS][0] == np.random.RandomState(0).rand()
+    # So the bound of S13's rate is known at its start, 2/λmax = 0.038.
+    assert main(["health", str(folder / "networks" / "relu.safetensors"), "--lang", "en"]) == 0
+    assert "and the bound 0.0382" in capsys.readouterr().out
+
+
 def test_the_networks_of_the_parabola_are_saved(folder: Path, result: Reproduction) -> None:
     saved = files.load(folder / "networks" / "curved-relu.safetensors")
     fit = saved.network.predict(saved.params, result.curved.fit_x)
     np.testing.assert_array_equal(fit, result.curved.relu_fit)
-    assert saved.arrays["sample.target"].shape == (20, 1)
+    assert saved.arrays["sample.target"].shape == (100, 1)
     names = {path.name for path in (folder / "networks").iterdir()}
     assert names == {
         f"{name}.safetensors"

@@ -10,7 +10,15 @@ from clearprop.arrays import EMPTY, Array, keyed_generator, shape_text
 from clearprop.checking import conduct, witnesses
 from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, Mistake
-from clearprop.checking.judging import FLOAT32, FLOAT64, Judgement, Tolerance, judge
+from clearprop.checking.judging import (
+    FLOAT32,
+    FLOAT64,
+    Judgement,
+    Tolerance,
+    differences_along,
+    is_steady,
+    judge,
+)
 from clearprop.checking.quotients import Quotients
 from clearprop.checking.randomness import draws_globally, keyed
 from clearprop.checking.subject import Subject, Twin, in_dtype
@@ -181,7 +189,29 @@ class _Beside:
     def __call__(self, name: str, index: int) -> bool:
         return all(self._right_at(name, index, number) for number in range(3))
 
+    def along(self, name: str, direction: Array) -> bool:
+        return all(self._right_along(name, direction, number) for number in range(3))
+
     def _right_at(self, name: str, index: int, number: int) -> bool:
+        claimed, quotients = self._there(name, number)
+        if claimed is None:
+            return False
+        ladder = quotients.ladder(name, np.array([index]))
+        rungs, errors = ladder.best()
+        expected = ladder.central[rungs[0], 0]
+        scale = float(np.max(np.abs(claimed), initial=0.0))
+        allowed = self.tolerance.of(expected, errors[0], scale)
+        apart = abs(claimed.flat[index] - expected)
+        return bool(np.isfinite(apart) and apart <= allowed)
+
+    def _right_along(self, name: str, direction: Array, number: int) -> bool:
+        claimed, quotients = self._there(name, number)
+        return claimed is not None and not is_steady(
+            differences_along(quotients, name, claimed, direction, self.tolerance)
+        )
+
+    def _there(self, name: str, number: int) -> tuple[Array | None, Quotients]:
+        """The gradient of `name` that is claimed at a neighbouring point, and the quotients."""
         generator = keyed_generator(self.seed, number, "beside")
         moved = {
             one: (
@@ -193,16 +223,8 @@ class _Beside:
         }
         there = self.subject.at(moved, self.dy)
         claimed, _ = conduct.inspect_gradients(there, there.gradients(moved, self.dy))
-        if name not in claimed:
-            return False
         quotients = Quotients(there, self.dy, self.tolerance.epsilon, self.tolerance.rungs)
-        ladder = quotients.ladder(name, np.array([index]))
-        rungs, errors = ladder.best()
-        expected = ladder.central[rungs[0], 0]
-        scale = float(np.max(np.abs(claimed[name]), initial=0.0))
-        allowed = self.tolerance.of(expected, errors[0], scale)
-        apart = abs(claimed[name].flat[index] - expected)
-        return bool(np.isfinite(apart) and apart <= allowed)
+        return claimed.get(name), quotients
 
 
 def _precision(
@@ -249,9 +271,9 @@ def _others(
         )
     twins = dict(subject.twins)
     if reference is not None:
-        twins["reference"] = reference.twin
+        twins[witnesses.REFERENCE] = reference.twin
     for name, twin in twins.items():
-        if asked(name) or name == "reference":
+        if asked(name) or name == witnesses.REFERENCE:
             found.append(
                 witnesses.compared(
                     name, twin, subject, dy, claimed, kinks, exact, settings.atol or 0.0
@@ -286,12 +308,13 @@ def _evidence(
     reference: Reference | None,
 ) -> Evidence:
     """What the diagnosis is given: every array whose gradient is known in every entry, with a
-    claim of a wrong shape as it came."""
+    claim of a wrong shape as it came. Of one that is undecided nothing is known."""
     quotients = Quotients(subject, dy, FLOAT64.epsilon, FLOAT64.rungs)
     expected, tolerances, kinks = {}, {}, {}
     claims = dict(claimed)
     for name, judgement in judgements.items():
-        if np.isfinite(judgement.expected).all():
+        known = judgement.verdict.outcome != UNDECIDED
+        if known and np.isfinite(judgement.expected).all():
             expected[name] = judgement.expected
             tolerances[name] = judgement.tolerance
             kinks[name] = judgement.kinks

@@ -5,8 +5,8 @@
 The two errors balance near hᵢ = ∛ε · max(1, |θᵢ|): about 6e-6 in float64. Only float64 is offered;
 float32 would leave two or three digits.
 
-Where a kink of the function (a ReLU whose mask flips) lies between θ − h and θ + h, the quotient is
-a mean of two slopes and says nothing about either; such entries are noted.
+Where a kink of the function (`kinks`) lies between θ − h and θ + h, the quotient is a mean of two
+slopes and says nothing about either; such entries are noted.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.arrays import Array
+from clearprop.checking.kinks import Sides, same_sides, sides
 from clearprop.errors import DtypeError
-from clearprop.layers.activations import ReLU
 from clearprop.losses import Loss
 from clearprop.network import Network
 
@@ -26,7 +26,7 @@ class Differences(NamedTuple):
 
     gradient  (P,) the quotients
     steps     (P,) the h of each entry
-    flipped   (P,) True where a mask differed between the two ends
+    flipped   (P,) True where a number changed sides of a kink between the two ends
     """
 
     gradient: Array
@@ -45,19 +45,17 @@ def central_differences(function: Callable[[Array], float], point: Array) -> Dif
 def network_differences(
     network: Network, params: Array, x: Array, target: Array, loss: Loss
 ) -> Differences:
-    """The gradient of the loss of a network by central differences, with flips of ReLU masks."""
+    """The gradient of the loss of a network by central differences, with its kinks noted."""
 
-    def value_and_masks(point: Array) -> tuple[float, tuple[Array, ...]]:
+    def value_and_sides(point: Array) -> tuple[float, Sides]:
         forward = network.forward(point, x)
-        masks = tuple(r.input > 0 for r in forward.records if isinstance(r.layer, ReLU))
-        return float(loss.evaluate(forward.output, target).value), masks
+        value = float(loss.evaluate(forward.output, target).value)
+        return value, sides(forward, loss, target)
 
-    return _differences(value_and_masks, params)
+    return _differences(value_and_sides, params)
 
 
-def _differences(
-    function: Callable[[Array], tuple[float, tuple[Array, ...]]], point: Array
-) -> Differences:
+def _differences(function: Callable[[Array], tuple[float, Sides]], point: Array) -> Differences:
     if point.dtype != np.float64:
         raise DtypeError("differences_dtype", came=point.dtype)
     steps = np.cbrt(np.finfo(np.float64).eps) * np.maximum(1.0, np.abs(point))
@@ -69,10 +67,8 @@ def _differences(
             moved = point.copy()
             moved[index] += sign * step
             ends.append((moved[index], *function(moved)))
-        (right, above, masks_above), (left, below, masks_below) = ends
+        (right, above, sides_above), (left, below, sides_below) = ends
         # The distance that was really moved: θ + h is rounded.
         gradient[index] = (above - below) / (right - left)
-        flipped[index] = any(
-            not np.array_equal(a, b) for a, b in zip(masks_above, masks_below, strict=True)
-        )
+        flipped[index] = not same_sides(sides_above, sides_below)
     return Differences(gradient, steps, flipped)

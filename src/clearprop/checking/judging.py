@@ -19,9 +19,8 @@ outside that interval though every primitive kept its convention: x = relu(x) âˆ
 the gradient is compared at points beside this one; if it is right there, nothing can be said here.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -68,8 +67,14 @@ class Judgement(NamedTuple):
     tolerance: float
 
 
-# Whether the claimed gradient of the entry (name, flat index) is right at points beside this one.
-Neighbours = Callable[[str, int], bool]
+class Neighbours(Protocol):
+    """Whether the claimed gradient is right at points beside this one."""
+
+    def __call__(self, name: str, index: int) -> bool:
+        """That of the entry at a flat index of the array `name`."""
+
+    def along(self, name: str, direction: Array) -> bool:
+        """That of the array `name` along a direction of its shape, as far as kinks let one see."""
 
 
 class _Entries:
@@ -130,7 +135,9 @@ def judge(
         if len(indices) < flat.size:
             directions = DIRECTIONS
             if outcome == RIGHT:
-                outcome, reason = _directions(quotients, name, claimed, tolerance, generator)
+                outcome, reason = _directions(
+                    quotients, name, claimed, tolerance, neighbours, generator
+                )
     step = quotients.base * rung
     return _judgement(name, claimed, entries, scale, tolerance, step, outcome, reason, directions)
 
@@ -271,26 +278,42 @@ def _directions(
     name: str,
     claimed: Array,
     tolerance: Tolerance,
+    neighbours: Neighbours,
     generator: np.random.Generator,
 ) -> tuple[Outcome, str | None]:
     """Compare the claimed slope along random directions of all entries, each entry Â±1."""
-    length = float(np.linalg.norm(claimed))
     outcome: Outcome = RIGHT
     for _ in range(DIRECTIONS):
         direction = generator.choice([-1.0, 1.0], claimed.shape)
-        claim = float(np.sum(direction * claimed))
-        differences = []
-        for rung in (1.0, 0.1, 0.01):
-            slope, noise = quotients.along(name, direction, rung)
-            differences.append(claim - slope)
-            if abs(claim - slope) <= tolerance.relative * length + 8 * noise:
-                break
-        else:
-            # The same difference at every step is a mistake; a changing one is kinks.
-            if np.ptp(differences) <= 0.1 * min(np.abs(differences)):
-                return WRONG, "direction"
-            outcome = UNDECIDED
+        differences = differences_along(quotients, name, claimed, direction, tolerance)
+        if not differences:
+            continue
+        # Where it is steady it is a mistake, or that of kinks at the point itself.
+        if is_steady(differences) and not neighbours.along(name, direction):
+            return WRONG, "direction"
+        outcome = UNDECIDED
     return outcome, "kinks" if outcome == UNDECIDED else None
+
+
+def is_steady(differences: list[float]) -> bool:
+    """Whether there is the same difference at every step; kinks beside the point change it."""
+    return bool(differences) and np.ptp(differences) <= 0.1 * min(np.abs(differences))
+
+
+def differences_along(
+    quotients: Quotients, name: str, claimed: Array, direction: Array, tolerance: Tolerance
+) -> list[float]:
+    """How far the claimed slope along a direction is off at three steps; nothing where it is right
+    at one of them."""
+    length = float(np.linalg.norm(claimed))
+    claim = float(np.sum(direction * claimed))
+    differences = []
+    for rung in (1.0, 0.1, 0.01):
+        slope, noise = quotients.along(name, direction, rung)
+        if abs(claim - slope) <= tolerance.relative * length + 8 * noise:
+            return []
+        differences.append(claim - slope)
+    return differences
 
 
 def _judgement(

@@ -45,9 +45,16 @@ def _global_states() -> tuple[object, ...]:
 
 @contextmanager
 def _global_state(seed: int) -> Iterator[None]:
+    with kept_state():
+        np.random.seed(seed)
+        random.seed(seed)
+        yield
+
+
+@contextmanager
+def kept_state() -> Iterator[None]:
+    """Puts the global generators back to where they were: a check leaves no trace in them."""
     numbers, python = np.random.get_state(), random.getstate()
-    np.random.seed(seed)
-    random.seed(seed)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from clearprop.checking import functions
 from clearprop.checking.checker import Reference
 from clearprop.checking.ours import network_subject
 from clearprop.checking.subject import Subject
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, ContractError
 from clearprop.layers.contract import Context, Layer
 from clearprop.losses import Loss
 from clearprop.network import Network
@@ -24,6 +24,8 @@ from clearprop.passes import BackwardPass
 
 def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) -> Reference:
     """The reference of one subject. Raises ConfigurationError where their arrays do not match."""
+    if isinstance(against, type) and issubclass(against, Layer):
+        against = _made(against)
     if isinstance(against, Layer):
         against = Network(against)
     if isinstance(against, Network):
@@ -32,6 +34,14 @@ def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) 
     if not (1 <= len(pair) <= 2 and all(callable(one) for one in pair)):
         raise ConfigurationError("check_against", came=functions.described(against))
     return _function_reference(subject, *pair)
+
+
+def _made(kind: type[Layer]) -> Layer:
+    """A layer of a class that needs no settings. Raises ContractError for one that does."""
+    try:
+        return kind()
+    except TypeError as problem:
+        raise ContractError("layer_is_class", where="against", came=kind.__name__) from problem
 
 
 def _network_reference(

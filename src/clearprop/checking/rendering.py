@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 HEADS = ("array", "outcome", "checked", "claimed", "expected", "error", "tolerance")
 
+# As easy to read on the white of a light notebook as on the black of a dark one: 4.5 and 4 to 1.
+COLOURS = {"right": "#218838", "wrong": "#dc362e", "undecided": "#a56900"}
+# Words to the left, numbers to the right.
+CELLS = ["padding:2px 8px;text-align:left"] * 2 + ["padding:2px 8px;text-align:right"] * 5
+
 
 def say(language: str, key: str, **values: object) -> str:
     """The sentence `checking.<key>`."""
@@ -151,16 +156,25 @@ def text(verdict: "Verdict", language: str) -> str:
 def html(verdict: "Verdict", language: str) -> str:
     """The report as a piece of HTML that brings its own few styles."""
     heads, rows = table(verdict, language)
-    colour = {"right": "#1a7f37", "wrong": "#b42318", "undecided": "#8a5a00"}[verdict.outcome]
+    colour = COLOURS[verdict.outcome]
     escape = markup.escape
     parts = [
         f'<div lang="{language}"><p style="font-weight:bold;color:{colour}">'
         f"{escape(headline(verdict, language))}</p>"
     ]
     if rows:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+        head = "".join(
+            f'<th scope="col" style="{style}">{escape(name)}</th>'
+            for name, style in zip(heads, CELLS, strict=True)
+        )
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+            "<tr>"
+            + "".join(
+                f'<td style="{style}">{escape(cell)}</td>'
+                for cell, style in zip(row, CELLS, strict=True)
+            )
+            + "</tr>"
+            for row in rows
         )
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     items = "".join(f"<li>{escape(one)}</li>" for one in sentences(verdict, language))

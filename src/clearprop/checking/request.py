@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.arrays import Array, keyed_generator, require_seed
 from clearprop.checking import foreign, functions, ours
 from clearprop.checking.checker import Reference, Settings, check_subject
+from clearprop.checking.randomness import kept_state
 from clearprop.checking.reference import reference_for
 from clearprop.checking.subject import Subject
 from clearprop.checking.verdict import Verdict, worst_outcome
@@ -49,11 +50,16 @@ class Request:
 
 def answer(request: Request) -> Verdict:
     """Check what was asked for. Raises what `clearprop.check` says."""
+    with kept_state():
+        return _answer(request)
+
+
+def _answer(request: Request) -> Verdict:
     _require_valid(request)
     settings = Settings(request.witnesses, request.rtol, request.atol, request.seed)
     made = _of_a_class(request)
     if made is not None:
-        return _together(request.target.__name__, [answer(one) for one in made])
+        return _together(request.target.__name__, [_answer(one) for one in made])
     subject = _with_twins(subject_of(request), request)
     reference: Reference | None = None
     if request.against is not None:

@@ -7,8 +7,16 @@ from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.errors import ConfigurationError
-from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight
+from clearprop.explanation import (
+    Step,
+    explain_input,
+    explain_neuron,
+    explain_sample,
+    explain_weight,
+)
+from clearprop.explanation.addresses import neuron_address
 from clearprop.explanation.reading import Readable
+from clearprop.explanation.wires import INPUT
 
 FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
 
@@ -63,6 +71,8 @@ def _answer(question: Question, step: Step) -> Readable:
     if question.weight is not None:
         return explain_weight(step, question.weight, sample=sample, depth=depth)
     if question.neuron is not None:
+        if neuron_address(step, question.neuron).path == INPUT:
+            return explain_input(step, question.neuron, sample=sample, depth=depth)
         return explain_neuron(step, question.neuron, sample=sample, depth=depth)
     # The question asks for one of the three.
     return explain_sample(step, step.check_sample(sample))

@@ -1,6 +1,7 @@
 """A saved network and samples for it, opened as the step that its training would take next."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from clearprop.explanation import Step, take_step
 from clearprop.layers.linear import Linear
 from clearprop.network import Network
 from clearprop.parameters import leaves
-from clearprop.training import load_checkpoint
+from clearprop.training import START_PARAMS, load_checkpoint
+
+
+class Saved(NamedTuple):
+    """A saved network at its next step, and the parameters (P,) that its training started from;
+    None where the file does not hold them."""
+
+    step: Step
+    start: Array | None
 
 
 def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
@@ -23,15 +32,24 @@ def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
 
     Raises FileError for a file that cannot be used, ConfigurationError for columns without a file.
     """
+    return saved_training(file, data, target).step
+
+
+def saved_training(
+    file: Path, data: Path | None, target: str | None, *, finite: bool = True
+) -> Saved:
+    """The same step with the start of the training; `finite=False` takes data with NaN and
+    infinities in it."""
     if target is not None and data is None:
         raise ConfigurationError("explain_target_without_data")
     saved = files.load(file)
-    x, t = _samples(saved, file, data, target)
+    start = saved.arrays.get(START_PARAMS)
+    x, t = _samples(saved, file, data, target, finite=finite)
     if "training" not in saved.notes:
-        return take_step(saved.network, saved.params, x, t)
+        return Saved(take_step(saved.network, saved.params, x, t), start)
     checkpoint = load_checkpoint(file)
     state = checkpoint.state
-    return take_step(
+    step = take_step(
         checkpoint.network,
         state.params,
         x,
@@ -43,10 +61,11 @@ def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
         seed=state.seed,
         number=state.step,
     )
+    return Saved(step, start)
 
 
 def _samples(
-    saved: files.SavedNetwork, file: Path, data: Path | None, target: str | None
+    saved: files.SavedNetwork, file: Path, data: Path | None, target: str | None, *, finite: bool
 ) -> tuple[Array, Array]:
     """The samples in the parameters' dtype: those of the CSV file, or those kept in the network's
     own file."""
@@ -56,7 +75,7 @@ def _samples(
             raise FileError("file_without_sample", path=file)
         x, t = (saved.arrays[name] for name in names)
         return x, t
-    table = read_table(data)
+    table = read_table(data, finite=finite)
     inputs, outputs = widths(saved.network)
     x, t = split(table, target, outputs)
     if inputs is not None and x.shape[1] != inputs:

@@ -19,12 +19,14 @@ class Table(NamedTuple):
     numbers: Array
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, finite: bool = True) -> Table:
     """Read comma-separated numbers. A first line that is not all numbers names the columns; without
     it they are named 0, 1, 2 … Blank lines are passed over.
 
+    finite  False takes NaN and infinities as well, and NaN for an empty cell
+
     Raises FileError, with the number of the line, for a cell that is missing, too many, or no
-    finite number.
+    such number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -38,11 +40,11 @@ def read_table(path: Path) -> Table:
         reason = getattr(problem, "strerror", None) or problem
         raise FileError("file_unreadable", path=path, problem=reason) from problem
     names = tuple(str(position) for position in range(len(lines[0][1]))) if lines else ()
-    if lines and not all(_number(cell) is not None for cell in lines[0][1]):
+    if lines and not all(_number(cell, finite=finite) is not None for cell in lines[0][1]):
         names = tuple(cell.strip() for cell in lines.pop(0)[1])
     if not lines:
         raise FileError("table_empty", path=path)
-    return Table(path, names, np.array([_row(path, names, *line) for line in lines]))
+    return Table(path, names, np.array([_row(path, names, *line, finite=finite) for line in lines]))
 
 
 def split(table: Table, target: str | None, outputs: int) -> tuple[Array, Array]:
@@ -69,12 +71,14 @@ def _column(table: Table, name: str) -> int:
     return table.names.index(name)
 
 
-def _row(path: Path, names: tuple[str, ...], line: int, cells: list[str]) -> list[float]:
+def _row(
+    path: Path, names: tuple[str, ...], line: int, cells: list[str], *, finite: bool
+) -> list[float]:
     if len(cells) != len(names):
         raise FileError("table_ragged", path=path, line=line, came=len(cells), expected=len(names))
     row = []
     for name, cell in zip(names, cells, strict=True):
-        value = _number(cell)
+        value = _number(cell, finite=finite)
         if value is None:
             key = "cell_not_number" if cell.strip() else "cell_missing"
             raise FileError(key, path=path, line=line, column=name, cell=cell.strip())
@@ -82,10 +86,12 @@ def _row(path: Path, names: tuple[str, ...], line: int, cells: list[str]) -> lis
     return row
 
 
-def _number(cell: str) -> float | None:
-    """The finite number in a cell, or None."""
+def _number(cell: str, *, finite: bool) -> float | None:
+    """The number in a cell, or None."""
+    if not finite and not cell.strip():
+        return math.nan
     try:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if math.isfinite(value) or not finite else None

@@ -41,7 +41,10 @@ def equations(explained: "GradientExplanation", language: str) -> tuple[str, ...
         moved = rf"{braced(update.before, 'w')} - {eta} \cdot {slope}"
         found.append(chain(r"w - \eta \frac{\partial L}{\partial w}", moved, value(update.after)))
     quotient = r"\frac{L(w + h) - L(w - h)}{2h}"
-    near = rf"{quotient} \approx {value(witness.quotient)}, \quad h = {value(witness.step)}"
+    if witness.method in ("right", "left"):
+        quotient = r"\frac{-3 L(w) + 4 L(w + h) - L(w + 2h)}{2h}"
+    h = -witness.step if witness.method == "left" else witness.step
+    near = rf"{quotient} \approx {value(witness.quotient)}, \quad h = {value(h)}"
     return (*found, near)
 
 

@@ -4,15 +4,13 @@ from typing import TYPE_CHECKING
 
 from clearprop.explanation.reading import aligned, joined, say
 from clearprop.explanation.shares import Product, SampleShare
-from clearprop.explanation.signal_words import lines, others, product, sentences
+from clearprop.explanation.signal_words import cancellation, lines, others, product, sentences
 from clearprop.explanation.witness import Witness
 from clearprop.numbers import brief, number, percent
 
 if TYPE_CHECKING:
     from clearprop.explanation.gradients import GradientExplanation, Update
 
-# From here on, cancellation is worth a sentence.
-CANCELS = 0.25
 # A loss is shown to this many digits where two losses close to each other are compared.
 LOSS_DIGITS = 12
 
@@ -28,9 +26,8 @@ def words(explained: "GradientExplanation", language: str) -> str:
             if explained.kind != "input":
                 found.append(_factors(first.products[0], first, language))
             found += sentences(first.products[0].signal, language)
-    if explained.cancelled > CANCELS and explained.samples > 1:
-        size, part = brief(explained.size), percent(explained.cancelled)
-        found.append(say(language, "gradient.cancels", size=size, part=part))
+    if explained.samples > 1:
+        found += cancellation("gradient", explained.gradient, explained.size, language)
     if explained.update is not None:
         found.append(_update(explained.update, language))
     found.append(witness_sentence(explained.witness, language))
@@ -67,7 +64,7 @@ def witness_sentence(witness: Witness, language: str) -> str:
     return say(
         language,
         f"witness.{witness.outcome}",
-        step=number(witness.step, 2),
+        moved=say(language, f"witness.{witness.method}", step=number(witness.step, 2)),
         below=number(witness.below, LOSS_DIGITS),
         above=number(witness.above, LOSS_DIGITS),
         quotient=number(witness.quotient, 6),

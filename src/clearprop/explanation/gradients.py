@@ -24,7 +24,6 @@ from clearprop.explanation.tracing import (
 )
 from clearprop.explanation.wires import INPUT
 from clearprop.explanation.witness import Witness, witness_of_feature, witness_of_parameter
-from clearprop.optimizers import OptimizerState
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def explain_weight(
         shares,
         rest,
         size,
-        _update(step, position),
+        update_of(step, position),
         witness_of_parameter(step, position, gradient, size),
     )
 
@@ -190,12 +189,12 @@ def _shown(
     return shares, rest_of(values[others]), size
 
 
-def _update(step: Step, position: int) -> Update | None:
-    if step.optimizer is None:
+def update_of(step: Step, position: int) -> Update | None:
+    """What happens to the parameter at `position` of the flat array; None without an optimizer."""
+    stepped = step.stepped
+    if step.optimizer is None or stepped is None:
         return None
     params, gradient = step.forward.params, step.backward.gradient
-    state: OptimizerState = step.optimizer.start(params) if step.state is None else step.state
-    stepped, _ = step.optimizer.step(params, state, gradient)
     before, after = float(params[position]), float(stepped[position])
     rate = getattr(step.optimizer, "learning_rate", None)
     is_plain = isinstance(rate, float) and bool(

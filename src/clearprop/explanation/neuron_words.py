@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from clearprop.explanation.reading import aligned, joined, say
-from clearprop.explanation.signal_words import lines, others, product, sentences
+from clearprop.explanation.signal_words import cancellation, lines, others, product, sentences
 from clearprop.numbers import brief, percent
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def words(explained: "NeuronExplanation", language: str) -> str:
                 share=percent(first.share),
             )
         )
+        if explained.adds_up:
+            values_of = [one.value for one in explained.inputs]
+            size = sum(map(abs, values_of)) + explained.rest.size
+            total = sum(values_of) + explained.rest.value
+            found += cancellation("neuron", total, size, language)
     slope = explained.signal.slope
     if slope is not None:
         found.append(say(language, "neuron.activation", name=slope.name, a=brief(slope.a)))

@@ -5,6 +5,8 @@ from clearprop.explanation.signals import LossDerivative, Rest, Signal, Slope, T
 from clearprop.numbers import brief, percent
 
 INDENT = "    "
+# From here on, cancellation is worth a sentence.
+CANCELS = 0.25
 # A paragraph follows the largest terms through so many lines; more would be read by nobody.
 DEEPEST = 3
 
@@ -47,11 +49,20 @@ def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:
     if signal.terms:
         first = signal.terms[0]
         found.append(_largest(signal, first, language))
+        found += cancellation("signal", signal.value, signal.size, language)
         if first.signal is not None:
             found += sentences(first.signal, language, most - 1)
     else:
         found.append(say(language, "signal.nothing", place=place))
     return found
+
+
+def cancellation(what: str, value: float, size: float, language: str) -> list[str]:
+    """A sentence where a good part of Σ|terms|, `size`, cancels in their sum; nothing otherwise."""
+    cancelled = 1 - min(abs(value) / size, 1) if size else 0.0
+    if not cancelled > CANCELS:
+        return []
+    return [say(language, f"{what}.cancels", size=brief(size), part=percent(cancelled))]
 
 
 def _from_loss(signal: Signal, loss: LossDerivative, language: str) -> str:

@@ -74,6 +74,33 @@ class Step:
         return float(alone.total / self.result.weight)
 
     @cached_property
+    def stepped(self) -> Array | None:
+        """The parameters (P,) after the optimizer's update; None where nothing is updated."""
+        if self.optimizer is None:
+            return None
+        params = self.forward.params
+        state = self.optimizer.start(params) if self.state is None else self.state
+        return frozen(self.optimizer.step(params, state, self.backward.gradient)[0])
+
+    def again(self, params: Array, x: Array | None = None) -> tuple[ForwardPass, LossResult]:
+        """The same step forward with other parameters (P,), or another input as well: random
+        draws, state and side inputs are those of this step."""
+        context = self.forward.context
+        forward = self.forward.network.forward(
+            params,
+            self.forward.input if x is None else x,
+            training=context.training,
+            seed=context.seed,
+            step=context.step,
+            state=context.state,
+            side_inputs=context.side_inputs,
+        )
+        target = self.target
+        if target.dtype.kind == "f":
+            target = target.astype(params.dtype, copy=False)
+        return forward, self.loss.evaluate(forward.output, target)
+
+    @cached_property
     def wiring(self) -> Wiring:
         """Who takes what in this network."""
         return wire_up(self.backward)

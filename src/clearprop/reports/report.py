@@ -16,10 +16,9 @@ from clearprop.reports.figures.catalog import CURVES, draw_curves
 from clearprop.reports.figures.theme import standalone
 from clearprop.reports.page import render
 from clearprop.reports.results import results_json, versions
-from clearprop.training import save_checkpoint
+from clearprop.training import START_PARAMS, save_checkpoint
 
 PAGE = "report.html"
-SAMPLE_SIZE = 20
 
 # What an earlier report may have left and this one does not write again.
 KNOWN_FILES = tuple(
@@ -92,7 +91,7 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
             run.state,
             optimizer=optimizer,
             loss=MSE(),
-            arrays=_sample(result.data),
+            arrays={**_sample(result.data), START_PARAMS: run.start},
             notes={"experiment": run.name},
         )
     curved = result.curved
@@ -110,5 +109,5 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
 
 
 def _sample(data: Data) -> Mapping[str, Array]:
-    """The first samples of the data, to explain the network with when the data is not at hand."""
-    return {"sample.x": data.x[:SAMPLE_SIZE], "sample.target": data.target[:SAMPLE_SIZE]}
+    """The data itself, which is small, to explain and examine the network with all of it."""
+    return {"sample.x": data.x, "sample.target": data.target}

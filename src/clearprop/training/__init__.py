@@ -1,6 +1,11 @@
 """Training: a loop that yields events, and checkpoints to go on from."""
 
-from clearprop.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from clearprop.training.checkpoints import (
+    START_PARAMS,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from clearprop.training.loop import (
     EpochEvent,
     StepEvent,
@@ -12,6 +17,7 @@ from clearprop.training.loop import (
 )
 
 __all__ = [
+    "START_PARAMS",
     "Checkpoint",
     "EpochEvent",
     "StepEvent",

@@ -17,6 +17,10 @@ from clearprop.optimizers import OPTIMIZERS, Optimizer, OptimizerState
 from clearprop.schedules import SCHEDULES
 from clearprop.training.loop import TrainingState
 
+# The name among a checkpoint's arrays for the parameters (P,) before the first step, for whoever
+# wants to look at the start of a training beside its end.
+START_PARAMS = "start.params"
+
 
 class Checkpoint(NamedTuple):
     """What `train` needs to go on: hand it all of these and the same data."""

@@ -7,7 +7,8 @@ nothing does, the answer is empty: a wrong name costs more than none.
 
     arrays alone            elementary.py, fitted.py
     running the code again  behaviour.py
-    the trusted pass        trusted.py, walk.py; chain.py, structure.py
+    the trusted pass        trusted.py, recognition.py, walk.py; chain.py, structure.py
+    another layout          layouts.py
     the choice              choice.py
 """
 

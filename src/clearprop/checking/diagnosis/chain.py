@@ -3,8 +3,9 @@
 Each is the layer's own backward with one thing put in the place of another.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import combinations
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from clearprop.layers.catalog import EXAMPLES
 from clearprop.layers.combinators import Residual
 from clearprop.layers.contract import Layer
 from clearprop.layers.linear import Linear
+from clearprop.parameters import join
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[str, dict[str, object], Alteration]
@@ -75,11 +77,28 @@ def _linear(step: Step, before: Step | None, after: Step | None) -> Iterator[Sli
     if after is not None and isinstance(after.layer, Activation):
         da = after.dy
         if da.shape == step.dy.shape:
-            yield (
-                "derivative_missing_for_weight",
-                {"after": after.name},
-                lambda s: (s.dx, _backward(s, da)[1]),
-            )
+            yield from _before_the_derivative(step, after, da)
+
+
+def _before_the_derivative(step: Step, after: Step, da: Array) -> Iterator[Slip]:
+    """∂C/∂a, the gradient before it went through the activation, for some of the layer's gradients
+    and not for all: that is the activation's derivative missing."""
+    names = ("x", *step.gradients)
+    for count in range(1, len(names)):
+        for taken in combinations(names, count):
+            key, values = "derivative_missing_for_weight", {"after": after.name}
+            if "x" in taken:
+                key, values = "derivative_missing", {"where": after.name}
+            yield key, {**values}, _from(da, taken)
+
+
+def _from(da: Array, taken: Sequence[str]) -> Alteration:
+    def altered(step: Step) -> Altered:
+        dx, gradients = _backward(step, da)
+        mixed = {n: gradients[n] if n in taken else right for n, right in step.gradients.items()}
+        return dx if "x" in taken else step.dx, mixed
+
+    return altered
 
 
 def _weight(function: Callable[[Step], Array]) -> Alteration:
@@ -105,11 +124,18 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     for key, slope in wrong:
         yield key, {}, _with_slope(slope)
     for examples in EXAMPLES.values():
-        other = examples[0].layer
-        if isinstance(other, Activation) and type(other) not in (type(layer), Identity):
+        for other in dict.fromkeys(example.layer for example in examples):
             # Identity's f' = 1 is the missing derivative.
-            values: dict[str, object] = {"other": type(other).__name__}
-            yield "other_function", values, _with_slope(partial(_slope_at, other))
+            if isinstance(other, Activation) and other not in (layer, Identity()):
+                yield from _of_another(layer, other)
+
+
+def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:
+    """The derivative of another activation; its formula at this one's a, as a(1 − a) of a tanh."""
+    same = type(other) is type(layer)
+    values: dict[str, object] = {"other": str(other) if same else type(other).__name__}
+    yield "other_function", values, _with_slope(partial(_slope_at, other))
+    yield "other_function", values, _with_slope(lambda s: _slope(other, s.input, s.output))
 
 
 def _with_slope(slope: Callable[[Step], Array]) -> Alteration:
@@ -139,30 +165,39 @@ def _backward(step: Step, dy: Array) -> Altered:
 def updated_weights(
     question: Question, trusted: Trusted, line: tuple[Step, ...]
 ) -> Iterator[Hypothesis]:
-    """Dx = dz (W − η ∂C/∂W)ᵀ: the weights were updated before the signal went through them.
-
-    η is fitted on what only the last linear layer's update reaches, because there it enters
-    linearly; then all linear layers are walked with it.
-    """
+    """Dx = dz (W − η ∂C/∂W)ᵀ: the weights were updated before the signal went through them; those
+    of all linear layers, or those of one."""
     linear = [step for step in line if isinstance(step.layer, Linear)]
-    if not linear:
-        return
+    ones = [[step] for step in linear]
+    for updated in [linear, *ones] if len(linear) > 1 else ones:
+        rate = _rate(question, trusted, line, updated)
+        if rate > 0:
+            predicted = walk(trusted, {step.path: _updated(rate) for step in updated})
+            values = {"where": updated[-1].name, "rate": rate}
+            yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
+
+
+def _rate(
+    question: Question, trusted: Trusted, line: tuple[Step, ...], updated: Sequence[Step]
+) -> float:
+    """η, fitted on what only the last update reaches, because there it enters linearly; 0 where
+    nothing of that is wrong."""
     right = trusted.right()
-    once = walk(trusted, {linear[-1].path: _updated(1.0)})
-    reached = [name for name in question.wrong if question.changes(name, once[name])]
-    if len(linear) > 1:
+    once = walk(trusted, {updated[-1].path: _updated(1.0)})
+    reached = [n for n in question.wrong if n in once and question.changes(n, once[n])]
+    if len(updated) > 1:
         # Left of the next linear layer a second update joins in.
-        near = {step.path for step in line if line.index(step) >= line.index(linear[-2])}
-        reached = [name for name in reached if name.rpartition(".")[0] in near]
+        near = {
+            trusted.names[join(step.path, name)]
+            for step in line[line.index(updated[-2]) :]
+            for name in step.gradients
+        }
+        reached = [name for name in reached if name in near]
     for name in reached[:1]:
         direction = once[name] - right[name]
-        if question.claimed[name].shape != direction.shape or np.count_nonzero(direction) < 3:
-            continue
-        rate = fit(question.claimed[name] - right[name], direction)
-        if rate > 0:
-            predicted = walk(trusted, {step.path: _updated(rate) for step in linear})
-            values = {"where": linear[-1].name, "rate": rate}
-            yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
+        if question.claimed[name].shape == direction.shape and np.count_nonzero(direction) >= 3:
+            return fit(question.claimed[name] - right[name], direction)
+    return 0.0
 
 
 def _updated(rate: float) -> Alteration:

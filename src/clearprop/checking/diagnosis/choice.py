@@ -21,6 +21,7 @@ from clearprop.checking.diagnosis.hypothesis import (
     Question,
     Standing,
 )
+from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, turned
 from clearprop.checking.diagnosis.loss_functions import of_another_loss
 from clearprop.checking.diagnosis.structure import structural_slips
 from clearprop.checking.diagnosis.trusted import Trusted, agrees, claims, trusted_pass
@@ -50,9 +51,32 @@ def diagnose(evidence: Evidence) -> tuple[Mistake, ...]:
     if not question.wrong:
         return ()
     trusted = trusted_pass(question)
+    mistakes = _mistakes(question, trusted)
+    explained = {name for mistake in mistakes for name in mistake.arrays}
+    if trusted is not None or set(question.wrong) <= explained:
+        return mistakes
+    return _in_another_layout(question) or mistakes
+
+
+def _mistakes(question: Question, trusted: Trusted | None) -> tuple[Mistake, ...]:
     found = _holding(question, trusted)
     chosen = _cover(question, found)
     return tuple(_mistake(question, *group) for group in _second_look(question, trusted, chosen))
+
+
+def _in_another_layout(question: Question) -> tuple[Mistake, ...]:
+    """What is found where the arrays, turned round, are those of a function that is recognized."""
+    for evidence in turned(question.evidence, question.samples):
+        other = Question.of(evidence)
+        trusted = trusted_pass(other) if other else None
+        if other is not None and trusted is not None:
+            mistakes = _mistakes(other, trusted)
+            return tuple(one for one in mistakes if not _keys(one) & set(OF_A_LAYOUT))
+    return ()
+
+
+def _keys(mistake: Mistake) -> set[str]:
+    return {mistake.key, *(other.key for other in mistake.alternatives)}
 
 
 def _holding(question: Question, trusted: Trusted | None) -> list[Explanation]:
@@ -94,16 +118,18 @@ def _walked(question: Question, trusted: Trusted) -> Iterator[Hypothesis]:
         after = line[index + 1] if index + 1 < len(line) else None
         for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
             predicted = walk(trusted, {step.path: alteration})
-            if key == "gradient_stops" and not _stops_in_between(question, predicted):
+            if key == "gradient_stops" and not _stops_in_between(question, trusted, predicted):
                 continue
             yield Hypothesis(key, predicted, {"where": step.name, **values})
     yield from updated_weights(question, trusted, line)
 
 
-def _stops_in_between(question: Question, predicted: Mapping[str, Array]) -> bool:
+def _stops_in_between(question: Question, trusted: Trusted, predicted: Mapping[str, Array]) -> bool:
     """Whether it is the gradient of a parameter that becomes zero, not only that of the input."""
     return any(
-        name in predicted and not np.any(predicted[name]) for name in question.wrong if name != "x"
+        name in predicted and not np.any(predicted[name])
+        for name in question.wrong
+        if name != trusted.names["x"]
     )
 
 
@@ -143,9 +169,11 @@ def _second_look(
     """What still holds with another upstream gradient, where the code can be run with one.
 
     A mistake that is in the code is there for every upstream gradient; one whose numbers came out
-    by coincidence is not.
+    by coincidence is not. A function of one number, a loss, has no upstream gradient to change.
     """
     if trusted is None or not groups or not agrees(question, trusted):
+        return groups
+    if not question.evidence.output.shape:
         return groups
     dy = another_gradient(question)
     claimed = run_again(question, dy)

@@ -9,14 +9,15 @@ large one. A claimed array of another shape than its parameter's is brought to i
 adds or drops axes of length 1; otherwise its shape is part of what has to be reproduced.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import EMPTY, Array
+from clearprop.arrays import EMPTY, Array, Shape
 from clearprop.checking.evidence import Evidence
 
 # A mistake is looked for where the difference is this many times the tolerance: nearer to it, the
@@ -100,7 +101,7 @@ class Question:
 
     @property
     def samples(self) -> int:
-        """N, the number of rows of the output (of a loss: of what its gradient is by)."""
+        """N, the number of rows of the output; where that is one number, of what it is made of."""
         return self._rows_shape[0]
 
     @property
@@ -110,10 +111,9 @@ class Question:
 
     @property
     def _rows_shape(self) -> tuple[int, ...]:
-        shape = self.evidence.output.shape
-        if not shape:
-            shape = next(iter(self.expected.values())).shape
-        return shape or (1,)
+        shapes = [np.shape(array) for array in self.evidence.arrays.values()]
+        first = next(iter(self.expected.values())).shape
+        return self.evidence.output.shape or _target_shape(shapes) or first or (1,)
 
     def reproduces(self, name: str, predicted: Array) -> float | None:
         """How far `predicted` is from the claimed array, or None where it is another one."""
@@ -144,6 +144,16 @@ class Question:
         """Every hypothesis that holds."""
         found = (self.explanation(hypothesis) for hypothesis in hypotheses)
         return [explanation for explanation in found if explanation is not None]
+
+
+def _target_shape(shapes: Sequence[Shape]) -> Shape | None:
+    """Of a function that gives one number, the shape of the last array that has as many rows as
+    another one; None where the arrays do not say which number of rows is that of the samples."""
+    counts = Counter(shape[0] for shape in shapes if shape)
+    shared = [rows for rows, count in counts.items() if count > 1 and rows > 1]
+    if len(shared) != 1:
+        return None
+    return next(shape for shape in reversed(shapes) if shape[:1] == (shared[0],))
 
 
 def scale(array: Array) -> float:

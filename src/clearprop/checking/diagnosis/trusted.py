@@ -1,23 +1,24 @@
 """The trusted backward pass, with all its records, to be walked again with one thing changed.
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
-a layer of the catalog that turns out to compute the same output: a plain function is recognised by
+layers of the catalog that turn out to compute the same output: a plain function is recognised by
 what it computes.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from clearprop.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.evidence import Evidence
 from clearprop.errors import ClearpropError
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.contract import Combinator, Layer
-from clearprop.layers.linear import Linear
+from clearprop.layers.contract import Layer
+from clearprop.losses import Loss
 from clearprop.network import Network
+from clearprop.parameters import join, leaves
 from clearprop.passes import BackwardPass
 
 
@@ -25,11 +26,13 @@ from clearprop.passes import BackwardPass
 class Trusted:
     """A backward pass of ours, and how the evidence calls its arrays.
 
-    names  the parameter paths of ours → the names of the evidence; "x" is the input
+    names   the parameter paths of ours → the names of the evidence; "x" is the input
+    called  the paths of the layers → what to call them, where the person knows no path
     """
 
     backward: BackwardPass
     names: Mapping[str, str]
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def gradients(self, flat: Array, dx: Array | None) -> Mapping[str, Array]:
         """A flat gradient and an input gradient, by the evidence's names."""
@@ -47,7 +50,7 @@ class Trusted:
         """The same pass from another ∂C/∂y."""
         forward = self.backward.forward
         again = forward.network.backward(forward, dy.astype(forward.output.dtype))
-        return Trusted(again, self.names)
+        return Trusted(again, self.names, self.called)
 
 
 def trusted_pass(question: Question) -> Trusted | None:
@@ -55,14 +58,44 @@ def trusted_pass(question: Question) -> Trusted | None:
     evidence = question.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
-    if evidence.loss is not None or not evidence.output.shape:
+    if evidence.loss is not None:
         return None
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+    if not evidence.output.shape:
+        return _of_loss(question, arrays)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    for layer in _candidates(evidence):
-        trusted = of_layer(layer, evidence)
+    for found in recognized(arrays, np.asarray(evidence.output)):
+        trusted = of_layer(found.layer, evidence, found.names)
         if trusted is not None and _is_the_function(trusted, question):
-            return trusted
+            return _recognized(trusted)
+    return None
+
+
+def _recognized(trusted: Trusted) -> Trusted:
+    """The same, with layers called by their class and the person's names of their parameters."""
+    called = {}
+    for path, layer in leaves(trusted.backward.forward.network.layer):
+        own = ", ".join(trusted.names[join(path, name)] for name in layer.parameters())
+        called[path] = f"{type(layer).__name__}({own})" if own else type(layer).__name__
+    return replace(trusted, called=called)
+
+
+def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
+    """The trusted pass of a function that gives one number: of the layers before its loss."""
+    evidence = question.evidence
+    for found in recognized_loss(arrays, float(evidence.output)):
+        upstream = found.factor * float(evidence.output_gradient)
+        target = arrays[found.target]
+
+        def slope(
+            y: Array, loss: Loss = found.loss, t: Array = target, by: float = upstream
+        ) -> Array:
+            return by * loss.evaluate(y, t).gradient
+
+        trusted = of_layer(found.layers.layer, evidence, found.layers.names, slope)
+        if trusted is not None and agrees(question, trusted):
+            return _recognized(trusted)
     return None
 
 
@@ -97,10 +130,19 @@ def _of_reference(backward: BackwardPass) -> Trusted | None:
     return Trusted(backward, {"x": "x", **{path: path for path in paths}})
 
 
-def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
-    """The layer run on the evidence's arrays, or None where it cannot take them."""
+def of_layer(
+    layer: Layer,
+    evidence: Evidence,
+    names: Mapping[str, str] | None = None,
+    upstream: Callable[[Array], Array] | None = None,
+) -> Trusted | None:
+    """The layer run on the evidence's arrays, or None where it cannot take them.
+
+    names     the layer's "x" and paths → the evidence's; by name or order unless given
+    upstream  ∂C/∂y from the layer's y; the evidence's own unless given
+    """
     network = Network(layer)
-    names = _names(network, evidence.arrays)
+    names = names or _names(network, evidence.arrays)
     if names is None:
         return None
     slots = network.layout.slots
@@ -123,7 +165,10 @@ def of_layer(layer: Layer, evidence: Evidence) -> Trusted | None:
             state=context.state or None,
             side_inputs=context.side_inputs,
         )
-        dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        if upstream is None:
+            dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
+        else:
+            dy = upstream(forward.output)
         return Trusted(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
@@ -145,17 +190,3 @@ def _names(network: Network, arrays: Mapping[str, Array]) -> dict[str, str] | No
 
 def _essential(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
-
-
-def _candidates(evidence: Evidence) -> Iterator[Layer]:
-    """The layers whose arrays have the shapes of the evidence's."""
-    arrays = list(evidence.arrays.values())
-    if len(arrays) == 1:
-        for examples in EXAMPLES.values():
-            layer = examples[0].layer
-            if not isinstance(layer, Combinator) and not layer.parameters():
-                yield layer
-    elif len(arrays) in (2, 3) and arrays[1].ndim == 2:
-        inputs, outputs = arrays[1].shape
-        if inputs and outputs:
-            yield Linear(inputs, outputs, bias=len(arrays) == 3)

@@ -25,6 +25,7 @@ class Step(NamedTuple):
     params  its parameters by name; of a combinator the tree
     dy, dx  ∂C/∂output and ∂C/∂input; of a residual `dx` is the branch's share alone
     gradients  by parameter name
+    called     what a sentence calls it, where its path says nothing to the person
     """
 
     path: str
@@ -36,10 +37,13 @@ class Step(NamedTuple):
     dy: Array
     dx: Array | None
     gradients: Mapping[str, Array]
+    called: str = ""
 
     @property
     def name(self) -> str:
-        """What a sentence calls it: its path and its class."""
+        """What a sentence calls it: its path and its class, unless it is `called` otherwise."""
+        if self.called:
+            return self.called
         kind = type(self.layer).__name__
         return f"{self.path} ({kind})" if self.path else kind
 
@@ -69,7 +73,7 @@ def steps(trusted: Trusted) -> tuple[Step, ...]:
     seen: list[Step] = []
 
     def look(step: Step) -> Altered:
-        seen.append(step)
+        seen.append(step._replace(called=trusted.called.get(step.path, "")))
         joins = isinstance(step.layer, Residual) and step.dx is not None
         return (step.dy + step.dx if joins else step.dx), step.gradients
 

@@ -1,7 +1,7 @@
 """One specimen of the gallery: a function and a backward as a person wrote it, at one point."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Specimen:
     network: Network | None = None
     loss: Loss | None = None
     context: Context = field(default_factory=Context)
+
+    def alone(self) -> "Specimen":
+        """The same with nothing of ours beside it: the diagnosis has to find out what it is."""
+        subject = f"{self.subject} in plain NumPy"
+        return replace(self, subject=subject, layer=None, network=None)
 
     def evidence(self) -> Evidence:
         """The backward's gradients beside those by central differences."""

@@ -80,3 +80,4 @@ def specimens(seeds: range) -> Iterator[Specimen]:
             for code in ALL:
                 for seed in seeds:
                     yield specimen(sizes, nonlinearity, STRANGER, code, seed)
+                    yield specimen(sizes, nonlinearity, STRANGER, code, seed).alone()

@@ -261,6 +261,7 @@ def specimens(seeds: range) -> Iterator[Specimen]:
             for mistake, code in wrong.items():
                 for seed in seeds:
                     yield specimen(sizes, n, mistake, code, seed)
+                yield specimen(sizes, n, mistake, code, seeds[0]).alone()
 
 
 def specimen(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from clearprop.cli.commands import check, diagram, explain, reproduce
+from clearprop.cli.commands import check, diagram, explain, health, reproduce, step
 
 # Each adds its command to the application that is handed over, with help in the language.
 DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
@@ -15,4 +15,6 @@ DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     check.declare,
     explain.declare,
     diagram.declare,
+    step.declare,
+    health.declare,
 )

@@ -1,0 +1,130 @@
+"""`clearprop step`: one training step of a saved network, walked by key or printed whole."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console, Group
+from rich.control import Control
+from rich.text import Text
+
+from clearprop import messages
+from clearprop.cli import keys
+from clearprop.cli.plain import spelled, write
+from clearprop.cli.saved import saved_step
+from clearprop.cli.status import DONE
+from clearprop.explanation.walk import Walk, walk_step
+
+# Lines of the screen that are not the stage's: its title, the line above the keys, the keys.
+AROUND = 3
+STYLES = {
+    "forward": "bold blue",
+    "sum": "bold blue",
+    "loss": "bold magenta",
+    "backward": "bold red",
+    "split": "bold red",
+    "join": "bold red",
+}
+
+
+def step(
+    file: Path,
+    data: Path | None,
+    target: str | None,
+    sample: int,
+    language: str,
+    *,
+    everything: bool,
+    as_json: bool,
+) -> int:
+    """Walk the next step of the training that is saved in `file`; returns the exit status."""
+    # A step that overflows is shown as it is.
+    with np.errstate(all="ignore"):
+        walk = walk_step(saved_step(file, data, target), sample=sample)
+    if as_json:
+        sys.stdout.write(f"{walk.to_json()}\n")
+    elif everything or not _watched():
+        write(walk.text(language))
+    else:
+        _by_key(walk, Console(highlight=False), language)
+    return DONE
+
+
+def _watched() -> bool:
+    """Whether somebody sits at a terminal that can show one stage in place of another."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not Console().is_dumb_terminal
+
+
+def _by_key(walk: Walk, console: Console, language: str) -> None:
+    """Show one stage at a time on a screen of its own, which is gone afterwards."""
+    position = 0
+    last = len(walk.stages) - 1
+    moves: dict[str, Callable[[int], int]] = {
+        keys.NEXT: lambda at: min(at + 1, last),
+        keys.BACK: lambda at: max(at - 1, 0),
+        keys.FIRST: lambda _: 0,
+        keys.LAST: lambda _: last,
+    }
+    with console.screen() as screen:
+        # Drawn again while a key is waited for, when a line feed does not return the carriage.
+        screen.screen.application_mode = True
+
+        def draw() -> None:
+            size = None
+            # A terminal may be resized while it is being drawn on.
+            while size != console.size:
+                size = console.size
+                console.control(Control.home())
+                screen.update(_picture(walk, position, console, language))
+
+        with _on_resize(draw):
+            while True:
+                draw()
+                for key in keys.pressed():
+                    if key == keys.QUIT:
+                        return
+                    position = moves[key](position)
+
+
+def _picture(walk: Walk, position: int, console: Console, language: str) -> Group:
+    width, height = console.size
+    room = max(height - AROUND, 1)
+    body = walk.body(position, language, width=width, height=room)
+    if len(body) > room:
+        hidden = messages.text(language, "cli.step.hidden", count=len(body) - room + 1)
+        body = [*body[: room - 1], hidden]
+    style = STYLES.get(walk.stages[position].part, "bold green")
+    lines = [
+        _line(walk.title(position, language), console, style),
+        *(_line(line, console) for line in body),
+        *(Text() for _ in range(room - len(body) + 1)),
+        _line(_keys(console, language), console, "reverse"),
+    ]
+    return Group(*lines)
+
+
+def _line(text: str, console: Console, style: str = "") -> Text:
+    return Text(spelled(text, console.encoding), style, no_wrap=True, overflow="ellipsis")
+
+
+def _keys(console: Console, language: str) -> str:
+    """What the keys do; arrows are named where the terminal cannot draw them."""
+    text = messages.text(language, "cli.step.keys")
+    plain = spelled(text, console.encoding)
+    return text if plain == text else messages.text(language, "cli.step.keys_named")
+
+
+@contextmanager
+def _on_resize(draw: Callable[[], None]) -> Iterator[None]:
+    """Draw again whenever the terminal gets another size, where the system says so."""
+    if not hasattr(signal, "SIGWINCH"):
+        yield
+        return
+    before = signal.signal(signal.SIGWINCH, lambda *_: draw())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
