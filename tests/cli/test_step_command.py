@@ -160,6 +160,10 @@ def test_signs_are_spelled_where_the_terminal_lacks_them() -> None:
     assert spelled("3 × 10⁷ → x̂", "latin-1") == "3 * 10^7 -> x^"
 
 
+def _without_size() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 class Terminal:
     """The command in a pseudo-terminal of its own."""
 
@@ -178,9 +182,9 @@ class Terminal:
             stdout=end,
             stderr=end,
             start_new_session=True,
-            # Handed over whole: readline, which the test runner loads, tells the C library's copy
-            # alone of a fixed size.
-            env={**os.environ, "TERM": "xterm-256color", **environ},
+            # Handed over without a fixed size, which readline, loaded by the test runner, and some
+            # programs before it leave there.
+            env={**_without_size(), "TERM": "xterm-256color", **environ},
         )
         os.close(end)
         self.resize(rows, columns)
@@ -194,6 +198,9 @@ class Terminal:
         start = self._read
         while text not in self.shown[start:]:
             ready, _, _ = select.select([self._fd], [], [], 60)
+            if not ready:
+                self.process.kill()
+                self.process.wait()
             assert ready, f"{text!r} never came: {self.shown[start:]!r}"
             try:
                 self.shown += os.read(self._fd, 65536).decode(errors="replace")

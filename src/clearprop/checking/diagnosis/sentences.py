@@ -2,8 +2,12 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from clearprop import messages
 from clearprop.checking.evidence import Mistake
+
+ROUNDING = float(np.finfo(np.float64).eps)
 
 
 class Sentences(NamedTuple):
@@ -19,7 +23,8 @@ def sentences(mistake: Mistake, language: str = "en") -> Sentences:
     values = {
         **mistake.values,
         "arrays": ", ".join(mistake.arrays),
-        "residual": mistake.residual,
+        # Two computations that agree to the last digit agree no better than that.
+        "residual": max(mistake.residual, ROUNDING),
     }
     return Sentences(
         *(
