@@ -5,6 +5,7 @@ The same topic, level, seed and key give the same exercise again, whatever else 
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,8 +47,14 @@ def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercis
     """
     plan = _plan(topic, level)
     seed = require_seed(seed)
-    sheet = _search(topic, level, plan, seed, "", None)
+    sheet = _sheet(topic, level, seed)
     return _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+
+
+# A class of variants is compared with one sheet, which is searched for once.
+@lru_cache
+def _sheet(topic: str, level: int, seed: int) -> Exercise:
+    return _search(topic, level, _plan(topic, level), seed, "", None)
 
 
 def _plan(topic: str, level: int) -> Plan:
@@ -86,7 +93,7 @@ def _draw(plan: Plan, generator: "Generator") -> tuple[Given, ...]:
     # Inputs of different sizes: where two are equal, so are two gradients, and a mix-up is hidden.
     sizes = iter(generator.permutation([1, 2, 3, 4, 5]).tolist())
     givens = [
-        Given(*naming.of_input("x", i, n), float(generator.choice([-1, 1, 1]) * next(sizes)))
+        Given(*naming.of_input("x", i, n), float(_sign(generator) * next(sizes)))
         for n in range(shape.samples)
         for i in range(shape.widths[0])
     ]
@@ -105,8 +112,11 @@ def _draw(plan: Plan, generator: "Generator") -> tuple[Given, ...]:
 
 
 def _tenth(generator: "Generator", most: int = 1) -> float:
-    sign = int(generator.choice([-1, 1, 1]))
-    return sign * int(generator.integers(1, 10 * most)) / 10
+    return _sign(generator) * int(1 + generator.random() * (10 * most - 1)) / 10
+
+
+def _sign(generator: "Generator") -> int:
+    return -1 if generator.random() < 1 / 3 else 1
 
 
 def _blanks(

@@ -6,7 +6,8 @@ from clearprop.configuration import Configurable
 from clearprop.exercises.expressions import Expression, Values, names
 from clearprop.exercises.networks import SmallNetwork
 
-# An answer counts as right when it is off by no more than this, as the sheet says.
+# An answer counts as right when it is off by no more than this, or by this part of itself where it
+# is larger than 1.
 TOLERANCE = 0.001
 # Answers that do not end are rounded to so many decimals.
 DECIMALS = 4

@@ -64,7 +64,7 @@ TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
         "chain": (
             _plan((1, 1, 1), ("relu", ""), "z a y C dy dz dw", 1),
             _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
-            _plan((2, 2, 2), ("relu", ""), "z a y C dy dz dw", 4, dead=1),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
         ),
         "step": (
             _plan((2, 1), ("",), "y C dy dw db new_w new_b", 1),
