@@ -71,7 +71,7 @@ def _search(
 ) -> Exercise:
     generator = keyed_generator(seed, level, f"exercise/{topic}/{key}")
     known = quantities(plan.shape)
-    code = hashlib.sha256(f"{topic}/{level}/{seed}/{key}".encode()).hexdigest()[:6].upper()
+    code = hashlib.sha256(f"{topic}/{level}/{seed}/{key}".encode()).hexdigest()[:8].upper()
     variant = f"{topic}{level}-{code}"
     for _ in range(MOST_CANDIDATES):
         givens = _draw(plan, generator)
