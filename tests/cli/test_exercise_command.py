@@ -42,7 +42,13 @@ def test_a_sheet_and_its_key_are_written(capsys: pytest.CaptureFixture[str]) -> 
     files = contents(Path("sheet"))
     name = variant(files["answers.json"])
     assert name.startswith("step2-")
-    assert set(files) == {"answers.json", "answers.csv", f"key/{name}.json"}
+    assert set(files) == {
+        "worksheet.html",
+        "answers.json",
+        "answers.csv",
+        f"key/{name}.json",
+        f"key/{name}.html",
+    }
 
 
 def test_the_same_seed_gives_the_same_files_and_another_gives_others() -> None:
@@ -63,6 +69,9 @@ def test_every_student_has_a_variant(roster: Path, capsys: pytest.CaptureFixture
     assert keys["B1"]["language"] == "zh-TW"
     assert keys["B1"]["student"] == {"id": "B1", "name": "王小明"}
     assert keys["B2"]["language"] == "en"
+    assert "王小明" in files["B1/worksheet.html"].decode()
+    assert "習題單" in files["B1/worksheet.html"].decode()
+    assert "Worksheet" in files["B2/worksheet.html"].decode()
 
 
 def test_a_form_that_is_filled_in_is_never_lost(

@@ -150,9 +150,9 @@ def latex(
     A negative number behind an operator, and a sum in a product, are put in parentheses.
     """
 
-    def operand(part: Expression, *, product: bool) -> str:
+    def operand(part: Expression) -> str:
         text = latex(part, write, number)
-        open_sum = isinstance(part, Sum | Difference) and product
+        open_sum = isinstance(part, Sum | Difference)
         return rf"\left( {text} \right)" if open_sum or text.startswith("-") else text
 
     match expression:
@@ -160,14 +160,12 @@ def latex(
             return write(name)
         case Constant(value):
             return number(value)
-        case Sum(terms):
-            first, *rest = terms
-            others = [f" + {operand(term, product=False)}" for term in rest]
-            return latex(first, write, number) + "".join(others)
+        case Sum():
+            return " ".join(summands(expression, write, number))
         case Difference(left, right):
-            return f"{latex(left, write, number)} - {operand(right, product=True)}"
+            return f"{latex(left, write, number)} - {operand(right)}"
         case Product(factors):
-            return r" \cdot ".join(operand(factor, product=True) for factor in factors)
+            return r" \cdot ".join(operand(factor) for factor in factors)
         case Applied("square", argument):
             return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
         case Applied("relu_slope", argument):
@@ -175,6 +173,25 @@ def latex(
         case Applied(function, argument):
             name = {"relu": r"\text{ReLU}", "tanh": r"\tanh", "sigmoid": r"\sigma"}[function]
             return rf"{name}\left( {latex(argument, write, number)} \right)"
+
+
+def summands(
+    expression: Expression, write: Callable[[str], str], number: Callable[[float], str]
+) -> list[str]:
+    """The formula of `latex` in pieces, before each of which a line may be broken: the terms of a
+    sum, on its own or as the last factor of a product, with their plus signs; or all of it."""
+    if isinstance(expression, Product) and isinstance(expression.factors[-1], Sum):
+        *before, last = expression.factors
+        factor = latex(Product(tuple(before)), write, number)
+        pieces = summands(last, write, number)
+        pieces[0] = rf"{factor} \cdot ( {pieces[0]}"
+        pieces[-1] = f"{pieces[-1]} )"
+        return pieces
+    if not isinstance(expression, Sum):
+        return [latex(expression, write, number)]
+    first, *rest = (latex(term, write, number) for term in expression.terms)
+    signed = (rf"\left( {term} \right)" if term.startswith("-") else term for term in rest)
+    return [first, *(f"+ {term}" for term in signed)]
 
 
 def _enclosed(

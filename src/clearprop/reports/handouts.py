@@ -9,6 +9,7 @@ from clearprop.exercises.forms import answers_csv, answers_json, key_json
 from clearprop.exercises.model import Exercise
 from clearprop.exercises.students import KEY_FOLDER, Student
 from clearprop.reports.folder import publish, staging
+from clearprop.reports.worksheets import answer_key, worksheet
 
 
 def handouts(
@@ -55,7 +56,9 @@ def _absent(path: Path, content: bytes) -> bool:
 def _files(sheet: Exercise, student: Student) -> dict[str, bytes]:
     own = f"{student.id}/" if student.id else ""
     return {
+        f"{own}worksheet.html": worksheet(sheet, student).encode(),
         f"{own}answers.json": answers_json(sheet, student),
         f"{own}answers.csv": answers_csv(sheet, student),
         f"{KEY_FOLDER}/{sheet.variant}.json": key_json(sheet, student),
+        f"{KEY_FOLDER}/{sheet.variant}.html": answer_key(sheet, student).encode(),
     }
