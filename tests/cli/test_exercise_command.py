@@ -44,6 +44,7 @@ def test_a_sheet_and_its_key_are_written(capsys: pytest.CaptureFixture[str]) -> 
     assert name.startswith("step2-")
     assert set(files) == {
         "worksheet.html",
+        "backward.py",
         "answers.json",
         "answers.csv",
         f"key/{name}.json",

@@ -7,6 +7,7 @@ from clearprop.errors import FileError
 from clearprop.exercises import exercise
 from clearprop.exercises.forms import answers_csv, answers_json, key_json
 from clearprop.exercises.model import Exercise
+from clearprop.exercises.programs import TOPICS_WITH_CODE, unfilled
 from clearprop.exercises.students import KEY_FOLDER, Student
 from clearprop.reports.folder import publish, staging
 from clearprop.reports.worksheets import answer_key, worksheet
@@ -55,10 +56,13 @@ def _absent(path: Path, content: bytes) -> bool:
 
 def _files(sheet: Exercise, student: Student) -> dict[str, bytes]:
     own = f"{student.id}/" if student.id else ""
-    return {
+    files = {
         f"{own}worksheet.html": worksheet(sheet, student).encode(),
         f"{own}answers.json": answers_json(sheet, student),
         f"{own}answers.csv": answers_csv(sheet, student),
         f"{KEY_FOLDER}/{sheet.variant}.json": key_json(sheet, student),
         f"{KEY_FOLDER}/{sheet.variant}.html": answer_key(sheet, student).encode(),
     }
+    if sheet.topic in TOPICS_WITH_CODE:
+        files[f"{own}backward.py"] = unfilled(sheet, student.language)
+    return files

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from clearprop.exercises.expressions import summands
 from clearprop.exercises.model import DECIMALS, Blank, Exercise
+from clearprop.exercises.programs import TOPICS_WITH_CODE
 from clearprop.exercises.topics import TOPICS
 from clearprop.explanation import explain_weight
 from clearprop.explanation.mathml import mathml
 from clearprop.reports import symbols
-
-EXPLAINED = ("chain", "step")
 
 
 class Working(NamedTuple):
@@ -46,7 +45,7 @@ def workings(sheet: Exercise, language: str) -> list[Working]:
 def in_words(sheet: Exercise, language: str) -> Words | None:
     """What `explain_weight` says of the first weight of the first layer whose gradient is asked
     for, in an exercise on the chain rule or a whole step."""
-    if sheet.topic not in EXPLAINED:
+    if sheet.topic not in TOPICS_WITH_CODE:
         return None
     shape = TOPICS[sheet.topic][sheet.level - 1].shape
     asked = {blank.name for blank in sheet.blanks}

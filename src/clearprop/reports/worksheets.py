@@ -11,6 +11,7 @@ from clearprop.drawing import svg
 from clearprop.drawing.palette import css
 from clearprop.exercises.expressions import FUNCTIONS
 from clearprop.exercises.model import DECIMALS, TOLERANCE, Exercise
+from clearprop.exercises.programs import TOPICS_WITH_CODE, solution
 from clearprop.exercises.students import Student
 from clearprop.exercises.topics import TOPICS
 from clearprop.reports import symbols
@@ -46,6 +47,7 @@ def worksheet(sheet: Exercise, student: Student) -> str:
         student,
         blanks=blanks,
         tables=_tables(sheet),
+        with_code=sheet.topic in TOPICS_WITH_CODE,
         negative=[_say(language, f"negative.{name}") for name in _smooth(sheet)],
     )
 
@@ -59,6 +61,7 @@ def answer_key(sheet: Exercise, student: Student) -> str:
         student,
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
+        program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
     )
 
 
