@@ -1,10 +1,25 @@
-"""A class of 200 variants of an exercise, and marking the answers of 200 hand-ins."""
+"""A class of 200 worksheets with their keys, written to a folder, and marking 200 hand-ins."""
+
+import tempfile
+from pathlib import Path
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows
 from clearprop.exercises import exercise
+from clearprop.exercises.students import Student
 from clearprop.grading import mark
+from clearprop.reports.handouts import handouts, write_handouts
 
 STUDENTS = 200
+
+
+def write_class() -> None:
+    """The files of a class, in both languages."""
+    students = [Student(("en", "zh-TW")[n % 2], str(n), "Ann") for n in range(STUDENTS)]
+    files: dict[str, bytes] = {}
+    for _, own in handouts("step", 3, 0, students):
+        files |= own
+    with tempfile.TemporaryDirectory() as folder:
+        write_handouts(files, Path(folder))
 
 
 def measure() -> list[Row]:
@@ -13,9 +28,7 @@ def measure() -> list[Row]:
     with cores(1):
         seconds = interleaved(
             {
-                f"{STUDENTS} variants of chain, level 2": lambda: [
-                    exercise("chain", 2, key=str(student)) for student in range(STUDENTS)
-                ],
+                f"write {STUDENTS} worksheets and keys of step, level 3": write_class,
                 f"mark {STUDENTS} hand-ins of step, level 3": lambda: [
                     mark(sheet, answers) for _ in range(STUDENTS)
                 ],

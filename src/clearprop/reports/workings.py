@@ -79,7 +79,9 @@ def _working(
 # The formulas of a class's variants are the same, and each takes a while to convert.
 @lru_cache(maxsize=4096)
 def _piece(formula: str) -> str:
-    return mathml(formula).replace('display="block"', 'display="inline"', 1)
+    # With nothing before it a plus is a sign, and stands too near to its number.
+    infix = f"{{}} {formula}" if formula.startswith("+") else formula
+    return mathml(infix).replace('display="block"', 'display="inline"', 1)
 
 
 def _inline(pieces: list[str]) -> str:
