@@ -7,6 +7,8 @@ import pytest
 
 from clearprop import messages
 from clearprop.exercises import LEVELS, TOPICS, exercise
+from clearprop.exercises.bugs import correction
+from clearprop.exercises.generator import worked
 from clearprop.exercises.students import Student
 from clearprop.reports import symbols
 from clearprop.reports.worksheets import answer_key, worksheet
@@ -52,12 +54,24 @@ def test_a_key_has_every_answer_with_its_working(topic: str, level: int, student
     sheet = exercise(topic, level, key=student.id)
     page = answer_key(sheet, student)
     answers = re.findall(r'class="value">([=≈]) <b>(.*?)</b>', page)
-    assert [number for _, number in answers] == [symbols.printed(b.value) for b in sheet.blanks]
-    for (relation, number), blank in zip(answers, sheet.blanks, strict=True):
+    blanks = worked(sheet).blanks
+    assert [number for _, number in answers] == [symbols.printed(b.value) for b in blanks]
+    for (relation, number), blank in zip(answers, blanks, strict=True):
         shown = float(number.replace("−", "-"))
         assert (relation == "=") == (abs(shown - blank.value) < 1e-9)
-    assert page.count('<span class="line">= <math') == 2 * len(sheet.blanks)
+    assert page.count('<span class="line">= <math') == 2 * len(blanks)
     assert ("layers[0].weight[" in page) == (topic in ("chain", "step"))
+
+
+def test_a_program_is_printed_with_its_mistake_and_the_key_has_the_right_line() -> None:
+    sheet = exercise("bug", 2, seed=1)
+    line, wrong, right = correction(sheet)
+    page = text(worksheet(sheet, READERS[0]))
+    assert wrong in page
+    assert right not in page
+    key = text(answer_key(sheet, READERS[0]))
+    assert f"The wrong line is ({line})" in key
+    assert f"{wrong} → {right}" in key
 
 
 def test_a_sheet_does_not_give_its_answers_away() -> None:

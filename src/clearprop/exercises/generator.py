@@ -5,6 +5,7 @@ The same topic, level, seed and key give the same exercise again, whatever else 
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from clearprop.arrays import keyed_generator, require_seed
 from clearprop.errors import ConfigurationError
+from clearprop.exercises import bugs
 from clearprop.exercises.expressions import Expression, evaluate, inlined
 from clearprop.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
 from clearprop.exercises.networks import Rows, SmallNetwork
@@ -48,7 +50,19 @@ def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercis
     plan = _plan(topic, level)
     seed = require_seed(seed)
     sheet = _sheet(topic, level, seed)
-    return _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+    found = _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+    if topic != bugs.TOPIC:
+        return found
+    return bugs.planted(found, plan.shape, keyed_generator(seed, level, f"bug/{key}"))
+
+
+def worked(sheet: Exercise) -> Exercise:
+    """The sheet with every number of its plan as a blank, where it asks for less: a program's."""
+    if not sheet.program:
+        return sheet
+    plan = _plan(sheet.topic, sheet.level)
+    blanks = _blanks(plan, quantities(plan.shape), sheet.givens)
+    return sheet if blanks is None else replace(sheet, blanks=blanks)
 
 
 # A class of variants is compared with one sheet, which is searched for once.

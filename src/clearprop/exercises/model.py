@@ -51,7 +51,8 @@ class Exercise(Configurable):
     """One sheet: its topic and level, the number of its variant, the network and the blanks.
 
     `givens` and `blanks` hold what the sheet tells and asks; `network` is the same in the engine,
-    with targets that give the derivatives which the sheet starts from.
+    with targets that give the derivatives which the sheet starts from. `program` is the numbered
+    text in which a mistake is to be found, or "".
     """
 
     topic: str
@@ -60,6 +61,7 @@ class Exercise(Configurable):
     network: SmallNetwork
     givens: tuple[Given, ...]
     blanks: tuple[Blank, ...]
+    program: str = ""
 
     @property
     def given_values(self) -> Values:

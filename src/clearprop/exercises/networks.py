@@ -48,6 +48,13 @@ class SmallNetwork(Configurable):
         """How many samples there are, N."""
         return len(self.x)
 
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """What stands behind the W and b of every layer in a program: nothing where there is one
+        layer only."""
+        count = len(self.weights)
+        return ("",) if count == 1 else tuple(str(layer + 1) for layer in range(count))
+
     def network(self) -> Network:
         """The same network in the engine."""
         layers: list[Layer] = []

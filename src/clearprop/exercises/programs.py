@@ -71,14 +71,8 @@ def _say(language: str, key: str, **values: object) -> str:
     return messages.text(language, f"exercises.program.{key}", **values)
 
 
-def _numbers(network: SmallNetwork) -> list[str]:
-    """What stands behind W and b of every layer: nothing where there is only one."""
-    count = len(network.weights)
-    return [""] if count == 1 else [str(layer + 1) for layer in range(count)]
-
-
 def _arrays(network: SmallNetwork) -> list[str]:
-    return ["x", *(letter + number for number in _numbers(network) for letter in ("W", "b"))]
+    return ["x", *(letter + number for number in network.layer_names for letter in ("W", "b"))]
 
 
 def _gradients(network: SmallNetwork) -> list[str]:
@@ -88,7 +82,7 @@ def _gradients(network: SmallNetwork) -> list[str]:
 def _values(network: SmallNetwork) -> Iterator[tuple[str, str]]:
     yield "x", _rows(network.x)
     for number, weight, bias in zip(
-        _numbers(network), network.weights, network.biases, strict=True
+        network.layer_names, network.weights, network.biases, strict=True
     ):
         yield f"W{number}", _rows(weight)
         yield f"b{number}", str(list(bias))
@@ -100,12 +94,12 @@ def _rows(rows: Rows) -> str:
 
 def _sources(network: SmallNetwork) -> list[str]:
     """What every layer takes: x, or the a of the layer before."""
-    return ["x", *(f"a{number}" for number in _numbers(network)[:-1])]
+    return ["x", *(f"a{number}" for number in network.layer_names[:-1])]
 
 
 def _forward(network: SmallNetwork) -> list[str]:
     lines: list[str] = []
-    numbers, sources = _numbers(network), _sources(network)
+    numbers, sources = network.layer_names, _sources(network)
     for number, source in zip(numbers[:-1], sources, strict=False):
         lines.append(f"z{number} = {source} @ W{number} + b{number}")
         lines.append(f"a{number} = np.maximum(z{number}, 0)")
@@ -116,7 +110,7 @@ def _forward(network: SmallNetwork) -> list[str]:
 def _backward(network: SmallNetwork) -> list[str]:
     lines: list[str] = []
     signal = "dy"
-    layers = list(zip(_numbers(network), _sources(network), strict=True))
+    layers = list(zip(network.layer_names, _sources(network), strict=True))
     for place, (number, source) in reversed(list(enumerate(layers))):
         lines.append(f"dW{number} = {source}.T @ {signal}")
         lines.append(f"db{number} = {signal}.sum(axis=0)")

@@ -71,5 +71,11 @@ TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
             _plan((1, 2, 1), ("relu", ""), "z a y dy dz dw new_w", 2),
             _plan((2, 2, 1), ("relu", ""), "z a y C dy dz dw db new_w new_b", 3, dead=1),
         ),
+        # The numbers that the search makes pleasant; what is asked is said in `bugs`.
+        "bug": (
+            _plan((2, 1), ("",), "y dy dw dx", 1),
+            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
+        ),
     }
 )

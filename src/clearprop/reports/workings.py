@@ -1,10 +1,12 @@
 """The working of every answer of a sheet: the formula in symbols, with its numbers, and the value;
 and one weight explained in words."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from clearprop.exercises.expressions import summands
+from clearprop.exercises.generator import worked
 from clearprop.exercises.model import DECIMALS, Blank, Exercise
 from clearprop.exercises.programs import TOPICS_WITH_CODE
 from clearprop.exercises.topics import TOPICS
@@ -34,12 +36,18 @@ class Words(NamedTuple):
 
 
 def workings(sheet: Exercise, language: str) -> list[Working]:
-    """The working of every blank, in order. Raises MissingDependencyError without latex2mathml."""
+    """The working of every blank, in order; with a program, also of the numbers on the way to them,
+    without points. Raises MissingDependencyError without latex2mathml."""
+    asked = {blank.name: blank.points for blank in sheet.blanks}
+    sheet = worked(sheet)
     known = {item.name: item.symbol for item in (*sheet.givens, *sheet.blanks)}
     values = {**sheet.given_values, **{blank.name: blank.value for blank in sheet.blanks}}
     written = {name: symbols.latex(symbol, language) for name, symbol in known.items()}
     numbers = {name: symbols.decimal(value) for name, value in values.items()}
-    return [_working(blank, written, numbers, language) for blank in sheet.blanks]
+    return [
+        _working(replace(blank, points=asked.get(blank.name, 0)), written, numbers, language)
+        for blank in sheet.blanks
+    ]
 
 
 def in_words(sheet: Exercise, language: str) -> Words | None:

@@ -9,6 +9,7 @@ from clearprop import messages
 from clearprop.dependencies import require
 from clearprop.drawing import svg
 from clearprop.drawing.palette import css
+from clearprop.exercises import bugs
 from clearprop.exercises.expressions import FUNCTIONS
 from clearprop.exercises.model import DECIMALS, TOLERANCE, Exercise
 from clearprop.exercises.programs import TOPICS_WITH_CODE, solution
@@ -61,6 +62,7 @@ def answer_key(sheet: Exercise, student: Student) -> str:
         student,
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
+        correction=bugs.correction(sheet) if sheet.program else None,
         program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
     )
 
