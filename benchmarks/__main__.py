@@ -1,7 +1,7 @@
 """Runs every benchmark, prints one table, and writes it to `benchmarks/results.json`.
 
     python -m benchmarks [NAME ...]     all of them, or those named: training_step, seed_studies,
-                                        import_time, gradient_check, explain, reproduce
+                                        import_time, gradient_check, explain, exercises, reproduce
 
 The exit status is 1 where a bound does not hold. Only a run of all of them writes the file.
 """
@@ -17,7 +17,15 @@ from pathlib import Path
 
 from benchmarks.measuring import print_rows, torch_is_installed
 
-NAMES = ("training_step", "seed_studies", "import_time", "gradient_check", "explain", "reproduce")
+NAMES = (
+    "training_step",
+    "seed_studies",
+    "import_time",
+    "gradient_check",
+    "explain",
+    "exercises",
+    "reproduce",
+)
 
 
 def main(names: list[str]) -> int:

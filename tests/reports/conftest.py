@@ -9,6 +9,9 @@ from clearprop.experiments.progress import silent
 from clearprop.experiments.reproduction import Reproduction, reproduce
 from clearprop.experiments.settings import Settings
 from clearprop.reports.report import write_report
+from tests.reports.browser import chromium, measure
+
+__all__ = ["chromium", "measure"]
 
 
 @pytest.fixture(scope="session")

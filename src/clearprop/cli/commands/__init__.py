@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from clearprop.cli.commands import check, diagram, explain, health, reproduce, step
+from clearprop.cli.commands import check, diagram, exercise, explain, health, reproduce, step
 
 # Each adds its command to the application that is handed over, with help in the language.
 DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
@@ -17,4 +17,5 @@ DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     diagram.declare,
     step.declare,
     health.declare,
+    exercise.declare,
 )

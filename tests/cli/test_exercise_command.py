@@ -1,0 +1,137 @@
+"""`clearprop exercise` from end to end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clearprop import messages
+from clearprop.cli import main
+from clearprop.exercises import TOPICS
+
+OPTIONS = ("--out", "--topic", "--level", "--seed", "--students", "--lang")
+
+
+@pytest.fixture(autouse=True)
+def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def variant(form: bytes) -> str:
+    found: str = json.loads(form)["variant"]
+    return found
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Path:
+    path = tmp_path / "roster.csv"
+    path.write_text("id,name,lang\nB1,王小明,zh-TW\nB2,Ann,en\n", encoding="utf-8")
+    return path
+
+
+def test_a_sheet_and_its_key_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exercise", "--topic", "step", "--level", "2", "-o", "sheet"]) == 0
+    assert capsys.readouterr().out == f"Worksheet: sheet; key: {Path('sheet/key')}\n"
+    files = contents(Path("sheet"))
+    name = variant(files["answers.json"])
+    assert name.startswith("step2-")
+    assert set(files) == {
+        "worksheet.html",
+        "backward.py",
+        "answers.json",
+        "answers.csv",
+        f"key/{name}.json",
+        f"key/{name}.html",
+    }
+
+
+def test_the_same_seed_gives_the_same_files_and_another_gives_others() -> None:
+    for folder, seed in (("one", "4"), ("two", "4"), ("three", "5")):
+        assert main(["exercise", "--seed", seed, "--out", folder]) == 0
+    assert contents(Path("one")) == contents(Path("two"))
+    one, three = (contents(Path(folder))["answers.json"] for folder in ("one", "three"))
+    assert variant(one) != variant(three)
+
+
+def test_every_student_has_a_variant(roster: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exercise", "--students", str(roster), "-o", "class"]) == 0
+    assert "2 students" in capsys.readouterr().out
+    files = contents(Path("class"))
+    own = {number: variant(files[f"{number}/answers.json"]) for number in ("B1", "B2")}
+    assert own["B1"] != own["B2"]
+    keys = {name: json.loads(files[f"key/{own[name]}.json"]) for name in own}
+    assert keys["B1"]["language"] == "zh-TW"
+    assert keys["B1"]["student"] == {"id": "B1", "name": "王小明"}
+    assert keys["B2"]["language"] == "en"
+    assert "王小明" in files["B1/worksheet.html"].decode()
+    assert "習題單" in files["B1/worksheet.html"].decode()
+    assert "Worksheet" in files["B2/worksheet.html"].decode()
+
+
+def test_a_form_that_is_filled_in_is_never_lost(
+    roster: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["exercise", "--students", str(roster), "-o", "class"]
+    assert main(command) == 0
+    form = Path("class/B2/answers.csv")
+    form.write_bytes(form.read_bytes() + b"mine,1\n")
+    Path("class/B1/answers.json").unlink()
+    before = contents(Path("class"))
+    assert main(command) == 2
+    assert f"'{form}' is there already with another content" in capsys.readouterr().err
+    assert contents(Path("class")) == before
+
+
+def test_a_student_who_joins_later_gets_a_sheet_and_the_others_keep_theirs(roster: Path) -> None:
+    command = ["exercise", "--students", str(roster), "-o", "class"]
+    assert main(command) == 0
+    before = contents(Path("class"))
+    with roster.open("a", encoding="utf-8") as stream:
+        stream.write("B3,Bo,\n")
+    assert main(command) == 0
+    after = contents(Path("class"))
+    assert before.items() < after.items()
+    assert "B3/answers.json" in after
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["exercise"], "clearprop exercise -o DIR"),
+        (["exercise", "-o", ""], "--out needs a name"),
+        (["exercise", "-o", "d", "--topic", "bread"], "no topic 'bread'"),
+        (["exercise", "-o", "d", "--level", "4"], "from 1 to 3"),
+        (["exercise", "-o", "d", "--level", "x"], "--level takes a whole number"),
+        (["exercise", "-o", "d", "--seed", "-1"], "--seed takes a whole number"),
+        (["exercise", "-o", "d", "--lang", "fr"], "'fr' is not known"),
+        (["exercise", "-o", "d", "--students", "none.csv"], "no file 'none.csv'"),
+        (["exercise", "-o", "file"], "is a file, where a folder was meant"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_leaves_nothing_behind(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("mine", encoding="utf-8")
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_the_help_names_every_option_and_topic(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["exercise", "--help", "--lang", language]) == 0
+    told = capsys.readouterr().out
+    for word in (*OPTIONS, *TOPICS):
+        assert word in told

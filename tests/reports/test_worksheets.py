@@ -1,0 +1,124 @@
+"""Worksheets and keys as pages: what stands there, and how a browser lays it out."""
+
+import re
+from html import unescape
+
+import pytest
+
+from clearprop import messages
+from clearprop.exercises import LEVELS, TOPICS, exercise
+from clearprop.exercises.bugs import correction
+from clearprop.exercises.generator import worked
+from clearprop.exercises.students import Student
+from clearprop.reports import symbols
+from clearprop.reports.worksheets import answer_key, worksheet
+from tests.reports.browser import Measure
+
+CASES = [(topic, level) for topic in TOPICS for level in LEVELS]
+READERS = [Student(language, "B1", "A <b> & 王") for language in messages.LANGUAGES]
+READ_IN = dict(zip(messages.LANGUAGES, READERS, strict=True))
+
+
+def text(page: str) -> str:
+    """What a reader sees of a page, in one line."""
+    body = re.sub(r"<style>.*?</style>|<desc.*?</desc>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", body)))
+
+
+@pytest.mark.parametrize("student", READERS, ids=messages.LANGUAGES)
+@pytest.mark.parametrize(("topic", "level"), CASES)
+def test_a_sheet_tells_the_givens_and_asks_for_every_blank(
+    topic: str, level: int, student: Student
+) -> None:
+    sheet = exercise(topic, level, key=student.id)
+    page = worksheet(sheet, student)
+    seen = text(page)
+    assert f'<html lang="{student.language}">' in page
+    assert "A <b> & 王" in seen
+    assert sheet.variant in seen
+    for given in sheet.givens:
+        assert (
+            f"{symbols.html(given.symbol, student.language)} = {symbols.printed(given.value)}"
+            in page
+        )
+    asked = [unescape(name) for name in re.findall(r'class="small"><code>(.*?)</code>', page)]
+    assert asked == [blank.name for blank in sheet.blanks]
+    # No request leaves the page, and no field of a sentence is left open.
+    assert not re.search(r'(src|href)="', page)
+    assert "{" not in seen
+
+
+@pytest.mark.parametrize("student", READERS, ids=messages.LANGUAGES)
+@pytest.mark.parametrize(("topic", "level"), CASES)
+def test_a_key_has_every_answer_with_its_working(topic: str, level: int, student: Student) -> None:
+    sheet = exercise(topic, level, key=student.id)
+    page = answer_key(sheet, student)
+    answers = re.findall(r'class="value">([=≈]) <b>(.*?)</b>', page)
+    blanks = worked(sheet).blanks
+    assert [number for _, number in answers] == [symbols.printed(b.value) for b in blanks]
+    for (relation, number), blank in zip(answers, blanks, strict=True):
+        shown = float(number.replace("−", "-"))
+        assert (relation == "=") == (abs(shown - blank.value) < 1e-9)
+    assert page.count('<span class="line">= <math') == 2 * len(blanks)
+    assert ("layers[0].weight[" in page) == (topic in ("chain", "step"))
+
+
+def test_a_program_is_printed_with_its_mistake_and_the_key_has_the_right_line() -> None:
+    sheet = exercise("bug", 2, seed=1)
+    line, wrong, right = correction(sheet)
+    page = text(worksheet(sheet, READERS[0]))
+    assert wrong in page
+    assert right not in page
+    key = text(answer_key(sheet, READERS[0]))
+    assert f"The wrong line is ({line})" in key
+    assert f"{wrong} → {right}" in key
+
+
+def test_a_sheet_does_not_give_its_answers_away() -> None:
+    # z = 0.5 · 4 + 0.6 = 2.6 and so on: no answer stands on the sheet, its picture included.
+    sheet = exercise("chain", 1)
+    givens = {symbols.printed(given.value) for given in sheet.givens}
+    shown = set(re.findall(r"(?:= |>)(−?\d+(?:\.\d+)?)", worksheet(sheet, READERS[0])))
+    answers = {symbols.printed(blank.value) for blank in sheet.blanks} - givens
+    assert len(answers) >= 6
+    assert not answers & shown
+
+
+def test_sigmoid_and_tanh_are_printed_where_they_are_used() -> None:
+    # σ(0.5) = 1/(1 + e^−0.5) = 1/(1 + 0.60653) = 0.62246; tanh(0.5) = 0.46212
+    assert "0.6225" in text(worksheet(exercise("activation", 1), READERS[0]))
+    assert "0.4621" in text(worksheet(exercise("activation", 2), READERS[0]))
+    assert "look up" not in text(worksheet(exercise("chain", 2), READERS[0]))
+
+
+def test_a_symbol_in_html_and_latex() -> None:
+    assert (
+        symbols.html("∂*C*/∂*w*_[11]^[(1)]", "en")
+        == "∂<i>C</i>/∂<i>w</i><sub>11</sub><sup>(1)</sup>"
+    )
+    assert symbols.latex("∂*C*/∂*w*_[11]^[(1)]", "en") == (
+        r"\frac{\partial C}{\partial w_{11}^{(1)}}"
+    )
+    assert symbols.latex("*w*_[1]^[(2)]^[ new]", "en") == r"w_{1}^{(2)\text{ new}}"
+    assert symbols.html("*b*^[ new]", "zh-TW") == "<i>b</i><sup> 新</sup>"
+    assert symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_the_pages_fit_paper_and_no_label_covers_another(language: str, measure: Measure) -> None:
+    # All sheets stand in one page, so that the browser starts once; 680 pixels are A4 between
+    # its margins.
+    student = READ_IN[language]
+    bodies, head = [], ""
+    for topic, level in CASES:
+        for page in (worksheet, answer_key):
+            html = page(exercise(topic, level), student)
+            head, _, rest = html.partition("<body>")
+            body = rest.partition("</body>")[0]
+            kind = f"{topic}{level}{page.__name__}"
+            bodies.append(body.replace('id="network"', f'id="{kind}"'))
+    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", 680)
+    assert found["figures"] == 2 * len(CASES)
+    assert found["overlaps"] == []
+    assert found["outside"] == []
+    assert found["width"] <= found["window"]
