@@ -1,0 +1,78 @@
+"""Marking a folder of hand-ins: each by itself, so that one that cannot be read stops no other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearprop.errors import ClearpropError, FileError
+from clearprop.grading.handins import HandIn, find_handins, read_handin
+from clearprop.grading.keys import Key, read_key
+from clearprop.grading.marking import Marked, mark
+
+
+@dataclass(frozen=True)
+class MarkedHandIn:
+    """A hand-in with its marks.
+
+    place  the folder or file that it was found at
+    """
+
+    place: Path
+    handin: HandIn
+    key: Key
+    marks: Marked
+
+    @property
+    def student_id(self) -> str:
+        """The id that was handed in, otherwise the one that the sheet was made for."""
+        return self.handin.student_id or self.key.student_id
+
+    @property
+    def student_name(self) -> str:
+        """The name that was handed in, otherwise the one that the sheet was made for."""
+        return self.handin.student_name or self.key.student_name
+
+
+@dataclass(frozen=True)
+class Unmarked:
+    """A hand-in that could not be marked, and why."""
+
+    place: Path
+    problem: ClearpropError
+
+
+Outcome = MarkedHandIn | Unmarked
+
+
+def mark_folder(path: Path, key: Path | None = None) -> tuple[Outcome, ...]:
+    """Mark every hand-in at `path`: one form, a folder with one in it, or a folder of folders.
+
+    key   the folder of the keys; the one called `key` in `path` or beside it unless given
+
+    Raises FileError where there are no hand-ins or no keys at all.
+    """
+    return tuple(mark_each(path, find_handins(path, key_folder(path, key)), key))
+
+
+def mark_each(path: Path, places: tuple[Path, ...], key: Path | None = None) -> Iterator[Outcome]:
+    """Mark the hand-ins at `places`, which `find_handins` found, one after the other."""
+    folder = key_folder(path, key)
+    for place in places:
+        try:
+            handin = read_handin(place)
+            found = read_key(folder, handin.variant)
+            yield MarkedHandIn(place, handin, found, mark(found.exercise, handin.answers))
+        except ClearpropError as problem:
+            yield Unmarked(place, problem)
+
+
+def key_folder(path: Path, key: Path | None = None) -> Path:
+    """The folder of the keys. Raises FileError where there is none, or no key in it."""
+    resolved = path.resolve()
+    beside = (resolved / "key", resolved.parent / "key", resolved.parent.parent / "key")
+    found = key or next((place for place in beside if place.is_dir()), None)
+    if found is None:
+        raise FileError("keys_missing", path=path)
+    if not found.is_dir() or not any(found.glob("*.json")):
+        raise FileError("keys_empty", path=found)
+    return found
