@@ -193,7 +193,10 @@ def test_a_form_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert points(tmp_path / "answers.xlsx") == {"answers.xlsx": "form_kind"}
 
 
-def damaged(change: Callable[[dict[str, Any]], object]) -> str:
+Change = Callable[[dict[str, Any]], object]
+
+
+def damaged(change: Change) -> str:
     data = {"format": "clearprop-exercise", "version": 1, "language": "en", "student": {}}
     data["exercise"] = encode(SHEET)
     change(data)
@@ -205,31 +208,29 @@ def settings(data: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        (lambda d: d.update(language="fr"), "document_part"),
-        (lambda d: d.update(student=[]), "document_part"),
-        (lambda d: d.pop("exercise"), "key_damaged"),
-        (lambda d: d.update(exercise={"type": "os.system"}), "key_damaged"),
-        (lambda d: d.update(exercise={"type": "Name", "settings": {"name": "z"}}), "key_damaged"),
-        (lambda d: d["exercise"].update(settings=3), "key_damaged"),
-        (lambda d: settings(d).update(blanks=[]), "key_damaged"),
-        (lambda d: settings(d).update(blanks=5), "key_damaged"),
-        (lambda d: settings(d).update(givens=[]), "key_damaged"),
-        (lambda d: settings(d).update(variant="other"), "document_part"),
-        (lambda d: settings(d)["blanks"][0]["settings"].update(value=9.0), "key_damaged"),
-        (lambda d: settings(d)["blanks"][0]["settings"].update(value="1"), "key_damaged"),
-        (lambda d: settings(d)["blanks"][0]["settings"].update(points=0), "key_damaged"),
-        (lambda d: settings(d)["blanks"][0]["settings"].update(name=["z"]), "key_damaged"),
-        (lambda d: settings(d)["network"]["settings"].update(weights=[]), "key_damaged"),
-        (lambda d: settings(d)["network"]["settings"].update(x=[["one"]]), "key_damaged"),
-        (lambda d: settings(d)["network"]["settings"].update(activations=["gelu"]), "key_damaged"),
-    ],
-)
-def test_a_damaged_key_is_one_sentence(
-    tmp_path: Path, change: Callable[[dict[str, Any]], object], key: str
-) -> None:
+DAMAGE: list[tuple[Change, str]] = [
+    (lambda d: d.update(language="fr"), "document_part"),
+    (lambda d: d.update(student=[]), "document_part"),
+    (lambda d: d.pop("exercise"), "key_damaged"),
+    (lambda d: d.update(exercise={"type": "os.system"}), "key_damaged"),
+    (lambda d: d.update(exercise={"type": "Name", "settings": {"name": "z"}}), "key_damaged"),
+    (lambda d: d["exercise"].update(settings=3), "key_damaged"),
+    (lambda d: settings(d).update(blanks=[]), "key_damaged"),
+    (lambda d: settings(d).update(blanks=5), "key_damaged"),
+    (lambda d: settings(d).update(givens=[]), "key_damaged"),
+    (lambda d: settings(d).update(variant="other"), "document_part"),
+    (lambda d: settings(d)["blanks"][0]["settings"].update(value=9.0), "key_damaged"),
+    (lambda d: settings(d)["blanks"][0]["settings"].update(value="1"), "key_damaged"),
+    (lambda d: settings(d)["blanks"][0]["settings"].update(points=0), "key_damaged"),
+    (lambda d: settings(d)["blanks"][0]["settings"].update(name=["z"]), "key_damaged"),
+    (lambda d: settings(d)["network"]["settings"].update(weights=[]), "key_damaged"),
+    (lambda d: settings(d)["network"]["settings"].update(x=[["one"]]), "key_damaged"),
+    (lambda d: settings(d)["network"]["settings"].update(activations=["gelu"]), "key_damaged"),
+]
+
+
+@pytest.mark.parametrize(("change", "key"), DAMAGE)
+def test_a_damaged_key_is_one_sentence(tmp_path: Path, change: Change, key: str) -> None:
     path = write_key(tmp_path)
     path.write_text(damaged(change))
     write_json(tmp_path / "a")

@@ -1,11 +1,11 @@
 """Marking a folder of hand-ins: each by itself, so that one that cannot be read stops no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.errors import ClearpropError, FileError
-from clearprop.grading.handins import HandIn, find_handins, read_handin
+from clearprop.grading.handins import FORMS, HandIn, find_handins, read_handin
 from clearprop.grading.keys import Key, read_key
 from clearprop.grading.marking import Marked, mark
 
@@ -51,16 +51,16 @@ def mark_folder(path: Path, key: Path | None = None) -> tuple[Outcome, ...]:
 
     Raises FileError where there are no hand-ins or no keys at all.
     """
-    return tuple(mark_each(path, find_handins(path, key_folder(path, key)), key))
+    keys = key_folder(path, key)
+    return tuple(mark_each(find_handins(path, keys), keys))
 
 
-def mark_each(path: Path, places: tuple[Path, ...], key: Path | None = None) -> Iterator[Outcome]:
+def mark_each(places: Iterable[Path], keys: Path) -> Iterator[Outcome]:
     """Mark the hand-ins at `places`, which `find_handins` found, one after the other."""
-    folder = key_folder(path, key)
     for place in places:
         try:
             handin = read_handin(place)
-            found = read_key(folder, handin.variant)
+            found = read_key(keys, handin.variant)
             yield MarkedHandIn(place, handin, found, mark(found.exercise, handin.answers))
         except ClearpropError as problem:
             yield Unmarked(place, problem)
@@ -73,6 +73,6 @@ def key_folder(path: Path, key: Path | None = None) -> Path:
     found = key or next((place for place in beside if place.is_dir()), None)
     if found is None:
         raise FileError("keys_missing", path=path)
-    if not found.is_dir() or not any(found.glob("*.json")):
+    if not any(one.name not in FORMS for one in found.glob("*.json")):
         raise FileError("keys_empty", path=found)
     return found

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import typer
 
-from clearprop.cli.commands import check, explain, reproduce
+from clearprop.cli.commands import check, explain, grade, reproduce
 
 # Each adds its command to the application that is handed over, with help in the language.
 DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     reproduce.declare,
     check.declare,
     explain.declare,
+    grade.declare,
 )
