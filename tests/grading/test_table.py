@@ -104,3 +104,27 @@ def test_text_is_made_legible() -> None:
     assert legible("a\x1b[31m\nb") == "a [31m b"
     assert legible("x" * 50) == "x" * 39 + "…"
     assert legible("x" * 40) == "x" * 40
+
+
+def test_a_backward_has_a_column_and_its_diagnosis_in_the_comment(tmp_path: Path) -> None:
+    write_key(tmp_path, language="zh-TW")
+    for name in "abc":
+        write_json(tmp_path / name, BLANK if name == "a" else RIGHT)
+    (tmp_path / "a" / "backward.py").write_text("x = 1")
+    (tmp_path / "b" / "backward.py").write_text(ONE_INPUT)
+    rows = table(tmp_path)
+    assert [row["backward"] for row in rows] == ["not checked", "wrong", ""]
+    assert "backward.py 未能檢查：沒有定義函式「backward」。" in rows[0]["comment"]
+    assert rows[1]["comment"].startswith("全部正確。backward.py 有錯。W2：")
+    assert rows[1]["comment"].endswith("。有 3 份作業使用這個學號。")
+    assert rows[2]["comment"].startswith("全部正確。")
+
+
+ONE_INPUT = """
+import numpy as np
+
+def backward(dy, x, W1, b1, W2, b2):
+    z = x @ W1 + b1
+    dz = (dy @ W2.T) * (z > 0)
+    return dz @ W1.T, x.T @ dz, dz.sum(0), 1.7 * z.T @ dy, dy.sum(0)
+"""

@@ -18,6 +18,9 @@ from clearprop.grading.table import marks_csv
 from clearprop.numbers import percent
 from clearprop.writing import write_whole
 
+# A file or a pipe has no width of its own.
+FILE_WIDTH = 120
+
 
 def grade(path: Path, key: Path | None, out: Path | None, language: str) -> int:
     """Mark what is at `path`, print the marks, and write them to `out`; returns the exit status.
@@ -58,39 +61,48 @@ def _print(
     outcomes: Sequence[Outcome], marked: Sequence[MarkedHandIn], out: Path | None, language: str
 ) -> None:
     def say(name: str, **values: object) -> str:
-        return messages.text(language, f"grading.{name}", **values)
+        return messages.text(language, f"grading.summary.{name}", **values)
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 120
+        console.width = FILE_WIDTH
+    lines = []
     if marked:
-        table = Table()
-        for name in ("id", "name", "variant", "total", "out_of"):
-            right = name in ("total", "out_of")
-            table.add_column(say(f"column.{name}"), justify="right" if right else "left")
-        for one in marked:
-            cells = (one.student_id or one.place.name, one.student_name, one.key.exercise.variant)
-            points = (one.marks.points, one.key.exercise.points)
-            table.add_row(*(escape(legible(cell)) for cell in cells), *map(str, points))
-        console.print(table)
+        console.print(_table(marked, language))
     for outcome in outcomes:
         if isinstance(outcome, Unmarked):
             sentence = f"{outcome.place.name}: {outcome.problem.message(language)}"
             console.print(escape(legible(sentence, 1000)), style="bold red", soft_wrap=True)
     if len(outcomes) == 1 and marked:
-        console.print(escape(comment(marked[0])), soft_wrap=True)
-        return _print_written(console, out, language)
-    share = sum(one.marks.points for one in marked) / max(
-        1, sum(one.key.exercise.points for one in marked)
-    )
-    counts = {"marked": len(marked), "count": len(outcomes), "average": percent(share)}
-    console.print(say("summary.marked", **counts))
-    if marked and out is None:
-        console.print(say("summary.comments"))
-    return _print_written(console, out if marked else None, language)
+        lines.append(comment(marked[0]))
+    else:
+        share = sum(one.marks.points for one in marked)
+        whole = sum(one.key.exercise.points for one in marked)
+        average = percent(share / whole) if whole else "—"
+        lines.append(say("marked", marked=len(marked), count=len(outcomes), average=average))
+        if marked and out is None:
+            lines.append(say("comments"))
+    if any(one.code is not None and not one.code.isolated for one in marked):
+        lines.append(say("not_isolated"))
+    if marked and out is not None:
+        lines.append(say("written", path=out))
+    for line in lines:
+        console.print(escape(line), soft_wrap=True)
 
 
-def _print_written(console: Console, out: Path | None, language: str) -> None:
-    if out is not None:
-        text = messages.text(language, "grading.summary.written", path=out)
-        console.print(escape(text), soft_wrap=True)
+def _table(marked: Sequence[MarkedHandIn], language: str) -> Table:
+    names = ["id", "name", "variant", "total", "out_of"]
+    with_code = any(one.code is not None for one in marked)
+    table = Table()
+    for name in (*names, *(["backward"] if with_code else [])):
+        right = name in ("total", "out_of")
+        head = messages.text(language, f"grading.column.{name}")
+        table.add_column(head, justify="right" if right else "left")
+    for one in marked:
+        cells = [one.student_id or one.place.name, one.student_name, one.key.exercise.variant]
+        cells += [str(one.marks.points), str(one.key.exercise.points)]
+        if with_code:
+            outcome = "" if one.code is None else f"grading.outcome.{one.code.outcome}"
+            cells.append(messages.text(language, outcome) if outcome else "")
+        table.add_row(*(escape(legible(cell)) for cell in cells))
+    return table

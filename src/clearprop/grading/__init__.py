@@ -1,4 +1,5 @@
-"""Marking what students hand in: blanks of an exercise, one form or a folder of them.
+"""Marking what students hand in: blanks of an exercise, one form or a folder of them, and a
+backward pass of their own, which runs in a process with limits.
 
 from clearprop.grading import mark, mark_folder
 

@@ -12,9 +12,16 @@ _QUOTED = 40
 _SEPARATORS = {"en": (" ", "; ", ", "), "zh-TW": ("", "；", "、")}
 
 
-def comment(marked: MarkedHandIn) -> str:
-    """The comment on a hand-in: what is wrong, what counted all the same, what was left open."""
-    return _SEPARATORS[marked.key.language][0].join(_sentences(marked))
+def comment(marked: MarkedHandIn, same_id: int = 1) -> str:
+    """The comment on a hand-in: what is wrong, what counted all the same, what was left open.
+
+    same_id  how many hand-ins of the class have its id
+    """
+    said = list(_sentences(marked))
+    if marked.student_id and same_id > 1:
+        key = "grading.comment.same_id"
+        said.append(messages.text(marked.key.language, key, count=same_id))
+    return _SEPARATORS[marked.key.language][0].join(said)
 
 
 def legible(text: str, longest: int = _QUOTED) -> str:
@@ -35,7 +42,7 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     }
     if len(by_outcome["right"]) == len(marks.blanks):
         yield say("all_right")
-    if len(by_outcome["missing"]) == len(marks.blanks):
+    if len(by_outcome["missing"]) == len(marks.blanks) and marked.code is None:
         yield say("nothing")
     elif missing := by_outcome["missing"]:
         yield say("missing", names=_listed(language, (one.name for one in missing)))
@@ -59,6 +66,8 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     if marks.unknown:
         shown = [legible(name) for name in marks.unknown[:5]]
         yield say("unknown", names=_listed(language, shown))
+    if marked.code is not None:
+        yield from marked.code.sentences(language)
     handed, made_for = marked.handin.student_id, marked.key.student_id
     if handed and made_for and handed != made_for:
         yield say("other_student", id=made_for)

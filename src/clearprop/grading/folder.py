@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.errors import ClearpropError, FileError
+from clearprop.grading.code import CodeMark, check_code
 from clearprop.grading.handins import FORMS, HandIn, find_handins, read_handin
 from clearprop.grading.keys import Key, read_key
 from clearprop.grading.marking import Marked, mark
@@ -15,12 +16,14 @@ class MarkedHandIn:
     """A hand-in with its marks.
 
     place  the folder or file that it was found at
+    code   what became of its `backward.py`; None where there is none
     """
 
     place: Path
     handin: HandIn
     key: Key
     marks: Marked
+    code: CodeMark | None = None
 
     @property
     def student_id(self) -> str:
@@ -61,7 +64,10 @@ def mark_each(places: Iterable[Path], keys: Path) -> Iterator[Outcome]:
         try:
             handin = read_handin(place)
             found = read_key(keys, handin.variant)
-            yield MarkedHandIn(place, handin, found, mark(found.exercise, handin.answers))
+            marks, code = mark(found.exercise, handin.answers), None
+            if handin.backward is not None:
+                code = check_code(handin.backward, found.exercise.network)
+            yield MarkedHandIn(place, handin, found, marks, code)
         except ClearpropError as problem:
             yield Unmarked(place, problem)
 

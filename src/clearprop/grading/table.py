@@ -20,54 +20,49 @@ def marks_csv(outcomes: Sequence[Outcome], language: str) -> bytes:
     The header is in `language`, a comment in that of the student's sheet. UTF-8 with a byte order
     mark, without which a spreadsheet may take Chinese for something else.
     """
-    blanks = tuple(
-        dict.fromkeys(
-            one.name
-            for outcome in outcomes
-            if isinstance(outcome, MarkedHandIn)
-            for one in outcome.marks.blanks
-        )
-    )
-    ids = Counter(one.student_id for one in outcomes if isinstance(one, MarkedHandIn))
-
-    def column(name: str) -> str:
-        return messages.text(language, f"grading.column.{name}")
-
+    marked = [one for one in outcomes if isinstance(one, MarkedHandIn)]
+    blanks = dict.fromkeys(blank.name for one in marked for blank in one.marks.blanks)
+    code = ["backward"] if any(one.code is not None for one in marked) else []
+    fields = ("id", "name", "variant", *blanks, "total", "out_of", *code, "comment")
+    heads = {
+        name: messages.text(language, f"grading.column.{name}")
+        for name in fields
+        if name not in blanks
+    }
+    ids = Counter(one.student_id for one in marked)
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    before, after = ("id", "name", "variant"), ("total", "out_of", "comment")
-    writer.writerow([*map(column, before), *blanks, *map(column, after)])
+    writer = csv.DictWriter(stream, fields)
+    writer.writerow({**dict(zip(blanks, blanks, strict=True)), **heads})
     for outcome in outcomes:
         if isinstance(outcome, Unmarked):
-            row = _unmarked_row(outcome, blanks, language)
+            row = _unmarked_row(outcome, language)
         else:
-            row = _row(outcome, blanks, ids[outcome.student_id])
-        writer.writerow([_inert(cell) for cell in row])
+            row = _row(outcome, ids[outcome.student_id], language)
+        writer.writerow({name: _inert(cell) for name, cell in row.items()})
     return stream.getvalue().encode("utf-8-sig")
 
 
-def _row(marked: MarkedHandIn, blanks: Sequence[str], same_id: int) -> list[str | int]:
-    points = {one.name: one.points for one in marked.marks.blanks}
-    said = comment(marked)
-    if marked.student_id and same_id > 1:
-        again = messages.text(marked.key.language, "grading.comment.same_id", count=same_id)
-        said = f"{said} {again}"
-    return [
-        legible(marked.student_id, _LONGEST_NAME) or marked.place.name,
-        legible(marked.student_name, _LONGEST_NAME),
-        marked.key.exercise.variant,
-        *(points.get(name, "") for name in blanks),
-        marked.marks.points,
-        marked.key.exercise.points,
-        said,
-    ]
+Row = dict[str, str | int]
 
 
-def _unmarked_row(unmarked: Unmarked, blanks: Sequence[str], language: str) -> list[str | int]:
-    said = messages.text(
-        language, "grading.comment.unmarked", problem=unmarked.problem.message(language)
-    )
-    return [unmarked.place.name, "", "", *("" for _ in blanks), "", "", said]
+def _row(marked: MarkedHandIn, same_id: int, language: str) -> Row:
+    row: Row = {
+        "id": legible(marked.student_id, _LONGEST_NAME) or marked.place.name,
+        "name": legible(marked.student_name, _LONGEST_NAME),
+        "variant": marked.key.exercise.variant,
+        "total": marked.marks.points,
+        "out_of": marked.key.exercise.points,
+        "comment": comment(marked, same_id),
+    }
+    if marked.code is not None:
+        row["backward"] = messages.text(language, f"grading.outcome.{marked.code.outcome}")
+    return {**row, **{blank.name: blank.points for blank in marked.marks.blanks}}
+
+
+def _unmarked_row(unmarked: Unmarked, language: str) -> Row:
+    problem = unmarked.problem.message(language)
+    said = messages.text(language, "grading.comment.unmarked", problem=problem)
+    return {"id": unmarked.place.name, "comment": said}
 
 
 def _inert(cell: str | int) -> str | int:
