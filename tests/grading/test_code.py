@@ -1,6 +1,11 @@
 """A student's `backward.py`: right ones, wrong ones, and ones that mean harm, each run for real."""
 
+import ctypes
 import os
+import shutil
+import socket
+import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -216,6 +221,39 @@ def test_what_it_may_not_is_refused_and_told(
     assert f"{'change files' if kind == 'file' else kind}" in said(mark)
     assert (precious / "marks").read_text() == "old"
     assert [path.name for path in precious.iterdir()] == ["marks"]
+
+
+@pytest.mark.skipif(
+    ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 1,
+    reason="the kernel has no Landlock",
+)
+@pytest.mark.parametrize("harm", ["unlink({path})", "truncate({path}, 0)", "creat({path}, 438)"])
+def test_past_the_hook_no_file_can_be_changed_either(tmp_path: Path, harm: str) -> None:
+    precious = tmp_path / "marks"
+    precious.write_text("old")
+    call = harm.format(path=str(precious).encode())
+    mark = checked(tmp_path, f"import ctypes\nassert ctypes.CDLL(None).{call} == -1\n{RIGHT}")
+    assert said(mark) == "backward.py is right."
+    assert precious.read_text() == "old"
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="cannot ask the system")
+def test_past_the_hook_there_is_no_network_where_the_system_allows_it(tmp_path: Path) -> None:
+    allowed = subprocess.run(["unshare", "-r", "-n", "-p", "-f", "true"], check=False)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    # A sockaddr_in by hand, for connect(2): family, port, 127.0.0.1.
+    address = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, b"\x7f\0\0\1")
+    source = f"""
+import ctypes
+system = ctypes.CDLL(None)
+assert system.connect(system.socket(2, 1, 0), {address!r}, 16) == -1
+{RIGHT}
+"""
+    with listener:
+        mark = checked(tmp_path, source)
+    assert mark.isolated == (allowed.returncode == 0)
+    assert mark.outcome == ("right" if mark.isolated else "failed")
 
 
 def test_a_verdict_cannot_be_forged(tmp_path: Path) -> None:

@@ -23,7 +23,11 @@ from typing import Any
 NAME = "backward.py"
 # CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWIPC of <linux/sched.h>
 _OWN_USER, _OWN_NETWORK, _OWN_PROCESSES, _OWN_IPC = 0x10000000, 0x40000000, 0x20000000, 0x08000000
-_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_END_WITH_PARENT, _NO_NEW_PRIVILEGES = 1, 38  # PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS
+# landlock_create_ruleset and landlock_restrict_self, which have these numbers on every architecture
+_CREATE_RULESET, _RESTRICT_SELF, _ASK_VERSION = 444, 446, 1
+# LANDLOCK_ACCESS_FS_: WRITE_FILE, REMOVE_DIR to MAKE_SYM, and TRUNCATE, which version 3 knows.
+_WRITE_ACCESS, _TRUNCATE, _KNOWS_TRUNCATE = 1 << 1 | sum(1 << n for n in range(4, 13)), 1 << 14, 3
 _FILE_BYTES, _FILES = 1_000_000, 64
 _LARGEST_WHOLE = 2**63  # a larger one is no entry of an array
 _PROCESSES = ("os.fork", "os.exec", "os.spawn", "os.posix_spawn", "os.system", "subprocess.")
@@ -35,6 +39,7 @@ def main() -> None:
     """Isolate, limit, load the student's code, and answer until the pipe is closed."""
     read, write, seconds, memory = map(int, sys.argv[1:])
     isolated = _isolate()
+    _lock_files()
     limit = resource.setrlimit
     limit(resource.RLIMIT_CORE, (0, 0))
     limit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -83,6 +88,23 @@ def _isolate() -> bool:
     if code < 0:
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def _lock_files() -> None:
+    """No file can be written, made or removed any more, where the kernel has Landlock."""
+    if sys.platform != "linux":
+        return
+    system = ctypes.CDLL(None)
+    version = system.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
+    if version < 1:
+        return
+    access = _WRITE_ACCESS | (_TRUNCATE if version >= _KNOWS_TRUNCATE else 0)
+    rules = ctypes.c_uint64(access)
+    size = ctypes.c_size_t(ctypes.sizeof(rules))
+    ruleset = system.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
+    system.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    system.syscall(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
 
 
 def _watch() -> set[str]:
