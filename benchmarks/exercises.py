@@ -1,12 +1,16 @@
-"""A class of 200 worksheets with their keys, written to a folder, and marking 200 hand-ins."""
+"""A class of 200 worksheets with their keys, written to a folder, and marking 200 hand-ins from
+their files."""
 
-import tempfile
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows
+from clearprop.configuration import encode
 from clearprop.exercises import exercise
 from clearprop.exercises.students import Student
-from clearprop.grading import mark
+from clearprop.grading import mark_folder
+from clearprop.grading.table import marks_csv
 from clearprop.reports.handouts import handouts, write_handouts
 
 STUDENTS = 200
@@ -18,20 +22,20 @@ def write_class() -> None:
     files: dict[str, bytes] = {}
     for _, own in handouts("step", 3, 0, students):
         files |= own
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         write_handouts(files, Path(folder))
 
 
 def measure() -> list[Row]:
-    sheet = exercise("step", 3)
-    answers = {blank.name: str(blank.value + 0.1) for blank in sheet.blanks}
-    with cores(1):
+    with TemporaryDirectory() as name, cores(1):
+        folder = Path(name)
+        _hand_in(folder)
         seconds = interleaved(
             {
                 f"write {STUDENTS} worksheets and keys of step, level 3": write_class,
-                f"mark {STUDENTS} hand-ins of step, level 3": lambda: [
-                    mark(sheet, answers) for _ in range(STUDENTS)
-                ],
+                f"mark {STUDENTS} hand-ins of step, level 3": lambda: marks_csv(
+                    mark_folder(folder), "en"
+                ),
             },
             repeats=1,
         )
@@ -40,6 +44,23 @@ def measure() -> list[Row]:
         Row(name, value, "s", at_most=bound)
         for (name, value), bound in zip(seconds.items(), bounds, strict=True)
     ]
+
+
+def _hand_in(folder: Path) -> None:
+    """A class on disk: a variant for every student, and every answer of theirs wrong."""
+    (folder / "key").mkdir()
+    for student in range(STUDENTS):
+        sheet = exercise("step", 3, key=str(student))
+        key = {"format": "clearprop-exercise", "version": 1, "language": "en"}
+        (folder / "key" / f"{sheet.variant}.json").write_text(
+            json.dumps({**key, "exercise": encode(sheet)})
+        )
+        form = {"format": "clearprop-answers", "version": 1, "variant": sheet.variant}
+        answers = {blank.name: str(blank.value + 0.1) for blank in sheet.blanks}
+        (folder / str(student)).mkdir()
+        (folder / str(student) / "answers.json").write_text(
+            json.dumps({**form, "answers": answers})
+        )
 
 
 if __name__ == "__main__":

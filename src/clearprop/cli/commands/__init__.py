@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 import typer
 
-from clearprop.cli.commands import check, diagram, exercise, explain, health, reproduce, step
+from clearprop.cli.commands import (
+    check,
+    diagram,
+    exercise,
+    explain,
+    grade,
+    health,
+    reproduce,
+    step,
+)
 
 # Each adds its command to the application that is handed over, with help in the language.
 DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
@@ -18,4 +27,5 @@ DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     step.declare,
     health.declare,
     exercise.declare,
+    grade.declare,
 )

@@ -1,0 +1,142 @@
+"""`clearprop grade`: what it prints, what it writes, and its exit statuses."""
+
+from pathlib import Path
+
+import pytest
+
+from clearprop.cli import grade as command
+from clearprop.cli import main
+from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
+
+
+@pytest.fixture(autouse=True)
+def english_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, "en_US.UTF-8")
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Path:
+    write_key(tmp_path)
+    write_json(tmp_path / "a", {**RIGHT, "y": "7"}, ("b1", "Ada"))
+    write_csv(tmp_path / "b", student=("b2", "王小明"))
+    return tmp_path
+
+
+def test_a_class_is_marked_and_written(classroom: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = classroom / "marks.csv"
+    assert main(["grade", str(classroom), "-o", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "Ada" in said
+    assert "王小明" in said
+    # 17 of 18 points: a sheet of eight blanks is worth 9, for dz counts twice.
+    assert SHEET.points == 9
+    assert "2 of 2 hand-ins marked; on average 94 % of the points." in said
+    assert f"Marks: {out}" in said
+    assert "Wrong: y = 7" in out.read_text(encoding="utf-8-sig")
+    assert main(["grade", str(classroom), "-o", str(out)]) == 0  # and again, over the old file
+
+
+def test_one_hand_in_gets_its_comment_on_the_terminal(
+    classroom: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["grade", str(classroom / "a" / "answers.json")]) == 0
+    assert "Wrong: y = 7 instead of −0.1400." in capsys.readouterr().out
+
+
+def test_in_chinese(classroom: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = classroom / "marks.csv"
+    assert main(["grade", str(classroom), "--lang", "zh-TW", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "學號" in said
+    assert "已批改 2 份，共 2 份作業；平均得到 94 % 的分數。" in said
+    assert "學號" in out.read_text(encoding="utf-8-sig")
+
+
+def test_a_hand_in_that_cannot_be_marked_is_named(
+    classroom: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (classroom / "c").mkdir()
+    (classroom / "c" / "answers.json").write_text("{")
+    assert main(["grade", str(classroom)]) == 1
+    said = capsys.readouterr().out
+    assert "c: " in said
+    assert "is not JSON, from line 1 on." in said
+    assert "2 of 3 hand-ins marked" in said
+    assert "The comments are in the file that -o names." in said
+
+
+def test_nothing_that_could_be_marked_leaves_the_old_marks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_key(tmp_path)
+    write_json(tmp_path / "a", variant="none")
+    out = tmp_path / "marks.csv"
+    out.write_text("old")
+    assert main(["grade", str(tmp_path), "-o", str(out)]) == 2
+    assert "There is no key for the variant 'none'" in capsys.readouterr().out
+    assert out.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name what to mark: clearprop grade PATH."),
+        (["nowhere", "--key", "{class}/key"], "There is no file or folder 'nowhere'."),
+        (["{class}", "--key", ""], "--key"),
+        (["{class}", "--key", "{class}/a"], "is not a folder with keys"),
+        (["{class}", "-o", "{class}"], "is a folder, where a file was meant."),
+        (["{class}", "-o", "{class}/no/marks.csv"], "There is no file or folder"),
+        (["{class}", "-o", "{class}/a/answers.csv"], "is a hand-in or a key"),
+        (["{class}", "-o", "{class}/key/marks.csv"], "is a hand-in or a key"),
+        (["{class}", "--lang", "fr"], "fr"),
+        (["{class}", "--fast"], "--fast"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(
+    classroom: Path,
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [argument.replace("{class}", str(classroom)) for argument in arguments]
+    assert main(["grade", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_what_students_write_does_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_key(tmp_path)
+    write_json(tmp_path / "a", {**BLANK, "y": "\x1b[2J"}, ("[red]b1", "\x1b]0;x\x07[/nothing]"))
+    assert main(["grade", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[red]b1" in said
+
+
+def test_ctrl_c_leaves_the_old_marks(
+    classroom: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = classroom / "marks.csv"
+    out.write_text("old")
+    monkeypatch.setattr(command, "mark_each", interrupted)
+    assert main(["grade", str(classroom), "-o", str(out)]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    assert out.read_text() == "old"
+    assert {path.name for path in classroom.iterdir()} == {"key", "a", "b", "marks.csv"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Usage"), ("zh-TW", "用法")])
+def test_help(language: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grade", "--lang", language, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"{word}" in said
+    assert "--key" in said
+    assert "130" in said
