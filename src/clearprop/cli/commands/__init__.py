@@ -16,6 +16,7 @@ from clearprop.cli.commands import (
     health,
     reproduce,
     step,
+    write,
 )
 
 # Each adds its command to the application that is handed over, with help in the language.
@@ -28,4 +29,5 @@ DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
     health.declare,
     exercise.declare,
     grade.declare,
+    write.declare,
 )

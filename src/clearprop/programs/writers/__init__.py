@@ -1,0 +1,1 @@
+"""How every layer is written: its two passes as lines with their equations."""

@@ -1,0 +1,150 @@
+"""Trainings to be written out: every layer, loss, optimizer and schedule of the catalogues."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop import (
+    MSE,
+    SGD,
+    Adam,
+    CrossEntropy,
+    Dropout,
+    Embedding,
+    Identity,
+    LayerNorm,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+)
+from clearprop.arrays import Array
+from clearprop.layers.catalog import EXAMPLES, Example
+from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.losses.catalog import Example as LossExample
+from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.optimizers import Optimizer, RMSprop
+from clearprop.programs import Recipe
+from clearprop.schedules import ConstantRate, CosineDecay, ExponentialDecay, StepDecay, Warmup
+
+SAMPLES = 12
+
+SCHEDULES = (
+    ConstantRate(0.05),
+    StepDecay(0.1, step_size=7, gamma=0.5),
+    ExponentialDecay(0.1, gamma=0.95),
+    CosineDecay(0.1, t_max=30),
+    CosineDecay(0.1, t_max=30, eta_min=0.01),
+    Warmup(0.1),
+    Warmup(ExponentialDecay(0.1, gamma=0.95), steps=8, start_factor=0.2),
+    Warmup(Warmup(StepDecay(0.1, step_size=5), steps=3), steps=4),
+)
+
+
+def layer_recipe(example: Example) -> Recipe:
+    """A layer of the catalogue between layers that learn."""
+    generator = np.random.default_rng(1)
+    shape = example.input_shape
+    x: Array = generator.normal(size=(SAMPLES, *shape))
+    layers: list[Any] = [example.layer]
+    if example.ids is not None:
+        x = generator.integers(example.ids, size=(SAMPLES, *shape))
+    elif len(shape) == 1:
+        # Without a bias, which a normalization over the samples would take off again.
+        layers.insert(0, Linear(*shape, *shape, bias=False))
+    else:
+        layers.insert(0, LayerNorm(shape[-1], bias=False))
+    output = Sequential(*layers).output_shape(shape)
+    assert output is not None
+    layers.append(Linear(output[0], 2) if len(output) == 1 else LayerNorm(output[-1]))
+    network = Network(Sequential(*layers))
+    output = network.layer.output_shape(shape)
+    assert output is not None
+    target = generator.normal(size=(SAMPLES, *output))
+    return Recipe(network, None, x, target, optimizer=SGD(0.01), seed=3)
+
+
+def loss_recipe(example: LossExample) -> Recipe:
+    """A loss of the catalogue behind a small network."""
+    generator = np.random.default_rng(2)
+    network = Network(Sequential(Linear(3, 4), Tanh(), Linear(4, example.outputs)))
+    if "log_input" in example.loss.settings() and not example.loss.settings()["log_input"]:
+        from clearprop import Softplus
+
+        network = Network(Sequential(network.layer, Softplus()))
+    x = generator.normal(size=(SAMPLES, 3))
+    _, target = example.draw(generator, SAMPLES)
+    return Recipe(network, None, x, target, loss=example.loss, optimizer=SGD(0.02))
+
+
+def small() -> Recipe:
+    """A small network with data of its own."""
+    generator = np.random.default_rng(4)
+    network = Network(Sequential(Linear(3, 4), Tanh(), Linear(4, 2)))
+    x, target = generator.normal(size=(SAMPLES, 3)), generator.normal(size=(SAMPLES, 2))
+    return Recipe(network, None, x, target)
+
+
+def _calm(rule: Optimizer) -> Optimizer:
+    """RMSprop at a rate at which it does not swing about the minimum: there, a difference in the
+    last digit of a start grows a million times in 50 steps, in the engine as in the program."""
+    return replace(rule, learning_rate=0.001) if isinstance(rule, RMSprop) else rule
+
+
+def catalogue() -> Iterator[tuple[str, Recipe]]:
+    """(name, recipe) of every case."""
+    for kind, examples in EXAMPLES.items():
+        for index, example in enumerate(examples):
+            yield f"{kind.__name__}-{index}", layer_recipe(example)
+    for loss, loss_examples in LOSS_EXAMPLES.items():
+        for index, one in enumerate(loss_examples):
+            yield f"{loss.__name__}-{index}", loss_recipe(one)
+    for optimizer, made in OPTIMIZER_EXAMPLES.items():
+        for index, rule in enumerate(made):
+            yield f"{optimizer.__name__}-{index}", replace(small(), optimizer=_calm(rule))
+    for index, schedule in enumerate(SCHEDULES):
+        yield f"schedule-{index}", replace(small(), optimizer=SGD(schedule, momentum=0.5))
+    yield from structures()
+
+
+def structures() -> Iterator[tuple[str, Recipe]]:
+    """Networks whose structure is what is tried."""
+    generator = np.random.default_rng(5)
+    x, target = generator.normal(size=(SAMPLES, 3)), generator.normal(size=(SAMPLES, 3))
+    block = Residual(Sequential(Linear(3, 5), ReLU(), Linear(5, 3)))
+    for name, layer in {
+        "residual-first": Sequential(block, Linear(3, 3)),
+        "residual-last": Sequential(Linear(3, 3), Tanh(), block),
+        "residual-alone": block,
+        "residual-twice": Sequential(block, block),
+        "residual-in-residual": Residual(Sequential(Residual(Linear(3, 3)), Tanh())),
+        "residual-of-residual": Residual(Residual(Linear(3, 3))),
+        "residual-of-nothing": Sequential(Linear(3, 3), Residual(Identity())),
+        "nested": Sequential(Sequential(Linear(3, 2), Sequential(Tanh(), Tanh())), Linear(2, 3)),
+        "activation-first": Sequential(Tanh(), Linear(3, 3), LayerNorm(3), LayerNorm(3)),
+        "dropout-twice": Sequential(Dropout(0.2), Linear(3, 3), Dropout(0.4), Dropout(0.1)),
+    }.items():
+        yield name, Recipe(Network(layer), None, x, target, seed=6)
+    tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
+    network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
+    yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))
+    ids = generator.integers(4, size=SAMPLES)
+    kinds = generator.integers(3, size=SAMPLES)
+    words = Network(Sequential(Embedding(4, 3), Dropout(0.25), Linear(3, 3)))
+    yield "ids-to-classes", Recipe(words, None, ids, kinds, loss=CrossEntropy(), seed=2)
+    ignored = np.where(kinds == 1, -100, kinds)
+    for index, loss in enumerate(
+        (
+            CrossEntropy(),
+            CrossEntropy(weight=(1, 2, 3), label_smoothing=0.2),
+            CrossEntropy(weight=(1, 2, 3), reduction="sum"),
+        )
+    ):
+        yield f"ignored-{index}", Recipe(words, None, ids, ignored, loss=loss)
+    yield "batches", replace(small(), batch_size=5, epochs=17, seed=8)
+    yield "batches-adam", replace(small(), batch_size=4, epochs=17, optimizer=Adam(0.01))
+    yield "made-up", Recipe(small().network, loss=MSE())

@@ -1,0 +1,111 @@
+"""Written programs are formatted, have nothing unused, and are right by the checker."""
+
+import ast
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clearprop.checking.request import answer
+from clearprop.checking.targets import request_for
+from clearprop.checking.verdict import RIGHT
+from clearprop.messages import LANGUAGES, display_width
+from clearprop.programs import write_program
+from tests.programs.cases import catalogue
+
+CASES = dict(catalogue())
+ROOT = Path(__file__).parent.parent.parent
+# The project's rules but for two that a program of this kind breaks on purpose: it prints, and a
+# matrix is called W.
+RULES = ["--config", str(ROOT / "pyproject.toml"), "--extend-ignore", "T201,N803"]
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all cases, in one language."""
+    folder = tmp_path_factory.mktemp("written")
+    for name, recipe in CASES.items():
+        text = write_program(recipe, language=request.param)
+        (folder / f"{name.replace('-', '_').lower()}.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["format", "--check", "--isolated"],
+        ["format", "--check", "--config", str(ROOT / "pyproject.toml")],
+        ["check", "--isolated"],
+        ["check", *RULES],
+    ],
+    ids=["format", "format-ours", "check", "check-ours"],
+)
+def test_ruff_has_nothing_to_say(written: Path, arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache", str(written)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_line_fits_and_every_equation_stands_above_its_line(written: Path) -> None:
+    for path in written.iterdir():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            assert display_width(line) <= 100, (path.name, line)
+        for part in ("def forward", "def backward", "def loss_and_gradient", "def update"):
+            at = next(i for i, line in enumerate(lines) if line.startswith(part))
+            body = []
+            for line in lines[at + 1 :]:
+                if line and not line.startswith((" ", ")")):
+                    break
+                body.append(line)
+            for before, line in itertools.pairwise(body):
+                if " = " in line and "cache" not in line and not line.strip().startswith("#"):
+                    assert before.strip().startswith("# "), (path.name, line)
+
+
+def test_nothing_is_computed_that_nobody_reads(written: Path) -> None:
+    """No name is assigned in a function, and no argument taken, that is not read in it."""
+    for path in written.iterdir():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert imported <= {"numpy", "np", "ndtr"}, path.name
+        for function in (one for one in tree.body if isinstance(one, ast.FunctionDef)):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+            read = {one.id for one in names if isinstance(one.ctx, ast.Load)}
+            assigned = {one.id for one in names if isinstance(one.ctx, ast.Store)} - {"_"}
+            taken = {one.arg for one in function.args.args}
+            assert assigned | taken <= read, (path.name, function.name)
+        called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        defined = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+        constants = {
+            target.id
+            for one in tree.body
+            if isinstance(one, ast.Assign)
+            for target in one.targets
+            if isinstance(target, ast.Name) and target.id != "inputs"
+        }
+        read = {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        assert defined <= called, path.name
+        assert constants <= read, path.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_checker_approves(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(write_program(CASES[name]), encoding="utf-8")
+    verdict = answer(request_for(f"{path}:backward"))
+    assert verdict.outcome == RIGHT, verdict.text()
