@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from clearprop import messages
+from clearprop.drawing.items import Item, Path, Text
 from clearprop.drawing.palette import Role
 from clearprop.drawing.parts import (
     Line,
@@ -18,7 +19,7 @@ from clearprop.drawing.parts import (
     node_radius,
     port_heights,
 )
-from clearprop.drawing.scene import Item, Path, Scene, Text, framed
+from clearprop.drawing.scene import Scene, framed
 from clearprop.drawing.text import plain
 from clearprop.exercises.model import Exercise
 from clearprop.exercises.naming import Label
