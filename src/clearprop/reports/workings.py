@@ -40,7 +40,8 @@ def workings(sheet: Exercise, language: str) -> list[Working]:
     without points. Raises MissingDependencyError without latex2mathml."""
     asked = {blank.name: blank.points for blank in sheet.blanks}
     sheet = worked(sheet)
-    known = {item.name: item.symbol for item in (*sheet.givens, *sheet.blanks)}
+    known = {given.name: given.symbol for given in sheet.givens}
+    known |= {blank.name: blank.symbol for blank in sheet.blanks}
     values = {**sheet.given_values, **{blank.name: blank.value for blank in sheet.blanks}}
     written = {name: symbols.latex(symbol, language) for name, symbol in known.items()}
     numbers = {name: symbols.decimal(value) for name, value in values.items()}
