@@ -104,10 +104,13 @@ def test_a_symbol_in_html_and_latex() -> None:
     assert symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
 
 
+@pytest.mark.parametrize("width", [680, 500])
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_the_pages_fit_paper_and_no_label_covers_another(language: str, measure: Measure) -> None:
+def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
+    language: str, width: int, measure: Measure
+) -> None:
     # All sheets stand in one page, so that the browser starts once; 680 pixels are A4 between
-    # its margins.
+    # its margins, and 500 the narrowest window of Chromium.
     student = READ_IN[language]
     bodies, head = [], ""
     for topic, level in CASES:
@@ -117,7 +120,7 @@ def test_the_pages_fit_paper_and_no_label_covers_another(language: str, measure:
             body = rest.partition("</body>")[0]
             kind = f"{topic}{level}{page.__name__}"
             bodies.append(body.replace('id="network"', f'id="{kind}"'))
-    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", 680)
+    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", width)
     assert found["figures"] == 2 * len(CASES)
     assert found["overlaps"] == []
     assert found["outside"] == []
