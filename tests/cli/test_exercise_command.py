@@ -135,3 +135,15 @@ def test_the_help_names_every_option_and_topic(
     told = capsys.readouterr().out
     for word in (*OPTIONS, *TOPICS):
         assert word in told
+
+
+def test_an_interruption_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clearprop.reports.handouts.key_json", interrupted)
+    assert main(["exercise", "-o", "sheet"]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+    assert not Path("sheet").exists()

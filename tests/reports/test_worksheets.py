@@ -1,7 +1,9 @@
 """Worksheets and keys as pages: what stands there, and how a browser lays it out."""
 
 import re
+import subprocess
 from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -104,10 +106,13 @@ def test_a_symbol_in_html_and_latex() -> None:
     assert symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
 
 
+@pytest.mark.parametrize("width", [680, 500])
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_the_pages_fit_paper_and_no_label_covers_another(language: str, measure: Measure) -> None:
+def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
+    language: str, width: int, measure: Measure
+) -> None:
     # All sheets stand in one page, so that the browser starts once; 680 pixels are A4 between
-    # its margins.
+    # its margins, and 500 the narrowest window of Chromium.
     student = READ_IN[language]
     bodies, head = [], ""
     for topic, level in CASES:
@@ -117,8 +122,28 @@ def test_the_pages_fit_paper_and_no_label_covers_another(language: str, measure:
             body = rest.partition("</body>")[0]
             kind = f"{topic}{level}{page.__name__}"
             bodies.append(body.replace('id="network"', f'id="{kind}"'))
-    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", 680)
+    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", width)
     assert found["figures"] == 2 * len(CASES)
     assert found["overlaps"] == []
     assert found["outside"] == []
     assert found["width"] <= found["window"]
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_sheet_prints_on_two_pages_of_a4(language: str, chromium: str, tmp_path: Path) -> None:
+    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(worksheet(exercise("step", 3), READ_IN[language]), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'u'}"]
+    subprocess.run(
+        [chromium, *options, f"--print-to-pdf={paper}", page.as_uri()],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    content = paper.read_bytes()
+    sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
+    # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
+    assert len(sizes) == 2
+    for width, height in sizes:
+        assert float(width) == pytest.approx(595.3, abs=1)
+        assert float(height) == pytest.approx(841.9, abs=1)

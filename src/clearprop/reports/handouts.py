@@ -28,7 +28,7 @@ def handouts(
 
 
 def write_handouts(files: Mapping[str, bytes], folder: Path) -> None:
-    """Put the files into `folder`, all of them or none.
+    """Put the files into `folder`, once all of them are made.
 
     Raises FileError where a file is there with another content (a form may have been filled in),
     and where the folder cannot be written.

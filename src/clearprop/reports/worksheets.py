@@ -48,6 +48,7 @@ def worksheet(sheet: Exercise, student: Student) -> str:
         student,
         blanks=blanks,
         tables=_tables(sheet),
+        picture_text=_picture_text(sheet),
         with_code=sheet.topic in TOPICS_WITH_CODE,
         negative=[_say(language, f"negative.{name}") for name in _smooth(sheet)],
     )
@@ -111,6 +112,12 @@ def _say(language: str, key: str, **values: object) -> str:
     return messages.text(language, f"exercises.{key}", **values)
 
 
+def _picture_text(sheet: Exercise) -> str:
+    if sheet.program:
+        return "picture_program"
+    return "picture_samples" if sheet.network.samples > 1 else "picture"
+
+
 def _smooth(sheet: Exercise) -> list[str]:
     """The activations whose values are printed as a table."""
     return [name for name in ("sigmoid", "tanh") if name in sheet.network.activations]
@@ -145,7 +152,8 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
         yield _say(language, "convention.update")
     key = "convention.rounded" if _smooth(sheet) else "convention.exact"
     yield _say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
-    yield _say(language, "convention.follows")
+    if not sheet.program:
+        yield _say(language, "convention.follows")
 
 
 def _tables(sheet: Exercise) -> list[tuple[list[str], list[tuple[str, list[str]]]]]:
