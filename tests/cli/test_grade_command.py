@@ -6,6 +6,8 @@ import pytest
 
 from clearprop.cli import grade as command
 from clearprop.cli import main
+from clearprop.grading import folder
+from clearprop.grading.code import CodeMark
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
 
 
@@ -41,7 +43,7 @@ def test_one_hand_in_gets_its_comment_on_the_terminal(
     classroom: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["grade", str(classroom / "a" / "answers.json")]) == 0
-    assert "Wrong: y = 7 instead of −0.1400." in capsys.readouterr().out
+    assert "Wrong: y = 7 instead of −0.14." in capsys.readouterr().out
 
 
 def test_in_chinese(classroom: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +107,31 @@ def test_wrong_arguments_are_one_sentence(
     assert said.out == ""
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_backward_is_checked_in_its_own_process(
+    classroom: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (classroom / "a" / "backward.py").write_text("print('hello')\nraise SystemExit\n")
+    code = "import numpy as np\ndef backward(dy, x, W1, b1, W2, b2):\n"
+    code += "    z = x @ W1 + b1\n    dz = (dy @ W2.T) * (z > 0)\n"
+    code += "    return dz @ W1.T, x.T @ dz, dz.sum(0), np.maximum(z, 0).T @ dy, dy.sum(0)\n"
+    (classroom / "b" / "backward.py").write_text(code)
+    out = classroom / "marks.csv"
+    assert main(["grade", str(classroom), "-o", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "hello" not in said
+    assert "not checked" in said
+    written = out.read_text(encoding="utf-8-sig")
+    assert "it ends the program instead of returning gradients." in written
+    assert "backward.py is right." in written
+
+    def not_isolated(*_: object) -> CodeMark:
+        return CodeMark(None, isolated=False)
+
+    monkeypatch.setattr(folder, "check_code", not_isolated)
+    assert main(["grade", str(classroom)]) == 0
+    assert "did not let the hand-ins' code run without a network" in capsys.readouterr().out
 
 
 def test_what_students_write_does_not_steer_the_terminal(

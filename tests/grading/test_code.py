@@ -121,6 +121,7 @@ def test_a_mistake_has_its_name_and_is_mended_in_either_language(tmp_path: Path)
         ("import nothing_of_the_kind\n", "line 1 raises ModuleNotFoundError: No module named"),
         ("import clearpropp, torchh\n", "line 1 raises ModuleNotFoundError"),
         (HEAD + INSIDE + "    return 1 / 0\n", "line 4 raises ZeroDivisionError: division by zero"),
+        (HEAD + "    raise NotImplementedError\n", "its backward is not written yet"),
         (HEAD + "    raise\n", "line 3 raises RuntimeError"),
         ("def backward(dy):\n    return dy\n", "raises TypeError: backward() takes 1"),
         (HEAD + "    return backward(dy, x, W1, b1, W2, b2)\n", "raises RecursionError"),

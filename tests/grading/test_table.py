@@ -27,7 +27,7 @@ def test_one_row_a_hand_in_with_the_points_of_every_blank(tmp_path: Path) -> Non
     assert (first["id"], first["name"], first["variant"]) == ("b1", "Ada", SHEET.variant)
     assert (first["y"], first["C"]) == ("0", "1")
     assert (first["total"], first["out of"]) == (str(SHEET.points - 1), str(SHEET.points))
-    assert first["comment"] == "Wrong: y = 7 instead of −0.1400."
+    assert first["comment"] == "Wrong: y = 7 instead of −0.14."
     assert second["id"] == "b"
     assert second["total"] == ""
     assert second["comment"].startswith("Not marked: There is no key for the variant 'none'")
@@ -42,19 +42,19 @@ MIXED = {**BLANK, "z(1)": "1.2", "y": "-0.34", "C": "1.2996", "a(1)": "=1+1", "w
     [
         ("en", RIGHT, "Everything is right."),
         ("zh-TW", RIGHT, "全部正確。"),
-        ("en", BLANK, "Nothing is filled in."),
-        ("zh-TW", BLANK, "沒有作答。"),
+        ("en", BLANK, "No answer is filled in."),
+        ("zh-TW", BLANK, "沒有填寫任何答案。"),
         (
             "en",
             MIXED,
-            "Left open: dC/dy, dC/dw(2), dC/dz(1), dC/dw(1). Wrong: y = −0.34 instead of −0.1400. "
+            "Left open: dC/dy, dC/dw(2), dC/dz(1), dC/dw(1). Wrong: y = −0.34 instead of −0.14. "
             "Counted, because they follow rightly from earlier answers: C. "
             "Not a number: a(1) = =1+1. The sheet has no blank called w.",
         ),
         (
             "zh-TW",
             MIXED,
-            "未作答：dC/dy、dC/dw(2)、dC/dz(1)、dC/dw(1)。答錯：y = −0.34，應為 −0.1400。"
+            "未作答：dC/dy、dC/dw(2)、dC/dz(1)、dC/dw(1)。答錯：y = −0.34，應為 −0.14。"
             "從自己前面的答案正確推得，因此給分：C。不是數字：a(1) = =1+1。"
             "習題卷上沒有這些空格：w。",
         ),
@@ -114,7 +114,9 @@ def test_a_backward_has_a_column_and_its_diagnosis_in_the_comment(tmp_path: Path
     (tmp_path / "b" / "backward.py").write_text(ONE_INPUT)
     rows = table(tmp_path)
     assert [row["backward"] for row in rows] == ["not checked", "wrong", ""]
-    assert "backward.py 未能檢查：沒有定義函式「backward」。" in rows[0]["comment"]
+    assert rows[0]["comment"].startswith(
+        "沒有填寫任何答案。backward.py 未能檢查：沒有定義函式「backward」。"
+    )
     assert rows[1]["comment"].startswith("全部正確。backward.py 有錯。W2：")
     assert rows[1]["comment"].endswith("。有 3 份作業使用這個學號。")
     assert rows[2]["comment"].startswith("全部正確。")

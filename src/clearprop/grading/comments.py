@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from clearprop import messages
 from clearprop.grading.folder import MarkedHandIn
-from clearprop.numbers import brief, number
+from clearprop.numbers import brief
 
 # What a student wrote is quoted up to here.
 _QUOTED = 40
@@ -42,7 +42,7 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     }
     if len(by_outcome["right"]) == len(marks.blanks):
         yield say("all_right")
-    if len(by_outcome["missing"]) == len(marks.blanks) and marked.code is None:
+    if len(by_outcome["missing"]) == len(marks.blanks):
         yield say("nothing")
     elif missing := by_outcome["missing"]:
         yield say("missing", names=_listed(language, (one.name for one in missing)))
@@ -52,7 +52,7 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
                 "instead",
                 name=one.name,
                 answer="" if one.answer is None else brief(one.answer),
-                expected=number(one.expected),
+                expected=brief(one.expected),
             )
             for one in wrong
         ]

@@ -74,8 +74,9 @@ def mark_each(places: Iterable[Path], keys: Path) -> Iterator[Outcome]:
 
 def key_folder(path: Path, key: Path | None = None) -> Path:
     """The folder of the keys. Raises FileError where there is none, or no key in it."""
-    resolved = path.resolve()
-    beside = (resolved / "key", resolved.parent / "key", resolved.parent.parent / "key")
+    # Beside a form is beside the folder that it is in, too.
+    folder = path.resolve().parent if path.is_file() else path.resolve()
+    beside = (folder / "key", folder.parent / "key")
     found = key or next((place for place in beside if place.is_dir()), None)
     if found is None:
         raise FileError("keys_missing", path=path)

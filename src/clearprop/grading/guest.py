@@ -40,16 +40,16 @@ def main() -> None:
     read, write, seconds, memory = map(int, sys.argv[1:])
     isolated = _isolate()
     _lock_files()
-    limit = resource.setrlimit
-    limit(resource.RLIMIT_CORE, (0, 0))
-    limit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    limit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-    limit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
-    limit(resource.RLIMIT_AS, (memory, memory))
+    _limit(resource.RLIMIT_CORE, 0)
+    # A second later the process is killed, should it not heed the signal.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
+    _limit(resource.RLIMIT_NOFILE, _FILES)
+    _limit(resource.RLIMIT_AS, memory)
     # Before the code is there: NumPy itself may start threads.
     import numpy as np
 
-    limit(resource.RLIMIT_NPROC, (0, 0))
+    _limit(resource.RLIMIT_NPROC, 0)
     # Told before anything of the student's runs.
     _send(write, {"isolated": isolated})
     attempted = _watch()
@@ -69,6 +69,12 @@ def main() -> None:
         with contextlib.suppress(Exception):
             sys.stdout.flush()  # so that what was printed is seen
         _send(write, {**answer, "attempted": sorted(attempted)})
+
+
+def _limit(which: int, most: int) -> None:
+    # macOS refuses a limit to the address space.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(which, (most, most))
 
 
 def _isolate() -> bool:
@@ -155,6 +161,8 @@ def _load(source: str) -> tuple[Any, dict[str, Any]]:
 def _raised(problem: BaseException) -> dict[str, Any]:
     if isinstance(problem, SystemExit):
         return {"failed": "code_exits"}
+    if isinstance(problem, NotImplementedError):
+        return {"failed": "code_left_open"}
     frames = [one for one in traceback.extract_tb(problem.__traceback__) if one.filename == NAME]
     line = frames[-1].lineno if frames else 1
     return {"failed": "code_raised", "line": line or 1, "problem": _said(problem)}

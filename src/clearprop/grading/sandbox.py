@@ -36,7 +36,13 @@ from clearprop.errors import ConfigurationError, ContractError
 _GUEST = Path(__file__).with_name("guest.py")
 _LARGEST_MESSAGE = 1_000_000
 _DTYPE = re.compile(r"[<>|=]?[fiubc][0-9]{1,2}")
-_FAILURES = ("code_not_python", "code_no_backward", "code_exits", "code_raised")
+_FAILURES = (
+    "code_not_python",
+    "code_no_backward",
+    "code_left_open",
+    "code_exits",
+    "code_raised",
+)
 _ATTEMPTS = ("file", "network", "process")
 
 
@@ -146,10 +152,7 @@ class Sandbox:
         if isinstance(attempted, list):
             self.attempted.update(kind for kind in _ATTEMPTS if kind in attempted)
         if (failed := answer.get("failed")) in _FAILURES:
-            values = {name: answer.get(name) for name in ("line", "problem")}
-            if failed in ("code_no_backward", "code_exits"):
-                values = {}
-            raise ContractError(failed, **values)
+            raise ContractError(failed, line=answer.get("line"), problem=answer.get("problem"))
         return answer
 
     def _put(self, content: bytes) -> None:
