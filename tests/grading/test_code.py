@@ -1,11 +1,13 @@
 """A student's `backward.py`: right ones, wrong ones, and ones that mean harm, each run for real."""
 
+import contextlib
 import ctypes
 import os
 import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from clearprop.exercises import LEVELS, TOPICS, exercise
 from clearprop.grading.code import CodeMark, check_code
-from clearprop.grading.sandbox import Limits
+from clearprop.grading.sandbox import Limits, Sandbox
 
 # Two inputs, two hidden ReLUs, two outputs; one of the hidden neurons is on the zero side.
 SMALL = exercise("chain", 3, seed=1).network
@@ -304,21 +306,62 @@ def backward(*arrays):
     assert "cannot be understood" in said(mark)
 
 
-def test_nothing_is_left_running_and_no_folder_is_left(tmp_path: Path) -> None:
-    # Through ctypes, past the hook: the process that is left behind would write the file.
-    left = tmp_path / "left"
-    source = f"""
-import ctypes, time
-if ctypes.CDLL(None).fork() == 0:
-    time.sleep(1)
-    ctypes.CDLL(None).system(b"touch {left}")
-{RIGHT}
-"""
-    before = set(Path("/tmp").glob("clearprop-*"))
-    checked(tmp_path, source)
-    time.sleep(2)
-    assert not left.exists()
-    assert set(Path("/tmp").glob("clearprop-*")) <= before
+def working_in(folder: Path) -> list[str]:
+    """The processes whose working directory is in a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if str(link.readlink()).startswith(str(folder)):
+                found.append(link.parent.name)
+    return found
+
+
+def left_after_a_moment(folder: Path) -> list[str]:
+    for _ in range(50):
+        if not working_in(folder):
+            return []
+        time.sleep(0.1)
+    return working_in(folder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where sandboxes have their folders."""
+    place = tmp_path / "sandboxes"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="there is no /proc")
+
+
+@linux
+def test_nothing_is_left_running_and_no_folder_is_left(tmp_path: Path, folder: Path) -> None:
+    # Through ctypes, past the hook; the child outlives the hand-in that started it, if it may.
+    checked(
+        tmp_path, f"import ctypes, time\nif ctypes.CDLL(None).fork() == 0: time.sleep(60)\n{RIGHT}"
+    )
+    assert left_after_a_moment(folder) == []
+    assert list(folder.iterdir()) == []
+
+
+@linux
+def test_ctrl_c_ends_the_process_of_the_hand_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def interrupted(*_: object) -> None:
+        seen.extend(working_in(folder))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sandbox, "_ask", interrupted)
+    with pytest.raises(KeyboardInterrupt), Sandbox(RIGHT):
+        pass
+    assert seen
+    assert left_after_a_moment(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_no_secret_is_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
