@@ -268,6 +268,13 @@ def backward(*arrays):
     os.write(int(sys.argv[2]), struct.pack(">I", len(message)) + message)
 """
     assert "cannot be understood" in said(checked(tmp_path, forge))
+    # What it says of its own failure is cut, and no number of a line is none.
+    failure = forge.replace(
+        '"outcome": "right", "verdict": "right"',
+        '"failed": "code_raised", "line": {"a": 1}, "problem": "=cmd()" * 100_000',
+    )
+    assert "line ? raises =cmd()" in said(checked(tmp_path, failure))
+    assert len(said(checked(tmp_path, failure))) < 500
     flood = forge.replace(
         "os.write(int(sys.argv[2]), ", 'os.write(int(sys.argv[2]), b"x" * 60_000 + '
     )

@@ -118,6 +118,18 @@ def changed(**changes: object) -> str:
     return json.dumps({**document(), **changes})
 
 
+def test_a_link_in_place_of_a_form_is_not_followed(tmp_path: Path) -> None:
+    write_key(tmp_path)
+    form = write_json(tmp_path / "a")
+    hidden = form.rename(tmp_path / "hidden.json")
+    form.symlink_to(hidden)
+    write_json(tmp_path / "b")
+    first, second = mark_folder(tmp_path)
+    assert isinstance(first, Unmarked)
+    assert first.problem.key == "file_is_link"
+    assert isinstance(second, MarkedHandIn)
+
+
 @pytest.mark.parametrize(
     ("content", "key"),
     [

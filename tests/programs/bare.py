@@ -55,7 +55,7 @@ def make_site(folder: Path) -> Path:
     """A folder of packages that has NumPy and SciPy and nothing else."""
     folder.mkdir()
     for package in (np, scipy):
-        source = Path(package.__file__).parent
+        source = Path(str(package.__file__)).parent
         for found in source.parent.glob(f"{source.name}*"):
             (folder / found.name).symlink_to(found)
     return folder

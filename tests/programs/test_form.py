@@ -10,9 +10,10 @@ import pytest
 
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
-from clearprop.checking.verdict import RIGHT
+from clearprop.checking.verdict import RIGHT, UNDECIDED
 from clearprop.messages import LANGUAGES, display_width
-from clearprop.programs import write_program
+from clearprop.programs import Recipe, write_program
+from clearprop.programs.architecture import network_of
 from tests.programs.cases import catalogue
 
 CASES = dict(catalogue())
@@ -49,6 +50,13 @@ def test_ruff_has_nothing_to_say(written: Path, arguments: list[str]) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-TW.md"])
+def test_the_readmes_show_what_is_written(name: str) -> None:
+    shown = (ROOT / name).read_text(encoding="utf-8").partition("```py\n")[2].partition("```")[0]
+    assert shown
+    assert shown in write_program(Recipe(network_of("1-10-relu-1")))
 
 
 def test_every_line_fits_and_every_equation_stands_above_its_line(written: Path) -> None:
@@ -109,3 +117,14 @@ def test_the_checker_approves(name: str, tmp_path: Path) -> None:
     path.write_text(write_program(CASES[name]), encoding="utf-8")
     verdict = answer(request_for(f"{path}:backward"))
     assert verdict.outcome == RIGHT, verdict.text()
+
+
+def test_a_bias_that_a_normalization_takes_off_is_left_undecided(tmp_path: Path) -> None:
+    """Its gradient is 0 but for rounding, which no quotient can tell from a small one."""
+    path = tmp_path / "train.py"
+    recipe = Recipe(network_of("2-3(bias=true)-batchnorm-relu-1"))
+    path.write_text(write_program(recipe), encoding="utf-8")
+    verdict = answer(request_for(f"{path}:backward"))
+    outcomes = {one.name: one.outcome for one in verdict.arrays}
+    assert [name for name, outcome in outcomes.items() if outcome != RIGHT] == ["b1"]
+    assert outcomes["b1"] == UNDECIDED

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    MSE,
     SGD,
     Adam,
     BatchNorm,
@@ -29,7 +30,7 @@ from tests.programs.test_agreement import running_statistics
 RULES = {
     "momentum": SGD(0.02, momentum=0.9, dampening=0.2),
     "adam": Adam(0.01, amsgrad=True),
-    "rmsprop": RMSprop(0.001, momentum=0.5, centered=True),
+    "rmsprop": RMSprop(0.0005, momentum=0.5, centered=True),
     "clipped": Clipped(Adam(0.01), norm=0.5),
     "plain": SGD(0.05),
 }
@@ -58,17 +59,11 @@ def saved(folder: Path, layer: Sequential, rule: Optimizer, batch_size: int | No
         network,
         done.state,
         optimizer=rule,
-        loss=_mse(),
+        loss=MSE(),
         batch_size=batch_size,
         arrays={"sample.x": x, "sample.target": target},
     )
     return path
-
-
-def _mse() -> object:
-    from clearprop import MSE
-
-    return MSE()
 
 
 @pytest.mark.parametrize("batch_size", [None, 8], ids=["full", "batches"])

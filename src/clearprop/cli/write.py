@@ -75,12 +75,12 @@ def _recipe(wish: Wish) -> Recipe:
     if wish.loss is not None:
         recipe = replace(recipe, loss=spelled("--loss", wish.loss, LOSSES, "huber(0.5)"))
     if wish.optimizer is not None:
-        # Another rule cannot go on with what this one remembers.
+        # Another rule cannot go on with what this one remembers: it begins anew.
         known = {**OPTIMIZERS, **SCHEDULES, "SGD": _sgd}
         rule = spelled("--optimizer", wish.optimizer, known, "adam(0.01)")
         if not isinstance(rule, Optimizer):
             raise ConfigurationError("optimizer_expected", value=wish.optimizer)
-        recipe = replace(recipe, optimizer=rule, memory=OptimizerState())
+        recipe = replace(recipe, optimizer=rule, memory=OptimizerState(), step=0)
     if wish.learning_rate is not None:
         recipe = replace(recipe, optimizer=_at_rate(recipe.optimizer, wish.learning_rate))
     if wish.batch_size is not None:
@@ -146,7 +146,7 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
     """The optimizer with another learning rate, inside its clipping where it has one."""
     if isinstance(optimizer, Clipped):
         return replace(optimizer, optimizer=_at_rate(optimizer.optimizer, rate))
-    return replace(optimizer, learning_rate=rate)  # type: ignore[call-arg]
+    return type(optimizer).from_settings({**optimizer.settings(), "learning_rate": rate})
 
 
 def _with_table(recipe: Recipe, path: Path, target: str | None, out: Path | None) -> Recipe:
@@ -182,9 +182,9 @@ def _takes_ids(network: Network) -> bool:
 
 def _whole(numbers: Array) -> Array:
     """Ids or class numbers: whole, and (N,) where there is one column. Numbers that are not whole
-    are left as they are, for the layer or the loss to refuse."""
+    stay floating, for the layer or the loss to refuse."""
     column = numbers[:, 0] if numbers.shape[1] == 1 else numbers
-    return column.astype(int) if np.array_equal(column, np.round(column)) else numbers
+    return column.astype(int) if np.array_equal(column, np.round(column)) else column
 
 
 def _csv(

@@ -19,9 +19,12 @@ VERSION = 1
 def read_text(path: Path) -> str:
     """The text of a file, with or without a byte order mark.
 
-    Raises FileError for one that is missing, a folder, unreadable, larger than `LARGEST` bytes, or
-    not UTF-8.
+    Raises FileError for one that is missing, a link, a folder, unreadable, larger than `LARGEST`
+    bytes, or not UTF-8.
     """
+    # A link may lead to what its owner must not see, such as a key.
+    if path.is_symlink():
+        raise FileError("file_is_link", path=path)
     if path.is_dir():
         raise FileError("path_is_folder", path=path)
     try:

@@ -1,4 +1,4 @@
-"""Numbers as students write them: 0.5, −0.5, 3/8, １．５, 2e-3."""
+"""Numbers as students write them: 0.5, −0.5, 3/8, １．５, 2e-3, z1 = 0.5, #4."""
 
 import re
 import unicodedata
@@ -16,7 +16,8 @@ def read_number(answer: object) -> float | None:
     """The number that an answer is, or None where it is none.
 
     Read are decimals with a point, fractions, powers of ten (2e-3), full-width characters and the
-    real minus sign. A decimal comma is not: in 1,234 it would be another number.
+    real minus sign, behind a name and = too, and the number of a line as #4 or (4). A decimal comma
+    is not: in 1,234 it would be another number.
     """
     if isinstance(answer, bool) or not isinstance(answer, str | int | float):
         return None
@@ -26,6 +27,9 @@ def read_number(answer: object) -> float | None:
     if len(text) > _LONGEST:
         return None
     text = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_MINUS))
+    text = text.rpartition("=")[2].removeprefix("#")
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None

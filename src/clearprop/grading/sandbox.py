@@ -35,6 +35,8 @@ from clearprop.errors import ConfigurationError, ContractError
 
 _GUEST = Path(__file__).with_name("guest.py")
 _LARGEST_MESSAGE = 1_000_000
+# What the code says of its own failure is quoted up to here.
+_LONGEST_PROBLEM = 200
 _DTYPE = re.compile(r"[<>|=]?[fiubc][0-9]{1,2}")
 _FAILURES = (
     "code_not_python",
@@ -152,7 +154,10 @@ class Sandbox:
         if isinstance(attempted, list):
             self.attempted.update(kind for kind in _ATTEMPTS if kind in attempted)
         if (failed := answer.get("failed")) in _FAILURES:
-            raise ContractError(failed, line=answer.get("line"), problem=answer.get("problem"))
+            line = answer.get("line")
+            number = line if isinstance(line, int) else "?"
+            told = str(answer.get("problem"))[:_LONGEST_PROBLEM]
+            raise ContractError(failed, line=number, problem=told)
         return answer
 
     def _put(self, content: bytes) -> None:

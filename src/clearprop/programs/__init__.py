@@ -41,7 +41,9 @@ def save_program(path: str | Path, recipe: Recipe, *, language: str = "en") -> t
     for it and where the path cannot be written, and what `write_program` does.
     """
     path = Path(path)
-    beside = path.with_suffix(".npz")
+    if path.is_dir():
+        raise FileError("path_is_folder", path=path)
+    beside = path.with_name(f"{path.name.removesuffix('.py')}.npz")
     made = compose(recipe, _known(language), path.name, beside.name)
     files = {path: made.text.encode()}
     if made.arrays:
@@ -50,11 +52,18 @@ def save_program(path: str | Path, recipe: Recipe, *, language: str = "en") -> t
         # The numbers first: a program without them is of no use.
         files = {beside: stored.getvalue(), **files}
     for file, content in files.items():
-        if file.exists() and (file.is_dir() or file.read_bytes() != content):
+        if file.exists() and not _is_the_same(file, content):
             raise FileError("program_exists", path=file)
     for file, content in files.items():
         write_whole(file, content)
     return tuple(reversed(files))
+
+
+def _is_the_same(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _known(language: str) -> str:

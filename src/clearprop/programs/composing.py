@@ -42,6 +42,9 @@ LEGEND = {
     "branch": r"\|f",
 }
 
+# What a loss's weights are called in its equations.
+LOSS_CONSTANTS = {"WEIGHT": "w", "POS_WEIGHT": "c"}
+
 
 class Composed(NamedTuple):
     """A program: its text, and the arrays of the file beside it, where there is one."""
@@ -107,7 +110,8 @@ def _constants(made: Draft, body: str) -> list[str]:
     kind = settled.params.dtype
     dtype = "" if kind == "float64" else f", np.{kind}"
     for name, values in made.loss.constants.items():
-        lines.append(f"{name} = np.array([{', '.join(map(number, values))}]{dtype})")
+        made_of = ", ".join(map(number, values))
+        lines.append(f"{name} = np.array([{made_of}]{dtype})  # {LOSS_CONSTANTS[name]}")
     steps = f"STEPS = {settled.steps}"
     if settled.batch is not None:
         steps += "  # " + say(

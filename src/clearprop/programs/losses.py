@@ -48,11 +48,11 @@ def _reduced(loss: Loss, entries: str, entry: str, slope: str, slope_equation: s
     """The mean or the sum of the entries, and dy; the codes are of whole arrays."""
     if loss.reduction == "sum":
         return [
-            Line(f"loss = ({entries}).sum()", f"L = Σₙⱼ {entry}"),
+            Line(f"loss = ({entries}).sum()", f"L = Σₙⱼ ({entry})"),
             Line(f"dy = {slope}", f"∂L/∂y = {slope_equation}"),
         ]
     return [
-        Line(f"loss = ({entries}).mean()", f"L = 1/(N·D) Σₙⱼ {entry}"),
+        Line(f"loss = ({entries}).mean()", f"L = 1/(N·D) Σₙⱼ ({entry})"),
         Line(f"dy = ({slope}) / y.size", f"∂L/∂y = ({slope_equation}) / (N·D)"),
     ]
 
@@ -100,7 +100,8 @@ def _huber(loss: Any, _: _Point) -> LossLines:
             ),
             Line(
                 f"loss = np.where(np.abs(e) <= {delta}, near, far).{loss.reduction}()",
-                f"L = {'1/(N·D) ' if mean else ''}Σₙⱼ [|e| ≤ {in_math}] ℓ₁ + [|e| > {in_math}] ℓ₂",
+                f"L = {'1/(N·D) ' if mean else ''}"
+                f"Σₙⱼ ([|e| ≤ {in_math}] ℓ₁ + [|e| > {in_math}] ℓ₂)",
             ),
             Line(
                 f"dy = np.clip(e, -{delta}, {delta})" + (" / e.size" if mean else ""),
@@ -165,7 +166,7 @@ def _cross_entropy(loss: Any, point: _Point) -> LossLines:
             Line(f"total = {share}.sum()", "S = Σₙ w[t]" if not ignored else "S = Σₙ k w[t]")
         )
     elif ignored:
-        counts = "counted.sum()", "Σₙ k"
+        counts = "len(t[counted])", "Σₙ k"
     if loss.weight is not None:
         constants["WEIGHT"] = loss.weight
         lines.append(Line("q = WEIGHT * q", "q ← w q"))

@@ -231,12 +231,12 @@ def _clip(optimizer: Clipped) -> list[Line]:
                 f"g ← min(max(g, −{in_math}), {in_math})",
             )
         ]
-    bound = optimizer.norm or 0.0
+    norm = optimizer.norm or 0.0
     return [
         Line("norm = np.sqrt(sum((g**2).sum() for g in gradients))", "‖g‖ = √(Σ g²)"),
         Line(
-            f"scale = min({number(bound)} / (norm + {number(NORM_EPS)}), 1)",
-            f"s = min({in_equation(bound)} / (‖g‖ + {in_equation(NORM_EPS)}), 1)",
+            f"scale = min({number(norm)} / (norm + {number(NORM_EPS)}), 1)",
+            f"s = min({in_equation(norm)} / (‖g‖ + {in_equation(NORM_EPS)}), 1)",
         ),
         Line("gradients = [scale * g for g in gradients]", "g ← s g"),
     ]
@@ -262,14 +262,14 @@ def schedule_lines(schedule: Schedule) -> list[str]:
 def _schedule(rate: Rate, step: str, math: str) -> list[str]:
     if isinstance(rate, Warmup):
         factor = number(rate.start_factor)
-        first = rate_at(rate.then, 0)
+        then = rate_at(rate.then, 0)
         factor_math = in_equation(rate.start_factor)
         return [
             f"if {step} < {rate.steps}:",
             f"    # f = {factor_math} + (1 − {factor_math}) {math} / {rate.steps}",
             f"    factor = {factor} + (1 - {factor}) * {step} / {rate.steps}",
-            f"    # η = f · {in_equation(first)}",
-            f"    return factor * {number(first)}",
+            f"    # η = f · {in_equation(then)}",
+            f"    return factor * {number(then)}",
             *_schedule(rate.then, f"({step} - {rate.steps})", f"({math} − {rate.steps})"),
         ]
     code, equation = _formula(rate, step, math)

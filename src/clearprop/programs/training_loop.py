@@ -6,10 +6,20 @@ more parameters keep them in lists, so that what happens can still be seen at a 
 
 from clearprop.programs.beginnings import memory_name, remembered
 from clearprop.programs.draft import Draft
-from clearprop.programs.lines import INDENT, WIDTH, gathered, listed, number, returned, unpacked
+from clearprop.programs.lines import (
+    INDENT,
+    WIDTH,
+    Line,
+    gathered,
+    in_equation,
+    listed,
+    number,
+    returned,
+    unpacked,
+)
 from clearprop.programs.recipe import running
 from clearprop.programs.sections import is_grouped, step_arguments
-from clearprop.programs.text import comment, function, say
+from clearprop.programs.text import code_lines, comment, function, say
 from clearprop.programs.writers.contract import Statistics
 
 INNER = INDENT * 2
@@ -75,9 +85,9 @@ def _named_lines(draft: Draft) -> tuple[list[str], list[str], list[str]]:
         step.append(_unpack(gradients, f"clip({', '.join(gradients)})", INNER))
     step += _before_updates(draft)
     for name in names:
-        memory = [memory_name(one.name, name) for one in draft.update.memory]
-        arguments = ", ".join([name, f"d{name}", *memory, *_step_arguments(draft)])
-        step.append(f"{INNER}{', '.join([name, *memory])} = update({arguments})")
+        own = [memory_name(one.name, name) for one in draft.update.memory]
+        arguments = ", ".join([name, f"d{name}", *own, *_step_arguments(draft)])
+        step.append(f"{INNER}{', '.join([name, *own])} = update({arguments})")
     return before, step, names
 
 
@@ -175,17 +185,27 @@ def _running(draft: Draft) -> list[str]:
 def _remembered(draft: Draft, one: Statistics) -> list[str]:
     x, _ = _batch_names(draft)
     lines = []
-    share = number(one.momentum or 0)
+    share, share_math = number(one.momentum or 0), in_equation(one.momentum or 0)
     if one.momentum is None:
         done = int(running(draft.recipe, draft.settled.params, one.path)["num_batches"])
-        share = "share"
-        lines.append(f"{INNER}share = 1 / ({_moved(done - draft.recipe.step + 1)})")
-    for old, new in (
-        (one.running_mean, f"{one.mean}"),
-        (one.running_variance, f"{one.variance} * len({x}) / (len({x}) - 1)"),
+        count = _moved(done - draft.recipe.step + 1)
+        share, share_math = "share", "α"
+        lines.append(Line(f"share = 1 / ({count})", "α = 1 / n"))
+    for old, new, new_math in (
+        (one.running_mean, f"{one.mean}", f"{one.mean:math}"),
+        (
+            one.running_variance,
+            f"{one.variance} * len({x}) / (len({x}) - 1)",
+            f"{one.variance:math} N / (N − 1)",
+        ),
     ):
-        lines.append(f"{INNER}{old} = (1 - {share}) * {old} + {share} * {new}")
-    return lines
+        lines.append(
+            Line(
+                f"{old} = (1 - {share}) * {old} + {share} * {new}",
+                f"{old:math} ← (1 − {share_math}) {old:math} + {share_math} {new_math}",
+            )
+        )
+    return code_lines(lines, INNER)
 
 
 def _before_updates(draft: Draft) -> list[str]:

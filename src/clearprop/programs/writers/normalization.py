@@ -13,8 +13,8 @@ def batch_norm(site: Site) -> Passes:
     statistics = Statistics(
         mean,
         variance,
-        site.own("running_mean", "running μ"),
-        site.own("running_var", "running v"),
+        site.own("running_mean", "μ̄"),
+        site.own("running_var", "v̄"),
         site.path,
         site.layer.momentum,
     )
