@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, files
+from clearprop import Linear, Network, files
 from clearprop.cli import keys, main
 from clearprop.cli.plain import spelled
-from clearprop.training import fit, save_checkpoint
 
 pty = pytest.importorskip("pty")
 
@@ -31,19 +30,6 @@ def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def trained(tmp_path: Path) -> Path:
-    """A 2-3-1 network after ten steps, with three of its samples beside it."""
-    network = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 1)))
-    generator = np.random.default_rng(0)
-    x, target = generator.normal(size=(8, 2)), generator.normal(size=(8, 1))
-    done = fit(network, network.initialize(0), x, target, optimizer=SGD(0.1), epochs=10)
-    path = tmp_path / "trained.safetensors"
-    arrays = {"sample.x": x[:3], "sample.target": target[:3]}
-    save_checkpoint(path, network, done.state, optimizer=SGD(0.1), loss=MSE(), arrays=arrays)
-    return path
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
