@@ -1,5 +1,6 @@
 """The pages' templates, and how they are filled: everything is escaped, nothing may be missing."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from clearprop.dependencies import require
@@ -11,13 +12,18 @@ if TYPE_CHECKING:
 def template(name: str) -> "jinja2.Template":
     """The template `name`. Raises MissingDependencyError without Jinja2."""
     require("jinja2")
+    return _environment().get_template(name)
+
+
+# Kept, because a class has a page for every student and a template is compiled once.
+@lru_cache
+def _environment() -> "jinja2.Environment":
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("clearprop.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(name)

@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from clearprop import messages
-from clearprop.dependencies import require
 from clearprop.drawing import svg
 from clearprop.drawing.palette import css
 from clearprop.exercises import bugs
@@ -16,11 +14,9 @@ from clearprop.exercises.programs import TOPICS_WITH_CODE, solution
 from clearprop.exercises.students import Student
 from clearprop.exercises.topics import TOPICS
 from clearprop.reports import symbols
+from clearprop.reports.environment import template
 from clearprop.reports.exercise_diagrams import diagram
 from clearprop.reports.workings import in_words, workings
-
-if TYPE_CHECKING:
-    import jinja2
 
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
 TENTHS, PER_ROW = 21, 7
@@ -68,7 +64,7 @@ def answer_key(sheet: Exercise, student: Student) -> str:
     )
 
 
-def _page(template: str, sheet: Exercise, student: Student, **more: object) -> str:
+def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
     from markupsafe import Markup
 
     language = student.language
@@ -76,36 +72,18 @@ def _page(template: str, sheet: Exercise, student: Student, **more: object) -> s
         Entry(symbols.html(given.symbol, language), given.name, symbols.printed(given.value))
         for given in sheet.givens
     ]
-    page = (
-        _environment()
-        .get_template(template)
-        .render(
-            language=language,
-            say=lambda key, **values: Markup(_say(language, key, **values)),
-            sheet=sheet,
-            student=student,
-            givens=givens,
-            conventions=list(_conventions(sheet, language)),
-            picture=Markup(svg(diagram(sheet, language), prefix="network")),
-            palette=Markup(css()),
-            **more,
-        )
+    page = template(name).render(
+        language=language,
+        say=lambda key, **values: Markup(_say(language, key, **values)),
+        sheet=sheet,
+        student=student,
+        givens=givens,
+        conventions=list(_conventions(sheet, language)),
+        picture=Markup(svg(diagram(sheet, language), prefix="network")),
+        palette=Markup(css()),
+        **more,
     )
     return page if page.endswith("\n") else f"{page}\n"
-
-
-@lru_cache
-def _environment() -> "jinja2.Environment":
-    require("jinja2")
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("clearprop.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _say(language: str, key: str, **values: object) -> str:
