@@ -6,12 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows
-from clearprop.configuration import encode
-from clearprop.exercises import exercise
-from clearprop.exercises.students import Student
-from clearprop.grading import mark_folder
-from clearprop.grading.table import marks_csv
-from clearprop.reports.handouts import handouts, write_handouts
+from clearprop.base.configuration import encode
+from clearprop.teaching.exercises import exercise
+from clearprop.teaching.exercises.students import Student
+from clearprop.teaching.grading import mark_folder
+from clearprop.teaching.grading.table import marks_csv
+from clearprop.teaching.reports.handouts import handouts, write_handouts
 
 STUDENTS = 200
 

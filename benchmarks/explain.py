@@ -6,7 +6,8 @@ import numpy as np
 from benchmarks.measuring import Row, cores, interleaved, print_rows
 from clearprop import SGD, Layer, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.drawing import DIAGRAMS, svg
-from clearprop.explanation import Step, explain_neuron, explain_sample, explain_weight, take_step
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
 
 SAMPLES = 1000
 

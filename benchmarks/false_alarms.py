@@ -19,8 +19,8 @@ import numpy as np
 
 from clearprop import MSE, Linear, Network, Sequential, check
 from clearprop.checking.verdict import Verdict
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
 
 Array = np.ndarray[Any, Any]
 

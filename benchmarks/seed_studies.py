@@ -5,9 +5,9 @@ as well (200 modules made one by one).
 """
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
-from clearprop.experiments.data import regression_data
-from clearprop.experiments.settings import Settings
-from clearprop.experiments.studies import seed_studies
+from clearprop.teaching.experiments.data import regression_data
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.studies import seed_studies
 
 ROUNDS = 7
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
-from clearprop.training import start, train
+from clearprop.engine.training import start, train
 
 LEARNING_RATE = 0.01
 ROUNDS = 200
@@ -92,7 +92,7 @@ def public_api_step(x: Any, target: Any) -> Callable[[], float]:
 
 
 def training_loop_step(x: Any, target: Any) -> Callable[[], float]:
-    """One turn of `clearprop.training.train`: a step event and an epoch event, records kept."""
+    """One turn of `train`: a step event and an epoch event, records kept."""
     network, params = network_and_start()
     optimizer = SGD(LEARNING_RATE)
     events = train(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 
 from clearprop import Linear, Network, ReLU, Sequential
-from clearprop.arrays import Array
-from clearprop.experiments.reproduction import Reproduction, reproduce
-from clearprop.experiments.settings import Settings
+from clearprop.base.arrays import Array
+from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
+from clearprop.teaching.experiments.settings import Settings
 
 # The same examples in every run and on every machine; no deadline, because machines are shared.
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop import ForwardPass, Layer, Network
-from clearprop.arrays import Array, Shape
+from clearprop.base.arrays import Array, Shape
 from clearprop.checking.finite_differences import central_differences
 
 SAMPLES = 4

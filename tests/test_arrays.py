@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop import arrays
-from clearprop.errors import ConfigurationError, DtypeError
+from clearprop.base import arrays
+from clearprop.base.errors import ConfigurationError, DtypeError
 
 
 def test_dtype_named() -> None:

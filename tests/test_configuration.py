@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from clearprop import Linear, ReLU, Residual, Sequential, Uniform, Zeros
-from clearprop.configuration import Configurable, decode, encode
-from clearprop.errors import ContractError, DamagedFileError, UnknownNameError
-from clearprop.initializers import INITIALIZERS
-from clearprop.layers.catalog import LAYERS
+from clearprop.base.configuration import Configurable, decode, encode
+from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
+from clearprop.engine.initializers import INITIALIZERS
+from clearprop.kinds.layer_catalog import LAYERS
 
 KNOWN: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
 

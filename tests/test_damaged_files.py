@@ -16,14 +16,14 @@ from safetensors.numpy import save as safetensors_save
 from safetensors.numpy import save_file
 
 from clearprop import Linear, Network, ReLU, Sequential
-from clearprop.errors import (
+from clearprop.base.errors import (
     ClearpropError,
     DamagedFileError,
     FileError,
     ForeignFileError,
     NewerFileError,
 )
-from clearprop.files import SavedNetwork, load, save
+from clearprop.formats.network_file import SavedNetwork, load, save
 
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
 PARAMS = NETWORK.initialize(seed=3)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from clearprop import errors
-from clearprop.checking.verdict import Verdict
-from clearprop.errors import (
+from clearprop.base import errors
+from clearprop.base.errors import (
     ClearpropError,
     ConfigurationError,
     ContractError,
@@ -24,6 +23,7 @@ from clearprop.errors import (
     ShapeError,
     UnknownNameError,
 )
+from clearprop.checking.verdict import Verdict
 
 # (class, the builtin that it is also, a key of a sentence of its kind, the fields' values)
 CASES: list[tuple[type[ClearpropError], type[Exception], str, dict[str, Any]]] = [

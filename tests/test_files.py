@@ -32,8 +32,8 @@ from clearprop import (
     Uniform,
     Zeros,
 )
-from clearprop.arrays import Array
-from clearprop.errors import (
+from clearprop.base.arrays import Array
+from clearprop.base.errors import (
     ConfigurationError,
     ContractError,
     DamagedFileError,
@@ -42,8 +42,8 @@ from clearprop.errors import (
     ShapeError,
     UnknownNameError,
 )
-from clearprop.files import load, save
-from clearprop.layers.catalog import EXAMPLES
+from clearprop.formats.network_file import load, save
+from clearprop.kinds.layer_catalog import EXAMPLES
 
 ACTIVATIONS: list[Layer] = [ReLU(), Tanh(), Sigmoid(), Identity()]
 FLOATS = st.floats(-1e300, 1e300)
@@ -334,7 +334,7 @@ def test_a_file_written_by_one_process_is_read_by_another(tmp_path: Path) -> Non
     network = Network(Sequential(Linear(1, 2), ReLU()))
     save(tmp_path / "file", network, network.initialize(3))
     script = (
-        "import sys; from clearprop.files import load\n"
+        "import sys; from clearprop.formats.network_file import load\n"
         "saved = load(sys.argv[1])\n"
         "print(saved.network.layer, saved.params.tolist() == saved.network.initialize(3).tolist())"
     )

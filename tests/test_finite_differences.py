@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Network, ReLU, Sequential, Tanh
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DtypeError
 from clearprop.checking.finite_differences import central_differences, network_differences
-from clearprop.errors import DtypeError
 
 
 def test_a_polynomial_by_hand() -> None:

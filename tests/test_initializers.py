@@ -22,8 +22,8 @@ from clearprop import (
     XavierUniform,
     Zeros,
 )
-from clearprop.errors import ConfigurationError
-from clearprop.initializers import INITIALIZERS
+from clearprop.base.errors import ConfigurationError
+from clearprop.engine.initializers import INITIALIZERS
 
 # fan_in 24, fan_out 30:
 #   FanInUniform     b = 1/√24 = 0.20412414523

@@ -9,7 +9,7 @@ from string import Formatter
 import pytest
 
 import clearprop
-from clearprop import messages
+from clearprop.base import messages
 
 SOURCE = Path(clearprop.__file__).parent
 TOPICS = messages.topics("en")
@@ -37,7 +37,7 @@ def raised() -> Iterator[tuple[str, str, set[str]]]:
                 continue
             key = node.args[0]
             if (
-                node.func.id in vars(clearprop.errors)
+                node.func.id in vars(clearprop.base.errors)
                 and node.func.id.endswith("Error")
                 and isinstance(key, ast.Constant)
                 and isinstance(key.value, str)

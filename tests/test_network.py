@@ -29,15 +29,15 @@ from clearprop import (
     Uniform,
     Zeros,
 )
-from clearprop.arrays import Array, keyed_generator
-from clearprop.checking.finite_differences import network_differences
-from clearprop.errors import (
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.errors import (
     ConfigurationError,
     ContractError,
     DtypeError,
     ShapeError,
     UnknownNameError,
 )
+from clearprop.checking.finite_differences import network_differences
 
 Samples = tuple[Array, Array]
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clearprop.numbers import number, percent
+from clearprop.base.numbers import number, percent
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Linear, Loss, LossResult, Network, ReLU, Sequential, Sigmoid
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.finite_differences import network_differences
-from clearprop.training import StepEvent, start, train
+from clearprop.engine.training import StepEvent, start, train
 
 
 def test_a_step_by_hand() -> None:

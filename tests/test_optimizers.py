@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import SGD, OptimizerState
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError, ShapeError
 
 
 def test_by_hand() -> None:

@@ -32,8 +32,8 @@ print(sorted(name for name in packages if not name.startswith("_")))
 
 import numpy as np
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Sigmoid
-from clearprop.files import load, save
-from clearprop.training import fit
+from clearprop.formats.network_file import load, save
+from clearprop.engine.training import fit
 
 x = np.linspace(-1, 1, 20).reshape(-1, 1)
 network = Network(Sequential(Linear(1, 4), ReLU(), Linear(4, 3), Sigmoid(), Linear(3, 1)))
@@ -99,7 +99,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
     }
     assert ours <= names
     assert "clearprop/py.typed" in names
-    assert {f"clearprop/messages/{language}/errors.toml" for language in ("en", "zh-TW")} <= names
+    assert {
+        f"clearprop/base/messages/{language}/errors.toml" for language in ("en", "zh-TW")
+    } <= names
     info = f"clearprop-{clearprop.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"clearprop", info}
     assert f"{info}/licenses/LICENSE" in names

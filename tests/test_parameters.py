@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from clearprop import Context, Layer, Linear, Network, Parameter, ReLU, Residual, Sequential, Zeros
-from clearprop.arrays import EMPTY, Array
-from clearprop.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
-from clearprop.layers.contract import Backward, Forward, Tree
-from clearprop.parameters import Layout, join, leaves
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
+from clearprop.engine.layers.layer import Backward, Forward, Tree
+from clearprop.engine.parameters import Layout, join, leaves
 
 NESTED = Sequential(Linear(2, 3), Residual(Sequential(ReLU(), Linear(3, 3, bias=False))), ReLU())
 

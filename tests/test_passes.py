@@ -17,9 +17,9 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, UnknownNameError
-from clearprop.layers.contract import CombinatorCache
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, UnknownNameError
+from clearprop.engine.layers.layer import CombinatorCache
 
 DEEP = Network(Sequential(Linear(2, 3), Sigmoid(), Linear(3, 3), ReLU(), Linear(3, 2), Tanh()))
 

@@ -8,18 +8,10 @@ from typing import Any
 
 import pytest
 
-from clearprop import (
-    SGD,
-    ConstantRate,
-    CosineDecay,
-    ExponentialDecay,
-    Schedule,
-    StepDecay,
-    Warmup,
-)
-from clearprop.configuration import decode, encode
-from clearprop.errors import ConfigurationError
-from clearprop.schedules import SCHEDULES, rate_at
+from clearprop import SGD, ConstantRate, CosineDecay, ExponentialDecay, Schedule, StepDecay, Warmup
+from clearprop.base.configuration import decode, encode
+from clearprop.base.errors import ConfigurationError
+from clearprop.engine.schedules import SCHEDULES, rate_at
 
 STEPS = 60
 CASES: list[Schedule] = [
@@ -113,7 +105,11 @@ def test_settings_make_an_equal_schedule_again_through_json(schedule: Schedule) 
 
 
 def test_the_table_of_schedules() -> None:
-    ours = {kind for kind in Schedule.__subclasses__() if kind.__module__ == "clearprop.schedules"}
+    ours = {
+        kind
+        for kind in Schedule.__subclasses__()
+        if kind.__module__ == "clearprop.engine.schedules"
+    }
     assert set(SCHEDULES.values()) == ours == {type(case) for case in CASES}
     assert all(name == kind.__name__ for name, kind in SCHEDULES.items())
 

@@ -39,9 +39,9 @@ from clearprop import (
     XavierNormal,
     XavierUniform,
 )
-from clearprop.arrays import Array
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.training import fit
+from clearprop.base.arrays import Array
+from clearprop.engine.training import fit
+from clearprop.kinds.layer_catalog import EXAMPLES
 from tests.gradient_checks import draw_point, own_gradient
 
 CASES = [example for examples in EXAMPLES.values() for example in examples]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
-from clearprop.arrays import Array
-from clearprop.errors import ShapeError
-from clearprop.layers.combinators import Sequential as Combined
-from clearprop.layers.contract import Backward, CombinatorCache, Tree
-from clearprop.training import Training, fit
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ShapeError
+from clearprop.engine.layers.combinators import Sequential as Combined
+from clearprop.engine.layers.layer import Backward, CombinatorCache, Tree
+from clearprop.engine.training import Training, fit
 
 SEEDS = range(200)
 LINEAR = Network(Sequential(Linear(1, 10), Linear(10, 1)))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from clearprop.errors import FileError
-from clearprop.writing import write_whole
+from clearprop.base.errors import FileError
+from clearprop.base.writing import write_whole
 
 
 def test_a_new_file_and_an_old_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ number of it can be looked at, checked and trained with.
 """
 
 from clearprop.checking import check
-from clearprop.initializers import (
+from clearprop.engine.initializers import (
     Constant,
     FanInUniform,
     Initializer,
@@ -25,21 +25,17 @@ from clearprop.initializers import (
     XavierUniform,
     Zeros,
 )
-from clearprop.layers.activations import Activation, Identity, ReLU, Sigmoid, Tanh
-from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import (
-    Context,
-    Layer,
-    Parameter,
-)
-from clearprop.layers.dropout import Dropout
-from clearprop.layers.embedding import Embedding
-from clearprop.layers.linear import Linear
-from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
-from clearprop.layers.smooth_activations import GELU, SiLU, Softplus
-from clearprop.layers.softmax import LogSoftmax, Softmax
-from clearprop.losses import (
+from clearprop.engine.layers.activations import Activation, Identity, ReLU, Sigmoid, Tanh
+from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.layers.dropout import Dropout
+from clearprop.engine.layers.embedding import Embedding
+from clearprop.engine.layers.layer import Context, Layer, Parameter
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
+from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
+from clearprop.engine.layers.softmax import LogSoftmax, Softmax
+from clearprop.engine.losses import (
     MAE,
     MSE,
     BinaryCrossEntropy,
@@ -49,8 +45,8 @@ from clearprop.losses import (
     LossResult,
     PoissonNLL,
 )
-from clearprop.network import Network
-from clearprop.optimizers import (
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import (
     SGD,
     Adagrad,
     Adam,
@@ -60,8 +56,8 @@ from clearprop.optimizers import (
     OptimizerState,
     RMSprop,
 )
-from clearprop.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
-from clearprop.schedules import (
+from clearprop.engine.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
+from clearprop.engine.schedules import (
     ConstantRate,
     CosineDecay,
     ExponentialDecay,

@@ -8,9 +8,9 @@ import pytest
 
 import clearprop
 from clearprop import MAE, MSE, Embedding, Linear, Network, ReLU, Residual, Sequential, Tanh, check
-from clearprop.arrays import Array
-from clearprop.errors import ClearpropError, ConfigurationError, ContractError, ShapeError
-from clearprop.layers.activations import Activation
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError, ShapeError
+from clearprop.engine.layers.activations import Activation
 from clearprop.testing import assert_gradients
 from tests.data import printed_training as printed
 

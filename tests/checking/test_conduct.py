@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
 
 X = np.array([[0.5, -1.0], [2.0, 0.25], [1.0, 3.0]])

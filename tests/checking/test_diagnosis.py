@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.messages import LANGUAGES
 from clearprop.checking.diagnosis import diagnose, sentences
 from clearprop.checking.evidence import Evidence, Mistake
 from clearprop.checking.finite_differences import network_differences
-from clearprop.experiments.networks import tutorial_start, with_relu, with_relu_as_printed
-from clearprop.layers.contract import Layer
-from clearprop.losses import Loss, LossResult
-from clearprop.messages import LANGUAGES
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import Loss, LossResult
+from clearprop.teaching.experiments.networks import tutorial_start, with_relu, with_relu_as_printed
 
 SEEDS = pytest.mark.parametrize("seed", range(5))
 

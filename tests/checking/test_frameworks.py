@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Dropout, Linear, Network, ReLU, Sequential, Tanh, check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.catalogue import requests
 from clearprop.checking.request import Request, answer
-from clearprop.errors import ConfigurationError, ContractError
 
 X = np.random.default_rng(0).normal(size=(4, 3))
 W = np.random.default_rng(1).normal(size=(3, 2))
@@ -184,6 +184,6 @@ def test_what_has_no_twin_is_said(torch: Any) -> None:
 def test_without_them_the_rest_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clearprop.checking.foreign.is_installed", lambda name: False)
     assert [one.name for one in check(Tanh()).witnesses] == ["complex-step"]
-    monkeypatch.setattr("clearprop.dependencies.is_installed", lambda name: False)
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda name: False)
     verdict = check(Tanh(), witnesses=["torch"])
     assert verdict.witnesses[0].reason == "dependency_missing"

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.messages import LANGUAGES, table
 from clearprop.checking import diagnosis, gallery
 from clearprop.checking.diagnosis import sentences
 from clearprop.checking.gallery import strangers, two_layers
 from clearprop.checking.gallery.measuring import Row, judge, totals
 from clearprop.checking.gallery.specimen import Arrays
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.messages import LANGUAGES, table
+from clearprop.kinds.layer_catalog import EXAMPLES
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Network, ReLU, Sequential, check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 
 
 def relu(slope_at_zero: float) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
 
 N, D, H, K = 6, 4, 3, 2

@@ -23,8 +23,8 @@ from clearprop import (
 )
 from clearprop.checking.ours import layer_subject, network_subject
 from clearprop.checking.request import Request, of_example, subject_of
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.contract import Layer
+from clearprop.engine.layers.layer import Layer
+from clearprop.kinds.layer_catalog import EXAMPLES
 
 NETWORKS = {
     "one layer": Linear(3, 4),

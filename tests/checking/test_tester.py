@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Network, ReLU, Sequential, Tanh, check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
 
 Plant = Callable[[Array], Array]

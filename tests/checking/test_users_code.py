@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Sequential, Sigmoid, Tanh, check
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
 
 N, D, H, K = 9, 4, 6, 3

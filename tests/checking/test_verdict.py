@@ -6,11 +6,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from clearprop import MSE, Linear, check, messages
-from clearprop.arrays import Array
+from clearprop import MSE, Linear, check
+from clearprop.base import messages
+from clearprop.base.arrays import Array
+from clearprop.base.errors import GradientError
 from clearprop.checking.rendering import junit
 from clearprop.checking.verdict import Verdict
-from clearprop.errors import GradientError
 
 X = np.array([[0.0, -1.0], [2.0, 0.25]])
 

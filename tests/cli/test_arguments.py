@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import clearprop
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli import main
 
 OPTIONS = ("--out", "--lang", "--steps", "--learning-rate", "--seeds", "--dtype", "--without-torch")
@@ -140,7 +140,7 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("clearprop.dependencies.is_installed", lambda name: name != module)
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda name: name != module)
     assert main(["reproduce", "--out", str(tmp_path / "report")]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"clearprop: {sentence}")

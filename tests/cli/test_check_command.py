@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli import main
 
 PRINTED = Path(__file__).parent.parent / "data" / "printed_training.py"
@@ -81,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mine.py:case", 0),
         ("mine.py:made", 0),
         ("mine.py:whole", 0),
-        ("clearprop.layers.linear:Linear", 0),
+        ("clearprop.engine.layers.linear:Linear", 0),
         ("clearprop:MSE", 0),
         ("mine:relu_forward", 0),
     ],
@@ -196,7 +196,9 @@ def test_all_of_the_catalogue(
     assert err == ""
     assert len(ElementTree.parse(junit).getroot().findall("testsuite")) > 50
     # A wrong layer among them is shown with its verdict.
-    monkeypatch.setattr("clearprop.layers.activations.Tanh.derivative", lambda self, z, a: 1 - a)
+    monkeypatch.setattr(
+        "clearprop.engine.layers.activations.Tanh.derivative", lambda self, z, a: 1 - a
+    )
     assert main(["check", "--all", "--lang", "zh-TW"]) == 1
     assert "Tanh() 的反向傳遞不屬於它的前向傳遞" in capsys.readouterr().out
     assert main(["check", "--all", "--json"]) == 1

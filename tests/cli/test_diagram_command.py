@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import Network, files, messages
+from clearprop import Network
+from clearprop.base import messages
 from clearprop.cli import main
-from clearprop.explanation.diagrams import KINDS, TEXTBOOK
+from clearprop.formats import network_file as files
+from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK
 from tests.explanation.networks import STEPS, residual
 
 OPTIONS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli import main
-from clearprop.exercises import TOPICS
+from clearprop.teaching.exercises import TOPICS
 
 OPTIONS = ("--out", "--topic", "--level", "--seed", "--students", "--lang")
 
@@ -143,7 +143,7 @@ def test_an_interruption_leaves_nothing_behind(
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clearprop.reports.handouts.key_json", interrupted)
+    monkeypatch.setattr("clearprop.teaching.reports.handouts.key_json", interrupted)
     assert main(["exercise", "-o", "sheet"]) == 130
     assert "Interrupted" in capsys.readouterr().err
     assert not Path("sheet").exists()

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, files, messages
+from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
+from clearprop.base import messages
 from clearprop.cli import main
-from clearprop.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
-from clearprop.training import save_checkpoint
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import save_checkpoint
+from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Scale
 
 OPTIONS = (
@@ -93,7 +95,7 @@ def test_a_feature_of_the_input(trained: Path, capsys: pytest.CaptureFixture[str
 
 def test_the_worked_example_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from clearprop import OptimizerState, Sigmoid
-    from clearprop.training import start
+    from clearprop.engine.training import start
 
     network = Network(Sequential(Linear(2, 2), Sigmoid(), Linear(2, 2), Sigmoid()))
     params = network.replace(np.zeros(network.size), WEIGHTS)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.checking.gallery import judge, specimens
 from clearprop.cli import gallery, main
 

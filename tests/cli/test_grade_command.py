@@ -6,8 +6,8 @@ import pytest
 
 from clearprop.cli import grade as command
 from clearprop.cli import main
-from clearprop.grading import folder
-from clearprop.grading.code import CodeMark
+from clearprop.teaching.grading import folder
+from clearprop.teaching.grading.code import CodeMark
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
 
 

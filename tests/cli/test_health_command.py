@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Tanh, files
+from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Tanh
+from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.status import FOUND
-from clearprop.messages import LANGUAGES
-from clearprop.training import START_PARAMS, fit, save_checkpoint
+from clearprop.engine.training import fit
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from clearprop.cli import main
-from clearprop.frameworks import torch_twin
+from clearprop.formats import torch_twin
 
 QUICK = ["--steps", "3", "--seeds", "3"]
 
@@ -144,7 +144,11 @@ def test_a_comparison_out_of_tolerance_is_status_1_and_says_which(
 def test_without_torch_installed_the_rest_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("cli.reproduce", "experiments.studies", "experiments.reproduction"):
+    for name in (
+        "cli.reproduce",
+        "teaching.experiments.studies",
+        "teaching.experiments.reproduction",
+    ):
         monkeypatch.setattr(f"clearprop.{name}.is_installed", lambda module: module != "torch")
     assert main(["reproduce", *QUICK, "--lang", "en", "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out

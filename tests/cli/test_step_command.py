@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import Linear, Network, files
+from clearprop import Linear, Network
 from clearprop.cli import keys, main
 from clearprop.cli.plain import spelled
+from clearprop.formats import network_file as files
 
 pty = pytest.importorskip("pty")
 

@@ -8,26 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import (
-    MSE,
-    SGD,
-    Adam,
-    CrossEntropy,
-    Huber,
-    Linear,
-    Network,
-    ReLU,
-    Sequential,
-    files,
-    messages,
-)
-from clearprop.arrays import Array
+from clearprop import MSE, SGD, Adam, CrossEntropy, Huber, Linear, Network, ReLU, Sequential
+from clearprop.base import messages
+from clearprop.base.arrays import Array
 from clearprop.cli import main
-from clearprop.losses import LOSSES
-from clearprop.optimizers import OPTIMIZERS, Clipped
-from clearprop.programs import Recipe, write_program
-from clearprop.programs.architecture import NAMES, network_of
-from clearprop.training import fit, save_checkpoint
+from clearprop.engine.optimizers import Clipped
+from clearprop.engine.training import fit
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import save_checkpoint
+from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.architecture import NAMES, network_of
 from tests.explanation.own_layers import Scale
 from tests.programs.bare import make_site, run_bare
 from tests.programs.test_agreement import require_agreement

@@ -6,7 +6,7 @@ Layer 2 is handed the pre-activation where its input, the activation, belongs.
 import numpy as np
 
 from clearprop import Linear, Network, ReLU, Sequential
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 
 reference = Network(Sequential(Linear(1, 10), ReLU(), Linear(10, 1)))
 

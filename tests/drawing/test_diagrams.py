@@ -17,12 +17,12 @@ from clearprop import (
     Sequential,
     Tanh,
 )
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
 from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text, number
-from clearprop.drawing.layered import THICKEST, THINNEST
-from clearprop.drawing.neuron import hidden_neuron, neuron_forward
-from clearprop.drawing.reverse import output_cases, reversed_neuron
-from clearprop.errors import ConfigurationError
+from clearprop.drawing.diagrams.layered import THICKEST, THINNEST
+from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
+from clearprop.drawing.diagrams.reverse import output_cases, reversed_neuron
 from tests.drawing.examples import PASSES, random_pass, worked_example
 
 WORKED = worked_example()

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
+from clearprop.base.errors import ConfigurationError
 from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text
-from clearprop.drawing.items import Box, box
-from clearprop.errors import ConfigurationError
+from clearprop.drawing.pen.items import Box, box
 from tests.drawing.examples import PASSES
 
 

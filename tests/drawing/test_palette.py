@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from clearprop.drawing import COLOURS, SERIES, Role, css
-from clearprop.drawing.palette import NEGATIVE, POSITIVE
+from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE
 
 # Machado, Oliveira and Fernandes, 2009, for complete blindness to one kind of cone; linear RGB.
 VISION = {

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from matplotlib.image import imread
 
+from clearprop.base.errors import ConfigurationError, MissingDependencyError
 from clearprop.drawing import (
     COLOURS,
     DIAGRAMS,
@@ -21,11 +22,10 @@ from clearprop.drawing import (
     Scene,
     Text,
     drawable_language,
-    fonts,
     png,
     traditional_chinese_font,
 )
-from clearprop.errors import ConfigurationError, MissingDependencyError
+from clearprop.drawing.pen import fonts
 from tests.drawing.examples import PASSES
 
 LATIN_FONT = FilePath(matplotlib.font_manager.findfont("DejaVu Sans"))

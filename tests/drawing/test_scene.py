@@ -2,7 +2,7 @@
 
 import pytest
 
-from clearprop.drawing.items import (
+from clearprop.drawing.pen.items import (
     ARROW_LENGTH,
     ARROW_WIDTH,
     Anchor,
@@ -15,8 +15,8 @@ from clearprop.drawing.items import (
     bounds,
     box,
 )
-from clearprop.drawing.scene import framed
-from clearprop.drawing.text import text_width
+from clearprop.drawing.pen.scene import framed
+from clearprop.drawing.pen.text import text_width
 
 
 def test_an_arrow_head_points_along_its_path() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.drawing.text import (
+from clearprop.drawing.pen.text import (
     SUBSCRIPT,
     SUPERSCRIPT,
     Run,

@@ -21,13 +21,13 @@ from clearprop import (
     Softmax,
     Tanh,
 )
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.drawing import DIAGRAMS, Path, Rectangle, Scene, Text, number
-from clearprop.drawing.items import bounds
-from clearprop.drawing.palette import NEGATIVE, POSITIVE
-from clearprop.drawing.stations import stations
-from clearprop.drawing.strips import BINNED, Quantity, heat, strip
-from clearprop.drawing.text import plain
+from clearprop.drawing.diagrams.stations import stations
+from clearprop.drawing.diagrams.strips import BINNED, Quantity, heat, strip
+from clearprop.drawing.pen.items import bounds
+from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE
+from clearprop.drawing.pen.text import plain
 from tests.explanation.own_layers import Both
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from clearprop.exercises import LEVELS, TOLERANCE, TOPICS, exercise
-from clearprop.exercises.bugs import PROGRAMS, correction, run
-from clearprop.exercises.expressions import evaluate
-from clearprop.exercises.generator import worked
-from clearprop.exercises.networks import SmallNetwork
-from clearprop.grading import mark
+from clearprop.teaching.exercises import LEVELS, TOLERANCE, TOPICS, exercise
+from clearprop.teaching.exercises.bugs import PROGRAMS, correction, run
+from clearprop.teaching.exercises.expressions import evaluate
+from clearprop.teaching.exercises.generator import worked
+from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.grading import mark
 
 MISTAKES = [(level, k) for level in LEVELS for k in range(len(PROGRAMS[level - 1].mistakes))]
 SMALL = SmallNetwork(

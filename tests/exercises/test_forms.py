@@ -6,11 +6,19 @@ import json
 
 import pytest
 
-from clearprop.configuration import decode
-from clearprop.exercises import LEVELS, TOPICS, Blank, Exercise, Given, SmallNetwork, exercise
-from clearprop.exercises.expressions import EXPRESSIONS
-from clearprop.exercises.forms import answers_csv, answers_json, key_json
-from clearprop.exercises.students import Student
+from clearprop.base.configuration import decode
+from clearprop.teaching.exercises import (
+    LEVELS,
+    TOPICS,
+    Blank,
+    Exercise,
+    Given,
+    SmallNetwork,
+    exercise,
+)
+from clearprop.teaching.exercises.expressions import EXPRESSIONS
+from clearprop.teaching.exercises.forms import answers_csv, answers_json, key_json
+from clearprop.teaching.exercises.students import Student
 
 KNOWN = {kind.__name__: kind for kind in (Exercise, Given, Blank, SmallNetwork)} | dict(EXPRESSIONS)
 MING = Student("zh-TW", "B1", '王 "小", 明')

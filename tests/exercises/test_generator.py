@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from clearprop import SGD
-from clearprop.configuration import decode, encode
-from clearprop.errors import ConfigurationError
-from clearprop.exercises import DECIMALS, LEVELS, TOPICS, Blank, Exercise, Given, exercise
-from clearprop.exercises.expressions import EXPRESSIONS, evaluate
-from clearprop.exercises.networks import SmallNetwork
-from clearprop.exercises.quantities import Shape, upstream
+from clearprop.base.configuration import decode, encode
+from clearprop.base.errors import ConfigurationError
+from clearprop.teaching.exercises import DECIMALS, LEVELS, TOPICS, Blank, Exercise, Given, exercise
+from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
+from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.quantities import Shape, upstream
 
 # What is asked of a program is tested with the programs.
 CASES = [(topic, level) for topic in TOPICS if topic != "bug" for level in LEVELS]

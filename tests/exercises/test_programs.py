@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli import main
-from clearprop.exercises import LEVELS, Exercise, exercise
-from clearprop.exercises.programs import TOPICS_WITH_CODE, solution, unfilled
+from clearprop.teaching.exercises import LEVELS, Exercise, exercise
+from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE, solution, unfilled
 
 CASES = [(topic, level) for topic in TOPICS_WITH_CODE for level in LEVELS]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.errors import FileError
-from clearprop.exercises.students import Student, read_roster
+from clearprop.base.errors import FileError
+from clearprop.teaching.exercises.students import Student, read_roster
 
 
 def roster(folder: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop.dependencies import is_installed
-from clearprop.errors import ConfigurationError
-from clearprop.experiments import parity
-from clearprop.experiments.data import curved_data, regression_data
-from clearprop.experiments.reproduction import STAGES, Reproduction, reproduce
-from clearprop.experiments.settings import Settings
-from clearprop.frameworks import torch_twin
+from clearprop.base.dependencies import is_installed
+from clearprop.base.errors import ConfigurationError
+from clearprop.formats import torch_twin
+from clearprop.teaching.experiments import parity
+from clearprop.teaching.experiments.data import curved_data, regression_data
+from clearprop.teaching.experiments.reproduction import STAGES, Reproduction, reproduce
+from clearprop.teaching.experiments.settings import Settings
 
 
 def spread(result: Reproduction, name: str) -> tuple[float, float, float]:

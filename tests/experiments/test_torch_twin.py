@@ -27,11 +27,11 @@ from clearprop import (
     Softplus,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.errors import ContractError, MissingDependencyError
-from clearprop.frameworks import torch_twin
-from clearprop.layers.catalog import EXAMPLES, Example
-from clearprop.training import fit
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ContractError, MissingDependencyError
+from clearprop.engine.training import fit
+from clearprop.formats import torch_twin
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
 from tests.gradient_checks import draw_point, present
 
 EVERYTHING = Network(
@@ -196,6 +196,6 @@ def test_a_layer_without_a_twin_is_named(torch: Any) -> None:
 def test_without_torch_the_sentence_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("clearprop.dependencies.is_installed", lambda _: False)
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda _: False)
     with pytest.raises(MissingDependencyError, match=r"pip install torch==2\.13\.0"):
         torch_twin.version()

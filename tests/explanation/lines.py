@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clearprop.explanation import GradientExplanation, NeuronExplanation, Signal
+from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, Signal
 
 TOLERANCE = 1e-12
 

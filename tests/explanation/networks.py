@@ -20,9 +20,9 @@ from clearprop import (
     Softmax,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
-from clearprop.explanation import Step, take_step
+from clearprop.base.arrays import Array
+from clearprop.engine.step import Step, take_step
+from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 
 AWKWARD = (-1.234e-05, 1e300, 0.0, float("nan"), 2.0, -1e300, 0.5)
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop import Context, Layer, Linear, Loss, LossResult, Network, Parameter, Tanh, Zeros
-from clearprop.arrays import EMPTY, Array, Shape
-from clearprop.layers.activations import ActivationCache
-from clearprop.layers.contract import (
+from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.engine.layers.activations import ActivationCache
+from clearprop.engine.layers.layer import (
     Backward,
     ChildBackward,
     Combinator,

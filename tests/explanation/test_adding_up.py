@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import Identity, Layer, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
-from clearprop.explanation import (
-    Step,
+from clearprop.engine.step import Step, take_step
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
     explain_sample,
     explain_weight,
-    take_step,
 )
-from clearprop.layers.catalog import EXAMPLES, Example
 from tests.explanation.lines import (
     assert_close,
     assert_gradient_adds_up,

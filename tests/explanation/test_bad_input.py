@@ -6,21 +6,20 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, Linear, Network, ReLU, Sequential
-from clearprop.arrays import Array
-from clearprop.errors import (
+from clearprop.base.arrays import Array
+from clearprop.base.errors import (
     ClearpropError,
     ConfigurationError,
     DtypeError,
     ShapeError,
     UnknownNameError,
 )
-from clearprop.explanation import (
-    Step,
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
     explain_sample,
     explain_weight,
-    take_step,
 )
 from tests.explanation.own_layers import Lookup, drawn
 

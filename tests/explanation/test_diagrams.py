@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from clearprop import Linear, Sequential
+from clearprop.base.errors import ClearpropError, ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Text
-from clearprop.errors import ClearpropError, ConfigurationError, UnknownNameError
-from clearprop.explanation import explain_neuron, explain_sample
-from clearprop.explanation.diagrams import KINDS, TEXTBOOK, draw, known_kind, largest_neuron
+from clearprop.reading.explanation import explain_neuron, explain_sample
+from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw, known_kind, largest_neuron
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from clearprop import Linear, Network, Residual, Sequential, Sigmoid, Tanh
-from clearprop.explanation import (
-    Step,
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
     explain_sample,
     explain_weight,
-    take_step,
 )
-from clearprop.explanation.probing import MOST_PROBES
+from clearprop.reading.explanation.probing import MOST_PROBES
 from tests.explanation.lines import assert_gradient_adds_up, assert_neuron_adds_up
 from tests.explanation.own_layers import (
     Both,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import BatchNorm, Layer, Linear, ReLU, Residual, Sequential, Sigmoid, Softmax, Tanh
-from clearprop.drawing.flows import HAIRLINE, THICKEST, Way, parts_of
-from clearprop.drawing.items import Path
-from clearprop.explanation import explain_neuron, explain_weight
-from clearprop.explanation.paths import LOSS, REST, Paths, paths_of_share, paths_of_signal
+from clearprop.drawing.diagrams.flows import HAIRLINE, THICKEST, Way, parts_of
+from clearprop.drawing.pen.items import Path
+from clearprop.reading.explanation import explain_neuron, explain_weight
+from clearprop.reading.explanation.paths import LOSS, REST, Paths, paths_of_share, paths_of_signal
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 

@@ -5,12 +5,17 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.drawing import Scene, Text, number, svg
-from clearprop.drawing.items import box
-from clearprop.explanation import explain_input, explain_neuron, explain_sample, explain_weight
-from clearprop.explanation.neuron_pictures import paths_picture, reversed_picture
-from clearprop.explanation.reading import Readable
+from clearprop.drawing.pen.items import box
+from clearprop.reading.explanation import (
+    explain_input,
+    explain_neuron,
+    explain_sample,
+    explain_weight,
+)
+from clearprop.reading.explanation.neuron_pictures import paths_picture, reversed_picture
+from clearprop.reading.explanation.reading import Readable
 from tests.explanation.networks import STEPS, worked_step
 
 PICTURES = ("weight", "neuron", "reversed", "paths", "sample")

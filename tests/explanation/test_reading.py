@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Linear, Network, Optimizer, OptimizerState, ReLU, Sequential, Tanh
-from clearprop.arrays import Array
-from clearprop.errors import MissingDependencyError
-from clearprop.explanation import (
-    Step,
+from clearprop.base.arrays import Array
+from clearprop.base.errors import MissingDependencyError
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
     explain_sample,
     explain_weight,
-    take_step,
 )
-from clearprop.explanation.reading import Readable
+from clearprop.reading.explanation.reading import Readable
 
 # 1-2-1, three samples: z1 = [w x + b], a = relu, y = 2 a_0 + 3 a_1 − 1.
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
@@ -263,7 +262,10 @@ def test_in_a_terminal_and_in_a_notebook(step: Step, monkeypatch: pytest.MonkeyP
     assert "<math" in page
     assert "a&#x27;(z)" in page
     assert 'lang="zh-TW"' in explained.html("zh-TW")
-    missing = "clearprop.dependencies.is_installed", "clearprop.explanation.reading.is_installed"
+    missing = (
+        "clearprop.base.dependencies.is_installed",
+        "clearprop.reading.explanation.reading.is_installed",
+    )
     for name in missing:
         monkeypatch.setattr(name, lambda module: module != "latex2mathml")
     assert "<math" not in explained._repr_html_()

@@ -20,18 +20,18 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop.errors import ConfigurationError
-from clearprop.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
-from clearprop.explanation import Step, take_step
-from clearprop.explanation.walk import NamedArray, Stage, Walk, walk_step
-from clearprop.layers.catalog import EXAMPLES as LAYER_EXAMPLES
-from clearprop.layers.catalog import Example
-from clearprop.losses import EXAMPLES as LOSS_EXAMPLES
-from clearprop.losses import Example as LossExample
-from clearprop.messages import LANGUAGES, display_width
-from clearprop.numbers import brief
-from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
-from clearprop.optimizers import Optimizer
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.messages import LANGUAGES, display_width
+from clearprop.base.numbers import brief
+from clearprop.engine.optimizers import Optimizer
+from clearprop.engine.step import Step, take_step
+from clearprop.kinds.layer_catalog import EXAMPLES as LAYER_EXAMPLES
+from clearprop.kinds.layer_catalog import Example
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.loss_catalog import Example as LossExample
+from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
+from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
 

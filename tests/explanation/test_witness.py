@@ -21,16 +21,16 @@ from clearprop import (
     Sequential,
     Softplus,
 )
-from clearprop.arrays import Array
-from clearprop.explanation import (
+from clearprop.base.arrays import Array
+from clearprop.engine.losses import Loss
+from clearprop.engine.step import take_step
+from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.reading.explanation import (
     GradientExplanation,
     Witness,
     explain_input,
     explain_weight,
-    take_step,
 )
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.losses import Loss
 
 # The step of the witness for a number of size 1: ∛ε.
 H = float(np.cbrt(np.finfo(float).eps))

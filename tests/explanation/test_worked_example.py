@@ -23,16 +23,16 @@ Update    w1 ← 0.15 − 0.5 · 0.000438568 = 0.149780716
 import pytest
 
 from clearprop import MSE, SGD
-from clearprop.experiments.worked import LEARNING_RATE, worked_example
-from clearprop.explanation import (
+from clearprop.engine.step import Step
+from clearprop.reading.explanation import (
     GradientExplanation,
     NeuronExplanation,
     Signal,
-    Step,
     explain_neuron,
     explain_sample,
     explain_weight,
 )
+from clearprop.teaching.experiments.worked import LEARNING_RATE, worked_example
 from tests.explanation.lines import assert_gradient_adds_up, assert_neuron_adds_up
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from clearprop.configuration import encode
-from clearprop.exercises import Exercise, exercise
+from clearprop.base.configuration import encode
+from clearprop.teaching.exercises import Exercise, exercise
 
 SHEET = exercise("chain", 1, seed=1)
 RIGHT = {blank.name: f"{blank.value:.4f}" for blank in SHEET.blanks}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.exercises import LEVELS, TOPICS, exercise
-from clearprop.grading.code import CodeMark, check_code
-from clearprop.grading.sandbox import Limits, Sandbox
+from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.grading.code import CodeMark, check_code
+from clearprop.teaching.grading.sandbox import Limits, Sandbox
 
 # Two inputs, two hidden ReLUs, two outputs; one of the hidden neurons is on the zero side.
 SMALL = exercise("chain", 3, seed=1).network

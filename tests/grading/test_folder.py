@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.configuration import encode
-from clearprop.errors import ClearpropError, FileError
-from clearprop.exercises import LEVELS, TOPICS, exercise
-from clearprop.grading import MarkedHandIn, Unmarked, mark_folder
-from clearprop.grading.keys import read_key
+from clearprop.base.configuration import encode
+from clearprop.base.errors import ClearpropError, FileError
+from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.grading import MarkedHandIn, Unmarked, mark_folder
+from clearprop.teaching.grading.keys import read_key
 from tests.grading.classroom import (
     BLANK,
     RIGHT,

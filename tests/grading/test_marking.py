@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.exercises import LEVELS, TOPICS, exercise
-from clearprop.grading import Marked, mark, read_number
+from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.grading import Marked, mark, read_number
 
 # chain, level 1: x 2, w(1) 0.2, b(1) 0.8, w(2) −0.2, b(2) 0.1, t 0.8
 SHEET = exercise("chain", 1, seed=1)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.grading import mark_folder
-from clearprop.grading.comments import legible
-from clearprop.grading.table import marks_csv
+from clearprop.teaching.grading import mark_folder
+from clearprop.teaching.grading.comments import legible
+from clearprop.teaching.grading.table import marks_csv
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_json, write_key
 
 

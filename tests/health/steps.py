@@ -6,16 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop import (
-    SGD,
-    Linear,
-    Network,
-    Sequential,
-)
-from clearprop.arrays import Array
-from clearprop.explanation import Step, take_step
-from clearprop.health import Examination, Finding
-from clearprop.messages import LANGUAGES
+from clearprop import SGD, Linear, Network, Sequential
+from clearprop.base.arrays import Array
+from clearprop.base.messages import LANGUAGES
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.health import Examination, Finding
 
 
 def samples(inputs: int = 3, outputs: int = 1, count: int = 20) -> tuple[Array, Array]:

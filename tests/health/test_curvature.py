@@ -25,13 +25,13 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.experiments.data import regression_data
-from clearprop.experiments.networks import tutorial_start, with_relu
-from clearprop.explanation import Step, take_step
-from clearprop.health import Examination, curvature, examine
-from clearprop.messages import LANGUAGES
-from clearprop.schedules import ExponentialDecay
+from clearprop.base.arrays import Array
+from clearprop.base.messages import LANGUAGES
+from clearprop.engine.schedules import ExponentialDecay
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.health import Examination, curvature, examine
+from clearprop.teaching.experiments.data import regression_data
+from clearprop.teaching.experiments.networks import tutorial_start, with_relu
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.experiments.data import regression_data
-from clearprop.experiments.settings import Settings
-from clearprop.experiments.trainings import train_all
-from clearprop.explanation import take_step
-from clearprop.health import NOTE, SERIOUS, WARNING, Examination, examine
+from clearprop.base.arrays import Array
+from clearprop.engine.step import take_step
+from clearprop.reading.health import NOTE, SERIOUS, WARNING, Examination, examine
+from clearprop.teaching.experiments.data import regression_data
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.trainings import train_all
 from tests.health.steps import kinds, network_with, planted, step_of, the
 
 # The tutorial's network, trained at a rate that is too high

@@ -3,19 +3,11 @@
 import numpy as np
 import pytest
 
-from clearprop import (
-    MSE,
-    SGD,
-    BatchNorm,
-    Dropout,
-    Linear,
-    Network,
-    Sequential,
-)
-from clearprop.errors import ShapeError
-from clearprop.explanation import take_step
-from clearprop.health import NOTE, examine
-from clearprop.layers.catalog import EXAMPLES, Example
+from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential
+from clearprop.base.errors import ShapeError
+from clearprop.engine.step import take_step
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.reading.health import NOTE, examine
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [

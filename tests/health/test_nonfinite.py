@@ -26,12 +26,12 @@ from clearprop import (
     Sequential,
     Tanh,
 )
-from clearprop.arrays import EMPTY, Array
-from clearprop.explanation import Step, take_step
-from clearprop.health import SERIOUS, Finding, examine
-from clearprop.layers.contract import Backward, Forward, Tree
-from clearprop.messages import LANGUAGES
-from clearprop.training import fit
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.messages import LANGUAGES
+from clearprop.engine.layers.layer import Backward, Forward, Tree
+from clearprop.engine.step import Step, take_step
+from clearprop.engine.training import fit
+from clearprop.reading.health import SERIOUS, Finding, examine
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 

@@ -2,18 +2,9 @@
 
 import numpy as np
 
-from clearprop import (
-    SGD,
-    Dropout,
-    Embedding,
-    Linear,
-    Network,
-    ReLU,
-    Sequential,
-    Tanh,
-)
-from clearprop.health import NOTE, WARNING, examine
-from clearprop.schedules import CosineDecay
+from clearprop import SGD, Dropout, Embedding, Linear, Network, ReLU, Sequential, Tanh
+from clearprop.engine.schedules import CosineDecay
+from clearprop.reading.health import NOTE, WARNING, examine
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 

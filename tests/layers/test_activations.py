@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from clearprop import Activation, Context, Identity, Linear, Network, ReLU, Sequential
 from clearprop import Sigmoid as Logistic
 from clearprop import Tanh as HyperbolicTangent
-from clearprop.arrays import Array
-from clearprop.errors import DtypeError
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DtypeError
 from tests.gradient_checks import assert_complex_step_agrees, assert_gradients_right, present
 
 ALL = [ReLU(), HyperbolicTangent(), Logistic(), Identity()]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import Context, Layer, Linear, Network, ReLU, Residual, Sequential, Tanh
-from clearprop.arrays import EMPTY, Array, Shape
-from clearprop.errors import ConfigurationError, ContractError, ShapeError
-from clearprop.layers.contract import Backward, CombinatorGradients, Forward, Tree
+from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.base.errors import ConfigurationError, ContractError, ShapeError
+from clearprop.engine.layers.layer import Backward, CombinatorGradients, Forward, Tree
 from tests.gradient_checks import present
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import clearprop.layers
+import clearprop.engine.layers
 from clearprop import BatchNorm, Context, Dropout, Layer, Network
-from clearprop.arrays import Array
-from clearprop.configuration import Configurable, decode, encode
-from clearprop.initializers import INITIALIZERS
-from clearprop.layers.catalog import EXAMPLES, LAYERS, Example
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import Configurable, decode, encode
+from clearprop.engine.initializers import INITIALIZERS
+from clearprop.kinds.layer_catalog import EXAMPLES, LAYERS, Example
 from tests.gradient_checks import (
     Point,
     assert_complex_step_agrees,
@@ -78,9 +78,11 @@ def context_of(point: Point) -> Context:
 
 
 def concrete_layers() -> set[type[Layer]]:
-    """Every Layer that can be made, defined in a module under clearprop.layers."""
+    """Every Layer that can be made, defined in a module under clearprop.engine.layers."""
     found = set()
-    for module in pkgutil.walk_packages(clearprop.layers.__path__, "clearprop.layers."):
+    for module in pkgutil.walk_packages(
+        clearprop.engine.layers.__path__, "clearprop.engine.layers."
+    ):
         members = vars(importlib.import_module(module.name)).values()
         found |= {
             member
@@ -88,7 +90,7 @@ def concrete_layers() -> set[type[Layer]]:
             if inspect.isclass(member)
             and issubclass(member, Layer)
             and not inspect.isabstract(member)
-            and member.__module__.startswith("clearprop.layers")
+            and member.__module__.startswith("clearprop.engine.layers")
         }
     return found
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Context, Layer, Linear, Network, Residual, Sequential
-from clearprop.arrays import EMPTY, Array
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.errors import DtypeError
 from clearprop.checking.finite_differences import central_differences
-from clearprop.errors import DtypeError
-from clearprop.layers.contract import Backward, Forward, Tree, refuse_integers
-from clearprop.training import StepEvent, start, train
+from clearprop.engine.layers.layer import Backward, Forward, Tree, refuse_integers
+from clearprop.engine.training import StepEvent, start, train
 
 
 class MaskCache(NamedTuple):

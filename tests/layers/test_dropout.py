@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from clearprop import SGD, Context, Dropout, Linear, Network, Sequential
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, DtypeError
-from clearprop.training import fit
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, DtypeError
+from clearprop.engine.training import fit
 from tests.gradient_checks import present
 
 X = np.random.default_rng(0).normal(size=(4, 6))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import Context, Embedding, LayerNorm, Linear, Network, Normal, Sequential, Uniform
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 
 TABLE = {"weight": np.array([[1.0, 2], [3, 4], [5, 6]])}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import Context, FanInUniform, Linear, Network, Uniform
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 from tests.gradient_checks import present
 
 

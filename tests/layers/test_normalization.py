@@ -19,9 +19,9 @@ from clearprop import (
     Sequential,
     Zeros,
 )
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.training import fit
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.engine.training import fit
 from tests.gradient_checks import Point, complex_step_gradient, own_gradient, present
 
 

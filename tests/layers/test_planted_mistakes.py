@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from clearprop import Linear, ReLU, Sequential, Tanh
-from clearprop.arrays import Array
-from clearprop.layers.activations import ActivationCache
-from clearprop.layers.contract import Backward, Tree
+from clearprop.base.arrays import Array
+from clearprop.engine.layers.activations import ActivationCache
+from clearprop.engine.layers.layer import Backward, Tree
 from tests.gradient_checks import assert_complex_step_agrees, assert_gradients_right
 
 CHECKS = pytest.mark.parametrize("check", [assert_gradients_right, assert_complex_step_agrees])

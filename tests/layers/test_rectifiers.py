@@ -20,9 +20,9 @@ from clearprop import (
     ReLU,
     Sequential,
 )
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.engine.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from tests.gradient_checks import present
 
 
@@ -123,7 +123,7 @@ def test_at_a_kink_the_convention_is_the_one_that_is_written(
 def test_at_a_kink_the_convention_is_torchs(
     torch: Any, layer: Layer, slope: Any, kink: float, expected: float
 ) -> None:
-    from clearprop.frameworks import torch_twin
+    from clearprop.formats import torch_twin
 
     network = Network(layer)
     params = np.array(slope or [], float)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from clearprop import GELU, Activation, Context, SiLU, Softplus
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
 from tests.gradient_checks import present
 
 ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4)]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from clearprop import Context, Layer, Linear, LogSoftmax, Network, Sequential, Softmax
-from clearprop.arrays import Array
-from clearprop.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 from tests.gradient_checks import present
 
 LOGITS = np.log([[1.0, 2, 5]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import MAE, BinaryCrossEntropy, CrossEntropy, Huber, LossResult, PoissonNLL
-from clearprop.errors import ContractError
+from clearprop.base.errors import ContractError
 
 LN2, LN3 = math.log(2), math.log(3)
 

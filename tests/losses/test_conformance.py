@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import clearprop.losses
+import clearprop.engine.losses
 from clearprop import Linear, Loss, LossResult, Network, Sequential, Tanh
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import decode, encode
 from clearprop.checking.finite_differences import central_differences, network_differences
-from clearprop.configuration import decode, encode
-from clearprop.losses import EXAMPLES, LOSSES, Example
+from clearprop.kinds.loss_catalog import EXAMPLES, LOSSES, Example
 
 SAMPLES = 5
 CASES = [example for examples in EXAMPLES.values() for example in examples]
@@ -47,7 +47,9 @@ def same(one: LossResult, other: LossResult) -> None:
 
 def concrete_losses() -> set[type[Loss]]:
     found = set()
-    for module in pkgutil.walk_packages(clearprop.losses.__path__, "clearprop.losses."):
+    for module in pkgutil.walk_packages(
+        clearprop.engine.losses.__path__, "clearprop.engine.losses."
+    ):
         members = vars(importlib.import_module(module.name)).values()
         found |= {
             member

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from clearprop import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, PoissonNLL
-from clearprop.errors import (
+from clearprop.base.errors import (
     ClearpropError,
     ConfigurationError,
     DataError,
     DtypeError,
     ShapeError,
 )
-from clearprop.losses import LOSSES
+from clearprop.kinds.loss_catalog import LOSSES
 
 ENTRYWISE: list[Loss] = [MSE(), MAE(), Huber(), BinaryCrossEntropy(), PoissonNLL()]
 COLUMN = np.ones((4, 1))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from clearprop import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, PoissonNLL
-from clearprop.arrays import Array
-from clearprop.losses.catalog import classes, counts, measurements, probabilities, rates, shares
+from clearprop.base.arrays import Array
+from clearprop.kinds.loss_catalog import classes, counts, measurements, probabilities, rates, shares
 
 REDUCTIONS = ["mean", "sum", "none"]
 SAMPLES, OUTPUTS = 7, 3

@@ -34,8 +34,8 @@ from clearprop import (
     Softplus,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.layers.contract import Context
+from clearprop.base.arrays import Array
+from clearprop.engine.layers.layer import Context
 from tests.onnx_nodes.cases import NodeCase
 
 IN_USE = Context(training=False)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from clearprop import CrossEntropy, LogSoftmax
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from tests.onnx_nodes.cases import NodeCase
 from tests.onnx_nodes.layer_nodes import value
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from clearprop import SGD, Adagrad, Adam
-from clearprop.arrays import Array
-from clearprop.optimizers.contract import Optimizer, OptimizerState
+from clearprop.base.arrays import Array
+from clearprop.engine.optimizers.optimizer import Optimizer, OptimizerState
 from tests.onnx_nodes.cases import NodeCase
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clearprop import SGD, Adagrad, Adam, AdamW, Clipped, Optimizer, RMSprop, StepDecay
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 
 
 def run(optimizer: Optimizer, params: Array, gradients: Any) -> list[Array]:

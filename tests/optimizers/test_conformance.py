@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import clearprop.optimizers
+import clearprop.engine.optimizers
 from clearprop import (
     SGD,
     Adagrad,
@@ -23,11 +23,11 @@ from clearprop import (
     OptimizerState,
     RMSprop,
 )
-from clearprop.arrays import Array
-from clearprop.configuration import decode, encode
-from clearprop.errors import ConfigurationError, ContractError, DtypeError, ShapeError
-from clearprop.optimizers import EXAMPLES, OPTIMIZERS
-from clearprop.schedules import SCHEDULES
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import decode, encode
+from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
+from clearprop.engine.schedules import SCHEDULES
+from clearprop.kinds.optimizer_catalog import EXAMPLES, OPTIMIZERS
 
 CASES = [optimizer for optimizers in EXAMPLES.values() for optimizer in optimizers]
 every_optimizer = pytest.mark.parametrize("optimizer", CASES, ids=str)
@@ -46,7 +46,7 @@ def run(
 
 def concrete_optimizers() -> set[type[Optimizer]]:
     found = set()
-    package = clearprop.optimizers
+    package = clearprop.engine.optimizers
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         members = vars(importlib.import_module(module.name)).values()
         found |= {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 
 # Loads a program as a module, notes every loss and dy on its way, and prints what main returns.
 RUNNER = """

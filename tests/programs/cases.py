@@ -22,14 +22,20 @@ from clearprop import (
     Sequential,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.layers.catalog import EXAMPLES, Example
-from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.losses.catalog import Example as LossExample
-from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
-from clearprop.optimizers import Optimizer, RMSprop
-from clearprop.programs import Recipe
-from clearprop.schedules import ConstantRate, CosineDecay, ExponentialDecay, StepDecay, Warmup
+from clearprop.base.arrays import Array
+from clearprop.engine.optimizers import Optimizer, RMSprop
+from clearprop.engine.schedules import (
+    ConstantRate,
+    CosineDecay,
+    ExponentialDecay,
+    StepDecay,
+    Warmup,
+)
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.loss_catalog import Example as LossExample
+from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.reading.programs import Recipe
 
 SAMPLES = 12
 

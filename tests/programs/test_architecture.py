@@ -23,14 +23,16 @@ from clearprop import (
     Softmax,
     Tanh,
 )
-from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.layers.catalog import LAYERS
-from clearprop.layers.contract import Layer
-from clearprop.losses import LOSSES, CrossEntropy, Huber
-from clearprop.optimizers import OPTIMIZERS, Clipped
-from clearprop.programs.architecture import NAMES, network_of
-from clearprop.programs.spelling import spelled
-from clearprop.schedules import SCHEDULES, CosineDecay, Warmup
+from clearprop.base.errors import ClearpropError, ConfigurationError
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import CrossEntropy, Huber
+from clearprop.engine.optimizers import Clipped
+from clearprop.engine.schedules import SCHEDULES, CosineDecay, Warmup
+from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.reading.programs.architecture import NAMES, network_of
+from clearprop.reading.programs.spelling import spelled
 
 RULES = {**OPTIMIZERS, **SCHEDULES}
 

@@ -2,18 +2,21 @@
 
 import pytest
 
-from clearprop import Linear, Network, Sequential, Tanh, messages
-from clearprop.errors import ClearpropError
-from clearprop.layers.activations import Activation
-from clearprop.layers.catalog import LAYERS
-from clearprop.layers.combinators import Residual
-from clearprop.losses import LOSSES, MSE
-from clearprop.optimizers import OPTIMIZERS, SGD, Clipped
-from clearprop.programs import Recipe, write_program
-from clearprop.programs.losses import WRITERS as LOSS_WRITERS
-from clearprop.programs.optimizers import WRITERS as OPTIMIZER_WRITERS
-from clearprop.programs.writers.catalog import WRITERS
-from clearprop.schedules import SCHEDULES, Schedule
+from clearprop import Linear, Network, Sequential, Tanh
+from clearprop.base import messages
+from clearprop.base.errors import ClearpropError
+from clearprop.engine.layers.activations import Activation
+from clearprop.engine.layers.combinators import Residual
+from clearprop.engine.losses import MSE
+from clearprop.engine.optimizers import SGD, Clipped
+from clearprop.engine.schedules import SCHEDULES, Schedule
+from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.kinds.writers.writer_catalog import WRITERS
+from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.losses import WRITERS as LOSS_WRITERS
+from clearprop.reading.programs.optimizers import WRITERS as OPTIMIZER_WRITERS
 from tests.programs.cases import SCHEDULES as SCHEDULES_TRIED
 from tests.programs.cases import small
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import RIGHT, UNDECIDED
-from clearprop.messages import LANGUAGES, display_width
-from clearprop.programs import Recipe, write_program
-from clearprop.programs.architecture import network_of
+from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.architecture import network_of
 from tests.programs.cases import catalogue
 
 CASES = dict(catalogue())

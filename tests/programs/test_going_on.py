@@ -19,11 +19,12 @@ from clearprop import (
     Sequential,
     Tanh,
 )
+from clearprop.base.errors import ClearpropError
 from clearprop.cli import main
-from clearprop.errors import ClearpropError
-from clearprop.optimizers import Clipped, Optimizer
-from clearprop.programs import Recipe, save_program, write_program
-from clearprop.training import StepEvent, Training, fit, load_checkpoint, save_checkpoint, train
+from clearprop.engine.optimizers import Clipped, Optimizer
+from clearprop.engine.training import StepEvent, Training, fit, train
+from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
+from clearprop.reading.programs import Recipe, save_program, write_program
 from tests.programs.bare import run_bare
 from tests.programs.test_agreement import running_statistics
 

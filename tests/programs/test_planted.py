@@ -7,8 +7,8 @@ import pytest
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import WRONG
-from clearprop.programs import Recipe, write_program
-from clearprop.programs.architecture import network_of
+from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.architecture import network_of
 
 PROGRAM = write_program(Recipe(network_of("2-4-tanh-layernorm-residual(4-relu-4)-3-sigmoid")))
 

@@ -39,9 +39,9 @@ from clearprop import (
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import WRONG
-from clearprop.programs import Recipe, write_program
-from clearprop.programs.lines import names_assigned
-from clearprop.programs.passes import passes_of
+from clearprop.kinds.program_lines import names_assigned
+from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.passes import passes_of
 from tests.programs.bare import run_bare
 from tests.programs.cases import catalogue
 from tests.programs.test_agreement import require_agreement

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.experiments.progress import silent
-from clearprop.experiments.reproduction import Reproduction, reproduce
-from clearprop.experiments.settings import Settings
-from clearprop.reports.report import write_report
+from clearprop.teaching.experiments.progress import silent
+from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.reports.report import write_report
 from tests.reports.browser import chromium, measure
 
 __all__ = ["chromium", "measure"]

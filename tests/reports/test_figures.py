@@ -2,10 +2,10 @@
 
 import pytest
 
-from clearprop.experiments.progress import silent
-from clearprop.experiments.reproduction import reproduce
-from clearprop.experiments.settings import Settings
-from clearprop.reports.figures.catalog import CURVES, NEED_TORCH, draw_curves
+from clearprop.teaching.experiments.progress import silent
+from clearprop.teaching.experiments.reproduction import reproduce
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.reports.figures.catalog import CURVES, NEED_TORCH, draw_curves
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.errors import FileError
-from clearprop.reports.folder import publish, staging
+from clearprop.base.errors import FileError
+from clearprop.teaching.reports.folder import publish, staging
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

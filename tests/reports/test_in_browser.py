@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clearprop import messages
+from clearprop.base import messages
 from tests.reports.browser import Measure
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.layers.catalog import EXAMPLES, LAYERS
-from clearprop.reports.layer_pages import layer_pages, main
+from clearprop.kinds.layer_catalog import EXAMPLES, LAYERS
+from clearprop.teaching.reports.layer_pages import layer_pages, main
 
 FOLDER = Path(__file__).parents[2] / "docs" / "layers"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from clearprop import messages
-from clearprop.experiments.progress import silent
-from clearprop.experiments.reproduction import Reproduction
-from clearprop.experiments.settings import Settings
-from clearprop.reports import page
-from clearprop.reports.figures import theme
-from clearprop.reports.page import SECTIONS, command
-from clearprop.reports.report import write_report
+from clearprop.base import messages
+from clearprop.teaching.experiments.progress import silent
+from clearprop.teaching.experiments.reproduction import Reproduction
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.reports import page
+from clearprop.teaching.reports.figures import theme
+from clearprop.teaching.reports.page import SECTIONS, command
+from clearprop.teaching.reports.report import write_report
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 
@@ -160,7 +160,7 @@ def test_a_reproduction_that_diverged_has_a_page(
 def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
     small: Reproduction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clearprop.drawing.fonts.traditional_chinese_font", lambda: None)
+    monkeypatch.setattr("clearprop.drawing.pen.fonts.traditional_chinese_font", lambda: None)
     monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
     write_report(small, tmp_path, "zh-TW", silent)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text

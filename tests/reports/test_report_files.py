@@ -9,14 +9,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from clearprop import files
 from clearprop.cli import main
-from clearprop.drawing.palette import COLOURS
-from clearprop.experiments.progress import silent
-from clearprop.experiments.reproduction import Reproduction
-from clearprop.reports.report import write_report
-from clearprop.reports.results import results_json
-from clearprop.training import START_PARAMS, StepEvent, load_checkpoint, train
+from clearprop.drawing.pen.palette import COLOURS
+from clearprop.engine.training import StepEvent, train
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
+from clearprop.teaching.experiments.progress import silent
+from clearprop.teaching.experiments.reproduction import Reproduction
+from clearprop.teaching.reports.report import write_report
+from clearprop.teaching.reports.results import results_json
 
 
 @pytest.fixture

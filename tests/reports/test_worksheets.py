@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from clearprop import messages
-from clearprop.exercises import LEVELS, TOPICS, exercise
-from clearprop.exercises.bugs import correction
-from clearprop.exercises.generator import worked
-from clearprop.exercises.students import Student
-from clearprop.reports import symbols
-from clearprop.reports.worksheets import answer_key, worksheet
+from clearprop.base import messages
+from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.exercises.bugs import correction
+from clearprop.teaching.exercises.generator import worked
+from clearprop.teaching.exercises.students import Student
+from clearprop.teaching.reports import symbols
+from clearprop.teaching.reports.worksheets import answer_key, worksheet
 from tests.reports.browser import Measure
 
 CASES = [(topic, level) for topic in TOPICS for level in LEVELS]

@@ -31,7 +31,7 @@ from clearprop import (
     Softplus,
     Tanh,
 )
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from tests.torch_samples.samples import Sample, collect
 
 Rows = Callable[[Array], Array]

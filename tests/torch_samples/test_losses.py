@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from clearprop import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, PoissonNLL
-from clearprop.arrays import Array
-from clearprop.errors import DataError
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError
 from tests.torch_samples.samples import Sample, collect
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from clearprop import Context, Layer
-from clearprop.arrays import EMPTY, Array
-from clearprop.layers.contract import Backward, Forward, Tree
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.engine.layers.layer import Backward, Forward, Tree
 
 
 @dataclass(frozen=True)

@@ -26,23 +26,15 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop import files as network_files
-from clearprop.arrays import Array
-from clearprop.configuration import Configurable
-from clearprop.errors import ConfigurationError, FileError, UnknownNameError
-from clearprop.losses import EXAMPLES as LOSS_EXAMPLES
-from clearprop.losses import Example
-from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
-from clearprop.training import (
-    EpochEvent,
-    StepEvent,
-    TrainingState,
-    fit,
-    load_checkpoint,
-    save_checkpoint,
-    start,
-    train,
-)
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError, FileError, UnknownNameError
+from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
+from clearprop.formats import network_file as network_files
+from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.loss_catalog import Example
+from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
 from tests.training.running_mean import RunningMean
 
 Samples = tuple[Array, Array]

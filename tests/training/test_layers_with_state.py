@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from clearprop import SGD, Linear, Network, Residual, Sequential, Tanh
-from clearprop.arrays import Array
-from clearprop.training import fit, start, train
+from clearprop.base.arrays import Array
+from clearprop.engine.training import fit, start, train
 from tests.gradient_checks import present
 from tests.training.running_mean import RunningMean
 

@@ -18,12 +18,12 @@ from clearprop import (
     Sigmoid,
     Tanh,
 )
-from clearprop.arrays import Array
-from clearprop.errors import ClearpropError, ConfigurationError, DataError, ShapeError
-from clearprop.losses import EXAMPLES as LOSS_EXAMPLES
-from clearprop.losses import Example
-from clearprop.optimizers import EXAMPLES as OPTIMIZER_EXAMPLES
-from clearprop.training import EpochEvent, StepEvent, fit, start, train
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, ShapeError
+from clearprop.engine.training import EpochEvent, StepEvent, fit, start, train
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.loss_catalog import Example
+from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
 
 LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
 OPTIMIZER_CASES = [case for cases in OPTIMIZER_EXAMPLES.values() for case in cases]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clearprop.arrays import Array
+    from clearprop.base.arrays import Array
     from clearprop.checking.verdict import Verdict
-    from clearprop.losses import Loss
+    from clearprop.engine.losses import Loss
 
 
 def check(

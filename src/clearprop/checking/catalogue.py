@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from clearprop.checking.request import Request, answer, of_example, of_loss_example
 from clearprop.checking.verdict import Verdict
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
 
 # Told of every check that is done: (done, of how many).
 Watcher = Callable[[int, int], None]

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import EMPTY, Array, keyed_generator, shape_text
+from clearprop.base.arrays import EMPTY, Array, keyed_generator, shape_text
+from clearprop.base.errors import ShapeError
 from clearprop.checking import conduct, witnesses
 from clearprop.checking.diagnosis import diagnose
 from clearprop.checking.evidence import Evidence, Mistake
@@ -31,8 +32,7 @@ from clearprop.checking.verdict import (
     WitnessVerdict,
     worst_outcome,
 )
-from clearprop.errors import ShapeError
-from clearprop.passes import BackwardPass
+from clearprop.engine.passes import BackwardPass
 
 # Every entry is moved up to here; a function without structure costs two runs for each.
 LIMIT = 4_000

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array, shape_text
+from clearprop.base.arrays import Array, shape_text
 from clearprop.checking.subject import Subject, copies
 from clearprop.checking.verdict import UNDECIDED, WRONG, Finding
 

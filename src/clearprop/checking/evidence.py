@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clearprop.arrays import Array
-from clearprop.layers.contract import Context, Layer
-from clearprop.losses import Loss
-from clearprop.passes import BackwardPass
+from clearprop.base.arrays import Array
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.passes import BackwardPass
 
 # Runs the person's forward with some arrays replaced: name → array, and returns y.
 Forward = Callable[[Mapping[str, Array]], Array]

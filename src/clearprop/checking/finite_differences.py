@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
-from clearprop.checking.kinks import Sides, same_sides, sides
-from clearprop.errors import DtypeError
-from clearprop.losses import Loss
-from clearprop.network import Network
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DtypeError
+from clearprop.engine.kinks import Sides, same_sides, sides
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
 
 
 class Differences(NamedTuple):

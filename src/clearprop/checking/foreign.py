@@ -1,6 +1,6 @@
 """PyTorch and JAX: subjects from their functions, and what they compute of ours.
 
-This file knows no tensor; `clearprop.frameworks` does.
+This file knows no tensor; `clearprop.formats` does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.dependencies import is_installed
+from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking import functions
 from clearprop.checking.subject import Subject, Twin
-from clearprop.dependencies import is_installed
-from clearprop.errors import ConfigurationError, ContractError
-from clearprop.network import Network
+from clearprop.engine.network import Network
 
 
 def _framework(name: str) -> Any:
-    return import_module(f"clearprop.frameworks.{name}_functions")
+    return import_module(f"clearprop.formats.{name}_functions")
 
 
 def subject_of(

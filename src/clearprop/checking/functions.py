@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subject import Subject
-from clearprop.errors import ConfigurationError, ContractError
 
 PREFIXES = ("", "d", "d_", "grad_", "g")
 

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.quotients import RUNGS, RUNGS_FLOAT32, TRIED, Ladder, Quotients
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, ArrayVerdict, Kink, Outcome
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array, keyed_generator
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.errors import ContractError
 from clearprop.checking.stacking import chain_mover
 from clearprop.checking.subject import Mover, Subject
-from clearprop.errors import ContractError
-from clearprop.layers.contract import Combinator, Context, Layer
-from clearprop.losses import Loss
-from clearprop.network import Network, repr_short
-from clearprop.parameters import named_gradients
+from clearprop.engine.layers.layer import Combinator, Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network, repr_short
+from clearprop.engine.parameters import named_gradients
 
 SAMPLES = 4
 

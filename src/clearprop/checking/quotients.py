@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.subject import Subject
 
 # The ladder, as factors of ∛ε: from 6e-10 to 6e-2 in float64.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.subject import Subject
 
 

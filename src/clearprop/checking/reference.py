@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking import functions
 from clearprop.checking.checker import Reference
 from clearprop.checking.ours import network_subject
 from clearprop.checking.subject import Subject
-from clearprop.errors import ConfigurationError, ContractError
-from clearprop.layers.contract import Context, Layer
-from clearprop.losses import Loss
-from clearprop.network import Network
-from clearprop.passes import BackwardPass
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.passes import BackwardPass
 
 
 def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) -> Reference:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.checking.diagnosis.sentences import sentences as diagnosed
 
 if TYPE_CHECKING:

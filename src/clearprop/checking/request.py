@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array, keyed_generator, require_seed
+from clearprop.base.arrays import Array, keyed_generator, require_seed
+from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
 from clearprop.checking import foreign, functions, ours
 from clearprop.checking.checker import Reference, Settings, check_subject
 from clearprop.checking.randomness import kept_state
 from clearprop.checking.reference import reference_for
 from clearprop.checking.subject import Subject
 from clearprop.checking.verdict import Verdict, worst_outcome
-from clearprop.errors import ClearpropError, ConfigurationError, ContractError
-from clearprop.layers.catalog import EXAMPLES, Example
-from clearprop.layers.contract import Context, Layer
-from clearprop.losses import Loss
-from clearprop.losses.catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.losses.catalog import Example as LossExample
-from clearprop.network import Network
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.loss_catalog import Example as LossExample
 
 WITNESSES = ("finite-differences", "complex-step", "torch", "jax", "reference")
 

@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.subject import Mover
-from clearprop.layers.activations import Activation
-from clearprop.layers.combinators import Sequential
-from clearprop.layers.contract import Context, Layer, Tree
-from clearprop.layers.linear import Linear
-from clearprop.losses import Loss
-from clearprop.network import Network
-from clearprop.parameters import join, leaves
+from clearprop.engine.layers.activations import Activation
+from clearprop.engine.layers.combinators import Sequential
+from clearprop.engine.layers.layer import Context, Layer, Tree
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.parameters import join, leaves
 
 
 class _Stage(NamedTuple):

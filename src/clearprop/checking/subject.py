@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arrays import Array
-from clearprop.layers.contract import Context, Layer
-from clearprop.losses import Loss
-from clearprop.network import Network
+from clearprop.base.arrays import Array
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
 
 # arrays by name → (y, cache)
 Run = Callable[[Mapping[str, Array]], tuple[Array, Any]]

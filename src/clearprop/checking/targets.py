@@ -16,13 +16,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.checking import foreign
 from clearprop.checking.functions import call, described
 from clearprop.checking.request import Request
-from clearprop.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.layers.contract import Layer
-from clearprop.losses import Loss
-from clearprop.network import Network
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
 
 
 def request_for(target: str, against: str | None = None) -> Request:

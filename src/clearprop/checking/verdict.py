@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from clearprop.arrays import Shape
+from clearprop.base.arrays import Shape
+from clearprop.base.errors import GradientError
 from clearprop.checking import rendering
 from clearprop.checking.evidence import Mistake
-from clearprop.errors import GradientError
 
 Outcome = Literal["right", "wrong", "undecided"]
 RIGHT: Outcome = "right"

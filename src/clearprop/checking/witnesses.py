@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError
 from clearprop.checking.judging import Judgement
 from clearprop.checking.subject import Subject, Twin
 from clearprop.checking.verdict import WitnessVerdict
-from clearprop.errors import ClearpropError
 
 REFERENCE = "reference"
 COMPLEX_STEP = 1e-30

@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.dependencies import require
+from clearprop.base.errors import ClearpropError
 from clearprop.cli.status import INTERRUPTED, NOT_DONE
-from clearprop.dependencies import require
-from clearprop.errors import ClearpropError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,11 +7,11 @@ import typer
 from typer.exceptions import TyperException
 
 import clearprop
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli.commands import DECLARED
 from clearprop.cli.options import NO_HELP_OPTION, help_option
 from clearprop.cli.status import DONE, INTERRUPTED
-from clearprop.errors import ConfigurationError
 
 
 def run(arguments: list[str], language: str) -> int:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearprop.base.writing import write_whole
 from clearprop.checking import rendering
 from clearprop.checking.catalogue import check_all
 from clearprop.checking.request import answer
@@ -17,7 +18,6 @@ from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict, worst_outcome
 from clearprop.cli import status
 from clearprop.cli.bars import bar
-from clearprop.writing import write_whole
 
 STATUS: dict[str, int] = {RIGHT: status.DONE, WRONG: status.WRONG, UNDECIDED: status.UNDECIDED}
 STYLES = {RIGHT: "green", WRONG: "bold red", UNDECIDED: "yellow"}

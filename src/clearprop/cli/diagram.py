@@ -4,12 +4,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.drawing import Scene, drawable_language, png, svg
-from clearprop.explanation.diagrams import draw, known_kind
+from clearprop.reading.explanation.diagrams import draw, known_kind
 
 FORMATS = {"svg": ".svg", "png": ".png", "html": ".html"}
 
@@ -47,7 +47,7 @@ def diagram(order: Order, out: Path | None, language: str) -> int:
             sys.stderr.write(messages.text(language, "drawing.font_missing") + "\n")
         content = png(drawn(labels))
     elif form == "html":
-        from clearprop.reports.explained import diagram_page
+        from clearprop.teaching.reports.explained import diagram_page
 
         content = diagram_page(drawn(language), language)
     else:

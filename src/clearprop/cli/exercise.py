@@ -4,10 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli.status import DONE
-from clearprop.exercises.students import KEY_FOLDER, Student, read_roster
-from clearprop.reports.handouts import handouts, write_handouts
+from clearprop.teaching.exercises.students import KEY_FOLDER, Student, read_roster
+from clearprop.teaching.reports.handouts import handouts, write_handouts
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
-from clearprop.errors import ConfigurationError
-from clearprop.explanation import (
-    Step,
+from clearprop.engine.addresses import neuron_address
+from clearprop.engine.step import Step
+from clearprop.engine.wires import INPUT
+from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
     explain_sample,
     explain_weight,
 )
-from clearprop.explanation.addresses import neuron_address
-from clearprop.explanation.reading import Readable
-from clearprop.explanation.wires import INPUT
+from clearprop.reading.explanation.reading import Readable
 
 FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
 
@@ -56,7 +56,7 @@ def explain(question: Question, out: Path | None, language: str) -> int:
     elif form == "svg":
         text = answer.svg(language).rstrip()
     elif form == "html":
-        from clearprop.reports.explained import explanation_page
+        from clearprop.teaching.reports.explained import explanation_page
 
         text = explanation_page(answer, step, language)
     else:

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.numbers import percent
 from clearprop.checking.gallery import Row, Totals, judge, specimens, totals
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, WRONG
-from clearprop.numbers import percent
 
 OUTCOMES = ("right", "among", "unknown", "wrong")
 

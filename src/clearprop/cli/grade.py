@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.errors import FileError
+from clearprop.base.numbers import percent
+from clearprop.base.writing import write_whole
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
-from clearprop.errors import FileError
-from clearprop.grading.comments import comment, legible
-from clearprop.grading.folder import MarkedHandIn, Outcome, Unmarked, key_folder, mark_each
-from clearprop.grading.handins import CODE, FORMS, find_handins
-from clearprop.grading.table import marks_csv
-from clearprop.numbers import percent
-from clearprop.writing import write_whole
+from clearprop.teaching.grading.comments import comment, legible
+from clearprop.teaching.grading.folder import MarkedHandIn, Outcome, Unmarked, key_folder, mark_each
+from clearprop.teaching.grading.handins import CODE, FORMS, find_handins
+from clearprop.teaching.grading.table import marks_csv
 
 # A file or a pipe has no width of its own.
 FILE_WIDTH = 120

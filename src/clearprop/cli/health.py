@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.writing import write_whole
 from clearprop.cli.plain import write
 from clearprop.cli.saved import saved_training
 from clearprop.cli.status import DONE, FOUND
 from clearprop.drawing import drawable_language, png, svg
-from clearprop.errors import ConfigurationError
-from clearprop.health import Examination, examine
-from clearprop.health.picture import signals_picture
-from clearprop.writing import write_whole
+from clearprop.reading.health import Examination, examine
+from clearprop.reading.health.picture import signals_picture
 
 FORMATS = ("text", "json")
 PICTURES = (".svg", ".png")

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from clearprop import messages
-from clearprop.errors import ConfigurationError
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
 
 # The parser's own help option is in English only, so every command has ours instead.
 NO_HELP_OPTION: dict[str, Any] = {"help_option_names": []}

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from clearprop import messages
-from clearprop.errors import ConfigurationError
-from clearprop.writing import write_whole
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.writing import write_whole
 
 
 def chosen_format(given: str | None, out: Path | None, suffixes: Mapping[str, str]) -> str:

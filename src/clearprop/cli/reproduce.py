@@ -7,23 +7,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clearprop import messages
+from clearprop.base import messages
+from clearprop.base.dependencies import PACKAGES, is_installed, require
+from clearprop.base.numbers import number, number_or_dash, percent
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
-from clearprop.dependencies import PACKAGES, is_installed, require
-from clearprop.experiments.progress import Progress as Watcher
-from clearprop.experiments.reproduction import Reproduction
-from clearprop.experiments.reproduction import reproduce as run_experiments
-from clearprop.experiments.settings import Settings
-from clearprop.numbers import number, number_or_dash, percent
+from clearprop.teaching.experiments.progress import Progress as Watcher
+from clearprop.teaching.experiments.reproduction import Reproduction
+from clearprop.teaching.experiments.reproduction import reproduce as run_experiments
+from clearprop.teaching.experiments.settings import Settings
 
 
 def reproduce(settings: Settings, folder: Path, language: str) -> int:
     """Run, write into `folder`, print the summary; returns the exit status."""
     # Whatever is missing is missed before the experiments, not after them.
     require("sklearn", "matplotlib", "jinja2", "latex2mathml")
-    from clearprop.reports.folder import publish, staging
-    from clearprop.reports.report import KNOWN_FILES, PAGE, write_report
+    from clearprop.teaching.reports.folder import publish, staging
+    from clearprop.teaching.reports.report import KNOWN_FILES, PAGE, write_report
 
     console = Console(highlight=False)
     with ExitStack() as stack:

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop import files
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.cli.tables import read_table, split
-from clearprop.errors import ConfigurationError, FileError
-from clearprop.explanation import Step, take_step
-from clearprop.layers.linear import Linear
-from clearprop.network import Network
-from clearprop.parameters import leaves
-from clearprop.training import START_PARAMS, load_checkpoint
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.network import Network
+from clearprop.engine.parameters import leaves
+from clearprop.engine.step import Step, take_step
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
 
 
 class Saved(NamedTuple):

@@ -11,12 +11,12 @@ from rich.console import Console, Group
 from rich.control import Control
 from rich.text import Text
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.cli import keys
 from clearprop.cli.plain import spelled, write
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
-from clearprop.explanation.walk import Walk, walk_step
+from clearprop.reading.walk import Walk, walk_step
 
 # Lines of the screen that are not the stage's: its title, the line above the keys, the keys.
 AROUND = 3

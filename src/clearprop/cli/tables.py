@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
-from clearprop.errors import FileError
+from clearprop.base.arrays import Array
+from clearprop.base.errors import FileError
 
 
 class Table(NamedTuple):

@@ -7,23 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from clearprop import files, messages
-from clearprop.arrays import Array, dtype_named
+from clearprop.base import messages
+from clearprop.base.arrays import Array, dtype_named
+from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.cli.saved import widths
 from clearprop.cli.status import DONE
 from clearprop.cli.tables import Table, read_table, split
-from clearprop.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.layers.catalog import LAYERS
-from clearprop.layers.embedding import Embedding
-from clearprop.losses import LOSSES, CrossEntropy
-from clearprop.network import Network
-from clearprop.optimizers import OPTIMIZERS, SGD, Clipped, Optimizer, OptimizerState
-from clearprop.parameters import leaves
-from clearprop.programs import CsvFile, Recipe, save_program, write_program
-from clearprop.programs.architecture import network_of
-from clearprop.programs.spelling import spelled
-from clearprop.schedules import SCHEDULES, Rate
-from clearprop.training import load_checkpoint
+from clearprop.engine.layers.embedding import Embedding
+from clearprop.engine.losses import CrossEntropy
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
+from clearprop.engine.parameters import leaves
+from clearprop.engine.schedules import SCHEDULES, Rate
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import load_checkpoint
+from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.reading.programs import CsvFile, Recipe, save_program, write_program
+from clearprop.reading.programs.architecture import network_of
+from clearprop.reading.programs.spelling import spelled
 
 ENCODINGS = ("ascii", "utf-8", "utf-8-sig")
 HEADERS = 3  # more lines than this do not stand before the numbers

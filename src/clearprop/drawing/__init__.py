@@ -6,14 +6,14 @@ scene = DIAGRAMS["network_backward"](backward, sample=0, language="en")
 text = svg(scene, prefix="fig1")
 """
 
-from clearprop.drawing.diagrams import DIAGRAMS, Diagram
-from clearprop.drawing.fonts import drawable_language, traditional_chinese_font
-from clearprop.drawing.items import Circle, Item, Path, Rectangle, Text
-from clearprop.drawing.palette import COLOURS, SERIES, Role, css
-from clearprop.drawing.png import png
-from clearprop.drawing.scene import Scene
-from clearprop.drawing.svg import svg
-from clearprop.drawing.text import number
+from clearprop.drawing.diagrams.kinds_of_diagram import DIAGRAMS, Diagram
+from clearprop.drawing.pen.fonts import drawable_language, traditional_chinese_font
+from clearprop.drawing.pen.items import Circle, Item, Path, Rectangle, Text
+from clearprop.drawing.pen.palette import COLOURS, SERIES, Role, css
+from clearprop.drawing.pen.png import png
+from clearprop.drawing.pen.scene import Scene
+from clearprop.drawing.pen.svg import svg
+from clearprop.drawing.pen.text import number
 
 __all__ = [
     "COLOURS",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from clearprop.arrays import EMPTY, Array, keyed_generator
+from clearprop.base.arrays import EMPTY, Array, keyed_generator
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, scale
 
 

@@ -10,17 +10,17 @@ from typing import cast
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.fitted import fit
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing
 from clearprop.checking.diagnosis.trusted import Trusted
 from clearprop.checking.diagnosis.walk import Alteration, Altered, Step, walk
-from clearprop.layers.activations import Activation, Identity
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.combinators import Residual
-from clearprop.layers.contract import Layer
-from clearprop.layers.linear import Linear
-from clearprop.parameters import join
+from clearprop.engine.layers.activations import Activation, Identity
+from clearprop.engine.layers.combinators import Residual
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.parameters import join
+from clearprop.kinds.layer_catalog import EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[str, dict[str, object], Alteration]

@@ -10,17 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
 from clearprop.checking.diagnosis.chain import bare_slips, slips, updated_weights
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
-from clearprop.checking.diagnosis.hypothesis import (
-    Explanation,
-    Hypothesis,
-    Question,
-    Standing,
-)
+from clearprop.checking.diagnosis.hypothesis import Explanation, Hypothesis, Question, Standing
 from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, turned
 from clearprop.checking.diagnosis.loss_functions import of_another_loss
 from clearprop.checking.diagnosis.structure import structural_slips

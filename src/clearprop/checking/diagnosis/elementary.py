@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, difference
 
 # A transformation of one array's right gradient; None where it cannot be applied.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, scale
 
 ENOUGH = 3

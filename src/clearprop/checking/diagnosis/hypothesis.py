@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import EMPTY, Array, Shape
+from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.checking.evidence import Evidence
 
 # A mistake is looked for where the difference is this many times the tolerance: nearer to it, the

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.evidence import Backward, Evidence
 
 # Mistakes whose sentences speak of rows, columns and transposition: they are said of the person's

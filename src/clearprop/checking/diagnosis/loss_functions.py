@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question
-from clearprop.errors import ClearpropError
-from clearprop.losses import LOSSES
+from clearprop.kinds.loss_catalog import LOSSES
 
 
 def of_another_loss(question: Question) -> Iterator[Hypothesis]:

@@ -15,17 +15,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypothesis import USUAL, difference
-from clearprop.errors import ClearpropError
-from clearprop.layers.activations import Activation, Identity
-from clearprop.layers.catalog import EXAMPLES
-from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import Layer
-from clearprop.layers.linear import Linear
-from clearprop.layers.softmax import LogSoftmax, Softmax
-from clearprop.losses import LOSSES, Loss
-from clearprop.parameters import join
+from clearprop.engine.layers.activations import Activation, Identity
+from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.softmax import LogSoftmax, Softmax
+from clearprop.engine.losses import Loss
+from clearprop.engine.parameters import join
+from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.loss_catalog import LOSSES
 
 ROWS = 8
 # Enough for four linear layers with any activation of the catalog behind each.

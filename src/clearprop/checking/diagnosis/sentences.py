@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop import messages
+from clearprop.base import messages
 from clearprop.checking.evidence import Mistake
 
 ROUNDING = float(np.finfo(np.float64).eps)

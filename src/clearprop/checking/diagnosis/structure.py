@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.chain import Slip
 from clearprop.checking.diagnosis.hypothesis import USUAL, difference
 from clearprop.checking.diagnosis.walk import Alteration, Altered, Step
-from clearprop.layers.combinators import Residual
+from clearprop.engine.layers.combinators import Residual
 
 
 def structural_slips(step: Step) -> Iterator[Slip]:

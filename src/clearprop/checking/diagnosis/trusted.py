@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.evidence import Evidence
-from clearprop.errors import ClearpropError
-from clearprop.layers.contract import Layer
-from clearprop.losses import Loss
-from clearprop.network import Network
-from clearprop.parameters import join, leaves
-from clearprop.passes import BackwardPass
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.parameters import join, leaves
+from clearprop.engine.passes import BackwardPass
 
 
 @dataclass(frozen=True, eq=False)

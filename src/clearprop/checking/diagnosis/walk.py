@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import Question
 from clearprop.checking.diagnosis.trusted import Trusted
-from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.contract import ChildForward, CombinatorCache, Layer, Tree
-from clearprop.parameters import join, named_gradients
+from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.layers.layer import ChildForward, CombinatorCache, Layer, Tree
+from clearprop.engine.parameters import join, named_gradients
 
 
 class Step(NamedTuple):

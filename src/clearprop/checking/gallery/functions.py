@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen, always
-from clearprop.layers.contract import Layer
-from clearprop.layers.embedding import Embedding
-from clearprop.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.layers.softmax import LogSoftmax, Softmax
+from clearprop.engine.layers.embedding import Embedding
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 
 EPSILON = 1e-5
 KEPT = 0.7

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from clearprop.arrays import Array, shape_text
+from clearprop.base.arrays import Array, shape_text
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen
-from clearprop.layers.activations import Activation, Identity
-from clearprop.layers.catalog import EXAMPLES, Example
-from clearprop.layers.contract import Context
-from clearprop.network import Network
-from clearprop.passes import ForwardPass
+from clearprop.engine.layers.activations import Activation, Identity
+from clearprop.engine.layers.layer import Context
+from clearprop.engine.network import Network
+from clearprop.engine.passes import ForwardPass
+from clearprop.kinds.layer_catalog import EXAMPLES, Example
 
 DECAY = 0.02
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Code, Specimen, always
-from clearprop.losses import LOSSES, MSE, Loss
+from clearprop.engine.losses import MSE, Loss
+from clearprop.kinds.loss_catalog import LOSSES
 
 # Three outputs of five samples, so that no two of the numbers people divide by are the same.
 SHAPE = (5, 3)

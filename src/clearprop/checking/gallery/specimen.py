@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.evidence import Evidence
 from clearprop.checking.finite_differences import central_differences
-from clearprop.layers.contract import Context, Layer
-from clearprop.losses import Loss
-from clearprop.network import Network
-from clearprop.passes import BackwardPass
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.passes import BackwardPass
 
 Arrays = Mapping[str, Array]
 # A backward as a person writes it: ∂C/∂y and the arrays → the gradients by name.

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen, always
-from clearprop.layers.activations import Tanh
-from clearprop.layers.combinators import Residual, Sequential
-from clearprop.layers.linear import Linear
-from clearprop.network import Network
+from clearprop.engine.layers.activations import Tanh
+from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.network import Network
 
 RATE = 0.05
 WEIGHTS = ("layers[0].weight", "layers[2].weight", "layers[4].weight")

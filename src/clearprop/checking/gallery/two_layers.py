@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.arrays import Array
+from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Arrays, Specimen, always
-from clearprop.layers.activations import ReLU, Sigmoid, Tanh
-from clearprop.layers.combinators import Sequential
-from clearprop.layers.contract import Layer
-from clearprop.layers.linear import Linear
-from clearprop.network import Network
+from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
+from clearprop.engine.layers.combinators import Sequential
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.network import Network
 
 W1, B1, W2, B2 = "layers[0].weight", "layers[0].bias", "layers[2].weight", "layers[2].bias"
 RATE, DECAY = 0.1, 0.01

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli.options import NO_HELP_OPTION, help_option, known_language, optional_path
-from clearprop.errors import ConfigurationError
 
 
 def declare(app: typer.Typer, language: str) -> None:

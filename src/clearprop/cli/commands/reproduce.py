@@ -22,7 +22,7 @@ def declare(app: typer.Typer, language: str) -> None:
         _help: Annotated[bool, help_option(language, "reproduce")] = False,
     ) -> int:
         from clearprop.cli.reproduce import reproduce as run_reproduction
-        from clearprop.experiments.settings import Settings
+        from clearprop.teaching.experiments.settings import Settings
 
         settings = Settings(
             steps=whole("--steps", steps),

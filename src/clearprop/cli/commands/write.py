@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli.options import (
     NO_HELP_OPTION,
     decimal,
@@ -12,7 +13,6 @@ from clearprop.cli.options import (
     optional_path,
     whole,
 )
-from clearprop.errors import ConfigurationError
 
 
 def declare(app: typer.Typer, language: str) -> None:

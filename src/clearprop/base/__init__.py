@@ -1,0 +1,1 @@
+"""What everything says and checks: errors, sentences, arrays, numbers, settings, whole files."""

@@ -1,0 +1,140 @@
+"""The dtype policy, read-only arrays, and generators keyed by what they are for.
+
+dtype: float64 unless float32 is asked for; the parameters decide and everything else must match.
+Complex parameters serve the complex step. Integers are ids or class numbers, never measurements.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.base.errors import ConfigurationError, DtypeError
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+DTYPES = ("float64", "float32")
+
+
+class Empty(Mapping[str, Any]):
+    """The mapping without entries: read-only, and picklable where `MappingProxyType` is not."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+EMPTY = Empty()
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """float64 or float32 by name. Raises ConfigurationError for any other."""
+    if name not in DTYPES:
+        raise ConfigurationError("dtype_unknown", name=name, known=", ".join(DTYPES))
+    return np.dtype(name)
+
+
+def require_matching_dtype(array: Array, params: Array, *, where: str) -> None:
+    """Refuse `array` unless its dtype goes with that of the parameters.
+
+    Integers pass (a layer that cannot take them says so itself), and real input passes beside
+    complex parameters. Raises DtypeError.
+    """
+    if array.dtype == params.dtype:
+        return
+    kind = array.dtype.kind
+    if kind in "iu" or (kind == "f" and params.dtype.kind == "c"):
+        return
+    raise DtypeError("dtype_mixed", where=where, came=array.dtype, expected=params.dtype)
+
+
+def matrix_product(a: Array, b: Array) -> Array:
+    """A @ b over the last two axes, by the fastest of NumPy's ways to the same numbers.
+
+    For two small matrices `dot` costs a third of `@`, and where the inner size is 1 the product is
+    an outer one, which multiplying with broadcasting does several times faster on stacks.
+    """
+    if a.ndim == 2 and b.ndim == 2:
+        product: Array = a.dot(b)
+        return product
+    if a.shape[-1] == 1:
+        return a * b
+    return a @ b
+
+
+def sum_rows(array: Array) -> Array:
+    """The sum over the rows (the axis before the last), kept as one row: (..., N, D) → (..., 1, D).
+
+    As a product with a row of ones, which is BLAS's work and several times faster on stacks.
+    """
+    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array)
+
+
+@lru_cache(maxsize=8)
+def _row_of_ones(length: int, dtype: str) -> Array:
+    # Making it anew would cost more than the product of a small network.
+    return freeze(np.ones((1, length), dtype))
+
+
+def frozen(array: Array) -> Array:
+    """A read-only array of the same values: `array` itself where nobody can write to it,
+    otherwise a copy, so that a later edit of the caller's array cannot reach a record.
+
+    A read-only view of an array that can be written to is copied as well.
+    """
+    owner: object = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    if owner is None or isinstance(owner, bytes):
+        return array
+    return freeze(array.copy())
+
+
+def freeze(array: Array) -> Array:
+    """Make an array that we allocated ourselves read-only, in place, and return it."""
+    array.setflags(write=False)
+    return array
+
+
+def keyed_generator(seed: int, step: int = 0, path: str = "") -> "np.random.Generator":
+    """A generator made from what it is for, so that the same draw can be made again later.
+
+    Equal keys give equal streams, different keys independent ones; nothing has to be saved to
+    repeat a dropout mask, a shuffle or a start.
+    """
+    # Imported here, as numpy.random is (hence the quoted annotations): whoever draws nothing does
+    # not wait for it.
+    import hashlib
+
+    digest = hashlib.sha256(path.encode()).digest()
+    return np.random.default_rng([seed, step, int.from_bytes(digest[:8], "little")])
+
+
+def require_seed(seed: int, name: str = "seed") -> int:
+    """`seed` as a Python int. Raises ConfigurationError unless it is a whole number >= 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigurationError("seed_invalid", name=name, value=seed)
+    return int(seed)
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether `value` is a real number that is neither infinite nor NaN."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def shape_text(shape: Iterable[int | str]) -> str:
+    """A shape as people write it: `(N, 10)`, `(5,)`."""
+    items = [str(item) for item in shape]
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

@@ -1,0 +1,64 @@
+"""Configuration as plain data: what a layer, initializer, loss or optimizer was made with.
+
+A configurable object is immutable. `settings()` says what it takes to make it again, `encode` turns
+that into JSON, and `decode` makes the object from JSON with a table of the classes it may use:
+no class is ever imported by a name that stands in a file.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
+
+
+class Configurable:
+    """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to make an equal object: by default, the dataclass fields.
+
+        Raises ContractError for a class with a constructor of its own and no `settings`.
+        """
+        if dataclasses.is_dataclass(self):
+            return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        if type(self).__init__ is object.__init__:
+            return {}
+        raise ContractError("settings_missing", name=type(self).__name__)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The inverse of `settings`."""
+        return cls(**settings)
+
+
+def encode(value: object) -> Any:
+    """`value` as JSON data; a Configurable becomes `{"type": name, "settings": {...}}`."""
+    if isinstance(value, Configurable):
+        settings = {name: encode(item) for name, item in value.settings().items()}
+        return {"type": type(value).__name__, "settings": settings}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ContractError("setting_not_json", value=repr(value), type=type(value).__name__)
+
+
+def decode(data: Any, known: Mapping[str, type[Configurable]]) -> Any:
+    """The inverse of `encode`, with the classes of `known` and no others.
+
+    Raises UnknownNameError for a class that is not in `known`, DamagedFileError for settings
+    that its constructor does not take.
+    """
+    if isinstance(data, list):
+        return tuple(decode(item, known) for item in data)
+    if not isinstance(data, Mapping):
+        return data
+    name = str(data.get("type"))
+    if name not in known:
+        raise UnknownNameError("class_unknown", name=name, known=", ".join(sorted(known)))
+    settings = {key: decode(item, known) for key, item in data.get("settings", {}).items()}
+    try:
+        return known[name].from_settings(settings)
+    except (TypeError, KeyError) as problem:
+        raise DamagedFileError("settings_refused", name=name, problem=problem) from problem

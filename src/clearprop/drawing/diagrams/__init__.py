@@ -1,0 +1,1 @@
+"""A network and its numbers as a picture."""

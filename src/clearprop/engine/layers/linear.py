@@ -1,0 +1,116 @@
+"""The linear layer (also: dense, fully connected).
+
+Forward      z = x W + b                     x (N, in), W (in, out), b (1, out), z (N, out)
+
+             zₙⱼ = Σᵢ xₙᵢ wᵢⱼ + bⱼ
+
+Backward     dz = ∂C/∂z (N, out). From ∂zₙⱼ/∂wᵢⱼ = xₙᵢ, ∂zₙⱼ/∂bⱼ = 1 and ∂zₙⱼ/∂xₙᵢ = wᵢⱼ:
+
+             ∂C/∂wᵢⱼ = Σₙ xₙᵢ dzₙⱼ           dW = xᵀ dz      (in, out)
+             ∂C/∂bⱼ  = Σₙ dzₙⱼ               db = Σ_rows dz  (1, out)
+             ∂C/∂xₙᵢ = Σⱼ dzₙⱼ wᵢⱼ           dx = dz Wᵀ      (N, in)
+
+             x is this layer's own input: the activation of the layer before, never its z. W is
+             the weight that forward used, not an updated one. Where the loss is a mean over the
+             samples, its 1/N stands in dz already; the sum over rows does not divide again.
+
+Cached       x, for dW.
+
+Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+Nature 323, 1986.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
+from clearprop.base.errors import ShapeError
+from clearprop.engine.initializers import FanInUniform, Initializer
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    Parameter,
+    Tree,
+    refuse_integers,
+)
+from clearprop.engine.layers.settings import require_sizes
+
+FAN_IN_UNIFORM = FanInUniform()
+
+
+class LinearCache(NamedTuple):
+    """`x`: the layer's input, the factor ∂z/∂w of its weight gradient."""
+
+    x: Array
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """y = x W + b, from `inputs` features to `outputs`.
+
+    Both arrays start from PyTorch's default, U(±1/√inputs), unless told otherwise; `bias=False`
+    leaves b out. Raises ConfigurationError unless both sizes are whole numbers >= 1.
+    """
+
+    inputs: int
+    outputs: int
+    bias: bool = True
+    weight_initializer: Initializer = FAN_IN_UNIFORM
+    bias_initializer: Initializer = FAN_IN_UNIFORM
+
+    stackable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_sizes(self, "inputs", "outputs")
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        fans = (self.inputs, self.outputs)
+        weight = Parameter((self.inputs, self.outputs), self.weight_initializer, *fans)
+        if not self.bias:
+            return {"weight": weight}
+        return {
+            "weight": weight,
+            "bias": Parameter((1, self.outputs), self.bias_initializer, *fans),
+        }
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        if input_shape is not None and input_shape != (self.inputs,):
+            raise ShapeError(
+                "linear_chain",
+                inputs=self.inputs,
+                outputs=self.outputs,
+                came=shape_text(("N", *input_shape)),
+            )
+        return (self.outputs,)
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        weight = params["weight"]
+        # Every network's own x needs as many matrices as there are networks: (K, N, in).
+        networks_differ = x.shape[:-2] not in ((), weight.shape[:-2])
+        if x.ndim < 2 or x.shape[-1] != self.inputs or networks_differ:
+            raise self._wrong_input(x, context)
+        refuse_integers(self, x, context)
+        z = matrix_product(x, weight)
+        if self.bias:
+            z += params["bias"]
+        return z, LinearCache(x), EMPTY
+
+    def backward(self, params: Tree, cache: LinearCache, dy: Array) -> Backward:
+        gradients = {"weight": matrix_product(cache.x.swapaxes(-1, -2), dy)}
+        if self.bias:
+            gradients["bias"] = sum_rows(dy)
+        dx = matrix_product(dy, params["weight"].swapaxes(-1, -2))
+        return dx, gradients
+
+    def _wrong_input(self, x: Array, context: Context) -> ShapeError:
+        key = "linear_column" if x.ndim == 1 else "linear_input"
+        return ShapeError(
+            key,
+            path=context.path or "Linear",
+            inputs=self.inputs,
+            outputs=self.outputs,
+            came=shape_text(x.shape),
+        )

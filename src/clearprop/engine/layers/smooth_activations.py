@@ -1,0 +1,150 @@
+"""Smooth activations: rectifiers without a kink.
+
+Forward      a = f(z), entry by entry         z and a of any one shape
+
+             GELU      f = z Φ(z)             Φ is the standard normal distribution function
+                       tanh form: f = ½ z (1 + tanh u), u = √(2/π) (z + 0.044715 z³)
+             SiLU      f = z σ(z)             also called swish
+             Softplus  f = ln(1 + e^(βz)) / β, and z itself where βz > threshold
+
+Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
+
+             GELU      f' = Φ(z) + z φ(z)                   Φ' = φ(z) = e^(−z²/2) / √(2π)
+             its tanh form. ½ (1 + tanh u) = σ(2u), so f = z s with s = σ(2u):
+                       f' = s + z · 2u' s (1 − s)           u' = √(2/π) (1 + 3 · 0.044715 z²)
+             SiLU      f' = σ + z σ (1 − σ)                 σ' = σ (1 − σ)
+             Softplus  f' = β e^(βz) / (1 + e^(βz)) / β = σ(βz), and 1 where βz > threshold
+
+             Above the threshold Softplus's two pieces differ by e^(−threshold)/β: it jumps there,
+             unnoticeably at PyTorch's 20, and at the threshold itself the lower piece counts.
+
+Cached       z and a. Written so, nothing overflows: e is taken of numbers that are not positive,
+             and z² and z³ of a z beyond ±40 are never needed, since Φ and σ have reached their
+             limits long before.
+
+Sources: Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing and others,
+"Sigmoid-weighted linear units", 2017; Dugas and others, "Incorporating second-order functional
+knowledge", 2001 (softplus).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
+from clearprop.engine.layers.activations import Activation
+from clearprop.engine.layers.settings import require_numbers, require_positive
+from clearprop.engine.layers.special import clip, logistic
+
+# e^(−40²/2) is 0 in float64, and Φ and σ(2u) are 0 or 1.
+FAR = 40.0
+
+TANH_FACTOR = math.sqrt(2 / math.pi)
+TANH_CUBE = 0.044715
+
+APPROXIMATIONS = ("none", "tanh")
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """z·Φ(z); `approximate="tanh"` takes the form with tanh, which differs by up to 5e-4.
+
+    Raises ConfigurationError for an approximation other than "none" and "tanh".
+    """
+
+    approximate: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.approximate not in APPROXIMATIONS:
+            raise ConfigurationError(
+                "choice_unknown",
+                layer="GELU",
+                name="approximate",
+                value=self.approximate,
+                known=", ".join(APPROXIMATIONS),
+            )
+
+    def value(self, z: Array) -> Array:
+        share = _normal_share(z) if self.approximate == "none" else _tanh_share(z)
+        value: Array = z * share
+        return value
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        near = clip(z, -FAR, FAR)
+        if self.approximate == "none":
+            density = np.exp(-near * near / 2) / math.sqrt(2 * math.pi)
+            return _normal_share(z) + near * density
+        share = _tanh_share(z)
+        inner = TANH_FACTOR * (1 + 3 * TANH_CUBE * near * near)
+        slope: Array = share + near * 2 * inner * share * (1 - share)
+        return slope
+
+
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """z·σ(z), also called swish."""
+
+    def value(self, z: Array) -> Array:
+        value: Array = z * logistic(z)
+        return value
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        share = logistic(z)
+        # In this order: σ is 0 where z(1 − σ) is large.
+        slope: Array = share * (1 + z * (1 - share))
+        return slope
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """ln(1 + e^(βz)) / β, and z itself where βz exceeds the threshold.
+
+    Raises ConfigurationError unless beta is a finite number above 0 and threshold a finite one.
+    """
+
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    def __post_init__(self) -> None:
+        require_positive(self, "beta")
+        require_numbers(self, "threshold")
+
+    def kinks(self) -> tuple[float, ...]:
+        return (self.threshold / self.beta,)
+
+    def value(self, z: Array) -> Array:
+        u = self.beta * z
+        # ln(1 + eᵘ) = max(0, u) + ln(1 + e^(−|u|))
+        small = np.exp(np.where(u.real > 0, -u, u))
+        curve = (np.where(u.real > 0, u, 0) + _log_one_plus(small)) / self.beta
+        return np.where(u.real > self.threshold, z, curve)
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        u = self.beta * z
+        return np.where(u.real > self.threshold, 1, logistic(u))
+
+
+def _normal_share(z: Array) -> Array:
+    """Φ(z), exact where 1 + erf would have lost every digit."""
+    from scipy.special import ndtr  # imported here: SciPy costs more to import than NumPy
+
+    share: Array = ndtr(z)
+    return share
+
+
+def _tanh_share(z: Array) -> Array:
+    """σ(2u): the tanh form of Φ."""
+    near = clip(z, -FAR, FAR)
+    return logistic(2 * TANH_FACTOR * (near + TANH_CUBE * near * near * near))
+
+
+def _log_one_plus(small: Array) -> Array:
+    if small.dtype.kind != "c":
+        logarithm: Array = np.log1p(small)
+        return logarithm
+    from scipy.special import log1p  # NumPy's loses the digits of a small complex number
+
+    exact: Array = log1p(small)
+    return exact

@@ -1,0 +1,21 @@
+"""Training: a loop that yields events."""
+
+from clearprop.engine.training.loop import (
+    EpochEvent,
+    StepEvent,
+    Training,
+    TrainingState,
+    fit,
+    start,
+    train,
+)
+
+__all__ = [
+    "EpochEvent",
+    "StepEvent",
+    "Training",
+    "TrainingState",
+    "fit",
+    "start",
+    "train",
+]

@@ -1,0 +1,1 @@
+"""In from elsewhere and out to elsewhere: our own file, PyTorch, JAX."""

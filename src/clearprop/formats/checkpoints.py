@@ -1,0 +1,148 @@
+"""A training saved between two steps, and gone on with as if it had never stopped."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import Configurable, decode, encode
+from clearprop.base.errors import ConfigurationError, FileError
+from clearprop.engine.layers.layer import Tree
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.schedules import SCHEDULES
+from clearprop.engine.training.loop import TrainingState
+from clearprop.formats import network_file as files
+from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+
+# The name among a checkpoint's arrays for the parameters (P,) before the first step, for whoever
+# wants to look at the start of a training beside its end.
+START_PARAMS = "start.params"
+
+
+class Checkpoint(NamedTuple):
+    """What `train` needs to go on: hand it all of these and the same data."""
+
+    network: Network
+    state: TrainingState
+    optimizer: Optimizer
+    loss: Loss
+    batch_size: int | None
+    arrays: Mapping[str, Array]
+    notes: Mapping[str, Any]
+
+
+def save_checkpoint(
+    path: str | Path,
+    network: Network,
+    state: TrainingState,
+    *,
+    optimizer: Optimizer,
+    loss: Loss,
+    batch_size: int | None = None,
+    arrays: Mapping[str, Array] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a network in the middle of its training, as `files.save` saves it, with all that the
+    training needs to go on. `arrays` and `notes` are kept beside it.
+
+    Raises what `files.save` raises, and ConfigurationError for an array or a note whose name is
+    that of the training's own.
+    """
+    for name in (*(arrays or {}), *(notes or {})):
+        if name.split(".")[0] == "training":
+            raise ConfigurationError("name_reserved", name=name)
+    training = {
+        "step": state.step,
+        "seed": state.seed,
+        "weight": np.asarray(state.weight).tolist(),
+        "optimizer_step": state.optimizer.step,
+        "optimizer": encode(optimizer),
+        "loss": encode(loss),
+        "batch_size": None if batch_size is None else int(batch_size),
+    }
+    kept = {"training.total": np.asarray(state.total)}
+    kept |= {f"training.slot.{name}": slot for name, slot in state.optimizer.slots.items()}
+    kept |= {f"training.state.{path}": array for path, array in _flat_state(state.layers)}
+    files.save(
+        path,
+        network,
+        state.params,
+        arrays={**(arrays or {}), **kept},
+        notes={**(notes or {}), "training": training},
+    )
+
+
+def load_checkpoint(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Checkpoint:
+    """Read what `save_checkpoint` wrote; `classes` are those of one's own that stand in it, be they
+    layers, initializers, losses, optimizers or schedules.
+
+    Raises what `files.load` raises, and FileError for a file that holds a network and no training.
+    """
+    own = {kind.__name__: kind for kind in classes}
+    saved = files.load(path, classes=own.values())
+    notes = dict(saved.notes)
+    training = notes.pop("training", None)
+    if training is None:
+        raise FileError("file_without_training", path=path)
+    slots = _under("training.slot.", saved.arrays)
+    total = saved.arrays["training.total"]
+    state = TrainingState(
+        saved.params,
+        OptimizerState(training["optimizer_step"], slots),
+        _state_tree(_under("training.state.", saved.arrays)),
+        training["step"],
+        training["seed"],
+        total if total.ndim else total.item(),
+        _weight(training["weight"], total),
+    )
+    return Checkpoint(
+        saved.network,
+        state,
+        decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
+        decode(training["loss"], {**LOSSES, **own}),
+        training["batch_size"],
+        {name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
+        notes,
+    )
+
+
+def _weight(kept: Any, total: Array) -> Any:
+    """A number, or an array in the totals' dtype where it differs between stacked networks."""
+    return np.array(kept, total.dtype) if isinstance(kept, list) else kept
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+# A state tree's names may hold dots of their own (`layers[0]` does not, a user's may), so the parts
+# of a path are joined by a character that no Python name has.
+_SEPARATOR = "/"
+
+
+def _flat_state(tree: Tree, prefix: str = "") -> list[tuple[str, Array]]:
+    pairs: list[tuple[str, Array]] = []
+    for name, value in tree.items():
+        path = f"{prefix}{_SEPARATOR}{name}" if prefix else name
+        pairs += _flat_state(value, path) if isinstance(value, Mapping) else [(path, value)]
+    return pairs
+
+
+def _state_tree(arrays: Mapping[str, Array]) -> Tree:
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *parents, name = path.split(_SEPARATOR)
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = array
+    return tree

@@ -1,0 +1,116 @@
+"""PyTorch as a witness: its gradients of functions, of our layers' twins and of its own losses.
+
+Everything that goes in or comes out is copied, for `torch.from_numpy` shares memory.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.dependencies import require
+from clearprop.base.errors import ContractError
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.formats import torch_twin
+
+
+def is_function(target: object) -> bool:
+    """Whether `target` is a subclass of torch.autograd.Function; torch is not imported for it."""
+    return isinstance(target, type) and any(
+        (base.__module__, base.__name__) == ("torch.autograd.function", "Function")
+        for base in target.__mro__[1:]
+    )
+
+
+def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Any]:
+    """Y of a function of tensors, and its graph for `backward`.
+
+    Raises ContractError where it returns something else than one tensor.
+    """
+    torch = _torch()
+    tensors = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+    y = function(*tensors)
+    if not isinstance(y, torch.Tensor):
+        raise ContractError("check_output_tensor", came=type(y).__name__)
+    return y.detach().numpy().copy(), (tensors, y)
+
+
+def backward(graph: Any, dy: Array) -> list[Array | None]:
+    """The gradients of every tensor of the graph; None for one that takes none. May be called
+    again."""
+    torch = _torch()
+    tensors, y = graph
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    found = torch.autograd.grad(y, wanted, torch.tensor(dy), retain_graph=True, allow_unused=True)
+    numbers = iter(
+        np.zeros(tuple(t.shape), t.detach().numpy().dtype) if g is None else g.numpy().copy()
+        for t, g in zip(wanted, found, strict=True)
+    )
+    return [next(numbers) if tensor.requires_grad else None for tensor in tensors]
+
+
+def network_gradients(
+    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
+) -> tuple[Array, Array | None, Array]:
+    """(y, ∂C/∂x, ∂C/∂θ flat) by the network's twin, in its first state.
+
+    Raises ContractError without a twin, and for one that draws its own random numbers.
+    """
+    torch = _torch()
+    twin = torch_twin.module(network, params).train(training)
+    for one in twin.modules():
+        draws = training and isinstance(one, torch.nn.Dropout) and one.p
+        # torch takes the second axis for the features, ours is the last.
+        other_axis = x.ndim > 2 and isinstance(one, torch.nn.PReLU | torch.nn.BatchNorm1d)
+        if draws or other_axis:
+            raise ContractError("torch_twin_missing", path="", layer=type(one).__name__)
+    features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
+    y = twin(features)
+    y.backward(torch.tensor(dy))
+    for parameter in twin.parameters():
+        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        parameter.data = gradient.clone()
+    dx = features.grad.numpy().copy() if features.requires_grad else None
+    return y.detach().numpy().copy(), dx, torch_twin._read(network, twin, params.dtype)
+
+
+def loss_function(loss: Loss) -> Callable[..., Any]:
+    """Torch's own loss for one of ours. Raises ContractError for one that it lacks."""
+    torch = _torch()
+    nn = torch.nn
+    one: Any = loss
+
+    def tensor(values: Any) -> Any:
+        return None if values is None else torch.tensor(values, dtype=torch.float64)
+
+    table: Mapping[str, Callable[[], Any]] = {
+        "MSE": lambda: nn.MSELoss(reduction=one.reduction),
+        "MAE": lambda: nn.L1Loss(reduction=one.reduction),
+        "Huber": lambda: nn.HuberLoss(one.reduction, one.delta),
+        "BinaryCrossEntropy": lambda: nn.BCEWithLogitsLoss(
+            tensor(one.weight), reduction=one.reduction, pos_weight=tensor(one.pos_weight)
+        ),
+        "CrossEntropy": lambda: nn.CrossEntropyLoss(
+            tensor(one.weight),
+            ignore_index=one.ignore_index,
+            reduction=one.reduction,
+            label_smoothing=one.label_smoothing,
+        ),
+        "PoissonNLL": lambda: nn.PoissonNLLLoss(
+            one.log_input, one.full, eps=one.eps, reduction=one.reduction
+        ),
+    }
+    name = type(loss).__name__
+    if name not in table:
+        raise ContractError("torch_twin_missing", path="loss", layer=name)
+    made: Callable[..., Any] = table[name]()
+    return made
+
+
+def _torch() -> Any:
+    require("torch")
+    import torch
+
+    return torch

@@ -1,1 +1,0 @@
-"""Twins of our networks in other frameworks: the only place where those are imported."""

@@ -1,0 +1,1 @@
+"""What is known of each layer, loss, optimizer and schedule: one row a kind."""

@@ -1,0 +1,1 @@
+"""Why does this number have this value?"""

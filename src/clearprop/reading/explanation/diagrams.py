@@ -1,0 +1,109 @@
+"""Every diagram of a step by its name: of the whole network, of a neuron, of a sample.
+
+Those of the whole network, the neuron in reverse, `neuron`, `paths` and `sample` are drawn of any
+network; the others are the textbook's, of a chain of Linear layers.
+"""
+
+import difflib
+
+import numpy as np
+
+from clearprop.base.errors import ConfigurationError, UnknownNameError
+from clearprop.drawing import DIAGRAMS, Scene
+from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
+from clearprop.drawing.diagrams.reverse import output_cases
+from clearprop.engine.addresses import Address, neuron_address
+from clearprop.engine.step import Step
+from clearprop.engine.wires import is_activation, is_linear
+from clearprop.reading.explanation.neuron_pictures import paths_picture, picture, reversed_picture
+from clearprop.reading.explanation.neurons import explain_neuron
+from clearprop.reading.explanation.samples import explain_sample
+
+WHOLE = ("network_forward", "forward_factors", "network_backward")
+TEXTBOOK = {
+    "neuron_forward": neuron_forward,
+    "hidden_neuron": hidden_neuron,
+    "output_cases": output_cases,
+}
+OF_A_NEURON = {
+    "neuron": picture,
+    "reversed_neuron": reversed_picture,
+    "paths": paths_picture,
+}
+KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *TEXTBOOK)
+
+# How deep the paths are followed: to the loss, in any network that can be looked at.
+PATHS_DEPTH = 4
+
+
+def draw(
+    step: Step,
+    kind: str | None = None,
+    *,
+    sample: int | None = None,
+    neuron: str | None = None,
+    language: str = "en",
+) -> Scene:
+    """One diagram of a step.
+
+    kind    one of KINDS; without it `neuron` where one is named, otherwise `network_backward`
+    sample  the first unless told otherwise
+    neuron  `layers[0][3]`; for a diagram of one neuron, that of the first layer with the largest
+            |∂C/∂z| unless told otherwise
+
+    Raises UnknownNameError for a kind or a neuron that does not exist, with the nearest;
+    ConfigurationError for a sample that does not exist and for a neuron handed to a diagram that
+    is of none; and what the diagram raises.
+    """
+    kind = known_kind(kind or ("network_backward" if neuron is None else "neuron"))
+    sample = step.check_sample(0 if sample is None else sample)
+    if kind in WHOLE or kind == "sample":
+        if neuron is not None:
+            raise ConfigurationError("diagram_of_no_neuron", kind=kind)
+        if kind == "sample":
+            return explain_sample(step, sample).picture(language)
+        return DIAGRAMS[kind](step.backward, sample=sample, language=language)
+    address = largest_neuron(step, sample) if neuron is None else neuron
+    if kind in TEXTBOOK:
+        layer, unit = _linear_unit(step, kind, address)
+        return TEXTBOOK[kind](
+            step.backward, sample=sample, layer=layer, unit=unit, language=language
+        )
+    depth = PATHS_DEPTH if kind == "paths" else 1
+    return OF_A_NEURON[kind](explain_neuron(step, address, sample=sample, depth=depth), language)
+
+
+def known_kind(name: str) -> str:
+    """`name` itself; a hyphen may stand for an underscore. Raises UnknownNameError."""
+    kind = name.strip().replace("-", "_")
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=3, cutoff=0.4) or KINDS[:3]
+        raise UnknownNameError(
+            "diagram_unknown", kind=name, nearest=", ".join(near), known=", ".join(KINDS)
+        )
+    return kind
+
+
+def largest_neuron(step: Step, sample: int) -> str:
+    """The neuron of the first layer with the largest |∂C/∂z| for one sample."""
+    wire = next(iter(step.wiring.nodes))
+    signals = np.abs(step.wiring.gradients(wire)[sample])
+    index = np.unravel_index(int(np.argmax(signals)), signals.shape)
+    return str(Address(wire, tuple(int(i) for i in index)))
+
+
+def _linear_unit(step: Step, kind: str, address: str) -> tuple[int, int]:
+    """Which Linear layer, counted from 0, and which of its neurons an address names."""
+    place = neuron_address(step, address)
+    wiring = step.wiring
+    wire = wiring.aliases.get(place.path, place.path)
+    node = wiring.nodes.get(wire)
+    if node is not None and is_activation(node.layer):
+        node = wiring.nodes.get(node.source)
+    linears = [path for path, one in wiring.nodes.items() if is_linear(one.layer)]
+    if node is None or node.path not in linears:
+        raise ConfigurationError("diagram_not_linear", kind=kind, neuron=address)
+    layer = linears.index(node.path)
+    if kind != "neuron_forward" and len(linears) > 1 and layer == len(linears) - 1:
+        raise ConfigurationError("diagram_not_hidden", kind=kind, neuron=address)
+    return layer, place.index[0]

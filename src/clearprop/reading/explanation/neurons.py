@@ -1,0 +1,165 @@
+"""One neuron for one sample: what it takes, what it makes of it, and what comes back to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.drawing.pen.scene import Scene
+from clearprop.engine.addresses import Address, Index, every_sample, neuron_address
+from clearprop.engine.step import Step
+from clearprop.engine.wires import INPUT, is_activation, is_linear
+from clearprop.reading.explanation import neuron_equations, neuron_pictures, neuron_words
+from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.signals import NOTHING, Rest, Signal
+from clearprop.reading.explanation.tracing import (
+    DEPTH,
+    MOST,
+    Tracer,
+    check_count,
+    largest_first,
+    rest_of,
+    share_of,
+)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One number that a neuron takes: value = factor · x.
+
+    source  where x is
+    factor  the weight; of a layer that is not Linear, ∂z/∂x
+    share   |value| / Σ|values|
+    """
+
+    source: str
+    factor: float
+    x: float
+    value: float
+    share: float
+
+
+@dataclass(frozen=True)
+class NeuronExplanation(Readable):
+    """A neuron for one sample: forward z and a, backward ∂C/∂a and ∂C/∂z.
+
+    address   where z is; an activation's neuron is that of the layer before it
+    sample    of `samples`
+    z         what stands there
+    bias      what is added to the inputs; None where there is none
+    inputs    the largest inputs by size of their value, largest first
+    rest      all other inputs
+    adds_up   True where z = Σ inputs + rest + bias, as in a Linear layer and a Residual's sum;
+              elsewhere factors are derivatives and say how z answers, not what it is made of
+    signal    ∂C/∂z taken apart: its slope has a and a'(z), its inner is ∂C/∂a, and its terms are
+              the successors that matter
+    silent    for how many samples a'(z) is 0; None where there is no activation
+    """
+
+    address: str
+    sample: int
+    samples: int
+    z: float
+    bias: float | None
+    inputs: tuple[Input, ...]
+    rest: Rest
+    adds_up: bool
+    signal: Signal
+    silent: int | None
+
+    def words(self, language: str = "en") -> str:
+        return neuron_words.words(self, language)
+
+    def table(self, language: str = "en") -> str:
+        return neuron_words.table(self, language)
+
+    def picture(self, language: str = "en") -> Scene:
+        return neuron_pictures.picture(self, language)
+
+    def equations(self, language: str = "en") -> tuple[str, ...]:
+        return neuron_equations.equations(self, language)
+
+
+def explain_neuron(
+    step: Step, address: str, *, sample: int | None = None, depth: int = DEPTH, most: int = MOST
+) -> NeuronExplanation:
+    """What one neuron takes, makes and gets back, for one sample.
+
+    address  `layers[0][3]`: an entry of what a layer puts out
+    sample   the one with the largest |∂C/∂z| unless told otherwise
+    depth    how many lines deep its signal is taken apart, at least 1
+    most     how many inputs, and how many terms of a line, are listed one by one
+
+    Raises UnknownNameError, ShapeError or ConfigurationError for what is not there, DtypeError for
+    an input of integers.
+    """
+    tracer = Tracer(step, check_count("most", most, 1))
+    check_count("depth", depth, 1)
+    place = neuron_address(step, address)
+    wiring = step.wiring
+    wire = wiring.aliases.get(place.path, place.path)
+    node = wiring.nodes.get(wire)
+    if node is not None and is_activation(node.layer):
+        wire = node.source
+    gradients = wiring.gradients(wire)
+    if sample is None:
+        sample = int(np.argmax(np.abs(gradients[every_sample(place.index)])))
+    sample = step.check_sample(sample)
+    bias, inputs, rest, adds_up = _inputs(tracer, wire, sample, place.index)
+    return NeuronExplanation(
+        str(Address(wire, place.index)),
+        sample,
+        step.samples,
+        float(wiring.values(wire)[sample][place.index]),
+        bias,
+        inputs,
+        rest,
+        adds_up,
+        tracer.signal(wire, sample, place.index, depth),
+        tracer.silent(wire, place.index),
+    )
+
+
+def _inputs(
+    tracer: Tracer, wire: str, sample: int, index: Index
+) -> tuple[float | None, tuple[Input, ...], Rest, bool]:
+    """The bias, the largest inputs and the rest of them, and whether they add up to z."""
+    wiring = tracer.step.wiring
+    if wire == INPUT:
+        return None, (), NOTHING, False
+    if wire in wiring.sums:
+        sources = [str(Address(term, index)) for term in wiring.sums[wire].terms]
+        x = np.array([float(wiring.values(t)[sample][index]) for t in wiring.sums[wire].terms])
+        return None, *_chosen(tracer, sources, np.ones(2), x), True
+    node = wiring.nodes[wire]
+    if not wiring.has_gradients(node.source):
+        return None, (), NOTHING, False
+    values = wiring.values(node.source)[sample].astype(np.float64)
+    sources = [str(Address(node.source, place)) for place in np.ndindex(values.shape)]
+    if is_linear(node.layer) and len(index) == 1:
+        bias = float(node.tree["bias"][0, index[0]]) if node.layer.bias else None
+        weights = node.tree["weight"][:, index[0]].astype(np.float64)
+        return bias, *_chosen(tracer, sources, weights, values), True
+    probe = tracer.probe(node.path)
+    position = int(np.ravel_multi_index(index, probe.dy.shape[1:]))
+    slopes = probe.slopes(sample, position).astype(np.float64).reshape(-1)
+    return None, *_chosen(tracer, sources, slopes, values.reshape(-1)), False
+
+
+def _chosen(
+    tracer: Tracer, sources: list[str], factors: Array, x: Array
+) -> tuple[tuple[Input, ...], Rest]:
+    values = factors * x
+    size = float(np.abs(values).sum())
+    chosen, others = largest_first(values, tracer.most)
+    inputs = tuple(
+        Input(
+            sources[i],
+            float(factors[i]),
+            float(x[i]),
+            float(values[i]),
+            share_of(float(values[i]), size),
+        )
+        for i in chosen
+    )
+    return inputs, rest_of(values[others])

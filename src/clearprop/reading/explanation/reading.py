@@ -1,0 +1,95 @@
+"""What every explanation can be read as: words, a table, equations, JSON, and HTML."""
+
+import html
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import reduce
+
+from clearprop.base import messages
+from clearprop.base.dependencies import is_installed
+from clearprop.drawing.pen.scene import Scene
+from clearprop.drawing.pen.svg import svg
+from clearprop.reading.explanation.documents import Document
+from clearprop.reading.explanation.mathml import mathml
+
+
+class Readable(Document):
+    """An explanation. In a terminal it is its words and its table, in a notebook its equations as
+    well."""
+
+    @abstractmethod
+    def words(self, language: str = "en") -> str:
+        """A short paragraph, as a teacher would say it, with the numbers in it."""
+
+    @abstractmethod
+    def table(self, language: str = "en") -> str:
+        """Every number of it, line by line, for a terminal."""
+
+    @abstractmethod
+    def equations(self, language: str = "en") -> tuple[str, ...]:
+        """The chain rule with its numbers, as LaTeX: one display for each line of the recursion."""
+
+    @abstractmethod
+    def picture(self, language: str = "en") -> Scene:
+        """It as a diagram, which a notebook shows and `drawing.png` makes a PNG of."""
+
+    def svg(self, language: str = "en") -> str:
+        """The diagram as an SVG file of its own."""
+        return svg(self.picture(language), standalone=True)
+
+    def text(self, language: str = "en") -> str:
+        """The words and the table."""
+        return f"{self.words(language)}\n\n{self.table(language)}"
+
+    def latex(self, language: str = "en") -> str:
+        """The equations as LaTeX to put into a document that uses amsmath."""
+        return "\n\n".join(f"\\[\n{one}\n\\]" for one in self.equations(language))
+
+    def mathml(self, language: str = "en") -> str:
+        """The equations as MathML, which browsers draw by themselves.
+
+        Raises MissingDependencyError without latex2mathml.
+        """
+        return "\n".join(mathml(one) for one in self.equations(language))
+
+    def html(self, language: str = "en") -> str:
+        """Words, diagram, equations (where latex2mathml is installed) and table, as a piece of a
+        page."""
+        picture = self.picture(language)
+        parts = [f"<p>{html.escape(self.words(language))}</p>", picture.embedded()]
+        if is_installed("latex2mathml"):
+            parts.append(self.mathml(language))
+        parts.append(f"<pre>{html.escape(self.table(language))}</pre>")
+        return f'<div lang="{language}">' + "\n".join(parts) + "</div>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The sentence `explanation.KEY`."""
+    return messages.text(language, f"explanation.{key}", **values)
+
+
+def joined(language: str, sentences: Sequence[str]) -> str:
+    """Sentences as one paragraph; Chinese ones follow each other without a space."""
+
+    def then(before: str, after: str) -> str:
+        return say(language, "then", before=before, after=after)
+
+    return reduce(then, sentences)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines: the first column to the left, all others to the right."""
+    widths = [max(map(messages.display_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [messages.pad(first, widths[0])]
+        for cell, width in zip(others, widths[1:], strict=True):
+            cells.append(" " * (width - messages.display_width(cell)) + cell)
+        lines.append("  ".join(cells).rstrip())
+    return lines

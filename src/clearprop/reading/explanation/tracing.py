@@ -1,0 +1,236 @@
+"""From a place in the network to its signal: the recursion that `signals` describes, carried out.
+
+Through a Linear layer and an activation the factors are the weights and the slopes themselves;
+through any other layer they come from its own backward (`probing`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
+from clearprop.engine.addresses import Address, Index, every_sample
+from clearprop.engine.layers.activations import Activation
+from clearprop.engine.step import Step
+from clearprop.engine.wires import Node, Sum, is_activation, is_linear
+from clearprop.reading.explanation.probing import Probe
+from clearprop.reading.explanation.signals import NOTHING, LossDerivative, Rest, Signal, Slope, Term
+
+# How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.
+DEPTH, MOST = 2, 5
+
+
+class Ways(NamedTuple):
+    """The ways through one taker, before the largest are chosen.
+
+    values  the product of each way
+    make    the term of way number i; it is handed i and the term's share
+    rest    what the taker was asked about all at once
+    """
+
+    values: Array
+    make: Callable[[int, float], Term]
+    rest: Rest = NOTHING
+
+
+class Tracer:
+    """Takes signals of one step apart.
+
+    most  how many terms of a line are listed; the others are its rest
+    """
+
+    def __init__(self, step: Step, most: int) -> None:
+        self.step = step
+        self.most = most
+        self._wiring = step.wiring
+        self._probes: dict[str, Probe] = {}
+
+    def probe(self, path: str) -> Probe:
+        """The layer at `path`, to be asked through its backward."""
+        if path not in self._probes:
+            self._probes[path] = Probe(self._wiring, self._wiring.nodes[path])
+        return self._probes[path]
+
+    def signal(self, wire: str, sample: int, index: Index, depth: int) -> Signal:
+        """∂C/∂v of the entry `index` of `wire` for one sample, opened `depth` lines deep."""
+        value = self.gradient(wire, sample, index)
+        place = str(Address(wire, index))
+        if depth == 0:
+            return Signal(place, sample, value)
+        slope, inner_wire = self.slope(wire, sample, index)
+        factor = 1.0 if slope is None else slope.value
+        if inner_wire == self._wiring.output:
+            loss = self.loss_derivative(sample, index)
+            return Signal(
+                place, sample, value, True, slope, loss.value, loss, size=abs(factor * loss.value)
+            )
+        takers = self._wiring.takers(inner_wire)
+        ways = [self._ways(taker, inner_wire, sample, index, depth - 1) for taker in takers]
+        terms, rest, size = _largest(ways, self.most)
+        inner = sum(term.value for term in terms) + rest.value
+        return Signal(
+            place,
+            sample,
+            value,
+            True,
+            slope,
+            inner,
+            terms=terms,
+            rest=rest,
+            size=abs(factor) * size,
+        )
+
+    def gradient(self, wire: str, sample: int, index: Index) -> float:
+        """∂C/∂v as the backward pass recorded it."""
+        return float(self._wiring.gradients(wire)[sample][index])
+
+    def slope(self, wire: str, sample: int, index: Index) -> tuple[Slope | None, str]:
+        """The activation that is alone in taking `wire`, at one entry, and the wire behind it."""
+        found = self._activation(wire)
+        if found is None:
+            return None, wire
+        path, activation = found
+        return self._slope(path, activation, wire, sample, index), path
+
+    def _activation(self, wire: str) -> tuple[str, Activation] | None:
+        """The path of the activation that is alone in taking `wire`, and the activation."""
+        takers = self._wiring.takers(wire)
+        if len(takers) != 1 or isinstance(takers[0], Sum):
+            return None
+        layer = takers[0].layer
+        return (takers[0].path, layer) if is_activation(layer) else None
+
+    def silent(self, wire: str, index: Index) -> int | None:
+        """For how many samples the slope behind one entry of `wire` is 0."""
+        found = self._activation(wire)
+        if found is None:
+            return None
+        path, activation = found
+        slopes = activation.derivative(self._wiring.values(wire), self._wiring.values(path))
+        return int(np.count_nonzero(np.asarray(slopes)[every_sample(index)] == 0))
+
+    def _slope(
+        self, path: str, activation: Activation, wire: str, sample: int, index: Index
+    ) -> Slope:
+        z, a = self._wiring.values(wire)[sample], self._wiring.values(path)[sample]
+        # The whole sample is handed over: a derivative may be one that takes arrays only.
+        value = float(np.asarray(activation.derivative(z, a))[index])
+        return Slope(path, type(activation).__name__, float(z[index]), float(a[index]), value)
+
+    def loss_derivative(self, sample: int, index: Index) -> LossDerivative:
+        step = self.step
+        output = step.forward.output
+        target = None
+        if step.target.shape == output.shape:
+            target = float(step.target[sample][index])
+        return LossDerivative(
+            type(step.loss).__name__,
+            float(output[sample][index]),
+            target,
+            float(step.backward.output_gradient[sample][index]),
+        )
+
+    def _ways(self, taker: Node | Sum, wire: str, sample: int, index: Index, depth: int) -> Ways:
+        if isinstance(taker, Sum):
+            return self._through_sum(taker, sample, index, depth)
+        if is_linear(taker.layer) and len(index) == 1:
+            return self._through_weights(taker, sample, index[0], depth)
+        if is_activation(taker.layer):
+            slope = self._slope(taker.path, taker.layer, wire, sample, index)
+            return self._through_slope(slope, sample, index, depth)
+        return self._through_layer(taker, sample, index, depth)
+
+    def _through_sum(self, taker: Sum, sample: int, index: Index, depth: int) -> Ways:
+        value = self.gradient(taker.path, sample, index)
+
+        def make(_: int, share: float) -> Term:
+            signal = self.signal(taker.path, sample, index, depth)
+            return Term("skip", taker.path, 1.0, value, share, signal)
+
+        return Ways(np.array([value]), make)
+
+    def _through_slope(self, slope: Slope, sample: int, index: Index, depth: int) -> Ways:
+        value = slope.value * self.gradient(slope.layer, sample, index)
+
+        def make(_: int, share: float) -> Term:
+            signal = self.signal(slope.layer, sample, index, depth)
+            return Term("slope", slope.layer, slope.value, value, share, signal)
+
+        return Ways(np.array([value]), make)
+
+    def _through_weights(self, taker: Node, sample: int, row: int, depth: int) -> Ways:
+        weights = np.asarray(taker.tree["weight"][row], np.float64)
+        signals = self._wiring.gradients(taker.path)[sample].astype(np.float64)
+        values = weights * signals
+        path = f"{taker.path}.weight" if taker.path else "weight"
+
+        def make(unit: int, share: float) -> Term:
+            signal = self.signal(taker.path, sample, (unit,), depth)
+            via = str(Address(path, (row, unit)))
+            return Term("weight", via, float(weights[unit]), float(values[unit]), share, signal)
+
+        return Ways(values, make)
+
+    def _through_layer(self, taker: Node, sample: int, index: Index, depth: int) -> Ways:
+        probe = self.probe(taker.path)
+        positions = probe.leading(sample)
+        signals = np.asarray(probe.dy[sample], np.float64).reshape(-1)[positions]
+        factors = np.array([float(probe.slopes(sample, int(p))[index]) for p in positions])
+        values = factors * signals
+        mixed = float(probe.through_other_samples(sample)[index])
+        if mixed != 0:
+            values = np.append(values, mixed)
+        unlisted = float(probe.through_others(sample)[index])
+
+        def make(way: int, share: float) -> Term:
+            if way == len(positions):
+                return Term("samples", taker.path, 1.0, mixed, share, None)
+            unit = np.unravel_index(positions[way], probe.dy.shape[1:])
+            signal = self.signal(taker.path, sample, tuple(int(i) for i in unit), depth)
+            via = str(Address(taker.path, tuple(int(i) for i in unit)))
+            return Term("output", via, float(factors[way]), float(values[way]), share, signal)
+
+        rest = Rest(probe.outputs - len(positions), unlisted, abs(unlisted))
+        return Ways(values, make, rest)
+
+
+def _largest(ways: list[Ways], most: int) -> tuple[tuple[Term, ...], Rest, float]:
+    """The largest terms of all takers, the rest of them, and Σ|terms| with the rest's."""
+    owners = np.repeat(np.arange(len(ways)), [len(way.values) for way in ways])
+    numbers = np.concatenate([np.arange(len(way.values)) for way in ways])
+    values = np.concatenate([way.values for way in ways])
+    size = float(np.abs(values).sum()) + sum(way.rest.size for way in ways)
+    chosen, others = largest_first(values, most)
+    terms = tuple(
+        ways[owners[i]].make(int(numbers[i]), share_of(float(values[i]), size)) for i in chosen
+    )
+    return terms, sum((way.rest for way in ways), rest_of(values[others])), size
+
+
+def largest_first(values: Array, most: int) -> tuple[Array, Array]:
+    """The places of the `most` largest values by size, largest first, and all other places.
+
+    A value of 0 is never among the largest: it has nothing to tell one by one.
+    """
+    order = np.argsort(-np.abs(values), kind="stable")
+    count = min(most, int(np.count_nonzero(values)))
+    return order[:count], order[count:]
+
+
+def rest_of(values: Array) -> Rest:
+    """What is not listed: how many, their sum, and the sum of their sizes."""
+    return Rest(len(values), float(values.sum()), float(np.abs(values).sum()))
+
+
+def check_count(name: str, value: int, least: int) -> int:
+    """`value` itself. Raises ConfigurationError unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigurationError("count_invalid", name=name, least=least, value=value)
+    return int(value)
+
+
+def share_of(value: float, size: float) -> float:
+    """|value| / Σ|terms|; 0 where all terms are 0."""
+    return abs(value) / size if size else 0.0

@@ -1,0 +1,173 @@
+"""The witness of an explanation: one number is moved and the loss evaluated again.
+
+    ∂L/∂w ≈ (L(w + h) − L(w − h)) / 2h
+
+It knows nothing of the backward pass. Everything else stays as it was in the step, random draws
+and side inputs included. A network in float32 is evaluated in float64 for it, because float32 would
+leave two digits.
+
+Where a number meets a kink on the way, of any layer or of the loss, the two ends lie on two pieces
+of the loss. The step is then made smaller until both ends lie on the piece of w itself; where w is
+too close to the kink for that, the piece of w alone is asked, from its own side, with the quotient
+of the same order,
+
+    ∂L/∂w ≈ (−3 L(w) + 4 L(w + h) − L(w + 2h)) / 2h          h < 0 on the left
+
+and where w stands on a kink, both sides are, and the gradient may be the slope of either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.engine.addresses import every_sample
+from clearprop.engine.kinks import Sides, leaves_side, same_sides, sides
+from clearprop.engine.step import Step
+
+# How far quotient and gradient may be apart: relative to the gradient, relative to Σ|terms| (the
+# quotient's own error, h² times a third derivative), and in units of the loss's rounding over h.
+RELATIVE = 1e-6
+OF_TERMS = {"float64": 1e-9, "float32": 1e-4}
+ROUNDINGS = 100
+# h = ∛ε · max(1, |w|) times each of these, until no kink is met. Below, rounding is all there is.
+SHRUNK = (1.0, 0.1, 0.01, 0.001)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What the loss says when the number is moved.
+
+    outcome    "agrees", "disagrees", or "undecided": the quotient says nothing
+    step       |h|
+    below      the loss at w − h, or at w where only the right side is asked
+    above      the loss at w + h, or at w where only the left side is asked
+    quotient   the slope between them, with the distance that was really moved
+    tolerance  how far quotient and gradient may be apart
+    method     "central"; "closer", with a smaller step, because a kink lies near; "right" or
+               "left", from one side alone, because a kink lies on the other; "across", a kink in
+               between that could not be avoided
+    """
+
+    outcome: str
+    step: float
+    below: float
+    above: float
+    quotient: float
+    tolerance: float
+    method: str = "central"
+
+
+def witness_of_parameter(step: Step, position: int, gradient: float, size: float) -> Witness:
+    """Move the parameter at `position` of the flat array. `size` is Σ|terms| of its gradient."""
+    params, x = _doubles(step.forward.params), _doubles(step.forward.input)
+
+    def moved(value: float) -> tuple[Array, Array]:
+        point = params.copy()
+        point[position] = value
+        return point, x
+
+    return _witness(step, float(params[position]), moved, gradient, size)
+
+
+def witness_of_feature(step: Step, index: tuple[int, ...], gradient: float, size: float) -> Witness:
+    """Move one feature of the input by the same amount in every sample."""
+    params, x = _doubles(step.forward.params), _doubles(step.forward.input)
+
+    def moved(value: float) -> tuple[Array, Array]:
+        point = x.copy()
+        point[every_sample(index)] += value
+        return params, point
+
+    return _witness(step, 0.0, moved, gradient, size)
+
+
+class _Point(NamedTuple):
+    """One evaluation: where it really was, the loss, and the sides of all kinks."""
+
+    at: float
+    loss: float
+    sides: Sides
+
+
+class _Quotient(NamedTuple):
+    """A difference quotient, the losses at its ends, and how often a rounding of them stands in
+    it."""
+
+    value: float
+    below: float
+    above: float
+    roundings: float
+
+
+def _witness(
+    step: Step,
+    value: float,
+    moved: Callable[[float], tuple[Array, Array]],
+    gradient: float,
+    size: float,
+) -> Witness:
+    def evaluate(to: float) -> _Point:
+        # The distance that is really moved: w + h is rounded.
+        forward, result = step.again(*moved(to))
+        target = _doubles(step.target)
+        loss = float(result.total / result.weight)
+        return _Point(to, loss, sides(forward, step.loss, target))
+
+    wide = float(np.cbrt(np.finfo(np.float64).eps)) * max(1.0, abs(value))
+    with np.errstate(all="ignore"):
+        start = evaluate(value)
+        for shrunk in SHRUNK:
+            h = wide * shrunk
+            above, below = evaluate(value + h), evaluate(value - h)
+            if same_sides(start.sides, above.sides) and same_sides(start.sides, below.sides):
+                method = "central" if shrunk == 1 else "closer"
+                found = {method: _central(below, above)}
+                break
+        else:
+            h = wide
+            found = _one_sided(evaluate, start, h)
+            if not found:
+                found = {"across": _central(evaluate(value - h), evaluate(value + h))}
+    # On a kink either side will do: the one that comes closest to the gradient is told.
+    method = min(found, key=lambda name: abs(found[name].value - gradient))
+    quotient = found[method]
+    losses = max(abs(quotient.below), abs(quotient.above))
+    rounding = ROUNDINGS * quotient.roundings * np.finfo(np.float64).eps * losses / h
+    tolerance = RELATIVE * abs(gradient) + OF_TERMS[step.forward.params.dtype.name] * size
+    tolerance += rounding
+    if abs(quotient.value - gradient) <= tolerance and method != "across":
+        outcome = "agrees"
+    elif not np.isfinite([quotient.value, gradient]).all() or method == "across" or len(found) == 2:
+        outcome = "undecided"
+    else:
+        outcome = "disagrees"
+    return Witness(
+        outcome, h, quotient.below, quotient.above, quotient.value, float(tolerance), method
+    )
+
+
+def _central(below: _Point, above: _Point) -> _Quotient:
+    slope = (above.loss - below.loss) / (above.at - below.at)
+    return _Quotient(slope, below.loss, above.loss, 1)
+
+
+def _one_sided(
+    evaluate: Callable[[float], _Point], start: _Point, h: float
+) -> dict[str, _Quotient]:
+    """The slopes from every side on which no kink is met within 2h."""
+    found = {}
+    for name, sign in (("right", 1), ("left", -1)):
+        near, far = evaluate(start.at + sign * h), evaluate(start.at + sign * 2 * h)
+        if leaves_side(start.sides, near.sides) or not same_sides(near.sides, far.sides):
+            continue
+        slope = (-3 * start.loss + 4 * near.loss - far.loss) / (far.at - start.at)
+        ends = (start.loss, near.loss) if sign > 0 else (near.loss, start.loss)
+        found[name] = _Quotient(slope, *ends, 4)
+    return found
+
+
+def _doubles(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -1,0 +1,170 @@
+"""Weights that never move: their gradient is exactly 0 for every sample, or the optimizer leaves
+them where they are.
+
+A gradient is a sum over samples, and a sum may be 0 by cancelling. backward is linear in ∂C/∂y, so
+the samples are weighed anew, each with a random number, and sent back once more: what was 0 by
+cancelling is so no longer, and what is 0 for every sample still is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.engine.addresses import Address
+from clearprop.engine.layers.embedding import Embedding
+from clearprop.engine.step import Step
+from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
+from clearprop.reading.health.finding import NOTE, WARNING, Finding
+from clearprop.reading.health.units import Units
+
+# A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
+ROUNDINGS = 8
+
+
+def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Finding]:
+    """A finding for every parameter and every reason why entries of it never move."""
+    step = steps[0]
+    if not np.isfinite(step.backward.gradient).all():
+        return
+    weighed = [_weighed(one) for one in steps]
+    still = np.logical_and.reduce(
+        [
+            (one.backward.gradient == 0) & (other == 0)
+            for one, other in zip(steps, weighed, strict=True)
+        ]
+    )
+    layout = step.forward.network.layout
+    dead = {one.node.source: one for one in units}
+    if still.size and still.all() and not np.any(step.backward.output_gradient):
+        yield Finding("unmoved_flat", NOTE, (step.wiring.output,), {"loss": step.value})
+        return
+    for node in step.wiring.nodes.values():
+        for path in parameters_of(node):
+            entries = layout.view(still, path)
+            reasons = _reasons(steps, node, path, entries, dead)
+            for reason, (severity, mask) in reasons.items():
+                if mask.any():
+                    yield _finding(f"unmoved_{reason}", severity, path, node, mask)
+    lost = np.zeros(len(still), bool)
+    for node in step.wiring.nodes.values():
+        yield from _lost_in_rounding(step, node, weighed[0], still, lost)
+    yield from _left_by_the_optimizer(step, lost)
+
+
+def _weighed(step: Step) -> Array:
+    """The gradient (P,) with every sample weighed by a random number near 1."""
+    dy = step.backward.output_gradient
+    draws = keyed_generator(0, path="health.samples").uniform(0.5, 1.5, len(dy)).astype(dy.dtype)
+    weights = draws.reshape(-1, *(1,) * (dy.ndim - 1))
+    return step.forward.network.backward(step.forward, np.asarray(dy * weights)).gradient
+
+
+def _reasons(
+    steps: tuple[Step, ...], node: Node, path: str, still: Array, dead: dict[str, Units]
+) -> dict[str, tuple[str, Array]]:
+    """(severity, which entries) by reason; the entries of a reason are those that no earlier one
+    explains."""
+    if not still.any():
+        return {}
+    signals = np.concatenate([step.wiring.gradients(node.path) for step in steps])
+    values = np.concatenate([step.wiring.values(node.source) for step in steps])
+    if isinstance(node.layer, Embedding):
+        met = np.isin(np.arange(node.layer.entries), values)
+        return _in_turn(still, {"ids": (NOTE, ~met[:, None]), "no_signal": (WARNING, True)})
+    if not (is_linear(node.layer) and still.ndim == 2):
+        nothing = not np.any(signals)
+        return _in_turn(still, {"no_signal": (WARNING, nothing), "elsewhere": (NOTE, True)})
+    columns = _never(signals)
+    behind = dead.get(node.path)
+    blocked = columns & (behind.dead if behind is not None else False)
+    reasons = {"dead_behind": (NOTE, blocked[None]), "no_signal": (WARNING, columns[None])}
+    if not path.endswith("bias"):
+        rows = _never(values)[:, None]
+        if node.source == INPUT:
+            reasons["zero_column"] = (WARNING, rows)
+        else:
+            reasons["silent_before"] = (NOTE, rows)
+    return _in_turn(still, {**reasons, "never_together": (NOTE, True)})
+
+
+def _never(array: Array) -> Array:
+    """(F,) whether an entry is 0 for every sample."""
+    found: Array = (array.reshape(-1, array.shape[-1]) == 0).all(axis=0)
+    return found
+
+
+def _in_turn(
+    still: Array, reasons: dict[str, tuple[str, Array | bool]]
+) -> dict[str, tuple[str, Array]]:
+    left = still
+    found = {}
+    for name, (severity, mask) in reasons.items():
+        found[name] = (severity, left & mask)
+        left = left & ~np.broadcast_to(mask, left.shape)
+    return found
+
+
+def _finding(kind: str, severity: str, path: str, node: Node, mask: Array) -> Finding:
+    where = [tuple(int(i) for i in index) for index in np.argwhere(mask)]
+    values: dict[str, float | int | str] = {
+        "path": path,
+        "count": len(where),
+        "total": int(mask.size),
+        "layer": node.path or type(node.layer).__name__,
+        "source": node.source,
+        "columns": len({index[-1] for index in where}),
+        "rows": len({index[0] for index in where}),
+    }
+    return Finding(kind, severity, tuple(str(Address(path, index)) for index in where), values)
+
+
+def _lost_in_rounding(
+    step: Step, node: Node, weighed: Array, still: Array, lost: Array
+) -> Iterator[Finding]:
+    """Entries of a Linear layer whose samples cancel down to rounding, though not to an exact 0:
+    what they add is taken off again behind them. They are marked in `lost`."""
+    signals, values = step.wiring.gradients(node.path), step.wiring.values(node.source)
+    if not is_linear(node.layer) or signals.ndim != 2:
+        return
+    layout = step.forward.network.layout
+    # Σ of the sizes of the samples' shares, which is what rounding is measured by.
+    sizes = {"weight": np.abs(values).T @ np.abs(signals), "bias": np.abs(signals).sum(0)[None]}
+    for path in parameters_of(node):
+        gradient = layout.view(step.backward.gradient, path)
+        largest = np.maximum(np.abs(gradient), np.abs(layout.view(weighed, path)))
+        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[path.rpartition(".")[2]]
+        mask = (largest <= rounding) & ~layout.view(still, path)
+        # By chance one entry may be so small; where all of a parameter are, there is a reason.
+        if mask.all():
+            layout.view(lost, path)[...] = True
+            found = _finding("unmoved_rounding", NOTE, path, node, mask)
+            numbers = {**found.values, "largest": float(np.abs(gradient).max())}
+            yield replace(found, values=numbers)
+
+
+def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
+    """Entries that have a gradient, and stay where they are all the same."""
+    stepped = step.stepped
+    if stepped is None or step.optimizer is None:
+        return
+    params, gradient = step.forward.params, step.backward.gradient
+    layout = step.forward.network.layout
+    for path in layout.slots:
+        old, new, slope = (layout.view(one, path) for one in (params, stepped, gradient))
+        left = (old == new) & (slope != 0) & ~layout.view(lost, path)
+        if not left.any():
+            continue
+        where = [tuple(int(i) for i in index) for index in np.argwhere(left)]
+        values: dict[str, float | int | str] = {
+            "path": path,
+            "count": len(where),
+            "total": int(left.size),
+            "name": type(step.optimizer).__name__,
+            "largest": float(np.abs(slope[left]).max()),
+        }
+        # A few entries whose gradient is lost in the last digit are no matter.
+        severity = WARNING if left.all() else NOTE
+        places = tuple(str(Address(path, index)) for index in where)
+        yield Finding("unmoved_optimizer", severity, places, values)

@@ -1,0 +1,53 @@
+"""Everything that the text of a program is made from, worked out once."""
+
+from typing import NamedTuple
+
+from clearprop.reading.programs.losses import LossLines, loss_lines
+from clearprop.reading.programs.optimizers import Memory, UpdateLines, update_lines
+from clearprop.reading.programs.passes import Program, passes_of, require_known
+from clearprop.reading.programs.recipe import Recipe, Settled, settle
+
+
+class Draft(NamedTuple):
+    """A recipe with its lines: of both passes, the loss and the update, and the language."""
+
+    settled: Settled
+    program: Program
+    loss: LossLines
+    update: UpdateLines
+    language: str
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the program is written from."""
+        return self.settled.recipe
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters, in order."""
+        return [one.symbol.name for one in self.program.parameters]
+
+    @property
+    def masks(self) -> list[str]:
+        """The names of the dropout masks, in order."""
+        return [mask.symbol.name for mask in self.program.masks]
+
+    @property
+    def memory(self) -> list[tuple[str, Memory]]:
+        """Each parameter's name with every array that the optimizer remembers of it."""
+        return [(name, one) for name in self.parameters for one in self.update.memory]
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the optimizer goes on with what it remembers."""
+        return bool(self.update.memory) and self.recipe.memory.step > 0
+
+
+def draft(recipe: Recipe, language: str) -> Draft:
+    """Work a recipe out. Raises what `settle`, `passes_of`, `loss_lines` and `update_lines` do."""
+    update = update_lines(recipe.optimizer)
+    require_known(recipe.network.layer)
+    settled = settle(recipe)
+    program = passes_of(recipe.network, settled.x)
+    loss = loss_lines(recipe.loss, settled.target, settled.output)
+    return Draft(settled, program, loss, update, language)

@@ -1,0 +1,11 @@
+"""One training step, walked stage by stage: forward layer by layer, the loss, backward layer by
+layer, the update. Every stage is data, with its equation and its own numbers.
+
+walk = walk_step(step, sample=0)
+print(walk.text())
+"""
+
+from clearprop.reading.walk.stages import NamedArray, Stage, Worked
+from clearprop.reading.walk.walking import Walk, walk_step
+
+__all__ = ["NamedArray", "Stage", "Walk", "Worked", "walk_step"]

@@ -1,0 +1,1 @@
+"""The tutorial's experiments, exercises and their marks, reports."""

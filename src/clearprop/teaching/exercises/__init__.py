@@ -1,0 +1,25 @@
+"""Exercises for a lesson, as data: a small network with round numbers, blanks to fill in, and the
+formula that each answer follows from.
+
+from clearprop.teaching.exercises import exercise
+
+sheet = exercise("chain", 2, seed=7)
+other = exercise("chain", 2, seed=7, key="B1234")  # of the same difficulty
+"""
+
+from clearprop.teaching.exercises.generator import exercise
+from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.topics import LEVELS, TOPICS
+
+__all__ = [
+    "DECIMALS",
+    "LEVELS",
+    "TOLERANCE",
+    "TOPICS",
+    "Blank",
+    "Exercise",
+    "Given",
+    "SmallNetwork",
+    "exercise",
+]

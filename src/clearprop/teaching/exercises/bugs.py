@@ -1,0 +1,168 @@
+"""A backward pass in NumPy with one planted mistake, and what is asked about it: the number of the
+wrong line, and the right value of a gradient that it spoils.
+
+The statements run as they are printed. A mistake is planted only where it changes a gradient whose
+right value is asked for in an ordinary sheet, so that it can be seen in the numbers.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
+from clearprop.teaching.exercises.expressions import Constant, Expression, inlined
+from clearprop.teaching.exercises.model import TOLERANCE, Blank, Exercise
+from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.quantities import Shape, quantities
+
+TOPIC = "bug"
+# How the blank for the wrong line is called and written.
+LINE, LINE_SYMBOL = "line", "(#)"
+POINTS = 2
+
+
+class Mistake(NamedTuple):
+    """A statement of a program, counted from 1, and what stands there instead."""
+
+    line: int
+    instead: str
+
+
+class Program(NamedTuple):
+    """The right statements, and the mistakes that can be planted."""
+
+    statements: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+_LINEAR = Program(
+    (
+        "y = x @ W + b",
+        "dy = 2 * (y - t)",
+        "dW = x.T @ dy",
+        "db = dy.sum(axis=0)",
+        "dx = dy @ W.T",
+    ),
+    (
+        Mistake(2, "dy = 2 * (t - y)"),
+        Mistake(2, "dy = y - t"),
+        Mistake(3, "dW = W @ dy"),
+        Mistake(5, "dx = dy @ x"),
+    ),
+)
+_BENT = (
+    "z1 = x @ W1 + b1",
+    "a1 = np.maximum(z1, 0)",
+    "y = a1 @ W2 + b2",
+    "dy = 2 * (y - t)",
+    "dW2 = a1.T @ dy",
+    "db2 = dy.sum(axis=0)",
+    "da1 = dy @ W2.T",
+    "dz1 = da1 * (z1 > 0)",
+    "dW1 = x.T @ dz1",
+    "db1 = dz1.sum(axis=0)",
+    "dx = dz1 @ W1.T",
+)
+# Of level 1, 2 and 3; on level 3 the cost is a mean over two outputs.
+PROGRAMS = (
+    _LINEAR,
+    Program(
+        _BENT,
+        (
+            Mistake(4, "dy = 2 * (t - y)"),
+            Mistake(4, "dy = y - t"),
+            Mistake(5, "dW2 = W2 @ dy"),
+            Mistake(7, "da1 = dy @ a1"),
+            Mistake(8, "dz1 = da1 * z1"),
+            Mistake(9, "dW1 = a1.T @ dz1"),
+        ),
+    ),
+    Program(
+        tuple("dy = y - t" if line.startswith("dy") else line for line in _BENT),
+        (
+            Mistake(4, "dy = 2 * (y - t)"),
+            Mistake(4, "dy = t - y"),
+            Mistake(7, "da1 = dy @ W2"),
+            Mistake(8, "dz1 = da1 * a1"),
+            Mistake(9, "dW1 = a1.T @ dz1"),
+        ),
+    ),
+)
+
+
+def planted(sheet: Exercise, shape: Shape, generator: np.random.Generator) -> Exercise:
+    """The sheet with a program in the place of its blanks, one mistake in it, and what is asked.
+
+    Raises ConfigurationError where none of the mistakes can be seen in the numbers.
+    """
+    program = PROGRAMS[sheet.level - 1]
+    right = run(program.statements, sheet.network)
+    answers = {blank.name: blank for blank in sheet.blanks}
+    for choice in generator.permutation(len(program.mistakes)).tolist():
+        mistake = program.mistakes[choice]
+        statements = _with(program.statements, mistake)
+        wrong = run(statements, sheet.network)
+        for name, array, place in _places(shape, sheet.network.layer_names):
+            off = abs(wrong[array][place] - right[array][place])
+            if name in answers and off > 5 * TOLERANCE:
+                asked = _from_givens(answers[name], sheet, shape)
+                return replace(
+                    sheet, blanks=(_line(mistake.line), asked), program=_numbered(statements)
+                )
+    raise ConfigurationError("exercise_not_found", topic=sheet.topic, level=sheet.level)
+
+
+def run(statements: tuple[str, ...], network: SmallNetwork) -> Mapping[str, Array]:
+    """Every array of the program, run on the network's numbers."""
+    arrays: dict[str, Array] = {"x": np.array(network.x), "t": np.array(network.t)}
+    layers = zip(network.layer_names, network.weights, network.biases, strict=True)
+    for name, weight, bias in layers:
+        arrays |= {f"W{name}": np.array(weight), f"b{name}": np.array(bias)}
+    # The statements are those above: no text from outside is ever run.
+    exec("\n".join(statements), {"np": np}, arrays)
+    return arrays
+
+
+def correction(sheet: Exercise) -> tuple[int, str, str]:
+    """The number of the wrong line, what stands there, and what should."""
+    line = next(int(blank.value) for blank in sheet.blanks if blank.name == LINE)
+    wrong = sheet.program.splitlines()[line - 1].partition("#")[0].rstrip()
+    return line, wrong, PROGRAMS[sheet.level - 1].statements[line - 1]
+
+
+def _with(statements: tuple[str, ...], mistake: Mistake) -> tuple[str, ...]:
+    before, behind = statements[: mistake.line - 1], statements[mistake.line :]
+    return (*before, mistake.instead, *behind)
+
+
+def _numbered(statements: tuple[str, ...]) -> str:
+    width = max(map(len, statements)) + 2
+    return "\n".join(f"{text:<{width}}# ({k})" for k, text in enumerate(statements, 1))
+
+
+def _places(shape: Shape, numbers: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """The gradients by weights and inputs: the name in the form, the array, and the place there."""
+    naming = shape.naming
+    for layer in range(shape.last, -1, -1):
+        for i in range(shape.widths[layer]):
+            for j in range(shape.widths[layer + 1]):
+                name = naming.derivative(naming.weight(layer, i, j)).name
+                yield name, f"dW{numbers[layer]}", (i, j)
+    for i in range(shape.widths[0]):
+        yield naming.derivative(naming.of_input("x", i, 0)).name, "dx", (0, i)
+
+
+def _line(line: int) -> Blank:
+    return Blank(LINE, LINE_SYMBOL, "line", Constant(float(line)), float(line), POINTS)
+
+
+def _from_givens(blank: Blank, sheet: Exercise, shape: Shape) -> Blank:
+    formulas: dict[str, Expression] = {
+        one.label.name: one.formula
+        for one in quantities(shape)
+        if one.label.name not in sheet.given_values
+    }
+    return replace(blank, formula=inlined(blank.formula, formulas), points=POINTS)

@@ -1,0 +1,203 @@
+"""Formulas as data: a value, the names that it rests on, and how it is written, all from one tree.
+
+    Sum((Product((Name("w"), Name("x"))), Name("b")))        w·x + b
+
+The answer key writes the tree out, and marking works it out again from a student's own numbers.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from clearprop.base.configuration import Configurable
+
+Values: TypeAlias = Mapping[str, float]
+
+
+def _sigmoid(z: float) -> float:
+    # Both branches keep exp's argument at or below 0, so that it cannot overflow.
+    if z >= 0:
+        return 1 / (1 + math.exp(-z))
+    return math.exp(z) / (1 + math.exp(z))
+
+
+FUNCTIONS: Mapping[str, Callable[[float], float]] = MappingProxyType(
+    {
+        "relu": lambda z: max(z, 0.0),
+        "relu_slope": lambda z: float(z > 0),
+        "sigmoid": _sigmoid,
+        "tanh": math.tanh,
+        "square": lambda v: v * v,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Name(Configurable):
+    """A given number or an answer, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Constant(Configurable):
+    """A number that the formula itself brings."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Sum(Configurable):
+    """The sum of the terms."""
+
+    terms: "tuple[Expression, ...]"
+
+
+@dataclass(frozen=True)
+class Difference(Configurable):
+    """Left − right."""
+
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Product(Configurable):
+    """The product of the factors."""
+
+    factors: "tuple[Expression, ...]"
+
+
+@dataclass(frozen=True)
+class Applied(Configurable):
+    """A function of `FUNCTIONS` of the argument."""
+
+    function: str
+    argument: "Expression"
+
+
+Expression: TypeAlias = Name | Constant | Sum | Difference | Product | Applied
+
+EXPRESSIONS: Mapping[str, type[Configurable]] = MappingProxyType(
+    {kind.__name__: kind for kind in (Name, Constant, Sum, Difference, Product, Applied)}
+)
+
+
+def evaluate(expression: Expression, values: Values) -> float:
+    """The number that comes out. Raises KeyError for a name without a value."""
+    match expression:
+        case Name(name):
+            return values[name]
+        case Constant(value):
+            return value
+        case Sum(terms):
+            return sum(evaluate(term, values) for term in terms)
+        case Difference(left, right):
+            return evaluate(left, values) - evaluate(right, values)
+        case Product(factors):
+            return math.prod(evaluate(factor, values) for factor in factors)
+        case Applied(function, argument):
+            return FUNCTIONS[function](evaluate(argument, values))
+
+
+def parts(expression: Expression) -> tuple[Expression, ...]:
+    """What the expression is made of, one level down."""
+    match expression:
+        case Sum(terms):
+            return terms
+        case Product(factors):
+            return factors
+        case Difference(left, right):
+            return left, right
+        case Applied(_, argument):
+            return (argument,)
+        case _:
+            return ()
+
+
+def names(expression: Expression) -> Iterator[str]:
+    """Every name in it, from the left; one that stands there twice comes twice."""
+    if isinstance(expression, Name):
+        yield expression.name
+    for part in parts(expression):
+        yield from names(part)
+
+
+def inlined(expression: Expression, known: Mapping[str, Expression]) -> Expression:
+    """The expression with every name in `known` replaced by its own expression, all the way."""
+    match expression:
+        case Name(name):
+            return inlined(known[name], known) if name in known else expression
+        case Sum(terms):
+            return Sum(tuple(inlined(term, known) for term in terms))
+        case Product(factors):
+            return Product(tuple(inlined(factor, known) for factor in factors))
+        case Difference(left, right):
+            return Difference(inlined(left, known), inlined(right, known))
+        case Applied(function, argument):
+            return Applied(function, inlined(argument, known))
+        case _:
+            return expression
+
+
+def latex(
+    expression: Expression, write: Callable[[str], str], number: Callable[[float], str]
+) -> str:
+    """The formula as LaTeX; `write` says what stands for a name, `number` how a number is written.
+
+    A negative number behind an operator, and a sum in a product, are put in parentheses.
+    """
+
+    def operand(part: Expression) -> str:
+        text = latex(part, write, number)
+        open_sum = isinstance(part, Sum | Difference)
+        return rf"\left( {text} \right)" if open_sum or text.startswith("-") else text
+
+    match expression:
+        case Name(name):
+            return write(name)
+        case Constant(value):
+            return number(value)
+        case Sum():
+            return " ".join(summands(expression, write, number))
+        case Difference(left, right):
+            return f"{latex(left, write, number)} - {operand(right)}"
+        case Product(factors):
+            return r" \cdot ".join(operand(factor) for factor in factors)
+        case Applied("square", argument):
+            return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
+        case Applied("relu_slope", argument):
+            return rf"\text{{ReLU}}'\left( {latex(argument, write, number)} \right)"
+        case Applied(function, argument):
+            name = {"relu": r"\text{ReLU}", "tanh": r"\tanh", "sigmoid": r"\sigma"}[function]
+            return rf"{name}\left( {latex(argument, write, number)} \right)"
+
+
+def summands(
+    expression: Expression, write: Callable[[str], str], number: Callable[[float], str]
+) -> list[str]:
+    """The formula of `latex` in pieces, before each of which a line may be broken: the terms of a
+    sum, on its own or as the last factor of a product, with their plus signs; or all of it."""
+    if isinstance(expression, Product) and isinstance(expression.factors[-1], Sum):
+        *before, last = expression.factors
+        factor = latex(Product(tuple(before)), write, number)
+        pieces = summands(last, write, number)
+        pieces[0] = rf"{factor} \cdot ( {pieces[0]}"
+        pieces[-1] = f"{pieces[-1]} )"
+        return pieces
+    if not isinstance(expression, Sum):
+        return [latex(expression, write, number)]
+    first, *rest = (latex(term, write, number) for term in expression.terms)
+    signed = (rf"\left( {term} \right)" if term.startswith("-") else term for term in rest)
+    return [first, *(f"+ {term}" for term in signed)]
+
+
+def _enclosed(
+    expression: Expression, write: Callable[[str], str], number: Callable[[float], str]
+) -> str:
+    text = latex(expression, write, number)
+    if isinstance(expression, Name | Constant) and not text.startswith("-") and "frac" not in text:
+        return text
+    return rf"\left( {text} \right)"

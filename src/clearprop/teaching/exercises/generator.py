@@ -1,0 +1,220 @@
+"""Exercises by search: candidates are drawn from a keyed generator until one is pleasant.
+
+The same topic, level, seed and key give the same exercise again, whatever else was made before.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clearprop.base.arrays import keyed_generator, require_seed
+from clearprop.base.errors import ConfigurationError
+from clearprop.teaching.exercises import bugs
+from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
+from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.networks import Rows, SmallNetwork
+from clearprop.teaching.exercises.quantities import Quantity, Shape, quantities, upstream
+from clearprop.teaching.exercises.topics import LEVELS, TOPICS, Plan
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+# No answer is nearer to 0, 1 or -1 than this, and none is larger than LARGEST.
+CLEAR, LARGEST = 0.02, 20.0
+# A pre-activation keeps away from ReLU's kink, and inside the table of sigmoid and tanh.
+KINK, TABLE = 0.1, 2.0
+# An updated parameter differs from the old one by more than rounding could.
+MOVED = 5 * TOLERANCE
+# How far the decimals of a variant may be from those of the sheet that it should equal.
+ALIKE = 0.15
+RATE = 0.1
+SMOOTH = ("sigmoid", "tanh")
+# Far more than any plan needs: the search is a loop that ends.
+MOST_CANDIDATES = 1_000_000
+
+POINTS = {"dz": 2, "da": 2}
+
+
+def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercise:
+    """The exercise of a topic (a name in `TOPICS`), a level from 1 to 3 and a seed.
+
+    key   another variant of the same difficulty for every key, such as a student's id: the same
+          network and blanks, as many negative numbers, and about as many decimals to write
+
+    Raises ConfigurationError for a topic or level that does not exist, or an invalid seed.
+    """
+    plan = _plan(topic, level)
+    seed = require_seed(seed)
+    sheet = _sheet(topic, level, seed)
+    found = _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+    if topic != bugs.TOPIC:
+        return found
+    return bugs.planted(found, plan.shape, keyed_generator(seed, level, f"bug/{key}"))
+
+
+def worked(sheet: Exercise) -> Exercise:
+    """The sheet with every number of its plan as a blank, where it asks for less: a program's."""
+    if not sheet.program:
+        return sheet
+    plan = _plan(sheet.topic, sheet.level)
+    blanks = _blanks(plan, quantities(plan.shape), sheet.givens)
+    return sheet if blanks is None else replace(sheet, blanks=blanks)
+
+
+# A class of variants is compared with one sheet, which is searched for once.
+@lru_cache
+def _sheet(topic: str, level: int, seed: int) -> Exercise:
+    return _search(topic, level, _plan(topic, level), seed, "", None)
+
+
+def _plan(topic: str, level: int) -> Plan:
+    if topic not in TOPICS:
+        known = ", ".join(TOPICS)
+        raise ConfigurationError("exercise_topic", name=topic, known=known)
+    if level not in LEVELS:
+        raise ConfigurationError("exercise_level", value=level, last=LEVELS[-1])
+    return TOPICS[topic][level - 1]
+
+
+def _search(
+    topic: str, level: int, plan: Plan, seed: int, key: str, digits: int | None
+) -> Exercise:
+    generator = keyed_generator(seed, level, f"exercise/{topic}/{key}")
+    known = quantities(plan.shape)
+    code = hashlib.sha256(f"{topic}/{level}/{seed}/{key}".encode()).hexdigest()[:8].upper()
+    variant = f"{topic}{level}-{code}"
+    for _ in range(MOST_CANDIDATES):
+        givens = _draw(plan, generator)
+        if sum(given.value < 0 for given in givens) != plan.negatives:
+            continue
+        blanks = _blanks(plan, known, givens)
+        if blanks is None:
+            continue
+        found = Exercise(topic, level, variant, _network(plan.shape, givens), givens, blanks)
+        if digits is None or abs(found.digits - digits) <= max(1.0, ALIKE * digits):
+            return found
+    raise ConfigurationError("exercise_not_found", topic=topic, level=level)
+
+
+def _draw(plan: Plan, generator: "Generator") -> tuple[Given, ...]:
+    """The given numbers of one candidate: inputs are small whole numbers, the rest has one
+    decimal."""
+    shape, naming = plan.shape, plan.shape.naming
+    # Inputs of different sizes: where two are equal, so are two gradients, and a mix-up is hidden.
+    sizes = iter(generator.permutation([1, 2, 3, 4, 5]).tolist())
+    givens = [
+        Given(*naming.of_input("x", i, n), float(_sign(generator) * next(sizes)))
+        for n in range(shape.samples)
+        for i in range(shape.widths[0])
+    ]
+    for layer in range(len(shape.activations)):
+        outputs = range(shape.widths[layer + 1])
+        weights = [naming.weight(layer, i, j) for i in range(shape.widths[layer]) for j in outputs]
+        biases = [naming.of_unit("b", layer, j) for j in outputs]
+        givens += [Given(*label, _tenth(generator)) for label in (*weights, *biases)]
+    for n in range(shape.samples):
+        for j in range(shape.widths[-1]):
+            label = naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
+            givens.append(Given(*label, _tenth(generator, 2 if shape.target else 1)))
+    if plan.asked & {"new_w", "new_b"}:
+        givens.append(Given("eta", "*η*", RATE))
+    return tuple(givens)
+
+
+def _tenth(generator: "Generator", most: int = 1) -> float:
+    return _sign(generator) * int(1 + generator.random() * (10 * most - 1)) / 10
+
+
+def _sign(generator: "Generator") -> int:
+    return -1 if generator.random() < 1 / 3 else 1
+
+
+def _blanks(
+    plan: Plan, known: Sequence[Quantity], givens: Sequence[Given]
+) -> tuple[Blank, ...] | None:
+    """The blanks of a candidate, or None where one of them is not pleasant."""
+    values = {given.name: given.value for given in givens}
+    smooth = any(name in SMOOTH for name in plan.shape.activations)
+    dead: set[tuple[int, int]] = set()
+    hidden: dict[str, Expression] = {}
+    blanks = []
+    for one in known:
+        name = one.label.name
+        # A given number stays given, and the update is not worked out where it is not asked for.
+        if name in values or ("eta" not in values and one.kind in ("new_w", "new_b")):
+            continue
+        values[name] = value = evaluate(one.formula, values)
+        if one.layer is not None and plan.shape.activations[one.layer] == "relu":
+            if one.kind in ("z", "y") and abs(value) < KINK:
+                return None
+            if one.kind == "a" and value == 0:
+                dead.update(one.units)
+        if one.kind == "z" and smooth and abs(value) > TABLE:
+            return None
+        if one.kind not in plan.asked or dead.intersection(one.units):
+            hidden[name] = one.formula
+            continue
+        if not _pleasant(value, smooth=smooth) or not _moves(one, value, values):
+            return None
+        points = POINTS.get(one.kind, 1)
+        formula = inlined(one.formula, hidden)
+        blanks.append(Blank(*one.label, one.kind, formula, round(value, 12), points))
+    return tuple(blanks) if len(dead) == plan.dead else None
+
+
+def _pleasant(value: float, *, smooth: bool) -> bool:
+    clear = CLEAR <= abs(value) <= LARGEST and abs(abs(value) - 1) >= CLEAR
+    return clear and (smooth or abs(value - round(value, DECIMALS)) < 1e-9)
+
+
+def _moves(one: Quantity, value: float, values: dict[str, float]) -> bool:
+    if one.kind not in ("new_w", "new_b"):
+        return True
+    return abs(value - values[one.label.name.removeprefix("new ")]) >= MOVED
+
+
+def _network(shape: Shape, givens: Iterable[Given]) -> SmallNetwork:
+    values = {given.name: given.value for given in givens}
+    naming, widths = shape.naming, shape.widths
+    layers = range(len(shape.activations))
+    weights = tuple(
+        tuple(
+            tuple(values[naming.weight(k, i, j).name] for j in range(widths[k + 1]))
+            for i in range(widths[k])
+        )
+        for k in layers
+    )
+    biases = tuple(
+        tuple(values[naming.of_unit("b", k, j).name] for j in range(widths[k + 1])) for k in layers
+    )
+    x = tuple(
+        tuple(values[naming.of_input("x", i, n).name] for i in range(widths[0]))
+        for n in range(shape.samples)
+    )
+    rate = values.get("eta", RATE)
+    if shape.target:
+        t = _output_rows(shape, values)
+        return SmallNetwork(shape.activations, weights, biases, x, t, rate)
+    # The targets at which the mean squared error has the derivatives that the sheet starts from:
+    # ∂C/∂y = 2(y − t)/(N·D).
+    start = SmallNetwork(shape.activations, weights, biases, x, ((0.0,),), rate)
+    y = start.network().forward(start.params(), np.array(x)).output
+    dy = np.array(_output_rows(shape, values))
+    t = tuple(map(tuple, (y - dy * y.size / 2).tolist()))
+    return SmallNetwork(shape.activations, weights, biases, x, t, rate)
+
+
+def _output_rows(shape: Shape, values: dict[str, float]) -> Rows:
+    """The given numbers at the outputs: the targets, or the derivatives."""
+
+    def name(j: int, n: int) -> str:
+        label = shape.naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
+        return label.name
+
+    return tuple(
+        tuple(values[name(j, n)] for j in range(shape.widths[-1])) for n in range(shape.samples)
+    )

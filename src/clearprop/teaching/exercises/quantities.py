@@ -1,0 +1,220 @@
+"""Every number of one training step of a small network, each with its formula, in the order in
+which they are worked out.
+
+    z = Σᵢ wᵢ·xᵢ + b        a = f(z)
+    ∂C/∂y = 2(y − t)/(N·D)  ∂C/∂z = a'(z)·∂C/∂a     ∂C/∂a = Σₖ wₖ·∂C/∂zₖ
+    ∂C/∂w = Σₙ x·∂C/∂z      ∂C/∂b = Σₙ ∂C/∂z        w ← w − η·∂C/∂w
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from clearprop.teaching.exercises.expressions import (
+    Applied,
+    Constant,
+    Difference,
+    Expression,
+    Name,
+    Product,
+    Sum,
+)
+from clearprop.teaching.exercises.naming import Label, Naming, product, slope, updated
+
+
+class Quantity(NamedTuple):
+    """A number that can be asked for.
+
+    kind   product, z, a, y, error, C, dy, slope, da, dz, dx, dw, db, new_w or new_b
+    layer  of the network, from 0; None of what belongs to none
+    units  the neurons whose dead side would make it 0, as (layer, unit)
+    """
+
+    label: Label
+    kind: str
+    formula: Expression
+    layer: int | None = None
+    units: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network looks like: its widths, the activation of every layer ("" for none), how many
+    samples go through, and whether the output is compared with a target."""
+
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    samples: int = 1
+    target: bool = True
+
+    @property
+    def naming(self) -> Naming:
+        """The names of its numbers."""
+        return Naming(self.widths, self.samples)
+
+    @property
+    def last(self) -> int:
+        """The last layer, from 0."""
+        return len(self.activations) - 1
+
+    def z(self, layer: int, j: int, n: int) -> Label:
+        """What a neuron sums up; y where it is the output itself."""
+        if layer == self.last and self.target and not self.activations[layer]:
+            return self.naming.of_output("y", j, n)
+        return self.naming.of_unit("z", layer, j, n)
+
+    def a(self, layer: int, j: int, n: int) -> Label:
+        """What a neuron puts out: y at a compared output, z where there is no activation."""
+        if not self.activations[layer]:
+            return self.z(layer, j, n)
+        if layer == self.last and self.target:
+            return self.naming.of_output("y", j, n)
+        return self.naming.of_unit("a", layer, j, n)
+
+    def source(self, layer: int, i: int, n: int) -> Label:
+        """What a layer's input i is: x, or the a of the layer before."""
+        return self.naming.of_input("x", i, n) if layer == 0 else self.a(layer - 1, i, n)
+
+
+def quantities(shape: Shape) -> tuple[Quantity, ...]:
+    """All of them, forward and then backward and the update."""
+    return (*_forward(shape), *_cost(shape), *_backward(shape), *_update(shape))
+
+
+def upstream(shape: Shape, j: int, n: int) -> Label:
+    """The derivative of the cost that the backward pass starts from."""
+    return shape.naming.derivative(shape.a(shape.last, j, n))
+
+
+def _name(label: Label) -> Name:
+    return Name(label.name)
+
+
+def _sum(terms: list[Expression]) -> Expression:
+    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+
+
+def _forward(shape: Shape) -> Iterator[Quantity]:
+    naming = shape.naming
+    for layer, activation in enumerate(shape.activations):
+        for n in range(shape.samples):
+            for j in range(shape.widths[layer + 1]):
+                terms: list[Expression] = []
+                for i in range(shape.widths[layer]):
+                    weight, source = naming.weight(layer, i, j), shape.source(layer, i, n)
+                    part = product(weight, source)
+                    formula = Product((_name(weight), _name(source)))
+                    yield Quantity(part, "product", formula, layer)
+                    terms.append(_name(part))
+                terms.append(_name(naming.of_unit("b", layer, j)))
+                z, a = shape.z(layer, j, n), shape.a(layer, j, n)
+                kind = "y" if z.name.startswith("y") else "z"
+                yield Quantity(z, kind, _sum(terms), layer)
+                if activation:
+                    kind = "y" if a.name.startswith("y") else "a"
+                    unit = ((layer, j),)
+                    yield Quantity(a, kind, Applied(activation, _name(z)), layer, unit)
+
+
+def _cost(shape: Shape) -> Iterator[Quantity]:
+    if not shape.target:
+        return
+    naming, outputs = shape.naming, shape.widths[-1]
+    squares: list[Expression] = []
+    for n in range(shape.samples):
+        for j in range(outputs):
+            y, t = shape.a(shape.last, j, n), naming.of_output("t", j, n)
+            error = naming.of_output("e", j, n)
+            yield Quantity(error, "error", Difference(_name(y), _name(t)))
+            squares.append(Applied("square", _name(error)))
+    cost = Label(naming.cost, f"*{naming.cost}*")
+    count = len(squares)
+    total = _sum(squares)
+    mean = total if count == 1 else Product((Constant(1 / count), total))
+    yield Quantity(cost, "C", mean)
+    for n in range(shape.samples):
+        for j in range(outputs):
+            error = naming.of_output("e", j, n)
+            slope_of_cost = (
+                _name(error) if count == 2 else Product((Constant(2 / count), _name(error)))
+            )
+            yield Quantity(upstream(shape, j, n), "dy", slope_of_cost)
+
+
+def _slope(activation: str, z: Label, a: Label) -> Expression:
+    if activation == "sigmoid":
+        return Product((_name(a), Difference(Constant(1.0), _name(a))))
+    if activation == "tanh":
+        return Difference(Constant(1.0), Applied("square", _name(a)))
+    return Applied("relu_slope", _name(z))
+
+
+def _backward(shape: Shape) -> Iterator[Quantity]:
+    naming = shape.naming
+    for layer in range(shape.last, -1, -1):
+        activation = shape.activations[layer]
+        for n in range(shape.samples):
+            for j in range(shape.widths[layer + 1]):
+                z, a, unit = shape.z(layer, j, n), shape.a(layer, j, n), ((layer, j),)
+                if layer < shape.last:
+                    signals: list[Expression] = [
+                        Product(
+                            (
+                                _name(naming.weight(layer + 1, j, k)),
+                                _name(naming.derivative(shape.z(layer + 1, k, n))),
+                            )
+                        )
+                        for k in range(shape.widths[layer + 2])
+                    ]
+                    yield Quantity(naming.derivative(a), "da", _sum(signals), layer, unit)
+                if activation:
+                    yield Quantity(slope(z), "slope", _slope(activation, z, a), layer, unit)
+                    factors = (_name(slope(z)), _name(naming.derivative(a)))
+                    yield Quantity(naming.derivative(z), "dz", Product(factors), layer, unit)
+        yield from _gradients(shape, layer)
+    for n in range(shape.samples):
+        for i in range(shape.widths[0]):
+            terms: list[Expression] = [
+                Product(
+                    (
+                        _name(naming.weight(0, i, j)),
+                        _name(naming.derivative(shape.z(0, j, n))),
+                    )
+                )
+                for j in range(shape.widths[1])
+            ]
+            x = naming.of_input("x", i, n)
+            yield Quantity(naming.derivative(x), "dx", _sum(terms))
+
+
+def _gradients(shape: Shape, layer: int) -> Iterator[Quantity]:
+    naming = shape.naming
+    for j in range(shape.widths[layer + 1]):
+        signals = [naming.derivative(shape.z(layer, j, n)) for n in range(shape.samples)]
+        for i in range(shape.widths[layer]):
+            terms: list[Expression] = [
+                Product((_name(shape.source(layer, i, n)), _name(signals[n])))
+                for n in range(shape.samples)
+            ]
+            units = ((layer, j), *(((layer - 1, i),) if layer else ()))
+            label = naming.derivative(naming.weight(layer, i, j))
+            yield Quantity(label, "dw", _sum(terms), layer, units)
+        label = naming.derivative(naming.of_unit("b", layer, j))
+        total = _sum([_name(signal) for signal in signals])
+        yield Quantity(label, "db", total, layer, ((layer, j),))
+
+
+def _update(shape: Shape) -> Iterator[Quantity]:
+    naming, rate = shape.naming, Name("eta")
+    for layer in range(shape.last + 1):
+        for j in range(shape.widths[layer + 1]):
+            for i in range(shape.widths[layer]):
+                weight = naming.weight(layer, i, j)
+                step = Product((rate, _name(naming.derivative(weight))))
+                units = ((layer, j), *(((layer - 1, i),) if layer else ()))
+                moved = Difference(_name(weight), step)
+                yield Quantity(updated(weight), "new_w", moved, layer, units)
+            bias = naming.of_unit("b", layer, j)
+            step = Product((rate, _name(naming.derivative(bias))))
+            moved = Difference(_name(bias), step)
+            yield Quantity(updated(bias), "new_b", moved, layer, ((layer, j),))

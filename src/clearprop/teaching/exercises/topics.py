@@ -1,0 +1,81 @@
+"""The table of the topics: what network each level has, and which of its numbers are asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from clearprop.teaching.exercises.quantities import Shape
+
+LEVELS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One level of one topic.
+
+    asked      the kinds of `quantities.Quantity` that are blanks
+    dead       how many hidden neurons lie on ReLU's zero side; of them only z is asked for, since
+               everything else about them is 0
+    negatives  how many of the given numbers are below 0, the same in every variant
+    """
+
+    shape: Shape
+    asked: frozenset[str]
+    negatives: int
+    dead: int = 0
+
+
+def _plan(
+    widths: tuple[int, ...],
+    activations: tuple[str, ...],
+    asked: str,
+    negatives: int,
+    *,
+    samples: int = 1,
+    target: bool = True,
+    dead: int = 0,
+) -> Plan:
+    shape = Shape(widths, activations, samples, target)
+    return Plan(shape, frozenset(asked.split()), negatives, dead)
+
+
+TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
+    {
+        "neuron": (
+            _plan((2, 1), ("relu",), "product z a", 1, target=False),
+            _plan((3, 1), ("sigmoid",), "product z a slope", 2, target=False),
+            _plan((2, 1), ("sigmoid",), "z y C dy slope dz dw db", 2),
+        ),
+        "linear": (
+            _plan((2, 2), ("",), "z dw", 2, target=False),
+            _plan((2, 1), ("",), "z dw db dx", 2, samples=2, target=False),
+            _plan((2, 2), ("",), "z dw db dx", 3, samples=2, target=False),
+        ),
+        "activation": (
+            _plan((1, 1), ("sigmoid",), "z a slope dz", 1, target=False),
+            _plan((1, 2), ("tanh",), "z a slope dz", 2, target=False),
+            _plan((1, 2, 1), ("tanh", ""), "z a slope da dz", 2, target=False),
+        ),
+        "loss": (
+            _plan((1, 1), ("",), "y error C dy", 1),
+            _plan((1, 1), ("",), "y error C dy", 2, samples=2),
+            _plan((1, 1), ("",), "y C dy dw db", 3, samples=4),
+        ),
+        "chain": (
+            _plan((1, 1, 1), ("relu", ""), "z a y C dy dz dw", 1),
+            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
+        ),
+        "step": (
+            _plan((2, 1), ("",), "y C dy dw db new_w new_b", 1),
+            _plan((1, 2, 1), ("relu", ""), "z a y dy dz dw new_w", 2),
+            _plan((2, 2, 1), ("relu", ""), "z a y C dy dz dw db new_w new_b", 3, dead=1),
+        ),
+        # The numbers that the search makes pleasant; what is asked is said in `bugs`.
+        "bug": (
+            _plan((2, 1), ("",), "y dy dw dx", 1),
+            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
+        ),
+    }
+)

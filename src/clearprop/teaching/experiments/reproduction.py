@@ -1,0 +1,90 @@
+"""The whole tutorial, run: every experiment of S1 to S16 with the settings of one reproduction."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from clearprop.base.dependencies import is_installed
+from clearprop.teaching.experiments import basics
+from clearprop.teaching.experiments.claims import Claim, judge
+from clearprop.teaching.experiments.curve import CurvedFit, curved_fit
+from clearprop.teaching.experiments.data import Data, LeastSquares, least_squares, regression_data
+from clearprop.teaching.experiments.gradient_check import GradientCheck, check_printed_backward
+from clearprop.teaching.experiments.parity import Comparison, compare_with_torch
+from clearprop.teaching.experiments.progress import Progress, silent
+from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.studies import Study, learning_rate_studies, seed_studies
+from clearprop.teaching.experiments.trainings import Trainings, train_all
+from clearprop.teaching.experiments.worked import Worked, worked_example
+
+LEARNING_RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+
+# The stages that take long enough to be watched; each is given a progress of its own.
+STAGES = ("studies", "rates", "curved", "torch")
+Watch: TypeAlias = Callable[[str], Progress]
+
+
+class Reproduction(NamedTuple):
+    """Every number of the report. `comparisons` is None where PyTorch was not used."""
+
+    settings: Settings
+    data: Data
+    line: LeastSquares
+    straight: basics.Response
+    curves: tuple[basics.Curve, ...]
+    bent: basics.Response
+    descent: basics.Descent
+    worked: Worked
+    trainings: Trainings
+    check: GradientCheck
+    comparisons: tuple[Comparison, ...] | None
+    studies: dict[str, Study]
+    curved: CurvedFit
+    rates: tuple[Study, ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def out_of_tolerance(self) -> tuple[Comparison, ...]:
+        """The comparisons with PyTorch that do not agree."""
+        return tuple(one for one in self.comparisons or () if not one.agrees)
+
+
+def unwatched(_: str) -> Progress:
+    """The watch of somebody who does not want to know."""
+    return silent
+
+
+def reproduce(settings: Settings, watch: Watch = unwatched) -> Reproduction:
+    """Run everything. `watch(stage)` gives the progress of one of `STAGES`.
+
+    Raises MissingDependencyError without scikit-learn. Without PyTorch, or with
+    `with_torch=False`, the comparisons are left out.
+    """
+    data = regression_data(settings.dtype)
+    line = least_squares(data)
+    trainings = train_all(data, settings)
+    worked = worked_example()
+    check = check_printed_backward(regression_data("float64"))
+    studies = {study.name: study for study in seed_studies(data, settings, watch("studies"))}
+    rates = tuple(sorted({*LEARNING_RATES, settings.learning_rate}))
+    rate_studies = learning_rate_studies(data, settings, rates, watch("rates"))
+    curved = curved_fit(settings.dtype, watch("curved"))
+    comparisons = None
+    if settings.with_torch and is_installed("torch"):
+        comparisons = compare_with_torch(settings, watch("torch"))
+    return Reproduction(
+        settings,
+        data,
+        line,
+        basics.straight_line(data),
+        basics.activation_curves(),
+        basics.bent_line(data),
+        basics.descent(data, learning_rate=settings.learning_rate, steps=settings.steps),
+        worked,
+        trainings,
+        check,
+        comparisons,
+        studies,
+        curved,
+        rate_studies,
+        judge(trainings, worked, check, studies, curved, comparisons, line.mse, data.variance),
+    )

@@ -1,0 +1,79 @@
+"""The tutorial's trainings: S12 without activation, S13 with ReLU as printed and done right."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import SGD
+from clearprop.engine.training import TrainingState, fit
+from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.networks import (
+    tutorial_start,
+    with_relu,
+    with_relu_as_printed,
+    without_activation,
+)
+from clearprop.teaching.experiments.settings import Settings
+
+
+class Run(NamedTuple):
+    """One training: what was trained, from where, and what came of it.
+
+    losses  (steps,) each from before its update
+    state   where it ended; `state.params` are the parameters after the last update
+    fit_x, fit_y  the trained network's output over the range of x, (M, 1) each
+    """
+
+    name: str
+    network: Network
+    start: Array
+    losses: Array
+    state: TrainingState
+    fit_x: Array
+    fit_y: Array
+
+    @property
+    def final_loss(self) -> float:
+        """The last step's loss, from before its update."""
+        return float(self.losses[-1])
+
+    @property
+    def diverged(self) -> bool:
+        """Whether any loss or parameter overflowed."""
+        return not (np.isfinite(self.losses).all() and np.isfinite(self.state.params).all())
+
+
+class Trainings(NamedTuple):
+    """The three runs, from the same start where their networks have the same parameters."""
+
+    linear: Run
+    relu_as_printed: Run
+    relu: Run
+
+
+def train_all(data: Data, settings: Settings) -> Trainings:
+    """S12 and S13 from the tutorial's start, seed 0, with the settings' steps and rate."""
+    start = tutorial_start(range(1), settings.dtype)[0]
+    return Trainings(
+        run("linear", without_activation(), start, data, settings),
+        run("relu_as_printed", with_relu_as_printed(), start, data, settings),
+        run("relu", with_relu(), start, data, settings),
+    )
+
+
+def run(name: str, network: Network, start: Array, data: Data, settings: Settings) -> Run:
+    """One training of `network` from `start`, and its fit."""
+    training = fit(
+        network,
+        start,
+        data.x,
+        data.target,
+        optimizer=SGD(settings.learning_rate),
+        epochs=settings.steps,
+    )
+    fit_x = np.linspace(data.x.min(), data.x.max(), 201, dtype=data.x.dtype)[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        fit_y = network.predict(training.params, fit_x)
+    return Run(name, network, start, training.losses, training.state, fit_x, fit_y)

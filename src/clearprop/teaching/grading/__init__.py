@@ -1,0 +1,24 @@
+"""Marking what students hand in: blanks of an exercise, one form or a folder of them, and a
+backward pass of their own, which runs in a process with limits.
+
+from clearprop.teaching.grading import mark, mark_folder
+
+marks = mark(sheet, {"z": "0.8", "a": "0.8"})
+print(marks.points, "of", sheet.points)
+for one in mark_folder(Path("class-7b")):
+    print(one)
+"""
+
+from clearprop.teaching.grading.folder import MarkedHandIn, Unmarked, mark_folder
+from clearprop.teaching.grading.marking import BlankMark, Marked, mark
+from clearprop.teaching.grading.reading import read_number
+
+__all__ = [
+    "BlankMark",
+    "Marked",
+    "MarkedHandIn",
+    "Unmarked",
+    "mark",
+    "mark_folder",
+    "read_number",
+]

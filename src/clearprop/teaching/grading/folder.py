@@ -1,0 +1,85 @@
+"""Marking a folder of hand-ins: each by itself, so that one that cannot be read stops no other."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearprop.base.errors import ClearpropError, FileError
+from clearprop.teaching.grading.code import CodeMark, check_code
+from clearprop.teaching.grading.handins import FORMS, HandIn, find_handins, read_handin
+from clearprop.teaching.grading.keys import Key, read_key
+from clearprop.teaching.grading.marking import Marked, mark
+
+
+@dataclass(frozen=True)
+class MarkedHandIn:
+    """A hand-in with its marks.
+
+    place  the folder or file that it was found at
+    code   what became of its `backward.py`; None where there is none
+    """
+
+    place: Path
+    handin: HandIn
+    key: Key
+    marks: Marked
+    code: CodeMark | None = None
+
+    @property
+    def student_id(self) -> str:
+        """The id that was handed in, otherwise the one that the sheet was made for."""
+        return self.handin.student_id or self.key.student_id
+
+    @property
+    def student_name(self) -> str:
+        """The name that was handed in, otherwise the one that the sheet was made for."""
+        return self.handin.student_name or self.key.student_name
+
+
+@dataclass(frozen=True)
+class Unmarked:
+    """A hand-in that could not be marked, and why."""
+
+    place: Path
+    problem: ClearpropError
+
+
+Outcome = MarkedHandIn | Unmarked
+
+
+def mark_folder(path: Path, key: Path | None = None) -> tuple[Outcome, ...]:
+    """Mark every hand-in at `path`: one form, a folder with one in it, or a folder of folders.
+
+    key   the folder of the keys; the one called `key` in `path` or beside it unless given
+
+    Raises FileError where there are no hand-ins or no keys at all.
+    """
+    keys = key_folder(path, key)
+    return tuple(mark_each(find_handins(path, keys), keys))
+
+
+def mark_each(places: Iterable[Path], keys: Path) -> Iterator[Outcome]:
+    """Mark the hand-ins at `places`, which `find_handins` found, one after the other."""
+    for place in places:
+        try:
+            handin = read_handin(place)
+            found = read_key(keys, handin.variant)
+            marks, code = mark(found.exercise, handin.answers), None
+            if handin.backward is not None:
+                code = check_code(handin.backward, found.exercise.network)
+            yield MarkedHandIn(place, handin, found, marks, code)
+        except ClearpropError as problem:
+            yield Unmarked(place, problem)
+
+
+def key_folder(path: Path, key: Path | None = None) -> Path:
+    """The folder of the keys. Raises FileError where there is none, or no key in it."""
+    # Beside a form is beside the folder that it is in, too.
+    folder = path.resolve().parent if path.is_file() else path.resolve()
+    beside = (folder / "key", folder.parent / "key")
+    found = key or next((place for place in beside if place.is_dir()), None)
+    if found is None:
+        raise FileError("keys_missing", path=path)
+    if not any(one.name not in FORMS for one in found.glob("*.json")):
+        raise FileError("keys_empty", path=found)
+    return found

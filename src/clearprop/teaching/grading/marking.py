@@ -1,0 +1,84 @@
+"""Marks for the blanks of one exercise, where an answer that follows rightly from an earlier wrong
+one counts.
+
+Every blank's formula is worked out a second time, from the numbers that the student wrote in the
+blanks before it. A blank that is not filled in, or is no number, is replaced by the right one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clearprop.teaching.exercises.expressions import evaluate
+from clearprop.teaching.exercises.model import TOLERANCE, Blank, Exercise
+from clearprop.teaching.grading.reading import read_number
+
+Outcome = Literal["right", "follows", "wrong", "unreadable", "missing"]
+
+
+@dataclass(frozen=True)
+class BlankMark:
+    """What one blank is worth.
+
+    outcome   right     within the tolerance of the right answer
+              follows   wrong, but rightly worked out from the student's own earlier numbers
+              wrong, unreadable (no number), missing
+    answer    the number that was read; None of the last two
+    expected  the right answer
+    points    the blank's points for `right` and `follows`, otherwise 0
+    """
+
+    name: str
+    outcome: Outcome
+    answer: float | None
+    expected: float
+    points: int
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The marks of one hand-in's blanks, and the names in it that the sheet has no blank for."""
+
+    blanks: tuple[BlankMark, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def points(self) -> int:
+        """All points together."""
+        return sum(blank.points for blank in self.blanks)
+
+
+def mark(exercise: Exercise, answers: Mapping[str, object]) -> Marked:
+    """Mark answers by the names of their blanks; each is a number or a text that is one."""
+    own = dict(exercise.given_values)
+    # Wrong answers of exactly 0: what is multiplied with one is 0 without any work.
+    zeros: set[str] = set()
+    marks = []
+    for blank in exercise.blanks:
+        one = _mark(blank, answers.get(blank.name), own, zeros)
+        own[blank.name] = blank.value if one.answer is None else one.answer
+        if one.outcome == "wrong" and one.answer == 0:
+            zeros.add(blank.name)
+        marks.append(one)
+    unknown = tuple(name for name in answers if name not in {one.name for one in marks})
+    return Marked(tuple(marks), unknown)
+
+
+def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str]) -> BlankMark:
+    if text is None or (isinstance(text, str) and not text.strip()):
+        return BlankMark(blank.name, "missing", None, blank.value, 0)
+    answer = read_number(text)
+    if answer is None:
+        return BlankMark(blank.name, "unreadable", None, blank.value, 0)
+    if _near(answer, blank.value):
+        return BlankMark(blank.name, "right", answer, blank.value, blank.points)
+    worked_out = not (answer == 0 and zeros & blank.rests_on)
+    if worked_out and _near(answer, evaluate(blank.formula, own)):
+        return BlankMark(blank.name, "follows", answer, blank.value, blank.points)
+    return BlankMark(blank.name, "wrong", answer, blank.value, 0)
+
+
+def _near(answer: float, value: float) -> bool:
+    # The last summand lets an answer count that is off by the tolerance exactly, whatever the
+    # binary digits of the two are.
+    return abs(answer - value) <= TOLERANCE * max(1.0, abs(value)) + 1e-9

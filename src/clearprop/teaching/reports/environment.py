@@ -1,0 +1,29 @@
+"""The pages' templates, and how they are filled: everything is escaped, nothing may be missing."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from clearprop.base.dependencies import require
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+def template(name: str) -> "jinja2.Template":
+    """The template `name`. Raises MissingDependencyError without Jinja2."""
+    require("jinja2")
+    return _environment().get_template(name)
+
+
+# Kept, because a class has a page for every student and a template is compiled once.
+@lru_cache
+def _environment() -> "jinja2.Environment":
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("clearprop.teaching.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

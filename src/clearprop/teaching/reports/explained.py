@@ -1,0 +1,137 @@
+"""An explanation, or one diagram, as an HTML page: self-contained, and readable without JavaScript.
+
+With JavaScript every neuron and edge can be pointed at, or reached by keyboard, and its numbers are
+shown and announced.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import clearprop
+from clearprop.base import messages
+from clearprop.base.dependencies import require
+from clearprop.drawing import DIAGRAMS, Scene, css, svg
+from clearprop.engine.step import Step
+from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
+from clearprop.reading.explanation.neuron_pictures import paths_picture, reversed_picture
+from clearprop.reading.explanation.reading import Readable
+from clearprop.teaching.reports.environment import template
+
+
+class Figure(NamedTuple):
+    """A picture of a page, under the heading that it stands behind; "" continues the section."""
+
+    heading: str
+    scene: Scene
+
+
+def explanation_page(of: Readable, step: Step, language: str) -> str:
+    """Words, pictures, equations, table, and the whole network of the sample that is looked at.
+
+    Raises MissingDependencyError without Jinja2 or latex2mathml.
+    """
+    sample = _sample(of)
+    figures = [Figure(_say(language, "picture"), of.picture(language))]
+    if isinstance(of, NeuronExplanation):
+        figures += [
+            Figure("", reversed_picture(of, language)),
+            Figure("", paths_picture(of, language)),
+        ]
+    heading = _say(language, "network", sample=sample)
+    around = [
+        Figure(
+            heading if name == "network_forward" else "",
+            DIAGRAMS[name](step.backward, sample=sample, language=language),
+        )
+        for name in ("network_forward", "network_backward")
+    ]
+    require("latex2mathml")
+    return _rendered(
+        language,
+        title=_title(of, language),
+        words=of.words(language),
+        description="",
+        figures=figures,
+        equations=of.mathml(language),
+        table=of.table(language),
+        around=around,
+    )
+
+
+def diagram_page(scene: Scene, language: str) -> str:
+    """One diagram with its title and description. Raises MissingDependencyError without Jinja2."""
+    return _rendered(
+        language,
+        title=scene.title,
+        words="",
+        description=scene.description,
+        figures=[Figure("", scene)],
+        equations="",
+        table="",
+        around=[],
+    )
+
+
+def _rendered(
+    language: str,
+    *,
+    title: str,
+    words: str,
+    description: str,
+    figures: Sequence[Figure],
+    equations: str,
+    table: str,
+    around: Sequence[Figure],
+) -> str:
+    filled = template("explained.html.j2")
+    from markupsafe import Markup
+
+    def drawn(pictures: Sequence[Figure], prefix: str) -> list[dict[str, Any]]:
+        # The SVG and the MathML are ours, their texts escaped where they were written.
+        return [
+            {
+                "id": f"{prefix}-{k}",
+                "heading": one.heading,
+                "title": one.scene.title,
+                "width": int(one.scene.width),
+                "svg": Markup(svg(one.scene, prefix=f"{prefix}-{k}")),
+            }
+            for k, one in enumerate(pictures)
+        ]
+
+    def say(key: str, **values: object) -> str:
+        return _say(language, key, **values)
+
+    page = filled.render(
+        language=language,
+        title=title,
+        words=words,
+        description=description,
+        figures=drawn(figures, "picture"),
+        equations=Markup(equations),
+        table=table,
+        around=drawn(around, "network"),
+        say=say,
+        palette=Markup(css()),
+        version=clearprop.__version__,
+    )
+    return page.rstrip()
+
+
+def _say(language: str, key: str, **values: object) -> str:
+    return messages.text(language, f"page.{key}", **values)
+
+
+def _sample(of: Readable) -> int:
+    """The sample that an explanation looks at most closely."""
+    if isinstance(of, NeuronExplanation | SampleExplanation):
+        return of.sample
+    return of.shares[0].sample if isinstance(of, GradientExplanation) and of.shares else 0
+
+
+def _title(of: Readable, language: str) -> str:
+    if isinstance(of, GradientExplanation):
+        return _say(language, "weight", address=of.address)
+    if isinstance(of, NeuronExplanation):
+        return _say(language, "neuron", address=of.address, sample=of.sample)
+    return _say(language, "sample", sample=_sample(of))

@@ -1,0 +1,113 @@
+"""The whole report of a reproduction: page, figures, numbers and networks, written to a folder."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import FileError
+from clearprop.drawing import DIAGRAMS, drawable_language, png, svg
+from clearprop.engine.losses import MSE
+from clearprop.engine.optimizers import SGD
+from clearprop.formats import network_file as files
+from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
+from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.networks import with_relu, without_activation
+from clearprop.teaching.experiments.reproduction import Reproduction
+from clearprop.teaching.reports.figures.catalog import CURVES, draw_curves
+from clearprop.teaching.reports.figures.theme import standalone
+from clearprop.teaching.reports.page import render
+from clearprop.teaching.reports.results import results_json, versions
+
+PAGE = "report.html"
+
+# What an earlier report may have left and this one does not write again.
+KNOWN_FILES = tuple(
+    f"figures/{name.replace('_', '-')}.{kind}"
+    for name in (*CURVES, *DIAGRAMS)
+    for kind in ("svg", "png")
+)
+
+
+def write_report(
+    result: Reproduction, folder: Path, language: str, progress: Callable[[int, int], None]
+) -> None:
+    """Write everything into `folder`, which is empty. `progress` follows the figures.
+
+    Raises MissingDependencyError without matplotlib, Jinja2 or latex2mathml, FileError where the
+    folder cannot be written.
+    """
+    pictures = {}
+    content: dict[str, bytes] = {}
+    for name, inline, alone, bitmap in _pictures(result, language, progress):
+        pictures[name] = inline
+        stem = f"figures/{name.replace('_', '-')}"
+        content[f"{stem}.svg"] = alone.encode()
+        content[f"{stem}.png"] = bitmap
+    content[PAGE] = render(
+        result,
+        pictures,
+        language,
+        versions(result),
+        labels_language=drawable_language(language),
+    ).encode()
+    content["results.json"] = results_json(result, language).encode()
+    try:
+        for path, data in content.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(data)
+        (folder / "networks").mkdir()
+    except OSError as problem:
+        raise FileError("folder_unwritable", path=folder, problem=problem.strerror) from problem
+    _save_networks(result, folder / "networks")
+
+
+def _pictures(
+    result: Reproduction, language: str, progress: Callable[[int, int], None]
+) -> Iterator[tuple[str, str, str, bytes]]:
+    """(name, SVG to stand in the page, SVG as a file, PNG) of every diagram and curve."""
+    labels_language = drawable_language(language)
+    for name, diagram in DIAGRAMS.items():
+        scene = diagram(result.worked.backward, language=language)
+        # The SVG's text is drawn by the reader's browser, the PNG's by matplotlib.
+        bitmap_scene = diagram(result.worked.backward, language=labels_language)
+        yield name, svg(scene, prefix=name), svg(scene, standalone=True), png(bitmap_scene, scale=3)
+    for name, drawn in draw_curves(result, language, progress).items():
+        yield name, drawn.svg, standalone(drawn.svg), drawn.png
+
+
+def _save_networks(result: Reproduction, folder: Path) -> None:
+    """The trained networks of S12 and S13, ready to go on training, and those of the parabola."""
+    optimizer = SGD(result.settings.learning_rate)
+    # What was trained with the printed backward is, forward, an ordinary network.
+    runs = {
+        "linear": (without_activation(), result.trainings.linear),
+        "relu": (with_relu(), result.trainings.relu),
+        "relu-as-printed": (with_relu(), result.trainings.relu_as_printed),
+    }
+    for name, (network, run) in runs.items():
+        save_checkpoint(
+            folder / f"{name}.safetensors",
+            network,
+            run.state,
+            optimizer=optimizer,
+            loss=MSE(),
+            arrays={**_sample(result.data), START_PARAMS: run.start},
+            notes={"experiment": run.name},
+        )
+    curved = result.curved
+    for name, network, params in (
+        ("curved-linear", without_activation(), curved.linear_params),
+        ("curved-relu", with_relu(), curved.relu_params),
+    ):
+        files.save(
+            folder / f"{name}.safetensors",
+            network,
+            params,
+            arrays=_sample(curved.data),
+            notes={"experiment": name},
+        )
+
+
+def _sample(data: Data) -> Mapping[str, Array]:
+    """The data itself, which is small, to explain and examine the network with all of it."""
+    return {"sample.x": data.x, "sample.target": data.target}

@@ -1,0 +1,155 @@
+"""The sheet of an exercise and its answer key as HTML pages that print on A4."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from clearprop.base import messages
+from clearprop.drawing import svg
+from clearprop.drawing.pen.palette import css
+from clearprop.teaching.exercises import bugs
+from clearprop.teaching.exercises.expressions import FUNCTIONS
+from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Exercise
+from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE, solution
+from clearprop.teaching.exercises.students import Student
+from clearprop.teaching.exercises.topics import TOPICS
+from clearprop.teaching.reports import symbols
+from clearprop.teaching.reports.environment import template
+from clearprop.teaching.reports.exercise_diagrams import diagram
+from clearprop.teaching.reports.workings import in_words, workings
+
+# The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
+TENTHS, PER_ROW = 21, 7
+
+
+class Entry(NamedTuple):
+    """A line of a sheet: a symbol in HTML, its name in the form, its number, and its points."""
+
+    symbol: str
+    name: str
+    value: str
+    points: int = 0
+
+
+def worksheet(sheet: Exercise, student: Student) -> str:
+    """The sheet to be filled in. Raises MissingDependencyError without Jinja2."""
+    language = student.language
+    blanks = [
+        Entry(symbols.html(blank.symbol, language), blank.name, "", blank.points)
+        for blank in sheet.blanks
+    ]
+    return _page(
+        "worksheet.html.j2",
+        sheet,
+        student,
+        blanks=blanks,
+        tables=_tables(sheet),
+        picture_text=_picture_text(sheet),
+        with_code=sheet.topic in TOPICS_WITH_CODE,
+        negative=[_say(language, f"negative.{name}") for name in _smooth(sheet)],
+    )
+
+
+def answer_key(sheet: Exercise, student: Student) -> str:
+    """The answers with their full working. Raises MissingDependencyError without Jinja2 or
+    latex2mathml."""
+    return _page(
+        "answer_key.html.j2",
+        sheet,
+        student,
+        workings=workings(sheet, student.language),
+        words=in_words(sheet, student.language),
+        correction=bugs.correction(sheet) if sheet.program else None,
+        program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
+    )
+
+
+def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
+    from markupsafe import Markup
+
+    language = student.language
+    givens = [
+        Entry(symbols.html(given.symbol, language), given.name, symbols.printed(given.value))
+        for given in sheet.givens
+    ]
+    page = template(name).render(
+        language=language,
+        say=lambda key, **values: Markup(_say(language, key, **values)),
+        sheet=sheet,
+        student=student,
+        givens=givens,
+        conventions=list(_conventions(sheet, language)),
+        picture=Markup(svg(diagram(sheet, language), prefix="network")),
+        palette=Markup(css()),
+        **more,
+    )
+    return page if page.endswith("\n") else f"{page}\n"
+
+
+def _say(language: str, key: str, **values: object) -> str:
+    return messages.text(language, f"exercises.{key}", **values)
+
+
+def _picture_text(sheet: Exercise) -> str:
+    if sheet.program:
+        return "picture_program"
+    return "picture_samples" if sheet.network.samples > 1 else "picture"
+
+
+def _smooth(sheet: Exercise) -> list[str]:
+    """The activations whose values are printed as a table."""
+    return [name for name in ("sigmoid", "tanh") if name in sheet.network.activations]
+
+
+def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
+    """What a reader must know to get the same numbers, sentence by sentence, as HTML."""
+    shape = TOPICS[sheet.topic][sheet.level - 1].shape
+    kinds = {blank.kind for blank in sheet.blanks}
+    single = all(width == 1 for width in shape.widths[1:])
+    if not single:
+        yield _say(language, "convention.indices")
+    if len(shape.activations) > 1:
+        yield _say(language, "convention.layers")
+    if shape.samples > 1:
+        yield _say(language, "convention.samples", count=shape.samples)
+    for name in ("relu", "sigmoid", "tanh"):
+        if name in shape.activations:
+            yield _say(language, f"convention.{name}")
+    if shape.target:
+        several = shape.samples > 1
+        outputs = "many" if shape.widths[-1] > 1 else "one"
+        key = f"convention.cost_{'samples' if several else outputs}"
+        yield _say(language, key, count=shape.samples)
+    else:
+        # A forward exercise without derivatives starts from nothing.
+        if kinds & {"dz", "da", "dw"}:
+            yield _say(language, "convention.given_derivative")
+    if "error" in kinds:
+        yield _say(language, "convention.error")
+    if kinds & {"new_w", "new_b"}:
+        yield _say(language, "convention.update")
+    key = "convention.rounded" if _smooth(sheet) else "convention.exact"
+    yield _say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
+    if not sheet.program:
+        yield _say(language, "convention.follows")
+
+
+def _tables(sheet: Exercise) -> list[tuple[list[str], list[tuple[str, list[str]]]]]:
+    """Blocks of z and the functions' values there; none where the sheet needs none."""
+    smooth = _smooth(sheet)
+    if not smooth:
+        return []
+    blocks = []
+    for start in range(0, TENTHS, PER_ROW):
+        places = [tenth / 10 for tenth in range(start, min(start + PER_ROW, TENTHS))]
+        rows = [(_written(name), [_fixed(FUNCTIONS[name](z)) for z in places]) for name in smooth]
+        blocks.append(([f"{z:.1f}" for z in places], rows))
+    return blocks
+
+
+def _written(function: str) -> str:
+    return {"sigmoid": "σ(z)", "tanh": "tanh(z)"}[function]
+
+
+def _fixed(value: float) -> str:
+    return f"{math.floor(value * 10**DECIMALS + 0.5) / 10**DECIMALS:.{DECIMALS}f}"
