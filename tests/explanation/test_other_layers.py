@@ -11,7 +11,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.reading.explanation.probing import MOST_PROBES
+from clearprop.reading.probing import MOST_PROBES
 from tests.explanation.lines import assert_gradient_adds_up, assert_neuron_adds_up
 from tests.explanation.own_layers import (
     Both,

@@ -30,7 +30,7 @@ from clearprop.kinds.layer_catalog import Example
 from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
 from clearprop.kinds.loss_catalog import Example as LossExample
 from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
-from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
+from clearprop.reading.walk import StageArray, Walk, WalkStage, walk_step
 from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
@@ -48,7 +48,7 @@ def parts(walk: Walk) -> list[tuple[str, str]]:
     return [(stage.part, stage.path) for stage in walk.stages]
 
 
-def array(stage: Stage, name: str) -> NamedArray:
+def array(stage: WalkStage, name: str) -> StageArray:
     return next(one for one in stage.arrays if one.name == name)
 
 

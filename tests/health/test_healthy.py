@@ -7,7 +7,7 @@ from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential
 from clearprop.base.errors import ShapeError
 from clearprop.engine.step import take_step
 from clearprop.kinds.layer_catalog import EXAMPLES, Example
-from clearprop.reading.health import NOTE, examine
+from clearprop.reading.health import Severity, examine
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [
@@ -50,7 +50,7 @@ def test_nothing_is_found_where_nothing_is_wrong(example: Example, seed: int) ->
 def test_a_bias_in_front_of_a_normalization_is_noted() -> None:
     found = examine(step_of(network_with(BatchNorm(4))))
     note = the(found, "unmoved_rounding")
-    assert (note.severity, note.values["path"]) == (NOTE, "layers[0].bias")
+    assert (note.severity, note.values["path"]) == (Severity.NOTE, "layers[0].bias")
     assert found.healthy
 
 

@@ -9,7 +9,7 @@ from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.drawing import Scene, drawable_language, png, svg
-from clearprop.reading.explanation.diagrams import draw, known_kind
+from clearprop.reading.explanation.named_diagrams import draw, known_kind
 
 FORMATS = {"svg": ".svg", "png": ".png", "html": ".html"}
 

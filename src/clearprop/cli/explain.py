@@ -16,7 +16,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.readable import Readable
 
 FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
 

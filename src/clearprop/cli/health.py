@@ -13,8 +13,7 @@ from clearprop.cli.plain import write
 from clearprop.cli.saved import saved_training
 from clearprop.cli.status import DONE, FOUND
 from clearprop.drawing import drawable_language, png, svg
-from clearprop.reading.health import Examination, examine
-from clearprop.reading.health.picture import signals_picture
+from clearprop.reading.health import Examination, examine, signals_picture
 
 FORMATS = ("text", "json")
 PICTURES = (".svg", ".png")

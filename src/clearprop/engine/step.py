@@ -15,6 +15,21 @@ from clearprop.engine.passes import BackwardPass, ForwardPass
 from clearprop.engine.wires import Wiring, wire_up
 
 
+@dataclass(frozen=True)
+class Update:
+    """What an optimizer makes of one gradient.
+
+    learning_rate  η where the update is plainly w − η · gradient, otherwise None
+    change         after − before
+    """
+
+    optimizer: str
+    learning_rate: float | None
+    before: float
+    after: float
+    change: float
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """The record of one step, made of what the step computed.
@@ -81,6 +96,26 @@ class Step:
         params = self.forward.params
         state = self.optimizer.start(params) if self.state is None else self.state
         return frozen(self.optimizer.step(params, state, self.backward.gradient)[0])
+
+    def update_of(self, position: int) -> Update | None:
+        """What happens to the parameter at `position` of the flat array; None without an
+        optimizer."""
+        stepped = self.stepped
+        if self.optimizer is None or stepped is None:
+            return None
+        params, gradient = self.forward.params, self.backward.gradient
+        before, after = float(params[position]), float(stepped[position])
+        rate = getattr(self.optimizer, "learning_rate", None)
+        is_plain = isinstance(rate, float) and bool(
+            np.allclose(stepped, params - rate * gradient, rtol=1e-12, atol=0, equal_nan=True)
+        )
+        return Update(
+            optimizer=type(self.optimizer).__name__,
+            learning_rate=rate if is_plain else None,
+            before=before,
+            after=after,
+            change=after - before,
+        )
 
     def again(self, params: Array, x: Array | None = None) -> tuple[ForwardPass, LossResult]:
         """The same step forward with other parameters (P,), or another input as well: random

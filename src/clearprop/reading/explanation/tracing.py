@@ -15,8 +15,15 @@ from clearprop.engine.addresses import Address, Index, every_sample
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.step import Step
 from clearprop.engine.wires import Node, Sum, is_activation, is_linear
-from clearprop.reading.explanation.probing import Probe
-from clearprop.reading.explanation.signals import NOTHING, LossDerivative, Rest, Signal, Slope, Term
+from clearprop.reading.explanation.signals import (
+    LossDerivative,
+    Signal,
+    Slope,
+    Term,
+    WayKind,
+)
+from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
+from clearprop.reading.probing import Probe
 
 # How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.
 DEPTH, MOST = 2, 5
@@ -64,19 +71,26 @@ class Tracer:
         if inner_wire == self._wiring.output:
             loss = self.loss_derivative(sample, index)
             return Signal(
-                place, sample, value, True, slope, loss.value, loss, size=abs(factor * loss.value)
+                place=place,
+                sample=sample,
+                value=value,
+                opened=True,
+                slope=slope,
+                inner=loss.value,
+                loss=loss,
+                size=abs(factor * loss.value),
             )
         takers = self._wiring.takers(inner_wire)
         ways = [self._ways(taker, inner_wire, sample, index, depth - 1) for taker in takers]
         terms, rest, size = _largest(ways, self.most)
         inner = sum(term.value for term in terms) + rest.value
         return Signal(
-            place,
-            sample,
-            value,
-            True,
-            slope,
-            inner,
+            place=place,
+            sample=sample,
+            value=value,
+            opened=True,
+            slope=slope,
+            inner=inner,
             terms=terms,
             rest=rest,
             size=abs(factor) * size,
@@ -147,7 +161,7 @@ class Tracer:
 
         def make(_: int, share: float) -> Term:
             signal = self.signal(taker.path, sample, index, depth)
-            return Term("skip", taker.path, 1.0, value, share, signal)
+            return Term(WayKind.SKIP, taker.path, 1.0, value, share, signal)
 
         return Ways(np.array([value]), make)
 
@@ -156,7 +170,7 @@ class Tracer:
 
         def make(_: int, share: float) -> Term:
             signal = self.signal(slope.layer, sample, index, depth)
-            return Term("slope", slope.layer, slope.value, value, share, signal)
+            return Term(WayKind.SLOPE, slope.layer, slope.value, value, share, signal)
 
         return Ways(np.array([value]), make)
 
@@ -169,7 +183,9 @@ class Tracer:
         def make(unit: int, share: float) -> Term:
             signal = self.signal(taker.path, sample, (unit,), depth)
             via = str(Address(path, (row, unit)))
-            return Term("weight", via, float(weights[unit]), float(values[unit]), share, signal)
+            return Term(
+                WayKind.WEIGHT, via, float(weights[unit]), float(values[unit]), share, signal
+            )
 
         return Ways(values, make)
 
@@ -186,11 +202,11 @@ class Tracer:
 
         def make(way: int, share: float) -> Term:
             if way == len(positions):
-                return Term("samples", taker.path, 1.0, mixed, share, None)
+                return Term(WayKind.SAMPLES, taker.path, 1.0, mixed, share, None)
             unit = np.unravel_index(positions[way], probe.dy.shape[1:])
             signal = self.signal(taker.path, sample, tuple(int(i) for i in unit), depth)
             via = str(Address(taker.path, tuple(int(i) for i in unit)))
-            return Term("output", via, float(factors[way]), float(values[way]), share, signal)
+            return Term(WayKind.OUTPUT, via, float(factors[way]), float(values[way]), share, signal)
 
         rest = Rest(probe.outputs - len(positions), unlisted, abs(unlisted))
         return Ways(values, make, rest)
@@ -209,28 +225,8 @@ def _largest(ways: list[Ways], most: int) -> tuple[tuple[Term, ...], Rest, float
     return terms, sum((way.rest for way in ways), rest_of(values[others])), size
 
 
-def largest_first(values: Array, most: int) -> tuple[Array, Array]:
-    """The places of the `most` largest values by size, largest first, and all other places.
-
-    A value of 0 is never among the largest: it has nothing to tell one by one.
-    """
-    order = np.argsort(-np.abs(values), kind="stable")
-    count = min(most, int(np.count_nonzero(values)))
-    return order[:count], order[count:]
-
-
-def rest_of(values: Array) -> Rest:
-    """What is not listed: how many, their sum, and the sum of their sizes."""
-    return Rest(len(values), float(values.sum()), float(np.abs(values).sum()))
-
-
 def check_count(name: str, value: int, least: int) -> int:
     """`value` itself. Raises ConfigurationError unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError("count_invalid", name=name, least=least, value=value)
     return int(value)
-
-
-def share_of(value: float, size: float) -> float:
-    """|value| / Σ|terms|; 0 where all terms are 0."""
-    return abs(value) / size if size else 0.0

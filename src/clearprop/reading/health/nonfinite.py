@@ -12,7 +12,7 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.parameters import join
 from clearprop.engine.step import Step
 from clearprop.engine.wires import INPUT, Node, is_activation, is_linear
-from clearprop.reading.health.finding import SERIOUS, Finding, Values
+from clearprop.reading.health.finding import Finding, Severity, Symptom, Values
 
 
 def first_nonfinite(step: Step) -> Finding | None:
@@ -29,21 +29,24 @@ def first_nonfinite(step: Step) -> Finding | None:
 
 
 def _in_the_data(step: Step) -> Iterator[Finding]:
-    for name, array in (("input", step.forward.input), ("target", step.target)):
+    for name, kind, array in (
+        (INPUT, Symptom.NONFINITE_INPUT, step.forward.input),
+        ("target", Symptom.NONFINITE_TARGET, step.target),
+    ):
         where = _first(array)
         if where is not None:
             sample, *index = where
             place = str(Address(name, tuple(index)))
             count = int(np.count_nonzero(~np.isfinite(array)))
             values: Values = {"value": brief(float(array[where])), "sample": sample, "count": count}
-            yield Finding(f"nonfinite_{name}", SERIOUS, (place,), values)
+            yield Finding(kind, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_parameters(step: Step) -> Iterator[Finding]:
     named = step.forward.network.named(step.forward.params)
     for kind, arrays in (
-        ("parameter", named),
-        ("state", dict(_flat(step.forward.context.state, ""))),
+        (Symptom.NONFINITE_PARAMETER, named),
+        (Symptom.NONFINITE_STATE, dict(_flat(step.forward.context.state, ""))),
     ):
         for path, array in arrays.items():
             where = _first(array)
@@ -54,7 +57,7 @@ def _in_the_parameters(step: Step) -> Iterator[Finding]:
                     "count": count,
                     "total": int(array.size),
                 }
-                yield Finding(f"nonfinite_{kind}", SERIOUS, (str(Address(path, where)),), values)
+                yield Finding(kind, Severity.SERIOUS, (str(Address(path, where)),), values)
 
 
 def _in_forward(step: Step) -> Iterator[Finding]:
@@ -65,8 +68,8 @@ def _in_forward(step: Step) -> Iterator[Finding]:
             continue
         sample, *index = where
         yield Finding(
-            f"nonfinite_forward_{_operation(node)}",
-            SERIOUS,
+            _operation(node),
+            Severity.SERIOUS,
             (str(Address(node.path, tuple(index))),),
             {
                 "value": brief(float(output[where])),
@@ -83,7 +86,7 @@ def _in_forward(step: Step) -> Iterator[Finding]:
         sample, *index = where
         values: Values = {"value": brief(float(total[where])), "sample": sample}
         place = str(Address(path, tuple(index)))
-        yield Finding("nonfinite_forward_sum", SERIOUS, (place,), values)
+        yield Finding(Symptom.NONFINITE_FORWARD_SUM, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_loss(step: Step) -> Iterator[Finding]:
@@ -108,30 +111,30 @@ def _loss(step: Step, sample: int, value: float) -> Finding:
         "y": brief(float(y[np.argmax(np.abs(y))])),
         "t": brief(float(t[np.argmax(np.abs(t))])),
     }
-    return Finding("nonfinite_loss", SERIOUS, (step.wiring.output,), values)
+    return Finding(Symptom.NONFINITE_LOSS, Severity.SERIOUS, (step.wiring.output,), values)
 
 
 def _in_backward(step: Step) -> Iterator[Finding]:
     for node in reversed(list(step.wiring.nodes.values())):
         record = step.backward[node.path]
         arrays = {join(node.path, name): array for name, array in record.gradients.items()}
-        kinds = [("signal", node.source or INPUT, record.input_gradient)]
-        kinds += [("gradient", path, array) for path, array in arrays.items()]
+        kinds = [(Symptom.NONFINITE_SIGNAL, node.source, record.input_gradient)]
+        kinds += [(Symptom.NONFINITE_GRADIENT, path, array) for path, array in arrays.items()]
         for kind, path, array in kinds:
             where = None if array is None else _first(array)
             if array is None or where is None or _first(record.output_gradient) is not None:
                 continue
-            index = where[1:] if kind == "signal" else where
+            index = where[1:] if kind == Symptom.NONFINITE_SIGNAL else where
             values: dict[str, float | int | str] = {
                 "value": brief(float(array[where])),
                 "layer": node.path or type(node.layer).__name__,
                 "name": type(node.layer).__name__,
                 "largest": float(np.abs(record.output_gradient).max(initial=0.0)),
             }
-            if kind == "signal":
+            if kind == Symptom.NONFINITE_SIGNAL:
                 values["sample"] = where[0]
             place = str(Address(path, index))
-            yield Finding(f"nonfinite_{kind}", SERIOUS, (place,), values)
+            yield Finding(kind, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_update(step: Step) -> Iterator[Finding]:
@@ -148,13 +151,17 @@ def _in_the_update(step: Step) -> Iterator[Finding]:
                 "before": float(layout.view(step.forward.params, path)[where]),
                 "gradient": float(layout.view(step.backward.gradient, path)[where]),
             }
-            yield Finding("nonfinite_update", SERIOUS, (str(Address(path, where)),), values)
+            yield Finding(
+                Symptom.NONFINITE_UPDATE, Severity.SERIOUS, (str(Address(path, where)),), values
+            )
 
 
-def _operation(node: Node) -> str:
+def _operation(node: Node) -> Symptom:
     if is_linear(node.layer):
-        return "product"
-    return "function" if is_activation(node.layer) else "layer"
+        return Symptom.NONFINITE_FORWARD_PRODUCT
+    if is_activation(node.layer):
+        return Symptom.NONFINITE_FORWARD_FUNCTION
+    return Symptom.NONFINITE_FORWARD_LAYER
 
 
 def _forward_numbers(step: Step, node: Node, where: tuple[int, ...]) -> Values:

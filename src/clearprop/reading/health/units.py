@@ -18,7 +18,7 @@ from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step
 from clearprop.engine.wires import Node
-from clearprop.reading.health.finding import SERIOUS, WARNING, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
 
 # |a'(z)| at most this share of the largest slope is tiny: a tanh beyond |a| = 0.995.
 TINY = 0.01
@@ -68,8 +68,8 @@ def dead_units(units: list[Units], samples: int) -> Iterator[Finding]:
             continue
         count, total = len(dead), len(one.dead)
         yield Finding(
-            "dead_layer" if count == total else "dead_units",
-            SERIOUS if count == total else WARNING,
+            Symptom.DEAD_LAYER if count == total else Symptom.DEAD_UNITS,
+            Severity.SERIOUS if count == total else Severity.WARNING,
             tuple(_place(one.node, int(unit)) for unit in dead),
             {
                 "layer": one.node.path or type(one.node.layer).__name__,
@@ -95,8 +95,8 @@ def saturated_units(units: list[Units]) -> Iterator[Finding]:
         if not len(saturated):
             continue
         yield Finding(
-            "saturated",
-            WARNING,
+            Symptom.SATURATED,
+            Severity.WARNING,
             tuple(_place(one.node, int(unit)) for unit in saturated),
             {
                 "layer": one.node.path or type(layer).__name__,

@@ -6,7 +6,7 @@ the samples are weighed anew, each with a random number, and sent back once more
 cancelling is so no longer, and what is 0 for every sample still is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from clearprop.engine.addresses import Address
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.step import Step
 from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
-from clearprop.reading.health.finding import NOTE, WARNING, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.units import Units
 
 # A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
@@ -38,7 +38,9 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
     layout = step.forward.network.layout
     dead = {one.node.source: one for one in units}
     if still.size and still.all() and not np.any(step.backward.output_gradient):
-        yield Finding("unmoved_flat", NOTE, (step.wiring.output,), {"loss": step.value})
+        yield Finding(
+            Symptom.UNMOVED_FLAT, Severity.NOTE, (step.wiring.output,), {"loss": step.value}
+        )
         return
     for node in step.wiring.nodes.values():
         for path in parameters_of(node):
@@ -46,7 +48,7 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
             reasons = _reasons(steps, node, path, entries, dead)
             for reason, (severity, mask) in reasons.items():
                 if mask.any():
-                    yield _finding(f"unmoved_{reason}", severity, path, node, mask)
+                    yield _finding(reason, severity, path, node, mask)
     lost = np.zeros(len(still), bool)
     for node in step.wiring.nodes.values():
         yield from _lost_in_rounding(step, node, weighed[0], still, lost)
@@ -63,7 +65,7 @@ def _weighed(step: Step) -> Array:
 
 def _reasons(
     steps: tuple[Step, ...], node: Node, path: str, still: Array, dead: dict[str, Units]
-) -> dict[str, tuple[str, Array]]:
+) -> dict[Symptom, tuple[Severity, Array]]:
     """(severity, which entries) by reason; the entries of a reason are those that no earlier one
     explains."""
     if not still.any():
@@ -72,21 +74,36 @@ def _reasons(
     values = np.concatenate([step.wiring.values(node.source) for step in steps])
     if isinstance(node.layer, Embedding):
         met = np.isin(np.arange(node.layer.entries), values)
-        return _in_turn(still, {"ids": (NOTE, ~met[:, None]), "no_signal": (WARNING, True)})
+        return _in_turn(
+            still,
+            {
+                Symptom.UNMOVED_IDS: (Severity.NOTE, ~met[:, None]),
+                Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, True),
+            },
+        )
     if not (is_linear(node.layer) and still.ndim == 2):
         nothing = not np.any(signals)
-        return _in_turn(still, {"no_signal": (WARNING, nothing), "elsewhere": (NOTE, True)})
+        return _in_turn(
+            still,
+            {
+                Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, nothing),
+                Symptom.UNMOVED_ELSEWHERE: (Severity.NOTE, True),
+            },
+        )
     columns = _never(signals)
     behind = dead.get(node.path)
     blocked = columns & (behind.dead if behind is not None else False)
-    reasons = {"dead_behind": (NOTE, blocked[None]), "no_signal": (WARNING, columns[None])}
+    reasons: dict[Symptom, tuple[Severity, Array | bool]] = {
+        Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked[None]),
+        Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, columns[None]),
+    }
     if not path.endswith("bias"):
         rows = _never(values)[:, None]
         if node.source == INPUT:
-            reasons["zero_column"] = (WARNING, rows)
+            reasons[Symptom.UNMOVED_ZERO_COLUMN] = (Severity.WARNING, rows)
         else:
-            reasons["silent_before"] = (NOTE, rows)
-    return _in_turn(still, {**reasons, "never_together": (NOTE, True)})
+            reasons[Symptom.UNMOVED_SILENT_BEFORE] = (Severity.NOTE, rows)
+    return _in_turn(still, {**reasons, Symptom.UNMOVED_NEVER_TOGETHER: (Severity.NOTE, True)})
 
 
 def _never(array: Array) -> Array:
@@ -96,8 +113,8 @@ def _never(array: Array) -> Array:
 
 
 def _in_turn(
-    still: Array, reasons: dict[str, tuple[str, Array | bool]]
-) -> dict[str, tuple[str, Array]]:
+    still: Array, reasons: Mapping[Symptom, tuple[Severity, Array | bool]]
+) -> dict[Symptom, tuple[Severity, Array]]:
     left = still
     found = {}
     for name, (severity, mask) in reasons.items():
@@ -106,7 +123,7 @@ def _in_turn(
     return found
 
 
-def _finding(kind: str, severity: str, path: str, node: Node, mask: Array) -> Finding:
+def _finding(kind: Symptom, severity: Severity, path: str, node: Node, mask: Array) -> Finding:
     where = [tuple(int(i) for i in index) for index in np.argwhere(mask)]
     values: dict[str, float | int | str] = {
         "path": path,
@@ -139,7 +156,7 @@ def _lost_in_rounding(
         # By chance one entry may be so small; where all of a parameter are, there is a reason.
         if mask.all():
             layout.view(lost, path)[...] = True
-            found = _finding("unmoved_rounding", NOTE, path, node, mask)
+            found = _finding(Symptom.UNMOVED_ROUNDING, Severity.NOTE, path, node, mask)
             numbers = {**found.values, "largest": float(np.abs(gradient).max())}
             yield replace(found, values=numbers)
 
@@ -165,6 +182,6 @@ def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
             "largest": float(np.abs(slope[left]).max()),
         }
         # A few entries whose gradient is lost in the last digit are no matter.
-        severity = WARNING if left.all() else NOTE
+        severity = Severity.WARNING if left.all() else Severity.NOTE
         places = tuple(str(Address(path, index)) for index in where)
-        yield Finding("unmoved_optimizer", severity, places, values)
+        yield Finding(Symptom.UNMOVED_OPTIMIZER, severity, places, values)

@@ -7,10 +7,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Index
-from clearprop.reading.explanation.signal_words import product
-from clearprop.reading.explanation.signals import NOTHING
-from clearprop.reading.explanation.tracing import largest_first, rest_of
-from clearprop.reading.walk.stages import Worked
+from clearprop.reading.largest_terms import NOTHING, largest_first, product_text, rest_of
+from clearprop.reading.walk.stages import WorkedLine
 
 # So many summands of a line are written out; the others are its rest.
 WRITTEN = 3
@@ -21,24 +19,20 @@ def label(name: str, sample: int, index: Index) -> str:
     return f"{name}[{','.join(map(str, (sample, *index)))}]"
 
 
-def bracketed(value: float) -> str:
-    """A number behind another sign: a negative one stands in brackets."""
-    text = brief(value)
-    return f"({text})" if text[0] == "−" else text
-
-
-def sum_of_products(left: str, factors: Array, others: Array, value: float, *more: float) -> Worked:
+def sum_of_products(
+    left: str, factors: Array, others: Array, value: float, *more: float
+) -> WorkedLine:
     """The line left = Σ factors × others + more = value."""
     return _line(
         left,
         factors * others,
-        lambda i: product(float(factors[i]), float(others[i])),
+        lambda i: product_text(float(factors[i]), float(others[i])),
         value,
         tuple(map(brief, more)),
     )
 
 
-def sum_of_numbers(left: str, values: Array, value: float) -> Worked:
+def sum_of_numbers(left: str, values: Array, value: float) -> WorkedLine:
     """The line left = Σ values = value."""
     return _line(left, values, lambda i: brief(float(values[i])), value, ())
 
@@ -49,9 +43,9 @@ def _line(
     written: Callable[[int], str],
     value: float,
     more: tuple[str, ...],
-) -> Worked:
+) -> WorkedLine:
     if len(values) <= WRITTEN:
-        return Worked(left, (*map(written, range(len(values))), *more) or ("0",), value)
+        return WorkedLine(left, (*map(written, range(len(values))), *more) or ("0",), value)
     chosen, others = largest_first(values, WRITTEN)
     rest = rest_of(values[others]) if np.any(values[others]) else NOTHING
-    return Worked(left, (*(written(int(i)) for i in chosen), *more) or ("0",), value, rest)
+    return WorkedLine(left, (*(written(int(i)) for i in chosen), *more) or ("0",), value, rest)

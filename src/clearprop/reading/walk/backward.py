@@ -10,57 +10,61 @@ from clearprop.engine.parameters import join
 from clearprop.engine.passes import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.wires import Node, Sum, is_activation, is_linear
-from clearprop.reading.explanation.probing import MOST_PROBES, Probe
-from clearprop.reading.explanation.signals import Rest
-from clearprop.reading.explanation.tracing import rest_of
+from clearprop.reading.largest_terms import Rest, rest_of
+from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.forward import parameter_symbol, runs_constant, symbols
-from clearprop.reading.walk.stages import NamedArray, Stage, Worked
+from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
 
 # The gradient of a parameter of a layer that is not Linear is asked for sample by sample; of more
 # samples than these, it stands there without its summands.
 MOST_SAMPLES = 256
 
 
-def layer_stage(step: Step, node: Node, sample: int) -> Stage:
+def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     """One layer's backward."""
     record = step.backward[node.path]
     taken, made = symbols(node.layer)
-    arrays = [NamedArray(f"∂C/∂{made}", node.path, "samples", record.output_gradient)]
+    arrays = [StageArray(f"∂C/∂{made}", node.path, Role.SAMPLES, record.output_gradient)]
     if record.input_gradient is not None:
-        arrays.append(NamedArray(f"∂C/∂{taken}", node.source, "samples", record.input_gradient))
+        arrays.append(StageArray(f"∂C/∂{taken}", node.source, Role.SAMPLES, record.input_gradient))
     arrays += [
-        NamedArray(
-            f"∂L/∂{parameter_symbol(node.layer, name)}", join(node.path, name), "whole", gradient
+        StageArray(
+            f"∂L/∂{parameter_symbol(node.layer, name)}", join(node.path, name), Role.WHOLE, gradient
         )
         for name, gradient in record.gradients.items()
     ]
     constant = runs_constant(step.forward[node.path])
     equations = of_layer(node.layer, constant=constant).backward
     worked = [*_signal(step, node, record, sample), *_gradients(step, node, record, sample)]
-    return Stage(
-        "backward", node.path, repr_short(node.layer), equations, tuple(worked), tuple(arrays)
+    return WalkStage(
+        part=Part.BACKWARD,
+        path=node.path,
+        name=repr_short(node.layer),
+        equations=equations,
+        worked=tuple(worked),
+        arrays=tuple(arrays),
     )
 
 
-def split_stage(step: Step, one: Sum, sample: int) -> Stage:
+def split_stage(step: Step, one: Sum, sample: int) -> WalkStage:
     """A Residual's sum hands what comes to it to both of its terms."""
     signals = step.wiring.gradients(one.path)
     index = (0,) * (signals.ndim - 1)
     value = float(signals[sample][index])
     left = f"{label('∂C/∂f', sample, index)} = {label('∂C/∂x', sample, index)}"
-    return Stage(
-        "split",
-        one.path,
-        "Residual",
-        ("∂C/∂f = ∂C/∂y,  ∂C/∂x = ∂C/∂y on the way past f",),
-        (Worked(left, (), value),),
-        (NamedArray("∂C/∂y", one.path, "samples", signals),),
+    return WalkStage(
+        part=Part.SPLIT,
+        path=one.path,
+        name="Residual",
+        equations=("∂C/∂f = ∂C/∂y,  ∂C/∂x = ∂C/∂y on the way past f",),
+        worked=(WorkedLine(left, (), value),),
+        arrays=(StageArray("∂C/∂y", one.path, Role.SAMPLES, signals),),
     )
 
 
-def join_stage(step: Step, one: Sum, sample: int) -> Stage:
+def join_stage(step: Step, one: Sum, sample: int) -> WalkStage:
     """Where a Residual's two ways part forward, what comes back through both is added."""
     record = step.backward[one.path]
     past, total = record.output_gradient, record.input_gradient
@@ -71,20 +75,20 @@ def join_stage(step: Step, one: Sum, sample: int) -> Stage:
     entries = [float(one_way[sample][index]) for one_way in (past, through)]
     value = float(total[sample][index])
     worked = sum_of_numbers(label("∂C/∂x", sample, index), np.array(entries), value)
-    return Stage(
-        "join",
-        one.path,
-        "Residual",
-        ("∂C/∂x = ∂C/∂y + ∂C/∂x through f",),
-        (worked,),
-        (
-            NamedArray("∂C/∂y", one.path, "samples", past),
-            NamedArray("∂C/∂x", one.terms[0], "samples", total),
+    return WalkStage(
+        part=Part.JOIN,
+        path=one.path,
+        name="Residual",
+        equations=("∂C/∂x = ∂C/∂y + ∂C/∂x through f",),
+        worked=(worked,),
+        arrays=(
+            StageArray("∂C/∂y", one.path, Role.SAMPLES, past),
+            StageArray("∂C/∂x", one.terms[0], Role.SAMPLES, total),
         ),
     )
 
 
-def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[Worked]:
+def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[WorkedLine]:
     """The first entry of what goes on to the left."""
     dx, dy = record.input_gradient, record.output_gradient
     if dx is None:
@@ -111,10 +115,10 @@ def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list
         others = np.append(others, float(probe.through_others(sample)[index]))
     others = others[others != 0]
     rest: Rest = worked.rest + rest_of(others) if len(others) else worked.rest
-    return [Worked(left, worked.right, value, rest)]
+    return [WorkedLine(left, worked.right, value, rest)]
 
 
-def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[Worked]:
+def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[WorkedLine]:
     """The first entry of the first parameter's gradient, as a sum over samples."""
     for name, gradient in list(record.gradients.items())[:1]:
         index: Index = (0,) * gradient.ndim
@@ -128,7 +132,7 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
             dy = record.output_gradient.reshape(-1, node.layer.outputs)[:, 0]
             return [sum_of_products(left, x.astype(np.float64), dy.astype(np.float64), value)]
         if step.samples > MOST_SAMPLES:
-            return [Worked(left, (), value)]
+            return [WorkedLine(left, (), value)]
         probe = Probe(step.wiring, node)
         path = join(node.path, name)
         shares = np.array(

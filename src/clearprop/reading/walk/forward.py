@@ -19,10 +19,10 @@ from clearprop.engine.parameters import join
 from clearprop.engine.passes import ForwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.wires import Node, Sum, is_activation
-from clearprop.reading.explanation.signal_words import product
-from clearprop.reading.walk.arithmetic import bracketed, label, sum_of_products
+from clearprop.reading.largest_terms import bracketed, product_text
+from clearprop.reading.walk.arithmetic import label, sum_of_products
 from clearprop.reading.walk.equations import of_layer
-from clearprop.reading.walk.stages import NamedArray, Stage, Worked
+from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
 
 PARAMETERS = {
     Linear: {"weight": "W", "bias": "b"},
@@ -53,48 +53,53 @@ def runs_constant(record: ForwardRecord) -> bool:
     return isinstance(record.layer, BatchNorm) and record.cache.constant
 
 
-def layer_stage(step: Step, node: Node, sample: int) -> Stage:
+def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     """One layer's forward."""
     record = step.forward[node.path]
     taken, made = symbols(node.layer)
-    arrays = [NamedArray(taken, node.source, "samples", record.input)]
+    arrays = [StageArray(taken, node.source, Role.SAMPLES, record.input)]
     arrays += [
-        NamedArray(parameter_symbol(node.layer, name), join(node.path, name), "whole", values)
+        StageArray(parameter_symbol(node.layer, name), join(node.path, name), Role.WHOLE, values)
         for name, values in node.tree.items()
         if isinstance(values, np.ndarray)
     ]
     if isinstance(node.layer, Dropout) and record.cache.mask is not None:
-        arrays.append(NamedArray("m", node.path, "samples", record.cache.mask))
-    arrays.append(NamedArray(made, node.path, "samples", record.output))
+        arrays.append(StageArray("m", node.path, Role.SAMPLES, record.cache.mask))
+    arrays.append(StageArray(made, node.path, Role.SAMPLES, record.output))
     arrays += [
-        NamedArray(name, node.path, "whole", values)
+        StageArray(name, node.path, Role.WHOLE, values)
         for name, values in _state_at(step.forward.state, node.path).items()
     ]
     work = WORK.get(type(node.layer), _activation if is_activation(node.layer) else None)
     worked = () if work is None else work(record, node.tree, sample, _first(record.output))
     equations = of_layer(node.layer, constant=runs_constant(record)).forward
-    return Stage(
-        "forward", node.path, repr_short(node.layer), equations, tuple(worked), tuple(arrays)
+    return WalkStage(
+        part=Part.FORWARD,
+        path=node.path,
+        name=repr_short(node.layer),
+        equations=equations,
+        worked=tuple(worked),
+        arrays=tuple(arrays),
     )
 
 
-def sum_stage(step: Step, one: Sum, sample: int) -> Stage:
+def sum_stage(step: Step, one: Sum, sample: int) -> WalkStage:
     """The sum of a Residual."""
     wiring = step.wiring
     (x, branch), y = (wiring.values(term) for term in one.terms), wiring.values(one.path)
     index = _first(y)
     entries = float(x[sample][index]), float(branch[sample][index])
     written = tuple(map(brief, entries))
-    return Stage(
-        "sum",
-        one.path,
-        "Residual",
-        ("y = x + f(x)",),
-        (Worked(label("y", sample, index), written, float(y[sample][index])),),
-        (
-            NamedArray("x", one.terms[0], "samples", x),
-            NamedArray("f(x)", one.terms[1], "samples", branch),
-            NamedArray("y", one.path, "samples", y),
+    return WalkStage(
+        part=Part.SUM,
+        path=one.path,
+        name="Residual",
+        equations=("y = x + f(x)",),
+        worked=(WorkedLine(label("y", sample, index), written, float(y[sample][index])),),
+        arrays=(
+            StageArray("x", one.terms[0], Role.SAMPLES, x),
+            StageArray("f(x)", one.terms[1], Role.SAMPLES, branch),
+            StageArray("y", one.path, Role.SAMPLES, y),
         ),
     )
 
@@ -113,10 +118,10 @@ def _first(output: Array) -> Index:
     return (0,) * (output.ndim - 1)
 
 
-Work = Callable[[ForwardRecord, Tree, int, Index], list[Worked]]
+Work = Callable[[ForwardRecord, Tree, int, Index], list[WorkedLine]]
 
 
-def _linear(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> list[Worked]:
+def _linear(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> list[WorkedLine]:
     x = record.input[sample][index[:-1]].astype(np.float64)
     bias = [float(tree["bias"][0, index[-1]])] if "bias" in tree else []
     value = float(record.output[sample][index])
@@ -124,50 +129,52 @@ def _linear(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> lis
     return [sum_of_products(label("z", sample, index), x, weights, value, *bias)]
 
 
-def _activation(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[Worked]:
+def _activation(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[WorkedLine]:
     name, z = type(record.layer).__name__, float(record.input[sample][index])
     value = float(record.output[sample][index])
-    return [Worked(label("a", sample, index), (f"{name}({brief(z)})",), value)]
+    return [WorkedLine(label("a", sample, index), (f"{name}({brief(z)})",), value)]
 
 
-def _prelu(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> list[Worked]:
+def _prelu(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> list[WorkedLine]:
     x, y = float(record.input[sample][index]), float(record.output[sample][index])
     slope = tree["weight"].ravel()[index[-1] if tree["weight"].size > 1 else 0]
-    right = brief(x) if x > 0 else product(float(slope), x)
-    return [Worked(label("y", sample, index), (right,), y)]
+    right = brief(x) if x > 0 else product_text(float(slope), x)
+    return [WorkedLine(label("y", sample, index), (right,), y)]
 
 
-def _normalization(record: ForwardRecord, tree: Tree, sample: int, index: Index) -> list[Worked]:
+def _normalization(
+    record: ForwardRecord, tree: Tree, sample: int, index: Index
+) -> list[WorkedLine]:
     x, y = float(record.input[sample][index]), float(record.output[sample][index])
     normal = float(record.cache.x_hat[sample][index])
     inverse = np.broadcast_to(record.cache.inverse, record.output.shape)
     r = float(inverse[sample][index])
     centred = x if isinstance(record.layer, RMSNorm) else normal / r
-    written = product(centred, r)
+    written = product_text(centred, r)
     if not isinstance(record.layer, RMSNorm):
         written = f"({brief(x)} − {bracketed(x - centred)}) × {brief(r)}"
-    lines = [Worked(label("x̂", sample, index), (written,), normal)]
+    lines = [WorkedLine(label("x̂", sample, index), (written,), normal)]
     scale = float(tree["weight"][0, index[-1]]) if "weight" in tree else 1.0
-    right = [product(scale, normal)]
+    right = [product_text(scale, normal)]
     if "bias" in tree:
         right.append(brief(float(tree["bias"][0, index[-1]])))
-    return [*lines, Worked(label("y", sample, index), tuple(right), y)]
+    return [*lines, WorkedLine(label("y", sample, index), tuple(right), y)]
 
 
-def _dropout(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[Worked]:
+def _dropout(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[WorkedLine]:
     x, y = float(record.input[sample][index]), float(record.output[sample][index])
     mask = record.cache.mask
-    right = brief(x) if mask is None else product(x, float(mask[sample][index]))
-    return [Worked(label("y", sample, index), (right,), y)]
+    right = brief(x) if mask is None else product_text(x, float(mask[sample][index]))
+    return [WorkedLine(label("y", sample, index), (right,), y)]
 
 
-def _embedding(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[Worked]:
+def _embedding(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[WorkedLine]:
     row = int(record.input[sample][index[:-1]])
     value = float(record.output[sample][index])
-    return [Worked(label("y", sample, index), (f"W[{row},{index[-1]}]",), value)]
+    return [WorkedLine(label("y", sample, index), (f"W[{row},{index[-1]}]",), value)]
 
 
-def _softmax(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[Worked]:
+def _softmax(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[WorkedLine]:
     x, y = record.input[sample].astype(np.float64), float(record.output[sample][index])
     axis = record.layer.settings()["axis"]
     exponents = np.exp(x - x.max(axis=axis, keepdims=True))
@@ -176,7 +183,7 @@ def _softmax(record: ForwardRecord, _: Tree, sample: int, index: Index) -> list[
     right = f"e^({brief(entry)}) / {brief(float(total))}"
     if isinstance(record.layer, LogSoftmax):
         right = f"{brief(entry)} − ln {brief(float(total))}"
-    return [Worked(label("y", sample, index), (right,), y)]
+    return [WorkedLine(label("y", sample, index), (right,), y)]
 
 
 WORK: dict[type[Layer], Work] = {

@@ -9,7 +9,7 @@ from clearprop.base import messages
 from clearprop.base.dependencies import is_installed
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.svg import svg
-from clearprop.reading.explanation.documents import Document
+from clearprop.reading.document import Document
 from clearprop.reading.explanation.mathml import mathml
 
 

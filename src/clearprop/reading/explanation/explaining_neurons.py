@@ -1,83 +1,14 @@
-"""One neuron for one sample: what it takes, what it makes of it, and what comes back to it."""
-
-from dataclasses import dataclass
+"""One neuron for one sample, worked out: what it takes, what it makes of it, what comes back."""
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import Address, Index, every_sample, neuron_address
 from clearprop.engine.step import Step
 from clearprop.engine.wires import INPUT, is_activation, is_linear
-from clearprop.reading.explanation import neuron_equations, neuron_pictures, neuron_words
-from clearprop.reading.explanation.reading import Readable
-from clearprop.reading.explanation.signals import NOTHING, Rest, Signal
-from clearprop.reading.explanation.tracing import (
-    DEPTH,
-    MOST,
-    Tracer,
-    check_count,
-    largest_first,
-    rest_of,
-    share_of,
-)
-
-
-@dataclass(frozen=True)
-class Input:
-    """One number that a neuron takes: value = factor · x.
-
-    source  where x is
-    factor  the weight; of a layer that is not Linear, ∂z/∂x
-    share   |value| / Σ|values|
-    """
-
-    source: str
-    factor: float
-    x: float
-    value: float
-    share: float
-
-
-@dataclass(frozen=True)
-class NeuronExplanation(Readable):
-    """A neuron for one sample: forward z and a, backward ∂C/∂a and ∂C/∂z.
-
-    address   where z is; an activation's neuron is that of the layer before it
-    sample    of `samples`
-    z         what stands there
-    bias      what is added to the inputs; None where there is none
-    inputs    the largest inputs by size of their value, largest first
-    rest      all other inputs
-    adds_up   True where z = Σ inputs + rest + bias, as in a Linear layer and a Residual's sum;
-              elsewhere factors are derivatives and say how z answers, not what it is made of
-    signal    ∂C/∂z taken apart: its slope has a and a'(z), its inner is ∂C/∂a, and its terms are
-              the successors that matter
-    silent    for how many samples a'(z) is 0; None where there is no activation
-    """
-
-    address: str
-    sample: int
-    samples: int
-    z: float
-    bias: float | None
-    inputs: tuple[Input, ...]
-    rest: Rest
-    adds_up: bool
-    signal: Signal
-    silent: int | None
-
-    def words(self, language: str = "en") -> str:
-        return neuron_words.words(self, language)
-
-    def table(self, language: str = "en") -> str:
-        return neuron_words.table(self, language)
-
-    def picture(self, language: str = "en") -> Scene:
-        return neuron_pictures.picture(self, language)
-
-    def equations(self, language: str = "en") -> tuple[str, ...]:
-        return neuron_equations.equations(self, language)
+from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
+from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer, check_count
+from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
 
 
 def explain_neuron(
@@ -107,22 +38,22 @@ def explain_neuron(
     sample = step.check_sample(sample)
     bias, inputs, rest, adds_up = _inputs(tracer, wire, sample, place.index)
     return NeuronExplanation(
-        str(Address(wire, place.index)),
-        sample,
-        step.samples,
-        float(wiring.values(wire)[sample][place.index]),
-        bias,
-        inputs,
-        rest,
-        adds_up,
-        tracer.signal(wire, sample, place.index, depth),
-        tracer.silent(wire, place.index),
+        address=str(Address(wire, place.index)),
+        sample=sample,
+        samples=step.samples,
+        z=float(wiring.values(wire)[sample][place.index]),
+        bias=bias,
+        inputs=inputs,
+        rest=rest,
+        adds_up=adds_up,
+        signal=tracer.signal(wire, sample, place.index, depth),
+        silent=tracer.silent(wire, place.index),
     )
 
 
 def _inputs(
     tracer: Tracer, wire: str, sample: int, index: Index
-) -> tuple[float | None, tuple[Input, ...], Rest, bool]:
+) -> tuple[float | None, tuple[NeuronInput, ...], Rest, bool]:
     """The bias, the largest inputs and the rest of them, and whether they add up to z."""
     wiring = tracer.step.wiring
     if wire == INPUT:
@@ -148,17 +79,17 @@ def _inputs(
 
 def _chosen(
     tracer: Tracer, sources: list[str], factors: Array, x: Array
-) -> tuple[tuple[Input, ...], Rest]:
+) -> tuple[tuple[NeuronInput, ...], Rest]:
     values = factors * x
     size = float(np.abs(values).sum())
     chosen, others = largest_first(values, tracer.most)
     inputs = tuple(
-        Input(
-            sources[i],
-            float(factors[i]),
-            float(x[i]),
-            float(values[i]),
-            share_of(float(values[i]), size),
+        NeuronInput(
+            source=sources[i],
+            factor=float(factors[i]),
+            x=float(x[i]),
+            value=float(values[i]),
+            share=share_of(float(values[i]), size),
         )
         for i in chosen
     )

@@ -15,9 +15,9 @@ from clearprop.drawing.diagrams.reverse import output_cases
 from clearprop.engine.addresses import Address, neuron_address
 from clearprop.engine.step import Step
 from clearprop.engine.wires import is_activation, is_linear
-from clearprop.reading.explanation.neuron_pictures import paths_picture, picture, reversed_picture
-from clearprop.reading.explanation.neurons import explain_neuron
-from clearprop.reading.explanation.samples import explain_sample
+from clearprop.reading.explanation.explaining_neurons import explain_neuron
+from clearprop.reading.explanation.explaining_samples import explain_sample
+from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
 TEXTBOOK = {
@@ -26,9 +26,9 @@ TEXTBOOK = {
     "output_cases": output_cases,
 }
 OF_A_NEURON = {
-    "neuron": picture,
-    "reversed_neuron": reversed_picture,
-    "paths": paths_picture,
+    "neuron": NeuronExplanation.picture,
+    "reversed_neuron": NeuronExplanation.reversed_picture,
+    "paths": NeuronExplanation.paths_picture,
 }
 KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *TEXTBOOK)
 
