@@ -8,8 +8,8 @@ from clearprop.cli.output import chosen_format, deliver
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
 from clearprop.engine.addresses import neuron_address
+from clearprop.engine.graph import INPUT
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT
 from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,

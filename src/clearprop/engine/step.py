@@ -6,13 +6,11 @@ from functools import cached_property
 import numpy as np
 
 from clearprop.base.arrays import Array, frozen
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss, LossResult
-from clearprop.engine.network import Network
+from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.passes import BackwardPass, ForwardPass
-from clearprop.engine.wires import Wiring, wire_up
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,13 @@ class Step:
             target = target.astype(params.dtype, copy=False)
         return forward, self.loss.evaluate(forward.output, target)
 
-    @cached_property
-    def wiring(self) -> Wiring:
-        """Who takes what in this network."""
-        return wire_up(self.backward)
+    def signals(self, wire: str) -> Array:
+        """∂C/∂(every number on a wire), (N, ...). Raises DtypeError for an input of integers, which
+        has none, and UnknownNameError."""
+        found = self.backward.gradient_at(wire)
+        if found is None:
+            raise DtypeError("explain_integers", came=self.forward.value(wire).dtype)
+        return found
 
     def check_sample(self, sample: object) -> int:
         """`sample` as a number from 0. Raises ConfigurationError where there is no such sample."""

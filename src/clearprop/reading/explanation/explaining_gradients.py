@@ -1,6 +1,6 @@
 """Why a weight (or bias, or feature of the input) has the gradient that it has, worked out."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.addresses import (
     Address,
-    Index,
     every_sample,
     neuron_address,
     parameter_address,
 )
+from clearprop.engine.graph import INPUT, Index, Node
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer, check_count
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
+from clearprop.reading.nodes import is_linear
 
 
 def explain_weight(
@@ -124,6 +124,20 @@ def _shown(
     return shares, rest_of(values[others]), size
 
 
+class _Use(NamedTuple):
+    """One layer in which the parameter stands, by the layer's own `name`; `plain` where it is a
+    Linear one with samples in rows."""
+
+    node: Node
+    name: str
+    place: Address
+    plain: bool
+
+    @property
+    def is_bias(self) -> bool:
+        return self.name == "bias"
+
+
 class _ParameterShares:
     """The shares of one entry of one parameter, which may stand in several layers.
 
@@ -133,74 +147,71 @@ class _ParameterShares:
 
     def __init__(self, tracer: Tracer, address: Address) -> None:
         self._tracer = tracer
-        slots = tracer.step.forward.network.layout.slots
-        start = slots[address.path].start
-        paths = [path for path, slot in slots.items() if slot.start == start]
+        self._step = tracer.step
+        graph = tracer.step.forward.network.graph
+        start = graph.slots[address.path].start
         self._uses = [
-            (node, Address(path, address.index))
-            for path in paths
-            for node in tracer.step.wiring.nodes.values()
-            if path in parameters_of(node)
+            _Use(node, name, Address(slot.path, address.index), self._is_plain(node))
+            for node in graph.nodes.values()
+            for name, slot in node.parameters.items()
+            if slot.start == start
         ]
-        plain = all(_is_plain(node, tracer) for node, _ in self._uses)
         self.kind = GradientKind.PARAMETER
-        if plain:
-            self.kind = GradientKind.BIAS if _is_bias(address) else GradientKind.WEIGHT
-        self.values = np.sum([self._values(node, place) for node, place in self._uses], axis=0)
+        if all(use.plain for use in self._uses):
+            is_bias = self._uses[0].is_bias
+            self.kind = GradientKind.BIAS if is_bias else GradientKind.WEIGHT
+        self.values = np.sum([self._values(use) for use in self._uses], axis=0)
 
     def share(self, sample: int, size: float, depth: int) -> SampleShare:
         """One sample's share with its factors, the signals opened `depth` lines deep; `size` is
         Σ|shares|."""
         products: list[FactorPair] = []
         rest = NOTHING
-        for node, place in self._uses:
-            if _is_plain(node, self._tracer):
-                products.append(self._of_linear(node, place, sample, depth))
+        for use in self._uses:
+            if use.plain:
+                products.append(self._of_linear(use, sample, depth))
             else:
-                found, unlisted = self._of_layer(node, place, sample, depth)
+                found, unlisted = self._of_layer(use, sample, depth)
                 products += found
                 rest += unlisted
         value = float(self.values[sample])
         return SampleShare(sample, value, share_of(value, size), tuple(products), rest)
 
-    def _values(self, node: Node, place: Address) -> Array:
-        wiring = self._tracer.step.wiring
-        if _is_plain(node, self._tracer):
-            signals = wiring.gradients(node.path)[:, place.index[1]]
-            if _is_bias(place):
+    def _is_plain(self, node: Node) -> bool:
+        """Whether a node is a Linear layer with samples in rows and nothing else."""
+        return is_linear(node.layer) and self._step.forward.value(node.path).ndim == 2
+
+    def _values(self, use: _Use) -> Array:
+        node, index = use.node, use.place.index
+        if use.plain:
+            signals = self._step.signals(node.path)[:, index[1]]
+            if use.is_bias:
                 return signals.astype(np.float64)
-            inputs = wiring.values(node.source)[:, place.index[0]]
+            inputs = self._step.forward.value(node.source)[:, index[0]]
             return inputs.astype(np.float64) * signals.astype(np.float64)
         probe = self._tracer.probe(node.path)
-        samples = range(self._tracer.step.samples)
-        return np.array(
-            [float(probe.parameter_of_sample(n, place.path)[place.index]) for n in samples]
-        )
+        samples = range(self._step.samples)
+        return np.array([float(probe.parameter_of_sample(n, use.name)[index]) for n in samples])
 
-    def _of_linear(self, node: Node, place: Address, sample: int, depth: int) -> FactorPair:
-        row, unit = place.index
+    def _of_linear(self, use: _Use, sample: int, depth: int) -> FactorPair:
+        node, (row, unit) = use.node, use.place.index
         signal = self._tracer.signal(node.path, sample, (unit,), depth)
-        if _is_bias(place):
-            return _alone(str(place), signal)
-        factor = float(self._tracer.step.wiring.values(node.source)[sample, row])
-        source = str(Address(node.source, (row,)))
+        if use.is_bias:
+            return _alone(str(use.place), signal)
+        factor = float(self._step.forward.value(node.source)[sample, row])
         return FactorPair(
-            via=str(place),
-            input=source,
+            via=str(use.place),
+            input=str(Address(node.source, (row,))),
             factor=factor,
             signal=signal,
             value=factor * signal.value,
         )
 
-    def _of_layer(
-        self, node: Node, place: Address, sample: int, depth: int
-    ) -> tuple[list[FactorPair], Rest]:
+    def _of_layer(self, use: _Use, sample: int, depth: int) -> tuple[list[FactorPair], Rest]:
+        node, index = use.node, use.place.index
         probe = self._tracer.probe(node.path)
         positions = probe.leading(sample)
-        slopes = [
-            float(probe.parameter_slopes(sample, int(p), place.path)[place.index])
-            for p in positions
-        ]
+        slopes = [float(probe.parameter_slopes(sample, int(p), use.name)[index]) for p in positions]
         factors = np.array(slopes)
         values = factors * probe.dy[sample].astype(np.float64).reshape(-1)[positions]
         chosen, others = largest_first(values, self._tracer.most)
@@ -212,7 +223,7 @@ class _ParameterShares:
             signal = self._tracer.signal(node.path, sample, unit, depth)
             products.append(
                 FactorPair(
-                    via=str(place),
+                    via=str(use.place),
                     input="",
                     factor=float(factors[way]),
                     signal=signal,
@@ -223,7 +234,7 @@ class _ParameterShares:
         count = int(np.count_nonzero(values[others]))
         value, size = float(values[others].sum()), float(np.abs(values[others]).sum())
         if probe.outputs > len(positions):
-            unlisted = float(probe.parameter_through_others(sample, place.path)[place.index])
+            unlisted = float(probe.parameter_through_others(sample, use.name)[index])
             if unlisted:
                 count += probe.outputs - len(positions)
             value, size = value + unlisted, size + abs(unlisted)
@@ -239,7 +250,7 @@ class _FeatureShares:
     def __init__(self, tracer: Tracer, index: Index) -> None:
         self._tracer = tracer
         self._index = index
-        gradients = tracer.step.wiring.gradients(INPUT)
+        gradients = tracer.step.signals(INPUT)
         self.values = gradients[every_sample(index)].astype(np.float64)
 
     def share(self, sample: int, size: float, depth: int) -> SampleShare:
@@ -252,12 +263,3 @@ class _FeatureShares:
 def _alone(via: str, signal: Signal) -> FactorPair:
     """The product of a number whose factor is 1, as a bias and a feature of the input have it."""
     return FactorPair(via=via, input="", factor=1.0, signal=signal, value=signal.value)
-
-
-def _is_plain(node: Node, tracer: Tracer) -> bool:
-    """Whether a node is a Linear layer with samples in rows and nothing else."""
-    return is_linear(node.layer) and tracer.step.wiring.values(node.path).ndim == 2
-
-
-def _is_bias(place: Address) -> bool:
-    return place.path.rpartition(".")[2] == "bias"

@@ -3,12 +3,13 @@
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.engine.addresses import Address, Index, every_sample, neuron_address
+from clearprop.engine.addresses import Address, every_sample, neuron_address
+from clearprop.engine.graph import INPUT, Index
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT, is_activation, is_linear
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer, check_count
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
+from clearprop.reading.nodes import is_activation, is_linear, terms_behind
 
 
 def explain_neuron(
@@ -27,12 +28,12 @@ def explain_neuron(
     tracer = Tracer(step, check_count("most", most, 1))
     check_count("depth", depth, 1)
     place = neuron_address(step, address)
-    wiring = step.wiring
-    wire = wiring.aliases.get(place.path, place.path)
-    node = wiring.nodes.get(wire)
+    graph = step.forward.network.graph
+    wire = graph.wire(place.path)
+    node = graph.nodes.get(wire)
     if node is not None and is_activation(node.layer):
         wire = node.source
-    gradients = wiring.gradients(wire)
+    gradients = step.signals(wire)
     if sample is None:
         sample = int(np.argmax(np.abs(gradients[every_sample(place.index)])))
     sample = step.check_sample(sample)
@@ -41,7 +42,7 @@ def explain_neuron(
         address=str(Address(wire, place.index)),
         sample=sample,
         samples=step.samples,
-        z=float(wiring.values(wire)[sample][place.index]),
+        z=float(step.forward.value(wire)[sample][place.index]),
         bias=bias,
         inputs=inputs,
         rest=rest,
@@ -55,21 +56,23 @@ def _inputs(
     tracer: Tracer, wire: str, sample: int, index: Index
 ) -> tuple[float | None, tuple[NeuronInput, ...], Rest, bool]:
     """The bias, the largest inputs and the rest of them, and whether they add up to z."""
-    wiring = tracer.step.wiring
+    step = tracer.step
+    graph, forward = step.forward.network.graph, step.forward
     if wire == INPUT:
         return None, (), NOTHING, False
-    if wire in wiring.sums:
-        sources = [str(Address(term, index)) for term in wiring.sums[wire].terms]
-        x = np.array([float(wiring.values(t)[sample][index]) for t in wiring.sums[wire].terms])
-        return None, *_chosen(tracer, sources, np.ones(2), x), True
-    node = wiring.nodes[wire]
-    if not wiring.has_gradients(node.source):
+    if wire in graph.joins:
+        terms = terms_behind(graph.joins[wire], forward, index)
+        x = np.array([float(forward.value(one.path)[sample][one.index]) for one in terms])
+        return None, *_chosen(tracer, list(map(str, terms)), np.ones(len(terms)), x), True
+    node = graph.nodes[wire]
+    if step.backward.gradient_at(node.source) is None:
         return None, (), NOTHING, False
-    values = wiring.values(node.source)[sample].astype(np.float64)
+    values = forward.value(node.source)[sample].astype(np.float64)
     sources = [str(Address(node.source, place)) for place in np.ndindex(values.shape)]
     if is_linear(node.layer) and len(index) == 1:
-        bias = float(node.tree["bias"][0, index[0]]) if node.layer.bias else None
-        weights = node.tree["weight"][:, index[0]].astype(np.float64)
+        params = forward[node.path].params
+        bias = float(params["bias"][0, index[0]]) if node.layer.bias else None
+        weights = params["weight"][:, index[0]].astype(np.float64)
         return bias, *_chosen(tracer, sources, weights, values), True
     probe = tracer.probe(node.path)
     position = int(np.ravel_multi_index(index, probe.dy.shape[1:]))

@@ -52,7 +52,7 @@ def _outputs(step: Step, sample: int, most: int) -> tuple[tuple[SampleOutput, ..
     outputs = []
     for position in chosen:
         index = tuple(int(i) for i in np.unravel_index(position, slopes.shape))
-        place = str(Address(step.wiring.output, index))
+        place = str(Address(step.forward.network.graph.output, index))
         outputs.append(SampleOutput(place, tracer.loss_derivative(sample, index)))
     return tuple(outputs), rest_of(slopes.reshape(-1)[others])
 

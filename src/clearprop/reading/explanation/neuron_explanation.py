@@ -94,6 +94,8 @@ class NeuronExplanation(Readable):
             first = self.inputs[0]
             count = len(self.inputs) + self.rest.count
             key = "influence" if not self.adds_up else "only_input" if count == 1 else "input"
+            if key == "only_input" and first.factor == 1 and self.bias is None:
+                key = "as_it_is"
             found.append(
                 say(
                     language,

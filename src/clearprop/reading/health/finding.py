@@ -48,6 +48,7 @@ class Symptom(StrEnum):
     NONFINITE_FORWARD_FUNCTION = "nonfinite_forward_function"
     NONFINITE_FORWARD_LAYER = "nonfinite_forward_layer"
     NONFINITE_FORWARD_SUM = "nonfinite_forward_sum"
+    NONFINITE_FORWARD_JOIN = "nonfinite_forward_join"
     NONFINITE_LOSS = "nonfinite_loss"
     NONFINITE_SIGNAL = "nonfinite_signal"
     NONFINITE_GRADIENT = "nonfinite_gradient"

@@ -16,8 +16,8 @@ from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.text import text_width
 from clearprop.engine.step import Step
-from clearprop.engine.wires import parameters_of
 from clearprop.reading.health.finding import Finding, Severity, Symptom, shown
+from clearprop.reading.nodes import layer_name
 
 # Between the first layer that learns and the last one.
 VANISHED, EXPLODED = 1e-3, 1e3
@@ -49,14 +49,14 @@ class SignalSize:
 def signal_sizes(step: Step) -> tuple[SignalSize, ...]:
     """The signals of all layers that learn, in the order in which they run forward."""
     found = []
-    for node in step.wiring.nodes.values():
-        if parameters_of(node):
-            signals = step.wiring.gradients(node.path).astype(np.float64)
+    for node in step.forward.network.graph.nodes.values():
+        if node.parameters:
+            signals = step.signals(node.path).astype(np.float64)
             found.append((node, float(np.sqrt(np.mean(signals**2)))))
     last = found[-1][1] if found else 0.0
     return tuple(
         SignalSize(
-            layer=node.path or type(node.layer).__name__,
+            layer=layer_name(node),
             name=type(node.layer).__name__,
             size=size,
             ratio=size / last if last else float("nan"),

@@ -13,11 +13,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
+from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
 from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.units import Units
+from clearprop.reading.nodes import is_linear, layer_name
 
 # A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
 ROUNDINGS = 8
@@ -35,22 +36,21 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
             for one, other in zip(steps, weighed, strict=True)
         ]
     )
-    layout = step.forward.network.layout
+    layout, graph = step.forward.network.layout, step.forward.network.graph
     dead = {one.node.source: one for one in units}
     if still.size and still.all() and not np.any(step.backward.output_gradient):
-        yield Finding(
-            Symptom.UNMOVED_FLAT, Severity.NOTE, (step.wiring.output,), {"loss": step.value}
-        )
+        yield Finding(Symptom.UNMOVED_FLAT, Severity.NOTE, (graph.output,), {"loss": step.value})
         return
-    for node in step.wiring.nodes.values():
-        for path in parameters_of(node):
+    for node in graph.nodes.values():
+        for name, slot in node.parameters.items():
+            path = slot.path
             entries = layout.view(still, path)
-            reasons = _reasons(steps, node, path, entries, dead)
+            reasons = _reasons(steps, node, name, entries, dead)
             for reason, (severity, mask) in reasons.items():
                 if mask.any():
                     yield _finding(reason, severity, path, node, mask)
     lost = np.zeros(len(still), bool)
-    for node in step.wiring.nodes.values():
+    for node in graph.nodes.values():
         yield from _lost_in_rounding(step, node, weighed[0], still, lost)
     yield from _left_by_the_optimizer(step, lost)
 
@@ -64,14 +64,14 @@ def _weighed(step: Step) -> Array:
 
 
 def _reasons(
-    steps: tuple[Step, ...], node: Node, path: str, still: Array, dead: dict[str, Units]
+    steps: tuple[Step, ...], node: Node, name: str, still: Array, dead: dict[str, Units]
 ) -> dict[Symptom, tuple[Severity, Array]]:
     """(severity, which entries) by reason; the entries of a reason are those that no earlier one
     explains."""
     if not still.any():
         return {}
-    signals = np.concatenate([step.wiring.gradients(node.path) for step in steps])
-    values = np.concatenate([step.wiring.values(node.source) for step in steps])
+    signals = np.concatenate([step.signals(node.path) for step in steps])
+    values = np.concatenate([step.forward.value(node.source) for step in steps])
     if isinstance(node.layer, Embedding):
         met = np.isin(np.arange(node.layer.entries), values)
         return _in_turn(
@@ -97,7 +97,7 @@ def _reasons(
         Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked[None]),
         Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, columns[None]),
     }
-    if not path.endswith("bias"):
+    if name != "bias":
         rows = _never(values)[:, None]
         if node.source == INPUT:
             reasons[Symptom.UNMOVED_ZERO_COLUMN] = (Severity.WARNING, rows)
@@ -129,7 +129,7 @@ def _finding(kind: Symptom, severity: Severity, path: str, node: Node, mask: Arr
         "path": path,
         "count": len(where),
         "total": int(mask.size),
-        "layer": node.path or type(node.layer).__name__,
+        "layer": layer_name(node),
         "source": node.source,
         "columns": len({index[-1] for index in where}),
         "rows": len({index[0] for index in where}),
@@ -142,16 +142,17 @@ def _lost_in_rounding(
 ) -> Iterator[Finding]:
     """Entries of a Linear layer whose samples cancel down to rounding, though not to an exact 0:
     what they add is taken off again behind them. They are marked in `lost`."""
-    signals, values = step.wiring.gradients(node.path), step.wiring.values(node.source)
+    signals, values = step.signals(node.path), step.forward.value(node.source)
     if not is_linear(node.layer) or signals.ndim != 2:
         return
     layout = step.forward.network.layout
     # Σ of the sizes of the samples' shares, which is what rounding is measured by.
     sizes = {"weight": np.abs(values).T @ np.abs(signals), "bias": np.abs(signals).sum(0)[None]}
-    for path in parameters_of(node):
+    for name, slot in node.parameters.items():
+        path = slot.path
         gradient = layout.view(step.backward.gradient, path)
         largest = np.maximum(np.abs(gradient), np.abs(layout.view(weighed, path)))
-        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[path.rpartition(".")[2]]
+        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[name]
         mask = (largest <= rounding) & ~layout.view(still, path)
         # By chance one entry may be so small; where all of a parameter are, there is a reason.
         if mask.all():

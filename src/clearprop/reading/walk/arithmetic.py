@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
-from clearprop.engine.addresses import Index
+from clearprop.engine.graph import Index
 from clearprop.reading.largest_terms import NOTHING, largest_first, product_text, rest_of
 from clearprop.reading.walk.stages import WorkedLine
 

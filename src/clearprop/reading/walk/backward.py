@@ -3,14 +3,13 @@ get, with one entry of each worked out."""
 
 import numpy as np
 
-from clearprop.engine.addresses import Index
+from clearprop.engine.graph import Index, Node, join_path
 from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.network import repr_short
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardRecord
+from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step
-from clearprop.engine.wires import Node, Sum, is_activation, is_linear
+from clearprop.engine.summary import repr_short
 from clearprop.reading.largest_terms import Rest, rest_of
+from clearprop.reading.nodes import is_activation, is_linear
 from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer
@@ -31,7 +30,10 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
         arrays.append(StageArray(f"∂C/∂{taken}", node.source, Role.SAMPLES, record.input_gradient))
     arrays += [
         StageArray(
-            f"∂L/∂{parameter_symbol(node.layer, name)}", join(node.path, name), Role.WHOLE, gradient
+            f"∂L/∂{parameter_symbol(node.layer, name)}",
+            join_path(node.path, name),
+            Role.WHOLE,
+            gradient,
         )
         for name, gradient in record.gradients.items()
     ]
@@ -45,46 +47,6 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
         equations=equations,
         worked=tuple(worked),
         arrays=tuple(arrays),
-    )
-
-
-def split_stage(step: Step, one: Sum, sample: int) -> WalkStage:
-    """A Residual's sum hands what comes to it to both of its terms."""
-    signals = step.wiring.gradients(one.path)
-    index = (0,) * (signals.ndim - 1)
-    value = float(signals[sample][index])
-    left = f"{label('∂C/∂f', sample, index)} = {label('∂C/∂x', sample, index)}"
-    return WalkStage(
-        part=Part.SPLIT,
-        path=one.path,
-        name="Residual",
-        equations=("∂C/∂f = ∂C/∂y,  ∂C/∂x = ∂C/∂y on the way past f",),
-        worked=(WorkedLine(left, (), value),),
-        arrays=(StageArray("∂C/∂y", one.path, Role.SAMPLES, signals),),
-    )
-
-
-def join_stage(step: Step, one: Sum, sample: int) -> WalkStage:
-    """Where a Residual's two ways part forward, what comes back through both is added."""
-    record = step.backward[one.path]
-    past, total = record.output_gradient, record.input_gradient
-    # A Residual refuses a branch through which nothing goes back.
-    total = np.zeros(past.shape) if total is None else total
-    through = np.asarray(total - past)
-    index = (0,) * (past.ndim - 1)
-    entries = [float(one_way[sample][index]) for one_way in (past, through)]
-    value = float(total[sample][index])
-    worked = sum_of_numbers(label("∂C/∂x", sample, index), np.array(entries), value)
-    return WalkStage(
-        part=Part.JOIN,
-        path=one.path,
-        name="Residual",
-        equations=("∂C/∂x = ∂C/∂y + ∂C/∂x through f",),
-        worked=(worked,),
-        arrays=(
-            StageArray("∂C/∂y", one.path, Role.SAMPLES, past),
-            StageArray("∂C/∂x", one.terms[0], Role.SAMPLES, total),
-        ),
     )
 
 
@@ -102,9 +64,9 @@ def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list
         factors = np.array([float(np.asarray(slopes)[index])])
         return [sum_of_products(left, factors, np.array([float(dy[sample][index])]), value)]
     if is_linear(node.layer):
-        weights = node.tree["weight"][index[-1]].astype(np.float64)
+        weights = step.forward[node.path].params["weight"][index[-1]].astype(np.float64)
         return [sum_of_products(left, weights, dy[sample][index[:-1]].astype(np.float64), value)]
-    probe = Probe(step.wiring, node)
+    probe = Probe(step.backward, node.path)
     positions = probe.leading(sample)[:MOST_PROBES]
     factors = np.array([float(probe.slopes(sample, int(p))[index]) for p in positions])
     signals = dy[sample].astype(np.float64).reshape(-1)[positions]
@@ -133,10 +95,9 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
             return [sum_of_products(left, x.astype(np.float64), dy.astype(np.float64), value)]
         if step.samples > MOST_SAMPLES:
             return [WorkedLine(left, (), value)]
-        probe = Probe(step.wiring, node)
-        path = join(node.path, name)
+        probe = Probe(step.backward, node.path)
         shares = np.array(
-            [float(probe.parameter_of_sample(n, path)[index]) for n in range(step.samples)]
+            [float(probe.parameter_of_sample(n, name)[index]) for n in range(step.samples)]
         )
         return [sum_of_numbers(left, shares[shares != 0], value)]
     return []

@@ -4,10 +4,10 @@ it leads."""
 import numpy as np
 
 from clearprop.base.numbers import brief
+from clearprop.engine.graph import Node
 from clearprop.engine.losses import MAE, MSE
-from clearprop.engine.network import repr_short
 from clearprop.engine.step import Step, Update
-from clearprop.engine.wires import Node, parameters_of
+from clearprop.engine.summary import repr_short
 from clearprop.reading.largest_terms import bracketed, product_text
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.equations import of_loss, of_optimizer
@@ -20,7 +20,7 @@ LOSS_PLACE = "loss"
 def loss_stage(step: Step, sample: int) -> WalkStage:
     """The loss at the output, and the derivative that the backward pass starts from."""
     result, output = step.result, step.forward.output
-    where = step.wiring.output
+    where = step.forward.network.graph.output
     arrays = [
         StageArray("y", where, Role.SAMPLES, output),
         StageArray("t", LOSS_PLACE, Role.SAMPLES, step.target),
@@ -73,15 +73,15 @@ def update_stage(step: Step, node: Node) -> WalkStage:
     params, gradient = step.forward.params, step.backward.gradient
     arrays: list[StageArray] = []
     worked: list[WorkedLine] = []
-    for path in parameters_of(node):
-        name = parameter_symbol(node.layer, path.removeprefix(f"{node.path}."))
+    for own, slot in node.parameters.items():
+        name, path = parameter_symbol(node.layer, own), slot.path
         arrays.append(StageArray(name, path, Role.WHOLE, layout.view(params, path)))
         arrays.append(StageArray(f"∂L/∂{name}", path, Role.WHOLE, layout.view(gradient, path)))
-        update = step.update_of(layout.slot(path).start)
+        update = step.update_of(slot.start)
         if stepped is not None and update is not None:
             arrays.append(StageArray(f"{name}'", path, Role.WHOLE, layout.view(stepped, path)))
-            index = ",".join("0" for _ in layout.slot(path).shape)
-            slope = float(gradient[layout.slot(path).start])
+            index = ",".join("0" for _ in slot.shape)
+            slope = float(gradient[slot.start])
             worked.append(_moved(f"{name}'[{index}]", update, slope))
     return WalkStage(
         part=Part.FROZEN if step.optimizer is None else Part.UPDATE,

@@ -1,12 +1,12 @@
 """The stages of the forward pass: what every layer takes and makes, and one entry worked out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
-from clearprop.engine.addresses import Index
+from clearprop.engine.graph import Index, Node, join_path
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer, Tree
@@ -14,12 +14,11 @@ from clearprop.engine.layers.linear import Linear
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.engine.layers.rectifiers import PReLU
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
-from clearprop.engine.network import repr_short
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import ForwardRecord
+from clearprop.engine.records import ForwardRecord
 from clearprop.engine.step import Step
-from clearprop.engine.wires import Node, Sum, is_activation
+from clearprop.engine.summary import repr_short
 from clearprop.reading.largest_terms import bracketed, product_text
+from clearprop.reading.nodes import is_activation
 from clearprop.reading.walk.arithmetic import label, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
@@ -59,19 +58,20 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     taken, made = symbols(node.layer)
     arrays = [StageArray(taken, node.source, Role.SAMPLES, record.input)]
     arrays += [
-        StageArray(parameter_symbol(node.layer, name), join(node.path, name), Role.WHOLE, values)
-        for name, values in node.tree.items()
-        if isinstance(values, np.ndarray)
+        StageArray(
+            parameter_symbol(node.layer, name), join_path(node.path, name), Role.WHOLE, values
+        )
+        for name, values in record.params.items()
     ]
     if isinstance(node.layer, Dropout) and record.cache.mask is not None:
         arrays.append(StageArray("m", node.path, Role.SAMPLES, record.cache.mask))
     arrays.append(StageArray(made, node.path, Role.SAMPLES, record.output))
     arrays += [
         StageArray(name, node.path, Role.WHOLE, values)
-        for name, values in _state_at(step.forward.state, node.path).items()
+        for name, values in step.forward.state.get(node.path, {}).items()
     ]
     work = WORK.get(type(node.layer), _activation if is_activation(node.layer) else None)
-    worked = () if work is None else work(record, node.tree, sample, _first(record.output))
+    worked = () if work is None else work(record, record.params, sample, _first(record.output))
     equations = of_layer(node.layer, constant=runs_constant(record)).forward
     return WalkStage(
         part=Part.FORWARD,
@@ -81,36 +81,6 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
         worked=tuple(worked),
         arrays=tuple(arrays),
     )
-
-
-def sum_stage(step: Step, one: Sum, sample: int) -> WalkStage:
-    """The sum of a Residual."""
-    wiring = step.wiring
-    (x, branch), y = (wiring.values(term) for term in one.terms), wiring.values(one.path)
-    index = _first(y)
-    entries = float(x[sample][index]), float(branch[sample][index])
-    written = tuple(map(brief, entries))
-    return WalkStage(
-        part=Part.SUM,
-        path=one.path,
-        name="Residual",
-        equations=("y = x + f(x)",),
-        worked=(WorkedLine(label("y", sample, index), written, float(y[sample][index])),),
-        arrays=(
-            StageArray("x", one.terms[0], Role.SAMPLES, x),
-            StageArray("f(x)", one.terms[1], Role.SAMPLES, branch),
-            StageArray("y", one.path, Role.SAMPLES, y),
-        ),
-    )
-
-
-def _state_at(state: Tree, path: str) -> Mapping[str, Array]:
-    """The state that the layer at `path` returned, by name."""
-    found = state
-    # A path's parts are the names of children, one below the other.
-    for name in path.split(".") if path else ():
-        found = found.get(name, {})
-    return {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
 
 
 def _first(output: Array) -> Index:

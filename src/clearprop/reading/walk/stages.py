@@ -28,18 +28,26 @@ class Role(StrEnum):
 class Part(StrEnum):
     """Which part of a step a stage is.
 
-    SUM     forward, the sum of a Residual; SPLIT is the same backward
-    JOIN    backward, where a Residual's two ways meet
+    SUM     forward, what went past a branch is added to what came through it; backward the sum is
+            SPLIT, and where the two ways parted forward, they JOIN
+    ADDED   forward, any other sum; backward its signal is HANDED_ON
+    JOINED  forward, terms are put side by side; backward the signal is PARTED
+    MET     backward, where the ways from one number meet
     FROZEN  what UPDATE is where nothing is updated
     AFTER   the same samples with the new parameters
     """
 
     FORWARD = "forward"
     SUM = "sum"
+    ADDED = "added"
+    JOINED = "joined"
     LOSS = "loss"
     BACKWARD = "backward"
     SPLIT = "split"
+    HANDED_ON = "handed_on"
+    PARTED = "parted"
     JOIN = "join"
+    MET = "met"
     UPDATE = "update"
     FROZEN = "frozen"
     AFTER = "after"
