@@ -16,17 +16,22 @@ from clearprop.cli import keys
 from clearprop.cli.plain import spelled, write
 from clearprop.cli.saved import saved_step
 from clearprop.cli.status import DONE
-from clearprop.reading.walk import Walk, walk_step
+from clearprop.reading.walk import Part, Walk, walk_step
 
 # Lines of the screen that are not the stage's: its title, the line above the keys, the keys.
 AROUND = 3
 STYLES = {
-    "forward": "bold blue",
-    "sum": "bold blue",
-    "loss": "bold magenta",
-    "backward": "bold red",
-    "split": "bold red",
-    "join": "bold red",
+    Part.FORWARD: "bold blue",
+    Part.SUM: "bold blue",
+    Part.ADDED: "bold blue",
+    Part.JOINED: "bold blue",
+    Part.LOSS: "bold magenta",
+    Part.BACKWARD: "bold red",
+    Part.SPLIT: "bold red",
+    Part.HANDED_ON: "bold red",
+    Part.PARTED: "bold red",
+    Part.JOIN: "bold red",
+    Part.MET: "bold red",
 }
 
 

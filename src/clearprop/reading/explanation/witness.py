@@ -129,7 +129,7 @@ def witness_of_feature(step: Step, index: tuple[int, ...], gradient: float, size
     return _witness(step, 0.0, moved, gradient, size)
 
 
-class _Point(NamedTuple):
+class _Evaluation(NamedTuple):
     """One evaluation: where it really was, the loss, and the sides of all kinks."""
 
     at: float
@@ -154,12 +154,12 @@ def _witness(
     gradient: float,
     size: float,
 ) -> Witness:
-    def evaluate(to: float) -> _Point:
+    def evaluate(to: float) -> _Evaluation:
         # The distance that is really moved: w + h is rounded.
         forward, result = step.again(*moved(to))
         target = _doubles(step.target)
         loss = float(result.total / result.weight)
-        return _Point(to, loss, sides(forward, step.loss, target))
+        return _Evaluation(to, loss, sides(forward, step.loss, target))
 
     wide = float(np.cbrt(np.finfo(np.float64).eps)) * max(1.0, abs(value))
     with np.errstate(all="ignore"):
@@ -204,13 +204,13 @@ def _witness(
     )
 
 
-def _central(below: _Point, above: _Point) -> _Quotient:
+def _central(below: _Evaluation, above: _Evaluation) -> _Quotient:
     slope = (above.loss - below.loss) / (above.at - below.at)
     return _Quotient(slope, below.loss, above.loss, 1)
 
 
 def _one_sided(
-    evaluate: Callable[[float], _Point], start: _Point, h: float
+    evaluate: Callable[[float], _Evaluation], start: _Evaluation, h: float
 ) -> dict[Method, _Quotient]:
     """The slopes from every side on which no kink is met within 2h."""
     found = {}

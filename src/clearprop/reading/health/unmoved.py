@@ -37,7 +37,10 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
         ]
     )
     layout, graph = step.forward.network.layout, step.forward.network.graph
-    dead = {one.node.source: one for one in units}
+    dead: dict[str, Array] = {}
+    for one in units:
+        # What several layers take is blocked where all of them are dead.
+        dead[one.node.source] = dead.get(one.node.source, np.True_) & one.dead
     if still.size and still.all() and not np.any(step.backward.output_gradient):
         yield Finding(Symptom.UNMOVED_FLAT, Severity.NOTE, (graph.output,), {"loss": step.value})
         return
@@ -64,7 +67,7 @@ def _weighed(step: Step) -> Array:
 
 
 def _reasons(
-    steps: tuple[Step, ...], node: Node, name: str, still: Array, dead: dict[str, Units]
+    steps: tuple[Step, ...], node: Node, name: str, still: Array, dead: dict[str, Array]
 ) -> dict[Symptom, tuple[Severity, Array]]:
     """(severity, which entries) by reason; the entries of a reason are those that no earlier one
     explains."""
@@ -91,8 +94,7 @@ def _reasons(
             },
         )
     columns = _never(signals)
-    behind = dead.get(node.path)
-    blocked = columns & (behind.dead if behind is not None else False)
+    blocked = columns & dead.get(node.path, np.False_)
     reasons: dict[Symptom, tuple[Severity, Array | bool]] = {
         Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked[None]),
         Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, columns[None]),
