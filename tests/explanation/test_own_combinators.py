@@ -7,6 +7,7 @@ import pytest
 
 from clearprop import MSE, SGD, Identity, Layer, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.base.messages import LANGUAGES
+from clearprop.base.numbers import brief
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Wiring
 from clearprop.engine.step import Step, take_step
@@ -223,8 +224,8 @@ def test_a_walk_through_terms_side_by_side() -> None:
     signals = step.signals("layers[1]")
     np.testing.assert_array_equal(array(parted, "∂C/∂f₂").values, signals[:, 2:5])
     # Three ways from layers[0]: through both branches, and straight into the output.
-    assert met.equations == ("∂C/∂x = ∂C/∂x through left + ∂C/∂x through right + ∂C/∂y",)
-    np.testing.assert_array_equal(array(met, "∂C/∂y").values, signals[:, 5:])
+    assert met.equations == ("∂C/∂x = ∂C/∂x through left + ∂C/∂x through right + ∂C/∂x through y",)
+    np.testing.assert_array_equal(array(met, "∂C/∂x through y").values, signals[:, 5:])
     np.testing.assert_allclose(
         array(met, "∂C/∂x").values, step.signals("layers[0]"), rtol=1e-14, atol=1e-15
     )
@@ -234,10 +235,49 @@ def test_a_walk_where_ways_part_inside_a_combinator() -> None:
     step = step_of(DOUBLED)
     met = named(stages(step), "met")
     assert met.path == "layers[1].f"
-    assert met.equations == ("∂C/∂v = ∂C/∂v through g + ∂C/∂y + ∂C/∂y",)
+    assert met.equations == ("∂C/∂v = ∂C/∂v through g + ∂C/∂v through y + ∂C/∂v through y",)
     np.testing.assert_allclose(
         array(met, "∂C/∂v").values, step.signals("layers[1].f"), rtol=1e-14, atol=1e-15
     )
+
+
+@dataclass(frozen=True)
+class Past(Combinator):
+    """y = f(x) + x, as a sum with a name of its own; or x + x without a branch."""
+
+    branch: Layer | None
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        if self.branch is None:
+            return wiring.add(source, source)
+        return wiring.add(wiring.layer("branch", self.branch, source), source, name="total")
+
+
+def test_a_walk_past_a_branch_in_any_order() -> None:
+    step = step_of(Network(Sequential(Linear(2, 3), Past(Tanh()), Linear(3, 1))))
+    found = stages(step)
+    total, split, join = (named(found, part) for part in ("sum", "split", "join"))
+    assert total.path == split.path == "layers[1].total"
+    assert join.path == "layers[1]"
+    assert total.equations == ("y = f(x) + x",)
+    assert split.equations == ("∂C/∂f = ∂C/∂y,  ∂C/∂x = ∂C/∂y on the way past f",)
+    past, through = step.signals("layers[1].total"), step.backward["layers[1].branch"]
+    np.testing.assert_array_equal(array(join, "∂C/∂y").values, past)
+    np.testing.assert_allclose(
+        array(join, "∂C/∂x").values, past + np.asarray(through.input_gradient), rtol=1e-15
+    )
+    assert join.worked[0].right[0] == brief(past[1, 0])
+
+
+def test_a_walk_through_a_sum_of_the_same_number_twice() -> None:
+    step = step_of(Network(Sequential(Linear(2, 3), Past(None), Linear(3, 1))))
+    found = stages(step)
+    added, handed, met = (named(found, part) for part in ("added", "handed_on", "met"))
+    assert added.equations == ("y = x + x",)
+    assert handed.equations == ("∂C/∂x = ∂C/∂y",)
+    assert met.equations == ("∂C/∂x = ∂C/∂x through y + ∂C/∂x through y",)
+    np.testing.assert_array_equal(array(met, "∂C/∂x").values, 2 * step.signals("layers[1]"))
+    assert_gradient_adds_up(explain_weight(step, "layers[0].weight[0,0]", depth=3))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

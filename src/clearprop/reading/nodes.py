@@ -32,7 +32,7 @@ def terms_behind(join: Join, forward: ForwardPass, index: Index) -> list[Address
     sample of its output, in the order of its terms."""
     # What goes back from this entry alone goes back to these, and to no others.
     dy = np.zeros((1, *forward.value(join.path).shape[1:]))
-    dy[0][index] = 1
+    dy[(0, *index)] = 1
     shares = join.shares(dy, [forward.value(wire)[:1] for wire in join.sources])
     return [
         Address(wire, tuple(int(i) for i in place))

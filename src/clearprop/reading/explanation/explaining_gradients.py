@@ -175,7 +175,13 @@ class _ParameterShares:
                 products += found
                 rest += unlisted
         value = float(self.values[sample])
-        return SampleShare(sample, value, share_of(value, size), tuple(products), rest)
+        return SampleShare(
+            sample=sample,
+            value=value,
+            share=share_of(value, size),
+            products=tuple(products),
+            rest=rest,
+        )
 
     def _is_plain(self, node: Node) -> bool:
         """Whether a node is a Linear layer with samples in rows and nothing else."""
@@ -257,7 +263,12 @@ class _FeatureShares:
         """One sample's share; the factor is 1, as of a bias."""
         signal = self._tracer.signal(INPUT, sample, self._index, depth)
         product = _alone(signal.place, signal)
-        return SampleShare(sample, signal.value, share_of(signal.value, size), (product,))
+        return SampleShare(
+            sample=sample,
+            value=signal.value,
+            share=share_of(signal.value, size),
+            products=(product,),
+        )
 
 
 def _alone(via: str, signal: Signal) -> FactorPair:

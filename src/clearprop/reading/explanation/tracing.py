@@ -132,7 +132,13 @@ class Tracer:
         z, a = self.step.forward.value(wire)[sample], self.step.forward.value(path)[sample]
         # The whole sample is handed over: a derivative may be one that takes arrays only.
         value = float(np.asarray(activation.derivative(z, a))[index])
-        return Slope(path, type(activation).__name__, float(z[index]), float(a[index]), value)
+        return Slope(
+            layer=path,
+            name=type(activation).__name__,
+            z=float(z[index]),
+            a=float(a[index]),
+            value=value,
+        )
 
     def loss_derivative(self, sample: int, index: Index) -> LossDerivative:
         step = self.step
@@ -141,10 +147,10 @@ class Tracer:
         if step.target.shape == output.shape:
             target = float(step.target[sample][index])
         return LossDerivative(
-            type(step.loss).__name__,
-            float(output[sample][index]),
-            target,
-            float(step.backward.output_gradient[sample][index]),
+            loss=type(step.loss).__name__,
+            output=float(output[sample][index]),
+            target=target,
+            value=float(step.backward.output_gradient[sample][index]),
         )
 
     def _ways(self, taker: GraphStep, wire: str, sample: int, index: Index, depth: int) -> Ways:
@@ -186,7 +192,14 @@ class Tracer:
 
         def make(_: int, share: float) -> Term:
             signal = self.signal(slope.layer, sample, index, depth)
-            return Term(WayKind.SLOPE, slope.layer, slope.value, value, share, signal)
+            return Term(
+                kind=WayKind.SLOPE,
+                via=slope.layer,
+                factor=slope.value,
+                value=value,
+                share=share,
+                signal=signal,
+            )
 
         return Ways(np.array([value]), make)
 
@@ -200,7 +213,12 @@ class Tracer:
             signal = self.signal(taker.path, sample, (unit,), depth)
             via = str(Address(path, (row, unit)))
             return Term(
-                WayKind.WEIGHT, via, float(weights[unit]), float(values[unit]), share, signal
+                kind=WayKind.WEIGHT,
+                via=via,
+                factor=float(weights[unit]),
+                value=float(values[unit]),
+                share=share,
+                signal=signal,
             )
 
         return Ways(values, make)
@@ -218,11 +236,23 @@ class Tracer:
 
         def make(way: int, share: float) -> Term:
             if way == len(positions):
-                return Term(WayKind.SAMPLES, taker.path, 1.0, mixed, share, None)
-            unit = np.unravel_index(positions[way], probe.dy.shape[1:])
-            signal = self.signal(taker.path, sample, tuple(int(i) for i in unit), depth)
-            via = str(Address(taker.path, tuple(int(i) for i in unit)))
-            return Term(WayKind.OUTPUT, via, float(factors[way]), float(values[way]), share, signal)
+                return Term(
+                    kind=WayKind.SAMPLES,
+                    via=taker.path,
+                    factor=1.0,
+                    value=mixed,
+                    share=share,
+                    signal=None,
+                )
+            unit = tuple(int(i) for i in np.unravel_index(positions[way], probe.dy.shape[1:]))
+            return Term(
+                kind=WayKind.OUTPUT,
+                via=str(Address(taker.path, unit)),
+                factor=float(factors[way]),
+                value=float(values[way]),
+                share=share,
+                signal=self.signal(taker.path, sample, unit, depth),
+            )
 
         rest = Rest(probe.outputs - len(positions), unlisted, abs(unlisted))
         return Ways(values, make, rest)

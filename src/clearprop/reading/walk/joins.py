@@ -88,8 +88,8 @@ def split_stage(step: Step, join: Join, sample: int) -> WalkStage:
         part = Part.SPLIT if is_skip(graph, join) else Part.HANDED_ON
         through = [name for name in names if name != "x"]
         handed = [f"∂C/∂{name} = ∂C/∂y" for name in through]
-        if "x" in names:
-            handed.append(f"∂C/∂x = ∂C/∂y on the way past {', '.join(through)}")
+        past = f" on the way past {', '.join(through)}" if through else ""
+        handed += [f"∂C/∂x = ∂C/∂y{past}"] if "x" in names else []
         equation = ",  ".join(handed)
         entries = [label(f"∂C/∂{name}", sample, index) for name in through]
         entries += [label("∂C/∂x", sample, index)] if "x" in names else []
@@ -107,25 +107,24 @@ def fork_stage(step: Step, fork: Fork, sample: int) -> Iterator[WalkStage]:
     """Where the ways from one wire parted forward, what comes back through all is added; nothing
     where that is ids, for which nothing comes back."""
     graph = step.forward.network.graph
-    ways: list[tuple[str, Array]] = []
+    ways: list[tuple[GraphStep | Group, Array]] = []
     for member in fork.members:
-        name = member.path.removeprefix(fork.group.path).lstrip(".")
         for share in _through(step, member, fork.wire):
             if share is None:
                 return
-            ways.append((name, share))
+            ways.append((member, share))
     total = np.add.reduce([share for _, share in ways])
     index = (0,) * (total.ndim - 1)
     x = "x" if fork.wire == fork.group.source else "v"
-    skip = any(isinstance(one, Join) and is_skip(graph, one) for one in fork.members)
-    if skip and len(ways) == 2 and x == "x":
-        # What went past the branch is ∂C/∂y itself.
-        ways.sort(key=lambda way: way[0] != "")
+    skips = [one for one in fork.members if isinstance(one, Join) and is_skip(graph, one)]
+    if skips and len(ways) == 2 and x == "x":
+        # What went past the branch is ∂C/∂y itself, and stands first.
+        ways.sort(key=lambda way: way[0] is not skips[0])
         part, equation = Part.JOIN, "∂C/∂x = ∂C/∂y + ∂C/∂x through f"
-        arrays = [StageArray("∂C/∂y", fork.group.path, Role.SAMPLES, ways[0][1])]
+        arrays = [StageArray("∂C/∂y", skips[0].path, Role.SAMPLES, ways[0][1])]
     else:
         part = Part.MET
-        names = [f"∂C/∂{x} through {name}" if name else "∂C/∂y" for name, _ in ways]
+        names = [f"∂C/∂{x} through {_name_in(fork.group, member)}" for member, _ in ways]
         equation = f"∂C/∂{x} = {' + '.join(names)}"
         arrays = [
             StageArray(name, fork.wire, Role.SAMPLES, share)
@@ -159,6 +158,11 @@ def _names(graph: Graph, join: Join, function: str) -> list[str]:
     return names
 
 
+def _name_in(group: Group, member: GraphStep | Group) -> str:
+    """What a member is called in its combinator: `left`; y where it is what is put out."""
+    return member.path.removeprefix(group.path).lstrip(".") or "y"
+
+
 def _forks_in(graph: Graph, group: Group) -> Iterator[Fork]:
     members = _members(graph, group)
     wires = dict.fromkeys([group.source, *(_made(member) for member in members)])
@@ -190,10 +194,8 @@ def _members(graph: Graph, group: Group) -> tuple[GraphStep | Group, ...]:
         for one in graph.inside(group.path)
         if not any(is_inside(two.path, one.path) for two in outermost)
     ]
-    order = [one.path for one in graph.steps]
-    return tuple(
-        sorted([*outermost, *own], key=lambda one: order.index(_steps(graph, one)[0].path))
-    )
+    order = {one.path: number for number, one in enumerate(graph.steps)}
+    return tuple(sorted([*outermost, *own], key=lambda one: order[_steps(graph, one)[0].path]))
 
 
 def _steps(graph: Graph, member: GraphStep | Group) -> tuple[GraphStep, ...]:
