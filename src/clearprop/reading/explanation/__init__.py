@@ -13,18 +13,17 @@ from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, 
 from clearprop.reading.explanation.sample_explanation import Pull, SampleExplanation, SampleOutput
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import LossDerivative, Signal, Slope, Term, WayKind
-from clearprop.reading.explanation.witness import Method, Outcome, Witness
+from clearprop.reading.explanation.witness import HowMoved, Testimony, Witness
 from clearprop.reading.largest_terms import Rest
 
 __all__ = [
     "FactorPair",
     "GradientExplanation",
     "GradientKind",
+    "HowMoved",
     "LossDerivative",
-    "Method",
     "NeuronExplanation",
     "NeuronInput",
-    "Outcome",
     "Pull",
     "Rest",
     "SampleExplanation",
@@ -34,6 +33,7 @@ __all__ = [
     "Slope",
     "Step",
     "Term",
+    "Testimony",
     "Update",
     "WayKind",
     "Witness",

@@ -42,7 +42,7 @@ LOSS_DIGITS = 12
 SHRUNK = (1.0, 0.1, 0.01, 0.001)
 
 
-class Outcome(StrEnum):
+class Testimony(StrEnum):
     """What a witness says; UNDECIDED where its quotient says nothing."""
 
     AGREES = "agrees"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
-class Method(StrEnum):
+class HowMoved(StrEnum):
     """How the number was moved.
 
     CENTRAL  to both sides
@@ -77,13 +77,13 @@ class Witness:
     tolerance  how far quotient and gradient may be apart
     """
 
-    outcome: Outcome
+    outcome: Testimony
     step: float
     below: float
     above: float
     quotient: float
     tolerance: float
-    method: Method = Method.CENTRAL
+    method: HowMoved = HowMoved.CENTRAL
 
     def sentence(self, language: str) -> str:
         """What it found."""
@@ -99,9 +99,9 @@ class Witness:
     def equation(self) -> str:
         """The difference quotient as LaTeX."""
         quotient = r"\frac{L(w + h) - L(w - h)}{2h}"
-        if self.method in (Method.RIGHT, Method.LEFT):
+        if self.method in (HowMoved.RIGHT, HowMoved.LEFT):
             quotient = r"\frac{-3 L(w) + 4 L(w + h) - L(w + 2h)}{2h}"
-        h = -self.step if self.method == Method.LEFT else self.step
+        h = -self.step if self.method == HowMoved.LEFT else self.step
         return rf"{quotient} \approx {latex_number(self.quotient)}, \quad h = {latex_number(h)}"
 
 
@@ -168,14 +168,14 @@ def _witness(
             h = wide * shrunk
             above, below = evaluate(value + h), evaluate(value - h)
             if same_sides(start.sides, above.sides) and same_sides(start.sides, below.sides):
-                method = Method.CENTRAL if shrunk == 1 else Method.CLOSER
+                method = HowMoved.CENTRAL if shrunk == 1 else HowMoved.CLOSER
                 found = {method: _central(below, above)}
                 break
         else:
             h = wide
             found = _one_sided(evaluate, start, h)
             if not found:
-                found = {Method.ACROSS: _central(evaluate(value - h), evaluate(value + h))}
+                found = {HowMoved.ACROSS: _central(evaluate(value - h), evaluate(value + h))}
     # On a kink either side will do: the one that comes closest to the gradient is told.
     method = min(found, key=lambda name: abs(found[name].value - gradient))
     quotient = found[method]
@@ -183,16 +183,16 @@ def _witness(
     rounding = ROUNDINGS * quotient.roundings * np.finfo(np.float64).eps * losses / h
     tolerance = RELATIVE * abs(gradient) + OF_TERMS[step.forward.params.dtype.name] * size
     tolerance += rounding
-    if abs(quotient.value - gradient) <= tolerance and method != Method.ACROSS:
-        outcome = Outcome.AGREES
+    if abs(quotient.value - gradient) <= tolerance and method != HowMoved.ACROSS:
+        outcome = Testimony.AGREES
     elif (
         not np.isfinite([quotient.value, gradient]).all()
-        or method == Method.ACROSS
+        or method == HowMoved.ACROSS
         or len(found) == 2
     ):
-        outcome = Outcome.UNDECIDED
+        outcome = Testimony.UNDECIDED
     else:
-        outcome = Outcome.DISAGREES
+        outcome = Testimony.DISAGREES
     return Witness(
         outcome=outcome,
         step=h,
@@ -211,10 +211,10 @@ def _central(below: _Evaluation, above: _Evaluation) -> _Quotient:
 
 def _one_sided(
     evaluate: Callable[[float], _Evaluation], start: _Evaluation, h: float
-) -> dict[Method, _Quotient]:
+) -> dict[HowMoved, _Quotient]:
     """The slopes from every side on which no kink is met within 2h."""
     found = {}
-    for name, sign in ((Method.RIGHT, 1), (Method.LEFT, -1)):
+    for name, sign in ((HowMoved.RIGHT, 1), (HowMoved.LEFT, -1)):
         near, far = evaluate(start.at + sign * h), evaluate(start.at + sign * 2 * h)
         if leaves_side(start.sides, near.sides) or not same_sides(near.sides, far.sides):
             continue

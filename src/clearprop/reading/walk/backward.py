@@ -14,7 +14,7 @@ from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.forward import parameter_symbol, runs_constant, symbols
-from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
 # The gradient of a parameter of a layer that is not Linear is asked for sample by sample; of more
 # samples than these, it stands there without its summands.
@@ -25,14 +25,16 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     """One layer's backward."""
     record = step.backward[node.path]
     taken, made = symbols(node.layer)
-    arrays = [StageArray(f"∂C/∂{made}", node.path, Role.SAMPLES, record.output_gradient)]
+    arrays = [StageArray(f"∂C/∂{made}", node.path, ArrayRole.SAMPLES, record.output_gradient)]
     if record.input_gradient is not None:
-        arrays.append(StageArray(f"∂C/∂{taken}", node.source, Role.SAMPLES, record.input_gradient))
+        arrays.append(
+            StageArray(f"∂C/∂{taken}", node.source, ArrayRole.SAMPLES, record.input_gradient)
+        )
     arrays += [
         StageArray(
             f"∂L/∂{parameter_symbol(node.layer, name)}",
             join_path(node.path, name),
-            Role.WHOLE,
+            ArrayRole.WHOLE,
             gradient,
         )
         for name, gradient in record.gradients.items()

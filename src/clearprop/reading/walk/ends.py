@@ -12,7 +12,7 @@ from clearprop.reading.largest_terms import bracketed, product_text
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.equations import of_loss, of_optimizer
 from clearprop.reading.walk.forward import parameter_symbol
-from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
 LOSS_PLACE = "loss"
 
@@ -22,12 +22,12 @@ def loss_stage(step: Step, sample: int) -> WalkStage:
     result, output = step.result, step.forward.output
     where = step.forward.network.graph.output
     arrays = [
-        StageArray("y", where, Role.SAMPLES, output),
-        StageArray("t", LOSS_PLACE, Role.SAMPLES, step.target),
+        StageArray("y", where, ArrayRole.SAMPLES, output),
+        StageArray("t", LOSS_PLACE, ArrayRole.SAMPLES, step.target),
     ]
     if result.entries is not None:
-        arrays.append(StageArray("ℓ", LOSS_PLACE, Role.SAMPLES, result.entries))
-    arrays.append(StageArray("∂C/∂y", where, Role.SAMPLES, result.gradient))
+        arrays.append(StageArray("ℓ", LOSS_PLACE, ArrayRole.SAMPLES, result.entries))
+    arrays.append(StageArray("∂C/∂y", where, ArrayRole.SAMPLES, result.gradient))
     return WalkStage(
         part=Part.LOSS,
         path="",
@@ -75,11 +75,11 @@ def update_stage(step: Step, node: Node) -> WalkStage:
     worked: list[WorkedLine] = []
     for own, slot in node.parameters.items():
         name, path = parameter_symbol(node.layer, own), slot.path
-        arrays.append(StageArray(name, path, Role.WHOLE, layout.view(params, path)))
-        arrays.append(StageArray(f"∂L/∂{name}", path, Role.WHOLE, layout.view(gradient, path)))
+        arrays.append(StageArray(name, path, ArrayRole.WHOLE, layout.view(params, path)))
+        arrays.append(StageArray(f"∂L/∂{name}", path, ArrayRole.WHOLE, layout.view(gradient, path)))
         update = step.update_of(slot.start)
         if stepped is not None and update is not None:
-            arrays.append(StageArray(f"{name}'", path, Role.WHOLE, layout.view(stepped, path)))
+            arrays.append(StageArray(f"{name}'", path, ArrayRole.WHOLE, layout.view(stepped, path)))
             index = ",".join("0" for _ in slot.shape)
             slope = float(gradient[slot.start])
             worked.append(_moved(f"{name}'[{index}]", update, slope))
@@ -115,7 +115,7 @@ def after_stage(step: Step) -> WalkStage | None:
         equations=(),
         worked=(change,),
         arrays=(
-            StageArray("L", LOSS_PLACE, Role.WHOLE, np.asarray(step.value)),
-            StageArray("L'", LOSS_PLACE, Role.WHOLE, np.asarray(after)),
+            StageArray("L", LOSS_PLACE, ArrayRole.WHOLE, np.asarray(step.value)),
+            StageArray("L'", LOSS_PLACE, ArrayRole.WHOLE, np.asarray(after)),
         ),
     )

@@ -21,7 +21,7 @@ from clearprop.reading.largest_terms import bracketed, product_text
 from clearprop.reading.nodes import is_activation
 from clearprop.reading.walk.arithmetic import label, sum_of_products
 from clearprop.reading.walk.equations import of_layer
-from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
 PARAMETERS = {
     Linear: {"weight": "W", "bias": "b"},
@@ -56,18 +56,18 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     """One layer's forward."""
     record = step.forward[node.path]
     taken, made = symbols(node.layer)
-    arrays = [StageArray(taken, node.source, Role.SAMPLES, record.input)]
+    arrays = [StageArray(taken, node.source, ArrayRole.SAMPLES, record.input)]
     arrays += [
         StageArray(
-            parameter_symbol(node.layer, name), join_path(node.path, name), Role.WHOLE, values
+            parameter_symbol(node.layer, name), join_path(node.path, name), ArrayRole.WHOLE, values
         )
         for name, values in record.params.items()
     ]
     if isinstance(node.layer, Dropout) and record.cache.mask is not None:
-        arrays.append(StageArray("m", node.path, Role.SAMPLES, record.cache.mask))
-    arrays.append(StageArray(made, node.path, Role.SAMPLES, record.output))
+        arrays.append(StageArray("m", node.path, ArrayRole.SAMPLES, record.cache.mask))
+    arrays.append(StageArray(made, node.path, ArrayRole.SAMPLES, record.output))
     arrays += [
-        StageArray(name, node.path, Role.WHOLE, values)
+        StageArray(name, node.path, ArrayRole.WHOLE, values)
         for name, values in step.forward.state.get(node.path, {}).items()
     ]
     work = WORK.get(type(node.layer), _activation if is_activation(node.layer) else None)

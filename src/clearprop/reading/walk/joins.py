@@ -12,7 +12,7 @@ from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join
 from clearprop.engine.step import Step
 from clearprop.reading.nodes import is_inside, is_skip, owner, terms_behind
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
-from clearprop.reading.walk.stages import Part, Role, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -54,7 +54,7 @@ def join_stage(step: Step, join: Join, sample: int) -> WalkStage:
         entries = [float(forward.value(wire)[sample][index]) for wire in join.sources]
         worked = WorkedLine(label("y", sample, index), tuple(map(brief, entries)), value)
     arrays = [
-        StageArray(name, wire, Role.SAMPLES, forward.value(wire))
+        StageArray(name, wire, ArrayRole.SAMPLES, forward.value(wire))
         for name, wire in zip(names, join.sources, strict=True)
     ]
     return WalkStage(
@@ -63,7 +63,7 @@ def join_stage(step: Step, join: Join, sample: int) -> WalkStage:
         name=type(owner(graph, join).layer).__name__,
         equations=(equation,),
         worked=(worked,),
-        arrays=(*arrays, StageArray("y", join.path, Role.SAMPLES, y)),
+        arrays=(*arrays, StageArray("y", join.path, ArrayRole.SAMPLES, y)),
     )
 
 
@@ -73,7 +73,7 @@ def split_stage(step: Step, join: Join, sample: int) -> WalkStage:
     signals = step.signals(join.path)
     index = (0,) * (signals.ndim - 1)
     names = _names(graph, join, "f")
-    arrays = [StageArray("∂C/∂y", join.path, Role.SAMPLES, signals)]
+    arrays = [StageArray("∂C/∂y", join.path, ArrayRole.SAMPLES, signals)]
     if isinstance(join, Concatenation):
         part = Part.PARTED
         equation = f"[{', '.join(f'∂C/∂{name}' for name in names)}] = ∂C/∂y"
@@ -81,7 +81,7 @@ def split_stage(step: Step, join: Join, sample: int) -> WalkStage:
         name = names[join.sources.index(term.path)]
         entries = [label(f"∂C/∂{name}", sample, term.index), label("∂C/∂y", sample, index)]
         arrays += [
-            StageArray(f"∂C/∂{name}", wire, Role.SAMPLES, share)
+            StageArray(f"∂C/∂{name}", wire, ArrayRole.SAMPLES, share)
             for name, wire, share in zip(names, join.sources, _shares(step, join), strict=True)
         ]
     else:
@@ -121,13 +121,13 @@ def fork_stage(step: Step, fork: Fork, sample: int) -> Iterator[WalkStage]:
         # What went past the branch is ∂C/∂y itself, and stands first.
         ways.sort(key=lambda way: way[0] is not skips[0])
         part, equation = Part.JOIN, "∂C/∂x = ∂C/∂y + ∂C/∂x through f"
-        arrays = [StageArray("∂C/∂y", skips[0].path, Role.SAMPLES, ways[0][1])]
+        arrays = [StageArray("∂C/∂y", skips[0].path, ArrayRole.SAMPLES, ways[0][1])]
     else:
         part = Part.MET
         names = [f"∂C/∂{x} through {_name_in(fork.group, member)}" for member, _ in ways]
         equation = f"∂C/∂{x} = {' + '.join(names)}"
         arrays = [
-            StageArray(name, fork.wire, Role.SAMPLES, share)
+            StageArray(name, fork.wire, ArrayRole.SAMPLES, share)
             for name, (_, share) in zip(names, ways, strict=True)
         ]
     entries = np.array([float(share[sample][index]) for _, share in ways])
@@ -138,7 +138,7 @@ def fork_stage(step: Step, fork: Fork, sample: int) -> Iterator[WalkStage]:
         name=type(fork.group.layer).__name__,
         equations=(equation,),
         worked=(sum_of_numbers(label(f"∂C/∂{x}", sample, index), entries, value),),
-        arrays=(*arrays, StageArray(f"∂C/∂{x}", fork.wire, Role.SAMPLES, total)),
+        arrays=(*arrays, StageArray(f"∂C/∂{x}", fork.wire, ArrayRole.SAMPLES, total)),
     )
 
 

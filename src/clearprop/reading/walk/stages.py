@@ -18,7 +18,7 @@ INDENT = "  "
 MOST_ROWS, MOST_NUMBERS = 12, 60
 
 
-class Role(StrEnum):
+class ArrayRole(StrEnum):
     """What the first axis of an array counts: samples, or nothing of the kind."""
 
     SAMPLES = "samples"
@@ -63,7 +63,7 @@ class StageArray:
 
     name: str
     place: str
-    role: Role
+    role: ArrayRole
     values: Array
 
     @property
@@ -74,9 +74,9 @@ class StageArray:
 
     def rows_of(self, sample: int) -> Array:
         """The rows of one sample; of an array without samples, all of them."""
-        if self.role != Role.SAMPLES:
+        if self.role != ArrayRole.SAMPLES:
             return self.rows
-        return StageArray(self.name, self.place, Role.WHOLE, self.values[sample]).rows
+        return StageArray(self.name, self.place, ArrayRole.WHOLE, self.values[sample]).rows
 
     def whole(self, width: int) -> list[str] | None:
         """The array with every number; None where it is too large for that."""
@@ -102,7 +102,7 @@ class StageArray:
         low, mean, high = _summary(self.values)
         head = _say(language, "summary", head=self._head, low=low, mean=mean, high=high)
         row = self.rows_of(sample)[0]
-        key = "row_of_sample" if self.role == Role.SAMPLES else "first_row"
+        key = "row_of_sample" if self.role == ArrayRole.SAMPLES else "first_row"
         lead = INDENT + _say(language, key, sample=sample)
         cells: list[str] = []
         for number in _numbers(row):
