@@ -41,10 +41,10 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.training import fit
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from tests.gradient_checks import draw_point, own_gradient
 
-CASES = [example for examples in EXAMPLES.values() for example in examples]
+CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 # Both engines work in float64; what differs is the order in which sums are taken.
 ATOL = 1e-12
 

@@ -31,7 +31,8 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError, MissingDependencyError
 from clearprop.engine.training import fit
 from clearprop.formats import torch_twin
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 from tests.gradient_checks import draw_point, present
 
 EVERYTHING = Network(
@@ -62,12 +63,12 @@ def test_the_twin_computes_the_same_output(torch: Any) -> None:
     np.testing.assert_allclose(EVERYTHING.predict(params, x), theirs, rtol=1e-13)
 
 
-ALONE = [example for examples in EXAMPLES.values() for example in examples]
+ALONE = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 
 
 @pytest.mark.parametrize("example", ALONE, ids=[repr(example) for example in ALONE])
 def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
-    torch: Any, example: Example
+    torch: Any, example: LayerExample
 ) -> None:
     layer = example.layer
     # The two sides draw different masks of dropout, unless nothing or everything is left out.

@@ -24,34 +24,21 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.optimizers import Optimizer, RMSprop
-from clearprop.engine.schedules import (
-    ConstantRate,
-    CosineDecay,
-    ExponentialDecay,
-    StepDecay,
-    Warmup,
+from clearprop.kinds.kind_tables import (
+    LAYER_EXAMPLES,
+    LOSS_EXAMPLES,
+    OPTIMIZER_EXAMPLES,
+    SCHEDULE_ROWS,
 )
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example as LossExample
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.programs import Recipe
 
 SAMPLES = 12
 
-SCHEDULES = (
-    ConstantRate(0.05),
-    StepDecay(0.1, step_size=7, gamma=0.5),
-    ExponentialDecay(0.1, gamma=0.95),
-    CosineDecay(0.1, t_max=30),
-    CosineDecay(0.1, t_max=30, eta_min=0.01),
-    Warmup(0.1),
-    Warmup(ExponentialDecay(0.1, gamma=0.95), steps=8, start_factor=0.2),
-    Warmup(Warmup(StepDecay(0.1, step_size=5), steps=3), steps=4),
-)
+SCHEDULES = tuple(one for row in SCHEDULE_ROWS.values() for one in row.examples)
 
 
-def layer_recipe(example: Example) -> Recipe:
+def layer_recipe(example: LayerExample) -> Recipe:
     """A layer of the catalogue between layers that learn."""
     generator = np.random.default_rng(1)
     shape = example.input_shape
@@ -103,7 +90,7 @@ def _calm(rule: Optimizer) -> Optimizer:
 
 def catalogue() -> Iterator[tuple[str, Recipe]]:
     """(name, recipe) of every case."""
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in LAYER_EXAMPLES.items():
         for index, example in enumerate(examples):
             yield f"{kind.__name__}-{index}", layer_recipe(example)
     for loss, loss_examples in LOSS_EXAMPLES.items():

@@ -4,7 +4,8 @@ JAX computes in float32 unless told otherwise; everything here runs with 64 bits
 the setting as it was.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.formats.jax_layers import layer_function
+from clearprop.kinds.kind_tables import LOSS_ROWS
 
 
 def is_function(target: object) -> bool:
@@ -64,58 +66,10 @@ def network_gradients(
 def loss_function(loss: Loss) -> Callable[..., Any]:
     """A loss of ours, written in JAX. Raises ContractError for one that is not written here."""
     jax = _jax()
-    jnp = jax.numpy
-    one: Any = loss
-    costs: Mapping[str, Callable[[Any, Any], Any]] = {
-        "MSE": lambda y, t: (y - t) ** 2,
-        "MAE": lambda y, t: jnp.abs(y - t),
-        "Huber": lambda y, t: jnp.where(
-            jnp.abs(y - t) <= one.delta,
-            0.5 * (y - t) ** 2,
-            one.delta * (jnp.abs(y - t) - 0.5 * one.delta),
-        ),
-        "BinaryCrossEntropy": lambda y, t: _binary(jax, one, y, t),
-        "CrossEntropy": lambda y, t: _cross_entropy(jax, one, y, t),
-        "PoissonNLL": lambda y, t: _poisson(jax, one, y, t),
-    }
-    name = type(loss).__name__
-    if name not in costs or one.reduction == "none":
-        raise ContractError("jax_twin_missing", path="loss", layer=name)
-
-    def value(output: Any, target: Any) -> Any:
-        entries = costs[name](output, target)
-        if one.reduction == "sum":
-            return entries.sum()
-        if name == "CrossEntropy" and one.weight is not None and target.ndim == 1:
-            return entries.sum() / jnp.asarray(one.weight)[target].sum()
-        return entries.mean()
-
-    return value
-
-
-def _binary(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    positive = 1.0 if one.pos_weight is None else jax.numpy.asarray(one.pos_weight)
-    weight = 1.0 if one.weight is None else jax.numpy.asarray(one.weight)
-    log_sigmoid = jax.nn.log_sigmoid
-    return -weight * (positive * t * log_sigmoid(y) + (1 - t) * log_sigmoid(-y))
-
-
-def _cross_entropy(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    classes = y.shape[-1]
-    weight = jax.numpy.ones(classes) if one.weight is None else jax.numpy.asarray(one.weight)
-    shares = jax.nn.one_hot(t, classes, dtype=y.dtype) if t.ndim == 1 else t
-    shares = shares * (1 - one.label_smoothing) + one.label_smoothing / classes
-    return -(weight * shares * jax.nn.log_softmax(y)).sum(-1)
-
-
-def _poisson(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    jnp = jax.numpy
-    cost = jnp.exp(y) - t * y if one.log_input else y - t * jnp.log(y + one.eps)
-    if one.full:
-        above = jnp.where(t > 1, t, 2.0)
-        stirling = above * jnp.log(above) - above + 0.5 * jnp.log(2 * jnp.pi * above)
-        cost = cost + jnp.where(t > 1, stirling, 0.0)
-    return cost
+    row = LOSS_ROWS.get(type(loss))
+    if row is None or loss.reduction == "none":
+        raise ContractError("jax_twin_missing", path="loss", layer=type(loss).__name__)
+    return partial(row.jax, jax, loss)
 
 
 def _jax() -> Any:

@@ -3,12 +3,14 @@
 At a kink `where` gives the derivative of the branch that is taken, and the branches are ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from clearprop.base.errors import ContractError
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.parameters import join
+from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.kinds.row import InJax
 
 # (parameters, x) → y
 Function = Callable[[Tree, Any], Any]
@@ -21,9 +23,6 @@ def layer_function(jax: Any, layer: Layer, path: str, *, training: bool) -> Func
     """
     one: Any = layer
     name = type(layer).__name__
-    simple = _activations(jax, one)
-    if name in simple:
-        return simple[name]
     if name == "Sequential":
         parts = [
             (child, layer_function(jax, inner, join(path, child), training=training))
@@ -39,57 +38,12 @@ def layer_function(jax: Any, layer: Layer, path: str, *, training: bool) -> Func
     if name == "Residual":
         branch = layer_function(jax, one.branch, join(path, "branch"), training=training)
         return lambda params, x: x + branch(params["branch"], x)
-    if name == "Dropout" and not (training and one.probability):
-        return lambda _, x: x
-    if name == "BatchNorm" and one.running_statistics and not training:
-        return lambda params, x: _affine(params, x / (1 + one.epsilon) ** 0.5)
-    if name in ("BatchNorm", "LayerNorm", "RMSNorm"):
-        return _normalization(jax, one, name)
-    raise ContractError("jax_twin_missing", path=path, layer=name)
+    row = LAYER_ROWS.get(type(layer))
 
+    def leaf(params: Tree, x: Any) -> Any:
+        y = None if row is None else row.jax(InJax(jax, layer, params, training), x)
+        if y is None:
+            raise ContractError("jax_twin_missing", path=path, layer=name)
+        return y
 
-def _activations(jax: Any, one: Any) -> Mapping[str, Function]:
-    """Every layer that is one expression."""
-    nn, jnp = jax.nn, jax.numpy
-    return {
-        "Linear": lambda p, x: x @ p["weight"] + p.get("bias", 0.0),
-        "Embedding": lambda p, x: p["weight"][x],
-        "Identity": lambda _, x: x,
-        "ReLU": lambda _, x: nn.relu(x),
-        "Tanh": lambda _, x: jnp.tanh(x),
-        "Sigmoid": lambda _, x: nn.sigmoid(x),
-        "LeakyReLU": lambda _, x: jnp.where(x > 0, x, one.slope * x),
-        "PReLU": lambda p, x: jnp.where(x > 0, x, p["weight"] * x),
-        "ELU": lambda _, x: nn.elu(x, one.alpha),
-        "SELU": lambda _, x: nn.selu(x),
-        "Hardtanh": lambda _, x: jnp.where(
-            x <= one.low, one.low, jnp.where(x >= one.high, one.high, x)
-        ),
-        "GELU": lambda _, x: nn.gelu(x, approximate=one.approximate == "tanh"),
-        "SiLU": lambda _, x: nn.silu(x),
-        "Softplus": lambda _, x: jnp.where(
-            x * one.beta > one.threshold, x, nn.softplus(x * one.beta) / one.beta
-        ),
-        "Softmax": lambda _, x: nn.softmax(x, axis=one.axis),
-        "LogSoftmax": lambda _, x: nn.log_softmax(x, axis=one.axis),
-    }
-
-
-def _normalization(jax: Any, one: Any, name: str) -> Function:
-    jnp = jax.numpy
-
-    def normalize(params: Tree, x: Any) -> Any:
-        axes = tuple(range(x.ndim - 1)) if name == "BatchNorm" else (-1,)
-        epsilon = one.epsilon
-        if epsilon is None:
-            epsilon = jnp.finfo(x.dtype).eps
-        if name != "RMSNorm":
-            x = x - x.mean(axes, keepdims=True)
-        x = x / jnp.sqrt((x * x).mean(axes, keepdims=True) + epsilon)
-        return _affine(params, x)
-
-    return normalize
-
-
-def _affine(params: Tree, x: Any) -> Any:
-    return x * params.get("weight", 1.0) + params.get("bias", 0.0)
+    return leaf

@@ -15,18 +15,11 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
-from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
 from clearprop.engine.layers.combinators import Residual, Sequential
-from clearprop.engine.layers.dropout import Dropout
-from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer, Tree
-from clearprop.engine.layers.linear import Linear
-from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
-from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
-from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.network import Network
 from clearprop.engine.parameters import join, leaves
+from clearprop.kinds.kind_tables import LAYER_ROWS
 
 if TYPE_CHECKING:
     import torch
@@ -135,37 +128,16 @@ def _torch() -> Any:
 
 def _module(layer: Layer, path: str) -> "torch.nn.Module":
     nn = _torch().nn
-    makers: Mapping[type[Layer], Callable[[Any], Any]] = {
-        Linear: lambda one: nn.Linear(one.inputs, one.outputs, bias=one.bias),
-        ReLU: lambda _: nn.ReLU(),
-        Tanh: lambda _: nn.Tanh(),
-        Sigmoid: lambda _: nn.Sigmoid(),
-        Identity: lambda _: nn.Identity(),
-        LeakyReLU: lambda one: nn.LeakyReLU(one.slope),
-        PReLU: lambda one: nn.PReLU(one.features),
-        ELU: lambda one: nn.ELU(one.alpha),
-        SELU: lambda _: nn.SELU(),
-        Hardtanh: lambda one: nn.Hardtanh(one.low, one.high),
-        GELU: lambda one: nn.GELU(one.approximate),
-        SiLU: lambda _: nn.SiLU(),
-        Softplus: lambda one: nn.Softplus(one.beta, one.threshold),
-        Softmax: lambda one: nn.Softmax(one.axis),
-        LogSoftmax: lambda one: nn.LogSoftmax(one.axis),
-        BatchNorm: lambda one: nn.BatchNorm1d(
-            one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
-        ),
-        LayerNorm: lambda one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias),
-        RMSNorm: lambda one: nn.RMSNorm(one.features, one.epsilon, one.affine),
-        Dropout: lambda one: nn.Dropout(one.probability),
-        Embedding: lambda one: nn.Embedding(one.entries, one.features),
-        Sequential: lambda one: nn.Sequential(
-            *(_module(child, join(path, name)) for name, child in one.children())
-        ),
-        Residual: lambda one: _residual(_module(one.branch, join(path, "branch"))),
-    }
-    if type(layer) not in makers:
+    if isinstance(layer, Sequential):
+        children = (_module(child, join(path, name)) for name, child in layer.children())
+        chain: torch.nn.Module = nn.Sequential(*children)
+        return chain
+    if isinstance(layer, Residual):
+        return _residual(_module(layer.branch, join(path, "branch")))
+    row = LAYER_ROWS.get(type(layer))
+    if row is None:
         raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
-    twin: torch.nn.Module = makers[type(layer)](layer)
+    twin: torch.nn.Module = row.torch.module(nn, layer)
     return twin
 
 
@@ -192,7 +164,7 @@ class _Pair(NamedTuple):
 def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
     """Every parameter; both sides list them in the same order."""
     ours = [
-        (join(path, name), isinstance(layer, Linear) and name == "weight")
+        (join(path, name), name in LAYER_ROWS[type(layer)].torch.transposed)
         for path, layer in leaves(network.layer)
         for name in layer.parameters()
     ]

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from clearprop.base.numbers import brief, number, percent
+from clearprop.base.numbers import brief, number, percent, product
 from clearprop.reading.explanation.reading import aligned, joined, say
 from clearprop.reading.explanation.shares import Product, SampleShare
 from clearprop.reading.explanation.signal_words import (
     cancellation,
     lines,
     others,
-    product,
     sentences,
 )
 from clearprop.reading.explanation.witness import Witness

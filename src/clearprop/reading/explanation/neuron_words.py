@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product
 from clearprop.reading.explanation.reading import aligned, joined, say
 from clearprop.reading.explanation.signal_words import (
     cancellation,
     lines,
     others,
-    product,
     sentences,
 )
 

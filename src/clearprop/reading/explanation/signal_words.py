@@ -1,6 +1,6 @@
 """A signal in words, and as lines for a terminal."""
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product
 from clearprop.reading.explanation.reading import say
 from clearprop.reading.explanation.signals import LossDerivative, Rest, Signal, Slope, Term
 
@@ -9,12 +9,6 @@ INDENT = "    "
 CANCELS = 0.25
 # A paragraph follows the largest terms through so many lines; more would be read by nobody.
 DEEPEST = 3
-
-
-def product(*factors: float) -> str:
-    """`2.16 × (−1.49)`: a negative factor behind the first stands in brackets."""
-    first, *others = (brief(factor) for factor in factors)
-    return " × ".join([first, *(f"({text})" if text[0] == "−" else text for text in others)])
 
 
 def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:

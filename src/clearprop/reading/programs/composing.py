@@ -10,7 +10,6 @@ from clearprop.kinds.program_lines import number
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.beginnings import beginnings
 from clearprop.reading.programs.draft import Draft, draft
-from clearprop.reading.programs.optimizers import plain_optimizer
 from clearprop.reading.programs.passes import named, without_brackets
 from clearprop.reading.programs.recipe import Recipe
 from clearprop.reading.programs.text import docstring, say
@@ -140,7 +139,7 @@ def _story(made: Draft, name: str, body: str) -> str:
                 language,
                 "story.training",
                 loss=without_brackets(repr_short(recipe.loss)),
-                optimizer=type(plain_optimizer(recipe.optimizer)).__name__,
+                optimizer=made.update.rule,
                 steps=made.settled.steps,
             ),
             "\n".join(legend),

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from clearprop.reading.programs.losses import LossLines, loss_lines
-from clearprop.reading.programs.optimizers import Memory, UpdateLines, update_lines
+from clearprop.kinds.program_pieces import LossLines, Memory, UpdateLines
 from clearprop.reading.programs.passes import Program, passes_of, require_known
 from clearprop.reading.programs.recipe import Recipe, Settled, settle
+from clearprop.reading.programs.rows_written import loss_lines, update_lines
 
 
 class Draft(NamedTuple):

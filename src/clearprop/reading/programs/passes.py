@@ -15,13 +15,12 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.activations import Identity
 from clearprop.engine.layers.combinators import Residual, Sequential
-from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network, repr_short
 from clearprop.engine.parameters import join
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read
-from clearprop.kinds.writers.site import Mask, Passes, Site, Statistics
-from clearprop.kinds.writers.writer_catalog import WRITERS
+from clearprop.kinds.program_pieces import Mask, Passes, Site, Statistics
 
 X = Symbol("x", "x")
 Y = Symbol("y", "y")
@@ -112,17 +111,11 @@ def _places(layer: Layer, path: str) -> tuple[_Place, ...]:
         )
     if type(layer) is Residual:
         return (_Place(layer, path, _places(layer.branch, join(path, "branch"))),)
-    if type(layer) not in WRITERS:
-        raise ContractError(
-            "program_layer_own", name=type(layer).__name__, known=", ".join(map(_name, WRITERS))
-        )
-    if isinstance(layer, Identity) or (isinstance(layer, Dropout) and layer.probability == 0):
-        return ()
-    return (_Place(layer, path),)
-
-
-def _name(kind: type) -> str:
-    return kind.__name__
+    row = LAYER_ROWS.get(type(layer))
+    if row is None:
+        known = ", ".join(kind.__name__ for kind in LAYER_ROWS)
+        raise ContractError("program_layer_own", name=type(layer).__name__, known=known)
+    return () if row.does_nothing(layer) else (_Place(layer, path),)
 
 
 @dataclass
@@ -177,7 +170,7 @@ class _Walk:
             last = index == len(places) - 1
             is_residual = isinstance(place.layer, Residual)
             number = self._residuals() if is_residual else self._number(place)
-            own = (_SUM if is_residual else WRITERS[type(place.layer)].output).numbered(number)
+            own = (_SUM if is_residual else LAYER_ROWS[type(place.layer)].output).numbered(number)
             output = y if last and y is not None else own
             signal = dy if last and dy is not None else output.d
             if is_residual:
@@ -199,16 +192,18 @@ class _Walk:
         number: int,
     ) -> None:
         layer = place.layer
-        writer = WRITERS[type(layer)]
+        row = LAYER_ROWS[type(layer)]
         params = {
-            name: self._parameter(join(place.path, name), writer.params[name].numbered(number))
+            name: self._parameter(
+                join(place.path, name), row.parameters[name].program.numbered(number)
+            )
             for name in layer.parameters()
         }
         gradients = {
             name: self._gradient(join(place.path, name), symbol) for name, symbol in params.items()
         }
         site = Site(layer, x, y, dx, dy, params, gradients, number, place.path, shape or ())
-        passes: Passes = writer.passes(site)
+        passes: Passes = row.passes(site)
         title = _title(layer, shape)
         kind = type(layer).__name__
         self.forward.append(Section(kind, title, passes.forward))
@@ -247,11 +242,11 @@ class _Walk:
     def _number(self, place: _Place) -> int:
         """The number of the layer's group: a new one where it opens a group, or where its output's
         name is taken in this one."""
-        writer = WRITERS[type(place.layer)]
-        if self.group == 0 or writer.opens or writer.output.name in self.taken:
+        row = LAYER_ROWS[type(place.layer)]
+        if self.group == 0 or row.opens or row.output.name in self.taken:
             self.group += 1
             self.taken = set()
-        self.taken.add(writer.output.name)
+        self.taken.add(row.output.name)
         return self.group
 
     def _residuals(self) -> int:
