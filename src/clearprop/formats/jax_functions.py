@@ -1,7 +1,8 @@
 """JAX as a witness: its gradients of functions, of our layers and of our losses.
 
 JAX computes in float32 unless told otherwise; everything here runs with 64 bits allowed, and leaves
-the setting as it was.
+the setting as it was. What a layer and a loss are in JAX stands in their rows, written from their
+formulas alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +14,11 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
+from clearprop.engine.graph import Node, propagate
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.formats.jax_layers import layer_function
-from clearprop.kinds.kind_tables import LOSS_ROWS
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
+from clearprop.kinds.row import InJax
 
 
 def is_function(target: object) -> bool:
@@ -51,12 +53,25 @@ def network_gradients(
 ) -> tuple[Array, Array | None, Array]:
     """(y, ∂C/∂x, ∂C/∂θ flat) by JAX; layers with a state start from their first one.
 
-    Raises ContractError for a layer that is not written here.
+    Raises ContractError for a layer that has no twin in JAX.
     """
-    function = layer_function(_jax(), network.layer, "", training=training)
+    jax = _jax()
 
     def run(flat: Any, features: Any) -> Any:
-        return function(network.layout.tree(flat), features)
+        views = network.layout.views(flat)
+
+        def through(node: Node, value: Any) -> Any:
+            row = LAYER_ROWS.get(type(node.layer))
+            place = InJax(jax, node.layer, views[node.path], training)
+            y = None if row is None else row.jax(place, value)
+            if y is None:
+                kind = type(node.layer).__name__
+                raise ContractError("jax_twin_missing", path=node.path, layer=kind)
+            return y
+
+        concatenate = jax.numpy.concatenate
+        values = propagate(network.graph, features, through, concatenate=concatenate)
+        return values[network.graph.output]
 
     y, pullback = forward(run, [params, x])
     gradient, dx = backward(pullback, dy)
@@ -64,7 +79,7 @@ def network_gradients(
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
-    """A loss of ours, written in JAX. Raises ContractError for one that is not written here."""
+    """A loss of ours, written in JAX. Raises ContractError for one that has no twin there."""
     jax = _jax()
     row = LOSS_ROWS.get(type(loss))
     if row is None or loss.reduction == "none":

@@ -13,7 +13,6 @@ from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import leaves
 from clearprop.formats import torch_twin
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
@@ -62,9 +61,10 @@ def network_gradients(
     """
     torch = _torch()
     twin = torch_twin.module(network, params).train(training)
-    for path, layer in leaves(network.layer):
-        if LAYER_ROWS[type(layer)].torch.differs(layer, x.ndim, training):
-            raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
+    for path, node in network.graph.nodes.items():
+        kind = type(node.layer)
+        if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):
+            raise ContractError("torch_twin_missing", path=path, layer=kind.__name__)
     features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
     y = twin(features)
     y.backward(torch.tensor(dy))

@@ -7,7 +7,7 @@ side's update would reach the other.
 Dropout's twin draws from torch's own generator: the two agree in use, not in training.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,10 +15,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
-from clearprop.engine.layers.combinators import Residual, Sequential
-from clearprop.engine.layers.layer import Layer, Tree
+from clearprop.engine.graph import Node, propagate
+from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import join, leaves
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def module(network: Network, params: Array, *, state: Tree | None = None) -> "to
 
     Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
     """
-    twin = _module(network.layer, "")
+    twin = _twin(network)
     twin.to(dtype=getattr(_torch(), params.dtype.name))
     _write(network, twin, params)
     if state is not None:
@@ -61,7 +60,7 @@ def default_start(network: Network, seed: int, dtype: str = "float64") -> Array:
     torch = _torch()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        twin = _module(network.layer, "")
+        twin = _twin(network)
     return _read(network, twin, np.dtype(dtype))
 
 
@@ -126,31 +125,34 @@ def _torch() -> Any:
     return torch
 
 
-def _module(layer: Layer, path: str) -> "torch.nn.Module":
-    nn = _torch().nn
-    if isinstance(layer, Sequential):
-        children = (_module(child, join(path, name)) for name, child in layer.children())
-        chain: torch.nn.Module = nn.Sequential(*children)
-        return chain
-    if isinstance(layer, Residual):
-        return _residual(_module(layer.branch, join(path, "branch")))
-    row = LAYER_ROWS.get(type(layer))
-    if row is None:
-        raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
-    twin: torch.nn.Module = row.torch.module(nn, layer)
-    return twin
+def _twin(network: Network) -> "torch.nn.Module":
+    nn, graph = _torch().nn, network.graph
+    concatenate = _torch().cat
+    places = {path: number for number, path in enumerate(graph.nodes)}
+    modules = [_module(node) for node in graph.nodes.values()]
 
+    class Twin(nn.Module):  # type: ignore[misc, name-defined]
+        """A network's layers, wired as its graph says."""
 
-def _residual(branch: "torch.nn.Module") -> "torch.nn.Module":
-    class Residual(_torch().nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.branch = branch
+            self.layers = nn.ModuleList(modules)
 
         def forward(self, x: Any) -> Any:
-            return x + self.branch(x)
+            def through(node: Node, value: Any) -> Any:
+                return self.layers[places[node.path]](value)
 
-    return Residual()
+            return propagate(graph, x, through, concatenate=concatenate)[graph.output]
+
+    made: torch.nn.Module = Twin()
+    return made
+
+
+def _module(node: Node) -> Any:
+    kind = type(node.layer)
+    if kind not in LAYER_ROWS:
+        raise ContractError("torch_twin_missing", path=node.path, layer=kind.__name__)
+    return LAYER_ROWS[kind].torch.module(_torch().nn, node.layer)
 
 
 class _Pair(NamedTuple):
@@ -164,9 +166,9 @@ class _Pair(NamedTuple):
 def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
     """Every parameter; both sides list them in the same order."""
     ours = [
-        (join(path, name), name in LAYER_ROWS[type(layer)].torch.transposed)
-        for path, layer in leaves(network.layer)
-        for name in layer.parameters()
+        (slot.path, name in LAYER_ROWS[type(node.layer)].torch.transposed)
+        for node in network.graph.nodes.values()
+        for name, slot in node.parameters.items()
     ]
     tensors = list(twin.parameters())
     return [_Pair(path, t, turned) for (path, turned), t in zip(ours, tensors, strict=True)]
@@ -184,14 +186,9 @@ def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
 def _write_state(twin: "torch.nn.Module", state: Tree) -> None:
     torch = _torch()
     # A layer's arrays stand in the order of torch's buffers, and so do the layers.
-    for buffer, array in zip(twin.buffers(), _arrays(state), strict=True):
+    arrays = [array for own in state.values() for array in own.values()]
+    for buffer, array in zip(twin.buffers(), arrays, strict=True):
         buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
-
-
-def _arrays(state: Tree) -> list[Array]:
-    if not isinstance(state, Mapping):
-        return [state]
-    return [array for part in state.values() for array in _arrays(part)]
 
 
 def _read(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:

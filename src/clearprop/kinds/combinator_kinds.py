@@ -1,7 +1,7 @@
 """Sequential and Residual: layers made of layers, each with its own wiring."""
 
+from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.linear import Linear
 from clearprop.kinds.row import CombinatorRow, LayerExample
 
@@ -19,5 +19,6 @@ COMBINATORS = (
             LayerExample(Residual(Tanh()), (4,)),
             LayerExample(Residual(Sequential(Linear(3, 5), Sigmoid(), Linear(5, 3))), (3,)),
         ),
+        ways={"branch": "f"},
     ),
 )

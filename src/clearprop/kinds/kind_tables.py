@@ -23,6 +23,7 @@ from clearprop.kinds.poisson_loss_kinds import POISSON
 from clearprop.kinds.rectifier_kinds import RECTIFIERS
 from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
 from clearprop.kinds.row import (
+    CombinatorRow,
     InitializerRow,
     LayerExample,
     LayerRow,
@@ -49,6 +50,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         EMBEDDING,
     )
 }
+COMBINATOR_ROWS: dict[type[Layer], CombinatorRow] = {row.kind: row for row in COMBINATORS}
 LOSS_ROWS: dict[type[Loss], LossRow] = {
     row.kind: row for row in (*REGRESSION_LOSSES, *ENTROPY_LOSSES, POISSON)
 }
@@ -60,7 +62,7 @@ INITIALIZER_ROWS: dict[type[Initializer], InitializerRow] = {
 
 LAYER_EXAMPLES: dict[type[Layer], tuple[LayerExample, ...]] = {
     **{kind: row.examples for kind, row in LAYER_ROWS.items()},
-    **{row.kind: row.examples for row in COMBINATORS},
+    **{kind: row.examples for kind, row in COMBINATOR_ROWS.items()},
 }
 LOSS_EXAMPLES: dict[type[Loss], tuple[LossExample, ...]] = {
     kind: row.examples for kind, row in LOSS_ROWS.items()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from clearprop.base.arrays import Array, Shape
 from clearprop.base.errors import ContractError
 from clearprop.base.numbers import brief
-from clearprop.engine.addresses import Index
+from clearprop.engine.combinators import Combinator
+from clearprop.engine.graph import Index
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
@@ -225,12 +226,23 @@ class LayerRow(Row):
     ids: Callable[[Any], int] | None = None
 
 
+_SUM = Symbol("s", "s")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CombinatorRow(Row):
-    """What is known of a combinator beside its wiring: examples of it."""
+    """What is known of a combinator beside its wiring.
 
-    kind: type[Layer]
+    examples  small ones, for everything that runs over all layers
+    ways      what the parts of a gradient that come back through its children are called in
+              equations, where that is not the child's own name
+    output    what its sum is called in a program, before its number
+    """
+
+    kind: type[Combinator]
     examples: tuple[LayerExample, ...]
+    ways: Mapping[str, str] = field(default_factory=dict)
+    output: Symbol = _SUM
 
 
 Draw = Callable[["np.random.Generator", int, int], Array]

@@ -17,8 +17,8 @@ import re
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.layers.combinators import Sequential
-from clearprop.engine.layers.layer import Combinator, Layer
+from clearprop.engine.combinators import Combinator, Sequential
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS

@@ -46,7 +46,7 @@ class Draft(NamedTuple):
 def draft(recipe: Recipe, language: str) -> Draft:
     """Work a recipe out. Raises what `settle`, `passes_of`, `loss_lines` and `update_lines` do."""
     update = update_lines(recipe.optimizer)
-    require_known(recipe.network.layer)
+    require_known(recipe.network)
     settled = settle(recipe)
     program = passes_of(recipe.network, settled.x)
     loss = loss_lines(recipe.loss, settled.target, settled.output)

@@ -11,7 +11,6 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import leaves
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 EXAMPLE_SAMPLES = 100
@@ -106,7 +105,7 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
 def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[Any]) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
     the features, one for each output, seen with some noise."""
-    first = next(layer for _, layer in leaves(network.layer))
+    first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
     lines = ["rng = np.random.default_rng(SEED)"]
@@ -133,9 +132,9 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
 
 def _features(network: Network) -> int:
     """How many features a network takes, by the first layer that says so."""
-    for _, layer in leaves(network.layer):
+    for node in network.graph.nodes.values():
         for name in ("inputs", "features"):
-            size = getattr(layer, name, None)
+            size = getattr(node.layer, name, None)
             if isinstance(size, int):
                 return size
     return 1

@@ -13,10 +13,11 @@ from clearprop.kinds.program_lines import (
     unpacked,
 )
 from clearprop.reading.programs.draft import Draft
-from clearprop.reading.programs.passes import Section, X
+from clearprop.reading.programs.passes import Section
 from clearprop.reading.programs.rows_written import schedule_lines
 from clearprop.reading.programs.start import generator
 from clearprop.reading.programs.text import code_lines, comment, function, say
+from clearprop.reading.programs.ways_back import X
 
 STEP_NUMBER = "n"
 RATE = "rate"

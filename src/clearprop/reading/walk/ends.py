@@ -4,8 +4,8 @@ it leads."""
 import numpy as np
 
 from clearprop.base.numbers import brief, product
-from clearprop.engine.network import repr_short
 from clearprop.engine.step import Step
+from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, parameters_of
 from clearprop.kinds.kind_tables import LOSS_ROWS
 from clearprop.reading.explanation.gradients import Update, update_of
