@@ -1,8 +1,8 @@
-"""GELU, SiLU and Softplus."""
+"""GELU, SiLU, Softplus and Mish."""
 
 from typing import Any
 
-from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
+from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
 from clearprop.kinds.activation_kinds import A
 from clearprop.kinds.program_lines import Line, in_equation, number
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
@@ -114,6 +114,27 @@ def _softplus(site: Site) -> Passes:
     )
 
 
+def _mish(site: Site) -> Passes:
+    """The product of z and the tanh of its softplus."""
+    z, a, dz, da = site.x, site.y, site.dx, site.dy
+    bent = site.own("bent", "τ")
+    return Passes(
+        (
+            Line(
+                f"{bent} = np.tanh(np.logaddexp(0, {z}))", f"{bent:math} = tanh(ln(1 + e^{z:math}))"
+            ),
+            Line(f"{a} = {z} * {bent}", f"{a:math} = {z:math} ⊙ {bent:math}"),
+        ),
+        (
+            Line(
+                f"{dz} = {da} * ({bent} + {z} * (1 - {bent}**2) * sigmoid({z}))",
+                f"{dz:math} = {da:math} ⊙ ({bent:math} + {z:math} ⊙ (1 − {bent:math}²) ⊙ "
+                f"σ({z:math}))",
+            ),
+        ),
+    )
+
+
 def _softplus_in_jax(at: InJax, x: Any) -> Any:
     u = x * at.layer.beta
     return at.jax.numpy.where(u > at.layer.threshold, x, at.jax.nn.softplus(u) / at.layer.beta)
@@ -155,5 +176,16 @@ SMOOTH_ACTIVATIONS = (
         torch=TorchTwin(lambda nn, one: nn.Softplus(one.beta, one.threshold)),
         jax=_softplus_in_jax,
         onnx=OnnxOperator("Softplus"),
+    ),
+    LayerRow(
+        kind=Mish,
+        examples=(LayerExample(Mish(), (5,)),),
+        equations=of_activation("z τ,  τ = tanh(ln(1 + eᶻ))", "τ + z (1 − τ²) σ(z)"),
+        worked=applied,
+        passes=_mish,
+        output=A,
+        torch=TorchTwin(lambda nn, _: nn.Mish()),
+        jax=lambda at, x: at.jax.nn.mish(x),
+        onnx=OnnxOperator("Mish"),
     ),
 )
