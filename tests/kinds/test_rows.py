@@ -19,7 +19,7 @@ from clearprop.kinds.kind_tables import (
     OPTIMIZER_ROWS,
     SCHEDULE_ROWS,
 )
-from clearprop.kinds.row import LayerRow, LossRow, OptimizerRow, Row, ScheduleRow
+from clearprop.kinds.row import KindRow, LayerRow, LossRow, OptimizerRow, ScheduleRow
 from tests.layers.test_conformance import concrete_layers
 
 TABLES: list[dict[Any, Any]] = [
@@ -37,14 +37,14 @@ def name_of(row: Any) -> str:
     return str(row.kind.__name__)
 
 
-def fields_of(row: Row) -> dict[str, Any]:
+def fields_of(row: KindRow) -> dict[str, Any]:
     return {
         field.name: getattr(row, field.name)
         for field in dataclasses.fields(row)  # type: ignore[arg-type]
     }
 
 
-def required(kind: type[Row]) -> list[str]:
+def required(kind: type[KindRow]) -> list[str]:
     return [
         field.name
         for field in dataclasses.fields(kind)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def test_a_layers_row_that_lacks_a_field_is_named_with_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("row", [LayerRow, LossRow, OptimizerRow, ScheduleRow])
-def test_a_row_of_nothing_lacks_every_field(row: type[Row]) -> None:
+def test_a_row_of_nothing_lacks_every_field(row: type[KindRow]) -> None:
     with pytest.raises(ContractError) as caught:
         row()
     assert caught.value.values["fields"] == ", ".join(required(row))

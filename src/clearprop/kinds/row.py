@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Row:
+class KindRow:
     """The base of every row. Making one raises ContractError where it lacks a field."""
 
     def __new__(cls, **given: Any) -> Self:
@@ -185,7 +185,7 @@ class InJax(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerRow(Row):
+class LayerRow(KindRow):
     """What is known of a layer.
 
     examples       small ones, for everything that runs over all layers
@@ -230,7 +230,7 @@ _SUM = Symbol("s", "s")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CombinatorRow(Row):
+class CombinatorRow(KindRow):
     """What is known of a combinator beside its wiring.
 
     examples  small ones, for everything that runs over all layers
@@ -269,7 +269,7 @@ class LossExample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossRow(Row):
+class LossRow(KindRow):
     """What is known of a loss.
 
     examples        small ones, for everything that runs over all losses
@@ -297,7 +297,7 @@ class LossRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerRow(Row):
+class OptimizerRow(KindRow):
     """What is known of an optimizer.
 
     examples    with every option, for everything that runs over all optimizers
@@ -318,7 +318,7 @@ RateLines = Callable[[Rate, str, str], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleRow(Row):
+class ScheduleRow(KindRow):
     """What is known of a schedule.
 
     examples   for everything that runs over all schedules
@@ -333,7 +333,7 @@ class ScheduleRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitializerRow(Row):
+class InitializerRow(KindRow):
     """What is known of an initializer.
 
     draw   from it, a shape, fan-in and fan-out to the code that draws, its equation, and whether

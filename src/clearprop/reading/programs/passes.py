@@ -39,7 +39,7 @@ class ParameterName:
     path: str
 
 
-class Saved(NamedTuple):
+class KeptNames(NamedTuple):
     """The names that forward keeps: for backward, values that it computed or was given and
     parameters; and for the training's running statistics means and variances."""
 
@@ -62,7 +62,7 @@ class Program:
     parameters: tuple[ParameterName, ...]
     masks: tuple[Mask, ...]
     statistics: tuple[Statistics, ...]
-    saved: Saved
+    saved: KeptNames
     input_gradient: bool
 
     @property
@@ -249,7 +249,7 @@ class _Writing:
         if sums:
             self.backward.append(Section("Tied", "", tuple(sums)))
 
-    def _saved(self, parameters: Sequence[ParameterName]) -> Saved:
+    def _saved(self, parameters: Sequence[ParameterName]) -> KeptNames:
         """What backward reads of forward, its results in the order of their making."""
         read = {
             name for part in self.backward for line in part.lines for name in names_read(line.code)
@@ -257,7 +257,7 @@ class _Writing:
         made = names_assigned([line for part in self.forward for line in part.lines])
         values = dict.fromkeys([X.name, *(mask.symbol.name for mask in self.masks), *made])
         names = [one.symbol.name for one in parameters]
-        return Saved(
+        return KeptNames(
             tuple(name for name in values if name in read),
             tuple(name for name in names if name in read),
             tuple(str(s) for one in self.statistics for s in (one.mean, one.variance)),
