@@ -37,7 +37,7 @@ def bracketed(value: float) -> str:
     return f"({text})" if text[0] == "−" else text
 
 
-def product(*factors: float) -> str:
+def product_text(*factors: float) -> str:
     """`2.16 × (−1.49)`: a negative factor behind the first stands in brackets."""
     first, *others = factors
     return " × ".join([brief(first), *map(bracketed, others)])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clearprop.base.numbers import brief, product
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
 from clearprop.kinds.program_pieces import Mask, Passes, Site
@@ -46,7 +46,7 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     mask = entry.cache.mask
     right = brief(entry.x)
     if mask is not None:
-        right = product(entry.x, float(mask[entry.sample][entry.place]))
+        right = product_text(entry.x, float(mask[entry.sample][entry.place]))
     return (Arithmetic("y", (right,), entry.y),)
 
 

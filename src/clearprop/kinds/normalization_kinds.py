@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.numbers import bracketed, brief, product
+from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
 from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
@@ -185,7 +185,7 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
 
 def _rms_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     normal, inverse = _normal_entry(entry)
-    return _scaled(entry, product(entry.x, inverse), normal)
+    return _scaled(entry, product_text(entry.x, inverse), normal)
 
 
 def _normal_entry(entry: OneEntry) -> tuple[float, float]:
@@ -199,7 +199,7 @@ def _normal_entry(entry: OneEntry) -> tuple[float, float]:
 def _scaled(entry: OneEntry, written: str, normal: float) -> tuple[Arithmetic, ...]:
     feature = entry.place[-1]
     scale = float(entry.params["weight"][0, feature]) if "weight" in entry.params else 1.0
-    right = [product(scale, normal)]
+    right = [product_text(scale, normal)]
     if "bias" in entry.params:
         right.append(brief(float(entry.params["bias"][0, feature])))
     return Arithmetic("x̂", (written,), normal), Arithmetic("y", tuple(right), entry.y)

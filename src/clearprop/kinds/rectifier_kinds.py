@@ -1,6 +1,6 @@
 """LeakyReLU, PReLU, ELU, SELU and Hardtanh."""
 
-from clearprop.base.numbers import brief, product
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.initializers import Constant
 from clearprop.engine.layers.rectifiers import (
     ELU,
@@ -143,7 +143,7 @@ def _hardtanh(site: Site) -> Passes:
 def _prelu_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     slopes = entry.params["weight"].ravel()
     slope = float(slopes[entry.place[-1] if slopes.size > 1 else 0])
-    right = brief(entry.x) if entry.x > 0 else product(slope, entry.x)
+    right = brief(entry.x) if entry.x > 0 else product_text(slope, entry.x)
     return (Arithmetic("y", (right,), entry.y),)
 
 

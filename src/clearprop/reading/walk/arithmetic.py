@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.numbers import brief, product
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.addresses import Index
 from clearprop.reading.explanation.signals import NOTHING
 from clearprop.reading.explanation.tracing import largest_first, rest_of
@@ -27,7 +27,7 @@ def sum_of_products(
     return _line(
         left,
         factors * others,
-        lambda i: product(float(factors[i]), float(others[i])),
+        lambda i: product_text(float(factors[i]), float(others[i])),
         value,
         more,
     )

@@ -3,7 +3,7 @@ it leads."""
 
 import numpy as np
 
-from clearprop.base.numbers import brief, product
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, parameters_of
@@ -90,7 +90,7 @@ def _moved(left: str, update: Update, gradient: float) -> Worked:
     before = brief(update.before)
     if update.learning_rate is None:
         return Worked(left, (before, brief(update.change)), update.after)
-    taken = product(update.learning_rate, gradient)
+    taken = product_text(update.learning_rate, gradient)
     return Worked(left, (f"{before} − {taken}",), update.after)
 
 
