@@ -43,7 +43,7 @@ from clearprop.base.errors import (
     UnknownNameError,
 )
 from clearprop.formats.network_file import load, save
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 ACTIVATIONS: list[Layer] = [ReLU(), Tanh(), Sigmoid(), Identity()]
 FLOATS = st.floats(-1e300, 1e300)
@@ -119,7 +119,7 @@ def test_a_network_is_loaded_as_it_was_saved(
     assert not saved.arrays
 
 
-EVERY_LAYER = [example.layer for examples in EXAMPLES.values() for example in examples]
+EVERY_LAYER = [example.layer for examples in LAYER_EXAMPLES.values() for example in examples]
 
 
 @pytest.mark.parametrize("layer", EVERY_LAYER, ids=repr)

@@ -48,6 +48,7 @@ NAMES = [
     "LogSoftmax",
     "Loss",
     "LossResult",
+    "Mish",
     "Network",
     "Normal",
     "Optimizer",

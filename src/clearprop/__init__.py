@@ -33,7 +33,7 @@ from clearprop.engine.layers.layer import Context, Layer, Parameter
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
-from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
+from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.losses import (
     MAE,
@@ -108,6 +108,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "LossResult",
+    "Mish",
     "Network",
     "Normal",
     "Optimizer",

@@ -1,4 +1,4 @@
-"""GELU, SiLU, Softplus: worked by hand, their extremes, their refusals."""
+"""GELU, SiLU, Softplus, Mish: worked by hand, their extremes, their refusals."""
 
 from math import cosh, erfc, log, pi, sqrt, tanh
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import GELU, Activation, Context, SiLU, Softplus
+from clearprop import GELU, Activation, Context, Mish, SiLU, Softplus
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from tests.gradient_checks import present
 
-ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4)]
+ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4), Mish()]
 
 
 def run(layer: Activation, z: list[float], da: list[float]) -> tuple[Array, Array]:
@@ -60,6 +60,34 @@ def test_softplus_by_hand() -> None:
     a, dz = run(Softplus(beta=2), [log(3) / 2], [4])
     np.testing.assert_allclose(a, [log(4) / 2], rtol=1e-15)
     np.testing.assert_allclose(dz, [3], rtol=1e-15)
+
+
+def test_mish_by_hand() -> None:
+    # At z = ln 3, v = 1 + e^z is 4: τ = (16 − 1)/(16 + 1) = 15/17, 1 − τ² = 64/289, σ = ¾, so
+    # f' = 15/17 + ln 3 · 64/289 · ¾. At 0, v = 2: τ = 3/5 = f'. At −ln 3, v = 4/3: τ = 7/25,
+    # 1 − τ² = 576/625, σ = ¼.
+    a, dz = run(Mish(), [0, log(3), -log(3)], [5, 1, 1])
+    np.testing.assert_allclose(a, [0, log(3) * 15 / 17, -log(3) * 7 / 25], rtol=1e-15)
+    slopes = [3, 15 / 17 + log(3) * 48 / 289, 7 / 25 - log(3) * 144 / 625]
+    np.testing.assert_allclose(dz, slopes, rtol=1e-14)
+
+
+def test_mish_dips_where_the_paper_says() -> None:
+    # Its one minimum: f(−1.1924) ≈ −0.3088.
+    z = np.linspace(-5, 5, 100_001)
+    a = Mish().value(z)
+    assert z[a.argmin()] == pytest.approx(-1.1924, abs=1e-4)
+    assert a.min() == pytest.approx(-0.30884, abs=1e-5)
+
+
+def test_mish_keeps_its_digits_where_its_slope_is_almost_0_or_1() -> None:
+    # f' → (1 + z) eᶻ below, and above 1 − f' → (2 − 4z) e^(−2z) with τ ≈ 1 − 2 e^(−2z).
+    z = np.array([-40.0, -30.0])
+    slope = Mish().derivative(z, Mish().value(z))
+    np.testing.assert_allclose(slope, (1 + z) * np.exp(z), rtol=1e-11)
+    assert Mish().derivative(np.array([12.0]), np.array([12.0]))[0] - 1 == pytest.approx(
+        (4 * 12 - 2) * np.exp(-24), rel=1e-3
+    )
 
 
 def test_softplus_is_z_itself_above_the_threshold_and_the_curve_at_it() -> None:

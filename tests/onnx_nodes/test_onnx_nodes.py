@@ -31,6 +31,7 @@ RUN = {
     "Gelu": 4,
     "Swish": 1,
     "Softplus": 2,
+    "Mish": 1,
     "Clip": 8,
     "Tanh": 2,
     "Sigmoid": 2,

@@ -32,9 +32,8 @@ from clearprop.base.errors import ConfigurationError, FileError, UnknownNameErro
 from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from clearprop.formats import network_file as network_files
 from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LossExample
 from tests.training.running_mean import RunningMean
 
 Samples = tuple[Array, Array]
@@ -153,7 +152,7 @@ def test_every_optimizer_resumes_bit_for_bit(
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
 @pytest.mark.parametrize("own", [False, True], ids=["shared data", "own data"])
 def test_every_loss_resumes_bit_for_bit(
-    tmp_path: Path, example: Example, seeds: Any, own: bool
+    tmp_path: Path, example: LossExample, seeds: Any, own: bool
 ) -> None:
     if own and seeds == 0:
         return

@@ -33,9 +33,8 @@ from clearprop.base.errors import (
     NewerFileError,
 )
 from clearprop.base.writing import write_whole
-from clearprop.engine.initializers import INITIALIZERS
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
 
 FORMAT = "clearprop-network"
 VERSION = 1

@@ -6,7 +6,6 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.arrays import Array
-from clearprop.base.numbers import brief
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,3 @@ def others_heading(count: int, language: str) -> str:
     """The same with what stands between it and its number: `95 others: `."""
     key = "other" if count == 1 else "others"
     return messages.text(language, f"explanation.table.{key}", count=count)
-
-
-def product_text(*factors: float) -> str:
-    """`2.16 × (−1.49)`: a negative factor behind the first stands in brackets."""
-    first, *others = factors
-    return " × ".join([brief(first), *map(bracketed, others)])
-
-
-def bracketed(value: float) -> str:
-    """A number behind another sign: a negative one stands in brackets."""
-    text = brief(value)
-    return f"({text})" if text[0] == "−" else text

@@ -6,6 +6,7 @@ Forward      a = f(z), entry by entry         z and a of any one shape
                        tanh form: f = ½ z (1 + tanh u), u = √(2/π) (z + 0.044715 z³)
              SiLU      f = z σ(z)             also called swish
              Softplus  f = ln(1 + e^(βz)) / β, and z itself where βz > threshold
+             Mish      f = z τ(z)             τ = tanh(ln(1 + eᶻ))
 
 Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
 
@@ -14,6 +15,14 @@ Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
                        f' = s + z · 2u' s (1 − s)           u' = √(2/π) (1 + 3 · 0.044715 z²)
              SiLU      f' = σ + z σ (1 − σ)                 σ' = σ (1 − σ)
              Softplus  f' = β e^(βz) / (1 + e^(βz)) / β = σ(βz), and 1 where βz > threshold
+
+             Mish      f' = τ + z τ'        τ' = (1 − τ²) σ(z), since (tanh s)' = 1 − tanh² s
+                                            at s = ln(1 + eᶻ), and s' = eᶻ / (1 + eᶻ) = σ(z)
+             With v = 1 + eᶻ = eˢ, tanh s = (eˢ − e⁻ˢ) / (eˢ + e⁻ˢ) = (v² − 1) / (v² + 1), so
+             1 − τ² = 4 v² / (v² + 1)², which keeps its digits where τ is almost 1. Both fractions
+             are taken with n = e^(−|z|), divided by e²ᶻ above 0:
+                       z ≤ 0   v = 1 + n        τ = n (n + 2) / (n (n + 2) + 2)
+                       z > 0   v = (1 + n) / n  τ = (1 + 2n) / (1 + 2n + 2n²)
 
              Above the threshold Softplus's two pieces differ by e^(−threshold)/β: it jumps there,
              unnoticeably at PyTorch's 20, and at the threshold itself the lower piece counts.
@@ -24,7 +33,8 @@ Cached       z and a. Written so, nothing overflows: e is taken of numbers that 
 
 Sources: Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing and others,
 "Sigmoid-weighted linear units", 2017; Dugas and others, "Incorporating second-order functional
-knowledge", 2001 (softplus).
+knowledge", 2001 (softplus); Misra, "Mish: a self regularized non-monotonic activation function",
+2019.
 """
 
 import math
@@ -124,6 +134,31 @@ class Softplus(Activation):
     def derivative(self, z: Array, a: Array) -> Array:
         u = self.beta * z
         return np.where(u.real > self.threshold, 1, logistic(u))
+
+
+@dataclass(frozen=True)
+class Mish(Activation):
+    """z·tanh(ln(1 + eᶻ))."""
+
+    def value(self, z: Array) -> Array:
+        value: Array = z * _bent_softplus(z)[0]
+        return value
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        bent, bend = _bent_softplus(z)
+        # In this order: σ or 1 − τ² is 0 where z is large.
+        slope: Array = bent + bend * logistic(z) * z
+        return slope
+
+
+def _bent_softplus(z: Array) -> tuple[Array, Array]:
+    """τ = tanh(ln(1 + eᶻ)) and 1 − τ²."""
+    above = z.real > 0
+    n = np.exp(np.where(above, -z, z))
+    over, under = 1 + 2 * n + 2 * n * n, n * (n + 2) + 2
+    bent = np.where(above, (1 + 2 * n) / over, n * (n + 2) / under)
+    root = 2 * (1 + n) * np.where(above, n / over, 1 / under)
+    return bent, root * root
 
 
 def _normal_share(z: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product_text
 from clearprop.drawing.diagrams.flows import Stop, Way, flows, parts_of
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
@@ -35,7 +35,7 @@ from clearprop.reading.explanation.signal_pictures import (
     successors,
 )
 from clearprop.reading.explanation.signals import Signal, cancellation, sentences, taken_apart
-from clearprop.reading.largest_terms import Rest, others_heading, others_label, product_text
+from clearprop.reading.largest_terms import Rest, others_heading, others_label
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ layers (tied weights): ∂Cⁿ/∂w = Σ_j ∂y_j/∂w · ∂Cⁿ/∂y_j, with �
 
 from dataclasses import dataclass
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.readable import say
 from clearprop.reading.explanation.signals import Signal
-from clearprop.reading.largest_terms import NOTHING, Rest, others_heading, product_text
+from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ Every line adds up: value = slope · (Σ terms + rest), up to the rounding of th
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.readable import say
-from clearprop.reading.largest_terms import NOTHING, Rest, others_heading, product_text
+from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
 
 INDENT = "    "
 # From here on, cancellation is worth a sentence.

@@ -14,8 +14,8 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
 from clearprop.engine.graph import INPUT, Node
-from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.step import Step
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.units import Units
 from clearprop.reading.nodes import is_linear, layer_name
@@ -75,8 +75,9 @@ def _reasons(
         return {}
     signals = np.concatenate([step.signals(node.path) for step in steps])
     values = np.concatenate([step.forward.value(node.source) for step in steps])
-    if isinstance(node.layer, Embedding):
-        met = np.isin(np.arange(node.layer.entries), values)
+    row = LAYER_ROWS.get(type(node.layer))
+    if row is not None and row.ids is not None:
+        met = np.isin(np.arange(row.ids(node.layer)), values)
         return _in_turn(
             still,
             {

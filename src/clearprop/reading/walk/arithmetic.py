@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.numbers import brief
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.graph import Index
-from clearprop.reading.largest_terms import NOTHING, largest_first, product_text, rest_of
+from clearprop.reading.largest_terms import NOTHING, largest_first, rest_of
 from clearprop.reading.walk.stages import WorkedLine
 
 # So many summands of a line are written out; the others are its rest.
@@ -20,15 +20,15 @@ def label(name: str, sample: int, index: Index) -> str:
 
 
 def sum_of_products(
-    left: str, factors: Array, others: Array, value: float, *more: float
+    left: str, factors: Array, others: Array, value: float, more: tuple[str, ...] = ()
 ) -> WorkedLine:
-    """The line left = Σ factors × others + more = value."""
+    """The line left = Σ factors × others + more = value; `more` as it is written."""
     return _line(
         left,
         factors * others,
         lambda i: product_text(float(factors[i]), float(others[i])),
         value,
-        tuple(map(brief, more)),
+        more,
     )
 
 

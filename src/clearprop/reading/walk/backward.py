@@ -4,10 +4,10 @@ get, with one entry of each worked out."""
 import numpy as np
 
 from clearprop.engine.graph import Index, Node, join_path
-from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.largest_terms import Rest, rest_of
 from clearprop.reading.nodes import is_activation, is_linear
 from clearprop.reading.probing import MOST_PROBES, Probe
@@ -86,7 +86,8 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
     """The first entry of the first parameter's gradient, as a sum over samples."""
     for name, gradient in list(record.gradients.items())[:1]:
         index: Index = (0,) * gradient.ndim
-        if isinstance(node.layer, Embedding):
+        row = LAYER_ROWS.get(type(node.layer))
+        if row is not None and row.ids is not None:
             # The row that the worked sample takes, not the first one, which may never be met.
             index = (int(np.ravel(step.forward[node.path].input[sample])[0]), 0)
         left = f"∂L/∂{parameter_symbol(node.layer, name)}[{','.join(map(str, index))}]"

@@ -3,12 +3,11 @@ it leads."""
 
 import numpy as np
 
-from clearprop.base.numbers import brief
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.graph import Node
-from clearprop.engine.losses import MAE, MSE
 from clearprop.engine.step import Step, Update
 from clearprop.engine.summary import repr_short
-from clearprop.reading.largest_terms import bracketed, product_text
+from clearprop.kinds.kind_tables import LOSS_ROWS
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.equations import of_loss, of_optimizer
 from clearprop.reading.walk.forward import parameter_symbol
@@ -52,11 +51,10 @@ def _loss_work(step: Step, sample: int) -> list[WorkedLine]:
         left = label("ℓ", sample, alone)
         if np.shape(target) == step.forward.output.shape[1:]:
             t = float(target[index])
+            row = LOSS_ROWS.get(type(loss))
             written = f"{type(loss).__name__}(y = {brief(y)}, t = {brief(t)})"
-            if type(loss) is MSE:
-                written = f"({brief(y)} − {bracketed(t)})²"
-            elif type(loss) is MAE:
-                written = f"|{brief(y)} − {bracketed(t)}|"
+            if row is not None and row.written is not None:
+                written = row.written(y, t)
         else:
             written = f"{type(loss).__name__}(y, t = {target})"
         lines.append(WorkedLine(left, (written,), entry))
