@@ -31,7 +31,7 @@ from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
 from clearprop.kinds.loss_catalog import Example as LossExample
 from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
 from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
 

@@ -12,7 +12,7 @@ from clearprop.drawing import Scene, svg
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
 from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw
 from clearprop.reading.explanation.reading import Readable
-from clearprop.teaching.reports.explained import diagram_page, explanation_page
+from clearprop.teaching.reports.explanation_page import diagram_page, explanation_page
 from tests.browser import MEASURE, launched
 from tests.explanation.networks import STEPS, random_step, worked_step
 

@@ -12,7 +12,8 @@ from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
 from clearprop.teaching.exercises.bugs import correction
 from clearprop.teaching.exercises.generator import worked
 from clearprop.teaching.exercises.students import Student
-from clearprop.teaching.reports import symbols
+from clearprop.teaching.reports import exercise_symbols
+from clearprop.teaching.reports.exercise_symbols import printed
 from clearprop.teaching.reports.worksheets import answer_key, worksheet
 from tests.reports.browser import Measure
 
@@ -40,7 +41,7 @@ def test_a_sheet_tells_the_givens_and_asks_for_every_blank(
     assert sheet.variant in seen
     for given in sheet.givens:
         assert (
-            f"{symbols.html(given.symbol, student.language)} = {symbols.printed(given.value)}"
+            f"{exercise_symbols.html(given.symbol, student.language)} = {printed(given.value)}"
             in page
         )
     asked = [unescape(name) for name in re.findall(r'class="small"><code>(.*?)</code>', page)]
@@ -57,7 +58,7 @@ def test_a_key_has_every_answer_with_its_working(topic: str, level: int, student
     page = answer_key(sheet, student)
     answers = re.findall(r'class="value">([=≈]) <b>(.*?)</b>', page)
     blanks = worked(sheet).blanks
-    assert [number for _, number in answers] == [symbols.printed(b.value) for b in blanks]
+    assert [number for _, number in answers] == [printed(b.value) for b in blanks]
     for (relation, number), blank in zip(answers, blanks, strict=True):
         shown = float(number.replace("−", "-"))
         assert (relation == "=") == (abs(shown - blank.value) < 1e-9)
@@ -79,9 +80,9 @@ def test_a_program_is_printed_with_its_mistake_and_the_key_has_the_right_line() 
 def test_a_sheet_does_not_give_its_answers_away() -> None:
     # z = 0.5 · 4 + 0.6 = 2.6 and so on: no answer stands on the sheet, its picture included.
     sheet = exercise("chain", 1)
-    givens = {symbols.printed(given.value) for given in sheet.givens}
+    givens = {printed(given.value) for given in sheet.givens}
     shown = set(re.findall(r"(?:= |>)(−?\d+(?:\.\d+)?)", worksheet(sheet, READERS[0])))
-    answers = {symbols.printed(blank.value) for blank in sheet.blanks} - givens
+    answers = {printed(blank.value) for blank in sheet.blanks} - givens
     assert len(answers) >= 6
     assert not answers & shown
 
@@ -95,15 +96,15 @@ def test_sigmoid_and_tanh_are_printed_where_they_are_used() -> None:
 
 def test_a_symbol_in_html_and_latex() -> None:
     assert (
-        symbols.html("∂*C*/∂*w*_[11]^[(1)]", "en")
+        exercise_symbols.html("∂*C*/∂*w*_[11]^[(1)]", "en")
         == "∂<i>C</i>/∂<i>w</i><sub>11</sub><sup>(1)</sup>"
     )
-    assert symbols.latex("∂*C*/∂*w*_[11]^[(1)]", "en") == (
+    assert exercise_symbols.latex("∂*C*/∂*w*_[11]^[(1)]", "en") == (
         r"\frac{\partial C}{\partial w_{11}^{(1)}}"
     )
-    assert symbols.latex("*w*_[1]^[(2)]^[ new]", "en") == r"w_{1}^{(2)\text{ new}}"
-    assert symbols.html("*b*^[ new]", "zh-TW") == "<i>b</i><sup> 新</sup>"
-    assert symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
+    assert exercise_symbols.latex("*w*_[1]^[(2)]^[ new]", "en") == r"w_{1}^{(2)\text{ new}}"
+    assert exercise_symbols.html("*b*^[ new]", "zh-TW") == "<i>b</i><sup> 新</sup>"
+    assert exercise_symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
 
 
 @pytest.mark.parametrize("width", [680, 500])

@@ -15,9 +15,9 @@ from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
-from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
-from clearprop.teaching.exercises.networks import Rows, SmallNetwork
 from clearprop.teaching.exercises.quantities import Quantity, Shape, quantities, upstream
+from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 from clearprop.teaching.exercises.topics import LEVELS, TOPICS, Plan
 
 if TYPE_CHECKING:

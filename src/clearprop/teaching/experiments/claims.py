@@ -12,7 +12,7 @@ from clearprop.teaching.experiments.gradient_check import GradientCheck
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.studies import Study
 from clearprop.teaching.experiments.trainings import Trainings
-from clearprop.teaching.experiments.worked import Worked
+from clearprop.teaching.experiments.worked_example import WorkedExample
 
 HOLDS, FAILS, PARTLY, UNKNOWN = "holds", "fails", "partly", "unknown"
 
@@ -27,7 +27,7 @@ class Claim(NamedTuple):
 
 def judge(
     trainings: Trainings,
-    worked: Worked,
+    worked: WorkedExample,
     check: GradientCheck,
     studies: dict[str, Study],
     curved: CurvedFit,
@@ -78,7 +78,7 @@ def _layer_draws_a_line(trainings: Trainings) -> Claim:
     return Claim("linear_is_a_line", verdict, {"bend": bend})
 
 
-def _old_weights(worked: Worked) -> Claim:
+def _old_weights(worked: WorkedExample) -> Claim:
     holds = worked.loss_old_weights < worked.loss_new_weights
     return Claim(
         "propagate_before_update",

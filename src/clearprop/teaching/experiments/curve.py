@@ -12,9 +12,9 @@ from clearprop.teaching.experiments.data import (
     curved_data,
     least_squares,
 )
-from clearprop.teaching.experiments.networks import with_relu, without_activation
 from clearprop.teaching.experiments.progress import Progress, part, silent
 from clearprop.teaching.experiments.studies import Study, study
+from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
 
 STEPS = 500
 LEARNING_RATE = 0.03

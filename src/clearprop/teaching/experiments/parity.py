@@ -12,10 +12,14 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.formats import torch_twin
 from clearprop.teaching.experiments.data import regression_data
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu, without_activation
 from clearprop.teaching.experiments.progress import Progress, silent
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.experiments.trainings import Run, run
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.experiments.trainings import TrainingRun, run
+from clearprop.teaching.experiments.tutorial_networks import (
+    tutorial_start,
+    with_relu,
+    without_activation,
+)
 
 # Largest relative difference allowed: of any loss, and of any parameter to the largest entry of
 # its array.
@@ -37,7 +41,7 @@ class Comparison(NamedTuple):
     name: str
     start: str
     dtype: str
-    ours: Run
+    ours: TrainingRun
     losses: Array
     params: Array
     steps_compared: int
@@ -63,7 +67,9 @@ class Comparison(NamedTuple):
         )
 
 
-def compare_with_torch(settings: Settings, progress: Progress = silent) -> tuple[Comparison, ...]:
+def compare_with_torch(
+    settings: ReproductionSettings, progress: Progress = silent
+) -> tuple[Comparison, ...]:
     """S14 and S15, from the tutorial's start and from torch's own, in both dtypes."""
     cases = [
         (name, start, dtype)
@@ -79,7 +85,7 @@ def compare_with_torch(settings: Settings, progress: Progress = silent) -> tuple
     return tuple(comparisons)
 
 
-def _compare(name: str, start: str, dtype: str, settings: Settings) -> Comparison:
+def _compare(name: str, start: str, dtype: str, settings: ReproductionSettings) -> Comparison:
     network = without_activation() if name == "S14" else with_relu()
     data = regression_data(dtype)
     if start == "torch":

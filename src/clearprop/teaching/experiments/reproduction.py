@@ -11,10 +11,10 @@ from clearprop.teaching.experiments.data import Data, LeastSquares, least_square
 from clearprop.teaching.experiments.gradient_check import GradientCheck, check_printed_backward
 from clearprop.teaching.experiments.parity import Comparison, compare_with_torch
 from clearprop.teaching.experiments.progress import Progress, silent
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.studies import Study, learning_rate_studies, seed_studies
 from clearprop.teaching.experiments.trainings import Trainings, train_all
-from clearprop.teaching.experiments.worked import Worked, worked_example
+from clearprop.teaching.experiments.worked_example import WorkedExample, worked_example
 
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
@@ -26,14 +26,14 @@ Watch: TypeAlias = Callable[[str], Progress]
 class Reproduction(NamedTuple):
     """Every number of the report. `comparisons` is None where PyTorch was not used."""
 
-    settings: Settings
+    settings: ReproductionSettings
     data: Data
     line: LeastSquares
     straight: basics.Response
     curves: tuple[basics.Curve, ...]
     bent: basics.Response
     descent: basics.Descent
-    worked: Worked
+    worked: WorkedExample
     trainings: Trainings
     check: GradientCheck
     comparisons: tuple[Comparison, ...] | None
@@ -53,7 +53,7 @@ def unwatched(_: str) -> Progress:
     return silent
 
 
-def reproduce(settings: Settings, watch: Watch = unwatched) -> Reproduction:
+def reproduce(settings: ReproductionSettings, watch: Watch = unwatched) -> Reproduction:
     """Run everything. `watch(stage)` gives the progress of one of `STAGES`.
 
     Raises MissingDependencyError without scikit-learn. Without PyTorch, or with

@@ -16,15 +16,15 @@ from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import StepEvent, start, train
 from clearprop.formats import torch_twin
 from clearprop.teaching.experiments.data import Data
-from clearprop.teaching.experiments.networks import (
+from clearprop.teaching.experiments.progress import Progress, part, silent
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.experiments.tutorial_networks import (
     ReLUThenLinearAsPrinted,
     tutorial_start,
     with_relu,
     with_relu_as_printed,
     without_activation,
 )
-from clearprop.teaching.experiments.progress import Progress, part, silent
-from clearprop.teaching.experiments.settings import Settings
 
 
 class Study(NamedTuple):
@@ -94,7 +94,9 @@ def study(
     return Study(name, learning_rate, history, state.params, overflow, dead)
 
 
-def seed_studies(data: Data, settings: Settings, progress: Progress = silent) -> tuple[Study, ...]:
+def seed_studies(
+    data: Data, settings: ReproductionSettings, progress: Progress = silent
+) -> tuple[Study, ...]:
     """The tutorial's start without activation, with ReLU as printed and right; then PyTorch's start
     without activation and with ReLU. Where PyTorch is not used, our own draws of the same
     distribution stand in for it."""
@@ -113,7 +115,10 @@ def seed_studies(data: Data, settings: Settings, progress: Progress = silent) ->
 
 
 def learning_rate_studies(
-    data: Data, settings: Settings, rates: tuple[float, ...], progress: Progress = silent
+    data: Data,
+    settings: ReproductionSettings,
+    rates: tuple[float, ...],
+    progress: Progress = silent,
 ) -> tuple[Study, ...]:
     """Both networks from the tutorial's start at every rate; names "linear" and "relu"."""
     starts = tutorial_start(range(settings.seeds), settings.dtype)
@@ -125,7 +130,7 @@ def learning_rate_studies(
     return _one_after_another(cases, data, settings, progress)
 
 
-def pytorch_starts(settings: Settings) -> Array:
+def pytorch_starts(settings: ReproductionSettings) -> Array:
     """(K, 31): `torch.manual_seed(seed)` and torch's default start, or ours without PyTorch."""
     network, seeds = with_relu(), range(settings.seeds)
     if settings.with_torch and is_installed("torch"):
@@ -137,7 +142,7 @@ def pytorch_starts(settings: Settings) -> Array:
 def _one_after_another(
     cases: list[tuple[str, Network, Array, float]],
     data: Data,
-    settings: Settings,
+    settings: ReproductionSettings,
     progress: Progress,
 ) -> tuple[Study, ...]:
     """The studies of (name, network, starts, learning rate)."""

@@ -21,8 +21,8 @@ from clearprop.checking.functions import function_subject
 from clearprop.checking.reference import reference_for
 from clearprop.checking.verdict import RIGHT, Verdict
 from clearprop.teaching.exercises import SmallNetwork
-from clearprop.teaching.grading.documents import read_text
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
+from clearprop.teaching.grading.untrusted_files import read_text
 
 
 @dataclass(frozen=True)

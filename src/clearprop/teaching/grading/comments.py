@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from clearprop.base import messages
 from clearprop.base.numbers import brief
-from clearprop.teaching.grading.folder import MarkedHandIn
+from clearprop.teaching.grading.class_marking import MarkedHandIn
 
 # What a student wrote is quoted up to here.
 _QUOTED = 40

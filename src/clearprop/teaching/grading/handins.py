@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError
-from clearprop.teaching.grading.documents import LONGEST_CELL, read_document, read_rows, text_at
+from clearprop.teaching.grading.untrusted_files import (
+    LONGEST_CELL,
+    read_document,
+    read_rows,
+    text_at,
+)
 
 FORMAT = "clearprop-answers"
 FORMS = ("answers.json", "answers.csv")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from clearprop.base import messages
 from clearprop.drawing.diagrams.parts import (
-    Line,
+    TextLine,
     chord,
     edge,
     label_above,
@@ -18,14 +18,14 @@ from clearprop.drawing.diagrams.parts import (
     port_heights,
 )
 from clearprop.drawing.pen.items import Item, Path, Text
+from clearprop.drawing.pen.markup import plain
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene, framed
-from clearprop.drawing.pen.text import plain
-from clearprop.teaching.exercises.model import Exercise
 from clearprop.teaching.exercises.naming import Label
 from clearprop.teaching.exercises.quantities import Shape
+from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.topics import TOPICS
-from clearprop.teaching.reports.symbols import printed
+from clearprop.teaching.reports.exercise_symbols import printed
 
 BEND = 60.0
 # Between two neurons of a column: a derivative is written under each.
@@ -55,24 +55,24 @@ class _Labels:
         self._parameters = sheet.given_values
         self._asked = () if several else {blank.name for blank in sheet.blanks}
 
-    def input(self, i: int) -> list[Line]:
+    def input(self, i: int) -> list[TextLine]:
         """An input: its symbol over its number."""
         label = self.shape.source(0, i, 0)
-        lines = [Line(label.symbol, "forward")]
+        lines = [TextLine(label.symbol, "forward")]
         if label.name in self._values:
-            lines.append(Line(printed(self._values[label.name]), "forward"))
+            lines.append(TextLine(printed(self._values[label.name]), "forward"))
         return lines
 
-    def neuron(self, layer: int, j: int) -> list[Line]:
+    def neuron(self, layer: int, j: int) -> list[TextLine]:
         """A neuron: z, the activation, and a."""
         z, a = self.shape.z(layer, j, 0), self.shape.a(layer, j, 0)
         activation = self.shape.activations[layer]
         if not activation:
             return [self._line(z, "forward")]
-        function = Line(FUNCTIONS[activation], "muted")
+        function = TextLine(FUNCTIONS[activation], "muted")
         return [self._line(z, "forward"), function, self._line(a, "forward")]
 
-    def under(self, layer: int, j: int) -> list[Line]:
+    def under(self, layer: int, j: int) -> list[TextLine]:
         """∂C/∂z under a neuron, where it is asked for."""
         label = self.derivative(self.shape.z(layer, j, 0))
         # At an output without activation it is ∂C/∂y, which stands at the arrow.
@@ -80,14 +80,14 @@ class _Labels:
             return []
         return [self._line(label, "backward")]
 
-    def ports(self, layer: int, j: int) -> list[Line]:
+    def ports(self, layer: int, j: int) -> list[TextLine]:
         """The weights of a neuron and its bias."""
         naming = self.shape.naming
         weights = [naming.weight(layer, i, j) for i in range(self.shape.widths[layer])]
         labels = [*weights, naming.of_unit("b", layer, j)]
-        return [Line(f"{one.symbol} = {printed(self._parameters[one.name])}") for one in labels]
+        return [TextLine(f"{one.symbol} = {printed(self._parameters[one.name])}") for one in labels]
 
-    def outputs(self, j: int) -> list[Line]:
+    def outputs(self, j: int) -> list[TextLine]:
         """What stands at the arrow of an output: the target above, the derivative below."""
         back = self._line(self._upstream(j), "backward")
         if not self.shape.target:
@@ -97,10 +97,10 @@ class _Labels:
     def _upstream(self, j: int) -> Label:
         return self.derivative(self.shape.a(self.shape.last, j, 0))
 
-    def _line(self, label: Label, role: Role) -> Line:
+    def _line(self, label: Label, role: Role) -> TextLine:
         if label.name in self._values:
-            return Line(f"{label.symbol} = {printed(self._values[label.name])}", role)
-        return Line(f"{label.symbol} = ?" if label.name in self._asked else label.symbol, role)
+            return TextLine(f"{label.symbol} = {printed(self._values[label.name])}", role)
+        return TextLine(f"{label.symbol} = ?" if label.name in self._asked else label.symbol, role)
 
 
 def diagram(sheet: Exercise, language: str) -> Scene:

@@ -6,10 +6,10 @@ from pathlib import Path
 from clearprop.base.errors import FileError
 from clearprop.teaching.exercises import exercise
 from clearprop.teaching.exercises.forms import answers_csv, answers_json, key_json
-from clearprop.teaching.exercises.model import Exercise
-from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE, unfilled
+from clearprop.teaching.exercises.sheet import Exercise
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, unfilled
 from clearprop.teaching.exercises.students import KEY_FOLDER, Student
-from clearprop.teaching.reports.folder import publish, staging
+from clearprop.teaching.reports.publishing import publish, staging
 from clearprop.teaching.reports.worksheets import answer_key, worksheet
 
 

@@ -20,9 +20,9 @@ from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.studies import Study
-from clearprop.teaching.experiments.trainings import Run
+from clearprop.teaching.experiments.trainings import TrainingRun
 from clearprop.teaching.reports.facts import SUM_COLUMN, SUM_PATH, SUM_ROW, gradient_shares
-from clearprop.teaching.reports.figures.studies import outcomes
+from clearprop.teaching.reports.figures.study_figures import outcomes
 
 SCHEMA = 1
 
@@ -119,7 +119,7 @@ def _worked_pass(result: Reproduction) -> list[dict[str, Any]]:
     ]
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: TrainingRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "diverged": run.diverged,

@@ -10,8 +10,8 @@ where a is the layer's input. x is (N, in), a weight (in, out), a bias (out,), d
 from collections.abc import Iterator
 
 from clearprop.base import messages
-from clearprop.teaching.exercises.model import Exercise
-from clearprop.teaching.exercises.networks import Rows, SmallNetwork
+from clearprop.teaching.exercises.sheet import Exercise
+from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 
 # The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
 TOPICS_WITH_CODE = ("chain", "step")

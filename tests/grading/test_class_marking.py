@@ -14,7 +14,7 @@ from clearprop.base.configuration import encode
 from clearprop.base.errors import ClearpropError, FileError
 from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
 from clearprop.teaching.grading import MarkedHandIn, Unmarked, mark_folder
-from clearprop.teaching.grading.keys import read_key
+from clearprop.teaching.grading.answer_keys import read_key
 from tests.grading.classroom import (
     BLANK,
     RIGHT,

@@ -1,5 +1,5 @@
 """A network of any layers and any width with the numbers of one sample: a card for every station,
-and in it a strip of cells for every quantity.
+and in it a strip of cells for every array.
 
 Where a layer has too many edges to draw, its card says how many weights there are, between which
 bounds they lie, and which edge is the strongest.
@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
-from clearprop.drawing.diagrams.parts import LegendEntry, Line, explained, say
+from clearprop.drawing.diagrams.heatmap import Heatmap, draw_heatmap
+from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, explained, say
 from clearprop.drawing.diagrams.stations import INPUT, Station, stations
-from clearprop.drawing.diagrams.strips import Quantity, strip
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, moved
+from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number, plain, text_width
 from clearprop.engine.layers.combinators import Residual
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import repr_short
@@ -33,7 +33,7 @@ NOTE = 11.5
 LONGEST_NAME = 34
 
 
-class Look(NamedTuple):
+class CardContext(NamedTuple):
     """What a card is made of: a station of one sample's pass, and the language."""
 
     backward: BackwardPass
@@ -43,18 +43,18 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class CardView:
     """What one diagram shows of every station.
 
     name        of its messages
-    quantities  the strips of a station
+    heatmaps    the arrays of a station
     notes       the lines about its edges, if any
     legend      role, direction and message
     """
 
     name: str
-    quantities: Callable[[Look], list[Quantity]]
-    notes: Callable[[Look], Sequence[Line]] | None
+    heatmaps: Callable[[CardContext], list[Heatmap]]
+    notes: Callable[[CardContext], Sequence[TextLine]] | None
     legend: tuple[LegendEntry, ...]
     backwards: bool = False
 
@@ -65,11 +65,11 @@ class _Card(NamedTuple):
     height: float
 
 
-def draw_wide(backward: BackwardPass, sample: int, language: str, view: View) -> Scene:
+def draw_cards(backward: BackwardPass, sample: int, language: str, view: CardView) -> Scene:
     """The cards in their order, joined by arrows. Raises as `stations` does."""
     found = stations(backward, sample)
-    looks = [Look(backward, station, sample, language) for station in found]
-    cards = [_card(look, view) for look in looks]
+    contexts = [CardContext(backward, station, sample, language) for station in found]
+    cards = [_card(context, view) for context in contexts]
     items = _placed(found, cards, view)
     entries = [
         LegendEntry(entry.role, entry.direction, say(language, f"legend.{entry.content}"))
@@ -78,12 +78,12 @@ def draw_wide(backward: BackwardPass, sample: int, language: str, view: View) ->
     spoken = [
         ". ".join(
             [
-                " ".join(_heading(look)),
-                *(_summary(quantity, language) for quantity in view.quantities(look)),
+                " ".join(_heading(context)),
+                *(_summary(heatmap, language) for heatmap in view.heatmaps(context)),
             ]
         )
         + "."
-        for look in looks
+        for context in contexts
     ]
     return explained(
         items,
@@ -94,12 +94,12 @@ def draw_wide(backward: BackwardPass, sample: int, language: str, view: View) ->
     )
 
 
-def _summary(quantity: Quantity, language: str) -> str:
-    values = np.asarray(quantity.values, np.float64).reshape(-1)
-    name = plain(quantity.name)
+def _summary(heatmap: Heatmap, language: str) -> str:
+    values = np.asarray(heatmap.values, np.float64).reshape(-1)
+    name = plain(heatmap.name)
     if len(values) == 1:
-        return f"{name} = {plain(number(values[0]))}"
-    low, high = (plain(number(v)) for v in _range(values))
+        return f"{name} = {plain(number_markup(values[0]))}"
+    low, high = (plain(number_markup(v)) for v in _range(values))
     return say(language, "wide.spoken", name=name, count=len(values), low=low, high=high)
 
 
@@ -108,10 +108,10 @@ def _range(values: Array) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (np.nan, np.nan)
 
 
-def _heading(look: Look) -> list[str]:
-    station = look.station
+def _heading(context: CardContext) -> list[str]:
+    station = context.station
     if station.layer is None:
-        return [say(look.language, "input")]
+        return [say(context.language, "input")]
     name = repr_short(station.layer)
     if isinstance(station.layer, Residual):
         name = "Residual"
@@ -122,13 +122,13 @@ def _heading(look: Look) -> list[str]:
     return [station.path, name] if station.path else [name]
 
 
-def _card(look: Look, view: View) -> _Card:
-    station = look.station
-    first, *others = _heading(look)
-    lines = [Line(first, "muted" if others else "ink"), *(Line(line) for line in others)]
-    notes = [] if view.notes is None else list(view.notes(look))
+def _card(context: CardContext, view: CardView) -> _Card:
+    station = context.station
+    first, *others = _heading(context)
+    lines = [TextLine(first, "muted" if others else "ink"), *(TextLine(line) for line in others)]
+    notes = [] if view.notes is None else list(view.notes(context))
     if station.skipped is not None:
-        notes.append(Line(f"= {station.skipped or 'y'} + {station.source}", "muted"))
+        notes.append(TextLine(f"= {station.skipped or 'y'} + {station.source}", "muted"))
     items: list[Item] = []
     y = PADDING
     width = 60.0
@@ -140,8 +140,8 @@ def _card(look: Look, view: View) -> _Card:
         items.append(Text(PADDING, y + 7, line.content, line.role, NOTE, "start"))
         width = max(width, text_width(line.content, NOTE))
         y += 17
-    for quantity in view.quantities(look):
-        drawn = strip(quantity, look.language)
+    for heatmap in view.heatmaps(context):
+        drawn = draw_heatmap(heatmap, context.language)
         items += [moved(item, PADDING, y + 8) for item in drawn.items]
         width = max(width, drawn.width)
         y += drawn.height + 16
@@ -150,7 +150,7 @@ def _card(look: Look, view: View) -> _Card:
     return _Card((frame, *items), width, height)
 
 
-def _placed(found: Sequence[Station], cards: Sequence[_Card], view: View) -> list[Item]:
+def _placed(found: Sequence[Station], cards: Sequence[_Card], view: CardView) -> list[Item]:
     rows: list[list[int]] = [[]]
     width = 0.0
     for index, card in enumerate(cards):
@@ -198,7 +198,7 @@ def _arc(
     target: int,
     top: float,
     lift: float,
-    view: View,
+    view: CardView,
 ) -> list[Item]:
     """The way past a Residual's branch, above the cards."""
     begin = lefts[source] + cards[source].width - 16
@@ -234,19 +234,27 @@ def signals_of(backward: BackwardPass, path: str) -> Array | None:
     return backward[path].output_gradient
 
 
-def weight_note(language: str, weight: Array) -> Line:
+def weight_note(language: str, weight: Array) -> TextLine:
     """How many weights there are and between which bounds."""
     low, high = _range(weight)
     key = "wide.weights" if weight.size > 1 else "wide.weight"
-    return Line(say(language, key, count=f"{weight.size:,}", low=number(low), high=number(high)))
+    return TextLine(
+        say(
+            language,
+            key,
+            count=f"{weight.size:,}",
+            low=number_markup(low),
+            high=number_markup(high),
+        )
+    )
 
 
-def parameters_note(look: Look) -> Sequence[Line]:
+def parameters_note(context: CardContext) -> Sequence[TextLine]:
     """A Linear layer's weights; of any other layer every parameter array with its bounds."""
-    station, language = look.station, look.language
+    station, language = context.station, context.language
     if station.layer is None or station.skipped is not None:
         return []
-    forward = look.backward.forward
+    forward = context.backward.forward
     tree = forward.network.named(forward.params)
     own = {path: array for path, array in tree.items() if _is_inside(path, station)}
     if isinstance(station.layer, Linear):
@@ -257,14 +265,14 @@ def parameters_note(look: Look) -> Sequence[Line]:
         name = path.rpartition(".")[2]
         low, high = _range(array)
         lines.append(
-            Line(
+            TextLine(
                 say(
                     language,
                     "wide.parameter",
                     name=name,
                     shape=shape_text(array.shape),
-                    low=number(low),
-                    high=number(high),
+                    low=number_markup(low),
+                    high=number_markup(high),
                 )
             )
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clearprop.base.configuration import Configurable
 from clearprop.teaching.exercises.expressions import Expression, Values, names
-from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.small_network import SmallNetwork
 
 # An answer counts as right when it is off by no more than this, or by this part of itself where it
 # is larger than 1.

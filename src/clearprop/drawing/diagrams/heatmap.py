@@ -14,8 +14,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.drawing.diagrams.parts import say
 from clearprop.drawing.pen.items import Item, Rectangle, Text, moved, saying
+from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE, Role
-from clearprop.drawing.pen.text import number, plain, text_width
 
 # Up to so many numbers are written out; more than so many share cells.
 WRITTEN, BINNED = 10, 4096
@@ -29,7 +29,7 @@ CAPTION = 12.5
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Heatmap:
     """An array of one sample, as it is shown.
 
     name    in markup: `*z*`, `∂*C*/∂*z*`
@@ -44,7 +44,7 @@ class Quantity:
     place: Callable[[int], str]
 
 
-class Strip(NamedTuple):
+class DrawnHeatmap(NamedTuple):
     """The items of a strip with its upper left corner at (0, 0), and its size."""
 
     items: tuple[Item, ...]
@@ -79,18 +79,18 @@ def heat(value: float, limit: float) -> Role:
     return (POSITIVE if value > 0 else NEGATIVE)[step - 1]
 
 
-def strip(quantity: Quantity, language: str) -> Strip:
-    """The quantity's name, its cells, and under them what the colours mean."""
-    values = np.asarray(quantity.values, np.float64).reshape(-1)
-    heading = quantity.name
+def draw_heatmap(heatmap: Heatmap, language: str) -> DrawnHeatmap:
+    """The heatmap's name, its cells, and under them what the colours mean."""
+    values = np.asarray(heatmap.values, np.float64).reshape(-1)
+    heading = heatmap.name
     if len(values) > 1:
-        heading += f" ({shape_of(quantity.values)})"
+        heading += f" ({shape_of(heatmap.values)})"
     top = CAPTION + 10
     cells, width, height = (
-        _written(quantity, values) if len(values) <= WRITTEN else _grid(quantity, values, language)
+        _written(heatmap, values) if len(values) <= WRITTEN else _grid(heatmap, values, language)
     )
     items: list[Item] = [
-        Text(0, CAPTION / 2, heading, quantity.role, CAPTION, "start", bold=True),
+        Text(0, CAPTION / 2, heading, heatmap.role, CAPTION, "start", bold=True),
         *(_lowered(item, top) for item in cells),
     ]
     width = max(width, text_width(heading, CAPTION, bold=True))
@@ -99,7 +99,7 @@ def strip(quantity: Quantity, language: str) -> Strip:
         legend, legend_width, legend_height = _legend(values, language)
         items += [_lowered(item, height + 8) for item in legend]
         width, height = max(width, legend_width), height + 8 + legend_height
-    return Strip(tuple(items), width, height)
+    return DrawnHeatmap(tuple(items), width, height)
 
 
 def shape_of(values: Array) -> str:
@@ -123,38 +123,38 @@ def _lowered(item: Item, dy: float) -> Item:
     return moved(item, 0, dy)
 
 
-def _says(quantity: Quantity, position: int, value: float) -> str:
-    return f"{quantity.place(position)}\n{plain(quantity.name)} = {plain(number(value))}"
+def _says(heatmap: Heatmap, position: int, value: float) -> str:
+    return f"{heatmap.place(position)}\n{plain(heatmap.name)} = {plain(number_markup(value))}"
 
 
-def _written(quantity: Quantity, values: Array) -> Strip:
+def _written(heatmap: Heatmap, values: Array) -> DrawnHeatmap:
     limit = scale_of(values).limit
     items: list[Item] = []
     width = 0.0
     for position, value in enumerate(values):
         y = ROW / 2 + ROW * position
-        index = quantity.place(position).rpartition("[")[2].rstrip("]")
+        index = heatmap.place(position).rpartition("[")[2].rstrip("]")
         label = f"[{index}]" if len(values) > 1 else ""
         left = max(text_width(f"[{len(values)}]", SMALL), text_width(label, SMALL))
         left = left + 6 if label else 0.0
-        content = number(value)
+        content = number_markup(value)
         items += saying(
             [
                 *([Text(0, y, label, "muted", SMALL, "start")] if label else []),
                 Rectangle(left, y - 6, 12, 12, "grid", heat(value, limit), 2, 1),
                 Text(left + 20, y, content, "ink", 12.0, "start"),
             ],
-            _says(quantity, position, value),
+            _says(heatmap, position, value),
         )
         width = max(width, left + 20 + text_width(content, 12.0))
-    return Strip(tuple(items), width, ROW * len(values))
+    return DrawnHeatmap(tuple(items), width, ROW * len(values))
 
 
-def _grid(quantity: Quantity, values: Array, language: str) -> Strip:
+def _grid(heatmap: Heatmap, values: Array, language: str) -> DrawnHeatmap:
     limit = scale_of(values).limit
     block = math.ceil(len(values) / BINNED)
     starts = range(0, len(values), block)
-    shape = quantity.values.shape if block == 1 else (len(starts),)
+    shape = heatmap.values.shape if block == 1 else (len(starts),)
     columns = columns_of(shape)
     pitch = 10.0 if len(starts) <= LARGE else 6.0
     rows = math.ceil(len(starts) / columns)
@@ -177,7 +177,7 @@ def _grid(quantity: Quantity, values: Array, language: str) -> Strip:
         position = start + _farthest(part)
         value = float(values[position])
         role = heat(value, limit)
-        says = _says(quantity, position, value)
+        says = _says(heatmap, position, value)
         if block > 1:
             says += "\n" + say(language, "strip.of_block", first=start, last=start + len(part) - 1)
         x, y = gutter + cell % columns * pitch, cell // columns * pitch
@@ -185,7 +185,7 @@ def _grid(quantity: Quantity, values: Array, language: str) -> Strip:
         items.append(
             Rectangle(x + 0.5, y + 0.5, pitch - 1, pitch - 1, edge, role, 1, 0.8, says=says)
         )
-    return Strip(tuple(items), gutter + columns * pitch, rows * pitch)
+    return DrawnHeatmap(tuple(items), gutter + columns * pitch, rows * pitch)
 
 
 def _farthest(values: Array) -> int:
@@ -194,14 +194,14 @@ def _farthest(values: Array) -> int:
     return int(np.argmax(sizes))
 
 
-def _legend(values: Array, language: str) -> Strip:
+def _legend(values: Array, language: str) -> DrawnHeatmap:
     """The steps of the scale with the numbers at its ends and at 0, and what stands outside it."""
     limit, negative, positive = scale_of(values)
     items: list[Item] = []
     width = height = 0.0
     if limit:
-        below = number(-limit) if negative else ""
-        above = number(limit) if positive else ""
+        below = number_markup(-limit) if negative else ""
+        above = number_markup(limit) if positive else ""
         half = max(
             len(POSITIVE) * SWATCH,
             max(text_width(end, SMALL) for end in (below, above)) + 10,
@@ -232,4 +232,4 @@ def _legend(values: Array, language: str) -> Strip:
         items.append(Text(15, height + 5.5, words, "muted", SMALL, "start"))
         width = max(width, 15 + text_width(words, SMALL))
         height += 16
-    return Strip(tuple(items), width, height)
+    return DrawnHeatmap(tuple(items), width, height)

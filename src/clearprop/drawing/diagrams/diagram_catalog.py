@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
-from clearprop.drawing.diagrams.reverse import output_cases, reversed_neuron
-from clearprop.drawing.diagrams.whole import forward_factors, network_backward, network_forward
+from clearprop.drawing.diagrams.network_diagrams import (
+    forward_factors,
+    network_backward,
+    network_forward,
+)
+from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward
+from clearprop.drawing.diagrams.reversed_neuron import output_cases, reversed_neuron
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.passes import BackwardPass
 

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clearprop.base import messages
+from clearprop.teaching.grading.class_marking import MarkedHandIn, MarkingResult, Unmarked
 from clearprop.teaching.grading.comments import comment, legible
-from clearprop.teaching.grading.folder import MarkedHandIn, Outcome, Unmarked
 
 # A spreadsheet takes a cell that begins with one of these for a formula and runs it.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _LONGEST_NAME = 100
 
 
-def marks_csv(outcomes: Sequence[Outcome], language: str) -> bytes:
+def marks_csv(outcomes: Sequence[MarkingResult], language: str) -> bytes:
     """One row a hand-in: id, name, variant, the points of every blank, total, out of, comment.
 
     The header is in `language`, a comment in that of the student's sheet. UTF-8 with a byte order

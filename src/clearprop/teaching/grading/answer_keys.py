@@ -16,7 +16,7 @@ from clearprop.base.configuration import Configurable, decode
 from clearprop.base.errors import ClearpropError, DamagedFileError, FileError
 from clearprop.teaching.exercises import Blank, Exercise, Given, SmallNetwork
 from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
-from clearprop.teaching.grading.documents import read_document, text_at
+from clearprop.teaching.grading.untrusted_files import read_document, text_at
 
 FORMAT = "clearprop-exercise"
 # A variant comes from a student's file and becomes the name of one: nothing that leads elsewhere.
@@ -28,7 +28,7 @@ KNOWN: Mapping[str, type[Configurable]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Key:
+class AnswerKey:
     """One sheet's key: the exercise, the language of the sheet, and the student whom it was made
     for, "" where it is for everybody."""
 
@@ -39,7 +39,7 @@ class Key:
     exercise: Exercise
 
 
-def read_key(folder: Path, variant: str) -> Key:
+def read_key(folder: Path, variant: str) -> AnswerKey:
     """The key of a variant in a folder of keys.
 
     Raises FileError where there is none, DamagedFileError where it does not hold together, and as
@@ -59,7 +59,7 @@ def read_key(folder: Path, variant: str) -> Key:
     exercise = _exercise(path, data.get("exercise"))
     if exercise.variant != variant:
         raise DamagedFileError("document_part", path=path, part="variant")
-    return Key(path, language, student_id, name, exercise)
+    return AnswerKey(path, language, student_id, name, exercise)
 
 
 def _exercise(path: Path, data: object) -> Exercise:

@@ -22,12 +22,12 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.arrays import Array
-from clearprop.drawing import DIAGRAMS, Path, Rectangle, Scene, Text, number
+from clearprop.drawing import DIAGRAMS, Path, Rectangle, Scene, Text, number_markup
+from clearprop.drawing.diagrams.heatmap import BINNED, Heatmap, draw_heatmap, heat
 from clearprop.drawing.diagrams.stations import stations
-from clearprop.drawing.diagrams.strips import BINNED, Quantity, heat, strip
 from clearprop.drawing.pen.items import bounds
+from clearprop.drawing.pen.markup import plain
 from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE
-from clearprop.drawing.pen.text import plain
 from tests.explanation.own_layers import Both
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
@@ -69,21 +69,23 @@ def test_every_number_of_a_wide_network_can_be_pointed_at(sample: int) -> None:
     back = said(DIAGRAMS["network_backward"](backward, sample=sample))
     for path, letter in (("layers[0]", "z"), ("layers[1]", "a"), ("layers[2]", "z")):
         for j, value in enumerate(backward.forward[path].output[sample]):
-            assert f"{letter} = {plain(number(value))}" in ahead[f"{path}[{j}]"]
+            assert f"{letter} = {plain(number_markup(value))}" in ahead[f"{path}[{j}]"]
         for j, value in enumerate(backward[path].output_gradient[sample]):
-            assert f"∂C/∂{letter} = {plain(number(value))}" in back[f"{path}[{j}]"]
+            assert f"∂C/∂{letter} = {plain(number_markup(value))}" in back[f"{path}[{j}]"]
     for i, value in enumerate(backward.forward.input[sample]):
-        assert f"x = {plain(number(value))}" in ahead[f"input[{i}]"]
+        assert f"x = {plain(number_markup(value))}" in ahead[f"input[{i}]"]
 
 
 def test_the_factors_are_the_numbers_that_weights_multiply() -> None:
     backward = passed(Sequential(Linear(20, 40), ReLU(), Linear(40, 30)), random(3, 20))
     found = said(DIAGRAMS["forward_factors"](backward, sample=1))
     a = backward.forward["layers[1]"].output[1]
-    assert all(f"a = ∂z/∂w = {plain(number(a[j]))}" in found[f"layers[1][{j}]"] for j in range(40))
+    assert all(
+        f"a = ∂z/∂w = {plain(number_markup(a[j]))}" in found[f"layers[1][{j}]"] for j in range(40)
+    )
     # No weight takes the output.
     y = backward.forward.output[1]
-    assert f"z = {plain(number(y[3]))}" in found["layers[2][3]"]
+    assert f"z = {plain(number_markup(y[3]))}" in found["layers[2][3]"]
 
 
 def test_the_largest_edge_of_a_sample_is_named() -> None:
@@ -93,7 +95,7 @@ def test_the_largest_edge_of_a_sample_is_named() -> None:
         backward.forward["layers[2]"].input[1], backward["layers[2]"].output_gradient[1]
     )
     i, j = np.unravel_index(np.argmax(np.abs(products)), products.shape)
-    line = f"largest ∂*C*/∂*w*: {number(products[i, j])} at weight[{i},{j}]"
+    line = f"largest ∂*C*/∂*w*: {number_markup(products[i, j])} at weight[{i},{j}]"
     assert any(isinstance(item, Text) and item.content == line for item in scene.items)
 
 
@@ -118,7 +120,7 @@ def test_layers_of_every_kind_have_a_card_and_a_residual_an_arc() -> None:
     arcs = [
         item
         for item in DIAGRAMS["network_forward"](small).items
-        if isinstance(item, Path) and len(item.steps) == 3
+        if isinstance(item, Path) and len(item.segments) == 3
     ]
     assert len(arcs) == 1
 
@@ -158,12 +160,14 @@ def test_nothing_sticks_out_and_texts_do_not_overlap(
             assert across <= 0 or down <= 3, (texts[k].content, text.content)
 
 
-def quantity(values: Array) -> Quantity:
-    return Quantity("*z*", "forward", values, lambda position: f"layers[0][{position}]")
+def heatmap(values: Array) -> Heatmap:
+    return Heatmap("*z*", "forward", values, lambda position: f"layers[0][{position}]")
 
 
 def cells(values: Array) -> list[Rectangle]:
-    return [i for i in strip(quantity(values), "en").items if isinstance(i, Rectangle) and i.says]
+    return [
+        i for i in draw_heatmap(heatmap(values), "en").items if isinstance(i, Rectangle) and i.says
+    ]
 
 
 @given(
@@ -187,7 +191,7 @@ def test_a_cell_s_colour_is_its_sign_and_its_part_of_the_largest(values: Array) 
 
 def test_a_legend_has_the_numbers_of_the_scale() -> None:
     values = np.array([0.0, -3.0, 2.0, math.nan, *np.linspace(0.1, 1, 20)])
-    items = strip(quantity(values), "en").items
+    items = draw_heatmap(heatmap(values), "en").items
     contents = {item.content for item in items if isinstance(item, Text)}
     assert {"−3", "0", "3"} <= contents
     assert {"exactly 0: 1", "not finite: 1"} <= contents

@@ -9,7 +9,7 @@ from clearprop.drawing.diagrams.focus import Focus, drawn, focus
 from clearprop.drawing.diagrams.parts import (
     NODE_SIZE,
     LegendEntry,
-    Line,
+    TextLine,
     below,
     derivative,
     edge,
@@ -24,8 +24,8 @@ from clearprop.drawing.diagrams.parts import (
     value_lines,
 )
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
+from clearprop.drawing.pen.markup import factor_markup, number_markup, text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import factor, number, text_width
 from clearprop.engine.passes import BackwardPass
 
 BEND = 56.0
@@ -48,7 +48,7 @@ def reversed_neuron(
 
     `layer` is the index of the Linear layer and `unit` of its neuron, both from 0.
 
-    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says, for a layer or unit
+    Raises ConfigurationError for what cannot be drawn, as `dense_layers` says, for a layer or unit
     that does not exist, and for a network without a hidden layer.
     """
     neuron = focus(backward, sample, layer, unit, hidden=True)
@@ -68,13 +68,13 @@ def output_cases(
     """The two cases of ∂C/∂z: the first output neuron, and the hidden neuron `unit` of the Linear
     layer `layer`, both counted from 0.
 
-    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says, for a layer or unit
+    Raises ConfigurationError for what cannot be drawn, as `dense_layers` says, for a layer or unit
     that does not exist, and for a network without a hidden layer.
     """
     hidden = focus(backward, sample, layer, unit, hidden=True)
     output = focus(backward, sample, -1, 0)
     items: list[Item] = []
-    spoken: list[Line | str] = [hidden.said(language, "output_cases.description")]
+    spoken: list[TextLine | str] = [hidden.said(language, "output_cases.description")]
     for key, neuron in (("case_1", output), ("case_2", hidden)):
         panel, formulas = _reversed(neuron) if neuron.successors else _output(neuron)
         panel += below(panel, formulas)
@@ -101,12 +101,12 @@ def _entries(language: str) -> list[LegendEntry]:
     ]
 
 
-def _reversed(neuron: Focus) -> tuple[list[Item], list[Line]]:
+def _reversed(neuron: Focus) -> tuple[list[Item], list[TextLine]]:
     shown = drawn(len(neuron.successors))
     contents = [
         value_lines(derivative("*C*", item.name), item.dz, "backward") for item in neuron.successors
     ]
-    labels = [Line(equation(item.weight_name, item.weight)) for item in neuron.successors]
+    labels = [TextLine(equation(item.weight_name, item.weight)) for item in neuron.successors]
     total = value_lines(f"Σ = {COST_BY_A}", neuron.da, "backward")
     items, right = amplifier(neuron.dz, neuron.slope, SLOPE, total)
     radius = node_radius(contents)
@@ -122,27 +122,29 @@ def _reversed(neuron: Focus) -> tuple[list[Item], list[Line]]:
         items.append(label_above(ports_begin + 4, y, labels[k]))
         items += node(x, y, radius, contents[k], "backward")
     terms = [f"{i.weight_name}·{derivative('*C*', i.name)}" for i in neuron.successors]
-    values = [f"{factor(i.weight)}·{factor(i.dz)}" for i in neuron.successors]
-    slope = factor(neuron.slope)
+    values = [f"{factor_markup(i.weight)}·{factor_markup(i.dz)}" for i in neuron.successors]
+    slope = factor_markup(neuron.slope)
     return items, [
-        Line(f"{COST_BY_Z} = {SLOPE} · ({summed(terms)})", "backward"),
-        Line(f"{COST_BY_Z} = {slope} · ({summed(values)}) = {number(neuron.dz)}", "backward"),
+        TextLine(f"{COST_BY_Z} = {SLOPE} · ({summed(terms)})", "backward"),
+        TextLine(
+            f"{COST_BY_Z} = {slope} · ({summed(values)}) = {number_markup(neuron.dz)}", "backward"
+        ),
     ]
 
 
-def _output(neuron: Focus) -> tuple[list[Item], list[Line]]:
+def _output(neuron: Focus) -> tuple[list[Item], list[TextLine]]:
     slope_name = derivative("*y*", "*z*")
     incoming = value_lines(COST_BY_Y, neuron.da, "backward")
     items, _ = amplifier(neuron.dz, neuron.slope, slope_name, incoming)
-    values = f"{factor(neuron.slope)} · {factor(neuron.da)}"
+    values = f"{factor_markup(neuron.slope)} · {factor_markup(neuron.da)}"
     return items, [
-        Line(f"{COST_BY_Z} = {slope_name} · {COST_BY_Y}", "backward"),
-        Line(f"{COST_BY_Z} = {values} = {number(neuron.dz)}", "backward"),
+        TextLine(f"{COST_BY_Z} = {slope_name} · {COST_BY_Y}", "backward"),
+        TextLine(f"{COST_BY_Z} = {values} = {number_markup(neuron.dz)}", "backward"),
     ]
 
 
 def amplifier(
-    dz: float, slope: float, slope_name: str, incoming: Sequence[Line]
+    dz: float, slope: float, slope_name: str, incoming: Sequence[TextLine]
 ) -> tuple[list[Item], float]:
     """∂C/∂z at the left, the triangle, and what comes into it; and where their right side is."""
     outgoing = value_lines(COST_BY_Z, dz, "backward")

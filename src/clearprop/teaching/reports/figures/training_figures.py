@@ -10,8 +10,8 @@ from clearprop.drawing.pen.palette import Role
 from clearprop.teaching.experiments.gradient_check import ARRAYS
 from clearprop.teaching.experiments.parity import TOLERANCES, Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.experiments.trainings import Run
-from clearprop.teaching.reports.figures.basics import draw_losses, scatter_data
+from clearprop.teaching.experiments.trainings import TrainingRun
+from clearprop.teaching.reports.figures.basic_figures import draw_losses, scatter_data
 from clearprop.teaching.reports.figures.theme import (
     Labels,
     colour,
@@ -152,7 +152,7 @@ def torch_fits(result: Reproduction, labels: Labels) -> "Figure":
 
 
 def _draw_training(
-    loss_axes: "Axes", fit_axes: "Axes", run: Run, result: Reproduction, labels: Labels
+    loss_axes: "Axes", fit_axes: "Axes", run: TrainingRun, result: Reproduction, labels: Labels
 ) -> None:
     draw_losses(loss_axes, run.losses, labels)
     low, high = loss_axes.get_ylim()

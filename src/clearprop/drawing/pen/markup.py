@@ -21,7 +21,7 @@ _RAISED = str.maketrans("0123456789+-\u2212=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺
 _LOWERED = str.maketrans("0123456789+-\u2212=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 
 
-class Run(NamedTuple):
+class TextRun(NamedTuple):
     """A stretch of text in one style. `shift` is 0, SUBSCRIPT or SUPERSCRIPT."""
 
     text: str
@@ -34,17 +34,17 @@ class Run(NamedTuple):
         return INDEX_SIZE if self.shift else 1.0
 
 
-def runs(content: str) -> tuple[Run, ...]:
+def runs(content: str) -> tuple[TextRun, ...]:
     """The markup taken apart."""
     found = []
     for match in _TOKENS.finditer(content):
         mark, index, italic, literal = match.groups()
         if mark:
-            found.append(Run(index, SUBSCRIPT if mark == "_" else SUPERSCRIPT))
+            found.append(TextRun(index, SUBSCRIPT if mark == "_" else SUPERSCRIPT))
         elif italic:
-            found.append(Run(italic, italic=True))
+            found.append(TextRun(italic, italic=True))
         else:
-            found.append(Run(literal))
+            found.append(TextRun(literal))
     return tuple(found)
 
 
@@ -59,7 +59,7 @@ def plain(content: str) -> str:
     return "".join(parts)
 
 
-def number(value: float, digits: int = 4) -> str:
+def number_markup(value: float, digits: int = 4) -> str:
     """`value` in markup, to `digits` significant digits: `0.3775`, `−1.235×10^[4]`.
 
     Powers of ten are split off below 10⁻⁴ and from 10⁴ on. A true minus sign, no trailing zeros,
@@ -84,9 +84,9 @@ def number(value: float, digits: int = 4) -> str:
     return f"{sign}{_trimmed(mantissa)}×10^[{power_text(exponent)}]"
 
 
-def factor(value: float) -> str:
-    """`number(value)`, in parentheses where it could not stand after a dot or a plus."""
-    text = number(value)
+def factor_markup(value: float) -> str:
+    """`number_markup(value)`, in parentheses where it could not stand after a dot or a plus."""
+    text = number_markup(value)
     return f"({text})" if text.startswith(MINUS) or "×" in text else text
 
 

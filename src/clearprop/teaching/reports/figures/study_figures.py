@@ -9,7 +9,7 @@ from clearprop.base.numbers import number
 from clearprop.drawing.pen.palette import Role
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.studies import Study
-from clearprop.teaching.reports.figures.basics import scatter_data
+from clearprop.teaching.reports.figures.basic_figures import scatter_data
 from clearprop.teaching.reports.figures.theme import (
     LARGEST_DRAWN,
     Labels,

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from clearprop.drawing.diagrams import layered
-from clearprop.drawing.diagrams.chain import is_small_chain
-from clearprop.drawing.diagrams.parts import LegendEntry, Line, derivative, say
-from clearprop.drawing.diagrams.stations import INPUT, Station
-from clearprop.drawing.diagrams.strips import Quantity
-from clearprop.drawing.diagrams.wide import (
-    Look,
-    View,
-    draw_wide,
+from clearprop.drawing.diagrams.cards import (
+    CardContext,
+    CardView,
+    draw_cards,
     parameters_note,
     place_of,
     signals_of,
     values_of,
 )
+from clearprop.drawing.diagrams.heatmap import Heatmap
+from clearprop.drawing.diagrams.multilayer_perceptron import is_small_perceptron
+from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, derivative, say
+from clearprop.drawing.diagrams.stations import INPUT, Station
+from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.passes import BackwardPass
 
@@ -58,41 +58,41 @@ def network_backward(backward: BackwardPass, *, sample: int = 0, language: str =
 
 
 def _draw(
-    backward: BackwardPass, sample: int, language: str, small: layered.View, wide: View
+    backward: BackwardPass, sample: int, language: str, small: layered.LayeredView, wide: CardView
 ) -> Scene:
-    if is_small_chain(backward.forward.network.layer):
+    if is_small_perceptron(backward.forward.network.layer):
         return layered.draw_small(backward, sample, language, small)
-    return draw_wide(backward, sample, language, wide)
+    return draw_cards(backward, sample, language, wide)
 
 
-def _values(look: Look) -> list[Quantity]:
+def _values(context: CardContext) -> list[Heatmap]:
     return [
-        Quantity(f"*{letter}*", "forward", values, place_of(path, values.shape))
-        for letter, path in _named(look.station)
-        for values in (values_of(look.backward, path)[look.sample],)
+        Heatmap(f"*{letter}*", "forward", values, place_of(path, values.shape))
+        for letter, path in _named(context.station)
+        for values in (values_of(context.backward, path)[context.sample],)
     ]
 
 
-def _factors(look: Look) -> list[Quantity]:
+def _factors(context: CardContext) -> list[Heatmap]:
     """What goes on from here, which is ∂z/∂w of everything that a weight takes it to."""
-    path = look.station.output
-    values = values_of(look.backward, path)[look.sample]
-    letter = _named(look.station)[-1][0]
+    path = context.station.output
+    values = values_of(context.backward, path)[context.sample]
+    letter = _named(context.station)[-1][0]
     name = f"*{letter}*"
-    if _feeds_linear(look):
+    if _feeds_linear(context):
         name = f"{name} = {derivative('*z*', '*w*')}"
-    return [Quantity(name, "forward", values, place_of(path, values.shape))]
+    return [Heatmap(name, "forward", values, place_of(path, values.shape))]
 
 
-def _signals(look: Look) -> list[Quantity]:
+def _signals(context: CardContext) -> list[Heatmap]:
     """∂C/∂a and ∂C/∂z, in the order in which they are computed."""
     found = []
-    for letter, path in reversed(_named(look.station)):
-        signals = signals_of(look.backward, path)
+    for letter, path in reversed(_named(context.station)):
+        signals = signals_of(context.backward, path)
         if signals is not None:
-            values = signals[look.sample]
+            values = signals[context.sample]
             name = derivative("*C*", f"*{letter}*")
-            found.append(Quantity(name, "backward", values, place_of(path, values.shape)))
+            found.append(Heatmap(name, "backward", values, place_of(path, values.shape)))
     return found
 
 
@@ -105,21 +105,21 @@ def _named(station: Station) -> list[tuple[str, str]]:
     return [("z" if isinstance(station.layer, Linear) else "y", station.path)]
 
 
-def _feeds_linear(look: Look) -> bool:
-    forward = look.backward.forward
-    output = values_of(look.backward, look.station.output)
+def _feeds_linear(context: CardContext) -> bool:
+    forward = context.backward.forward
+    output = values_of(context.backward, context.station.output)
     return any(
         isinstance(record.layer, Linear) and record.input is output for record in forward.records
     )
 
 
-def _largest_gradient(look: Look) -> Sequence[Line]:
+def _largest_gradient(context: CardContext) -> Sequence[TextLine]:
     """The edge whose ∂C/∂w = ∂z/∂w · ∂C/∂z is the largest for this sample."""
-    path = look.station.path
-    if not isinstance(look.station.layer, Linear):
+    path = context.station.path
+    if not isinstance(context.station.layer, Linear):
         return []
-    x = look.backward.forward[path].input[look.sample]
-    dz = look.backward[path].output_gradient[look.sample]
+    x = context.backward.forward[path].input[context.sample]
+    dz = context.backward[path].output_gradient[context.sample]
     if x.ndim != 1:
         return []
     sizes = [np.where(np.isfinite(v), np.abs(v), np.inf) for v in (x, dz)]
@@ -127,23 +127,23 @@ def _largest_gradient(look: Look) -> Sequence[Line]:
     value = float(x[i]) * float(dz[j])
     name = derivative("*C*", "*w*")
     place = f"weight[{i},{j}]"
-    said = say(look.language, "wide.largest", name=name, place=place, value=number(value))
-    return [Line(said, "backward")]
+    said = say(context.language, "wide.largest", name=name, place=place, value=number_markup(value))
+    return [TextLine(said, "backward")]
 
 
-_FORWARD = View(
+_FORWARD = CardView(
     "network_forward",
     _values,
     parameters_note,
     (LegendEntry("forward", 1, "forward"), LegendEntry("muted", 0, "cells")),
 )
-_FACTORS = View(
+_FACTORS = CardView(
     "forward_factors",
     _factors,
     None,
     (LegendEntry("forward", 1, "factor_of_cell"), LegendEntry("muted", 0, "cells")),
 )
-_BACKWARD = View(
+_BACKWARD = CardView(
     "network_backward",
     _signals,
     _largest_gradient,

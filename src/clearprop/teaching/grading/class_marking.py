@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.base.errors import ClearpropError, FileError
+from clearprop.teaching.grading.answer_keys import AnswerKey, read_key
 from clearprop.teaching.grading.code import CodeMark, check_code
 from clearprop.teaching.grading.handins import FORMS, HandIn, find_handins, read_handin
-from clearprop.teaching.grading.keys import Key, read_key
 from clearprop.teaching.grading.marking import Marked, mark
 
 
@@ -21,7 +21,7 @@ class MarkedHandIn:
 
     place: Path
     handin: HandIn
-    key: Key
+    key: AnswerKey
     marks: Marked
     code: CodeMark | None = None
 
@@ -44,10 +44,10 @@ class Unmarked:
     problem: ClearpropError
 
 
-Outcome = MarkedHandIn | Unmarked
+MarkingResult = MarkedHandIn | Unmarked
 
 
-def mark_folder(path: Path, key: Path | None = None) -> tuple[Outcome, ...]:
+def mark_folder(path: Path, key: Path | None = None) -> tuple[MarkingResult, ...]:
     """Mark every hand-in at `path`: one form, a folder with one in it, or a folder of folders.
 
     key   the folder of the keys; the one called `key` in `path` or beside it unless given
@@ -58,7 +58,7 @@ def mark_folder(path: Path, key: Path | None = None) -> tuple[Outcome, ...]:
     return tuple(mark_each(find_handins(path, keys), keys))
 
 
-def mark_each(places: Iterable[Path], keys: Path) -> Iterator[Outcome]:
+def mark_each(places: Iterable[Path], keys: Path) -> Iterator[MarkingResult]:
     """Mark the hand-ins at `places`, which `find_handins` found, one after the other."""
     for place in places:
         try:

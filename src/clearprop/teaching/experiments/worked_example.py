@@ -28,7 +28,7 @@ TARGET = np.array([[0.01, 0.99]])
 LEARNING_RATE = 0.5
 
 
-class Worked(NamedTuple):
+class WorkedExample(NamedTuple):
     """One step of the worked example.
 
     backward            the records of both passes
@@ -45,7 +45,7 @@ class Worked(NamedTuple):
     loss_new_weights: float
 
 
-def worked_example() -> Worked:
+def worked_example() -> WorkedExample:
     """Forward, backward and one update of the weights (η = 0.5, biases left alone)."""
     network = Network(Sequential(Linear(2, 2), Sigmoid(), Linear(2, 2), Sigmoid()))
     params = network.replace(np.zeros(network.size), WEIGHTS)
@@ -53,7 +53,7 @@ def worked_example() -> Worked:
     loss = MSE().evaluate(forward.output, TARGET)
     backward = network.backward(forward, loss.gradient)
     right = _updated(network, params, backward.gradient)
-    return Worked(
+    return WorkedExample(
         backward,
         TARGET,
         float(loss.value),

@@ -28,12 +28,12 @@ LONGEST_NAME = 18
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class DenseLayer:
     """A Linear layer and the activation behind it, for one sample: every array is one row.
 
     layer       the number of the Linear layer, from 1
     path        where it is: `layers[0]`
-    input       what the layer takes: x, or the a of the stage before
+    input       what the layer takes: x, or the a of the layer before
     weight      (in, out)
     bias        (out,), or None
     z, a        (out,); the same where there is no activation
@@ -70,8 +70,8 @@ class Stage:
         return len(self.z)
 
 
-def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
-    """The stages of one sample's pass, in the order in which they ran.
+def dense_layers(backward: BackwardPass, sample: int) -> tuple[DenseLayer, ...]:
+    """The dense layers of one sample's pass, in the order in which they ran.
 
     Raises ConfigurationError for a network that is no chain of Linear layers and activations, a
     stack of networks, a sample that does not exist, and a pass without records.
@@ -95,7 +95,7 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
             a, da = bent.output[sample], signal.output_gradient[sample]
             slope = activation.derivative(bent.input, bent.output)[sample].astype(z.dtype)
         found.append(
-            Stage(
+            DenseLayer(
                 index + 1,
                 ahead.path,
                 ahead.input[sample],
@@ -112,7 +112,7 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
     return tuple(found)
 
 
-def is_small_chain(layer: Layer) -> bool:
+def is_small_perceptron(layer: Layer) -> bool:
     """Whether a network is a chain of Linear layers and activations, and so small that its neurons
     are drawn one by one."""
     try:

@@ -11,7 +11,7 @@ import pytest
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.teaching.exercises import LEVELS, Exercise, exercise
-from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE, solution, unfilled
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution, unfilled
 
 CASES = [(topic, level) for topic in TOPICS_WITH_CODE for level in LEVELS]
 

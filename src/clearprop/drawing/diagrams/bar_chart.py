@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from clearprop.drawing.diagrams.flows import parts_of, sign_role
 from clearprop.drawing.diagrams.parts import LABEL_SIZE
+from clearprop.drawing.diagrams.sankey import parts_of, sign_role
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, saying
-from clearprop.drawing.pen.text import text_width
+from clearprop.drawing.pen.markup import text_width
 
 # The longest bar, and the height of a row.
 LONGEST = 220.0

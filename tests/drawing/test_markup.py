@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.drawing.pen.text import (
+from clearprop.drawing.pen.markup import (
     SUBSCRIPT,
     SUPERSCRIPT,
-    Run,
-    factor,
-    number,
+    TextRun,
+    factor_markup,
+    number_markup,
     plain,
     runs,
     text_width,
@@ -42,12 +42,12 @@ from clearprop.drawing.pen.text import (
     ],
 )
 def test_numbers_are_written_as_people_write_them(value: float, written: str) -> None:
-    assert number(value) == written
+    assert number_markup(value) == written
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300))
 def test_a_written_number_is_its_value_to_four_digits(value: float) -> None:
-    written = number(value)
+    written = number_markup(value)
     assert "-" not in written
     assert written != "−0"
     read = float(written.replace("−", "-").replace("×10^[", "e").replace("]", ""))
@@ -55,15 +55,15 @@ def test_a_written_number_is_its_value_to_four_digits(value: float) -> None:
 
 
 def test_a_factor_stands_in_parentheses_where_it_could_be_misread() -> None:
-    assert [factor(v) for v in (0.5, -0.5, 1e5)] == ["0.5", "(−0.5)", "(1×10^[5])"]
+    assert [factor_markup(v) for v in (0.5, -0.5, 1e5)] == ["0.5", "(−0.5)", "(1×10^[5])"]
 
 
 def test_markup_is_taken_apart() -> None:
     assert runs("*z*_[1]^[(2)] = 3") == (
-        Run("z", italic=True),
-        Run("1", SUBSCRIPT),
-        Run("(2)", SUPERSCRIPT),
-        Run(" = 3"),
+        TextRun("z", italic=True),
+        TextRun("1", SUBSCRIPT),
+        TextRun("(2)", SUPERSCRIPT),
+        TextRun(" = 3"),
     )
 
 

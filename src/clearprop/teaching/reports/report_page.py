@@ -8,11 +8,11 @@ from clearprop.base.dependencies import PACKAGES
 from clearprop.drawing.pen.palette import css
 from clearprop.reading.explanation.mathml import mathml
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.reports import equations
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.reports import report_equations
 from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.facts import facts
-from clearprop.teaching.reports.tables import Tables
+from clearprop.teaching.reports.report_tables import ReportTables
 
 SECTIONS = (
     "question",
@@ -60,7 +60,7 @@ def render(
         return Markup(messages.text(language, f"report.{key}", **{**values, **more}))
 
     def equation(name: str) -> Markup:
-        return Markup(mathml(equations.EQUATIONS[name]))
+        return Markup(mathml(report_equations.EQUATIONS[name]))
 
     return filled.render(
         language=language,
@@ -71,7 +71,7 @@ def render(
         product_numbers=Markup(mathml(_product_latex(result))),
         pictures={name: Markup(svg) for name, svg in pictures.items()},
         palette=Markup(css()),
-        tables=Tables(result, language),
+        tables=ReportTables(result, language),
         facts=values,
         with_torch=result.comparisons is not None,
         torch_left_out=not result.settings.with_torch,
@@ -89,9 +89,9 @@ def render(
     )
 
 
-def command(settings: Settings, language: str) -> str:
+def command(settings: ReproductionSettings, language: str) -> str:
     """The command that makes the same report again, with what differs from the defaults."""
-    usual = Settings()
+    usual = ReproductionSettings()
     parts = ["clearprop reproduce", f"--lang {language}"]
     for name in ("steps", "learning_rate", "seeds", "dtype"):
         value = getattr(settings, name)
@@ -107,7 +107,7 @@ def _neuron_latex(result: Reproduction) -> str:
     named: Mapping[str, Any] = forward.network.named(forward.params)
     weights = named["layers[0].weight"][:, 0]
     x = forward.input[0]
-    return equations.neuron_with_numbers(
+    return report_equations.neuron_with_numbers(
         (float(weights[0]), float(weights[1])),
         (float(x[0]), float(x[1])),
         float(named["layers[0].bias"][0, 0]),
@@ -118,7 +118,7 @@ def _neuron_latex(result: Reproduction) -> str:
 
 def _product_latex(result: Reproduction) -> str:
     backward = result.worked.backward
-    return equations.product_with_numbers(
+    return report_equations.product_with_numbers(
         float(backward.forward.input[0, 0]),
         float(backward["layers[0]"].output_gradient[0, 0]),
     )

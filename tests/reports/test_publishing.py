@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clearprop.base.errors import FileError
-from clearprop.teaching.reports.folder import publish, staging
+from clearprop.teaching.reports.publishing import publish, staging
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from clearprop.base.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReproductionSettings:
     """The choices of one reproduction; the defaults are the tutorial's.
 
     steps          full-batch steps of every training

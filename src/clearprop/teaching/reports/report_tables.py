@@ -9,7 +9,7 @@ from clearprop.base.numbers import number, number_or_dash
 from clearprop.teaching.experiments.claims import Claim
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.facts import gradient_shares, median_text
-from clearprop.teaching.reports.figures.studies import outcomes
+from clearprop.teaching.reports.figures.study_figures import outcomes
 
 CONVENTIONS = (
     "relu",
@@ -39,7 +39,7 @@ SYMBOLS = {
 }
 
 
-class Table(NamedTuple):
+class ReportTable(NamedTuple):
     """Head, rows, and which columns hold numbers (they are aligned at the right)."""
 
     head: tuple[str, ...]
@@ -47,7 +47,7 @@ class Table(NamedTuple):
     numeric: frozenset[int] = frozenset()
 
 
-class Tables:
+class ReportTables:
     """Every table of one reproduction in one language."""
 
     def __init__(self, result: Reproduction, language: str) -> None:
@@ -57,7 +57,7 @@ class Tables:
     def _say(self, key: str, **values: object) -> str:
         return messages.text(self._language, f"report.{key}", **values)
 
-    def shares(self) -> Table:
+    def shares(self) -> ReportTable:
         """One weight's gradient, sample by sample."""
         shares = gradient_shares(self._result)
         rows = [
@@ -73,9 +73,9 @@ class Tables:
         rows.append((rest, "", "", number(shares.rest)))
         rows.append((self._say("chain.total"), "", "", number(shares.total)))
         head = (self._say("chain.sample"), "∂z/∂w", "∂Cⁿ/∂z", "∂Cⁿ/∂w")
-        return Table(head, tuple(rows), frozenset({1, 2, 3}))
+        return ReportTable(head, tuple(rows), frozenset({1, 2, 3}))
 
-    def check(self) -> Table:
+    def check(self) -> ReportTable:
         """Both backward passes against finite differences, array by array."""
         head = tuple(self._say(f"check.{key}") for key in ("array", "printed", "right", "verdict"))
         rows = tuple(
@@ -87,9 +87,9 @@ class Tables:
             )
             for one in self._result.check.arrays
         )
-        return Table(head, rows, frozenset({1, 2}))
+        return ReportTable(head, rows, frozenset({1, 2}))
 
-    def torch(self) -> Table:
+    def torch(self) -> ReportTable:
         """Every comparison with PyTorch, with the tolerance that it has to meet."""
         keys = (
             "experiment",
@@ -118,9 +118,9 @@ class Tables:
                 )
             )
         head = tuple(self._say(f"torch.{key}") for key in keys)
-        return Table(head, tuple(rows), frozenset({2, 3, 4, 5}))
+        return ReportTable(head, tuple(rows), frozenset({2, 3, 4, 5}))
 
-    def seeds(self) -> Table:
+    def seeds(self) -> ReportTable:
         """The spread of the final losses."""
         keys = ("study", "minimum", "median", "maximum", "overflow", "dead")
         rows = []
@@ -138,9 +138,9 @@ class Tables:
                 )
             )
         head = tuple(self._say(f"seeds.{key}") for key in keys)
-        return Table(head, tuple(rows), frozenset(range(1, 6)))
+        return ReportTable(head, tuple(rows), frozenset(range(1, 6)))
 
-    def rates(self) -> Table:
+    def rates(self) -> ReportTable:
         """What became of the starts at each learning rate."""
         head = [self._say(f"rates.{key}") for key in ("network", "rate", "trained", "grown")]
         head += [self._say("seeds.dead"), self._say("seeds.overflow"), self._say("seeds.median")]
@@ -153,7 +153,7 @@ class Tables:
             )
             for study in self._result.rates
         )
-        return Table(tuple(head), rows, frozenset(range(1, 7)))
+        return ReportTable(tuple(head), rows, frozenset(range(1, 7)))
 
     def claims(self) -> tuple[tuple[str, str, str, str], ...]:
         """(says, measured, verdict, its name) of every claim."""
@@ -167,7 +167,7 @@ class Tables:
             for claim in self._result.claims
         )
 
-    def conventions(self, broadcast: str) -> Table:
+    def conventions(self, broadcast: str) -> ReportTable:
         """What is taken here where others take something else."""
         head = tuple(self._say(f"conventions.{key}") for key in ("topic", "ours", "others"))
         rows = tuple(
@@ -177,13 +177,13 @@ class Tables:
             )
             for topic in CONVENTIONS
         )
-        return Table(head, rows)
+        return ReportTable(head, rows)
 
-    def glossary(self) -> Table:
+    def glossary(self) -> ReportTable:
         """The symbols."""
         head = (self._say("glossary.symbol"), self._say("glossary.meaning"))
         rows = tuple((symbol, self._say(f"glossary.{key}")) for key, symbol in SYMBOLS.items())
-        return Table(head, rows)
+        return ReportTable(head, rows)
 
     def _measured(self, claim: Claim) -> str:
         if not claim.values:

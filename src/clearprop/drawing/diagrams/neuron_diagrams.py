@@ -4,7 +4,7 @@ from clearprop.drawing.diagrams.focus import Focus, drawn, focus
 from clearprop.drawing.diagrams.parts import (
     NODE_SIZE,
     LegendEntry,
-    Line,
+    TextLine,
     below,
     chord,
     derivative,
@@ -21,8 +21,8 @@ from clearprop.drawing.diagrams.parts import (
     value_lines,
 )
 from clearprop.drawing.pen.items import Item, Path, Text
+from clearprop.drawing.pen.markup import factor_markup, number_markup, text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import factor, number, text_width
 from clearprop.engine.passes import BackwardPass
 
 BEND = 56.0
@@ -36,14 +36,14 @@ def neuron_forward(
 
     `layer` is the index of the Linear layer and `unit` of its neuron, both from 0.
 
-    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says, and for a layer or
+    Raises ConfigurationError for what cannot be drawn, as `dense_layers` says, and for a layer or
     unit that does not exist.
     """
     neuron = focus(backward, sample, layer, unit)
     shown = drawn(len(neuron.inputs))
     contents = [value_lines(item.name, item.value, "forward") for item in neuron.inputs]
-    labels = [Line(equation(item.weight_name, item.weight)) for item in neuron.inputs]
-    bias = [] if neuron.bias is None else [Line(equation("*b*", neuron.bias))]
+    labels = [TextLine(equation(item.weight_name, item.weight)) for item in neuron.inputs]
+    bias = [] if neuron.bias is None else [TextLine(equation("*b*", neuron.bias))]
 
     small = node_radius(contents)
     ports_begin = small + BEND
@@ -68,14 +68,14 @@ def neuron_forward(
     items += [*pair, Path((right, 0), ((right + 44, 0),), "muted", arrow=True)]
 
     terms = [f"{item.weight_name} {item.name}" for item in neuron.inputs]
-    values = [f"{factor(item.weight)}·{factor(item.value)}" for item in neuron.inputs]
+    values = [f"{factor_markup(item.weight)}·{factor_markup(item.value)}" for item in neuron.inputs]
     if neuron.bias is not None:
         terms.append("*b*")
-        values.append(factor(neuron.bias))
+        values.append(factor_markup(neuron.bias))
     formulas = [
-        Line(f"*z* = {summed(terms)}"),
-        Line(f"*z* = {summed(values)} = {number(neuron.z)}", "forward"),
-        Line(f"*a* = {neuron.applied('*z*')} = {number(neuron.a)}", "forward"),
+        TextLine(f"*z* = {summed(terms)}"),
+        TextLine(f"*z* = {summed(values)} = {number_markup(neuron.z)}", "forward"),
+        TextLine(f"*a* = {neuron.applied('*z*')} = {number_markup(neuron.a)}", "forward"),
     ]
     entries = [
         LegendEntry("forward", 1, say(language, "legend.forward")),
@@ -97,15 +97,15 @@ def hidden_neuron(
 
     `layer` is the index of the Linear layer and `unit` of its neuron, both from 0.
 
-    Raises ConfigurationError for what cannot be drawn, as `chain.stages` says, for a layer or unit
+    Raises ConfigurationError for what cannot be drawn, as `dense_layers` says, for a layer or unit
     that does not exist, and for a network without a hidden layer.
     """
     neuron = focus(backward, sample, layer, unit, hidden=True)
     shown = drawn(len(neuron.successors))
     contents = [value_lines(item.name, item.z, "forward") for item in neuron.successors]
-    labels = [Line(equation(item.weight_name, item.weight)) for item in neuron.successors]
+    labels = [TextLine(equation(item.weight_name, item.weight)) for item in neuron.successors]
     signals = [
-        Line(equation(derivative("*C*", item.name), item.dz), "backward")
+        TextLine(equation(derivative("*C*", item.name), item.dz), "backward")
         for item in neuron.successors
     ]
 
@@ -135,21 +135,23 @@ def hidden_neuron(
         items.append(label_above(x + after + 12, y, signals[k]))
 
     formulas = [
-        Line(
+        TextLine(
             f"{derivative(item.name, '*a*')} = {equation(item.weight_name, item.weight)}",
             "forward",
         )
         for item in (neuron.successors[k] for k in shown if k is not None)
     ]
-    products = [f"{factor(item.weight)}·{factor(item.dz)}" for item in neuron.successors]
+    products = [
+        f"{factor_markup(item.weight)}·{factor_markup(item.dz)}" for item in neuron.successors
+    ]
     through = [
         f"{derivative(item.name, '*a*')}·{derivative('*C*', item.name)}"
         for item in neuron.successors
     ]
     cost = derivative("*C*", "*a*")
     formulas += [
-        Line(f"{cost} = {summed(through)}", "backward"),
-        Line(f"{cost} = {summed(products)} = {number(neuron.da)}", "backward"),
+        TextLine(f"{cost} = {summed(through)}", "backward"),
+        TextLine(f"{cost} = {summed(products)} = {number_markup(neuron.da)}", "backward"),
     ]
     entries = [
         LegendEntry("forward", 1, say(language, "legend.forward")),
@@ -179,6 +181,6 @@ def _pair(neuron: Focus, x: float, radius: float) -> tuple[list[Item], float]:
     return [
         *node(x, 0, radius, value_lines("*z*", neuron.z, "forward"), "ink"),
         Path((left, 0), ((left + length, 0),), "muted", arrow=True),
-        label_above(left + 12, 0, Line(name)),
+        label_above(left + 12, 0, TextLine(name)),
         *node(a, 0, radius, value_lines("*a*", neuron.a, "forward"), "ink"),
     ], a + radius

@@ -3,8 +3,8 @@
 from html import escape
 
 from clearprop.base import messages
-from clearprop.drawing.pen.text import MINUS, SUBSCRIPT, runs
-from clearprop.teaching.exercises.model import DECIMALS
+from clearprop.drawing.pen.markup import MINUS, SUBSCRIPT, runs
+from clearprop.teaching.exercises.sheet import DECIMALS
 
 # How `exercises.naming` writes a parameter after the update.
 _UPDATED = "^[ new]"
