@@ -11,7 +11,7 @@ from clearprop.teaching.exercises import exercise
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.grading import mark_folder
 from clearprop.teaching.grading.gradebook import marks_csv
-from clearprop.teaching.reports.handouts import handouts, write_handouts
+from clearprop.teaching.reports.class_handouts import handouts, write_handouts
 
 STUDENTS = 200
 

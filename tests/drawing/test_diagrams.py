@@ -21,8 +21,12 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text, number_markup
 from clearprop.drawing.diagrams.layered import THICKEST, THINNEST
-from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward
-from clearprop.drawing.diagrams.reversed_neuron import output_cases, reversed_neuron
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    hidden_neuron,
+    neuron_forward,
+    output_cases,
+    reversed_neuron,
+)
 from tests.drawing.examples import PASSES, random_pass, worked_example
 
 WORKED = worked_example()

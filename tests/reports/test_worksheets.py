@@ -1,9 +1,7 @@
 """Worksheets and keys as pages: what stands there, and how a browser lays it out."""
 
 import re
-import subprocess
 from html import unescape
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,7 @@ from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.reports import exercise_symbols
 from clearprop.teaching.reports.exercise_symbols import printed
 from clearprop.teaching.reports.worksheets import answer_key, worksheet
-from tests.reports.browser import Measure
+from tests.browser import MEASURE, Open
 
 CASES = [(topic, level) for topic in TOPICS for level in LEVELS]
 READERS = [Student(language, "B1", "A <b> & 王") for language in messages.LANGUAGES]
@@ -107,23 +105,24 @@ def test_a_symbol_in_html_and_latex() -> None:
     assert exercise_symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
 
 
-@pytest.mark.parametrize("width", [680, 500])
+@pytest.mark.parametrize("width", [680, 360])
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
-    language: str, width: int, measure: Measure
+    language: str, width: int, opened: Open
 ) -> None:
-    # All sheets stand in one page, so that the browser starts once; 680 pixels are A4 between
-    # its margins, and 500 the narrowest window of Chromium.
+    # All sheets stand in one page, which is laid out once; 680 pixels are A4 between its margins,
+    # and 360 a narrow phone.
     student = READ_IN[language]
     bodies, head = [], ""
     for topic, level in CASES:
-        for page in (worksheet, answer_key):
-            html = page(exercise(topic, level), student)
+        for make in (worksheet, answer_key):
+            html = make(exercise(topic, level), student)
             head, _, rest = html.partition("<body>")
             body = rest.partition("</body>")[0]
-            kind = f"{topic}{level}{page.__name__}"
+            kind = f"{topic}{level}{make.__name__}"
             bodies.append(body.replace('id="network"', f'id="{kind}"'))
-    found = measure(f"{head}<body>{''.join(bodies)}</body></html>", width)
+    page = opened(f"{head}<body>{''.join(bodies)}</body></html>", width=width)
+    found = page.evaluate(MEASURE)
     assert found["figures"] == 2 * len(CASES)
     assert found["overlaps"] == []
     assert found["outside"] == []
@@ -131,17 +130,9 @@ def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_a_sheet_prints_on_two_pages_of_a4(language: str, chromium: str, tmp_path: Path) -> None:
-    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
-    page.write_text(worksheet(exercise("step", 3), READ_IN[language]), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'u'}"]
-    subprocess.run(
-        [chromium, *options, f"--print-to-pdf={paper}", page.as_uri()],
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    content = paper.read_bytes()
+def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
+    page = opened(worksheet(exercise("step", 3), READ_IN[language]))
+    content = page.pdf(prefer_css_page_size=True)
     sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
     # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
     assert len(sizes) == 2

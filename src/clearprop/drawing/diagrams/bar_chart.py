@@ -28,7 +28,7 @@ def bars(rows: Sequence[Bar], heading: str) -> list[Item]:
     names = max(text_width(row.name, LABEL_SIZE) for row in rows) + 18
     written = max(text_width(row.written, LABEL_SIZE) for row in rows) + 18
     zero = names + written + (LONGEST if any(row.value < 0 for row in rows) else 0.0)
-    items: list[Item] = [Text(0, 8, heading, "ink", 13, "start", bold=True)]
+    items: list[Item] = [Text(0, 8, heading, "ink", size=13, anchor="start", bold=True)]
     top = 26.0
     bottom = top + ROW * len(rows)
     for k, (row, part) in enumerate(zip(rows, parts_of([r.value for r in rows]), strict=True)):
@@ -37,9 +37,18 @@ def bars(rows: Sequence[Bar], heading: str) -> list[Item]:
         left = zero - length if row.value < 0 else zero
         items += saying(
             [
-                Text(0, y, row.name, "ink", LABEL_SIZE, "start"),
-                Rectangle(left, y - THICK / 2, length, THICK, None, sign_role(row.value), 1, 0),
-                Text(names, y, row.written, "ink", LABEL_SIZE, "start"),
+                Text(0, y, row.name, "ink", size=LABEL_SIZE, anchor="start"),
+                Rectangle(
+                    left,
+                    y - THICK / 2,
+                    length,
+                    THICK,
+                    stroke=None,
+                    fill=sign_role(row.value),
+                    corner=1,
+                    stroke_width=0,
+                ),
+                Text(names, y, row.written, "ink", size=LABEL_SIZE, anchor="start"),
             ],
             row.says,
         )

@@ -133,11 +133,13 @@ def _card(context: CardContext, view: CardView) -> _Card:
     y = PADDING
     width = 60.0
     for line in lines:
-        items.append(Text(PADDING, y + 7, line.content, line.role, 13, "start", bold=True))
+        items.append(
+            Text(PADDING, y + 7, line.content, line.role, size=13, anchor="start", bold=True)
+        )
         width = max(width, text_width(line.content, 13, bold=True))
         y += 19
     for line in notes:
-        items.append(Text(PADDING, y + 7, line.content, line.role, NOTE, "start"))
+        items.append(Text(PADDING, y + 7, line.content, line.role, size=NOTE, anchor="start"))
         width = max(width, text_width(line.content, NOTE))
         y += 17
     for heatmap in view.heatmaps(context):
@@ -146,7 +148,7 @@ def _card(context: CardContext, view: CardView) -> _Card:
         width = max(width, drawn.width)
         y += drawn.height + 16
     width, height = width + 2 * PADDING, y + PADDING - 4
-    frame = Rectangle(0, 0, width, height, "grid", "paper", 8, 1.2)
+    frame = Rectangle(0, 0, width, height, stroke="grid", fill="paper", corner=8, stroke_width=1.2)
     return _Card((frame, *items), width, height)
 
 

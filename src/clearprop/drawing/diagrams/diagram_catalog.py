@@ -9,8 +9,12 @@ from clearprop.drawing.diagrams.network_diagrams import (
     network_backward,
     network_forward,
 )
-from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward
-from clearprop.drawing.diagrams.reversed_neuron import output_cases, reversed_neuron
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    hidden_neuron,
+    neuron_forward,
+    output_cases,
+    reversed_neuron,
+)
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.passes import BackwardPass
 

@@ -82,21 +82,21 @@ def focus(
         last = dense.outputs - 1
         raise ConfigurationError("drawing_index", name="unit", value=unit, last=last)
     return Focus(
-        layer,
-        unit,
-        sample,
-        tuple(
+        layer=layer,
+        unit=unit,
+        sample=sample,
+        inputs=tuple(
             Incoming(symbol("x", i + 1), float(x), symbol("w", i + 1), float(dense.weight[i, unit]))
             for i, x in enumerate(dense.input)
         ),
-        None if dense.bias is None else float(dense.bias[unit]),
-        float(dense.z[unit]),
-        float(dense.a[unit]),
-        float(dense.slope[unit]),
-        dense.activation,
-        float(dense.dz[unit]),
-        float(dense.da[unit]),
-        _successors(dense, chain[layer + 1], unit) if layer + 1 < len(chain) else (),
+        bias=None if dense.bias is None else float(dense.bias[unit]),
+        z=float(dense.z[unit]),
+        a=float(dense.a[unit]),
+        slope=float(dense.slope[unit]),
+        activation=dense.activation,
+        dz=float(dense.dz[unit]),
+        da=float(dense.da[unit]),
+        successors=_successors(dense, chain[layer + 1], unit) if layer + 1 < len(chain) else (),
     )
 
 
@@ -110,12 +110,12 @@ def drawn(count: int) -> list[int | None]:
 def _successors(dense: DenseLayer, after: DenseLayer, unit: int) -> tuple[Successor, ...]:
     return tuple(
         Successor(
-            _successor_name(k, after.outputs),
-            float(after.z[k]),
-            symbol("w", dense.inputs + k + 1),
-            float(after.weight[unit, k]),
-            float(after.dz[k]),
-            after.inputs > 1 or after.bias is not None,
+            name=_successor_name(k, after.outputs),
+            z=float(after.z[k]),
+            weight_name=symbol("w", dense.inputs + k + 1),
+            weight=float(after.weight[unit, k]),
+            dz=float(after.dz[k]),
+            others=after.inputs > 1 or after.bias is not None,
         )
         for k in range(after.outputs)
     )

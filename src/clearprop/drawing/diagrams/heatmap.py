@@ -90,7 +90,7 @@ def draw_heatmap(heatmap: Heatmap, language: str) -> DrawnHeatmap:
         _written(heatmap, values) if len(values) <= WRITTEN else _grid(heatmap, values, language)
     )
     items: list[Item] = [
-        Text(0, CAPTION / 2, heading, heatmap.role, CAPTION, "start", bold=True),
+        Text(0, CAPTION / 2, heading, heatmap.role, size=CAPTION, anchor="start", bold=True),
         *(_lowered(item, top) for item in cells),
     ]
     width = max(width, text_width(heading, CAPTION, bold=True))
@@ -140,9 +140,18 @@ def _written(heatmap: Heatmap, values: Array) -> DrawnHeatmap:
         content = number_markup(value)
         items += saying(
             [
-                *([Text(0, y, label, "muted", SMALL, "start")] if label else []),
-                Rectangle(left, y - 6, 12, 12, "grid", heat(value, limit), 2, 1),
-                Text(left + 20, y, content, "ink", 12.0, "start"),
+                *([Text(0, y, label, "muted", size=SMALL, anchor="start")] if label else []),
+                Rectangle(
+                    left,
+                    y - 6,
+                    12,
+                    12,
+                    stroke="grid",
+                    fill=heat(value, limit),
+                    corner=2,
+                    stroke_width=1,
+                ),
+                Text(left + 20, y, content, "ink", size=12.0, anchor="start"),
             ],
             _says(heatmap, position, value),
         )
@@ -167,8 +176,8 @@ def _grid(heatmap: Heatmap, values: Array, language: str) -> DrawnHeatmap:
             pitch / 2 + row * pitch,
             str(row * columns * block),
             "muted",
-            SMALL - 1.5,
-            "end",
+            size=SMALL - 1.5,
+            anchor="end",
         )
         for row in ticks
     ]
@@ -183,7 +192,17 @@ def _grid(heatmap: Heatmap, values: Array, language: str) -> DrawnHeatmap:
         x, y = gutter + cell % columns * pitch, cell // columns * pitch
         edge: Role | None = "grid" if role == "paper" else None
         items.append(
-            Rectangle(x + 0.5, y + 0.5, pitch - 1, pitch - 1, edge, role, 1, 0.8, says=says)
+            Rectangle(
+                x + 0.5,
+                y + 0.5,
+                pitch - 1,
+                pitch - 1,
+                stroke=edge,
+                fill=role,
+                corner=1,
+                stroke_width=0.8,
+                says=says,
+            )
         )
     return DrawnHeatmap(tuple(items), gutter + columns * pitch, rows * pitch)
 
@@ -211,16 +230,16 @@ def _legend(values: Array, language: str) -> DrawnHeatmap:
         for step in range(len(POSITIVE)):
             if negative:
                 left = zero - (step + 1) * swatch
-                items.append(Rectangle(left, 0, swatch, 8, None, NEGATIVE[step], 0, 0))
+                items.append(_swatch(left, swatch, NEGATIVE[step]))
             if positive:
                 left = zero + step * swatch
-                items.append(Rectangle(left, 0, swatch, 8, None, POSITIVE[step], 0, 0))
+                items.append(_swatch(left, swatch, POSITIVE[step]))
         y = 17.0
-        items.append(Text(zero, y, "0", "muted", SMALL))
+        items.append(Text(zero, y, "0", "muted", size=SMALL))
         if negative:
-            items.append(Text(zero - half, y, below, "muted", SMALL, "start"))
+            items.append(Text(zero - half, y, below, "muted", size=SMALL, anchor="start"))
         if positive:
-            items.append(Text(zero + half, y, above, "muted", SMALL, "end"))
+            items.append(Text(zero + half, y, above, "muted", size=SMALL, anchor="end"))
         width, height = zero + (half if positive else 4), 25.0
     lines: list[tuple[Role, str]] = []
     if zeros := int(np.count_nonzero(values == 0)):
@@ -228,8 +247,14 @@ def _legend(values: Array, language: str) -> DrawnHeatmap:
     if strange := int(np.count_nonzero(~np.isfinite(values))):
         lines.append(("ink", say(language, "strip.not_finite", count=strange)))
     for role, words in lines:
-        items.append(Rectangle(0.5, height + 1, 9, 9, "muted", role, 1, 0.8))
-        items.append(Text(15, height + 5.5, words, "muted", SMALL, "start"))
+        items.append(
+            Rectangle(0.5, height + 1, 9, 9, stroke="muted", fill=role, corner=1, stroke_width=0.8)
+        )
+        items.append(Text(15, height + 5.5, words, "muted", size=SMALL, anchor="start"))
         width = max(width, 15 + text_width(words, SMALL))
         height += 16
     return DrawnHeatmap(tuple(items), width, height)
+
+
+def _swatch(left: float, width: float, role: Role) -> Rectangle:
+    return Rectangle(left, 0, width, 8, stroke=None, fill=role, corner=0, stroke_width=0)

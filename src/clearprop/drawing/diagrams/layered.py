@@ -7,7 +7,6 @@ differ in what they write at neurons and edges.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,10 @@ from clearprop.base.arrays import Array
 from clearprop.drawing.diagrams.multilayer_perceptron import DenseLayer, dense_layers
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
+    NeuronColumn,
     TextLine,
     chord,
+    column_heights,
     derivative,
     edge,
     equation,
@@ -76,16 +77,6 @@ class LayeredView:
     unlabelled_legend: tuple[tuple[Role, int, str], ...]
     under: Callable[[DenseLayer, int], TextLine] | None = None
     backwards: bool = False
-
-
-class _Column(NamedTuple):
-    """A column of neurons, or of inputs: its middle, the neurons' radius and heights, and where
-    the level lines of its ports begin."""
-
-    x: float
-    radius: float
-    heights: list[float]
-    ports_begin: float
 
 
 def _weight(dense: DenseLayer, i: int, j: int) -> str:
@@ -222,7 +213,7 @@ def _labels(dense: DenseLayer, j: int, view: LayeredView) -> list[TextLine]:
 
 def _columns(
     chain: tuple[DenseLayer, ...], view: LayeredView, headings: list[str], labelled: bool
-) -> list[_Column]:
+) -> list[NeuronColumn]:
     neurons = [_neuron(dense, j) for dense in chain for j in range(dense.outputs)]
     ports = max(dense.inputs + (dense.bias is not None) for dense in chain) if labelled else 1
     radius = node_radius(neurons, ports)
@@ -230,11 +221,8 @@ def _columns(
     pitch = 2 * radius + (40 if view.under else 18)
     room = [text_width(heading, 13, bold=True) / 2 for heading in headings]
 
-    def heights(count: int) -> list[float]:
-        return [(k - (count - 1) / 2) * pitch for k in range(count)]
-
     tallest = pitch * max(len(inputs), *(dense.outputs for dense in chain))
-    columns = [_Column(0, node_radius(inputs), heights(len(inputs)), 0)]
+    columns = [NeuronColumn(0, node_radius(inputs), column_heights(len(inputs), pitch), 0)]
     for index, dense in enumerate(chain):
         before = columns[-1]
         if labelled:
@@ -245,12 +233,14 @@ def _columns(
         x = before.x + before.radius + bend + level + radius
         # The headings must not meet either.
         x = max(x, before.x + room[index] + room[index + 1] + 16)
-        columns.append(_Column(x, radius, heights(dense.outputs), x - radius - level))
+        columns.append(
+            NeuronColumn(x, radius, column_heights(dense.outputs, pitch), x - radius - level)
+        )
     return columns
 
 
 def _labelled_edges(
-    dense: DenseLayer, source: _Column, target: _Column, view: LayeredView
+    dense: DenseLayer, source: NeuronColumn, target: NeuronColumn, view: LayeredView
 ) -> list[Item]:
     signal, role, arrow = _direction(dense, view)
     items: list[Item] = []
@@ -272,7 +262,7 @@ def _labelled_edges(
 
 
 def _bare_edges(
-    dense: DenseLayer, source: _Column, target: _Column, view: LayeredView
+    dense: DenseLayer, source: NeuronColumn, target: NeuronColumn, view: LayeredView
 ) -> list[Item]:
     signal = view.backwards and dense.layer > 1
     numbers = view.edge(dense)
@@ -319,7 +309,9 @@ def _direction(dense: DenseLayer, view: LayeredView) -> tuple[bool, Role, bool]:
     return signal, "backward" if signal else "muted", signal or not view.backwards
 
 
-def _nodes(chain: tuple[DenseLayer, ...], columns: list[_Column], view: LayeredView) -> list[Item]:
+def _nodes(
+    chain: tuple[DenseLayer, ...], columns: list[NeuronColumn], view: LayeredView
+) -> list[Item]:
     items: list[Item] = []
     for i, y in enumerate(columns[0].heights):
         drawn = node(columns[0].x, y, columns[0].radius, _input(chain[0], i), "forward")
@@ -348,7 +340,7 @@ def _neuron_says(dense: DenseLayer, j: int, view: LayeredView) -> str:
     return "\n".join(map(plain, lines))
 
 
-def _outputs(dense: DenseLayer, column: _Column, view: LayeredView) -> list[Item]:
+def _outputs(dense: DenseLayer, column: NeuronColumn, view: LayeredView) -> list[Item]:
     lines = [view.output(dense, j) for j in range(dense.outputs)]
     left = column.x + column.radius
     right = left + label_width(lines)

@@ -96,17 +96,17 @@ def dense_layers(backward: BackwardPass, sample: int) -> tuple[DenseLayer, ...]:
             slope = activation.derivative(bent.input, bent.output)[sample].astype(z.dtype)
         found.append(
             DenseLayer(
-                index + 1,
-                ahead.path,
-                ahead.input[sample],
-                parameters["weight"],
-                parameters["bias"][0] if "bias" in parameters else None,
-                z,
-                a,
-                slope,
-                None if activation is None else _function_name(activation),
-                dz,
-                da,
+                layer=index + 1,
+                path=ahead.path,
+                input=ahead.input[sample],
+                weight=parameters["weight"],
+                bias=parameters["bias"][0] if "bias" in parameters else None,
+                z=z,
+                a=a,
+                slope=slope,
+                activation=None if activation is None else _function_name(activation),
+                dz=dz,
+                da=da,
             )
         )
     return tuple(found)

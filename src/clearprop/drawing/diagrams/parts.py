@@ -34,6 +34,16 @@ class TextLine(NamedTuple):
     role: Role = "ink"
 
 
+class NeuronColumn(NamedTuple):
+    """A column of neurons, or of inputs: its middle, the neurons' radius and heights, and where
+    the level lines of its ports begin."""
+
+    x: float
+    radius: float
+    heights: tuple[float, ...]
+    ports_begin: float
+
+
 class LegendEntry(NamedTuple):
     """A sample of a line (an arrow to the right, to the left, or none) and what it means."""
 
@@ -93,10 +103,15 @@ def node_radius(contents: Sequence[Sequence[TextLine]], ports: int = 1) -> float
 def node(x: float, y: float, radius: float, lines: Sequence[TextLine], stroke: Role) -> list[Item]:
     """A circle with its lines of text."""
     texts = [
-        Text(x, y + height, line.content, line.role, NODE_SIZE)
+        Text(x, y + height, line.content, line.role, size=NODE_SIZE)
         for line, height in zip(lines, _heights(len(lines)), strict=True)
     ]
     return [Circle(x, y, radius, stroke), *texts]
+
+
+def column_heights(count: int, pitch: float) -> tuple[float, ...]:
+    """Where the neurons of a column are, from above and centred at 0."""
+    return tuple((k - (count - 1) / 2) * pitch for k in range(count))
 
 
 def port_heights(y: float, count: int) -> list[float]:
@@ -133,7 +148,7 @@ def edge(
 
 def label_above(x: float, y: float, line: TextLine) -> Text:
     """A label standing on the level line at y, beginning at x."""
-    return Text(x, y - LABEL_LIFT, line.content, line.role, LABEL_SIZE, "start")
+    return Text(x, y - LABEL_LIFT, line.content, line.role, size=LABEL_SIZE, anchor="start")
 
 
 def label_width(lines: Sequence[TextLine]) -> float:
@@ -150,8 +165,8 @@ def below(items: Sequence[Item], lines: Sequence[TextLine], gap: float = 26.0) -
             around.bottom + gap + k * 26,
             line.content,
             line.role,
-            FORMULA_SIZE,
-            "start",
+            size=FORMULA_SIZE,
+            anchor="start",
         )
         for k, line in enumerate(lines)
     ]
@@ -166,7 +181,9 @@ def legend(items: Sequence[Item], entries: Sequence[LegendEntry]) -> list[Item]:
         left, right = around.left, around.left + 34
         start, end = (right, left) if entry.direction < 0 else (left, right)
         drawn.append(Path((start, y), ((end, y),), entry.role, width=2, arrow=entry.direction != 0))
-        drawn.append(Text(right + 10, y, entry.content, entry.role, LABEL_SIZE, "start"))
+        drawn.append(
+            Text(right + 10, y, entry.content, entry.role, size=LABEL_SIZE, anchor="start")
+        )
     return drawn
 
 

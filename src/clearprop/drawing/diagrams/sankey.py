@@ -208,7 +208,7 @@ def _link(
     drawn: list[Item] = [Path(start, steps, role, width=link.thickness, dashed=link.dashed)]
     if labelled:
         y = y1 - link.thickness / 2 - LABEL_SIZE * 0.75
-        drawn.append(Text(ports_begin + 2, y, link.label, "ink", LABEL_SIZE, "start"))
+        drawn.append(Text(ports_begin + 2, y, link.label, "ink", size=LABEL_SIZE, anchor="start"))
     return saying(drawn, link.says)
 
 
@@ -216,15 +216,15 @@ def _box(node: SankeyNode, around: Box) -> list[Item]:
     width, height = around.right - around.left, around.bottom - around.top
     top = (around.top + around.bottom - LINE * len(node.lines)) / 2 + LINE / 2
     role: Role = "muted" if node.dashed else node.stroke
-    frame = Rectangle(around.left, around.top, width, height, role, "paper", 7)
+    frame = Rectangle(around.left, around.top, width, height, stroke=role, fill="paper", corner=7)
     texts = [
         Text(
             around.left + BESIDE,
             top + k * LINE,
             line.content,
             line.role,
-            LABEL_SIZE,
-            "start",
+            size=LABEL_SIZE,
+            anchor="start",
             bold=k == 0,
         )
         for k, line in enumerate(node.lines)

@@ -103,7 +103,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text in the markup of `drawing.text`. `y` is the middle of a capital letter."""
+    """A line of text in the markup of `pen.markup`. `y` is the middle of a capital letter."""
 
     x: float
     y: float

@@ -65,12 +65,12 @@ def framed(
     around = bounds(items)
     dx, dy = margin - around.left, margin - around.top
     return Scene(
-        math.ceil(around.right - around.left + 2 * margin),
-        math.ceil(around.bottom - around.top + 2 * margin),
-        tuple(moved(item, dx, dy) for item in items),
-        title,
-        description,
-        language,
+        width=math.ceil(around.right - around.left + 2 * margin),
+        height=math.ceil(around.bottom - around.top + 2 * margin),
+        items=tuple(moved(item, dx, dy) for item in items),
+        title=title,
+        description=description,
+        language=language,
     )
 
 

@@ -3,6 +3,13 @@
 from typing import TYPE_CHECKING
 
 from clearprop.base.numbers import percent
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    COST_BY_A,
+    COST_BY_Y,
+    COST_BY_Z,
+    SLOPE,
+    amplifier,
+)
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
     TextLine,
@@ -10,13 +17,6 @@ from clearprop.drawing.diagrams.parts import (
     equation,
     explained,
     value_lines,
-)
-from clearprop.drawing.diagrams.reversed_neuron import (
-    COST_BY_A,
-    COST_BY_Y,
-    COST_BY_Z,
-    SLOPE,
-    amplifier,
 )
 from clearprop.drawing.diagrams.sankey import SankeyLink, SankeyNode, parts_of, sankey
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved

@@ -156,7 +156,14 @@ def _places(shape: Shape, numbers: tuple[str, ...]) -> Iterator[tuple[str, str, 
 
 
 def _line(line: int) -> Blank:
-    return Blank(LINE, LINE_SYMBOL, "line", NumberLiteral(float(line)), float(line), POINTS)
+    return Blank(
+        name=LINE,
+        symbol=LINE_SYMBOL,
+        kind="line",
+        formula=NumberLiteral(float(line)),
+        value=float(line),
+        points=POINTS,
+    )
 
 
 def _from_givens(blank: Blank, sheet: Exercise, shape: Shape) -> Blank:

@@ -8,7 +8,7 @@ which they are worked out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from clearprop.teaching.exercises.expressions import (
     Addition,
@@ -21,17 +21,34 @@ from clearprop.teaching.exercises.expressions import (
 )
 from clearprop.teaching.exercises.naming import Label, Naming, product, slope, updated
 
+QuantityKind: TypeAlias = Literal[
+    "product",
+    "z",
+    "a",
+    "y",
+    "error",
+    "C",
+    "dy",
+    "slope",
+    "da",
+    "dz",
+    "dx",
+    "dw",
+    "db",
+    "new_w",
+    "new_b",
+]
+
 
 class Quantity(NamedTuple):
     """A number that can be asked for.
 
-    kind   product, z, a, y, error, C, dy, slope, da, dz, dx, dw, db, new_w or new_b
     layer  of the network, from 0; None of what belongs to none
     units  the neurons whose dead side would make it 0, as (layer, unit)
     """
 
     label: Label
-    kind: str
+    kind: QuantityKind
     formula: Expression
     layer: int | None = None
     units: tuple[tuple[int, int], ...] = ()
@@ -104,16 +121,16 @@ def _forward(shape: Shape) -> Iterator[Quantity]:
                     weight, source = naming.weight(layer, i, j), shape.source(layer, i, n)
                     part = product(weight, source)
                     formula = Multiplication((_name(weight), _name(source)))
-                    yield Quantity(part, "product", formula, layer)
+                    yield Quantity(part, "product", formula, layer=layer)
                     terms.append(_name(part))
                 terms.append(_name(naming.of_unit("b", layer, j)))
                 z, a = shape.z(layer, j, n), shape.a(layer, j, n)
-                kind = "y" if z.name.startswith("y") else "z"
-                yield Quantity(z, kind, _sum(terms), layer)
+                kind: QuantityKind = "y" if z.name.startswith("y") else "z"
+                yield Quantity(z, kind, _sum(terms), layer=layer)
                 if activation:
                     kind = "y" if a.name.startswith("y") else "a"
                     unit = ((layer, j),)
-                    yield Quantity(a, kind, Applied(activation, _name(z)), layer, unit)
+                    yield Quantity(a, kind, Applied(activation, _name(z)), layer=layer, units=unit)
 
 
 def _cost(shape: Shape) -> Iterator[Quantity]:
@@ -168,11 +185,17 @@ def _backward(shape: Shape) -> Iterator[Quantity]:
                         )
                         for k in range(shape.widths[layer + 2])
                     ]
-                    yield Quantity(naming.derivative(a), "da", _sum(signals), layer, unit)
+                    yield Quantity(
+                        naming.derivative(a), "da", _sum(signals), layer=layer, units=unit
+                    )
                 if activation:
-                    yield Quantity(slope(z), "slope", _slope(activation, z, a), layer, unit)
+                    yield Quantity(
+                        slope(z), "slope", _slope(activation, z, a), layer=layer, units=unit
+                    )
                     factors = (_name(slope(z)), _name(naming.derivative(a)))
-                    yield Quantity(naming.derivative(z), "dz", Multiplication(factors), layer, unit)
+                    yield Quantity(
+                        naming.derivative(z), "dz", Multiplication(factors), layer=layer, units=unit
+                    )
         yield from _gradients(shape, layer)
     for n in range(shape.samples):
         for i in range(shape.widths[0]):
@@ -200,10 +223,10 @@ def _gradients(shape: Shape, layer: int) -> Iterator[Quantity]:
             ]
             units = ((layer, j), *(((layer - 1, i),) if layer else ()))
             label = naming.derivative(naming.weight(layer, i, j))
-            yield Quantity(label, "dw", _sum(terms), layer, units)
+            yield Quantity(label, "dw", _sum(terms), layer=layer, units=units)
         label = naming.derivative(naming.of_unit("b", layer, j))
         total = _sum([_name(signal) for signal in signals])
-        yield Quantity(label, "db", total, layer, ((layer, j),))
+        yield Quantity(label, "db", total, layer=layer, units=((layer, j),))
 
 
 def _update(shape: Shape) -> Iterator[Quantity]:
@@ -215,8 +238,8 @@ def _update(shape: Shape) -> Iterator[Quantity]:
                 step = Multiplication((rate, _name(naming.derivative(weight))))
                 units = ((layer, j), *(((layer - 1, i),) if layer else ()))
                 moved = Subtraction(_name(weight), step)
-                yield Quantity(updated(weight), "new_w", moved, layer, units)
+                yield Quantity(updated(weight), "new_w", moved, layer=layer, units=units)
             bias = naming.of_unit("b", layer, j)
             step = Multiplication((rate, _name(naming.derivative(bias))))
             moved = Subtraction(_name(bias), step)
-            yield Quantity(updated(bias), "new_b", moved, layer, ((layer, j),))
+            yield Quantity(updated(bias), "new_b", moved, layer=layer, units=((layer, j),))

@@ -1,9 +1,11 @@
 """An exercise as data: what is given, and blanks with their values, formulas and points."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from clearprop.base.configuration import Configurable
 from clearprop.teaching.exercises.expressions import Expression, Values, names
+from clearprop.teaching.exercises.quantities import QuantityKind
 from clearprop.teaching.exercises.small_network import SmallNetwork
 
 # An answer counts as right when it is off by no more than this, or by this part of itself where it
@@ -11,6 +13,9 @@ from clearprop.teaching.exercises.small_network import SmallNetwork
 TOLERANCE = 0.001
 # Answers that do not end are rounded to so many decimals.
 DECIMALS = 4
+
+# Of a number, or of the number of a program's wrong line.
+BlankKind: TypeAlias = QuantityKind | Literal["line"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,6 @@ class Given(Configurable):
 class Blank(Configurable):
     """A number to fill in.
 
-    kind     that of the quantity, as in `quantities.Quantity`
     formula  from given numbers and earlier blanks alone, so that it can be worked out again from
              a student's own numbers
     value    the right answer
@@ -35,7 +39,7 @@ class Blank(Configurable):
 
     name: str
     symbol: str
-    kind: str
+    kind: BlankKind
     formula: Expression
     value: float
     points: int

@@ -65,14 +65,14 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
         trained.append(result.params[middle])
         fits.append(network.predict(result.params[middle], fit_x))
     return CurvedFit(
-        data,
-        least_squares(data),
-        studies[0],
-        studies[1],
-        CURVED_NOISE**2,
-        trained[0],
-        trained[1],
-        fit_x,
-        fits[0],
-        fits[1],
+        data=data,
+        line=least_squares(data),
+        linear=studies[0],
+        relu=studies[1],
+        noise=CURVED_NOISE**2,
+        linear_params=trained[0],
+        relu_params=trained[1],
+        fit_x=fit_x,
+        linear_fit=fits[0],
+        relu_fit=fits[1],
     )

@@ -78,7 +78,14 @@ def check_printed_backward(data: Data, seed: int = 0) -> GradientCheck:
         for name, part in ARRAYS.items()
     )
     z_explains = _error((z.T @ dz2).ravel(), printed[ARRAYS["W2"]])
-    return GradientCheck(checks, printed, right, differences, z_explains, (z < 0).sum(axis=0))
+    return GradientCheck(
+        arrays=checks,
+        printed=printed,
+        right=right,
+        differences=differences,
+        z_explains=z_explains,
+        negative=(z < 0).sum(axis=0),
+    )
 
 
 def _gradient(network: Network, params: Array, data: Data) -> Array:

@@ -105,15 +105,17 @@ def _compare(name: str, start: str, dtype: str, settings: ReproductionSettings) 
     finite = np.isfinite(ours.losses) & np.isfinite(theirs.losses)
     compared = len(finite) if finite.all() else int(np.argmin(finite))
     return Comparison(
-        name,
-        start,
-        dtype,
-        ours,
-        theirs.losses,
-        theirs.params,
-        compared,
-        _loss_difference(ours.losses[:compared], theirs.losses[:compared]),
-        _params_difference(network.named(ours.state.params), network.named(theirs.params)),
+        name=name,
+        start=start,
+        dtype=dtype,
+        ours=ours,
+        losses=theirs.losses,
+        params=theirs.params,
+        steps_compared=compared,
+        loss_difference=_loss_difference(ours.losses[:compared], theirs.losses[:compared]),
+        params_difference=_params_difference(
+            network.named(ours.state.params), network.named(theirs.params)
+        ),
     )
 
 

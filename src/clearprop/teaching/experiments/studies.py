@@ -91,7 +91,14 @@ def study(
     history = np.array(losses)
     overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(state.params).all(axis=1))
     dead = _dead(network, state.params, data) & ~overflow
-    return Study(name, learning_rate, history, state.params, overflow, dead)
+    return Study(
+        name=name,
+        learning_rate=learning_rate,
+        losses=history,
+        params=state.params,
+        overflow=overflow,
+        dead=dead,
+    )
 
 
 def seed_studies(

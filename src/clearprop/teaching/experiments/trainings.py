@@ -78,4 +78,12 @@ def run(
     fit_x = np.linspace(data.x.min(), data.x.max(), 201, dtype=data.x.dtype)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
         fit_y = network.predict(training.params, fit_x)
-    return TrainingRun(name, network, start, training.losses, training.state, fit_x, fit_y)
+    return TrainingRun(
+        name=name,
+        network=network,
+        start=start,
+        losses=training.losses,
+        state=training.state,
+        fit_x=fit_x,
+        fit_y=fit_y,
+    )

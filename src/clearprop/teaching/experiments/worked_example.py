@@ -54,11 +54,13 @@ def worked_example() -> WorkedExample:
     backward = network.backward(forward, loss.gradient)
     right = _updated(network, params, backward.gradient)
     return WorkedExample(
-        backward,
-        TARGET,
-        float(loss.value),
-        _loss(network, right),
-        _loss(network, _updated(network, params, _gradient_through_new_weights(backward, right))),
+        backward=backward,
+        target=TARGET,
+        loss=float(loss.value),
+        loss_old_weights=_loss(network, right),
+        loss_new_weights=_loss(
+            network, _updated(network, params, _gradient_through_new_weights(backward, right))
+        ),
     )
 
 

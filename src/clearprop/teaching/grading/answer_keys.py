@@ -59,7 +59,9 @@ def read_key(folder: Path, variant: str) -> AnswerKey:
     exercise = _exercise(path, data.get("exercise"))
     if exercise.variant != variant:
         raise DamagedFileError("document_part", path=path, part="variant")
-    return AnswerKey(path, language, student_id, name, exercise)
+    return AnswerKey(
+        path=path, language=language, student_id=student_id, student_name=name, exercise=exercise
+    )
 
 
 def _exercise(path: Path, data: object) -> Exercise:

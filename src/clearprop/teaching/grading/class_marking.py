@@ -67,7 +67,7 @@ def mark_each(places: Iterable[Path], keys: Path) -> Iterator[MarkingResult]:
             marks, code = mark(found.exercise, handin.answers), None
             if handin.backward is not None:
                 code = check_code(handin.backward, found.exercise.network)
-            yield MarkedHandIn(place, handin, found, marks, code)
+            yield MarkedHandIn(place=place, handin=handin, key=found, marks=marks, code=code)
         except ClearpropError as problem:
             yield Unmarked(place, problem)
 

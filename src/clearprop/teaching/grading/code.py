@@ -77,9 +77,15 @@ def check_code(path: Path, small: SmallNetwork, limits: Limits | None = None) ->
     except ClearpropError as refused:
         verdict, problem = None, refused
     if sandbox is None:
-        return CodeMark(verdict, problem)
+        return CodeMark(verdict=verdict, problem=problem)
     attempted = tuple(sorted(sandbox.attempted))
-    return CodeMark(verdict, problem, attempted, sandbox.printed, sandbox.isolated)
+    return CodeMark(
+        verdict=verdict,
+        problem=problem,
+        attempted=attempted,
+        printed=sandbox.printed,
+        isolated=sandbox.isolated,
+    )
 
 
 def _check(sandbox: Sandbox, small: SmallNetwork) -> tuple[Verdict | None, ClearpropError | None]:

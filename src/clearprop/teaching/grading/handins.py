@@ -118,12 +118,12 @@ def _read_json(path: Path) -> HandIn:
     if not isinstance(answers, dict):
         raise DamagedFileError("document_part", path=path, part="answers")
     return HandIn(
-        path,
-        _require_variant(text_at(data, "variant", path), path),
-        text_at(student, "id", path),
-        text_at(student, "name", path),
-        answers,
-        _code_beside(path),
+        source=path,
+        variant=_require_variant(text_at(data, "variant", path), path),
+        student_id=text_at(student, "id", path),
+        student_name=text_at(student, "name", path),
+        answers=answers,
+        backward=_code_beside(path),
     )
 
 
@@ -140,12 +140,12 @@ def _read_csv(path: Path) -> HandIn:
             raise FileError("name_twice", path=path, name=name)
         cells[name] = answer
     return HandIn(
-        path,
-        _require_variant(cells.pop(VARIANT, ""), path),
-        cells.pop(STUDENT_ID, ""),
-        cells.pop(STUDENT_NAME, ""),
-        cells,
-        _code_beside(path),
+        source=path,
+        variant=_require_variant(cells.pop(VARIANT, ""), path),
+        student_id=cells.pop(STUDENT_ID, ""),
+        student_name=cells.pop(STUDENT_NAME, ""),
+        answers=cells,
+        backward=_code_beside(path),
     )
 
 

@@ -100,16 +100,34 @@ def read_number(answer: object) -> float | None:
 
 def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str]) -> BlankMark:
     if text is None or (isinstance(text, str) and not text.strip()):
-        return BlankMark(blank.name, "missing", None, blank.value, 0)
+        return BlankMark(
+            name=blank.name, outcome="missing", answer=None, expected=blank.value, points=0
+        )
     answer = read_number(text)
     if answer is None:
-        return BlankMark(blank.name, "unreadable", None, blank.value, 0)
+        return BlankMark(
+            name=blank.name, outcome="unreadable", answer=None, expected=blank.value, points=0
+        )
     if _near(answer, blank.value):
-        return BlankMark(blank.name, "right", answer, blank.value, blank.points)
+        return BlankMark(
+            name=blank.name,
+            outcome="right",
+            answer=answer,
+            expected=blank.value,
+            points=blank.points,
+        )
     worked_out = not (answer == 0 and zeros & blank.rests_on)
     if worked_out and _near(answer, evaluate(blank.formula, own)):
-        return BlankMark(blank.name, "follows", answer, blank.value, blank.points)
-    return BlankMark(blank.name, "wrong", answer, blank.value, 0)
+        return BlankMark(
+            name=blank.name,
+            outcome="follows",
+            answer=answer,
+            expected=blank.value,
+            points=blank.points,
+        )
+    return BlankMark(
+        name=blank.name, outcome="wrong", answer=answer, expected=blank.value, points=0
+    )
 
 
 def _near(answer: float, value: float) -> bool:

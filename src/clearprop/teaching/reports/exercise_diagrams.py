@@ -4,12 +4,13 @@ Of several samples only the symbols stand at the neurons; their numbers are in t
 """
 
 from itertools import pairwise
-from typing import NamedTuple
 
 from clearprop.base import messages
 from clearprop.drawing.diagrams.parts import (
+    NeuronColumn,
     TextLine,
     chord,
+    column_heights,
     edge,
     label_above,
     label_width,
@@ -31,15 +32,6 @@ BEND = 60.0
 # Between two neurons of a column: a derivative is written under each.
 GAP = 40.0
 FUNCTIONS = {"relu": "ReLU", "sigmoid": "*σ*", "tanh": "tanh"}
-
-
-class _Column(NamedTuple):
-    """A column of circles: its middle, their radius and heights, and where level lines begin."""
-
-    x: float
-    radius: float
-    heights: tuple[float, ...]
-    ports_begin: float
 
 
 class _Labels:
@@ -129,7 +121,7 @@ def diagram(sheet: Exercise, language: str) -> Scene:
     )
 
 
-def _columns(labels: _Labels) -> list[_Column]:
+def _columns(labels: _Labels) -> list[NeuronColumn]:
     shape = labels.shape
     layers = range(len(shape.activations))
     neurons = [labels.neuron(k, j) for k in layers for j in range(shape.widths[k + 1])]
@@ -137,19 +129,16 @@ def _columns(labels: _Labels) -> list[_Column]:
     inputs = [labels.input(i) for i in range(shape.widths[0])]
     pitch = 2 * radius + GAP
 
-    def heights(count: int) -> tuple[float, ...]:
-        return tuple((k - (count - 1) / 2) * pitch for k in range(count))
-
-    columns = [_Column(0, node_radius(inputs), heights(len(inputs)), 0)]
+    columns = [NeuronColumn(0, node_radius(inputs), column_heights(len(inputs), pitch), 0)]
     for k in layers:
         before, width = columns[-1], shape.widths[k + 1]
         level = label_width([line for j in range(width) for line in labels.ports(k, j)])
         x = before.x + before.radius + BEND + level + radius
-        columns.append(_Column(x, radius, heights(width), x - radius - level))
+        columns.append(NeuronColumn(x, radius, column_heights(width, pitch), x - radius - level))
     return columns
 
 
-def _edges(labels: _Labels, layer: int, source: _Column, target: _Column) -> list[Item]:
+def _edges(labels: _Labels, layer: int, source: NeuronColumn, target: NeuronColumn) -> list[Item]:
     items: list[Item] = []
     for j, height in enumerate(target.heights):
         lines = labels.ports(layer, j)
@@ -165,7 +154,7 @@ def _edges(labels: _Labels, layer: int, source: _Column, target: _Column) -> lis
     return items
 
 
-def _outputs(labels: _Labels, column: _Column) -> list[Item]:
+def _outputs(labels: _Labels, column: NeuronColumn) -> list[Item]:
     everything = [labels.outputs(j) for j in range(len(column.heights))]
     left = column.x + column.radius
     right = left + label_width([line for lines in everything for line in lines])
@@ -178,5 +167,5 @@ def _outputs(labels: _Labels, column: _Column) -> list[Item]:
         low = y + 8 if above else y
         items.append(Path((right, low), ((left, low),), "backward", arrow=True))
         place = low + 12 if above else low - 10
-        items.append(Text(left + 12, place, back.content, back.role, 12.0, "start"))
+        items.append(Text(left + 12, place, back.content, back.role, size=12.0, anchor="start"))
     return items

@@ -17,7 +17,7 @@ def in_language(symbol: str, language: str) -> str:
 
 
 def html(symbol: str, language: str) -> str:
-    """A symbol in the markup of `drawing.text` as inline HTML."""
+    """A symbol in the markup of `pen.markup` as inline HTML."""
     parts = []
     for run in runs(in_language(symbol, language)):
         tag = "i" if run.italic else ("sub" if run.shift == SUBSCRIPT else "sup")

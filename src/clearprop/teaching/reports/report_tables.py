@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.numbers import number, number_or_dash
-from clearprop.teaching.experiments.claims import Claim
+from clearprop.teaching.experiments.claims import Claim, ClaimVerdict
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.facts import gradient_shares, median_text
 from clearprop.teaching.reports.figures.study_figures import outcomes
@@ -195,8 +195,8 @@ class ReportTables:
         if claim.key == "propagate_before_update":
             values = {name: f"{value:.9f}" for name, value in claim.values.items()}
         key = f"claims.{claim.key}.measured"
-        if claim.key == "printed_backward" and claim.verdict == "holds":
+        if claim.key == "printed_backward" and claim.verdict is ClaimVerdict.HOLDS:
             key += "_right"
-        if claim.key == "relu_predicts_better" and claim.verdict == "holds":
+        if claim.key == "relu_predicts_better" and claim.verdict is ClaimVerdict.HOLDS:
             key += "_holds"
         return self._say(key, **values)

@@ -75,13 +75,13 @@ def _working(
     with_numbers = summands(blank.formula, numbers.__getitem__, exercise_symbols.decimal)
     exact = abs(blank.value - round(blank.value, DECIMALS)) < 1e-9
     return Working(
-        exercise_symbols.html(blank.symbol, language),
-        blank.name,
-        _inline(formula),
-        _inline(with_numbers),
-        "=" if exact else "≈",
-        exercise_symbols.printed(blank.value),
-        blank.points,
+        symbol=exercise_symbols.html(blank.symbol, language),
+        name=blank.name,
+        formula=_inline(formula),
+        with_numbers=_inline(with_numbers),
+        relation="=" if exact else "≈",
+        value=exercise_symbols.printed(blank.value),
+        points=blank.points,
     )
 
 
