@@ -16,7 +16,7 @@ from clearprop.drawing.diagrams.neuron_diagrams import (
     reversed_neuron,
 )
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 
 class Diagram(Protocol):

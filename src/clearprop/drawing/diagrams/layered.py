@@ -34,8 +34,8 @@ from clearprop.drawing.pen.items import Item, Path, Text, saying
 from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.graph import join_path
+from clearprop.engine.network import BackwardPass
 
 # The largest network whose edges are labelled.
 LABELLED_LAYERS = 3
@@ -255,7 +255,7 @@ def _labelled_edges(
             else:
                 begin = (target.ports_begin, port)
                 line = Path(begin, (end,), "muted", arrow=not view.backwards)
-                bias = join(dense.path, f"bias[{j}]")
+                bias = join_path(dense.path, f"bias[{j}]")
                 says = f"{bias}\n{plain(labels[i].content)}"
             items += saying([line, label_above(target.ports_begin + 4, port, labels[i])], says)
     return items
@@ -292,7 +292,7 @@ def _bare_edges(
 def _edge_says(dense: DenseLayer, i: int, j: int, view: LayeredView) -> str:
     """An edge's weight, the input that it multiplies, and what comes back, as words to point at."""
     lines = [
-        join(dense.path, f"weight[{i},{j}]"),
+        join_path(dense.path, f"weight[{i},{j}]"),
         equation(_weight(dense, i, j), dense.weight[i, j]),
         equation(derivative(_z(dense, j), _weight(dense, i, j)), dense.input[i]),
     ]

@@ -29,7 +29,7 @@ from clearprop.drawing.diagrams.parts import (
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.pen.markup import factor_markup, number_markup, text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 BEND = 56.0
 GAP = 12.0
