@@ -28,7 +28,7 @@ from clearprop.drawing.diagrams.stations import stations
 from clearprop.drawing.pen.items import bounds
 from clearprop.drawing.pen.markup import plain
 from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE
-from tests.explanation.own_layers import Both
+from tests.own_combinators import Added, Concatenated
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
 
@@ -101,20 +101,15 @@ def test_the_largest_edge_of_a_sample_is_named() -> None:
 
 def test_layers_of_every_kind_have_a_card_and_a_residual_an_arc() -> None:
     backward = passed(RESIDUAL, random(5, 3))
-    paths = [(one.path, one.output, one.source, one.skipped) for one in stations(backward, 0)]
+    paths = [(one.path, one.output, one.sources) for one in stations(backward, 0)]
     assert paths == [
-        ("input", "input", "", None),
-        ("layers[0]", "layers[0]", "input", None),
-        ("layers[1]", "layers[1]", "layers[0]", None),
-        (
-            "layers[2].branch.layers[0]",
-            "layers[2].branch.layers[1]",
-            "layers[1]",
-            None,
-        ),
-        ("layers[2]", "layers[2]", "layers[2].branch.layers[1]", "layers[1]"),
-        ("layers[3]", "layers[3]", "layers[2]", None),
-        ("layers[4]", "layers[4]", "layers[3]", None),
+        ("input", "input", ()),
+        ("layers[0]", "layers[0]", ("input",)),
+        ("layers[1]", "layers[1]", ("layers[0]",)),
+        ("layers[2].branch.layers[0]", "layers[2].branch.layers[1]", ("layers[1]",)),
+        ("layers[2]", "layers[2]", ("layers[1]", "layers[2].branch.layers[1]")),
+        ("layers[3]", "layers[3]", ("layers[2]",)),
+        ("layers[4]", "layers[4]", ("layers[3]",)),
     ]
     small = passed(Residual(Tanh()), random(2, 3))
     arcs = [
@@ -134,12 +129,13 @@ def test_layers_of_every_kind_have_a_card_and_a_residual_an_arc() -> None:
         (Sequential(Embedding(9, 4), Linear(4, 2)), np.array([3, 1, 8])),
         (Embedding(9, 4), np.array([[3, 1], [8, 0]])),
         (Residual(Tanh()), random(2, 3)),
-        (Both(Linear(3, 2), Linear(3, 2)), random(2, 3)),
+        (Added(Linear(3, 2), Sequential(Tanh(), Linear(3, 2))), random(2, 3)),
+        (Concatenated(Linear(3, 40), Residual(Tanh())), random(2, 3)),
         (Linear(5000, 1), random(1, 5000)),
         (Sequential(Linear(1, 1200), ReLU()), random(1, 1)),
         (Linear(1, 11), np.array([[0.0]])),
     ],
-    ids=["residual", "embedding", "ids", "alone", "own", "5000", "1200", "zeros"],
+    ids=["residual", "embedding", "ids", "alone", "added", "concatenated", "5000", "1200", "zeros"],
 )
 def test_nothing_sticks_out_and_texts_do_not_overlap(
     layer: Layer, x: Array, kind: str, language: str

@@ -12,22 +12,19 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
+from clearprop.drawing.diagrams.card_layout import Card, place_cards
 from clearprop.drawing.diagrams.heatmap import Heatmap, draw_heatmap
 from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, explained, say
-from clearprop.drawing.diagrams.stations import INPUT, Station, stations
-from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, moved
+from clearprop.drawing.diagrams.stations import Station, combinator_of, stations
+from clearprop.drawing.pen.items import Item, Rectangle, Text, moved
 from clearprop.drawing.pen.markup import number_markup, plain, text_width
-from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.combinators import Residual
+from clearprop.engine.graph import Node
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass
 from clearprop.engine.summary import repr_short
 
-# A row of cards goes on below where it would become wider than this.
-ROW_WIDTH = 1180.0
 PADDING = 14.0
-GAP = 46.0
 NOTE = 11.5
 # A layer with long settings is cut; its card has to stay narrow.
 LONGEST_NAME = 34
@@ -59,18 +56,12 @@ class CardView:
     backwards: bool = False
 
 
-class _Card(NamedTuple):
-    items: tuple[Item, ...]
-    width: float
-    height: float
-
-
 def draw_cards(backward: BackwardPass, sample: int, language: str, view: CardView) -> Scene:
     """The cards in their order, joined by arrows. Raises as `stations` does."""
     found = stations(backward, sample)
     contexts = [CardContext(backward, station, sample, language) for station in found]
     cards = [_card(context, view) for context in contexts]
-    items = _placed(found, cards, view)
+    items = place_cards(found, cards, backwards=view.backwards)
     entries = [
         LegendEntry(entry.role, entry.direction, say(language, f"legend.{entry.content}"))
         for entry in view.legend
@@ -110,25 +101,27 @@ def _range(values: Array) -> tuple[float, float]:
 
 def _heading(context: CardContext) -> list[str]:
     station = context.station
-    if station.layer is None:
+    if station.step is None:
         return [say(context.language, "input")]
-    name = repr_short(station.layer)
-    if isinstance(station.layer, Residual):
-        name = "Residual"
+    if isinstance(station.step, Node):
+        name = repr_short(station.step.layer)
+    else:
+        graph = context.backward.forward.network.graph
+        name = type(combinator_of(graph, station.step).layer).__name__
     if station.activation is not None:
-        name += f" → {type(station.activation[1]).__name__}"
+        name += f" → {type(station.activation.layer).__name__}"
     if len(name) > LONGEST_NAME:
         name = name[: LONGEST_NAME - 1] + "…"
     return [station.path, name] if station.path else [name]
 
 
-def _card(context: CardContext, view: CardView) -> _Card:
+def _card(context: CardContext, view: CardView) -> Card:
     station = context.station
     first, *others = _heading(context)
     lines = [TextLine(first, "muted" if others else "ink"), *(TextLine(line) for line in others)]
     notes = [] if view.notes is None else list(view.notes(context))
-    if station.skipped is not None:
-        notes.append(TextLine(f"= {station.skipped or 'y'} + {station.source}", "muted"))
+    if station.made_of:
+        notes.append(TextLine(station.made_of, "muted"))
     items: list[Item] = []
     y = PADDING
     width = 60.0
@@ -149,69 +142,7 @@ def _card(context: CardContext, view: CardView) -> _Card:
         y += drawn.height + 16
     width, height = width + 2 * PADDING, y + PADDING - 4
     frame = Rectangle(0, 0, width, height, stroke="grid", fill="paper", corner=8, stroke_width=1.2)
-    return _Card((frame, *items), width, height)
-
-
-def _placed(found: Sequence[Station], cards: Sequence[_Card], view: CardView) -> list[Item]:
-    rows: list[list[int]] = [[]]
-    width = 0.0
-    for index, card in enumerate(cards):
-        if rows[-1] and width + GAP + card.width > ROW_WIDTH:
-            rows.append([])
-            width = 0.0
-        width += (GAP if rows[-1] else 0.0) + card.width
-        rows[-1].append(index)
-    by_output = {station.output: index for index, station in enumerate(found)}
-    role: Role = "backward" if view.backwards else "forward"
-    items: list[Item] = []
-    top = 0.0
-    for number_of_row, row in enumerate(rows):
-        arcs = [
-            (by_output[skipped], index)
-            for index in row
-            if (skipped := found[index].skipped) is not None and by_output[skipped] in row
-        ]
-        top += 20.0 * len(arcs) + (18 if arcs else 0)
-        lefts: dict[int, float] = {}
-        x = 0.0
-        for index in row:
-            lefts[index] = x
-            items += [moved(item, x, top) for item in cards[index].items]
-            x += cards[index].width
-            joined = index + 1 < len(cards)
-            if joined:
-                # At the end of a row the arrow says that it goes on below.
-                start, end = (x + 6, top + 26), (x + GAP - 6, top + 26)
-                if view.backwards:
-                    start, end = end, start
-                items.append(Path(start, (end,), role, width=2, arrow=True))
-            x += GAP
-        for level, (source, target) in enumerate(arcs):
-            items += _arc(cards, lefts, source, target, top, 20.0 * (level + 1), view)
-        tallest = max(cards[index].height for index in row)
-        top += tallest + (34 if number_of_row + 1 < len(rows) else 0)
-    return items
-
-
-def _arc(
-    cards: Sequence[_Card],
-    lefts: dict[int, float],
-    source: int,
-    target: int,
-    top: float,
-    lift: float,
-    view: CardView,
-) -> list[Item]:
-    """The way past a Residual's branch, above the cards."""
-    begin = lefts[source] + cards[source].width - 16
-    end = lefts[target] + 16
-    height = top - lift
-    points = [(begin, top), (begin, height), (end, height), (end, top)]
-    if view.backwards:
-        points.reverse()
-    role: Role = "backward" if view.backwards else "forward"
-    path = Path(points[0], tuple(points[1:]), role, width=1.6, arrow=True)
-    return [path]
+    return Card((frame, *items), width, height)
 
 
 def place_of(path: str, shape: Sequence[int]) -> Callable[[int], str]:
@@ -222,18 +153,6 @@ def place_of(path: str, shape: Sequence[int]) -> Callable[[int], str]:
         return f"{path}[{','.join(str(int(i)) for i in index)}]"
 
     return place
-
-
-def values_of(backward: BackwardPass, path: str) -> Array:
-    """The numbers at a station's path, (N, ...)."""
-    return backward.forward.input if path == INPUT else backward.forward[path].output
-
-
-def signals_of(backward: BackwardPass, path: str) -> Array | None:
-    """∂C/∂ of the numbers at a station's path, (N, ...); None for an input of integers."""
-    if path == INPUT:
-        return backward.input_gradient
-    return backward[path].output_gradient
 
 
 def weight_note(language: str, weight: Array) -> TextLine:
@@ -253,18 +172,14 @@ def weight_note(language: str, weight: Array) -> TextLine:
 
 def parameters_note(context: CardContext) -> Sequence[TextLine]:
     """A Linear layer's weights; of any other layer every parameter array with its bounds."""
-    station, language = context.station, context.language
-    if station.layer is None or station.skipped is not None:
+    step, language = context.station.step, context.language
+    if not isinstance(step, Node):
         return []
-    forward = context.backward.forward
-    tree = forward.network.named(forward.params)
-    own = {path: array for path, array in tree.items() if _is_inside(path, station)}
-    if isinstance(station.layer, Linear):
-        (weight,) = (array for path, array in own.items() if path.endswith("weight"))
-        return [weight_note(language, weight)]
+    params = context.backward.forward[step.path].params
+    if isinstance(step.layer, Linear):
+        return [weight_note(language, params["weight"])]
     lines = []
-    for path, array in own.items():
-        name = path.rpartition(".")[2]
+    for name, array in params.items():
         low, high = _range(array)
         lines.append(
             TextLine(
@@ -279,7 +194,3 @@ def parameters_note(context: CardContext) -> Sequence[TextLine]:
             )
         )
     return lines
-
-
-def _is_inside(path: str, station: Station) -> bool:
-    return not station.path or path.startswith(f"{station.path}.")

@@ -5,18 +5,17 @@ Nothing is computed anew that a record holds; a'(z) is asked of the activation, 
 ∂C/∂w = input · ∂C/∂z is the product that the record sums over all samples.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.drawing.diagrams.stations import check_sample
-from clearprop.engine.combinators import Sequential
-from clearprop.engine.graph import join_path
+from clearprop.drawing.diagrams.stations import check_sample, combinator_of
+from clearprop.engine.graph import Graph, Join
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.layer import Combinator, Layer
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass
 
@@ -78,33 +77,30 @@ def dense_layers(backward: BackwardPass, sample: int) -> tuple[DenseLayer, ...]:
     """
     check_sample(backward, sample)
     forward = backward.forward
-    groups = _groups(forward.network.layer)
-    found = []
-    forwards, backwards = iter(forward.records), iter(backward.records)
-    for index, (linear, activation) in enumerate(groups):
-        ahead, back = next(forwards), next(backwards)
-        parameters = {
-            name: forward.network.layout.view(forward.params, join_path(ahead.path, name))
-            for name in linear.parameters()
-        }
+    found: list[DenseLayer] = []
+    for pair in _pairs(forward.network.graph):
+        ahead, back = forward[pair.path], backward[pair.path]
         z = a = ahead.output[sample]
         dz = da = back.output_gradient[sample]
         slope = np.ones_like(z)
-        if activation is not None:
-            bent, signal = next(forwards), next(backwards)
-            a, da = bent.output[sample], signal.output_gradient[sample]
+        name = None
+        if pair.bent is not None:
+            path, activation = pair.bent
+            bent = forward[path]
+            a, da = bent.output[sample], backward[path].output_gradient[sample]
             slope = activation.derivative(bent.input, bent.output)[sample].astype(z.dtype)
+            name = _function_name(activation)
         found.append(
             DenseLayer(
-                layer=index + 1,
-                path=ahead.path,
+                layer=len(found) + 1,
+                path=pair.path,
                 input=ahead.input[sample],
-                weight=parameters["weight"],
-                bias=parameters["bias"][0] if "bias" in parameters else None,
+                weight=ahead.params["weight"],
+                bias=ahead.params["bias"][0] if "bias" in ahead.params else None,
                 z=z,
                 a=a,
                 slope=slope,
-                activation=None if activation is None else _function_name(activation),
+                activation=name,
                 dz=dz,
                 da=da,
             )
@@ -112,37 +108,42 @@ def dense_layers(backward: BackwardPass, sample: int) -> tuple[DenseLayer, ...]:
     return tuple(found)
 
 
-def is_small_perceptron(layer: Layer) -> bool:
+def is_small_perceptron(graph: Graph) -> bool:
     """Whether a network is a chain of Linear layers and activations, and so small that its neurons
     are drawn one by one."""
     try:
-        groups = _groups(layer)
+        linears = [pair.linear for pair in _pairs(graph)]
     except ConfigurationError:
         return False
-    widths = [groups[0][0].inputs, *(linear.outputs for linear, _ in groups)]
-    return len(groups) <= MOST_LAYERS and max(widths) <= MOST_NEURONS
+    widths = [linears[0].inputs, *(linear.outputs for linear in linears)]
+    return len(linears) <= MOST_LAYERS and max(widths) <= MOST_NEURONS
 
 
-def _groups(layer: Layer) -> list[tuple[Linear, Activation | None]]:
-    groups: list[tuple[Linear, Activation | None]] = []
-    for leaf in _leaves(layer):
-        if isinstance(leaf, Linear):
-            groups.append((leaf, None))
-        elif isinstance(leaf, Activation) and groups and groups[-1][1] is None:
-            groups[-1] = (groups[-1][0], leaf)
+class _Pair(NamedTuple):
+    """A Linear layer, where it is, and the activation behind it with its path."""
+
+    path: str
+    linear: Linear
+    bent: tuple[str, Activation] | None = None
+
+
+def _pairs(graph: Graph) -> list[_Pair]:
+    """The chain taken apart. Raises ConfigurationError, with what is in the way, for no chain."""
+    pairs: list[_Pair] = []
+    joining = {combinator_of(graph, join) for join in graph.joins.values()}
+    for step in graph.steps:
+        around = [group for group in joining if step in graph.inside(group.path)]
+        if around or isinstance(step, Join):
+            raise _no_chain(min(around, key=lambda group: len(group.path)).layer)
+        if isinstance(step.layer, Linear):
+            pairs.append(_Pair(step.path, step.layer))
+        elif isinstance(step.layer, Activation) and pairs and pairs[-1].bent is None:
+            pairs[-1] = pairs[-1]._replace(bent=(step.path, step.layer))
         else:
-            raise _no_chain(leaf)
-    return groups
-
-
-def _leaves(layer: Layer) -> Iterator[Layer]:
-    if isinstance(layer, Sequential):
-        for child in layer.layers:
-            yield from _leaves(child)
-    elif isinstance(layer, Combinator):
-        raise _no_chain(layer)
-    else:
-        yield layer
+            raise _no_chain(step.layer)
+    if not pairs:
+        raise _no_chain(graph.groups[""].layer)
+    return pairs
 
 
 def _no_chain(layer: Layer) -> ConfigurationError:

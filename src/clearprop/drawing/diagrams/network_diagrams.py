@@ -16,15 +16,14 @@ from clearprop.drawing.diagrams.cards import (
     draw_cards,
     parameters_note,
     place_of,
-    signals_of,
-    values_of,
 )
 from clearprop.drawing.diagrams.heatmap import Heatmap
 from clearprop.drawing.diagrams.multilayer_perceptron import is_small_perceptron
 from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, derivative, say
-from clearprop.drawing.diagrams.stations import INPUT, Station
+from clearprop.drawing.diagrams.stations import Station
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
+from clearprop.engine.graph import Node
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass
 
@@ -60,7 +59,7 @@ def network_backward(backward: BackwardPass, *, sample: int = 0, language: str =
 def _draw(
     backward: BackwardPass, sample: int, language: str, small: layered.LayeredView, wide: CardView
 ) -> Scene:
-    if is_small_perceptron(backward.forward.network.layer):
+    if is_small_perceptron(backward.forward.network.graph):
         return layered.draw_small(backward, sample, language, small)
     return draw_cards(backward, sample, language, wide)
 
@@ -69,14 +68,14 @@ def _values(context: CardContext) -> list[Heatmap]:
     return [
         Heatmap(f"*{letter}*", "forward", values, place_of(path, values.shape))
         for letter, path in _named(context.station)
-        for values in (values_of(context.backward, path)[context.sample],)
+        for values in (context.backward.forward.value(path)[context.sample],)
     ]
 
 
 def _factors(context: CardContext) -> list[Heatmap]:
     """What goes on from here, which is ∂z/∂w of everything that a weight takes it to."""
     path = context.station.output
-    values = values_of(context.backward, path)[context.sample]
+    values = context.backward.forward.value(path)[context.sample]
     letter = _named(context.station)[-1][0]
     name = f"*{letter}*"
     if _feeds_linear(context):
@@ -88,7 +87,7 @@ def _signals(context: CardContext) -> list[Heatmap]:
     """∂C/∂a and ∂C/∂z, in the order in which they are computed."""
     found = []
     for letter, path in reversed(_named(context.station)):
-        signals = signals_of(context.backward, path)
+        signals = context.backward.gradient_at(path)
         if signals is not None:
             values = signals[context.sample]
             name = derivative("*C*", f"*{letter}*")
@@ -97,26 +96,24 @@ def _signals(context: CardContext) -> list[Heatmap]:
 
 
 def _named(station: Station) -> list[tuple[str, str]]:
-    """(letter, path) of what a station shows: x of the input, z and a, z alone, or y of others."""
-    if station.path == INPUT and station.layer is None:
-        return [("x", INPUT)]
+    """(letter, wire) of what a station shows: x of the input, z and a, z alone, or y of others."""
+    if station.step is None:
+        return [("x", station.path)]
     if station.activation is not None:
-        return [("z", station.path), ("a", station.activation[0])]
-    return [("z" if isinstance(station.layer, Linear) else "y", station.path)]
+        return [("z", station.path), ("a", station.output)]
+    return [("z" if station.linear else "y", station.path)]
 
 
 def _feeds_linear(context: CardContext) -> bool:
-    forward = context.backward.forward
-    output = values_of(context.backward, context.station.output)
-    return any(
-        isinstance(record.layer, Linear) and record.input is output for record in forward.records
-    )
+    graph = context.backward.forward.network.graph
+    takers = graph.takers(context.station.output)
+    return any(isinstance(one, Node) and isinstance(one.layer, Linear) for one in takers)
 
 
 def _largest_gradient(context: CardContext) -> Sequence[TextLine]:
     """The edge whose ∂C/∂w = ∂z/∂w · ∂C/∂z is the largest for this sample."""
     path = context.station.path
-    if not isinstance(context.station.layer, Linear):
+    if context.station.linear is None:
         return []
     x = context.backward.forward[path].input[context.sample]
     dz = context.backward[path].output_gradient[context.sample]

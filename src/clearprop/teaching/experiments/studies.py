@@ -82,7 +82,6 @@ def study(
         data.target,
         optimizer=optimizer,
         epochs=steps,
-        records=False,
     ):
         state = event.state
         if isinstance(event, StepEvent):
