@@ -77,10 +77,10 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     if isinstance(layer, PReLU) and layer.features > 1 and x.ndim > 2:
         x, dy = x[:, 0], dy[:, 0]  # torch counts features along the second axis
     state = network.initial_state(params)
-    if "running_mean" in state:
+    if "running_mean" in state.get("", {}):
         generator = np.random.default_rng(4)
         mean, variance = generator.normal(size=(1, 3)), generator.uniform(0.5, 2, (1, 3))
-        state = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
+        state = {"": {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}}
 
     twin = torch_twin.module(network, params, state=state).train(training)
     there = torch.tensor(x, requires_grad=example.ids is None)
@@ -99,7 +99,8 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
         turned = gradient if isinstance(layer, Embedding) else gradient.T
         close(ours, turned.reshape(ours.shape))
     if not isinstance(layer, Sequential | Residual):
-        for array, buffer in zip(forward.state.values(), twin.buffers(), strict=True):
+        own = forward.state.get("", {})
+        for array, buffer in zip(own.values(), twin.buffers(), strict=True):
             close(array.reshape(buffer.shape), buffer.numpy())
 
 
