@@ -5,7 +5,7 @@ compared. A training that overflows is compared for as long as both losses are f
 parameters not at all.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -26,11 +26,15 @@ from clearprop.teaching.experiments.tutorial_networks import (
 TOLERANCES = {"float64": (1e-10, 1e-10), "float32": (1e-4, 2e-3)}
 
 
+# Without activation and updated by hand, or with ReLU and torch.optim.SGD; and whose start.
+ExperimentName: TypeAlias = Literal["S14", "S15"]
+StartName: TypeAlias = Literal["tutorial", "torch"]
+
+
 class Comparison(NamedTuple):
     """One training by both.
 
-    name             "S14" (no activation, update by hand) or "S15" (ReLU, torch.optim.SGD)
-    start            "tutorial" or "torch": where the weights started
+    start            where the weights started
     ours, losses     our run, and PyTorch's losses (steps,)
     steps_compared   fewer than all where a loss overflowed
     loss_difference  the largest relative difference of any loss
@@ -38,8 +42,8 @@ class Comparison(NamedTuple):
                      entry; NaN where the training overflowed
     """
 
-    name: str
-    start: str
+    name: ExperimentName
+    start: StartName
     dtype: str
     ours: TrainingRun
     losses: Array
@@ -74,8 +78,8 @@ def compare_with_torch(
     cases = [
         (name, start, dtype)
         for dtype in TOLERANCES
-        for name in ("S14", "S15")
-        for start in ("tutorial", "torch")
+        for name in get_args(ExperimentName)
+        for start in get_args(StartName)
     ]
     comparisons = []
     for done, case in enumerate(cases):
@@ -85,7 +89,9 @@ def compare_with_torch(
     return tuple(comparisons)
 
 
-def _compare(name: str, start: str, dtype: str, settings: ReproductionSettings) -> Comparison:
+def _compare(
+    name: ExperimentName, start: StartName, dtype: str, settings: ReproductionSettings
+) -> Comparison:
     network = without_activation() if name == "S14" else with_relu()
     data = regression_data(dtype)
     if start == "torch":

@@ -4,7 +4,8 @@ K starts are one array (K, 31) and train as one network with a leading axis: an 
 engine. Recipe: seeds 0 to K − 1; the final loss is the last step's, from before its update.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from clearprop.teaching.experiments.tutorial_networks import (
     with_relu_as_printed,
     without_activation,
 )
+
+# What became of a training from one start.
+TrainingOutcome: TypeAlias = Literal["trained", "grown", "dead", "overflow"]
 
 
 class Study(NamedTuple):
@@ -59,6 +63,17 @@ class Study(NamedTuple):
         """(K,) overflowed, or ended with a larger loss than it started with."""
         grown: Array = self.overflow | (self.losses[-1] > self.losses[0])
         return grown
+
+    @property
+    def outcomes(self) -> Mapping[TrainingOutcome, Array]:
+        """(K,) masks, one outcome for every start: trained, ended worse, died, overflowed."""
+        grown = self.grown & ~self.overflow & ~self.dead
+        return {
+            "trained": ~(grown | self.dead | self.overflow),
+            "grown": grown,
+            "dead": self.dead,
+            "overflow": self.overflow,
+        }
 
 
 def study(

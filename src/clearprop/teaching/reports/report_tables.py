@@ -9,7 +9,6 @@ from clearprop.base.numbers import number, number_or_dash
 from clearprop.teaching.experiments.claims import Claim, ClaimVerdict
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.facts import gradient_shares, median_text
-from clearprop.teaching.reports.figures.study_figures import outcomes
 
 CONVENTIONS = (
     "relu",
@@ -148,7 +147,7 @@ class ReportTables:
             (
                 self._say(f"rates.{study.name}"),
                 f"{study.learning_rate:g}",
-                *(f"{int(mask.sum())}" for mask in outcomes(study).values()),
+                *(f"{int(mask.sum())}" for mask in study.outcomes.values()),
                 median_text(study),
             )
             for study in self._result.rates

@@ -22,7 +22,6 @@ from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.studies import Study
 from clearprop.teaching.experiments.trainings import TrainingRun
 from clearprop.teaching.reports.facts import SUM_COLUMN, SUM_PATH, SUM_ROW, gradient_shares
-from clearprop.teaching.reports.figures.study_figures import outcomes
 
 SCHEMA = 1
 
@@ -152,7 +151,7 @@ def _study(study: Study) -> dict[str, Any]:
         "learning_rate": study.learning_rate,
         "seeds": list(range(study.losses.shape[1])),
         "losses": study.losses.T,
-        "outcomes": {name: int(mask.sum()) for name, mask in outcomes(study).items()},
+        "outcomes": {name: int(mask.sum()) for name, mask in study.outcomes.items()},
         "dead": np.flatnonzero(study.dead),
         "overflow": np.flatnonzero(study.overflow),
     }

@@ -1,14 +1,14 @@
 """Figures of many starts: the spread of final losses, learning rates, the curved data."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clearprop.base.arrays import Array
 from clearprop.base.numbers import number
 from clearprop.drawing.pen.palette import Role
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.experiments.studies import Study
+from clearprop.teaching.experiments.studies import TrainingOutcome
 from clearprop.teaching.reports.figures.basic_figures import scatter_data
 from clearprop.teaching.reports.figures.theme import (
     LARGEST_DRAWN,
@@ -22,23 +22,12 @@ from clearprop.teaching.reports.figures.theme import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OUTCOMES: dict[str, Role] = {
+OUTCOMES: Mapping[TrainingOutcome, Role] = {
     "trained": "series1",
     "grown": "series5",
     "dead": "series6",
     "overflow": "series2",
 }
-
-
-def outcomes(study: Study) -> dict[str, Array]:
-    """(K,) masks, one outcome for every start: trained, ended worse, died, overflowed."""
-    grown = study.grown & ~study.overflow & ~study.dead
-    return {
-        "trained": ~(grown | study.dead | study.overflow),
-        "grown": grown,
-        "dead": study.dead,
-        "overflow": study.overflow,
-    }
 
 
 def seeds(result: Reproduction, labels: Labels) -> "Figure":
@@ -131,7 +120,7 @@ def rates(result: Reproduction, labels: Labels) -> "Figure":
         rows = np.arange(len(studies))
         left = np.zeros(len(studies))
         for outcome, role in OUTCOMES.items():
-            shares = np.array([outcomes(study)[outcome].mean() for study in studies])
+            shares = np.array([study.outcomes[outcome].mean() for study in studies])
             panel.barh(
                 rows,
                 shares,
