@@ -9,7 +9,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
+from clearprop.base.errors import (
+    ConfigurationError,
+    ContractError,
+    DamagedFileError,
+    UnknownNameError,
+)
 
 
 class Configurable:
@@ -17,6 +22,9 @@ class Configurable:
 
     type_name  what the class is called in a file; its own name unless it says another, so that a
                class can be renamed and files still be read
+
+    Raises ConfigurationError for a setting that the class does not have, and for one that is
+    missing.
     """
 
     type_name: ClassVar[str]
@@ -25,6 +33,12 @@ class Configurable:
         super().__init_subclass__(**options)
         if "type_name" not in vars(cls):
             cls.type_name = cls.__name__
+
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        fields = getattr(cls, "__dataclass_fields__", {})
+        if fields and cls.__dataclass_params__.init:  # type: ignore[attr-defined]
+            _require_settings(cls, len(values), named)
+        return super().__new__(cls)
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to make an equal object: by default, the dataclass fields.
@@ -41,6 +55,20 @@ class Configurable:
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """The inverse of `settings`."""
         return cls(**settings)
+
+
+def _require_settings(cls: type, positional: int, named: Mapping[str, Any]) -> None:
+    """Refuse what the constructor of a dataclass would refuse in Python's own words."""
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    names = [field.name for field in fields]
+    for name in named:
+        if name not in names:
+            known = ", ".join(names) or "—"
+            raise ConfigurationError("setting_unknown", owner=cls.__name__, name=name, known=known)
+    for field in fields[positional:]:
+        has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not has_default and field.name not in named:
+            raise ConfigurationError("setting_missing", owner=cls.__name__, name=field.name)
 
 
 def encode(value: object) -> Any:
@@ -71,5 +99,5 @@ def decode(data: Any, known: Mapping[str, type[Configurable]]) -> Any:
     settings = {key: decode(item, known) for key, item in data.get("settings", {}).items()}
     try:
         return known[name].from_settings(settings)
-    except (TypeError, KeyError) as problem:
+    except (TypeError, KeyError, ConfigurationError) as problem:
         raise DamagedFileError("settings_refused", name=name, problem=problem) from problem

@@ -26,7 +26,6 @@ from clearprop.base.arrays import (
     dtype_named,
     freeze,
     frozen,
-    keyed_generator,
     require_matching_dtype,
     require_seed,
     shape_text,
@@ -40,7 +39,14 @@ from clearprop.engine.graph import (
     propagate,
 )
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
+from clearprop.engine.layers.layer import (
+    Context,
+    Layer,
+    Tree,
+    require_layer,
+    require_output,
+    require_signal,
+)
 from clearprop.engine.parameters import GradientPlaces, Layout
 from clearprop.engine.records import (
     BackwardRecord,
@@ -50,7 +56,8 @@ from clearprop.engine.records import (
     forward_group,
     forward_record,
 )
-from clearprop.engine.summary import summary_of
+from clearprop.engine.state import start_state_of, state_beside
+from clearprop.engine.summary import repr_short, summary_of
 from clearprop.engine.wiring import graph_of
 
 
@@ -67,6 +74,11 @@ class Network:
     tied: Mapping[str, str] = field(default_factory=dict)
     graph: Graph = field(init=False, repr=False, compare=False)
     layout: Layout = field(init=False, repr=False, compare=False)
+
+    def __new__(cls, *given: Any, **_: Any) -> "Network":
+        if len(given) > 1 and isinstance(given[1], Layer):
+            raise ContractError("network_of_layers", layers=", ".join(map(_called, given)))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         require_layer(self.layer, "Network.layer")
@@ -99,38 +111,17 @@ class Network:
         if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
             starts = [self.initialize(s, dtype=dtype, initializer=initializer) for s in seed]
             return np.array(starts, kind).reshape(len(starts), self.size)
-        seed = require_seed(seed)
-        params = np.zeros(self.size, kind)
-        for path, slot in self.graph.slots.items():
-            if path in self.tied:
-                continue
-            parameter = slot.parameter
-            values = (initializer or parameter.initializer).draw(
-                keyed_generator(seed, path=path), slot.shape, parameter.fan_in, parameter.fan_out
-            )
-            params[slot.start : slot.stop] = values.ravel()
-        return params
+        return self.layout.draw(require_seed(seed), kind, initializer)
 
     @cached_property
     def start_state(self) -> Tree:
         """The state that the layers declare, by their paths; empty for layers without any."""
-        found = {path: node.layer.state() for path, node in self.graph.nodes.items()}
-        return {
-            path: {name: frozen(np.asarray(array)) for name, array in state.items()}
-            for path, state in found.items()
-            if state
-        } or EMPTY
+        return start_state_of(self.graph)
 
     def initial_state(self, params: Array) -> Tree:
         """The state that goes with `params` before the first pass: `start_state`, with a leading
         axis (K, ...) beside stacked parameters, and floating arrays in the parameters' dtype."""
-        start = self.start_state
-        if start is EMPTY:
-            return EMPTY
-        return {
-            path: {name: _beside(params, array) for name, array in state.items()}
-            for path, state in start.items()
-        }
+        return state_beside(params, self.start_state)
 
     def named(self, params: Array) -> dict[str, Array]:
         """Every parameter array by its path, as views of `params`; of a flat gradient too."""
@@ -194,8 +185,8 @@ class Network:
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
         ran = self.run(params, x, context, own_input=own_input)
         output = freeze(ran.output) if records else ran.output
-        if output is x:
-            output = x.copy()  # never the caller's own array
+        if not records and np.may_share_memory(output, x):
+            output = output.copy()  # never the caller's own array
         return ForwardPass(
             self, params, x, output, context, ran.state, ran.views, ran.values, ran.caches
         )
@@ -222,7 +213,7 @@ class Network:
             path = node.path
             y, caches[path], state = node.layer.forward(views[path], value, context.child(path))
             if y.dtype is not dtype:
-                _require_dtype(node, y, params)
+                require_output(node.layer, path, y, dtype)
             if state:
                 new_state[path] = state
             return y
@@ -256,7 +247,7 @@ class Network:
             found = node.layer.backward(forward.views[path], forward.caches[path], signal)
             returned[path] = found
             if found[0] is not None and found[0].dtype is not signal.dtype:
-                _require_signal(node, found[0], signal)
+                require_signal(path, found[0], signal)
             return found[0]
 
         signals = backpropagate(self.graph, dy, through, forward.values)
@@ -285,7 +276,7 @@ class Network:
                 input_gradient=node.source not in constant,
             )
             if dx is not None and dx.dtype is not signal.dtype:
-                _require_signal(node, dx, signal)
+                require_signal(path, dx, signal)
             return dx
 
         backpropagate(self.graph, output_gradient, through, values, without=constant)
@@ -440,28 +431,5 @@ class BackwardPass:
         }
 
 
-def _require_dtype(node: Node, y: Array, params: Array) -> None:
-    """Refuse an output that is not of the parameters' dtype; real numbers pass beside complex
-    parameters, as x does. Raises DtypeError, which names the layer."""
-    if y.dtype == params.dtype or (params.dtype.kind == "c" and y.dtype.kind == "f"):
-        return
-    raise DtypeError(
-        "output_drifted",
-        path=node.path or type(node.layer).__name__,
-        layer=type(node.layer).__name__,
-        came=y.dtype,
-        expected=params.dtype,
-    )
-
-
-def _require_signal(node: Node, dx: Array, dy: Array) -> None:
-    """Refuse a ∂C/∂x that is not of ∂C/∂y's dtype. Raises DtypeError, which names the layer."""
-    if dx.dtype != dy.dtype:
-        path = node.path or type(node.layer).__name__
-        raise DtypeError("signal_drifted", path=path, came=dx.dtype, expected=dy.dtype)
-
-
-def _beside(params: Array, array: Array) -> Array:
-    dtype = params.dtype if array.dtype.kind == "f" else array.dtype
-    stacked = np.broadcast_to(array, (*params.shape[:-1], *array.shape))
-    return freeze(stacked.astype(dtype, order="C"))
+def _called(layer: object) -> str:
+    return repr_short(layer) if isinstance(layer, Layer) else repr(layer)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator
 from clearprop.engine.graph import Graph, Slot, unknown_path
+from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Tree, require_gradient
 
 
@@ -38,6 +39,27 @@ class Layout:
         if path not in self.slots:
             raise unknown_path(path, self.slots)
         return self.slots[path]
+
+    def draw(
+        self, seed: int, dtype: np.dtype[Any], initializer: Initializer | None = None
+    ) -> Array:
+        """Starting parameters (size,): every array from its layer's initializer, or from the one
+        given, with a generator keyed by the seed and the array's path."""
+        flat = np.zeros(self.size, dtype)
+        drawn: set[int] = set()
+        for path, slot in self.slots.items():
+            # Of tied parameters the first is drawn.
+            if slot.start not in drawn:
+                parameter = slot.parameter
+                values = (initializer or parameter.initializer).draw(
+                    keyed_generator(seed, path=path),
+                    slot.shape,
+                    parameter.fan_in,
+                    parameter.fan_out,
+                )
+                flat[slot.start : slot.stop] = values.ravel()
+            drawn.add(slot.start)
+        return flat
 
     def view(self, flat: Array, path: str) -> Array:
         """The array that `path` names, as a view of the flat one."""

@@ -167,6 +167,21 @@ def require_layer(value: object, where: str) -> None:
         raise ContractError(key, where=where, came=getattr(value, "__name__", repr(value)))
 
 
+def require_output(layer: Layer, path: str, y: Array, dtype: "np.dtype[Any]") -> None:
+    """Refuse an output that is not of the parameters' dtype; real numbers pass beside complex
+    parameters, as x does. Raises DtypeError, which names the layer."""
+    if y.dtype == dtype or (dtype.kind == "c" and y.dtype.kind == "f"):
+        return
+    name = type(layer).__name__
+    raise DtypeError("output_drifted", path=path or name, layer=name, came=y.dtype, expected=dtype)
+
+
+def require_signal(path: str, dx: Array, dy: Array) -> None:
+    """Refuse a ∂C/∂x that is not of ∂C/∂y's dtype. Raises DtypeError, which names the layer."""
+    if dx.dtype != dy.dtype:
+        raise DtypeError("signal_drifted", path=path or "layer", came=dx.dtype, expected=dy.dtype)
+
+
 def require_gradient(
     gradient: Array | None, shape: Shape, dtype: "np.dtype[Any]", path: str
 ) -> Array:

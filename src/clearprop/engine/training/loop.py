@@ -24,14 +24,19 @@ from clearprop.base.arrays import (
     require_seed,
     shape_text,
 )
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.layer import Context, Tree
-from clearprop.engine.losses import MSE, Loss
+from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
-from clearprop.engine.optimizers import SGD, Optimizer, OptimizerState
-
-# What each of K networks may have of its own, along a leading axis K.
-OWN = ("x", "target", "sample_weight")
+from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.training.arguments import (
+    Data,
+    data_of,
+    loss_of,
+    optimizer_of,
+    params_of,
+    require_count,
+)
 
 
 class TrainingState(NamedTuple):
@@ -103,9 +108,10 @@ class Training(NamedTuple):
 
 
 def start(network: Network, params: Array, optimizer: Optimizer, *, seed: int = 0) -> TrainingState:
-    """The state before the first step."""
+    """The state before the first step. Raises ConfigurationError and ContractError."""
     seed = require_seed(seed)
-    params = frozen(params)
+    params = frozen(params_of(params))
+    optimizer = optimizer_of(optimizer)
     return TrainingState(params, optimizer.start(params), network.initial_state(params), 0, seed)
 
 
@@ -115,8 +121,8 @@ def train(
     x: Array,
     target: Array,
     *,
-    loss: Loss | None = None,
-    optimizer: Optimizer | None = None,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
@@ -126,8 +132,8 @@ def train(
 
     x              (N, features), or with any axes between
     target         (N, D) or what the loss takes
-    loss           MSE unless told otherwise
-    optimizer      SGD(0.01) unless told otherwise
+    loss           MSE unless told otherwise; also by its name: "cross_entropy"
+    optimizer      SGD(0.01) unless told otherwise; also by its name, with its defaults: "adam"
     epochs         counted from the very start: a state that has done 20 of 50 epochs does 30 more
     batch_size     None takes all samples in each step; otherwise they are shuffled anew every
                    epoch, by the state's seed, and the last batch of an epoch may be smaller
@@ -138,9 +144,8 @@ def train(
     A training that diverges goes on: its losses become infinite or NaN and are yielded as such.
     Raises ConfigurationError, ShapeError and DtypeError before the first step.
     """
-    loss = MSE() if loss is None else loss
-    optimizer = SGD(0.01) if optimizer is None else optimizer
-    data = _data(network, state, x, target, sample_weight, own)
+    loss, optimizer = loss_of(loss), optimizer_of(optimizer)
+    data = data_of(network, state.params, x, target, sample_weight, own)
     run = _run(network, state, data, loss, optimizer, epochs, batch_size)
     return _events(run, state)
 
@@ -151,8 +156,8 @@ def fit(
     x: Array,
     target: Array,
     *,
-    loss: Loss | None = None,
-    optimizer: Optimizer | None = None,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
@@ -161,7 +166,7 @@ def fit(
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
     `train`."""
-    optimizer = SGD(0.01) if optimizer is None else optimizer
+    optimizer = optimizer_of(optimizer)
     state = start(network, params, optimizer, seed=seed)
     losses = []
     for event in train(
@@ -183,37 +188,11 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class _Samples:
-    """Data, and whether each network has its own: then the samples' axis is the second."""
-
-    array: Array
-    own: bool = False
-
-    @property
-    def count(self) -> int:
-        return int(self.array.shape[int(self.own)])
-
-    def take(self, rows: Array | None) -> Array:
-        """The samples of these numbers; all of them for None."""
-        if rows is None:
-            return self.array
-        return freeze(np.take(self.array, rows, axis=int(self.own)))
-
-
-class _Data(NamedTuple):
-    """What a training learns from."""
-
-    x: _Samples
-    target: _Samples
-    sample_weight: _Samples | None
-
-
-@dataclass(frozen=True, eq=False)
 class _Run:
     """What stays the same from step to step."""
 
     network: Network
-    data: _Data
+    data: Data
     loss: Loss
     optimizer: Optimizer
     epochs: int
@@ -322,68 +301,21 @@ def _double(part: Any) -> Any:
 def _run(
     network: Network,
     state: TrainingState,
-    data: _Data,
+    data: Data,
     loss: Loss,
     optimizer: Optimizer,
     epochs: int,
     batch_size: int | None,
 ) -> _Run:
-    _require_count("epochs", epochs)
+    require_count("epochs", epochs)
     if loss.reduction == "none":
         raise ConfigurationError("reduction_untrainable")
     samples = data.x.count
     if batch_size is None:
         batch_size = samples
     else:
-        _require_count("batch_size", batch_size)
+        require_count("batch_size", batch_size)
         if batch_size > samples:
             raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
     networks = len(state.params) if state.params.ndim == 2 else None
     return _Run(network, data, loss, optimizer, epochs, batch_size, networks)
-
-
-def _data(
-    network: Network,
-    state: TrainingState,
-    x: Array,
-    target: Array,
-    sample_weight: Array | None,
-    own: Collection[str],
-) -> _Data:
-    networks = len(state.params) if state.params.ndim == 2 else None
-    for name in own:
-        if name not in OWN or isinstance(own, str):
-            raise ConfigurationError("own_unknown", value=own, known=", ".join(OWN))
-    given = {"x": x, "target": target, "sample_weight": sample_weight}
-    found: dict[str, _Samples] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        array, is_own = frozen(np.asarray(value)), name in own
-        if array.ndim < 1 + is_own or (is_own and len(array) != networks):
-            raise ShapeError(
-                "own_shape" if is_own else "no_samples_axis",
-                name=name,
-                networks=networks or 1,
-                came=shape_text(array.shape),
-            )
-        found[name] = _Samples(array, is_own)
-    network.require_input(state.params, found["x"].array, own_input="x" in own)
-    samples, targets = found["x"].count, found["target"].count
-    if samples != targets:
-        raise ShapeError("samples_differ", x=samples, target=targets)
-    if samples == 0:
-        raise ShapeError("no_samples", output=shape_text(found["x"].array.shape))
-    weights = found.get("sample_weight")
-    if weights is not None and (weights.count != samples or weights.array.ndim != 1 + weights.own):
-        raise ShapeError(
-            "sample_weight_shape",
-            came=shape_text(weights.array.shape),
-            expected=shape_text((samples,)),
-        )
-    return _Data(found["x"], found["target"], weights)
-
-
-def _require_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigurationError("count_invalid", name=name, least=1, value=value)
