@@ -7,7 +7,7 @@ import pytest
 from clearprop.cli import grade as command
 from clearprop.cli import main
 from clearprop.teaching.grading import class_marking
-from clearprop.teaching.grading.code import CodeMark
+from clearprop.teaching.grading.marked_handins import CodeMark
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
 
 

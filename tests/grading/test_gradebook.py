@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from clearprop.teaching.grading import mark_folder
-from clearprop.teaching.grading.comments import legible
 from clearprop.teaching.grading.gradebook import marks_csv
+from clearprop.teaching.grading.untrusted_files import legible
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_json, write_key
 
 

@@ -13,16 +13,11 @@ from clearprop.base.numbers import percent
 from clearprop.base.writing import write_whole
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
-from clearprop.teaching.grading.class_marking import (
-    MarkedHandIn,
-    MarkingResult,
-    Unmarked,
-    key_folder,
-    mark_each,
-)
-from clearprop.teaching.grading.comments import comment, legible
+from clearprop.teaching.grading.class_marking import key_folder, mark_each
 from clearprop.teaching.grading.gradebook import marks_csv
 from clearprop.teaching.grading.handins import CODE, FORMS, find_handins
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked, comment
+from clearprop.teaching.grading.untrusted_files import legible
 
 # A file or a pipe has no width of its own.
 FILE_WIDTH = 120

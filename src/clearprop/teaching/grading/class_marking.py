@@ -1,50 +1,14 @@
 """Marking a folder of hand-ins: each by itself, so that one that cannot be read stops no other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.base.errors import ClearpropError, FileError
-from clearprop.teaching.grading.answer_keys import AnswerKey, read_key
-from clearprop.teaching.grading.code import CodeMark, check_code
-from clearprop.teaching.grading.handins import FORMS, HandIn, find_handins, read_handin
-from clearprop.teaching.grading.marking import Marked, mark
-
-
-@dataclass(frozen=True)
-class MarkedHandIn:
-    """A hand-in with its marks.
-
-    place  the folder or file that it was found at
-    code   what became of its `backward.py`; None where there is none
-    """
-
-    place: Path
-    handin: HandIn
-    key: AnswerKey
-    marks: Marked
-    code: CodeMark | None = None
-
-    @property
-    def student_id(self) -> str:
-        """The id that was handed in, otherwise the one that the sheet was made for."""
-        return self.handin.student_id or self.key.student_id
-
-    @property
-    def student_name(self) -> str:
-        """The name that was handed in, otherwise the one that the sheet was made for."""
-        return self.handin.student_name or self.key.student_name
-
-
-@dataclass(frozen=True)
-class Unmarked:
-    """A hand-in that could not be marked, and why."""
-
-    place: Path
-    problem: ClearpropError
-
-
-MarkingResult = MarkedHandIn | Unmarked
+from clearprop.teaching.grading.answer_keys import read_key
+from clearprop.teaching.grading.code_marking import check_code
+from clearprop.teaching.grading.handins import FORMS, find_handins, read_handin
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked
+from clearprop.teaching.grading.marking import mark
 
 
 def mark_folder(path: Path, key: Path | None = None) -> tuple[MarkingResult, ...]:

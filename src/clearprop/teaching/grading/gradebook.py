@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clearprop.base import messages
-from clearprop.teaching.grading.class_marking import MarkedHandIn, MarkingResult, Unmarked
-from clearprop.teaching.grading.comments import comment, legible
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked, comment
+from clearprop.teaching.grading.untrusted_files import legible
 
 # A spreadsheet takes a cell that begins with one of these for a formula and runs it.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -14,6 +14,8 @@ LARGEST = 1_000_000
 # A cell is a number or a name; a longer one is not written by hand.
 LONGEST_CELL = 10_000
 VERSION = 1
+# What a student wrote is quoted up to here.
+QUOTED = 40
 
 
 def read_text(path: Path) -> str:
@@ -103,3 +105,9 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
         line = reader.line_num
         raise DamagedFileError("file_not_csv", path=path, line=line) from problem
     return [(line, row) for line, row in rows if any(row)]
+
+
+def legible(text: str, longest: int = QUOTED) -> str:
+    """Somebody's text on one line, shortened, without characters that steer a terminal."""
+    line = "".join(mark if mark.isprintable() else " " for mark in text[: longest + 1])
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

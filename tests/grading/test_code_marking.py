@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
-from clearprop.teaching.grading.code import CodeMark, check_code
+from clearprop.teaching.grading.code_marking import check_code
+from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
 
 # Two inputs, two hidden ReLUs, two outputs; one of the hidden neurons is on the zero side.

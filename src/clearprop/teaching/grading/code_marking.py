@@ -6,62 +6,21 @@ x is (N, in), a weight (in, out) and a bias (out,); its gradient may as well be 
 The forward pass, the witnesses and the verdict are ours; only `backward` runs in the sandbox.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking import rendering
 from clearprop.checking.checker import Settings, check_subject
 from clearprop.checking.functions import function_subject
 from clearprop.checking.reference import reference_for
-from clearprop.checking.verdict import RIGHT, Verdict
+from clearprop.checking.verdict import Verdict
 from clearprop.teaching.exercises import SmallNetwork
+from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
 from clearprop.teaching.grading.untrusted_files import read_text
-
-
-@dataclass(frozen=True)
-class CodeMark:
-    """What became of a `backward.py`.
-
-    verdict   the check's; None where the code could not be checked
-    problem   why it could not; None where it was
-    attempted what it tried and may not: "file", "network", "process"
-    printed   how many bytes it printed
-    isolated  whether it ran without a network
-    """
-
-    verdict: Verdict | None
-    problem: ClearpropError | None = None
-    attempted: tuple[str, ...] = ()
-    printed: int = 0
-    isolated: bool = True
-
-    @property
-    def outcome(self) -> str:
-        """`right`, `wrong` or `undecided` as the verdict; `failed` where there is none."""
-        return "failed" if self.verdict is None else self.verdict.outcome
-
-    def sentences(self, language: str) -> Iterator[str]:
-        """What is to be said about it, the outcome first."""
-
-        def say(name: str, **values: object) -> str:
-            return messages.text(language, f"grading.code.{name}", **values)
-
-        if self.problem is not None:
-            yield say("failed", problem=self.problem.message(language))
-        if self.verdict is not None:
-            yield say(self.verdict.outcome)
-            yield from _diagnosis(self.verdict, language)
-        for kind in self.attempted:
-            yield say(f"attempted.{kind}")
-        if self.printed:
-            yield say("prints")
 
 
 def check_code(path: Path, small: SmallNetwork, limits: Limits | None = None) -> CodeMark:
@@ -134,14 +93,3 @@ def _flat_biases(returned: object, arrays: Sequence[Array]) -> object:
         gradient[0] if np.shape(gradient) == (1, *array.shape) and array.ndim == 1 else gradient
         for gradient, array in zip(returned, arrays, strict=True)
     )
-
-
-def _diagnosis(verdict: Verdict, language: str) -> Iterator[str]:
-    for finding in verdict.findings:
-        if finding.outcome != RIGHT:
-            yield rendering.finding_sentence(finding, language)
-    for mistake in verdict.mistakes:
-        yield rendering.mistake_sentence(mistake, language)
-    if not verdict.mistakes:
-        for one in verdict.arrays:
-            yield from rendering.array_sentences(one, language)
