@@ -10,7 +10,7 @@ from hypothesis import settings
 from clearprop import Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import Array
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
 # The same examples in every run and on every machine; no deadline, because machines are shared.
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
@@ -64,4 +64,4 @@ def samples() -> tuple[Array, Array]:
 @pytest.fixture(scope="session")
 def result() -> Reproduction:
     """The whole reproduction with the tutorial's own settings."""
-    return reproduce(Settings())
+    return reproduce(ReproductionSettings())

@@ -14,7 +14,7 @@ from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Scale
 
 OPTIONS = (
