@@ -9,9 +9,9 @@ from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
 from clearprop.teaching.experiments.settings import Settings
 from clearprop.teaching.reports.report import write_report
-from tests.reports.browser import chromium, measure
+from tests.reports.browser import browser, measure
 
-__all__ = ["chromium", "measure"]
+__all__ = ["browser", "measure"]
 
 
 @pytest.fixture(scope="session")

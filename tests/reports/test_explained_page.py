@@ -13,16 +13,10 @@ from clearprop.reading.explanation import explain_neuron, explain_sample, explai
 from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw
 from clearprop.reading.explanation.reading import Readable
 from clearprop.teaching.reports.explained import diagram_page, explanation_page
-from tests.browser import MEASURE, launched
+from tests.browser import MEASURE
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture

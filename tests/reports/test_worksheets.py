@@ -1,9 +1,9 @@
 """Worksheets and keys as pages: what stands there, and how a browser lays it out."""
 
 import re
-import subprocess
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_a_symbol_in_html_and_latex() -> None:
 def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
     language: str, width: int, measure: Measure
 ) -> None:
-    # All sheets stand in one page, so that the browser starts once; 680 pixels are A4 between
+    # All sheets stand in one page, which is laid out once; 680 pixels are A4 between
     # its margins, and 500 the narrowest window of Chromium.
     student = READ_IN[language]
     bodies, head = [], ""
@@ -130,17 +130,13 @@ def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_a_sheet_prints_on_two_pages_of_a4(language: str, chromium: str, tmp_path: Path) -> None:
-    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
-    page.write_text(worksheet(exercise("step", 3), READ_IN[language]), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'u'}"]
-    subprocess.run(
-        [chromium, *options, f"--print-to-pdf={paper}", page.as_uri()],
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    content = paper.read_bytes()
+def test_a_sheet_prints_on_two_pages_of_a4(language: str, browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(worksheet(exercise("step", 3), READ_IN[language]), encoding="utf-8")
+    with browser.new_page() as page:
+        page.goto(path.as_uri())
+        # The page says its size itself; without a word it would be Letter.
+        content = page.pdf(prefer_css_page_size=True)
     sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
     # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
     assert len(sizes) == 2
