@@ -15,8 +15,6 @@ import clearprop
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "clearprop"
-# One worker builds once.
-pytestmark = pytest.mark.xdist_group("packaging")
 
 USE = """
 import sys

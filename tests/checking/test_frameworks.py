@@ -12,9 +12,6 @@ from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.catalogue import requests
 from clearprop.checking.request import Request, answer
 
-# JAX compiles every operation that it meets first, so one worker meets them.
-pytestmark = pytest.mark.xdist_group("jax")
-
 X = np.random.default_rng(0).normal(size=(4, 3))
 W = np.random.default_rng(1).normal(size=(3, 2))
 

@@ -17,9 +17,6 @@ from clearprop.checking.gallery.measuring import Row, judge, totals
 from clearprop.checking.gallery.specimen import Arrays
 from clearprop.kinds.layer_catalog import EXAMPLES
 
-# Judging all of it takes seconds, so one worker does it once.
-pytestmark = pytest.mark.xdist_group("gallery")
-
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:

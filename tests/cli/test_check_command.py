@@ -183,7 +183,6 @@ def test_junit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert root.find("testsuite/testcase/failure") is not None
 
 
-@pytest.mark.xdist_group("jax")
 def test_all_of_the_catalogue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

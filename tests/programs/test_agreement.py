@@ -12,9 +12,6 @@ from clearprop.reading.programs.recipe import settle
 from tests.programs.bare import Ran, run_bare
 from tests.programs.cases import catalogue
 
-# One worker runs the written programs, in few processes.
-pytestmark = pytest.mark.xdist_group("programs")
-
 CASES = dict(catalogue())
 
 

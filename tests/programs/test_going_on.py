@@ -30,9 +30,6 @@ from clearprop.reading.programs import Recipe, save_program, write_program
 from tests.programs.bare import Ran, run_bare
 from tests.programs.test_agreement import running_statistics
 
-# One worker runs the written programs, in few processes.
-pytestmark = pytest.mark.xdist_group("programs")
-
 RULES = {
     "momentum": SGD(0.02, momentum=0.9, dampening=0.2),
     "adam": Adam(0.01, amsgrad=True),

@@ -8,9 +8,6 @@ import pytest
 from clearprop.base import messages
 from tests.reports.browser import Measure
 
-# One worker writes the reports of the whole reproduction.
-pytestmark = pytest.mark.xdist_group("report")
-
 
 @pytest.fixture(params=messages.LANGUAGES)
 def html(request: pytest.FixtureRequest, written: Callable[[str], Path]) -> str:

@@ -17,9 +17,6 @@ from clearprop.teaching.reports.figures import catalog, theme
 from clearprop.teaching.reports.page import SECTIONS, command
 from clearprop.teaching.reports.report import write_report
 
-# One worker writes the reports of the whole reproduction.
-pytestmark = pytest.mark.xdist_group("report")
-
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 
 

@@ -19,9 +19,6 @@ from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.results import results_json
 
-# One worker writes the reports of the whole reproduction.
-pytestmark = pytest.mark.xdist_group("report")
-
 
 @pytest.fixture
 def folder(written: Callable[[str], Path]) -> Path:
