@@ -42,9 +42,9 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     their order, in which the long ones come first."""
     from xdist.scheduler import LoadFileScheduling
 
-    class LoadTogether(LoadFileScheduling):
+    class LoadTogether(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
+            file = str(super()._split_scope(nodeid))
             return TOGETHER.get(file, file)
 
     config.option.loadscopereorder = False
