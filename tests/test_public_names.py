@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +135,42 @@ def test_importing_it_loads_numpy_and_nothing_else_from_elsewhere(module: str) -
 
 def test_the_test_above_would_see_another_package() -> None:
     assert "scipy" in loaded_by("import clearprop, scipy.special")
+
+
+WITHOUT = """
+import sys
+from pathlib import Path
+
+for name in ("scipy", "scipy.special", "safetensors", "safetensors.numpy"):
+    sys.modules[name] = None  # as if it were not installed
+
+from pathlib import Path
+
+import numpy as np
+from clearprop import GELU, MSE, SGD, Linear, Network, Sequential
+from clearprop import Sigmoid, SiLU, Softplus, check
+from clearprop.engine.step import take_step
+from clearprop.engine.training import fit
+from clearprop.formats.network_file import load, save
+from clearprop.reading.explanation import explain_weight
+
+x = np.linspace(-1, 1, 8).reshape(-1, 1)
+layers = Linear(1, 3), Sigmoid(), Linear(3, 2), SiLU(), Linear(2, 2), Softplus(), Linear(2, 1)
+network = Network(Sequential(*layers, GELU("tanh")))
+trained = fit(network, network.initialize(seed=0), x, x**2, epochs=2)
+step = take_step(network, trained.params, x, x**2, optimizer=SGD(0.1))
+text = str(explain_weight(step, "layers[0].weight[0,1]"))
+save(Path(sys.argv[1]), network, trained.params)
+saved = load(Path(sys.argv[1]))
+print(saved.network == network, np.array_equal(saved.params, trained.params), len(text) > 100)
+for target in (Sigmoid(), Softplus(), MSE()):
+    print(check(target, witnesses=["complex-step"]).outcome)
+print(check(network, x=x).outcome)
+"""
+
+
+def test_everything_but_exact_gelu_runs_on_numpy_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", WITHOUT, str(tmp_path / "file")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True"] * 3 + ["right"] * 4

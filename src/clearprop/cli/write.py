@@ -20,7 +20,7 @@ from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.parameters import leaves
 from clearprop.engine.schedules import SCHEDULES, Rate
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import load_checkpoint
+from clearprop.formats.checkpoints import checkpoint_in
 from clearprop.kinds.layer_catalog import LAYERS
 from clearprop.kinds.loss_catalog import LOSSES
 from clearprop.kinds.optimizer_catalog import OPTIMIZERS
@@ -104,8 +104,7 @@ def _of_file(wish: Wish) -> Recipe:
     path = Path(wish.what)
     try:
         saved = files.load(path)
-        is_training = "training" in saved.notes
-        checkpoint = load_checkpoint(path) if is_training else None
+        checkpoint = checkpoint_in(saved)
     except UnknownNameError as problem:
         if problem.key != "class_unknown":
             raise

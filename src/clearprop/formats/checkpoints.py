@@ -83,12 +83,25 @@ def load_checkpoint(path: str | Path, *, classes: Iterable[type[Configurable]] =
 
     Raises what `files.load` raises, and FileError for a file that holds a network and no training.
     """
-    own = {kind.__name__: kind for kind in classes}
-    saved = files.load(path, classes=own.values())
+    classes = tuple(classes)
+    checkpoint = checkpoint_in(files.load(path, classes=classes), classes=classes)
+    if checkpoint is None:
+        raise FileError("file_without_training", path=path)
+    return checkpoint
+
+
+def checkpoint_in(
+    saved: files.SavedNetwork, *, classes: Iterable[type[Configurable]] = ()
+) -> Checkpoint | None:
+    """The training in a file that has been read already; None where it holds a network alone.
+
+    `classes` are those of `load_checkpoint`. Raises UnknownNameError for one that is not known.
+    """
     notes = dict(saved.notes)
     training = notes.pop("training", None)
     if training is None:
-        raise FileError("file_without_training", path=path)
+        return None
+    own = {kind.__name__: kind for kind in classes}
     slots = _under("training.slot.", saved.arrays)
     total = saved.arrays["training.total"]
     state = TrainingState(
