@@ -138,6 +138,14 @@ def test_a_chinese_character_takes_two_columns(sentence: str, columns: int) -> N
     assert messages.display_width(sentence) == columns
 
 
+@pytest.mark.parametrize(
+    ("sentence", "columns"),
+    [("x̂", 1), ("x̂ = ŷ", 5), ("e\u0301", 1), ("a\u200db", 2), ("\ufeffz", 1), ("激\u0302", 2)],
+)
+def test_a_mark_on_a_character_takes_no_column(sentence: str, columns: int) -> None:
+    assert messages.display_width(sentence) == columns
+
+
 def test_pad_fills_up_to_the_width_in_columns() -> None:
     assert messages.pad("層", 4) + "|" == "層  |"
     assert messages.pad("layer", 7) + "|" == "layer  |"

@@ -13,6 +13,8 @@ from typing import Any
 
 LANGUAGES = ("en", "zh-TW")
 _FOLDER = Path(__file__).parent
+# Unicode's categories of marks on another character, and of what says how to join or order them.
+_WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 
 
 @cache
@@ -51,13 +53,20 @@ def preferred_language(environ: Mapping[str, str] | None = None) -> str:
 
 
 def display_width(sentence: str) -> int:
-    """How many columns of a terminal the sentence takes: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in sentence)
+    """How many columns of a terminal the sentence takes: a Chinese character takes two, a mark that
+    stands on the character before it (x̂) none."""
+    return sum(map(_columns, sentence))
 
 
 def pad(sentence: str, width: int) -> str:
     """The sentence with spaces behind it up to `width` columns."""
     return sentence + " " * (width - display_width(sentence))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _WITHOUT_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
