@@ -192,9 +192,7 @@ def test_a_key_of_numpys_whole_numbers_is_that_of_pythons() -> None:
 
 @pytest.mark.parametrize("key", [(-1, 0), (0, -1), (-(2**40), 0)])
 def test_a_negative_key_is_refused(key: tuple[int, int]) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"must be a whole number of at least 0"
-    ):
+    with pytest.raises(ConfigurationError, match=r"must be a whole number of at least 0"):
         arrays.keyed_generator(*key)
 
 

@@ -9,14 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from mmap import mmap
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from clearprop.base.errors import ConfigurationError, DtypeError
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+if TYPE_CHECKING:
+    Array: TypeAlias = npt.NDArray[Any]
+else:
+    # Signatures and help() say the name of this; an alias they would spell out.
+    Array = NewType("Array", np.ndarray)
 Shape: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float64", "float32")

@@ -8,11 +8,12 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LANGUAGES = ("en", "zh-TW")
-_FOLDER = Path(__file__).parent
 # Unicode's categories of marks on another character, and of what says how to join or order them.
 _WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 
@@ -20,16 +21,16 @@ _WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 @cache
 def table(language: str, topic: str) -> Mapping[str, str]:
     """All sentences of one topic, nested TOML tables flattened to dotted names."""
-    # Imported here: `import clearprop` shows no sentence and need not wait for the parser.
+    # Imported here, as pathlib is: whoever shows no sentence need not wait for the parser.
     import tomllib
 
-    source = _FOLDER / language / f"{topic}.toml"
+    source = _folder(language) / f"{topic}.toml"
     return dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
 
 
 def topics(language: str) -> list[str]:
     """The names of a language's topics, sorted."""
-    return sorted(path.stem for path in (_FOLDER / language).glob("*.toml"))
+    return sorted(path.stem for path in _folder(language).glob("*.toml"))
 
 
 def text(language: str, key: str, /, **values: object) -> str:
@@ -61,6 +62,12 @@ def display_width(sentence: str) -> int:
 def pad(sentence: str, width: int) -> str:
     """The sentence with spaces behind it up to `width` columns."""
     return sentence + " " * (width - display_width(sentence))
+
+
+def _folder(language: str) -> "Path":
+    from pathlib import Path
+
+    return Path(__file__).parent / language
 
 
 def _columns(character: str) -> int:
