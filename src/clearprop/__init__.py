@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clearprop.checking import check
     from clearprop.engine import training as training
+    from clearprop.engine.combinators import Residual, Sequential
     from clearprop.engine.initializers import (
         Constant,
         FanInUniform,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         Zeros,
     )
     from clearprop.engine.layers.activations import Activation, Identity, ReLU, Sigmoid, Tanh
-    from clearprop.engine.layers.combinators import Residual, Sequential
     from clearprop.engine.layers.dropout import Dropout
     from clearprop.engine.layers.embedding import Embedding
     from clearprop.engine.layers.layer import Context, Layer, Parameter
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         LossResult,
         PoissonNLL,
     )
-    from clearprop.engine.network import Network
+    from clearprop.engine.network import BackwardPass, ForwardPass, Network
     from clearprop.engine.optimizers import (
         SGD,
         Adagrad,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         OptimizerState,
         RMSprop,
     )
-    from clearprop.engine.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
+    from clearprop.engine.records import BackwardRecord, ForwardRecord
     from clearprop.engine.schedules import (
         ConstantRate,
         CosineDecay,
@@ -95,6 +95,7 @@ __version__ = "0.1.0"
 # clearprop` costs nothing; the imports above say the same to a type checker.
 _HOMES = {
     "clearprop.checking": ["check"],
+    "clearprop.engine.combinators": ["Residual", "Sequential"],
     "clearprop.engine.initializers": [
         "Constant",
         "FanInUniform",
@@ -108,7 +109,6 @@ _HOMES = {
         "Zeros",
     ],
     "clearprop.engine.layers.activations": ["Activation", "Identity", "ReLU", "Sigmoid", "Tanh"],
-    "clearprop.engine.layers.combinators": ["Residual", "Sequential"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
     "clearprop.engine.layers.layer": ["Context", "Layer", "Parameter"],
@@ -127,7 +127,7 @@ _HOMES = {
         "LossResult",
         "PoissonNLL",
     ],
-    "clearprop.engine.network": ["Network"],
+    "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],
     "clearprop.engine.optimizers": [
         "SGD",
         "Adagrad",
@@ -138,7 +138,7 @@ _HOMES = {
         "OptimizerState",
         "RMSprop",
     ],
-    "clearprop.engine.passes": ["BackwardPass", "BackwardRecord", "ForwardPass", "ForwardRecord"],
+    "clearprop.engine.records": ["BackwardRecord", "ForwardRecord"],
     "clearprop.engine.schedules": [
         "ConstantRate",
         "CosineDecay",
