@@ -153,6 +153,7 @@ def _flat_state(state: Tree) -> list[tuple[str, Array]]:
 def _state_of(arrays: Mapping[str, Array]) -> Tree:
     state: dict[str, dict[str, Array]] = {}
     for place, array in arrays.items():
-        path, _, name = place.rpartition(_SEPARATOR)
-        state.setdefault(path, {})[name] = array
+        # Files of before have the separator between a layer and one within it as well.
+        *path, name = place.split(_SEPARATOR)
+        state.setdefault(".".join(path), {})[name] = array
     return state

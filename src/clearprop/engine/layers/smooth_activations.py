@@ -36,9 +36,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.settings import require_numbers, require_positive, settle_choice
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.settings import require_numbers, require_positive
 from clearprop.engine.layers.special import clip, log_one_plus, logistic
 
 # e^(−40²/2) is 0 in float64, and Φ and σ(2u) are 0 or 1.
@@ -61,14 +60,7 @@ class GELU(Activation):
     approximate: str = "none"
 
     def __post_init__(self) -> None:
-        if self.approximate not in APPROXIMATIONS:
-            raise ConfigurationError(
-                "choice_unknown",
-                layer="GELU",
-                name="approximate",
-                value=self.approximate,
-                known=", ".join(APPROXIMATIONS),
-            )
+        settle_choice(self, "approximate", APPROXIMATIONS, error="choice_unknown")
 
     def value(self, z: Array) -> Array:
         share = _normal_share(z) if self.approximate == "none" else _tanh_share(z)
