@@ -93,6 +93,14 @@ def test_text_fills_the_fields() -> None:
     assert messages.text("en", "network.path") == "path"
 
 
+def test_the_sentences_within_a_topic() -> None:
+    say = messages.within("network")
+    assert say("en", "total", count="31") == "31 parameters"
+    assert say("zh-TW", "path") == messages.text("zh-TW", "network.path")
+    with pytest.raises(KeyError, match="nothing"):
+        say("en", "nothing", key=1, language=2)
+
+
 def test_a_missing_key_or_field_is_a_mistake_in_the_program() -> None:
     with pytest.raises(KeyError, match="nothing"):
         messages.text("en", "network.nothing")

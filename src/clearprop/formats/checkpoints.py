@@ -105,22 +105,22 @@ def checkpoint_in(
     slots = _under("training.slot.", saved.arrays)
     total = saved.arrays["training.total"]
     state = TrainingState(
-        saved.params,
-        OptimizerState(training["optimizer_step"], slots),
-        _state_of(_under("training.state.", saved.arrays)),
-        training["step"],
-        training["seed"],
-        total if total.ndim else total.item(),
-        _weight(training["weight"], total),
+        params=saved.params,
+        optimizer=OptimizerState(training["optimizer_step"], slots),
+        layers=_state_of(_under("training.state.", saved.arrays)),
+        step=training["step"],
+        seed=training["seed"],
+        total=total if total.ndim else total.item(),
+        weight=_weight(training["weight"], total),
     )
     return Checkpoint(
-        saved.network,
-        state,
-        decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
-        decode(training["loss"], {**LOSSES, **own}),
-        training["batch_size"],
-        {name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
-        notes,
+        network=saved.network,
+        state=state,
+        optimizer=decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
+        loss=decode(training["loss"], {**LOSSES, **own}),
+        batch_size=training["batch_size"],
+        arrays={name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
+        notes=notes,
     )
 
 

@@ -109,7 +109,8 @@ def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Sav
     try:
         network = _network(metadata["architecture"], classes)
         network.named(arrays["params"])  # refuses parameters that are not this network's
-        return SavedNetwork(network, arrays["params"], extra, json.loads(metadata["notes"]))
+        notes = json.loads(metadata["notes"])
+        return SavedNetwork(network, params=arrays["params"], arrays=extra, notes=notes)
     except UnknownNameError:
         raise
     # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.

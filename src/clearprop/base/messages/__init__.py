@@ -8,7 +8,7 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,26 @@ def text(language: str, key: str, /, **values: object) -> str:
     topic, _, name = key.partition(".")
     sentence = table(language, topic)[name]
     return sentence.format(**values) if values else sentence
+
+
+class Say(Protocol):
+    """The sentences of one topic, each by its name and with its fields."""
+
+    def __call__(self, language: str, key: str, /, **values: object) -> str:
+        """The sentence of `key` in `language`."""
+
+
+def within(topic: str) -> Say:
+    """What says the sentences of one topic, for a module that has many of them to say:
+
+    say = within("walk")
+    say(language, "title")
+    """
+
+    def say(language: str, key: str, /, **values: object) -> str:
+        return text(language, f"{topic}.{key}", **values)
+
+    return say
 
 
 def preferred_language(environ: Mapping[str, str] | None = None) -> str:
