@@ -16,7 +16,7 @@ Records are made when they are first looked at: until then a pass costs what the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ from clearprop.engine.graph import (
 )
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
-from clearprop.engine.parameters import Layout
+from clearprop.engine.parameters import GradientPlaces, Layout
 from clearprop.engine.records import (
     BackwardRecord,
     ForwardRecord,
@@ -192,7 +192,13 @@ class Network:
             state = self.initial_state(params)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
-        return self.run(params, x, context, own_input=own_input)
+        ran = self.run(params, x, context, own_input=own_input)
+        output = freeze(ran.output) if records else ran.output
+        if output is x:
+            output = x.copy()  # never the caller's own array
+        return ForwardPass(
+            self, params, x, output, context, ran.state, ran.views, ran.values, ran.caches
+        )
 
     def require_input(self, params: Array, x: Array, *, own_input: bool = False) -> None:
         """Refuse what `forward` cannot run. Raises ShapeError, DtypeError and ContractError."""
@@ -204,10 +210,9 @@ class Network:
         if own_input and (networks is None or x.ndim < 2 or len(x) != networks):
             raise ShapeError("own_input", networks=networks or 1, came=shape_text(x.shape))
 
-    def run(
-        self, params: Array, x: Array, context: Context, *, own_input: bool = False
-    ) -> "ForwardPass":
-        """The forward pass for arrays that `require_input` has let pass: nothing is copied."""
+    def run(self, params: Array, x: Array, context: Context, *, own_input: bool = False) -> "Run":
+        """The forward pass for arrays that `require_input` has let pass, with nothing copied or
+        checked again: what a training needs of it."""
         views = self.layout.views(params)
         caches: dict[str, Any] = {}
         new_state: dict[str, Tree] = {}
@@ -225,13 +230,7 @@ class Network:
         shared = context.networks is not None and not own_input
         start = np.broadcast_to(x, (context.networks, *x.shape)) if shared else x  # type: ignore[arg-type]
         values = propagate(self.graph, start, through)
-        output = values[self.graph.output]
-        if output is start and not context.records:
-            output = frozen(output)  # never the caller's own array
-        elif context.records:
-            freeze(output)
-        state = new_state or EMPTY
-        return ForwardPass(self, params, x, output, context, state, views, values, caches)
+        return Run(values[self.graph.output], new_state or EMPTY, views, values, caches)
 
     def backward(self, forward: "ForwardPass", output_gradient: Array) -> "BackwardPass":
         """Run back through `forward`, from ∂C/∂output to ∂C/∂θ and ∂C/∂x.
@@ -256,36 +255,43 @@ class Network:
             path = node.path
             found = node.layer.backward(forward.views[path], forward.caches[path], signal)
             returned[path] = found
+            if found[0] is not None and found[0].dtype is not signal.dtype:
+                _require_signal(node, found[0], signal)
             return found[0]
 
         signals = backpropagate(self.graph, dy, through, forward.values)
-        gradient = self._flat(forward, {path: own for path, (_, own) in returned.items()})
+        params = forward.params
+        gradients = {path: own for path, (_, own) in returned.items()}
+        gradient = self.layout.flatten(gradients, params.shape[:-1], params.dtype)
         return BackwardPass(
             forward, dy, signals.get(INPUT, None), freeze(gradient), signals, returned
         )
 
-    def gradient(self, forward: "ForwardPass", output_gradient: Array) -> Array:
+    def gradient(self, ran: "Run", output_gradient: Array, places: GradientPlaces) -> Array:
         """∂C/∂θ alone, that of `backward` to the bit: for a training, in which nobody asks for
-        ∂C/∂x of the data. Nothing is checked."""
-        found: dict[str, Tree] = {}
+        ∂C/∂x of the data. Every layer writes its part into `places`, whose flat array comes
+        back."""
+        gradient, into, added = places
         constant = self.graph.constant
+        _, _, views, values, caches = ran
 
         def through(node: Node, signal: Array) -> Array | None:
-            path, layer = node.path, node.layer
-            if node.source in constant:
-                found[path] = layer.parameter_gradients(
-                    forward.views[path], forward.caches[path], signal
-                )
-                return None
-            dx, found[path] = layer.backward(forward.views[path], forward.caches[path], signal)
+            path = node.path
+            dx = node.layer.backward_into(
+                views[path],
+                caches[path],
+                signal,
+                into[path],
+                input_gradient=node.source not in constant,
+            )
+            if dx is not None and dx.dtype is not signal.dtype:
+                _require_signal(node, dx, signal)
             return dx
 
-        backpropagate(self.graph, output_gradient, through, forward.values, without=constant)
-        return self._flat(forward, found)
-
-    def _flat(self, forward: "ForwardPass", gradients: Mapping[str, Tree]) -> Array:
-        params = forward.params
-        return self.layout.flatten(gradients, params.shape[:-1], params.dtype)
+        backpropagate(self.graph, output_gradient, through, values, without=constant)
+        for place, part in added:
+            place += part
+        return gradient
 
     def predict(
         self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
@@ -312,6 +318,17 @@ class Network:
                     raise ContractError(
                         "layer_not_stackable", path=path, layer=type(node.layer).__name__
                     )
+
+
+class Run(NamedTuple):
+    """What a forward pass leaves behind: its output, the layers' new state, and for the backward
+    pass every layer's parameters as views, the numbers on every wire, and every layer's cache."""
+
+    output: Array
+    state: Tree
+    views: Mapping[str, Tree]
+    values: Mapping[str, Array]
+    caches: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -435,6 +452,13 @@ def _require_dtype(node: Node, y: Array, params: Array) -> None:
         came=y.dtype,
         expected=params.dtype,
     )
+
+
+def _require_signal(node: Node, dx: Array, dy: Array) -> None:
+    """Refuse a ∂C/∂x that is not of ∂C/∂y's dtype. Raises DtypeError, which names the layer."""
+    if dx.dtype != dy.dtype:
+        path = node.path or type(node.layer).__name__
+        raise DtypeError("signal_drifted", path=path, came=dx.dtype, expected=dy.dtype)
 
 
 def _beside(params: Array, array: Array) -> Array:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import (
+    EMPTY,
     Array,
     freeze,
     frozen,
@@ -25,7 +26,7 @@ from clearprop.base.arrays import (
 )
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Context, Tree
-from clearprop.engine.losses import MSE, Loss, LossResult
+from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import SGD, Optimizer, OptimizerState
 
@@ -241,30 +242,6 @@ class _Run:
         first = step % self.steps_per_epoch * self.batch_size
         return order[first : first + self.batch_size]
 
-    def result(self, output: Array, rows: Array | None) -> LossResult:
-        """The loss of an output for the samples of a step."""
-        weights = self.data.sample_weight
-        return self.loss.evaluate(
-            output,
-            self.data.target.take(rows),
-            sample_weight=None if weights is None else weights.take(rows),
-            stacked=self.networks is not None,
-        )
-
-    def step(
-        self, state: TrainingState, rows: Array | None
-    ) -> tuple[LossResult, Array, OptimizerState, Tree]:
-        """Forward, loss, backward, update: the loss, and what is new."""
-        context = Context(
-            True, False, state.seed, state.step, "", state.layers, networks=self.networks
-        )
-        x = self.data.x
-        forward = self.network.run(state.params, x.take(rows), context, own_input=x.own)
-        result = self.result(forward.output, rows)
-        gradient = self.network.gradient(forward, result.gradient)
-        params, remembered = self.optimizer.step(state.params, state.optimizer, gradient)
-        return result, freeze(params), remembered, forward.state
-
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
         rows = self.rows(state.step, self.order(state.seed, state.step // self.steps_per_epoch))
@@ -277,35 +254,64 @@ class _Run:
             state=state.layers,
             own_input=x.own,
         )
-        return self.network.backward(forward, self.result(forward.output, rows).gradient)
+        weights = self.data.sample_weight
+        result = self.loss.evaluate(
+            forward.output,
+            self.data.target.take(rows),
+            sample_weight=None if weights is None else weights.take(rows),
+            stacked=self.networks is not None,
+        )
+        return self.network.backward(forward, result.gradient)
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
-    per_epoch = run.steps_per_epoch
+    per_epoch, replay, loss, network = run.steps_per_epoch, run.replay, run.loss, run.network
+    x, target, weights = run.data
+    x_rows, t_rows, weight_rows = x.array, target.array, None if weights is None else weights.array
+    stacked = run.networks is not None
+    is_shuffled, order, ordered = run.batch_size < run.samples, None, -1
     last = run.epochs * per_epoch
-    replay = run.replay
-    order, ordered = None, -1
-    while state.step < last:
-        before, step = state, state.step
+    places = network.layout.gradient_places(state.params)
+    params, remembered, layers, step, seed, total, weight = state
+    while step < last:
         epoch = step // per_epoch
-        if epoch != ordered:
-            order, ordered = run.order(state.seed, epoch), epoch
+        if is_shuffled:
+            if epoch != ordered:
+                order, ordered = run.order(seed, epoch), epoch
+            rows = run.rows(step, order)
+            x_rows, t_rows = x.take(rows), target.take(rows)
+            weight_rows = None if weights is None else weights.take(rows)
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
-            result, params, remembered, layers = run.step(state, run.rows(step, order))
-            value = result.value
-            total = state.total + _double(result.total)
-            weight = state.weight + _double(result.weight)
-        if (step + 1) % per_epoch:
-            state = TrainingState(params, remembered, layers, step + 1, state.seed, total, weight)
-            yield StepEvent(step, epoch, value, before, state, replay)
+            context = Context(True, False, seed, step, "", layers, EMPTY, run.networks)
+            ran = network.run(params, x_rows, context, own_input=x.own)
+            result = loss.evaluate(ran.output, t_rows, sample_weight=weight_rows, stacked=stacked)
+            gradient = network.gradient(ran, result.gradient, places)
+            params, remembered = run.optimizer.step(params, remembered, gradient)
+            if _is_kept(gradient, params, remembered):
+                places = network.layout.gradient_places(params)
+            value, total = result.value, total + _double(result.total)
+            weight = weight + _double(result.weight)
+            mean = total / weight
+        before, layers, step = state, ran.state, step + 1
+        if step % per_epoch:
+            state = TrainingState(freeze(params), remembered, layers, step, seed, total, weight)
+            yield StepEvent(step - 1, epoch, value, before, state, replay)
             continue
         # The sums of the next epoch start at 0.
-        state = TrainingState(params, remembered, layers, step + 1, state.seed)
-        yield StepEvent(step, epoch, value, before, state, replay)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = total / weight
+        total = weight = 0.0
+        state = TrainingState(freeze(params), remembered, layers, step, seed)
+        yield StepEvent(step - 1, epoch, value, before, state, replay)
         yield EpochEvent(epoch, mean, state)
+
+
+def _is_kept(gradient: Array, params: Array, state: OptimizerState) -> bool:
+    """Whether an optimizer of one's own returned the gradient itself or a view of it: then the next
+    step must not write into it."""
+    if params is gradient or params.base is gradient:
+        return True
+    slots = state.slots.values()
+    return bool(slots) and any(slot is gradient or slot.base is gradient for slot in slots)
 
 
 def _double(part: Any) -> Any:
