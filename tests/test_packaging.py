@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "clearprop"
 
 USE = """
 import sys
-import clearprop
+from clearprop import *
 
 # What came from the environment's packages; the start of Python itself loads some more.
 packages = {
@@ -29,10 +29,6 @@ packages = {
 print(sorted(name for name in packages if not name.startswith("_")))
 
 import numpy as np
-from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Sigmoid
-from clearprop.formats.network_file import load, save
-from clearprop.engine.training import fit
-
 x = np.linspace(-1, 1, 20).reshape(-1, 1)
 network = Network(Sequential(Linear(1, 4), ReLU(), Linear(4, 3), Sigmoid(), Linear(3, 1)))
 trained = fit(network, network.initialize(seed=0), x, x**2, epochs=3)
