@@ -9,15 +9,9 @@ from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.reports.report import write_report
-<<<<<<< HEAD
 from tests.browser import browser, opened
 
 __all__ = ["browser", "opened"]
-=======
-from tests.reports.browser import browser, measure
-
-__all__ = ["browser", "measure"]
->>>>>>> w-speed
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,8 @@ import pytest
 from clearprop.base import messages
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
-<<<<<<< HEAD
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
-from clearprop.teaching.reports.figures import theme
-=======
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.reports import page
-from clearprop.teaching.reports.figures import catalog, theme
-from clearprop.teaching.reports.page import SECTIONS, command
->>>>>>> w-speed
+from clearprop.teaching.reports.figures import figure_catalog, theme
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.report_page import SECTIONS, command, render
 
@@ -154,7 +147,7 @@ def test_without_torch_the_page_says_so_and_how_to_get_it(
 
 
 def test_a_reproduction_that_diverged_has_a_page(diverged: Reproduction, language: str) -> None:
-    html = page.render(diverged, {}, language, {"numpy": "2"}, labels_language=language)
+    html = render(diverged, {}, language, {"numpy": "2"}, labels_language=language)
     text = Page(html).text
     assert "∞" in text
     assert messages.text(language, "report.training.linear_overflowed") in text
@@ -178,7 +171,7 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
     monkeypatch.setattr("clearprop.drawing.pen.fonts.traditional_chinese_font", lambda: None)
     monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
     # One figure of matplotlib's stands for all of them, whose labels come from one place.
-    monkeypatch.setattr(catalog, "CURVES", {"seeds": catalog.CURVES["seeds"]})
+    monkeypatch.setattr(figure_catalog, "CURVES", {"seeds": figure_catalog.CURVES["seeds"]})
     write_report(small, tmp_path, "zh-TW", silent)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
     assert messages.text("zh-TW", "report.page.font_notice") in text

@@ -2,11 +2,6 @@
 
 import re
 from html import unescape
-<<<<<<< HEAD
-=======
-from pathlib import Path
-from typing import Any
->>>>>>> w-speed
 
 import pytest
 
@@ -115,13 +110,8 @@ def test_a_symbol_in_html_and_latex() -> None:
 def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
     language: str, width: int, opened: Open
 ) -> None:
-<<<<<<< HEAD
     # All sheets stand in one page, which is laid out once; 680 pixels are A4 between its margins,
     # and 360 a narrow phone.
-=======
-    # All sheets stand in one page, which is laid out once; 680 pixels are A4 between
-    # its margins, and 500 the narrowest window of Chromium.
->>>>>>> w-speed
     student = READ_IN[language]
     bodies, head = [], ""
     for topic, level in CASES:
@@ -140,19 +130,9 @@ def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-<<<<<<< HEAD
 def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
     page = opened(worksheet(exercise("step", 3), READ_IN[language]))
     content = page.pdf(prefer_css_page_size=True)
-=======
-def test_a_sheet_prints_on_two_pages_of_a4(language: str, browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "page.html"
-    path.write_text(worksheet(exercise("step", 3), READ_IN[language]), encoding="utf-8")
-    with browser.new_page() as page:
-        page.goto(path.as_uri())
-        # The page says its size itself; without a word it would be Letter.
-        content = page.pdf(prefer_css_page_size=True)
->>>>>>> w-speed
     sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
     # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
     assert len(sizes) == 2
