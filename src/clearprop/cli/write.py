@@ -18,7 +18,7 @@ from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.parameters import leaves
 from clearprop.engine.schedules import Rate
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import load_checkpoint
+from clearprop.formats.checkpoints import checkpoint_in
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe, save_program, write_program
 from clearprop.reading.programs.architecture import network_of
@@ -100,8 +100,7 @@ def _of_file(wish: Wish) -> Recipe:
     path = Path(wish.what)
     try:
         saved = files.load(path)
-        is_training = "training" in saved.notes
-        checkpoint = load_checkpoint(path) if is_training else None
+        checkpoint = checkpoint_in(saved)
     except UnknownNameError as problem:
         if problem.key != "class_unknown":
             raise

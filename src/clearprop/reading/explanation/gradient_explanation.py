@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clearprop.base.numbers import brief, number, percent
-from clearprop.drawing.diagrams.bars import Bar, bars
-from clearprop.drawing.diagrams.parts import Line, derivative, equation, explained
+from clearprop.base.text_tables import aligned
+from clearprop.drawing.diagrams.bar_chart import Bar, bars
+from clearprop.drawing.diagrams.parts import TextLine, derivative, equation, explained
 from clearprop.drawing.pen.items import Item
+from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number as drawn_number
 from clearprop.engine.step import Update
 from clearprop.reading.explanation.latex import (
     braced,
@@ -19,7 +20,7 @@ from clearprop.reading.explanation.latex import (
     signal_chains,
 )
 from clearprop.reading.explanation.paths import paths_of_share
-from clearprop.reading.explanation.readable import Readable, aligned, joined, say
+from clearprop.reading.explanation.readable import Readable, joined, say
 from clearprop.reading.explanation.sample_shares import SampleShare
 from clearprop.reading.explanation.signal_pictures import (
     draw_paths,
@@ -167,10 +168,10 @@ class GradientExplanation(Readable):
                 else "*w*"
             )
             name = derivative(f"*C*^[{share.sample}]", variable)
-            root = [Line(self.address)]
+            root = [TextLine(self.address)]
             if self.value is not None:
-                root.append(Line(equation(variable, self.value)))
-            root.append(Line(equation(name, share.value), "backward"))
+                root.append(TextLine(equation(variable, self.value)))
+            root.append(TextLine(equation(name, share.value), "backward"))
             drawn = draw_paths(paths, tuple(root), language).items
             items = stacked(items, drawn)
             entries = path_legend(name, largest_of(paths), language)
@@ -216,12 +217,12 @@ class GradientExplanation(Readable):
             named_bar(
                 say(language, "picture.sample", sample=share.sample),
                 share.value,
-                f"{drawn_number(share.value)} ({percent(share.share)})",
+                f"{number_markup(share.value)} ({percent(share.share)})",
             )
             for share in self.shares
         ]
         total = say(language, "picture.sum")
-        whole = named_bar(total, self.gradient, drawn_number(self.gradient))
+        whole = named_bar(total, self.gradient, number_markup(self.gradient))
         return [*rows, *rest_bars(self.rest, language), whole]
 
 

@@ -3,19 +3,26 @@
 from dataclasses import dataclass
 
 from clearprop.base.numbers import brief, percent, product_text
-from clearprop.drawing.diagrams.flows import Stop, Way, flows, parts_of
+from clearprop.base.text_tables import aligned
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    COST_BY_A,
+    COST_BY_Y,
+    COST_BY_Z,
+    SLOPE,
+    amplifier,
+)
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
-    Line,
+    TextLine,
     derivative,
     equation,
     explained,
     value_lines,
 )
-from clearprop.drawing.diagrams.reverse import COST_BY_A, COST_BY_Y, COST_BY_Z, SLOPE, amplifier
+from clearprop.drawing.diagrams.sankey import SankeyLink, SankeyNode, parts_of, sankey
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
+from clearprop.drawing.pen.markup import factor_markup, number_markup, plain
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import factor, number, plain
 from clearprop.reading.explanation.latex import (
     braced,
     chain,
@@ -25,7 +32,7 @@ from clearprop.reading.explanation.latex import (
     signal_chains,
 )
 from clearprop.reading.explanation.paths import paths_of_signal
-from clearprop.reading.explanation.readable import Readable, aligned, joined, say
+from clearprop.reading.explanation.readable import Readable, joined, say
 from clearprop.reading.explanation.signal_pictures import (
     draw_paths,
     largest_of,
@@ -181,9 +188,9 @@ class NeuronExplanation(Readable):
         middle = self._lines()
         left, right = self._incoming(language), successors(signal, language)
         stops = [stop for stop, _ in left]
-        stops += [Stop("neuron", 1, middle, said(middle), stroke="accent")]
+        stops += [SankeyNode("neuron", 1, middle, said(middle), stroke="accent")]
         stops += [stop for stop, _ in right]
-        drawn = flows(stops, [*(way for _, way in left), *(way for _, way in right)])
+        drawn = sankey(stops, [*(way for _, way in left), *(way for _, way in right)])
         entries = [
             LegendEntry("forward", 1, say(language, "picture.legend.incoming")),
             LegendEntry("backward", -1, say(language, "picture.legend.returning")),
@@ -211,20 +218,24 @@ class NeuronExplanation(Readable):
         behind = successors(signal, language)
         terms = []
         if not is_output:
-            root = Stop("neuron", 1, (Line("Σ", "backward"),), f"Σ\n{plain(number(inner))}")
-            drawn = flows([root, *(stop for stop, _ in behind)], [way for _, way in behind])
+            root = SankeyNode(
+                "neuron", 1, (TextLine("Σ", "backward"),), f"Σ\n{plain(number_markup(inner))}"
+            )
+            drawn = sankey([root, *(stop for stop, _ in behind)], [way for _, way in behind])
             around = drawn.boxes["neuron"]
             dy = -(around.top + around.bottom) / 2
             items.append(Path((right + 34, 0), ((right, 0),), "backward", arrow=True))
             items += [moved(item, right + 34, dy) for item in drawn.items]
             terms = [
-                f"{factor(t.factor)}·{factor(t.signal.value)}" for t in signal.terms if t.signal
+                f"{factor_markup(t.factor)}·{factor_markup(t.signal.value)}"
+                for t in signal.terms
+                if t.signal
             ]
-            terms += [factor(t.value) for t in signal.terms if t.signal is None]
-            terms += [factor(signal.rest.value)] if signal.rest.count else []
-        inside = " + ".join(terms) or number(inner)
-        line = f"{COST_BY_Z} = {factor(slope)} · ({inside}) = {number(signal.value)}"
-        formula = Line(line, "backward")
+            terms += [factor_markup(t.value) for t in signal.terms if t.signal is None]
+            terms += [factor_markup(signal.rest.value)] if signal.rest.count else []
+        inside = " + ".join(terms) or number_markup(inner)
+        line = f"{COST_BY_Z} = {factor_markup(slope)} · ({inside}) = {number_markup(signal.value)}"
+        formula = TextLine(line, "backward")
         around = bounds(items)
         items.append(Text(around.left, around.bottom + 30, line, "backward", 14, "start"))
         entries = [
@@ -256,42 +267,42 @@ class NeuronExplanation(Readable):
             language=language,
         )
 
-    def _lines(self) -> tuple[Line, ...]:
+    def _lines(self) -> tuple[TextLine, ...]:
         signal = self.signal
-        lines = [Line(self.address), Line(equation("*z*", self.z), "forward")]
+        lines = [TextLine(self.address), TextLine(equation("*z*", self.z), "forward")]
         slope = signal.slope
         if slope is not None:
             inner = 0.0 if signal.inner is None else signal.inner
             lines += [
-                Line(f"{equation('*a*', slope.a)} ({slope.name})", "forward"),
-                Line(equation("*a*′(*z*)", slope.value), "forward"),
-                Line(equation(COST_BY_A, inner), "backward"),
+                TextLine(f"{equation('*a*', slope.a)} ({slope.name})", "forward"),
+                TextLine(equation("*a*′(*z*)", slope.value), "forward"),
+                TextLine(equation(COST_BY_A, inner), "backward"),
             ]
-        return (*lines, Line(equation(COST_BY_Z, signal.value), "backward"))
+        return (*lines, TextLine(equation(COST_BY_Z, signal.value), "backward"))
 
-    def _incoming(self, language: str) -> list[tuple[Stop, Way]]:
+    def _incoming(self, language: str) -> list[tuple[SankeyNode, SankeyLink]]:
         """The largest inputs, the rest, and the bias: each a box and its way to the neuron."""
-        rows: list[tuple[str, tuple[Line, ...], float, str, str]] = []
-        lines: tuple[Line, ...]
+        rows: list[tuple[str, tuple[TextLine, ...], float, str, str]] = []
+        lines: tuple[TextLine, ...]
         for one in self.inputs:
-            lines = (Line(one.source), Line(equation("*x*", one.x), "forward"))
+            lines = (TextLine(one.source), TextLine(equation("*x*", one.x), "forward"))
             name = "*w*" if self.adds_up else derivative("*z*", "*x*")
-            label = f"{name} = {number(one.factor)} → {number(one.value)}"
+            label = f"{name} = {number_markup(one.factor)} → {number_markup(one.value)}"
             rows.append((one.source, lines, one.value, label, percent(one.share)))
         if self.rest.count:
-            lines = (Line(others_label(self.rest.count, language), "muted"),)
-            rows.append(("rest", lines, self.rest.value, number(self.rest.value), ""))
+            lines = (TextLine(others_label(self.rest.count, language), "muted"),)
+            rows.append(("rest", lines, self.rest.value, number_markup(self.rest.value), ""))
         if self.bias is not None:
             bias = say(language, "table.bias")
-            lines = (Line(bias), Line(equation("*b*", self.bias)))
-            rows.append(("bias", lines, self.bias, number(self.bias), ""))
+            lines = (TextLine(bias), TextLine(equation("*b*", self.bias)))
+            rows.append(("bias", lines, self.bias, number_markup(self.bias), ""))
         parts = parts_of([value for _, _, value, _, _ in rows])
         found = []
         for (key, lines, value, label, share), part in zip(rows, parts, strict=True):
             says = said(lines) + "\n" + plain(label) + (f" ({share})" if share else "")
             dashed = key == "rest"
-            stop = Stop(f"in/{key}", 0, lines, says, dashed)
-            found.append((stop, Way(stop.key, "neuron", value, part, label, says, dashed)))
+            stop = SankeyNode(f"in/{key}", 0, lines, says, dashed)
+            found.append((stop, SankeyLink(stop.key, "neuron", value, part, label, says, dashed)))
         return found
 
     def _side_headings(self, items: list[Item], language: str) -> list[Item]:

@@ -4,13 +4,14 @@ and as a picture."""
 from dataclasses import dataclass
 
 from clearprop.base.numbers import brief, number, percent
-from clearprop.drawing.diagrams.bars import Bar, bars
+from clearprop.base.text_tables import aligned
+from clearprop.drawing.diagrams.bar_chart import Bar, bars
 from clearprop.drawing.diagrams.parts import derivative, explained
 from clearprop.drawing.pen.items import Item
+from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number as drawn_number
 from clearprop.reading.explanation.latex import braced, chain, latex_number, place
-from clearprop.reading.explanation.readable import Readable, aligned, joined, say
+from clearprop.reading.explanation.readable import Readable, joined, say
 from clearprop.reading.explanation.signal_pictures import named_bar, rest_bars, stacked
 from clearprop.reading.explanation.signals import LossDerivative
 from clearprop.reading.largest_terms import Rest, others_heading, others_label
@@ -165,28 +166,28 @@ class SampleExplanation(Readable):
         )
 
     def _cost_bars(self, language: str) -> list[Bar]:
-        own = f"{drawn_number(self.cost)} ({percent(self.share)})"
+        own = f"{number_markup(self.cost)} ({percent(self.share)})"
         rows = [named_bar(say(language, "picture.sample", sample=self.sample), self.cost, own)]
         if self.samples > 1:
             name = others_label(self.samples - 1, language)
-            rows.append(named_bar(name, self.others, drawn_number(self.others)))
+            rows.append(named_bar(name, self.others, number_markup(self.others)))
         return rows
 
     def _output_bars(self, language: str) -> list[Bar]:
         rows = []
         for one in self.outputs:
-            written = f"{derivative('*C*', '*y*')} = {drawn_number(one.loss.value)},  *y* = "
-            written += drawn_number(one.loss.output)
+            written = f"{derivative('*C*', '*y*')} = {number_markup(one.loss.value)},  *y* = "
+            written += number_markup(one.loss.output)
             if one.loss.target is not None:
-                written += f",  *t* = {drawn_number(one.loss.target)}"
+                written += f",  *t* = {number_markup(one.loss.target)}"
             rows.append(named_bar(one.place, one.loss.value, written))
         return [*rows, *rest_bars(self.unlisted, language)]
 
     def _pull_bars(self, language: str) -> list[Bar]:
         rows = []
         for pull in self.pulls:
-            whole = f"{derivative('*L*', '*w*')} = {drawn_number(pull.gradient)}"
-            written = f"{drawn_number(pull.value)} ({percent(pull.share)}),  {whole}"
+            whole = f"{derivative('*L*', '*w*')} = {number_markup(pull.gradient)}"
+            written = f"{number_markup(pull.value)} ({percent(pull.share)}),  {whole}"
             rows.append(named_bar(pull.address, pull.value, written))
         return [*rows, *rest_bars(self.rest, language)] if rows else []
 

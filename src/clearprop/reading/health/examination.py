@@ -10,6 +10,8 @@ from clearprop.reading.health.finding import Finding, Severity, Values, shown
 from clearprop.reading.health.signal_sizes import SignalSize, bars
 from clearprop.reading.health.stability import Stability
 
+_say = messages.within("health")
+
 
 class Looked(StrEnum):
     """What was looked at, or why something could not be: the key of its sentence,
@@ -80,7 +82,3 @@ class Examination(Document):
 
     def __str__(self) -> str:
         return self.text()
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"health.{key}", **values)

@@ -13,8 +13,8 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.numbers import number
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
+from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import text_width
 from clearprop.engine.step import Step
 from clearprop.reading.health.finding import Finding, Severity, Symptom, shown
 from clearprop.reading.nodes import layer_name

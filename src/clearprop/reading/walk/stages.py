@@ -9,13 +9,15 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.numbers import brief
+from clearprop.base.text_tables import aligned
 from clearprop.reading.document import Document
-from clearprop.reading.explanation.readable import aligned
 from clearprop.reading.largest_terms import NOTHING, Rest, others_label
 
 INDENT = "  "
 # Arrays of more rows or numbers than these are abbreviated, however much room there is.
 MOST_ROWS, MOST_NUMBERS = 12, 60
+
+_say = messages.within("walk")
 
 
 class ArrayRole(StrEnum):
@@ -275,7 +277,3 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 def _room(line: str, more: str) -> int:
     return messages.display_width(line) + messages.display_width(more)
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"walk.{key}", **values)
