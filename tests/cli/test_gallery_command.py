@@ -5,8 +5,9 @@ import json
 import pytest
 
 from clearprop.base import messages
+from clearprop.checking import gallery
 from clearprop.checking.gallery import judge, specimens
-from clearprop.cli import gallery, main
+from clearprop.cli import main
 
 
 @pytest.fixture(autouse=True)

@@ -145,7 +145,7 @@ def test_without_torch_installed_the_rest_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in (
-        "cli.reproduce",
+        "cli.commands.reproduce_command",
         "teaching.experiments.studies",
         "teaching.experiments.reproduction",
     ):

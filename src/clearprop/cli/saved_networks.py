@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, FileError
-from clearprop.cli.tables import read_table, split
+from clearprop.cli.csv_tables import read_table, split
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 from clearprop.engine.parameters import leaves

@@ -1,18 +1,15 @@
-"""`clearprop write`: a training written out as a program."""
+"""The training that `clearprop write` is asked for, as the recipe that a program is written of."""
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from clearprop.base import messages
 from clearprop.base.arrays import Array, dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.cli.saved import widths
-from clearprop.cli.status import DONE
-from clearprop.cli.tables import Table, read_table, split
+from clearprop.cli.csv_tables import Table, read_table, split
+from clearprop.cli.saved_networks import widths
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.network import Network
@@ -24,7 +21,7 @@ from clearprop.formats.checkpoints import load_checkpoint
 from clearprop.kinds.layer_catalog import LAYERS
 from clearprop.kinds.loss_catalog import LOSSES
 from clearprop.kinds.optimizer_catalog import OPTIMIZERS
-from clearprop.reading.programs import CsvFile, Recipe, save_program, write_program
+from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
 
@@ -57,19 +54,16 @@ class Wish:
             dtype_named(self.dtype)
 
 
-def write(wish: Wish, out: Path | None, language: str) -> int:
-    """Write the program to the terminal, or to the file `out`; returns the exit status."""
+def recipe_of(wish: Wish, out: Path | None) -> Recipe:
+    """The recipe of the wish. `out` is the file that the program is written to, from which it finds
+    its data; None is the terminal.
+
+    Raises ConfigurationError, ContractError, FileError and UnknownNameError for what cannot be.
+    """
     recipe = _recipe(wish)
     if wish.data is not None:
         recipe = _with_table(recipe, wish.data, wish.target, out)
-    if out is None:
-        sys.stdout.write(write_program(recipe, language=language))
-        return DONE
-    for key, path in zip(
-        ("written", "numbers"), save_program(out, recipe, language=language), strict=False
-    ):
-        sys.stdout.write(messages.text(language, f"cli.write.{key}", path=path) + "\n")
-    return DONE
+    return recipe
 
 
 def _recipe(wish: Wish) -> Recipe:

@@ -1,6 +1,17 @@
-"""Text for terminals that know no mathematical signs: they are spelled with ASCII characters."""
+"""Text for whatever terminal there is: tables and progress by rich, and mathematical signs spelled
+with ASCII characters where the terminal knows none."""
 
 import sys
+from typing import TYPE_CHECKING
+
+from clearprop.base.dependencies import require
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+# A file or a pipe has no width of its own.
+FILE_WIDTH = 120
 
 _SPELLED = {
     "∂": "d", "·": "*", "×": "*", "⊙": "*", "−": "-", "–": "-", "Σ": "sum ", "η": "eta",
@@ -32,3 +43,34 @@ def spelled(text: str, encoding: str | None) -> str:
 def write(text: str) -> None:
     """Print `text` and a line break as standard output can show it."""
     sys.stdout.write(spelled(f"{text}\n", getattr(sys.stdout, "encoding", None)))
+
+
+def console() -> "Console":
+    """Standard output for tables; a file or a pipe gets room for them. Raises
+    MissingDependencyError without rich."""
+    require("rich")
+    from rich.console import Console
+
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = FILE_WIDTH
+    return made
+
+
+def bar() -> "Progress":
+    """A description, a bar, so many of so many, and the time, on standard error for a person who
+    watches; gone when it is done. Nothing for a file or a pipe."""
+    require("rich")
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
