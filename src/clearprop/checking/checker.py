@@ -32,7 +32,7 @@ from clearprop.checking.verdict import (
     WitnessVerdict,
     worst_outcome,
 )
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 # Every entry is moved up to here; a function without structure costs two runs for each.
 LIMIT = 4_000

@@ -8,7 +8,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 # Runs the person's forward with some arrays replaced: name → array, and returns y.
 Forward = Callable[[Mapping[str, Array]], Array]

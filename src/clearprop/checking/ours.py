@@ -13,8 +13,9 @@ from clearprop.checking.stacking import chain_mover
 from clearprop.checking.subject import Mover, Subject
 from clearprop.engine.layers.layer import Combinator, Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network, repr_short
+from clearprop.engine.network import Network
 from clearprop.engine.parameters import named_gradients
+from clearprop.engine.summary import repr_short
 
 SAMPLES = 4
 

@@ -18,8 +18,7 @@ from clearprop.checking.ours import network_subject
 from clearprop.checking.subject import Subject
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass, Network
 
 
 def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) -> Reference:

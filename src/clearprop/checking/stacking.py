@@ -19,13 +19,14 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.subject import Mover
+from clearprop.engine.combinators import Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.layer import Context, Layer, Tree
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import join, leaves
+from clearprop.engine.parameters import leaves
 
 
 class _Stage(NamedTuple):
@@ -140,7 +141,7 @@ def _flattened(
 ) -> Iterator[tuple[str, Layer, Tree, Context]]:
     if isinstance(layer, Sequential):
         for name, child in layer.children():
-            yield from _flattened(join(path, name), child, params[name], context.child(name))
+            yield from _flattened(join_path(path, name), child, params[name], context.child(name))
     else:
         yield path, layer, params, context
 

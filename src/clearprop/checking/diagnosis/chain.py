@@ -15,11 +15,11 @@ from clearprop.checking.diagnosis.fitted import fit
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing
 from clearprop.checking.diagnosis.trusted import Trusted
 from clearprop.checking.diagnosis.walk import Alteration, Altered, Step, walk
+from clearprop.engine.combinators import Residual
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
-from clearprop.engine.layers.combinators import Residual
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.parameters import join
 from clearprop.kinds.layer_catalog import EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
@@ -188,7 +188,7 @@ def _rate(
     if len(updated) > 1:
         # Left of the next linear layer a second update joins in.
         near = {
-            trusted.names[join(step.path, name)]
+            trusted.names[join_path(step.path, name)]
             for step in line[line.index(updated[-2]) :]
             for name in step.gradients
         }

@@ -14,7 +14,7 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.chain import Slip
 from clearprop.checking.diagnosis.hypothesis import USUAL, difference
 from clearprop.checking.diagnosis.walk import Alteration, Altered, Step
-from clearprop.engine.layers.combinators import Residual
+from clearprop.engine.combinators import Residual
 
 
 def structural_slips(step: Step) -> Iterator[Slip]:

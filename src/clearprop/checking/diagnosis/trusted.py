@@ -15,11 +15,11 @@ from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.evidence import Evidence
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.parameters import join, leaves
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass, Network
+from clearprop.engine.parameters import leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def _recognized(trusted: Trusted) -> Trusted:
     """The same, with layers called by their class and the person's names of their parameters."""
     called = {}
     for path, layer in leaves(trusted.backward.forward.network.layer):
-        own = ", ".join(trusted.names[join(path, name)] for name in layer.parameters())
+        own = ", ".join(trusted.names[join_path(path, name)] for name in layer.parameters())
         called[path] = f"{type(layer).__name__}({own})" if own else type(layer).__name__
     return replace(trusted, called=called)
 

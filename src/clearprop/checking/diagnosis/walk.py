@@ -13,9 +13,10 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.hypothesis import Question
 from clearprop.checking.diagnosis.trusted import Trusted
-from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import ChildForward, CombinatorCache, Layer, Tree
-from clearprop.engine.parameters import join, named_gradients
+from clearprop.engine.parameters import named_gradients
 
 
 class Step(NamedTuple):
@@ -112,12 +113,12 @@ def _step(
     if isinstance(layer, Sequential):
         for inner in reversed(cache.children):
             if signal is not None:
-                where = join(path, inner.name)
+                where = join_path(path, inner.name)
                 signal = _step(where, inner, params[inner.name], signal, alterations, found)
         return signal
     if isinstance(layer, Residual):
         inner = cache.children[0]
-        where = join(path, inner.name)
+        where = join_path(path, inner.name)
         dx = _step(where, inner, params[inner.name], dy, alterations, found)
         signal = None if dx is None else dy + dx
     else:
@@ -128,7 +129,7 @@ def _step(
         step = Step(path, layer, params, child.input, child.output, cache, dy, dx, gradients)
         signal, gradients = alterations[path](step)
     for name, gradient in gradients.items():
-        found[join(path, name)] = np.asarray(gradient)
+        found[join_path(path, name)] = np.asarray(gradient)
     return signal
 
 
@@ -136,5 +137,5 @@ def _paths(path: str, layer: Layer, cache: Any) -> list[str]:
     own = [] if isinstance(layer, Sequential) else [path]
     if not isinstance(layer, Sequential | Residual) or not isinstance(cache, CombinatorCache):
         return own
-    inner = [p for c in cache.children for p in _paths(join(path, c.name), c.layer, c.cache)]
+    inner = [p for c in cache.children for p in _paths(join_path(path, c.name), c.layer, c.cache)]
     return inner + own
