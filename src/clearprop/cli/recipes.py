@@ -9,12 +9,11 @@ import numpy as np
 from clearprop.base.arrays import Array, dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.cli.csv_tables import Table, read_table, split
-from clearprop.cli.saved_networks import widths
+from clearprop.cli.saved_networks import first_layers, widths
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
-from clearprop.engine.parameters import leaves
 from clearprop.engine.schedules import SCHEDULES, Rate
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import load_checkpoint
@@ -174,7 +173,7 @@ def _columns(table: Table, target: str | None, count: int) -> tuple[int, ...]:
 
 
 def _takes_ids(network: Network) -> bool:
-    return isinstance(next(layer for _, layer in leaves(network.layer)), Embedding)
+    return any(isinstance(layer, Embedding) for layer in first_layers(network))
 
 
 def _whole(numbers: Array) -> Array:

@@ -8,9 +8,10 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.cli.csv_tables import read_table, split
+from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import leaves
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
@@ -93,7 +94,13 @@ def _samples(
 def widths(network: Network) -> tuple[int | None, int]:
     """How many features the network takes, None where that cannot be told, and how many outputs it
     has."""
-    first = next(layer for _, layer in leaves(network.layer))
-    inputs = first.inputs if isinstance(first, Linear) else None
-    shape = network.layer.output_shape(None if inputs is None else (inputs,))
+    inputs = next((one.inputs for one in first_layers(network) if isinstance(one, Linear)), None)
+    shapes = network.graph.shapes(None if inputs is None else (inputs,))
+    shape = shapes[network.graph.output]
     return inputs, 1 if shape is None else int(np.prod(shape))
+
+
+def first_layers(network: Network) -> list[Layer]:
+    """The layers that take the network's own input."""
+    takers = network.graph.takers(INPUT)
+    return [one.layer for one in takers if isinstance(one, Node)]

@@ -55,7 +55,7 @@ def _answer(
 ) -> "Readable":
     """What is asked for: a weight or a neuron, for one sample where that is given, or a sample."""
     from clearprop.engine.addresses import neuron_address
-    from clearprop.engine.wires import INPUT
+    from clearprop.engine.graph import INPUT
     from clearprop.reading import explanation
 
     if weight is not None:
