@@ -288,7 +288,9 @@ def test_without_rich_only_what_it_draws_is_missing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
-@pytest.mark.parametrize("words", [["--help"], ["write", "1-10-relu-1"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["write", "1-10-relu-1"], ["check", "clearprop:Linear"]]
+)
 def test_a_pipe_that_nobody_reads_ends_it_without_a_word(words: list[str]) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "clearprop", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -298,3 +300,19 @@ def test_a_pipe_that_nobody_reads_ends_it_without_a_word(words: list[str]) -> No
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == NOBODY_READS
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["check", "clearprop:Linear"]])
+def test_a_full_disk_is_one_sentence(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "clearprop", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "clearprop: Standard output cannot be written: No space left on device.\n"
+    )

@@ -30,10 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain(messages.text(language, "cli.interrupted"))
         return INTERRUPTED
-    except BrokenPipeError:
-        # Python would complain once more of what is left to write.
+    except OSError as problem:
+        if problem.filename is not None:
+            raise
+        # Standard output, for any other file has a name. Python would complain once more of what
+        # is left to write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        if isinstance(problem, BrokenPipeError):
+            return NOBODY_READS
+        _complain(messages.text(language, "cli.output_unwritable", problem=problem.strerror))
+        return NOT_DONE
     return status
 
 

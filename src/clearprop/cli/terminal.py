@@ -45,15 +45,21 @@ def write(text: str) -> None:
     sys.stdout.write(spelled(f"{text}\n", getattr(sys.stdout, "encoding", None)))
 
 
-def console() -> "Console":
-    """Standard output for tables; a file or a pipe gets room for them. Raises
+def console(width: int | None = FILE_WIDTH) -> "Console":
+    """Standard output by rich; a file or a pipe gets `width` columns, None for rich's own. Raises
     MissingDependencyError without rich."""
     require("rich")
     from rich.console import Console
 
-    made = Console(highlight=False)
-    if not made.is_terminal:
-        made.width = FILE_WIDTH
+    class Output(Console):
+        """One that leaves a closed pipe to `main`, where rich ends the program with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    made = Output(highlight=False)
+    if width is not None and not made.is_terminal:
+        made.width = width
     return made
 
 

@@ -33,14 +33,12 @@ def run(given: Arguments) -> int:
     language = given.language()
     # Whatever is missing is missed before the experiments, not after them.
     require("rich", "sklearn", "matplotlib", "jinja2", "latex2mathml")
-    from rich.console import Console
-
-    from clearprop.cli.terminal import bar
+    from clearprop.cli.terminal import bar, console
     from clearprop.teaching.experiments.reproduction import reproduce
     from clearprop.teaching.reports.folder import publish, staging
     from clearprop.teaching.reports.report import KNOWN_FILES, PAGE, write_report
 
-    console = Console(highlight=False)
+    shown = console(width=None)
     with ExitStack() as stack:
         stage = stack.enter_context(staging(folder))
         bars = stack.enter_context(bar())
@@ -53,7 +51,7 @@ def run(given: Arguments) -> int:
         result = reproduce(settings, watch)
         write_report(result, stage, language, watch("figures"))
         publish(stage, folder, last=PAGE, stale=KNOWN_FILES)
-    _print_summary(console, result, folder / PAGE, language)
+    _print_summary(shown, result, folder / PAGE, language)
     return OUT_OF_TOLERANCE if result.out_of_tolerance else DONE
 
 

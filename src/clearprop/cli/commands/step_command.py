@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearprop.base.dependencies import require
 from clearprop.cli import options
 from clearprop.cli.arguments import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
@@ -41,15 +40,13 @@ def _by_key(walk: "Walk", language: str) -> bool:
     another; returns whether it was shown."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    require("rich")
-    from rich.console import Console
-
     from clearprop.cli.stage_screen import show
+    from clearprop.cli.terminal import console
 
-    console = Console(highlight=False)
-    if console.is_dumb_terminal:
+    screen = console()
+    if screen.is_dumb_terminal:
         return False
-    show(walk, console, language)
+    show(walk, screen, language)
     return True
 
 
