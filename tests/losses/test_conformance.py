@@ -278,10 +278,3 @@ def test_settings_make_an_equal_loss_again_through_json(example: Example) -> Non
     assert hash(again) == hash(example.loss)
     with pytest.raises(AttributeError):
         setattr(example.loss, "reduction", "sum")  # noqa: B010
-
-
-@every_example
-def test_targets_of_one_network_have_the_axes_that_the_loss_says(example: Example) -> None:
-    t = drawn(example)[1]
-    assert example.loss.target_axes(t) == t.ndim
-    assert example.loss.target_axes(np.stack([t, t])) == t.ndim

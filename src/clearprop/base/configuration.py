@@ -9,11 +9,26 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
+from clearprop.base.errors import (
+    ConfigurationError,
+    ContractError,
+    DamagedFileError,
+    UnknownNameError,
+)
 
 
 class Configurable:
-    """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule."""
+    """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule.
+
+    Raises ConfigurationError for a setting that the class does not have, and for one that is
+    missing.
+    """
+
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        fields = getattr(cls, "__dataclass_fields__", {})
+        if fields and cls.__dataclass_params__.init:  # type: ignore[attr-defined]
+            _require_settings(cls, len(values), named)
+        return super().__new__(cls)
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to make an equal object: by default, the dataclass fields.
@@ -30,6 +45,20 @@ class Configurable:
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """The inverse of `settings`."""
         return cls(**settings)
+
+
+def _require_settings(cls: type, positional: int, named: Mapping[str, Any]) -> None:
+    """Refuse what the constructor of a dataclass would refuse in Python's own words."""
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    names = [field.name for field in fields]
+    for name in named:
+        if name not in names:
+            known = ", ".join(names) or "—"
+            raise ConfigurationError("setting_unknown", owner=cls.__name__, name=name, known=known)
+    for field in fields[positional:]:
+        has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not has_default and field.name not in named:
+            raise ConfigurationError("setting_missing", owner=cls.__name__, name=field.name)
 
 
 def encode(value: object) -> Any:
@@ -60,5 +89,5 @@ def decode(data: Any, known: Mapping[str, type[Configurable]]) -> Any:
     settings = {key: decode(item, known) for key, item in data.get("settings", {}).items()}
     try:
         return known[name].from_settings(settings)
-    except (TypeError, KeyError) as problem:
+    except (TypeError, KeyError, ConfigurationError) as problem:
         raise DamagedFileError("settings_refused", name=name, problem=problem) from problem
