@@ -11,7 +11,7 @@ import clearprop
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import main
-from clearprop.cli.arguments import Option, Takes, parse
+from clearprop.cli.command_line import Option, Takes, parse
 from clearprop.cli.commands import COMMANDS
 from clearprop.cli.status import NOBODY_READS
 

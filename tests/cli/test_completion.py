@@ -12,7 +12,7 @@ import pytest
 
 from clearprop.base import messages
 from clearprop.cli import main
-from clearprop.cli.arguments import HELP, Takes
+from clearprop.cli.command_line import HELP, Takes
 from clearprop.cli.commands import COMMANDS, OPTIONS, SHELLS
 from clearprop.cli.completion import script
 

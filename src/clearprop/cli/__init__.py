@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], language: str) -> int:
-    from clearprop.cli.arguments import parse
+    from clearprop.cli.command_line import parse
     from clearprop.cli.commands import COMPLETION, OPTIONS, VERSION, command_named
 
     values, rest = parse(words, OPTIONS, "clearprop", until_operand=True)

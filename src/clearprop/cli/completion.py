@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.cli.arguments import HELP, Command, Option, Takes
+from clearprop.cli.command_line import HELP, Command, Option, Takes
 from clearprop.cli.commands import COMMANDS, OPTIONS, SHELLS
 
 

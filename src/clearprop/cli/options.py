@@ -1,7 +1,7 @@
 """The options that several commands have."""
 
 from clearprop.base.messages import LANGUAGES
-from clearprop.cli.arguments import Option, Takes
+from clearprop.cli.command_line import Option, Takes
 
 LANG = Option("--lang", words=LANGUAGES)
 DATA = Option("--data", takes=Takes.FILE)

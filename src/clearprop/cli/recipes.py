@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.cli.csv_tables import Table, read_table, split
+from clearprop.cli.csv_tables import CsvTable, read_table, split
 from clearprop.cli.saved_networks import first_layers, widths
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.losses import CrossEntropy
@@ -166,7 +166,7 @@ def _with_table(recipe: Recipe, path: Path, target: str | None, out: Path | None
     return replace(recipe, x=x, target=t, csv=csv)
 
 
-def _columns(table: Table, target: str | None, count: int) -> tuple[int, ...]:
+def _columns(table: CsvTable, target: str | None, count: int) -> tuple[int, ...]:
     if target is None:
         return tuple(range(len(table.names)))[-count:]
     return tuple(table.names.index(name.strip()) for name in target.split(","))
@@ -184,7 +184,11 @@ def _whole(numbers: Array) -> Array:
 
 
 def _csv(
-    table: Table, path: Path, features: tuple[int, ...], targets: tuple[int, ...], out: Path | None
+    table: CsvTable,
+    path: Path,
+    features: tuple[int, ...],
+    targets: tuple[int, ...],
+    out: Path | None,
 ) -> CsvFile:
     """How the program reads the file: as np.loadtxt does, which is tried here.
 

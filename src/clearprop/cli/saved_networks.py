@@ -17,7 +17,7 @@ from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
 
 
-class Saved(NamedTuple):
+class SavedTraining(NamedTuple):
     """A saved network at its next step, and the parameters (P,) that its training started from;
     None where the file does not hold them."""
 
@@ -38,7 +38,7 @@ def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
 
 def saved_training(
     file: Path, data: Path | None, target: str | None, *, finite: bool = True
-) -> Saved:
+) -> SavedTraining:
     """The same step with the start of the training; `finite=False` takes data with NaN and
     infinities in it."""
     if target is not None and data is None:
@@ -47,7 +47,7 @@ def saved_training(
     start = saved.arrays.get(START_PARAMS)
     x, t = _samples(saved, file, data, target, finite=finite)
     if "training" not in saved.notes:
-        return Saved(take_step(saved.network, saved.params, x, t), start)
+        return SavedTraining(take_step(saved.network, saved.params, x, t), start)
     checkpoint = load_checkpoint(file)
     state = checkpoint.state
     step = take_step(
@@ -62,7 +62,7 @@ def saved_training(
         seed=state.seed,
         number=state.step,
     )
-    return Saved(step, start)
+    return SavedTraining(step, start)
 
 
 def _samples(

@@ -51,13 +51,13 @@ def console(width: int | None = FILE_WIDTH) -> "Console":
     require("rich")
     from rich.console import Console
 
-    class Output(Console):
+    class PipedConsole(Console):
         """One that leaves a closed pipe to `main`, where rich ends the program with 1."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    made = Output(highlight=False)
+    made = PipedConsole(highlight=False)
     if width is not None and not made.is_terminal:
         made.width = width
     return made

@@ -5,7 +5,7 @@ completion do not wait for it.
 """
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.cli.arguments import HELP, Command, Option, Takes
+from clearprop.cli.command_line import HELP, Command, Option, Takes
 from clearprop.cli.commands import (
     check_command,
     diagram_command,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options, status
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 
 if TYPE_CHECKING:
     from clearprop.checking.request import Request

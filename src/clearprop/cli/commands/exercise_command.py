@@ -5,7 +5,7 @@ import sys
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
 
 TOPICS = ("neuron", "linear", "activation", "loss", "chain", "step", "bug")

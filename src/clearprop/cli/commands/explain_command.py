@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
 
 if TYPE_CHECKING:

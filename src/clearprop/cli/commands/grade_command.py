@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clearprop.base import messages
 from clearprop.base.errors import FileError
 from clearprop.cli import options
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clearprop.base import messages
 from clearprop.base.dependencies import PACKAGES, is_installed, require
 from clearprop.cli import options
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import sys
 
 from clearprop.base import messages
 from clearprop.cli import options
-from clearprop.cli.arguments import Arguments, Command, Option, Takes
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
 
 LOSSES = ("mse", "mae", "huber", "binarycrossentropy", "crossentropy", "poissonnll")
