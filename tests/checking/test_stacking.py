@@ -24,7 +24,7 @@ from clearprop import (
 from clearprop.checking.ours import layer_subject, network_subject
 from clearprop.checking.request import Request, of_example, subject_of
 from clearprop.engine.layers.layer import Layer
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 NETWORKS = {
     "one layer": Linear(3, 4),
@@ -79,7 +79,7 @@ def test_class_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    "example", [e for group in EXAMPLES.values() for e in group], ids=lambda e: repr(e.layer)
+    "example", [e for group in LAYER_EXAMPLES.values() for e in group], ids=lambda e: repr(e.layer)
 )
 def test_every_layer_of_the_catalogue(example: Any) -> None:
     subject = subject_of(of_example(Request(None), example))

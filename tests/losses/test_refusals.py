@@ -14,7 +14,7 @@ from clearprop.base.errors import (
     DtypeError,
     ShapeError,
 )
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LOSSES
 
 ENTRYWISE: list[Loss] = [MSE(), MAE(), Huber(), BinaryCrossEntropy(), PoissonNLL()]
 COLUMN = np.ones((4, 1))

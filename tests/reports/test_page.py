@@ -12,7 +12,7 @@ from clearprop.base import messages
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
-from clearprop.teaching.reports.figures import theme
+from clearprop.teaching.reports.figures import figure_catalog, theme
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.report_page import SECTIONS, command, render
 
@@ -146,14 +146,23 @@ def test_without_torch_the_page_says_so_and_how_to_get_it(
     )
 
 
-def test_a_reproduction_that_diverged_has_a_page(
-    diverged: Reproduction, tmp_path: Path, language: str
-) -> None:
-    write_report(diverged, tmp_path, language, silent)
-    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+def test_a_reproduction_that_diverged_has_a_page(diverged: Reproduction, language: str) -> None:
+    html = render(diverged, {}, language, {"numpy": "2"}, labels_language=language)
+    text = Page(html).text
     assert "∞" in text
     assert messages.text(language, "report.training.linear_overflowed") in text
     assert messages.text(language, "report.training.linear_found") not in text
+
+
+def test_a_reproduction_that_diverged_is_written_whole(
+    diverged: Reproduction, tmp_path: Path
+) -> None:
+    write_report(diverged, tmp_path, "zh-TW", silent)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    # All figures but the two that take PyTorch.
+    assert sum(tag == "figure" for tag, _ in Page(html).tags) == 18
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 18
+    assert len(list((tmp_path / "networks").iterdir())) == 5
 
 
 def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
@@ -161,6 +170,8 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
 ) -> None:
     monkeypatch.setattr("clearprop.drawing.pen.fonts.traditional_chinese_font", lambda: None)
     monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
+    # One figure of matplotlib's stands for all of them, whose labels come from one place.
+    monkeypatch.setattr(figure_catalog, "CURVES", {"seeds": figure_catalog.CURVES["seeds"]})
     write_report(small, tmp_path, "zh-TW", silent)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
     assert messages.text("zh-TW", "report.page.font_notice") in text

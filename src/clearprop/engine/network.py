@@ -183,13 +183,13 @@ class Network:
             state = self.initial_state(params)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
-        ran = self.run(params, x, context, own_input=own_input)
-        output = freeze(ran.output) if records else ran.output
-        if not records and np.may_share_memory(output, x):
-            output = output.copy()  # never the caller's own array
-        return ForwardPass(
-            self, params, x, output, context, ran.state, ran.views, ran.values, ran.caches
-        )
+        run = self.run(params, x, context, own_input=own_input)
+        if records:
+            freeze(run.output)
+        elif np.may_share_memory(run.output, x):
+            # Never the caller's own array.
+            run = run._replace(output=run.output.copy())
+        return ForwardPass(self, params, x, context, run)
 
     def require_input(self, params: Array, x: Array, *, own_input: bool = False) -> None:
         """Refuse what `forward` cannot run. Raises ShapeError, DtypeError and ContractError."""
@@ -240,23 +240,21 @@ class Network:
             )
         require_matching_dtype(output_gradient, forward.output, where="output_gradient")
         dy = frozen(output_gradient) if forward.context.records else output_gradient
+        run = forward.run
         returned: dict[str, tuple[Array | None, Tree]] = {}
 
         def through(node: Node, signal: Array) -> Array | None:
             path = node.path
-            found = node.layer.backward(forward.views[path], forward.caches[path], signal)
+            found = node.layer.backward(run.views[path], run.caches[path], signal)
             returned[path] = found
             if found[0] is not None and found[0].dtype is not signal.dtype:
                 require_signal(path, found[0], signal)
             return found[0]
 
-        signals = backpropagate(self.graph, dy, through, forward.values)
+        signals = backpropagate(self.graph, dy, through, run.values)
         params = forward.params
-        gradients = {path: own for path, (_, own) in returned.items()}
-        gradient = self.layout.flatten(gradients, params.shape[:-1], params.dtype)
-        return BackwardPass(
-            forward, dy, signals.get(INPUT, None), freeze(gradient), signals, returned
-        )
+        gradient = self.layout.flatten(returned, params.shape[:-1], params.dtype)
+        return BackwardPass(forward, dy, freeze(gradient), signals, returned)
 
     def gradient(self, ran: "Run", output_gradient: Array, places: GradientPlaces) -> Array:
         """∂C/∂θ alone, that of `backward` to the bit: for a training, in which nobody asks for
@@ -328,22 +326,40 @@ class ForwardPass:
 
     params   the flat parameters that it used, (P,) or (K, P); backward uses the same
     input    x, (N, ...); of K networks with an input each (K, N, ...)
-    output   the network's output
-    state    what the layers changed beside their output, by their paths
-    views    every layer's parameters, as views of `params`
-    values   the numbers on every wire of the graph
-    caches   what every layer keeps for its backward
+    context  training or in use, the key of random draws, the state before
+    run      what the pass left behind
     """
 
     network: Network
     params: Array
     input: Array
-    output: Array
     context: Context
-    state: Tree
-    views: Mapping[str, Tree] = field(repr=False)
-    values: Mapping[str, Array] = field(repr=False)
-    caches: Mapping[str, Any] = field(repr=False)
+    run: Run = field(repr=False)
+
+    @property
+    def output(self) -> Array:
+        """The network's output."""
+        return self.run.output
+
+    @property
+    def state(self) -> Tree:
+        """What the layers changed beside their output, by their paths."""
+        return self.run.state
+
+    @property
+    def views(self) -> Mapping[str, Tree]:
+        """Every layer's parameters by its path, as views of `params`."""
+        return self.run.views
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """The numbers on every wire of the graph."""
+        return self.run.values
+
+    @property
+    def caches(self) -> Mapping[str, Any]:
+        """What every layer keeps for its backward, by its path."""
+        return self.run.caches
 
     @cached_property
     def records(self) -> tuple[ForwardRecord, ...]:
@@ -357,7 +373,7 @@ class ForwardPass:
         """The record of the layer at `path`, combinators too. Raises UnknownNameError."""
         if path in self._nodes:
             return self._nodes[path]
-        return forward_group(self.network.graph, path, self._nodes, self.values, self.context)
+        return forward_group(self.network.graph, path, self._nodes, self.run.values, self.context)
 
     def value(self, wire: str) -> Array:
         """The numbers on a wire, (N, ...): what the layer at that path puts out, or `input`.
@@ -365,14 +381,15 @@ class ForwardPass:
         Raises UnknownNameError, and ConfigurationError for a pass that was made without records.
         """
         self._require_records()
-        return freeze(self.values[self.network.graph.wire(wire)])
+        return freeze(self.run.values[self.network.graph.wire(wire)])
 
     @cached_property
     def _nodes(self) -> Mapping[str, ForwardRecord]:
         self._require_records()
+        run = self.run
         return {
             path: forward_record(
-                node, self.views[path], self.values, self.caches[path], self.context.child(path)
+                node, run.views[path], run.values, run.caches[path], self.context.child(path)
             )
             for path, node in self.network.graph.nodes.items()
         }
@@ -388,7 +405,6 @@ class BackwardPass:
 
     forward          the forward pass that it went back through
     output_gradient  ∂C/∂output, where it started
-    input_gradient   ∂C/∂x, where it ended; None where x is integers
     gradient         ∂C/∂θ, one flat array of the parameters' shape
     signals          ∂C/∂(the numbers on every wire)
     returned         what every layer's backward returned
@@ -396,10 +412,14 @@ class BackwardPass:
 
     forward: ForwardPass
     output_gradient: Array
-    input_gradient: Array | None
     gradient: Array
     signals: Mapping[str, Array | None] = field(repr=False)
     returned: Mapping[str, tuple[Array | None, Tree]] = field(repr=False)
+
+    @property
+    def input_gradient(self) -> Array | None:
+        """∂C/∂x, where the pass ended; None where x is integers."""
+        return self.signals.get(INPUT)
 
     @cached_property
     def records(self) -> tuple[BackwardRecord, ...]:
@@ -411,7 +431,7 @@ class BackwardPass:
         if path in self._nodes:
             return self._nodes[path]
         graph = self.forward.network.graph
-        return backward_group(graph, path, self._nodes, self.signals, self.forward.values)
+        return backward_group(graph, path, self._nodes, self.signals, self.forward.run.values)
 
     def gradient_at(self, wire: str) -> Array | None:
         """∂C/∂(every number on a wire), (N, ...), over everything that takes it; None where it is

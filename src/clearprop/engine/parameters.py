@@ -81,22 +81,29 @@ class Layout:
                 }
         return views
 
-    def flatten(self, gradients: Mapping[str, Tree], leading: Shape, dtype: np.dtype[Any]) -> Array:
-        """What the nodes' backwards returned as ∂C/∂p, as one flat array (*leading, size).
+    def flatten(
+        self,
+        returned: Mapping[str, tuple[Array | None, Tree]],
+        leading: Shape,
+        dtype: np.dtype[Any],
+    ) -> Array:
+        """∂C/∂p of all that the nodes' backwards returned, as one flat array (*leading, size).
 
         Raises ContractError for a parameter without a gradient, ShapeError and DtypeError for one
         whose shape or dtype is not its parameter's.
         """
-        parts: list[tuple[slice, Array]] = []
+        parts = []
         for node, places in self._places.items():
-            for name, path, where, shape in places:
+            gradients = returned[node][1]
+            for name, path, _, shape in places:
                 expected = (*leading, *shape) if leading else shape
-                gradient = require_gradient(gradients[node].get(name), expected, dtype, path)
-                parts.append((where, gradient.reshape(*leading, -1)))
+                gradient = require_gradient(gradients.get(name), expected, dtype, path)
+                parts.append(gradient.reshape(*leading, -1) if leading else gradient.ravel())
         if parts and not self._shares:
-            return np.concatenate([part for _, part in parts], axis=-1)
+            return np.concatenate(parts, axis=-1)
         flat = np.zeros((*leading, self.size), dtype)
-        for where, part in parts:
+        wheres = (place.where for places in self._places.values() for place in places)
+        for where, part in zip(wheres, parts, strict=True):
             flat[..., where] += part
         return flat
 

@@ -20,7 +20,7 @@ from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[str, dict[str, object], Alteration]
@@ -123,7 +123,7 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     )
     for key, slope in wrong:
         yield key, {}, _with_slope(slope)
-    for examples in EXAMPLES.values():
+    for examples in LAYER_EXAMPLES.values():
         for other in dict.fromkeys(example.layer for example in examples):
             # Identity's f' = 1 is the missing derivative.
             if isinstance(other, Activation) and other not in (layer, Identity()):

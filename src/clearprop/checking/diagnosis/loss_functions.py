@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LOSSES
 
 
 def of_another_loss(question: Question) -> Iterator[Hypothesis]:
