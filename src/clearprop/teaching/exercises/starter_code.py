@@ -16,19 +16,21 @@ from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 # The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
 TOPICS_WITH_CODE = ("chain", "step")
 
+say = messages.within("exercises.program")
+
 
 def unfilled(sheet: Exercise, language: str) -> bytes:
     """The file to fill in, `backward.py`; what it says is in the language."""
     network = sheet.network
     names = ", ".join(_arrays(network))
     lines = [
-        f'"""{_say(language, "title", variant=sheet.variant)}',
+        f'"""{say(language, "title", variant=sheet.variant)}',
         "",
-        _say(language, "shapes"),
+        say(language, "shapes"),
         "",
-        f"    {_say(language, 'gradients', returned=', '.join(_gradients(network)))}",
+        f"    {say(language, 'gradients', returned=', '.join(_gradients(network)))}",
         "",
-        _say(language, "check"),
+        say(language, "check"),
         "",
         "    clearprop check backward.py:backward",
         '"""',
@@ -46,7 +48,7 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
         "",
         "",
         f"def backward(dy, {names}):",
-        f'    """{_say(language, "backward")}"""',
+        f'    """{say(language, "backward")}"""',
         "    raise NotImplementedError",
         "",
     ]
@@ -65,10 +67,6 @@ def solution(sheet: Exercise) -> str:
             "",
         ]
     )
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"exercises.program.{key}", **values)
 
 
 def _arrays(network: SmallNetwork) -> list[str]:
