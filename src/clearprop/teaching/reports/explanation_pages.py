@@ -17,6 +17,8 @@ from clearprop.reading.explanation.neuron_pictures import paths_picture, reverse
 from clearprop.reading.explanation.reading import Readable
 from clearprop.teaching.reports.environment import template
 
+_say = messages.within("page")
+
 
 class Figure(NamedTuple):
     """A picture of a page, under the heading that it stands behind; "" continues the section."""
@@ -116,10 +118,6 @@ def _rendered(
         version=clearprop.__version__,
     )
     return page.rstrip()
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"page.{key}", **values)
 
 
 def _sample(of: Readable) -> int:
