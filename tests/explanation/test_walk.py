@@ -28,7 +28,7 @@ from clearprop.engine.step import Step, take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
 from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
 

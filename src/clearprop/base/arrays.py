@@ -7,15 +7,22 @@ Complex parameters serve the complex step. Integers are ids or class numbers, ne
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from mmap import mmap
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from clearprop.base.errors import ConfigurationError, DtypeError
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+if TYPE_CHECKING:
+    Array: TypeAlias = npt.NDArray[Any]
+else:
+    # Signatures and help() say the name of this; an alias they would spell out.
+    Array = NewType("Array", np.ndarray)
 Shape: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float64", "float32")
@@ -93,14 +100,20 @@ def frozen(array: Array) -> Array:
     """A read-only array of the same values: `array` itself where nobody can write to it,
     otherwise a copy, so that a later edit of the caller's array cannot reach a record.
 
-    A read-only view of an array that can be written to is copied as well.
+    A read-only view of an array that can be written to is copied as well. A file that is mapped
+    into memory is copied unless it was opened read-only (`np.load(file, mmap_mode="r")`): then it
+    is as fixed as the file, and may be larger than the memory.
     """
     owner: object = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base
-    if owner is None or isinstance(owner, bytes):
+    if owner is None or isinstance(owner, bytes) or _is_fixed_file(owner):
         return array
-    return freeze(array.copy())
+    return freeze(np.array(array))  # np.array, since a copy of a memmap is one in name
+
+
+def _is_fixed_file(owner: object) -> bool:
+    return isinstance(owner, mmap) and memoryview(owner).readonly
 
 
 def freeze(array: Array) -> Array:
@@ -113,14 +126,30 @@ def keyed_generator(seed: int, step: int = 0, path: str = "") -> "np.random.Gene
     """A generator made from what it is for, so that the same draw can be made again later.
 
     Equal keys give equal streams, different keys independent ones; nothing has to be saved to
-    repeat a dropout mask, a shuffle or a start.
+    repeat a dropout mask, a shuffle or a start. Raises ConfigurationError unless seed and step are
+    whole numbers >= 0.
     """
     # Imported here, as numpy.random is (hence the quoted annotations): whoever draws nothing does
     # not wait for it.
     import hashlib
 
-    digest = hashlib.sha256(path.encode()).digest()
-    return np.random.default_rng([seed, step, int.from_bytes(digest[:8], "little")])
+    seed, step = require_seed(seed), require_seed(step, "step")
+    place = _words(int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "little"))
+    (low_seed, *high_seed), (low_step, *high_step) = map(_words, (seed, step))
+    key = [low_seed, low_step, *place]
+    if high_seed or high_step:
+        # NumPy strings the words of several numbers together and would take [2**32, 0] for [0, 1];
+        # what is beyond 32 bits comes last, and how much of it is the seed's is said before.
+        key += [0] * (4 - len(key)) + [len(high_seed), *high_seed, *high_step]
+    return np.random.default_rng(key)
+
+
+def _words(number: int) -> list[int]:
+    """The number's 32-bit words, the lowest first; at least one."""
+    words = [number & 0xFFFFFFFF]
+    while number := number >> 32:
+        words.append(number & 0xFFFFFFFF)
+    return words
 
 
 def require_seed(seed: int, name: str = "seed") -> int:

@@ -7,7 +7,7 @@ no class is ever imported by a name that stands in a file.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from clearprop.base.errors import (
     ConfigurationError,
@@ -20,9 +20,19 @@ from clearprop.base.errors import (
 class Configurable:
     """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule.
 
+    type_name  what the class is called in a file; its own name unless it says another, so that a
+               class can be renamed and files still be read
+
     Raises ConfigurationError for a setting that the class does not have, and for one that is
     missing.
     """
+
+    type_name: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "type_name" not in vars(cls):
+            cls.type_name = cls.__name__
 
     def __new__(cls, *values: Any, **named: Any) -> Self:
         fields = getattr(cls, "__dataclass_fields__", {})
@@ -65,7 +75,7 @@ def encode(value: object) -> Any:
     """`value` as JSON data; a Configurable becomes `{"type": name, "settings": {...}}`."""
     if isinstance(value, Configurable):
         settings = {name: encode(item) for name, item in value.settings().items()}
-        return {"type": type(value).__name__, "settings": settings}
+        return {"type": value.type_name, "settings": settings}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):

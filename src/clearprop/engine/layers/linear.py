@@ -28,6 +28,7 @@ from typing import ClassVar, NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
 from clearprop.base.errors import ShapeError
+from clearprop.base.settings import require_sizes
 from clearprop.engine.initializers import FanInUniform, Initializer
 from clearprop.engine.layers.layer import (
     Backward,
@@ -38,7 +39,6 @@ from clearprop.engine.layers.layer import (
     Tree,
     refuse_integers,
 )
-from clearprop.engine.layers.settings import require_sizes
 
 FAN_IN_UNIFORM = FanInUniform()
 

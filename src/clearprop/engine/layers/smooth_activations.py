@@ -38,15 +38,17 @@ knowledge", 2001 (softplus); Misra, "Mish: a self regularized non-monotonic acti
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.dependencies import require
+from clearprop.base.settings import require_numbers, require_positive, settle_choice
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.settings import require_numbers, require_positive
-from clearprop.engine.layers.special import clip, logistic
+from clearprop.engine.layers.special import clip, log_one_plus, logistic
 
 # e^(−40²/2) is 0 in float64, and Φ and σ(2u) are 0 or 1.
 FAR = 40.0
@@ -61,20 +63,14 @@ APPROXIMATIONS = ("none", "tanh")
 class GELU(Activation):
     """z·Φ(z); `approximate="tanh"` takes the form with tanh, which differs by up to 5e-4.
 
-    Raises ConfigurationError for an approximation other than "none" and "tanh".
+    Raises ConfigurationError for an approximation other than "none" and "tanh"; the exact form is
+    SciPy's, and raises MissingDependencyError where that is not installed.
     """
 
     approximate: str = "none"
 
     def __post_init__(self) -> None:
-        if self.approximate not in APPROXIMATIONS:
-            raise ConfigurationError(
-                "choice_unknown",
-                layer="GELU",
-                name="approximate",
-                value=self.approximate,
-                known=", ".join(APPROXIMATIONS),
-            )
+        settle_choice(self, "approximate", APPROXIMATIONS, error="choice_unknown")
 
     def value(self, z: Array) -> Array:
         share = _normal_share(z) if self.approximate == "none" else _tanh_share(z)
@@ -128,7 +124,7 @@ class Softplus(Activation):
         u = self.beta * z
         # ln(1 + eᵘ) = max(0, u) + ln(1 + e^(−|u|))
         small = np.exp(np.where(u.real > 0, -u, u))
-        curve = (np.where(u.real > 0, u, 0) + _log_one_plus(small)) / self.beta
+        curve = (np.where(u.real > 0, u, 0) + log_one_plus(small)) / self.beta
         return np.where(u.real > self.threshold, z, curve)
 
     def derivative(self, z: Array, a: Array) -> Array:
@@ -163,23 +159,21 @@ def _bent_softplus(z: Array) -> tuple[Array, Array]:
 
 def _normal_share(z: Array) -> Array:
     """Φ(z), exact where 1 + erf would have lost every digit."""
-    from scipy.special import ndtr  # imported here: SciPy costs more to import than NumPy
-
-    share: Array = ndtr(z)
+    share: Array = _ndtr()(z)
     return share
+
+
+@cache
+def _ndtr() -> Callable[[Array], Array]:
+    # The one function that NumPy does not have, and SciPy costs more to import than NumPy.
+    require("scipy")
+    from scipy.special import ndtr
+
+    function: Callable[[Array], Array] = ndtr
+    return function
 
 
 def _tanh_share(z: Array) -> Array:
     """σ(2u): the tanh form of Φ."""
     near = clip(z, -FAR, FAR)
     return logistic(2 * TANH_FACTOR * (near + TANH_CUBE * near * near * near))
-
-
-def _log_one_plus(small: Array) -> Array:
-    if small.dtype.kind != "c":
-        logarithm: Array = np.log1p(small)
-        return logarithm
-    from scipy.special import log1p  # NumPy's loses the digits of a small complex number
-
-    exact: Array = log1p(small)
-    return exact
