@@ -185,10 +185,8 @@ def test_what_is_declared_is_what_the_help_tells(language: str) -> None:
 
 
 def test_the_values_that_are_proposed_are_those_that_there_are() -> None:
-    from clearprop.kinds.loss_catalog import LOSSES
-    from clearprop.kinds.optimizer_catalog import OPTIMIZERS
-
     from clearprop.base.arrays import DTYPES
+    from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS
     from clearprop.reading.explanation.diagrams import KINDS
     from clearprop.teaching.exercises.topics import LEVELS, TOPICS
 
