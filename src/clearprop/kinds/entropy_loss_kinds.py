@@ -12,17 +12,17 @@ from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow, OnnxAttribute, OnnxOperator
 
 
-def shares(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def shares(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Numbers from 0 to 1, each by itself, about half of them 0 or 1 exactly."""
     return np.clip(generator.uniform(-0.5, 1.5, (samples, outputs)), 0, 1)
 
 
-def classes(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def classes(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Class ids (N,)."""
     return generator.integers(outputs, size=samples)
 
 
-def probabilities(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def probabilities(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Rows that sum to 1."""
     return generator.dirichlet(np.ones(outputs), samples)
 

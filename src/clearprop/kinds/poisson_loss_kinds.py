@@ -12,12 +12,12 @@ from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow
 
 
-def counts(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def counts(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Whole numbers from 0, as floats."""
     return generator.poisson(2.0, (samples, outputs)).astype(np.float64)
 
 
-def rates(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def rates(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Numbers above 0."""
     return generator.uniform(0.5, 4.0, (samples, outputs))
 
