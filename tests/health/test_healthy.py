@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential
+from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential, Tanh
 from clearprop.base.errors import ShapeError
 from clearprop.engine.step import take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
@@ -58,3 +58,16 @@ def test_a_bias_in_front_of_a_normalization_is_noted() -> None:
 def test_a_start_of_another_network() -> None:
     with pytest.raises(ShapeError, match="start"):
         examine(step_of(Network(Linear(3, 1)), loss=MSE()), start=np.zeros(5))
+
+
+def test_sequences_are_examined() -> None:
+    network = Network(Sequential(Linear(3, 4), BatchNorm(4), Tanh(), Linear(4, 1)))
+    generator = np.random.default_rng(4)
+    x, target = generator.normal(size=(6, 5, 3)), generator.normal(size=(6, 5, 1))
+    step = step_of(network, x=x, target=target)
+    found = examine(step)
+    # The shift of a Linear layer is taken off again by the normalization behind it.
+    assert {one.values.get("path") for one in found.findings} <= {"layers[0].bias"}
+    assert found.silent["layers[2]"] == (0, 0, 0, 0)
+    signals = step.signals("layers[3]")
+    assert found.signals[-1].size == pytest.approx(float(np.sqrt((signals**2).mean())))

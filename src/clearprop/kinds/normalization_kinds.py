@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
 from clearprop.kinds.row import (
     Arithmetic,
@@ -60,7 +60,7 @@ def _rms_norm(site: Site) -> Passes:
     r, x_hat = _normal(site)
     eps, eps_math = f"np.finfo({x}.dtype).eps", "ε"
     if epsilon is not None:
-        eps, eps_math = number(epsilon), in_equation(epsilon)
+        eps, eps_math = literal(epsilon), in_equation(epsilon)
     square = site.own("square", "u")
     forward = [
         Line(
@@ -104,7 +104,7 @@ def _centred(site: Site, axis: int) -> Passes:
             f"{variance:math} = {mean_of} {centred:math}²",
         ),
         Line(
-            f"{r} = 1 / np.sqrt({variance} + {number(epsilon)})",
+            f"{r} = 1 / np.sqrt({variance} + {literal(epsilon)})",
             f"{r:math} = 1 / √({variance:math} + {in_equation(epsilon)})",
         ),
         *_normalized(site, f"{centred} * {r}", f"{centred:math} ⊙ {r:math}"),
@@ -190,10 +190,12 @@ def _rms_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
 
 def _normal_entry(entry: OneEntry) -> tuple[float, float]:
     """The entry's x̂ and r."""
-    normal = entry.cache.x_hat
-    inverse = np.broadcast_to(entry.cache.inverse, normal.shape)
+    rows = entry.cache.x_hat
+    inverse = np.broadcast_to(entry.cache.inverse, rows.shape)
+    # BatchNorm keeps x̂ of all samples as one matrix of rows.
+    samples = (-1, *entry.output.shape)
     place = (entry.sample, *entry.place)
-    return float(normal[place]), float(inverse[place])
+    return float(rows.reshape(samples)[place]), float(inverse.reshape(samples)[place])
 
 
 def _scaled(entry: OneEntry, written: str, normal: float) -> tuple[Arithmetic, ...]:

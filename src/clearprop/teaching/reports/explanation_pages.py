@@ -5,6 +5,7 @@ shown and announced.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import clearprop
@@ -15,6 +16,8 @@ from clearprop.engine.step import Step
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
 from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.environment import template
+
+say = messages.within("page")
 
 
 class Figure(NamedTuple):
@@ -30,13 +33,13 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
     Raises MissingDependencyError without Jinja2 or latex2mathml.
     """
     sample = _sample(of)
-    figures = [Figure(_say(language, "picture"), of.picture(language))]
+    figures = [Figure(say(language, "picture"), of.picture(language))]
     if isinstance(of, NeuronExplanation):
         figures += [
             Figure("", of.reversed_picture(language)),
             Figure("", of.paths_picture(language)),
         ]
-    heading = _say(language, "network", sample=sample)
+    heading = say(language, "network", sample=sample)
     around = [
         Figure(
             heading if name == "network_forward" else "",
@@ -98,9 +101,6 @@ def _rendered(
             for k, one in enumerate(pictures)
         ]
 
-    def say(key: str, **values: object) -> str:
-        return _say(language, key, **values)
-
     page = filled.render(
         language=language,
         title=title,
@@ -110,15 +110,11 @@ def _rendered(
         equations=Markup(equations),
         table=table,
         around=drawn(around, "network"),
-        say=say,
+        say=partial(say, language),
         palette=Markup(css()),
         version=clearprop.__version__,
     )
     return page.rstrip()
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"page.{key}", **values)
 
 
 def _sample(of: Readable) -> int:
@@ -130,7 +126,7 @@ def _sample(of: Readable) -> int:
 
 def _title(of: Readable, language: str) -> str:
     if isinstance(of, GradientExplanation):
-        return _say(language, "weight", address=of.address)
+        return say(language, "weight", address=of.address)
     if isinstance(of, NeuronExplanation):
-        return _say(language, "neuron", address=of.address, sample=of.sample)
-    return _say(language, "sample", sample=_sample(of))
+        return say(language, "neuron", address=of.address, sample=of.sample)
+    return say(language, "sample", sample=_sample(of))
