@@ -21,8 +21,8 @@ from clearprop import (
     Softmax,
     Tanh,
 )
-from clearprop.checking.ours import layer_subject, network_subject
 from clearprop.checking.request import Request, of_example, subject_of
+from clearprop.checking.subjects.own_kinds import layer_subject, network_subject
 from clearprop.engine.layers.layer import Layer
 from clearprop.kinds.layer_catalog import EXAMPLES
 

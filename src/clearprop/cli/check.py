@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from clearprop.base.writing import write_whole
-from clearprop.checking import rendering
 from clearprop.checking.catalogue import check_all
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
-from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict, worst_outcome
+from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict, junit, worst_outcome
+from clearprop.checking.verdict.outcomes import number
+from clearprop.checking.verdict.outcomes import say as say_of_check
 from clearprop.cli import status
 from clearprop.cli.bars import bar
 
@@ -48,7 +49,7 @@ def check_catalogue(output: Output) -> int:
     """Check every layer and loss against every witness; returns the exit status."""
     begin = time.perf_counter()
     with bar() as progress:
-        task = progress.add_task(rendering.say(output.language, "table.checking"), total=None)
+        task = progress.add_task(say_of_check(output.language, "table.checking"), total=None)
         verdicts = list(
             check_all(lambda done, total: progress.update(task, completed=done, total=total))
         )
@@ -72,10 +73,10 @@ def _console() -> Console:
 
 
 def _print_verdict(console: Console, verdict: Verdict, language: str) -> None:
-    head = rendering.headline(verdict, language)
+    head = verdict.headline(language)
     console.print(escape(head), style=STYLES[verdict.outcome], soft_wrap=True)
     if verdict.arrays:
-        heads, rows = rendering.table(verdict, language)
+        heads, rows = verdict.table(language)
         table = Table()
         for position, name in enumerate(heads):
             table.add_column(escape(name), justify="left" if position < 2 else "right")
@@ -83,13 +84,13 @@ def _print_verdict(console: Console, verdict: Verdict, language: str) -> None:
             style = None if one.outcome == RIGHT else STYLES[one.outcome]
             table.add_row(*map(escape, row), style=style)
         console.print(table)
-    for sentence in rendering.sentences(verdict, language):
+    for sentence in verdict.sentences(language):
         console.print(escape(f"- {sentence}"), soft_wrap=True)
 
 
 def _print_catalogue(verdicts: Sequence[Verdict], seconds: float, language: str) -> None:
     def say(key: str, **values: object) -> str:
-        return rendering.say(language, f"table.{key}", **values)
+        return say_of_check(language, f"table.{key}", **values)
 
     console = _console()
     table = Table(title=say("title"), title_justify="left", title_style="bold")
@@ -102,9 +103,9 @@ def _print_catalogue(verdicts: Sequence[Verdict], seconds: float, language: str)
         worst = max((one.relative or 0.0 for one in verdict.arrays), default=0.0)
         table.add_row(
             escape(verdict.name),
-            rendering.say(language, f"outcome.{verdict.outcome}"),
+            say_of_check(language, f"outcome.{verdict.outcome}"),
             f"{sum(one.checked for one in verdict.arrays):,}",
-            rendering.number(worst, 2),
+            number(worst, 2),
             str(sum(one.kinks_met for one in verdict.arrays)),
             *(told.get(name, say("unused")) for name in WITNESSES),
             style=None if verdict.outcome == RIGHT else STYLES[verdict.outcome],
@@ -120,4 +121,4 @@ def _print_catalogue(verdicts: Sequence[Verdict], seconds: float, language: str)
 
 def _write_junit(verdicts: Sequence[Verdict], output: Output) -> None:
     if output.junit is not None:
-        write_whole(output.junit, rendering.junit(verdicts, output.language).encode())
+        write_whole(output.junit, junit(verdicts, output.language).encode())

@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypothesis import USUAL, difference
+from clearprop.checking.diagnosis.hypotheses import USUAL, difference
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.layer import Layer

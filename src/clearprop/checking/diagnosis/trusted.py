@@ -12,9 +12,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.hypotheses import USUAL, Discrepancy, difference
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
-from clearprop.checking.evidence import Evidence
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -23,7 +23,7 @@ from clearprop.engine.passes import BackwardPass
 
 
 @dataclass(frozen=True, eq=False)
-class Trusted:
+class TrustedPass:
     """A backward pass of ours, and how the evidence calls its arrays.
 
     names   the parameter paths of ours → the names of the evidence; "x" is the input
@@ -46,33 +46,33 @@ class Trusted:
         """The gradients as they are, with nothing changed."""
         return self.gradients(self.backward.gradient, self.backward.input_gradient)
 
-    def with_output_gradient(self, dy: Array) -> "Trusted":
+    def with_output_gradient(self, dy: Array) -> "TrustedPass":
         """The same pass from another ∂C/∂y."""
         forward = self.backward.forward
         again = forward.network.backward(forward, dy.astype(forward.output.dtype))
-        return Trusted(again, self.names, self.called)
+        return TrustedPass(again, self.names, self.called)
 
 
-def trusted_pass(question: Question) -> Trusted | None:
+def trusted_pass(discrepancy: Discrepancy) -> TrustedPass | None:
     """The trusted pass of what was checked, or None where nothing of ours computes the same."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
     if evidence.loss is not None:
         return None
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not evidence.output.shape:
-        return _of_loss(question, arrays)
+        return _of_loss(discrepancy, arrays)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
     for found in recognized(arrays, np.asarray(evidence.output)):
         trusted = of_layer(found.layer, evidence, found.names)
-        if trusted is not None and _is_the_function(trusted, question):
+        if trusted is not None and _is_the_function(trusted, discrepancy):
             return _recognized(trusted)
     return None
 
 
-def _recognized(trusted: Trusted) -> Trusted:
+def _recognized(trusted: TrustedPass) -> TrustedPass:
     """The same, with layers called by their class and the person's names of their parameters."""
     called = {}
     for path, layer in leaves(trusted.backward.forward.network.layer):
@@ -81,9 +81,9 @@ def _recognized(trusted: Trusted) -> Trusted:
     return replace(trusted, called=called)
 
 
-def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
+def _of_loss(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> TrustedPass | None:
     """The trusted pass of a function that gives one number: of the layers before its loss."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     for found in recognized_loss(arrays, float(evidence.output)):
         upstream = found.factor * float(evidence.output_gradient)
         target = arrays[found.target]
@@ -94,40 +94,40 @@ def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
             return by * loss.evaluate(y, t).gradient
 
         trusted = of_layer(found.layers.layer, evidence, found.layers.names, slope)
-        if trusted is not None and agrees(question, trusted):
+        if trusted is not None and agrees(discrepancy, trusted):
             return _recognized(trusted)
     return None
 
 
-def _is_the_function(trusted: Trusted, question: Question) -> bool:
+def _is_the_function(trusted: TrustedPass, discrepancy: Discrepancy) -> bool:
     output = trusted.backward.forward.output
-    return difference(output, question.evidence.output) <= USUAL and agrees(question, trusted)
+    return difference(output, discrepancy.evidence.output) <= USUAL and agrees(discrepancy, trusted)
 
 
-def agrees(question: Question, trusted: Trusted) -> bool:
+def agrees(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
     """Whether the trusted pass gives the expected gradients: it is of the same function."""
-    return _equals(question, trusted, question.expected)
+    return _equals(discrepancy, trusted, discrepancy.expected)
 
 
-def claims(question: Question, trusted: Trusted) -> bool:
+def claims(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
     """Whether the trusted pass gives the claimed gradients."""
-    return _equals(question, trusted, question.claimed)
+    return _equals(discrepancy, trusted, discrepancy.claimed)
 
 
-def _equals(question: Question, trusted: Trusted, arrays: Mapping[str, Array]) -> bool:
+def _equals(discrepancy: Discrepancy, trusted: TrustedPass, arrays: Mapping[str, Array]) -> bool:
     right = trusted.right()
     return all(
         name not in right
-        or difference(right[name].reshape(-1), array.reshape(-1)) <= question.relative[name]
+        or difference(right[name].reshape(-1), array.reshape(-1)) <= discrepancy.relative[name]
         for name, array in arrays.items()
     )
 
 
-def _of_reference(backward: BackwardPass) -> Trusted | None:
+def _of_reference(backward: BackwardPass) -> TrustedPass | None:
     if backward.gradient.ndim != 1:
         return None
     paths = backward.forward.network.layout.slots
-    return Trusted(backward, {"x": "x", **{path: path for path in paths}})
+    return TrustedPass(backward, {"x": "x", **{path: path for path in paths}})
 
 
 def of_layer(
@@ -135,7 +135,7 @@ def of_layer(
     evidence: Evidence,
     names: Mapping[str, str] | None = None,
     upstream: Callable[[Array], Array] | None = None,
-) -> Trusted | None:
+) -> TrustedPass | None:
     """The layer run on the evidence's arrays, or None where it cannot take them.
 
     names     the layer's "x" and paths → the evidence's; by name or order unless given
@@ -169,7 +169,7 @@ def of_layer(
             dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
         else:
             dy = upstream(forward.output)
-        return Trusted(network.backward(forward, dy), names)
+        return TrustedPass(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
 

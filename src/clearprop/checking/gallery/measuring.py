@@ -8,17 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.evidence import Evidence, Mistake
+from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.gallery import (
-    functions,
-    generic,
-    loss_functions,
+    spoiled_layers,
     strangers,
-    structures,
-    two_layers,
+    written_functions,
+    written_losses,
+    written_networks,
+    written_structures,
 )
 from clearprop.checking.gallery.specimen import Specimen
 from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.verdict import LikelyMistake
 
 
 class Row(NamedTuple):
@@ -34,7 +35,7 @@ class Row(NamedTuple):
     subject: str
     mistake: str
     rejected: bool
-    named: tuple[Mistake, ...]
+    named: tuple[LikelyMistake, ...]
     outcome: str
 
 
@@ -62,7 +63,14 @@ def specimens(seeds: int = 3) -> Iterator[Specimen]:
     several = range(seeds)
     return chain.from_iterable(
         room.specimens(several)
-        for room in (two_layers, structures, functions, loss_functions, generic, strangers)
+        for room in (
+            written_networks,
+            written_structures,
+            written_functions,
+            written_losses,
+            spoiled_layers,
+            strangers,
+        )
     )
 
 
@@ -75,7 +83,7 @@ def judge(specimen: Specimen) -> Row:
     """One specimen against central differences, and what the diagnosis says."""
     evidence = specimen.evidence()
     rejected = is_wrong(evidence)
-    named = diagnose(evidence) if rejected else ()
+    named = diagnose(evidence).mistakes if rejected else ()
     return Row(
         specimen.subject,
         specimen.mistake,
@@ -123,7 +131,7 @@ def totals(rows: Iterable[Row]) -> Totals:
     )
 
 
-def _outcome(mistake: str, rejected: bool, named: tuple[Mistake, ...]) -> str:
+def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> str:
     if not rejected:
         return "accepted"
     if not named:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.evidence import Evidence
-from clearprop.checking.finite_differences import central_differences
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network

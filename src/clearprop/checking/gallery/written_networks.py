@@ -19,13 +19,17 @@ RATE, DECAY = 0.1, 0.01
 
 
 class Nonlinearity(NamedTuple):
-    """f, f' written with z and a, and the two ways to get f' wrong: with a for z, with z for a."""
+    """f, f' written with z and a, and the two ways to get f' wrong: with a for z, with z for a.
+
+    A function whose derivative is the same either way has no such ways: `is_smooth` is False.
+    """
 
     name: str
     f: Callable[[Array], Array]
     slope: Callable[[Array, Array], Array]
-    at_a: Callable[[Array], Array] | None
-    of_z: Callable[[Array], Array] | None
+    at_a: Callable[[Array], Array]
+    of_z: Callable[[Array], Array]
+    is_smooth: bool = True
 
 
 def _sigmoid(z: Array) -> Array:
@@ -33,7 +37,14 @@ def _sigmoid(z: Array) -> Array:
 
 
 NONLINEARITIES = (
-    Nonlinearity("ReLU", lambda z: np.maximum(0, z), lambda z, a: (z > 0) * 1.0, None, None),
+    Nonlinearity(
+        "ReLU",
+        lambda z: np.maximum(0, z),
+        lambda z, a: (z > 0) * 1.0,
+        lambda a: (a > 0) * 1.0,
+        lambda z: (z > 0) * 1.0,
+        is_smooth=False,
+    ),
     Nonlinearity(
         "Tanh",
         np.tanh,
@@ -99,14 +110,12 @@ def derivative_missing_for_weight(t: Tape) -> Arrays:
 
 def derivative_at_a(t: Tape) -> Arrays:
     """F' is handed the activation."""
-    assert t.n.at_a is not None
     dz = t.dy @ t.w2.T * t.n.at_a(t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
 def derivative_of_z(t: Tape) -> Arrays:
     """The formula in a is handed z."""
-    assert t.n.of_z is not None
     dz = t.dy @ t.w2.T * t.n.of_z(t.z)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
@@ -255,7 +264,7 @@ def specimens(seeds: range) -> Iterator[Specimen]:
     for sizes in ((2, 3, 1), (1, 10, 1), (3, 3, 3)):
         for n in NONLINEARITIES:
             wrong = dict(ANY)
-            wrong |= OF_RELU if n.at_a is None else OF_SMOOTH
+            wrong |= OF_SMOOTH if n.is_smooth else OF_RELU
             if len(set(sizes)) == 1:
                 wrong |= OF_SQUARE
             for mistake, code in wrong.items():

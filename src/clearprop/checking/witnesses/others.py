@@ -9,15 +9,14 @@ Squire and Trapp, "Using complex variables to estimate derivatives of real funct
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.judging import Judgement
-from clearprop.checking.subject import Subject, Twin
-from clearprop.checking.verdict import WitnessVerdict
+from clearprop.checking.subjects.subject import Subject, Twin
+from clearprop.checking.verdict.witness_verdicts import WitnessOutcome, WitnessVerdict
 
 REFERENCE = "reference"
 COMPLEX_STEP = 1e-30
@@ -28,11 +27,28 @@ EXACT = 1e-8
 ROUNDING = 1e-13
 
 
+class Expecting(Protocol):
+    """What difference quotients have said of one array: the gradient, NaN where it is not known,
+    where kinks are among it, and how far it may be off."""
+
+    @property
+    def expected(self) -> Array:
+        """Of the array's shape."""
+
+    @property
+    def kinks(self) -> Array:
+        """Of the array's shape, True at a kink."""
+
+    @property
+    def tolerance(self) -> float:
+        """Absolute."""
+
+
 def complex_step(
     subject: Subject,
     dy: Array,
     claimed: Mapping[str, Array],
-    judgements: Mapping[str, Judgement],
+    judgements: Mapping[str, Expecting],
     exact: float,
     allowed: float,
 ) -> WitnessVerdict:
@@ -57,13 +73,13 @@ def complex_step(
             with np.errstate(all="ignore"):
                 outputs = there.mover(array, indices, np.full(len(indices), 1j * COMPLEX_STEP))
         except Exception:
-            return WitnessVerdict(name, "unused", "complex_refused")
+            return WitnessVerdict(name, WitnessOutcome.UNUSED, "complex_refused")
         slopes = outputs.imag @ dy.ravel() / COMPLEX_STEP
         scale = float(np.max(np.abs(flat[known]), initial=0.0))
         apart = np.abs(slopes - flat[indices])
         if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
             reason = "complex_differs" if outputs.imag.any() else "complex_dropped"
-            return WitnessVerdict(name, "unused", reason, array)
+            return WitnessVerdict(name, WitnessOutcome.UNUSED, reason, array)
         differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
     return _said(name, differences, exact)
 
@@ -88,7 +104,7 @@ def compared(
     except ClearpropError as problem:
         if name == REFERENCE:
             raise
-        return WitnessVerdict(name, "unused", problem.key)
+        return WitnessVerdict(name, WitnessOutcome.UNUSED, problem.key)
     floor = _floor(subject, dy) + allowed
     differences = [difference("y", subject.output, y, 0.0)]
     for array, values in claimed.items():
@@ -99,7 +115,7 @@ def compared(
     return _said(name, differences, exact)
 
 
-class Difference(NamedTuple):
+class LargestDifference(NamedTuple):
     """The largest difference of two arrays, divided by the second one's largest entry (by 1 where
     that is 0), and by how much it is more than rounding explains."""
 
@@ -108,16 +124,16 @@ class Difference(NamedTuple):
     beyond: float
 
 
-def difference(array: str, values: Any, reference: Any, floor: float) -> Difference:
+def difference(array: str, values: Any, reference: Any, floor: float) -> LargestDifference:
     """How far `values` are from `reference`, where `floor` may be rounding."""
     values, reference = np.asarray(values), np.asarray(reference)
     if values.shape != reference.shape:
-        return Difference(array, float("inf"), float("inf"))
+        return LargestDifference(array, float("inf"), float("inf"))
     largest = float(np.max(np.abs(values - reference), initial=0.0))
     if not np.isfinite(largest):
-        return Difference(array, float("inf"), float("inf"))
+        return LargestDifference(array, float("inf"), float("inf"))
     scale = float(np.max(np.abs(reference), initial=0.0)) or 1.0
-    return Difference(array, largest / scale, max(0.0, largest - floor) / scale)
+    return LargestDifference(array, largest / scale, max(0.0, largest - floor) / scale)
 
 
 def _floor(subject: Subject, dy: Array) -> float:
@@ -125,9 +141,10 @@ def _floor(subject: Subject, dy: Array) -> float:
     return ROUNDING * size * float(np.max(np.abs(dy), initial=0.0))
 
 
-def _said(name: str, differences: Sequence[Difference], exact: float) -> WitnessVerdict:
+def _said(name: str, differences: Sequence[LargestDifference], exact: float) -> WitnessVerdict:
     if not differences:
-        return WitnessVerdict(name, "unused", "other")
+        return WitnessVerdict(name, WitnessOutcome.UNUSED, "other")
     worst = max(differences, key=lambda one: (one.beyond, one.relative))
-    outcome: Literal["agrees", "disagrees"] = "agrees" if worst.beyond <= exact else "disagrees"
+    agrees = worst.beyond <= exact
+    outcome = WitnessOutcome.AGREES if agrees else WitnessOutcome.DISAGREES
     return WitnessVerdict(name, outcome, None, worst.array, worst.relative)

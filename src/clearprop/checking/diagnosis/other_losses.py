@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis
+from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.kinds.loss_catalog import LOSSES
 
 
-def of_another_loss(question: Question) -> Iterator[Hypothesis]:
+def of_another_loss(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The gradients of our losses at the same output and target."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     arrays = [np.asarray(array) for array in evidence.arrays.values()]
     if evidence.loss is None or len(arrays) != 2:
         return
@@ -22,4 +23,6 @@ def of_another_loss(question: Question) -> Iterator[Hypothesis]:
         except (ClearpropError, TypeError, ValueError, IndexError):
             continue
         values = {"where": type(evidence.loss).__name__, "other": kind}
-        yield Hypothesis("other_function", {name: np.asarray(gradient, np.float64)}, values)
+        yield Hypothesis(
+            MistakeKind.OTHER_FUNCTION, {name: np.asarray(gradient, np.float64)}, values
+        )

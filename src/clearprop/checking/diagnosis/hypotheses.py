@@ -10,15 +10,16 @@ adds or drops axes of length 1; otherwise its shape is part of what has to be re
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape
-from clearprop.checking.evidence import Evidence
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.verdict.candidates import Lost, Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
 
 # A mistake is looked for where the difference is this many times the tolerance: nearer to it, the
 # numbers say too little of where they came from.
@@ -31,40 +32,32 @@ USUAL = 1e-6
 WIDEST = 1e-3
 
 
-class Standing(IntEnum):
-    """How much a reproduction of the numbers says, strongest first.
-
-    PROVEN     the person's own code was run again and showed it
-    EXACT      nothing was fitted
-    FITTED     one number was fitted: a factor, a rate
-    DESCRIBED  where the numbers are wrong, and nothing of why
-    """
-
-    PROVEN = 0
-    EXACT = 1
-    FITTED = 2
-    DESCRIBED = 3
-
-
 class Hypothesis(NamedTuple):
     """A mistake, and the gradients that it would give, by name of the array."""
 
-    key: str
+    key: MistakeKind
     predicted: Mapping[str, Array]
     values: Mapping[str, object] = EMPTY
     standing: Standing = Standing.EXACT
 
 
-class Explanation(NamedTuple):
-    """A hypothesis that reproduces the arrays `names`; `residual` is the largest difference."""
+class Weighed(NamedTuple):
+    """A hypothesis beside the claimed numbers.
+
+    names  the arrays that it reproduces, of those that it would change
+    off    the largest difference between what it gives and what was claimed, relative to the
+           largest entry of what it gives
+    lost   why it does not hold; None where it does: it reproduces all that it would change
+    """
 
     hypothesis: Hypothesis
     names: frozenset[str]
-    residual: float
+    off: float
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class Discrepancy:
     """The comparison that has to be explained: both gradients in float64, and which are wrong.
 
     relative  by name, the tolerance relative to an array's largest entry
@@ -80,8 +73,8 @@ class Question:
     doubtful: tuple[str, ...]
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "Question | None":
-        """The question that `evidence` asks, or None where a gradient is not a finite number."""
+    def of(cls, evidence: Evidence) -> "Discrepancy | None":
+        """The discrepancy in `evidence`, or None where a gradient is not a finite number."""
         names = [name for name in evidence.expected if name in evidence.claimed]
         expected = {name: np.asarray(evidence.expected[name], np.float64) for name in names}
         claimed = {name: _aligned(evidence.claimed[name], expected[name]) for name in names}
@@ -115,35 +108,41 @@ class Question:
         first = next(iter(self.expected.values())).shape
         return self.evidence.output.shape or _target_shape(shapes) or first or (1,)
 
-    def reproduces(self, name: str, predicted: Array) -> float | None:
-        """How far `predicted` is from the claimed array, or None where it is another one."""
+    def reproduces(self, name: str, predicted: Array) -> bool:
+        """Whether `predicted` is the claimed array."""
+        return self.off(name, predicted) <= self.relative[name]
+
+    def off(self, name: str, predicted: Array) -> float:
+        """How far `predicted` is from the claimed array, relative to its largest entry; infinite
+        where it has another shape."""
         if predicted.shape != self.claimed[name].shape:
-            return None
-        residual = difference(self.claimed[name], predicted, scale(predicted))
-        return residual if residual <= self.relative[name] else None
+            return np.inf
+        return difference(self.claimed[name], predicted, scale(predicted))
 
     def changes(self, name: str, predicted: Array) -> bool:
         """Whether `predicted` differs from the right gradient by more than rounding."""
         return difference(predicted, self.expected[name]) > FAR * self.relative[name]
 
-    def explanation(self, hypothesis: Hypothesis) -> Explanation | None:
-        """The wrong arrays that the hypothesis reproduces, or None where it does not hold."""
-        changed = {
-            name: array
+    def predictions(self, hypothesis: Hypothesis) -> dict[str, Array]:
+        """The arrays that the hypothesis would change, and how, by name."""
+        aligned = {
+            name: _aligned(predicted, self.expected[name])
             for name, predicted in hypothesis.predicted.items()
             if name in self.claimed
-            and self.changes(name, array := _aligned(predicted, self.expected[name]))
         }
-        residuals = [self.reproduces(name, predicted) for name, predicted in changed.items()]
-        held = [residual for residual in residuals if residual is not None]
-        if not held or len(held) < len(residuals):
-            return None
-        return Explanation(hypothesis, frozenset(changed), max(held))
+        return {name: array for name, array in aligned.items() if self.changes(name, array)}
 
-    def explanations(self, hypotheses: Iterable[Hypothesis]) -> list[Explanation]:
-        """Every hypothesis that holds."""
-        found = (self.explanation(hypothesis) for hypothesis in hypotheses)
-        return [explanation for explanation in found if explanation is not None]
+    def weigh(self, hypothesis: Hypothesis) -> Weighed:
+        """Whether the hypothesis holds, and how far it is off."""
+        changed = self.predictions(hypothesis)
+        if not changed:
+            return Weighed(hypothesis, frozenset(), np.inf, Lost.NO_CHANGE)
+        off = {name: self.off(name, array) for name, array in changed.items()}
+        held = frozenset(name for name in changed if off[name] <= self.relative[name])
+        worst = max(off.values())
+        if not held:
+            return Weighed(hypothesis, held, worst, Lost.OTHER_NUMBERS)
+        return Weighed(hypothesis, held, worst, Lost.ONLY_SOME if len(held) < len(off) else None)
 
 
 def _target_shape(shapes: Sequence[Shape]) -> Shape | None:

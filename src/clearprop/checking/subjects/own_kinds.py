@@ -9,8 +9,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ContractError
-from clearprop.checking.stacking import chain_mover
-from clearprop.checking.subject import Mover, Subject
+from clearprop.checking.subjects.moved_entries import chain_mover
+from clearprop.checking.subjects.subject import Mover, Subject
 from clearprop.engine.layers.layer import Combinator, Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network, repr_short

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.subject import Subject
+from clearprop.checking.subjects.subject import Subject
 
 
 def draws_globally(subject: Subject) -> bool:

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.hypothesis import Question
-from clearprop.checking.diagnosis.trusted import Trusted
+from clearprop.checking.diagnosis.hypotheses import Discrepancy
+from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.layer import ChildForward, CombinatorCache, Layer, Tree
 from clearprop.engine.parameters import join, named_gradients
 
 
-class Step(NamedTuple):
+class WalkedLayer(NamedTuple):
     """One layer of the walk, with what its own backward gives.
 
     layer   None where a function is all that is known
@@ -50,10 +50,10 @@ class Step(NamedTuple):
 
 # What a mistake makes of a step: ∂C/∂input and the gradients by parameter name.
 Altered: TypeAlias = tuple[Array | None, Mapping[str, Array]]
-Alteration: TypeAlias = Callable[[Step], Altered]
+Alteration: TypeAlias = Callable[[WalkedLayer], Altered]
 
 
-def walk(trusted: Trusted, alterations: Mapping[str, Alteration]) -> Mapping[str, Array]:
+def walk(trusted: TrustedPass, alterations: Mapping[str, Alteration]) -> Mapping[str, Array]:
     """All gradients by the evidence's names, with the steps at the given paths altered."""
     backward = trusted.backward
     forward = backward.forward
@@ -68,11 +68,11 @@ def walk(trusted: Trusted, alterations: Mapping[str, Alteration]) -> Mapping[str
     return trusted.gradients(flat, dx)
 
 
-def steps(trusted: Trusted) -> tuple[Step, ...]:
+def steps(trusted: TrustedPass) -> tuple[WalkedLayer, ...]:
     """Every layer that a mistake can be made in, in the order in which they ran forward."""
-    seen: list[Step] = []
+    seen: list[WalkedLayer] = []
 
-    def look(step: Step) -> Altered:
+    def look(step: WalkedLayer) -> Altered:
         seen.append(step._replace(called=trusted.called.get(step.path, "")))
         joins = isinstance(step.layer, Residual) and step.dx is not None
         return (step.dy + step.dx if joins else step.dx), step.gradients
@@ -82,20 +82,22 @@ def steps(trusted: Trusted) -> tuple[Step, ...]:
     return tuple(reversed(seen))
 
 
-def bare_step(question: Question) -> Step | None:
+def bare_step(discrepancy: Discrepancy) -> WalkedLayer | None:
     """The step of a function of which only the arrays are known: its input is the first of them,
     which is the step's path, and the right gradients are the expected ones."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not arrays or evidence.reference is not None or not evidence.output.shape:
         return None
     x, *params = arrays
-    dx = question.expected.get(x)
-    gradients = {name: question.expected[name] for name in params if name in question.expected}
+    dx = discrepancy.expected.get(x)
+    gradients = {
+        name: discrepancy.expected[name] for name in params if name in discrepancy.expected
+    }
     dy = np.asarray(evidence.output_gradient, np.float64)
     output = np.asarray(evidence.output)
     values = {name: arrays[name] for name in params}
-    return Step(x, None, values, arrays[x], output, None, dy, dx, gradients)
+    return WalkedLayer(x, None, values, arrays[x], output, None, dy, dx, gradients)
 
 
 def _step(
@@ -125,7 +127,7 @@ def _step(
         gradients = dict(named_gradients(returned, ""))
         signal = dx
     if path in alterations and child.input is not None and child.output is not None:
-        step = Step(path, layer, params, child.input, child.output, cache, dy, dx, gradients)
+        step = WalkedLayer(path, layer, params, child.input, child.output, cache, dy, dx, gradients)
         signal, gradients = alterations[path](step)
     for name, gradient in gradients.items():
         found[join(path, name)] = np.asarray(gradient)

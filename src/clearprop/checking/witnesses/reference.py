@@ -5,21 +5,29 @@ the network, and with a loss the target. Where a parameter has one axis fewer th
 (out,) beside (1, out), it is reshaped.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError
-from clearprop.checking import functions
-from clearprop.checking.checker import Reference
-from clearprop.checking.ours import network_subject
-from clearprop.checking.subject import Subject
+from clearprop.checking.subjects import plain_functions
+from clearprop.checking.subjects.own_kinds import network_subject
+from clearprop.checking.subjects.subject import Subject, Twin
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.passes import BackwardPass
+
+
+class Reference(NamedTuple):
+    """A computation that the person trusts: its twin, and of a network its backward pass, with
+    the path of every array of the person's."""
+
+    twin: Twin
+    backward: Callable[[Array], BackwardPass] | None = None
+    paths: Mapping[str, str] = EMPTY
 
 
 def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) -> Reference:
@@ -32,7 +40,7 @@ def reference_for(subject: Subject, against: Any, loss: Loss | None, seed: int) 
         return _network_reference(subject, against, loss, seed)
     pair = against if isinstance(against, tuple) else (against,)
     if not (1 <= len(pair) <= 2 and all(callable(one) for one in pair)):
-        raise ConfigurationError("check_against", came=functions.described(against))
+        raise ConfigurationError("check_against", came=plain_functions.described(against))
     return _function_reference(subject, *pair)
 
 
@@ -106,10 +114,10 @@ def _function_reference(subject: Subject, forward: Any, backward: Any = None) ->
     def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
         values = [arrays[name] for name in names]
         if backward is None:
-            returned = functions.call(forward, values)
+            returned = plain_functions.call(forward, values)
             y = returned[0] if isinstance(returned, tuple) else returned
             return np.asarray(y), {}
-        made = functions.function_subject(
+        made = plain_functions.function_subject(
             forward, backward, values, wrt=subject.variables, names=names
         )
         return made.output, made.gradients(made.arrays, dy)

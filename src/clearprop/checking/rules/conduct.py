@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
-from clearprop.checking.subject import Subject, copies
-from clearprop.checking.verdict import UNDECIDED, WRONG, Finding
+from clearprop.checking.subjects.subject import Subject, copies
+from clearprop.checking.verdict.findings import CheckFinding, FindingKind
+from clearprop.checking.verdict.outcomes import UNDECIDED, WRONG
 
 # A mask of a few entries may come out the same by chance once, hardly every time.
 REPEATS = 8
@@ -25,27 +26,28 @@ def repeatable(subject: Subject) -> bool:
     )
 
 
-def observe(subject: Subject, dy: Array) -> tuple[Mapping[str, Any], list[Finding]]:
+def observe(subject: Subject, dy: Array) -> tuple[Mapping[str, Any], list[CheckFinding]]:
     """The claimed gradients, and what the code did beside computing them."""
     arrays = copies(subject.arrays)
     upstream = dy.copy()
     y, cache = subject.run(arrays)
     findings = [
-        Finding("forward_edits", WRONG, {"name": name}) for name in _edited(subject.arrays, arrays)
+        CheckFinding(FindingKind.FORWARD_EDITS, WRONG, {"name": name})
+        for name in _edited(subject.arrays, arrays)
     ]
     arrays = arrays if not findings else copies(subject.arrays)
     kept = [array.copy() for array in arrays_in((cache, y))]
     first = subject.back(upstream, arrays, cache)
     before = {name: np.array(value) for name, value in first.items() if value is not None}
     if not np.array_equal(upstream, dy, equal_nan=True):
-        findings.append(Finding("backward_edits", WRONG, {"name": "dy"}))
+        findings.append(CheckFinding(FindingKind.BACKWARD_EDITS, WRONG, {"name": "dy"}))
     findings += [
-        Finding("backward_edits", WRONG, {"name": name})
+        CheckFinding(FindingKind.BACKWARD_EDITS, WRONG, {"name": name})
         for name in _edited(subject.arrays, arrays)
         if not any(f.values["name"] == name for f in findings)
     ]
     if not _same(kept, list(arrays_in((cache, y)))):
-        findings.append(Finding("cache_edited", WRONG, {}))
+        findings.append(CheckFinding(FindingKind.CACHE_EDITED, WRONG, {}))
     else:
         again = subject.back(dy.copy(), copies(subject.arrays), cache)
         findings += _second_call(before, first, again)
@@ -54,7 +56,7 @@ def observe(subject: Subject, dy: Array) -> tuple[Mapping[str, Any], list[Findin
 
 def _second_call(
     before: Mapping[str, Array], first: Mapping[str, Any], again: Mapping[str, Any]
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     for name, value in before.items():
         second = np.asarray(again[name])
         if second.dtype.kind not in "fiu" or second.shape != value.shape:
@@ -62,16 +64,16 @@ def _second_call(
         scale = float(np.max(np.abs(value), initial=0.0, where=np.isfinite(value)))
         if np.allclose(second, value, rtol=1e-5, atol=1e-6 * scale, equal_nan=True):
             if not np.array_equal(np.asarray(first[name]), value, equal_nan=True):
-                yield Finding("result_reused", WRONG, {"name": name})
+                yield CheckFinding(FindingKind.RESULT_REUSED, WRONG, {"name": name})
         elif np.allclose(second, 2 * value, rtol=1e-5, atol=1e-6 * scale):
-            yield Finding("accumulates", WRONG, {"name": name})
+            yield CheckFinding(FindingKind.ACCUMULATES, WRONG, {"name": name})
         else:
-            yield Finding("second_call_differs", WRONG, {"name": name})
+            yield CheckFinding(FindingKind.SECOND_CALL_DIFFERS, WRONG, {"name": name})
 
 
 def inspect_gradients(
     subject: Subject, gradients: Mapping[str, Any]
-) -> tuple[dict[str, Array], list[Finding]]:
+) -> tuple[dict[str, Array], list[CheckFinding]]:
     """The gradients that can be compared, in float64, and what is wrong with the others."""
     usable: dict[str, Array] = {}
     findings = []
@@ -79,32 +81,32 @@ def inspect_gradients(
         array, gradient = subject.arrays[name], np.asarray(gradients.get(name))
         if gradient.dtype.kind not in "fiu":
             values = {"name": name, "came": gradient.dtype, "expected": array.dtype}
-            findings.append(Finding("dtype", WRONG, values))
+            findings.append(CheckFinding(FindingKind.DTYPE, WRONG, values))
             continue
         if gradient.shape != array.shape:
             expected, came = shape_text(array.shape), shape_text(gradient.shape)
             values = {"name": name, "came": came, "expected": expected}
-            findings.append(Finding("shape", WRONG, values))
+            findings.append(CheckFinding(FindingKind.SHAPE, WRONG, values))
             continue
         if gradient.dtype != array.dtype:
             values = {"name": name, "came": gradient.dtype, "expected": array.dtype}
-            findings.append(Finding("dtype", WRONG, values))
+            findings.append(CheckFinding(FindingKind.DTYPE, WRONG, values))
         if (place := first_not_finite(gradient)) is not None:
             values = {"name": name, "index": place, "value": str(gradient[place])}
-            findings.append(Finding("not_finite", WRONG, values))
+            findings.append(CheckFinding(FindingKind.NOT_FINITE, WRONG, values))
         usable[name] = gradient.astype(np.float64)
     return usable, findings
 
 
-def output_finding(subject: Subject) -> Finding | None:
+def output_finding(subject: Subject) -> CheckFinding | None:
     """What is wrong with the output itself, so that nothing can be compared."""
     if (place := first_not_finite(subject.output)) is not None:
         values = {"index": place, "value": str(subject.output[place])}
-        return Finding("output_not_finite", UNDECIDED, values)
+        return CheckFinding(FindingKind.OUTPUT_NOT_FINITE, UNDECIDED, values)
     return None
 
 
-def broadcast_finding(subject: Subject) -> Finding | None:
+def broadcast_finding(subject: Subject) -> CheckFinding | None:
     """(N,) met (N, 1) and was broadcast to (N, N).
 
     An array (N,) beside a column is taken for that where the function gives something else for it
@@ -129,7 +131,7 @@ def broadcast_finding(subject: Subject) -> Finding | None:
         )
         if not same:
             values = {"name": name, "size": array.size, "other": beside[0]}
-            return Finding("broadcast", UNDECIDED if pairs else WRONG, values)
+            return CheckFinding(FindingKind.BROADCAST, UNDECIDED if pairs else WRONG, values)
     return None
 
 

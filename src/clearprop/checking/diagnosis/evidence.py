@@ -57,22 +57,3 @@ class Evidence:
         if name in self.tolerances:
             return self.tolerances[name]
         return 1e-6 * float(np.max(np.abs(self.expected[name]), initial=0.0))
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A likely mistake, named because its transformation reproduces the claimed numbers.
-
-    key       its name, as in the message tables: `mistakes.<key>.name`, `.mend` and `.evidence`
-    arrays    the arrays that it explains
-    values    the fields of its sentences (a factor, a layer's path, an index)
-    residual  the largest difference between what the transformation gives and what was claimed,
-              relative to the claimed array's largest entry
-    alternatives  other mistakes that give the same numbers at this point
-    """
-
-    key: str
-    arrays: tuple[str, ...]
-    values: Mapping[str, object]
-    residual: float
-    alternatives: tuple["Mistake", ...] = ()

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.subject import Subject
+from clearprop.checking.subjects.subject import Subject
 
 # The ladder, as factors of ∛ε: from 6e-10 to 6e-2 in float64.
 RUNGS = tuple(10.0**power for power in range(-4, 5))

@@ -11,10 +11,12 @@ from typing import cast
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, WalkedLayer, walk
 from clearprop.checking.diagnosis.fitted import fit
-from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing
-from clearprop.checking.diagnosis.trusted import Trusted
-from clearprop.checking.diagnosis.walk import Alteration, Altered, Step, walk
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis
+from clearprop.checking.diagnosis.trusted import TrustedPass
+from clearprop.checking.verdict.candidates import Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.combinators import Residual
 from clearprop.engine.layers.layer import Layer
@@ -23,10 +25,12 @@ from clearprop.engine.parameters import join
 from clearprop.kinds.layer_catalog import EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
-Slip = tuple[str, dict[str, object], Alteration]
+Slip = tuple[MistakeKind, dict[str, object], Alteration]
 
 
-def slips(step: Step, before: Step | None, after: Step | None) -> Iterator[Slip]:
+def slips(
+    step: WalkedLayer, before: WalkedLayer | None, after: WalkedLayer | None
+) -> Iterator[Slip]:
     """The mistakes that can be made at one step, between its neighbours."""
     yield from _anywhere(step)
     if isinstance(step.layer, Linear):
@@ -35,30 +39,30 @@ def slips(step: Step, before: Step | None, after: Step | None) -> Iterator[Slip]
         yield from _activation(step.layer)
 
 
-def bare_slips(step: Step) -> Iterator[Slip]:
+def bare_slips(step: WalkedLayer) -> Iterator[Slip]:
     """The mistakes that can be made in any function that keeps its input's shape."""
     if step.input.shape == step.output.shape and step.input.dtype.kind == "f":
-        yield "derivative_missing", {}, _dx(lambda s: s.dy)
-        yield "mask_from_upstream", {}, _dx(lambda s: s.dy * (s.dy > 0))
+        yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
+        yield MistakeKind.MASK_FROM_UPSTREAM, {}, _dx(lambda s: s.dy * (s.dy > 0))
 
 
-def _anywhere(step: Step) -> Iterator[Slip]:
+def _anywhere(step: WalkedLayer) -> Iterator[Slip]:
     if step.dx is None or isinstance(step.layer, Residual):
         return
     if step.input.shape == step.output.shape and not isinstance(step.layer, Linear):
-        yield "derivative_missing", {}, _dx(lambda s: s.dy)
-    yield "gradient_stops", {}, _dx(lambda s: np.zeros_like(s.input))
-    yield "upstream_ignored", {}, lambda s: _backward(s, np.ones_like(s.dy))
+        yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
+    yield MistakeKind.GRADIENT_STOPS, {}, _dx(lambda s: np.zeros_like(s.input))
+    yield MistakeKind.UPSTREAM_IGNORED, {}, lambda s: _backward(s, np.ones_like(s.dy))
     if len(step.dy) > 2:
         # All of the layer's gradients at once, or one of them by itself.
         each = [(name,) for name in step.gradients]
         for names in dict.fromkeys([tuple(step.gradients), *each]):
             for sample in (0, len(step.dy) - 1):
-                yield "sample_missing", {"index": sample}, _without(sample, names)
+                yield MistakeKind.SAMPLE_MISSING, {"index": sample}, _without(sample, names)
 
 
 def _without(sample: int, names: tuple[str, ...]) -> Alteration:
-    def altered(step: Step) -> Altered:
+    def altered(step: WalkedLayer) -> Altered:
         dy = step.dy.copy()
         dy[sample] = 0
         fewer = _backward(step, dy)[1]
@@ -67,33 +71,35 @@ def _without(sample: int, names: tuple[str, ...]) -> Alteration:
     return altered
 
 
-def _linear(step: Step, before: Step | None, after: Step | None) -> Iterator[Slip]:
+def _linear(
+    step: WalkedLayer, before: WalkedLayer | None, after: WalkedLayer | None
+) -> Iterator[Slip]:
     if before is not None and isinstance(before.layer, Activation):
         z = before.input
         if z.shape == step.input.shape:
-            yield "weight_from_z", {"before": before.name}, _weight(lambda s: z.T @ s.dy)
+            yield MistakeKind.WEIGHT_FROM_Z, {"before": before.name}, _weight(lambda s: z.T @ s.dy)
     if step.input.shape == step.output.shape:
-        yield "weight_not_transposed", {}, _dx(lambda s: s.dy @ s.params["weight"])
+        yield MistakeKind.WEIGHT_NOT_TRANSPOSED, {}, _dx(lambda s: s.dy @ s.params["weight"])
     if after is not None and isinstance(after.layer, Activation):
         da = after.dy
         if da.shape == step.dy.shape:
             yield from _before_the_derivative(step, after, da)
 
 
-def _before_the_derivative(step: Step, after: Step, da: Array) -> Iterator[Slip]:
+def _before_the_derivative(step: WalkedLayer, after: WalkedLayer, da: Array) -> Iterator[Slip]:
     """∂C/∂a, the gradient before it went through the activation, for some of the layer's gradients
     and not for all: that is the activation's derivative missing."""
     names = ("x", *step.gradients)
     for count in range(1, len(names)):
         for taken in combinations(names, count):
-            key, values = "derivative_missing_for_weight", {"after": after.name}
+            key, values = MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT, {"after": after.name}
             if "x" in taken:
-                key, values = "derivative_missing", {"where": after.name}
+                key, values = MistakeKind.DERIVATIVE_MISSING, {"where": after.name}
             yield key, {**values}, _from(da, taken)
 
 
 def _from(da: Array, taken: Sequence[str]) -> Alteration:
-    def altered(step: Step) -> Altered:
+    def altered(step: WalkedLayer) -> Altered:
         dx, gradients = _backward(step, da)
         mixed = {n: gradients[n] if n in taken else right for n, right in step.gradients.items()}
         return dx if "x" in taken else step.dx, mixed
@@ -101,25 +107,25 @@ def _from(da: Array, taken: Sequence[str]) -> Alteration:
     return altered
 
 
-def _weight(function: Callable[[Step], Array]) -> Alteration:
+def _weight(function: Callable[[WalkedLayer], Array]) -> Alteration:
     return lambda step: (step.dx, {**step.gradients, "weight": function(step)})
 
 
 def _activation(layer: Activation) -> Iterator[Slip]:
     """Mistakes about f'(z) where a = f(z)."""
     right = partial(_slope_at, layer)
-    wrong: tuple[tuple[str, Callable[[Step], Array]], ...] = (
-        ("derivative_at_a", lambda s: _slope(layer, s.output, layer.value(s.output))),
-        ("derivative_of_z", lambda s: _slope(layer, s.input, s.input)),
-        ("derivative_of_z", lambda s: _slope(layer, s.output, s.output)),
-        ("derivative_twice", lambda s: right(s) ** 2),
-        ("value_for_derivative", lambda s: s.output),
-        ("mask_from_upstream", lambda s: (s.dy > 0) * 1.0),
-        ("mask_from_upstream", lambda s: (s.dy > 0) * right(s)),
-        ("mask_inverted", lambda s: 1 - right(s)),
-        ("kink", lambda s: np.where(s.input == 0, 1.0, right(s))),
-        ("kink", lambda s: np.where(s.input == 0, 0.5, right(s))),
-        ("kink", lambda s: np.where(s.input == 0, 0.0, right(s))),
+    wrong: tuple[tuple[MistakeKind, Callable[[WalkedLayer], Array]], ...] = (
+        (MistakeKind.DERIVATIVE_AT_A, lambda s: _slope(layer, s.output, layer.value(s.output))),
+        (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.input, s.input)),
+        (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.output, s.output)),
+        (MistakeKind.DERIVATIVE_TWICE, lambda s: right(s) ** 2),
+        (MistakeKind.VALUE_FOR_DERIVATIVE, lambda s: s.output),
+        (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * 1.0),
+        (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * right(s)),
+        (MistakeKind.MASK_INVERTED, lambda s: 1 - right(s)),
+        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 1.0, right(s))),
+        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 0.5, right(s))),
+        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 0.0, right(s))),
     )
     for key, slope in wrong:
         yield key, {}, _with_slope(slope)
@@ -134,15 +140,19 @@ def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:
     """The derivative of another activation; its formula at this one's a, as a(1 − a) of a tanh."""
     same = type(other) is type(layer)
     values: dict[str, object] = {"other": str(other) if same else type(other).__name__}
-    yield "other_function", values, _with_slope(partial(_slope_at, other))
-    yield "other_function", values, _with_slope(lambda s: _slope(other, s.input, s.output))
+    yield MistakeKind.OTHER_FUNCTION, values, _with_slope(partial(_slope_at, other))
+    yield (
+        MistakeKind.OTHER_FUNCTION,
+        values,
+        _with_slope(lambda s: _slope(other, s.input, s.output)),
+    )
 
 
-def _with_slope(slope: Callable[[Step], Array]) -> Alteration:
+def _with_slope(slope: Callable[[WalkedLayer], Array]) -> Alteration:
     return _dx(lambda step: step.dy * slope(step))
 
 
-def _slope_at(layer: Activation, step: Step) -> Array:
+def _slope_at(layer: Activation, step: WalkedLayer) -> Array:
     return _slope(layer, step.input, layer.value(step.input))
 
 
@@ -153,38 +163,41 @@ def _slope(layer: Activation, z: Array, a: Array) -> Array:
         return np.asarray(layer.derivative(z, a)) * np.ones_like(z)
 
 
-def _dx(function: Callable[[Step], Array]) -> Alteration:
+def _dx(function: Callable[[WalkedLayer], Array]) -> Alteration:
     return lambda step: (function(step), step.gradients)
 
 
-def _backward(step: Step, dy: Array) -> Altered:
+def _backward(step: WalkedLayer, dy: Array) -> Altered:
     layer = cast(Layer, step.layer)  # a bare step has no slip that comes here
     return layer.backward(step.params, step.cache, dy)
 
 
 def updated_weights(
-    question: Question, trusted: Trusted, line: tuple[Step, ...]
+    discrepancy: Discrepancy, trusted: TrustedPass, line: tuple[WalkedLayer, ...]
 ) -> Iterator[Hypothesis]:
     """Dx = dz (W − η ∂C/∂W)ᵀ: the weights were updated before the signal went through them; those
     of all linear layers, or those of one."""
     linear = [step for step in line if isinstance(step.layer, Linear)]
     ones = [[step] for step in linear]
     for updated in [linear, *ones] if len(linear) > 1 else ones:
-        rate = _rate(question, trusted, line, updated)
+        rate = _rate(discrepancy, trusted, line, updated)
         if rate > 0:
             predicted = walk(trusted, {step.path: _updated(rate) for step in updated})
             values = {"where": updated[-1].name, "rate": rate}
-            yield Hypothesis("updated_weights", predicted, values, Standing.FITTED)
+            yield Hypothesis(MistakeKind.UPDATED_WEIGHTS, predicted, values, Standing.FITTED)
 
 
 def _rate(
-    question: Question, trusted: Trusted, line: tuple[Step, ...], updated: Sequence[Step]
+    discrepancy: Discrepancy,
+    trusted: TrustedPass,
+    line: tuple[WalkedLayer, ...],
+    updated: Sequence[WalkedLayer],
 ) -> float:
     """η, fitted on what only the last update reaches, because there it enters linearly; 0 where
     nothing of that is wrong."""
     right = trusted.right()
     once = walk(trusted, {updated[-1].path: _updated(1.0)})
-    reached = [n for n in question.wrong if n in once and question.changes(n, once[n])]
+    reached = [n for n in discrepancy.wrong if n in once and discrepancy.changes(n, once[n])]
     if len(updated) > 1:
         # Left of the next linear layer a second update joins in.
         near = {
@@ -195,8 +208,8 @@ def _rate(
         reached = [name for name in reached if name in near]
     for name in reached[:1]:
         direction = once[name] - right[name]
-        if question.claimed[name].shape == direction.shape and np.count_nonzero(direction) >= 3:
-            return fit(question.claimed[name] - right[name], direction)
+        if discrepancy.claimed[name].shape == direction.shape and np.count_nonzero(direction) >= 3:
+            return fit(discrepancy.claimed[name] - right[name], direction)
     return 0.0
 
 

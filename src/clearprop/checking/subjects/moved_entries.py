@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.subject import Mover
+from clearprop.checking.subjects.subject import Mover
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.layer import Context, Layer, Tree

@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, ContractError
-from clearprop.checking.subject import Subject
+from clearprop.checking.subjects.subject import Subject
 
 PREFIXES = ("", "d", "d_", "grad_", "g")
 

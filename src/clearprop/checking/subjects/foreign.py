@@ -12,8 +12,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, ContractError
-from clearprop.checking import functions
-from clearprop.checking.subject import Subject, Twin
+from clearprop.checking.subjects import plain_functions
+from clearprop.checking.subjects.subject import Subject, Twin
 from clearprop.engine.network import Network
 
 
@@ -36,11 +36,11 @@ def subject_of(
     # A Function's forward takes its context first, or has setup_context beside it.
     first = 1 if name == "torch" and "setup_context" not in vars(target) else 0
     described = target.forward if name == "torch" else target
-    names = functions.argument_names(described, len(arrays) + first)[first:]
-    point = {one: functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
+    names = plain_functions.argument_names(described, len(arrays) + first)[first:]
+    point = {one: plain_functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
     floating = tuple(one for one in names if point[one].dtype.kind == "f")
     variables = tuple(wrt) if wrt is not None else floating
-    functions.require_names(variables, floating)
+    plain_functions.require_names(variables, floating)
     framework, title = _framework(name), str(target.__name__)
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:

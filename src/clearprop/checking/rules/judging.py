@@ -1,16 +1,5 @@
 """Judging one array: its claimed gradient against difference quotients.
 
-The tolerance of an entry g of an array whose largest entry is `scale`:
-
-    rtol · |g|       1e-6 in float64, 1e-2 where the function computes in float32: what a person
-                     calls the same number, far above a backward pass's own rounding
-    8 · error        the quotient's error, from the two steps that agree best and from the rounding
-                     of the outputs (see `quotients`), with room for an unlucky entry
-    floor · scale    1e-10 (1e-4): the rounding of sums whose terms cancel
-
-An array is decided only where the error is below a small part of its own scale, `resolution`: 5e-5
-(5e-2). Otherwise a mistake could hide in the error, and agreement proves nothing: undecided.
-
 Kinks. An entry that fails, or whose two sides differ, is looked at on the whole ladder of steps. A
 jump between the sides that fades with the step was curvature, or a kink beside the point, and the
 small steps decide. A jump that stays is a kink at the point: every value between the slopes of the
@@ -19,42 +8,20 @@ outside that interval though every primitive kept its convention: x = relu(x) �
 the gradient is compared at points beside this one; if it is right there, nothing can be said here.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.quotients import RUNGS, RUNGS_FLOAT32, TRIED, Ladder, Quotients
-from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, ArrayVerdict, Kink, Outcome
+from clearprop.checking.rules.tolerances import Tolerance
+from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink, Method, Reason
+from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
+from clearprop.checking.witnesses.quotients import TRIED, Ladder, Quotients
 
 KINKS_KEPT = 8
 BLOCK = 32  # entries that are looked at closely before the next are
 DIRECTIONS = 12
 SAMPLE = 200  # entries that are compared of an array too large to compare them all
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far a gradient may be off; see the module. `source` is what the verdict says of it."""
-
-    relative: float
-    floor: float
-    resolution: float
-    source: str
-    epsilon: float
-    rungs: tuple[float, ...]
-    absolute: float | None = None
-
-    def of(self, expected: Array, error: Array | float, scale: float) -> Array:
-        """The absolute tolerance of every entry."""
-        if self.absolute is not None:
-            return self.absolute + self.relative * np.abs(expected)
-        return self.relative * np.abs(expected) + 8 * error + self.floor * scale
-
-
-FLOAT64 = Tolerance(1e-6, 1e-10, 5e-5, "derived", float(np.finfo(np.float64).eps), RUNGS)
-FLOAT32 = Tolerance(1e-2, 1e-4, 5e-2, "float32", float(np.finfo(np.float32).eps), RUNGS_FLOAT32)
 
 
 class Judgement(NamedTuple):
@@ -130,7 +97,7 @@ def judge(
         )
         blind = tolerance.absolute is None and 8 * error > tolerance.resolution * scale
         if outcome == RIGHT and blind:
-            outcome, reason = UNDECIDED, "resolution"
+            outcome, reason = UNDECIDED, Reason.RESOLUTION
         directions = 0
         if len(indices) < flat.size:
             directions = DIRECTIONS
@@ -182,7 +149,7 @@ def _look_closely(
     scale: float,
     tolerance: Tolerance,
     neighbours: Neighbours,
-) -> tuple[Outcome, str | None]:
+) -> tuple[Outcome, Reason | None]:
     """Look at the entries that fail or have two sides, the worst first; stop at a mistake."""
     suspects = np.flatnonzero(entries.failing | two_sided)
     with np.errstate(all="ignore"):
@@ -192,12 +159,12 @@ def _look_closely(
         _refine(quotients, name, entries, block, scale, tolerance)
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
         if wrong and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2]):
-            return UNDECIDED, "kinks"
+            return UNDECIDED, Reason.KINKS
         if wrong:
             finite = np.isfinite(entries.claimed[wrong]).all()
-            return WRONG, "differs" if finite else "not_finite"
+            return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
     if entries.unresolved.any():
-        return UNDECIDED, "unresolved"
+        return UNDECIDED, Reason.UNRESOLVED
     return RIGHT, None
 
 
@@ -264,9 +231,9 @@ def _motionless(
     flat = claimed.ravel().astype(np.float64)[indices]
     entries = _Entries(indices, flat, np.zeros(len(indices)), np.full(len(indices), 8 * hidden))
     outcome: Outcome = UNDECIDED
-    reason: str | None = "resolution"
+    reason: Reason | None = Reason.RESOLUTION
     if entries.failing.any() and still:
-        outcome, reason = WRONG, "differs"
+        outcome, reason = WRONG, Reason.DIFFERS
     elif still and not flat.any():
         outcome, reason = RIGHT, None
     step = quotients.base
@@ -280,7 +247,7 @@ def _directions(
     tolerance: Tolerance,
     neighbours: Neighbours,
     generator: np.random.Generator,
-) -> tuple[Outcome, str | None]:
+) -> tuple[Outcome, Reason | None]:
     """Compare the claimed slope along random directions of all entries, each entry ±1."""
     outcome: Outcome = RIGHT
     for _ in range(DIRECTIONS):
@@ -290,9 +257,9 @@ def _directions(
             continue
         # Where it is steady it is a mistake, or that of kinks at the point itself.
         if is_steady(differences) and not neighbours.along(name, direction):
-            return WRONG, "direction"
+            return WRONG, Reason.DIRECTION
         outcome = UNDECIDED
-    return outcome, "kinks" if outcome == UNDECIDED else None
+    return outcome, Reason.KINKS if outcome == UNDECIDED else None
 
 
 def is_steady(differences: list[float]) -> bool:
@@ -324,7 +291,7 @@ def _judgement(
     tolerance: Tolerance,
     step: float,
     outcome: Outcome,
-    reason: str | None,
+    reason: Reason | None,
     directions: int,
 ) -> Judgement:
     error = entries.error
@@ -353,7 +320,7 @@ def _judgement(
         relative=float(error[worst] / largest),
         tolerance=float(entries.tolerance[worst]),
         tolerance_source=tolerance.source,
-        method="every_entry" if len(entries.indices) == claimed.size else "sample",
+        method=Method.EVERY_ENTRY if len(entries.indices) == claimed.size else Method.SAMPLE,
         step=step,
         kinks=tuple(list(entries.kinks.values())[:KINKS_KEPT]),
         kinks_met=len(entries.kinks),

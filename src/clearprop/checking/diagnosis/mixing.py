@@ -11,17 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.chain import Slip
-from clearprop.checking.diagnosis.hypothesis import USUAL, difference
-from clearprop.checking.diagnosis.walk import Alteration, Altered, Step
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, WalkedLayer
+from clearprop.checking.diagnosis.chain_rule import Slip
+from clearprop.checking.diagnosis.hypotheses import USUAL, difference
+from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.combinators import Residual
 
 
-def structural_slips(step: Step) -> Iterator[Slip]:
+def structural_slips(step: WalkedLayer) -> Iterator[Slip]:
     """The mistakes that can be made at one step, by what it computes."""
     if isinstance(step.layer, Residual):
-        yield "residual_skip", {}, lambda s: (s.dx, s.gradients)
-        yield "residual_branch", {}, lambda s: (s.dy, s.gradients)
+        yield MistakeKind.RESIDUAL_SKIP, {}, lambda s: (s.dx, s.gradients)
+        yield MistakeKind.RESIDUAL_BRANCH, {}, lambda s: (s.dy, s.gradients)
         return
     if step.dx is None:
         yield from _lookup(step)
@@ -32,22 +33,22 @@ def structural_slips(step: Step) -> Iterator[Slip]:
         yield from _normalisation(step)
 
 
-def _softmax(step: Step) -> Iterator[Slip]:
+def _softmax(step: WalkedLayer) -> Iterator[Slip]:
     z, y = step.input, step.output
     exponentials = np.exp(z - z.max(axis=-1, keepdims=True))
     p = exponentials / exponentials.sum(axis=-1, keepdims=True)
     if difference(y, p) <= USUAL:
         # ∂yᵢ/∂zⱼ = yᵢ (δᵢⱼ − yⱼ)
-        yield "softmax_diagonal", {}, _dx(lambda s: s.dy * p * (1 - p))
-        yield "softmax_sum", {}, _dx(lambda s: s.dy * p)
+        yield MistakeKind.SOFTMAX_DIAGONAL, {}, _dx(lambda s: s.dy * p * (1 - p))
+        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy * p)
     elif difference(np.exp(y), p) <= USUAL:
         # ∂yᵢ/∂zⱼ = δᵢⱼ − pⱼ
-        yield "softmax_diagonal", {}, _dx(lambda s: s.dy * (1 - p))
-        yield "softmax_sum", {}, _dx(lambda s: s.dy)
-        yield "softmax_sum", {}, _dx(lambda s: s.dy - p)
+        yield MistakeKind.SOFTMAX_DIAGONAL, {}, _dx(lambda s: s.dy * (1 - p))
+        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy)
+        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy - p)
 
 
-def _dropout(step: Step) -> Iterator[Slip]:
+def _dropout(step: WalkedLayer) -> Iterator[Slip]:
     x, y = step.input, step.output
     if np.any(x == 0) or not np.any(y == 0) or not np.any(y):
         return
@@ -58,10 +59,10 @@ def _dropout(step: Step) -> Iterator[Slip]:
     if scale < 1 + USUAL or difference(multiplier, scale * kept) > USUAL:
         return
     values: dict[str, object] = {"scale": scale}
-    yield "dropout_scale", values, _dx(lambda s: s.dy * kept)
-    yield "dropout_scale", values, _dx(lambda s: s.dy * kept * scale * scale)
-    yield "dropout_mask", values, _dx(lambda s: s.dy * scale)
-    yield "dropout_mask", values, _dx(lambda s: s.dy)
+    yield MistakeKind.DROPOUT_SCALE, values, _dx(lambda s: s.dy * kept)
+    yield MistakeKind.DROPOUT_SCALE, values, _dx(lambda s: s.dy * kept * scale * scale)
+    yield MistakeKind.DROPOUT_MASK, values, _dx(lambda s: s.dy * scale)
+    yield MistakeKind.DROPOUT_MASK, values, _dx(lambda s: s.dy)
 
 
 class Normalised(NamedTuple):
@@ -78,7 +79,7 @@ class Normalised(NamedTuple):
     centred: bool
 
 
-def _normalisation(step: Step) -> Iterator[Slip]:
+def _normalisation(step: WalkedLayer) -> Iterator[Slip]:
     found = _normalised(step)
     if found is None:
         return
@@ -89,36 +90,36 @@ def _normalisation(step: Step) -> Iterator[Slip]:
         return average
 
     # dx = s (g − mean(g) − x̂ mean(g x̂)) with g = γ dy; without centring there is no mean(g).
-    yield "norm_constant", {}, _dx(lambda s: inverse * scale * s.dy)
+    yield MistakeKind.NORM_CONSTANT, {}, _dx(lambda s: inverse * scale * s.dy)
     if centred:
         yield (
-            "norm_variance_constant",
+            MistakeKind.NORM_VARIANCE_CONSTANT,
             {},
             _dx(lambda s: inverse * (scale * s.dy - mean(scale * s.dy))),
         )
         yield (
-            "norm_mean_constant",
+            MistakeKind.NORM_MEAN_CONSTANT,
             {},
             _dx(lambda s: inverse * (scale * s.dy - hat * mean(scale * s.dy * hat))),
         )
     if gain is not None:
-        yield "norm_gain_missing", {}, _without_gain(inverse, hat, mean, centred)
-        yield "norm_gain_from_input", {}, _gain_gradient(gain, lambda s: s.input)
-        yield "norm_gain_from_input", {}, _gain_gradient(gain, lambda s: s.output)
+        yield MistakeKind.NORM_GAIN_MISSING, {}, _without_gain(inverse, hat, mean, centred)
+        yield MistakeKind.NORM_GAIN_FROM_INPUT, {}, _gain_gradient(gain, lambda s: s.input)
+        yield MistakeKind.NORM_GAIN_FROM_INPUT, {}, _gain_gradient(gain, lambda s: s.output)
 
 
 def _without_gain(
     inverse: Array, hat: Array, mean: Callable[[Array], Array], centred: bool
 ) -> Alteration:
-    def altered(step: Step) -> Altered:
+    def altered(step: WalkedLayer) -> Altered:
         g = step.dy
         return inverse * (g - (mean(g) if centred else 0) - hat * mean(g * hat)), step.gradients
 
     return altered
 
 
-def _gain_gradient(name: str, factor: Callable[[Step], Array]) -> Alteration:
-    def altered(step: Step) -> Altered:
+def _gain_gradient(name: str, factor: Callable[[WalkedLayer], Array]) -> Alteration:
+    def altered(step: WalkedLayer) -> Altered:
         right = step.gradients[name]
         product = step.dy * factor(step)
         spread = product.ndim - right.ndim
@@ -130,7 +131,7 @@ def _gain_gradient(name: str, factor: Callable[[Step], Array]) -> Alteration:
     return altered
 
 
-def _normalised(step: Step) -> Normalised | None:
+def _normalised(step: WalkedLayer) -> Normalised | None:
     x, y = step.input, step.output
     names = list(step.params)
     # γ and β among the parameters: none, γ alone, both in either order.
@@ -173,18 +174,18 @@ def _hat(
     return hat, inverse
 
 
-def _lookup(step: Step) -> Iterator[Slip]:
+def _lookup(step: WalkedLayer) -> Iterator[Slip]:
     """A table's rows picked by ids: every use of a row adds to its gradient."""
     if len(step.gradients) == 1 and step.input.dtype.kind in "iu":
         ((name, right),) = step.gradients.items()
 
-        def overwritten(s: Step) -> Altered:
+        def overwritten(s: WalkedLayer) -> Altered:
             wrong = np.zeros_like(right)
             wrong[s.input] = s.dy
             return None, {name: wrong}
 
-        yield "embedding_overwritten", {}, overwritten
+        yield MistakeKind.EMBEDDING_OVERWRITTEN, {}, overwritten
 
 
-def _dx(function: Callable[[Step], Array]) -> Alteration:
+def _dx(function: Callable[[WalkedLayer], Array]) -> Alteration:
     return lambda step: (function(step), step.gradients)
