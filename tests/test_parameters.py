@@ -9,43 +9,45 @@ import pytest
 from clearprop import Context, Layer, Linear, Network, Parameter, ReLU, Residual, Sequential, Zeros
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Backward, Forward, Tree
-from clearprop.engine.parameters import Layout, join, leaves
+from clearprop.engine.parameters import Layout
+from clearprop.engine.wiring import graph_of
 
 NESTED = Sequential(Linear(2, 3), Residual(Sequential(ReLU(), Linear(3, 3, bias=False))), ReLU())
 
 
 def test_paths_say_how_python_reaches_an_array() -> None:
-    assert list(Layout(NESTED).slots) == [
+    assert list(Layout(graph_of(NESTED)).slots) == [
         "layers[0].weight",
         "layers[0].bias",
         "layers[1].branch.layers[1].weight",
     ]
     assert eval("net.layers[1].branch.layers[1]", {"net": NESTED}) == Linear(3, 3, bias=False)
-    assert [path for path, _ in leaves(NESTED)] == [
+    assert list(graph_of(NESTED).nodes) == [
         "layers[0]",
         "layers[1].branch.layers[0]",
         "layers[1].branch.layers[1]",
         "layers[2]",
     ]
-    assert join("", "weight") == "weight"
-    assert join("layers[0]", "weight") == "layers[0].weight"
+    assert join_path("", "weight") == "weight"
+    assert join_path("layers[0]", "weight") == "layers[0].weight"
 
 
 def test_slots_lie_one_after_another_without_gaps() -> None:
-    layout = Layout(NESTED)
+    layout = Layout(graph_of(NESTED))
     assert [(slot.start, slot.stop, slot.shape) for slot in layout.slots.values()] == [
         (0, 6, (2, 3)),
         (6, 9, (1, 3)),
         (9, 18, (3, 3)),
     ]
     assert layout.size == 18
-    assert Layout(ReLU()).size == 0
+    assert Layout(graph_of(ReLU())).size == 0
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_views_share_memory_with_the_flat_array(order: Any) -> None:
-    layout = Layout(NESTED)
+    layout = Layout(graph_of(NESTED))
     for flat in (np.zeros(18), np.zeros(36)[::2], np.zeros((4, 18), order=order)):
         for path, slot in layout.slots.items():
             view = layout.view(flat, path)
@@ -54,19 +56,19 @@ def test_views_share_memory_with_the_flat_array(order: Any) -> None:
         assert (flat == 1).all()
 
 
-def test_the_tree_is_the_layers_own_names() -> None:
+def test_the_views_have_the_layers_own_names() -> None:
     flat = np.arange(18.0)
-    tree = Layout(NESTED).tree(flat)
-    np.testing.assert_array_equal(tree["layers[0]"]["weight"], [[0, 1, 2], [3, 4, 5]])
-    np.testing.assert_array_equal(tree["layers[0]"]["bias"], [[6, 7, 8]])
-    assert tree["layers[2]"] == {}
-    stacked = Layout(NESTED).tree(np.stack([flat, -flat]))
+    views = Layout(graph_of(NESTED)).views(flat)
+    np.testing.assert_array_equal(views["layers[0]"]["weight"], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(views["layers[0]"]["bias"], [[6, 7, 8]])
+    assert views["layers[2]"] == {}
+    stacked = Layout(graph_of(NESTED)).views(np.stack([flat, -flat]))
     np.testing.assert_array_equal(stacked["layers[0]"]["bias"][1], [[-6, -7, -8]])
 
 
 def test_a_tie_shares_the_slice() -> None:
     ties = {"layers[2].weight": "layers[0].weight"}
-    layout = Layout(Sequential(Linear(2, 2), ReLU(), Linear(2, 2)), ties)
+    layout = Layout(graph_of(Sequential(Linear(2, 2), ReLU(), Linear(2, 2)), ties))
     assert layout.size == 4 + 2 + 2
     # In the order of the layers, wherever a slot lies.
     assert list(layout.slots) == [
@@ -119,10 +121,10 @@ def test_editing_the_ties_afterwards_does_not_reach_the_network() -> None:
 
 def test_an_unknown_path_offers_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"'layers\[0\].wieght' .* layers\[0\].weight"):
-        Layout(NESTED).slot("layers[0].wieght")
+        Layout(graph_of(NESTED)).slot("layers[0].wieght")
     # Where nothing is near, the first few.
     with pytest.raises(UnknownNameError, match=r"nearest names are layers\[0\].weight, layers\["):
-        Layout(NESTED).view(np.zeros(18), "xyz")
+        Layout(graph_of(NESTED)).view(np.zeros(18), "xyz")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, UnknownNameError
-from clearprop.engine.layers.layer import CombinatorCache
 
 DEEP = Network(Sequential(Linear(2, 3), Sigmoid(), Linear(3, 3), ReLU(), Linear(3, 2), Tanh()))
 
@@ -201,7 +200,7 @@ def test_combinators_are_reached_by_path() -> None:
     network = Network(Sequential(Linear(2, 2), Residual(inner)))
     forward, backward, *_ = both(network)
     assert forward["layers[1]"].layer == Residual(inner)
-    assert isinstance(forward["layers[1].branch"].cache, CombinatorCache)
+    assert list(forward["layers[1].branch"].params) == ["layers[1].weight", "layers[1].bias"]
     assert forward[""].layer is network.layer
     # What comes out of a residual is what went in, and its branch's output.
     residual, branch = forward["layers[1]"], forward["layers[1].branch"]

@@ -13,7 +13,7 @@ import pytest
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ShapeError
-from clearprop.engine.layers.combinators import Sequential as Combined
+from clearprop.engine.combinators import Sequential as Combined
 from clearprop.engine.layers.layer import Backward, CombinatorCache, Tree
 from clearprop.engine.training import Training, fit
 

@@ -13,6 +13,7 @@ number of it can be looked at, checked and trained with.
 """
 
 from clearprop.checking import check
+from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.initializers import (
     Constant,
     FanInUniform,
@@ -26,7 +27,6 @@ from clearprop.engine.initializers import (
     Zeros,
 )
 from clearprop.engine.layers.activations import Activation, Identity, ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Context, Layer, Parameter
@@ -45,7 +45,7 @@ from clearprop.engine.losses import (
     LossResult,
     PoissonNLL,
 )
-from clearprop.engine.network import Network
+from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import (
     SGD,
     Adagrad,
@@ -56,7 +56,7 @@ from clearprop.engine.optimizers import (
     OptimizerState,
     RMSprop,
 )
-from clearprop.engine.passes import BackwardPass, BackwardRecord, ForwardPass, ForwardRecord
+from clearprop.engine.records import BackwardRecord, ForwardRecord
 from clearprop.engine.schedules import (
     ConstantRate,
     CosineDecay,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from clearprop import Context, Layer, Linear, Network, ReLU, Residual, Sequential, Tanh
 from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.base.errors import ConfigurationError, ContractError, ShapeError
-from clearprop.engine.layers.layer import Backward, CombinatorGradients, Forward, Tree
+from clearprop.engine.combinators import Combinator, CombinatorCache
+from clearprop.engine.layers.layer import Backward, Forward, Tree, Wiring
 from tests.gradient_checks import present
 
 
@@ -79,22 +80,68 @@ def test_a_nested_network_is_the_flat_one() -> None:
     )
 
 
-def test_what_a_combinator_keeps_of_its_children() -> None:
+def test_a_combinator_is_a_layer_with_the_parameters_of_all_its_layers() -> None:
+    # z = x·W + b with W = 1 and b = 0 is (1, 1) for every x = 1, and ReLU keeps it. dy = 1 gives
+    # dW = Σₙ 1·1 = 3 and db = 3 for each of the two, and dx = 1 + 1.
     layer = Sequential(Linear(1, 2), ReLU())
-    tree = {
-        "layers[0]": {"weight": np.ones((1, 2)), "bias": np.zeros((1, 2))},
-        "layers[1]": EMPTY,
-    }
-    x = np.ones((3, 1))
-    y, cache, _ = layer.forward(tree, x, Context())
-    assert [child.name for child in cache.children] == ["layers[0]", "layers[1]"]
-    assert cache.children[0].input is x
-    assert cache.children[1].output is y
-    _, bare, _ = layer.forward(tree, x, Context(records=False))
-    assert all(child.input is None and child.output is None for child in bare.children)
-    _, gradients = layer.backward(tree, cache, np.ones_like(y))
-    assert isinstance(gradients, CombinatorGradients)
-    assert [child.name for child in gradients.children] == ["layers[0]", "layers[1]"]
+    params = {"layers[0].weight": np.ones((1, 2)), "layers[0].bias": np.zeros((1, 2))}
+    assert list(layer.parameters()) == list(params)
+    y, cache, state = layer.forward(params, np.ones((3, 1)), Context())
+    assert isinstance(cache, CombinatorCache)
+    assert list(cache.values) == ["input", "layers[0]", "layers[1]"]
+    assert state == {}
+    np.testing.assert_array_equal(y, np.ones((3, 2)))
+    dx, gradients = layer.backward(params, cache, np.ones((3, 2)))
+    np.testing.assert_array_equal(present(dx), [[2], [2], [2]])
+    np.testing.assert_array_equal(gradients["layers[0].weight"], [[3, 3]])
+    np.testing.assert_array_equal(gradients["layers[0].bias"], [[3, 3]])
+
+
+def test_a_combinator_with_passes_of_its_own_is_refused() -> None:
+    # No network would run them: a mistake planted there would go unseen.
+    with pytest.raises(ContractError, match="Mine is a combinator and defines backward"):
+
+        class Mine(Sequential):
+            def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
+                return dy, {}
+
+
+@dataclass(frozen=True)
+class Wired(Combinator):
+    """A combinator that is told what to state."""
+
+    mistake: str
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        left = wiring.layer("left", Linear(2, 2), source)
+        match self.mistake:
+            case "name":
+                return wiring.layer("left", Tanh(), left)
+            case "wire":
+                return wiring.add(left, "right")
+            case "nothing":
+                return wiring.add()
+            case "join":
+                return wiring.add(wiring.add(left, source), source)
+            case "unused":
+                return source
+        return "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ("name", "left: this name is taken"),
+        ("wire", "the wiring names 'right'"),
+        ("nothing", "the wiring names ''"),
+        ("join", "this name is taken"),
+        ("unused", "left: nothing takes what this layer puts out"),
+        ("output", "the wiring names 'elsewhere'"),
+    ],
+)
+def test_a_wiring_that_cannot_be_is_refused(mistake: str, sentence: str) -> None:
+    with pytest.raises(ContractError, match=sentence):
+        Network(Sequential(Linear(2, 2), Wired(mistake)))
 
 
 # Not typed: these are the mistakes that a type checker would have found.
@@ -163,7 +210,7 @@ def test_a_layer_without_an_input_gradient_stands_first_or_the_next_says_so() ->
 
     after = Network(Sequential(Linear(1, 1), Lookup()))
     forward = after.forward(np.array([2.0, 0]), np.ones((2, 1)))
-    with pytest.raises(ContractError, match=r"layers\[0\]: backward returned no gradient"):
+    with pytest.raises(ContractError, match=r"layers\[1\]: backward returned no gradient"):
         after.backward(forward, np.ones((2, 1)))
 
     inside = Network(Residual(Lookup()))

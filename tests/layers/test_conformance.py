@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import clearprop.engine.layers
+import clearprop.engine
 from clearprop import BatchNorm, Context, Dropout, Layer, Network
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable, decode, encode
@@ -74,15 +74,15 @@ SHARES = [(e, s) for e in UNMIXED for s in (0, 3) if not (isinstance(e.layer, Dr
 
 def context_of(point: Point) -> Context:
     """The context of the layer's own forward, where no network makes one."""
-    return Context(training=point.training, state=point.network.initial_state(point.params))
+    state = point.network.initial_state(point.params)
+    # A layer that is a network of its own has the path "".
+    return Context(training=point.training, state=state.get("", state))
 
 
 def concrete_layers() -> set[type[Layer]]:
-    """Every Layer that can be made, defined in a module under clearprop.engine.layers."""
+    """Every Layer that can be made, defined in a module under clearprop.engine."""
     found = set()
-    for module in pkgutil.walk_packages(
-        clearprop.engine.layers.__path__, "clearprop.engine.layers."
-    ):
+    for module in pkgutil.walk_packages(clearprop.engine.__path__, "clearprop.engine."):
         members = vars(importlib.import_module(module.name)).values()
         found |= {
             member
@@ -90,7 +90,7 @@ def concrete_layers() -> set[type[Layer]]:
             if inspect.isclass(member)
             and issubclass(member, Layer)
             and not inspect.isabstract(member)
-            and member.__module__.startswith("clearprop.engine.layers")
+            and member.__module__.startswith("clearprop.engine.")
         }
     return found
 
@@ -216,7 +216,7 @@ def test_nothing_that_was_handed_over_is_edited(example: Example) -> None:
     state = {name: array.copy() for name, array in context.state.items()}
     handed_over = (point.params, point.x, point.dy, state)
     before = copies(handed_over)
-    tree = point.network.layout.tree(point.params)
+    tree = point.network.named(point.params)
     _, cache, _ = example.layer.forward(tree, point.x, context._replace(state=state))
     cached = copies(cache)
     example.layer.backward(tree, cache, point.dy)
@@ -254,7 +254,7 @@ def test_stacked_networks_are_what_each_is_alone(example: Example, own_x: bool) 
     network, training = points[0].network, example.training
     params, xs, dy = map(np.stack, zip(*((p.params, p.x, p.dy) for p in points), strict=True))
     x = xs if own_x else xs[0]
-    forward = network.forward(params, x, training=training)
+    forward = network.forward(params, x, training=training, own_input=own_x)
     backward = network.backward(forward, dy)
     for index in range(3):
         own = xs[index] if own_x else x
@@ -293,10 +293,10 @@ def test_settings_make_an_equal_layer_again_through_json(example: Example) -> No
 def test_a_layer_is_immutable_and_its_state_is_returned(example: Example) -> None:
     before = dict(vars(example.layer))
     point = point_of(example)
-    tree = point.network.layout.tree(point.params)
+    tree = point.network.named(point.params)
     _, _, state = example.layer.forward(tree, point.x, context_of(point))
     assert vars(example.layer) == before
-    assert set(state) == set(point.network.start_state)
+    assert set(state) == set(context_of(point).state)
     name = next(iter(example.layer.settings()), "anything")
     with pytest.raises(AttributeError):
         setattr(example.layer, name, None)

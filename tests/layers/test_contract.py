@@ -61,16 +61,20 @@ def test_a_layer_is_told_its_place_and_the_pass() -> None:
     forward = network.forward(
         np.empty(0), X, training=False, records=False, seed=3, step=4, side_inputs=side
     )
-    inner = forward.state["layers[0]"]["branch"]["layers[0]"]["told"]
+    inner = forward.state["layers[0].branch.layers[0]"]["told"]
     start = {"told": np.zeros(1)}
     assert inner == Context(False, False, 3, 4, "layers[0].branch.layers[0]", start, side)
     assert forward.state["layers[1]"]["told"].path == "layers[1]"
 
 
-def test_a_child_gets_its_part_of_the_state() -> None:
-    context = Context(state={"layers[0]": {"branch": {"told": 1}}})
-    assert context.child("layers[0]").child("branch").state == {"told": 1}
+def test_a_layer_gets_its_own_state_and_path() -> None:
+    context = Context(path="branch", state={"layers[0].branch": {"told": 1}, "": {"told": 2}})
+    inside = context.child("layers[0].branch")
+    assert inside.state == {"told": 1}
+    assert inside.path == "branch.layers[0].branch"
     assert context.child("layers[1]").state == {}
+    assert context.child("").state == {"told": 2}
+    assert context.child("").path == "branch"
 
 
 def test_the_same_draw_is_made_in_every_call() -> None:

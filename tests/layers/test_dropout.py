@@ -75,7 +75,7 @@ def test_stacked_networks_draw_what_each_draws_alone() -> None:
     network = Network(Sequential(Dropout(0.4), Linear(6, 5), Dropout(0.4), Linear(5, 1)))
     params = network.initialize(range(3))
     together = network.forward(params, X, seed=5)
-    own = network.forward(params, np.stack([X] * 3), seed=5)
+    own = network.forward(params, np.stack([X] * 3), seed=5, own_input=True)
     np.testing.assert_array_equal(own.output, together.output)
     for k in range(3):
         alone = network.forward(params[k], X, seed=5)

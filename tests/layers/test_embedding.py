@@ -50,7 +50,7 @@ def test_it_is_linear_at_a_one_hot_input(
     ids = generator.integers(entries, size=(*own, *shape)).astype(dtype)
     network = Network(Embedding(entries, features))
     params = generator.normal(size=(*lead, network.size))
-    forward = network.forward(params, ids)
+    forward = network.forward(params, ids, own_input=bool(own))
     dy = generator.normal(size=forward.output.shape)
     backward = network.backward(forward, dy)
     assert backward.input_gradient is None
@@ -111,7 +111,7 @@ def test_ids_of_other_shapes_are_refused() -> None:
     for shape in ((), (2, 2, 2)):
         with pytest.raises(ShapeError, match=r"takes ids \(N,\) or \(N, T\), .* the input is \("):
             network.forward(network.initialize(), np.ones(shape, int))
-    with pytest.raises(ShapeError, match=r"the input is \(4, 2, 2\)"):
+    with pytest.raises(ShapeError, match=r"the input is \(3, 4, 2, 2\)"):
         network.forward(network.initialize(range(3)), np.ones((4, 2, 2), int))
     with pytest.raises(ShapeError, match=r"the input is \(N, 4, 2\)"):
         Embedding(3, 2).output_shape((4, 2))

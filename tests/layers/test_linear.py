@@ -85,7 +85,7 @@ def test_a_numpy_size_becomes_an_int() -> None:
         ((), r"\(\)"),
         ((4, 3), r"\(4, 3\)"),
         ((4, 1), r"\(4, 1\)"),
-        ((5, 4, 2), r"\(5, 4, 2\)"),
+        ((5, 4, 3), r"\(5, 4, 3\)"),
     ],
 )
 def test_an_input_of_another_shape_is_refused(shape: tuple[int, ...], came: str) -> None:
@@ -98,8 +98,36 @@ def test_an_input_of_another_shape_is_refused(shape: tuple[int, ...], came: str)
 def test_an_x_of_each_networks_own_needs_as_many_as_there_are_networks(networks: int) -> None:
     # One x of K = 1 would otherwise be broadcast, and its gradient would have another shape.
     network = Network(Linear(2, 3))
-    with pytest.raises(ShapeError, match=rf"the input is \({networks}, 4, 2\)"):
-        network.forward(network.initialize(range(2)), np.ones((networks, 4, 2)))
+    x = np.ones((networks, 4, 2))
+    with pytest.raises(ShapeError, match=rf"of which there are 2, and x is \({networks}, 4, 2\)"):
+        network.forward(network.initialize(range(2)), x, own_input=True)
+    with pytest.raises(ShapeError, match="of which there are 1, and x is"):
+        network.forward(network.initialize(), x, own_input=True)
+
+
+@pytest.mark.parametrize("networks", [None, 3])
+@pytest.mark.parametrize("own_x", [False, True])
+def test_axes_between_samples_and_features_are_rows(networks: int | None, own_x: bool) -> None:
+    # A sequence (N, T, in) is N·T rows: the same numbers as those rows alone. Three networks share
+    # it even where N = 3, unless they are told that they do not.
+    if own_x and networks is None:
+        return
+    generator = np.random.default_rng(0)
+    network = Network(Linear(2, 4))
+    lead = () if networks is None else (networks,)
+    params = generator.normal(size=(*lead, network.size))
+    x = generator.normal(size=(*(lead if own_x else ()), 3, 5, 2))
+    dz = generator.normal(size=(*lead, 3, 5, 4))
+    forward = network.forward(params, x, own_input=own_x)
+    backward = network.backward(forward, dz)
+    rows = network.forward(params, x.reshape(*x.shape[:-3], 15, 2), own_input=own_x)
+    back = network.backward(rows, dz.reshape(*lead, 15, 4))
+    np.testing.assert_array_equal(forward.output.reshape(rows.output.shape), rows.output)
+    np.testing.assert_array_equal(backward.gradient, back.gradient)
+    np.testing.assert_array_equal(
+        present(backward.input_gradient).reshape(*lead, 15, 2), present(back.input_gradient)
+    )
+    assert network.layer.output_shape((5, 2)) == (5, 4)
 
 
 def test_integers_are_not_measurements() -> None:
@@ -125,7 +153,8 @@ def test_every_size_gives_what_the_sums_say(
     params = generator.normal(size=(*lead, network.size))
     x = generator.normal(size=(*(lead if own_x else ()), samples, inputs))
     dz = generator.normal(size=(*lead, samples, outputs))
-    forward = network.forward(params, x)
+    own_input = own_x and networks is not None
+    forward = network.forward(params, x, own_input=own_input)
     backward = network.backward(forward, dz)
 
     w = network.named(params)["weight"]

@@ -67,7 +67,7 @@ def test_batch_norm_in_training_by_hand() -> None:
     # running mean 0.9·0 + 0.1·2 = 0.2; the unbiased variance is 1·2/1 = 2: 0.9·1 + 0.1·2 = 1.1.
     # dy = 1, 5: dγ = −½ + 5/2 = 2, dβ = 6, g = 2, 10; mean of g = 6, mean of g x̂ = (−1 + 5)/2 = 2:
     # dx = ½ (2 − 6 + 1), ½ (10 − 6 − 1) = −3/2, 3/2
-    context = Context(state=Network(BATCH).start_state)
+    context = Context(state=Network(BATCH).start_state[""])
     y, cache, state = BATCH.forward(BATCH_TREE, TWO, context)
     np.testing.assert_array_equal(y, [[0], [2]])
     assert not cache.constant
@@ -118,6 +118,7 @@ def test_momentum_none_gives_every_batch_the_same_share() -> None:
     state = network.start_state
     for low, high in ((1.0, 3.0), (2.0, 6.0), (6.0, 12.0)):
         state = network.forward(np.empty(0), np.array([[low], [high]]), state=state).state
+    state = state[""]
     np.testing.assert_allclose(state["running_mean"], [[5]], rtol=1e-15)
     np.testing.assert_allclose(state["running_var"], [[28 / 3]], rtol=1e-15)
     assert state["num_batches"] == 3
@@ -151,7 +152,7 @@ def test_a_state_in_another_dtype_is_taken_in_that_of_the_input() -> None:
         forward = network.forward(params, x, training=training, state=network.start_state)
         assert forward.output.dtype == np.float32
     trained = network.forward(params, x, state=network.start_state)
-    assert trained.state["running_var"].dtype == np.float32
+    assert trained.state[""]["running_var"].dtype == np.float32
 
 
 def test_stacked_networks_train_with_their_own_statistics() -> None:
@@ -182,7 +183,7 @@ def test_in_use_with_statistics_of_its_own_the_gradient_is_right() -> None:
 
     class WithState(Network):
         def forward(self, *args: Any, **settings: Any) -> Any:
-            return super().forward(*args, **settings, state=state)
+            return super().forward(*args, **settings, state={"": state})
 
     point = Point(WithState(network.layer), generator.normal(size=6), x, dy, training=False)
     np.testing.assert_allclose(own_gradient(point), complex_step_gradient(point), rtol=1e-13)
@@ -258,17 +259,44 @@ def test_an_input_without_the_features_is_refused(layer: Layer, shape: tuple[int
 def test_an_x_of_each_networks_own_needs_as_many_as_there_are_networks(layer: Layer) -> None:
     network = Network(layer)
     for networks in (1, 3):
-        with pytest.raises(ShapeError, match=rf"the input is \({networks}, 4, 2\)"):
-            network.forward(network.initialize(range(2)), np.ones((networks, 4, 2)))
+        x = np.ones((networks, 4, 2))
+        with pytest.raises(ShapeError, match=rf"there are 2, and x is \({networks}, 4, 2\)"):
+            network.forward(network.initialize(range(2)), x, own_input=True)
 
 
-def test_more_axes_and_too_few_samples_are_refused_by_batch_norm() -> None:
+@pytest.mark.parametrize("networks", [None, 4])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_takes_all_axes_but_the_features_as_samples(
+    networks: int | None, training: bool
+) -> None:
+    # (4, 3, 2) are 12 rows, of one network and of K, which share them even where N = K.
+    generator = np.random.default_rng(3)
+    network = Network(BatchNorm(2))
+    lead = () if networks is None else (networks,)
+    params = generator.normal(size=(*lead, network.size))
+    x, dy = generator.normal(size=(4, 3, 2)), generator.normal(size=(*lead, 4, 3, 2))
+    forward = network.forward(params, x, training=training)
+    backward = network.backward(forward, dy)
+    rows = network.forward(params, x.reshape(12, 2), training=training)
+    back = network.backward(rows, dy.reshape(*lead, 12, 2))
+    np.testing.assert_array_equal(forward.output.reshape(rows.output.shape), rows.output)
+    np.testing.assert_array_equal(backward.gradient, back.gradient)
+    np.testing.assert_array_equal(
+        present(backward.input_gradient).reshape(*lead, 12, 2), present(back.input_gradient)
+    )
+    for name, array in forward.state[""].items():
+        np.testing.assert_array_equal(array, rows.state[""][name])
+    # The rows that it counts: 12 of them, n/(n − 1) = 12/11.
+    if training and networks is None:
+        variance = x.reshape(12, 2).var(axis=0, ddof=1)
+        np.testing.assert_allclose(
+            forward.state[""]["running_var"][0], 0.9 + 0.1 * variance, rtol=1e-14
+        )
+
+
+def test_too_few_samples_are_refused_by_batch_norm() -> None:
     network = Network(Sequential(BatchNorm(2)))
     params = network.initialize()
-    with pytest.raises(ShapeError, match=r"layers\[0\]: BatchNorm takes a matrix .* \(4, 3, 2\)"):
-        network.forward(params, np.ones((4, 3, 2)))
-    with pytest.raises(ShapeError, match=r"takes a matrix .* \(2, 4, 3, 2\)"):
-        network.forward(network.initialize(range(2)), np.ones((2, 4, 3, 2)))
     for samples in (0, 1):
         with pytest.raises(ShapeError, match=rf"at least two of them, .* \({samples}, 2\)"):
             network.forward(params, np.ones((samples, 2)))
@@ -287,8 +315,7 @@ def test_a_layer_before_with_other_features_is_refused_when_built() -> None:
     assert BatchNorm(2).output_shape(None) == (2,)
     assert LayerNorm(2).output_shape(None) is None
     assert RMSNorm(2).output_shape((5, 2)) == (5, 2)
-    with pytest.raises(ShapeError, match=r"gives \(N, 5, 2\)"):
-        BatchNorm(2).output_shape((5, 2))
+    assert BatchNorm(2).output_shape((5, 2)) == (5, 2)
     # A residual branch keeps the shape.
     assert Residual(LayerNorm(2)).output_shape((2,)) == (2,)
 
@@ -312,7 +339,7 @@ def test_running_statistics_are_torchs(torch: Any, momentum: float | None) -> No
     params, state = network.initialize(), network.start_state
     for batch in batches:
         state = network.forward(params, batch, state=state).state
-    for ours, theirs in zip(state.values(), there.buffers(), strict=True):
+    for ours, theirs in zip(state[""].values(), there.buffers(), strict=True):
         np.testing.assert_allclose(
             ours.reshape(theirs.shape), theirs.numpy(), rtol=1e-14, atol=1e-15
         )

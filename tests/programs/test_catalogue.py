@@ -5,8 +5,8 @@ import pytest
 from clearprop import Linear, Network, Sequential, Tanh
 from clearprop.base import messages
 from clearprop.base.errors import ClearpropError
+from clearprop.engine.combinators import Residual
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.combinators import Residual
 from clearprop.engine.losses import MSE
 from clearprop.engine.optimizers import SGD, Clipped
 from clearprop.engine.schedules import SCHEDULES, Schedule

@@ -110,9 +110,10 @@ def test_the_running_total_starts_anew_every_epoch() -> None:
 def test_stacked_networks_take_the_same_samples() -> None:
     x = np.arange(1.0, 8)[:, None]
     own = np.stack([x, 10 * x])
-    for data, target in ((x, x), (own, x), (x, own)):
+    told: Any = {"optimizer": SGD(1e-5), "epochs": 1, "batch_size": 3}
+    for data, target, names in ((x, x, ()), (own, x, ["x"]), (x, own, ["target"])):
         state = start(NETWORK, np.array([[0.5], [0.25]]), SGD(1e-5), seed=3)
-        events = train(NETWORK, state, data, target, optimizer=SGD(1e-5), epochs=1, batch_size=3)
+        events = train(NETWORK, state, data, target, own=names, **told)
         steps: list[Any] = [event for event in events if isinstance(event, StepEvent)]
         batches = [s.backward.forward.input for s in steps]
         if data is own:

@@ -169,6 +169,7 @@ def test_every_loss_resumes_bit_for_bit(
     weight = generator.uniform(0.5, 2, (3, 7) if own else 7).astype("float32")
     told: Any = {"loss": example.loss, "batch_size": 3, "optimizer": Adam()}
     data: Any = {"x": x, "target": t, "sample_weight": weight, "epochs": 2}
+    data["own"] = ["target", "sample_weight"] if own else []
     whole = list(train(network, start(network, params, Adam(), seed=7), **data, **told))
     losses, means, last = numbers(whole)
     for at in [event.state for event in whole if isinstance(event, StepEvent)][:-1]:

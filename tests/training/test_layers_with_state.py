@@ -13,16 +13,16 @@ Samples = tuple[Array, Array]
 NETWORK = Network(Sequential(RunningMean(1), Linear(1, 1)))
 
 
-def test_the_starting_state_is_a_tree_of_the_layers_names() -> None:
+def test_the_starting_state_stands_by_the_layers_paths() -> None:
     network = Network(
         Sequential(Linear(1, 2), Residual(Sequential(Tanh(), RunningMean(2))), RunningMean(2))
     )
     state = network.start_state
     # Layers without state leave no trace.
-    assert set(state) == {"layers[1]", "layers[2]"}
-    assert set(state["layers[1]"]["branch"]["layers[1]"]) == {"mean", "count"}
+    assert set(state) == {"layers[1].branch.layers[1]", "layers[2]"}
+    assert set(state["layers[1].branch.layers[1]"]) == {"mean", "count"}
     assert Network(Linear(1, 1)).start_state == {}
-    assert set(Network(RunningMean(1)).start_state) == {"mean", "count"}
+    assert set(Network(RunningMean(1)).start_state[""]) == {"mean", "count"}
 
 
 def test_by_hand() -> None:
@@ -34,13 +34,13 @@ def test_by_hand() -> None:
         forward = network.forward(np.empty(0), x, state=state)
         state = forward.state
         outputs.append(forward.output.item())
-        means.append(state["mean"].item())
+        means.append(state[""]["mean"].item())
     assert outputs == [4, 2]
     assert means == [2, 3]
     # In use the state stays.
     used = network.forward(np.empty(0), x, state=state, training=False)
     assert used.output.item() == 1
-    assert used.state["mean"].item() == 3
+    assert used.state[""]["mean"].item() == 3
     assert network.predict(np.empty(0), x, state=state).item() == 1
 
 

@@ -79,16 +79,24 @@ def test_events_come_in_order_and_count_from_0(
     assert [e.state.step for e in events] == [1, 2, 3, 3, 4, 5, 6, 6]
 
 
-def test_records_or_none(network: Network, params: Array, samples: Samples) -> None:
-    state = start(network, params, SGD(0.1))
-    with_records = next(iter(train(network, state, *samples)))
-    without = next(iter(train(network, state, *samples, records=False)))
-    assert isinstance(with_records, StepEvent)
-    assert isinstance(without, StepEvent)
-    assert len(with_records.backward.records) == 3
-    with pytest.raises(ConfigurationError, match="records=True"):
-        _ = without.backward.forward.records
-    np.testing.assert_array_equal(with_records.state.params, without.state.params)
+@pytest.mark.parametrize("size", [None, 3])
+def test_the_passes_of_a_step_are_made_again_when_they_are_asked_for(
+    network: Network, params: Array, samples: Samples, size: int | None
+) -> None:
+    state = start(network, params, SGD(0.1), seed=4)
+    events = [
+        event
+        for event in train(network, state, *samples, optimizer=SGD(0.1), epochs=2, batch_size=size)
+        if isinstance(event, StepEvent)
+    ]
+    # Asked for long after the training has gone on, in any order.
+    for event in reversed(events):
+        backward = event.backward
+        assert len(backward.records) == len(backward.forward.records) == 3
+        assert backward.forward.params is event.before.params
+        np.testing.assert_array_equal(
+            event.state.params, event.before.params - 0.1 * backward.gradient
+        )
 
 
 def test_stacked_training_is_each_alone(samples: Samples) -> None:
@@ -99,7 +107,8 @@ def test_stacked_training_is_each_alone(samples: Samples) -> None:
     own_t = np.stack([t, t + 1, -t])
     params = network.initialize(range(3))
     for xs, ts in ((x, t), (own_x, t), (x, own_t), (own_x, own_t)):
-        together = fit(network, params, xs, ts, epochs=6, batch_size=3, seed=4)
+        own = [name for name, array in (("x", xs), ("target", ts)) if array.ndim == 3]
+        together = fit(network, params, xs, ts, epochs=6, batch_size=3, seed=4, own=own)
         assert together.losses.shape == (18, 3)
         for k in range(3):
             alone = fit(
@@ -257,7 +266,7 @@ def test_whole_numbers_of_numpys_are_whole_numbers(
         (np.ones((7, 3)), np.ones((7, 1)), ShapeError, r"takes \(N, 2\)"),
         (np.ones((0, 2)), np.ones((0, 1)), ShapeError, r"no samples"),
         (np.ones(7), np.ones((7, 1)), ShapeError, r"use x.reshape\(-1, 2\)"),
-        (np.ones((7, 2)), np.array(1.0), ShapeError, "the target has 1"),
+        (np.ones((7, 2)), np.array(1.0), ShapeError, "target has no axis of samples"),
         (np.ones((7, 2), "f4"), np.ones((7, 1)), DtypeError, "^x is float32"),
         (np.ones((7, 2)), np.ones((7, 1), "f4"), DtypeError, "^target is float32"),
     ],

@@ -60,6 +60,7 @@ def test_stacked_training_with_every_loss_is_each_alone(
         x,
         np.stack(targets) if own else targets[0],
         sample_weight=weights if own else weights[0],
+        own=["target", "sample_weight"] if own else [],
         **told,
     )
     for k in range(3):

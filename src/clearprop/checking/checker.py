@@ -9,7 +9,7 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator, shape_text
 from clearprop.base.errors import ShapeError
 from clearprop.checking.diagnosis import Diagnosis, diagnose
-from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
 from clearprop.checking.rules import conduct
 from clearprop.checking.rules.judging import Judgement, judge
 from clearprop.checking.rules.neighbours import Beside
@@ -226,11 +226,16 @@ def _evidence(
         forward=lambda arrays: subject.forward(replaced(arrays)),
         backward=lambda upstream, arrays: renamed(subject.gradients(replaced(arrays), upstream)),
         layer=subject.layer,
+        checked=_under_check(subject) if reference is None and subject.layer is None else None,
         reference=reference.backward(dy) if reference and reference.backward else None,
         context=subject.context,
         kinks=renamed(kinks),
         loss=subject.loss if subject.network is None else None,
     )
+
+
+def _under_check(subject: Subject) -> UnderCheck | None:
+    return UnderCheck(subject.network, subject.loss) if subject.network is not None else None
 
 
 def _renamed_mistakes(

@@ -15,9 +15,8 @@ from typing import Any
 
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError, UnknownNameError
+from clearprop.engine.graph import INPUT, Index
 from clearprop.engine.step import Step
-
-Index = tuple[int, ...]
 
 _ENTRY = re.compile(r"(?P<path>.*)\[(?P<index>\s*-?\d+\s*(?:,\s*-?\d+\s*)*)\]", re.DOTALL)
 
@@ -48,10 +47,10 @@ def parameter_address(step: Step, text: str) -> Address:
 def neuron_address(step: Step, text: str) -> Address:
     """The neuron, or the feature of the input, that `text` names. Raises as
     `parameter_address` does."""
-    wiring = step.wiring
-    shapes = {
-        name: wiring.values(wiring.aliases.get(name, name)).shape[1:] for name in wiring.names()
-    }
+    forward = step.forward
+    graph = forward.network.graph
+    wires = [INPUT, *graph.nodes, *graph.joins, *graph.groups]
+    shapes = {wire: forward.value(wire).shape[1:] for wire in wires}
     return _address(text, shapes)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import Loss
-from clearprop.engine.passes import ForwardPass
+from clearprop.engine.network import ForwardPass
 
 # For every kink of every layer and of the loss: −1 below it, 0 on it, 1 above it, entry by entry.
 Sides: TypeAlias = tuple[Array, ...]

@@ -1,4 +1,5 @@
-"""A network: one layer (usually a Sequential) together with the layout of its flat parameter array.
+"""A network: one layer (usually a Sequential) with its graph and its flat parameter array, and its
+two passes, which are data.
 
     network = Network(Sequential(Linear(1, 10), ReLU(), Linear(10, 1)))
     params = network.initialize(seed=0)
@@ -8,16 +9,17 @@
 
 A network holds no parameters and no state: everything that changes is passed in and returned. With
 params (K, P) it runs K networks as one, each with the result that it has alone.
+
+Records are made when they are first looked at: until then a pass costs what the caches cost.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from clearprop.base import messages
 from clearprop.base.arrays import (
     EMPTY,
     Array,
@@ -29,37 +31,56 @@ from clearprop.base.arrays import (
     require_seed,
     shape_text,
 )
-from clearprop.base.configuration import Configurable
-from clearprop.base.errors import ContractError, DtypeError, ShapeError
+from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
+from clearprop.engine.graph import (
+    INPUT,
+    Graph,
+    Node,
+    backpropagate,
+    propagate,
+)
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.layer import Combinator, Context, Layer, Tree, require_layer
-from clearprop.engine.parameters import Layout, leaves
-from clearprop.engine.passes import BackwardPass, ForwardPass
+from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
+from clearprop.engine.parameters import Layout
+from clearprop.engine.records import (
+    BackwardRecord,
+    ForwardRecord,
+    backward_group,
+    backward_record,
+    forward_group,
+    forward_record,
+)
+from clearprop.engine.summary import summary_of
+from clearprop.engine.wiring import graph_of
 
 
 @dataclass(frozen=True)
 class Network:
-    """A layer and the layout of its parameters.
+    """A layer, its graph, and the layout of its parameters.
 
     `tied` maps a parameter's path to the path of an earlier one whose slice of the flat array it
-    shares. Raises UnknownNameError or ConfigurationError for a tie that cannot be.
+    shares. Raises UnknownNameError or ConfigurationError for a tie that cannot be, ContractError
+    for a wiring that cannot be.
     """
 
     layer: Layer
     tied: Mapping[str, str] = field(default_factory=dict)
+    graph: Graph = field(init=False, repr=False, compare=False)
     layout: Layout = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         require_layer(self.layer, "Network.layer")
         object.__setattr__(self, "tied", dict(self.tied))
-        object.__setattr__(self, "layout", Layout(self.layer, self.tied))
-        # A layout is worked out when it is first used; a tie that cannot be is refused here.
-        _ = self.layout.slots
+        object.__setattr__(self, "graph", graph_of(self.layer, self.tied))
+        object.__setattr__(self, "layout", Layout(self.graph))
+
+    def __hash__(self) -> int:
+        return hash((self.layer, frozenset(self.tied.items())))
 
     @property
     def size(self) -> int:
         """The number of parameters, shared ones counted once."""
-        return self.layout.size
+        return self.graph.size
 
     def initialize(
         self,
@@ -80,7 +101,7 @@ class Network:
             return np.array(starts, kind).reshape(len(starts), self.size)
         seed = require_seed(seed)
         params = np.zeros(self.size, kind)
-        for path, slot in self.layout.slots.items():
+        for path, slot in self.graph.slots.items():
             if path in self.tied:
                 continue
             parameter = slot.parameter
@@ -92,19 +113,29 @@ class Network:
 
     @cached_property
     def start_state(self) -> Tree:
-        """The state that the layers declare, as a tree; empty for layers without any."""
-        return _state_of(self.layer)
+        """The state that the layers declare, by their paths; empty for layers without any."""
+        found = {path: node.layer.state() for path, node in self.graph.nodes.items()}
+        return {
+            path: {name: frozen(np.asarray(array)) for name, array in state.items()}
+            for path, state in found.items()
+            if state
+        } or EMPTY
 
     def initial_state(self, params: Array) -> Tree:
         """The state that goes with `params` before the first pass: `start_state`, with a leading
         axis (K, ...) beside stacked parameters, and floating arrays in the parameters' dtype."""
         start = self.start_state
-        return EMPTY if start is EMPTY else _state_beside(params, start)
+        if start is EMPTY:
+            return EMPTY
+        return {
+            path: {name: _beside(params, array) for name, array in state.items()}
+            for path, state in start.items()
+        }
 
     def named(self, params: Array) -> dict[str, Array]:
         """Every parameter array by its path, as views of `params`; of a flat gradient too."""
         self._check_params(params)
-        return {path: self.layout.view(params, path) for path in self.layout.slots}
+        return {path: self.layout.view(params, path) for path in self.graph.slots}
 
     def replace(self, params: Array, values: Mapping[str, Array]) -> Array:
         """A copy of `params` in which the arrays named by path have new values.
@@ -136,39 +167,73 @@ class Network:
         step: int = 0,
         state: Tree | None = None,
         side_inputs: Mapping[str, Array] = EMPTY,
-    ) -> ForwardPass:
+        own_input: bool = False,
+    ) -> "ForwardPass":
         """Run the network at x and keep what was computed.
 
         params       (P,), or (K, P) for K networks as one
-        x            (N, features), or (K, N, features) where every network has its own; beside
-                     stacked params, every x of more than two axes is taken as such
+        x            (N, features), or with any axes between: images, sequences, ids (N,)
         training     False where the network is used and not trained
-        records      False keeps only what backward needs: for training that nobody looks at
+        records      False keeps only what backward needs: for a training that nobody looks at
         seed, step   the key of random draws, with the layer's path
         state        what the last pass returned as `state`; the initial one unless told otherwise
+        own_input    of K networks: True where x has a leading axis K, an input for each network;
+                     otherwise all of them share x
 
         The pass keeps read-only arrays. Where params or x can be written to, it keeps a copy, so
         that editing them later cannot change a record. Raises ShapeError, DtypeError, and
         ContractError for a layer that cannot be stacked.
         """
         params, x = np.asarray(params), np.asarray(x)
-        self._check_params(params)
-        if x.dtype.kind not in "fciu":
-            raise DtypeError("input_not_numbers", came=x.dtype)
-        require_matching_dtype(x, params, where="x")
+        self.require_input(params, x, own_input=own_input)
         if records:
             params, x = frozen(params), frozen(x)
         if state is None:
             state = self.initial_state(params)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
-        tree = self.layout.tree(params)
-        output, cache, new_state = self.layer.forward(tree, x, context)
-        if records:
-            freeze(output)
-        return ForwardPass(self, params, x, output, context, new_state, tree, cache)
+        return self.run(params, x, context, own_input=own_input)
 
-    def backward(self, forward: ForwardPass, output_gradient: Array) -> BackwardPass:
+    def require_input(self, params: Array, x: Array, *, own_input: bool = False) -> None:
+        """Refuse what `forward` cannot run. Raises ShapeError, DtypeError and ContractError."""
+        self._check_params(params)
+        if x.dtype.kind not in "fciu":
+            raise DtypeError("input_not_numbers", came=x.dtype)
+        require_matching_dtype(x, params, where="x")
+        networks = len(params) if params.ndim == 2 else None
+        if own_input and (networks is None or x.ndim < 2 or len(x) != networks):
+            raise ShapeError("own_input", networks=networks or 1, came=shape_text(x.shape))
+
+    def run(
+        self, params: Array, x: Array, context: Context, *, own_input: bool = False
+    ) -> "ForwardPass":
+        """The forward pass for arrays that `require_input` has let pass: nothing is copied."""
+        views = self.layout.views(params)
+        caches: dict[str, Any] = {}
+        new_state: dict[str, Tree] = {}
+        dtype = params.dtype
+
+        def through(node: Node, value: Array) -> Array:
+            path = node.path
+            y, caches[path], state = node.layer.forward(views[path], value, context.child(path))
+            if y.dtype is not dtype:
+                _require_dtype(node, y, params)
+            if state:
+                new_state[path] = state
+            return y
+
+        shared = context.networks is not None and not own_input
+        start = np.broadcast_to(x, (context.networks, *x.shape)) if shared else x  # type: ignore[arg-type]
+        values = propagate(self.graph, start, through)
+        output = values[self.graph.output]
+        if output is start and not context.records:
+            output = frozen(output)  # never the caller's own array
+        elif context.records:
+            freeze(output)
+        state = new_state or EMPTY
+        return ForwardPass(self, params, x, output, context, state, views, values, caches)
+
+    def backward(self, forward: "ForwardPass", output_gradient: Array) -> "BackwardPass":
         """Run back through `forward`, from ∂C/∂output to ∂C/∂θ and ∂C/∂x.
 
         output_gradient has the output's shape and dtype (a loss returns it); the parameters are
@@ -185,36 +250,54 @@ class Network:
             )
         require_matching_dtype(output_gradient, forward.output, where="output_gradient")
         dy = frozen(output_gradient) if forward.context.records else output_gradient
-        dx, signals = self.layer.backward(forward.tree, forward.cache, dy)
-        params = forward.params
-        gradient = self.layout.flatten(signals, params.shape[:-1], params.dtype)
-        return BackwardPass(forward, dy, dx, freeze(gradient), signals)
+        returned: dict[str, tuple[Array | None, Tree]] = {}
 
-    def predict(self, params: Array, x: Array, *, state: Tree | None = None) -> Array:
+        def through(node: Node, signal: Array) -> Array | None:
+            path = node.path
+            found = node.layer.backward(forward.views[path], forward.caches[path], signal)
+            returned[path] = found
+            return found[0]
+
+        signals = backpropagate(self.graph, dy, through, forward.values)
+        gradient = self._flat(forward, {path: own for path, (_, own) in returned.items()})
+        return BackwardPass(
+            forward, dy, signals.get(INPUT, None), freeze(gradient), signals, returned
+        )
+
+    def gradient(self, forward: "ForwardPass", output_gradient: Array) -> Array:
+        """∂C/∂θ alone, that of `backward` to the bit: for a training, in which nobody asks for
+        ∂C/∂x of the data. Nothing is checked."""
+        found: dict[str, Tree] = {}
+        constant = self.graph.constant
+
+        def through(node: Node, signal: Array) -> Array | None:
+            path, layer = node.path, node.layer
+            if node.source in constant:
+                found[path] = layer.parameter_gradients(
+                    forward.views[path], forward.caches[path], signal
+                )
+                return None
+            dx, found[path] = layer.backward(forward.views[path], forward.caches[path], signal)
+            return dx
+
+        backpropagate(self.graph, output_gradient, through, forward.values, without=constant)
+        return self._flat(forward, found)
+
+    def _flat(self, forward: "ForwardPass", gradients: Mapping[str, Tree]) -> Array:
+        params = forward.params
+        return self.layout.flatten(gradients, params.shape[:-1], params.dtype)
+
+    def predict(
+        self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
+    ) -> Array:
         """The network's output at x, not in training and without records."""
-        return self.forward(params, x, training=False, records=False, state=state).output
+        return self.forward(
+            params, x, training=False, records=False, state=state, own_input=own_input
+        ).output
 
     def summary(self, language: str = "en") -> str:
         """A table of the layers, their output shapes and parameter counts, and the total."""
-        head = [
-            messages.text(language, f"network.{name}")
-            for name in ("path", "layer", "output", "parameters")
-        ]
-        rows = [head]
-        shape = None
-        for path, layer in leaves(self.layer):
-            shape = layer.output_shape(shape)
-            count = sum(int(np.prod(p.shape)) for p in layer.parameters().values())
-            output = "?" if shape is None else shape_text(("N", *shape))
-            rows.append([path or "—", repr_short(layer), output, f"{count:,}"])
-        widths = [max(map(messages.display_width, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(messages.pad(cell, width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        ]
-        lines.insert(1, "─" * messages.display_width(lines[0]))
-        total = messages.text(language, "network.total", count=f"{self.size:,}")
-        return "\n".join([*(line.rstrip() for line in lines), total])
+        return summary_of(self.graph, language)
 
     def _check_params(self, params: Array) -> None:
         if params.ndim not in (1, 2) or params.shape[-1] != self.size:
@@ -224,46 +307,137 @@ class Network:
         if params.dtype.char not in "dfDF":
             raise DtypeError("params_dtype", came=params.dtype)
         if params.ndim == 2:
-            for path, layer in leaves(self.layer):
-                if not layer.stackable:
+            for path, node in self.graph.nodes.items():
+                if not node.layer.stackable:
                     raise ContractError(
-                        "layer_not_stackable", path=path, layer=type(layer).__name__
+                        "layer_not_stackable", path=path, layer=type(node.layer).__name__
                     )
 
 
-def repr_short(layer: Configurable) -> str:
-    """A layer, loss or optimizer with the settings that differ from their defaults:
-    `Linear(1, 10)`."""
-    defaults = {
-        name: item.default for name, item in inspect.signature(type(layer)).parameters.items()
-    }
-    parts = []
-    for name, value in layer.settings().items():
-        default = defaults.get(name, inspect.Parameter.empty)
-        if default is inspect.Parameter.empty:
-            parts.append(f"{value}")
-        elif value != default:
-            parts.append(f"{name}={value}")
-    return f"{type(layer).__name__}({', '.join(parts)})"
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """One forward pass of a network.
+
+    params   the flat parameters that it used, (P,) or (K, P); backward uses the same
+    input    x, (N, ...); of K networks with an input each (K, N, ...)
+    output   the network's output
+    state    what the layers changed beside their output, by their paths
+    views    every layer's parameters, as views of `params`
+    values   the numbers on every wire of the graph
+    caches   what every layer keeps for its backward
+    """
+
+    network: Network
+    params: Array
+    input: Array
+    output: Array
+    context: Context
+    state: Tree
+    views: Mapping[str, Tree] = field(repr=False)
+    values: Mapping[str, Array] = field(repr=False)
+    caches: Mapping[str, Any] = field(repr=False)
+
+    @cached_property
+    def records(self) -> tuple[ForwardRecord, ...]:
+        """Every layer that is not a combinator, in the order in which they ran.
+
+        Raises ConfigurationError for a pass that was made without records.
+        """
+        return tuple(self._nodes.values())
+
+    def __getitem__(self, path: str) -> ForwardRecord:
+        """The record of the layer at `path`, combinators too. Raises UnknownNameError."""
+        if path in self._nodes:
+            return self._nodes[path]
+        return forward_group(self.network.graph, path, self._nodes, self.values, self.context)
+
+    def value(self, wire: str) -> Array:
+        """The numbers on a wire, (N, ...): what the layer at that path puts out, or `input`.
+
+        Raises UnknownNameError, and ConfigurationError for a pass that was made without records.
+        """
+        self._require_records()
+        return freeze(self.values[self.network.graph.wire(wire)])
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, ForwardRecord]:
+        self._require_records()
+        return {
+            path: forward_record(
+                node, self.views[path], self.values, self.caches[path], self.context.child(path)
+            )
+            for path, node in self.network.graph.nodes.items()
+        }
+
+    def _require_records(self) -> None:
+        if not self.context.records:
+            raise ConfigurationError("pass_without_records")
 
 
-def _state_of(layer: Layer) -> Tree:
-    if isinstance(layer, Combinator):
-        states = {name: _state_of(child) for name, child in layer.children()}
-        return {name: state for name, state in states.items() if state} or EMPTY
-    return {name: frozen(np.asarray(array)) for name, array in layer.state().items()} or EMPTY
+@dataclass(frozen=True, eq=False)
+class BackwardPass:
+    """One backward pass of a network.
+
+    forward          the forward pass that it went back through
+    output_gradient  ∂C/∂output, where it started
+    input_gradient   ∂C/∂x, where it ended; None where x is integers
+    gradient         ∂C/∂θ, one flat array of the parameters' shape
+    signals          ∂C/∂(the numbers on every wire)
+    returned         what every layer's backward returned
+    """
+
+    forward: ForwardPass
+    output_gradient: Array
+    input_gradient: Array | None
+    gradient: Array
+    signals: Mapping[str, Array | None] = field(repr=False)
+    returned: Mapping[str, tuple[Array | None, Tree]] = field(repr=False)
+
+    @cached_property
+    def records(self) -> tuple[BackwardRecord, ...]:
+        """Every layer that is not a combinator, in the order in which they ran forward."""
+        return tuple(self._nodes.values())
+
+    def __getitem__(self, path: str) -> BackwardRecord:
+        """The record of the layer at `path`, combinators too. Raises UnknownNameError."""
+        if path in self._nodes:
+            return self._nodes[path]
+        graph = self.forward.network.graph
+        return backward_group(graph, path, self._nodes, self.signals, self.forward.values)
+
+    def gradient_at(self, wire: str) -> Array | None:
+        """∂C/∂(every number on a wire), (N, ...), over everything that takes it; None where it is
+        an input of integers. Raises UnknownNameError."""
+        signal = self.signals[self.forward.network.graph.wire(wire)]
+        return None if signal is None else freeze(signal)
+
+    def named(self) -> Mapping[str, Array]:
+        """∂C/∂p of every parameter by its path, as views of `gradient`."""
+        return self.forward.network.named(self.gradient)
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, BackwardRecord]:
+        return {
+            path: backward_record(node, self.signals[path], *self.returned[path])  # type: ignore[arg-type]
+            for path, node in self.forward.network.graph.nodes.items()
+        }
 
 
-def _state_beside(params: Array, state: Tree) -> Tree:
-    return {
-        name: _state_beside(params, part)
-        if isinstance(part, Mapping)
-        else _array_beside(params, part)
-        for name, part in state.items()
-    }
+def _require_dtype(node: Node, y: Array, params: Array) -> None:
+    """Refuse an output that is not of the parameters' dtype; real numbers pass beside complex
+    parameters, as x does. Raises DtypeError, which names the layer."""
+    if y.dtype == params.dtype or (params.dtype.kind == "c" and y.dtype.kind == "f"):
+        return
+    raise DtypeError(
+        "output_drifted",
+        path=node.path or type(node.layer).__name__,
+        layer=type(node.layer).__name__,
+        came=y.dtype,
+        expected=params.dtype,
+    )
 
 
-def _array_beside(params: Array, array: Array) -> Array:
+def _beside(params: Array, array: Array) -> Array:
     dtype = params.dtype if array.dtype.kind == "f" else array.dtype
     stacked = np.broadcast_to(array, (*params.shape[:-1], *array.shape))
     return freeze(stacked.astype(dtype, order="C"))

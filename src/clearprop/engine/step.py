@@ -9,10 +9,8 @@ from clearprop.base.arrays import Array, frozen
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss, LossResult
-from clearprop.engine.network import Network
+from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.passes import BackwardPass, ForwardPass
-from clearprop.engine.wires import Wiring, wire_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +97,6 @@ class Step:
         if target.dtype.kind == "f":
             target = target.astype(params.dtype, copy=False)
         return forward, self.loss.evaluate(forward.output, target)
-
-    @cached_property
-    def wiring(self) -> Wiring:
-        """Who takes what in this network."""
-        return wire_up(self.backward)
 
     def check_sample(self, sample: object) -> int:
         """`sample` as a number from 0. Raises ConfigurationError where there is no such sample."""

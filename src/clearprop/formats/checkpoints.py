@@ -94,7 +94,7 @@ def load_checkpoint(path: str | Path, *, classes: Iterable[type[Configurable]] =
     state = TrainingState(
         saved.params,
         OptimizerState(training["optimizer_step"], slots),
-        _state_tree(_under("training.state.", saved.arrays)),
+        _state_of(_under("training.state.", saved.arrays)),
         training["step"],
         training["seed"],
         total if total.ndim else total.item(),
@@ -124,25 +124,22 @@ def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-# A state tree's names may hold dots of their own (`layers[0]` does not, a user's may), so the parts
-# of a path are joined by a character that no Python name has.
+# The paths of layers hold dots and brackets, so the name of an array is set off by a character that
+# no path has.
 _SEPARATOR = "/"
 
 
-def _flat_state(tree: Tree, prefix: str = "") -> list[tuple[str, Array]]:
-    pairs: list[tuple[str, Array]] = []
-    for name, value in tree.items():
-        path = f"{prefix}{_SEPARATOR}{name}" if prefix else name
-        pairs += _flat_state(value, path) if isinstance(value, Mapping) else [(path, value)]
-    return pairs
+def _flat_state(state: Tree) -> list[tuple[str, Array]]:
+    return [
+        (f"{path}{_SEPARATOR}{name}", array)
+        for path, own in state.items()
+        for name, array in own.items()
+    ]
 
 
-def _state_tree(arrays: Mapping[str, Array]) -> Tree:
-    tree: dict[str, Any] = {}
-    for path, array in arrays.items():
-        *parents, name = path.split(_SEPARATOR)
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = array
-    return tree
+def _state_of(arrays: Mapping[str, Array]) -> Tree:
+    state: dict[str, dict[str, Array]] = {}
+    for place, array in arrays.items():
+        path, _, name = place.rpartition(_SEPARATOR)
+        state.setdefault(path, {})[name] = array
+    return state

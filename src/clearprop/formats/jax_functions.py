@@ -12,6 +12,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
+from clearprop.engine.graph import propagate
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.formats.jax_layers import layer_function
@@ -51,10 +52,21 @@ def network_gradients(
 
     Raises ContractError for a layer that is not written here.
     """
-    function = layer_function(_jax(), network.layer, "", training=training)
+    jax = _jax()
+    functions = {
+        path: layer_function(jax, node.layer, path, training=training)
+        for path, node in network.graph.nodes.items()
+    }
 
     def run(flat: Any, features: Any) -> Any:
-        return function(network.layout.tree(flat), features)
+        views = network.layout.views(flat)
+        values = propagate(
+            network.graph,
+            features,
+            lambda node, value: functions[node.path](views[node.path], value),
+            concatenate=jax.numpy.concatenate,
+        )
+        return values[network.graph.output]
 
     y, pullback = forward(run, [params, x])
     gradient, dx = backward(pullback, dy)

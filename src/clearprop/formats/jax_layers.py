@@ -8,7 +8,6 @@ from typing import Any
 
 from clearprop.base.errors import ContractError
 from clearprop.engine.layers.layer import Layer, Tree
-from clearprop.engine.parameters import join
 
 # (parameters, x) → y
 Function = Callable[[Tree, Any], Any]
@@ -24,21 +23,6 @@ def layer_function(jax: Any, layer: Layer, path: str, *, training: bool) -> Func
     simple = _activations(jax, one)
     if name in simple:
         return simple[name]
-    if name == "Sequential":
-        parts = [
-            (child, layer_function(jax, inner, join(path, child), training=training))
-            for child, inner in one.children()
-        ]
-
-        def chain(params: Tree, x: Any) -> Any:
-            for child, part in parts:
-                x = part(params[child], x)
-            return x
-
-        return chain
-    if name == "Residual":
-        branch = layer_function(jax, one.branch, join(path, "branch"), training=training)
-        return lambda params, x: x + branch(params["branch"], x)
     if name == "Dropout" and not (training and one.probability):
         return lambda _, x: x
     if name == "BatchNorm" and one.running_statistics and not training:

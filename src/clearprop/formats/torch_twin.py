@@ -15,8 +15,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer, Tree
@@ -26,7 +27,6 @@ from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, P
 from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import join, leaves
 
 if TYPE_CHECKING:
     import torch
@@ -159,9 +159,9 @@ def _module(layer: Layer, path: str) -> "torch.nn.Module":
         Dropout: lambda one: nn.Dropout(one.probability),
         Embedding: lambda one: nn.Embedding(one.entries, one.features),
         Sequential: lambda one: nn.Sequential(
-            *(_module(child, join(path, name)) for name, child in one.children())
+            *(_module(child, join_path(path, f"layers[{i}]")) for i, child in enumerate(one.layers))
         ),
-        Residual: lambda one: _residual(_module(one.branch, join(path, "branch"))),
+        Residual: lambda one: _residual(_module(one.branch, join_path(path, "branch"))),
     }
     if type(layer) not in makers:
         raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
@@ -192,9 +192,9 @@ class _Pair(NamedTuple):
 def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
     """Every parameter; both sides list them in the same order."""
     ours = [
-        (join(path, name), isinstance(layer, Linear) and name == "weight")
-        for path, layer in leaves(network.layer)
-        for name in layer.parameters()
+        (slot.path, isinstance(node.layer, Linear) and name == "weight")
+        for node in network.graph.nodes.values()
+        for name, slot in node.parameters.items()
     ]
     tensors = list(twin.parameters())
     return [_Pair(path, t, turned) for (path, turned), t in zip(ours, tensors, strict=True)]

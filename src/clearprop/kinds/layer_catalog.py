@@ -7,9 +7,9 @@ not in it does not exist for them, and a test fails until it is.
 from dataclasses import dataclass
 
 from clearprop.base.arrays import Shape
+from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.initializers import Constant, Uniform
 from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer

@@ -6,22 +6,18 @@ Each is the layer's own backward with one thing put in the place of another.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
-from typing import cast
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, WalkedLayer, walk
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep, altered
 from clearprop.checking.diagnosis.fitted import fit
 from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Activation, Identity
-from clearprop.engine.layers.combinators import Residual
-from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.parameters import join
 from clearprop.kinds.layer_catalog import EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
@@ -29,7 +25,7 @@ Slip = tuple[MistakeKind, dict[str, object], Alteration]
 
 
 def slips(
-    step: WalkedLayer, before: WalkedLayer | None, after: WalkedLayer | None
+    step: AlteredStep, before: AlteredStep | None, after: AlteredStep | None
 ) -> Iterator[Slip]:
     """The mistakes that can be made at one step, between its neighbours."""
     yield from _anywhere(step)
@@ -39,20 +35,20 @@ def slips(
         yield from _activation(step.layer)
 
 
-def bare_slips(step: WalkedLayer) -> Iterator[Slip]:
+def bare_slips(step: AlteredStep) -> Iterator[Slip]:
     """The mistakes that can be made in any function that keeps its input's shape."""
     if step.input.shape == step.output.shape and step.input.dtype.kind == "f":
         yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
         yield MistakeKind.MASK_FROM_UPSTREAM, {}, _dx(lambda s: s.dy * (s.dy > 0))
 
 
-def _anywhere(step: WalkedLayer) -> Iterator[Slip]:
-    if step.dx is None or isinstance(step.layer, Residual):
+def _anywhere(step: AlteredStep) -> Iterator[Slip]:
+    if step.dx is None:
         return
     if step.input.shape == step.output.shape and not isinstance(step.layer, Linear):
         yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
     yield MistakeKind.GRADIENT_STOPS, {}, _dx(lambda s: np.zeros_like(s.input))
-    yield MistakeKind.UPSTREAM_IGNORED, {}, lambda s: _backward(s, np.ones_like(s.dy))
+    yield MistakeKind.UPSTREAM_IGNORED, {}, lambda s: s.back(np.ones_like(s.dy))
     if len(step.dy) > 2:
         # All of the layer's gradients at once, or one of them by itself.
         each = [(name,) for name in step.gradients]
@@ -62,17 +58,17 @@ def _anywhere(step: WalkedLayer) -> Iterator[Slip]:
 
 
 def _without(sample: int, names: tuple[str, ...]) -> Alteration:
-    def altered(step: WalkedLayer) -> Altered:
+    def changed(step: AlteredStep) -> Altered:
         dy = step.dy.copy()
         dy[sample] = 0
-        fewer = _backward(step, dy)[1]
+        fewer = step.back(dy)[1]
         return step.dx, {**step.gradients, **{name: fewer[name] for name in names}}
 
-    return altered
+    return changed
 
 
 def _linear(
-    step: WalkedLayer, before: WalkedLayer | None, after: WalkedLayer | None
+    step: AlteredStep, before: AlteredStep | None, after: AlteredStep | None
 ) -> Iterator[Slip]:
     if before is not None and isinstance(before.layer, Activation):
         z = before.input
@@ -86,7 +82,7 @@ def _linear(
             yield from _before_the_derivative(step, after, da)
 
 
-def _before_the_derivative(step: WalkedLayer, after: WalkedLayer, da: Array) -> Iterator[Slip]:
+def _before_the_derivative(step: AlteredStep, after: AlteredStep, da: Array) -> Iterator[Slip]:
     """∂C/∂a, the gradient before it went through the activation, for some of the layer's gradients
     and not for all: that is the activation's derivative missing."""
     names = ("x", *step.gradients)
@@ -99,22 +95,22 @@ def _before_the_derivative(step: WalkedLayer, after: WalkedLayer, da: Array) -> 
 
 
 def _from(da: Array, taken: Sequence[str]) -> Alteration:
-    def altered(step: WalkedLayer) -> Altered:
-        dx, gradients = _backward(step, da)
+    def changed(step: AlteredStep) -> Altered:
+        dx, gradients = step.back(da)
         mixed = {n: gradients[n] if n in taken else right for n, right in step.gradients.items()}
         return dx if "x" in taken else step.dx, mixed
 
-    return altered
+    return changed
 
 
-def _weight(function: Callable[[WalkedLayer], Array]) -> Alteration:
+def _weight(function: Callable[[AlteredStep], Array]) -> Alteration:
     return lambda step: (step.dx, {**step.gradients, "weight": function(step)})
 
 
 def _activation(layer: Activation) -> Iterator[Slip]:
     """Mistakes about f'(z) where a = f(z)."""
     right = partial(_slope_at, layer)
-    wrong: tuple[tuple[MistakeKind, Callable[[WalkedLayer], Array]], ...] = (
+    wrong: tuple[tuple[MistakeKind, Callable[[AlteredStep], Array]], ...] = (
         (MistakeKind.DERIVATIVE_AT_A, lambda s: _slope(layer, s.output, layer.value(s.output))),
         (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.input, s.input)),
         (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.output, s.output)),
@@ -148,11 +144,11 @@ def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:
     )
 
 
-def _with_slope(slope: Callable[[WalkedLayer], Array]) -> Alteration:
+def _with_slope(slope: Callable[[AlteredStep], Array]) -> Alteration:
     return _dx(lambda step: step.dy * slope(step))
 
 
-def _slope_at(layer: Activation, step: WalkedLayer) -> Array:
+def _slope_at(layer: Activation, step: AlteredStep) -> Array:
     return _slope(layer, step.input, layer.value(step.input))
 
 
@@ -163,17 +159,12 @@ def _slope(layer: Activation, z: Array, a: Array) -> Array:
         return np.asarray(layer.derivative(z, a)) * np.ones_like(z)
 
 
-def _dx(function: Callable[[WalkedLayer], Array]) -> Alteration:
+def _dx(function: Callable[[AlteredStep], Array]) -> Alteration:
     return lambda step: (function(step), step.gradients)
 
 
-def _backward(step: WalkedLayer, dy: Array) -> Altered:
-    layer = cast(Layer, step.layer)  # a bare step has no slip that comes here
-    return layer.backward(step.params, step.cache, dy)
-
-
 def updated_weights(
-    discrepancy: Discrepancy, trusted: TrustedPass, line: tuple[WalkedLayer, ...]
+    discrepancy: Discrepancy, trusted: TrustedPass, line: tuple[AlteredStep, ...]
 ) -> Iterator[Hypothesis]:
     """Dx = dz (W − η ∂C/∂W)ᵀ: the weights were updated before the signal went through them; those
     of all linear layers, or those of one."""
@@ -182,7 +173,7 @@ def updated_weights(
     for updated in [linear, *ones] if len(linear) > 1 else ones:
         rate = _rate(discrepancy, trusted, line, updated)
         if rate > 0:
-            predicted = walk(trusted, {step.path: _updated(rate) for step in updated})
+            predicted = altered(trusted, {step.path: _updated(rate) for step in updated})
             values = {"where": updated[-1].name, "rate": rate}
             yield Hypothesis(MistakeKind.UPDATED_WEIGHTS, predicted, values, Standing.FITTED)
 
@@ -190,18 +181,18 @@ def updated_weights(
 def _rate(
     discrepancy: Discrepancy,
     trusted: TrustedPass,
-    line: tuple[WalkedLayer, ...],
-    updated: Sequence[WalkedLayer],
+    line: tuple[AlteredStep, ...],
+    updated: Sequence[AlteredStep],
 ) -> float:
     """η, fitted on what only the last update reaches, because there it enters linearly; 0 where
     nothing of that is wrong."""
     right = trusted.right()
-    once = walk(trusted, {updated[-1].path: _updated(1.0)})
+    once = altered(trusted, {updated[-1].path: _updated(1.0)})
     reached = [n for n in discrepancy.wrong if n in once and discrepancy.changes(n, once[n])]
     if len(updated) > 1:
         # Left of the next linear layer a second update joins in.
         near = {
-            trusted.names[join(step.path, name)]
+            trusted.name_of(step.path, name)
             for step in line[line.index(updated[-2]) :]
             for name in step.gradients
         }

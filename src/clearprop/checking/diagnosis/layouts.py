@@ -35,7 +35,8 @@ def turned(evidence: Evidence, samples: int) -> Iterator[tuple[Turn, Evidence]]:
     """The evidence with its weights turned round, then with all its matrices, each with the turn;
     nothing where something of ours says in which layout it is. `samples` is N, the length of an
     axis."""
-    if evidence.layer is not None or evidence.reference is not None or evidence.loss is not None:
+    ours = (evidence.layer, evidence.reference, evidence.checked, evidence.loss)
+    if any(one is not None for one in ours):
         return
     matrices = [name for name, array in evidence.arrays.items() if np.ndim(array) == 2]
     weights = [name for name in matrices if len(evidence.arrays[name]) != samples]

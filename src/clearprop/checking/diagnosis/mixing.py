@@ -1,4 +1,4 @@
-"""Mistakes about layers that mix entries: softmax, normalisation, dropout, residual, embedding.
+"""Mistakes about layers that mix entries: softmax, normalisation, dropout, embedding.
 
 A layer is known by what it computes (x and y at the point), not by its class: so they are found
 in a plain function too, and no layer's own saved values are needed.
@@ -11,19 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, WalkedLayer
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep
 from clearprop.checking.diagnosis.chain_rule import Slip
 from clearprop.checking.diagnosis.hypotheses import USUAL, difference
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.engine.layers.combinators import Residual
 
 
-def structural_slips(step: WalkedLayer) -> Iterator[Slip]:
+def structural_slips(step: AlteredStep) -> Iterator[Slip]:
     """The mistakes that can be made at one step, by what it computes."""
-    if isinstance(step.layer, Residual):
-        yield MistakeKind.RESIDUAL_SKIP, {}, lambda s: (s.dx, s.gradients)
-        yield MistakeKind.RESIDUAL_BRANCH, {}, lambda s: (s.dy, s.gradients)
-        return
     if step.dx is None:
         yield from _lookup(step)
         return
@@ -33,7 +28,7 @@ def structural_slips(step: WalkedLayer) -> Iterator[Slip]:
         yield from _normalisation(step)
 
 
-def _softmax(step: WalkedLayer) -> Iterator[Slip]:
+def _softmax(step: AlteredStep) -> Iterator[Slip]:
     z, y = step.input, step.output
     exponentials = np.exp(z - z.max(axis=-1, keepdims=True))
     p = exponentials / exponentials.sum(axis=-1, keepdims=True)
@@ -48,7 +43,7 @@ def _softmax(step: WalkedLayer) -> Iterator[Slip]:
         yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy - p)
 
 
-def _dropout(step: WalkedLayer) -> Iterator[Slip]:
+def _dropout(step: AlteredStep) -> Iterator[Slip]:
     x, y = step.input, step.output
     if np.any(x == 0) or not np.any(y == 0) or not np.any(y):
         return
@@ -79,7 +74,7 @@ class Normalised(NamedTuple):
     centred: bool
 
 
-def _normalisation(step: WalkedLayer) -> Iterator[Slip]:
+def _normalisation(step: AlteredStep) -> Iterator[Slip]:
     found = _normalised(step)
     if found is None:
         return
@@ -111,15 +106,15 @@ def _normalisation(step: WalkedLayer) -> Iterator[Slip]:
 def _without_gain(
     inverse: Array, hat: Array, mean: Callable[[Array], Array], centred: bool
 ) -> Alteration:
-    def altered(step: WalkedLayer) -> Altered:
+    def altered(step: AlteredStep) -> Altered:
         g = step.dy
         return inverse * (g - (mean(g) if centred else 0) - hat * mean(g * hat)), step.gradients
 
     return altered
 
 
-def _gain_gradient(name: str, factor: Callable[[WalkedLayer], Array]) -> Alteration:
-    def altered(step: WalkedLayer) -> Altered:
+def _gain_gradient(name: str, factor: Callable[[AlteredStep], Array]) -> Alteration:
+    def altered(step: AlteredStep) -> Altered:
         right = step.gradients[name]
         product = step.dy * factor(step)
         spread = product.ndim - right.ndim
@@ -131,7 +126,7 @@ def _gain_gradient(name: str, factor: Callable[[WalkedLayer], Array]) -> Alterat
     return altered
 
 
-def _normalised(step: WalkedLayer) -> Normalised | None:
+def _normalised(step: AlteredStep) -> Normalised | None:
     x, y = step.input, step.output
     names = list(step.params)
     # γ and β among the parameters: none, γ alone, both in either order.
@@ -174,12 +169,12 @@ def _hat(
     return hat, inverse
 
 
-def _lookup(step: WalkedLayer) -> Iterator[Slip]:
+def _lookup(step: AlteredStep) -> Iterator[Slip]:
     """A table's rows picked by ids: every use of a row adds to its gradient."""
     if len(step.gradients) == 1 and step.input.dtype.kind in "iu":
         ((name, right),) = step.gradients.items()
 
-        def overwritten(s: WalkedLayer) -> Altered:
+        def overwritten(s: AlteredStep) -> Altered:
             wrong = np.zeros_like(right)
             wrong[s.input] = s.dy
             return None, {name: wrong}
@@ -187,5 +182,5 @@ def _lookup(step: WalkedLayer) -> Iterator[Slip]:
         yield MistakeKind.EMBEDDING_OVERWRITTEN, {}, overwritten
 
 
-def _dx(function: Callable[[WalkedLayer], Array]) -> Alteration:
+def _dx(function: Callable[[AlteredStep], Array]) -> Alteration:
     return lambda step: (function(step), step.gradients)

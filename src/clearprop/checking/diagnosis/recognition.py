@@ -18,13 +18,13 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypotheses import USUAL, difference
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.losses import Loss
-from clearprop.engine.parameters import join
 from clearprop.kinds.layer_catalog import EXAMPLES
 from clearprop.kinds.loss_catalog import LOSSES
 
@@ -164,8 +164,8 @@ def _made(placed: _Placed, x: str, *, residual: bool) -> Recognized:
     for position, arrays in placed.arrays.items():
         path = "branch" if residual else ""
         if len(layers) > 1:
-            path = join(path, f"layers[{position}]")
+            path = join_path(path, f"layers[{position}]")
         # A layer without a bias has one name.
         for own, name in zip(("weight", "bias"), arrays, strict=False):
-            names[join(path, own)] = name
+            names[join_path(path, own)] = name
     return Recognized(Residual(layer) if residual else layer, names)

@@ -11,7 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import bare_step, steps, walk
+from clearprop.checking.diagnosis.altered_pass import (
+    altered,
+    bare_step,
+    forgotten_ways,
+    neighbours,
+    steps,
+)
 from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
 from clearprop.checking.diagnosis.chain_rule import bare_slips, slips, updated_weights
 from clearprop.checking.diagnosis.elementary import elementary
@@ -134,7 +140,7 @@ def _hypotheses(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Iterat
     yield from behaviour(discrepancy)
     yield from of_another_loss(discrepancy)
     if trusted is not None and agrees(discrepancy, trusted):
-        yield from _walked(discrepancy, trusted)
+        yield from _altered(discrepancy, trusted)
     elif trusted is not None and claims(discrepancy, trusted):
         names = " → ".join(type(step.layer).__name__ for step in steps(trusted))
         yield Hypothesis(
@@ -150,18 +156,19 @@ def _hypotheses(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Iterat
     yield from described(discrepancy)
 
 
-def _walked(discrepancy: Discrepancy, trusted: TrustedPass) -> Iterator[Hypothesis]:
+def _altered(discrepancy: Discrepancy, trusted: TrustedPass) -> Iterator[Hypothesis]:
+    """The trusted pass with one thing changed, at every place."""
     line = steps(trusted)
-    for index, step in enumerate(line):
-        before = line[index - 1] if index else None
-        after = line[index + 1] if index + 1 < len(line) else None
+    for step, before, after in neighbours(trusted, line):
         for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
-            predicted = walk(trusted, {step.path: alteration})
-            if key == MistakeKind.GRADIENT_STOPS and not _stops_in_between(
-                discrepancy, trusted, predicted
-            ):
+            predicted = altered(trusted, {step.path: alteration})
+            stops = key == MistakeKind.GRADIENT_STOPS
+            if stops and not _stops_in_between(discrepancy, trusted, predicted):
                 continue
             yield Hypothesis(key, predicted, {"where": step.name, **values})
+    for way in forgotten_ways(trusted):
+        key = MistakeKind.RESIDUAL_SKIP if way.direct else MistakeKind.RESIDUAL_BRANCH
+        yield Hypothesis(key, way.predicted, {"where": way.where})
     yield from updated_weights(discrepancy, trusted, line)
 
 

@@ -10,8 +10,7 @@ from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass, Network
 
 Arrays = Mapping[str, Array]
 # A backward as a person writes it: ∂C/∂y and the arrays → the gradients by name.

@@ -9,8 +9,7 @@ from clearprop.base.arrays import Array, shape_text
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.layer import Context
-from clearprop.engine.network import Network
-from clearprop.engine.passes import ForwardPass
+from clearprop.engine.network import ForwardPass, Network
 from clearprop.kinds.layer_catalog import EXAMPLES, Example
 
 DECAY = 0.02

@@ -7,8 +7,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen, always
+from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.layers.activations import Tanh
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 

@@ -109,7 +109,7 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
 
 
 def _output_shape(subject: Subject, arrays: Mapping[str, Array]) -> tuple[int, ...]:
-    return subject.run(dict(arrays))[1][1].shape  # type: ignore[no-any-return]
+    return subject.run(dict(arrays))[1][-1].shape  # type: ignore[no-any-return]
 
 
 def _guarded(title: str, action: Callable[[], Any]) -> Any:

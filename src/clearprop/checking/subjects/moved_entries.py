@@ -1,8 +1,9 @@
 """Moving many single entries of a network at once, and computing only what they reach.
 
-A parameter of one layer reaches that layer's output and what comes behind it; nothing before. So
-the layers before are run once. K copies of the network, each with one entry moved, stand along a
-leading axis, as stacked networks do; what was not moved is shared by all of them.
+An entry reaches what lies behind it in the graph, and nothing else. So the network is run once, and
+every value that is not behind the moved entry is taken from there. K copies of what is behind it,
+each with one entry moved, stand along a leading axis, as K networks do; what was not moved is
+shared by all of them.
 
 For a Linear layer, z = x W + b, moving one entry moves a part of z that is known without
 multiplying the matrices anew:
@@ -12,34 +13,25 @@ multiplying the matrices anew:
     x[n, i] by h    z[n, :] by h·W[i, :]
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.subjects.subject import Mover
+from clearprop.engine.graph import INPUT, Graph, GraphStep, Node, propagate
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.combinators import Sequential
-from clearprop.engine.layers.layer import Context, Layer, Tree
+from clearprop.engine.layers.layer import Context, Tree
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import join, leaves
+
+# The values on some wires, with an axis of copies (K, N, ...).
+Stacks = dict[str, Array]
 
 
-class _Stage(NamedTuple):
-    """One layer of the chain with its place, its parameters, its input and its output."""
-
-    path: str
-    layer: Layer
-    params: Tree
-    context: Context
-    input: Array
-    output: Array
-
-
-def chain_mover(
+def graph_mover(
     network: Network,
     params: Array,
     x: Array,
@@ -47,25 +39,17 @@ def chain_mover(
     loss: Loss | None = None,
     target: Array | None = None,
 ) -> Mover | None:
-    """A mover of the network's arrays ("x" and its parameters' paths); None where it has no such
-    structure: tied parameters, or a layer that cannot be stacked.
+    """A mover of the network's arrays ("x" and its parameters' paths); None where it has a layer
+    that cannot be stacked.
 
     It returns the outputs (K, N·D), or with a loss their losses (K, 1).
     """
-    stackable = all(layer.stackable for _, layer in leaves(network.layer))
-    if network.tied or not stackable or x.ndim < 2:
+    if not all(node.layer.stackable for node in network.graph.nodes.values()):
         return None
-    stages: list[_Stage] = []
-    value = x
-    for path, layer, tree, own in _flattened(
-        "", network.layer, network.layout.tree(params), context
-    ):
-        output = layer.forward(tree, value, own)[0]
-        stages.append(_Stage(path, layer, tree, own, value, output))
-        value = output
+    run = _Run.of(network, params, x, context)
 
     def move(name: str, indices: Array, moves: Array) -> Array:
-        stack = _moved(stages, name, indices, moves)
+        stack = _moved(run, name, indices, moves)[network.graph.output]
         if loss is None or target is None:
             return stack.reshape(len(indices), -1)
         result = loss.evaluate(stack, target, stacked=True)
@@ -74,127 +58,143 @@ def chain_mover(
     return move
 
 
-def _moved(stages: list[_Stage], name: str, indices: Array, moves: Array) -> Array:
-    """The chain's outputs (K, N, ...), in each of which one entry was moved."""
-    position = _stage_of(stages, name)
-    stage, behind = stages[position], stages[position + 1 :]
-    own = name if name == "x" else name[len(stage.path) :].lstrip(".")
-    if not _is_linear(stage):
-        if own == "x":
-            stack = _run(stage, _stacked(stage.input, indices, moves))
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One run of a network: the values on its wires, and what every node was run with."""
+
+    graph: Graph
+    values: Mapping[str, Array]
+    params: Mapping[str, Tree]
+    contexts: Mapping[str, Context]
+
+    @classmethod
+    def of(cls, network: Network, params: Array, x: Array, context: Context) -> "_Run":
+        views = network.layout.views(params)
+        contexts = {path: context.child(path) for path in network.graph.nodes}
+
+        def through(node: Node, value: Array) -> Array:
+            return node.layer.forward(views[node.path], value, contexts[node.path])[0]
+
+        return cls(network.graph, propagate(network.graph, x, through), views, contexts)
+
+    def owners(self, name: str) -> list[tuple[Node, str]]:
+        """The nodes that use the parameter at the path `name`, which may be tied, and what each
+        calls it."""
+        start = self.graph.slots[name].start
+        return [
+            (node, own)
+            for node in self.graph.nodes.values()
+            for own, slot in node.parameters.items()
+            if slot.start == start
+        ]
+
+    def only_taker(self, wire: str) -> Node | None:
+        """The layer that takes a wire, where nothing else does."""
+        takers: tuple[GraphStep, ...] = self.graph.takers(wire)
+        if len(takers) != 1 or wire == self.graph.output or not isinstance(takers[0], Node):
+            return None
+        return takers[0]
+
+
+def _moved(run: _Run, name: str, indices: Array, moves: Array) -> Stacks:
+    """The wires behind an entry (K, N, ...), in each copy of which it was moved."""
+    if name == "x":
+        taker = run.only_taker(INPUT)
+        if taker is not None and _is_linear(taker):
+            return _behind(run, {taker.path: _moved_rows(run, taker, indices, moves)}, indices)
+        return _behind(run, {INPUT: _stacked(run.values[INPUT], indices, moves)}, indices)
+    owners = run.owners(name)
+    if len(owners) == 1 and _is_linear(owners[0][0]):
+        return _behind(run, _moved_column(run, *owners[0], indices, moves), indices)
+    own = {
+        node.path: {**_shared(run.params[node.path], len(indices)), parameter: moved}
+        for node, parameter in owners
+        for moved in [_stacked(run.params[node.path][parameter], indices, moves)]
+    }
+    return _behind(run, {}, indices, own)
+
+
+def _behind(
+    run: _Run, stacks: Stacks, indices: Array, moved: Mapping[str, Tree] | None = None
+) -> Stacks:
+    """Everything behind the wires that are stacked already, and behind the nodes whose parameters
+    were moved: by their paths, with the axis of copies."""
+    count = len(indices)
+    moved = moved or {}
+
+    def stack(wire: str) -> Array:
+        if wire in stacks:
+            return stacks[wire]
+        return np.broadcast_to(run.values[wire], (count, *run.values[wire].shape))
+
+    for step in run.graph.steps:
+        reached = step.path in moved or any(wire in stacks for wire in step.sources)
+        if step.path in stacks or not reached:
+            continue
+        if isinstance(step, Node):
+            stacks[step.path] = _through(run, step, stack(step.source), moved.get(step.path))
         else:
-            stack = _run(stage, None, _with_moved(stage.params, own, indices, moves))
-    elif own == "x":
-        rows = np.unravel_index(indices, stage.input.shape)
-        stack = _copies(stage.output, len(indices), moves)
-        place = (np.arange(len(indices)), *rows[:-1])
-        stack[place] += moves[:, None] * stage.params["weight"][rows[-1]]
-    else:
-        return _moved_column(stage, behind, own, indices, moves)
-    for one in behind:
-        stack = _run(one, stack)
+            stacks[step.path] = step.value([stack(wire) for wire in step.sources])
+    return stacks
+
+
+def _moved_rows(run: _Run, node: Node, indices: Array, moves: Array) -> Array:
+    """A Linear layer's output where one entry of its input moves: one row of z."""
+    rows = np.unravel_index(indices, run.values[node.source].shape)
+    stack = _copies(run.values[node.path], len(indices), moves)
+    place = (np.arange(len(indices)), *rows[:-1])
+    stack[place] += moves[:, None] * run.params[node.path]["weight"][rows[-1]]
     return stack
 
 
-def _moved_column(
-    stage: _Stage, behind: list[_Stage], own: str, indices: Array, moves: Array
-) -> Array:
-    """The same for a parameter of a Linear layer: one column of z moves, and of what activations
-    make of it; the next Linear layer adds the column's move times one row of its weight."""
-    weight = stage.params["weight"]
+def _moved_column(run: _Run, node: Node, own: str, indices: Array, moves: Array) -> Stacks:
+    """Where one entry of a Linear layer's parameter moves: one column of z moves, and of what
+    activations make of it; the next Linear layer adds the column's move times one row of its
+    weight. The last wire that is known so is stacked."""
+    weight, x = run.params[node.path]["weight"], run.values[node.source]
+    change = moves.reshape(-1, *(1,) * (x.ndim - 1))
+    columns = indices
     if own == "weight":
         i, columns = np.unravel_index(indices, weight.shape)
-        change = moves.reshape(-1, *(1,) * (stage.input.ndim - 1)) * np.moveaxis(
-            stage.input[..., i], -1, 0
-        )
-    else:
-        columns = indices
-        change = moves.reshape(-1, *(1,) * (stage.input.ndim - 1))
-    before = np.moveaxis(stage.output[..., columns], -1, 0)
+        change = change * np.moveaxis(x[..., i], -1, 0)
+    before = np.moveaxis(run.values[node.path][..., columns], -1, 0)
     column = before + change
-    output = stage.output
-    while behind and type(behind[0].layer).forward is Activation.forward:
-        activation, *behind = behind
-        before = np.moveaxis(activation.output[..., columns], -1, 0)
-        column = activation.layer.forward({}, column, activation.context)[0]
-        output = activation.output
-    if behind and _is_linear(behind[0]):
-        linear, *behind = behind
-        rows = linear.params["weight"][columns]
+    wire = node.path
+    taker = run.only_taker(wire)
+    while taker is not None and type(taker.layer).forward is Activation.forward:
+        wire = taker.path
+        before = np.moveaxis(run.values[wire][..., columns], -1, 0)
+        column = taker.layer.forward({}, column, run.contexts[wire])[0]
+        taker = run.only_taker(wire)
+    if taker is not None and _is_linear(taker):
+        rows = run.params[taker.path]["weight"][columns]
         between = (len(rows), *(1,) * (column.ndim - 1), rows.shape[-1])
-        stack: Array = linear.output + (column - before)[..., None] * rows.reshape(between)
-    else:
-        stack = _copies(output, len(indices), column)
-        np.moveaxis(stack, -1, 1)[np.arange(len(indices)), columns] = column
-    for one in behind:
-        stack = _run(one, stack)
-    return stack
+        added = (column - before)[..., None] * rows.reshape(between)
+        return {taker.path: run.values[taker.path] + added}
+    stack = _copies(run.values[wire], len(indices), column)
+    np.moveaxis(stack, -1, 1)[np.arange(len(indices)), columns] = column
+    return {wire: stack}
 
 
-def _is_linear(stage: _Stage) -> bool:
-    return type(stage.layer).forward is Linear.forward
+def _is_linear(node: Node) -> bool:
+    return type(node.layer).forward is Linear.forward
 
 
-def _flattened(
-    path: str, layer: Layer, params: Tree, context: Context
-) -> Iterator[tuple[str, Layer, Tree, Context]]:
-    if isinstance(layer, Sequential):
-        for name, child in layer.children():
-            yield from _flattened(join(path, name), child, params[name], context.child(name))
-    else:
-        yield path, layer, params, context
-
-
-def _stage_of(stages: list[_Stage], name: str) -> int:
-    if name == "x":
-        return 0
-    return next(
-        position
-        for position, stage in enumerate(stages)
-        if name == stage.path or name.startswith(f"{stage.path}.") or not stage.path
-    )
-
-
-def _run(stage: _Stage, stack: Array | None, params: Tree | None = None) -> Array:
-    """The stage on a stack of inputs, or on its own input with a stack of parameters."""
-    layer = stage.layer
-    if params is None and stack is not None and _is_linear(stage):
+def _through(run: _Run, node: Node, stack: Array, moved: Tree | None) -> Array:
+    """One node on a stack of inputs, with its own parameters or with a stack of them."""
+    params = run.params[node.path]
+    if moved is None and _is_linear(node):
         # One product of two matrices in place of K small ones.
-        rows = stack.reshape(-1, stack.shape[-1]) @ stage.params["weight"]
-        if "bias" in stage.params:
-            rows += stage.params["bias"]
+        rows = stack.reshape(-1, stack.shape[-1]) @ params["weight"]
+        if "bias" in params:
+            rows += params["bias"]
         product: Array = rows.reshape(*stack.shape[:-1], -1)
         return product
-    if stack is None:
-        count = _count(params)
-        stack = np.broadcast_to(stage.input, (count, *stage.input.shape))
-    else:
-        count = len(stack)
-    tree = _shared(stage.params if params is None else params, count)
-    context = stage.context._replace(
-        records=False, state=_shared(stage.context.state, count), networks=count
-    )
-    output: Array = layer.forward(tree, stack, context)[0]
-    return output
-
-
-class _Moved(NamedTuple):
-    """A parameter array that has its axis of copies already."""
-
-    values: Array
-
-
-def _with_moved(tree: Tree, own: str, indices: Array, moves: Array) -> dict[str, Any]:
-    """The tree with the array at the path `own` stacked, one entry moved in every copy."""
-    moved: dict[str, Any] = {}
-    for name, part in tree.items():
-        if name == own:
-            moved[name] = _Moved(_stacked(part, indices, moves))
-        elif own.startswith(f"{name}."):
-            moved[name] = _with_moved(part, own[len(name) + 1 :], indices, moves)
-        else:
-            moved[name] = part
-    return moved
+    count = len(stack)
+    context = run.contexts[node.path]
+    context = context._replace(records=False, state=_shared(context.state, count), networks=count)
+    tree = _shared(params, count) if moved is None else moved
+    return node.layer.forward(tree, stack, context)[0]
 
 
 def _copies(array: Array, count: int, beside: Array) -> Array:
@@ -208,19 +208,6 @@ def _stacked(array: Array, indices: Array, moves: Array) -> Array:
     return stack
 
 
-def _count(tree: Any) -> int:
-    for part in tree.values():
-        if isinstance(part, _Moved):
-            return len(part.values)
-        if isinstance(part, Mapping) and (count := _count(part)):
-            return count
-    return 0
-
-
-def _shared(tree: Any, count: int) -> Any:
-    """The tree with every array seen by `count` networks, without copying it."""
-    if isinstance(tree, _Moved):
-        return tree.values
-    if isinstance(tree, Mapping):
-        return {name: _shared(part, count) for name, part in tree.items()} if tree else tree
-    return np.broadcast_to(tree, (count, *tree.shape))
+def _shared(tree: Tree, count: int) -> Tree:
+    """Arrays by name, seen by `count` networks without copying them."""
+    return {name: np.broadcast_to(part, (count, *part.shape)) for name, part in tree.items()}

@@ -9,12 +9,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ContractError
-from clearprop.checking.subjects.moved_entries import chain_mover
+from clearprop.checking.subjects.moved_entries import graph_mover
 from clearprop.checking.subjects.subject import Mover, Subject
-from clearprop.engine.layers.layer import Combinator, Context, Layer
+from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
+from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network, repr_short
-from clearprop.engine.parameters import named_gradients
+from clearprop.engine.network import Network
+from clearprop.engine.summary import repr_short
 
 SAMPLES = 4
 
@@ -36,7 +37,7 @@ def layer_subject(
         params = generator.normal(size=network.size)
         params = params.astype(x.dtype) if x.dtype.kind == "f" else params
     subject = _subject(network, params, np.asarray(x), context, None, None, compact(layer))
-    return replace(subject, dy=dy, layer=layer)
+    return replace(subject, dy=dy)
 
 
 def network_subject(
@@ -91,11 +92,13 @@ def _loss_name(loss: Loss) -> str:
 
 def input_shape(layer: Layer) -> tuple[int, ...]:
     """A shape of one sample that the layer takes: the first of a few that it does not refuse."""
-    known = [getattr(layer, name, None) for name in ("inputs", "features", "size")]
-    sizes = [size for size in known if isinstance(size, int)]
-    for child in getattr(layer, "children", tuple)():
-        sizes += input_shape(child[1])[-1:]
     network = Network(layer)
+    sizes = [
+        size
+        for one in (layer, *(node.layer for node in network.graph.nodes.values()))
+        for name in ("inputs", "features", "size")
+        if isinstance(size := getattr(one, name, None), int)
+    ]
     for size in (*sizes, 5):
         try:
             network.forward(network.initialize(), np.zeros((2, size)))
@@ -106,11 +109,26 @@ def input_shape(layer: Layer) -> tuple[int, ...]:
 
 
 def compact(layer: Layer) -> str:
-    """A layer with its children, without what stands at its default: `Sequential(Linear(2, 3),
-    ReLU())`."""
-    if isinstance(layer, Combinator):
-        return f"{type(layer).__name__}({', '.join(compact(c) for _, c in layer.children())})"
-    return repr_short(layer)
+    """A layer with those that it is made of, without what stands at its default:
+    `Sequential(Linear(2, 3), ReLU())`."""
+    return _compact(Network(layer).graph, "")
+
+
+def _compact(graph: Graph, path: str) -> str:
+    if path in graph.nodes:
+        return repr_short(graph.nodes[path].layer)
+    below = [one for one in (*graph.nodes, *graph.groups) if one and _is_below(one, path)]
+    children = [one for one in below if not any(_is_below(one, other) for other in below)]
+    # In the order in which their first steps are taken.
+    first = {child: graph.inside(child)[:1] for child in children}
+    order = {step.path: place for place, step in enumerate(graph.steps)}
+    children.sort(key=lambda child: order[first[child][0].path] if first[child] else len(order))
+    inner = ", ".join(_compact(graph, child) for child in children)
+    return f"{type(graph.groups[path].layer).__name__}({inner})"
+
+
+def _is_below(path: str, above: str) -> bool:
+    return path != above and (not above or path.startswith(f"{above}."))
 
 
 def _subject(
@@ -128,6 +146,8 @@ def _subject(
     owned = [path for path in network.layout.slots if path not in network.tied]
     variables = (*(["x"] if x.dtype.kind == "f" else []), *owned)
 
+    graph = network.graph
+
     def flat(arrays: Mapping[str, Array]) -> Array:
         dtype = np.result_type(*(arrays[path] for path in owned)) if owned else arrays["x"].dtype
         return network.replace(
@@ -136,36 +156,49 @@ def _subject(
 
     def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
         point = flat(arrays)
-        tree = network.layout.tree(point)
+        views = network.layout.views(point)
         own = context._replace(state=network.initial_state(point.real))
-        y, cache, _ = network.layer.forward(tree, arrays["x"], own)
+        caches: dict[str, Any] = {}
+
+        def through(node: Node, value: Array) -> Array:
+            inside = own.child(node.path)
+            y, caches[node.path], _ = node.layer.forward(views[node.path], value, inside)
+            return y
+
+        values = propagate(graph, arrays["x"], through)
         for path in owned:
-            # What the layer wrote into its parameters is seen by whoever handed them over.
+            # What a layer wrote into its parameters is seen by whoever handed them over.
             arrays[path][...] = network.layout.view(point, path)
+        y = values[graph.output]
         if loss is None:
-            return y, cache
+            return y, (values, caches)
         result = loss.evaluate(y, arrays["t"])
-        return np.asarray(result.value), (cache, result.gradient)
+        return np.asarray(result.value), (values, caches, result.gradient)
 
     def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        if loss is not None:
-            cache, gradient = cache
-            dy = dy * gradient
+        values, caches, *gradient = cache
         point = flat(arrays)
-        tree = network.layout.tree(point)
-        dx, signals = network.layer.backward(tree, cache, dy)
+        views = network.layout.views(point)
+        found: dict[str, Any] = {}
+
+        def through(node: Node, signal: Array) -> Array | None:
+            dx, returned = node.layer.backward(views[node.path], caches[node.path], signal)
+            for name, slot in node.parameters.items():
+                if name in returned:
+                    owner = network.tied.get(slot.path, slot.path)
+                    before = found.get(owner)
+                    found[owner] = returned[name] if before is None else before + returned[name]
+            return dx
+
+        signals = backpropagate(graph, dy * gradient[0] if gradient else dy, through, values)
         for path in owned:
             arrays[path][...] = network.layout.view(point, path)
-        found: dict[str, Any] = {"x": dx} if "x" in variables else {}
-        for path, gradient in named_gradients(signals, ""):
-            owner = network.tied.get(path, path)
-            found[owner] = gradient if owner not in found else found[owner] + gradient
-        return found
+        return {**({"x": signals[INPUT]} if "x" in variables else {}), **found}
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
         point = flat(arrays)
         own = context._replace(state=network.initial_state(point.real))
-        return chain_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
+        return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 
     dy = None if loss is None else np.ones((), x.dtype)
     maker: Callable[[Mapping[str, Array]], Mover | None] = structured

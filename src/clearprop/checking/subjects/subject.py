@@ -36,7 +36,8 @@ class Subject:
     dy          the upstream gradient, of y's shape; None draws one
     structured  makes a mover that knows the function's structure and is faster than moving one
                 entry at a time; None where there is none
-    layer, network, context, loss   what of ours it is, or should equal; None or default otherwise
+    layer       a layer of ours that it should equal, if the person says so; never itself
+    network, context, loss   what of ours it is; None or default otherwise
     twins       other computations of (y, gradient by name) at (arrays, dy), by the witness's name
     """
 

@@ -17,8 +17,7 @@ from clearprop.checking.subjects.own_kinds import network_subject
 from clearprop.checking.subjects.subject import Subject, Twin
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass, Network
 
 
 class Reference(NamedTuple):

@@ -13,12 +13,12 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.diagrams.stations import check_sample
+from clearprop.engine.combinators import Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.layer import Combinator, Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 MOST_LAYERS = 6
 MOST_NEURONS = 10
@@ -84,7 +84,7 @@ def stages(backward: BackwardPass, sample: int) -> tuple[Stage, ...]:
     for index, (linear, activation) in enumerate(groups):
         ahead, back = next(forwards), next(backwards)
         parameters = {
-            name: forward.network.layout.view(forward.params, join(ahead.path, name))
+            name: forward.network.layout.view(forward.params, join_path(ahead.path, name))
             for name in linear.parameters()
         }
         z = a = ahead.output[sample]

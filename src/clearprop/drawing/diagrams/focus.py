@@ -7,7 +7,7 @@ from typing import NamedTuple
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.diagrams.chain import Stage, stages
 from clearprop.drawing.diagrams.parts import say, symbol
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 # The most inputs, or successors, that are drawn one by one.
 MOST_DRAWN = 4

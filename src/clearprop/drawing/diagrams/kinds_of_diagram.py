@@ -8,7 +8,7 @@ from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
 from clearprop.drawing.diagrams.reverse import output_cases, reversed_neuron
 from clearprop.drawing.diagrams.whole import forward_factors, network_backward, network_forward
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 
 class Diagram(Protocol):

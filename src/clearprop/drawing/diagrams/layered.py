@@ -33,8 +33,8 @@ from clearprop.drawing.pen.items import Item, Path, Text, saying
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.text import number, plain, text_width
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.graph import join_path
+from clearprop.engine.network import BackwardPass
 
 # The largest network whose edges are labelled.
 LABELLED_LAYERS = 3
@@ -258,7 +258,7 @@ def _labelled_edges(stage: Stage, source: _Column, target: _Column, view: View) 
             else:
                 begin = (target.ports_begin, port)
                 line = Path(begin, (end,), "muted", arrow=not view.backwards)
-                bias = join(stage.path, f"bias[{j}]")
+                bias = join_path(stage.path, f"bias[{j}]")
                 says = f"{bias}\n{plain(labels[i].content)}"
             items += saying([line, label_above(target.ports_begin + 4, port, labels[i])], says)
     return items
@@ -293,7 +293,7 @@ def _bare_edges(stage: Stage, source: _Column, target: _Column, view: View) -> l
 def _edge_says(stage: Stage, i: int, j: int, view: View) -> str:
     """An edge's weight, the input that it multiplies, and what comes back, as words to point at."""
     lines = [
-        join(stage.path, f"weight[{i},{j}]"),
+        join_path(stage.path, f"weight[{i},{j}]"),
         equation(_weight(stage, i, j), stage.weight[i, j]),
         equation(derivative(_z(stage, j), _weight(stage, i, j)), stage.input[i]),
     ]

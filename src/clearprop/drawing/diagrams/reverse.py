@@ -26,7 +26,7 @@ from clearprop.drawing.diagrams.parts import (
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.text import factor, number, text_width
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 BEND = 56.0
 GAP = 12.0

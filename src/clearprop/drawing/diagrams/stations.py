@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from clearprop.base.errors import ConfigurationError
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 INPUT = "input"
 
@@ -72,7 +72,7 @@ class _Child(NamedTuple):
 
 def _walk(path: str, layer: Layer, source: str) -> Iterator[Station]:
     if isinstance(layer, Sequential):
-        children = [_Child(join(path, name), child) for name, child in layer.children()]
+        children = [_Child(join_path(path, name), child) for name, child in layer.children()]
         behind_linear = {
             after.path: before
             for before, after in pairwise(children)
@@ -95,7 +95,7 @@ def _walk(path: str, layer: Layer, source: str) -> Iterator[Station]:
                 source = behind
     elif isinstance(layer, Residual):
         last = source
-        for station in _walk(join(path, "branch"), layer.branch, source):
+        for station in _walk(join_path(path, "branch"), layer.branch, source):
             yield station
             last = station.output
         yield Station(path, layer, last, skipped=source)

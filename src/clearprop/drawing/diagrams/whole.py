@@ -26,7 +26,7 @@ from clearprop.drawing.diagrams.wide import (
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.text import number
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
 
 
 def network_forward(backward: BackwardPass, *, sample: int = 0, language: str = "en") -> Scene:

@@ -19,10 +19,10 @@ from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, moved
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.drawing.pen.text import number, plain, text_width
-from clearprop.engine.layers.combinators import Residual
+from clearprop.engine.combinators import Residual
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.network import repr_short
-from clearprop.engine.passes import BackwardPass
+from clearprop.engine.network import BackwardPass
+from clearprop.engine.summary import repr_short
 
 # A row of cards goes on below where it would become wider than this.
 ROW_WIDTH = 1180.0

@@ -49,8 +49,7 @@ class Dropout(Layer):
         refuse_integers(self, x, context)
         if not context.training or self.probability == 0:
             return x, DropoutCache(None), EMPTY
-        own_x = context.networks is not None and x.ndim > 2
-        drawn = context.generator().random(x.shape[1:] if own_x else x.shape)
+        drawn = context.generator().random(x.shape if context.networks is None else x.shape[1:])
         # No number is drawn that is not below 1, so with p = 1 nothing is kept.
         factor = 1 / (1 - self.probability) if self.probability < 1 else 0.0
         mask = (drawn >= self.probability).astype(x.real.dtype) * factor

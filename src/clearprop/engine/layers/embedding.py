@@ -15,8 +15,7 @@ Backward     From yₙⱼ = w_{idₙ j}: ∂yₙⱼ/∂wᵢⱼ = 1 where idₙ =
 
 Cached       The ids.
 
-K networks   W is (K, entries, D). Ids of one or two axes are shared by all networks, ids
-             (K, N, T) are each network's own; y is (K, N, D) or (K, N, T, D).
+K networks   W is (K, entries, D), ids (K, N) or (K, N, T), y (K, N, D) or (K, N, T, D).
 
 Source: Bengio and others, "A neural probabilistic language model", 2003.
 """
@@ -73,15 +72,16 @@ class Embedding(Layer):
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]
-        own_ids = x.ndim == 3 and len(x) == context.networks
-        if not own_ids and x.ndim not in (1, 2):
+        if x.ndim - (weight.ndim - 2) not in (1, 2):
             raise self._wrong_shape(context.path or "Embedding", x.shape)
         if x.dtype.kind not in "iu":
             path = context.path or "Embedding"
             raise DtypeError("ids_expected", path=path, came=x.dtype)
         self._require_known(x, context)
-        y = weight[np.arange(len(x))[:, None, None], x] if own_ids else weight[..., x, :]
-        return y, EmbeddingCache(x), EMPTY
+        if weight.ndim == 2:
+            return weight[x], EmbeddingCache(x), EMPTY
+        table = np.arange(len(weight)).reshape(-1, *(1,) * (x.ndim - 1))
+        return weight[table, x], EmbeddingCache(x), EMPTY
 
     def backward(self, params: Tree, cache: EmbeddingCache, dy: Array) -> Backward:
         weight = params["weight"]
@@ -89,7 +89,7 @@ class Embedding(Layer):
         if weight.ndim == 3:
             # K tables under one another are one table: network k's ids begin at k · entries.
             first = np.arange(len(weight)) * self.entries
-            ids = ids + first.reshape(-1, *(1,) * (dy.ndim - 2))
+            ids = ids + first.reshape(-1, *(1,) * (ids.ndim - 1))
         gradient = np.zeros((weight.size // self.features, self.features), dy.dtype)
         # Not gradient[ids] += dy, which keeps only the last of several equal ids.
         np.add.at(gradient, ids.ravel(), dy.reshape(ids.size, self.features))

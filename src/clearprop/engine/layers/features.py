@@ -1,7 +1,6 @@
 """What layers share that have a parameter for every feature: (1, D), or (K, 1, D) of K networks.
 
-The input is (..., D), samples in rows and with any axes between, as (N, D) or (N, T, D). Beside K
-networks it is (K, ..., D), or (N, D) shared by all of them.
+The input is (N, ..., D), samples in rows and with any axes between; of K networks (K, N, ..., D).
 """
 
 import math
@@ -33,8 +32,9 @@ def gather(terms: Array, parameter: Array) -> Array:
 def require_rows(layer: Layer, x: Array, features: int | None, context: Context) -> None:
     """Refuse an x without rows of `features` numbers (None: of any number), or with another
     number of networks than there are. Raises ShapeError."""
-    others = x.ndim > 2 and context.networks not in (None, len(x))
-    if x.ndim < 2 or others or features not in (None, x.shape[-1]):
+    least = 2 if context.networks is None else 3
+    others = context.networks not in (None, *x.shape[:1])
+    if x.ndim < least or others or features not in (None, x.shape[-1]):
         raise ShapeError(
             "features_input",
             path=context.path or type(layer).__name__,
@@ -44,14 +44,10 @@ def require_rows(layer: Layer, x: Array, features: int | None, context: Context)
         )
 
 
-def require_features_before(
-    layer: Layer, input_shape: Shape | None, features: int, *, one_row: bool = False
-) -> None:
-    """For output_shape: refuse a layer before that gives another number of features, or more than
-    one row where a sample must be `one_row`. Raises ShapeError."""
-    if input_shape is None:
-        return
-    if input_shape[-1:] != (features,) or (one_row and len(input_shape) > 1):
+def require_features_before(layer: Layer, input_shape: Shape | None, features: int) -> None:
+    """For output_shape: refuse a layer before that gives another number of features. Raises
+    ShapeError."""
+    if input_shape is not None and input_shape[-1:] != (features,):
         raise ShapeError(
             "features_chain",
             layer=type(layer).__name__,

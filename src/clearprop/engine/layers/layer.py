@@ -8,16 +8,16 @@ in dy. Neither function edits an array that it did not allocate, and neither kee
 backward needs of forward stands in `cache`, a NamedTuple whose fields say what is saved. A cache is
 read together with the parameters that forward was given, never with updated ones.
 
-Samples stand in rows: x is (N, features). Of many networks run as one, parameters have a leading
-axis (K, ...), x is (K, N, features) or shared (N, features), and y is (K, N, features). Axes
-counted from the end serve both. A layer that can do that sets `stackable = True`. An x with more
-than two axes is each network's own then: (K, N, T, features), never a shared (N, T, features).
+Samples stand in rows: x is (N, features), or (N, ..., features) with any axes between. Of many
+networks run as one, parameters, x and y have a leading axis: (K, ...), (K, N, ..., features), and
+`context.networks` is K; where the networks share their input, x is a view of it along that axis.
+A layer that can do that sets `stackable = True`; axes counted from the end serve both.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -62,9 +62,9 @@ class Context(NamedTuple):
     networks: int | None = None
 
     def child(self, name: str) -> "Context":
-        """The context of the child layer `name`."""
-        path = f"{self.path}.{name}" if self.path else name
-        training, records, seed, step, _, states, side_inputs, networks = self
+        """The context of the layer at the path `name` from here; its state is its own."""
+        training, records, seed, step, above, states, side_inputs, networks = self
+        path = f"{above}.{name}" if above and name else above or name
         state = EMPTY if states is EMPTY else states.get(name, EMPTY)
         return Context(training, records, seed, step, path, state, side_inputs, networks)
 
@@ -77,6 +77,28 @@ class Context(NamedTuple):
 Forward: TypeAlias = tuple[Array, Any, Tree]
 # What backward returns: ∂C/∂x (None where x is integers), and ∂C/∂p by parameter name.
 Backward: TypeAlias = tuple[Array | None, Any]
+
+
+class Wiring(Protocol):
+    """What a layer is handed to state its wiring (`Layer.wire`): the names of wires go in, and that
+    of the wire which is put out comes back. A wire is an array that one step puts out and others
+    take.
+
+    Every method raises ContractError for a wire that there is not and for a name that is taken.
+    """
+
+    def node(self, layer: "Layer", source: str) -> str:
+        """The layer itself as one step, which takes `source`."""
+
+    def layer(self, name: str, layer: "Layer", source: str) -> str:
+        """The child `layer`, which takes `source`; `name` is how Python reaches it: `layers[0]`."""
+
+    def add(self, *terms: str, name: str = "", refusal: str = "sum_shapes") -> str:
+        """The sum of wires, entry by entry. `name` tells several joins apart; `refusal` is the key
+        of the sentence for terms of different shapes."""
+
+    def concatenate(self, *terms: str, name: str = "") -> str:
+        """The features of wires (their last axis), one wire after another."""
 
 
 class Layer(Configurable, ABC):
@@ -103,6 +125,11 @@ class Layer(Configurable, ABC):
         """
         return input_shape
 
+    def wire(self, wiring: Wiring, source: str) -> str:
+        """State the layer's part of a network's graph, from the wire `source` on; returns the wire
+        that it puts out. A layer is one step, unless it is made of layers."""
+        return wiring.node(self, source)
+
     def kinks(self) -> tuple[float, ...]:
         """The inputs at which an entry's function has no derivative, or jumps: a convention decides
         there, and a difference quotient across one says nothing."""
@@ -115,6 +142,11 @@ class Layer(Configurable, ABC):
     @abstractmethod
     def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
         """∂C/∂x and ∂C/∂p for every parameter, from dy = ∂C/∂y."""
+
+    def parameter_gradients(self, params: Tree, cache: Any, dy: Array) -> Any:
+        """∂C/∂p alone, equal to those of `backward`: for the first layer of a training, where
+        nobody asks for ∂C/∂x. A layer whose ∂C/∂x costs much leaves it out here."""
+        return self.backward(params, cache, dy)[1]
 
 
 def require_layer(value: object, where: str) -> None:
@@ -130,57 +162,3 @@ def refuse_integers(layer: Layer, x: Array, context: Context) -> None:
     if x.dtype.kind in "iu":
         name = type(layer).__name__
         raise DtypeError("integers_refused", path=context.path or name, layer=name, came=x.dtype)
-
-
-class ChildForward(NamedTuple):
-    """What a combinator keeps of one child's forward. `input` and `output` are None without
-    records."""
-
-    name: str
-    layer: Layer
-    input: Array | None
-    output: Array | None
-    cache: Any
-
-
-class CombinatorCache(NamedTuple):
-    """The cache of every combinator: its children in the order in which they ran."""
-
-    children: tuple[ChildForward, ...]
-
-
-class ChildBackward(NamedTuple):
-    """What a combinator returns of one child's backward."""
-
-    name: str
-    layer: Layer
-    output_gradient: Array
-    input_gradient: Array | None
-    gradients: Any
-
-
-class CombinatorGradients(NamedTuple):
-    """The gradients of every combinator: its children's, in the order in which they ran forward.
-
-    They carry the signals between the children too, so that a network can lay the whole backward
-    pass open without reaching into a layer.
-    """
-
-    children: tuple[ChildBackward, ...]
-
-
-class Combinator(Layer):
-    """A layer made of layers. It obeys the layers' contract, so networks nest."""
-
-    @abstractmethod
-    def children(self) -> tuple[tuple[str, Layer], ...]:
-        """(name, layer) of every child; the name is how Python reaches it: `layers[0]`."""
-
-    def run_child(
-        self, name: str, layer: Layer, params: Tree, x: Array, context: Context
-    ) -> tuple[ChildForward, Tree, Array]:
-        """One child's forward: what the combinator keeps of it, its new state and its output."""
-        y, cache, state = layer.forward(params[name], x, context.child(name))
-        if context.records:
-            return ChildForward(name, layer, x, y, cache), state, y
-        return ChildForward(name, layer, None, None, cache), state, y

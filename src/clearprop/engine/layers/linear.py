@@ -1,6 +1,8 @@
 """The linear layer (also: dense, fully connected).
 
 Forward      z = x W + b                     x (N, in), W (in, out), b (1, out), z (N, out)
+                                             or (N, ..., in) with any axes between: every row by
+                                             itself, and below n counts all of them
 
              zₙⱼ = Σᵢ xₙᵢ wᵢⱼ + bⱼ
 
@@ -77,33 +79,44 @@ class Linear(Layer):
         }
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None and input_shape != (self.inputs,):
+        if input_shape is None:
+            return (self.outputs,)
+        if input_shape[-1:] != (self.inputs,):
             raise ShapeError(
                 "linear_chain",
                 inputs=self.inputs,
                 outputs=self.outputs,
                 came=shape_text(("N", *input_shape)),
             )
-        return (self.outputs,)
+        return (*input_shape[:-1], self.outputs)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]
-        # Every network's own x needs as many matrices as there are networks: (K, N, in).
-        networks_differ = x.shape[:-2] not in ((), weight.shape[:-2])
-        if x.ndim < 2 or x.shape[-1] != self.inputs or networks_differ:
+        networks = weight.shape[:-2]
+        if (
+            x.ndim < weight.ndim
+            or x.shape[-1] != self.inputs
+            or x.shape[: len(networks)] != networks
+        ):
             raise self._wrong_input(x, context)
         refuse_integers(self, x, context)
-        z = matrix_product(x, weight)
+        z = matrix_product(_rows(x, weight), weight)
         if self.bias:
             z += params["bias"]
-        return z, LinearCache(x), EMPTY
+        return z.reshape(*x.shape[:-1], self.outputs), LinearCache(x), EMPTY
 
     def backward(self, params: Tree, cache: LinearCache, dy: Array) -> Backward:
-        gradients = {"weight": matrix_product(cache.x.swapaxes(-1, -2), dy)}
+        weight = params["weight"]
+        dx = matrix_product(_rows(dy, weight), weight.swapaxes(-1, -2))
+        return dx.reshape(cache.x.shape), self.parameter_gradients(params, cache, dy)
+
+    def parameter_gradients(self, params: Tree, cache: LinearCache, dy: Array) -> Tree:
+        weight = params["weight"]
+        dz = _rows(dy, weight)
+        gradients = {"weight": matrix_product(_rows(cache.x, weight).swapaxes(-1, -2), dz)}
         if self.bias:
-            gradients["bias"] = sum_rows(dy)
-        dx = matrix_product(dy, params["weight"].swapaxes(-1, -2))
-        return dx, gradients
+            gradients["bias"] = sum_rows(dz)
+        return gradients
 
     def _wrong_input(self, x: Array, context: Context) -> ShapeError:
         key = "linear_column" if x.ndim == 1 else "linear_input"
@@ -114,3 +127,10 @@ class Linear(Layer):
             outputs=self.outputs,
             came=shape_text(x.shape),
         )
+
+
+def _rows(array: Array, weight: Array) -> Array:
+    """(N, ..., D) as one matrix (rows, D), of K networks as K of them."""
+    if array.ndim == weight.ndim:
+        return array
+    return array.reshape(*weight.shape[:-2], -1, array.shape[-1])

@@ -1,6 +1,7 @@
 """Normalization: every number less a mean, over a deviation, then scaled and shifted.
 
-BatchNorm    over the samples, for each feature by itself      x (N, D)
+BatchNorm    over the samples, for each feature by itself      x (N, D), any (N, ..., D): over all
+                                                               axes but the features
 LayerNorm    over the features, for each sample by itself      x (N, D), (N, T, D), any (..., D)
 RMSNorm      as LayerNorm, without the mean and the shift
 
@@ -64,8 +65,12 @@ from clearprop.engine.layers.settings import require_fractions, require_positive
 
 
 class NormCache(NamedTuple):
-    """`x_hat`: the normalized input x̂. `inverse`: r = 1/√(v + ε). `constant`: whether μ and v were
-    running statistics, through which nothing goes back."""
+    """What the derivatives are made of.
+
+    x_hat     the normalized input x̂; of BatchNorm as one matrix of rows
+    inverse   r = 1/√(v + ε)
+    constant  whether μ and v were running statistics, through which nothing goes back
+    """
 
     x_hat: Array
     inverse: Array
@@ -112,29 +117,29 @@ class BatchNorm(Layer):
         }
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        require_features_before(self, input_shape, self.features, one_row=True)
-        return (self.features,)
+        require_features_before(self, input_shape, self.features)
+        return (self.features,) if input_shape is None else input_shape
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         require_rows(self, x, self.features, context)
         refuse_integers(self, x, context)
-        if x.ndim > (2 if context.networks is None else 3):
-            raise self._refused("batch_norm_matrix", x, context)
+        rows = x.reshape(*x.shape[: 0 if context.networks is None else 1], -1, self.features)
         state = context.state
         if self.running_statistics and not context.training:
             mean, variance = _running(state, x)
             inverse = 1 / np.sqrt(variance + self.epsilon)
-            cache = NormCache((x - mean) * inverse, inverse, constant=True)
+            cache = NormCache((rows - mean) * inverse, inverse, constant=True)
         else:
-            if x.shape[-2] < 2:
+            if rows.shape[-2] < 2:
                 raise self._refused("batch_norm_samples", x, context)
-            mean, variance, cache = _standardize(x, -2, self.epsilon)
+            mean, variance, cache = _standardize(rows, -2, self.epsilon)
             if self.running_statistics:
-                state = self._remember(state, mean, variance, x.shape[-2])
-        return _scaled(params, cache), cache, state
+                state = self._remember(state, mean, variance, rows.shape[-2])
+        return _scaled(params, cache).reshape(x.shape), cache, state
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
-        return _backward(params, cache, dy, axis=-2)
+        dx, gradients = _backward(params, cache, dy.reshape(cache.x_hat.shape), axis=-2)
+        return dx.reshape(dy.shape), gradients
 
     def _remember(self, state: Tree, mean: Array, variance: Array, samples: int) -> Tree:
         # NumPy makes a number out of the sum of an array () and a number.
@@ -276,7 +281,9 @@ def _through_scale(params: Tree, cache: NormCache, dy: Array) -> tuple[Array, Ma
     return dy * spread(params["weight"], dy), gradients
 
 
-def _backward(params: Tree, cache: NormCache, dy: Array, *, axis: int) -> Backward:
+def _backward(
+    params: Tree, cache: NormCache, dy: Array, *, axis: int
+) -> tuple[Array, Mapping[str, Array]]:
     g, gradients = _through_scale(params, cache, dy)
     x_hat, inverse, constant = cache
     if constant:

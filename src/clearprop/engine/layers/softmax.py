@@ -60,7 +60,7 @@ class _OverOneAxis(Layer):
         return input_shape
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
-        if x.ndim <= -self.axis:
+        if x.ndim - (context.networks is not None) <= -self.axis:
             raise self._axis_missing(context.path or type(self).__name__, x.shape)
         refuse_integers(self, x, context)
         y = self.value(x)

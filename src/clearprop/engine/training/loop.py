@@ -5,33 +5,43 @@
 
 Each step runs forward, takes the loss, runs backward and updates, in this order: the loss in an
 event is that from before its update, and backward uses the parameters that forward used. Everything
-that is needed to go on stands in the event's state. The loop prints nothing and keeps nothing.
+that is needed to go on stands in the event's state. The loop prints nothing and keeps nothing: the
+two passes of a step with all their records are made again when an event is asked for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array, freeze, frozen, keyed_generator, require_seed, shape_text
+from clearprop.base.arrays import (
+    Array,
+    freeze,
+    frozen,
+    keyed_generator,
+    require_seed,
+    shape_text,
+)
 from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.engine.layers.layer import Tree
+from clearprop.engine.layers.layer import Context, Tree
 from clearprop.engine.losses import MSE, Loss, LossResult
-from clearprop.engine.network import Network
+from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import SGD, Optimizer, OptimizerState
-from clearprop.engine.passes import BackwardPass
+
+# What each of K networks may have of its own, along a leading axis K.
+OWN = ("x", "target", "sample_weight")
 
 
 class TrainingState(NamedTuple):
     """Where a training stands between two steps.
 
-    params     (P,), or (K, P) of K stacked networks
+    params     (P,), or (K, P) of K networks
     optimizer  what the optimizer remembers
-    layers     what the layers changed (running statistics), as a tree
+    layers     what the layers changed (running statistics), by their paths
     step       the number of steps taken
     seed       the key of shuffling and of the layers' random draws
-    total      the loss totals of this epoch's steps so far, a number or (K,)
+    total      the loss totals of this epoch's steps so far, a number or (K,), in float64
     weight     the loss weights of the same steps, a number or (K,)
     """
 
@@ -45,17 +55,23 @@ class TrainingState(NamedTuple):
 
 
 class StepEvent(NamedTuple):
-    """One step. `loss` is from before the update: a number, or (K,) of K stacked networks.
+    """One step. `loss` is from before the update: a number, or (K,) of K networks.
 
-    step and epoch count from 0. `backward` (and in it `backward.forward`) are the records of the
-    two passes; `state` is from after the update.
+    step and epoch count from 0; `before` and `state` are from before and after the update.
     """
 
     step: int
     epoch: int
     loss: Any
-    backward: BackwardPass
+    before: TrainingState
     state: TrainingState
+    replay: Callable[[TrainingState], BackwardPass]
+
+    @property
+    def backward(self) -> BackwardPass:
+        """The backward pass of the step, and in it the forward pass, with all records. Made again
+        at each look, equal to the step's own to the bit; keep it where it is looked at often."""
+        return self.replay(self.before)
 
 
 class EpochEvent(NamedTuple):
@@ -78,50 +94,11 @@ class Training(NamedTuple):
         """The parameters after the last update."""
         return self.state.params
 
-
-@dataclass(frozen=True, eq=False)
-class _Samples:
-    """Data with an axis of samples, which is behind that of the networks where each has its own."""
-
-    array: Array
-    axis: int
-
-    @classmethod
-    def of(cls, array: Array, axes: int, *, stacked: bool) -> "_Samples":
-        """`axes` is how many the data of one network have."""
-        array = frozen(np.asarray(array))
-        return cls(array, 1 if stacked and array.ndim > axes else 0)
-
-    @property
-    def count(self) -> int:
-        return self.array.shape[self.axis] if self.array.ndim else 1
-
-    def take(self, rows: Array | None) -> Array:
-        """The samples of these numbers; all of them for None."""
-        if rows is None:
-            return self.array
-        return freeze(np.take(self.array, rows, axis=self.axis))
-
-
-class _Batches(NamedTuple):
-    """Which samples each step takes: all of them in order, or a shuffled part."""
-
-    samples: int
-    size: int
-    seed: int
-
-    @property
-    def per_epoch(self) -> int:
-        return -(-self.samples // self.size)
-
-    def rows(self, step: int) -> Array | None:
-        """The samples of `step`; None where it takes all. Keyed by epoch, so any step can be
-        made again."""
-        if self.size == self.samples:
-            return None
-        epoch, position = divmod(step, self.per_epoch)
-        order = keyed_generator(self.seed, epoch, "shuffle").permutation(self.samples)
-        return order[position * self.size : (position + 1) * self.size]
+    def __repr__(self) -> str:
+        # Not every loss and every parameter.
+        last = f", last loss {self.losses[-1]:.6g}" if self.losses[-1:].ndim == 1 else ""
+        shape = shape_text(self.params.shape)
+        return f"Training({len(self.losses)} steps{last}, params {shape})"
 
 
 def start(network: Network, params: Array, optimizer: Optimizer, *, seed: int = 0) -> TrainingState:
@@ -142,41 +119,28 @@ def train(
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
-    records: bool = True,
+    own: Collection[str] = (),
 ) -> Iterator[StepEvent | EpochEvent]:
     """Train from `state` until `epochs` epochs are done; yields an event for every step and epoch.
 
-    x              (N, features), or (K, N, features) where each of K networks has its own
-    target         (N, D) or what the loss takes, or a stack of K of these
+    x              (N, features), or with any axes between
+    target         (N, D) or what the loss takes
     loss           MSE unless told otherwise
     optimizer      SGD(0.01) unless told otherwise
     epochs         counted from the very start: a state that has done 20 of 50 epochs does 30 more
     batch_size     None takes all samples in each step; otherwise they are shuffled anew every
                    epoch, by the state's seed, and the last batch of an epoch may be smaller
-    sample_weight  (N,) or (K, N) how much each sample counts; all the same unless told otherwise
+    sample_weight  (N,) how much each sample counts; all the same unless told otherwise
+    own            of K networks: which of "x", "target" and "sample_weight" have a leading axis K,
+                   one for each network; they share the others
 
     A training that diverges goes on: its losses become infinite or NaN and are yielded as such.
     Raises ConfigurationError, ShapeError and DtypeError before the first step.
     """
-    _require_count("epochs", epochs)
     loss = MSE() if loss is None else loss
-    if loss.reduction == "none":
-        raise ConfigurationError("reduction_untrainable")
-    stacked = state.params.ndim == 2
-    inputs = _Samples.of(x, 2, stacked=stacked)
-    targets = _Samples.of(target, loss.target_axes(np.asarray(target)), stacked=stacked)
-    run = _Run(
-        network,
-        inputs,
-        targets,
-        None if sample_weight is None else _weights(sample_weight, inputs, stacked=stacked),
-        _batches(inputs, targets, batch_size, state.seed),
-        loss,
-        SGD(0.01) if optimizer is None else optimizer,
-        epochs,
-        records,
-        stacked,
-    )
+    optimizer = SGD(0.01) if optimizer is None else optimizer
+    data = _data(network, state, x, target, sample_weight, own)
+    run = _run(network, state, data, loss, optimizer, epochs, batch_size)
     return _events(run, state)
 
 
@@ -192,6 +156,7 @@ def fit(
     batch_size: int | None = None,
     sample_weight: Array | None = None,
     seed: int = 0,
+    own: Collection[str] = (),
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
     `train`."""
@@ -208,7 +173,7 @@ def fit(
         epochs=epochs,
         batch_size=batch_size,
         sample_weight=sample_weight,
-        records=False,
+        own=own,
     ):
         if isinstance(event, StepEvent):
             losses.append(event.loss)
@@ -217,97 +182,200 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
+class _Samples:
+    """Data, and whether each network has its own: then the samples' axis is the second."""
+
+    array: Array
+    own: bool = False
+
+    @property
+    def count(self) -> int:
+        return int(self.array.shape[int(self.own)])
+
+    def take(self, rows: Array | None) -> Array:
+        """The samples of these numbers; all of them for None."""
+        if rows is None:
+            return self.array
+        return freeze(np.take(self.array, rows, axis=int(self.own)))
+
+
+class _Data(NamedTuple):
+    """What a training learns from."""
+
+    x: _Samples
+    target: _Samples
+    sample_weight: _Samples | None
+
+
+@dataclass(frozen=True, eq=False)
 class _Run:
     """What stays the same from step to step."""
 
     network: Network
-    x: _Samples
-    target: _Samples
-    sample_weight: _Samples | None
-    batches: _Batches
+    data: _Data
     loss: Loss
     optimizer: Optimizer
     epochs: int
-    records: bool
-    stacked: bool
+    batch_size: int
+    networks: int | None
 
-    def step(self, state: TrainingState) -> tuple[LossResult, BackwardPass, TrainingState]:
-        """Forward, loss, backward, update."""
-        rows = self.batches.rows(state.step)
+    @property
+    def samples(self) -> int:
+        return self.data.x.count
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+    def order(self, seed: int, epoch: int) -> Array | None:
+        """The shuffled samples of an epoch, keyed so that any step can be made again; None where
+        every step takes all of them as they are."""
+        if self.batch_size == self.samples:
+            return None
+        return keyed_generator(seed, epoch, "shuffle").permutation(self.samples)
+
+    def rows(self, step: int, order: Array | None) -> Array | None:
+        """The samples of a step within the order of its epoch."""
+        if order is None:
+            return None
+        first = step % self.steps_per_epoch * self.batch_size
+        return order[first : first + self.batch_size]
+
+    def result(self, output: Array, rows: Array | None) -> LossResult:
+        """The loss of an output for the samples of a step."""
+        weights = self.data.sample_weight
+        return self.loss.evaluate(
+            output,
+            self.data.target.take(rows),
+            sample_weight=None if weights is None else weights.take(rows),
+            stacked=self.networks is not None,
+        )
+
+    def step(
+        self, state: TrainingState, rows: Array | None
+    ) -> tuple[LossResult, Array, OptimizerState, Tree]:
+        """Forward, loss, backward, update: the loss, and what is new."""
+        context = Context(
+            True, False, state.seed, state.step, "", state.layers, networks=self.networks
+        )
+        x = self.data.x
+        forward = self.network.run(state.params, x.take(rows), context, own_input=x.own)
+        result = self.result(forward.output, rows)
+        gradient = self.network.gradient(forward, result.gradient)
+        params, remembered = self.optimizer.step(state.params, state.optimizer, gradient)
+        return result, freeze(params), remembered, forward.state
+
+    def replay(self, state: TrainingState) -> BackwardPass:
+        """The backward pass of the step from `state`, with all records."""
+        rows = self.rows(state.step, self.order(state.seed, state.step // self.steps_per_epoch))
+        x = self.data.x
         forward = self.network.forward(
             state.params,
-            self.x.take(rows),
-            records=self.records,
+            x.take(rows),
             seed=state.seed,
             step=state.step,
             state=state.layers,
+            own_input=x.own,
         )
-        weights = None if self.sample_weight is None else self.sample_weight.take(rows)
-        result = self.loss.evaluate(
-            forward.output,
-            self.target.take(rows),
-            sample_weight=weights,
-            stacked=self.stacked,
-        )
-        backward = self.network.backward(forward, result.gradient)
-        params, remembered = self.optimizer.step(state.params, state.optimizer, backward.gradient)
-        return (
-            result,
-            backward,
-            TrainingState(
-                freeze(params),
-                remembered,
-                forward.state,
-                state.step + 1,
-                state.seed,
-                state.total + result.total,
-                state.weight + result.weight,
-            ),
-        )
+        return self.network.backward(forward, self.result(forward.output, rows).gradient)
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
-    per_epoch = run.batches.per_epoch
-    while state.step < run.epochs * per_epoch:
-        step = state.step
+    per_epoch = run.steps_per_epoch
+    last = run.epochs * per_epoch
+    replay = run.replay
+    order, ordered = None, -1
+    while state.step < last:
+        before, step = state, state.step
         epoch = step // per_epoch
+        if epoch != ordered:
+            order, ordered = run.order(state.seed, epoch), epoch
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
-            result, backward, state = run.step(state)
+            result, params, remembered, layers = run.step(state, run.rows(step, order))
             value = result.value
-        if state.step % per_epoch:
-            yield StepEvent(step, epoch, value, backward, state)
+            total = state.total + _double(result.total)
+            weight = state.weight + _double(result.weight)
+        if (step + 1) % per_epoch:
+            state = TrainingState(params, remembered, layers, step + 1, state.seed, total, weight)
+            yield StepEvent(step, epoch, value, before, state, replay)
             continue
-        mean = state.total / state.weight
         # The sums of the next epoch start at 0.
-        state = TrainingState(*state[:5])
-        yield StepEvent(step, epoch, value, backward, state)
+        state = TrainingState(params, remembered, layers, step + 1, state.seed)
+        yield StepEvent(step, epoch, value, before, state, replay)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = total / weight
         yield EpochEvent(epoch, mean, state)
 
 
-def _weights(sample_weight: Array, x: _Samples, *, stacked: bool) -> _Samples:
-    weights = _Samples.of(sample_weight, 1, stacked=stacked)
-    if weights.count != x.count:
+def _double(part: Any) -> Any:
+    """A loss total or weight in float64: the sum of many in float32 loses digits."""
+    return part.astype(np.float64) if isinstance(part, np.ndarray) else float(part)
+
+
+def _run(
+    network: Network,
+    state: TrainingState,
+    data: _Data,
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int | None,
+) -> _Run:
+    _require_count("epochs", epochs)
+    if loss.reduction == "none":
+        raise ConfigurationError("reduction_untrainable")
+    samples = data.x.count
+    if batch_size is None:
+        batch_size = samples
+    else:
+        _require_count("batch_size", batch_size)
+        if batch_size > samples:
+            raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
+    networks = len(state.params) if state.params.ndim == 2 else None
+    return _Run(network, data, loss, optimizer, epochs, batch_size, networks)
+
+
+def _data(
+    network: Network,
+    state: TrainingState,
+    x: Array,
+    target: Array,
+    sample_weight: Array | None,
+    own: Collection[str],
+) -> _Data:
+    networks = len(state.params) if state.params.ndim == 2 else None
+    for name in own:
+        if name not in OWN or isinstance(own, str):
+            raise ConfigurationError("own_unknown", value=own, known=", ".join(OWN))
+    given = {"x": x, "target": target, "sample_weight": sample_weight}
+    found: dict[str, _Samples] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        array, is_own = frozen(np.asarray(value)), name in own
+        if array.ndim < 1 + is_own or (is_own and len(array) != networks):
+            raise ShapeError(
+                "own_shape" if is_own else "no_samples_axis",
+                name=name,
+                networks=networks or 1,
+                came=shape_text(array.shape),
+            )
+        found[name] = _Samples(array, is_own)
+    network.require_input(state.params, found["x"].array, own_input="x" in own)
+    samples, targets = found["x"].count, found["target"].count
+    if samples != targets:
+        raise ShapeError("samples_differ", x=samples, target=targets)
+    if samples == 0:
+        raise ShapeError("no_samples", output=shape_text(found["x"].array.shape))
+    weights = found.get("sample_weight")
+    if weights is not None and (weights.count != samples or weights.array.ndim != 1 + weights.own):
         raise ShapeError(
             "sample_weight_shape",
             came=shape_text(weights.array.shape),
-            expected=shape_text((x.count,)),
+            expected=shape_text((samples,)),
         )
-    return weights
-
-
-def _batches(x: _Samples, target: _Samples, batch_size: int | None, seed: int) -> _Batches:
-    samples = x.count
-    if samples != target.count:
-        raise ShapeError("samples_differ", x=samples, target=target.count)
-    if samples == 0:
-        raise ShapeError("no_samples", output=shape_text(x.array.shape))
-    if batch_size is None:
-        return _Batches(samples, samples, seed)
-    _require_count("batch_size", batch_size)
-    if batch_size > samples:
-        raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
-    return _Batches(samples, batch_size, seed)
+    return _Data(found["x"], found["target"], weights)
 
 
 def _require_count(name: str, value: int) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Address
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.parameters import join
 from clearprop.engine.step import Step
 from clearprop.engine.wires import INPUT, Node, is_activation, is_linear
 from clearprop.reading.health.finding import SERIOUS, Finding, Values
@@ -114,7 +114,7 @@ def _loss(step: Step, sample: int, value: float) -> Finding:
 def _in_backward(step: Step) -> Iterator[Finding]:
     for node in reversed(list(step.wiring.nodes.values())):
         record = step.backward[node.path]
-        arrays = {join(node.path, name): array for name, array in record.gradients.items()}
+        arrays = {join_path(node.path, name): array for name, array in record.gradients.items()}
         kinds = [("signal", node.source or INPUT, record.input_gradient)]
         kinds += [("gradient", path, array) for path, array in arrays.items()]
         for kind, path, array in kinds:
@@ -178,6 +178,6 @@ def _first(array: Array) -> tuple[int, ...] | None:
 def _flat(tree: Tree, path: str) -> Iterator[tuple[str, Array]]:
     for name, value in tree.items():
         if isinstance(value, np.ndarray):
-            yield join(path, name), value
+            yield join_path(path, name), value
         else:
-            yield from _flat(value, join(path, name))
+            yield from _flat(value, join_path(path, name))

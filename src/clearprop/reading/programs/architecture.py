@@ -17,7 +17,7 @@ import re
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear

@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 
 from clearprop.base.arrays import Array
-from clearprop.engine.network import repr_short
 from clearprop.engine.parameters import leaves
+from clearprop.engine.summary import repr_short
 from clearprop.kinds.program_lines import number
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.beginnings import beginnings

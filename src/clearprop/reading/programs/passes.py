@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.activations import Identity
-from clearprop.engine.layers.combinators import Residual, Sequential
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.network import Network, repr_short
-from clearprop.engine.parameters import join
+from clearprop.engine.network import Network
+from clearprop.engine.summary import repr_short
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read
 from clearprop.kinds.writers.site import Mask, Passes, Site, Statistics
 from clearprop.kinds.writers.writer_catalog import WRITERS
@@ -108,10 +109,12 @@ class _Place:
 def _places(layer: Layer, path: str) -> tuple[_Place, ...]:
     if type(layer) is Sequential:
         return tuple(
-            place for name, child in layer.children() for place in _places(child, join(path, name))
+            place
+            for name, child in layer.children()
+            for place in _places(child, join_path(path, name))
         )
     if type(layer) is Residual:
-        return (_Place(layer, path, _places(layer.branch, join(path, "branch"))),)
+        return (_Place(layer, path, _places(layer.branch, join_path(path, "branch"))),)
     if type(layer) not in WRITERS:
         raise ContractError(
             "program_layer_own", name=type(layer).__name__, known=", ".join(map(_name, WRITERS))
@@ -201,11 +204,12 @@ class _Walk:
         layer = place.layer
         writer = WRITERS[type(layer)]
         params = {
-            name: self._parameter(join(place.path, name), writer.params[name].numbered(number))
+            name: self._parameter(join_path(place.path, name), writer.params[name].numbered(number))
             for name in layer.parameters()
         }
         gradients = {
-            name: self._gradient(join(place.path, name), symbol) for name, symbol in params.items()
+            name: self._gradient(join_path(place.path, name), symbol)
+            for name, symbol in params.items()
         }
         site = Site(layer, x, y, dx, dy, params, gradients, number, place.path, shape or ())
         passes: Passes = writer.passes(site)
@@ -226,7 +230,7 @@ class _Walk:
         shape: Shape | None,
     ) -> None:
         if dx is None:
-            raise ContractError("signal_missing", path=join(place.path, "branch"))
+            raise ContractError("signal_missing", path=join_path(place.path, "branch"))
         branch_dx = dx.through("branch", "f") if place.branch else dy
         self.backward.append(
             Section(

@@ -4,11 +4,11 @@ get, with one entry of each worked out."""
 import numpy as np
 
 from clearprop.engine.addresses import Index
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.network import repr_short
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import BackwardRecord
+from clearprop.engine.network import BackwardRecord
 from clearprop.engine.step import Step
+from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, Sum, is_activation, is_linear
 from clearprop.reading.explanation.probing import MOST_PROBES, Probe
 from clearprop.reading.explanation.signals import Rest
@@ -32,7 +32,10 @@ def layer_stage(step: Step, node: Node, sample: int) -> Stage:
         arrays.append(NamedArray(f"∂C/∂{taken}", node.source, "samples", record.input_gradient))
     arrays += [
         NamedArray(
-            f"∂L/∂{parameter_symbol(node.layer, name)}", join(node.path, name), "whole", gradient
+            f"∂L/∂{parameter_symbol(node.layer, name)}",
+            join_path(node.path, name),
+            "whole",
+            gradient,
         )
         for name, gradient in record.gradients.items()
     ]
@@ -130,7 +133,7 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
         if step.samples > MOST_SAMPLES:
             return [Worked(left, (), value)]
         probe = Probe(step.wiring, node)
-        path = join(node.path, name)
+        path = join_path(node.path, name)
         shares = np.array(
             [float(probe.parameter_of_sample(n, path)[index]) for n in range(step.samples)]
         )

@@ -5,8 +5,8 @@ import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.losses import MAE, MSE
-from clearprop.engine.network import repr_short
 from clearprop.engine.step import Step
+from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, parameters_of
 from clearprop.reading.explanation.gradients import Update, update_of
 from clearprop.reading.explanation.signal_words import product

@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Index
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer, Tree
@@ -14,10 +15,9 @@ from clearprop.engine.layers.linear import Linear
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.engine.layers.rectifiers import PReLU
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
-from clearprop.engine.network import repr_short
-from clearprop.engine.parameters import join
-from clearprop.engine.passes import ForwardRecord
+from clearprop.engine.network import ForwardRecord
 from clearprop.engine.step import Step
+from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, Sum, is_activation
 from clearprop.reading.explanation.signal_words import product
 from clearprop.reading.walk.arithmetic import bracketed, label, sum_of_products
@@ -59,7 +59,7 @@ def layer_stage(step: Step, node: Node, sample: int) -> Stage:
     taken, made = symbols(node.layer)
     arrays = [NamedArray(taken, node.source, "samples", record.input)]
     arrays += [
-        NamedArray(parameter_symbol(node.layer, name), join(node.path, name), "whole", values)
+        NamedArray(parameter_symbol(node.layer, name), join_path(node.path, name), "whole", values)
         for name, values in node.tree.items()
         if isinstance(values, np.ndarray)
     ]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clearprop.engine.layers.combinators import Residual, Sequential
+from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.parameters import join
 from clearprop.engine.step import Step
 from clearprop.engine.wires import Sum, parameters_of
 from clearprop.reading.explanation.documents import Document
@@ -92,10 +92,10 @@ def _places(path: str, layer: Layer) -> Iterator[tuple[str, str]]:
     it, in the order in which they run."""
     if isinstance(layer, Sequential):
         for name, child in layer.children():
-            yield from _places(join(path, name), child)
+            yield from _places(join_path(path, name), child)
     elif isinstance(layer, Residual):
         yield "fork", path
-        yield from _places(join(path, "branch"), layer.branch)
+        yield from _places(join_path(path, "branch"), layer.branch)
         yield "sum", path
     else:
         yield "layer", path

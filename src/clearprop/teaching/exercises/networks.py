@@ -6,8 +6,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
+from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.combinators import Sequential
 from clearprop.engine.initializers import Uniform
 from clearprop.engine.layers.activations import Activation, ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network

@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.activations import ActivationCache, ReLU
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Parameter, Tree
 from clearprop.engine.layers.linear import Linear, LinearCache
 from clearprop.engine.network import Network

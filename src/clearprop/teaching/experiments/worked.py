@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.activations import Sigmoid
-from clearprop.engine.layers.combinators import Sequential
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE
-from clearprop.engine.network import Network
+from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import SGD, OptimizerState
-from clearprop.engine.passes import BackwardPass
 
 WEIGHTS = {
     "layers[0].weight": np.array([[0.15, 0.25], [0.20, 0.30]]),

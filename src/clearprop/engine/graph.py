@@ -1,0 +1,335 @@
+"""The graph of a network: which array each layer takes, and who takes what it puts out.
+
+A wire is an array that one step puts out and others take. It is named by the path of the step that
+puts it out, `layers[0]`; the network's own input is the wire `input`. A step is a layer in its
+place (a node), or a join, which makes one wire of several and has no parameters:
+
+    Sum            y = Σ terms                      ∂C/∂term = ∂C/∂y
+    Concatenation  y = the terms side by side       ∂C/∂term = its own features of ∂C/∂y
+
+Forward, every step is taken once, in order; backward, once in the opposite order, and no path is
+ever followed on its own: ∂C/∂v of a number v is the sum over everything that takes it,
+
+    ∂C/∂v = Σ_takers ∂(taker's output)/∂v · ∂C/∂(taker's output)
+
+A combinator states its wiring in `wire`, and a graph is made once from that. Whatever goes through
+a network (passes, explanation, diagrams, diagnosis, written programs, twins) reads the graph.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from clearprop.base.arrays import Array, Shape, shape_text
+from clearprop.base.errors import ContractError, ShapeError, UnknownNameError
+from clearprop.engine.layers.layer import Layer, Parameter
+
+# The wire that the network itself takes.
+INPUT = "input"
+
+Index: TypeAlias = tuple[int, ...]
+
+
+class Slot(NamedTuple):
+    """Where one named parameter array lies in the flat array."""
+
+    path: str
+    parameter: Parameter
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array that the path names, without the axis of networks."""
+        return self.parameter.shape
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One layer in its place.
+
+    path           how Python reaches it; also the name of the wire that it puts out
+    source         the wire that it takes
+    parameters     where its parameters lie in the flat array, by the layer's own names
+    input_shape    of one sample, where it is known; so is `output_shape`
+    """
+
+    path: str
+    layer: Layer
+    source: str
+    parameters: Mapping[str, Slot]
+    input_shape: Shape | None
+    output_shape: Shape | None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The wires that it takes: one."""
+        return (self.source,)
+
+
+@dataclass(frozen=True, eq=False)
+class Join(ABC):
+    """Several wires made into one, entry by entry: every entry of a term goes to one entry of the
+    output, with the factor 1."""
+
+    path: str
+    sources: tuple[str, ...]
+
+    @abstractmethod
+    def value(self, terms: Sequence[Any], concatenate: Callable[..., Any] = np.concatenate) -> Any:
+        """The output for its terms, arrays of NumPy's or of another library with its own
+        `concatenate(terms, axis)`. Raises ShapeError where they do not fit."""
+
+    @abstractmethod
+    def shares(self, dy: Array, terms: Sequence[Array]) -> tuple[Array, ...]:
+        """∂C/∂(every term) from ∂C/∂output."""
+
+    @abstractmethod
+    def lands(self, term: int, index: Index, shapes: Sequence[Shape]) -> Index:
+        """Where the entry `index` of one sample of term number `term` goes in the output; `shapes`
+        are those of one sample of every term."""
+
+    @abstractmethod
+    def output_shape(self, shapes: Sequence[Shape | None]) -> Shape | None:
+        """The shape of one sample of the output, where it is known. Raises ShapeError."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Join):
+    """y = Σ terms, all of one shape; `refusal` is the key of the sentence where they are not."""
+
+    refusal: str = "sum_shapes"
+
+    def value(self, terms: Sequence[Any], concatenate: Callable[..., Any] = np.concatenate) -> Any:
+        first, *others = terms
+        y = first
+        for other in others:
+            if other.shape != first.shape:
+                # Broadcasting (N, 1) with (N, 3) would hide it.
+                raise self._refused(first.shape, other.shape)
+            y = y + other
+        return y
+
+    def shares(self, dy: Array, terms: Sequence[Array]) -> tuple[Array, ...]:
+        return (dy,) * len(terms)
+
+    def lands(self, term: int, index: Index, shapes: Sequence[Shape]) -> Index:
+        return index
+
+    def output_shape(self, shapes: Sequence[Shape | None]) -> Shape | None:
+        known = [shape for shape in shapes if shape is not None]
+        for shape in known:
+            if shape != known[0]:
+                raise self._refused(("N", *known[0]), ("N", *shape))
+        return known[0] if known else None
+
+    def _refused(self, one: tuple[int | str, ...], other: tuple[int | str, ...]) -> ShapeError:
+        return ShapeError(self.refusal, input=shape_text(one), output=shape_text(other))
+
+
+class Concatenation(Join):
+    """The features (the last axis) of all terms, one term after another."""
+
+    def value(self, terms: Sequence[Any], concatenate: Callable[..., Any] = np.concatenate) -> Any:
+        for term in terms:
+            if term.shape[:-1] != terms[0].shape[:-1]:
+                raise _terms_beside(terms[0].shape, term.shape)
+        return concatenate(list(terms), -1)
+
+    def shares(self, dy: Array, terms: Sequence[Array]) -> tuple[Array, ...]:
+        ends = np.cumsum([term.shape[-1] for term in terms])
+        return tuple(np.split(dy, ends[:-1], axis=-1))
+
+    def lands(self, term: int, index: Index, shapes: Sequence[Shape]) -> Index:
+        return (*index[:-1], sum(shape[-1] for shape in shapes[:term]) + index[-1])
+
+    def output_shape(self, shapes: Sequence[Shape | None]) -> Shape | None:
+        known = [shape for shape in shapes if shape is not None]
+        for shape in known:
+            if not shape or shape[:-1] != known[0][:-1]:
+                raise _terms_beside(("N", *known[0]), ("N", *shape))
+        if len(known) < len(shapes):
+            return None
+        return (*known[0][:-1], sum(shape[-1] for shape in known))
+
+
+GraphStep: TypeAlias = Node | Join
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A combinator in its place: the wire that it takes and the one that it puts out."""
+
+    path: str
+    layer: Layer
+    source: str
+    output: str
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What a network is made of, in the order of its forward pass.
+
+    steps   every node and join; each takes wires that were put out before it
+    groups  every combinator by its path
+    output  the wire that the loss takes
+    slots   where every parameter lies in the flat array, by its path, in the order of the steps
+    """
+
+    steps: tuple[GraphStep, ...]
+    groups: Mapping[str, Group]
+    output: str
+    slots: Mapping[str, Slot]
+
+    @cached_property
+    def size(self) -> int:
+        """The number of entries of the flat array, shared ones counted once."""
+        return max((slot.stop for slot in self.slots.values()), default=0)
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Node]:
+        """Every layer that is not a combinator, by its path."""
+        return {step.path: step for step in self.steps if isinstance(step, Node)}
+
+    @cached_property
+    def joins(self) -> Mapping[str, Join]:
+        """Every join, by the path of the wire that it puts out."""
+        return {step.path: step for step in self.steps if isinstance(step, Join)}
+
+    @cached_property
+    def _takers(self) -> Mapping[str, tuple[GraphStep, ...]]:
+        found: dict[str, list[GraphStep]] = {}
+        for step in self.steps:
+            for source in dict.fromkeys(step.sources):
+                found.setdefault(source, []).append(step)
+        return {wire: tuple(steps) for wire, steps in found.items()}
+
+    def takers(self, wire: str) -> tuple[GraphStep, ...]:
+        """Everything that takes `wire`, in order; what nothing takes is the loss's."""
+        return self._takers.get(wire, ())
+
+    def wire(self, path: str) -> str:
+        """The wire that the layer at `path` puts out: of a combinator that of its last step.
+
+        Raises UnknownNameError where nothing is at `path`, with the nearest that exist.
+        """
+        if path in self.nodes or path == INPUT:
+            return path
+        if path in self.groups:
+            return self.groups[path].output
+        if path in self.joins:
+            return path
+        raise unknown_path(path, [*self.nodes, *self.groups])
+
+    def inside(self, path: str) -> tuple[GraphStep, ...]:
+        """The steps of the combinator at `path`, in order."""
+        return tuple(
+            step
+            for step in self.steps
+            if path in ("", step.path) or step.path.startswith(f"{path}.")
+        )
+
+    def shapes(self, input_shape: Shape | None) -> Mapping[str, Shape | None]:
+        """The shape of one sample on every wire, where it is known, for one sample's input."""
+        shapes: dict[str, Shape | None] = {INPUT: input_shape}
+        for step in self.steps:
+            if isinstance(step, Node):
+                shapes[step.path] = step.layer.output_shape(shapes[step.source])
+            else:
+                shapes[step.path] = step.output_shape([shapes[wire] for wire in step.sources])
+        return shapes
+
+    @cached_property
+    def constant(self) -> frozenset[str]:
+        """The wires on which no parameter has an influence: the input, and what is made of it by
+        layers that learn nothing. A training has no use for ∂C/∂(these)."""
+        found = {INPUT}
+        for step in self.steps:
+            learned = isinstance(step, Node) and step.parameters
+            if not learned and all(wire in found for wire in step.sources):
+                found.add(step.path)
+        return frozenset(found)
+
+
+def propagate(
+    graph: Graph,
+    x: Any,
+    through: Callable[[Node, Any], Any],
+    *,
+    concatenate: Callable[..., Any] = np.concatenate,
+) -> dict[str, Any]:
+    """Forward through the graph: the value of every wire, where `through(node, value)` is what a
+    layer makes of the wire that it takes. The values may be any library's arrays."""
+    values = {INPUT: x}
+    for step in graph.steps:
+        if isinstance(step, Node):
+            values[step.path] = through(step, values[step.source])
+        else:
+            values[step.path] = step.value([values[wire] for wire in step.sources], concatenate)
+    return values
+
+
+def backpropagate(
+    graph: Graph,
+    dy: Array,
+    through: Callable[[Node, Array], Array | None],
+    values: Mapping[str, Array],
+    *,
+    without: Collection[str] = (),
+) -> dict[str, Array | None]:
+    """Backward through the graph: ∂C/∂(every wire), where `through(node, dy)` is ∂C/∂(what the
+    layer takes), None where that is ids.
+
+    values   the wires of the forward pass, of which joins need the shapes
+    without  wires of which nobody asks for ∂C/∂ (`Graph.constant` in a training)
+
+    Raises ContractError where a layer gives nothing back for a wire that others put out.
+    """
+    signals: dict[str, Array | None] = {graph.output: dy}
+    for step in reversed(graph.steps):
+        if step.path in without:
+            continue
+        signal = signals[step.path]
+        if signal is None:
+            raise ContractError("signal_missing", path=step.path)
+        shares: Sequence[Array | None]
+        if isinstance(step, Node):
+            shares = (through(step, signal),)
+        else:
+            shares = step.shares(signal, [values[wire] for wire in step.sources])
+        for wire, share in zip(step.sources, shares, strict=True):
+            if wire in without:
+                continue
+            if wire not in signals:
+                # Ids have no derivative; what a layer puts out needs one.
+                if share is None and wire != INPUT:
+                    raise ContractError("signal_missing", path=step.path)
+                signals[wire] = share
+                continue
+            before = signals[wire]
+            if (before is None) != (share is None):
+                raise ContractError("signal_missing", path=step.path)
+            if before is not None and share is not None:
+                signals[wire] = before + share
+    return signals
+
+
+def join_path(prefix: str, name: str) -> str:
+    """The path of `name` under `prefix`; either may be empty."""
+    return f"{prefix}.{name}" if prefix and name else prefix or name
+
+
+def unknown_path(path: str, known: Collection[str]) -> UnknownNameError:
+    """The error for a path that does not exist, with the nearest ones that do."""
+    import difflib  # only a mistake needs it
+
+    nearest = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or list(known)[:3]
+    return UnknownNameError("path_unknown", path=path, nearest=", ".join(nearest))
+
+
+def _terms_beside(x: tuple[int | str, ...], y: tuple[int | str, ...]) -> ShapeError:
+    return ShapeError("concatenation_shapes", first=shape_text(x), other=shape_text(y))
