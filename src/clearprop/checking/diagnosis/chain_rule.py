@@ -11,8 +11,14 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep, altered
-from clearprop.checking.diagnosis.fitted import fit
-from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis
+from clearprop.checking.diagnosis.fitted import ENOUGH, fit
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    Discrepancy,
+    Hypothesis,
+    difference,
+    scale,
+)
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -206,3 +212,35 @@ def _rate(
 
 def _updated(rate: float) -> Alteration:
     return _dx(lambda s: s.dy @ (s.params["weight"] - rate * s.gradients["weight"]).T)
+
+
+def factors_handed_on(
+    discrepancy: Discrepancy, trusted: TrustedPass, line: tuple[AlteredStep, ...]
+) -> Iterator[Hypothesis]:
+    """c·dx for dx, in a layer beside which another way goes back: behind the place where they meet
+    no array is a multiple of the right one, and the factor enters linearly."""
+    right = trusted.right()
+    for step in line:
+        if step.dx is None:
+            continue
+        without = altered(trusted, {step.path: _dx(lambda s: np.zeros_like(s.input))})
+        reached = [
+            name
+            for name in discrepancy.wrong
+            if name in without
+            and discrepancy.claimed[name].size == without[name].size
+            and difference(without[name], right[name]) > USUAL
+        ]
+        if not any(scale(without[name]) > USUAL * scale(right[name]) for name in reached):
+            continue
+        directions = np.concatenate([(right[n] - without[n]).ravel() for n in reached])
+        values = np.concatenate(
+            [discrepancy.claimed[n].ravel() - without[n].ravel() for n in reached]
+        )
+        factor = fit(values, directions)
+        if np.count_nonzero(directions) >= ENOUGH and factor:
+            predicted = {
+                name: without[name] + factor * (right[name] - without[name]) for name in without
+            }
+            fields = {"where": step.name, "factor": factor}
+            yield Hypothesis(MistakeKind.FACTOR_HANDED_ON, predicted, fields, Standing.FITTED)

@@ -84,12 +84,14 @@ class Discrepancy:
         relative = {name: _relative(given[name], evidence.claimed[name]) for name in names}
         errors = {name: difference(claimed[name], expected[name]) for name in names}
         return cls(
-            evidence,
-            claimed,
-            expected,
-            relative,
-            tuple(name for name in names if errors[name] > FAR * relative[name]),
-            tuple(name for name in names if errors[name] > given[name]),
+            evidence=evidence,
+            claimed=claimed,
+            expected=expected,
+            relative=relative,
+            wrong=tuple(
+                name for name in names if errors[name] > max(FAR * relative[name], given[name])
+            ),
+            doubtful=tuple(name for name in names if errors[name] > given[name]),
         )
 
     @property
@@ -120,8 +122,13 @@ class Discrepancy:
         return difference(self.claimed[name], predicted, scale(predicted))
 
     def changes(self, name: str, predicted: Array) -> bool:
-        """Whether `predicted` differs from the right gradient by more than rounding."""
-        return difference(predicted, self.expected[name]) > FAR * self.relative[name]
+        """Whether `predicted` differs from the right gradient by more than rounding, which is all
+        that there is in a gradient of zero."""
+        expected = self.expected[name]
+        return difference(predicted, expected) > FAR * self.relative[name] and (
+            predicted.shape != expected.shape
+            or scale(predicted - expected) > self.evidence.tolerance(name)
+        )
 
     def predictions(self, hypothesis: Hypothesis) -> dict[str, Array]:
         """The arrays that the hypothesis would change, and how, by name."""
@@ -157,7 +164,7 @@ def _target_shape(shapes: Sequence[Shape]) -> Shape | None:
 
 def scale(array: Array) -> float:
     """The largest entry of an array, without its sign."""
-    return float(np.max(np.abs(array), initial=0.0))
+    return float(np.abs(array).max(initial=0.0))
 
 
 def difference(array: Array, other: Array, of: float | None = None) -> float:

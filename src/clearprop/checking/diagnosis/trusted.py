@@ -15,7 +15,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
-from clearprop.checking.diagnosis.hypotheses import USUAL, Discrepancy, difference
+from clearprop.checking.diagnosis.hypotheses import USUAL, Discrepancy, difference, scale
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.diagnosis.trusted_nodes import (
     MEASURED,
@@ -108,10 +108,8 @@ def trusted_pass(discrepancy: Discrepancy) -> TrustedPass | None:
     if evidence.loss is not None:
         return None
     if evidence.checked is not None:
-        return next(
-            (one for one in _of_checked(evidence, evidence.checked) if agrees(discrepancy, one)),
-            None,
-        )
+        found = _of_checked(discrepancy, evidence.checked)
+        return next((one for one in found if agrees(discrepancy, one)), None)
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not evidence.output.shape:
         return _of_loss(discrepancy, arrays)
@@ -132,9 +130,16 @@ def claims(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
 
 def _equals(discrepancy: Discrepancy, trusted: TrustedPass, arrays: Mapping[str, Array]) -> bool:
     right = trusted.right()
+
+    def equal(mine: Array, array: Array, name: str) -> bool:
+        if difference(mine, array) <= discrepancy.relative[name]:
+            return True
+        # Of a gradient of zero there is nothing but rounding.
+        near = discrepancy.evidence.tolerance(name)
+        return mine.shape == array.shape and scale(mine - array) <= near
+
     return all(
-        name not in right
-        or difference(right[name].reshape(-1), array.reshape(-1)) <= discrepancy.relative[name]
+        name not in right or equal(right[name].reshape(-1), array.reshape(-1), name)
         for name, array in arrays.items()
     )
 
@@ -178,13 +183,21 @@ def _of_loss(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> TrustedPa
     return None
 
 
-def _of_checked(evidence: Evidence, checked: UnderCheck) -> Iterator[TrustedPass]:
-    """The passes of the network that is checked, with backwards that are not its own: first those
-    of the layers that its layers are, then measured ones."""
-    for maker in (recognized_node, measured_node):
-        trusted = _through_network(evidence, checked, maker)
-        if trusted is not None:
-            yield trusted
+def _of_checked(discrepancy: Discrepancy, checked: UnderCheck) -> Iterator[TrustedPass]:
+    """The passes of the network that is checked, with backwards that are not its own: those of
+    layers that together compute what a single one does, then those of the layers that its layers
+    are, then measured ones."""
+    evidence = discrepancy.evidence
+    known = _through_network(evidence, checked, recognized_node)
+    whole = len(checked.network.graph.nodes) == 1 and checked.loss is None
+    if whole and (known is None or any(node.kind is None for node in known.nodes.values())):
+        arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+        yield from _of_function(discrepancy, arrays)
+    if known is not None:
+        yield known
+    measured = _through_network(evidence, checked, measured_node)
+    if measured is not None:
+        yield measured
 
 
 def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> TrustedPass | None:

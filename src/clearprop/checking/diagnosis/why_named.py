@@ -5,7 +5,7 @@ described; among equals the one that explains more arrays. Of equals that explai
 nothing in the numbers tells one from the other, so the others are named as alternatives.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,12 +19,23 @@ from clearprop.checking.diagnosis.altered_pass import (
     steps,
 )
 from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
-from clearprop.checking.diagnosis.chain_rule import bare_slips, slips, updated_weights
+from clearprop.checking.diagnosis.chain_rule import (
+    bare_slips,
+    factors_handed_on,
+    slips,
+    updated_weights,
+)
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
 from clearprop.checking.diagnosis.found import Diagnosis
-from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, Weighed
+from clearprop.checking.diagnosis.hypotheses import (
+    WIDEST,
+    Discrepancy,
+    Hypothesis,
+    Weighed,
+    scale,
+)
 from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
@@ -34,6 +45,7 @@ from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT
 
+ALL = frozenset(MistakeKind)
 # Keys whose numbers are all zero; of no other mistake are zeros evidence.
 ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 
@@ -120,10 +132,14 @@ def _keys(mistake: LikelyMistake) -> set[MistakeKind]:
     return {mistake.key, *(other.key for other in mistake.alternatives)}
 
 
-def _tried(discrepancy: Discrepancy, trusted: TrustedPass | None) -> list[Weighed]:
-    """Every hypothesis, weighed."""
+def _tried(
+    discrepancy: Discrepancy,
+    trusted: TrustedPass | None,
+    kinds: Collection[MistakeKind] = ALL,
+) -> list[Weighed]:
+    """Every hypothesis of these kinds, weighed."""
     tried = []
-    for hypothesis in _hypotheses(discrepancy, trusted):
+    for hypothesis in _hypotheses(discrepancy, trusted, kinds):
         one = discrepancy.weigh(hypothesis)
         if one.lost is None and not _says_something(one):
             one = one._replace(lost=Lost.NO_EVIDENCE)
@@ -136,11 +152,13 @@ def _says_something(weighed: Weighed) -> bool:
     return weighed.hypothesis.key in ZEROS or any(np.any(predicted[name]) for name in weighed.names)
 
 
-def _hypotheses(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Iterator[Hypothesis]:
+def _hypotheses(
+    discrepancy: Discrepancy, trusted: TrustedPass | None, kinds: Collection[MistakeKind]
+) -> Iterator[Hypothesis]:
     yield from behaviour(discrepancy)
     yield from of_another_loss(discrepancy)
     if trusted is not None and agrees(discrepancy, trusted):
-        yield from _altered(discrepancy, trusted)
+        yield from _altered(discrepancy, trusted, kinds)
     elif trusted is not None and claims(discrepancy, trusted):
         names = " → ".join(type(step.layer).__name__ for step in steps(trusted))
         yield Hypothesis(
@@ -156,11 +174,15 @@ def _hypotheses(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Iterat
     yield from described(discrepancy)
 
 
-def _altered(discrepancy: Discrepancy, trusted: TrustedPass) -> Iterator[Hypothesis]:
+def _altered(
+    discrepancy: Discrepancy, trusted: TrustedPass, kinds: Collection[MistakeKind]
+) -> Iterator[Hypothesis]:
     """The trusted pass with one thing changed, at every place."""
     line = steps(trusted)
     for step, before, after in neighbours(trusted, line):
         for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
+            if key not in kinds:
+                continue
             predicted = altered(trusted, {step.path: alteration})
             stops = key == MistakeKind.GRADIENT_STOPS
             if stops and not _stops_in_between(discrepancy, trusted, predicted):
@@ -169,7 +191,10 @@ def _altered(discrepancy: Discrepancy, trusted: TrustedPass) -> Iterator[Hypothe
     for way in forgotten_ways(trusted):
         key = MistakeKind.RESIDUAL_SKIP if way.direct else MistakeKind.RESIDUAL_BRANCH
         yield Hypothesis(key, way.predicted, {"where": way.where})
-    yield from updated_weights(discrepancy, trusted, line)
+    if MistakeKind.UPDATED_WEIGHTS in kinds:
+        yield from updated_weights(discrepancy, trusted, line)
+    if MistakeKind.FACTOR_HANDED_ON in kinds:
+        yield from factors_handed_on(discrepancy, trusted, line)
 
 
 def _stops_in_between(
@@ -256,13 +281,15 @@ def _second_look(
             name: array.reshape(discrepancy.expected[name].shape)
             for name, array in expected.items()
         },
-        tolerances={},
+        tolerances=_of_zeros(discrepancy),
         backward=None,
     )
     other = Discrepancy.of(evidence)
     if other is None or not other.wrong:
         return groups, [], ""
-    holding = {_identity(one.hypothesis) for one in _tried(other, again) if one.lost is None}
+    kinds = {one.hypothesis.key for group in groups for one in group}
+    tried = _tried(other, again, kinds)
+    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
 
     def holds(one: Weighed) -> bool:
         return (
@@ -278,6 +305,16 @@ def _second_look(
         [one._replace(lost=Lost.COINCIDENCE) for one in fallen],
         "",
     )
+
+
+def _of_zeros(discrepancy: Discrepancy) -> dict[str, float]:
+    """The tolerances of gradients that are zero, where nothing in the numbers says so."""
+    tolerances = {name: discrepancy.evidence.tolerance(name) for name in discrepancy.expected}
+    return {
+        name: tolerance
+        for name, tolerance in tolerances.items()
+        if tolerance > WIDEST * scale(discrepancy.expected[name])
+    }
 
 
 def _identity(hypothesis: Hypothesis) -> tuple[object, ...]:

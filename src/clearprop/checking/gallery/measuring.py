@@ -5,11 +5,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-import numpy as np
-
-from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.gallery import (
+    planted,
     spoiled_layers,
     strangers,
     written_functions,
@@ -59,18 +56,16 @@ class Totals(NamedTuple):
 
 
 def specimens(seeds: int = 3) -> Iterator[Specimen]:
-    """All specimens, each at `seeds` points."""
+    """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
-    return chain.from_iterable(
-        room.specimens(several)
-        for room in (
-            written_networks,
-            written_structures,
-            written_functions,
-            written_losses,
-            spoiled_layers,
-            strangers,
-        )
+    return chain(
+        written_networks.specimens(several),
+        written_structures.specimens(several),
+        written_functions.specimens(several),
+        written_losses.specimens(several),
+        spoiled_layers.specimens(several),
+        planted.specimens(several),
+        strangers.specimens(several),
     )
 
 
@@ -81,9 +76,7 @@ def measure(seeds: int = 3) -> list[Row]:
 
 def judge(specimen: Specimen) -> Row:
     """One specimen against central differences, and what the diagnosis says."""
-    evidence = specimen.evidence()
-    rejected = is_wrong(evidence)
-    named = diagnose(evidence).mistakes if rejected else ()
+    rejected, named = specimen.judged()
     return Row(
         specimen.subject,
         specimen.mistake,
@@ -91,22 +84,6 @@ def judge(specimen: Specimen) -> Row:
         named,
         _outcome(specimen.mistake, rejected, named),
     )
-
-
-def is_wrong(evidence: Evidence) -> bool:
-    """Whether a claimed array has another shape than the expected, or is off by more than the
-    tolerance."""
-    for name, expected in evidence.expected.items():
-        claimed = np.asarray(evidence.claimed[name])
-        if claimed.size != expected.size:
-            return True
-        if claimed.ndim > 1 and claimed.shape != expected.shape:
-            return True
-        # Written so that a NaN is wrong.
-        off = np.max(np.abs(claimed.reshape(expected.shape) - expected), initial=0.0)
-        if not off <= evidence.tolerance(name):
-            return True
-    return False
 
 
 def totals(rows: Iterable[Row]) -> Totals:

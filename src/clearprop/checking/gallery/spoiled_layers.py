@@ -21,13 +21,14 @@ def specimens(seeds: range) -> Iterator[Specimen]:
         for example in examples:
             network = Network(example.layer)
             subject = f"{kind.__name__} {shape_text(('N', *example.input_shape))}"
-            for mistake in _applicable(network, example):
+            for mistake in applicable(network, example):
                 for seed in seeds:
                     yield _specimen(subject, network, example, mistake, seed)
 
 
-def _applicable(network: Network, example: Example) -> list[str]:
-    arrays, _ = _point(network, example, 0)
+def applicable(network: Network, example: Example) -> list[str]:
+    """The mistakes that can be made in one layer, and "" for none."""
+    arrays, _ = point(network, example, 0)
     passed = network.forward(_flat(network, arrays), arrays["x"], training=example.training)
     if not np.any(passed.output):
         # Everything dropped: all that backward can return is zeros.
@@ -51,7 +52,7 @@ def _applicable(network: Network, example: Example) -> list[str]:
 def _specimen(
     subject: str, network: Network, example: Example, mistake: str, seed: int
 ) -> Specimen:
-    arrays, dy = _point(network, example, seed)
+    arrays, dy = point(network, example, seed)
 
     def passed(a: Arrays) -> ForwardPass:
         return network.forward(_flat(network, a), a["x"], training=example.training)
@@ -91,7 +92,7 @@ def _spoiled(mistake: str, right: Code, forward: Callable[[Arrays], Array]) -> C
         if mistake == "value_for_derivative":
             return {"x": dy * forward(a)}
         gradients = dict(right(dy, a))
-        spoil = _SPOIL.get(mistake)
+        spoil = SPOIL.get(mistake)
         if spoil is not None:
             spoil(gradients, a, len(dy))
         return gradients
@@ -164,7 +165,7 @@ def _row(g: dict[str, Array], a: Arrays, n: int) -> None:
             return
 
 
-_SPOIL: dict[str, Callable[[dict[str, Array], Arrays, int], None]] = {
+SPOIL: dict[str, Callable[[dict[str, Array], Arrays, int], None]] = {
     "sign": _sign,
     "factor_two": _twice,
     "factor": _other,
@@ -183,7 +184,7 @@ def _flat(network: Network, a: Arrays) -> Array:
     return network.replace(np.zeros(network.size), values)
 
 
-def _point(network: Network, example: Example, seed: int) -> tuple[dict[str, Array], Array]:
+def point(network: Network, example: Example, seed: int) -> tuple[dict[str, Array], Array]:
     """Random parameters, input and dy; every number that meets a kink is away from it."""
     for attempt in range(1000):
         generator = np.random.default_rng([seed, attempt, 6])

@@ -58,6 +58,7 @@ class MistakeKind(StrEnum):
     NORM_GAIN_FROM_INPUT = "norm_gain_from_input"
     RESIDUAL_SKIP = "residual_skip"
     RESIDUAL_BRANCH = "residual_branch"
+    FACTOR_HANDED_ON = "factor_handed_on"
     EMBEDDING_OVERWRITTEN = "embedding_overwritten"
     ONE_ENTRY = "one_entry"
     ONE_ROW = "one_row"
