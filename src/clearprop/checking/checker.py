@@ -205,6 +205,7 @@ def _evidence(
             claims[name] = values.astype(np.float64)
             central = quotients.slopes(name, np.arange(size), 1.0).central
             expected[name] = central.reshape(subject.arrays[name].shape)
+            tolerances[name] = judged.tolerance.relative * float(np.max(np.abs(central), initial=0))
     claims = {name: claims[name] for name in expected}
     paths = reference.paths if reference else {}
 

@@ -29,8 +29,9 @@ def run_again(discrepancy: Discrepancy, dy: Array) -> Rerun:
         returned = backward(dy, EMPTY)
         arrays = {name: np.array(returned[name], np.float64) for name in discrepancy.claimed}
     except Exception as problem:  # the person's code: whatever it raises is told
-        said = str(problem).partition("\n")[0]
-        return Rerun(None, f"{type(problem).__name__}: {said}")
+        raised = problem.__cause__ or problem
+        said = str(raised).partition("\n")[0].rstrip(".")
+        return Rerun(None, f"{type(raised).__name__}: {said}")
     finite = all(np.isfinite(array).all() for array in arrays.values())
     return Rerun(arrays if finite else None)
 

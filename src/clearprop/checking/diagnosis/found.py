@@ -8,10 +8,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.elementary import considered
-from clearprop.checking.diagnosis.hypotheses import Discrepancy, Weighed
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Weighed, scale
 from clearprop.checking.verdict.candidates import Candidate, Lost, Prediction
 from clearprop.checking.verdict.findings import CheckFinding
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
+
+# Of those that did not hold at all.
+UNLIKE = (Lost.OTHER_NUMBERS, Lost.ONLY_SOME, Lost.NO_CHANGE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +43,14 @@ class Diagnosis:
         # One that would have held was tried already.
         more = [one for one in map(discrepancy.weigh, considered(discrepancy)) if one.lost]
         losers = [one for one in _nearest([*self.lost, *more]) if one.hypothesis.key not in kinds]
-        return tuple(_candidate(discrepancy, one) for one in (*self.named, *losers))
+        named = [_candidate(discrepancy, one) for one in self.named]
+        others = [_candidate(discrepancy, one) for one in losers]
+        return (*named, *sorted(others, key=lambda one: (one.lost in UNLIKE, one.off)))
 
 
 def _nearest(tried: Iterable[Weighed]) -> Sequence[Weighed]:
-    """Of every kind the hypothesis that is off least, the nearest first; one that held at first
-    before one that did not."""
+    """Of every kind the hypothesis that is off least; one that held at first before one that did
+    not."""
     best: dict[MistakeKind, Weighed] = {}
     for one in sorted(tried, key=_distance):
         best.setdefault(one.hypothesis.key, one)
@@ -53,7 +58,7 @@ def _nearest(tried: Iterable[Weighed]) -> Sequence[Weighed]:
 
 
 def _distance(one: Weighed) -> tuple[bool, float]:
-    return one.lost in (Lost.OTHER_NUMBERS, Lost.ONLY_SOME, Lost.NO_CHANGE), one.off
+    return one.lost in UNLIKE, one.off
 
 
 def _candidate(discrepancy: Discrepancy, weighed: Weighed) -> Candidate:
@@ -75,17 +80,18 @@ def _candidate(discrepancy: Discrepancy, weighed: Weighed) -> Candidate:
 def _prediction(discrepancy: Discrepancy, name: str, predicted: Array) -> Prediction:
     """At the entry where the claim is farthest from it; where it is the claim, from the right."""
     claimed, expected = discrepancy.claimed[name], discrepancy.expected[name]
-    off = discrepancy.off(name, predicted)
     if predicted.shape != claimed.shape:
-        return Prediction(name, None, None, None, None, off)
+        return Prediction(name, None, None, None, None, np.inf)
     same_shape = claimed.shape == expected.shape
-    beside = expected if off <= discrepancy.relative[name] and same_shape else predicted
+    is_claim = discrepancy.reproduces(name, predicted)
+    beside = expected if is_claim and same_shape else predicted
     worst = int(np.argmax(np.abs(claimed - beside)))
+    largest = scale(expected) or scale(claimed) or 1.0
     return Prediction(
-        name,
-        tuple(int(i) for i in np.unravel_index(worst, claimed.shape)),
-        float(predicted.flat[worst]),
-        float(claimed.flat[worst]),
-        float(expected.flat[worst]) if same_shape else None,
-        off,
+        array=name,
+        index=tuple(int(i) for i in np.unravel_index(worst, claimed.shape)),
+        predicted=float(predicted.flat[worst]),
+        claimed=float(claimed.flat[worst]),
+        expected=float(expected.flat[worst]) if same_shape else None,
+        off=scale(claimed - predicted) / largest,
     )

@@ -86,8 +86,10 @@ def _because(judged: Judged, kind: FindingKind, **values: Any) -> Judged:
 
 
 def _said(problem: Exception) -> str:
-    first = str(problem).partition("\n")[0]
-    return f"{type(problem).__name__}: {first}"
+    """What was raised; where that was made a sentence of on the way, what it was made of."""
+    raised = problem.__cause__ or problem
+    first = str(raised).partition("\n")[0].rstrip(".")
+    return f"{type(raised).__name__}: {first}"
 
 
 def _rounds_to_float32(subject: Subject) -> bool:

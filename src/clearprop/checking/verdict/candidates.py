@@ -61,7 +61,7 @@ class Prediction:
 
     predicted, claimed, expected   the values there: the candidate's, backward's, the right one
     off       the largest difference between predicted and claimed, divided by the largest entry of
-              what was predicted; infinite for an array of another shape, which has no `index`
+              the right gradient; infinite for an array of another shape, which has no `index`
     """
 
     array: str
@@ -89,8 +89,9 @@ class Candidate:
 
     @property
     def off(self) -> float:
-        """How far its numbers are from the claimed ones, in the array that is farthest."""
-        return max((one.off for one in self.predictions), default=0.0)
+        """How far its numbers are from the claimed ones, in the array that is farthest; infinite
+        where it would change none."""
+        return max((one.off for one in self.predictions), default=float("inf"))
 
     def name(self, language: str = "en") -> str:
         """Its name, with the layer and the other function that it speaks of."""
