@@ -106,6 +106,9 @@ class Discrepancy:
 
     @property
     def _rows_shape(self) -> tuple[int, ...]:
+        checked = self.evidence.checked
+        if checked is not None and checked.loss is not None:
+            return np.shape(self.evidence.arrays["t"]) or (1,)
         shapes = [np.shape(array) for array in self.evidence.arrays.values()]
         first = next(iter(self.expected.values())).shape
         return self.evidence.output.shape or _target_shape(shapes) or first or (1,)
