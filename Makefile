@@ -16,6 +16,7 @@ TORCH_OPTIONS =
 VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest -n auto
 VENV_STAMP = $(VENV)/.stamp-venv
 RUN_STAMP = $(VENV)/.stamp-run
 DEV_STAMP = $(VENV)/.stamp-dev
@@ -31,8 +32,8 @@ WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
 help:
 	@echo "make reproduce   run every experiment of the tutorial and write clearprop-report/"
 	@echo "                 options go into ARGS: make reproduce ARGS=\"--lang zh-TW\""
-	@echo "make test        run the tests, with branch coverage"
-	@echo "make check       make test, and formatting, linting, types, floors and a build"
+	@echo "make test        run the tests"
+	@echo "make check       the tests with branch coverage, formatting, linting, types, rooms, a build"
 	@echo "make bench       measure speed beside NumPy and PyTorch"
 	@echo "make clean       delete .venv and everything that the commands above made"
 	@echo
@@ -43,13 +44,15 @@ reproduce: $(RUN_STAMP) $(WANTED_TORCH_STAMP)
 	@$(BIN)/clearprop reproduce $(ARGS)
 
 test: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
+	$(PYTEST)
 
-check: test
+# What takes seconds comes first.
+check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+	$(BIN)/mypy --strict
+	$(PYTEST) --cov --cov-report=term
 	$(BIN)/python -m build --no-isolation --outdir dist
 
 bench: $(DEV_STAMP) $(WANTED_TORCH_STAMP)

@@ -10,8 +10,8 @@ from clearprop.base.configuration import encode
 from clearprop.teaching.exercises import exercise
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.grading import mark_folder
-from clearprop.teaching.grading.table import marks_csv
-from clearprop.teaching.reports.handouts import handouts, write_handouts
+from clearprop.teaching.grading.gradebook import marks_csv
+from clearprop.teaching.reports.class_handouts import handouts, write_handouts
 
 STUDENTS = 200
 

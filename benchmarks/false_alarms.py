@@ -19,8 +19,7 @@ import numpy as np
 
 from clearprop import MSE, Linear, Network, Sequential, check
 from clearprop.checking.verdict import Verdict
-from clearprop.kinds.layer_catalog import EXAMPLES
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES
 
 Array = np.ndarray[Any, Any]
 
@@ -159,7 +158,7 @@ def reduction(generator: Any) -> Case:
 
 
 def catalogue_layer(generator: Any) -> Case:
-    kinds = [example for group in EXAMPLES.values() for example in group]
+    kinds = [example for group in LAYER_EXAMPLES.values() for example in group]
     example = kinds[int(generator.integers(len(kinds)))]
     shape = (int(generator.integers(2, 5)), *example.input_shape)
     dtype = dtype_of(generator)
@@ -195,7 +194,7 @@ def network(generator: Any) -> Case:
     widths = [int(size) for size in generator.integers(1, 6, size=generator.integers(2, 5))]
     activations = [
         kind(*([] if kind.__name__ != "LeakyReLU" else [0.1]))
-        for kind in EXAMPLES
+        for kind in LAYER_EXAMPLES
         if kind.__name__ in ("ReLU", "Tanh", "LeakyReLU", "Hardtanh", "SiLU", "GELU")
     ]
     layers: list[Any] = []

@@ -1,7 +1,8 @@
-"""What `import clearprop` adds to NumPy's own import, and how long `clearprop --help` takes.
+"""What `import clearprop` and its first names add to NumPy's own import, and how long
+`clearprop --help` takes.
 
-Fresh processes, in turns. A process times NumPy's import and then clearprop's, which finds NumPy
-there; the command is timed from outside.
+Fresh processes, in turns. A process times NumPy's import, then clearprop's, which loads nothing,
+then that of three names, which load the engine; the command is timed from outside.
 """
 
 import statistics
@@ -15,22 +16,24 @@ from benchmarks.measuring import Row, fresh_environment, print_rows
 ROUNDS = 21
 TIMED_IMPORTS = """
 import time
-begin = time.perf_counter()
+times = [time.perf_counter()]
 import numpy
-between = time.perf_counter()
+times.append(time.perf_counter())
 import clearprop
-print(between - begin, time.perf_counter() - between)
+times.append(time.perf_counter())
+from clearprop import Linear, Network, fit
+times.append(time.perf_counter())
+print(*(end - begin for begin, end in zip(times, times[1:])))
 """
 
 
-def import_seconds() -> tuple[float, float]:
-    """What NumPy takes, and what clearprop takes after it."""
+def import_seconds() -> list[float]:
+    """What NumPy takes, what clearprop takes after it, and its first names after that."""
     command = [sys.executable, "-c", TIMED_IMPORTS]
     done = subprocess.run(
         command, env=fresh_environment(), capture_output=True, text=True, check=True
     )
-    numpy, clearprop = map(float, done.stdout.split())
-    return numpy, clearprop
+    return [float(seconds) for seconds in done.stdout.split()]
 
 
 def help_seconds() -> float:
@@ -41,17 +44,16 @@ def help_seconds() -> float:
 
 
 def measure() -> list[Row]:
-    times: dict[str, list[float]] = {"numpy": [], "clearprop": [], "help": []}
+    times: dict[str, list[float]] = {"numpy": [], "clearprop": [], "names": [], "help": []}
     for _ in range(ROUNDS):
-        numpy, clearprop = import_seconds()
-        times["numpy"].append(numpy)
-        times["clearprop"].append(clearprop)
-        times["help"].append(help_seconds())
+        for name, seconds in zip(times, [*import_seconds(), help_seconds()], strict=True):
+            times[name].append(seconds)
     # The first round may have compiled the sources.
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
     return [
         Row("import numpy", 1e3 * medians["numpy"], "ms"),
-        Row("import clearprop, beyond NumPy", 1e3 * medians["clearprop"], "ms", at_most=40),
+        Row("import clearprop, beyond NumPy", 1e3 * medians["clearprop"], "ms", at_most=15),
+        Row("Linear, Network and fit beyond that", 1e3 * medians["names"], "ms"),
         Row("clearprop --help", medians["help"], "s", at_most=0.35),
     ]
 

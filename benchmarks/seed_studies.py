@@ -6,7 +6,7 @@ as well (200 modules made one by one).
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
 from clearprop.teaching.experiments.data import regression_data
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.studies import seed_studies
 
 ROUNDS = 7
@@ -14,7 +14,7 @@ ROUNDS = 7
 
 def measure() -> list[Row]:
     data = regression_data()
-    ours, pytorch = Settings(with_torch=False), Settings(with_torch=True)
+    ours, pytorch = ReproductionSettings(with_torch=False), ReproductionSettings(with_torch=True)
     runs = {"five 200-seed studies": lambda: seed_studies(data, ours)}
     if torch_is_installed():
         runs["five 200-seed studies, starts drawn by PyTorch"] = lambda: seed_studies(data, pytorch)

@@ -10,11 +10,45 @@ from hypothesis import settings
 from clearprop import Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import Array
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
 # The same examples in every run and on every machine; no deadline, because machines are shared.
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("clearprop")
+
+
+# Files that share what is slow to make: the whole reproduction with its report and a browser, and
+# what JAX has compiled.
+TOGETHER = {
+    **dict.fromkeys(
+        (
+            "tests/reports/test_explained_page.py",
+            "tests/reports/test_in_browser.py",
+            "tests/reports/test_page.py",
+            "tests/reports/test_report_files.py",
+            "tests/reports/test_worksheets.py",
+        ),
+        "the report and the browser",
+    ),
+    **dict.fromkeys(
+        ("tests/checking/test_frameworks.py", "tests/cli/test_check_command.py"), "JAX"
+    ),
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """A file goes to one worker whole, and so do files that share what is slow to make. They go in
+    their order, in which the long ones come first."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadTogether(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return TOGETHER.get(file, file)
+
+    config.option.loadscopereorder = False
+    return LoadTogether(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -64,4 +98,4 @@ def samples() -> tuple[Array, Array]:
 @pytest.fixture(scope="session")
 def result() -> Reproduction:
     """The whole reproduction with the tutorial's own settings."""
-    return reproduce(Settings())
+    return reproduce(ReproductionSettings())

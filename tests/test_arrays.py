@@ -1,5 +1,8 @@
 """The dtype policy, the products, read-only arrays and keyed generators."""
 
+import hashlib
+import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +113,29 @@ def test_frozen_trusts_bytes_and_no_other_owner() -> None:
     np.testing.assert_array_equal(kept, [1, 2])
 
 
+def test_frozen_leaves_a_file_that_is_mapped_read_only_where_it_is(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.arange(4.0))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert arrays.frozen(mapped) is mapped
+    part = mapped[1:]
+    assert arrays.frozen(part) is part
+    plain = np.asarray(mapped)
+    assert arrays.frozen(plain) is plain
+
+
+@pytest.mark.parametrize("mode", ["r+", "c"])
+def test_frozen_copies_a_mapped_file_that_can_be_written_to(tmp_path: Path, mode: Any) -> None:
+    np.save(tmp_path / "x.npy", np.arange(4.0))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode=mode)
+    view = mapped[:]
+    view.setflags(write=False)
+    kept = [arrays.frozen(mapped), arrays.frozen(view)]
+    mapped[0] = 9
+    for one in kept:
+        assert type(one) is np.ndarray
+        np.testing.assert_array_equal(one, [0, 1, 2, 3])
+
+
 def test_freeze_is_in_place() -> None:
     array = np.zeros(2)
     assert arrays.freeze(array) is array
@@ -132,6 +158,42 @@ def test_a_key_means_the_same_in_every_version() -> None:
     generator = arrays.keyed_generator(5, 3, "layers[0]")
     again = np.random.default_rng([5, 3, 0xCEAB1EA58A7DF5CA])
     np.testing.assert_array_equal(generator.random(3), again.random(3))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    step=st.integers(0, 2**32 - 1),
+    path=st.text(st.characters(exclude_categories=["Cs"])),
+)
+def test_seeds_and_steps_below_2_to_the_32_draw_as_numpy_does(
+    seed: int, step: int, path: str
+) -> None:
+    place = int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "little")
+    again = np.random.default_rng([seed, step, place])
+    assert arrays.keyed_generator(seed, step, path).random() == again.random()
+
+
+BEYOND = [0, 1, 5, 2**32, 2**32 + 1, 2**32 * 5, 2**64, 2**64 + 2**32 * 5, 2**96 + 1]
+
+
+def test_keys_beyond_2_to_the_32_are_told_apart() -> None:
+    keys = list(itertools.product(BEYOND, BEYOND, ["", "layers[0]"]))
+    draws = {tuple(arrays.keyed_generator(*key).integers(2**63, size=3)) for key in keys}
+    assert len(draws) == len(keys)
+    # NumPy itself takes some of these for one another.
+    as_numpy = {tuple(np.random.SeedSequence(key[:2]).generate_state(4)) for key in keys}
+    assert len(as_numpy) < len(keys) // 2
+
+
+def test_a_key_of_numpys_whole_numbers_is_that_of_pythons() -> None:
+    one = arrays.keyed_generator(np.uint64(2**40), np.int32(7))  # type: ignore[arg-type]
+    assert one.random() == arrays.keyed_generator(2**40, 7).random()
+
+
+@pytest.mark.parametrize("key", [(-1, 0), (0, -1), (-(2**40), 0)])
+def test_a_negative_key_is_refused(key: tuple[int, int]) -> None:
+    with pytest.raises(ConfigurationError, match=r"must be a whole number of at least 0"):
+        arrays.keyed_generator(*key)
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**63, np.int64(3), np.uint8(3)])

@@ -10,8 +10,7 @@ import pytest
 from clearprop import Linear, ReLU, Residual, Sequential, Uniform, Zeros
 from clearprop.base.configuration import Configurable, decode, encode
 from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
-from clearprop.engine.initializers import INITIALIZERS
-from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
 
 KNOWN: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
 

@@ -1,9 +1,11 @@
 """Files that are not what they should be are refused in a sentence, never read as another."""
 
 import errno
+import io
 import json
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,8 @@ from clearprop.base.errors import (
     ForeignFileError,
     NewerFileError,
 )
-from clearprop.formats.network_file import SavedNetwork, load, save
+from clearprop.formats.network_file import SavedNetwork, _checksum, _parse, load, save
+from clearprop.formats.safetensors_layout import to_bytes
 
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
 PARAMS = NETWORK.initialize(seed=3)
@@ -171,6 +174,53 @@ def test_a_changed_header_is_refused(
     place.write_bytes(rewritten(content, change))
     with pytest.raises(error):
         load(place)
+
+
+def forged(content: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """The file with another header and the checksum that goes with it."""
+    (metadata, arrays) = _parse(io.BytesIO(rewritten(content, change)), Path("forged"))
+    del metadata["sha256"]
+    metadata["sha256"] = _checksum(metadata, arrays)
+    return to_bytes(arrays, metadata)
+
+
+def architecture(tied: Any = None, **settings: Any) -> Callable[[dict[str, Any]], Any]:
+    made_of = {"layer": {"type": "Linear", "settings": settings}, "tied": tied or {}}
+    return lambda h: h["__metadata__"].update(architecture=json.dumps(made_of))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda h: h["__metadata__"].pop("architecture"), "architecture"),
+        (lambda h: h["__metadata__"].update(architecture="{"), "Expecting"),
+        (lambda h: h["__metadata__"].update(architecture="[]"), "indices"),
+        (lambda h: h["__metadata__"].update(architecture="{}"), "layer"),
+        (lambda h: h["__metadata__"].update(architecture='{"layer": 1, "tied": {}}'), ""),
+        (lambda h: h["__metadata__"].update(notes="["), "Expecting"),
+        (lambda h: h["__metadata__"].update(notes="[" * 100_000 + "]" * 100_000), "recursion"),
+        (architecture(inputs=2), "settings of Linear are not what it takes"),
+        (architecture(inputs=-1, outputs=2), "inputs"),
+        (architecture(inputs=1, outputs=1), "takes parameters"),
+        (architecture(inputs=1, outputs=1, tied=[1]), ""),
+    ],
+)
+def test_a_forged_file_with_a_right_checksum_is_refused(
+    place: Path, content: bytes, change: Callable[[dict[str, Any]], Any], words: str
+) -> None:
+    place.write_bytes(forged(content, change))
+    with pytest.raises(DamagedFileError, match=rf"is damaged: .*{words}") as caught:
+        load(place)
+    assert str(place) in caught.value.message("zh-TW")
+
+
+def test_the_sentence_within_a_sentence_is_of_the_same_language(
+    place: Path, content: bytes
+) -> None:
+    place.write_bytes(content[:-1])
+    with pytest.raises(DamagedFileError, match=r"is damaged: its arrays take") as caught:
+        load(place)
+    assert re.search("已損毀：陣列共需 .* 個位元組，而標頭之後有", caught.value.message("zh-TW"))
 
 
 def test_a_newer_file_says_which_version_it_is(place: Path, content: bytes) -> None:

@@ -43,7 +43,7 @@ from clearprop.base.errors import (
     UnknownNameError,
 )
 from clearprop.formats.network_file import load, save
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 ACTIVATIONS: list[Layer] = [ReLU(), Tanh(), Sigmoid(), Identity()]
 FLOATS = st.floats(-1e300, 1e300)
@@ -119,7 +119,7 @@ def test_a_network_is_loaded_as_it_was_saved(
     assert not saved.arrays
 
 
-EVERY_LAYER = [example.layer for examples in EXAMPLES.values() for example in examples]
+EVERY_LAYER = [example.layer for examples in LAYER_EXAMPLES.values() for example in examples]
 
 
 @pytest.mark.parametrize("layer", EVERY_LAYER, ids=repr)
@@ -159,7 +159,6 @@ def test_an_array_of_any_layout_is_loaded_with_its_numbers(
     order: str,
     data: st.DataObject,
 ) -> None:
-    # safetensors alone writes wrong numbers for what is not C-contiguous.
     plain = data.draw(array_strategy(dtype, shape))
     array = ORDERS[order](plain)
     path = tmp_path_factory.mktemp("saved") / "network.safetensors"
@@ -226,6 +225,24 @@ def test_the_file_is_what_its_docstring_says(tmp_path: Path) -> None:
     start, stop = header["params"]["data_offsets"]
     data = content[8 + length :]
     np.testing.assert_array_equal(np.frombuffer(data[start:stop]), [2, -1])
+
+
+def test_two_saves_of_one_network_are_the_same_bytes(tmp_path: Path) -> None:
+    network = Network(Sequential(Linear(2, 3), Sigmoid(), Linear(3, 1)))
+    params = network.initialize(seed=2)
+    arrays: dict[str, Array] = {"x": np.ones((2, 2)), "b": np.arange(3), "é": np.ones(1, "f4")}
+    for name, order in (("first", list(arrays)), ("second", sorted(arrays, reverse=True))):
+        save(
+            tmp_path / name,
+            network,
+            params,
+            arrays={one: arrays[one] for one in order},
+            notes={"a": 1, "b": [2]},
+        )
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    saved = load(tmp_path / "first")
+    save(tmp_path / "third", saved.network, saved.params, arrays=saved.arrays, notes=saved.notes)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "third").read_bytes()
 
 
 def test_the_mode_is_that_of_an_ordinary_file(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from clearprop import (
     Zeros,
 )
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.initializers import INITIALIZERS
+from clearprop.kinds.kind_tables import INITIALIZERS
 
 # fan_in 24, fan_out 30:
 #   FanInUniform     b = 1/√24 = 0.20412414523

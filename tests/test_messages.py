@@ -93,6 +93,14 @@ def test_text_fills_the_fields() -> None:
     assert messages.text("en", "network.path") == "path"
 
 
+def test_the_sentences_within_a_topic() -> None:
+    say = messages.within("network")
+    assert say("en", "total", count="31") == "31 parameters"
+    assert say("zh-TW", "path") == messages.text("zh-TW", "network.path")
+    with pytest.raises(KeyError, match="nothing"):
+        say("en", "nothing", key=1, language=2)
+
+
 def test_a_missing_key_or_field_is_a_mistake_in_the_program() -> None:
     with pytest.raises(KeyError, match="nothing"):
         messages.text("en", "network.nothing")
@@ -135,6 +143,14 @@ def test_the_environment_is_asked_unless_another_is_given(monkeypatch: pytest.Mo
     [("", 0), ("ReLU", 4), ("激活", 4), ("z = 激活（a）", 13), ("∂C/∂z", 5)],
 )
 def test_a_chinese_character_takes_two_columns(sentence: str, columns: int) -> None:
+    assert messages.display_width(sentence) == columns
+
+
+@pytest.mark.parametrize(
+    ("sentence", "columns"),
+    [("x̂", 1), ("x̂ = ŷ", 5), ("e\u0301", 1), ("a\u200db", 2), ("\ufeffz", 1), ("激\u0302", 2)],
+)
+def test_a_mark_on_a_character_takes_no_column(sentence: str, columns: int) -> None:
     assert messages.display_width(sentence) == columns
 
 

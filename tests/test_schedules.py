@@ -11,7 +11,8 @@ import pytest
 from clearprop import SGD, ConstantRate, CosineDecay, ExponentialDecay, Schedule, StepDecay, Warmup
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.schedules import SCHEDULES, rate_at
+from clearprop.engine.schedules import rate_at
+from clearprop.kinds.kind_tables import SCHEDULES
 
 STEPS = 60
 CASES: list[Schedule] = [

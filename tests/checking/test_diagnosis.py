@@ -16,7 +16,11 @@ from clearprop.checking.verdict import LikelyMistake
 from clearprop.checking.witnesses.finite_differences import network_differences
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss, LossResult
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu, with_relu_as_printed
+from clearprop.teaching.experiments.tutorial_networks import (
+    tutorial_start,
+    with_relu,
+    with_relu_as_printed,
+)
 
 SEEDS = pytest.mark.parametrize("seed", range(5))
 

@@ -15,7 +15,7 @@ from clearprop.checking.gallery import strangers, written_networks
 from clearprop.checking.gallery.measuring import Row, judge, totals
 from clearprop.checking.gallery.specimen import Arrays
 from clearprop.checking.verdict import MistakeKind
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_without_a_reference_the_same_is_named() -> None:
 
 
 def test_every_layer_of_the_catalog_has_planted_mistakes(rows: list[Row]) -> None:
-    for kind in EXAMPLES:
+    for kind in LAYER_EXAMPLES:
         planted = {r.mistake for r in rows if r.subject.startswith(f"{kind.__name__} ")}
         assert len(planted - {""}) >= 5, kind
 

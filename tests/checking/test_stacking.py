@@ -24,7 +24,7 @@ from clearprop import (
 from clearprop.checking.request import Request, of_example, subject_of
 from clearprop.checking.subjects.own_kinds import layer_subject, network_subject
 from clearprop.engine.layers.layer import Layer
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from tests.own_combinators import Added, Concatenated
 
 NETWORKS = {
@@ -87,7 +87,7 @@ def test_class_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    "example", [e for group in EXAMPLES.values() for e in group], ids=lambda e: repr(e.layer)
+    "example", [e for group in LAYER_EXAMPLES.values() for e in group], ids=lambda e: repr(e.layer)
 )
 def test_every_layer_of_the_catalogue(example: Any) -> None:
     assert_same(subject_of(of_example(Request(None), example)))

@@ -143,7 +143,7 @@ def test_an_interruption_leaves_nothing_behind(
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clearprop.teaching.reports.handouts.key_json", interrupted)
+    monkeypatch.setattr("clearprop.teaching.reports.class_handouts.key_json", interrupted)
     assert main(["exercise", "-o", "sheet"]) == 130
     assert "Interrupted" in capsys.readouterr().err
     assert not Path("sheet").exists()

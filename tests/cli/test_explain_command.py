@@ -14,7 +14,7 @@ from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Scale
 
 OPTIONS = (
@@ -173,7 +173,11 @@ def test_the_ending_of_out_says_the_format(
         assert Path(f"why.{ending}").read_text(encoding="utf-8").startswith(start)
 
 
-def test_a_network_of_reproduce(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_of_reproduce(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The networks are what is looked at, and the figures what takes long.
+    monkeypatch.setattr("clearprop.teaching.reports.report._pictures", lambda *_: iter(()))
     quick = ["--steps", "2", "--seeds", "2", "--without-torch", "--lang", "en", "--out", "out"]
     assert main(["reproduce", *quick]) == 0
     capsys.readouterr()

@@ -6,8 +6,8 @@ import pytest
 
 from clearprop.cli import grade as command
 from clearprop.cli import main
-from clearprop.teaching.grading import folder
-from clearprop.teaching.grading.code import CodeMark
+from clearprop.teaching.grading import class_marking
+from clearprop.teaching.grading.marked_handins import CodeMark
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
 
 
@@ -129,7 +129,7 @@ def test_a_backward_is_checked_in_its_own_process(
     def not_isolated(*_: object) -> CodeMark:
         return CodeMark(None, isolated=False)
 
-    monkeypatch.setattr(folder, "check_code", not_isolated)
+    monkeypatch.setattr(class_marking, "check_code", not_isolated)
     assert main(["grade", str(classroom)]) == 0
     assert "did not let the hand-ins' code run without a network" in capsys.readouterr().out
 

@@ -16,8 +16,7 @@ from clearprop.engine.optimizers import Clipped
 from clearprop.engine.training import fit
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
-from clearprop.kinds.loss_catalog import LOSSES
-from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS
 from clearprop.reading.programs import Recipe, write_program
 from clearprop.reading.programs.architecture import NAMES, network_of
 from tests.explanation.own_layers import Scale

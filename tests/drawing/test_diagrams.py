@@ -19,10 +19,14 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text, number
+from clearprop.drawing import DIAGRAMS, Circle, Path, Scene, Text, number_markup
 from clearprop.drawing.diagrams.layered import THICKEST, THINNEST
-from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
-from clearprop.drawing.diagrams.reverse import output_cases, reversed_neuron
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    hidden_neuron,
+    neuron_forward,
+    output_cases,
+    reversed_neuron,
+)
 from tests.drawing.examples import PASSES, random_pass, worked_example
 
 WORKED = worked_example()
@@ -71,7 +75,7 @@ def test_one_neuron_forward_with_its_sum_written_out() -> None:
 
 def test_any_neuron_of_any_layer_can_be_picked() -> None:
     found = texts(neuron_forward(WORKED, layer=1, unit=1))
-    assert number(WORKED.forward.output[0, 1]) in found
+    assert number_markup(WORKED.forward.output[0, 1]) in found
     assert "*w*_[1] = 0.5" in found
     assert "*w*_[2] = 0.55" in found
 
@@ -89,13 +93,13 @@ def test_the_network_forward_shows_every_z_and_a(case: str, sample: int) -> None
         layer += linear
         for j, value in enumerate(record.output[row]):
             letter = "z" if linear else "a"
-            line = f"*{letter}*_[{j + 1}]^[({layer})] = {number(value)}"
+            line = f"*{letter}*_[{j + 1}]^[({layer})] = {number_markup(value)}"
             assert line in found
             assert role_of(scene, line) == "forward"
     for i, value in enumerate(backward.forward.input[row]):
-        assert found[found.index(f"*x*_[{i + 1}]") + 1] == number(value)
+        assert found[found.index(f"*x*_[{i + 1}]") + 1] == number_markup(value)
     for j, value in enumerate(backward.forward.output[row]):
-        assert f"*y*_[{j + 1}] = {number(value)}" in found
+        assert f"*y*_[{j + 1}] = {number_markup(value)}" in found
 
 
 @pytest.mark.parametrize("case", ["worked example", "1-3-1", "2-3-2 large", "no bias", "4-4-4-4"])
@@ -113,18 +117,18 @@ def test_edges_carry_weights_factors_and_gradients(case: str) -> None:
         for (i, j), value in np.ndenumerate(weight):
             w = f"*w*_[{i + 1}{j + 1}]^[({layer})]"
             z = f"*z*_[{j + 1}]^[({layer})]"
-            assert f"{w} = {number(value)}" in forward_texts
-            assert f"∂{z}/∂{w} = {number(record.input[row, i])}" in factor_texts
-            assert f"∂*C*/∂{w} = {number(record.input[row, i] * dz[j])}" in backward_texts
+            assert f"{w} = {number_markup(value)}" in forward_texts
+            assert f"∂{z}/∂{w} = {number_markup(record.input[row, i])}" in factor_texts
+            assert f"∂*C*/∂{w} = {number_markup(record.input[row, i] * dz[j])}" in backward_texts
         for j in range(weight.shape[1]):
             b, z = f"*b*_[{j + 1}]^[({layer})]", f"*z*_[{j + 1}]^[({layer})]"
             bias = parameters.get(f"{record.path}.bias")
             if bias is None:
                 assert not any(b in line for line in forward_texts + factor_texts)
             else:
-                assert f"{b} = {number(bias[0, j])}" in forward_texts
+                assert f"{b} = {number_markup(bias[0, j])}" in forward_texts
                 assert f"∂{z}/∂{b} = 1" in factor_texts
-                assert f"∂*C*/∂{b} = {number(dz[j])}" in backward_texts
+                assert f"∂*C*/∂{b} = {number_markup(dz[j])}" in backward_texts
 
 
 @pytest.mark.parametrize("case", PASSES)
@@ -135,11 +139,11 @@ def test_the_network_backward_shows_every_signal(case: str) -> None:
     linears = [r for r in backward.records if isinstance(r.layer, Linear)]
     for layer, record in enumerate(linears, start=1):
         for j, value in enumerate(record.output_gradient[0]):
-            line = f"∂*C*/∂*z*_[{j + 1}]^[({layer})] = {number(value)}"
+            line = f"∂*C*/∂*z*_[{j + 1}]^[({layer})] = {number_markup(value)}"
             assert line in found
             assert role_of(scene, line) == "backward"
     for j, value in enumerate(backward.output_gradient[0]):
-        assert f"∂*C*/∂*y*_[{j + 1}] = {number(value)}" in found
+        assert f"∂*C*/∂*y*_[{j + 1}] = {number_markup(value)}" in found
 
 
 def test_the_gradients_of_the_worked_example_are_the_well_known_ones() -> None:
@@ -151,7 +155,7 @@ def test_the_gradients_of_the_worked_example_are_the_well_known_ones() -> None:
 def test_arrows_tell_the_direction_too() -> None:
     def arrows(scene: Scene, stroke: str) -> list[tuple[float, float]]:
         return [
-            (item.start[0], item.steps[-1][-2])
+            (item.start[0], item.segments[-1][-2])
             for item in scene.items
             if isinstance(item, Path) and item.arrow and item.stroke == stroke
         ]
@@ -214,10 +218,10 @@ def test_the_two_cases() -> None:
 
 
 def test_a_hidden_neuron_is_picked_by_layer_and_unit() -> None:
-    dz = number(WORKED["layers[0]"].output_gradient[0, 1])
+    dz = number_markup(WORKED["layers[0]"].output_gradient[0, 1])
     assert dz in texts(reversed_neuron(WORKED, layer=0, unit=1))
     assert dz in texts(output_cases(WORKED, layer=0, unit=1))
-    da = number(WORKED["layers[1]"].output_gradient[0, 1])
+    da = number_markup(WORKED["layers[1]"].output_gradient[0, 1])
     assert any(line.endswith(f"= {da}") for line in texts(hidden_neuron(WORKED, unit=1)))
 
 
@@ -229,7 +233,7 @@ def test_many_successors_are_drawn_as_the_first_ones_and_the_last() -> None:
         assert any("⋯" in line for line in found)
     found = texts(hidden_neuron(backward, layer=1, unit=7, sample=2))
     dz = backward["layers[4]"].output_gradient[2]
-    assert f"∂*C*/∂*z*′_[10] = {number(dz[9])}" in found
+    assert f"∂*C*/∂*z*′_[10] = {number_markup(dz[9])}" in found
     assert not any("*z*′_[5]" in line for line in found)
 
 
@@ -292,7 +296,7 @@ def draw_says(name: str, part: str) -> str:
 def test_a_layer_without_activation_has_a_equal_to_z() -> None:
     backward = random_pass(Linear(2, 1), samples=1)
     z = backward.forward.output[0, 0]
-    assert f"*a* = *z* = {number(z)}" in texts(draw("neuron_forward", backward))
+    assert f"*a* = *z* = {number_markup(z)}" in texts(draw("neuron_forward", backward))
     assert "layer 1: no activation" in texts(draw("network_forward", backward))
     deeper = random_pass(Linear(1, 2), Linear(2, 1), samples=1)
     assert "*a*′(*z*) = 1" in texts(draw("reversed_neuron", deeper))
@@ -313,7 +317,7 @@ def test_an_activation_of_one_s_own_is_named_and_its_slope_drawn() -> None:
     backward = random_pass(Linear(1, 1), SquareOfANumberOfOnes(), Linear(1, 1), samples=1)
     assert "layer 1: SquareOfANumberOf…" in texts(draw("network_forward", backward))
     z = backward.forward.records[0].output[0, 0]
-    assert f"*a*′(*z*) = {number(2 * z)}" in texts(draw("reversed_neuron", backward))
+    assert f"*a*′(*z*) = {number_markup(2 * z)}" in texts(draw("reversed_neuron", backward))
 
 
 def test_a_dead_relu_lets_nothing_back() -> None:
@@ -330,7 +334,7 @@ def test_nested_sequentials_and_single_layers_are_chains_too() -> None:
         params = network.initialize(0, dtype="float32")
         forward = network.forward(params, np.ones((1, 2), "float32"))
         backward = network.backward(forward, np.ones((1, 1), "float32"))
-        assert f"*y*_[1] = {number(forward.output[0, 0])}" in texts(
+        assert f"*y*_[1] = {number_markup(forward.output[0, 0])}" in texts(
             draw("network_forward", backward)
         )
 

@@ -68,7 +68,7 @@ def test_lines_that_bend_stay_out_of_labels(scene: Scene) -> None:
     labels = [box(item) for item in scene.items if isinstance(item, Text)]
     for path in (item for item in scene.items if isinstance(item, Path)):
         x, y = path.start
-        for step in path.steps:
+        for step in path.segments:
             if len(step) == 6:
                 for point in curve_points(x, y, step):
                     spot = Box(point[0], point[1], point[0] + 0.1, point[1] + 0.1)

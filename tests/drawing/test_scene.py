@@ -15,8 +15,8 @@ from clearprop.drawing.pen.items import (
     bounds,
     box,
 )
+from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.scene import framed
-from clearprop.drawing.pen.text import text_width
 
 
 def test_an_arrow_head_points_along_its_path() -> None:
@@ -33,12 +33,12 @@ def test_a_curve_s_arrow_follows_its_last_control_point() -> None:
     assert curve.head[0] == (100, 20)
     assert curve.head[1][0] == curve.head[2][0] == 100 - ARROW_LENGTH
     # The line itself ends inside the head.
-    assert curve.stroked_steps == ((0, 0, 50, 20, 100 - ARROW_LENGTH / 2, 20),)
+    assert curve.stroked_segments == ((0, 0, 50, 20, 100 - ARROW_LENGTH / 2, 20),)
 
 
 def test_a_path_without_an_arrow_is_stroked_to_its_end() -> None:
     line = Path((0, 0), ((3, 4),))
-    assert line.stroked_steps == line.steps
+    assert line.stroked_segments == line.segments
 
 
 @pytest.mark.parametrize("anchor", ["start", "middle", "end"])

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from clearprop.drawing import COLOURS, DIAGRAMS, Circle, Path, Rectangle, Scene, Text, svg
-from clearprop.drawing.pen.text import plain
+from clearprop.drawing.pen.markup import plain
 from tests.drawing.examples import PASSES
 
 SVG = "{http://www.w3.org/2000/svg}"

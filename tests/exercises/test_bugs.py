@@ -7,7 +7,7 @@ from clearprop.teaching.exercises import LEVELS, TOLERANCE, TOPICS, exercise
 from clearprop.teaching.exercises.bugs import PROGRAMS, correction, run
 from clearprop.teaching.exercises.expressions import evaluate
 from clearprop.teaching.exercises.generator import worked
-from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.small_network import SmallNetwork
 from clearprop.teaching.grading import mark
 
 MISTAKES = [(level, k) for level in LEVELS for k in range(len(PROGRAMS[level - 1].mistakes))]

@@ -9,8 +9,8 @@ from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import DECIMALS, LEVELS, TOPICS, Blank, Exercise, Given, exercise
 from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
-from clearprop.teaching.exercises.networks import SmallNetwork
 from clearprop.teaching.exercises.quantities import Shape, upstream
+from clearprop.teaching.exercises.small_network import SmallNetwork
 
 # What is asked of a program is tested with the programs.
 CASES = [(topic, level) for topic in TOPICS if topic != "bug" for level in LEVELS]

@@ -12,7 +12,7 @@ from clearprop.formats import torch_twin
 from clearprop.teaching.experiments import parity
 from clearprop.teaching.experiments.data import curved_data, regression_data
 from clearprop.teaching.experiments.reproduction import STAGES, Reproduction, reproduce
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
 
 def spread(result: Reproduction, name: str) -> tuple[float, float, float]:
@@ -128,7 +128,7 @@ def test_every_stage_is_told_how_far_it_is() -> None:
     def watch(stage: str) -> Any:
         return lambda done, total: told.setdefault(stage, []).append((done, total))
 
-    reproduce(Settings(steps=2, seeds=2), watch)
+    reproduce(ReproductionSettings(steps=2, seeds=2), watch)
     expected = set(STAGES) if is_installed("torch") else set(STAGES) - {"torch"}
     assert set(told) == expected
     for steps in told.values():
@@ -137,7 +137,7 @@ def test_every_stage_is_told_how_far_it_is() -> None:
 
 
 def test_float32_runs_in_float32() -> None:
-    result = reproduce(Settings(steps=3, seeds=2, dtype="float32", with_torch=False))
+    result = reproduce(ReproductionSettings(steps=3, seeds=2, dtype="float32", with_torch=False))
     assert result.data.x.dtype == np.float32
     assert result.trainings.relu.state.params.dtype == np.float32
     assert result.studies["pytorch_relu"].losses.dtype == np.float32
@@ -145,7 +145,7 @@ def test_float32_runs_in_float32() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_a_training_that_diverges_is_a_finding_and_not_a_failure(torch: Any) -> None:
-    result = reproduce(Settings(steps=50, seeds=3, learning_rate=5.0))
+    result = reproduce(ReproductionSettings(steps=50, seeds=3, learning_rate=5.0))
     assert result.trainings.linear.diverged
     assert result.studies["tutorial_linear"].overflow.all()
     assert result.comparisons is not None
@@ -155,7 +155,7 @@ def test_a_training_that_diverges_is_a_finding_and_not_a_failure(torch: Any) -> 
 
 
 def test_without_torch_its_starts_are_drawn_by_us() -> None:
-    result = reproduce(Settings(steps=2, seeds=4, with_torch=False))
+    result = reproduce(ReproductionSettings(steps=2, seeds=4, with_torch=False))
     assert result.comparisons is None
     assert verdicts(result)["engine_like_torch"] == "unknown"
     # U(±1/√fan_in): the first layer's bound is 1, the second's 1/√10.
@@ -170,7 +170,7 @@ def test_a_difference_from_torch_is_noticed(torch: Any, monkeypatch: pytest.Monk
         return torch_twin.TwinTraining(losses * (1 + 1e-3), params)
 
     monkeypatch.setattr(torch_twin, "train_by_hand", a_little_off)
-    comparisons = parity.compare_with_torch(Settings(steps=3))
+    comparisons = parity.compare_with_torch(ReproductionSettings(steps=3))
     assert {one.name for one in comparisons if not one.agrees} == {"S14"}
     assert {one.dtype for one in comparisons if not one.agrees} == {"float64", "float32"}
 
@@ -185,7 +185,7 @@ def test_one_parameter_a_little_off_is_noticed(torch: Any, monkeypatch: pytest.M
         return torch_twin.TwinTraining(losses, params)
 
     monkeypatch.setattr(torch_twin, "train_with_sgd", one_off)
-    comparisons = parity.compare_with_torch(Settings(steps=3))
+    comparisons = parity.compare_with_torch(ReproductionSettings(steps=3))
     assert {one.name for one in comparisons if not one.agrees} == {"S15"}
 
 
@@ -206,7 +206,7 @@ def test_one_parameter_a_little_off_is_noticed(torch: Any, monkeypatch: pytest.M
 )
 def test_settings_that_cannot_be(field: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"must be|is not known"):
-        dataclasses.replace(Settings(), **{field: value})
+        dataclasses.replace(ReproductionSettings(), **{field: value})
 
 
 def test_regression_data_in_float32_is_the_rounded_data() -> None:

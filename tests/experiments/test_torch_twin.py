@@ -31,7 +31,8 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError, MissingDependencyError
 from clearprop.engine.training import fit
 from clearprop.formats import torch_twin
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 from tests.gradient_checks import draw_point, present
 
 EVERYTHING = Network(
@@ -62,12 +63,12 @@ def test_the_twin_computes_the_same_output(torch: Any) -> None:
     np.testing.assert_allclose(EVERYTHING.predict(params, x), theirs, rtol=1e-13)
 
 
-ALONE = [example for examples in EXAMPLES.values() for example in examples]
+ALONE = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 
 
 @pytest.mark.parametrize("example", ALONE, ids=[repr(example) for example in ALONE])
 def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
-    torch: Any, example: Example
+    torch: Any, example: LayerExample
 ) -> None:
     layer = example.layer
     # The two sides draw different masks of dropout, unless nothing or everything is left out.
@@ -77,10 +78,11 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     if isinstance(layer, PReLU) and layer.features > 1 and x.ndim > 2:
         x, dy = x[:, 0], dy[:, 0]  # torch counts features along the second axis
     state = network.initial_state(params)
-    if "running_mean" in state:
+    if "running_mean" in state.get("", {}):
         generator = np.random.default_rng(4)
         mean, variance = generator.normal(size=(1, 3)), generator.uniform(0.5, 2, (1, 3))
-        state = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
+        kept = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
+        state = {"": kept}
 
     twin = torch_twin.module(network, params, state=state).train(training)
     there = torch.tensor(x, requires_grad=example.ids is None)
@@ -99,7 +101,8 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
         turned = gradient if isinstance(layer, Embedding) else gradient.T
         close(ours, turned.reshape(ours.shape))
     if not isinstance(layer, Sequential | Residual):
-        for array, buffer in zip(forward.state.values(), twin.buffers(), strict=True):
+        after = forward.state.get("", {}).values()
+        for array, buffer in zip(after, twin.buffers(), strict=True):
             close(array.reshape(buffer.shape), buffer.numpy())
 
 

@@ -22,7 +22,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.step import Step, take_step
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 
 AWKWARD = (-1.234e-05, 1e300, 0.0, float("nan"), 2.0, -1e300, 0.5)
 

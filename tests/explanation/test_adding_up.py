@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from clearprop import Identity, Layer, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
 from clearprop.engine.step import Step, take_step
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 from clearprop.reading.explanation import (
     explain_input,
     explain_neuron,
@@ -106,11 +107,11 @@ def test_neurons_features_and_samples(step: Step, data: st.DataObject) -> None:
         assert one.text("zh-TW")
 
 
-CASES = [example for examples in EXAMPLES.values() for example in examples]
+CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 
 
 @pytest.mark.parametrize("example", CASES, ids=[repr(case.layer) for case in CASES])
-def test_every_example_of_the_catalogue(example: Example) -> None:
+def test_every_example_of_the_catalogue(example: LayerExample) -> None:
     point = draw_point(
         example.layer,
         example.input_shape,

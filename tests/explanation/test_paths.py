@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import BatchNorm, Layer, Linear, ReLU, Residual, Sequential, Sigmoid, Softmax, Tanh
-from clearprop.drawing.diagrams.flows import HAIRLINE, THICKEST, Way, parts_of
+from clearprop.drawing.diagrams.sankey import HAIRLINE, THICKEST, SankeyLink, parts_of
 from clearprop.drawing.pen.items import Path
 from clearprop.reading.explanation import explain_neuron, explain_weight
 from clearprop.reading.explanation.paths import LOSS, REST, Paths, paths_of_share, paths_of_signal
@@ -95,7 +95,7 @@ def test_thickness_is_contribution_and_colour_is_sign(name: str) -> None:
     drawn = [
         item
         for item in explained.picture().items
-        if isinstance(item, Path) and item.says and len(item.steps[0]) == 6
+        if isinstance(item, Path) and item.says and len(item.segments[0]) == 6
     ]
     assert len(drawn) == len(paths.passages)
     largest = max(abs(one.contribution) for one in paths.passages)
@@ -135,8 +135,8 @@ def test_parts_are_of_the_largest_finite_value(values: list[float]) -> None:
 
 
 def test_a_way_is_never_too_thin_to_be_seen() -> None:
-    assert Way("a", "b", 1e-9, 0.0, "", "").thickness == HAIRLINE
-    assert Way("a", "b", 1.0, 1.0, "", "").thickness == THICKEST
+    assert SankeyLink("a", "b", 1e-9, 0.0, "", "").thickness == HAIRLINE
+    assert SankeyLink("a", "b", 1.0, 1.0, "", "").thickness == THICKEST
 
 
 def test_a_blocked_signal_carries_nothing() -> None:

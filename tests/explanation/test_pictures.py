@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from clearprop.base import messages
-from clearprop.drawing import Scene, Text, number, svg
+from clearprop.drawing import Scene, Text, number_markup, svg
 from clearprop.drawing.pen.items import box
 from clearprop.reading.explanation import (
     explain_input,
@@ -67,12 +67,12 @@ def test_the_reversed_neuron_of_any_neuron() -> None:
     explained = explain_neuron(step, neuron)
     found = texts(reversed_picture(explained, "en"))
     signal = explained.signal
-    assert number(signal.value) in found
-    assert f"*a*′(*z*) = {number(signal.slope.value if signal.slope else 1)}" in found
+    assert number_markup(signal.value) in found
+    assert f"*a*′(*z*) = {number_markup(signal.slope.value if signal.slope else 1)}" in found
     for term in signal.terms:
         assert term.signal is not None
         assert term.signal.place in found
-        assert f"*w* = {number(term.factor)} → {number(term.value)}" in found
+        assert f"*w* = {number_markup(term.factor)} → {number_markup(term.value)}" in found
     assert "5 others" in found
     output = texts(reversed_picture(explain_neuron(step, "layers[4][3]"), "en"))
     assert any(line.startswith("∂*C*/∂*z* = 1 · (") for line in output)

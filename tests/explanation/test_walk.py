@@ -25,13 +25,10 @@ from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.base.numbers import brief
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.step import Step, take_step
-from clearprop.kinds.layer_catalog import EXAMPLES as LAYER_EXAMPLES
-from clearprop.kinds.layer_catalog import Example
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example as LossExample
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
-from clearprop.teaching.experiments.worked import INPUT, LEARNING_RATE, TARGET, WEIGHTS
+from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
 
@@ -164,7 +161,7 @@ LAYERS = [example for examples in LAYER_EXAMPLES.values() for example in example
 
 
 @pytest.mark.parametrize("example", LAYERS, ids=[repr(case.layer) for case in LAYERS])
-def test_every_layer_walks(example: Example) -> None:
+def test_every_layer_walks(example: LayerExample) -> None:
     point = draw_point(
         example.layer,
         example.input_shape,

@@ -24,7 +24,7 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import Loss
 from clearprop.engine.step import take_step
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.reading.explanation import (
     GradientExplanation,
     Witness,
@@ -163,6 +163,6 @@ def test_the_data_has_the_method() -> None:
 def test_every_kink_of_the_catalogue_is_among_these() -> None:
     kinds: set[Any] = {type(layer) for layer, _ in KINKED}
     with_kinks = {
-        kind for kind, examples in EXAMPLES.items() if any(e.layer.kinks() for e in examples)
+        kind for kind, examples in LAYER_EXAMPLES.items() if any(e.layer.kinks() for e in examples)
     }
     assert kinds == with_kinks

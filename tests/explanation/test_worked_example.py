@@ -32,7 +32,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.teaching.experiments.worked import LEARNING_RATE, worked_example
+from clearprop.teaching.experiments.worked_example import LEARNING_RATE, worked_example
 from tests.explanation.lines import assert_gradient_adds_up, assert_neuron_adds_up
 
 

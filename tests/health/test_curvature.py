@@ -31,7 +31,7 @@ from clearprop.engine.schedules import ExponentialDecay
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.health import Examination, curvature, examine
 from clearprop.teaching.experiments.data import regression_data
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu
+from clearprop.teaching.experiments.tutorial_networks import tutorial_start, with_relu
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from clearprop.base.arrays import Array
 from clearprop.engine.step import take_step
 from clearprop.reading.health import NOTE, SERIOUS, WARNING, Examination, examine
 from clearprop.teaching.experiments.data import regression_data
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.trainings import train_all
 from tests.health.steps import kinds, network_with, planted, step_of, the
 
@@ -35,7 +35,7 @@ from tests.health.steps import kinds, network_with, planted, step_of, the
 @pytest.fixture(scope="module")
 def too_fast() -> Examination:
     data = regression_data()
-    run = train_all(data, Settings(learning_rate=0.05)).relu
+    run = train_all(data, ReproductionSettings(learning_rate=0.05)).relu
     step = take_step(
         run.network,
         run.state.params,
@@ -84,7 +84,7 @@ def test_what_follows_from_it_is_a_note(too_fast: Examination) -> None:
 
 def test_at_the_tutorials_rate_nothing_is_found() -> None:
     data = regression_data()
-    run = train_all(data, Settings()).relu
+    run = train_all(data, ReproductionSettings()).relu
     step = take_step(
         run.network, run.state.params, data.x, data.target, optimizer=SGD(0.01), number=50
     )

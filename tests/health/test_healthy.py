@@ -6,13 +6,14 @@ import pytest
 from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential
 from clearprop.base.errors import ShapeError
 from clearprop.engine.step import take_step
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 from clearprop.reading.health import NOTE, examine
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [
     example
-    for examples in EXAMPLES.values()
+    for examples in LAYER_EXAMPLES.values()
     for example in examples
     if example.ids is None
     and len(example.input_shape) == 1
@@ -23,7 +24,7 @@ BODIES = [
 
 @pytest.mark.parametrize("example", BODIES, ids=repr)
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_is_found_where_nothing_is_wrong(example: Example, seed: int) -> None:
+def test_nothing_is_found_where_nothing_is_wrong(example: LayerExample, seed: int) -> None:
     """Every layer of the catalogue between two Linear layers, at small random weights."""
     (width,) = example.input_shape
     shape = example.layer.output_shape((width,))

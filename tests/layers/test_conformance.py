@@ -15,8 +15,8 @@ import clearprop.engine
 from clearprop import BatchNorm, Context, Dropout, Layer, Network
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable, decode, encode
-from clearprop.engine.initializers import INITIALIZERS
-from clearprop.kinds.layer_catalog import EXAMPLES, LAYERS, Example
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
+from clearprop.kinds.row import LayerExample
 from tests.gradient_checks import (
     Point,
     assert_complex_step_agrees,
@@ -26,11 +26,11 @@ from tests.gradient_checks import (
     present,
 )
 
-CASES = [example for examples in EXAMPLES.values() for example in examples]
+CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 KINDS = sorted(LAYERS.values(), key=lambda kind: kind.__name__)
 
 
-def can_stack(example: Example, own_x: bool) -> bool:
+def can_stack(example: LayerExample, own_x: bool) -> bool:
     """Whether K networks can run at such an x as one, and be told apart."""
     if not own_x:
         # An x (N, T, D) would be taken as K networks' own, and without parameters of their own
@@ -44,7 +44,7 @@ def can_stack(example: Example, own_x: bool) -> bool:
 STACKS = [(e, own_x) for e in CASES for own_x in (True, False) if can_stack(e, own_x)]
 
 
-def name_of(example: Example) -> str:
+def name_of(example: LayerExample) -> str:
     return repr(example.layer) if example.training else f"{example.layer} in use"
 
 
@@ -52,16 +52,16 @@ every_example = pytest.mark.parametrize("example", CASES, ids=map(name_of, CASES
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
 
 
-def how(example: Example) -> dict[str, Any]:
+def how(example: LayerExample) -> dict[str, Any]:
     """What `draw_point` is told of an example beside its layer and shape."""
     return {"ids": example.ids, "training": example.training}
 
 
-def point_of(example: Example, **more: Any) -> Point:
+def point_of(example: LayerExample, **more: Any) -> Point:
     return draw_point(example.layer, example.input_shape, **how(example), **more)
 
 
-def mixes_samples(example: Example) -> bool:
+def mixes_samples(example: LayerExample) -> bool:
     """Whether a sample's output depends on the other samples."""
     layer = example.layer
     return isinstance(layer, BatchNorm) and (example.training or not layer.running_statistics)
@@ -118,15 +118,15 @@ def assert_same_arrays(before: list[Array], after: list[Array]) -> None:
 
 
 def test_every_layer_class_is_in_the_catalogue() -> None:
-    assert concrete_layers() == set(EXAMPLES)
-    assert set(LAYERS.values()) == set(EXAMPLES)
+    assert concrete_layers() == set(LAYER_EXAMPLES)
+    assert set(LAYERS.values()) == set(LAYER_EXAMPLES)
     assert all(name == kind.__name__ for name, kind in LAYERS.items())
 
 
 @every_kind
 def test_every_layer_class_has_an_example_of_itself(kind: type[Layer]) -> None:
-    assert EXAMPLES[kind]
-    assert all(type(example.layer) is kind for example in EXAMPLES[kind])
+    assert LAYER_EXAMPLES[kind]
+    assert all(type(example.layer) is kind for example in LAYER_EXAMPLES[kind])
 
 
 @every_kind
@@ -141,17 +141,17 @@ def test_the_module_says_what_forward_and_backward_do_and_what_is_cached(kind: t
 
 @every_example
 @pytest.mark.parametrize("seed", range(3))
-def test_gradients_against_central_differences(example: Example, seed: int) -> None:
+def test_gradients_against_central_differences(example: LayerExample, seed: int) -> None:
     assert_gradients_right(example.layer, example.input_shape, seed=seed, **how(example))
 
 
 @every_example
-def test_gradients_against_the_complex_step(example: Example) -> None:
+def test_gradients_against_the_complex_step(example: LayerExample) -> None:
     assert_complex_step_agrees(example.layer, example.input_shape, **how(example))
 
 
 @every_example
-def test_backward_is_linear_in_the_upstream_gradient(example: Example) -> None:
+def test_backward_is_linear_in_the_upstream_gradient(example: LayerExample) -> None:
     point = point_of(example)
     other = point._replace(dy=np.random.default_rng(1).normal(size=point.dy.shape))
     together = own_gradient(point._replace(dy=2 * point.dy - 3 * other.dy))
@@ -166,7 +166,7 @@ def test_backward_is_linear_in_the_upstream_gradient(example: Example) -> None:
     ids=[f"{name_of(example)}-{sample}" for example, sample in SHARES],
 )
 def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
-    example: Example, sample: int
+    example: LayerExample, sample: int
 ) -> None:
     # A layer that mixes samples has another output for one alone.
     point = point_of(example)
@@ -182,7 +182,7 @@ def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
 
 @every_example
 @pytest.mark.parametrize("samples", [1, 5])
-def test_output_has_the_shape_that_was_announced(example: Example, samples: int) -> None:
+def test_output_has_the_shape_that_was_announced(example: LayerExample, samples: int) -> None:
     if mixes_samples(example):
         samples += 1  # one alone has no variance
     announced = example.layer.output_shape(example.input_shape)
@@ -193,7 +193,7 @@ def test_output_has_the_shape_that_was_announced(example: Example, samples: int)
 
 @every_example
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_is_kept(example: Example, dtype: str) -> None:
+def test_dtype_is_kept(example: LayerExample, dtype: str) -> None:
     network, params, x, dy, training = point_of(example)
     if example.ids is None:
         x = x.astype(dtype)
@@ -209,7 +209,7 @@ def test_dtype_is_kept(example: Example, dtype: str) -> None:
 
 
 @every_example
-def test_nothing_that_was_handed_over_is_edited(example: Example) -> None:
+def test_nothing_that_was_handed_over_is_edited(example: LayerExample) -> None:
     # The layer's own functions with arrays that can be written to: no read-only flag protects them.
     point = point_of(example)
     context = context_of(point)
@@ -225,7 +225,7 @@ def test_nothing_that_was_handed_over_is_edited(example: Example) -> None:
 
 
 @every_example
-def test_two_interleaved_passes_do_not_disturb_each_other(example: Example) -> None:
+def test_two_interleaved_passes_do_not_disturb_each_other(example: LayerExample) -> None:
     point, other = point_of(example, seed=0), point_of(example, seed=9)
     network = point.network
     alone = network.backward(point.forward(), point.dy)
@@ -239,7 +239,7 @@ def test_two_interleaved_passes_do_not_disturb_each_other(example: Example) -> N
 
 
 @every_example
-def test_the_same_call_gives_the_same_numbers(example: Example) -> None:
+def test_the_same_call_gives_the_same_numbers(example: LayerExample) -> None:
     point = point_of(example)
     np.testing.assert_array_equal(own_gradient(point), own_gradient(point))
 
@@ -249,7 +249,7 @@ def test_the_same_call_gives_the_same_numbers(example: Example) -> None:
     STACKS,
     ids=[f"{name_of(e)}-{'own' if o else 'shared'} x" for e, o in STACKS],
 )
-def test_stacked_networks_are_what_each_is_alone(example: Example, own_x: bool) -> None:
+def test_stacked_networks_are_what_each_is_alone(example: LayerExample, own_x: bool) -> None:
     points = [point_of(example, seed=seed) for seed in range(3)]
     network, training = points[0].network, example.training
     params, xs, dy = map(np.stack, zip(*((p.params, p.x, p.dy) for p in points), strict=True))
@@ -271,7 +271,7 @@ def test_stacked_networks_are_what_each_is_alone(example: Example, own_x: bool) 
 
 
 @pytest.mark.parametrize("example", UNMIXED, ids=map(name_of, UNMIXED))
-def test_an_empty_batch_gives_empty_arrays_and_a_gradient_of_zero(example: Example) -> None:
+def test_an_empty_batch_gives_empty_arrays_and_a_gradient_of_zero(example: LayerExample) -> None:
     point = point_of(example, samples=0)
     forward = point.forward()
     backward = point.network.backward(forward, point.dy)
@@ -282,7 +282,7 @@ def test_an_empty_batch_gives_empty_arrays_and_a_gradient_of_zero(example: Examp
 
 
 @every_example
-def test_settings_make_an_equal_layer_again_through_json(example: Example) -> None:
+def test_settings_make_an_equal_layer_again_through_json(example: LayerExample) -> None:
     known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
     again = decode(json.loads(json.dumps(encode(example.layer))), known)
     assert again == example.layer
@@ -290,7 +290,7 @@ def test_settings_make_an_equal_layer_again_through_json(example: Example) -> No
 
 
 @every_example
-def test_a_layer_is_immutable_and_its_state_is_returned(example: Example) -> None:
+def test_a_layer_is_immutable_and_its_state_is_returned(example: LayerExample) -> None:
     before = dict(vars(example.layer))
     point = point_of(example)
     tree = point.network.named(point.params)
@@ -303,7 +303,7 @@ def test_a_layer_is_immutable_and_its_state_is_returned(example: Example) -> Non
 
 
 @every_example
-def test_a_pass_without_records_has_the_same_numbers(example: Example) -> None:
+def test_a_pass_without_records_has_the_same_numbers(example: LayerExample) -> None:
     network, params, x, dy, training = point_of(example)
     forward = network.forward(params, x, records=False, training=training)
     backward = network.backward(forward, dy)
@@ -313,7 +313,7 @@ def test_a_pass_without_records_has_the_same_numbers(example: Example) -> None:
 
 
 @every_example
-def test_a_network_starts_and_trains_with_the_example(example: Example) -> None:
+def test_a_network_starts_and_trains_with_the_example(example: LayerExample) -> None:
     network = Network(example.layer)
     for dtype in ("float32", "float64"):
         params = network.initialize(seed=5, dtype=dtype)

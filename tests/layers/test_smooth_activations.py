@@ -1,17 +1,20 @@
-"""GELU, SiLU, Softplus: worked by hand, their extremes, their refusals."""
+"""GELU, SiLU, Softplus, Mish: worked by hand, their extremes, their refusals."""
 
+import sys
 from math import cosh, erfc, log, pi, sqrt, tanh
 from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import GELU, Activation, Context, SiLU, Softplus
+from clearprop import GELU, Activation, Context, Mish, SiLU, Softplus
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.errors import ConfigurationError, MissingDependencyError
+from clearprop.engine.layers.smooth_activations import _ndtr
+from clearprop.engine.layers.special import log_one_plus, logistic
 from tests.gradient_checks import present
 
-ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4)]
+ALL: list[Activation] = [GELU(), GELU("tanh"), SiLU(), Softplus(), Softplus(2.5, 1e4), Mish()]
 
 
 def run(layer: Activation, z: list[float], da: list[float]) -> tuple[Array, Array]:
@@ -60,6 +63,34 @@ def test_softplus_by_hand() -> None:
     a, dz = run(Softplus(beta=2), [log(3) / 2], [4])
     np.testing.assert_allclose(a, [log(4) / 2], rtol=1e-15)
     np.testing.assert_allclose(dz, [3], rtol=1e-15)
+
+
+def test_mish_by_hand() -> None:
+    # At z = ln 3, v = 1 + e^z is 4: τ = (16 − 1)/(16 + 1) = 15/17, 1 − τ² = 64/289, σ = ¾, so
+    # f' = 15/17 + ln 3 · 64/289 · ¾. At 0, v = 2: τ = 3/5 = f'. At −ln 3, v = 4/3: τ = 7/25,
+    # 1 − τ² = 576/625, σ = ¼.
+    a, dz = run(Mish(), [0, log(3), -log(3)], [5, 1, 1])
+    np.testing.assert_allclose(a, [0, log(3) * 15 / 17, -log(3) * 7 / 25], rtol=1e-15)
+    slopes = [3, 15 / 17 + log(3) * 48 / 289, 7 / 25 - log(3) * 144 / 625]
+    np.testing.assert_allclose(dz, slopes, rtol=1e-14)
+
+
+def test_mish_dips_where_the_paper_says() -> None:
+    # Its one minimum: f(−1.1924) ≈ −0.3088.
+    z = np.linspace(-5, 5, 100_001)
+    a = Mish().value(z)
+    assert z[a.argmin()] == pytest.approx(-1.1924, abs=1e-4)
+    assert a.min() == pytest.approx(-0.30884, abs=1e-5)
+
+
+def test_mish_keeps_its_digits_where_its_slope_is_almost_0_or_1() -> None:
+    # f' → (1 + z) eᶻ below, and above 1 − f' → (2 − 4z) e^(−2z) with τ ≈ 1 − 2 e^(−2z).
+    z = np.array([-40.0, -30.0])
+    slope = Mish().derivative(z, Mish().value(z))
+    np.testing.assert_allclose(slope, (1 + z) * np.exp(z), rtol=1e-11)
+    assert Mish().derivative(np.array([12.0]), np.array([12.0]))[0] - 1 == pytest.approx(
+        (4 * 12 - 2) * np.exp(-24), rel=1e-3
+    )
 
 
 def test_softplus_is_z_itself_above_the_threshold_and_the_curve_at_it() -> None:
@@ -132,3 +163,60 @@ def test_settings_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         kind(*settings)
+
+
+@pytest.mark.parametrize(("dtype", "ulps"), [("float64", 4), ("float32", 5)])
+def test_the_logistic_function_is_scipys_to_a_few_units(dtype: str, ulps: int) -> None:
+    # Both take e⁻ᶻ, each from a library of its own; each is as near as 2.4 units to the truth in
+    # float64, and NumPy's as 3.3 in float32.
+    expit = pytest.importorskip("scipy.special").expit
+    generator = np.random.default_rng(0)
+    spread = [generator.normal(scale=scale, size=100_000) for scale in (1, 10, 100)]
+    z = np.concatenate([*spread, [0, 30, -30, 700, 1e4, -1e4, np.inf, -np.inf]]).astype(dtype)
+    ours, theirs = logistic(z), expit(z)
+    assert ours.dtype == dtype
+    normal = theirs >= np.finfo(dtype).tiny
+    gap = np.abs(ours - theirs)
+    assert (gap[normal] <= ulps * np.spacing(theirs[normal])).all()
+    assert (gap[~normal] <= np.finfo(dtype).tiny).all()
+    assert ours[-1] == 0
+    assert ours[-2] == 1
+
+
+def test_the_logistic_function_warns_of_nothing_and_keeps_nan() -> None:
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(logistic(np.array([-1e4, 1e4, np.nan])), [0, 1, np.nan])
+        assert logistic(np.array(0.0)) == 0.5
+        np.testing.assert_array_equal(logistic(np.array([0, 0], "uint8")), [0.5, 0.5])
+        assert logistic(np.zeros((0, 3), "float32")).dtype == np.float32
+
+
+def test_the_logistic_function_of_complex_numbers() -> None:
+    z = np.array([-800, -3, -1e-9, 0, 2, 800]) + 1e-30j
+    share = logistic(z)
+    np.testing.assert_allclose(share.real, logistic(z.real), rtol=1e-15)
+    # The complex step: Im σ(z + ih) / h = σ'(z).
+    slope = logistic(z.real) * logistic(-z.real)
+    np.testing.assert_allclose(share.imag / 1e-30, slope, rtol=1e-13)
+
+
+def test_ln_of_one_plus_a_complex_number_keeps_small_digits() -> None:
+    reference = pytest.importorskip("scipy.special").log1p
+    generator = np.random.default_rng(1)
+    size = 10.0 ** generator.uniform(-300, 0, 1000)
+    w = size * np.exp(1j * generator.uniform(-np.pi / 2, np.pi / 2, 1000))
+    exact, ours = reference(w), log_one_plus(w)
+    np.testing.assert_allclose(ours.real, exact.real, rtol=2e-15)
+    np.testing.assert_allclose(ours.imag, exact.imag, rtol=2e-15)
+    step = np.array([1e-9, 0.3, 1.0]) + 1e-40j
+    np.testing.assert_allclose(log_one_plus(step).imag, 1e-40 / (1 + step.real), rtol=1e-15)
+    np.testing.assert_array_equal(log_one_plus(np.array([0.0, 1e-20])), [0, 1e-20])
+
+
+def test_exact_gelu_without_scipy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    _ndtr.cache_clear()
+    with pytest.raises(MissingDependencyError, match=r"needs SciPy, .* 'clearprop\[scipy\]'$"):
+        GELU().value(np.zeros(3))
+    assert GELU("tanh").value(np.ones(1))[0] == pytest.approx(0.8412, abs=1e-4)

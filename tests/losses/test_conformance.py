@@ -16,10 +16,11 @@ from clearprop import Linear, Loss, LossResult, Network, Sequential, Tanh
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import decode, encode
 from clearprop.checking.witnesses.finite_differences import central_differences, network_differences
-from clearprop.kinds.loss_catalog import EXAMPLES, LOSSES, Example
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSSES
+from clearprop.kinds.row import LossExample
 
 SAMPLES = 5
-CASES = [example for examples in EXAMPLES.values() for example in examples]
+CASES = [example for examples in LOSS_EXAMPLES.values() for example in examples]
 every_example = pytest.mark.parametrize(
     "example", CASES, ids=[f"{case.loss}-{case.target.__name__}" for case in CASES]
 )
@@ -30,7 +31,7 @@ WEIGHTS = np.array([1.0, 0.25, 0.0, 3.0, 2.0])
 DIFFERENCES: Any = {"rtol": 1e-7, "atol": 5e-9}
 
 
-def drawn(example: Example, seed: int = 0) -> tuple[Array, Array]:
+def drawn(example: LossExample, seed: int = 0) -> tuple[Array, Array]:
     return example.draw(np.random.default_rng(seed), SAMPLES)
 
 
@@ -62,9 +63,9 @@ def concrete_losses() -> set[type[Loss]]:
 
 
 def test_every_loss_class_is_in_the_catalogue() -> None:
-    assert concrete_losses() == set(EXAMPLES) == set(LOSSES.values())
+    assert concrete_losses() == set(LOSS_EXAMPLES) == set(LOSSES.values())
     assert all(name == kind.__name__ for name, kind in LOSSES.items())
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in LOSS_EXAMPLES.items():
         assert examples
         assert all(type(example.loss) is kind for example in examples)
 
@@ -83,7 +84,7 @@ def test_the_module_says_what_it_computes(kind: type[Loss]) -> None:
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("seed", range(3))
 def test_gradients_against_central_differences(
-    example: Example, weights: Array | None, reduction: str, seed: int
+    example: LossExample, weights: Array | None, reduction: str, seed: int
 ) -> None:
     y, t = drawn(example, seed)
     loss: Any = replace(example.loss, reduction=reduction)  # type: ignore[type-var]
@@ -98,7 +99,7 @@ def test_gradients_against_central_differences(
 
 
 @every_example
-def test_gradients_against_the_complex_step(example: Example) -> None:
+def test_gradients_against_the_complex_step(example: LossExample) -> None:
     y, t = drawn(example)
     expected = example.loss.evaluate(y, t, sample_weight=WEIGHTS).gradient
     step = 1e-30
@@ -111,7 +112,7 @@ def test_gradients_against_the_complex_step(example: Example) -> None:
 
 
 @every_example
-def test_a_mistake_of_a_thousandth_is_told_apart(example: Example) -> None:
+def test_a_mistake_of_a_thousandth_is_told_apart(example: LossExample) -> None:
     # The witness of the tests above has the power to reject.
     y, t = drawn(example)
 
@@ -124,7 +125,7 @@ def test_a_mistake_of_a_thousandth_is_told_apart(example: Example) -> None:
 
 
 @every_example
-def test_the_gradient_of_a_network_that_ends_in_the_loss(example: Example) -> None:
+def test_the_gradient_of_a_network_that_ends_in_the_loss(example: LossExample) -> None:
     network = Network(Sequential(Linear(3, 4), Tanh(), Linear(4, example.outputs)))
     params = network.initialize(1)
     if example.output.__name__ == "rates":
@@ -143,7 +144,7 @@ def test_the_gradient_of_a_network_that_ends_in_the_loss(example: Example) -> No
 @pytest.mark.parametrize("own_target", [True, False])
 @pytest.mark.parametrize("weights", ["none", "shared", "own"])
 def test_stacked_networks_are_what_each_is_alone(
-    example: Example, reduction: str, own_target: bool, weights: str
+    example: LossExample, reduction: str, own_target: bool, weights: str
 ) -> None:
     loss: Any = replace(example.loss, reduction=reduction)  # type: ignore[type-var]
     pairs = [drawn(example, seed) for seed in range(3)]
@@ -167,7 +168,7 @@ def test_stacked_networks_are_what_each_is_alone(
 @every_example
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 def test_none_gives_the_entries_and_an_upstream_gradient_of_ones(
-    example: Example, weights: Array | None
+    example: LossExample, weights: Array | None
 ) -> None:
     y, t = drawn(example)
     none: Any = replace(example.loss, reduction="none")  # type: ignore[type-var]
@@ -180,7 +181,7 @@ def test_none_gives_the_entries_and_an_upstream_gradient_of_ones(
 
 
 @every_example
-def test_the_costs_of_the_samples_add_up_to_the_value(example: Example) -> None:
+def test_the_costs_of_the_samples_add_up_to_the_value(example: LossExample) -> None:
     y, t = drawn(example)
     for weights in (None, WEIGHTS):
         result = example.loss.evaluate(y, t, sample_weight=weights)
@@ -192,7 +193,7 @@ def test_the_costs_of_the_samples_add_up_to_the_value(example: Example) -> None:
 
 @every_example
 def test_equal_weights_change_no_mean_and_a_weight_of_2_counts_a_sample_twice(
-    example: Example,
+    example: LossExample,
 ) -> None:
     y, t = drawn(example)
     mean: Any = replace(example.loss, reduction="mean")  # type: ignore[type-var]
@@ -209,7 +210,7 @@ def test_equal_weights_change_no_mean_and_a_weight_of_2_counts_a_sample_twice(
 
 @every_example
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
-def test_parts_of_a_batch_add_up_to_the_whole(example: Example, weights: Array | None) -> None:
+def test_parts_of_a_batch_add_up_to_the_whole(example: LossExample, weights: Array | None) -> None:
     y, t = drawn(example)
     whole = example.loss.evaluate(y, t, sample_weight=weights)
     parts = [
@@ -229,7 +230,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(example: Example, weights: Array |
 
 
 @every_example
-def test_each_stacked_network_may_have_a_divisor_of_its_own(example: Example) -> None:
+def test_each_stacked_network_may_have_a_divisor_of_its_own(example: LossExample) -> None:
     y = np.stack([drawn(example, seed)[0] for seed in range(3)])
     t = drawn(example)[1]
     divisor = np.array([1.0, 2.0, 5.0])
@@ -241,7 +242,7 @@ def test_each_stacked_network_may_have_a_divisor_of_its_own(example: Example) ->
 
 @every_example
 @pytest.mark.parametrize("stacked", [False, True])
-def test_float32_stays_float32(example: Example, stacked: bool) -> None:
+def test_float32_stays_float32(example: LossExample, stacked: bool) -> None:
     y, t = drawn(example)
     exact = example.loss.evaluate(y, t, sample_weight=WEIGHTS)
     single = t.astype("float32") if t.dtype.kind == "f" else t
@@ -259,7 +260,7 @@ def test_float32_stays_float32(example: Example, stacked: bool) -> None:
 
 @every_example
 def test_nothing_that_was_handed_over_is_edited_and_the_gradient_is_read_only(
-    example: Example,
+    example: LossExample,
 ) -> None:
     handed = (*drawn(example), WEIGHTS.copy())
     before = [array.copy() for array in handed]
@@ -271,17 +272,10 @@ def test_nothing_that_was_handed_over_is_edited_and_the_gradient_is_read_only(
 
 
 @every_example
-def test_settings_make_an_equal_loss_again_through_json(example: Example) -> None:
+def test_settings_make_an_equal_loss_again_through_json(example: LossExample) -> None:
     again = decode(json.loads(json.dumps(encode(example.loss))), LOSSES)
     assert again == example.loss
     assert type(again) is type(example.loss)
     assert hash(again) == hash(example.loss)
     with pytest.raises(AttributeError):
         setattr(example.loss, "reduction", "sum")  # noqa: B010
-
-
-@every_example
-def test_targets_of_one_network_have_the_axes_that_the_loss_says(example: Example) -> None:
-    t = drawn(example)[1]
-    assert example.loss.target_axes(t) == t.ndim
-    assert example.loss.target_axes(np.stack([t, t])) == t.ndim

@@ -14,7 +14,7 @@ from clearprop.base.errors import (
     DtypeError,
     ShapeError,
 )
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LOSSES
 
 ENTRYWISE: list[Loss] = [MSE(), MAE(), Huber(), BinaryCrossEntropy(), PoissonNLL()]
 COLUMN = np.ones((4, 1))
@@ -80,7 +80,7 @@ def test_a_class_id_out_of_range_is_named(bad: int) -> None:
         (LOGITS, np.eye(3, dtype=int)[IDS], False, ShapeError, r"ids are \(4, 3\)"),
         (LOGITS, IDS.astype(float), False, DtypeError, r"astype\(int\)"),
         (LOGITS, IDS[:, None] * 1.0, False, ShapeError, "must have the same shape"),
-        (LOGITS, np.ones((4, 3), bool), False, DtypeError, r"target is bool"),
+        (LOGITS, np.ones((4, 3), bool), False, DataError, r"probabilities at \(0,\) add up to 3.0"),
         (LOGITS, np.full((4, 3), 1 / 3, "f4"), False, DtypeError, "^target is float32"),
         (LOGITS[0], np.array(1), False, ShapeError, r"takes logits \(N, C\).* is \(3,\)"),
         (LOGITS, IDS, True, ShapeError, r"takes logits \(N, C\)"),

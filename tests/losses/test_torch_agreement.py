@@ -8,7 +8,9 @@ import pytest
 
 from clearprop import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, PoissonNLL
 from clearprop.base.arrays import Array
-from clearprop.kinds.loss_catalog import classes, counts, measurements, probabilities, rates, shares
+from clearprop.kinds.entropy_loss_kinds import classes, probabilities, shares
+from clearprop.kinds.poisson_loss_kinds import counts, rates
+from clearprop.kinds.row import measurements
 
 REDUCTIONS = ["mean", "sum", "none"]
 SAMPLES, OUTPUTS = 7, 3

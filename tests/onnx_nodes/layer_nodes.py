@@ -12,30 +12,23 @@ from typing import Any
 import numpy as np
 
 from clearprop import (
-    ELU,
-    GELU,
-    SELU,
     BatchNorm,
     Dropout,
     Embedding,
     Hardtanh,
-    Identity,
     Layer,
     LayerNorm,
-    LeakyReLU,
     Linear,
     LogSoftmax,
     PReLU,
-    ReLU,
     RMSNorm,
-    Sigmoid,
-    SiLU,
     Softmax,
-    Softplus,
-    Tanh,
 )
 from clearprop.base.arrays import Array
+from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Context
+from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.kinds.row import OnnxOperator
 from tests.onnx_nodes.cases import NodeCase
 
 IN_USE = Context(training=False)
@@ -53,8 +46,21 @@ def value(layer: Layer, x: Array, context: Context = IN_USE, **params: Array) ->
     return layer.forward(params, x, context)[0]
 
 
-def elementwise(layer: Layer) -> Callable[[NodeCase], tuple[Array]]:
-    return lambda case: (value(layer, case.x),)
+def operator(kind: type[Layer]) -> OnnxOperator:
+    """The operator of a layer, by its row."""
+    found = LAYER_ROWS[kind].onnx
+    assert found is not None
+    return found
+
+
+def made(kind: Callable[..., Any], case: NodeCase, *given: Any, **more: Any) -> Any:
+    """The layer with the settings that a case's attributes say."""
+    settings = LAYER_ROWS[kind].onnx.settings(case.attribute)  # type: ignore[index, union-attr]
+    return kind(*given, **{**settings, **more})
+
+
+def elementwise(kind: type[Layer]) -> Callable[[NodeCase], tuple[Array]]:
+    return lambda case: (value(made(kind, case), case.x),)
 
 
 def gemm(case: NodeCase) -> tuple[Array]:
@@ -79,24 +85,12 @@ def matrix_product(case: NodeCase) -> tuple[Array]:
     return (value(layer, x, context, weight=weight).reshape(shape),)
 
 
-def leaky_relu(case: NodeCase) -> tuple[Array]:
-    return (value(LeakyReLU(case.attribute("alpha", 0.01)), case.x),)
-
-
 def prelu(case: NodeCase) -> tuple[Array]:
     """A slope for every entry is one for every feature of a single sample."""
     slope = case.input(1)
     weight = slope.reshape(1, -1)
     x = case.x.reshape(-1, slope.size) if slope.ndim > 1 else case.x
     return (value(PReLU(slope.size), x, weight=weight).reshape(case.x.shape),)
-
-
-def elu(case: NodeCase) -> tuple[Array]:
-    return (value(ELU(case.attribute("alpha", 1.0)), case.x),)
-
-
-def gelu(case: NodeCase) -> tuple[Array]:
-    return (value(GELU(case.attribute("approximate", "none")), case.x),)
 
 
 def clip(case: NodeCase) -> tuple[Array]:
@@ -106,12 +100,12 @@ def clip(case: NodeCase) -> tuple[Array]:
     return (value(Hardtanh(float(low), float(high)), case.x),)
 
 
-def softmax(kind: Callable[..., Layer]) -> Callable[[NodeCase], tuple[Array]]:
+def softmax(kind: type[Layer]) -> Callable[[NodeCase], tuple[Array]]:
     def run(case: NodeCase) -> tuple[Array]:
-        axis = case.attribute("axis", -1)
+        axis = operator(kind).settings(case.attribute)["axis"]
         axis = axis if axis < 0 else axis - case.x.ndim
         # The first axis is the samples' here, so x goes in as one sample.
-        return (value(kind(axis=axis), case.x[None])[0],)
+        return (value(made(kind, case, axis=axis), case.x[None])[0],)
 
     return run
 
@@ -131,9 +125,7 @@ def batch_norm(case: NodeCase) -> tuple[Array, ...]:
     """
     x, scale, shift, mean, variance = (case.input(place) for place in range(5))
     rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
-    layer = BatchNorm(
-        x.shape[1], case.attribute("epsilon", 1e-5), 1 - case.attribute("momentum", 0.9)
-    )
+    layer = made(BatchNorm, case, x.shape[1], momentum=1 - case.attribute("momentum", 0.9))
     training = bool(case.attribute("training_mode"))
     state = {"running_mean": mean[None], "running_var": variance[None], "num_batches": np.array(0)}
     context = Context(training=training, state=state)
@@ -150,7 +142,7 @@ def layer_norm(case: NodeCase) -> tuple[Array | None, ...]:
     """Over the last axes together, which are the features then. The mean is not kept by ours."""
     x, scale, shift = (case.input(place) for place in range(3))
     features, shape = _normalized(case)
-    layer = LayerNorm(features, case.attribute("epsilon", 1e-5))
+    layer = made(LayerNorm, case, features)
     params = {"weight": scale.reshape(1, -1), "bias": shift.reshape(1, -1)}
     y, cache, _ = layer.forward(params, x.reshape(-1, features), IN_USE)
     return y.reshape(x.shape), None, cache.inverse.reshape(shape)
@@ -158,7 +150,7 @@ def layer_norm(case: NodeCase) -> tuple[Array | None, ...]:
 
 def rms_norm(case: NodeCase) -> tuple[Array]:
     features, _ = _normalized(case)
-    layer = RMSNorm(features, case.attribute("epsilon", 1e-5))
+    layer = made(RMSNorm, case, features)
     y = value(layer, case.x.reshape(-1, features), weight=case.input(1).reshape(1, -1))
     return (y.reshape(case.x.shape),)
 
@@ -181,26 +173,25 @@ def gather(case: NodeCase) -> tuple[Array]:
     return (np.moveaxis(y, range(ids.ndim), range(axis, axis + ids.ndim)),)
 
 
-LAYERS: dict[str, Callable[[NodeCase], tuple[Array | None, ...]]] = {
-    "Gemm": gemm,
+OF_KINDS: dict[type[Layer], Callable[[NodeCase], tuple[Array | None, ...]]] = {
+    **{
+        kind: elementwise(kind)
+        for kind, row in LAYER_ROWS.items()
+        if issubclass(kind, Activation) and row.onnx is not None
+    },
+    Linear: gemm,
+    PReLU: prelu,
+    Hardtanh: clip,
+    Softmax: softmax(Softmax),
+    LogSoftmax: softmax(LogSoftmax),
+    Dropout: dropout,
+    BatchNorm: batch_norm,
+    LayerNorm: layer_norm,
+    RMSNorm: rms_norm,
+    Embedding: gather,
+}
+# A Linear without a bias is a product of matrices as well.
+LAYERS = {
+    **{operator(kind).name: run for kind, run in OF_KINDS.items()},
     "MatMul": matrix_product,
-    "Relu": elementwise(ReLU()),
-    "LeakyRelu": leaky_relu,
-    "PRelu": prelu,
-    "Elu": elu,
-    "Selu": elementwise(SELU()),
-    "Gelu": gelu,
-    "Swish": elementwise(SiLU()),
-    "Softplus": elementwise(Softplus()),
-    "Clip": clip,
-    "Tanh": elementwise(Tanh()),
-    "Sigmoid": elementwise(Sigmoid()),
-    "Identity": elementwise(Identity()),
-    "Softmax": softmax(Softmax),
-    "LogSoftmax": softmax(LogSoftmax),
-    "Dropout": dropout,
-    "BatchNormalization": batch_norm,
-    "LayerNormalization": layer_norm,
-    "RMSNormalization": rms_norm,
-    "Gather": gather,
 }

@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 
 from clearprop import CrossEntropy, LogSoftmax
 from clearprop.base.arrays import Array
+from clearprop.kinds.kind_tables import LOSS_ROWS
 from tests.onnx_nodes.cases import NodeCase
 from tests.onnx_nodes.layer_nodes import value
 
@@ -49,11 +50,10 @@ def _rows(case: NodeCase) -> tuple[Array, Array]:
 
 def _cross_entropy(case: NodeCase) -> Any:
     weight = case.input(2)
-    loss = CrossEntropy(
-        weight=None if weight is None else tuple(weight),
-        ignore_index=case.attribute("ignore_index", -100),
-        reduction=case.attribute("reduction", "mean"),
-    )
+    operator = LOSS_ROWS[CrossEntropy].onnx
+    assert operator is not None
+    settings = operator.settings(case.attribute)
+    loss = CrossEntropy(weight=None if weight is None else tuple(weight), **settings)
     result = loss.evaluate(*_rows(case)).value
     return result.reshape(case.input(1).shape) if np.ndim(result) else result
 

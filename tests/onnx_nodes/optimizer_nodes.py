@@ -5,22 +5,26 @@ gradients G, then each slot of the optimizer. The tensors are parts of one flat 
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from clearprop import SGD, Adagrad, Adam
 from clearprop.base.arrays import Array
 from clearprop.engine.optimizers.optimizer import Optimizer, OptimizerState
+from clearprop.kinds.kind_tables import OPTIMIZER_ROWS
 from tests.onnx_nodes.cases import NodeCase
 
 
+def settings(kind: type[Optimizer], case: NodeCase) -> dict[str, Any]:
+    """What a case's attributes say of an optimizer, by its row."""
+    operator = OPTIMIZER_ROWS[kind].onnx
+    assert operator is not None
+    return operator.settings(case.attribute)
+
+
 def adagrad(case: NodeCase) -> tuple[Array, ...]:
-    optimizer = Adagrad(
-        float(case.x),
-        lr_decay=case.attribute("decay_factor", 0.0),
-        weight_decay=case.attribute("norm_coefficient", 0.0),
-        eps=case.attribute("epsilon", 0.0),
-    )
+    optimizer = Adagrad(float(case.x), **settings(Adagrad, case))
     return _step(case, optimizer, int(case.input(1)), "square_sum")
 
 
@@ -28,12 +32,13 @@ def adam(case: NodeCase) -> tuple[Array, ...]:
     """At T = 0, where all cases are, ONNX corrects nothing; ours corrects from its first step on:
     by 1/(1 − α) and 1/(1 − β) there, which are put into the rate and into ε beforehand."""
     assert int(case.input(1)) == 0
+    found = settings(Adam, case)
     alpha, beta = case.attribute("alpha", 0.9), case.attribute("beta", 0.999)
     optimizer = Adam(
         float(case.x) * (1 - alpha) / (1 - beta) ** 0.5,
         betas=(alpha, beta),
-        eps=case.attribute("epsilon", 0.0) / (1 - beta) ** 0.5,
-        weight_decay=case.attribute("norm_coefficient", 0.0),
+        eps=found.pop("eps") / (1 - beta) ** 0.5,
+        **found,
     )
     return _step(case, optimizer, 0, "mean", "square")
 
@@ -44,10 +49,9 @@ def momentum(case: NodeCase) -> tuple[Array, ...]:
     beta = case.attribute("beta") if int(case.input(1)) > 0 else 1.0
     optimizer = SGD(
         float(case.x),
-        momentum=case.attribute("alpha"),
         dampening=1 - beta,
-        weight_decay=case.attribute("norm_coefficient", 0.0),
         nesterov=case.attribute("mode") == "nesterov",
+        **settings(SGD, case),
     )
     return _step(case, optimizer, 1, "velocity")
 

@@ -14,9 +14,6 @@ from tests.onnx_nodes.layer_nodes import LAYERS
 from tests.onnx_nodes.loss_nodes import LOSSES
 from tests.onnx_nodes.optimizer_nodes import OPTIMIZERS
 
-# Making the cases takes seconds, so one worker makes them once.
-pytestmark = pytest.mark.xdist_group("onnx")
-
 OPERATORS: Mapping[str, Any] = {**LAYERS, **LOSSES, **OPTIMIZERS}
 
 # How many cases of each operator run. An exact number, so that none is lost without a word.
@@ -31,6 +28,7 @@ RUN = {
     "Gelu": 4,
     "Swish": 1,
     "Softplus": 2,
+    "Mish": 1,
     "Clip": 8,
     "Tanh": 2,
     "Sigmoid": 2,

@@ -26,10 +26,9 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
-from clearprop.engine.schedules import SCHEDULES
-from clearprop.kinds.optimizer_catalog import EXAMPLES, OPTIMIZERS
+from clearprop.kinds.kind_tables import OPTIMIZER_EXAMPLES, OPTIMIZERS, SCHEDULES
 
-CASES = [optimizer for optimizers in EXAMPLES.values() for optimizer in optimizers]
+CASES = [optimizer for optimizers in OPTIMIZER_EXAMPLES.values() for optimizer in optimizers]
 every_optimizer = pytest.mark.parametrize("optimizer", CASES, ids=str)
 STEPS = 6
 
@@ -60,9 +59,9 @@ def concrete_optimizers() -> set[type[Optimizer]]:
 
 
 def test_every_optimizer_class_is_in_the_catalogue() -> None:
-    assert concrete_optimizers() == set(EXAMPLES) == set(OPTIMIZERS.values())
+    assert concrete_optimizers() == set(OPTIMIZER_EXAMPLES) == set(OPTIMIZERS.values())
     assert all(name == kind.__name__ for name, kind in OPTIMIZERS.items())
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in OPTIMIZER_EXAMPLES.items():
         assert examples
         assert all(type(example) is kind for example in examples)
 

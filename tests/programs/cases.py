@@ -1,7 +1,7 @@
 """Trainings to be written out: every layer, loss, optimizer and schedule of the catalogues."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,35 +23,47 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.arrays import Array
+from clearprop.engine.combinators import Combinator
+from clearprop.engine.layers.layer import Layer, Wiring
 from clearprop.engine.optimizers import Optimizer, RMSprop
-from clearprop.engine.schedules import (
-    ConstantRate,
-    CosineDecay,
-    ExponentialDecay,
-    StepDecay,
-    Warmup,
+from clearprop.kinds.kind_tables import (
+    LAYER_EXAMPLES,
+    LOSS_EXAMPLES,
+    OPTIMIZER_EXAMPLES,
+    SCHEDULE_ROWS,
 )
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example as LossExample
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.programs import Recipe
+from tests.own_combinators import Added, Concatenated
 
 SAMPLES = 12
 
-SCHEDULES = (
-    ConstantRate(0.05),
-    StepDecay(0.1, step_size=7, gamma=0.5),
-    ExponentialDecay(0.1, gamma=0.95),
-    CosineDecay(0.1, t_max=30),
-    CosineDecay(0.1, t_max=30, eta_min=0.01),
-    Warmup(0.1),
-    Warmup(ExponentialDecay(0.1, gamma=0.95), steps=8, start_factor=0.2),
-    Warmup(Warmup(StepDecay(0.1, step_size=5), steps=3), steps=4),
-)
+
+@dataclass(frozen=True)
+class Woven(Combinator):
+    """Wires that are taken several times: by layers, by a sum, and by a concatenation twice."""
+
+    left: Layer
+    right: Layer
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        left = wiring.layer("left", self.left, source)
+        mixed = wiring.add(left, wiring.layer("right", self.right, left), source, name="mixed")
+        return wiring.concatenate(mixed, left, mixed)
 
 
-def layer_recipe(example: Example) -> Recipe:
+@dataclass(frozen=True)
+class Doubled(Combinator):
+    """y = 2 x, without a layer of its own."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return wiring.add(source, source)
+
+
+SCHEDULES = tuple(one for row in SCHEDULE_ROWS.values() for one in row.examples)
+
+
+def layer_recipe(example: LayerExample) -> Recipe:
     """A layer of the catalogue between layers that learn."""
     generator = np.random.default_rng(1)
     shape = example.input_shape
@@ -103,7 +115,7 @@ def _calm(rule: Optimizer) -> Optimizer:
 
 def catalogue() -> Iterator[tuple[str, Recipe]]:
     """(name, recipe) of every case."""
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in LAYER_EXAMPLES.items():
         for index, example in enumerate(examples):
             yield f"{kind.__name__}-{index}", layer_recipe(example)
     for loss, loss_examples in LOSS_EXAMPLES.items():
@@ -132,9 +144,29 @@ def structures() -> Iterator[tuple[str, Recipe]]:
         "residual-of-nothing": Sequential(Linear(3, 3), Residual(Identity())),
         "nested": Sequential(Sequential(Linear(3, 2), Sequential(Tanh(), Tanh())), Linear(2, 3)),
         "activation-first": Sequential(Tanh(), Linear(3, 3), LayerNorm(3), LayerNorm(3)),
+        "added-first": Sequential(Added(Linear(3, 4), Linear(3, 4)), Linear(4, 3)),
+        "added-last": Sequential(Linear(3, 3), Added(Tanh(), Sequential(Linear(3, 3), Tanh()))),
+        "concatenated": Sequential(Concatenated(Linear(3, 2), Tanh()), Linear(8, 3)),
+        "woven": Sequential(Linear(3, 2), Woven(Linear(2, 2), Tanh()), Linear(6, 3)),
+        "woven-in-woven": Sequential(
+            Woven(Sequential(Woven(Linear(3, 3), Tanh()), Linear(9, 3)), Residual(Linear(3, 3))),
+            Linear(9, 3),
+        ),
+        "doubled": Sequential(Doubled(), Linear(3, 3), Doubled()),
+        "added-to-nothing": Sequential(Linear(3, 3), Added(Identity(), Residual(Identity()))),
         "dropout-twice": Sequential(Dropout(0.2), Linear(3, 3), Dropout(0.4), Dropout(0.1)),
     }.items():
         yield name, Recipe(Network(layer), None, x, target, seed=6)
+    seven = np.concatenate([target, target, target[:, :1]], axis=1)
+    yield (
+        "concatenated-last",
+        Recipe(Network(Concatenated(Linear(3, 1), Identity())), None, x, seven),
+    )
+    both = Added(Embedding(4, 3), Embedding(4, 3))
+    yield (
+        "ids-added",
+        Recipe(Network(Sequential(both, Linear(3, 3))), None, np.arange(SAMPLES) % 4, target),
+    )
     tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
     network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
     yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))

@@ -27,10 +27,8 @@ from clearprop.base.errors import ClearpropError, ConfigurationError
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import CrossEntropy, Huber
 from clearprop.engine.optimizers import Clipped
-from clearprop.engine.schedules import SCHEDULES, CosineDecay, Warmup
-from clearprop.kinds.layer_catalog import LAYERS
-from clearprop.kinds.loss_catalog import LOSSES
-from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.engine.schedules import CosineDecay, Warmup
+from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs.architecture import NAMES, network_of
 from clearprop.reading.programs.spelling import spelled
 

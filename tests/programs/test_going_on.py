@@ -1,5 +1,7 @@
 """Programs that go on with a training that was saved: its memory, its statistics, its draws."""
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from clearprop.engine.optimizers import Clipped, Optimizer
 from clearprop.engine.training import StepEvent, Training, fit, train
 from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
 from clearprop.reading.programs import Recipe, save_program, write_program
-from tests.programs.bare import run_bare
+from tests.programs.bare import Ran, run_bare
 from tests.programs.test_agreement import running_statistics
 
 RULES = {
@@ -67,17 +69,31 @@ def saved(folder: Path, layer: Sequential, rule: Optimizer, batch_size: int | No
     return path
 
 
-@pytest.mark.parametrize("batch_size", [None, 8], ids=["full", "batches"])
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("layer", NETWORKS)
+Case = tuple[str, str, int | None]
+CASES = list(itertools.product(NETWORKS, RULES, (None, 8)))
+
+
+@pytest.fixture(scope="module")
+def gone_on(
+    bare_site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Case, tuple[Path, Ran]]:
+    """The folder of every case and what its program did, all of them run in one process."""
+    folders = {case: tmp_path_factory.mktemp("going-on") for case in CASES}
+    for (layer, rule, batch_size), folder in folders.items():
+        path = saved(folder, NETWORKS[layer], RULES[rule], batch_size)
+        out = str(folder / "train.py")
+        assert main(["write", str(path), "--epochs", "50", "-o", out, "--lang", "en"]) == 0
+    ran = run_bare(bare_site, [folder / "train.py" for folder in folders.values()])
+    return dict(zip(CASES, zip(folders.values(), ran, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_program_goes_on_as_the_training_would(
-    layer: str, rule: str, batch_size: int | None, tmp_path: Path, bare_site: Path
+    case: Case, gone_on: Mapping[Case, tuple[Path, Ran]]
 ) -> None:
-    path = saved(tmp_path, NETWORKS[layer], RULES[rule], batch_size)
-    out = tmp_path / "train.py"
-    assert main(["write", str(path), "--epochs", "50", "-o", str(out), "--lang", "en"]) == 0
-    ran = run_bare(bare_site, [out])[0]
-    checkpoint = load_checkpoint(path)
+    layer, _, batch_size = case
+    folder, ran = gone_on[case]
+    checkpoint = load_checkpoint(folder / "net.safetensors")
     x, target = checkpoint.arrays["sample.x"], checkpoint.arrays["sample.target"]
     losses, state = [], checkpoint.state
     for event in train(
@@ -101,7 +117,7 @@ def test_the_program_goes_on_as_the_training_would(
         np.testing.assert_allclose(learned, array, rtol=0, atol=bound)
     first = 7 * (1 if batch_size is None else 3) + 1
     assert ran.printed.startswith(f"step {first}: loss ")
-    assert out.with_suffix(".npz").exists() == (layer == "large")
+    assert (folder / "train.npz").exists() == (layer == "large")
 
 
 def test_numbers_that_are_many_need_a_file(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.reports.report import write_report
-from tests.reports.browser import chromium, measure
+from tests.browser import browser, opened
 
-__all__ = ["chromium", "measure"]
+__all__ = ["browser", "opened"]
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +33,10 @@ def written(
 @pytest.fixture(scope="session")
 def small() -> Reproduction:
     """A short reproduction without PyTorch."""
-    return reproduce(Settings(steps=3, seeds=3, with_torch=False))
+    return reproduce(ReproductionSettings(steps=3, seeds=3, with_torch=False))
 
 
 @pytest.fixture(scope="session")
 def diverged() -> Reproduction:
     """A reproduction at a learning rate at which everything overflows."""
-    return reproduce(Settings(steps=40, seeds=3, learning_rate=50.0, with_torch=False))
+    return reproduce(ReproductionSettings(steps=40, seeds=3, learning_rate=50.0, with_torch=False))

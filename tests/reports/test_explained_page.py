@@ -1,8 +1,6 @@
 """Pages of explanations and diagrams, pointed at and tabbed through in a real browser."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,42 +10,9 @@ from clearprop.drawing import Scene, svg
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
 from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw
 from clearprop.reading.explanation.reading import Readable
-from clearprop.teaching.reports.explained import diagram_page, explanation_page
-from tests.browser import MEASURE, launched
+from clearprop.teaching.reports.explanation_pages import diagram_page, explanation_page
+from tests.browser import MEASURE, Open
 from tests.explanation.networks import STEPS, random_step, worked_step
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as running:
-        yield running
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Opens a page's HTML; every request that is not for the page itself, and every error, is
-    collected in `page.complaints`."""
-    contexts = []
-
-    def open_page(html: str, *, width: int = 1280, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.complaints = []
-        page.on("request", lambda request: page.complaints.append(request.url))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda message: page.complaints.append(message.text))
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        page.goto(path.as_uri())
-        assert page.complaints.pop(0) == path.as_uri()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def explained(kind: str, name: str = "1-10-1") -> Readable:
@@ -87,8 +52,8 @@ def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
     labels = '<text x="20" y="40">weight</text><text x="30" y="40">bias</text>'
     html = f'<svg width="200" height="80">{labels}<text x="190" y="40">cut off</text></svg>'
     found = opened(f'<!DOCTYPE html>{html}<div style="width:3000px">wide</div>').evaluate(MEASURE)
-    assert found["overlaps"] == [["weight", "bias"]]
-    assert found["outside"] == ["cut off"]
+    assert found["overlaps"] == [["", "weight", "bias"]]
+    assert found["outside"] == [["", "cut off"]]
     assert found["width"] > found["window"]
 
 

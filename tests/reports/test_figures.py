@@ -4,8 +4,8 @@ import pytest
 
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import reproduce
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.reports.figures.catalog import CURVES, NEED_TORCH, draw_curves
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.reports.figures.figure_catalog import CURVES, NEED_TORCH, draw_curves
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,9 @@ from clearprop.teaching.reports.figures.catalog import CURVES, NEED_TORCH, draw_
     ids=["overflows late", "hardly moves", "overflows at once"],
 )
 def test_every_curve_is_drawn_whatever_came_out(learning_rate: float, steps: int) -> None:
-    settings = Settings(steps=steps, seeds=2, learning_rate=learning_rate, with_torch=False)
+    settings = ReproductionSettings(
+        steps=steps, seeds=2, learning_rate=learning_rate, with_torch=False
+    )
     drawn = draw_curves(reproduce(settings), "en", silent)
     assert set(drawn) == set(CURVES) - set(NEED_TORCH)
     assert all(one.svg.startswith("<svg") and one.svg.endswith("</svg>") for one in drawn.values())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.kinds.layer_catalog import EXAMPLES, LAYERS
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYERS
 from clearprop.teaching.reports.layer_pages import layer_pages, main
 
 FOLDER = Path(__file__).parents[2] / "docs" / "layers"
@@ -18,7 +18,7 @@ def test_the_pages_in_docs_are_those_of_this_code() -> None:
 def test_every_layer_has_a_page_with_derivation_shapes_and_verdict() -> None:
     pages = layer_pages()
     assert set(pages) == {f"{name}.md" for name in LAYERS} | {"README.md"}
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in LAYER_EXAMPLES.items():
         page = pages[f"{kind.__name__}.md"]
         assert "Backward" in page
         assert page.count("| right: ") == len(examples)

@@ -11,11 +11,10 @@ import pytest
 from clearprop.base import messages
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.reports import page
-from clearprop.teaching.reports.figures import theme
-from clearprop.teaching.reports.page import SECTIONS, command
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.reports.figures import figure_catalog, theme
 from clearprop.teaching.reports.report import write_report
+from clearprop.teaching.reports.report_page import SECTIONS, command, render
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 
@@ -135,26 +134,35 @@ def test_without_torch_the_page_says_so_and_how_to_get_it(
     def written_page(result: Reproduction) -> Page:
         pictures = {"neuron_forward": "<svg></svg>"}
         versions = {"numpy": "2"}
-        return Page(page.render(result, pictures, language, versions, labels_language=language))
+        return Page(render(result, pictures, language, versions, labels_language=language))
 
     left_out = written_page(small)
     assert messages.text(language, "report.torch.left_out") in left_out.text
-    wanted = small._replace(settings=Settings(steps=3, seeds=3))
+    wanted = small._replace(settings=ReproductionSettings(steps=3, seeds=3))
     missing = written_page(wanted)
     assert messages.text(language, "report.torch.missing") in missing.text
-    assert "pip install torch==2.13.0" in page.render(
+    assert "pip install torch==2.13.0" in render(
         wanted, {}, language, {"numpy": "2"}, labels_language=language
     )
 
 
-def test_a_reproduction_that_diverged_has_a_page(
-    diverged: Reproduction, tmp_path: Path, language: str
-) -> None:
-    write_report(diverged, tmp_path, language, silent)
-    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+def test_a_reproduction_that_diverged_has_a_page(diverged: Reproduction, language: str) -> None:
+    html = render(diverged, {}, language, {"numpy": "2"}, labels_language=language)
+    text = Page(html).text
     assert "∞" in text
     assert messages.text(language, "report.training.linear_overflowed") in text
     assert messages.text(language, "report.training.linear_found") not in text
+
+
+def test_a_reproduction_that_diverged_is_written_whole(
+    diverged: Reproduction, tmp_path: Path
+) -> None:
+    write_report(diverged, tmp_path, "zh-TW", silent)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    # All figures but the two that take PyTorch.
+    assert sum(tag == "figure" for tag, _ in Page(html).tags) == 18
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 18
+    assert len(list((tmp_path / "networks").iterdir())) == 5
 
 
 def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
@@ -162,6 +170,8 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
 ) -> None:
     monkeypatch.setattr("clearprop.drawing.pen.fonts.traditional_chinese_font", lambda: None)
     monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
+    # One figure of matplotlib's stands for all of them, whose labels come from one place.
+    monkeypatch.setattr(figure_catalog, "CURVES", {"seeds": figure_catalog.CURVES["seeds"]})
     write_report(small, tmp_path, "zh-TW", silent)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
     assert messages.text("zh-TW", "report.page.font_notice") in text
@@ -170,8 +180,10 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
 
 
 def test_the_command_names_what_differs_from_the_defaults() -> None:
-    assert command(Settings(), "en") == "clearprop reproduce --lang en"
-    settings = Settings(steps=7, learning_rate=0.02, seeds=3, dtype="float32", with_torch=False)
+    assert command(ReproductionSettings(), "en") == "clearprop reproduce --lang en"
+    settings = ReproductionSettings(
+        steps=7, learning_rate=0.02, seeds=3, dtype="float32", with_torch=False
+    )
     assert command(settings, "zh-TW") == (
         "clearprop reproduce --lang zh-TW --steps 7 --learning-rate 0.02 --seeds 3 "
         "--dtype float32 --without-torch"

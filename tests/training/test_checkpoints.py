@@ -31,10 +31,9 @@ from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, FileError, UnknownNameError
 from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from clearprop.formats import network_file as network_files
-from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.formats.checkpoints import _state_of, load_checkpoint, save_checkpoint
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LossExample
 from tests.training.running_mean import RunningMean
 
 Samples = tuple[Array, Array]
@@ -153,7 +152,7 @@ def test_every_optimizer_resumes_bit_for_bit(
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
 @pytest.mark.parametrize("own", [False, True], ids=["shared data", "own data"])
 def test_every_loss_resumes_bit_for_bit(
-    tmp_path: Path, example: Example, seeds: Any, own: bool
+    tmp_path: Path, example: LossExample, seeds: Any, own: bool
 ) -> None:
     if own and seeds == 0:
         return
@@ -183,6 +182,12 @@ def test_every_loss_resumes_bit_for_bit(
         np.testing.assert_array_equal(rest_means, means[len(means) - len(rest_means) :])
         assert {np.asarray(mean).dtype for mean in rest_means} == {np.asarray(means[0]).dtype}
         np.testing.assert_array_equal(rest_last.params, last.params)
+
+
+def test_the_state_in_a_file_of_before_is_found_in_its_layer() -> None:
+    mean = np.ones(2)
+    for name in ("layers[0].layers[1]/mean", "layers[0]/layers[1]/mean"):
+        assert _state_of({name: mean}) == {"layers[0].layers[1]": {"mean": mean}}
 
 
 def test_a_state_is_loaded_as_it_was_saved(tmp_path: Path, samples: Samples) -> None:

@@ -21,9 +21,8 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, ShapeError
 from clearprop.engine.training import EpochEvent, StepEvent, fit, start, train
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example
-from clearprop.kinds.optimizer_catalog import EXAMPLES as OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.row import LossExample
 
 LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
 OPTIMIZER_CASES = [case for cases in OPTIMIZER_EXAMPLES.values() for case in cases]
@@ -45,7 +44,7 @@ def data() -> tuple[Array, Array, Array]:
 @pytest.mark.parametrize("own", [False, True], ids=["shared data", "own data"])
 @pytest.mark.parametrize("size", [None, 3], ids=["full batch", "batches of 3"])
 def test_stacked_training_with_every_loss_is_each_alone(
-    example: Example, own: bool, size: int | None
+    example: LossExample, own: bool, size: int | None
 ) -> None:
     network = Network(Sequential(Linear(2, example.outputs), Sigmoid()))
     params = network.initialize(range(3))

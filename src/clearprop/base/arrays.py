@@ -7,15 +7,22 @@ Complex parameters serve the complex step. Integers are ids or class numbers, ne
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from mmap import mmap
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from clearprop.base.errors import ConfigurationError, DtypeError
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+if TYPE_CHECKING:
+    Array: TypeAlias = npt.NDArray[Any]
+else:
+    # Signatures and help() say the name of this; an alias they would spell out.
+    Array = NewType("Array", np.ndarray)
 Shape: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float64", "float32")
@@ -60,26 +67,27 @@ def require_matching_dtype(array: Array, params: Array, *, where: str) -> None:
     raise DtypeError("dtype_mixed", where=where, came=array.dtype, expected=params.dtype)
 
 
-def matrix_product(a: Array, b: Array) -> Array:
-    """A @ b over the last two axes, by the fastest of NumPy's ways to the same numbers.
+def matrix_product(a: Array, b: Array, *, out: Array | None = None) -> Array:
+    """A @ b over the last two axes, by the fastest of NumPy's ways to the same numbers; written
+    into `out` where that is given.
 
     For two small matrices `dot` costs a third of `@`, and where the inner size is 1 the product is
     an outer one, which multiplying with broadcasting does several times faster on stacks.
     """
     if a.ndim == 2 and b.ndim == 2:
-        product: Array = a.dot(b)
+        product: Array = a.dot(b, out)
         return product
     if a.shape[-1] == 1:
-        return a * b
-    return a @ b
+        return np.multiply(a, b, out=out)
+    return np.matmul(a, b, out=out)
 
 
-def sum_rows(array: Array) -> Array:
+def sum_rows(array: Array, *, out: Array | None = None) -> Array:
     """The sum over the rows (the axis before the last), kept as one row: (..., N, D) → (..., 1, D).
 
     As a product with a row of ones, which is BLAS's work and several times faster on stacks.
     """
-    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array)
+    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array, out=out)
 
 
 @lru_cache(maxsize=8)
@@ -92,14 +100,20 @@ def frozen(array: Array) -> Array:
     """A read-only array of the same values: `array` itself where nobody can write to it,
     otherwise a copy, so that a later edit of the caller's array cannot reach a record.
 
-    A read-only view of an array that can be written to is copied as well.
+    A read-only view of an array that can be written to is copied as well. A file that is mapped
+    into memory is copied unless it was opened read-only (`np.load(file, mmap_mode="r")`): then it
+    is as fixed as the file, and may be larger than the memory.
     """
     owner: object = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base
-    if owner is None or isinstance(owner, bytes):
+    if owner is None or isinstance(owner, bytes) or _is_fixed_file(owner):
         return array
-    return freeze(array.copy())
+    return freeze(np.array(array))  # np.array, since a copy of a memmap is one in name
+
+
+def _is_fixed_file(owner: object) -> bool:
+    return isinstance(owner, mmap) and memoryview(owner).readonly
 
 
 def freeze(array: Array) -> Array:
@@ -112,14 +126,30 @@ def keyed_generator(seed: int, step: int = 0, path: str = "") -> "np.random.Gene
     """A generator made from what it is for, so that the same draw can be made again later.
 
     Equal keys give equal streams, different keys independent ones; nothing has to be saved to
-    repeat a dropout mask, a shuffle or a start.
+    repeat a dropout mask, a shuffle or a start. Raises ConfigurationError unless seed and step are
+    whole numbers >= 0.
     """
     # Imported here, as numpy.random is (hence the quoted annotations): whoever draws nothing does
     # not wait for it.
     import hashlib
 
-    digest = hashlib.sha256(path.encode()).digest()
-    return np.random.default_rng([seed, step, int.from_bytes(digest[:8], "little")])
+    seed, step = require_seed(seed), require_seed(step, "step")
+    place = _words(int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "little"))
+    (low_seed, *high_seed), (low_step, *high_step) = map(_words, (seed, step))
+    key = [low_seed, low_step, *place]
+    if high_seed or high_step:
+        # NumPy strings the words of several numbers together and would take [2**32, 0] for [0, 1];
+        # what is beyond 32 bits comes last, and how much of it is the seed's is said before.
+        key += [0] * (4 - len(key)) + [len(high_seed), *high_seed, *high_step]
+    return np.random.default_rng(key)
+
+
+def _words(number: int) -> list[int]:
+    """The number's 32-bit words, the lowest first; at least one."""
+    words = [number & 0xFFFFFFFF]
+    while number := number >> 32:
+        words.append(number & 0xFFFFFFFF)
+    return words
 
 
 def require_seed(seed: int, name: str = "seed") -> int:

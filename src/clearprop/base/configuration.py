@@ -7,13 +7,38 @@ no class is ever imported by a name that stands in a file.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
+from clearprop.base.errors import (
+    ConfigurationError,
+    ContractError,
+    DamagedFileError,
+    UnknownNameError,
+)
 
 
 class Configurable:
-    """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule."""
+    """Something immutable, made from settings. Subclasses are frozen dataclasses as a rule.
+
+    type_name  what the class is called in a file; its own name unless it says another, so that a
+               class can be renamed and files still be read
+
+    Raises ConfigurationError for a setting that the class does not have, and for one that is
+    missing.
+    """
+
+    type_name: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "type_name" not in vars(cls):
+            cls.type_name = cls.__name__
+
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        fields = getattr(cls, "__dataclass_fields__", {})
+        if fields and cls.__dataclass_params__.init:  # type: ignore[attr-defined]
+            _require_settings(cls, len(values), named)
+        return super().__new__(cls)
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to make an equal object: by default, the dataclass fields.
@@ -32,11 +57,25 @@ class Configurable:
         return cls(**settings)
 
 
+def _require_settings(cls: type, positional: int, named: Mapping[str, Any]) -> None:
+    """Refuse what the constructor of a dataclass would refuse in Python's own words."""
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    names = [field.name for field in fields]
+    for name in named:
+        if name not in names:
+            known = ", ".join(names) or "—"
+            raise ConfigurationError("setting_unknown", owner=cls.__name__, name=name, known=known)
+    for field in fields[positional:]:
+        has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not has_default and field.name not in named:
+            raise ConfigurationError("setting_missing", owner=cls.__name__, name=field.name)
+
+
 def encode(value: object) -> Any:
     """`value` as JSON data; a Configurable becomes `{"type": name, "settings": {...}}`."""
     if isinstance(value, Configurable):
         settings = {name: encode(item) for name, item in value.settings().items()}
-        return {"type": type(value).__name__, "settings": settings}
+        return {"type": value.type_name, "settings": settings}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -60,5 +99,5 @@ def decode(data: Any, known: Mapping[str, type[Configurable]]) -> Any:
     settings = {key: decode(item, known) for key, item in data.get("settings", {}).items()}
     try:
         return known[name].from_settings(settings)
-    except (TypeError, KeyError) as problem:
+    except (TypeError, KeyError, ConfigurationError) as problem:
         raise DamagedFileError("settings_refused", name=name, problem=problem) from problem

@@ -19,6 +19,7 @@ PACKAGES = {
     "latex2mathml": Package("latex2mathml", "pip install 'clearprop[report]'"),
     "matplotlib": Package("matplotlib", "pip install 'clearprop[plot]'"),
     "rich": Package("rich", "pip install 'clearprop[cli]'"),
+    "scipy": Package("SciPy", "pip install 'clearprop[scipy]'"),
     "sklearn": Package("scikit-learn", "pip install 'clearprop[data]'"),
     # Pinned: an open range would bring several gigabytes of CUDA.
     "torch": Package("PyTorch", "pip install torch==2.13.0"),

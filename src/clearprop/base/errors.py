@@ -33,8 +33,12 @@ class ClearpropError(Exception):
         self.values = values
 
     def message(self, language: str = "en") -> str:
-        """The sentence in `language` ("en" or "zh-TW")."""
-        return messages.text(language, f"errors.{self.key}", **self.values)
+        """The sentence in `language` ("en" or "zh-TW"); so is another error's within it."""
+        values = {
+            name: value.message(language) if isinstance(value, ClearpropError) else value
+            for name, value in self.values.items()
+        }
+        return messages.text(language, f"errors.{self.key}", **values)
 
     def __str__(self) -> str:
         return self.message()

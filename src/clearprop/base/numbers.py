@@ -31,6 +31,18 @@ def brief(value: float) -> str:
     return f"{value:.10f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
+def bracketed(value: float) -> str:
+    """`brief` behind another sign: a negative number stands in brackets."""
+    text = brief(value)
+    return f"({text})" if text[0] == "−" else text
+
+
+def product_text(*factors: float) -> str:
+    """`2.16 × (−1.49)`: a negative factor behind the first stands in brackets."""
+    first, *others = factors
+    return " × ".join([brief(first), *map(bracketed, others)])
+
+
 def number_or_dash(value: float, digits: int = 4) -> str:
     """`number`, or a dash where there is none: NaN."""
     return "—" if math.isnan(value) else number(value, digits)

@@ -73,17 +73,43 @@ def settle_flag(owner: object, name: str) -> None:
     _keep(owner, name, bool(value))
 
 
-def settle_choice(owner: object, name: str, known: Iterable[str]) -> None:
+def settle_choice(
+    owner: object, name: str, known: Iterable[str], *, error: str = "setting_choice"
+) -> None:
     """Refuse the setting unless it is one of the names that are known."""
     value, known = getattr(owner, name), tuple(known)
     if not isinstance(value, str) or value not in known:
         raise ConfigurationError(
-            "setting_choice",
+            error,
             owner=type(owner).__name__,
             name=name,
             known=", ".join(known),
             value=value,
         )
+
+
+def require_sizes(owner: object, *names: str) -> None:
+    """Each of these settings is a whole number >= 1."""
+    for name in names:
+        settle_whole(owner, name, 1, error="size_invalid")
+
+
+def require_numbers(owner: object, *names: str) -> None:
+    """Each of these settings is a finite number."""
+    for name in names:
+        settle_number(owner, name, FINITE, error="layer_number_invalid")
+
+
+def require_positive(owner: object, *names: str) -> None:
+    """Each of these settings is a finite number above 0."""
+    for name in names:
+        settle_number(owner, name, ABOVE_0, error="number_not_positive")
+
+
+def require_fractions(owner: object, *names: str) -> None:
+    """Each of these settings is a number from 0 to 1, both included."""
+    for name in names:
+        settle_number(owner, name, UP_TO_1, error="fraction_invalid")
 
 
 def _number(owner: object, name: str, value: object, condition: str, error: str) -> float:

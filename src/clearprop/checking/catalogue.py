@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 
 from clearprop.checking.request import Request, answer, of_example, of_loss_example
 from clearprop.checking.verdict import Verdict
-from clearprop.kinds.layer_catalog import EXAMPLES
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES
 
 # Told of every check that is done: (done, of how many).
 Watcher = Callable[[int, int], None]
@@ -14,7 +13,7 @@ Watcher = Callable[[int, int], None]
 def requests() -> list[Request]:
     """A request for every example of every layer, combinator and loss."""
     start = Request(None)
-    layers = [of_example(start, one) for group in EXAMPLES.values() for one in group]
+    layers = [of_example(start, one) for group in LAYER_EXAMPLES.values() for one in group]
     losses = [of_loss_example(start, one) for group in LOSS_EXAMPLES.values() for one in group]
     return layers + losses
 

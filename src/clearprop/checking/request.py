@@ -17,9 +17,8 @@ from clearprop.checking.witnesses.reference import Reference, reference_for
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
-from clearprop.kinds.loss_catalog import EXAMPLES as LOSS_EXAMPLES
-from clearprop.kinds.loss_catalog import Example as LossExample
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES
+from clearprop.kinds.row import LayerExample, LossExample
 
 WITNESSES = ("finite-differences", "complex-step", "torch", "jax", "reference")
 
@@ -117,8 +116,8 @@ def _of_a_class(request: Request) -> list[Request] | None:
     kind = request.target
     if not (isinstance(kind, type) and issubclass(kind, Layer | Loss)):
         return None
-    if request.x is None and issubclass(kind, Layer) and kind in EXAMPLES:
-        return [of_example(request, example) for example in EXAMPLES[kind]]
+    if request.x is None and issubclass(kind, Layer) and kind in LAYER_EXAMPLES:
+        return [of_example(request, example) for example in LAYER_EXAMPLES[kind]]
     if request.x is None and issubclass(kind, Loss) and kind in LOSS_EXAMPLES:
         return [of_loss_example(request, example) for example in LOSS_EXAMPLES[kind]]
     try:
@@ -127,7 +126,7 @@ def _of_a_class(request: Request) -> list[Request] | None:
         raise ContractError("check_class", name=kind.__name__, problem=problem) from problem
 
 
-def of_example(request: Request, example: Example) -> Request:
+def of_example(request: Request, example: LayerExample) -> Request:
     """The request for a layer of the catalogue at a point of its own."""
     generator = keyed_generator(request.seed, path="example")
     shape = (own_kinds.SAMPLES, *example.input_shape)

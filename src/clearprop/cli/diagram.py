@@ -47,7 +47,7 @@ def diagram(order: Order, out: Path | None, language: str) -> int:
             sys.stderr.write(messages.text(language, "drawing.font_missing") + "\n")
         content = png(drawn(labels))
     elif form == "html":
-        from clearprop.teaching.reports.explained import diagram_page
+        from clearprop.teaching.reports.explanation_pages import diagram_page
 
         content = diagram_page(drawn(language), language)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from clearprop.base import messages
 from clearprop.cli.status import DONE
 from clearprop.teaching.exercises.students import KEY_FOLDER, Student, read_roster
-from clearprop.teaching.reports.handouts import handouts, write_handouts
+from clearprop.teaching.reports.class_handouts import handouts, write_handouts
 
 
 @dataclass(frozen=True)

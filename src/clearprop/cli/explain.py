@@ -56,7 +56,7 @@ def explain(question: Question, out: Path | None, language: str) -> int:
     elif form == "svg":
         text = answer.svg(language).rstrip()
     elif form == "html":
-        from clearprop.teaching.reports.explained import explanation_page
+        from clearprop.teaching.reports.explanation_pages import explanation_page
 
         text = explanation_page(answer, step, language)
     else:

@@ -13,10 +13,11 @@ from clearprop.base.numbers import percent
 from clearprop.base.writing import write_whole
 from clearprop.cli.bars import bar
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
-from clearprop.teaching.grading.comments import comment, legible
-from clearprop.teaching.grading.folder import MarkedHandIn, Outcome, Unmarked, key_folder, mark_each
+from clearprop.teaching.grading.class_marking import key_folder, mark_each
+from clearprop.teaching.grading.gradebook import marks_csv
 from clearprop.teaching.grading.handins import CODE, FORMS, find_handins
-from clearprop.teaching.grading.table import marks_csv
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked, comment
+from clearprop.teaching.grading.untrusted_files import legible
 
 # A file or a pipe has no width of its own.
 FILE_WIDTH = 120
@@ -31,7 +32,7 @@ def grade(path: Path, key: Path | None, out: Path | None, language: str) -> int:
     places = find_handins(path, keys)
     if out is not None:
         _require_writable(out, keys)
-    outcomes: list[Outcome] = []
+    outcomes: list[MarkingResult] = []
     with bar() as progress:
         title = messages.text(language, "grading.summary.marking")
         task = progress.add_task(title, total=len(places))
@@ -58,7 +59,10 @@ def _require_writable(out: Path, keys: Path) -> None:
 
 
 def _print(
-    outcomes: Sequence[Outcome], marked: Sequence[MarkedHandIn], out: Path | None, language: str
+    outcomes: Sequence[MarkingResult],
+    marked: Sequence[MarkedHandIn],
+    out: Path | None,
+    language: str,
 ) -> None:
     def say(name: str, **values: object) -> str:
         return messages.text(language, f"grading.summary.{name}", **values)

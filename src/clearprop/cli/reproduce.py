@@ -15,14 +15,14 @@ from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
 from clearprop.teaching.experiments.progress import Progress as Watcher
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.reproduction import reproduce as run_experiments
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
 
-def reproduce(settings: Settings, folder: Path, language: str) -> int:
+def reproduce(settings: ReproductionSettings, folder: Path, language: str) -> int:
     """Run, write into `folder`, print the summary; returns the exit status."""
     # Whatever is missing is missed before the experiments, not after them.
     require("sklearn", "matplotlib", "jinja2", "latex2mathml")
-    from clearprop.teaching.reports.folder import publish, staging
+    from clearprop.teaching.reports.publishing import publish, staging
     from clearprop.teaching.reports.report import KNOWN_FILES, PAGE, write_report
 
     console = Console(highlight=False)

@@ -13,7 +13,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.parameters import leaves
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
+from clearprop.formats.checkpoints import START_PARAMS, checkpoint_in
 
 
 class Saved(NamedTuple):
@@ -45,9 +45,9 @@ def saved_training(
     saved = files.load(file)
     start = saved.arrays.get(START_PARAMS)
     x, t = _samples(saved, file, data, target, finite=finite)
-    if "training" not in saved.notes:
+    checkpoint = checkpoint_in(saved)
+    if checkpoint is None:
         return Saved(take_step(saved.network, saved.params, x, t), start)
-    checkpoint = load_checkpoint(file)
     state = checkpoint.state
     step = take_step(
         checkpoint.network,

@@ -13,17 +13,13 @@ from clearprop.base.errors import ConfigurationError, ContractError, FileError, 
 from clearprop.cli.saved import widths
 from clearprop.cli.status import DONE
 from clearprop.cli.tables import Table, read_table, split
-from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.parameters import leaves
-from clearprop.engine.schedules import SCHEDULES, Rate
+from clearprop.engine.schedules import Rate
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import load_checkpoint
-from clearprop.kinds.layer_catalog import LAYERS
-from clearprop.kinds.loss_catalog import LOSSES
-from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.formats.checkpoints import checkpoint_in
+from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe, save_program, write_program
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
@@ -104,8 +100,7 @@ def _of_file(wish: Wish) -> Recipe:
     path = Path(wish.what)
     try:
         saved = files.load(path)
-        is_training = "training" in saved.notes
-        checkpoint = load_checkpoint(path) if is_training else None
+        checkpoint = checkpoint_in(saved)
     except UnknownNameError as problem:
         if problem.key != "class_unknown":
             raise
@@ -157,7 +152,8 @@ def _with_table(recipe: Recipe, path: Path, target: str | None, out: Path | None
     table = read_table(path)
     network = recipe.network
     inputs, outputs = widths(network)
-    classes = isinstance(recipe.loss, CrossEntropy)
+    known = LOSS_ROWS.get(type(recipe.loss))
+    classes = known is not None and known.takes_classes
     x, t = split(table, target, 1 if classes else outputs)
     if inputs is not None and x.shape[1] != inputs:
         raise FileError(
@@ -180,7 +176,8 @@ def _columns(table: Table, target: str | None, count: int) -> tuple[int, ...]:
 
 
 def _takes_ids(network: Network) -> bool:
-    return isinstance(next(layer for _, layer in leaves(network.layer)), Embedding)
+    row = LAYER_ROWS.get(type(next(layer for _, layer in leaves(network.layer))))
+    return row is not None and row.ids is not None
 
 
 def _whole(numbers: Array) -> Array:

@@ -6,14 +6,24 @@ scene = DIAGRAMS["network_backward"](backward, sample=0, language="en")
 text = svg(scene, prefix="fig1")
 """
 
-from clearprop.drawing.diagrams.kinds_of_diagram import DIAGRAMS, Diagram
-from clearprop.drawing.pen.fonts import drawable_language, traditional_chinese_font
-from clearprop.drawing.pen.items import Circle, Item, Path, Rectangle, Text
-from clearprop.drawing.pen.palette import COLOURS, SERIES, Role, css
-from clearprop.drawing.pen.png import png
-from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.svg import svg
-from clearprop.drawing.pen.text import number
+from clearprop.drawing.diagrams import DIAGRAMS, Diagram
+from clearprop.drawing.pen import (
+    COLOURS,
+    SERIES,
+    Circle,
+    Item,
+    Path,
+    Rectangle,
+    Role,
+    Scene,
+    Text,
+    css,
+    drawable_language,
+    number_markup,
+    png,
+    svg,
+    traditional_chinese_font,
+)
 
 __all__ = [
     "COLOURS",
@@ -29,7 +39,7 @@ __all__ = [
     "Text",
     "css",
     "drawable_language",
-    "number",
+    "number_markup",
     "png",
     "svg",
     "traditional_chinese_font",

@@ -296,26 +296,37 @@ def backpropagate(
         signal = signals[step.path]
         if signal is None:
             raise ContractError("signal_missing", path=step.path)
-        shares: Sequence[Array | None]
         if isinstance(step, Node):
-            shares = (through(step, signal),)
-        else:
-            shares = step.shares(signal, [values[wire] for wire in step.sources])
-        for wire, share in zip(step.sources, shares, strict=True):
-            if wire in without:
+            share = through(step, signal)
+            if step.source in without:
                 continue
-            if wire not in signals:
-                # Ids have no derivative; what a layer puts out needs one.
-                if share is None and wire != INPUT:
-                    raise ContractError("signal_missing", path=step.path)
-                signals[wire] = share
-                continue
-            before = signals[wire]
-            if (before is None) != (share is None):
-                raise ContractError("signal_missing", path=step.path)
-            if before is not None and share is not None:
-                signals[wire] = before + share
+            if share is None or step.source in signals:
+                _collect(signals, step, step.source, share)
+            else:
+                signals[step.source] = share
+            continue
+        terms = [values[wire] for wire in step.sources]
+        for wire, part in zip(step.sources, step.shares(signal, terms), strict=True):
+            if wire not in without:
+                _collect(signals, step, wire, part)
     return signals
+
+
+def _collect(
+    signals: dict[str, Array | None], step: GraphStep, wire: str, share: Array | None
+) -> None:
+    """Add what comes back through one taker of a wire to what came through the others. Ids have no
+    derivative, by any taker; every other wire has one."""
+    if wire not in signals:
+        if share is None and wire != INPUT:
+            raise ContractError("signal_missing", path=step.path)
+        signals[wire] = share
+        return
+    before = signals[wire]
+    if (before is None) != (share is None):
+        raise ContractError("signal_missing", path=step.path)
+    if before is not None and share is not None:
+        signals[wire] = before + share
 
 
 def join_path(prefix: str, name: str) -> str:

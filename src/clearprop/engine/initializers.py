@@ -155,19 +155,3 @@ class Zeros(Initializer):
 
 def _symmetric(generator: "np.random.Generator", shape: Shape, bound: float) -> Array:
     return generator.uniform(-bound, bound, shape)
-
-
-INITIALIZERS: dict[str, type[Initializer]] = {
-    kind.__name__: kind
-    for kind in (
-        Uniform,
-        FanInUniform,
-        XavierUniform,
-        XavierNormal,
-        KaimingUniform,
-        KaimingNormal,
-        Normal,
-        Constant,
-        Zeros,
-    )
-}

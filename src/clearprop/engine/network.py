@@ -16,7 +16,7 @@ Records are made when they are first looked at: until then a pass costs what the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from clearprop.base.arrays import (
     dtype_named,
     freeze,
     frozen,
-    keyed_generator,
     require_matching_dtype,
     require_seed,
     shape_text,
@@ -40,8 +39,15 @@ from clearprop.engine.graph import (
     propagate,
 )
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
-from clearprop.engine.parameters import Layout
+from clearprop.engine.layers.layer import (
+    Context,
+    Layer,
+    Tree,
+    require_layer,
+    require_output,
+    require_signal,
+)
+from clearprop.engine.parameters import GradientPlaces, Layout
 from clearprop.engine.records import (
     BackwardRecord,
     ForwardRecord,
@@ -50,7 +56,8 @@ from clearprop.engine.records import (
     forward_group,
     forward_record,
 )
-from clearprop.engine.summary import summary_of
+from clearprop.engine.state import start_state_of, state_beside
+from clearprop.engine.summary import repr_short, summary_of
 from clearprop.engine.wiring import graph_of
 
 
@@ -67,6 +74,11 @@ class Network:
     tied: Mapping[str, str] = field(default_factory=dict)
     graph: Graph = field(init=False, repr=False, compare=False)
     layout: Layout = field(init=False, repr=False, compare=False)
+
+    def __new__(cls, *given: Any, **_: Any) -> "Network":
+        if len(given) > 1 and isinstance(given[1], Layer):
+            raise ContractError("network_of_layers", layers=", ".join(map(_called, given)))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         require_layer(self.layer, "Network.layer")
@@ -99,38 +111,17 @@ class Network:
         if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
             starts = [self.initialize(s, dtype=dtype, initializer=initializer) for s in seed]
             return np.array(starts, kind).reshape(len(starts), self.size)
-        seed = require_seed(seed)
-        params = np.zeros(self.size, kind)
-        for path, slot in self.graph.slots.items():
-            if path in self.tied:
-                continue
-            parameter = slot.parameter
-            values = (initializer or parameter.initializer).draw(
-                keyed_generator(seed, path=path), slot.shape, parameter.fan_in, parameter.fan_out
-            )
-            params[slot.start : slot.stop] = values.ravel()
-        return params
+        return self.layout.draw(require_seed(seed), kind, initializer)
 
     @cached_property
     def start_state(self) -> Tree:
         """The state that the layers declare, by their paths; empty for layers without any."""
-        found = {path: node.layer.state() for path, node in self.graph.nodes.items()}
-        return {
-            path: {name: frozen(np.asarray(array)) for name, array in state.items()}
-            for path, state in found.items()
-            if state
-        } or EMPTY
+        return start_state_of(self.graph)
 
     def initial_state(self, params: Array) -> Tree:
         """The state that goes with `params` before the first pass: `start_state`, with a leading
         axis (K, ...) beside stacked parameters, and floating arrays in the parameters' dtype."""
-        start = self.start_state
-        if start is EMPTY:
-            return EMPTY
-        return {
-            path: {name: _beside(params, array) for name, array in state.items()}
-            for path, state in start.items()
-        }
+        return state_beside(params, self.start_state)
 
     def named(self, params: Array) -> dict[str, Array]:
         """Every parameter array by its path, as views of `params`; of a flat gradient too."""
@@ -192,7 +183,13 @@ class Network:
             state = self.initial_state(params)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
-        return self.run(params, x, context, own_input=own_input)
+        run = self.run(params, x, context, own_input=own_input)
+        if records:
+            freeze(run.output)
+        elif np.may_share_memory(run.output, x):
+            # Never the caller's own array.
+            run = run._replace(output=run.output.copy())
+        return ForwardPass(self, params, x, context, run)
 
     def require_input(self, params: Array, x: Array, *, own_input: bool = False) -> None:
         """Refuse what `forward` cannot run. Raises ShapeError, DtypeError and ContractError."""
@@ -204,10 +201,9 @@ class Network:
         if own_input and (networks is None or x.ndim < 2 or len(x) != networks):
             raise ShapeError("own_input", networks=networks or 1, came=shape_text(x.shape))
 
-    def run(
-        self, params: Array, x: Array, context: Context, *, own_input: bool = False
-    ) -> "ForwardPass":
-        """The forward pass for arrays that `require_input` has let pass: nothing is copied."""
+    def run(self, params: Array, x: Array, context: Context, *, own_input: bool = False) -> "Run":
+        """The forward pass for arrays that `require_input` has let pass, with nothing copied or
+        checked again: what a training needs of it."""
         views = self.layout.views(params)
         caches: dict[str, Any] = {}
         new_state: dict[str, Tree] = {}
@@ -217,7 +213,7 @@ class Network:
             path = node.path
             y, caches[path], state = node.layer.forward(views[path], value, context.child(path))
             if y.dtype is not dtype:
-                _require_dtype(node, y, params)
+                require_output(node.layer, path, y, dtype)
             if state:
                 new_state[path] = state
             return y
@@ -225,13 +221,7 @@ class Network:
         shared = context.networks is not None and not own_input
         start = np.broadcast_to(x, (context.networks, *x.shape)) if shared else x  # type: ignore[arg-type]
         values = propagate(self.graph, start, through)
-        output = values[self.graph.output]
-        if output is start and not context.records:
-            output = frozen(output)  # never the caller's own array
-        elif context.records:
-            freeze(output)
-        state = new_state or EMPTY
-        return ForwardPass(self, params, x, output, context, state, views, values, caches)
+        return Run(values[self.graph.output], new_state or EMPTY, views, values, caches)
 
     def backward(self, forward: "ForwardPass", output_gradient: Array) -> "BackwardPass":
         """Run back through `forward`, from ∂C/∂output to ∂C/∂θ and ∂C/∂x.
@@ -250,42 +240,47 @@ class Network:
             )
         require_matching_dtype(output_gradient, forward.output, where="output_gradient")
         dy = frozen(output_gradient) if forward.context.records else output_gradient
+        run = forward.run
         returned: dict[str, tuple[Array | None, Tree]] = {}
 
         def through(node: Node, signal: Array) -> Array | None:
             path = node.path
-            found = node.layer.backward(forward.views[path], forward.caches[path], signal)
+            found = node.layer.backward(run.views[path], run.caches[path], signal)
             returned[path] = found
+            if found[0] is not None and found[0].dtype is not signal.dtype:
+                require_signal(path, found[0], signal)
             return found[0]
 
-        signals = backpropagate(self.graph, dy, through, forward.values)
-        gradient = self._flat(forward, {path: own for path, (_, own) in returned.items()})
-        return BackwardPass(
-            forward, dy, signals.get(INPUT, None), freeze(gradient), signals, returned
-        )
+        signals = backpropagate(self.graph, dy, through, run.values)
+        params = forward.params
+        gradient = self.layout.flatten(returned, params.shape[:-1], params.dtype)
+        return BackwardPass(forward, dy, freeze(gradient), signals, returned)
 
-    def gradient(self, forward: "ForwardPass", output_gradient: Array) -> Array:
+    def gradient(self, ran: "Run", output_gradient: Array, places: GradientPlaces) -> Array:
         """∂C/∂θ alone, that of `backward` to the bit: for a training, in which nobody asks for
-        ∂C/∂x of the data. Nothing is checked."""
-        found: dict[str, Tree] = {}
+        ∂C/∂x of the data. Every layer writes its part into `places`, whose flat array comes
+        back."""
+        gradient, into, added = places
         constant = self.graph.constant
+        _, _, views, values, caches = ran
 
         def through(node: Node, signal: Array) -> Array | None:
-            path, layer = node.path, node.layer
-            if node.source in constant:
-                found[path] = layer.parameter_gradients(
-                    forward.views[path], forward.caches[path], signal
-                )
-                return None
-            dx, found[path] = layer.backward(forward.views[path], forward.caches[path], signal)
+            path = node.path
+            dx = node.layer.backward_into(
+                views[path],
+                caches[path],
+                signal,
+                into[path],
+                input_gradient=node.source not in constant,
+            )
+            if dx is not None and dx.dtype is not signal.dtype:
+                require_signal(path, dx, signal)
             return dx
 
-        backpropagate(self.graph, output_gradient, through, forward.values, without=constant)
-        return self._flat(forward, found)
-
-    def _flat(self, forward: "ForwardPass", gradients: Mapping[str, Tree]) -> Array:
-        params = forward.params
-        return self.layout.flatten(gradients, params.shape[:-1], params.dtype)
+        backpropagate(self.graph, output_gradient, through, values, without=constant)
+        for place, part in added:
+            place += part
+        return gradient
 
     def predict(
         self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
@@ -314,28 +309,57 @@ class Network:
                     )
 
 
+class Run(NamedTuple):
+    """What a forward pass leaves behind: its output, the layers' new state, and for the backward
+    pass every layer's parameters as views, the numbers on every wire, and every layer's cache."""
+
+    output: Array
+    state: Tree
+    views: Mapping[str, Tree]
+    values: Mapping[str, Array]
+    caches: Mapping[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
     """One forward pass of a network.
 
     params   the flat parameters that it used, (P,) or (K, P); backward uses the same
     input    x, (N, ...); of K networks with an input each (K, N, ...)
-    output   the network's output
-    state    what the layers changed beside their output, by their paths
-    views    every layer's parameters, as views of `params`
-    values   the numbers on every wire of the graph
-    caches   what every layer keeps for its backward
+    context  training or in use, the key of random draws, the state before
+    run      what the pass left behind
     """
 
     network: Network
     params: Array
     input: Array
-    output: Array
     context: Context
-    state: Tree
-    views: Mapping[str, Tree] = field(repr=False)
-    values: Mapping[str, Array] = field(repr=False)
-    caches: Mapping[str, Any] = field(repr=False)
+    run: Run = field(repr=False)
+
+    @property
+    def output(self) -> Array:
+        """The network's output."""
+        return self.run.output
+
+    @property
+    def state(self) -> Tree:
+        """What the layers changed beside their output, by their paths."""
+        return self.run.state
+
+    @property
+    def views(self) -> Mapping[str, Tree]:
+        """Every layer's parameters by its path, as views of `params`."""
+        return self.run.views
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """The numbers on every wire of the graph."""
+        return self.run.values
+
+    @property
+    def caches(self) -> Mapping[str, Any]:
+        """What every layer keeps for its backward, by its path."""
+        return self.run.caches
 
     @cached_property
     def records(self) -> tuple[ForwardRecord, ...]:
@@ -349,7 +373,7 @@ class ForwardPass:
         """The record of the layer at `path`, combinators too. Raises UnknownNameError."""
         if path in self._nodes:
             return self._nodes[path]
-        return forward_group(self.network.graph, path, self._nodes, self.values, self.context)
+        return forward_group(self.network.graph, path, self._nodes, self.run.values, self.context)
 
     def value(self, wire: str) -> Array:
         """The numbers on a wire, (N, ...): what the layer at that path puts out, or `input`.
@@ -357,14 +381,15 @@ class ForwardPass:
         Raises UnknownNameError, and ConfigurationError for a pass that was made without records.
         """
         self._require_records()
-        return freeze(self.values[self.network.graph.wire(wire)])
+        return freeze(self.run.values[self.network.graph.wire(wire)])
 
     @cached_property
     def _nodes(self) -> Mapping[str, ForwardRecord]:
         self._require_records()
+        run = self.run
         return {
             path: forward_record(
-                node, self.views[path], self.values, self.caches[path], self.context.child(path)
+                node, run.views[path], run.values, run.caches[path], self.context.child(path)
             )
             for path, node in self.network.graph.nodes.items()
         }
@@ -380,7 +405,6 @@ class BackwardPass:
 
     forward          the forward pass that it went back through
     output_gradient  ∂C/∂output, where it started
-    input_gradient   ∂C/∂x, where it ended; None where x is integers
     gradient         ∂C/∂θ, one flat array of the parameters' shape
     signals          ∂C/∂(the numbers on every wire)
     returned         what every layer's backward returned
@@ -388,10 +412,14 @@ class BackwardPass:
 
     forward: ForwardPass
     output_gradient: Array
-    input_gradient: Array | None
     gradient: Array
     signals: Mapping[str, Array | None] = field(repr=False)
     returned: Mapping[str, tuple[Array | None, Tree]] = field(repr=False)
+
+    @property
+    def input_gradient(self) -> Array | None:
+        """∂C/∂x, where the pass ended; None where x is integers."""
+        return self.signals.get(INPUT)
 
     @cached_property
     def records(self) -> tuple[BackwardRecord, ...]:
@@ -403,7 +431,7 @@ class BackwardPass:
         if path in self._nodes:
             return self._nodes[path]
         graph = self.forward.network.graph
-        return backward_group(graph, path, self._nodes, self.signals, self.forward.values)
+        return backward_group(graph, path, self._nodes, self.signals, self.forward.run.values)
 
     def gradient_at(self, wire: str) -> Array | None:
         """∂C/∂(every number on a wire), (N, ...), over everything that takes it; None where it is
@@ -423,21 +451,5 @@ class BackwardPass:
         }
 
 
-def _require_dtype(node: Node, y: Array, params: Array) -> None:
-    """Refuse an output that is not of the parameters' dtype; real numbers pass beside complex
-    parameters, as x does. Raises DtypeError, which names the layer."""
-    if y.dtype == params.dtype or (params.dtype.kind == "c" and y.dtype.kind == "f"):
-        return
-    raise DtypeError(
-        "output_drifted",
-        path=node.path or type(node.layer).__name__,
-        layer=type(node.layer).__name__,
-        came=y.dtype,
-        expected=params.dtype,
-    )
-
-
-def _beside(params: Array, array: Array) -> Array:
-    dtype = params.dtype if array.dtype.kind == "f" else array.dtype
-    stacked = np.broadcast_to(array, (*params.shape[:-1], *array.shape))
-    return freeze(stacked.astype(dtype, order="C"))
+def _called(layer: object) -> str:
+    return repr_short(layer) if isinstance(layer, Layer) else repr(layer)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
-from clearprop.base.errors import ContractError, DtypeError, ShapeError
+from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator
 from clearprop.engine.graph import Graph, Slot, unknown_path
-from clearprop.engine.layers.layer import Tree
+from clearprop.engine.initializers import Initializer
+from clearprop.engine.layers.layer import Tree, require_gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,27 @@ class Layout:
             raise unknown_path(path, self.slots)
         return self.slots[path]
 
+    def draw(
+        self, seed: int, dtype: np.dtype[Any], initializer: Initializer | None = None
+    ) -> Array:
+        """Starting parameters (size,): every array from its layer's initializer, or from the one
+        given, with a generator keyed by the seed and the array's path."""
+        flat = np.zeros(self.size, dtype)
+        drawn: set[int] = set()
+        for path, slot in self.slots.items():
+            # Of tied parameters the first is drawn.
+            if slot.start not in drawn:
+                parameter = slot.parameter
+                values = (initializer or parameter.initializer).draw(
+                    keyed_generator(seed, path=path),
+                    slot.shape,
+                    parameter.fan_in,
+                    parameter.fan_out,
+                )
+                flat[slot.start : slot.stop] = values.ravel()
+            drawn.add(slot.start)
+        return flat
+
     def view(self, flat: Array, path: str) -> Array:
         """The array that `path` names, as a view of the flat one."""
         slot = self.slot(path)
@@ -48,50 +69,64 @@ class Layout:
     def views(self, flat: Array) -> Mapping[str, Tree]:
         """Of every node, by its path, its parameters by the layer's own names, as views of the
         flat array (size,) or (K, size)."""
-        leading = flat.shape[:-1]
-        return {
-            path: {
-                name: flat[..., where].reshape(*leading, *shape) for name, _, where, shape in places
-            }
-            if places
-            else EMPTY
-            for path, places in self._places.items()
-        }
+        views: dict[str, Tree] = dict.fromkeys(self.graph.nodes, EMPTY)
+        if flat.ndim == 1:
+            for path, places in self._places.items():
+                views[path] = {name: flat[where].reshape(shape) for name, _, where, shape in places}
+        else:
+            for path, places in self._places.items():
+                views[path] = {
+                    name: flat[:, where].reshape(len(flat), *shape)
+                    for name, _, where, shape in places
+                }
+        return views
 
-    def flatten(self, gradients: Mapping[str, Tree], leading: Shape, dtype: np.dtype[Any]) -> Array:
-        """What the nodes' backwards returned as ∂C/∂p, as one flat array (*leading, size).
+    def flatten(
+        self,
+        returned: Mapping[str, tuple[Array | None, Tree]],
+        leading: Shape,
+        dtype: np.dtype[Any],
+    ) -> Array:
+        """∂C/∂p of all that the nodes' backwards returned, as one flat array (*leading, size).
 
         Raises ContractError for a parameter without a gradient, ShapeError and DtypeError for one
         whose shape or dtype is not its parameter's.
         """
-        flat = (np.zeros if self._shares else np.empty)((*leading, self.size), dtype)
+        parts = []
         for node, places in self._places.items():
-            own = gradients[node] if places else EMPTY
-            for name, path, where, shape in places:
-                gradient = own.get(name)
-                if gradient is None:
-                    raise ContractError("gradient_missing", path=path)
+            gradients = returned[node][1]
+            for name, path, _, shape in places:
                 expected = (*leading, *shape) if leading else shape
-                if gradient.shape != expected:
-                    raise ShapeError(
-                        "gradient_of_parameter",
-                        path=path,
-                        expected=shape_text(expected),
-                        came=shape_text(gradient.shape),
-                    )
-                if gradient.dtype != dtype:
-                    raise DtypeError(
-                        "gradient_drifted", path=path, expected=dtype, came=gradient.dtype
-                    )
-                if self._shares:
-                    flat[..., where] += gradient.reshape(*leading, -1)
-                else:
-                    flat[..., where] = gradient.reshape(*leading, -1)
+                gradient = require_gradient(gradients.get(name), expected, dtype, path)
+                parts.append(gradient.reshape(*leading, -1) if leading else gradient.ravel())
+        if parts and not self._shares:
+            return np.concatenate(parts, axis=-1)
+        flat = np.zeros((*leading, self.size), dtype)
+        wheres = (place.where for places in self._places.values() for place in places)
+        for where, part in zip(wheres, parts, strict=True):
+            flat[..., where] += part
         return flat
+
+    def gradient_places(self, params: Array) -> "GradientPlaces":
+        """A new flat gradient like `params`, for the layers to write into."""
+        flat = np.empty_like(params)
+        into = self.views(flat)
+        if not self._shares:
+            return GradientPlaces(flat, into, ())
+        apart = {path: dict(own) for path, own in into.items()}
+        added: list[tuple[Array, Array]] = []
+        seen: set[int] = set()
+        for path, places in self._places.items():
+            for name, _, where, _ in places:
+                if where.start in seen:
+                    apart[path][name] = np.empty_like(into[path][name])
+                    added.append((into[path][name], apart[path][name]))
+                seen.add(where.start)
+        return GradientPlaces(flat, apart, tuple(added))
 
     @cached_property
     def _shares(self) -> bool:
-        """Whether two paths share a slice, so that gradients are added."""
+        """Whether two paths share a slice, so that their gradients are added."""
         return len({slot.start for slot in self.slots.values()}) < len(self.slots)
 
     @cached_property
@@ -102,7 +137,21 @@ class Layout:
                 for name, slot in node.parameters.items()
             )
             for path, node in self.graph.nodes.items()
+            if node.parameters
         }
+
+
+class GradientPlaces(NamedTuple):
+    """Where the layers of a training write their gradients.
+
+    flat   the whole gradient
+    into   its views by the layer's path and the parameter's name
+    added  of tied parameters, pairs of a view and an array of its own that is to be added to it
+    """
+
+    flat: Array
+    into: Mapping[str, Tree]
+    added: tuple[tuple[Array, Array], ...]
 
 
 class _Place(NamedTuple):

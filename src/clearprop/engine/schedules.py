@@ -137,8 +137,3 @@ def settle_rate(owner: object, name: str = "learning_rate") -> None:
         settle_number(owner, name, ABOVE_0)
     except ConfigurationError as problem:
         raise ConfigurationError("rate_invalid", value=value) from problem
-
-
-SCHEDULES: dict[str, type[Schedule]] = {
-    kind.__name__: kind for kind in (ConstantRate, StepDecay, ExponentialDecay, CosineDecay, Warmup)
-}

@@ -13,11 +13,9 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.schedules import SCHEDULES
 from clearprop.engine.training.loop import TrainingState
 from clearprop.formats import network_file as files
-from clearprop.kinds.loss_catalog import LOSSES
-from clearprop.kinds.optimizer_catalog import OPTIMIZERS
+from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS, SCHEDULES
 
 # The name among a checkpoint's arrays for the parameters (P,) before the first step, for whoever
 # wants to look at the start of a training beside its end.
@@ -83,31 +81,44 @@ def load_checkpoint(path: str | Path, *, classes: Iterable[type[Configurable]] =
 
     Raises what `files.load` raises, and FileError for a file that holds a network and no training.
     """
-    own = {kind.__name__: kind for kind in classes}
-    saved = files.load(path, classes=own.values())
+    classes = tuple(classes)
+    checkpoint = checkpoint_in(files.load(path, classes=classes), classes=classes)
+    if checkpoint is None:
+        raise FileError("file_without_training", path=path)
+    return checkpoint
+
+
+def checkpoint_in(
+    saved: files.SavedNetwork, *, classes: Iterable[type[Configurable]] = ()
+) -> Checkpoint | None:
+    """The training in a file that has been read already; None where it holds a network alone.
+
+    `classes` are those of `load_checkpoint`. Raises UnknownNameError for one that is not known.
+    """
     notes = dict(saved.notes)
     training = notes.pop("training", None)
     if training is None:
-        raise FileError("file_without_training", path=path)
+        return None
+    own = {kind.__name__: kind for kind in classes}
     slots = _under("training.slot.", saved.arrays)
     total = saved.arrays["training.total"]
     state = TrainingState(
-        saved.params,
-        OptimizerState(training["optimizer_step"], slots),
-        _state_of(_under("training.state.", saved.arrays)),
-        training["step"],
-        training["seed"],
-        total if total.ndim else total.item(),
-        _weight(training["weight"], total),
+        params=saved.params,
+        optimizer=OptimizerState(training["optimizer_step"], slots),
+        layers=_state_of(_under("training.state.", saved.arrays)),
+        step=training["step"],
+        seed=training["seed"],
+        total=total if total.ndim else total.item(),
+        weight=_weight(training["weight"], total),
     )
     return Checkpoint(
-        saved.network,
-        state,
-        decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
-        decode(training["loss"], {**LOSSES, **own}),
-        training["batch_size"],
-        {name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
-        notes,
+        network=saved.network,
+        state=state,
+        optimizer=decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
+        loss=decode(training["loss"], {**LOSSES, **own}),
+        batch_size=training["batch_size"],
+        arrays={name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
+        notes=notes,
     )
 
 
@@ -140,6 +151,7 @@ def _flat_state(state: Tree) -> list[tuple[str, Array]]:
 def _state_of(arrays: Mapping[str, Array]) -> Tree:
     state: dict[str, dict[str, Array]] = {}
     for place, array in arrays.items():
-        path, _, name = place.rpartition(_SEPARATOR)
-        state.setdefault(path, {})[name] = array
+        # Files of before have the separator between a layer and one within it as well.
+        *path, name = place.split(_SEPARATOR)
+        state.setdefault(".".join(path), {})[name] = array
     return state

@@ -1,10 +1,12 @@
 """JAX as a witness: its gradients of functions, of our layers and of our losses.
 
 JAX computes in float32 unless told otherwise; everything here runs with 64 bits allowed, and leaves
-the setting as it was.
+the setting as it was. What a layer and a loss are in JAX stands in their rows, written from their
+formulas alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
-from clearprop.engine.graph import propagate
+from clearprop.engine.graph import Node, propagate
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.formats.jax_layers import layer_function
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
+from clearprop.kinds.row import InJax
 
 
 def is_function(target: object) -> bool:
@@ -50,22 +53,24 @@ def network_gradients(
 ) -> tuple[Array, Array | None, Array]:
     """(y, ∂C/∂x, ∂C/∂θ flat) by JAX; layers with a state start from their first one.
 
-    Raises ContractError for a layer that is not written here.
+    Raises ContractError for a layer that has no twin in JAX.
     """
     jax = _jax()
-    functions = {
-        path: layer_function(jax, node.layer, path, training=training)
-        for path, node in network.graph.nodes.items()
-    }
 
     def run(flat: Any, features: Any) -> Any:
         views = network.layout.views(flat)
-        values = propagate(
-            network.graph,
-            features,
-            lambda node, value: functions[node.path](views[node.path], value),
-            concatenate=jax.numpy.concatenate,
-        )
+
+        def through(node: Node, value: Any) -> Any:
+            row = LAYER_ROWS.get(type(node.layer))
+            place = InJax(jax, node.layer, views[node.path], training)
+            y = None if row is None else row.jax(place, value)
+            if y is None:
+                kind = type(node.layer).__name__
+                raise ContractError("jax_twin_missing", path=node.path, layer=kind)
+            return y
+
+        concatenate = jax.numpy.concatenate
+        values = propagate(network.graph, features, through, concatenate=concatenate)
         return values[network.graph.output]
 
     y, pullback = forward(run, [params, x])
@@ -74,60 +79,12 @@ def network_gradients(
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
-    """A loss of ours, written in JAX. Raises ContractError for one that is not written here."""
+    """A loss of ours, written in JAX. Raises ContractError for one that has no twin there."""
     jax = _jax()
-    jnp = jax.numpy
-    one: Any = loss
-    costs: Mapping[str, Callable[[Any, Any], Any]] = {
-        "MSE": lambda y, t: (y - t) ** 2,
-        "MAE": lambda y, t: jnp.abs(y - t),
-        "Huber": lambda y, t: jnp.where(
-            jnp.abs(y - t) <= one.delta,
-            0.5 * (y - t) ** 2,
-            one.delta * (jnp.abs(y - t) - 0.5 * one.delta),
-        ),
-        "BinaryCrossEntropy": lambda y, t: _binary(jax, one, y, t),
-        "CrossEntropy": lambda y, t: _cross_entropy(jax, one, y, t),
-        "PoissonNLL": lambda y, t: _poisson(jax, one, y, t),
-    }
-    name = type(loss).__name__
-    if name not in costs or one.reduction == "none":
-        raise ContractError("jax_twin_missing", path="loss", layer=name)
-
-    def value(output: Any, target: Any) -> Any:
-        entries = costs[name](output, target)
-        if one.reduction == "sum":
-            return entries.sum()
-        if name == "CrossEntropy" and one.weight is not None and target.ndim == 1:
-            return entries.sum() / jnp.asarray(one.weight)[target].sum()
-        return entries.mean()
-
-    return value
-
-
-def _binary(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    positive = 1.0 if one.pos_weight is None else jax.numpy.asarray(one.pos_weight)
-    weight = 1.0 if one.weight is None else jax.numpy.asarray(one.weight)
-    log_sigmoid = jax.nn.log_sigmoid
-    return -weight * (positive * t * log_sigmoid(y) + (1 - t) * log_sigmoid(-y))
-
-
-def _cross_entropy(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    classes = y.shape[-1]
-    weight = jax.numpy.ones(classes) if one.weight is None else jax.numpy.asarray(one.weight)
-    shares = jax.nn.one_hot(t, classes, dtype=y.dtype) if t.ndim == 1 else t
-    shares = shares * (1 - one.label_smoothing) + one.label_smoothing / classes
-    return -(weight * shares * jax.nn.log_softmax(y)).sum(-1)
-
-
-def _poisson(jax: Any, one: Any, y: Any, t: Any) -> Any:
-    jnp = jax.numpy
-    cost = jnp.exp(y) - t * y if one.log_input else y - t * jnp.log(y + one.eps)
-    if one.full:
-        above = jnp.where(t > 1, t, 2.0)
-        stirling = above * jnp.log(above) - above + 0.5 * jnp.log(2 * jnp.pi * above)
-        cost = cost + jnp.where(t > 1, stirling, 0.0)
-    return cost
+    row = LOSS_ROWS.get(type(loss))
+    if row is None or loss.reduction == "none":
+        raise ContractError("jax_twin_missing", path="loss", layer=type(loss).__name__)
+    return partial(row.jax, jax, loss)
 
 
 def _jax() -> Any:

@@ -18,11 +18,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from clearprop.base.arrays import Array, freeze
+from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable, decode, encode
 from clearprop.base.errors import (
     ConfigurationError,
@@ -31,11 +29,12 @@ from clearprop.base.errors import (
     FileError,
     ForeignFileError,
     NewerFileError,
+    UnknownNameError,
 )
 from clearprop.base.writing import write_whole
-from clearprop.engine.initializers import INITIALIZERS
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
 
 FORMAT = "clearprop-network"
 VERSION = 1
@@ -68,23 +67,13 @@ def save(
     where the path cannot be written, ShapeError, DtypeError or ContractError for what cannot be
     saved.
     """
-    from safetensors.numpy import save as to_bytes
-
     network.named(params)  # refuses parameters that are not this network's
     if params.dtype.kind == "c":
         raise DtypeError("array_not_savable", name="params", dtype=params.dtype)
     everything = {"params": params} | {
         EXTRA + name: array for name, array in (arrays or {}).items()
     }
-    for name, array in everything.items():
-        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-            raise DtypeError("array_not_savable", name=name, dtype=array.dtype)
-    # safetensors writes wrong numbers for anything that is not C-contiguous and native.
-    # Not ascontiguousarray, which makes a number into an array of one.
-    stored = {
-        name: np.asarray(array, array.dtype.newbyteorder("="), order="C")
-        for name, array in everything.items()
-    }
+    stored = {name: storable(name, array) for name, array in everything.items()}
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -92,7 +81,7 @@ def save(
         "notes": _notes_json(notes or {}),
     }
     metadata["sha256"] = _checksum(metadata, stored)
-    write_whole(Path(path), to_bytes(stored, metadata=metadata))
+    write_whole(Path(path), to_bytes(stored, metadata))
 
 
 def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> SavedNetwork:
@@ -113,35 +102,32 @@ def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Sav
     claimed = metadata.pop("sha256", "")
     if claimed != _checksum(metadata, arrays):
         raise DamagedFileError("file_altered", path=path)
+    extra = {
+        name.removeprefix(EXTRA): array for name, array in arrays.items() if name.startswith(EXTRA)
+    }
+    try:
+        network = _network(metadata["architecture"], classes)
+        network.named(arrays["params"])  # refuses parameters that are not this network's
+        notes = json.loads(metadata["notes"])
+        return SavedNetwork(network, params=arrays["params"], arrays=extra, notes=notes)
+    except UnknownNameError:
+        raise
+    # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
+        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
+
+
+def _network(architecture: str, classes: Iterable[type[Configurable]]) -> Network:
     known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
     known |= {kind.__name__: kind for kind in classes}
-    architecture = json.loads(metadata["architecture"])
-    try:
-        network = Network(decode(architecture["layer"], known), architecture["tied"])
-    except DamagedFileError as problem:
-        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
-    extra = {
-        name.removeprefix(EXTRA): freeze(array)
-        for name, array in arrays.items()
-        if name.startswith(EXTRA)
-    }
-    return SavedNetwork(network, freeze(arrays["params"]), extra, json.loads(metadata["notes"]))
+    made_of = json.loads(architecture)
+    return Network(decode(made_of["layer"], known), made_of["tied"])
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with path.open("rb") as opened:
-            is_ours = FORMAT.encode() in opened.read(HEAD)
-        with safe_open(path, framework="numpy") as stream:
-            metadata = stream.metadata() or {}
-            # Before the arrays: another program's may be of types that NumPy does not have.
-            if metadata.get("format") != FORMAT:
-                raise ForeignFileError("file_foreign", path=path)
-            names = list(stream.keys())
-            # Made contiguous and our own: a file that changes later must not change them.
-            return metadata, {name: np.array(stream.get_tensor(name)) for name in names}
+        with path.open("rb") as stream:
+            return _parse(stream, path)
     except FileNotFoundError as problem:
         raise FileError("file_missing", path=path) from problem
     except IsADirectoryError as problem:
@@ -149,8 +135,18 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
     except OSError as problem:
         reason = problem.strerror or problem
         raise FileError("file_unreadable", path=path, problem=reason) from problem
-    except (SafetensorError, TypeError) as problem:
-        if not is_ours:
+
+
+def _parse(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, Array]]:
+    try:
+        header = read_header(stream)
+        # Before the arrays: another program's file may be very large.
+        if header.metadata.get("format") != FORMAT:
+            raise ForeignFileError("file_foreign", path=path)
+        return dict(header.metadata), read_arrays(stream, header)
+    except DamagedFileError as problem:
+        stream.seek(0)
+        if FORMAT.encode() not in stream.read(HEAD):
             raise ForeignFileError("file_foreign", path=path) from problem
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
 
@@ -160,9 +156,9 @@ def _checksum(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:
     for name in sorted(metadata):
         digest.update(json.dumps([name, metadata[name]]).encode())
     for name in sorted(arrays):
-        array = arrays[name]
+        array = storable(name, arrays[name])
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(array.tobytes())
+        digest.update(array.reshape(-1).data)
     return digest.hexdigest()
 
 

@@ -3,7 +3,7 @@
 Everything that goes in or comes out is copied, for `torch.from_numpy` shares memory.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.formats import torch_twin
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 
 def is_function(target: object) -> bool:
@@ -60,12 +61,10 @@ def network_gradients(
     """
     torch = _torch()
     twin = torch_twin.module(network, params).train(training)
-    for one in twin.modules():
-        draws = training and isinstance(one, torch.nn.Dropout) and one.p
-        # torch takes the second axis for the features, ours is the last.
-        other_axis = x.ndim > 2 and isinstance(one, torch.nn.PReLU | torch.nn.BatchNorm1d)
-        if draws or other_axis:
-            raise ContractError("torch_twin_missing", path="", layer=type(one).__name__)
+    for path, node in network.graph.nodes.items():
+        kind = type(node.layer)
+        if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):
+            raise ContractError("torch_twin_missing", path=path, layer=kind.__name__)
     features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
     y = twin(features)
     y.backward(torch.tensor(dy))
@@ -78,34 +77,10 @@ def network_gradients(
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
     """Torch's own loss for one of ours. Raises ContractError for one that it lacks."""
-    torch = _torch()
-    nn = torch.nn
-    one: Any = loss
-
-    def tensor(values: Any) -> Any:
-        return None if values is None else torch.tensor(values, dtype=torch.float64)
-
-    table: Mapping[str, Callable[[], Any]] = {
-        "MSE": lambda: nn.MSELoss(reduction=one.reduction),
-        "MAE": lambda: nn.L1Loss(reduction=one.reduction),
-        "Huber": lambda: nn.HuberLoss(one.reduction, one.delta),
-        "BinaryCrossEntropy": lambda: nn.BCEWithLogitsLoss(
-            tensor(one.weight), reduction=one.reduction, pos_weight=tensor(one.pos_weight)
-        ),
-        "CrossEntropy": lambda: nn.CrossEntropyLoss(
-            tensor(one.weight),
-            ignore_index=one.ignore_index,
-            reduction=one.reduction,
-            label_smoothing=one.label_smoothing,
-        ),
-        "PoissonNLL": lambda: nn.PoissonNLLLoss(
-            one.log_input, one.full, eps=one.eps, reduction=one.reduction
-        ),
-    }
-    name = type(loss).__name__
-    if name not in table:
-        raise ContractError("torch_twin_missing", path="loss", layer=name)
-    made: Callable[..., Any] = table[name]()
+    row = LOSS_ROWS.get(type(loss))
+    if row is None:
+        raise ContractError("torch_twin_missing", path="loss", layer=type(loss).__name__)
+    made: Callable[..., Any] = row.torch(_torch(), loss)
     return made
 
 

@@ -7,7 +7,7 @@ side's update would reach the other.
 Dropout's twin draws from torch's own generator: the two agree in use, not in training.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,18 +15,10 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Residual, Sequential
-from clearprop.engine.graph import join_path
-from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.dropout import Dropout
-from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.layers.layer import Layer, Tree
-from clearprop.engine.layers.linear import Linear
-from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
-from clearprop.engine.layers.smooth_activations import GELU, SiLU, Softplus
-from clearprop.engine.layers.softmax import LogSoftmax, Softmax
+from clearprop.engine.graph import Node, propagate
+from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import Network
+from clearprop.kinds.kind_tables import LAYER_ROWS
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +44,7 @@ def module(network: Network, params: Array, *, state: Tree | None = None) -> "to
 
     Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
     """
-    twin = _module(network.layer, "")
+    twin = _twin(network)
     twin.to(dtype=getattr(_torch(), params.dtype.name))
     _write(network, twin, params)
     if state is not None:
@@ -68,7 +60,7 @@ def default_start(network: Network, seed: int, dtype: str = "float64") -> Array:
     torch = _torch()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        twin = _module(network.layer, "")
+        twin = _twin(network)
     return _read(network, twin, np.dtype(dtype))
 
 
@@ -133,52 +125,34 @@ def _torch() -> Any:
     return torch
 
 
-def _module(layer: Layer, path: str) -> "torch.nn.Module":
-    nn = _torch().nn
-    makers: Mapping[type[Layer], Callable[[Any], Any]] = {
-        Linear: lambda one: nn.Linear(one.inputs, one.outputs, bias=one.bias),
-        ReLU: lambda _: nn.ReLU(),
-        Tanh: lambda _: nn.Tanh(),
-        Sigmoid: lambda _: nn.Sigmoid(),
-        Identity: lambda _: nn.Identity(),
-        LeakyReLU: lambda one: nn.LeakyReLU(one.slope),
-        PReLU: lambda one: nn.PReLU(one.features),
-        ELU: lambda one: nn.ELU(one.alpha),
-        SELU: lambda _: nn.SELU(),
-        Hardtanh: lambda one: nn.Hardtanh(one.low, one.high),
-        GELU: lambda one: nn.GELU(one.approximate),
-        SiLU: lambda _: nn.SiLU(),
-        Softplus: lambda one: nn.Softplus(one.beta, one.threshold),
-        Softmax: lambda one: nn.Softmax(one.axis),
-        LogSoftmax: lambda one: nn.LogSoftmax(one.axis),
-        BatchNorm: lambda one: nn.BatchNorm1d(
-            one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
-        ),
-        LayerNorm: lambda one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias),
-        RMSNorm: lambda one: nn.RMSNorm(one.features, one.epsilon, one.affine),
-        Dropout: lambda one: nn.Dropout(one.probability),
-        Embedding: lambda one: nn.Embedding(one.entries, one.features),
-        Sequential: lambda one: nn.Sequential(
-            *(_module(child, join_path(path, f"layers[{i}]")) for i, child in enumerate(one.layers))
-        ),
-        Residual: lambda one: _residual(_module(one.branch, join_path(path, "branch"))),
-    }
-    if type(layer) not in makers:
-        raise ContractError("torch_twin_missing", path=path, layer=type(layer).__name__)
-    twin: torch.nn.Module = makers[type(layer)](layer)
-    return twin
+def _twin(network: Network) -> "torch.nn.Module":
+    nn, graph = _torch().nn, network.graph
+    concatenate = _torch().cat
+    places = {path: number for number, path in enumerate(graph.nodes)}
+    modules = [_module(node) for node in graph.nodes.values()]
 
+    class Twin(nn.Module):  # type: ignore[misc, name-defined]
+        """A network's layers, wired as its graph says."""
 
-def _residual(branch: "torch.nn.Module") -> "torch.nn.Module":
-    class Residual(_torch().nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.branch = branch
+            self.layers = nn.ModuleList(modules)
 
         def forward(self, x: Any) -> Any:
-            return x + self.branch(x)
+            def through(node: Node, value: Any) -> Any:
+                return self.layers[places[node.path]](value)
 
-    return Residual()
+            return propagate(graph, x, through, concatenate=concatenate)[graph.output]
+
+    made: torch.nn.Module = Twin()
+    return made
+
+
+def _module(node: Node) -> Any:
+    kind = type(node.layer)
+    if kind not in LAYER_ROWS:
+        raise ContractError("torch_twin_missing", path=node.path, layer=kind.__name__)
+    return LAYER_ROWS[kind].torch.module(_torch().nn, node.layer)
 
 
 class _Pair(NamedTuple):
@@ -192,7 +166,7 @@ class _Pair(NamedTuple):
 def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
     """Every parameter; both sides list them in the same order."""
     ours = [
-        (slot.path, isinstance(node.layer, Linear) and name == "weight")
+        (slot.path, name in LAYER_ROWS[type(node.layer)].torch.transposed)
         for node in network.graph.nodes.values()
         for name, slot in node.parameters.items()
     ]
@@ -212,14 +186,9 @@ def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
 def _write_state(twin: "torch.nn.Module", state: Tree) -> None:
     torch = _torch()
     # A layer's arrays stand in the order of torch's buffers, and so do the layers.
-    for buffer, array in zip(twin.buffers(), _arrays(state), strict=True):
+    arrays = [array for own in state.values() for array in own.values()]
+    for buffer, array in zip(twin.buffers(), arrays, strict=True):
         buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
-
-
-def _arrays(state: Tree) -> list[Array]:
-    if not isinstance(state, Mapping):
-        return [state]
-    return [array for part in state.values() for array in _arrays(part)]
 
 
 def _read(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:

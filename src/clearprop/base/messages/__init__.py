@@ -8,26 +8,29 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LANGUAGES = ("en", "zh-TW")
-_FOLDER = Path(__file__).parent
+# Unicode's categories of marks on another character, and of what says how to join or order them.
+_WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 
 
 @cache
 def table(language: str, topic: str) -> Mapping[str, str]:
     """All sentences of one topic, nested TOML tables flattened to dotted names."""
-    # Imported here: `import clearprop` shows no sentence and need not wait for the parser.
+    # Imported here, as pathlib is: whoever shows no sentence need not wait for the parser.
     import tomllib
 
-    source = _FOLDER / language / f"{topic}.toml"
+    source = _folder(language) / f"{topic}.toml"
     return dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
 
 
 def topics(language: str) -> list[str]:
     """The names of a language's topics, sorted."""
-    return sorted(path.stem for path in (_FOLDER / language).glob("*.toml"))
+    return sorted(path.stem for path in _folder(language).glob("*.toml"))
 
 
 def text(language: str, key: str, /, **values: object) -> str:
@@ -41,6 +44,26 @@ def text(language: str, key: str, /, **values: object) -> str:
     return sentence.format(**values) if values else sentence
 
 
+class Say(Protocol):
+    """The sentences of one topic, each by its name and with its fields."""
+
+    def __call__(self, language: str, key: str, /, **values: object) -> str:
+        """The sentence of `key` in `language`."""
+
+
+def within(topic: str) -> Say:
+    """What says the sentences of one topic, for a module that has many of them to say:
+
+    say = within("walk")
+    say(language, "title")
+    """
+
+    def say(language: str, key: str, /, **values: object) -> str:
+        return text(language, f"{topic}.{key}", **values)
+
+    return say
+
+
 def preferred_language(environ: Mapping[str, str] | None = None) -> str:
     """The language that the locale asks for: zh-TW for any Chinese locale, otherwise English."""
     environ = os.environ if environ is None else environ
@@ -51,13 +74,26 @@ def preferred_language(environ: Mapping[str, str] | None = None) -> str:
 
 
 def display_width(sentence: str) -> int:
-    """How many columns of a terminal the sentence takes: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in sentence)
+    """How many columns of a terminal the sentence takes: a Chinese character takes two, a mark that
+    stands on the character before it (x̂) none."""
+    return sum(map(_columns, sentence))
 
 
 def pad(sentence: str, width: int) -> str:
     """The sentence with spaces behind it up to `width` columns."""
     return sentence + " " * (width - display_width(sentence))
+
+
+def _folder(language: str) -> "Path":
+    from pathlib import Path
+
+    return Path(__file__).parent / language
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _WITHOUT_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.linear import Linear
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[MistakeKind, dict[str, object], Alteration]
@@ -131,7 +131,7 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     )
     for key, slope in wrong:
         yield key, {}, _with_slope(slope)
-    for examples in EXAMPLES.values():
+    for examples in LAYER_EXAMPLES.values():
         for other in dict.fromkeys(example.layer for example in examples):
             # Identity's f' = 1 is the missing derivative.
             if isinstance(other, Activation) and other not in (layer, Identity()):

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LOSSES
 
 
 def of_another_loss(discrepancy: Discrepancy) -> Iterator[Hypothesis]:

@@ -25,8 +25,7 @@ from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.losses import Loss
-from clearprop.kinds.layer_catalog import EXAMPLES
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSSES
 
 ROWS = 8
 # Enough for four linear layers with any activation of the catalog behind each.
@@ -38,7 +37,7 @@ NONE = Identity()
 BETWEEN: tuple[Activation, ...] = tuple(
     dict.fromkeys(
         example.layer
-        for example in chain([*EXAMPLES[Identity]], *EXAMPLES.values())
+        for example in chain([*LAYER_EXAMPLES[Identity]], *LAYER_EXAMPLES.values())
         if isinstance(example.layer, Activation)
     )
 )
@@ -92,7 +91,7 @@ def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, 
         return
     target = target.astype(np.float64) if target.dtype.kind == "f" else target
     for kind in LOSSES.values():
-        loss = kind(reduction="sum")  # type: ignore[call-arg]
+        loss = kind(reduction="sum")
         try:
             total = float(loss.evaluate(output, target).value)
         except ClearpropError:

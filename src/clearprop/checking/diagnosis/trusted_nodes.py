@@ -17,7 +17,7 @@ from clearprop.checking.diagnosis.recognition import recognized
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.graph import Node
 from clearprop.engine.layers.layer import Context, Layer, Tree
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # Two layers that give the same numbers to this part of the largest are taken for one.
 SAME = 1e-9
@@ -114,7 +114,7 @@ def _kinds(
     layer = node.layer
     same = {name: name for name in params}
     for kind in type(layer).__mro__:
-        if kind in EXAMPLES:
+        if kind in LAYER_EXAMPLES:
             made = _made_alike(kind, layer)
             if made is not None and set(made.parameters()) == set(params):
                 yield made, same

@@ -29,7 +29,7 @@ from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Par
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import Loss, LossResult
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # Finite differences and no other witness: the names are what is looked at.
 ALONE = ("finite-differences",)
@@ -109,7 +109,7 @@ class WrittenLayer(Layer):
 
 
 @dataclass(frozen=True)
-class Beside(Combinator):
+class SideBySide(Combinator):
     """left(x) + right(x)."""
 
     left: Layer
@@ -174,7 +174,7 @@ def _written_layers(seeds: range) -> Iterator[Planted]:
             yield _planted("a layer", specimen, _layer)
 
 
-# Beside another way back, a factor is no longer one of the whole gradient.
+# SideBySide another way back, a factor is no longer one of the whole gradient.
 BESIDE = {"sign": "factor_handed_on"}
 
 
@@ -204,7 +204,7 @@ def _in_a_residual(specimen: Specimen) -> Request:
 
 
 def _beside_another(specimen: Specimen) -> Request:
-    return _network(specimen, lambda layer, width: Beside(layer, Linear(width, width)))
+    return _network(specimen, lambda layer, width: SideBySide(layer, Linear(width, width)))
 
 
 def _network(specimen: Specimen, inner: Callable[[Layer, int], Layer]) -> Request:
@@ -217,7 +217,7 @@ def _network(specimen: Specimen, inner: Callable[[Layer, int], Layer]) -> Reques
 
 def _subclasses(seeds: range) -> Iterator[Planted]:
     """Every kind of layer of ours, with a backward that spoils what its own returns."""
-    for kind, (example, *_) in EXAMPLES.items():
+    for kind, (example, *_) in LAYER_EXAMPLES.items():
         if issubclass(kind, Combinator):
             continue
         network = Network(example.layer)

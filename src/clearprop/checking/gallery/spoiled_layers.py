@@ -10,14 +10,15 @@ from clearprop.checking.gallery.specimen import Arrays, Code, Specimen
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.network import ForwardPass, Network
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 
 DECAY = 0.02
 
 
 def specimens(seeds: range) -> Iterator[Specimen]:
     """Every example of the catalog, every way to spoil it, every point."""
-    for kind, examples in EXAMPLES.items():
+    for kind, examples in LAYER_EXAMPLES.items():
         for example in examples:
             network = Network(example.layer)
             subject = f"{kind.__name__} {shape_text(('N', *example.input_shape))}"
@@ -26,7 +27,7 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                     yield _specimen(subject, network, example, mistake, seed)
 
 
-def applicable(network: Network, example: Example) -> list[str]:
+def applicable(network: Network, example: LayerExample) -> list[str]:
     """The mistakes that can be made in one layer, and "" for none."""
     arrays, _ = point(network, example, 0)
     passed = network.forward(_flat(network, arrays), arrays["x"], training=example.training)
@@ -50,7 +51,7 @@ def applicable(network: Network, example: Example) -> list[str]:
 
 
 def _specimen(
-    subject: str, network: Network, example: Example, mistake: str, seed: int
+    subject: str, network: Network, example: LayerExample, mistake: str, seed: int
 ) -> Specimen:
     arrays, dy = point(network, example, seed)
 
@@ -184,7 +185,7 @@ def _flat(network: Network, a: Arrays) -> Array:
     return network.replace(np.zeros(network.size), values)
 
 
-def point(network: Network, example: Example, seed: int) -> tuple[dict[str, Array], Array]:
+def point(network: Network, example: LayerExample, seed: int) -> tuple[dict[str, Array], Array]:
     """Random parameters, input and dy; every number that meets a kink is away from it."""
     for attempt in range(1000):
         generator = np.random.default_rng([seed, attempt, 6])

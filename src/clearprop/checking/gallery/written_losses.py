@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import Code, Specimen, always
 from clearprop.engine.losses import MSE, Loss
-from clearprop.kinds.loss_catalog import LOSSES
+from clearprop.kinds.kind_tables import LOSSES
 
 # Three outputs of five samples, so that no two of the numbers people divide by are the same.
 SHAPE = (5, 3)

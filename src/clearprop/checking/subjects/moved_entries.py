@@ -46,7 +46,7 @@ def graph_mover(
     """
     if not all(node.layer.stackable for node in network.graph.nodes.values()):
         return None
-    run = _Run.of(network, params, x, context)
+    run = _NetworkRun.of(network, params, x, context)
 
     def move(name: str, indices: Array, moves: Array) -> Array:
         stack = _moved(run, name, indices, moves)[network.graph.output]
@@ -59,7 +59,7 @@ def graph_mover(
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _NetworkRun:
     """One run of a network: the values on its wires, and what every node was run with."""
 
     graph: Graph
@@ -68,7 +68,7 @@ class _Run:
     contexts: Mapping[str, Context]
 
     @classmethod
-    def of(cls, network: Network, params: Array, x: Array, context: Context) -> "_Run":
+    def of(cls, network: Network, params: Array, x: Array, context: Context) -> "_NetworkRun":
         views = network.layout.views(params)
         contexts = {path: context.child(path) for path in network.graph.nodes}
 
@@ -96,7 +96,7 @@ class _Run:
         return takers[0]
 
 
-def _moved(run: _Run, name: str, indices: Array, moves: Array) -> Stacks:
+def _moved(run: _NetworkRun, name: str, indices: Array, moves: Array) -> Stacks:
     """The wires behind an entry (K, N, ...), in each copy of which it was moved."""
     if name == "x":
         taker = run.only_taker(INPUT)
@@ -115,7 +115,7 @@ def _moved(run: _Run, name: str, indices: Array, moves: Array) -> Stacks:
 
 
 def _behind(
-    run: _Run, stacks: Stacks, indices: Array, moved: Mapping[str, Tree] | None = None
+    run: _NetworkRun, stacks: Stacks, indices: Array, moved: Mapping[str, Tree] | None = None
 ) -> Stacks:
     """Everything behind the wires that are stacked already, and behind the nodes whose parameters
     were moved: by their paths, with the axis of copies."""
@@ -138,7 +138,7 @@ def _behind(
     return stacks
 
 
-def _moved_rows(run: _Run, node: Node, indices: Array, moves: Array) -> Array:
+def _moved_rows(run: _NetworkRun, node: Node, indices: Array, moves: Array) -> Array:
     """A Linear layer's output where one entry of its input moves: one row of z."""
     rows = np.unravel_index(indices, run.values[node.source].shape)
     stack = _copies(run.values[node.path], len(indices), moves)
@@ -147,7 +147,7 @@ def _moved_rows(run: _Run, node: Node, indices: Array, moves: Array) -> Array:
     return stack
 
 
-def _moved_column(run: _Run, node: Node, own: str, indices: Array, moves: Array) -> Stacks:
+def _moved_column(run: _NetworkRun, node: Node, own: str, indices: Array, moves: Array) -> Stacks:
     """Where one entry of a Linear layer's parameter moves: one column of z moves, and of what
     activations make of it; the next Linear layer adds the column's move times one row of its
     weight. The last wire that is known so is stacked."""
@@ -180,7 +180,7 @@ def _is_linear(node: Node) -> bool:
     return type(node.layer).forward is Linear.forward
 
 
-def _through(run: _Run, node: Node, stack: Array, moved: Tree | None) -> Array:
+def _through(run: _NetworkRun, node: Node, stack: Array, moved: Tree | None) -> Array:
     """One node on a stack of inputs, with its own parameters or with a stack of them."""
     params = run.params[node.path]
     if moved is None and _is_linear(node):

@@ -22,9 +22,9 @@ def declare(app: typer.Typer, language: str) -> None:
         _help: Annotated[bool, help_option(language, "reproduce")] = False,
     ) -> int:
         from clearprop.cli.reproduce import reproduce as run_reproduction
-        from clearprop.teaching.experiments.settings import Settings
+        from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
-        settings = Settings(
+        settings = ReproductionSettings(
             steps=whole("--steps", steps),
             learning_rate=decimal("--learning-rate", learning_rate),
             seeds=whole("--seeds", seeds),

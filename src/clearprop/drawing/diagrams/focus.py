@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.drawing.diagrams.chain import Stage, stages
+from clearprop.drawing.diagrams.multilayer_perceptron import DenseLayer, dense_layers
 from clearprop.drawing.diagrams.parts import say, symbol
 from clearprop.engine.network import BackwardPass
 
@@ -67,36 +67,36 @@ def focus(
 ) -> Focus:
     """Pick neuron `unit` of Linear layer `layer`, both from 0; −1 is the last layer.
 
-    Raises ConfigurationError as `chain.stages` does, for a layer or unit that does not exist, and
-    where a hidden neuron is wanted and this one is not.
+    Raises ConfigurationError as `dense_layers` does, for a layer or unit that does
+    not exist, and where a hidden neuron is wanted and this one is not.
     """
-    chain = stages(backward, sample)
+    chain = dense_layers(backward, sample)
     if hidden and len(chain) == 1:
         raise ConfigurationError("drawing_no_hidden")
     last = len(chain) - (2 if hidden else 1)
     layer = len(chain) - 1 if layer == -1 else layer
     if not 0 <= layer <= last:
         raise ConfigurationError("drawing_index", name="layer", value=layer, last=last)
-    stage = chain[layer]
-    if not 0 <= unit < stage.outputs:
-        last = stage.outputs - 1
+    dense = chain[layer]
+    if not 0 <= unit < dense.outputs:
+        last = dense.outputs - 1
         raise ConfigurationError("drawing_index", name="unit", value=unit, last=last)
     return Focus(
-        layer,
-        unit,
-        sample,
-        tuple(
-            Incoming(symbol("x", i + 1), float(x), symbol("w", i + 1), float(stage.weight[i, unit]))
-            for i, x in enumerate(stage.input)
+        layer=layer,
+        unit=unit,
+        sample=sample,
+        inputs=tuple(
+            Incoming(symbol("x", i + 1), float(x), symbol("w", i + 1), float(dense.weight[i, unit]))
+            for i, x in enumerate(dense.input)
         ),
-        None if stage.bias is None else float(stage.bias[unit]),
-        float(stage.z[unit]),
-        float(stage.a[unit]),
-        float(stage.slope[unit]),
-        stage.activation,
-        float(stage.dz[unit]),
-        float(stage.da[unit]),
-        _successors(stage, chain[layer + 1], unit) if layer + 1 < len(chain) else (),
+        bias=None if dense.bias is None else float(dense.bias[unit]),
+        z=float(dense.z[unit]),
+        a=float(dense.a[unit]),
+        slope=float(dense.slope[unit]),
+        activation=dense.activation,
+        dz=float(dense.dz[unit]),
+        da=float(dense.da[unit]),
+        successors=_successors(dense, chain[layer + 1], unit) if layer + 1 < len(chain) else (),
     )
 
 
@@ -107,15 +107,15 @@ def drawn(count: int) -> list[int | None]:
     return [*range(MOST_DRAWN - 2), None, count - 1]
 
 
-def _successors(stage: Stage, after: Stage, unit: int) -> tuple[Successor, ...]:
+def _successors(dense: DenseLayer, after: DenseLayer, unit: int) -> tuple[Successor, ...]:
     return tuple(
         Successor(
-            _successor_name(k, after.outputs),
-            float(after.z[k]),
-            symbol("w", stage.inputs + k + 1),
-            float(after.weight[unit, k]),
-            float(after.dz[k]),
-            after.inputs > 1 or after.bias is not None,
+            name=_successor_name(k, after.outputs),
+            z=float(after.z[k]),
+            weight_name=symbol("w", dense.inputs + k + 1),
+            weight=float(after.weight[unit, k]),
+            dz=float(after.dz[k]),
+            others=after.inputs > 1 or after.bias is not None,
         )
         for k in range(after.outputs)
     )

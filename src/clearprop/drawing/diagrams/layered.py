@@ -7,16 +7,17 @@ differ in what they write at neurons and edges.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.drawing.diagrams.chain import Stage, stages
+from clearprop.drawing.diagrams.multilayer_perceptron import DenseLayer, dense_layers
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
-    Line,
+    NeuronColumn,
+    TextLine,
     chord,
+    column_heights,
     derivative,
     edge,
     equation,
@@ -30,9 +31,9 @@ from clearprop.drawing.diagrams.parts import (
     symbol,
 )
 from clearprop.drawing.pen.items import Item, Path, Text, saying
+from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number, plain, text_width
 from clearprop.engine.graph import join_path
 from clearprop.engine.network import BackwardPass
 
@@ -40,7 +41,6 @@ from clearprop.engine.network import BackwardPass
 LABELLED_LAYERS = 3
 LABELLED_NEURONS = 4
 
-# The room between two columns in which edges climb: at least so much, and so much of the height.
 # What thickness and colour mean where edges are not labelled.
 SIGNS: tuple[tuple[Role, int, str], ...] = (
     ("positive5", 0, "positive"),
@@ -48,12 +48,13 @@ SIGNS: tuple[tuple[Role, int, str], ...] = (
 )
 THINNEST, THICKEST = 0.5, 4.0
 
+# The room between two columns in which edges climb: at least so much, and so much of the height.
 BEND, BEND_UNLABELLED = 52.0, 70.0
 CLIMB, CLIMB_UNLABELLED = 0.12, 0.24
 
 
 @dataclass(frozen=True)
-class View:
+class LayeredView:
     """What one diagram writes.
 
     weight, bias  the label of an edge from input i to neuron j, and of neuron j's bias
@@ -67,74 +68,66 @@ class View:
     """
 
     name: str
-    weight: Callable[[Stage, int, int], Line]
-    bias: Callable[[Stage, int, float], Line]
-    output: Callable[[Stage, int], Line]
+    weight: Callable[[DenseLayer, int, int], TextLine]
+    bias: Callable[[DenseLayer, int, float], TextLine]
+    output: Callable[[DenseLayer, int], TextLine]
     quantity: str
-    edge: Callable[[Stage], Array]
+    edge: Callable[[DenseLayer], Array]
     legend: tuple[tuple[Role, int, str], ...]
     unlabelled_legend: tuple[tuple[Role, int, str], ...]
-    under: Callable[[Stage, int], Line] | None = None
+    under: Callable[[DenseLayer, int], TextLine] | None = None
     backwards: bool = False
 
 
-class _Column(NamedTuple):
-    """A column of neurons, or of inputs: its middle, the neurons' radius and heights, and where
-    the level lines of its ports begin."""
-
-    x: float
-    radius: float
-    heights: list[float]
-    ports_begin: float
+def _weight(dense: DenseLayer, i: int, j: int) -> str:
+    return symbol("w", f"{i + 1}{j + 1}", dense.layer)
 
 
-def _weight(stage: Stage, i: int, j: int) -> str:
-    return symbol("w", f"{i + 1}{j + 1}", stage.layer)
+def _bias(dense: DenseLayer, j: int) -> str:
+    return symbol("b", j + 1, dense.layer)
 
 
-def _bias(stage: Stage, j: int) -> str:
-    return symbol("b", j + 1, stage.layer)
+def _z(dense: DenseLayer, j: int) -> str:
+    return symbol("z", j + 1, dense.layer)
 
 
-def _z(stage: Stage, j: int) -> str:
-    return symbol("z", j + 1, stage.layer)
+def _by_bias(dense: DenseLayer, j: int) -> str:
+    return derivative(_z(dense, j), _bias(dense, j))
 
 
-def _by_bias(stage: Stage, j: int) -> str:
-    return derivative(_z(stage, j), _bias(stage, j))
-
-
-FORWARD = View(
+FORWARD = LayeredView(
     "network_forward",
-    weight=lambda s, i, j: Line(equation(_weight(s, i, j), s.weight[i, j])),
-    bias=lambda s, j, value: Line(equation(_bias(s, j), value)),
-    output=lambda s, j: Line(equation(symbol("y", j + 1), s.a[j]), "forward"),
+    weight=lambda s, i, j: TextLine(equation(_weight(s, i, j), s.weight[i, j])),
+    bias=lambda s, j, value: TextLine(equation(_bias(s, j), value)),
+    output=lambda s, j: TextLine(equation(symbol("y", j + 1), s.a[j]), "forward"),
     quantity="*w*",
     edge=lambda s: s.weight,
     legend=(("forward", 1, "forward"), ("ink", 0, "weight")),
     unlabelled_legend=(("forward", 1, "forward"), *SIGNS),
 )
 
-FACTORS = View(
+FACTORS = LayeredView(
     "forward_factors",
-    weight=lambda s, i, j: Line(
+    weight=lambda s, i, j: TextLine(
         equation(derivative(_z(s, j), _weight(s, i, j)), s.input[i]), "forward"
     ),
-    bias=lambda s, j, _: Line(f"{_by_bias(s, j)} = 1", "forward"),
-    output=lambda s, j: Line(equation(symbol("y", j + 1), s.a[j]), "forward"),
+    bias=lambda s, j, _: TextLine(f"{_by_bias(s, j)} = 1", "forward"),
+    output=lambda s, j: TextLine(equation(symbol("y", j + 1), s.a[j]), "forward"),
     quantity=derivative("*z*", "*w*"),
     edge=lambda s: np.broadcast_to(s.input[:, None], s.weight.shape),
     legend=(("forward", 1, "factor"),),
     unlabelled_legend=(("forward", 1, "unlabelled_factor"), *SIGNS),
 )
 
-BACKWARD = View(
+BACKWARD = LayeredView(
     "network_backward",
-    weight=lambda s, i, j: Line(
+    weight=lambda s, i, j: TextLine(
         equation(derivative("*C*", _weight(s, i, j)), s.weight_gradient[i, j]), "backward"
     ),
-    bias=lambda s, j, _: Line(equation(derivative("*C*", _bias(s, j)), s.dz[j]), "backward"),
-    output=lambda s, j: Line(equation(derivative("*C*", symbol("y", j + 1)), s.da[j]), "backward"),
+    bias=lambda s, j, _: TextLine(equation(derivative("*C*", _bias(s, j)), s.dz[j]), "backward"),
+    output=lambda s, j: TextLine(
+        equation(derivative("*C*", symbol("y", j + 1)), s.da[j]), "backward"
+    ),
     quantity=derivative("*C*", "*w*"),
     edge=lambda s: s.weight_gradient,
     legend=(("forward", 1, "forward"), ("backward", -1, "backward")),
@@ -143,23 +136,23 @@ BACKWARD = View(
         ("backward", -1, "backward"),
         *SIGNS,
     ),
-    under=lambda s, j: Line(equation(derivative("*C*", _z(s, j)), s.dz[j]), "backward"),
+    under=lambda s, j: TextLine(equation(derivative("*C*", _z(s, j)), s.dz[j]), "backward"),
     backwards=True,
 )
 
 
-def draw_small(backward: BackwardPass, sample: int, language: str, view: View) -> Scene:
-    """A small chain with every neuron drawn. Raises ConfigurationError as `chain.stages` does."""
-    chain = stages(backward, sample)
+def draw_small(backward: BackwardPass, sample: int, language: str, view: LayeredView) -> Scene:
+    """A small chain with every neuron drawn. Raises ConfigurationError as `dense_layers` does."""
+    chain = dense_layers(backward, sample)
     labelled = len(chain) <= LABELLED_LAYERS and all(
-        max(stage.inputs, stage.outputs) <= LABELLED_NEURONS for stage in chain
+        max(dense.inputs, dense.outputs) <= LABELLED_NEURONS for dense in chain
     )
-    headings = [say(language, "input")] + [_heading(language, stage) for stage in chain]
+    headings = [say(language, "input")] + [_heading(language, dense) for dense in chain]
     columns = _columns(chain, view, headings, labelled)
     items: list[Item] = []
     edges = _labelled_edges if labelled else _bare_edges
-    for stage, (source, target) in zip(chain, pairwise(columns), strict=True):
-        items += edges(stage, source, target, view)
+    for dense, (source, target) in zip(chain, pairwise(columns), strict=True):
+        items += edges(dense, source, target, view)
     items += _nodes(chain, columns, view)
     items += _outputs(chain[-1], columns[-1], view)
     top = min(height for column in columns for height in column.heights)
@@ -169,7 +162,7 @@ def draw_small(backward: BackwardPass, sample: int, language: str, view: View) -
         for column, heading in zip(columns, headings, strict=True)
     ]
     entries = view.legend if labelled else view.unlabelled_legend
-    widths = "-".join(str(n) for n in (chain[0].inputs, *(stage.outputs for stage in chain)))
+    widths = "-".join(str(n) for n in (chain[0].inputs, *(dense.outputs for dense in chain)))
     return explained(
         items,
         [
@@ -185,88 +178,94 @@ def draw_small(backward: BackwardPass, sample: int, language: str, view: View) -
     )
 
 
-def _heading(language: str, stage: Stage) -> str:
-    name = stage.activation or say(language, "no_activation")
-    return say(language, "layer", number=stage.layer, activation=name)
+def _heading(language: str, dense: DenseLayer) -> str:
+    name = dense.activation or say(language, "no_activation")
+    return say(language, "layer", number=dense.layer, activation=name)
 
 
-def _spoken(heading: str, stage: Stage, view: View) -> str:
-    lines = [line for j in range(stage.outputs) for line in _neuron(stage, j)]
+def _spoken(heading: str, dense: DenseLayer, view: LayeredView) -> str:
+    lines = [line for j in range(dense.outputs) for line in _neuron(dense, j)]
     if view.under is not None:
-        lines += [view.under(stage, j) for j in range(stage.outputs)]
+        lines += [view.under(dense, j) for j in range(dense.outputs)]
     return f"{heading}: {', '.join(plain(line.content) for line in lines)}."
 
 
-def _neuron(stage: Stage, j: int) -> list[Line]:
-    a = symbol("a", j + 1, stage.layer)
+def _neuron(dense: DenseLayer, j: int) -> list[TextLine]:
+    a = symbol("a", j + 1, dense.layer)
     return [
-        Line(equation(_z(stage, j), stage.z[j]), "forward"),
-        Line(equation(a, stage.a[j]), "forward"),
+        TextLine(equation(_z(dense, j), dense.z[j]), "forward"),
+        TextLine(equation(a, dense.a[j]), "forward"),
     ]
 
 
-def _input(stage: Stage, i: int) -> list[Line]:
-    return [Line(symbol("x", i + 1), "forward"), Line(number(stage.input[i]), "forward")]
+def _input(dense: DenseLayer, i: int) -> list[TextLine]:
+    return [
+        TextLine(symbol("x", i + 1), "forward"),
+        TextLine(number_markup(dense.input[i]), "forward"),
+    ]
 
 
-def _labels(stage: Stage, j: int, view: View) -> list[Line]:
+def _labels(dense: DenseLayer, j: int, view: LayeredView) -> list[TextLine]:
     """What stands at the ports of neuron j: its weights' labels from above, then its bias's."""
-    labels = [view.weight(stage, i, j) for i in range(stage.inputs)]
-    return labels if stage.bias is None else [*labels, view.bias(stage, j, stage.bias[j])]
+    labels = [view.weight(dense, i, j) for i in range(dense.inputs)]
+    return labels if dense.bias is None else [*labels, view.bias(dense, j, dense.bias[j])]
 
 
 def _columns(
-    chain: tuple[Stage, ...], view: View, headings: list[str], labelled: bool
-) -> list[_Column]:
-    neurons = [_neuron(stage, j) for stage in chain for j in range(stage.outputs)]
-    ports = max(stage.inputs + (stage.bias is not None) for stage in chain) if labelled else 1
+    chain: tuple[DenseLayer, ...], view: LayeredView, headings: list[str], labelled: bool
+) -> list[NeuronColumn]:
+    neurons = [_neuron(dense, j) for dense in chain for j in range(dense.outputs)]
+    ports = max(dense.inputs + (dense.bias is not None) for dense in chain) if labelled else 1
     radius = node_radius(neurons, ports)
     inputs = [_input(chain[0], i) for i in range(chain[0].inputs)]
     pitch = 2 * radius + (40 if view.under else 18)
     room = [text_width(heading, 13, bold=True) / 2 for heading in headings]
 
-    def heights(count: int) -> list[float]:
-        return [(k - (count - 1) / 2) * pitch for k in range(count)]
-
-    tallest = pitch * max(len(inputs), *(stage.outputs for stage in chain))
-    columns = [_Column(0, node_radius(inputs), heights(len(inputs)), 0)]
-    for index, stage in enumerate(chain):
+    tallest = pitch * max(len(inputs), *(dense.outputs for dense in chain))
+    columns = [NeuronColumn(0, node_radius(inputs), column_heights(len(inputs), pitch), 0)]
+    for index, dense in enumerate(chain):
         before = columns[-1]
         if labelled:
-            labels = [line for j in range(stage.outputs) for line in _labels(stage, j, view)]
+            labels = [line for j in range(dense.outputs) for line in _labels(dense, j, view)]
             bend, level = BEND + CLIMB * tallest, label_width(labels)
         else:
             bend, level = BEND_UNLABELLED + CLIMB_UNLABELLED * tallest, 0.0
         x = before.x + before.radius + bend + level + radius
         # The headings must not meet either.
         x = max(x, before.x + room[index] + room[index + 1] + 16)
-        columns.append(_Column(x, radius, heights(stage.outputs), x - radius - level))
+        columns.append(
+            NeuronColumn(x, radius, column_heights(dense.outputs, pitch), x - radius - level)
+        )
     return columns
 
 
-def _labelled_edges(stage: Stage, source: _Column, target: _Column, view: View) -> list[Item]:
-    signal, role, arrow = _direction(stage, view)
+def _labelled_edges(
+    dense: DenseLayer, source: NeuronColumn, target: NeuronColumn, view: LayeredView
+) -> list[Item]:
+    signal, role, arrow = _direction(dense, view)
     items: list[Item] = []
     for j, height in enumerate(target.heights):
-        labels = _labels(stage, j, view)
+        labels = _labels(dense, j, view)
         for i, port in enumerate(port_heights(height, len(labels))):
             end = (target.x - chord(target.radius, port - height), port)
-            if i < stage.inputs:
+            if i < dense.inputs:
                 start = (source.x + source.radius, source.heights[i])
                 line = edge(start, target.ports_begin, end, role, backwards=signal, arrow=arrow)
-                says = _edge_says(stage, i, j, view)
+                says = _edge_says(dense, i, j, view)
             else:
                 begin = (target.ports_begin, port)
                 line = Path(begin, (end,), "muted", arrow=not view.backwards)
-                bias = join_path(stage.path, f"bias[{j}]")
+                bias = join_path(dense.path, f"bias[{j}]")
                 says = f"{bias}\n{plain(labels[i].content)}"
             items += saying([line, label_above(target.ports_begin + 4, port, labels[i])], says)
     return items
 
 
-def _bare_edges(stage: Stage, source: _Column, target: _Column, view: View) -> list[Item]:
-    signal = view.backwards and stage.layer > 1
-    numbers = view.edge(stage)
+def _bare_edges(
+    dense: DenseLayer, source: NeuronColumn, target: NeuronColumn, view: LayeredView
+) -> list[Item]:
+    signal = view.backwards and dense.layer > 1
+    numbers = view.edge(dense)
     finite = np.abs(numbers[np.isfinite(numbers)])
     largest = float(finite.max()) if finite.size else 0.0
     items: list[Item] = []
@@ -284,63 +283,65 @@ def _bare_edges(stage: Stage, source: _Column, target: _Column, view: View) -> l
                     (end,),
                     role,
                     width=THINNEST + (THICKEST - THINNEST) * part,
-                    says=_edge_says(stage, i, j, view),
+                    says=_edge_says(dense, i, j, view),
                 )
             )
     return items
 
 
-def _edge_says(stage: Stage, i: int, j: int, view: View) -> str:
+def _edge_says(dense: DenseLayer, i: int, j: int, view: LayeredView) -> str:
     """An edge's weight, the input that it multiplies, and what comes back, as words to point at."""
     lines = [
-        join_path(stage.path, f"weight[{i},{j}]"),
-        equation(_weight(stage, i, j), stage.weight[i, j]),
-        equation(derivative(_z(stage, j), _weight(stage, i, j)), stage.input[i]),
+        join_path(dense.path, f"weight[{i},{j}]"),
+        equation(_weight(dense, i, j), dense.weight[i, j]),
+        equation(derivative(_z(dense, j), _weight(dense, i, j)), dense.input[i]),
     ]
     if view.backwards:
-        gradient = stage.weight_gradient[i, j]
-        lines.append(equation(derivative("*C*", _weight(stage, i, j)), gradient))
+        gradient = dense.weight_gradient[i, j]
+        lines.append(equation(derivative("*C*", _weight(dense, i, j)), gradient))
     return "\n".join(map(plain, lines))
 
 
-def _direction(stage: Stage, view: View) -> tuple[bool, Role, bool]:
+def _direction(dense: DenseLayer, view: LayeredView) -> tuple[bool, Role, bool]:
     """Whether the edges carry a signal back, their role, and whether they are arrows."""
     # Nothing asks for ∂C/∂x: no signal goes on to the inputs.
-    signal = view.backwards and stage.layer > 1
+    signal = view.backwards and dense.layer > 1
     return signal, "backward" if signal else "muted", signal or not view.backwards
 
 
-def _nodes(chain: tuple[Stage, ...], columns: list[_Column], view: View) -> list[Item]:
+def _nodes(
+    chain: tuple[DenseLayer, ...], columns: list[NeuronColumn], view: LayeredView
+) -> list[Item]:
     items: list[Item] = []
     for i, y in enumerate(columns[0].heights):
         drawn = node(columns[0].x, y, columns[0].radius, _input(chain[0], i), "forward")
         x = equation(symbol("x", i + 1), chain[0].input[i])
         items += saying(drawn, f"input[{i}]\n{plain(x)}")
-    for stage, column in zip(chain, columns[1:], strict=True):
+    for dense, column in zip(chain, columns[1:], strict=True):
         for j, y in enumerate(column.heights):
-            drawn = node(column.x, y, column.radius, _neuron(stage, j), "ink")
-            items += saying(drawn, _neuron_says(stage, j, view))
+            drawn = node(column.x, y, column.radius, _neuron(dense, j), "ink")
+            items += saying(drawn, _neuron_says(dense, j, view))
             if view.under is not None:
-                line = view.under(stage, j)
+                line = view.under(dense, j)
                 below = y + column.radius + 13
                 items.append(Text(column.x, below, line.content, line.role, halo=True))
     return items
 
 
-def _neuron_says(stage: Stage, j: int, view: View) -> str:
-    lines = [f"{stage.path}[{j}]", *(line.content for line in _neuron(stage, j))]
+def _neuron_says(dense: DenseLayer, j: int, view: LayeredView) -> str:
+    lines = [f"{dense.path}[{j}]", *(line.content for line in _neuron(dense, j))]
     if view.backwards:
-        a = symbol("a", j + 1, stage.layer)
+        a = symbol("a", j + 1, dense.layer)
         lines += [
-            equation(derivative("*C*", a), stage.da[j]),
-            equation("*a*′(*z*)", stage.slope[j]),
-            equation(derivative("*C*", _z(stage, j)), stage.dz[j]),
+            equation(derivative("*C*", a), dense.da[j]),
+            equation("*a*′(*z*)", dense.slope[j]),
+            equation(derivative("*C*", _z(dense, j)), dense.dz[j]),
         ]
     return "\n".join(map(plain, lines))
 
 
-def _outputs(stage: Stage, column: _Column, view: View) -> list[Item]:
-    lines = [view.output(stage, j) for j in range(stage.outputs)]
+def _outputs(dense: DenseLayer, column: NeuronColumn, view: LayeredView) -> list[Item]:
+    lines = [view.output(dense, j) for j in range(dense.outputs)]
     left = column.x + column.radius
     right = left + label_width(lines)
     items: list[Item] = []

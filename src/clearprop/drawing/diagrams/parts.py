@@ -11,9 +11,9 @@ from typing import NamedTuple
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.pen.items import Circle, Item, Path, Text, bounds
+from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene, framed
-from clearprop.drawing.pen.text import number, plain, text_width
 
 NODE_SIZE = 13.0
 LABEL_SIZE = 12.0
@@ -27,11 +27,21 @@ LABEL_LIFT = 9.5
 LABEL_ROOM = 18.0
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text in a role's colour."""
 
     content: str
     role: Role = "ink"
+
+
+class NeuronColumn(NamedTuple):
+    """A column of neurons, or of inputs: its middle, the neurons' radius and heights, and where
+    the level lines of its ports begin."""
+
+    x: float
+    radius: float
+    heights: tuple[float, ...]
+    ports_begin: float
 
 
 class LegendEntry(NamedTuple):
@@ -56,12 +66,12 @@ def derivative(of: str, by: str) -> str:
 
 def equation(name: str, value: float) -> str:
     """`name = value`."""
-    return f"{name} = {number(value)}"
+    return f"{name} = {number_markup(value)}"
 
 
-def value_lines(name: str, value: float, role: Role) -> list[Line]:
+def value_lines(name: str, value: float, role: Role) -> list[TextLine]:
     """A name and its value, one above the other."""
-    return [Line(name, role), Line(number(value), role)]
+    return [TextLine(name, role), TextLine(number_markup(value), role)]
 
 
 def summed(terms: Sequence[str], most: int = 5) -> str:
@@ -80,7 +90,7 @@ def say(language: str, key: str, **values: object) -> str:
     return messages.text(language, f"drawing.{key}", **values)
 
 
-def node_radius(contents: Sequence[Sequence[Line]], ports: int = 1) -> float:
+def node_radius(contents: Sequence[Sequence[TextLine]], ports: int = 1) -> float:
     """The radius at which every neuron holds its lines, and its ports meet its left side."""
     reach = 0.0
     for lines in contents:
@@ -90,13 +100,18 @@ def node_radius(contents: Sequence[Sequence[Line]], ports: int = 1) -> float:
     return math.ceil(max(reach + 5, (ports - 1) * PORT_HEIGHT / 2 + 14))
 
 
-def node(x: float, y: float, radius: float, lines: Sequence[Line], stroke: Role) -> list[Item]:
+def node(x: float, y: float, radius: float, lines: Sequence[TextLine], stroke: Role) -> list[Item]:
     """A circle with its lines of text."""
     texts = [
-        Text(x, y + height, line.content, line.role, NODE_SIZE)
+        Text(x, y + height, line.content, line.role, size=NODE_SIZE)
         for line, height in zip(lines, _heights(len(lines)), strict=True)
     ]
     return [Circle(x, y, radius, stroke), *texts]
+
+
+def column_heights(count: int, pitch: float) -> tuple[float, ...]:
+    """Where the neurons of a column are, from above and centred at 0."""
+    return tuple((k - (count - 1) / 2) * pitch for k in range(count))
 
 
 def port_heights(y: float, count: int) -> list[float]:
@@ -131,17 +146,17 @@ def edge(
     return Path((x0, y0), (curve, (x1, y1)), role, arrow=arrow)
 
 
-def label_above(x: float, y: float, line: Line) -> Text:
+def label_above(x: float, y: float, line: TextLine) -> Text:
     """A label standing on the level line at y, beginning at x."""
-    return Text(x, y - LABEL_LIFT, line.content, line.role, LABEL_SIZE, "start")
+    return Text(x, y - LABEL_LIFT, line.content, line.role, size=LABEL_SIZE, anchor="start")
 
 
-def label_width(lines: Sequence[Line]) -> float:
+def label_width(lines: Sequence[TextLine]) -> float:
     """The length of a level line that holds any of these labels and an arrow head."""
     return max((text_width(line.content, LABEL_SIZE) for line in lines), default=0) + LABEL_ROOM
 
 
-def below(items: Sequence[Item], lines: Sequence[Line], gap: float = 26.0) -> list[Item]:
+def below(items: Sequence[Item], lines: Sequence[TextLine], gap: float = 26.0) -> list[Item]:
     """Lines of formulas under everything that is there, from the left."""
     around = bounds(items)
     return [
@@ -150,8 +165,8 @@ def below(items: Sequence[Item], lines: Sequence[Line], gap: float = 26.0) -> li
             around.bottom + gap + k * 26,
             line.content,
             line.role,
-            FORMULA_SIZE,
-            "start",
+            size=FORMULA_SIZE,
+            anchor="start",
         )
         for k, line in enumerate(lines)
     ]
@@ -166,7 +181,9 @@ def legend(items: Sequence[Item], entries: Sequence[LegendEntry]) -> list[Item]:
         left, right = around.left, around.left + 34
         start, end = (right, left) if entry.direction < 0 else (left, right)
         drawn.append(Path((start, y), ((end, y),), entry.role, width=2, arrow=entry.direction != 0))
-        drawn.append(Text(right + 10, y, entry.content, entry.role, LABEL_SIZE, "start"))
+        drawn.append(
+            Text(right + 10, y, entry.content, entry.role, size=LABEL_SIZE, anchor="start")
+        )
     return drawn
 
 
@@ -175,11 +192,13 @@ def explained(
     entries: Sequence[LegendEntry],
     *,
     title: str,
-    description: Sequence[Line | str],
+    description: Sequence[TextLine | str],
     language: str,
 ) -> Scene:
     """The scene of the items, the legend under them, and everything that is said of them."""
-    said = [plain(part.content) + "." if isinstance(part, Line) else part for part in description]
+    said = [
+        plain(part.content) + "." if isinstance(part, TextLine) else part for part in description
+    ]
     return framed(
         [*items, *legend(items, entries)],
         title=title,

@@ -1,46 +1,55 @@
-"""Where a sample passes on its way through any network: the input, every layer, every sum.
+"""Where a sample passes on its way through any network: the input, every layer, every join.
 
-An activation stands with the Linear layer before it, as z and a of the same neurons. A Sequential
-and a Residual are taken apart; any other combinator is one station.
+An activation stands with the Linear layer before it in the same combinator, as z and a of the same
+neurons.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.combinators import Residual, Sequential
-from clearprop.engine.graph import join_path
+from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Group, Join, Node
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass
 
-INPUT = "input"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Station:
     """One place that the numbers pass.
 
-    path        of the layer, whose output stands here; `input` for the network's own
-    layer       None for the input
-    activation  the path and the layer of the activation behind a Linear layer
-    source      where what it takes comes from: the path of an earlier station's output
-    skipped     of a Residual's sum: the path of its other summand, which goes past the branch
+    path        of the layer or join, whose output stands here; `input` for the network's own
+    step        the layer in its place, or the join; None for the input
+    activation  the activation behind a Linear layer
     """
 
     path: str
-    layer: Layer | None
-    source: str
-    activation: tuple[str, Activation] | None = None
-    skipped: str | None = None
+    step: GraphStep | None
+    activation: Node | None = None
 
     @property
     def output(self) -> str:
-        """The path of what goes on from here."""
-        return self.path if self.activation is None else self.activation[0]
+        """The wire that goes on from here."""
+        return self.path if self.activation is None else self.activation.path
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The wires that it takes, each once: outputs of earlier stations; none for the input."""
+        return () if self.step is None else tuple(dict.fromkeys(self.step.sources))
+
+    @property
+    def linear(self) -> Node | None:
+        """The Linear layer that stands here, if it is one."""
+        return self.step if isinstance(self.step, Node) and _is_linear(self.step) else None
+
+    @property
+    def made_of(self) -> str:
+        """What a join makes of which wires, as it is written: `= a + b`, `= [a, b]`; of anything
+        else nothing."""
+        if not isinstance(self.step, Join):
+            return ""
+        if isinstance(self.step, Concatenation):
+            return f"= [{', '.join(self.step.sources)}]"
+        return f"= {' + '.join(self.step.sources)}"
 
 
 def stations(backward: BackwardPass, sample: int) -> tuple[Station, ...]:
@@ -51,7 +60,14 @@ def stations(backward: BackwardPass, sample: int) -> tuple[Station, ...]:
     """
     check_sample(backward, sample)
     _ = backward.forward.records  # refuses a pass that kept none
-    return (Station(INPUT, None, ""), *_walk("", backward.forward.network.layer, INPUT))
+    graph = backward.forward.network.graph
+    behind = {node.source: node for node in graph.nodes.values() if _belongs(graph, node)}
+    beside_linear = {node.path for node in behind.values()}
+    steps = [step for step in graph.steps if step.path not in beside_linear]
+    return (
+        Station(INPUT, None),
+        *(Station(step.path, step, behind.get(step.path)) for step in steps),
+    )
 
 
 def check_sample(backward: BackwardPass, sample: int) -> None:
@@ -65,39 +81,23 @@ def check_sample(backward: BackwardPass, sample: int) -> None:
         raise ConfigurationError("drawing_sample", sample=sample, samples=samples)
 
 
-class _Child(NamedTuple):
-    path: str
-    layer: Layer
+def combinator_of(graph: Graph, join: Join) -> Group:
+    """The innermost combinator that a join belongs to."""
+    paths = [path for path in graph.groups if join in graph.inside(path)]
+    return graph.groups[max(paths, key=len)]
 
 
-def _walk(path: str, layer: Layer, source: str) -> Iterator[Station]:
-    if isinstance(layer, Sequential):
-        children = [_Child(join_path(path, name), child) for name, child in layer.children()]
-        behind_linear = {
-            after.path: before
-            for before, after in pairwise(children)
-            if isinstance(before.layer, Linear) and isinstance(after.layer, Activation)
-        }
-        activations = {before.path: path for path, before in behind_linear.items()}
-        layers = dict(children)
-        for child in children:
-            if child.path in behind_linear:
-                continue
-            behind = activations.get(child.path)
-            if behind is None:
-                for station in _walk(child.path, child.layer, source):
-                    yield station
-                    source = station.output
-            else:
-                activation = layers[behind]
-                assert isinstance(activation, Activation)
-                yield Station(child.path, child.layer, source, (behind, activation))
-                source = behind
-    elif isinstance(layer, Residual):
-        last = source
-        for station in _walk(join_path(path, "branch"), layer.branch, source):
-            yield station
-            last = station.output
-        yield Station(path, layer, last, skipped=source)
-    else:
-        yield Station(path, layer, source)
+def _is_linear(node: Node) -> bool:
+    return isinstance(node.layer, Linear)
+
+
+def _belongs(graph: Graph, node: Node) -> bool:
+    """Whether a node is an activation that alone takes what a Linear layer beside it puts out."""
+    before = graph.nodes.get(node.source)
+    return (
+        before is not None
+        and _is_linear(before)
+        and isinstance(node.layer, Activation)
+        and graph.takers(node.source) == (node,)
+        and before.path.rpartition(".")[0] == node.path.rpartition(".")[0]
+    )

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
+from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.palette import Role
-from clearprop.drawing.pen.text import text_width
 
-# A step of a path: (x, y) is a straight line there, (x1, y1, x2, y2, x, y) a cubic curve.
-Step: TypeAlias = tuple[float, ...]
+# A piece of a path: (x, y) is a straight line there, (x1, y1, x2, y2, x, y) a cubic curve.
+Segment: TypeAlias = tuple[float, ...]
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 
 # How far text reaches above and below its middle, indices and descenders included.
@@ -57,10 +57,10 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Path:
-    """A line from `start` through `steps`, with an arrow head at its end where wanted."""
+    """A line from `start` through `segments`, with an arrow head at its end where wanted."""
 
     start: tuple[float, float]
-    steps: tuple[Step, ...]
+    segments: tuple[Segment, ...]
     stroke: Role = "ink"
     fill: Role | None = None
     width: float = 1.5
@@ -72,7 +72,7 @@ class Path:
     @property
     def head(self) -> tuple[tuple[float, float], ...]:
         """The three corners of the arrow head, the tip first."""
-        tip, (dx, dy) = self.steps[-1][-2:], self._direction()
+        tip, (dx, dy) = self.segments[-1][-2:], self._direction()
         back = (tip[0] - ARROW_LENGTH * dx, tip[1] - ARROW_LENGTH * dy)
         half = ARROW_WIDTH / 2
         return (
@@ -82,17 +82,20 @@ class Path:
         )
 
     @property
-    def stroked_steps(self) -> tuple[Step, ...]:
-        """The steps as they are stroked: one with an arrow ends inside its head, not at the tip."""
+    def stroked_segments(self) -> tuple[Segment, ...]:
+        """The segments as stroked: the last ends inside the arrow head, not at its tip."""
         if not self.arrow:
-            return self.steps
-        *before, last = self.steps
+            return self.segments
+        *before, last = self.segments
         dx, dy = self._direction()
         inside = (last[-2] - ARROW_LENGTH * dx / 2, last[-1] - ARROW_LENGTH * dy / 2)
         return (*before, (*last[:-2], *inside))
 
     def _direction(self) -> tuple[float, float]:
-        points = [self.start, *((s[i], s[i + 1]) for s in self.steps for i in range(0, len(s), 2))]
+        points = [
+            self.start,
+            *((s[i], s[i + 1]) for s in self.segments for i in range(0, len(s), 2)),
+        ]
         (x0, y0), (x1, y1) = points[-2:]
         length = math.hypot(x1 - x0, y1 - y0)
         return (x1 - x0) / length, (y1 - y0) / length
@@ -100,7 +103,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text in the markup of `drawing.text`. `y` is the middle of a capital letter."""
+    """A line of text in the markup of `pen.markup`. `y` is the middle of a capital letter."""
 
     x: float
     y: float
@@ -139,8 +142,16 @@ def box(item: Item) -> Box:
     if isinstance(item, Rectangle):
         return Box(item.x, item.y, item.x + item.width, item.y + item.height)
     heads = item.head if item.arrow else ()
-    points = [item.start[0], *(v for step in item.steps for v in step[::2]), *(p[0] for p in heads)]
-    ys = [item.start[1], *(v for step in item.steps for v in step[1::2]), *(p[1] for p in heads)]
+    points = [
+        item.start[0],
+        *(v for segment in item.segments for v in segment[::2]),
+        *(p[0] for p in heads),
+    ]
+    ys = [
+        item.start[1],
+        *(v for segment in item.segments for v in segment[1::2]),
+        *(p[1] for p in heads),
+    ]
     return Box(min(points), min(ys), max(points), max(ys))
 
 
@@ -153,11 +164,11 @@ def bounds(items: Iterable[Item]) -> Box:
 def moved(item: Item, dx: float, dy: float) -> Item:
     """The item at another place."""
     if isinstance(item, Path):
-        steps = tuple(
-            tuple(value + (dy if i % 2 else dx) for i, value in enumerate(step))
-            for step in item.steps
+        segments = tuple(
+            tuple(value + (dy if i % 2 else dx) for i, value in enumerate(segment))
+            for segment in item.segments
         )
-        return replace(item, start=(item.start[0] + dx, item.start[1] + dy), steps=steps)
+        return replace(item, start=(item.start[0] + dx, item.start[1] + dy), segments=segments)
     return replace(item, x=item.x + dx, y=item.y + dy)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.pen.fonts import require_matplotlib, traditional_chinese_font
 from clearprop.drawing.pen.items import BASELINE, Circle, Item, Path, Rectangle, Text
+from clearprop.drawing.pen.markup import plain, runs
 from clearprop.drawing.pen.palette import COLOURS, Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import plain, runs
 
 # matplotlib measures lines in points of 1/72 inch; a scene's pixel is 1/96 inch.
 PIXELS_PER_INCH = 96
@@ -91,9 +91,9 @@ def _path(item: Path) -> list[Any]:
     from matplotlib.path import Path as Outline
 
     points, codes = [item.start], [Outline.MOVETO]
-    for step in item.stroked_steps:
-        points += [(step[i], step[i + 1]) for i in range(0, len(step), 2)]
-        codes += [Outline.CURVE4] * 3 if len(step) == 6 else [Outline.LINETO]
+    for segment in item.stroked_segments:
+        points += [(segment[i], segment[i + 1]) for i in range(0, len(segment), 2)]
+        codes += [Outline.CURVE4] * 3 if len(segment) == 6 else [Outline.LINETO]
     if item.closed:
         points.append(item.start)
         codes.append(Outline.CLOSEPOLY)

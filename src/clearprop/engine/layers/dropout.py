@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.settings import require_fractions
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
-from clearprop.engine.layers.settings import require_fractions
 
 
 class DropoutCache(NamedTuple):

@@ -28,9 +28,9 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import DtypeError, ShapeError
+from clearprop.base.settings import require_sizes
 from clearprop.engine.initializers import Initializer, Normal
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Parameter, Tree
-from clearprop.engine.layers.settings import require_sizes
 
 STANDARD_NORMAL = Normal()
 

@@ -21,9 +21,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator
+from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator, shape_text
 from clearprop.base.configuration import Configurable
-from clearprop.base.errors import ContractError, DtypeError
+from clearprop.base.errors import ContractError, DtypeError, ShapeError
 from clearprop.engine.initializers import Initializer
 
 # A layer's arrays by name; a combinator's trees by child name.
@@ -143,10 +143,20 @@ class Layer(Configurable, ABC):
     def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
         """∂C/∂x and ∂C/∂p for every parameter, from dy = ∂C/∂y."""
 
-    def parameter_gradients(self, params: Tree, cache: Any, dy: Array) -> Any:
-        """∂C/∂p alone, equal to those of `backward`: for the first layer of a training, where
-        nobody asks for ∂C/∂x. A layer whose ∂C/∂x costs much leaves it out here."""
-        return self.backward(params, cache, dy)[1]
+    def backward_into(
+        self, params: Tree, cache: Any, dy: Array, into: Tree, *, input_gradient: bool
+    ) -> Array | None:
+        """`backward` for a training: every ∂C/∂p is written into the array of its name in `into`,
+        and ∂C/∂x returned, or None where nobody asks for the `input_gradient`. The numbers are
+        those of `backward` to the bit; a layer of one's own need not have this method.
+
+        Raises ContractError for a parameter without a gradient, ShapeError and DtypeError for one
+        whose shape or dtype is not its parameter's.
+        """
+        dx, gradients = self.backward(params, cache, dy)
+        for name, place in into.items():
+            place[...] = require_gradient(gradients.get(name), place.shape, place.dtype, name)
+        return dx
 
 
 def require_layer(value: object, where: str) -> None:
@@ -155,6 +165,36 @@ def require_layer(value: object, where: str) -> None:
         is_class = isinstance(value, type) and issubclass(value, Layer)
         key = "layer_is_class" if is_class else "layer_expected"
         raise ContractError(key, where=where, came=getattr(value, "__name__", repr(value)))
+
+
+def require_output(layer: Layer, path: str, y: Array, dtype: "np.dtype[Any]") -> None:
+    """Refuse an output that is not of the parameters' dtype; real numbers pass beside complex
+    parameters, as x does. Raises DtypeError, which names the layer."""
+    if y.dtype == dtype or (dtype.kind == "c" and y.dtype.kind == "f"):
+        return
+    name = type(layer).__name__
+    raise DtypeError("output_drifted", path=path or name, layer=name, came=y.dtype, expected=dtype)
+
+
+def require_signal(path: str, dx: Array, dy: Array) -> None:
+    """Refuse a ∂C/∂x that is not of ∂C/∂y's dtype. Raises DtypeError, which names the layer."""
+    if dx.dtype != dy.dtype:
+        raise DtypeError("signal_drifted", path=path or "layer", came=dx.dtype, expected=dy.dtype)
+
+
+def require_gradient(
+    gradient: Array | None, shape: Shape, dtype: "np.dtype[Any]", path: str
+) -> Array:
+    """The gradient itself. Raises ContractError where there is none for the parameter at `path`,
+    ShapeError and DtypeError where its shape or dtype is not the parameter's."""
+    if gradient is None:
+        raise ContractError("gradient_missing", path=path)
+    if gradient.shape != shape:
+        expected, came = shape_text(shape), shape_text(gradient.shape)
+        raise ShapeError("gradient_of_parameter", path=path, expected=expected, came=came)
+    if gradient.dtype != dtype:
+        raise DtypeError("gradient_drifted", path=path, expected=dtype, came=gradient.dtype)
+    return gradient
 
 
 def refuse_integers(layer: Layer, x: Array, context: Context) -> None:

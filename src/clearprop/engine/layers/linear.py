@@ -28,6 +28,7 @@ from typing import ClassVar, NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
 from clearprop.base.errors import ShapeError
+from clearprop.base.settings import require_sizes
 from clearprop.engine.initializers import FanInUniform, Initializer
 from clearprop.engine.layers.layer import (
     Backward,
@@ -38,7 +39,6 @@ from clearprop.engine.layers.layer import (
     Tree,
     refuse_integers,
 )
-from clearprop.engine.layers.settings import require_sizes
 
 FAN_IN_UNIFORM = FanInUniform()
 
@@ -92,31 +92,38 @@ class Linear(Layer):
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]
-        networks = weight.shape[:-2]
-        if (
-            x.ndim < weight.ndim
-            or x.shape[-1] != self.inputs
-            or x.shape[: len(networks)] != networks
-        ):
+        axes = weight.ndim
+        networks_differ = axes > 2 and x.shape[:1] != weight.shape[:1]
+        if x.ndim < axes or x.shape[-1] != self.inputs or networks_differ:
             raise self._wrong_input(x, context)
         refuse_integers(self, x, context)
-        z = matrix_product(_rows(x, weight), weight)
+        z = matrix_product(x if x.ndim == axes else _rows(x, weight), weight)
         if self.bias:
             z += params["bias"]
-        return z.reshape(*x.shape[:-1], self.outputs), LinearCache(x), EMPTY
+        if x.ndim > axes:
+            z = z.reshape(*x.shape[:-1], self.outputs)
+        return z, LinearCache(x), EMPTY
 
     def backward(self, params: Tree, cache: LinearCache, dy: Array) -> Backward:
         weight = params["weight"]
-        dx = matrix_product(_rows(dy, weight), weight.swapaxes(-1, -2))
-        return dx.reshape(cache.x.shape), self.parameter_gradients(params, cache, dy)
-
-    def parameter_gradients(self, params: Tree, cache: LinearCache, dy: Array) -> Tree:
-        weight = params["weight"]
-        dz = _rows(dy, weight)
-        gradients = {"weight": matrix_product(_rows(cache.x, weight).swapaxes(-1, -2), dz)}
+        x, dz = _rows(cache.x, weight), _rows(dy, weight)
+        gradients = {"weight": matrix_product(x.swapaxes(-1, -2), dz)}
         if self.bias:
             gradients["bias"] = sum_rows(dz)
-        return gradients
+        dx = matrix_product(dz, weight.swapaxes(-1, -2))
+        return dx.reshape(cache.x.shape), gradients
+
+    def backward_into(
+        self, params: Tree, cache: LinearCache, dy: Array, into: Tree, *, input_gradient: bool
+    ) -> Array | None:
+        weight = params["weight"]
+        x, dz = _rows(cache.x, weight), _rows(dy, weight)
+        matrix_product(x.swapaxes(-1, -2), dz, out=into["weight"])
+        if self.bias:
+            sum_rows(dz, out=into["bias"])
+        if not input_gradient:
+            return None
+        return matrix_product(dz, weight.swapaxes(-1, -2)).reshape(cache.x.shape)
 
     def _wrong_input(self, x: Array, context: Context) -> ShapeError:
         key = "linear_column" if x.ndim == 1 else "linear_input"

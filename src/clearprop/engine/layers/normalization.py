@@ -50,6 +50,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ShapeError
+from clearprop.base.settings import require_fractions, require_positive, require_sizes
 from clearprop.engine.initializers import Constant, Zeros
 from clearprop.engine.layers.features import gather, require_features_before, require_rows, spread
 from clearprop.engine.layers.layer import (
@@ -61,7 +62,6 @@ from clearprop.engine.layers.layer import (
     Tree,
     refuse_integers,
 )
-from clearprop.engine.layers.settings import require_fractions, require_positive, require_sizes
 
 
 class NormCache(NamedTuple):

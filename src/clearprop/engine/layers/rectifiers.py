@@ -35,6 +35,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.base.errors import ConfigurationError
+from clearprop.base.settings import require_numbers, require_sizes
 from clearprop.engine.initializers import Constant, Initializer
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.features import gather, require_features_before, require_rows, spread
@@ -47,7 +48,6 @@ from clearprop.engine.layers.layer import (
     Tree,
     refuse_integers,
 )
-from clearprop.engine.layers.settings import require_numbers, require_sizes
 from clearprop.engine.layers.special import clip, slopes
 
 # The solution of the two equations mean = 0 and variance = 1, to more digits than float64 has.

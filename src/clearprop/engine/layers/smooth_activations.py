@@ -6,6 +6,7 @@ Forward      a = f(z), entry by entry         z and a of any one shape
                        tanh form: f = ½ z (1 + tanh u), u = √(2/π) (z + 0.044715 z³)
              SiLU      f = z σ(z)             also called swish
              Softplus  f = ln(1 + e^(βz)) / β, and z itself where βz > threshold
+             Mish      f = z τ(z)             τ = tanh(ln(1 + eᶻ))
 
 Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
 
@@ -14,6 +15,14 @@ Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
                        f' = s + z · 2u' s (1 − s)           u' = √(2/π) (1 + 3 · 0.044715 z²)
              SiLU      f' = σ + z σ (1 − σ)                 σ' = σ (1 − σ)
              Softplus  f' = β e^(βz) / (1 + e^(βz)) / β = σ(βz), and 1 where βz > threshold
+
+             Mish      f' = τ + z τ'        τ' = (1 − τ²) σ(z), since (tanh s)' = 1 − tanh² s
+                                            at s = ln(1 + eᶻ), and s' = eᶻ / (1 + eᶻ) = σ(z)
+             With v = 1 + eᶻ = eˢ, tanh s = (eˢ − e⁻ˢ) / (eˢ + e⁻ˢ) = (v² − 1) / (v² + 1), so
+             1 − τ² = 4 v² / (v² + 1)², which keeps its digits where τ is almost 1. Both fractions
+             are taken with n = e^(−|z|), divided by e²ᶻ above 0:
+                       z ≤ 0   v = 1 + n        τ = n (n + 2) / (n (n + 2) + 2)
+                       z > 0   v = (1 + n) / n  τ = (1 + 2n) / (1 + 2n + 2n²)
 
              Above the threshold Softplus's two pieces differ by e^(−threshold)/β: it jumps there,
              unnoticeably at PyTorch's 20, and at the threshold itself the lower piece counts.
@@ -24,19 +33,22 @@ Cached       z and a. Written so, nothing overflows: e is taken of numbers that 
 
 Sources: Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing and others,
 "Sigmoid-weighted linear units", 2017; Dugas and others, "Incorporating second-order functional
-knowledge", 2001 (softplus).
+knowledge", 2001 (softplus); Misra, "Mish: a self regularized non-monotonic activation function",
+2019.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.dependencies import require
+from clearprop.base.settings import require_numbers, require_positive, settle_choice
 from clearprop.engine.layers.activations import Activation
-from clearprop.engine.layers.settings import require_numbers, require_positive
-from clearprop.engine.layers.special import clip, logistic
+from clearprop.engine.layers.special import clip, log_one_plus, logistic
 
 # e^(−40²/2) is 0 in float64, and Φ and σ(2u) are 0 or 1.
 FAR = 40.0
@@ -51,20 +63,14 @@ APPROXIMATIONS = ("none", "tanh")
 class GELU(Activation):
     """z·Φ(z); `approximate="tanh"` takes the form with tanh, which differs by up to 5e-4.
 
-    Raises ConfigurationError for an approximation other than "none" and "tanh".
+    Raises ConfigurationError for an approximation other than "none" and "tanh"; the exact form is
+    SciPy's, and raises MissingDependencyError where that is not installed.
     """
 
     approximate: str = "none"
 
     def __post_init__(self) -> None:
-        if self.approximate not in APPROXIMATIONS:
-            raise ConfigurationError(
-                "choice_unknown",
-                layer="GELU",
-                name="approximate",
-                value=self.approximate,
-                known=", ".join(APPROXIMATIONS),
-            )
+        settle_choice(self, "approximate", APPROXIMATIONS, error="choice_unknown")
 
     def value(self, z: Array) -> Array:
         share = _normal_share(z) if self.approximate == "none" else _tanh_share(z)
@@ -118,7 +124,7 @@ class Softplus(Activation):
         u = self.beta * z
         # ln(1 + eᵘ) = max(0, u) + ln(1 + e^(−|u|))
         small = np.exp(np.where(u.real > 0, -u, u))
-        curve = (np.where(u.real > 0, u, 0) + _log_one_plus(small)) / self.beta
+        curve = (np.where(u.real > 0, u, 0) + log_one_plus(small)) / self.beta
         return np.where(u.real > self.threshold, z, curve)
 
     def derivative(self, z: Array, a: Array) -> Array:
@@ -126,25 +132,48 @@ class Softplus(Activation):
         return np.where(u.real > self.threshold, 1, logistic(u))
 
 
+@dataclass(frozen=True)
+class Mish(Activation):
+    """z·tanh(ln(1 + eᶻ))."""
+
+    def value(self, z: Array) -> Array:
+        value: Array = z * _bent_softplus(z)[0]
+        return value
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        bent, bend = _bent_softplus(z)
+        # In this order: σ or 1 − τ² is 0 where z is large.
+        slope: Array = bent + bend * logistic(z) * z
+        return slope
+
+
+def _bent_softplus(z: Array) -> tuple[Array, Array]:
+    """τ = tanh(ln(1 + eᶻ)) and 1 − τ²."""
+    above = z.real > 0
+    n = np.exp(np.where(above, -z, z))
+    over, under = 1 + 2 * n + 2 * n * n, n * (n + 2) + 2
+    bent = np.where(above, (1 + 2 * n) / over, n * (n + 2) / under)
+    root = 2 * (1 + n) * np.where(above, n / over, 1 / under)
+    return bent, root * root
+
+
 def _normal_share(z: Array) -> Array:
     """Φ(z), exact where 1 + erf would have lost every digit."""
-    from scipy.special import ndtr  # imported here: SciPy costs more to import than NumPy
-
-    share: Array = ndtr(z)
+    share: Array = _ndtr()(z)
     return share
+
+
+@cache
+def _ndtr() -> Callable[[Array], Array]:
+    # The one function that NumPy does not have, and SciPy costs more to import than NumPy.
+    require("scipy")
+    from scipy.special import ndtr
+
+    function: Callable[[Array], Array] = ndtr
+    return function
 
 
 def _tanh_share(z: Array) -> Array:
     """σ(2u): the tanh form of Φ."""
     near = clip(z, -FAR, FAR)
     return logistic(2 * TANH_FACTOR * (near + TANH_CUBE * near * near * near))
-
-
-def _log_one_plus(small: Array) -> Array:
-    if small.dtype.kind != "c":
-        logarithm: Array = np.log1p(small)
-        return logarithm
-    from scipy.special import log1p  # NumPy's loses the digits of a small complex number
-
-    exact: Array = log1p(small)
-    return exact

@@ -39,6 +39,7 @@ from clearprop.engine.losses.loss import (
     LossResult,
     output_weights,
     reduced,
+    require_numbers,
     require_output,
     require_targets,
 )
@@ -72,9 +73,6 @@ class CrossEntropy(Loss):
         object.__setattr__(self, "ignore_index", int(self.ignore_index))
         settle_choice(self, "reduction", REDUCTIONS)
 
-    def target_axes(self, target: Array) -> int:
-        return 1 if target.dtype.kind in "iu" else 2
-
     def evaluate(
         self,
         output: Array,
@@ -86,6 +84,11 @@ class CrossEntropy(Loss):
     ) -> LossResult:
         output, target = np.asarray(output), np.asarray(target)
         require_output(output)
+        require_numbers(target)
+        if target.dtype.kind == "b":
+            # False and True are the classes 0 and 1, or of a row a class each.
+            is_id = target.shape in (output.shape[:-1], output.shape[1:-1])
+            target = target.astype(np.int64 if is_id else output.real.dtype)
         if output.ndim != (3 if stacked else 2):
             raise ShapeError("logits_shape", came=shape_text(output.shape))
         weight = None

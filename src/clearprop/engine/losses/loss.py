@@ -100,22 +100,15 @@ class Loss(Configurable, ABC):
         divisor        what the gradient divides by, a number or (K,); the weight unless told
                        otherwise
 
-        Raises ShapeError where the shapes differ ((N,) against (N, 1) is never broadcast),
-        DtypeError where the dtypes do, DataError for values that cannot be, ConfigurationError for
-        a divisor that is not positive.
+        Booleans are taken as 0 and 1. Raises ShapeError where the shapes differ ((N,) against
+        (N, 1) is never broadcast), DtypeError where the dtypes do, DataError for values that cannot
+        be, ConfigurationError for a divisor that is not positive.
         """
 
     def kinks(self) -> tuple[float, ...]:
         """The differences output − target at which an entry's cost has no derivative: a convention
         decides there, and a difference quotient across one says nothing."""
         return ()
-
-    def target_axes(self, target: Array) -> int:
-        """The axes that the targets of one network have: 2 for (N, D), 1 for class ids (N,).
-
-        A stack of networks' own targets has one more, and samples are taken along the next.
-        """
-        return 2
 
 
 def reduced(
@@ -184,8 +177,15 @@ def require_same_shape(output: Array, target: Array, *, stacked: bool) -> None:
             target=shape_text(target.shape),
             output=shape_text(output.shape),
         )
-    if target.dtype != output.dtype:
+    require_numbers(target)
+    if target.dtype != output.dtype and target.dtype.kind != "b":
         require_matching_dtype(target, output, where="target")
+
+
+def require_numbers(target: Array) -> None:
+    """Refuse labels that are text, and other objects. Raises DtypeError."""
+    if target.dtype.kind in "OUSV":
+        raise DtypeError("target_not_numbers", came=target.dtype)
 
 
 def require_targets(kept: Array, target: Array, *, condition: str) -> None:

@@ -137,6 +137,10 @@ class Huber(Loss):
 def _error(output: Array, target: Array, *, stacked: bool) -> Array:
     output, target = np.asarray(output), np.asarray(target)
     require_same_shape(output, target, stacked=stacked)
-    # In the output's dtype: a float32 array minus an integer one would be float64.
-    error: Array = np.subtract(output, target, dtype=output.dtype)
+    error: Array
+    if target.dtype == output.dtype:
+        error = output - target
+    else:
+        # In the output's dtype: a float32 array minus an integer one would be float64.
+        error = np.subtract(output, target, dtype=output.dtype)
     return error

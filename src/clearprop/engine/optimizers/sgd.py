@@ -66,11 +66,18 @@ class SGD(Optimizer):
             gradient = gradient + self.weight_decay * params
         rate = rate_at(self.learning_rate, state.step)
         if not self.momentum:
-            return params - rate * gradient, OptimizerState(state.step + 1, state.slots)
+            return _moved(params, rate, gradient), OptimizerState(state.step + 1, state.slots)
         velocity = slot(self, state, "velocity", params)
         if state.step == 0:
             velocity = gradient.copy()
         else:
             velocity = self.momentum * velocity + (1 - self.dampening) * gradient
         direction = gradient + self.momentum * velocity if self.nesterov else velocity
-        return params - rate * direction, after_step(state, velocity=velocity)
+        return _moved(params, rate, direction), after_step(state, velocity=velocity)
+
+
+def _moved(params: Array, rate: float, direction: Array) -> Array:
+    """θ − η · direction, with one new array in place of two."""
+    moved: Array = direction * -rate
+    moved += params
+    return moved

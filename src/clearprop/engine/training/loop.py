@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import (
+    EMPTY,
     Array,
     freeze,
     frozen,
@@ -23,14 +24,19 @@ from clearprop.base.arrays import (
     require_seed,
     shape_text,
 )
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.layer import Context, Tree
-from clearprop.engine.losses import MSE, Loss, LossResult
+from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
-from clearprop.engine.optimizers import SGD, Optimizer, OptimizerState
-
-# What each of K networks may have of its own, along a leading axis K.
-OWN = ("x", "target", "sample_weight")
+from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.training.arguments import (
+    Data,
+    data_of,
+    loss_of,
+    optimizer_of,
+    params_of,
+    require_count,
+)
 
 
 class TrainingState(NamedTuple):
@@ -102,9 +108,10 @@ class Training(NamedTuple):
 
 
 def start(network: Network, params: Array, optimizer: Optimizer, *, seed: int = 0) -> TrainingState:
-    """The state before the first step."""
+    """The state before the first step. Raises ConfigurationError and ContractError."""
     seed = require_seed(seed)
-    params = frozen(params)
+    params = frozen(params_of(params))
+    optimizer = optimizer_of(optimizer)
     return TrainingState(params, optimizer.start(params), network.initial_state(params), 0, seed)
 
 
@@ -114,8 +121,8 @@ def train(
     x: Array,
     target: Array,
     *,
-    loss: Loss | None = None,
-    optimizer: Optimizer | None = None,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
@@ -125,8 +132,8 @@ def train(
 
     x              (N, features), or with any axes between
     target         (N, D) or what the loss takes
-    loss           MSE unless told otherwise
-    optimizer      SGD(0.01) unless told otherwise
+    loss           MSE unless told otherwise; also by its name: "cross_entropy"
+    optimizer      SGD(0.01) unless told otherwise; also by its name, with its defaults: "adam"
     epochs         counted from the very start: a state that has done 20 of 50 epochs does 30 more
     batch_size     None takes all samples in each step; otherwise they are shuffled anew every
                    epoch, by the state's seed, and the last batch of an epoch may be smaller
@@ -137,9 +144,8 @@ def train(
     A training that diverges goes on: its losses become infinite or NaN and are yielded as such.
     Raises ConfigurationError, ShapeError and DtypeError before the first step.
     """
-    loss = MSE() if loss is None else loss
-    optimizer = SGD(0.01) if optimizer is None else optimizer
-    data = _data(network, state, x, target, sample_weight, own)
+    loss, optimizer = loss_of(loss), optimizer_of(optimizer)
+    data = data_of(network, state.params, x, target, sample_weight, own)
     run = _run(network, state, data, loss, optimizer, epochs, batch_size)
     return _events(run, state)
 
@@ -150,8 +156,8 @@ def fit(
     x: Array,
     target: Array,
     *,
-    loss: Loss | None = None,
-    optimizer: Optimizer | None = None,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
@@ -160,7 +166,7 @@ def fit(
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
     `train`."""
-    optimizer = SGD(0.01) if optimizer is None else optimizer
+    optimizer = optimizer_of(optimizer)
     state = start(network, params, optimizer, seed=seed)
     losses = []
     for event in train(
@@ -182,37 +188,11 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class _Samples:
-    """Data, and whether each network has its own: then the samples' axis is the second."""
-
-    array: Array
-    own: bool = False
-
-    @property
-    def count(self) -> int:
-        return int(self.array.shape[int(self.own)])
-
-    def take(self, rows: Array | None) -> Array:
-        """The samples of these numbers; all of them for None."""
-        if rows is None:
-            return self.array
-        return freeze(np.take(self.array, rows, axis=int(self.own)))
-
-
-class _Data(NamedTuple):
-    """What a training learns from."""
-
-    x: _Samples
-    target: _Samples
-    sample_weight: _Samples | None
-
-
-@dataclass(frozen=True, eq=False)
 class _Run:
     """What stays the same from step to step."""
 
     network: Network
-    data: _Data
+    data: Data
     loss: Loss
     optimizer: Optimizer
     epochs: int
@@ -241,30 +221,6 @@ class _Run:
         first = step % self.steps_per_epoch * self.batch_size
         return order[first : first + self.batch_size]
 
-    def result(self, output: Array, rows: Array | None) -> LossResult:
-        """The loss of an output for the samples of a step."""
-        weights = self.data.sample_weight
-        return self.loss.evaluate(
-            output,
-            self.data.target.take(rows),
-            sample_weight=None if weights is None else weights.take(rows),
-            stacked=self.networks is not None,
-        )
-
-    def step(
-        self, state: TrainingState, rows: Array | None
-    ) -> tuple[LossResult, Array, OptimizerState, Tree]:
-        """Forward, loss, backward, update: the loss, and what is new."""
-        context = Context(
-            True, False, state.seed, state.step, "", state.layers, networks=self.networks
-        )
-        x = self.data.x
-        forward = self.network.run(state.params, x.take(rows), context, own_input=x.own)
-        result = self.result(forward.output, rows)
-        gradient = self.network.gradient(forward, result.gradient)
-        params, remembered = self.optimizer.step(state.params, state.optimizer, gradient)
-        return result, freeze(params), remembered, forward.state
-
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
         rows = self.rows(state.step, self.order(state.seed, state.step // self.steps_per_epoch))
@@ -277,35 +233,64 @@ class _Run:
             state=state.layers,
             own_input=x.own,
         )
-        return self.network.backward(forward, self.result(forward.output, rows).gradient)
+        weights = self.data.sample_weight
+        result = self.loss.evaluate(
+            forward.output,
+            self.data.target.take(rows),
+            sample_weight=None if weights is None else weights.take(rows),
+            stacked=self.networks is not None,
+        )
+        return self.network.backward(forward, result.gradient)
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
-    per_epoch = run.steps_per_epoch
+    per_epoch, replay, loss, network = run.steps_per_epoch, run.replay, run.loss, run.network
+    x, target, weights = run.data
+    x_rows, t_rows, weight_rows = x.array, target.array, None if weights is None else weights.array
+    stacked = run.networks is not None
+    is_shuffled, order, ordered = run.batch_size < run.samples, None, -1
     last = run.epochs * per_epoch
-    replay = run.replay
-    order, ordered = None, -1
-    while state.step < last:
-        before, step = state, state.step
+    places = network.layout.gradient_places(state.params)
+    params, remembered, layers, step, seed, total, weight = state
+    while step < last:
         epoch = step // per_epoch
-        if epoch != ordered:
-            order, ordered = run.order(state.seed, epoch), epoch
+        if is_shuffled:
+            if epoch != ordered:
+                order, ordered = run.order(seed, epoch), epoch
+            rows = run.rows(step, order)
+            x_rows, t_rows = x.take(rows), target.take(rows)
+            weight_rows = None if weights is None else weights.take(rows)
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
-            result, params, remembered, layers = run.step(state, run.rows(step, order))
-            value = result.value
-            total = state.total + _double(result.total)
-            weight = state.weight + _double(result.weight)
-        if (step + 1) % per_epoch:
-            state = TrainingState(params, remembered, layers, step + 1, state.seed, total, weight)
-            yield StepEvent(step, epoch, value, before, state, replay)
+            context = Context(True, False, seed, step, "", layers, EMPTY, run.networks)
+            ran = network.run(params, x_rows, context, own_input=x.own)
+            result = loss.evaluate(ran.output, t_rows, sample_weight=weight_rows, stacked=stacked)
+            gradient = network.gradient(ran, result.gradient, places)
+            params, remembered = run.optimizer.step(params, remembered, gradient)
+            if _is_kept(gradient, params, remembered):
+                places = network.layout.gradient_places(params)
+            value, total = result.value, total + _double(result.total)
+            weight = weight + _double(result.weight)
+            mean = total / weight
+        before, layers, step = state, ran.state, step + 1
+        if step % per_epoch:
+            state = TrainingState(freeze(params), remembered, layers, step, seed, total, weight)
+            yield StepEvent(step - 1, epoch, value, before, state, replay)
             continue
         # The sums of the next epoch start at 0.
-        state = TrainingState(params, remembered, layers, step + 1, state.seed)
-        yield StepEvent(step, epoch, value, before, state, replay)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = total / weight
+        total = weight = 0.0
+        state = TrainingState(freeze(params), remembered, layers, step, seed)
+        yield StepEvent(step - 1, epoch, value, before, state, replay)
         yield EpochEvent(epoch, mean, state)
+
+
+def _is_kept(gradient: Array, params: Array, state: OptimizerState) -> bool:
+    """Whether an optimizer of one's own returned the gradient itself or a view of it: then the next
+    step must not write into it."""
+    if params is gradient or params.base is gradient:
+        return True
+    slots = state.slots.values()
+    return bool(slots) and any(slot is gradient or slot.base is gradient for slot in slots)
 
 
 def _double(part: Any) -> Any:
@@ -316,68 +301,21 @@ def _double(part: Any) -> Any:
 def _run(
     network: Network,
     state: TrainingState,
-    data: _Data,
+    data: Data,
     loss: Loss,
     optimizer: Optimizer,
     epochs: int,
     batch_size: int | None,
 ) -> _Run:
-    _require_count("epochs", epochs)
+    require_count("epochs", epochs)
     if loss.reduction == "none":
         raise ConfigurationError("reduction_untrainable")
     samples = data.x.count
     if batch_size is None:
         batch_size = samples
     else:
-        _require_count("batch_size", batch_size)
+        require_count("batch_size", batch_size)
         if batch_size > samples:
             raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
     networks = len(state.params) if state.params.ndim == 2 else None
     return _Run(network, data, loss, optimizer, epochs, batch_size, networks)
-
-
-def _data(
-    network: Network,
-    state: TrainingState,
-    x: Array,
-    target: Array,
-    sample_weight: Array | None,
-    own: Collection[str],
-) -> _Data:
-    networks = len(state.params) if state.params.ndim == 2 else None
-    for name in own:
-        if name not in OWN or isinstance(own, str):
-            raise ConfigurationError("own_unknown", value=own, known=", ".join(OWN))
-    given = {"x": x, "target": target, "sample_weight": sample_weight}
-    found: dict[str, _Samples] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        array, is_own = frozen(np.asarray(value)), name in own
-        if array.ndim < 1 + is_own or (is_own and len(array) != networks):
-            raise ShapeError(
-                "own_shape" if is_own else "no_samples_axis",
-                name=name,
-                networks=networks or 1,
-                came=shape_text(array.shape),
-            )
-        found[name] = _Samples(array, is_own)
-    network.require_input(state.params, found["x"].array, own_input="x" in own)
-    samples, targets = found["x"].count, found["target"].count
-    if samples != targets:
-        raise ShapeError("samples_differ", x=samples, target=targets)
-    if samples == 0:
-        raise ShapeError("no_samples", output=shape_text(found["x"].array.shape))
-    weights = found.get("sample_weight")
-    if weights is not None and (weights.count != samples or weights.array.ndim != 1 + weights.own):
-        raise ShapeError(
-            "sample_weight_shape",
-            came=shape_text(weights.array.shape),
-            expected=shape_text((samples,)),
-        )
-    return _Data(found["x"], found["target"], weights)
-
-
-def _require_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigurationError("count_invalid", name=name, least=1, value=value)

@@ -10,8 +10,7 @@ import numpy as np
 
 from clearprop.base.errors import ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Scene
-from clearprop.drawing.diagrams.neuron import hidden_neuron, neuron_forward
-from clearprop.drawing.diagrams.reverse import output_cases
+from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward, output_cases
 from clearprop.engine.addresses import Address, neuron_address
 from clearprop.engine.step import Step
 from clearprop.engine.wires import is_activation, is_linear

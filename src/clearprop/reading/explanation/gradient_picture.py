@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from clearprop.base.numbers import percent
-from clearprop.drawing.diagrams.bars import Bar, bars
-from clearprop.drawing.diagrams.parts import Line, derivative, equation, explained
+from clearprop.drawing.diagrams.bar_chart import Bar, bars
+from clearprop.drawing.diagrams.parts import TextLine, derivative, equation, explained
 from clearprop.drawing.pen.items import Item, bounds, moved
+from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number, plain
 from clearprop.reading.explanation.path_pictures import draw_paths, largest_of, path_legend
 from clearprop.reading.explanation.paths import paths_of_share
 from clearprop.reading.explanation.reading import say
@@ -26,10 +26,10 @@ def picture(of: "GradientExplanation", language: str) -> Scene:
         paths = paths_of_share(share)
         variable = "*x*" if of.kind == "input" else "*b*" if of.kind == "bias" else "*w*"
         name = derivative(f"*C*^[{share.sample}]", variable)
-        root = [Line(of.address)]
+        root = [TextLine(of.address)]
         if of.value is not None:
-            root.append(Line(equation(variable, of.value)))
-        root.append(Line(equation(name, share.value), "backward"))
+            root.append(TextLine(equation(variable, of.value)))
+        root.append(TextLine(equation(name, share.value), "backward"))
         drawn = draw_paths(paths, tuple(root), language).items
         items = stacked(items, drawn)
         entries = path_legend(name, largest_of(paths), language)
@@ -55,14 +55,14 @@ def _shares(of: "GradientExplanation", language: str) -> list[Bar]:
     rows = []
     for share in of.shares:
         name = say(language, "picture.sample", sample=share.sample)
-        written = f"{number(share.value)} ({percent(share.share)})"
+        written = f"{number_markup(share.value)} ({percent(share.share)})"
         rows.append(Bar(name, share.value, written, f"{name}\n{plain(written)}"))
     if of.rest.count:
         key = "picture.other" if of.rest.count == 1 else "picture.others"
         name = say(language, key, count=of.rest.count)
-        written = number(of.rest.value)
+        written = number_markup(of.rest.value)
         rows.append(Bar(name, of.rest.value, written, f"{name}\n{plain(written)}"))
     name = say(language, "picture.sum")
-    written = number(of.gradient)
+    written = number_markup(of.gradient)
     rows.append(Bar(name, of.gradient, written, f"{name}\n{plain(written)}"))
     return rows

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from clearprop.base.numbers import brief, number, percent
+from clearprop.base.numbers import brief, number, percent, product_text
 from clearprop.reading.explanation.reading import aligned, joined, say
 from clearprop.reading.explanation.shares import Product, SampleShare
 from clearprop.reading.explanation.signal_words import (
     cancellation,
     lines,
     others,
-    product,
     sentences,
 )
 from clearprop.reading.explanation.witness import Witness
@@ -117,7 +116,7 @@ def _factors(one: Product, first: SampleShare, language: str) -> str:
         factor=brief(one.factor),
         place=one.signal.place,
         signal=brief(one.signal.value),
-        product=product(one.factor, one.signal.value),
+        product=product_text(one.factor, one.signal.value),
         value=brief(one.value),
         count=len(first.products) + first.rest.count,
     )

@@ -3,19 +3,25 @@
 from typing import TYPE_CHECKING
 
 from clearprop.base.numbers import percent
-from clearprop.drawing.diagrams.flows import Stop, Way, flows, parts_of
+from clearprop.drawing.diagrams.neuron_diagrams import (
+    COST_BY_A,
+    COST_BY_Y,
+    COST_BY_Z,
+    SLOPE,
+    amplifier,
+)
 from clearprop.drawing.diagrams.parts import (
     LegendEntry,
-    Line,
+    TextLine,
     derivative,
     equation,
     explained,
     value_lines,
 )
-from clearprop.drawing.diagrams.reverse import COST_BY_A, COST_BY_Y, COST_BY_Z, SLOPE, amplifier
+from clearprop.drawing.diagrams.sankey import SankeyLink, SankeyNode, parts_of, sankey
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
+from clearprop.drawing.pen.markup import factor_markup, number_markup, plain
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import factor, number, plain
 from clearprop.reading.explanation.path_pictures import (
     FACTORS,
     draw_paths,
@@ -38,9 +44,9 @@ def picture(of: "NeuronExplanation", language: str) -> Scene:
     middle = _neuron_lines(of)
     left, right = _inputs(of, language), _successors(signal, language)
     stops = [stop for stop, _ in left]
-    stops += [Stop("neuron", 1, middle, said(middle), stroke="accent")]
+    stops += [SankeyNode("neuron", 1, middle, said(middle), stroke="accent")]
     stops += [stop for stop, _ in right]
-    drawn = flows(stops, [*(way for _, way in left), *(way for _, way in right)])
+    drawn = sankey(stops, [*(way for _, way in left), *(way for _, way in right)])
     entries = [
         LegendEntry("forward", 1, say(language, "picture.legend.incoming")),
         LegendEntry("backward", -1, say(language, "picture.legend.returning")),
@@ -69,18 +75,24 @@ def reversed_picture(of: "NeuronExplanation", language: str) -> Scene:
     successors = _successors(signal, language)
     terms = []
     if not is_output:
-        root = Stop("neuron", 1, (Line("Σ", "backward"),), f"Σ\n{plain(number(inner))}")
-        drawn = flows([root, *(s for s, _ in successors)], [way for _, way in successors])
+        root = SankeyNode(
+            "neuron", 1, (TextLine("Σ", "backward"),), f"Σ\n{plain(number_markup(inner))}"
+        )
+        drawn = sankey([root, *(s for s, _ in successors)], [way for _, way in successors])
         around = drawn.boxes["neuron"]
         dy = -(around.top + around.bottom) / 2
         items.append(Path((right + 34, 0), ((right, 0),), "backward", arrow=True))
         items += [moved(item, right + 34, dy) for item in drawn.items]
-        terms = [f"{factor(t.factor)}·{factor(t.signal.value)}" for t in signal.terms if t.signal]
-        terms += [factor(t.value) for t in signal.terms if t.signal is None]
-        terms += [factor(signal.rest.value)] if signal.rest.count else []
-    inside = " + ".join(terms) or number(inner)
-    line = f"{COST_BY_Z} = {factor(slope)} · ({inside}) = {number(signal.value)}"
-    formula = Line(line, "backward")
+        terms = [
+            f"{factor_markup(t.factor)}·{factor_markup(t.signal.value)}"
+            for t in signal.terms
+            if t.signal
+        ]
+        terms += [factor_markup(t.value) for t in signal.terms if t.signal is None]
+        terms += [factor_markup(signal.rest.value)] if signal.rest.count else []
+    inside = " + ".join(terms) or number_markup(inner)
+    line = f"{COST_BY_Z} = {factor_markup(slope)} · ({inside}) = {number_markup(signal.value)}"
+    formula = TextLine(line, "backward")
     around = bounds(items)
     items.append(Text(around.left, around.bottom + 30, line, "backward", 14, "start"))
     entries = [
@@ -118,81 +130,81 @@ def _signs(language: str) -> list[LegendEntry]:
     ]
 
 
-def _neuron_lines(of: "NeuronExplanation") -> tuple[Line, ...]:
+def _neuron_lines(of: "NeuronExplanation") -> tuple[TextLine, ...]:
     signal = of.signal
-    lines = [Line(of.address), Line(equation("*z*", of.z), "forward")]
+    lines = [TextLine(of.address), TextLine(equation("*z*", of.z), "forward")]
     slope = signal.slope
     if slope is not None:
         inner = 0.0 if signal.inner is None else signal.inner
         lines += [
-            Line(f"{equation('*a*', slope.a)} ({slope.name})", "forward"),
-            Line(equation("*a*′(*z*)", slope.value), "forward"),
-            Line(equation(COST_BY_A, inner), "backward"),
+            TextLine(f"{equation('*a*', slope.a)} ({slope.name})", "forward"),
+            TextLine(equation("*a*′(*z*)", slope.value), "forward"),
+            TextLine(equation(COST_BY_A, inner), "backward"),
         ]
-    return (*lines, Line(equation(COST_BY_Z, signal.value), "backward"))
+    return (*lines, TextLine(equation(COST_BY_Z, signal.value), "backward"))
 
 
-def _inputs(of: "NeuronExplanation", language: str) -> list[tuple[Stop, Way]]:
+def _inputs(of: "NeuronExplanation", language: str) -> list[tuple[SankeyNode, SankeyLink]]:
     """The largest inputs, the rest of them, and the bias: each a box and its way to the neuron."""
-    rows: list[tuple[str, tuple[Line, ...], float, str, str]] = []
-    lines: tuple[Line, ...]
+    rows: list[tuple[str, tuple[TextLine, ...], float, str, str]] = []
+    lines: tuple[TextLine, ...]
     for one in of.inputs:
-        lines = (Line(one.source), Line(equation("*x*", one.x), "forward"))
+        lines = (TextLine(one.source), TextLine(equation("*x*", one.x), "forward"))
         name = "*w*" if of.adds_up else derivative("*z*", "*x*")
-        label = f"{name} = {number(one.factor)} → {number(one.value)}"
+        label = f"{name} = {number_markup(one.factor)} → {number_markup(one.value)}"
         rows.append((one.source, lines, one.value, label, percent(one.share)))
     if of.rest.count:
         key = "picture.other" if of.rest.count == 1 else "picture.others"
-        lines = (Line(say(language, key, count=of.rest.count), "muted"),)
-        rows.append(("rest", lines, of.rest.value, number(of.rest.value), ""))
+        lines = (TextLine(say(language, key, count=of.rest.count), "muted"),)
+        rows.append(("rest", lines, of.rest.value, number_markup(of.rest.value), ""))
     if of.bias is not None:
         bias = say(language, "table.bias")
-        lines = (Line(bias), Line(equation("*b*", of.bias)))
-        rows.append(("bias", lines, of.bias, number(of.bias), ""))
+        lines = (TextLine(bias), TextLine(equation("*b*", of.bias)))
+        rows.append(("bias", lines, of.bias, number_markup(of.bias), ""))
     parts = parts_of([value for _, _, value, _, _ in rows])
     found = []
     for (key, lines, value, label, share), part in zip(rows, parts, strict=True):
         says = said(lines) + "\n" + plain(label) + (f" ({share})" if share else "")
         dashed = key == "rest"
-        stop = Stop(f"in/{key}", 0, lines, says, dashed)
-        found.append((stop, Way(stop.key, "neuron", value, part, label, says, dashed)))
+        stop = SankeyNode(f"in/{key}", 0, lines, says, dashed)
+        found.append((stop, SankeyLink(stop.key, "neuron", value, part, label, says, dashed)))
     return found
 
 
-def _successors(signal: Signal, language: str) -> list[tuple[Stop, Way]]:
+def _successors(signal: Signal, language: str) -> list[tuple[SankeyNode, SankeyLink]]:
     """Everything that the neuron feeds, and what comes back through each; or the loss."""
-    rows: list[tuple[str, tuple[Line, ...], float, str]] = []
+    rows: list[tuple[str, tuple[TextLine, ...], float, str]] = []
     if signal.loss is not None:
         loss = signal.loss
-        lines = [Line(loss.loss), Line(equation("*y*", loss.output), "forward")]
+        lines = [TextLine(loss.loss), TextLine(equation("*y*", loss.output), "forward")]
         if loss.target is not None:
-            lines.append(Line(equation("*t*", loss.target)))
+            lines.append(TextLine(equation("*t*", loss.target)))
         rows.append(("loss", tuple(lines), loss.value, equation(COST_BY_Y, loss.value)))
     for k, term in enumerate(signal.terms):
         if term.signal is None:
-            lines = [Line(say(language, "picture.samples"), "muted")]
-            label = number(term.value)
+            lines = [TextLine(say(language, "picture.samples"), "muted")]
+            label = number_markup(term.value)
         else:
             lines = [
-                Line(term.signal.place),
-                Line(equation(derivative("*C*", "*z*"), term.signal.value), "backward"),
+                TextLine(term.signal.place),
+                TextLine(equation(derivative("*C*", "*z*"), term.signal.value), "backward"),
             ]
             factor_name = FACTORS.get(term.kind)
-            label = number(term.value)
+            label = number_markup(term.value)
             if factor_name is not None:
-                label = f"{factor_name} = {number(term.factor)} → {label}"
+                label = f"{factor_name} = {number_markup(term.factor)} → {label}"
         rows.append((f"{k}/{term.via}", tuple(lines), term.value, label))
     if signal.rest.count:
         key = "picture.other" if signal.rest.count == 1 else "picture.others"
-        lines = [Line(say(language, key, count=signal.rest.count), "muted")]
-        rows.append(("rest", tuple(lines), signal.rest.value, number(signal.rest.value)))
+        lines = [TextLine(say(language, key, count=signal.rest.count), "muted")]
+        rows.append(("rest", tuple(lines), signal.rest.value, number_markup(signal.rest.value)))
     parts = parts_of([value for _, _, value, _ in rows])
     found = []
     for (key, about, value, label), part in zip(rows, parts, strict=True):
         says = f"{said(about)}\n{plain(label)}"
         dashed = key == "rest"
-        stop = Stop(f"out/{key}", 2, about, says, dashed)
-        found.append((stop, Way("neuron", stop.key, value, part, label, says, dashed)))
+        stop = SankeyNode(f"out/{key}", 2, about, says, dashed)
+        found.append((stop, SankeyLink("neuron", stop.key, value, part, label, says, dashed)))
     return found
 
 

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.reading import aligned, joined, say
 from clearprop.reading.explanation.signal_words import (
     cancellation,
     lines,
     others,
-    product,
     sentences,
 )
 
@@ -36,7 +35,7 @@ def words(explained: "NeuronExplanation", language: str) -> str:
                 source=first.source,
                 factor=brief(first.factor),
                 x=brief(first.x),
-                product=product(first.factor, first.x),
+                product=product_text(first.factor, first.x),
                 value=brief(first.value),
                 share=percent(first.share),
             )

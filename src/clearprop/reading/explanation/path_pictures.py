@@ -4,22 +4,22 @@ import math
 from collections.abc import Sequence
 
 from clearprop.base.numbers import percent
-from clearprop.drawing.diagrams.flows import Drawn, Stop, Way, flows, parts_of
-from clearprop.drawing.diagrams.parts import LegendEntry, Line, derivative, equation
+from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, derivative, equation
+from clearprop.drawing.diagrams.sankey import SankeyLayout, SankeyLink, SankeyNode, parts_of, sankey
+from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.drawing.pen.palette import Role
-from clearprop.drawing.pen.text import number, plain
 from clearprop.reading.explanation.paths import LOSS, REST, Passage, Paths, Place
 from clearprop.reading.explanation.reading import say
 from clearprop.reading.explanation.signals import Signal
 
 
-def draw_paths(paths: Paths, root: tuple[Line, ...], language: str) -> Drawn:
+def draw_paths(paths: Paths, root: tuple[TextLine, ...], language: str) -> SankeyLayout:
     """Every place as a box and every passage as a way. `root` is written in the first box."""
     parts = parts_of([one.contribution for one in paths.passages])
     size = sum(abs(one.contribution) for one in paths.passages if one.start == paths.root.key)
     named = {place.key: place for place in paths.places}
     ways = [
-        Way(
+        SankeyLink(
             one.start,
             one.end,
             one.contribution,
@@ -30,12 +30,12 @@ def draw_paths(paths: Paths, root: tuple[Line, ...], language: str) -> Drawn:
         )
         for one, part in zip(paths.passages, parts, strict=True)
     ]
-    return flows([_stop(place, paths, root, language) for place in paths.places], ways)
+    return sankey([_stop(place, paths, root, language) for place in paths.places], ways)
 
 
 def path_legend(name: str, largest: float, language: str) -> list[LegendEntry]:
     """What thickness and colour mean; `name` is the number that is explained, in markup."""
-    values = {"name": name, "largest": number(largest)}
+    values = {"name": name, "largest": number_markup(largest)}
     roles: tuple[tuple[Role, str], ...] = (
         ("positive5", "positive"),
         ("negative5", "negative"),
@@ -53,47 +53,47 @@ def largest_of(paths: Paths) -> float:
     return max((size for size in sizes if math.isfinite(size)), default=0.0)
 
 
-def signal_lines(signal: Signal, language: str) -> tuple[Line, ...]:
+def signal_lines(signal: Signal, language: str) -> tuple[TextLine, ...]:
     """A place, its signal, and its slope where it has one."""
     lines = [
-        Line(signal.place),
-        Line(equation(derivative("*C*", "*z*"), signal.value), "backward"),
+        TextLine(signal.place),
+        TextLine(equation(derivative("*C*", "*z*"), signal.value), "backward"),
     ]
     if signal.slope is not None:
         slope = equation("*a*′(*z*)", signal.slope.value)
-        lines.append(Line(f"{slope} ({signal.slope.name})", "forward"))
+        lines.append(TextLine(f"{slope} ({signal.slope.name})", "forward"))
     if not signal.opened:
-        lines.append(Line(say(language, "picture.not_opened"), "muted"))
+        lines.append(TextLine(say(language, "picture.not_opened"), "muted"))
     elif signal.slope is not None and signal.slope.value == 0:
-        lines.append(Line(say(language, "picture.blocked"), "accent"))
+        lines.append(TextLine(say(language, "picture.blocked"), "accent"))
     elif signal.loss is None and not signal.terms:
-        lines.append(Line(say(language, "picture.nothing"), "muted"))
+        lines.append(TextLine(say(language, "picture.nothing"), "muted"))
     return tuple(lines)
 
 
-def _stop(place: Place, paths: Paths, root: tuple[Line, ...], language: str) -> Stop:
+def _stop(place: Place, paths: Paths, root: tuple[TextLine, ...], language: str) -> SankeyNode:
     if place.key == paths.root.key:
-        return Stop(place.key, 0, root, said(root), stroke="accent")
+        return SankeyNode(place.key, 0, root, said(root), stroke="accent")
     if place.end == LOSS and place.signal is not None:
         lines = _loss_lines(place.signal)
     elif place.end == REST:
         key = "picture.other" if place.count == 1 else "picture.others"
-        lines = (Line(say(language, key, count=place.count), "muted"),)
+        lines = (TextLine(say(language, key, count=place.count), "muted"),)
     elif place.signal is None:
-        lines = (Line(say(language, "picture.samples"), "muted"),)
+        lines = (TextLine(say(language, "picture.samples"), "muted"),)
     else:
         lines = signal_lines(place.signal, language)
-    return Stop(place.key, place.column, lines, said(lines), place.signal is None)
+    return SankeyNode(place.key, place.column, lines, said(lines), place.signal is None)
 
 
-def _loss_lines(signal: Signal) -> tuple[Line, ...]:
+def _loss_lines(signal: Signal) -> tuple[TextLine, ...]:
     loss = signal.loss
     if loss is None:
         return ()
-    lines = [Line(loss.loss), Line(equation("*y*", loss.output), "forward")]
+    lines = [TextLine(loss.loss), TextLine(equation("*y*", loss.output), "forward")]
     if loss.target is not None:
-        lines.append(Line(equation("*t*", loss.target)))
-    return (*lines, Line(equation(derivative("*C*", "*y*"), loss.value), "backward"))
+        lines.append(TextLine(equation("*t*", loss.target)))
+    return (*lines, TextLine(equation(derivative("*C*", "*y*"), loss.value), "backward"))
 
 
 FACTORS = {
@@ -107,9 +107,9 @@ FACTORS = {
 
 def _label(one: Passage) -> str:
     if one.factor is None or one.kind == "skip":
-        return number(one.contribution)
+        return number_markup(one.contribution)
     name = FACTORS[one.kind]
-    return f"{name} = {number(one.factor)} → {number(one.contribution)}"
+    return f"{name} = {number_markup(one.factor)} → {number_markup(one.contribution)}"
 
 
 def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
@@ -119,16 +119,16 @@ def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
     lines = [name or say(language, "picture.way")]
     if one.factor is not None:
         factor = FACTORS.get(one.kind, "1")
-        lines.append(factor if factor == "1" else f"{factor} = {number(one.factor)}")
+        lines.append(factor if factor == "1" else f"{factor} = {number_markup(one.factor)}")
     if end.signal is not None and end.end is None:
-        lines.append(f"∂*C*/∂{end.signal.place} = {number(end.signal.value)}")
-    lines.append(say(language, "picture.part", value=number(one.contribution)))
+        lines.append(f"∂*C*/∂{end.signal.place} = {number_markup(end.signal.value)}")
+    lines.append(say(language, "picture.part", value=number_markup(one.contribution)))
     share = abs(one.contribution) / size if size else math.nan
     if math.isfinite(share):
         lines[-1] += f" ({percent(share)})"
     return "\n".join(map(plain, lines))
 
 
-def said(lines: Sequence[Line]) -> str:
+def said(lines: Sequence[TextLine]) -> str:
     """The lines of a box as words to point at."""
     return "\n".join(plain(line.content) for line in lines)

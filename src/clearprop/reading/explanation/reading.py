@@ -7,8 +7,7 @@ from functools import reduce
 
 from clearprop.base import messages
 from clearprop.base.dependencies import is_installed
-from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.svg import svg
+from clearprop.drawing.pen.scene import Scene, svg
 from clearprop.reading.explanation.documents import Document
 from clearprop.reading.explanation.mathml import mathml
 

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from clearprop.base.numbers import percent
-from clearprop.drawing.diagrams.bars import Bar, bars
+from clearprop.drawing.diagrams.bar_chart import Bar, bars
 from clearprop.drawing.diagrams.parts import derivative, explained
 from clearprop.drawing.pen.items import Item
+from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import number, plain
 from clearprop.reading.explanation.gradient_picture import stacked
 from clearprop.reading.explanation.reading import say
 
@@ -44,26 +44,26 @@ def _rest(rest: "Rest", language: str) -> list[Bar]:
     if not rest.count:
         return []
     key = "picture.other" if rest.count == 1 else "picture.others"
-    return [_bar(say(language, key, count=rest.count), rest.value, number(rest.value))]
+    return [_bar(say(language, key, count=rest.count), rest.value, number_markup(rest.value))]
 
 
 def _costs(of: "SampleExplanation", language: str) -> list[Bar]:
-    own = f"{number(of.cost)} ({percent(of.share)})"
+    own = f"{number_markup(of.cost)} ({percent(of.share)})"
     rows = [_bar(say(language, "picture.sample", sample=of.sample), of.cost, own)]
     if of.samples > 1:
         key = "picture.other" if of.samples == 2 else "picture.others"
         name = say(language, key, count=of.samples - 1)
-        rows.append(_bar(name, of.others, number(of.others)))
+        rows.append(_bar(name, of.others, number_markup(of.others)))
     return rows
 
 
 def _outputs(of: "SampleExplanation", language: str) -> list[Bar]:
     rows = []
     for one in of.outputs:
-        written = f"{derivative('*C*', '*y*')} = {number(one.loss.value)},  *y* = "
-        written += number(one.loss.output)
+        written = f"{derivative('*C*', '*y*')} = {number_markup(one.loss.value)},  *y* = "
+        written += number_markup(one.loss.output)
         if one.loss.target is not None:
-            written += f",  *t* = {number(one.loss.target)}"
+            written += f",  *t* = {number_markup(one.loss.target)}"
         rows.append(_bar(one.place, one.loss.value, written))
     return [*rows, *_rest(of.unlisted, language)]
 
@@ -71,7 +71,7 @@ def _outputs(of: "SampleExplanation", language: str) -> list[Bar]:
 def _pulls(of: "SampleExplanation", language: str) -> list[Bar]:
     rows = []
     for pull in of.pulls:
-        whole = f"{derivative('*L*', '*w*')} = {number(pull.gradient)}"
-        written = f"{number(pull.value)} ({percent(pull.share)}),  {whole}"
+        whole = f"{derivative('*L*', '*w*')} = {number_markup(pull.gradient)}"
+        written = f"{number_markup(pull.value)} ({percent(pull.share)}),  {whole}"
         rows.append(_bar(pull.address, pull.value, written))
     return [*rows, *_rest(of.rest, language)] if rows else []

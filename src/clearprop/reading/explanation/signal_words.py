@@ -1,6 +1,6 @@
 """A signal in words, and as lines for a terminal."""
 
-from clearprop.base.numbers import brief, percent
+from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.reading import say
 from clearprop.reading.explanation.signals import LossDerivative, Rest, Signal, Slope, Term
 
@@ -9,12 +9,6 @@ INDENT = "    "
 CANCELS = 0.25
 # A paragraph follows the largest terms through so many lines; more would be read by nobody.
 DEEPEST = 3
-
-
-def product(*factors: float) -> str:
-    """`2.16 × (−1.49)`: a negative factor behind the first stands in brackets."""
-    first, *others = (brief(factor) for factor in factors)
-    return " × ".join([first, *(f"({text})" if text[0] == "−" else text for text in others)])
 
 
 def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:
@@ -93,7 +87,7 @@ def _largest(signal: Signal, term: Term, language: str) -> str:
         factor=brief(term.factor),
         place="" if term.signal is None else term.signal.place,
         signal="" if term.signal is None else brief(term.signal.value),
-        product="" if term.signal is None else product(term.factor, term.signal.value),
+        product="" if term.signal is None else product_text(term.factor, term.signal.value),
         value=brief(term.value),
     )
 
@@ -102,7 +96,7 @@ def lines(signal: Signal, language: str) -> list[str]:
     """A signal and everything below it, indented by the depth."""
     found = [f"∂C/∂{signal.place} = {brief(signal.value)}"]
     if signal.slope is not None and signal.inner is not None:
-        found[0] = f"∂C/∂{signal.place} = {product(signal.slope.value, signal.inner)}"
+        found[0] = f"∂C/∂{signal.place} = {product_text(signal.slope.value, signal.inner)}"
         found[0] += f" = {brief(signal.value)}"
         found.append(INDENT + _slope_line(signal.slope, language))
     if signal.loss is not None:
@@ -141,7 +135,7 @@ def _term_lines(term: Term, language: str) -> list[str]:
     share = percent(term.share)
     if term.signal is None:
         return [f"{way}{brief(term.value)} ({share})"]
-    numbers = f"{product(term.factor, term.signal.value)} = {brief(term.value)}"
+    numbers = f"{product_text(term.factor, term.signal.value)} = {brief(term.value)}"
     found = [f"{way}{numbers} ({share})"]
     if term.signal.opened:
         found += [INDENT + line for line in lines(term.signal, language)]

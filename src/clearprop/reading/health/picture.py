@@ -4,8 +4,8 @@ import math
 
 from clearprop.base import messages
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
+from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.drawing.pen.text import text_width
 from clearprop.reading.health.finding import shown
 from clearprop.reading.health.signals import SignalSize
 from clearprop.reading.health.words import scale

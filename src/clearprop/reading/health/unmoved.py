@@ -13,9 +13,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
-from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.step import Step
 from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.health.finding import NOTE, WARNING, Finding
 from clearprop.reading.health.units import Units
 
@@ -70,8 +70,9 @@ def _reasons(
         return {}
     signals = np.concatenate([step.wiring.gradients(node.path) for step in steps])
     values = np.concatenate([step.wiring.values(node.source) for step in steps])
-    if isinstance(node.layer, Embedding):
-        met = np.isin(np.arange(node.layer.entries), values)
+    row = LAYER_ROWS.get(type(node.layer))
+    if row is not None and row.ids is not None:
+        met = np.isin(np.arange(row.ids(node.layer)), values)
         return _in_turn(still, {"ids": (NOTE, ~met[:, None]), "no_signal": (WARNING, True)})
     if not (is_linear(node.layer) and still.ndim == 2):
         nothing = not np.any(signals)

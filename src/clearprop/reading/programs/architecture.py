@@ -17,19 +17,15 @@ import re
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.combinators import Residual, Sequential
-from clearprop.engine.layers.embedding import Embedding
+from clearprop.engine.combinators import Combinator, Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import LAYERS
+from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS
 from clearprop.reading.programs.spelling import found, made, near, spelled
 
 _SIZE = re.compile(r"(\d+)(\(.*\))?")
 _NAMED = re.compile(r"([A-Za-z_]\w*)(\(.*\))?", re.DOTALL)
-# These are told how many features come in.
-_OF_FEATURES = (BatchNorm, LayerNorm, RMSNorm)
 _SPELLED_OTHERWISE = ("Linear", "Sequential")
 LARGEST = 10_000_000  # parameters: more than a program of this kind trains
 NAMES = tuple(name.lower() for name in LAYERS if name not in _SPELLED_OTHERWISE)
@@ -95,18 +91,17 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
     kind = found(name, {one: LAYERS[one] for one in LAYERS if one not in _SPELLED_OTHERWISE})
     if kind is None:
         raise _unknown(part, name, text)
-    if kind is Residual:
+    if issubclass(kind, Combinator):
         inner = (brackets or "()")[1:-1]
         layers, after = _layers(_split(inner, text), width, text)
-        return Residual(layers[0] if len(layers) == 1 else Sequential(*layers)), after
-    if kind is Embedding:
-        layer = _with_settings(kind, (), brackets, part, text)
-        return layer, layer.features
-    if kind in _OF_FEATURES:
+        return kind(layers[0] if len(layers) == 1 else Sequential(*layers)), after
+    row = LAYER_ROWS[kind]
+    if row.told_features:
         if width is None:
             raise ConfigurationError("architecture_size", part=part, text=text)
         return _with_settings(kind, (width,), brackets, part, text), width
-    return _with_settings(kind, (), brackets, part, text), width
+    layer = _with_settings(kind, (), brackets, part, text)
+    return layer, width if row.ids is None else layer.output_shape(())[-1]
 
 
 def _linear(

@@ -10,7 +10,7 @@ from clearprop.kinds.program_lines import INDENT, WIDTH, Symbol, returned
 from clearprop.reading.programs.draft import Draft
 from clearprop.reading.programs.recipe import running
 from clearprop.reading.programs.samples import table_columns, table_lines
-from clearprop.reading.programs.start import LITERALS, NamedArray, drawn, filled, sliced
+from clearprop.reading.programs.start import LITERALS, ProgramArray, drawn, filled, sliced
 from clearprop.reading.programs.text import code_lines, comment, function, say
 
 
@@ -38,7 +38,7 @@ def beginnings(draft: Draft, beside: str | None) -> Beginning:
     return made
 
 
-def remembered(draft: Draft) -> list[NamedArray]:
+def remembered(draft: Draft) -> list[ProgramArray]:
     """The optimizer's memory of a training that goes on, and running statistics that are not those
     of a new network."""
     arrays = []
@@ -48,14 +48,14 @@ def remembered(draft: Draft) -> list[NamedArray]:
         for one in draft.program.parameters:
             for memory in draft.update.memory:
                 value = layout.view(slots[memory.slot], one.path)
-                arrays.append(NamedArray(_of(memory.name, one.symbol.name), value))
+                arrays.append(ProgramArray(_of(memory.name, one.symbol.name), value))
     if draft.recipe.layers:
         for statistics in draft.program.statistics:
             kept = running(draft.recipe, draft.settled.params, statistics.path)
-            arrays.append(NamedArray(statistics.running_mean, kept["running_mean"]))
-            arrays.append(NamedArray(statistics.running_variance, kept["running_var"]))
+            arrays.append(ProgramArray(statistics.running_mean, kept["running_mean"]))
+            arrays.append(ProgramArray(statistics.running_variance, kept["running_var"]))
     kind = draft.settled.params.dtype
-    return [NamedArray(one.symbol, one.value.astype(kind, copy=False)) for one in arrays]
+    return [ProgramArray(one.symbol, one.value.astype(kind, copy=False)) for one in arrays]
 
 
 def _of(memory: str, parameter: str) -> Symbol:
@@ -102,7 +102,7 @@ def _parameters(draft: Draft, beside: str | None, made: Beginning) -> None:
         key = "doc.drawn_parameters"
     else:
         arrays = [
-            NamedArray(one.symbol, network.layout.view(params, one.path))
+            ProgramArray(one.symbol, network.layout.view(params, one.path))
             for one in program.parameters
         ]
         key, body = "doc.saved_parameters", _numbers(draft, "PARAMETERS", arrays, beside, made)
@@ -123,7 +123,7 @@ def _memory(draft: Draft, beside: str | None, made: Beginning) -> None:
 
 
 def _numbers(
-    draft: Draft, name: str, arrays: list[NamedArray], beside: str | None, made: Beginning
+    draft: Draft, name: str, arrays: list[ProgramArray], beside: str | None, made: Beginning
 ) -> list[str]:
     flat = np.concatenate([one.value.ravel() for one in arrays])
     dtype = "float" if flat.dtype == np.float64 else f"np.{flat.dtype}"

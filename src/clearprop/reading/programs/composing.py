@@ -4,13 +4,11 @@ import re
 from typing import NamedTuple
 
 from clearprop.base.arrays import Array
-from clearprop.engine.parameters import leaves
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.program_lines import number
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.beginnings import beginnings
 from clearprop.reading.programs.draft import Draft, draft
-from clearprop.reading.programs.optimizers import plain_optimizer
 from clearprop.reading.programs.passes import named, without_brackets
 from clearprop.reading.programs.recipe import Recipe
 from clearprop.reading.programs.text import docstring, say
@@ -29,6 +27,8 @@ LEGEND = {
     "k": r"\bk[₀-₉]",
     "p": r"\bp[₀-₉]",
     "s": r"\bs[₀-₉]",
+    "S": r"\bS[₀-₉]",
+    "J": r"\bJ[₀-₉]",
     "y": r"\by\b",
     "t": r"\bt\b",
     "L": r"∂L",
@@ -39,7 +39,8 @@ LEGEND = {
     "transpose": r"ᵀ",
     "sum": r"Σ",
     "bracket": r"\[[^\]]*[<>≤≥=≠][^\]]*\]",
-    "branch": r"\|f",
+    "branch": r"\|f\b",
+    "way": r"[x₀-₉a-z]\|(?!f\b)[a-z]",
 }
 
 # What a loss's weights are called in its equations.
@@ -126,7 +127,7 @@ def _constants(made: Draft, body: str) -> list[str]:
 def _story(made: Draft, name: str, body: str) -> str:
     """The docstring of the program."""
     language, recipe = made.language, made.recipe
-    layers = [named(layer) for _, layer in leaves(recipe.network.layer)]
+    layers = [named(node.layer) for node in recipe.network.graph.nodes.values()]
     equations = "\n".join(re.findall(r"^ *# (.*)$", body, re.MULTILINE))
     legend = [
         say(language, f"legend.{key}")
@@ -140,7 +141,7 @@ def _story(made: Draft, name: str, body: str) -> str:
                 language,
                 "story.training",
                 loss=without_brackets(repr_short(recipe.loss)),
-                optimizer=type(plain_optimizer(recipe.optimizer)).__name__,
+                optimizer=made.update.rule,
                 steps=made.settled.steps,
             ),
             "\n".join(legend),

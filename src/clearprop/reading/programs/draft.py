@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from clearprop.reading.programs.losses import LossLines, loss_lines
-from clearprop.reading.programs.optimizers import Memory, UpdateLines, update_lines
+from clearprop.kinds.program_pieces import LossLines, Memory, UpdateLines
 from clearprop.reading.programs.passes import Program, passes_of, require_known
 from clearprop.reading.programs.recipe import Recipe, Settled, settle
+from clearprop.reading.programs.rows_written import loss_lines, update_lines
 
 
 class Draft(NamedTuple):
@@ -46,7 +46,7 @@ class Draft(NamedTuple):
 def draft(recipe: Recipe, language: str) -> Draft:
     """Work a recipe out. Raises what `settle`, `passes_of`, `loss_lines` and `update_lines` do."""
     update = update_lines(recipe.optimizer)
-    require_known(recipe.network.layer)
+    require_known(recipe.network)
     settled = settle(recipe)
     program = passes_of(recipe.network, settled.x)
     loss = loss_lines(recipe.loss, settled.target, settled.output)

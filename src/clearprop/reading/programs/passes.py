@@ -1,32 +1,25 @@
-"""A network's two passes as lines: every layer in its place, from right to left for the second.
+"""A network's two passes as lines: every step of its graph, from right to left for the second.
 
-Layers that do nothing (Identity, Dropout that leaves nothing out) have no line. A residual's input
-is read twice, so two signals come back for it: the branch's first layer assigns its part under a
-name of its own, and one more line adds the two.
+Layers that do nothing (Identity, Dropout that leaves nothing out) have no line. What is called how,
+and where gradients are added, is worked out first: see `ways_back`.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Residual, Sequential
-from clearprop.engine.graph import join_path
+from clearprop.engine.graph import Concatenation, Graph, Join, Node, join_path
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.activations import Identity
-from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
-from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read
-from clearprop.kinds.writers.site import Mask, Passes, Site, Statistics
-from clearprop.kinds.writers.writer_catalog import WRITERS
-
-X = Symbol("x", "x")
-Y = Symbol("y", "y")
-_SUM = Symbol("s", "s")
+from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
+from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
+from clearprop.kinds.program_pieces import Mask, Site, Statistics
+from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of, owner
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class ParameterName:
     path: str
 
 
-class Saved(NamedTuple):
+class KeptNames(NamedTuple):
     """The names that forward keeps: for backward, values that it computed or was given and
     parameters; and for the training's running statistics means and variances."""
 
@@ -69,7 +62,7 @@ class Program:
     parameters: tuple[ParameterName, ...]
     masks: tuple[Mask, ...]
     statistics: tuple[Statistics, ...]
-    saved: Saved
+    saved: KeptNames
     input_gradient: bool
 
     @property
@@ -87,56 +80,50 @@ class Program:
 def passes_of(network: Network, x: Array) -> Program:
     """The passes of a network at samples such as x.
 
-    Raises ContractError for a layer that is not of the catalogue.
+    Raises ContractError for a layer that is not of the catalogue, and where ids are taken by
+    something that has a derivative.
     """
-    return _Walk(network, x.dtype.kind in "iu").program(x.shape[1:])
+    require_known(network)
+    of_ids = x.dtype.kind in "iu"
+    numbers = _numbers(network.graph)
+    names = names_of(network.graph, numbers, of_ids=of_ids)
+    return _Writing(network, names, numbers, network.graph.shapes(x.shape[1:])).program(of_ids)
 
 
-def require_known(layer: Layer) -> None:
-    """Refuse a layer that is not of the catalogue. Raises ContractError."""
-    _places(layer, "")
+def require_known(network: Network) -> None:
+    """Refuse layers that are not of the catalogue. Raises ContractError."""
+    for node in network.graph.nodes.values():
+        if type(node.layer) not in LAYER_ROWS:
+            known = ", ".join(kind.__name__ for kind in LAYER_ROWS)
+            name = type(node.layer).__name__
+            raise ContractError("program_layer_own", name=name, known=known)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A layer to be written, and where it stands; its branch where it is a residual."""
-
-    layer: Layer
-    path: str
-    branch: "tuple[_Place, ...]" = ()
-
-
-def _places(layer: Layer, path: str) -> tuple[_Place, ...]:
-    if type(layer) is Sequential:
-        return tuple(
-            place
-            for name, child in layer.children()
-            for place in _places(child, join_path(path, name))
-        )
-    if type(layer) is Residual:
-        return (_Place(layer, path, _places(layer.branch, join_path(path, "branch"))),)
-    if type(layer) not in WRITERS:
-        raise ContractError(
-            "program_layer_own", name=type(layer).__name__, known=", ".join(map(_name, WRITERS))
-        )
-    if isinstance(layer, Identity) or (isinstance(layer, Dropout) and layer.probability == 0):
-        return ()
-    return (_Place(layer, path),)
-
-
-def _name(kind: type) -> str:
-    return kind.__name__
+def _numbers(graph: Graph) -> dict[str, int]:
+    """The number of every layer's group: a new one where it opens a group, or where its output's
+    name is taken in this one."""
+    numbers: dict[str, int] = {}
+    group = 0
+    taken: set[str] = set()
+    for path, node in graph.nodes.items():
+        if does_nothing(node):
+            continue
+        row = LAYER_ROWS[type(node.layer)]
+        if group == 0 or row.opens or row.output.name in taken:
+            group, taken = group + 1, set()
+        taken.add(row.output.name)
+        numbers[path] = group
+    return numbers
 
 
 @dataclass
-class _Walk:
-    """The state of one walk: the numbers and names that were given out so far."""
+class _Writing:
+    """The lines that were written so far, those of backward from left to right as well."""
 
     network: Network
-    of_ids: bool
-    group: int = 0
-    residuals: int = 0
-    taken: set[str] = field(default_factory=set)
+    names: Names
+    numbers: Mapping[str, int]
+    shapes: Mapping[str, Shape | None]
     parameters: dict[str, Symbol] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
     forward: list[Section] = field(default_factory=list)
@@ -144,10 +131,13 @@ class _Walk:
     masks: list[Mask] = field(default_factory=list)
     statistics: list[Statistics] = field(default_factory=list)
 
-    def program(self, shape: Shape) -> Program:
-        places = _places(self.network.layer, "") or (_Place(Identity(), ""),)
-        self._walk(places, X, None if self.of_ids else X.d, Y, Y.d, shape)
-        # They were written from left to right.
+    def program(self, of_ids: bool) -> Program:
+        for step in self.network.graph.steps:
+            self.backward += map(self._meeting, self.names.meetings.get(step.path, ()))
+            if isinstance(step, Join):
+                self._join(step)
+            elif not does_nothing(step):
+                self._layer(step)
         self.backward.reverse()
         self._add_shared()
         parameters = tuple(
@@ -162,57 +152,34 @@ class _Walk:
             tuple(self.masks),
             tuple(self.statistics),
             self._saved(parameters),
-            not self.of_ids,
+            not of_ids,
         )
 
-    def _walk(
-        self,
-        places: Sequence[_Place],
-        x: Symbol,
-        dx: Symbol | None,
-        y: Symbol | None,
-        dy: Symbol | None,
-        shape: Shape | None,
-    ) -> Symbol:
-        """Write the places from x on; the last output is called y, and its gradient dy, where they
-        are given. Returns the last output."""
-        for index, place in enumerate(places):
-            last = index == len(places) - 1
-            is_residual = isinstance(place.layer, Residual)
-            number = self._residuals() if is_residual else self._number(place)
-            own = (_SUM if is_residual else WRITERS[type(place.layer)].output).numbered(number)
-            output = y if last and y is not None else own
-            signal = dy if last and dy is not None else output.d
-            if is_residual:
-                self._residual(place, x, dx, output, signal, shape)
-            else:
-                self._leaf(place, x, dx, output, signal, shape, number)
-            shape = place.layer.output_shape(shape)
-            x, dx = output, output.d
-        return x
-
-    def _leaf(
-        self,
-        place: _Place,
-        x: Symbol,
-        dx: Symbol | None,
-        y: Symbol,
-        dy: Symbol,
-        shape: Shape | None,
-        number: int,
-    ) -> None:
-        layer = place.layer
-        writer = WRITERS[type(layer)]
+    def _layer(self, node: Node) -> None:
+        layer, path, shape = node.layer, node.path, self.shapes[node.source]
+        row, number = LAYER_ROWS[type(layer)], self.numbers[path]
         params = {
-            name: self._parameter(join_path(place.path, name), writer.params[name].numbered(number))
-            for name in layer.parameters()
+            name: self._parameter(
+                join_path(path, name), row.parameters[name].program.numbered(number)
+            )
+            for name in node.parameters
         }
         gradients = {
-            name: self._gradient(join_path(place.path, name), symbol)
-            for name, symbol in params.items()
+            name: self._gradient(join_path(path, name), symbol) for name, symbol in params.items()
         }
-        site = Site(layer, x, y, dx, dy, params, gradients, number, place.path, shape or ())
-        passes: Passes = writer.passes(site)
+        site = Site(
+            layer,
+            self.names.wires[node.source],
+            self.names.wires[path],
+            self.names.taken[path],
+            self.names.signals[path],
+            params,
+            gradients,
+            number,
+            path,
+            shape or (),
+        )
+        passes = row.passes(site)
         title = _title(layer, shape)
         kind = type(layer).__name__
         self.forward.append(Section(kind, title, passes.forward))
@@ -220,48 +187,41 @@ class _Walk:
         self.masks += passes.masks
         self.statistics += passes.statistics
 
-    def _residual(
-        self,
-        place: _Place,
-        x: Symbol,
-        dx: Symbol | None,
-        y: Symbol,
-        dy: Symbol,
-        shape: Shape | None,
-    ) -> None:
-        if dx is None:
-            raise ContractError("signal_missing", path=join_path(place.path, "branch"))
-        branch_dx = dx.through("branch", "f") if place.branch else dy
-        self.backward.append(
-            Section(
-                "Residual",
-                "Residual",
-                (Line(f"{dx} = {dy} + {branch_dx}", f"{dx:math} = {dy:math} + {branch_dx:math}"),),
-            )
-        )
-        branch = self._walk(place.branch, x, branch_dx, None, dy, shape)
-        self.forward.append(
-            Section(
-                "Residual",
-                "Residual",
-                (Line(f"{y} = {x} + {branch}", f"{y:math} = {x:math} + {branch:math}"),),
-            )
-        )
+    def _join(self, step: Join) -> None:
+        """The line of a join; only a concatenation has one in backward, for every term."""
+        y, dy = self.names.wires[step.path], self.names.signals[step.path]
+        terms = [self.names.wires[wire] for wire in step.sources]
+        kind, title = self._of_combinator(owner(self.network.graph, step), type(step).__name__)
+        if not isinstance(step, Concatenation):
+            code = " + ".join(map(str, terms))
+            equation = " + ".join(f"{term:math}" for term in terms)
+            line = Line(f"{y} = {code}", f"{y:math} = {equation}")
+            self.forward.append(Section(kind, title, (line,)))
+            return
+        code = f"{y} = np.concatenate([{', '.join(map(str, terms))}], axis=-1)"
+        equation = " ‖ ".join(f"{term:math}" for term in terms)
+        self.forward.append(Section(kind, title, (Line(code, f"{y:math} = {equation}"),)))
+        cuts, start = [], 0
+        for term, wire in enumerate(step.sources):
+            stop = start + (self.shapes[wire] or (0,))[-1]
+            dx, shift = self.names.cut[step.path, term], f"₊{subscript(start)}" if start else ""
+            equation = f"({dx:math})ₖ = ({dy:math})ₖ{shift}"
+            cuts.append(Line(f"{dx} = {dy}[..., {start}:{stop}]", equation))
+            start = stop
+        self.backward.append(Section(kind, title, tuple(cuts)))
 
-    def _number(self, place: _Place) -> int:
-        """The number of the layer's group: a new one where it opens a group, or where its output's
-        name is taken in this one."""
-        writer = WRITERS[type(place.layer)]
-        if self.group == 0 or writer.opens or writer.output.name in self.taken:
-            self.group += 1
-            self.taken = set()
-        self.taken.add(writer.output.name)
-        return self.group
+    def _meeting(self, one: Meeting) -> Section:
+        code = " + ".join(map(str, one.parts))
+        equation = " + ".join(f"{part:math}" for part in one.parts)
+        line = Line(f"{one.symbol} = {code}", f"{one.symbol:math} = {equation}")
+        return Section(*self._of_combinator(one.group, "Sum"), (line,))
 
-    def _residuals(self) -> int:
-        """The number of the next residual."""
-        self.residuals += 1
-        return self.residuals
+    def _of_combinator(self, path: str, otherwise: str) -> tuple[str, str]:
+        """What is said of a line of a combinator, and its title; of one's own combinator, what is
+        said of any join."""
+        layer = self.network.graph.groups[path].layer
+        name = type(layer).__name__
+        return (name if type(layer) in COMBINATOR_ROWS else otherwise), name
 
     def _parameter(self, path: str, symbol: Symbol) -> Symbol:
         owner = self.network.tied.get(path)
@@ -289,7 +249,7 @@ class _Walk:
         if sums:
             self.backward.append(Section("Tied", "", tuple(sums)))
 
-    def _saved(self, parameters: Sequence[ParameterName]) -> Saved:
+    def _saved(self, parameters: Sequence[ParameterName]) -> KeptNames:
         """What backward reads of forward, its results in the order of their making."""
         read = {
             name for part in self.backward for line in part.lines for name in names_read(line.code)
@@ -297,7 +257,7 @@ class _Walk:
         made = names_assigned([line for part in self.forward for line in part.lines])
         values = dict.fromkeys([X.name, *(mask.symbol.name for mask in self.masks), *made])
         names = [one.symbol.name for one in parameters]
-        return Saved(
+        return KeptNames(
             tuple(name for name in values if name in read),
             tuple(name for name in names if name in read),
             tuple(str(s) for one in self.statistics for s in (one.mean, one.variance)),

@@ -118,14 +118,8 @@ def settle(recipe: Recipe) -> Settled:
 
 def running(recipe: Recipe, params: Array, path: str) -> Mapping[str, Array]:
     """The running statistics of the layer at `path`, before the first step."""
-    node: Any = _state(recipe, params)
-    for part in _parts(path):
-        node = node[part]
-    return dict(node)
-
-
-def _parts(path: str) -> list[str]:
-    return path.split(".") if path else []
+    found: Mapping[str, Array] = _state(recipe, params)[path]
+    return found
 
 
 def _state(recipe: Recipe, params: Array) -> Tree:

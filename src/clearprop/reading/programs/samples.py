@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy, Loss, PoissonNLL
+from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import leaves
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 EXAMPLE_SAMPLES = 100
 
@@ -106,12 +105,13 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
 def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[Any]) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
     the features, one for each output, seen with some noise."""
-    first = next(layer for _, layer in leaves(network.layer))
+    first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
     lines = ["rng = np.random.default_rng(SEED)"]
-    if isinstance(first, Embedding):
-        lines.append(f"x = rng.integers({first.entries}, size={EXAMPLE_SAMPLES})")
+    row = LAYER_ROWS.get(type(first))
+    if row is not None and row.ids is not None:
+        lines.append(f"x = rng.integers({row.ids(first)}, size={EXAMPLE_SAMPLES})")
         total = "x[:, None]"
     else:
         features = _features(network)
@@ -120,12 +120,9 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
     phases = "" if outputs == 1 else f" + np.arange({outputs})"
     lines.append(f"wave = np.sin({total}{phases})")
     seen = "wave + rng.normal(0, 0.1, wave.shape)"
-    if isinstance(loss, CrossEntropy):
-        lines.append(f"t = ({seen}).argmax(axis=1)")
-    elif isinstance(loss, BinaryCrossEntropy):
-        lines.append(f"t = ({seen} > 0).astype({real})")
-    elif isinstance(loss, PoissonNLL):
-        lines.append(f"t = rng.poisson(np.exp(wave)).astype({real})")
+    made = LOSS_ROWS.get(type(loss))
+    if made is not None and made.example_target is not None:
+        lines.append(f"t = {made.example_target(seen, real)}")
     elif cast:
         lines.append(f"t = ({seen}){cast}")
     else:
@@ -135,9 +132,9 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
 
 def _features(network: Network) -> int:
     """How many features a network takes, by the first layer that says so."""
-    for _, layer in leaves(network.layer):
+    for node in network.graph.nodes.values():
         for name in ("inputs", "features"):
-            size = getattr(layer, name, None)
+            size = getattr(node.layer, name, None)
             if isinstance(size, int):
                 return size
     return 1

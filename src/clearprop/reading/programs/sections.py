@@ -13,10 +13,11 @@ from clearprop.kinds.program_lines import (
     unpacked,
 )
 from clearprop.reading.programs.draft import Draft
-from clearprop.reading.programs.optimizers import plain_optimizer, schedule_lines
-from clearprop.reading.programs.passes import Section, X
+from clearprop.reading.programs.passes import Section
+from clearprop.reading.programs.rows_written import schedule_lines
 from clearprop.reading.programs.start import generator
 from clearprop.reading.programs.text import code_lines, comment, function, say
+from clearprop.reading.programs.ways_back import X
 
 STEP_NUMBER = "n"
 RATE = "rate"
@@ -108,7 +109,7 @@ def update(draft: Draft) -> list[str]:
         body += [f"{INDENT}w = {lines.result.code}", *returned(["w", *memory])]
     else:
         body.append(f"{INDENT}return {lines.result.code}")
-    doc = say(draft.language, f"update.{type(plain_optimizer(draft.recipe.optimizer)).__name__}")
+    doc = say(draft.language, f"update.{lines.rule}")
     if lines.counts:
         doc += "\n\n" + say(draft.language, "doc.step_number")
     return function("update", arguments, doc, body)

@@ -15,7 +15,7 @@ from clearprop.kinds.program_lines import (
     returned,
     unpacked,
 )
-from clearprop.kinds.writers.site import Statistics
+from clearprop.kinds.program_pieces import Statistics
 from clearprop.reading.programs.beginnings import memory_name, remembered
 from clearprop.reading.programs.draft import Draft
 from clearprop.reading.programs.recipe import running

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.numbers import brief
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.addresses import Index
-from clearprop.reading.explanation.signal_words import product
 from clearprop.reading.explanation.signals import NOTHING
 from clearprop.reading.explanation.tracing import largest_first, rest_of
 from clearprop.reading.walk.stages import Worked
@@ -21,20 +20,16 @@ def label(name: str, sample: int, index: Index) -> str:
     return f"{name}[{','.join(map(str, (sample, *index)))}]"
 
 
-def bracketed(value: float) -> str:
-    """A number behind another sign: a negative one stands in brackets."""
-    text = brief(value)
-    return f"({text})" if text[0] == "−" else text
-
-
-def sum_of_products(left: str, factors: Array, others: Array, value: float, *more: float) -> Worked:
-    """The line left = Σ factors × others + more = value."""
+def sum_of_products(
+    left: str, factors: Array, others: Array, value: float, more: tuple[str, ...] = ()
+) -> Worked:
+    """The line left = Σ factors × others + more = value; `more` as it is written."""
     return _line(
         left,
         factors * others,
-        lambda i: product(float(factors[i]), float(others[i])),
+        lambda i: product_text(float(factors[i]), float(others[i])),
         value,
-        tuple(map(brief, more)),
+        more,
     )
 
 

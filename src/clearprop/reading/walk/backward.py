@@ -5,11 +5,11 @@ import numpy as np
 
 from clearprop.engine.addresses import Index
 from clearprop.engine.graph import join_path
-from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.network import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, Sum, is_activation, is_linear
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.explanation.probing import MOST_PROBES, Probe
 from clearprop.reading.explanation.signals import Rest
 from clearprop.reading.explanation.tracing import rest_of
@@ -121,7 +121,8 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
     """The first entry of the first parameter's gradient, as a sum over samples."""
     for name, gradient in list(record.gradients.items())[:1]:
         index: Index = (0,) * gradient.ndim
-        if isinstance(node.layer, Embedding):
+        row = LAYER_ROWS.get(type(node.layer))
+        if row is not None and row.ids is not None:
             # The row that the worked sample takes, not the first one, which may never be met.
             index = (int(np.ravel(step.forward[node.path].input[sample])[0]), 0)
         left = f"∂L/∂{parameter_symbol(node.layer, name)}[{','.join(map(str, index))}]"

@@ -3,14 +3,13 @@ it leads."""
 
 import numpy as np
 
-from clearprop.base.numbers import brief
-from clearprop.engine.losses import MAE, MSE
+from clearprop.base.numbers import brief, product_text
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.engine.wires import Node, parameters_of
+from clearprop.kinds.kind_tables import LOSS_ROWS
 from clearprop.reading.explanation.gradients import Update, update_of
-from clearprop.reading.explanation.signal_words import product
-from clearprop.reading.walk.arithmetic import bracketed, label, sum_of_numbers
+from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.equations import of_loss, of_optimizer
 from clearprop.reading.walk.forward import parameter_symbol
 from clearprop.reading.walk.stages import NamedArray, Stage, Worked
@@ -49,11 +48,10 @@ def _loss_work(step: Step, sample: int) -> list[Worked]:
         left = label("ℓ", sample, alone)
         if np.shape(target) == step.forward.output.shape[1:]:
             t = float(target[index])
+            row = LOSS_ROWS.get(type(loss))
             written = f"{type(loss).__name__}(y = {brief(y)}, t = {brief(t)})"
-            if type(loss) is MSE:
-                written = f"({brief(y)} − {bracketed(t)})²"
-            elif type(loss) is MAE:
-                written = f"|{brief(y)} − {bracketed(t)}|"
+            if row is not None and row.written is not None:
+                written = row.written(y, t)
         else:
             written = f"{type(loss).__name__}(y, t = {target})"
         lines.append(Worked(left, (written,), entry))
@@ -92,7 +90,7 @@ def _moved(left: str, update: Update, gradient: float) -> Worked:
     before = brief(update.before)
     if update.learning_rate is None:
         return Worked(left, (before, brief(update.change)), update.after)
-    taken = product(update.learning_rate, gradient)
+    taken = product_text(update.learning_rate, gradient)
     return Worked(left, (f"{before} − {taken}",), update.after)
 
 

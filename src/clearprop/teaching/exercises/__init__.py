@@ -8,8 +8,8 @@ other = exercise("chain", 2, seed=7, key="B1234")  # of the same difficulty
 """
 
 from clearprop.teaching.exercises.generator import exercise
-from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
-from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.small_network import SmallNetwork
 from clearprop.teaching.exercises.topics import LEVELS, TOPICS
 
 __all__ = [

@@ -13,10 +13,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.teaching.exercises.expressions import Constant, Expression, inlined
-from clearprop.teaching.exercises.model import TOLERANCE, Blank, Exercise
-from clearprop.teaching.exercises.networks import SmallNetwork
+from clearprop.teaching.exercises.expressions import Expression, NumberLiteral, inlined
 from clearprop.teaching.exercises.quantities import Shape, quantities
+from clearprop.teaching.exercises.sheet import TOLERANCE, Blank, Exercise
+from clearprop.teaching.exercises.small_network import SmallNetwork
 
 TOPIC = "bug"
 # How the blank for the wrong line is called and written.
@@ -24,21 +24,21 @@ LINE, LINE_SYMBOL = "line", "(#)"
 POINTS = 2
 
 
-class Mistake(NamedTuple):
+class Bug(NamedTuple):
     """A statement of a program, counted from 1, and what stands there instead."""
 
     line: int
     instead: str
 
 
-class Program(NamedTuple):
+class Listing(NamedTuple):
     """The right statements, and the mistakes that can be planted."""
 
     statements: tuple[str, ...]
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Bug, ...]
 
 
-_LINEAR = Program(
+_LINEAR = Listing(
     (
         "y = x @ W + b",
         "dy = 2 * (y - t)",
@@ -47,10 +47,10 @@ _LINEAR = Program(
         "dx = dy @ W.T",
     ),
     (
-        Mistake(2, "dy = 2 * (t - y)"),
-        Mistake(2, "dy = y - t"),
-        Mistake(3, "dW = W @ dy"),
-        Mistake(5, "dx = dy @ x"),
+        Bug(2, "dy = 2 * (t - y)"),
+        Bug(2, "dy = y - t"),
+        Bug(3, "dW = W @ dy"),
+        Bug(5, "dx = dy @ x"),
     ),
 )
 _BENT = (
@@ -69,25 +69,25 @@ _BENT = (
 # Of level 1, 2 and 3; on level 3 the cost is a mean over two outputs.
 PROGRAMS = (
     _LINEAR,
-    Program(
+    Listing(
         _BENT,
         (
-            Mistake(4, "dy = 2 * (t - y)"),
-            Mistake(4, "dy = y - t"),
-            Mistake(5, "dW2 = W2 @ dy"),
-            Mistake(7, "da1 = dy @ a1"),
-            Mistake(8, "dz1 = da1 * z1"),
-            Mistake(9, "dW1 = a1.T @ dz1"),
+            Bug(4, "dy = 2 * (t - y)"),
+            Bug(4, "dy = y - t"),
+            Bug(5, "dW2 = W2 @ dy"),
+            Bug(7, "da1 = dy @ a1"),
+            Bug(8, "dz1 = da1 * z1"),
+            Bug(9, "dW1 = a1.T @ dz1"),
         ),
     ),
-    Program(
+    Listing(
         tuple("dy = y - t" if line.startswith("dy") else line for line in _BENT),
         (
-            Mistake(4, "dy = 2 * (y - t)"),
-            Mistake(4, "dy = t - y"),
-            Mistake(7, "da1 = dy @ W2"),
-            Mistake(8, "dz1 = da1 * a1"),
-            Mistake(9, "dW1 = a1.T @ dz1"),
+            Bug(4, "dy = 2 * (y - t)"),
+            Bug(4, "dy = t - y"),
+            Bug(7, "da1 = dy @ W2"),
+            Bug(8, "dz1 = da1 * a1"),
+            Bug(9, "dW1 = a1.T @ dz1"),
         ),
     ),
 )
@@ -133,7 +133,7 @@ def correction(sheet: Exercise) -> tuple[int, str, str]:
     return line, wrong, PROGRAMS[sheet.level - 1].statements[line - 1]
 
 
-def _with(statements: tuple[str, ...], mistake: Mistake) -> tuple[str, ...]:
+def _with(statements: tuple[str, ...], mistake: Bug) -> tuple[str, ...]:
     before, behind = statements[: mistake.line - 1], statements[mistake.line :]
     return (*before, mistake.instead, *behind)
 
@@ -156,7 +156,14 @@ def _places(shape: Shape, numbers: tuple[str, ...]) -> Iterator[tuple[str, str, 
 
 
 def _line(line: int) -> Blank:
-    return Blank(LINE, LINE_SYMBOL, "line", Constant(float(line)), float(line), POINTS)
+    return Blank(
+        name=LINE,
+        symbol=LINE_SYMBOL,
+        kind="line",
+        formula=NumberLiteral(float(line)),
+        value=float(line),
+        points=POINTS,
+    )
 
 
 def _from_givens(blank: Blank, sheet: Exercise, shape: Shape) -> Blank:

@@ -1,6 +1,6 @@
 """Formulas as data: a value, the names that it rests on, and how it is written, all from one tree.
 
-    Sum((Product((Name("w"), Name("x"))), Name("b")))        w·x + b
+    Addition((Multiplication((Name("w"), Name("x"))), Name("b")))        w·x + b
 
 The answer key writes the tree out, and marking works it out again from a student's own numbers.
 """
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from clearprop.base.configuration import Configurable
 
@@ -42,30 +42,38 @@ class Name(Configurable):
 
 
 @dataclass(frozen=True)
-class Constant(Configurable):
+class NumberLiteral(Configurable):
     """A number that the formula itself brings."""
+
+    type_name: ClassVar[str] = "Constant"
 
     value: float
 
 
 @dataclass(frozen=True)
-class Sum(Configurable):
+class Addition(Configurable):
     """The sum of the terms."""
+
+    type_name: ClassVar[str] = "Sum"
 
     terms: "tuple[Expression, ...]"
 
 
 @dataclass(frozen=True)
-class Difference(Configurable):
+class Subtraction(Configurable):
     """Left − right."""
+
+    type_name: ClassVar[str] = "Difference"
 
     left: "Expression"
     right: "Expression"
 
 
 @dataclass(frozen=True)
-class Product(Configurable):
+class Multiplication(Configurable):
     """The product of the factors."""
+
+    type_name: ClassVar[str] = "Product"
 
     factors: "tuple[Expression, ...]"
 
@@ -78,10 +86,13 @@ class Applied(Configurable):
     argument: "Expression"
 
 
-Expression: TypeAlias = Name | Constant | Sum | Difference | Product | Applied
+Expression: TypeAlias = Name | NumberLiteral | Addition | Subtraction | Multiplication | Applied
 
 EXPRESSIONS: Mapping[str, type[Configurable]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Name, Constant, Sum, Difference, Product, Applied)}
+    {
+        kind.type_name: kind
+        for kind in (Name, NumberLiteral, Addition, Subtraction, Multiplication, Applied)
+    }
 )
 
 
@@ -90,13 +101,13 @@ def evaluate(expression: Expression, values: Values) -> float:
     match expression:
         case Name(name):
             return values[name]
-        case Constant(value):
+        case NumberLiteral(value):
             return value
-        case Sum(terms):
+        case Addition(terms):
             return sum(evaluate(term, values) for term in terms)
-        case Difference(left, right):
+        case Subtraction(left, right):
             return evaluate(left, values) - evaluate(right, values)
-        case Product(factors):
+        case Multiplication(factors):
             return math.prod(evaluate(factor, values) for factor in factors)
         case Applied(function, argument):
             return FUNCTIONS[function](evaluate(argument, values))
@@ -105,11 +116,11 @@ def evaluate(expression: Expression, values: Values) -> float:
 def parts(expression: Expression) -> tuple[Expression, ...]:
     """What the expression is made of, one level down."""
     match expression:
-        case Sum(terms):
+        case Addition(terms):
             return terms
-        case Product(factors):
+        case Multiplication(factors):
             return factors
-        case Difference(left, right):
+        case Subtraction(left, right):
             return left, right
         case Applied(_, argument):
             return (argument,)
@@ -130,12 +141,12 @@ def inlined(expression: Expression, known: Mapping[str, Expression]) -> Expressi
     match expression:
         case Name(name):
             return inlined(known[name], known) if name in known else expression
-        case Sum(terms):
-            return Sum(tuple(inlined(term, known) for term in terms))
-        case Product(factors):
-            return Product(tuple(inlined(factor, known) for factor in factors))
-        case Difference(left, right):
-            return Difference(inlined(left, known), inlined(right, known))
+        case Addition(terms):
+            return Addition(tuple(inlined(term, known) for term in terms))
+        case Multiplication(factors):
+            return Multiplication(tuple(inlined(factor, known) for factor in factors))
+        case Subtraction(left, right):
+            return Subtraction(inlined(left, known), inlined(right, known))
         case Applied(function, argument):
             return Applied(function, inlined(argument, known))
         case _:
@@ -152,19 +163,19 @@ def latex(
 
     def operand(part: Expression) -> str:
         text = latex(part, write, number)
-        open_sum = isinstance(part, Sum | Difference)
+        open_sum = isinstance(part, Addition | Subtraction)
         return rf"\left( {text} \right)" if open_sum or text.startswith("-") else text
 
     match expression:
         case Name(name):
             return write(name)
-        case Constant(value):
+        case NumberLiteral(value):
             return number(value)
-        case Sum():
+        case Addition():
             return " ".join(summands(expression, write, number))
-        case Difference(left, right):
+        case Subtraction(left, right):
             return f"{latex(left, write, number)} - {operand(right)}"
-        case Product(factors):
+        case Multiplication(factors):
             return r" \cdot ".join(operand(factor) for factor in factors)
         case Applied("square", argument):
             return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
@@ -180,14 +191,14 @@ def summands(
 ) -> list[str]:
     """The formula of `latex` in pieces, before each of which a line may be broken: the terms of a
     sum, on its own or as the last factor of a product, with their plus signs; or all of it."""
-    if isinstance(expression, Product) and isinstance(expression.factors[-1], Sum):
+    if isinstance(expression, Multiplication) and isinstance(expression.factors[-1], Addition):
         *before, last = expression.factors
-        factor = latex(Product(tuple(before)), write, number)
+        factor = latex(Multiplication(tuple(before)), write, number)
         pieces = summands(last, write, number)
         pieces[0] = rf"{factor} \cdot ( {pieces[0]}"
         pieces[-1] = f"{pieces[-1]} )"
         return pieces
-    if not isinstance(expression, Sum):
+    if not isinstance(expression, Addition):
         return [latex(expression, write, number)]
     first, *rest = (latex(term, write, number) for term in expression.terms)
     signed = (rf"\left( {term} \right)" if term.startswith("-") else term for term in rest)
@@ -198,6 +209,10 @@ def _enclosed(
     expression: Expression, write: Callable[[str], str], number: Callable[[float], str]
 ) -> str:
     text = latex(expression, write, number)
-    if isinstance(expression, Name | Constant) and not text.startswith("-") and "frac" not in text:
+    if (
+        isinstance(expression, Name | NumberLiteral)
+        and not text.startswith("-")
+        and "frac" not in text
+    ):
         return text
     return rf"\left( {text} \right)"

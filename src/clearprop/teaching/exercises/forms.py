@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearprop.base.configuration import encode
-from clearprop.teaching.exercises.model import Exercise
+from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.students import Student
 
 ANSWERS_FORMAT, KEY_FORMAT = "clearprop-answers", "clearprop-exercise"

@@ -4,10 +4,10 @@ The same topic, level, seed and key give the same exercise again, whatever else 
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
-from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Blank, Exercise, Given
-from clearprop.teaching.exercises.networks import Rows, SmallNetwork
-from clearprop.teaching.exercises.quantities import Quantity, Shape, quantities, upstream
+from clearprop.teaching.exercises.quantities import (
+    Quantity,
+    QuantityKind,
+    Shape,
+    quantities,
+    upstream,
+)
+from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 from clearprop.teaching.exercises.topics import LEVELS, TOPICS, Plan
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 # No answer is nearer to 0, 1 or -1 than this, and none is larger than LARGEST.
 CLEAR, LARGEST = 0.02, 20.0
@@ -36,7 +39,7 @@ SMOOTH = ("sigmoid", "tanh")
 # Far more than any plan needs: the search is a loop that ends.
 MOST_CANDIDATES = 1_000_000
 
-POINTS = {"dz": 2, "da": 2}
+POINTS: Mapping[QuantityKind, int] = MappingProxyType({"dz": 2, "da": 2})
 
 
 def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercise:
@@ -94,20 +97,27 @@ def _search(
         blanks = _blanks(plan, known, givens)
         if blanks is None:
             continue
-        found = Exercise(topic, level, variant, _network(plan.shape, givens), givens, blanks)
+        found = Exercise(
+            topic=topic,
+            level=level,
+            variant=variant,
+            network=_network(plan.shape, givens),
+            givens=givens,
+            blanks=blanks,
+        )
         if digits is None or abs(found.digits - digits) <= max(1.0, ALIKE * digits):
             return found
     raise ConfigurationError("exercise_not_found", topic=topic, level=level)
 
 
-def _draw(plan: Plan, generator: "Generator") -> tuple[Given, ...]:
+def _draw(plan: Plan, generator: np.random.Generator) -> tuple[Given, ...]:
     """The given numbers of one candidate: inputs are small whole numbers, the rest has one
     decimal."""
     shape, naming = plan.shape, plan.shape.naming
     # Inputs of different sizes: where two are equal, so are two gradients, and a mix-up is hidden.
     sizes = iter(generator.permutation([1, 2, 3, 4, 5]).tolist())
     givens = [
-        Given(*naming.of_input("x", i, n), float(_sign(generator) * next(sizes)))
+        Given(*naming.of_input("x", i, n), value=float(_sign(generator) * next(sizes)))
         for n in range(shape.samples)
         for i in range(shape.widths[0])
     ]
@@ -115,21 +125,21 @@ def _draw(plan: Plan, generator: "Generator") -> tuple[Given, ...]:
         outputs = range(shape.widths[layer + 1])
         weights = [naming.weight(layer, i, j) for i in range(shape.widths[layer]) for j in outputs]
         biases = [naming.of_unit("b", layer, j) for j in outputs]
-        givens += [Given(*label, _tenth(generator)) for label in (*weights, *biases)]
+        givens += [Given(*label, value=_tenth(generator)) for label in (*weights, *biases)]
     for n in range(shape.samples):
         for j in range(shape.widths[-1]):
             label = naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
-            givens.append(Given(*label, _tenth(generator, 2 if shape.target else 1)))
+            givens.append(Given(*label, value=_tenth(generator, 2 if shape.target else 1)))
     if plan.asked & {"new_w", "new_b"}:
         givens.append(Given("eta", "*η*", RATE))
     return tuple(givens)
 
 
-def _tenth(generator: "Generator", most: int = 1) -> float:
+def _tenth(generator: np.random.Generator, most: int = 1) -> float:
     return _sign(generator) * int(1 + generator.random() * (10 * most - 1)) / 10
 
 
-def _sign(generator: "Generator") -> int:
+def _sign(generator: np.random.Generator) -> int:
     return -1 if generator.random() < 1 / 3 else 1
 
 
@@ -162,7 +172,9 @@ def _blanks(
             return None
         points = POINTS.get(one.kind, 1)
         formula = inlined(one.formula, hidden)
-        blanks.append(Blank(*one.label, one.kind, formula, round(value, 12), points))
+        blanks.append(
+            Blank(*one.label, kind=one.kind, formula=formula, value=round(value, 12), points=points)
+        )
     return tuple(blanks) if len(dead) == plan.dead else None
 
 
@@ -198,14 +210,20 @@ def _network(shape: Shape, givens: Iterable[Given]) -> SmallNetwork:
     rate = values.get("eta", RATE)
     if shape.target:
         t = _output_rows(shape, values)
-        return SmallNetwork(shape.activations, weights, biases, x, t, rate)
+        return SmallNetwork(
+            activations=shape.activations, weights=weights, biases=biases, x=x, t=t, rate=rate
+        )
     # The targets at which the mean squared error has the derivatives that the sheet starts from:
     # ∂C/∂y = 2(y − t)/(N·D).
-    start = SmallNetwork(shape.activations, weights, biases, x, ((0.0,),), rate)
+    start = SmallNetwork(
+        activations=shape.activations, weights=weights, biases=biases, x=x, t=((0.0,),), rate=rate
+    )
     y = start.network().forward(start.params(), np.array(x)).output
     dy = np.array(_output_rows(shape, values))
     t = tuple(map(tuple, (y - dy * y.size / 2).tolist()))
-    return SmallNetwork(shape.activations, weights, biases, x, t, rate)
+    return SmallNetwork(
+        activations=shape.activations, weights=weights, biases=biases, x=x, t=t, rate=rate
+    )
 
 
 def _output_rows(shape: Shape, values: dict[str, float]) -> Rows:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Label(NamedTuple):
-    """A number's name in a form, and its symbol in the markup of `drawing.text`."""
+    """A number's name in a form, and its symbol in the markup of `pen.markup`."""
 
     name: str
     symbol: str

@@ -8,30 +8,47 @@ which they are worked out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from clearprop.teaching.exercises.expressions import (
+    Addition,
     Applied,
-    Constant,
-    Difference,
     Expression,
+    Multiplication,
     Name,
-    Product,
-    Sum,
+    NumberLiteral,
+    Subtraction,
 )
 from clearprop.teaching.exercises.naming import Label, Naming, product, slope, updated
+
+QuantityKind: TypeAlias = Literal[
+    "product",
+    "z",
+    "a",
+    "y",
+    "error",
+    "C",
+    "dy",
+    "slope",
+    "da",
+    "dz",
+    "dx",
+    "dw",
+    "db",
+    "new_w",
+    "new_b",
+]
 
 
 class Quantity(NamedTuple):
     """A number that can be asked for.
 
-    kind   product, z, a, y, error, C, dy, slope, da, dz, dx, dw, db, new_w or new_b
     layer  of the network, from 0; None of what belongs to none
     units  the neurons whose dead side would make it 0, as (layer, unit)
     """
 
     label: Label
-    kind: str
+    kind: QuantityKind
     formula: Expression
     layer: int | None = None
     units: tuple[tuple[int, int], ...] = ()
@@ -91,7 +108,7 @@ def _name(label: Label) -> Name:
 
 
 def _sum(terms: list[Expression]) -> Expression:
-    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+    return terms[0] if len(terms) == 1 else Addition(tuple(terms))
 
 
 def _forward(shape: Shape) -> Iterator[Quantity]:
@@ -103,17 +120,17 @@ def _forward(shape: Shape) -> Iterator[Quantity]:
                 for i in range(shape.widths[layer]):
                     weight, source = naming.weight(layer, i, j), shape.source(layer, i, n)
                     part = product(weight, source)
-                    formula = Product((_name(weight), _name(source)))
-                    yield Quantity(part, "product", formula, layer)
+                    formula = Multiplication((_name(weight), _name(source)))
+                    yield Quantity(part, "product", formula, layer=layer)
                     terms.append(_name(part))
                 terms.append(_name(naming.of_unit("b", layer, j)))
                 z, a = shape.z(layer, j, n), shape.a(layer, j, n)
-                kind = "y" if z.name.startswith("y") else "z"
-                yield Quantity(z, kind, _sum(terms), layer)
+                kind: QuantityKind = "y" if z.name.startswith("y") else "z"
+                yield Quantity(z, kind, _sum(terms), layer=layer)
                 if activation:
                     kind = "y" if a.name.startswith("y") else "a"
                     unit = ((layer, j),)
-                    yield Quantity(a, kind, Applied(activation, _name(z)), layer, unit)
+                    yield Quantity(a, kind, Applied(activation, _name(z)), layer=layer, units=unit)
 
 
 def _cost(shape: Shape) -> Iterator[Quantity]:
@@ -125,27 +142,29 @@ def _cost(shape: Shape) -> Iterator[Quantity]:
         for j in range(outputs):
             y, t = shape.a(shape.last, j, n), naming.of_output("t", j, n)
             error = naming.of_output("e", j, n)
-            yield Quantity(error, "error", Difference(_name(y), _name(t)))
+            yield Quantity(error, "error", Subtraction(_name(y), _name(t)))
             squares.append(Applied("square", _name(error)))
     cost = Label(naming.cost, f"*{naming.cost}*")
     count = len(squares)
     total = _sum(squares)
-    mean = total if count == 1 else Product((Constant(1 / count), total))
+    mean = total if count == 1 else Multiplication((NumberLiteral(1 / count), total))
     yield Quantity(cost, "C", mean)
     for n in range(shape.samples):
         for j in range(outputs):
             error = naming.of_output("e", j, n)
             slope_of_cost = (
-                _name(error) if count == 2 else Product((Constant(2 / count), _name(error)))
+                _name(error)
+                if count == 2
+                else Multiplication((NumberLiteral(2 / count), _name(error)))
             )
             yield Quantity(upstream(shape, j, n), "dy", slope_of_cost)
 
 
 def _slope(activation: str, z: Label, a: Label) -> Expression:
     if activation == "sigmoid":
-        return Product((_name(a), Difference(Constant(1.0), _name(a))))
+        return Multiplication((_name(a), Subtraction(NumberLiteral(1.0), _name(a))))
     if activation == "tanh":
-        return Difference(Constant(1.0), Applied("square", _name(a)))
+        return Subtraction(NumberLiteral(1.0), Applied("square", _name(a)))
     return Applied("relu_slope", _name(z))
 
 
@@ -158,7 +177,7 @@ def _backward(shape: Shape) -> Iterator[Quantity]:
                 z, a, unit = shape.z(layer, j, n), shape.a(layer, j, n), ((layer, j),)
                 if layer < shape.last:
                     signals: list[Expression] = [
-                        Product(
+                        Multiplication(
                             (
                                 _name(naming.weight(layer + 1, j, k)),
                                 _name(naming.derivative(shape.z(layer + 1, k, n))),
@@ -166,16 +185,22 @@ def _backward(shape: Shape) -> Iterator[Quantity]:
                         )
                         for k in range(shape.widths[layer + 2])
                     ]
-                    yield Quantity(naming.derivative(a), "da", _sum(signals), layer, unit)
+                    yield Quantity(
+                        naming.derivative(a), "da", _sum(signals), layer=layer, units=unit
+                    )
                 if activation:
-                    yield Quantity(slope(z), "slope", _slope(activation, z, a), layer, unit)
+                    yield Quantity(
+                        slope(z), "slope", _slope(activation, z, a), layer=layer, units=unit
+                    )
                     factors = (_name(slope(z)), _name(naming.derivative(a)))
-                    yield Quantity(naming.derivative(z), "dz", Product(factors), layer, unit)
+                    yield Quantity(
+                        naming.derivative(z), "dz", Multiplication(factors), layer=layer, units=unit
+                    )
         yield from _gradients(shape, layer)
     for n in range(shape.samples):
         for i in range(shape.widths[0]):
             terms: list[Expression] = [
-                Product(
+                Multiplication(
                     (
                         _name(naming.weight(0, i, j)),
                         _name(naming.derivative(shape.z(0, j, n))),
@@ -193,15 +218,15 @@ def _gradients(shape: Shape, layer: int) -> Iterator[Quantity]:
         signals = [naming.derivative(shape.z(layer, j, n)) for n in range(shape.samples)]
         for i in range(shape.widths[layer]):
             terms: list[Expression] = [
-                Product((_name(shape.source(layer, i, n)), _name(signals[n])))
+                Multiplication((_name(shape.source(layer, i, n)), _name(signals[n])))
                 for n in range(shape.samples)
             ]
             units = ((layer, j), *(((layer - 1, i),) if layer else ()))
             label = naming.derivative(naming.weight(layer, i, j))
-            yield Quantity(label, "dw", _sum(terms), layer, units)
+            yield Quantity(label, "dw", _sum(terms), layer=layer, units=units)
         label = naming.derivative(naming.of_unit("b", layer, j))
         total = _sum([_name(signal) for signal in signals])
-        yield Quantity(label, "db", total, layer, ((layer, j),))
+        yield Quantity(label, "db", total, layer=layer, units=((layer, j),))
 
 
 def _update(shape: Shape) -> Iterator[Quantity]:
@@ -210,11 +235,11 @@ def _update(shape: Shape) -> Iterator[Quantity]:
         for j in range(shape.widths[layer + 1]):
             for i in range(shape.widths[layer]):
                 weight = naming.weight(layer, i, j)
-                step = Product((rate, _name(naming.derivative(weight))))
+                step = Multiplication((rate, _name(naming.derivative(weight))))
                 units = ((layer, j), *(((layer - 1, i),) if layer else ()))
-                moved = Difference(_name(weight), step)
-                yield Quantity(updated(weight), "new_w", moved, layer, units)
+                moved = Subtraction(_name(weight), step)
+                yield Quantity(updated(weight), "new_w", moved, layer=layer, units=units)
             bias = naming.of_unit("b", layer, j)
-            step = Product((rate, _name(naming.derivative(bias))))
-            moved = Difference(_name(bias), step)
-            yield Quantity(updated(bias), "new_b", moved, layer, ((layer, j),))
+            step = Multiplication((rate, _name(naming.derivative(bias))))
+            moved = Subtraction(_name(bias), step)
+            yield Quantity(updated(bias), "new_b", moved, layer=layer, units=((layer, j),))

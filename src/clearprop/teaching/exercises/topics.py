@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
-from clearprop.teaching.exercises.quantities import Shape
+from clearprop.teaching.exercises.quantities import QuantityKind, Shape
 
 LEVELS = (1, 2, 3)
 
@@ -13,14 +14,14 @@ LEVELS = (1, 2, 3)
 class Plan:
     """One level of one topic.
 
-    asked      the kinds of `quantities.Quantity` that are blanks
+    asked      the kinds of numbers that are blanks
     dead       how many hidden neurons lie on ReLU's zero side; of them only z is asked for, since
                everything else about them is 0
     negatives  how many of the given numbers are below 0, the same in every variant
     """
 
     shape: Shape
-    asked: frozenset[str]
+    asked: frozenset[QuantityKind]
     negatives: int
     dead: int = 0
 
@@ -36,7 +37,8 @@ def _plan(
     dead: int = 0,
 ) -> Plan:
     shape = Shape(widths, activations, samples, target)
-    return Plan(shape, frozenset(asked.split()), negatives, dead)
+    kinds = frozenset(kind for kind in get_args(QuantityKind) if kind in asked.split())
+    return Plan(shape, kinds, negatives, dead)
 
 
 TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(

@@ -3,6 +3,7 @@
 A verdict is worked out from the numbers of this very run, never written down beforehand.
 """
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -12,22 +13,29 @@ from clearprop.teaching.experiments.gradient_check import GradientCheck
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.studies import Study
 from clearprop.teaching.experiments.trainings import Trainings
-from clearprop.teaching.experiments.worked import Worked
+from clearprop.teaching.experiments.worked_example import WorkedExample
 
-HOLDS, FAILS, PARTLY, UNKNOWN = "holds", "fails", "partly", "unknown"
+
+class ClaimVerdict(StrEnum):
+    """Whether a claim holds; unknown where what it speaks of was not measured."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
 
 
 class Claim(NamedTuple):
     """One sentence of the tutorial. `key` names its wording, `values` what was measured."""
 
     key: str
-    verdict: str
+    verdict: ClaimVerdict
     values: dict[str, float | int | str]
 
 
 def judge(
+    *,
     trainings: Trainings,
-    worked: Worked,
+    worked: WorkedExample,
     check: GradientCheck,
     studies: dict[str, Study],
     curved: CurvedFit,
@@ -74,11 +82,11 @@ def _layer_draws_a_line(trainings: Trainings) -> Claim:
     bend = float(np.max(np.abs(np.diff(fit[:, 0], 2)))) if np.isfinite(fit).all() else np.nan
     span = float(np.ptp(fit)) if np.isfinite(fit).all() else np.nan
     limit = 1e-3 if trainings.linear.fit_y.dtype == np.float32 else 1e-9
-    verdict = UNKNOWN if np.isnan(bend) else _verdict(bend <= limit * max(span, 1.0))
+    verdict = ClaimVerdict.UNKNOWN if np.isnan(bend) else _verdict(bend <= limit * max(span, 1.0))
     return Claim("linear_is_a_line", verdict, {"bend": bend})
 
 
-def _old_weights(worked: Worked) -> Claim:
+def _old_weights(worked: WorkedExample) -> Claim:
     holds = worked.loss_old_weights < worked.loss_new_weights
     return Claim(
         "propagate_before_update",
@@ -108,7 +116,7 @@ def _relu_like_torch(printed: Study, right: Study, torch_relu: Study) -> Claim:
 
 def _same_as_torch(key: str, name: str, comparisons: tuple[Comparison, ...] | None) -> Claim:
     if comparisons is None:
-        return Claim(key, UNKNOWN, {})
+        return Claim(key, ClaimVerdict.UNKNOWN, {})
     mine = [one for one in comparisons if one.name == name and one.dtype == "float64"]
     values: dict[str, float | int | str] = {
         "loss": max(one.loss_difference for one in mine),
@@ -123,5 +131,5 @@ def _median(study: Study) -> float:
     return float(np.median(np.where(np.isfinite(final), final, np.inf)))
 
 
-def _verdict(holds: bool) -> str:
-    return HOLDS if holds else FAILS
+def _verdict(holds: bool) -> ClaimVerdict:
+    return ClaimVerdict.HOLDS if holds else ClaimVerdict.FAILS

@@ -12,9 +12,9 @@ from clearprop.teaching.experiments.data import (
     curved_data,
     least_squares,
 )
-from clearprop.teaching.experiments.networks import with_relu, without_activation
 from clearprop.teaching.experiments.progress import Progress, part, silent
 from clearprop.teaching.experiments.studies import Study, study
+from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
 
 STEPS = 500
 LEARNING_RATE = 0.03
@@ -65,14 +65,14 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
         trained.append(result.params[middle])
         fits.append(network.predict(result.params[middle], fit_x))
     return CurvedFit(
-        data,
-        least_squares(data),
-        studies[0],
-        studies[1],
-        CURVED_NOISE**2,
-        trained[0],
-        trained[1],
-        fit_x,
-        fits[0],
-        fits[1],
+        data=data,
+        line=least_squares(data),
+        linear=studies[0],
+        relu=studies[1],
+        noise=CURVED_NOISE**2,
+        linear_params=trained[0],
+        relu_params=trained[1],
+        fit_x=fit_x,
+        linear_fit=fits[0],
+        relu_fit=fits[1],
     )

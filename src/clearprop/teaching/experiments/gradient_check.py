@@ -14,7 +14,11 @@ from clearprop.checking.witnesses.finite_differences import Differences, network
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
 from clearprop.teaching.experiments.data import Data
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu, with_relu_as_printed
+from clearprop.teaching.experiments.tutorial_networks import (
+    tutorial_start,
+    with_relu,
+    with_relu_as_printed,
+)
 
 # The names of the tutorial, in the order of the flat array.
 ARRAYS = {"W1": slice(0, 10), "b1": slice(10, 20), "W2": slice(20, 30), "b2": slice(30, 31)}
@@ -74,7 +78,14 @@ def check_printed_backward(data: Data, seed: int = 0) -> GradientCheck:
         for name, part in ARRAYS.items()
     )
     z_explains = _error((z.T @ dz2).ravel(), printed[ARRAYS["W2"]])
-    return GradientCheck(checks, printed, right, differences, z_explains, (z < 0).sum(axis=0))
+    return GradientCheck(
+        arrays=checks,
+        printed=printed,
+        right=right,
+        differences=differences,
+        z_explains=z_explains,
+        negative=(z < 0).sum(axis=0),
+    )
 
 
 def _gradient(network: Network, params: Array, data: Data) -> Array:

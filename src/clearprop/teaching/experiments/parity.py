@@ -5,28 +5,36 @@ compared. A training that overflows is compared for as long as both losses are f
 parameters not at all.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.formats import torch_twin
 from clearprop.teaching.experiments.data import regression_data
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu, without_activation
 from clearprop.teaching.experiments.progress import Progress, silent
-from clearprop.teaching.experiments.settings import Settings
-from clearprop.teaching.experiments.trainings import Run, run
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.experiments.trainings import TrainingRun, run
+from clearprop.teaching.experiments.tutorial_networks import (
+    tutorial_start,
+    with_relu,
+    without_activation,
+)
 
 # Largest relative difference allowed: of any loss, and of any parameter to the largest entry of
 # its array.
 TOLERANCES = {"float64": (1e-10, 1e-10), "float32": (1e-4, 2e-3)}
 
 
+# Without activation and updated by hand, or with ReLU and torch.optim.SGD; and whose start.
+ExperimentName: TypeAlias = Literal["S14", "S15"]
+StartName: TypeAlias = Literal["tutorial", "torch"]
+
+
 class Comparison(NamedTuple):
     """One training by both.
 
-    name             "S14" (no activation, update by hand) or "S15" (ReLU, torch.optim.SGD)
-    start            "tutorial" or "torch": where the weights started
+    start            where the weights started
     ours, losses     our run, and PyTorch's losses (steps,)
     steps_compared   fewer than all where a loss overflowed
     loss_difference  the largest relative difference of any loss
@@ -34,10 +42,10 @@ class Comparison(NamedTuple):
                      entry; NaN where the training overflowed
     """
 
-    name: str
-    start: str
+    name: ExperimentName
+    start: StartName
     dtype: str
-    ours: Run
+    ours: TrainingRun
     losses: Array
     params: Array
     steps_compared: int
@@ -63,13 +71,15 @@ class Comparison(NamedTuple):
         )
 
 
-def compare_with_torch(settings: Settings, progress: Progress = silent) -> tuple[Comparison, ...]:
+def compare_with_torch(
+    settings: ReproductionSettings, progress: Progress = silent
+) -> tuple[Comparison, ...]:
     """S14 and S15, from the tutorial's start and from torch's own, in both dtypes."""
     cases = [
         (name, start, dtype)
         for dtype in TOLERANCES
-        for name in ("S14", "S15")
-        for start in ("tutorial", "torch")
+        for name in get_args(ExperimentName)
+        for start in get_args(StartName)
     ]
     comparisons = []
     for done, case in enumerate(cases):
@@ -79,7 +89,9 @@ def compare_with_torch(settings: Settings, progress: Progress = silent) -> tuple
     return tuple(comparisons)
 
 
-def _compare(name: str, start: str, dtype: str, settings: Settings) -> Comparison:
+def _compare(
+    name: ExperimentName, start: StartName, dtype: str, settings: ReproductionSettings
+) -> Comparison:
     network = without_activation() if name == "S14" else with_relu()
     data = regression_data(dtype)
     if start == "torch":
@@ -99,15 +111,17 @@ def _compare(name: str, start: str, dtype: str, settings: Settings) -> Compariso
     finite = np.isfinite(ours.losses) & np.isfinite(theirs.losses)
     compared = len(finite) if finite.all() else int(np.argmin(finite))
     return Comparison(
-        name,
-        start,
-        dtype,
-        ours,
-        theirs.losses,
-        theirs.params,
-        compared,
-        _loss_difference(ours.losses[:compared], theirs.losses[:compared]),
-        _params_difference(network.named(ours.state.params), network.named(theirs.params)),
+        name=name,
+        start=start,
+        dtype=dtype,
+        ours=ours,
+        losses=theirs.losses,
+        params=theirs.params,
+        steps_compared=compared,
+        loss_difference=_loss_difference(ours.losses[:compared], theirs.losses[:compared]),
+        params_difference=_params_difference(
+            network.named(ours.state.params), network.named(theirs.params)
+        ),
     )
 
 

@@ -11,10 +11,10 @@ from clearprop.teaching.experiments.data import Data, LeastSquares, least_square
 from clearprop.teaching.experiments.gradient_check import GradientCheck, check_printed_backward
 from clearprop.teaching.experiments.parity import Comparison, compare_with_torch
 from clearprop.teaching.experiments.progress import Progress, silent
-from clearprop.teaching.experiments.settings import Settings
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.studies import Study, learning_rate_studies, seed_studies
 from clearprop.teaching.experiments.trainings import Trainings, train_all
-from clearprop.teaching.experiments.worked import Worked, worked_example
+from clearprop.teaching.experiments.worked_example import WorkedExample, worked_example
 
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
@@ -26,14 +26,14 @@ Watch: TypeAlias = Callable[[str], Progress]
 class Reproduction(NamedTuple):
     """Every number of the report. `comparisons` is None where PyTorch was not used."""
 
-    settings: Settings
+    settings: ReproductionSettings
     data: Data
     line: LeastSquares
     straight: basics.Response
     curves: tuple[basics.Curve, ...]
     bent: basics.Response
     descent: basics.Descent
-    worked: Worked
+    worked: WorkedExample
     trainings: Trainings
     check: GradientCheck
     comparisons: tuple[Comparison, ...] | None
@@ -53,7 +53,7 @@ def unwatched(_: str) -> Progress:
     return silent
 
 
-def reproduce(settings: Settings, watch: Watch = unwatched) -> Reproduction:
+def reproduce(settings: ReproductionSettings, watch: Watch = unwatched) -> Reproduction:
     """Run everything. `watch(stage)` gives the progress of one of `STAGES`.
 
     Raises MissingDependencyError without scikit-learn. Without PyTorch, or with
@@ -72,19 +72,28 @@ def reproduce(settings: Settings, watch: Watch = unwatched) -> Reproduction:
     if settings.with_torch and is_installed("torch"):
         comparisons = compare_with_torch(settings, watch("torch"))
     return Reproduction(
-        settings,
-        data,
-        line,
-        basics.straight_line(data),
-        basics.activation_curves(),
-        basics.bent_line(data),
-        basics.descent(data, learning_rate=settings.learning_rate, steps=settings.steps),
-        worked,
-        trainings,
-        check,
-        comparisons,
-        studies,
-        curved,
-        rate_studies,
-        judge(trainings, worked, check, studies, curved, comparisons, line.mse, data.variance),
+        settings=settings,
+        data=data,
+        line=line,
+        straight=basics.straight_line(data),
+        curves=basics.activation_curves(),
+        bent=basics.bent_line(data),
+        descent=basics.descent(data, learning_rate=settings.learning_rate, steps=settings.steps),
+        worked=worked,
+        trainings=trainings,
+        check=check,
+        comparisons=comparisons,
+        studies=studies,
+        curved=curved,
+        rates=rate_studies,
+        claims=judge(
+            trainings=trainings,
+            worked=worked,
+            check=check,
+            studies=studies,
+            curved=curved,
+            comparisons=comparisons,
+            line_mse=line.mse,
+            variance=data.variance,
+        ),
     )

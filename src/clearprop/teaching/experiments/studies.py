@@ -4,7 +4,8 @@ K starts are one array (K, 31) and train as one network with a leading axis: an 
 engine. Recipe: seeds 0 to K − 1; the final loss is the last step's, from before its update.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,15 +17,18 @@ from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import StepEvent, start, train
 from clearprop.formats import torch_twin
 from clearprop.teaching.experiments.data import Data
-from clearprop.teaching.experiments.networks import (
+from clearprop.teaching.experiments.progress import Progress, part, silent
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.experiments.tutorial_networks import (
     ReLUThenLinearAsPrinted,
     tutorial_start,
     with_relu,
     with_relu_as_printed,
     without_activation,
 )
-from clearprop.teaching.experiments.progress import Progress, part, silent
-from clearprop.teaching.experiments.settings import Settings
+
+# What became of a training from one start.
+TrainingOutcome: TypeAlias = Literal["trained", "grown", "dead", "overflow"]
 
 
 class Study(NamedTuple):
@@ -60,6 +64,17 @@ class Study(NamedTuple):
         grown: Array = self.overflow | (self.losses[-1] > self.losses[0])
         return grown
 
+    @property
+    def outcomes(self) -> Mapping[TrainingOutcome, Array]:
+        """(K,) masks, one outcome for every start: trained, ended worse, died, overflowed."""
+        grown = self.grown & ~self.overflow & ~self.dead
+        return {
+            "trained": ~(grown | self.dead | self.overflow),
+            "grown": grown,
+            "dead": self.dead,
+            "overflow": self.overflow,
+        }
+
 
 def study(
     name: str,
@@ -82,7 +97,6 @@ def study(
         data.target,
         optimizer=optimizer,
         epochs=steps,
-        records=False,
     ):
         state = event.state
         if isinstance(event, StepEvent):
@@ -91,10 +105,19 @@ def study(
     history = np.array(losses)
     overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(state.params).all(axis=1))
     dead = _dead(network, state.params, data) & ~overflow
-    return Study(name, learning_rate, history, state.params, overflow, dead)
+    return Study(
+        name=name,
+        learning_rate=learning_rate,
+        losses=history,
+        params=state.params,
+        overflow=overflow,
+        dead=dead,
+    )
 
 
-def seed_studies(data: Data, settings: Settings, progress: Progress = silent) -> tuple[Study, ...]:
+def seed_studies(
+    data: Data, settings: ReproductionSettings, progress: Progress = silent
+) -> tuple[Study, ...]:
     """The tutorial's start without activation, with ReLU as printed and right; then PyTorch's start
     without activation and with ReLU. Where PyTorch is not used, our own draws of the same
     distribution stand in for it."""
@@ -113,7 +136,10 @@ def seed_studies(data: Data, settings: Settings, progress: Progress = silent) ->
 
 
 def learning_rate_studies(
-    data: Data, settings: Settings, rates: tuple[float, ...], progress: Progress = silent
+    data: Data,
+    settings: ReproductionSettings,
+    rates: tuple[float, ...],
+    progress: Progress = silent,
 ) -> tuple[Study, ...]:
     """Both networks from the tutorial's start at every rate; names "linear" and "relu"."""
     starts = tutorial_start(range(settings.seeds), settings.dtype)
@@ -125,7 +151,7 @@ def learning_rate_studies(
     return _one_after_another(cases, data, settings, progress)
 
 
-def pytorch_starts(settings: Settings) -> Array:
+def pytorch_starts(settings: ReproductionSettings) -> Array:
     """(K, 31): `torch.manual_seed(seed)` and torch's default start, or ours without PyTorch."""
     network, seeds = with_relu(), range(settings.seeds)
     if settings.with_torch and is_installed("torch"):
@@ -137,7 +163,7 @@ def pytorch_starts(settings: Settings) -> Array:
 def _one_after_another(
     cases: list[tuple[str, Network, Array, float]],
     data: Data,
-    settings: Settings,
+    settings: ReproductionSettings,
     progress: Progress,
 ) -> tuple[Study, ...]:
     """The studies of (name, network, starts, learning rate)."""

@@ -9,16 +9,16 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import TrainingState, fit
 from clearprop.teaching.experiments.data import Data
-from clearprop.teaching.experiments.networks import (
+from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from clearprop.teaching.experiments.tutorial_networks import (
     tutorial_start,
     with_relu,
     with_relu_as_printed,
     without_activation,
 )
-from clearprop.teaching.experiments.settings import Settings
 
 
-class Run(NamedTuple):
+class TrainingRun(NamedTuple):
     """One training: what was trained, from where, and what came of it.
 
     losses  (steps,) each from before its update
@@ -48,12 +48,12 @@ class Run(NamedTuple):
 class Trainings(NamedTuple):
     """The three runs, from the same start where their networks have the same parameters."""
 
-    linear: Run
-    relu_as_printed: Run
-    relu: Run
+    linear: TrainingRun
+    relu_as_printed: TrainingRun
+    relu: TrainingRun
 
 
-def train_all(data: Data, settings: Settings) -> Trainings:
+def train_all(data: Data, settings: ReproductionSettings) -> Trainings:
     """S12 and S13 from the tutorial's start, seed 0, with the settings' steps and rate."""
     start = tutorial_start(range(1), settings.dtype)[0]
     return Trainings(
@@ -63,7 +63,9 @@ def train_all(data: Data, settings: Settings) -> Trainings:
     )
 
 
-def run(name: str, network: Network, start: Array, data: Data, settings: Settings) -> Run:
+def run(
+    name: str, network: Network, start: Array, data: Data, settings: ReproductionSettings
+) -> TrainingRun:
     """One training of `network` from `start`, and its fit."""
     training = fit(
         network,
@@ -76,4 +78,12 @@ def run(name: str, network: Network, start: Array, data: Data, settings: Setting
     fit_x = np.linspace(data.x.min(), data.x.max(), 201, dtype=data.x.dtype)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
         fit_y = network.predict(training.params, fit_x)
-    return Run(name, network, start, training.losses, training.state, fit_x, fit_y)
+    return TrainingRun(
+        name=name,
+        network=network,
+        start=start,
+        losses=training.losses,
+        state=training.state,
+        fit_x=fit_x,
+        fit_y=fit_y,
+    )

@@ -9,9 +9,9 @@ for one in mark_folder(Path("class-7b")):
     print(one)
 """
 
-from clearprop.teaching.grading.folder import MarkedHandIn, Unmarked, mark_folder
-from clearprop.teaching.grading.marking import BlankMark, Marked, mark
-from clearprop.teaching.grading.reading import read_number
+from clearprop.teaching.grading.class_marking import mark_folder
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, Unmarked
+from clearprop.teaching.grading.marking import BlankMark, Marked, mark, read_number
 
 __all__ = [
     "BlankMark",

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError
-from clearprop.teaching.grading.documents import LONGEST_CELL, read_document, read_rows, text_at
+from clearprop.teaching.grading.untrusted_files import (
+    LONGEST_CELL,
+    read_document,
+    read_rows,
+    text_at,
+)
 
 FORMAT = "clearprop-answers"
 FORMS = ("answers.json", "answers.csv")
@@ -113,12 +118,12 @@ def _read_json(path: Path) -> HandIn:
     if not isinstance(answers, dict):
         raise DamagedFileError("document_part", path=path, part="answers")
     return HandIn(
-        path,
-        _require_variant(text_at(data, "variant", path), path),
-        text_at(student, "id", path),
-        text_at(student, "name", path),
-        answers,
-        _code_beside(path),
+        source=path,
+        variant=_require_variant(text_at(data, "variant", path), path),
+        student_id=text_at(student, "id", path),
+        student_name=text_at(student, "name", path),
+        answers=answers,
+        backward=_code_beside(path),
     )
 
 
@@ -135,12 +140,12 @@ def _read_csv(path: Path) -> HandIn:
             raise FileError("name_twice", path=path, name=name)
         cells[name] = answer
     return HandIn(
-        path,
-        _require_variant(cells.pop(VARIANT, ""), path),
-        cells.pop(STUDENT_ID, ""),
-        cells.pop(STUDENT_NAME, ""),
-        cells,
-        _code_beside(path),
+        source=path,
+        variant=_require_variant(cells.pop(VARIANT, ""), path),
+        student_id=cells.pop(STUDENT_ID, ""),
+        student_name=cells.pop(STUDENT_NAME, ""),
+        answers=cells,
+        backward=_code_beside(path),
     )
 
 

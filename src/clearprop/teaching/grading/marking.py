@@ -5,15 +5,24 @@ Every blank's formula is worked out a second time, from the numbers that the stu
 blanks before it. A blank that is not filled in, or is no number, is replaced by the right one.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from clearprop.teaching.exercises.expressions import evaluate
-from clearprop.teaching.exercises.model import TOLERANCE, Blank, Exercise
-from clearprop.teaching.grading.reading import read_number
+from clearprop.teaching.exercises.sheet import TOLERANCE, Blank, Exercise
 
-Outcome = Literal["right", "follows", "wrong", "unreadable", "missing"]
+BlankOutcome = Literal["right", "follows", "wrong", "unreadable", "missing"]
+
+_DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,2})?"
+_NUMBER = re.compile(rf"({_DECIMAL})(?:/({_DECIMAL}))?", re.IGNORECASE)
+# Dashes that are typed for a minus; NFKC leaves them as they are.
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"))
+# A number in a form is short; a longer text is none, and is not worked on.
+_LONGEST = 40
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class BlankMark:
     """
 
     name: str
-    outcome: Outcome
+    outcome: BlankOutcome
     answer: float | None
     expected: float
     points: int
@@ -64,18 +73,61 @@ def mark(exercise: Exercise, answers: Mapping[str, object]) -> Marked:
     return Marked(tuple(marks), unknown)
 
 
+def read_number(answer: object) -> float | None:
+    """The number that an answer is, or None where it is none.
+
+    Read are decimals with a point, fractions, powers of ten (2e-3), full-width characters and the
+    real minus sign, behind a name and = too, and the number of a line as #4 or (4). A decimal comma
+    is not: in 1,234 it would be another number.
+    """
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+        return None
+    if isinstance(answer, int) and abs(answer) >= 10**_LONGEST:
+        return None  # Python refuses to write out a whole number of thousands of digits
+    text = str(answer)
+    if len(text) > _LONGEST:
+        return None
+    text = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_MINUS))
+    text = text.rpartition("=")[2].removeprefix("#")
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    below = Fraction(match[2] or 1)
+    return float(Fraction(match[1]) / below) if below else None
+
+
 def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str]) -> BlankMark:
     if text is None or (isinstance(text, str) and not text.strip()):
-        return BlankMark(blank.name, "missing", None, blank.value, 0)
+        return BlankMark(
+            name=blank.name, outcome="missing", answer=None, expected=blank.value, points=0
+        )
     answer = read_number(text)
     if answer is None:
-        return BlankMark(blank.name, "unreadable", None, blank.value, 0)
+        return BlankMark(
+            name=blank.name, outcome="unreadable", answer=None, expected=blank.value, points=0
+        )
     if _near(answer, blank.value):
-        return BlankMark(blank.name, "right", answer, blank.value, blank.points)
+        return BlankMark(
+            name=blank.name,
+            outcome="right",
+            answer=answer,
+            expected=blank.value,
+            points=blank.points,
+        )
     worked_out = not (answer == 0 and zeros & blank.rests_on)
     if worked_out and _near(answer, evaluate(blank.formula, own)):
-        return BlankMark(blank.name, "follows", answer, blank.value, blank.points)
-    return BlankMark(blank.name, "wrong", answer, blank.value, 0)
+        return BlankMark(
+            name=blank.name,
+            outcome="follows",
+            answer=answer,
+            expected=blank.value,
+            points=blank.points,
+        )
+    return BlankMark(
+        name=blank.name, outcome="wrong", answer=answer, expected=blank.value, points=0
+    )
 
 
 def _near(answer: float, value: float) -> bool:

@@ -4,12 +4,13 @@ Of several samples only the symbols stand at the neurons; their numbers are in t
 """
 
 from itertools import pairwise
-from typing import NamedTuple
 
 from clearprop.base import messages
 from clearprop.drawing.diagrams.parts import (
-    Line,
+    NeuronColumn,
+    TextLine,
     chord,
+    column_heights,
     edge,
     label_above,
     label_width,
@@ -18,28 +19,19 @@ from clearprop.drawing.diagrams.parts import (
     port_heights,
 )
 from clearprop.drawing.pen.items import Item, Path, Text
+from clearprop.drawing.pen.markup import plain
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene, framed
-from clearprop.drawing.pen.text import plain
-from clearprop.teaching.exercises.model import Exercise
 from clearprop.teaching.exercises.naming import Label
 from clearprop.teaching.exercises.quantities import Shape
+from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.topics import TOPICS
-from clearprop.teaching.reports.symbols import printed
+from clearprop.teaching.reports.exercise_symbols import printed
 
 BEND = 60.0
 # Between two neurons of a column: a derivative is written under each.
 GAP = 40.0
 FUNCTIONS = {"relu": "ReLU", "sigmoid": "*σ*", "tanh": "tanh"}
-
-
-class _Column(NamedTuple):
-    """A column of circles: its middle, their radius and heights, and where level lines begin."""
-
-    x: float
-    radius: float
-    heights: tuple[float, ...]
-    ports_begin: float
 
 
 class _Labels:
@@ -55,24 +47,24 @@ class _Labels:
         self._parameters = sheet.given_values
         self._asked = () if several else {blank.name for blank in sheet.blanks}
 
-    def input(self, i: int) -> list[Line]:
+    def input(self, i: int) -> list[TextLine]:
         """An input: its symbol over its number."""
         label = self.shape.source(0, i, 0)
-        lines = [Line(label.symbol, "forward")]
+        lines = [TextLine(label.symbol, "forward")]
         if label.name in self._values:
-            lines.append(Line(printed(self._values[label.name]), "forward"))
+            lines.append(TextLine(printed(self._values[label.name]), "forward"))
         return lines
 
-    def neuron(self, layer: int, j: int) -> list[Line]:
+    def neuron(self, layer: int, j: int) -> list[TextLine]:
         """A neuron: z, the activation, and a."""
         z, a = self.shape.z(layer, j, 0), self.shape.a(layer, j, 0)
         activation = self.shape.activations[layer]
         if not activation:
             return [self._line(z, "forward")]
-        function = Line(FUNCTIONS[activation], "muted")
+        function = TextLine(FUNCTIONS[activation], "muted")
         return [self._line(z, "forward"), function, self._line(a, "forward")]
 
-    def under(self, layer: int, j: int) -> list[Line]:
+    def under(self, layer: int, j: int) -> list[TextLine]:
         """∂C/∂z under a neuron, where it is asked for."""
         label = self.derivative(self.shape.z(layer, j, 0))
         # At an output without activation it is ∂C/∂y, which stands at the arrow.
@@ -80,14 +72,14 @@ class _Labels:
             return []
         return [self._line(label, "backward")]
 
-    def ports(self, layer: int, j: int) -> list[Line]:
+    def ports(self, layer: int, j: int) -> list[TextLine]:
         """The weights of a neuron and its bias."""
         naming = self.shape.naming
         weights = [naming.weight(layer, i, j) for i in range(self.shape.widths[layer])]
         labels = [*weights, naming.of_unit("b", layer, j)]
-        return [Line(f"{one.symbol} = {printed(self._parameters[one.name])}") for one in labels]
+        return [TextLine(f"{one.symbol} = {printed(self._parameters[one.name])}") for one in labels]
 
-    def outputs(self, j: int) -> list[Line]:
+    def outputs(self, j: int) -> list[TextLine]:
         """What stands at the arrow of an output: the target above, the derivative below."""
         back = self._line(self._upstream(j), "backward")
         if not self.shape.target:
@@ -97,10 +89,10 @@ class _Labels:
     def _upstream(self, j: int) -> Label:
         return self.derivative(self.shape.a(self.shape.last, j, 0))
 
-    def _line(self, label: Label, role: Role) -> Line:
+    def _line(self, label: Label, role: Role) -> TextLine:
         if label.name in self._values:
-            return Line(f"{label.symbol} = {printed(self._values[label.name])}", role)
-        return Line(f"{label.symbol} = ?" if label.name in self._asked else label.symbol, role)
+            return TextLine(f"{label.symbol} = {printed(self._values[label.name])}", role)
+        return TextLine(f"{label.symbol} = ?" if label.name in self._asked else label.symbol, role)
 
 
 def diagram(sheet: Exercise, language: str) -> Scene:
@@ -129,7 +121,7 @@ def diagram(sheet: Exercise, language: str) -> Scene:
     )
 
 
-def _columns(labels: _Labels) -> list[_Column]:
+def _columns(labels: _Labels) -> list[NeuronColumn]:
     shape = labels.shape
     layers = range(len(shape.activations))
     neurons = [labels.neuron(k, j) for k in layers for j in range(shape.widths[k + 1])]
@@ -137,19 +129,16 @@ def _columns(labels: _Labels) -> list[_Column]:
     inputs = [labels.input(i) for i in range(shape.widths[0])]
     pitch = 2 * radius + GAP
 
-    def heights(count: int) -> tuple[float, ...]:
-        return tuple((k - (count - 1) / 2) * pitch for k in range(count))
-
-    columns = [_Column(0, node_radius(inputs), heights(len(inputs)), 0)]
+    columns = [NeuronColumn(0, node_radius(inputs), column_heights(len(inputs), pitch), 0)]
     for k in layers:
         before, width = columns[-1], shape.widths[k + 1]
         level = label_width([line for j in range(width) for line in labels.ports(k, j)])
         x = before.x + before.radius + BEND + level + radius
-        columns.append(_Column(x, radius, heights(width), x - radius - level))
+        columns.append(NeuronColumn(x, radius, column_heights(width, pitch), x - radius - level))
     return columns
 
 
-def _edges(labels: _Labels, layer: int, source: _Column, target: _Column) -> list[Item]:
+def _edges(labels: _Labels, layer: int, source: NeuronColumn, target: NeuronColumn) -> list[Item]:
     items: list[Item] = []
     for j, height in enumerate(target.heights):
         lines = labels.ports(layer, j)
@@ -165,7 +154,7 @@ def _edges(labels: _Labels, layer: int, source: _Column, target: _Column) -> lis
     return items
 
 
-def _outputs(labels: _Labels, column: _Column) -> list[Item]:
+def _outputs(labels: _Labels, column: NeuronColumn) -> list[Item]:
     everything = [labels.outputs(j) for j in range(len(column.heights))]
     left = column.x + column.radius
     right = left + label_width([line for lines in everything for line in lines])
@@ -178,5 +167,5 @@ def _outputs(labels: _Labels, column: _Column) -> list[Item]:
         low = y + 8 if above else y
         items.append(Path((right, low), ((left, low),), "backward", arrow=True))
         place = low + 12 if above else low - 10
-        items.append(Text(left + 12, place, back.content, back.role, 12.0, "start"))
+        items.append(Text(left + 12, place, back.content, back.role, size=12.0, anchor="start"))
     return items

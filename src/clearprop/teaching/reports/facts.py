@@ -13,10 +13,10 @@ from clearprop.base import messages
 from clearprop.base.numbers import number, percent
 from clearprop.engine.losses import MSE
 from clearprop.teaching.experiments import curve
-from clearprop.teaching.experiments.networks import tutorial_start, with_relu
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.studies import Study
-from clearprop.teaching.experiments.trainings import Run
+from clearprop.teaching.experiments.trainings import TrainingRun
+from clearprop.teaching.experiments.tutorial_networks import tutorial_start, with_relu
 
 SUM_PATH, SUM_ROW, SUM_COLUMN = "layers[0].weight", 0, 3
 SHARES_SHOWN = 5
@@ -112,7 +112,7 @@ def _worked_facts(result: Reproduction) -> dict[str, str]:
 def _training_facts(result: Reproduction, language: str) -> dict[str, str]:
     trainings, studies, curved = result.trainings, result.studies, result.curved
 
-    def final(run: Run) -> str:
+    def final(run: TrainingRun) -> str:
         if np.isfinite(run.final_loss):
             return number(run.final_loss)
         return messages.text(language, "report.page.overflow")

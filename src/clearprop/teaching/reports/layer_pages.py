@@ -17,16 +17,20 @@ from clearprop.base.writing import write_whole
 from clearprop.checking.request import Request, answer, of_example
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
-from clearprop.kinds.layer_catalog import EXAMPLES, Example
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.row import LayerExample
 
 INDEX = "README.md"
 
 
 def layer_pages() -> Mapping[str, str]:
     """The text of every page by its file's name, and of the index."""
-    pages = {f"{layer.__name__}.md": _page(layer, examples) for layer, examples in EXAMPLES.items()}
+    pages = {
+        f"{layer.__name__}.md": _page(layer, examples) for layer, examples in LAYER_EXAMPLES.items()
+    }
     lines = [
-        f"- [{kind.__name__}]({kind.__name__}.md): {_first_sentence(kind)}" for kind in EXAMPLES
+        f"- [{kind.__name__}]({kind.__name__}.md): {_first_sentence(kind)}"
+        for kind in LAYER_EXAMPLES
     ]
     introduction = (
         "What every layer computes, how its backward pass is derived, and what a check says of it. "
@@ -48,7 +52,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _page(kind: type[Layer], examples: tuple[Example, ...]) -> str:
+def _page(kind: type[Layer], examples: tuple[LayerExample, ...]) -> str:
     module = inspect.getmodule(kind)
     settings = str(inspect.signature(kind)).removesuffix(" -> None")
     rows = [_row(example) for example in examples]
@@ -78,7 +82,7 @@ def _page(kind: type[Layer], examples: tuple[Example, ...]) -> str:
     )
 
 
-def _row(example: Example) -> str:
+def _row(example: LayerExample) -> str:
     network = Network(example.layer)
     output = example.layer.output_shape(example.input_shape)
     verdict = answer(of_example(Request(None, witnesses=("finite-differences",)), example))

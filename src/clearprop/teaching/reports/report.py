@@ -11,11 +11,11 @@ from clearprop.engine.optimizers import SGD
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
 from clearprop.teaching.experiments.data import Data
-from clearprop.teaching.experiments.networks import with_relu, without_activation
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.reports.figures.catalog import CURVES, draw_curves
+from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
+from clearprop.teaching.reports.figures.figure_catalog import CURVES, draw_curves
 from clearprop.teaching.reports.figures.theme import standalone
-from clearprop.teaching.reports.page import render
+from clearprop.teaching.reports.report_page import render
 from clearprop.teaching.reports.results import results_json, versions
 
 PAGE = "report.html"

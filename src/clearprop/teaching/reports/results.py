@@ -20,9 +20,8 @@ from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.studies import Study
-from clearprop.teaching.experiments.trainings import Run
+from clearprop.teaching.experiments.trainings import TrainingRun
 from clearprop.teaching.reports.facts import SUM_COLUMN, SUM_PATH, SUM_ROW, gradient_shares
-from clearprop.teaching.reports.figures.studies import outcomes
 
 SCHEMA = 1
 
@@ -119,7 +118,7 @@ def _worked_pass(result: Reproduction) -> list[dict[str, Any]]:
     ]
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: TrainingRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "diverged": run.diverged,
@@ -152,7 +151,7 @@ def _study(study: Study) -> dict[str, Any]:
         "learning_rate": study.learning_rate,
         "seeds": list(range(study.losses.shape[1])),
         "losses": study.losses.T,
-        "outcomes": {name: int(mask.sum()) for name, mask in outcomes(study).items()},
+        "outcomes": {name: int(mask.sum()) for name, mask in study.outcomes.items()},
         "dead": np.flatnonzero(study.dead),
         "overflow": np.flatnonzero(study.overflow),
     }

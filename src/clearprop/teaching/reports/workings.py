@@ -9,10 +9,10 @@ from clearprop.reading.explanation import explain_weight
 from clearprop.reading.explanation.mathml import mathml
 from clearprop.teaching.exercises.expressions import summands
 from clearprop.teaching.exercises.generator import worked
-from clearprop.teaching.exercises.model import DECIMALS, Blank, Exercise
-from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE
+from clearprop.teaching.exercises.sheet import DECIMALS, Blank, Exercise
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE
 from clearprop.teaching.exercises.topics import TOPICS
-from clearprop.teaching.reports import symbols
+from clearprop.teaching.reports import exercise_symbols
 
 
 class Working(NamedTuple):
@@ -43,8 +43,8 @@ def workings(sheet: Exercise, language: str) -> list[Working]:
     known = {given.name: given.symbol for given in sheet.givens}
     known |= {blank.name: blank.symbol for blank in sheet.blanks}
     values = {**sheet.given_values, **{blank.name: blank.value for blank in sheet.blanks}}
-    written = {name: symbols.latex(symbol, language) for name, symbol in known.items()}
-    numbers = {name: symbols.decimal(value) for name, value in values.items()}
+    written = {name: exercise_symbols.latex(symbol, language) for name, symbol in known.items()}
+    numbers = {name: exercise_symbols.decimal(value) for name, value in values.items()}
     return [
         _working(replace(blank, points=asked.get(blank.name, 0)), written, numbers, language)
         for blank in sheet.blanks
@@ -64,24 +64,24 @@ def in_words(sheet: Exercise, language: str) -> Words | None:
             if shape.naming.derivative(weight).name in asked:
                 address = f"layers[0].weight[{i},{j}]"
                 told = explain_weight(sheet.network.step(), address).words(language)
-                return Words(symbols.html(weight.symbol, language), address, told)
+                return Words(exercise_symbols.html(weight.symbol, language), address, told)
     return None
 
 
 def _working(
     blank: Blank, written: dict[str, str], numbers: dict[str, str], language: str
 ) -> Working:
-    formula = summands(blank.formula, written.__getitem__, symbols.decimal)
-    with_numbers = summands(blank.formula, numbers.__getitem__, symbols.decimal)
+    formula = summands(blank.formula, written.__getitem__, exercise_symbols.decimal)
+    with_numbers = summands(blank.formula, numbers.__getitem__, exercise_symbols.decimal)
     exact = abs(blank.value - round(blank.value, DECIMALS)) < 1e-9
     return Working(
-        symbols.html(blank.symbol, language),
-        blank.name,
-        _inline(formula),
-        _inline(with_numbers),
-        "=" if exact else "≈",
-        symbols.printed(blank.value),
-        blank.points,
+        symbol=exercise_symbols.html(blank.symbol, language),
+        name=blank.name,
+        formula=_inline(formula),
+        with_numbers=_inline(with_numbers),
+        relation="=" if exact else "≈",
+        value=exercise_symbols.printed(blank.value),
+        points=blank.points,
     )
 
 

@@ -9,11 +9,11 @@ from clearprop.drawing import svg
 from clearprop.drawing.pen.palette import css
 from clearprop.teaching.exercises import bugs
 from clearprop.teaching.exercises.expressions import FUNCTIONS
-from clearprop.teaching.exercises.model import DECIMALS, TOLERANCE, Exercise
-from clearprop.teaching.exercises.programs import TOPICS_WITH_CODE, solution
+from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Exercise
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.exercises.topics import TOPICS
-from clearprop.teaching.reports import symbols
+from clearprop.teaching.reports import exercise_symbols
 from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.exercise_diagrams import diagram
 from clearprop.teaching.reports.workings import in_words, workings
@@ -35,7 +35,7 @@ def worksheet(sheet: Exercise, student: Student) -> str:
     """The sheet to be filled in. Raises MissingDependencyError without Jinja2."""
     language = student.language
     blanks = [
-        Entry(symbols.html(blank.symbol, language), blank.name, "", blank.points)
+        Entry(exercise_symbols.html(blank.symbol, language), blank.name, "", blank.points)
         for blank in sheet.blanks
     ]
     return _page(
@@ -69,7 +69,11 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
 
     language = student.language
     givens = [
-        Entry(symbols.html(given.symbol, language), given.name, symbols.printed(given.value))
+        Entry(
+            exercise_symbols.html(given.symbol, language),
+            given.name,
+            exercise_symbols.printed(given.value),
+        )
         for given in sheet.givens
     ]
     page = template(name).render(

@@ -22,7 +22,7 @@ from clearprop.drawing.pen.fonts import (
     traditional_chinese_font,
 )
 from clearprop.drawing.pen.palette import COLOURS, Role, css
-from clearprop.drawing.pen.svg import FONTS
+from clearprop.drawing.pen.scene import FONTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

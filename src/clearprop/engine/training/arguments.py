@@ -1,0 +1,163 @@
+"""What people hand to a training, made into what it needs, or refused in a sentence."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from clearprop.base.arrays import Array, freeze, frozen, shape_text
+from clearprop.base.errors import ConfigurationError, ContractError, ShapeError
+from clearprop.engine.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Loss,
+    PoissonNLL,
+)
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+# What each of K networks may have of its own, along a leading axis K.
+OWN = ("x", "target", "sample_weight")
+
+# The learning rate of a plain descent that was not told one.
+SGD_RATE = 0.01
+
+LOSSES_BY_NAME = {
+    "mse": MSE(),
+    "mae": MAE(),
+    "huber": Huber(),
+    "binary_cross_entropy": BinaryCrossEntropy(),
+    "cross_entropy": CrossEntropy(),
+    "poisson_nll": PoissonNLL(),
+}
+OPTIMIZERS_BY_NAME = {
+    "sgd": SGD(SGD_RATE),
+    "rmsprop": RMSprop(),
+    "adagrad": Adagrad(),
+    "adam": Adam(),
+    "adamw": AdamW(),
+}
+
+Kind = TypeVar("Kind")
+
+
+def loss_of(given: Any) -> Loss:
+    """A loss itself, or by its name or class; MSE for None. Raises ConfigurationError."""
+    return _made(given, Loss, LOSSES_BY_NAME, MSE(), "loss_unknown")  # type: ignore[type-abstract]
+
+
+def optimizer_of(given: Any) -> Optimizer:
+    """An optimizer itself, or by its name or class; SGD(0.01) for None. Raises
+    ConfigurationError."""
+    default = OPTIMIZERS_BY_NAME["sgd"]
+    return _made(given, Optimizer, OPTIMIZERS_BY_NAME, default, "optimizer_unknown")  # type: ignore[type-abstract]
+
+
+def _made(
+    given: Any, kind: type[Kind], known: Mapping[str, Kind], default: Kind, refusal: str
+) -> Kind:
+    if given is None:
+        return default
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, type) and issubclass(given, kind):
+        return given()
+    if isinstance(given, str):
+        plain = _plain(given)
+        for name, made in known.items():
+            if _plain(name) == plain:
+                return made
+    raise ConfigurationError(
+        refusal, value=repr(given), known=", ".join(f'"{name}"' for name in known)
+    )
+
+
+def _plain(name: str) -> str:
+    """A name as people may write it: "CrossEntropy", "cross-entropy", "crossentropy"."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def params_of(given: Any) -> Array:
+    """Parameters as an array. Raises ContractError for a training's state in their place."""
+    if hasattr(given, "params") and hasattr(given, "optimizer"):
+        raise ContractError("state_for_params")
+    return np.asarray(given)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Data, and whether each network has its own: then the samples' axis is the second."""
+
+    array: Array
+    own: bool = False
+
+    @property
+    def count(self) -> int:
+        return int(self.array.shape[int(self.own)])
+
+    def take(self, rows: Array | None) -> Array:
+        """The samples of these numbers; all of them for None."""
+        if rows is None:
+            return self.array
+        return freeze(np.take(self.array, rows, axis=int(self.own)))
+
+
+class Data(NamedTuple):
+    """What a training learns from."""
+
+    x: Samples
+    target: Samples
+    sample_weight: Samples | None
+
+
+def data_of(
+    network: Network,
+    params: Array,
+    x: Array,
+    target: Array,
+    sample_weight: Array | None,
+    own: Collection[str],
+) -> Data:
+    """What `train` was handed as data. Raises ConfigurationError, ShapeError and DtypeError."""
+    networks = len(params) if params.ndim == 2 else None
+    for name in own:
+        if name not in OWN or isinstance(own, str):
+            raise ConfigurationError("own_unknown", value=own, known=", ".join(OWN))
+    given = {"x": x, "target": target, "sample_weight": sample_weight}
+    found: dict[str, Samples] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        array, is_own = frozen(np.asarray(value)), name in own
+        if array.ndim < 1 + is_own or (is_own and len(array) != networks):
+            raise ShapeError(
+                "own_shape" if is_own else "no_samples_axis",
+                name=name,
+                networks=networks or 1,
+                came=shape_text(array.shape),
+            )
+        found[name] = Samples(array, is_own)
+    network.require_input(params, found["x"].array, own_input="x" in own)
+    samples, targets = found["x"].count, found["target"].count
+    if samples != targets:
+        raise ShapeError("samples_differ", x=samples, target=targets)
+    if samples == 0:
+        raise ShapeError("no_samples", output=shape_text(found["x"].array.shape))
+    weights = found.get("sample_weight")
+    if weights is not None and (weights.count != samples or weights.array.ndim != 1 + weights.own):
+        raise ShapeError(
+            "sample_weight_shape",
+            came=shape_text(weights.array.shape),
+            expected=shape_text((samples,)),
+        )
+    return Data(found["x"], found["target"], weights)
+
+
+def require_count(name: str, value: int) -> None:
+    """Refuse anything but a whole number above 0. Raises ConfigurationError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigurationError("count_invalid", name=name, least=1, value=value)

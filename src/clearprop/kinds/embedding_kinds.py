@@ -1,0 +1,57 @@
+"""Embedding: rows of a table."""
+
+from clearprop.engine.initializers import Uniform
+from clearprop.engine.layers.embedding import Embedding
+from clearprop.kinds.program_lines import Line, Symbol
+from clearprop.kinds.program_pieces import Passes, Site
+from clearprop.kinds.row import (
+    Arithmetic,
+    Equations,
+    LayerExample,
+    LayerRow,
+    OneEntry,
+    OnnxOperator,
+    ParameterSymbols,
+    TorchTwin,
+)
+
+
+def _passes(site: Site) -> Passes:
+    """The rows e = E[x] of the ids x."""
+    table, gradient, dy = site.params["weight"], site.gradients["weight"], site.dy
+    row = "ₙ" if len(site.shape) == 0 else "ₙₜ"
+    each = f"{site.x:math}{row}"
+    return Passes(
+        (Line(f"{site.y} = {table}[{site.x}]", f"{site.y:math}{row} = {table:math}[{each}]"),),
+        (
+            Line(f"{gradient} = np.zeros_like({table})", f"{gradient:math} = 0"),
+            Line(
+                f"np.add.at({gradient}, {site.x}, {dy})",
+                f"{gradient:math}[{each}] ← {gradient:math}[{each}] + {dy:math}{row}",
+            ),
+        ),
+    )
+
+
+def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    row = int(entry.input[entry.place[:-1]])
+    return (Arithmetic("y", (f"W[{row},{entry.place[-1]}]",), entry.y),)
+
+
+EMBEDDING = LayerRow(
+    kind=Embedding,
+    examples=(
+        LayerExample(Embedding(5, 3), (), ids=5),
+        LayerExample(Embedding(4, 2, initializer=Uniform()), (3,), ids=4),
+    ),
+    equations=Equations(("y = W[x]",), ("∂L/∂W[i] = Σ ∂C/∂y where x = i",)),
+    worked=_worked,
+    passes=_passes,
+    output=Symbol("e", "e"),
+    opens=True,
+    parameters={"weight": ParameterSymbols("W", Symbol("E", "E"))},
+    torch=TorchTwin(lambda nn, one: nn.Embedding(one.entries, one.features)),
+    jax=lambda at, x: at.params["weight"][x],
+    onnx=OnnxOperator("Gather"),
+    ids=lambda one: one.entries,
+)

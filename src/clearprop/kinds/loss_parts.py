@@ -1,0 +1,31 @@
+"""What the rows of several losses are written with: targets, reductions, weights."""
+
+from typing import Any
+
+from clearprop.engine.losses import Loss
+from clearprop.kinds.program_lines import Line
+
+
+def reduced_lines(
+    loss: Loss, entries: str, entry: str, slope: str, slope_equation: str
+) -> list[Line]:
+    """The mean or the sum of the entries, and dy; the codes are of whole arrays."""
+    if loss.reduction == "sum":
+        return [
+            Line(f"loss = ({entries}).sum()", f"L = Σₙⱼ ({entry})"),
+            Line(f"dy = {slope}", f"∂L/∂y = {slope_equation}"),
+        ]
+    return [
+        Line(f"loss = ({entries}).mean()", f"L = 1/(N·D) Σₙⱼ ({entry})"),
+        Line(f"dy = ({slope}) / y.size", f"∂L/∂y = ({slope_equation}) / (N·D)"),
+    ]
+
+
+def reduced_by(loss: Any, entries: Any) -> Any:
+    """The mean or the sum of entries, of any package's arrays."""
+    return entries.sum() if loss.reduction == "sum" else entries.mean()
+
+
+def tensor(torch: Any, values: Any) -> Any:
+    """Weights of a loss as a tensor; None where there are none."""
+    return None if values is None else torch.tensor(values, dtype=torch.float64)

@@ -1,0 +1,302 @@
+"""BatchNorm, LayerNorm and RMSNorm: less a mean, over a deviation, then scaled and shifted."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.numbers import bracketed, brief, product_text
+from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
+from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
+from clearprop.kinds.row import (
+    Arithmetic,
+    Equations,
+    InJax,
+    InUse,
+    LayerExample,
+    LayerRow,
+    OneEntry,
+    OnnxAttribute,
+    OnnxOperator,
+    ParameterSymbols,
+    TorchTwin,
+)
+
+H = Symbol("h", "h")
+SCALE_AND_SHIFT = {
+    "weight": ParameterSymbols("γ", Symbol("gamma", "γ")),
+    "bias": ParameterSymbols("β", Symbol("beta", "β")),
+}
+NORMAL = "y = γ x̂ + β,  x̂ = (x − μ) r,  r = 1/√(v + ε)"
+NORMAL_BACK = "∂C/∂x = r · (g − mean of g − x̂ · mean of g·x̂),  g = γ · ∂C/∂y"
+SCALE_BACK = "∂L/∂γ = Σ x̂ · ∂C/∂y,  ∂L/∂β = Σ ∂C/∂y"
+
+
+def _batch_norm(site: Site) -> Passes:
+    """Over the samples. Training takes the batch's own statistics, and remembers them."""
+    passes = _centred(site, axis=0)
+    if not site.layer.running_statistics:
+        return passes
+    mean, variance = site.own("mu", "μ"), site.own("v", "v")
+    statistics = Statistics(
+        mean,
+        variance,
+        site.own("running_mean", "μ̄"),
+        site.own("running_var", "v̄"),
+        site.path,
+        site.layer.momentum,
+    )
+    return Passes(passes.forward, passes.backward, statistics=(statistics,))
+
+
+def _layer_norm(site: Site) -> Passes:
+    """Over the features of every sample."""
+    return _centred(site, axis=-1)
+
+
+def _rms_norm(site: Site) -> Passes:
+    """Over the root mean square of every sample's features."""
+    x, epsilon = site.x, site.layer.epsilon
+    r, x_hat = _normal(site)
+    eps, eps_math = f"np.finfo({x}.dtype).eps", "ε"
+    if epsilon is not None:
+        eps, eps_math = number(epsilon), in_equation(epsilon)
+    square = site.own("square", "u")
+    forward = [
+        Line(
+            f"{square} = ({x}**2).mean(axis=-1, keepdims=True)",
+            f"{square:math} = (1/D) Σⱼ {x:math}²",
+        ),
+        Line(
+            f"{r} = 1 / np.sqrt({square} + {eps})", f"{r:math} = 1 / √({square:math} + {eps_math})"
+        ),
+        *_normalized(site, f"{x} * {r}", f"{x:math} ⊙ {r:math}"),
+    ]
+    g, through_scale = _through_scale(site)
+    along = site.own("along", "ρ")
+    backward = [
+        *through_scale,
+        Line(
+            f"{along} = ({g} * {x_hat}).mean(axis=-1, keepdims=True)",
+            f"{along:math} = (1/D) Σⱼ {g:math} ⊙ {x_hat:math}",
+        ),
+        Line(
+            f"{site.dx} = {r} * ({g} - {x_hat} * {along})",
+            f"{site.dx:math} = {r:math} ⊙ ({g:math} − {x_hat:math} ⊙ {along:math})",
+        ),
+    ]
+    return Passes(tuple(forward), tuple(backward))
+
+
+def _centred(site: Site, axis: int) -> Passes:
+    x, mean_of = site.x, "(1/N) Σₙ" if axis == 0 else "(1/D) Σⱼ"
+    mean, centred, variance = site.own("mu", "μ"), site.own("c", "c"), site.own("v", "v")
+    r, x_hat = _normal(site)
+    epsilon = site.layer.epsilon
+    forward = [
+        Line(
+            f"{mean} = {x}.mean(axis={axis}, keepdims=True)",
+            f"{mean:math} = {mean_of} {x:math}",
+        ),
+        Line(f"{centred} = {x} - {mean}", f"{centred:math} = {x:math} − {mean:math}"),
+        Line(
+            f"{variance} = ({centred}**2).mean(axis={axis}, keepdims=True)",
+            f"{variance:math} = {mean_of} {centred:math}²",
+        ),
+        Line(
+            f"{r} = 1 / np.sqrt({variance} + {number(epsilon)})",
+            f"{r:math} = 1 / √({variance:math} + {in_equation(epsilon)})",
+        ),
+        *_normalized(site, f"{centred} * {r}", f"{centred:math} ⊙ {r:math}"),
+    ]
+    g, through_scale = _through_scale(site)
+    shift, along = site.own("shift", "κ"), site.own("along", "ρ")
+    backward = [
+        *through_scale,
+        Line(
+            f"{shift} = {g}.mean(axis={axis}, keepdims=True)",
+            f"{shift:math} = {mean_of} {g:math}",
+        ),
+        Line(
+            f"{along} = ({g} * {x_hat}).mean(axis={axis}, keepdims=True)",
+            f"{along:math} = {mean_of} {g:math} ⊙ {x_hat:math}",
+        ),
+        Line(
+            f"{site.dx} = {r} * ({g} - {shift} - {x_hat} * {along})",
+            f"{site.dx:math} = {r:math} ⊙ ({g:math} − {shift:math} − {x_hat:math} ⊙ {along:math})",
+        ),
+    ]
+    return Passes(tuple(forward), tuple(backward))
+
+
+def _normal(site: Site) -> tuple[Symbol, Symbol]:
+    """The symbols r and x̂; x̂ is the output itself where nothing scales it."""
+    x_hat = site.own("xhat", "x̂") if "weight" in site.params else site.y
+    return site.own("r", "r"), x_hat
+
+
+def _normalized(site: Site, code: str, equation: str) -> list[Line]:
+    """x̂, and the output made of it."""
+    _, x_hat = _normal(site)
+    lines = [Line(f"{x_hat} = {code}", f"{x_hat:math} = {equation}")]
+    if "weight" in site.params:
+        gamma = site.params["weight"]
+        code, equation = f"{gamma} * {x_hat}", f"{gamma:math} ⊙ {x_hat:math}"
+        if "bias" in site.params:
+            code += f" + {site.params['bias']}"
+            equation += f" + {site.params['bias']:math}"
+        lines.append(Line(f"{site.y} = {code}", f"{site.y:math} = {equation}"))
+    return lines
+
+
+def _through_scale(site: Site) -> tuple[Symbol, list[Line]]:
+    """∂L/∂x̂ and the lines that make it, with the gradients of γ and β."""
+    dy = site.dy
+    if "weight" not in site.params:
+        return dy, []
+    _, x_hat = _normal(site)
+    gamma, dgamma = site.params["weight"], site.gradients["weight"]
+    lines = [
+        Line(
+            f"{dgamma} = {sum_of_samples(f'{dy} * {x_hat}', site.shape)}",
+            f"{dgamma:math} = Σₙ {dy:math} ⊙ {x_hat:math}",
+        )
+    ]
+    if "bias" in site.params:
+        dbeta = site.gradients["bias"]
+        lines.append(
+            Line(
+                f"{dbeta} = {sum_of_samples(str(dy), site.shape)}",
+                f"{dbeta:math} = Σₙ {dy:math}",
+            )
+        )
+    g = x_hat.d
+    lines.append(Line(f"{g} = {dy} * {gamma}", f"{g:math} = {dy:math} ⊙ {gamma:math}"))
+    return g, lines
+
+
+def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    """The normalized entry, and what scale and shift make of it."""
+    normal, inverse = _normal_entry(entry)
+    mean = entry.x - normal / inverse
+    written = f"({brief(entry.x)} − {bracketed(mean)}) × {brief(inverse)}"
+    return _scaled(entry, written, normal)
+
+
+def _rms_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    normal, inverse = _normal_entry(entry)
+    return _scaled(entry, product_text(entry.x, inverse), normal)
+
+
+def _normal_entry(entry: OneEntry) -> tuple[float, float]:
+    """The entry's x̂ and r."""
+    normal = entry.cache.x_hat
+    inverse = np.broadcast_to(entry.cache.inverse, normal.shape)
+    place = (entry.sample, *entry.place)
+    return float(normal[place]), float(inverse[place])
+
+
+def _scaled(entry: OneEntry, written: str, normal: float) -> tuple[Arithmetic, ...]:
+    feature = entry.place[-1]
+    scale = float(entry.params["weight"][0, feature]) if "weight" in entry.params else 1.0
+    right = [product_text(scale, normal)]
+    if "bias" in entry.params:
+        right.append(brief(float(entry.params["bias"][0, feature])))
+    return Arithmetic("x̂", (written,), normal), Arithmetic("y", tuple(right), entry.y)
+
+
+def _layer_norm_in_jax(at: InJax, x: Any) -> Any:
+    return _rms_norm_in_jax(at, x - x.mean(-1, keepdims=True))
+
+
+def _rms_norm_in_jax(at: InJax, x: Any) -> Any:
+    return _affine(at, x, (x * x).mean(-1, keepdims=True))
+
+
+def _batch_norm_in_jax(at: InJax, x: Any) -> Any:
+    if at.layer.running_statistics and not at.training:
+        # Of a new network: a mean of 0 and a variance of 1.
+        return _affine(at, x, 1.0)
+    axes = tuple(range(x.ndim - 1))
+    x = x - x.mean(axes, keepdims=True)
+    return _affine(at, x, (x * x).mean(axes, keepdims=True))
+
+
+def _affine(at: InJax, x: Any, square: Any) -> Any:
+    epsilon = at.layer.epsilon
+    if epsilon is None:
+        epsilon = at.jax.numpy.finfo(x.dtype).eps
+    x = x / at.jax.numpy.sqrt(square + epsilon)
+    return x * at.params.get("weight", 1.0) + at.params.get("bias", 0.0)
+
+
+NORMALIZATIONS = (
+    LayerRow(
+        kind=BatchNorm,
+        examples=(
+            LayerExample(BatchNorm(3), (3,)),
+            LayerExample(BatchNorm(3), (3,), training=False),
+            LayerExample(BatchNorm(3, epsilon=1e-3, momentum=None, affine=False), (3,)),
+            LayerExample(BatchNorm(3, momentum=0.3, running_statistics=False), (3,)),
+        ),
+        equations=Equations((NORMAL,), (NORMAL_BACK, SCALE_BACK)),
+        worked=_worked,
+        passes=_batch_norm,
+        output=H,
+        parameters=SCALE_AND_SHIFT,
+        torch=TorchTwin(
+            lambda nn, one: nn.BatchNorm1d(
+                one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
+            ),
+            # torch takes the second axis for the features, ours is the last.
+            differs=lambda _, axes, __: axes > 2,
+        ),
+        jax=_batch_norm_in_jax,
+        onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        in_use=InUse(
+            Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
+            lambda cache: cache.constant,
+        ),
+        told_features=True,
+    ),
+    LayerRow(
+        kind=LayerNorm,
+        examples=(
+            LayerExample(LayerNorm(4), (4,)),
+            LayerExample(LayerNorm(4, epsilon=1e-2, bias=False), (4,)),
+            LayerExample(LayerNorm(3, affine=False), (3,)),
+            LayerExample(LayerNorm(3), (2, 3)),
+        ),
+        equations=Equations((NORMAL,), (NORMAL_BACK, SCALE_BACK)),
+        worked=_worked,
+        passes=_layer_norm,
+        output=H,
+        parameters=SCALE_AND_SHIFT,
+        torch=TorchTwin(
+            lambda nn, one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias)
+        ),
+        jax=_layer_norm_in_jax,
+        onnx=OnnxOperator("LayerNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        told_features=True,
+    ),
+    LayerRow(
+        kind=RMSNorm,
+        examples=(
+            LayerExample(RMSNorm(4), (4,)),
+            LayerExample(RMSNorm(4, epsilon=1e-2, affine=False), (4,)),
+            LayerExample(RMSNorm(3), (2, 3)),
+        ),
+        equations=Equations(
+            ("y = γ x̂,  x̂ = x r,  r = 1/√(mean of x² + ε)",),
+            ("∂C/∂x = r · (g − x̂ · mean of g·x̂),  g = γ · ∂C/∂y", "∂L/∂γ = Σ x̂ · ∂C/∂y"),
+        ),
+        worked=_rms_worked,
+        passes=_rms_norm,
+        output=H,
+        parameters=SCALE_AND_SHIFT,
+        torch=TorchTwin(lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine)),
+        jax=_rms_norm_in_jax,
+        onnx=OnnxOperator("RMSNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        told_features=True,
+    ),
+)

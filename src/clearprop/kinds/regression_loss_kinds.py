@@ -1,0 +1,119 @@
+"""MSE, MAE and Huber: losses of an error y − t."""
+
+from typing import Any
+
+from clearprop.base.numbers import bracketed, brief
+from clearprop.engine.losses import MAE, MSE, Huber
+from clearprop.kinds.loss_parts import reduced_by
+from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_pieces import LossLines
+from clearprop.kinds.row import LossExample, LossRow, measurements
+
+_ERROR = Line("e = y - t", "e = y − t")
+
+
+def _mse(loss: Any, *_: object) -> LossLines:
+    if loss.reduction == "sum":
+        lines = [Line("loss = (e**2).sum()", "L = Σₙⱼ e²"), Line("dy = 2 * e", "∂L/∂y = 2 e")]
+    else:
+        lines = [
+            Line("loss = (e**2).mean()", "L = 1/(N·D) Σₙⱼ e²"),
+            Line("dy = 2 / e.size * e", "∂L/∂y = 2/(N·D) e"),
+        ]
+    return LossLines((_ERROR, *lines))
+
+
+def _mae(loss: Any, *_: object) -> LossLines:
+    if loss.reduction == "sum":
+        lines = [
+            Line("loss = np.abs(e).sum()", "L = Σₙⱼ |e|"),
+            Line("dy = np.sign(e)", "∂L/∂y = sign(e)"),
+        ]
+    else:
+        lines = [
+            Line("loss = np.abs(e).mean()", "L = 1/(N·D) Σₙⱼ |e|"),
+            Line("dy = np.sign(e) / e.size", "∂L/∂y = sign(e) / (N·D)"),
+        ]
+    return LossLines((_ERROR, *lines))
+
+
+def _huber(loss: Any, *_: object) -> LossLines:
+    delta, in_math = number(loss.delta), in_equation(loss.delta)
+    times = "" if loss.delta == 1 else f"{delta} * "
+    times_math = "" if loss.delta == 1 else f"{in_math} "
+    half = number(0.5 * loss.delta)
+    mean = loss.reduction == "mean"
+    return LossLines(
+        (
+            _ERROR,
+            Line(
+                f"near, far = 0.5 * e**2, {times}(np.abs(e) - {half})",
+                f"ℓ₁ = ½ e², ℓ₂ = {times_math}(|e| − {in_equation(0.5 * loss.delta)})",
+            ),
+            Line(
+                f"loss = np.where(np.abs(e) <= {delta}, near, far).{loss.reduction}()",
+                f"L = {'1/(N·D) ' if mean else ''}"
+                f"Σₙⱼ ([|e| ≤ {in_math}] ℓ₁ + [|e| > {in_math}] ℓ₂)",
+            ),
+            Line(
+                f"dy = np.clip(e, -{delta}, {delta})" + (" / e.size" if mean else ""),
+                f"∂L/∂y = min(max(e, −{in_math}), {in_math})" + (" / (N·D)" if mean else ""),
+            ),
+        )
+    )
+
+
+def _huber_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
+    jnp, delta = jax.numpy, loss.delta
+    far = delta * (jnp.abs(y - t) - 0.5 * delta)
+    return reduced_by(loss, jnp.where(jnp.abs(y - t) <= delta, 0.5 * (y - t) ** 2, far))
+
+
+REGRESSION_LOSSES = (
+    LossRow(
+        kind=MSE,
+        examples=(
+            LossExample(MSE(), 3, measurements),
+            LossExample(MSE(), 1, measurements),
+            LossExample(MSE(reduction="sum"), 2, measurements),
+        ),
+        equations=lambda _: ("ℓ = (y − t)²,  ∂ℓ/∂y = 2 (y − t)",),
+        written=lambda y, t: f"({brief(y)} − {bracketed(t)})²",
+        lines=_mse,
+        torch=lambda torch, one: torch.nn.MSELoss(reduction=one.reduction),
+        jax=lambda _, one, y, t: reduced_by(one, (y - t) ** 2),
+        onnx=None,
+        example_target=None,
+    ),
+    LossRow(
+        kind=MAE,
+        examples=(
+            LossExample(MAE(), 3, measurements),
+            LossExample(MAE(reduction="sum"), 1, measurements),
+        ),
+        equations=lambda _: ("ℓ = |y − t|,  ∂ℓ/∂y = sign(y − t)",),
+        written=lambda y, t: f"|{brief(y)} − {bracketed(t)}|",
+        lines=_mae,
+        torch=lambda torch, one: torch.nn.L1Loss(reduction=one.reduction),
+        jax=lambda jax, one, y, t: reduced_by(one, jax.numpy.abs(y - t)),
+        onnx=None,
+        example_target=None,
+    ),
+    LossRow(
+        kind=Huber,
+        examples=(
+            LossExample(Huber(), 3, measurements),
+            LossExample(Huber(delta=2.5, reduction="sum"), 1, measurements),
+        ),
+        equations=lambda _: (
+            "ℓ = ½ (y − t)² where |y − t| ≤ δ, else δ (|y − t| − ½ δ)",
+            "∂ℓ/∂y = y − t where |y − t| ≤ δ, else δ sign(y − t)",
+        ),
+        written=None,
+        lines=_huber,
+        torch=lambda torch, one: torch.nn.HuberLoss(one.reduction, one.delta),
+        jax=_huber_in_jax,
+        onnx=None,
+        example_target=None,
+    ),
+)

@@ -1,0 +1,344 @@
+"""A row: everything that is known of one kind beside its own mathematics.
+
+A row is made with every field that has no default; one that lacks some is refused, and the sentence
+names the kind and the fields. Packages of others (torch's `nn`, jax, NumPy's twins) are handed to a
+row's functions as arguments, so that a row imports none of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from clearprop.base.arrays import Array, Shape
+from clearprop.base.errors import ContractError
+from clearprop.base.numbers import brief
+from clearprop.engine.combinators import Combinator
+from clearprop.engine.graph import Index
+from clearprop.engine.initializers import Initializer
+from clearprop.engine.layers.layer import Layer, Tree
+from clearprop.engine.losses import Loss
+from clearprop.engine.optimizers import Optimizer
+from clearprop.engine.schedules import Rate, Schedule
+from clearprop.kinds.program_lines import Symbol
+from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class KindRow:
+    """The base of every row. Making one raises ContractError where it lacks a field."""
+
+    def __new__(cls, **given: Any) -> Self:
+        needed = [
+            one.name
+            for one in fields(cls)  # type: ignore[arg-type]
+            if one.default is MISSING and one.default_factory is MISSING
+        ]
+        missing = [name for name in needed if name not in given]
+        if missing:
+            kind = getattr(given.get("kind"), "__name__", cls.__name__)
+            raise ContractError("row_lacks", kind=kind, row=cls.__name__, fields=", ".join(missing))
+        return super().__new__(cls)
+
+
+@dataclass(frozen=True)
+class LayerExample:
+    """One layer at work: the layer, the shape of one sample that it takes, and in which mode.
+
+    ids       where x is whole numbers, they are below this; None where x is measurements
+    training  False shows the layer as it is in use
+    """
+
+    layer: Layer
+    input_shape: Shape
+    ids: int | None = None
+    training: bool = True
+
+
+class Equations(NamedTuple):
+    """What runs forward and what runs back, and what the input and the output are called in it."""
+
+    forward: tuple[str, ...]
+    backward: tuple[str, ...]
+    input: str = "x"
+    output: str = "y"
+
+
+def of_activation(function: str, slope: str) -> Equations:
+    """The equations of a = function(z) with a'(z) = slope."""
+    backward = f"∂C/∂z = a'(z) · ∂C/∂a,  a'(z) = {slope}"
+    return Equations((f"a = {function}",), (backward,), "z", "a")
+
+
+class ParameterSymbols(NamedTuple):
+    """What a parameter is called in equations and in programs."""
+
+    equation: str
+    program: Symbol
+
+
+class InUse(NamedTuple):
+    """A layer that computes something else in use: its equations, and whether it did so, by its
+    cache."""
+
+    equations: Equations
+    ran: Callable[[Any], bool]
+
+
+class OneEntry(NamedTuple):
+    """One entry of one sample's output, and what the layer's forward had for it.
+
+    input, output   of the one sample
+    cache           of all samples
+    place           the entry's index in the sample
+    """
+
+    layer: Any
+    params: Tree
+    input: Array
+    output: Array
+    cache: Any
+    sample: int
+    place: Index
+
+    @property
+    def x(self) -> float:
+        """The input at the same place."""
+        return float(self.input[self.place])
+
+    @property
+    def y(self) -> float:
+        """The output."""
+        return float(self.output[self.place])
+
+
+class Arithmetic(NamedTuple):
+    """One line of arithmetic for an entry: symbol = Σ factors × others + right = value.
+
+    right      summands as they are written
+    products   (factors, others), where there are more of them than are written out
+    """
+
+    symbol: str
+    right: tuple[str, ...]
+    value: float
+    products: tuple[Array, Array] | None = None
+
+
+def applied(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    """An activation's value by its name: a = Tanh(0.5)."""
+    return (Arithmetic("a", (f"{type(entry.layer).__name__}({brief(entry.x)})",), entry.y),)
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _nothing(*_: object) -> Mapping[str, Array]:
+    return {}
+
+
+class TorchTwin(NamedTuple):
+    """A layer's twin in PyTorch.
+
+    module      from `torch.nn` and the layer to the module that computes the same
+    transposed  the parameters that torch keeps transposed, by the layer's names
+    differs     from the layer, the number of x's axes and the mode: whether the twin computes
+                something else there
+    """
+
+    module: Callable[[Any, Any], Any]
+    transposed: frozenset[str] = frozenset()
+    differs: Callable[[Any, int, bool], bool] = _never
+
+
+class OnnxAttribute(NamedTuple):
+    """An attribute of an ONNX operator, and what it is where it is left out."""
+
+    name: str
+    default: Any
+
+
+class OnnxOperator(NamedTuple):
+    """The ONNX operator that computes the same, and its attributes by our settings' names.
+
+    A setting that is not there has no attribute of the same value: it is one of the operator's
+    inputs, or is counted otherwise.
+    """
+
+    name: str
+    attributes: Mapping[str, OnnxAttribute] = {}
+
+    def settings(self, attribute: Callable[[str, Any], Any]) -> dict[str, Any]:
+        """Our settings, given a function from an attribute's name and default to its value."""
+        return {ours: attribute(*theirs) for ours, theirs in self.attributes.items()}
+
+
+class InJax(NamedTuple):
+    """A layer under jax's transformations: the package, the layer, its parameters, the mode."""
+
+    jax: Any
+    layer: Any
+    params: Tree
+    training: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRow(KindRow):
+    """What is known of a layer.
+
+    examples       small ones, for everything that runs over all layers
+    equations      in symbols, as derived in the docstring of the layer's module
+    worked         one entry of forward with its numbers
+    passes         both passes as lines of a program
+    output         what its output is called in a program, before the number of its group
+    torch          its twin in PyTorch
+    jax            from its place in JAX and x to y, for automatic derivatives: at a kink `where`
+                   takes a branch as ours does; None where JAX has no such thing in that mode
+    onnx           the operator that computes the same, if there is one
+    parameters     what they are called, by the layer's own names
+    opens          whether it begins a group in a program: a weighted sum and what is made of it
+                   share a number
+    in_use         where it computes something else in use than in training
+    shown          from its cache to arrays that people should see beside input and output
+    does_nothing   whether it hands its input on as it is, with these settings
+    told_features  whether its first setting is how many features come in
+    ids            how many ids it knows, of a layer whose input is ids that choose rows of its
+                   first parameter
+    """
+
+    kind: type[Layer]
+    examples: tuple[LayerExample, ...]
+    equations: Equations
+    worked: Callable[[OneEntry], tuple[Arithmetic, ...]]
+    passes: Callable[[Site], Passes]
+    output: Symbol
+    torch: TorchTwin
+    jax: Callable[[InJax, Any], Any]
+    onnx: OnnxOperator | None
+    parameters: Mapping[str, ParameterSymbols] = field(default_factory=dict)
+    opens: bool = False
+    in_use: InUse | None = None
+    shown: Callable[[Any], Mapping[str, Array]] = _nothing
+    does_nothing: Callable[[Any], bool] = _never
+    told_features: bool = False
+    ids: Callable[[Any], int] | None = None
+
+
+_SUM = Symbol("s", "s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinatorRow(KindRow):
+    """What is known of a combinator beside its wiring.
+
+    examples  small ones, for everything that runs over all layers
+    ways      what the parts of a gradient that come back through its children are called in
+              equations, where that is not the child's own name
+    output    what its sum is called in a program, before its number
+    """
+
+    kind: type[Combinator]
+    examples: tuple[LayerExample, ...]
+    ways: Mapping[str, str] = field(default_factory=dict)
+    output: Symbol = _SUM
+
+
+Draw = Callable[["np.random.Generator", int, int], Array]
+
+
+def measurements(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
+    """Numbers of either sign."""
+    return 2 * generator.normal(size=(samples, outputs))
+
+
+@dataclass(frozen=True)
+class LossExample:
+    """One loss at work: the loss, its number of outputs, and what outputs and targets it takes."""
+
+    loss: Loss
+    outputs: int
+    target: Draw
+    output: Draw = measurements
+
+    def draw(self, generator: "np.random.Generator", samples: int) -> tuple[Array, Array]:
+        """An output (N, D) and a target that goes with it, in float64."""
+        output = self.output(generator, samples, self.outputs)
+        return output, self.target(generator, samples, self.outputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossRow(KindRow):
+    """What is known of a loss.
+
+    examples        small ones, for everything that runs over all losses
+    equations       its entries in symbols
+    written         from y and t to one entry with its numbers; None writes the loss's name
+    lines           from the loss, a target and an output such as the program meets to its lines
+    torch           from torch and the loss to torch's own
+    jax             from jax, the loss, output and target to the loss's value
+    onnx            the operator that computes the same, if there is one
+    example_target  from the code of a noisy wave and of a floating dtype's name to the code of a
+                    target that it can take; None takes the wave itself
+    takes_classes   whether a target may be class ids
+    """
+
+    kind: type[Loss]
+    examples: tuple[LossExample, ...]
+    equations: Callable[[Any], tuple[str, ...]]
+    written: Callable[[float, float], str] | None
+    lines: Callable[[Any, Array, Array], LossLines]
+    torch: Callable[[Any, Any], Any]
+    jax: Callable[[Any, Any, Any, Any], Any]
+    onnx: OnnxOperator | None
+    example_target: Callable[[str, str], str] | None
+    takes_classes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerRow(KindRow):
+    """What is known of an optimizer.
+
+    examples    with every option, for everything that runs over all optimizers
+    equations   its update in symbols; the second argument gives those of an optimizer inside
+    update      its update as lines of a program; the second argument gives those of one inside
+    onnx        the operator that computes the same, if there is one
+    """
+
+    kind: type[Optimizer]
+    examples: tuple[Optimizer, ...]
+    equations: Callable[[Any, Callable[[Optimizer], tuple[str, ...]]], tuple[str, ...]]
+    update: Callable[[Any, Callable[[Optimizer], UpdateLines]], UpdateLines]
+    onnx: OnnxOperator | None
+
+
+# From a rate, the code of a step's number and its name in equations to the lines of a function.
+RateLines = Callable[[Rate, str, str], list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleRow(KindRow):
+    """What is known of a schedule.
+
+    examples   for everything that runs over all schedules
+    lines      from the schedule, the code of a step's number and its name in equations to the
+               lines that return η, each return with its equation above it; the last argument
+               writes the rate of a schedule inside
+    """
+
+    kind: type[Schedule]
+    examples: tuple[Schedule, ...]
+    lines: Callable[[Any, str, str, RateLines], list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitializerRow(KindRow):
+    """What is known of an initializer.
+
+    draw   from it, a shape, fan-in and fan-out to the code that draws, its equation, and whether
+           it takes random numbers
+    """
+
+    kind: type[Initializer]
+    draw: Callable[[Any, Shape, int, int], tuple[str, str, bool]]

@@ -1,1 +1,0 @@
-"""How every layer is written: its two passes as lines with their equations."""

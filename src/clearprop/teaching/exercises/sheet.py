@@ -1,0 +1,88 @@
+"""An exercise as data: what is given, and blanks with their values, formulas and points."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from clearprop.base.configuration import Configurable
+from clearprop.teaching.exercises.expressions import Expression, Values, names
+from clearprop.teaching.exercises.quantities import QuantityKind
+from clearprop.teaching.exercises.small_network import SmallNetwork
+
+# An answer counts as right when it is off by no more than this, or by this part of itself where it
+# is larger than 1.
+TOLERANCE = 0.001
+# Answers that do not end are rounded to so many decimals.
+DECIMALS = 4
+
+# Of a number, or of the number of a program's wrong line.
+BlankKind: TypeAlias = QuantityKind | Literal["line"]
+
+
+@dataclass(frozen=True)
+class Given(Configurable):
+    """A number that the sheet tells: its name, its symbol in markup, and its value."""
+
+    name: str
+    symbol: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Blank(Configurable):
+    """A number to fill in.
+
+    formula  from given numbers and earlier blanks alone, so that it can be worked out again from
+             a student's own numbers
+    value    the right answer
+    points   what it is worth
+    """
+
+    name: str
+    symbol: str
+    kind: BlankKind
+    formula: Expression
+    value: float
+    points: int
+
+    @property
+    def rests_on(self) -> frozenset[str]:
+        """The given numbers and blanks in its formula."""
+        return frozenset(names(self.formula))
+
+
+@dataclass(frozen=True)
+class Exercise(Configurable):
+    """One sheet: its topic and level, the number of its variant, the network and the blanks.
+
+    `givens` and `blanks` hold what the sheet tells and asks; `network` is the same in the engine,
+    with targets that give the derivatives which the sheet starts from. `program` is the numbered
+    text in which a mistake is to be found, or "".
+    """
+
+    topic: str
+    level: int
+    variant: str
+    network: SmallNetwork
+    givens: tuple[Given, ...]
+    blanks: tuple[Blank, ...]
+    program: str = ""
+
+    @property
+    def given_values(self) -> Values:
+        """The given numbers by name."""
+        return {given.name: given.value for given in self.givens}
+
+    @property
+    def points(self) -> int:
+        """The points of all blanks."""
+        return sum(blank.points for blank in self.blanks)
+
+    @property
+    def digits(self) -> int:
+        """How many decimals all answers have together: what two variants are compared by."""
+        return sum(map(_decimals, (blank.value for blank in self.blanks)))
+
+
+def _decimals(value: float) -> int:
+    text = f"{value:.{DECIMALS}f}".rstrip("0")
+    return len(text.partition(".")[2])

@@ -1,0 +1,122 @@
+"""The network of an exercise as a Python file: its forward pass, and a backward pass to fill in.
+
+    backward(dy, x, W1, b1, W2, b2, …) → dx, dW1, db1, dW2, db2, …
+
+    dz = dy ⊙ f'(z)     dW = aᵀ·dz     db = Σₙ dz     da = dz·Wᵀ
+
+where a is the layer's input. x is (N, in), a weight (in, out), a bias (out,), dy (N, out).
+"""
+
+from collections.abc import Iterator
+
+from clearprop.base import messages
+from clearprop.teaching.exercises.sheet import Exercise
+from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
+
+# The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
+TOPICS_WITH_CODE = ("chain", "step")
+
+
+def unfilled(sheet: Exercise, language: str) -> bytes:
+    """The file to fill in, `backward.py`; what it says is in the language."""
+    network = sheet.network
+    names = ", ".join(_arrays(network))
+    lines = [
+        f'"""{_say(language, "title", variant=sheet.variant)}',
+        "",
+        _say(language, "shapes"),
+        "",
+        f"    {_say(language, 'gradients', returned=', '.join(_gradients(network)))}",
+        "",
+        _say(language, "check"),
+        "",
+        "    clearprop check backward.py:backward",
+        '"""',
+        "",
+        "import numpy as np",
+        "",
+        "inputs = {",
+        *(f'    "{name}": np.array({value}),' for name, value in _values(network)),
+        "}",
+        "",
+        "",
+        f"def forward({names}):",
+        *(f"    {line}" for line in _forward(network)),
+        "    return y",
+        "",
+        "",
+        f"def backward(dy, {names}):",
+        f'    """{_say(language, "backward")}"""',
+        "    raise NotImplementedError",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def solution(sheet: Exercise) -> str:
+    """A right `backward` for the same file, as the answer key shows it."""
+    network = sheet.network
+    statements = [*_forward(network)[:-1], *_backward(network)]
+    return "\n".join(
+        [
+            f"def backward(dy, {', '.join(_arrays(network))}):",
+            *(f"    {line}" for line in statements),
+            f"    return {', '.join(_gradients(network))}",
+            "",
+        ]
+    )
+
+
+def _say(language: str, key: str, **values: object) -> str:
+    return messages.text(language, f"exercises.program.{key}", **values)
+
+
+def _arrays(network: SmallNetwork) -> list[str]:
+    return ["x", *(letter + number for number in network.layer_names for letter in ("W", "b"))]
+
+
+def _gradients(network: SmallNetwork) -> list[str]:
+    return [f"d{name}" for name in _arrays(network)]
+
+
+def _values(network: SmallNetwork) -> Iterator[tuple[str, str]]:
+    yield "x", _rows(network.x)
+    for number, weight, bias in zip(
+        network.layer_names, network.weights, network.biases, strict=True
+    ):
+        yield f"W{number}", _rows(weight)
+        yield f"b{number}", str(list(bias))
+
+
+def _rows(rows: Rows) -> str:
+    return str([list(row) for row in rows])
+
+
+def _sources(network: SmallNetwork) -> list[str]:
+    """What every layer takes: x, or the a of the layer before."""
+    return ["x", *(f"a{number}" for number in network.layer_names[:-1])]
+
+
+def _forward(network: SmallNetwork) -> list[str]:
+    lines: list[str] = []
+    numbers, sources = network.layer_names, _sources(network)
+    for number, source in zip(numbers[:-1], sources, strict=False):
+        lines.append(f"z{number} = {source} @ W{number} + b{number}")
+        lines.append(f"a{number} = np.maximum(z{number}, 0)")
+    lines.append(f"y = {sources[-1]} @ W{numbers[-1]} + b{numbers[-1]}")
+    return lines
+
+
+def _backward(network: SmallNetwork) -> list[str]:
+    lines: list[str] = []
+    signal = "dy"
+    layers = list(zip(network.layer_names, _sources(network), strict=True))
+    for place, (number, source) in reversed(list(enumerate(layers))):
+        lines.append(f"dW{number} = {source}.T @ {signal}")
+        lines.append(f"db{number} = {signal}.sum(axis=0)")
+        lines.append(f"d{source} = {signal} @ W{number}.T")
+        if place:
+            before = layers[place - 1][0]
+            lines.append(f"dz{before} = d{source} * (z{before} > 0)")
+            signal = f"dz{before}"
+    return lines

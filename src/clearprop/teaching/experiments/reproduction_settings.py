@@ -1,0 +1,38 @@
+"""What a reproduction is run with."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.base.arrays import DTYPES
+from clearprop.base.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class ReproductionSettings:
+    """The choices of one reproduction; the defaults are the tutorial's.
+
+    steps          full-batch steps of every training
+    learning_rate  η of every training, except in the study of learning rates
+    seeds          how many starts the studies train, seeds 0 to seeds − 1
+    dtype          "float64" or "float32": what the experiments compute in
+    with_torch     False leaves PyTorch out even where it is installed
+
+    Raises ConfigurationError, naming the option, for what cannot be.
+    """
+
+    steps: int = 50
+    learning_rate: float = 0.01
+    seeds: int = 200
+    dtype: str = "float64"
+    with_torch: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in (("steps", self.steps), ("seeds", self.seeds)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise ConfigurationError("count_invalid", name=name, least=1, value=value)
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigurationError("learning_rate_invalid", value=self.learning_rate)
+        if self.dtype not in DTYPES:
+            raise ConfigurationError("dtype_unknown", name=self.dtype, known=", ".join(DTYPES))

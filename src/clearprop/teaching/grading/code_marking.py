@@ -1,0 +1,95 @@
+"""A student's own backward pass, checked beside the network of their exercise.
+
+    backward(dy, x, W1, b1, W2, b2, …) → dx, dW1, db1, dW2, db2, …
+
+x is (N, in), a weight (in, out) and a bias (out,); its gradient may as well be a row (1, out).
+The forward pass, the witnesses and the verdict are ours; only `backward` runs in the sandbox.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError
+from clearprop.checking.checker import CheckSettings, check_subject
+from clearprop.checking.subjects.plain_functions import function_subject
+from clearprop.checking.verdict import Verdict
+from clearprop.checking.witnesses.reference import reference_for
+from clearprop.teaching.exercises import SmallNetwork
+from clearprop.teaching.grading.marked_handins import CodeMark
+from clearprop.teaching.grading.sandbox import Limits, Sandbox
+from clearprop.teaching.grading.untrusted_files import read_text
+
+
+def check_code(path: Path, small: SmallNetwork, limits: Limits | None = None) -> CodeMark:
+    """Check the `backward` in a file against the network of an exercise.
+
+    Whatever is wrong with the file or the code is in the mark; nothing is raised for it.
+    """
+    sandbox = None
+    try:
+        sandbox = Sandbox(read_text(path), limits)
+        with sandbox:
+            verdict, problem = _check(sandbox, small)
+    except ClearpropError as refused:
+        verdict, problem = None, refused
+    if sandbox is None:
+        return CodeMark(verdict=verdict, problem=problem)
+    attempted = tuple(sorted(sandbox.attempted))
+    return CodeMark(
+        verdict=verdict,
+        problem=problem,
+        attempted=attempted,
+        printed=sandbox.printed,
+        isolated=sandbox.isolated,
+    )
+
+
+def _check(sandbox: Sandbox, small: SmallNetwork) -> tuple[Verdict | None, ClearpropError | None]:
+    network = small.network()
+    start = network.named(small.params())
+    # The checker makes sentences of its own of what a function raises, or tries something else:
+    # ours say more.
+    failures: list[ClearpropError] = []
+
+    def forward(x: Array, *arrays: Array) -> Array:
+        kind = np.result_type(x, *arrays)
+        shaped = zip(start.items(), arrays, strict=True)
+        values = {path: array.reshape(own.shape) for (path, own), array in shaped}
+        params = network.replace(small.params().astype(kind), values)
+        return network.forward(params, x.astype(kind)).output
+
+    def backward(*arrays: Array) -> object:
+        try:
+            return _flat_biases(sandbox.call(arrays), arrays[1:])
+        except ClearpropError as problem:
+            failures.append(problem)
+            raise
+
+    biases = [np.array(bias, dtype=np.float64) for bias in small.biases]
+    weights = [np.array(weight, dtype=np.float64) for weight in small.weights]
+    pairs = zip(weights, biases, strict=True)
+    arrays = (np.array(small.x, dtype=np.float64), *(array for pair in pairs for array in pair))
+    try:
+        subject = function_subject(forward, backward, arrays, names=_names(len(small.weights)))
+        verdict = check_subject(subject, CheckSettings(), reference_for(subject, network, None, 0))
+    except ClearpropError as problem:
+        return None, failures[0] if failures else problem
+    return (None, failures[0]) if failures else (verdict, None)
+
+
+def _names(layers: int) -> tuple[str, ...]:
+    """What the arrays are called: W and b of the only layer, W1, b1, W2 … of several."""
+    numbers = [""] if layers == 1 else [str(layer + 1) for layer in range(layers)]
+    return ("x", *(letter + number for number in numbers for letter in ("W", "b")))
+
+
+def _flat_biases(returned: object, arrays: Sequence[Array]) -> object:
+    if not isinstance(returned, tuple) or len(returned) != len(arrays):
+        return returned
+    return tuple(
+        gradient[0] if np.shape(gradient) == (1, *array.shape) and array.ndim == 1 else gradient
+        for gradient, array in zip(returned, arrays, strict=True)
+    )

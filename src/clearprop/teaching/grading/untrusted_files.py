@@ -1,0 +1,113 @@
+"""Files that teachers and students hand over, read without trust: small UTF-8 text, JSON or CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError, NewerFileError
+
+# A sheet has a few dozen blanks; a form that is much longer is none.
+LARGEST = 1_000_000
+# A cell is a number or a name; a longer one is not written by hand.
+LONGEST_CELL = 10_000
+VERSION = 1
+# What a student wrote is quoted up to here.
+QUOTED = 40
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, with or without a byte order mark.
+
+    Raises FileError for one that is missing, a link, a folder, unreadable, larger than `LARGEST`
+    bytes, or not UTF-8.
+    """
+    # A link may lead to what its owner must not see, such as a key.
+    if path.is_symlink():
+        raise FileError("file_is_link", path=path)
+    if path.is_dir():
+        raise FileError("path_is_folder", path=path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except FileNotFoundError as problem:
+        raise FileError("file_missing", path=path) from problem
+    except OSError as problem:
+        raise FileError("file_unreadable", path=path, problem=problem.strerror) from problem
+    if len(content) > LARGEST:
+        raise FileError("file_too_large", path=path, most=LARGEST)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise FileError("file_not_utf8", path=path, position=problem.start) from problem
+
+
+def read_document(path: Path, kind: str) -> dict[str, Any]:
+    """The JSON object in a file whose `format` is `kind`.
+
+    Raises DamagedFileError where it is no JSON or names something twice, ForeignFileError for
+    another format, NewerFileError for a later version; and as `read_text`.
+    """
+    text = read_text(path)
+
+    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise FileError("name_twice", path=path, name=name)
+            found[name] = value
+        return found
+
+    try:
+        data = json.loads(text, object_pairs_hook=unique)
+    except FileError:
+        raise
+    # A whole number of thousands of digits is a ValueError of its own, without a place.
+    except (ValueError, RecursionError) as problem:
+        line = getattr(problem, "lineno", 1)
+        raise DamagedFileError("file_not_json", path=path, line=line) from problem
+    if not isinstance(data, dict) or data.get("format") != kind:
+        raise ForeignFileError("document_foreign", path=path, kind=kind)
+    version = data.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DamagedFileError("document_part", path=path, part="version")
+    if version > VERSION:
+        raise NewerFileError("file_newer", path=path, version=version, known=VERSION)
+    return data
+
+
+def text_at(data: Any, name: str, path: Path) -> str:
+    """The text under a name of a JSON object; "" where it is left out.
+
+    Raises DamagedFileError for anything else.
+    """
+    value = data.get(name, "") if isinstance(data, dict) else None
+    if not isinstance(value, str):
+        raise DamagedFileError("document_part", path=path, part=name)
+    return value.strip()
+
+
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file with the numbers of their lines, blank ones left out.
+
+    Commas, semicolons and tabs are taken, as spreadsheets write one or another. Raises FileError
+    for what is no CSV, and as `read_text`.
+    """
+    text = read_text(path)
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as problem:
+        line = reader.line_num
+        raise DamagedFileError("file_not_csv", path=path, line=line) from problem
+    return [(line, row) for line, row in rows if any(row)]
+
+
+def legible(text: str, longest: int = QUOTED) -> str:
+    """Somebody's text on one line, shortened, without characters that steer a terminal."""
+    line = "".join(mark if mark.isprintable() else " " for mark in text[: longest + 1])
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
