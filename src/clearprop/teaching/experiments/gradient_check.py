@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.finite_differences import Differences, network_differences
+from clearprop.checking.witnesses.finite_differences import Differences, network_differences
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
 from clearprop.teaching.experiments.data import RegressionData

@@ -10,8 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from clearprop.base import messages
 from clearprop.base.errors import ClearpropError
 from clearprop.base.numbers import brief
-from clearprop.checking import rendering
-from clearprop.checking.verdict import RIGHT, Verdict
+from clearprop.checking.verdict import RIGHT, Outcome, Verdict
 from clearprop.teaching.grading.answer_keys import AnswerKey
 from clearprop.teaching.grading.handins import HandIn
 from clearprop.teaching.grading.marking import BlankOutcome, Marked
@@ -22,7 +21,7 @@ _SEPARATORS = {"en": (" ", "; ", ", "), "zh-TW": ("", "；", "、")}
 
 
 # A verdict's, or none at all.
-CodeOutcome: TypeAlias = Literal["right", "wrong", "undecided", "failed"]
+CodeOutcome: TypeAlias = Outcome | Literal["failed"]
 
 
 @dataclass(frozen=True)
@@ -156,9 +155,9 @@ def _listed(language: str, names: Iterable[str]) -> str:
 def _diagnosis(verdict: Verdict, language: str) -> Iterator[str]:
     for finding in verdict.findings:
         if finding.outcome != RIGHT:
-            yield rendering.finding_sentence(finding, language)
+            yield finding.sentence(language)
     for mistake in verdict.mistakes:
-        yield rendering.mistake_sentence(mistake, language)
+        yield mistake.sentence(language)
     if not verdict.mistakes:
         for one in verdict.arrays:
-            yield from rendering.array_sentences(one, language)
+            yield from one.sentences(language)
