@@ -15,7 +15,7 @@ PLANTED = {
     "No import goes round": ("engine/layers/linear.py", "import clearprop.engine.network"),
     "PyTorch, JAX and ONNX": ("engine/network.py", "def lazily():\n    import torch"),
     "matplotlib": ("formats/network_file.py", "import matplotlib"),
-    "The parser and rich": ("teaching/experiments/data.py", "import rich"),
+    "rich": ("teaching/experiments/data.py", "import rich"),
     "Jinja": ("drawing/pen/svg.py", "import jinja2"),
     "scikit-learn": ("checking/__init__.py", "import sklearn"),
 }

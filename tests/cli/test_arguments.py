@@ -9,7 +9,11 @@ import pytest
 
 import clearprop
 from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli import main
+from clearprop.cli.command_line import Option, Takes, parse
+from clearprop.cli.commands import COMMANDS
+from clearprop.cli.status import NOBODY_READS
 
 OPTIONS = ("--out", "--lang", "--steps", "--learning-rate", "--seeds", "--dtype", "--without-torch")
 
@@ -125,8 +129,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("module", "sentence"),
     [
-        ("typer", "This needs typer, which is not installed; install it with: pip install"),
-        ("rich", "This needs rich"),
+        ("rich", "This needs rich, which is not installed; install it with: pip install"),
         ("sklearn", "This needs scikit-learn"),
         ("matplotlib", "This needs matplotlib"),
         ("jinja2", "This needs Jinja2"),
@@ -148,11 +151,168 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'matplotlib', 'sklearn', 'scipy', 'torch', 'jinja2', 'safetensors', 'rich'}"
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["--completion", "bash"],
+        ["bogus"],
+        *([name.name, "--help"] for name in COMMANDS),
+        *([name.name, "--nonsense"] for name in COMMANDS),
+        ["explain", "net.safetensors"],
+        ["check"],
+        ["exercise", "-o", "sheet", "--level", "0"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_complaints_load_nothing_of_what_a_command_does(
+    words: list[str], tmp_path: Path
+) -> None:
+    # The package without its public names, which are a matter of `import clearprop`.
     code = (
-        "import sys; from clearprop.cli import main; main(['reproduce', '--help']); "
-        f"sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+        "import sys, types; package = types.ModuleType('clearprop'); "
+        f"package.__path__ = {clearprop.__path__!r}; package.__version__ = '1'; "
+        "sys.modules['clearprop'] = package; from clearprop.cli import main; "
+        f"main({words!r}); "
+        "loaded = {name.partition('.')[0] for name in sys.modules} & "
+        "{'numpy', 'scipy', 'matplotlib', 'sklearn', 'torch', 'jax', 'jinja2', 'rich'}; "
+        "rooms = {name for name in sys.modules if name.startswith('clearprop.') "
+        "and name.split('.')[1] not in ('base', 'cli')}; "
+        "sys.exit(', '.join(loaded | rooms) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
+
+
+OUT = Option("--out", "-o", Takes.FILE)
+ALL = Option("--all", "-a", Takes.NOTHING)
+LEVEL = Option("--level")
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "others"),
+    [
+        ("", {}, ""),
+        ("x --out y", {"--out": "y"}, "x"),
+        ("--out=y x", {"--out": "y"}, "x"),
+        ("--out= x", {"--out": ""}, "x"),
+        ("--out=a=b", {"--out": "a=b"}, ""),
+        ("-o y x", {"--out": "y"}, "x"),
+        ("-oy -a x", {"--out": "y", "--all": ""}, "x"),
+        ("-ao y x", {"--all": "", "--out": "y"}, "x"),
+        ("-aoy", {"--all": "", "--out": "y"}, ""),
+        ("--level -1 x", {"--level": "-1"}, "x"),
+        ("--level --all", {"--level": "--all"}, ""),
+        ("--level 1 --level 2", {"--level": "2"}, ""),
+        ("- x", {}, "- x"),
+        ("-a -- --out y", {"--all": ""}, "--out y"),
+        ("x -- -", {}, "x -"),
+    ],
+)
+def test_words_are_read_as_gnu_programs_read_them(
+    words: str, values: dict[str, str], others: str
+) -> None:
+    assert parse(words.split(), (OUT, ALL, LEVEL), "it") == (values, others.split())
+
+
+def test_the_words_behind_the_first_operand_can_be_left_alone() -> None:
+    words = ["-a", "x", "-a", "--level"]
+    assert parse(words, (ALL,), "it", until_operand=True) == ({"--all": ""}, words[1:])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--al", "There is no option --al; `it --help` lists those that there are."),
+        ("--out y --lev 2", "There is no option --lev;"),
+        ("-ax", "There is no option -x;"),
+        ("--=x", "There is no option --;"),
+        ("--level", "--level needs a value behind it."),
+        ("x -o", "-o needs a value behind it."),
+        ("--all=3", "--all takes no value, and was given '3'."),
+    ],
+)
+def test_words_that_are_not_understood(words: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+        parse(words.split(), (OUT, ALL, LEVEL), "it")
+
+
+@pytest.mark.parametrize(
+    ("words", "english", "chinese"),
+    [
+        (["bogus"], "(No such command 'bogus'.)", "（沒有「bogus」這個指令）"),
+        (["exp"], "Did you mean 'explain'?)", "相近的有 'explain'）"),
+        (["health", "a", "b", "c"], "extra argument(s) (b c))", "（多出來的：b c）"),
+        (["exercise", "a"], "extra argument(s) (a))", "（多出來的：a）"),
+        (["check", "--all=3"], "--all takes no value, and was given '3'.", "後面不接值"),
+    ],
+)
+def test_what_is_not_understood_is_said_in_both_languages(
+    words: list[str],
+    english: str,
+    chinese: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(words) == 2
+    assert english in capsys.readouterr().err
+    monkeypatch.setenv("LANG", "zh_TW.UTF-8")
+    assert main(words) == 2
+    assert chinese in capsys.readouterr().err
+
+
+def test_what_is_asked_for_first_is_what_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version", "explain", "--nonsense"]) == 0
+    assert capsys.readouterr().out == f"clearprop {clearprop.__version__}\n"
+    assert main(["--help", "explain"]) == 0
+    assert "COMMAND [OPTIONS]" in capsys.readouterr().out
+    assert main(["explain", "a", "b", "--sample", "x", "-h"]) == 0
+    assert "clearprop explain FILE [OPTIONS]" in capsys.readouterr().out
+
+
+def test_without_rich_only_what_it_draws_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda name: name != "rich")
+    assert main(["write", "1-1"]) == 0
+    assert main(["check", "clearprop:Linear", "--json"]) == 0
+    capsys.readouterr()
+    for words in (["check", "clearprop:Linear"], ["check", "--all"], ["check", "--gallery"]):
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("clearprop: This needs rich, which is not installed")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+@pytest.mark.parametrize(
+    "words", [["--help"], ["write", "1-10-relu-1"], ["check", "clearprop:Linear"]]
+)
+def test_a_pipe_that_nobody_reads_ends_it_without_a_word(words: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "clearprop", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == NOBODY_READS
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["check", "clearprop:Linear"]])
+def test_a_full_disk_is_one_sentence(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "clearprop", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "clearprop: Standard output cannot be written: No space left on device.\n"
+    )

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -170,6 +171,49 @@ def test_a_reference_may_be_functions(folder: Path, capsys: pytest.CaptureFixtur
     assert "The reference takes x, weight, bias" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "target", ["clearprop.engine.layers.linear:Linear", "mine.py:relu_forward", "mine.py:whole"]
+)
+def test_a_check_waits_for_no_framework_that_nobody_asked_for(folder: Path, target: str) -> None:
+    code = (
+        f"import sys; from clearprop.cli import main; status = main(['check', {target!r}]); "
+        "sys.exit(status or ', '.join({'torch', 'jax'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "complex-step agrees" in done.stdout
+
+
+def test_other_frameworks_are_heard_where_they_are_asked_for(
+    folder: Path, torch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def heard(*arguments: str) -> list[str]:
+        assert main(["check", *arguments, "--json"]) == 0
+        return [one["name"] for one in json.loads(capsys.readouterr().out)["witnesses"]]
+
+    assert heard("mine.py:layer") == ["complex-step"]
+    assert heard("mine.py:layer", "--witness", "torch") == ["complex-step", "torch"]
+    assert heard("mine.py:layer", "--against", "mine.py:layer") == ["complex-step", "reference"]
+    # What a case says counts: its own witnesses, and its twins.
+    (folder / "cases.py").write_text(
+        "import numpy as np\nfrom clearprop import ReLU\n"
+        "def forward(x): return np.maximum(x, 0)\n"
+        "def backward(dy, x): return dy * (x > 0)\n"
+        "x = np.array([[0.5, -1.0]])\n"
+        "alone = {'target': ReLU(), 'x': x, 'witnesses': ('torch',)}\n"
+        "twin = {'target': forward, 'backward': backward, 'arrays': (x,),"
+        " 'twins': {'torch': lambda x: x.relu()}}\n"
+    )
+    assert heard("cases.py:alone") == ["torch"]
+    assert heard("cases.py:twin") == ["complex-step", "torch"]
+    assert main(["check", "mine.py:layer", "--witness", "tensorflow"]) == 2
+    assert "The witness 'tensorflow' is not known" in capsys.readouterr().err
+    assert main(["check", "--all", "--witness", "torch"]) == 2
+    assert "take neither a TARGET nor --against or --witness" in capsys.readouterr().err
+
+
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "mine.py:other_forward", "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
@@ -211,7 +255,8 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     assert main(["check", "--lang", language, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
-    options = {"--against", "--all", "--gallery", "--json", "--junit", "--lang", "--help"}
+    options = {"--against", "--witness", "--all", "--gallery", "--json", "--junit", "--lang"}
+    options.add("--help")
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 

@@ -107,7 +107,7 @@ def test_png_on_a_terminal_is_refused(trained: Path) -> None:
 def test_without_a_chinese_font_a_png_is_in_english_and_says_so(
     trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clearprop.cli.diagram.drawable_language", lambda language: "en")
+    monkeypatch.setattr("clearprop.drawing.drawable_language", lambda language: "en")
     assert main(["diagram", str(trained), "--lang", "zh-TW", "-o", "p.png"]) == 0
     assert "找不到可用於圖片的繁體中文字型" in capsys.readouterr().err
 

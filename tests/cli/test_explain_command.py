@@ -271,7 +271,7 @@ def test_a_network_without_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_how_many_features_and_outputs_may_be_unknown() -> None:
-    from clearprop.cli.saved import widths
+    from clearprop.cli.saved_networks import widths
 
     assert widths(Network(Sequential(Linear(2, 3), ReLU()))) == (2, 3)
     assert widths(Network(ReLU())) == (None, 1)

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from clearprop.base import messages
+from clearprop.checking import gallery
 from clearprop.checking.gallery import judge, specimens
 from clearprop.checking.gallery.specimen import Specimen
-from clearprop.cli import gallery, main
+from clearprop.cli import main
 
 
 @pytest.fixture(scope="module")

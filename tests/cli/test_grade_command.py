@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.cli import grade as command
 from clearprop.cli import main
 from clearprop.teaching.grading import class_marking
 from clearprop.teaching.grading.marked_handins import CodeMark
@@ -153,7 +152,7 @@ def test_ctrl_c_leaves_the_old_marks(
 
     out = classroom / "marks.csv"
     out.write_text("old")
-    monkeypatch.setattr(command, "mark_each", interrupted)
+    monkeypatch.setattr(class_marking, "mark_each", interrupted)
     assert main(["grade", str(classroom), "-o", str(out)]) == 130
     assert capsys.readouterr().err.count("\n") == 1
     assert out.read_text() == "old"

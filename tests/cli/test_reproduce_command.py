@@ -169,7 +169,7 @@ def test_without_torch_installed_the_rest_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in (
-        "cli.reproduce",
+        "cli.commands.reproduce_command",
         "teaching.experiments.studies",
         "teaching.experiments.reproduction",
     ):

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from clearprop import Linear, Network
-from clearprop.cli import keys, main
-from clearprop.cli.plain import spelled
+from clearprop.cli import main
+from clearprop.cli.keyboard import Move, meanings
+from clearprop.cli.terminal import spelled
 from clearprop.formats import network_file as files
 
 pty = pytest.importorskip("pty")
@@ -127,18 +128,18 @@ def test_bad_input(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_keys() -> None:
-    assert keys.meanings(" n\x1b[C\x1bOC\r") == [keys.NEXT] * 5
-    assert keys.meanings("p\x1b[D\x7f") == [keys.BACK] * 3
-    assert keys.meanings("\x1b[H\x1b[1~\x1b[F\x1b[4~q") == [
-        keys.FIRST,
-        keys.FIRST,
-        keys.LAST,
-        keys.LAST,
-        keys.QUIT,
+    assert meanings(" n\x1b[C\x1bOC\r") == [Move.NEXT] * 5
+    assert meanings("p\x1b[D\x7f") == [Move.BACK] * 3
+    assert meanings("\x1b[H\x1b[1~\x1b[F\x1b[4~q") == [
+        Move.FIRST,
+        Move.FIRST,
+        Move.LAST,
+        Move.LAST,
+        Move.QUIT,
     ]
     # What means nothing does nothing, the end of a longer sequence neither.
-    assert keys.meanings("x\x1b[A\x1b[3~é") == []
-    assert keys.meanings("\xe0M\xe0K") == [keys.NEXT, keys.BACK]
+    assert meanings("x\x1b[A\x1b[3~é") == []
+    assert meanings("\xe0M\xe0K") == [Move.NEXT, Move.BACK]
 
 
 def test_signs_are_spelled_where_the_terminal_lacks_them() -> None:

@@ -1,6 +1,8 @@
 """Every kind has a row, every row has every field, and what a row says fits its kind."""
 
 import dataclasses
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -130,3 +132,12 @@ def test_a_layer_that_does_nothing_hands_its_input_on() -> None:
     idle = [one.layer for row in OF_LAYERS for one in row.examples if row.does_nothing(one.layer)]
     assert {type(one).__name__ for one in idle} == {"Identity", "Dropout"}
     assert all(isinstance(one, Layer) for one in idle)
+
+
+def test_the_tables_import_nothing_but_numpy() -> None:
+    code = (
+        "import sys; import clearprop.kinds.kind_tables; "
+        "print([n for n in ('numpy.random', 'scipy', 'torch', 'jax', 'onnx') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -23,7 +23,6 @@ PACKAGES = {
     "sklearn": Package("scikit-learn", "pip install 'clearprop[data]'"),
     # Pinned: an open range would bring several gigabytes of CUDA.
     "torch": Package("PyTorch", "pip install torch==2.13.0"),
-    "typer": Package("typer", "pip install 'clearprop[cli]'"),
 }
 
 

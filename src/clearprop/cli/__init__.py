@@ -1,12 +1,12 @@
 """The command line: it reads arguments, calls what the library does, and prints."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from clearprop.base import messages
-from clearprop.base.dependencies import require
 from clearprop.base.errors import ClearpropError
-from clearprop.cli.status import INTERRUPTED, NOT_DONE
+from clearprop.cli.status import DONE, INTERRUPTED, NOBODY_READS, NOT_DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,20 +21,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        return _run(arguments, language)
+        status = _run(arguments, language)
+        # What nobody reads any more is found out here, not when Python ends.
+        sys.stdout.flush()
     except ClearpropError as problem:
         _complain(problem.message(language))
         return NOT_DONE
     except KeyboardInterrupt:
         _complain(messages.text(language, "cli.interrupted"))
         return INTERRUPTED
+    except OSError as problem:
+        if problem.filename is not None:
+            raise
+        # Standard output, for any other file has a name. Python would complain once more of what
+        # is left to write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(problem, BrokenPipeError):
+            return NOBODY_READS
+        _complain(messages.text(language, "cli.output_unwritable", problem=problem.strerror))
+        return NOT_DONE
+    return status
 
 
-def _run(arguments: list[str], language: str) -> int:
-    require("typer", "rich")
-    from clearprop.cli.app import run
+def _run(words: list[str], language: str) -> int:
+    from clearprop.cli.command_line import parse
+    from clearprop.cli.commands import COMPLETION, OPTIONS, VERSION, command_named
 
-    return run(arguments, language)
+    values, rest = parse(words, OPTIONS, "clearprop", until_operand=True)
+    asked = next(iter(values), "" if rest else "--help")
+    if asked == COMPLETION.name:
+        from clearprop.cli.completion import script
+
+        sys.stdout.write(script(values[asked]))
+    elif asked == VERSION.name:
+        import clearprop
+
+        sys.stdout.write(f"clearprop {clearprop.__version__}\n")
+    elif asked:
+        _help("root", language)
+    else:
+        command = command_named(rest[0])
+        given = command.read(rest[1:], language)
+        if given is not None:
+            return command.run(given)
+        _help(command.name, language)
+    return DONE
+
+
+def _help(topic: str, language: str) -> None:
+    sys.stdout.write(messages.text(language, f"cli.help.{topic}").rstrip() + "\n")
 
 
 def _language(arguments: list[str]) -> str:

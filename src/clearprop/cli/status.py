@@ -8,3 +8,4 @@ UNMARKED = 1  # some hand-ins could not be marked
 NOT_DONE = 2  # a wrong argument, a folder that cannot be written, a package that is missing
 UNDECIDED = 3  # a check that could not tell
 INTERRUPTED = 130  # by Ctrl-C
+NOBODY_READS = 141  # the pipe was closed, as by `| head`

@@ -7,22 +7,22 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy
 from clearprop.kinds.loss_parts import reduced_by, reduced_lines, tensor
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow, OnnxAttribute, OnnxOperator
 
 
-def shares(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def shares(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Numbers from 0 to 1, each by itself, about half of them 0 or 1 exactly."""
     return np.clip(generator.uniform(-0.5, 1.5, (samples, outputs)), 0, 1)
 
 
-def classes(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def classes(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Class ids (N,)."""
     return generator.integers(outputs, size=samples)
 
 
-def probabilities(generator: np.random.Generator, samples: int, outputs: int) -> Array:
+def probabilities(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
     """Rows that sum to 1."""
     return generator.dirichlet(np.ones(outputs), samples)
 
@@ -118,7 +118,7 @@ def _distribution(loss: Any, ids: bool, output: Array, ignored: bool) -> list[Li
         lines.append(Line(f"q = np.eye({outputs}{dtype})[{rows}]", "q = [t = j]"))
         source, source_math = "q", "q"
     if smoothing:
-        eps, in_math = number(smoothing), in_equation(smoothing)
+        eps, in_math = literal(smoothing), in_equation(smoothing)
         lines.append(
             Line(
                 f"q = (1 - {eps}) * {source} + {eps} / {outputs}",

@@ -3,6 +3,7 @@
 This file knows no tensor; `clearprop.formats` does.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -21,14 +22,20 @@ def _framework(name: str) -> Any:
     return import_module(f"clearprop.formats.{name}_functions")
 
 
+def _whose(target: Any) -> str | None:
+    """The framework that a function is of: "torch" for a torch.autograd.Function, "jax" for a
+    jax.custom_vjp; None for anything else. A framework that nobody imported has made nothing, and
+    is not imported to ask."""
+    loaded = (name for name in ("torch", "jax") if name in sys.modules)
+    return next((name for name in loaded if _framework(name).is_function(target)), None)
+
+
 def subject_of(
     target: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
 ) -> Subject | None:
     """The subject of a torch.autograd.Function or a jax.custom_vjp; None for anything else."""
-    for name in ("torch", "jax"):
-        if _framework(name).is_function(target):
-            break
-    else:
+    name = _whose(target)
+    if name is None:
         return None
     if not arrays:
         raise ConfigurationError("check_no_arrays", function=target.__name__)
@@ -127,4 +134,4 @@ def _guarded(title: str, action: Callable[[], Any]) -> Any:
 
 def is_foreign(target: Any) -> bool:
     """Whether `target` is a torch.autograd.Function or a jax.custom_vjp."""
-    return any(_framework(name).is_function(target) for name in ("torch", "jax"))
+    return _whose(target) is not None

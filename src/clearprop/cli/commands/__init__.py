@@ -1,33 +1,50 @@
-"""The commands as the parser sees them: their arguments and options, and what they call.
+"""The commands, one file each: what it takes, what it calls, and what it prints.
 
-What a command needs is imported when it runs, so that help and complaints do not wait for it.
+What a command needs is imported when it runs, so that help, complaints about arguments and
+completion do not wait for it.
 """
 
-from collections.abc import Callable
-
-import typer
-
+from clearprop.base.errors import ConfigurationError
+from clearprop.cli.command_line import HELP, Command, Option, Takes
 from clearprop.cli.commands import (
-    check,
-    diagram,
-    exercise,
-    explain,
-    grade,
-    health,
-    reproduce,
-    step,
-    write,
+    check_command,
+    diagram_command,
+    exercise_command,
+    explain_command,
+    grade_command,
+    health_command,
+    reproduce_command,
+    step_command,
+    write_command,
 )
 
-# Each adds its command to the application that is handed over, with help in the language.
-DECLARED: tuple[Callable[[typer.Typer, str], None], ...] = (
-    reproduce.declare,
-    check.declare,
-    explain.declare,
-    diagram.declare,
-    step.declare,
-    health.declare,
-    exercise.declare,
-    grade.declare,
-    write.declare,
+SHELLS = ("bash", "zsh", "fish")
+VERSION = Option("--version", takes=Takes.NOTHING)
+COMPLETION = Option("--completion", words=SHELLS)
+# Those that stand before a command's name.
+OPTIONS = (VERSION, COMPLETION, HELP)
+
+COMMANDS: tuple[Command, ...] = (
+    reproduce_command.COMMAND,
+    check_command.COMMAND,
+    explain_command.COMMAND,
+    diagram_command.COMMAND,
+    step_command.COMMAND,
+    health_command.COMMAND,
+    exercise_command.COMMAND,
+    grade_command.COMMAND,
+    write_command.COMMAND,
 )
+
+
+def command_named(name: str) -> Command:
+    """The command of that name. Raises ConfigurationError, with those near it, for another."""
+    found = {one.name: one for one in COMMANDS}
+    if name in found:
+        return found[name]
+    from difflib import get_close_matches
+
+    near = ", ".join(f"'{one}'" for one in get_close_matches(name, found))
+    if near:
+        raise ConfigurationError("command_unknown_near", name=name, near=near)
+    raise ConfigurationError("command_unknown", name=name)

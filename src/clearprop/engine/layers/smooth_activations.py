@@ -16,6 +16,9 @@ Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
              SiLU      f' = σ + z σ (1 − σ)                 σ' = σ (1 − σ)
              Softplus  f' = β e^(βz) / (1 + e^(βz)) / β = σ(βz), and 1 where βz > threshold
 
+             Above the threshold Softplus's two pieces differ by e^(−threshold)/β: it jumps there,
+             unnoticeably at PyTorch's 20, and at the threshold itself the lower piece counts.
+
              Mish      f' = τ + z τ'        τ' = (1 − τ²) σ(z), since (tanh s)' = 1 − tanh² s
                                             at s = ln(1 + eᶻ), and s' = eᶻ / (1 + eᶻ) = σ(z)
              With v = 1 + eᶻ = eˢ, tanh s = (eˢ − e⁻ˢ) / (eˢ + e⁻ˢ) = (v² − 1) / (v² + 1), so
@@ -23,9 +26,6 @@ Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
              are taken with n = e^(−|z|), divided by e²ᶻ above 0:
                        z ≤ 0   v = 1 + n        τ = n (n + 2) / (n (n + 2) + 2)
                        z > 0   v = (1 + n) / n  τ = (1 + 2n) / (1 + 2n + 2n²)
-
-             Above the threshold Softplus's two pieces differ by e^(−threshold)/β: it jumps there,
-             unnoticeably at PyTorch's 20, and at the threshold itself the lower piece counts.
 
 Cached       z and a. Written so, nothing overflows: e is taken of numbers that are not positive,
              and z² and z³ of a z beyond ±40 are never needed, since Φ and σ have reached their

@@ -3,6 +3,7 @@ the language of their sheet."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -47,10 +48,7 @@ class CodeMark:
 
     def sentences(self, language: str) -> Iterator[str]:
         """What is to be said about it, the outcome first."""
-
-        def say(name: str, **values: object) -> str:
-            return messages.text(language, f"grading.code.{name}", **values)
-
+        say = partial(messages.within("grading.code"), language)
         if self.problem is not None:
             yield say("failed", problem=self.problem.message(language))
         if self.verdict is not None:
@@ -112,10 +110,7 @@ def comment(marked: MarkedHandIn, same_id: int = 1) -> str:
 
 def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     language, marks = marked.key.language, marked.marks
-
-    def say(name: str, /, **values: object) -> str:
-        return messages.text(language, f"grading.comment.{name}", **values)
-
+    say = partial(messages.within("grading.comment"), language)
     by_outcome = {
         outcome: [one for one in marks.blanks if one.outcome == outcome]
         for outcome in get_args(BlankOutcome)

@@ -1,22 +1,17 @@
-"""`clearprop step`: one training step of a saved network, walked by key or printed whole."""
+"""A walk through one training step, by key: one stage at a time on a screen of its own."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
 from rich.console import Console, Group
 from rich.control import Control
 from rich.text import Text
 
 from clearprop.base import messages
-from clearprop.cli import keys
-from clearprop.cli.plain import spelled, write
-from clearprop.cli.saved import saved_step
-from clearprop.cli.status import DONE
-from clearprop.reading.walk import Walk, walk_step
+from clearprop.cli.keyboard import Move, pressed
+from clearprop.cli.terminal import spelled
+from clearprop.reading.walk import Walk
 
 # Lines of the screen that are not the stage's: its title, the line above the keys, the keys.
 AROUND = 3
@@ -30,43 +25,15 @@ STYLES = {
 }
 
 
-def step(
-    file: Path,
-    data: Path | None,
-    target: str | None,
-    sample: int,
-    language: str,
-    *,
-    everything: bool,
-    as_json: bool,
-) -> int:
-    """Walk the next step of the training that is saved in `file`; returns the exit status."""
-    # A step that overflows is shown as it is.
-    with np.errstate(all="ignore"):
-        walk = walk_step(saved_step(file, data, target), sample=sample)
-    if as_json:
-        sys.stdout.write(f"{walk.to_json()}\n")
-    elif everything or not _watched():
-        write(walk.text(language))
-    else:
-        _by_key(walk, Console(highlight=False), language)
-    return DONE
-
-
-def _watched() -> bool:
-    """Whether somebody sits at a terminal that can show one stage in place of another."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and not Console().is_dumb_terminal
-
-
-def _by_key(walk: Walk, console: Console, language: str) -> None:
-    """Show one stage at a time on a screen of its own, which is gone afterwards."""
+def show(walk: Walk, console: Console, language: str) -> None:
+    """Show one stage at a time until the person quits; the screen is gone afterwards."""
     position = 0
     last = len(walk.stages) - 1
-    moves: dict[str, Callable[[int], int]] = {
-        keys.NEXT: lambda at: min(at + 1, last),
-        keys.BACK: lambda at: max(at - 1, 0),
-        keys.FIRST: lambda _: 0,
-        keys.LAST: lambda _: last,
+    moves: dict[Move, Callable[[int], int]] = {
+        Move.NEXT: lambda at: min(at + 1, last),
+        Move.BACK: lambda at: max(at - 1, 0),
+        Move.FIRST: lambda _: 0,
+        Move.LAST: lambda _: last,
     }
     with console.screen() as screen:
         # Drawn again while a key is waited for, when a line feed does not return the carriage.
@@ -83,8 +50,8 @@ def _by_key(walk: Walk, console: Console, language: str) -> None:
         with _on_resize(draw):
             while True:
                 draw()
-                for key in keys.pressed():
-                    if key == keys.QUIT:
+                for key in pressed():
+                    if key is Move.QUIT:
                         return
                     position = moves[key](position)
 

@@ -2,32 +2,37 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.errors import FileError
-from clearprop.base.numbers import percent
-from clearprop.base.writing import write_whole
-from clearprop.cli.bars import bar
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
-from clearprop.teaching.grading.class_marking import key_folder, mark_each
-from clearprop.teaching.grading.gradebook import marks_csv
-from clearprop.teaching.grading.handins import CODE, FORMS, find_handins
-from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked, comment
-from clearprop.teaching.grading.untrusted_files import legible
 
-# A file or a pipe has no width of its own.
-FILE_WIDTH = 120
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult
 
 
-def grade(path: Path, key: Path | None, out: Path | None, language: str) -> int:
-    """Mark what is at `path`, print the marks, and write them to `out`; returns the exit status.
+def run(given: Arguments) -> int:
+    """Mark what is at PATH, print the marks, and write them to `--out`; returns the exit status.
 
     Where nothing could be marked, no file is written.
     """
+    path = Path(given.required_operand("grade_no_path"))
+    key, out, language = given.path("--key"), given.path("--out"), given.language()
+
+    from clearprop.base.writing import write_whole
+    from clearprop.cli.terminal import bar, console
+    from clearprop.teaching.grading.class_marking import key_folder, mark_each
+    from clearprop.teaching.grading.gradebook import marks_csv
+    from clearprop.teaching.grading.handins import find_handins
+    from clearprop.teaching.grading.marked_handins import MarkedHandIn
+
+    shown = console()
     keys = key_folder(path, key)
     places = find_handins(path, keys)
     if out is not None:
@@ -42,7 +47,7 @@ def grade(path: Path, key: Path | None, out: Path | None, language: str) -> int:
     marked = [one for one in outcomes if isinstance(one, MarkedHandIn)]
     if marked and out is not None:
         write_whole(out, marks_csv(outcomes, language))
-    _print(outcomes, marked, out, language)
+    _print(shown, outcomes, marked, out, language)
     if not marked:
         return NOT_DONE
     return DONE if len(marked) == len(outcomes) else UNMARKED
@@ -50,6 +55,8 @@ def grade(path: Path, key: Path | None, out: Path | None, language: str) -> int:
 
 def _require_writable(out: Path, keys: Path) -> None:
     """What `write_whole` would say after all the marking, and care for hand-ins and keys."""
+    from clearprop.teaching.grading.handins import CODE, FORMS
+
     if out.is_dir():
         raise FileError("path_is_folder", path=out)
     if not out.parent.is_dir():
@@ -59,17 +66,21 @@ def _require_writable(out: Path, keys: Path) -> None:
 
 
 def _print(
-    outcomes: Sequence[MarkingResult],
-    marked: Sequence[MarkedHandIn],
+    console: "Console",
+    outcomes: Sequence["MarkingResult"],
+    marked: Sequence["MarkedHandIn"],
     out: Path | None,
     language: str,
 ) -> None:
+    from rich.markup import escape
+
+    from clearprop.base.numbers import percent
+    from clearprop.teaching.grading.marked_handins import Unmarked, comment
+    from clearprop.teaching.grading.untrusted_files import legible
+
     def say(name: str, **values: object) -> str:
         return messages.text(language, f"grading.summary.{name}", **values)
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
     lines = []
     if marked:
         console.print(_table(marked, language))
@@ -94,7 +105,12 @@ def _print(
         console.print(escape(line), soft_wrap=True)
 
 
-def _table(marked: Sequence[MarkedHandIn], language: str) -> Table:
+def _table(marked: Sequence["MarkedHandIn"], language: str) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    from clearprop.teaching.grading.untrusted_files import legible
+
     names = ["id", "name", "variant", "total", "out_of"]
     with_code = any(one.code is not None for one in marked)
     table = Table()
@@ -110,3 +126,11 @@ def _table(marked: Sequence[MarkedHandIn], language: str) -> Table:
             cells.append(messages.text(language, outcome) if outcome else "")
         table.add_row(*(escape(legible(cell)) for cell in cells))
     return table
+
+
+COMMAND = Command(
+    "grade",
+    run,
+    (Option("--key", takes=Takes.FOLDER), options.OUT_FILE, options.LANG),
+    operand=Takes.FILE,
+)

@@ -28,10 +28,10 @@ def deliver(
     sentence: str,
     language: str,
     *,
-    inputs: tuple[Path, ...],
+    inputs: tuple[Path | None, ...],
 ) -> None:
     """Write the answer. `sentence` names the message that says where; `inputs` are the files that
-    the answer was made of, which it never replaces.
+    the answer was made of, which it never replaces; None for one that was not needed.
 
     Raises ConfigurationError for bytes on a terminal, and where OUT is one of `inputs`; FileError
     where OUT cannot be written.
@@ -44,7 +44,7 @@ def deliver(
             raise ConfigurationError("binary_to_terminal")
         sys.stdout.buffer.write(content)
         return
-    if any(one.exists() and out.exists() and one.samefile(out) for one in inputs):
+    if out.exists() and any(one and one.exists() and one.samefile(out) for one in inputs):
         raise ConfigurationError("out_is_input", path=out)
     write_whole(out, content if isinstance(content, bytes) else f"{content}\n".encode())
     sys.stdout.write(messages.text(language, sentence, path=out) + "\n")

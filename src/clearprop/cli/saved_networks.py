@@ -7,16 +7,17 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, FileError
-from clearprop.cli.tables import read_table, split
+from clearprop.cli.csv_tables import read_table, split
+from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
-from clearprop.engine.parameters import leaves
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, checkpoint_in
 
 
-class Saved(NamedTuple):
+class SavedTraining(NamedTuple):
     """A saved network at its next step, and the parameters (P,) that its training started from;
     None where the file does not hold them."""
 
@@ -37,7 +38,7 @@ def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
 
 def saved_training(
     file: Path, data: Path | None, target: str | None, *, finite: bool = True
-) -> Saved:
+) -> SavedTraining:
     """The same step with the start of the training; `finite=False` takes data with NaN and
     infinities in it."""
     if target is not None and data is None:
@@ -47,7 +48,7 @@ def saved_training(
     x, t = _samples(saved, file, data, target, finite=finite)
     checkpoint = checkpoint_in(saved)
     if checkpoint is None:
-        return Saved(take_step(saved.network, saved.params, x, t), start)
+        return SavedTraining(take_step(saved.network, saved.params, x, t), start)
     state = checkpoint.state
     step = take_step(
         checkpoint.network,
@@ -61,7 +62,7 @@ def saved_training(
         seed=state.seed,
         number=state.step,
     )
-    return Saved(step, start)
+    return SavedTraining(step, start)
 
 
 def _samples(
@@ -93,7 +94,13 @@ def _samples(
 def widths(network: Network) -> tuple[int | None, int]:
     """How many features the network takes, None where that cannot be told, and how many outputs it
     has."""
-    first = next(layer for _, layer in leaves(network.layer))
-    inputs = first.inputs if isinstance(first, Linear) else None
-    shape = network.layer.output_shape(None if inputs is None else (inputs,))
+    inputs = next((one.inputs for one in first_layers(network) if isinstance(one, Linear)), None)
+    shapes = network.graph.shapes(None if inputs is None else (inputs,))
+    shape = shapes[network.graph.output]
     return inputs, 1 if shape is None else int(np.prod(shape))
+
+
+def first_layers(network: Network) -> list[Layer]:
+    """The layers that take the network's own input."""
+    takers = network.graph.takers(INPUT)
+    return [one.layer for one in takers if isinstance(one, Node)]

@@ -1,26 +1,22 @@
-"""`clearprop write`: a training written out as a program."""
+"""The training that `clearprop write` is asked for, as the recipe that a program is written of."""
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from clearprop.base import messages
 from clearprop.base.arrays import Array, dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.cli.saved import widths
-from clearprop.cli.status import DONE
-from clearprop.cli.tables import Table, read_table, split
+from clearprop.cli.csv_tables import CsvTable, read_table, split
+from clearprop.cli.saved_networks import first_layers, widths
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
-from clearprop.engine.parameters import leaves
 from clearprop.engine.schedules import Rate
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import checkpoint_in
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
-from clearprop.reading.programs import CsvFile, Recipe, save_program, write_program
+from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
 
@@ -53,19 +49,16 @@ class Wish:
             dtype_named(self.dtype)
 
 
-def write(wish: Wish, out: Path | None, language: str) -> int:
-    """Write the program to the terminal, or to the file `out`; returns the exit status."""
+def recipe_of(wish: Wish, out: Path | None) -> Recipe:
+    """The recipe of the wish. `out` is the file that the program is written to, from which it finds
+    its data; None is the terminal.
+
+    Raises ConfigurationError, ContractError, FileError and UnknownNameError for what cannot be.
+    """
     recipe = _recipe(wish)
     if wish.data is not None:
         recipe = _with_table(recipe, wish.data, wish.target, out)
-    if out is None:
-        sys.stdout.write(write_program(recipe, language=language))
-        return DONE
-    for key, path in zip(
-        ("written", "numbers"), save_program(out, recipe, language=language), strict=False
-    ):
-        sys.stdout.write(messages.text(language, f"cli.write.{key}", path=path) + "\n")
-    return DONE
+    return recipe
 
 
 def _recipe(wish: Wish) -> Recipe:
@@ -169,15 +162,15 @@ def _with_table(recipe: Recipe, path: Path, target: str | None, out: Path | None
     return replace(recipe, x=x, target=t, csv=csv)
 
 
-def _columns(table: Table, target: str | None, count: int) -> tuple[int, ...]:
+def _columns(table: CsvTable, target: str | None, count: int) -> tuple[int, ...]:
     if target is None:
         return tuple(range(len(table.names)))[-count:]
     return tuple(table.names.index(name.strip()) for name in target.split(","))
 
 
 def _takes_ids(network: Network) -> bool:
-    row = LAYER_ROWS.get(type(next(layer for _, layer in leaves(network.layer))))
-    return row is not None and row.ids is not None
+    rows = (LAYER_ROWS.get(type(layer)) for layer in first_layers(network))
+    return any(row is not None and row.ids is not None for row in rows)
 
 
 def _whole(numbers: Array) -> Array:
@@ -188,7 +181,11 @@ def _whole(numbers: Array) -> Array:
 
 
 def _csv(
-    table: Table, path: Path, features: tuple[int, ...], targets: tuple[int, ...], out: Path | None
+    table: CsvTable,
+    path: Path,
+    features: tuple[int, ...],
+    targets: tuple[int, ...],
+    out: Path | None,
 ) -> CsvFile:
     """How the program reads the file: as np.loadtxt does, which is tried here.
 

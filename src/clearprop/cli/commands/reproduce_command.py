@@ -2,47 +2,64 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.dependencies import PACKAGES, is_installed, require
-from clearprop.base.numbers import number, number_or_dash, percent
-from clearprop.cli.bars import bar
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
-from clearprop.teaching.experiments.progress import Progress as Watcher
-from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.experiments.reproduction import reproduce as run_experiments
-from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from clearprop.teaching.experiments.progress import Progress
+    from clearprop.teaching.experiments.reproduction import Reproduction
 
 
-def reproduce(settings: ReproductionSettings, folder: Path, language: str) -> int:
-    """Run, write into `folder`, print the summary; returns the exit status."""
+def run(given: Arguments) -> int:
+    """Run, write into the folder `--out`, print the summary; returns the exit status."""
+    from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+
+    settings = ReproductionSettings(
+        steps=given.whole("--steps", 50),
+        learning_rate=given.decimal("--learning-rate", 0.01),
+        seeds=given.whole("--seeds", 200),
+        dtype=given.text_or("--dtype", "float64"),
+        with_torch=not given.given("--without-torch"),
+    )
+    folder = given.path("--out") or Path("clearprop-report")
+    language = given.language()
     # Whatever is missing is missed before the experiments, not after them.
-    require("sklearn", "matplotlib", "jinja2", "latex2mathml")
+    require("rich", "sklearn", "matplotlib", "jinja2", "latex2mathml")
+    from clearprop.cli.terminal import bar, console
+    from clearprop.teaching.experiments.reproduction import reproduce
     from clearprop.teaching.reports.publishing import publish, staging
     from clearprop.teaching.reports.report import KNOWN_FILES, PAGE, write_report
 
-    console = Console(highlight=False)
+    shown = console(width=None)
     with ExitStack() as stack:
         stage = stack.enter_context(staging(folder))
         bars = stack.enter_context(bar())
 
         # Only what is begun is shown, in the order in which it runs.
-        def watch(name: str) -> Watcher:
+        def watch(name: str) -> "Progress":
             task = bars.add_task(messages.text(language, f"cli.stages.{name}"), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
-        result = run_experiments(settings, watch)
+        result = reproduce(settings, watch)
         write_report(result, stage, language, watch("figures"))
         publish(stage, folder, last=PAGE, stale=KNOWN_FILES)
-    _print_summary(console, result, folder / PAGE, language)
+    _print_summary(shown, result, folder / PAGE, language)
     return OUT_OF_TOLERANCE if result.out_of_tolerance else DONE
 
 
-def _print_summary(console: Console, result: Reproduction, page: Path, language: str) -> None:
+def _print_summary(console: "Console", result: "Reproduction", page: Path, language: str) -> None:
+    from rich.markup import escape
+
+    from clearprop.base.numbers import percent
+
     def say(key: str, **values: object) -> str:
         return messages.text(language, f"cli.summary.{key}", **values)
 
@@ -73,7 +90,11 @@ def _print_summary(console: Console, result: Reproduction, page: Path, language:
     console.print(escape(say("report", path=page)), soft_wrap=True)
 
 
-def _parity_table(result: Reproduction, language: str) -> Table:
+def _parity_table(result: "Reproduction", language: str) -> "Table":
+    from rich.table import Table
+
+    from clearprop.base.numbers import number, number_or_dash
+
     def say(key: str) -> str:
         return messages.text(language, f"cli.table.{key}")
 
@@ -98,3 +119,18 @@ def _parity_table(result: Reproduction, language: str) -> Table:
             style=None if one.agrees else "bold red",
         )
     return table
+
+
+COMMAND = Command(
+    "reproduce",
+    run,
+    (
+        Option("--out", takes=Takes.FOLDER),
+        options.LANG,
+        Option("--steps"),
+        options.LEARNING_RATE,
+        Option("--seeds"),
+        options.DTYPE,
+        Option("--without-torch", takes=Takes.NOTHING),
+    ),
+)

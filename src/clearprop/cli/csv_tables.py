@@ -11,7 +11,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
 
 
-class Table(NamedTuple):
+class CsvTable(NamedTuple):
     """The columns of a file: their names, and the numbers (N, columns)."""
 
     path: Path
@@ -19,7 +19,7 @@ class Table(NamedTuple):
     numbers: Array
 
 
-def read_table(path: Path, *, finite: bool = True) -> Table:
+def read_table(path: Path, *, finite: bool = True) -> CsvTable:
     """Read comma-separated numbers. A first line that is not all numbers names the columns; without
     it they are named 0, 1, 2 … Blank lines are passed over.
 
@@ -44,10 +44,12 @@ def read_table(path: Path, *, finite: bool = True) -> Table:
         names = tuple(cell.strip() for cell in lines.pop(0)[1])
     if not lines:
         raise FileError("table_empty", path=path)
-    return Table(path, names, np.array([_row(path, names, *line, finite=finite) for line in lines]))
+    return CsvTable(
+        path, names, np.array([_row(path, names, *line, finite=finite) for line in lines])
+    )
 
 
-def split(table: Table, target: str | None, outputs: int) -> tuple[Array, Array]:
+def split(table: CsvTable, target: str | None, outputs: int) -> tuple[Array, Array]:
     """The features (N, F) and the targets (N, D) of a table.
 
     target   names of columns, with commas between; the last `outputs` columns unless given
@@ -64,7 +66,7 @@ def split(table: Table, target: str | None, outputs: int) -> tuple[Array, Array]
     return table.numbers[:, features], table.numbers[:, chosen]
 
 
-def _column(table: Table, name: str) -> int:
+def _column(table: CsvTable, name: str) -> int:
     if name not in table.names:
         known = ", ".join(table.names)
         raise FileError("column_unknown", path=table.path, column=name, known=known)

@@ -1,0 +1,181 @@
+"""What a command takes, declared; and the words of a command line, read by that declaration.
+
+The declaration is plain data, so that help, complaints and the shells' completion need nothing of
+what a command does. Read as GNU programs read theirs: `--name VALUE`, `--name=VALUE`, `-n VALUE`,
+`-nVALUE`, flags of one letter together, options and operands in any order, and `--` before operands
+that begin with a dash. A name is never abbreviated; of an option given twice the last one counts.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
+
+Default = TypeVar("Default")
+
+
+class Takes(Enum):
+    """What stands behind an option, or as an operand."""
+
+    NOTHING = "nothing"
+    TEXT = "text"
+    FILE = "file"
+    FOLDER = "folder"
+
+
+class Option(NamedTuple):
+    """An option by its long name, as "--out", and its short one, as "-o", where it has one.
+
+    `words` are values that a shell may propose; whether others are refused is the command's matter.
+    """
+
+    name: str
+    short: str = ""
+    takes: Takes = Takes.TEXT
+    words: tuple[str, ...] = ()
+
+
+HELP = Option("--help", "-h", Takes.NOTHING)
+
+
+class Arguments(NamedTuple):
+    """What was given to a command: the values of its options by their long names, "" for a flag;
+    the operand, "" where there is none; the language of the locale."""
+
+    values: Mapping[str, str]
+    operand: str
+    preferred_language: str
+
+    def given(self, option: str) -> bool:
+        """Whether a flag, or an option with any value, was given."""
+        return option in self.values
+
+    def text(self, option: str) -> str | None:
+        """The value as it was typed, None where the option is not given."""
+        return self.values.get(option)
+
+    def text_or(self, option: str, default: str) -> str:
+        """The value as it was typed, or the default."""
+        return self.values.get(option, default)
+
+    def path(self, option: str) -> Path | None:
+        """A path, None where the option is not given. Raises ConfigurationError for an empty
+        one."""
+        text = self.text(option)
+        if text is None:
+            return None
+        if not text.strip():
+            raise ConfigurationError("option_empty", option=option)
+        return Path(text)
+
+    def whole(self, option: str, default: Default, *, least: int = 1) -> int | Default:
+        """A whole number of at least `least`, or the default. Raises ConfigurationError for
+        anything else."""
+        text = self.text(option)
+        if text is None:
+            return default
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise ConfigurationError("option_whole", option=option, value=text, least=least)
+        return value
+
+    def decimal(self, option: str, default: Default) -> float | Default:
+        """A finite number above 0, or the default. Raises ConfigurationError for anything else."""
+        text = self.text(option)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value > 0):
+            raise ConfigurationError("option_decimal", option=option, value=text)
+        return value
+
+    def required_operand(self, problem: str) -> str:
+        """The operand. Raises the ConfigurationError `problem` where there is none."""
+        if not self.operand.strip():
+            raise ConfigurationError(problem)
+        return self.operand
+
+    def language(self) -> str:
+        """The language of `--lang`, or the locale's. Raises ConfigurationError for one that there
+        are no texts in."""
+        name = self.values.get("--lang", self.preferred_language)
+        if name not in messages.LANGUAGES:
+            known = ", ".join(messages.LANGUAGES)
+            raise ConfigurationError("language_unknown", name=name, known=known)
+        return name
+
+
+class Command(NamedTuple):
+    """A command: its options beside `--help`, its operand where it takes one, and what runs it,
+    which returns the exit status."""
+
+    name: str
+    run: Callable[[Arguments], int]
+    options: tuple[Option, ...]
+    operand: Takes = Takes.NOTHING
+
+    def read(self, words: Sequence[str], language: str) -> Arguments | None:
+        """What the words behind the command's name say; None where they ask for help.
+
+        Raises ConfigurationError for words that cannot be understood.
+        """
+        values, operands = parse(words, (*self.options, HELP), f"clearprop {self.name}")
+        if HELP.name in values:
+            return None
+        surplus = operands[0 if self.operand is Takes.NOTHING else 1 :]
+        if surplus:
+            raise ConfigurationError("arguments_surplus", surplus=" ".join(surplus))
+        return Arguments(values, "".join(operands), language)
+
+
+def parse(
+    words: Sequence[str], options: Sequence[Option], command: str, *, until_operand: bool = False
+) -> tuple[dict[str, str], list[str]]:
+    """The values of the options among `words` by their long names, in the order in which they
+    stand, and the other words. `until_operand` leaves the first other word and all behind it as
+    they are. `command` is named where an option is not known.
+
+    Raises ConfigurationError for an option that is not known, has no value, or takes none.
+    """
+    known = {name: one for one in options for name in (one.name, one.short)}
+    values: dict[str, str] = {}
+    others: list[str] = []
+    left = deque(words)
+    while left:
+        word = left.popleft()
+        if word == "--":
+            break
+        if word == "-" or not word.startswith("-"):
+            others.append(word)
+            if until_operand:
+                break
+            continue
+        is_long = word.startswith("--")
+        name, equals, attached = word.partition("=") if is_long else (word[:2], word[2:], word[2:])
+        if name not in known:
+            raise ConfigurationError("option_unknown", option=name, command=command)
+        option = known[name]
+        if option.takes is Takes.NOTHING:
+            if equals and is_long:
+                raise ConfigurationError("option_without_value", option=name, value=attached)
+            if equals:
+                left.appendleft(f"-{attached}")
+            values[option.name] = ""
+        elif equals:
+            values[option.name] = attached
+        elif left:
+            values[option.name] = left.popleft()
+        else:
+            raise ConfigurationError("option_incomplete", option=name)
+    return values, [*others, *left]

@@ -1,0 +1,160 @@
+"""`clearprop check`: a backward pass of the person's own, the whole catalogue, or the gallery of
+known mistakes against the witnesses."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
+from clearprop.cli import options, status
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
+
+if TYPE_CHECKING:
+    from clearprop.checking.request import Request
+    from clearprop.checking.verdict import Verdict
+
+
+def run(given: Arguments) -> int:
+    """Check what is asked for and print the verdict; returns the exit status."""
+    language, junit = given.language(), given.path("--junit")
+    as_json = given.given("--json")
+    target, against = given.operand, given.text("--against")
+    witnesses = given.text("--witness")
+    over_all = given.given("--all") or given.given("--gallery")
+    if over_all and (target or against is not None or witnesses is not None):
+        raise ConfigurationError("target_and_all")
+    if given.given("--gallery"):
+        return _check_gallery(language, as_json=as_json)
+    if given.given("--all"):
+        return _check_catalogue(language, junit, as_json=as_json)
+    if not target:
+        raise ConfigurationError("target_missing")
+    return _check_target(target, against, witnesses, language, junit, as_json=as_json)
+
+
+def _check_target(
+    target: str,
+    against: str | None,
+    witnesses: str | None,
+    language: str,
+    junit: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    from clearprop.checking.request import answer
+    from clearprop.checking.targets import request_for
+    from clearprop.cli.terminal import console
+
+    shown = None if as_json else console()
+    verdict = answer(_heard(request_for(target, against), witnesses))
+    _write_junit([verdict], language, junit)
+    if shown is None:
+        sys.stdout.write(f"{verdict.to_json()}\n")
+    else:
+        from clearprop.cli.verdict_tables import print_verdict
+
+        print_verdict(shown, verdict, language)
+    return _status([verdict])
+
+
+def _heard(request: "Request", witnesses: str | None) -> "Request":
+    """The request with the witnesses that are heard beside finite differences: those that need no
+    other framework, and what is asked for with `--witness`. A case of the person's own may name
+    others, and with them says all."""
+    from dataclasses import replace
+
+    asked = [] if witnesses is None else [name.strip() for name in witnesses.split(",")]
+    if request.witnesses is not None:
+        return replace(request, witnesses=(*request.witnesses, *asked))
+    return replace(request, witnesses=("complex-step", "reference", *request.twins, *asked))
+
+
+def _check_catalogue(language: str, junit: Path | None, *, as_json: bool) -> int:
+    """Check every layer and loss against every witness."""
+    from clearprop.checking.catalogue import check_all
+    from clearprop.cli.terminal import bar, console
+    from clearprop.cli.verdict_tables import print_catalogue
+
+    begin = time.perf_counter()
+    with bar() as progress:
+        task = progress.add_task(messages.text(language, "checking.table.checking"), total=None)
+        verdicts = list(
+            check_all(lambda done, total: progress.update(task, completed=done, total=total))
+        )
+    _write_junit(verdicts, language, junit)
+    if as_json:
+        _print_json([json.loads(verdict.to_json()) for verdict in verdicts])
+    else:
+        print_catalogue(console(), verdicts, time.perf_counter() - begin, language)
+    return _status(verdicts)
+
+
+def _check_gallery(language: str, *, as_json: bool) -> int:
+    """Plant every known mistake, say what was found of each; the status is 0 where every mistake
+    is rejected and no correct backward is."""
+    from clearprop.checking.gallery import judge, specimens, totals
+    from clearprop.cli.terminal import bar, console
+    from clearprop.cli.verdict_tables import print_gallery
+
+    cases = list(specimens())
+    rows = []
+    with bar() as progress:
+        task = progress.add_task(messages.text(language, "gallery.judging"), total=len(cases))
+        for specimen in cases:
+            rows.append(judge(specimen))
+            progress.advance(task)
+    figures = totals(rows)
+    if as_json:
+        listed = [
+            {
+                "subject": row.subject,
+                "mistake": row.mistake,
+                "rejected": row.rejected,
+                "named": [one.key for one in row.named],
+                "outcome": row.outcome,
+            }
+            for row in rows
+        ]
+        _print_json({"totals": figures._asdict(), "rows": listed})
+    else:
+        print_gallery(console(), rows, figures, language)
+    return status.WRONG if figures.missed or figures.false_alarms else status.DONE
+
+
+def _print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def _write_junit(verdicts: Sequence["Verdict"], language: str, path: Path | None) -> None:
+    from clearprop.base.writing import write_whole
+    from clearprop.checking.verdict import junit
+
+    if path is not None:
+        write_whole(path, junit(verdicts, language).encode())
+
+
+def _status(verdicts: Sequence["Verdict"]) -> int:
+    from clearprop.checking.verdict import RIGHT, WRONG, worst_outcome
+
+    outcome = worst_outcome([verdict.outcome for verdict in verdicts])
+    return {RIGHT: status.DONE, WRONG: status.WRONG}.get(outcome, status.UNDECIDED)
+
+
+COMMAND = Command(
+    "check",
+    run,
+    (
+        Option("--against", takes=Takes.FILE),
+        Option("--witness", words=("torch", "jax")),
+        Option("--all", takes=Takes.NOTHING),
+        Option("--gallery", takes=Takes.NOTHING),
+        options.JSON,
+        Option("--junit", takes=Takes.FILE),
+        options.LANG,
+    ),
+    operand=Takes.FILE,
+)

@@ -1,0 +1,82 @@
+"""`clearprop diagram`: a picture of one step of a saved network."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.base import messages
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.status import DONE
+
+if TYPE_CHECKING:
+    from clearprop.drawing import Scene
+
+FORMATS = {"svg": ".svg", "png": ".png", "html": ".html"}
+KINDS = (
+    "network_forward",
+    "forward_factors",
+    "network_backward",
+    "neuron",
+    "reversed_neuron",
+    "paths",
+    "sample",
+    "neuron_forward",
+    "hidden_neuron",
+    "output_cases",
+)
+
+
+def run(given: Arguments) -> int:
+    """Draw it on standard output, or into the file `--out`; returns the exit status."""
+    file = Path(given.required_operand("diagram_no_file"))
+    data, target = given.path("--data"), given.text("--target")
+    sample = given.whole("--sample", None, least=0)
+    kind, neuron = given.text("--kind"), given.text("--neuron")
+
+    from clearprop.cli.delivery import chosen_format, deliver
+    from clearprop.cli.saved_networks import saved_step
+    from clearprop.drawing import drawable_language, png, svg
+    from clearprop.reading.explanation.diagrams import draw, known_kind
+
+    if kind is not None:
+        # A kind that does not exist is refused before the file is read.
+        known_kind(kind)
+    out, language = given.path("--out"), given.language()
+    form = chosen_format(given.text("--format"), out, FORMATS)
+    step = saved_step(file, data, target)
+
+    def drawn(language: str) -> "Scene":
+        return draw(step, kind, sample=sample, neuron=neuron, language=language)
+
+    content: str | bytes
+    if form == "png":
+        labels = drawable_language(language)
+        if labels != language:
+            sys.stderr.write(messages.text(language, "drawing.font_missing") + "\n")
+        content = png(drawn(labels))
+    elif form == "html":
+        from clearprop.teaching.reports.explanation_pages import diagram_page
+
+        content = diagram_page(drawn(language), language)
+    else:
+        content = svg(drawn(language), standalone=True).rstrip()
+    deliver(content, out, "cli.diagram.written", language, inputs=(file, data))
+    return DONE
+
+
+COMMAND = Command(
+    "diagram",
+    run,
+    (
+        Option("--kind", words=KINDS),
+        options.NEURON,
+        options.SAMPLE,
+        options.DATA,
+        options.TARGET,
+        options.format_option(*FORMATS),
+        options.OUT_FILE,
+        options.LANG,
+    ),
+    operand=Takes.FILE,
+)

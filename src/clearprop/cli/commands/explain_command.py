@@ -1,0 +1,85 @@
+"""`clearprop explain`: one step of a saved network, for a weight, a neuron or a sample."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.base.errors import ConfigurationError
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.status import DONE
+
+if TYPE_CHECKING:
+    from clearprop.engine.step import Step
+    from clearprop.reading.explanation.reading import Readable
+
+FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
+
+
+def run(given: Arguments) -> int:
+    """Answer on standard output, or in the file `--out`; returns the exit status."""
+    file = Path(given.required_operand("explain_no_file"))
+    data, target = given.path("--data"), given.text("--target")
+    weight, neuron = given.text("--weight"), given.text("--neuron")
+    sample = given.whole("--sample", None, least=0)
+    depth = given.whole("--depth", 2)
+    if weight is not None and neuron is not None:
+        raise ConfigurationError("explain_two_questions")
+    if weight is None and neuron is None and sample is None:
+        raise ConfigurationError("explain_no_question")
+    out, language = given.path("--out"), given.language()
+
+    from clearprop.cli.delivery import chosen_format, deliver
+    from clearprop.cli.saved_networks import saved_step
+
+    form = chosen_format(given.text("--format"), out, FORMATS)
+    step = saved_step(file, data, target)
+    answer = _answer(step, weight, neuron, sample, depth)
+    if form == "json":
+        text = answer.to_json()
+    elif form == "latex":
+        text = answer.latex(language)
+    elif form == "svg":
+        text = answer.svg(language).rstrip()
+    elif form == "html":
+        from clearprop.teaching.reports.explanation_pages import explanation_page
+
+        text = explanation_page(answer, step, language)
+    else:
+        text = answer.text(language)
+    deliver(text, out, "cli.explain.written", language, inputs=(file, data))
+    return DONE
+
+
+def _answer(
+    step: "Step", weight: str | None, neuron: str | None, sample: int | None, depth: int
+) -> "Readable":
+    """What is asked for: a weight or a neuron, for one sample where that is given, or a sample."""
+    from clearprop.engine.addresses import neuron_address
+    from clearprop.engine.graph import INPUT
+    from clearprop.reading import explanation
+
+    if weight is not None:
+        return explanation.explain_weight(step, weight, sample=sample, depth=depth)
+    if neuron is None:
+        return explanation.explain_sample(step, step.check_sample(sample))
+    if neuron_address(step, neuron).path == INPUT:
+        return explanation.explain_input(step, neuron, sample=sample, depth=depth)
+    return explanation.explain_neuron(step, neuron, sample=sample, depth=depth)
+
+
+COMMAND = Command(
+    "explain",
+    run,
+    (
+        Option("--weight"),
+        options.NEURON,
+        options.SAMPLE,
+        options.DATA,
+        options.TARGET,
+        Option("--depth"),
+        options.format_option(*FORMATS),
+        options.OUT_FILE,
+        options.LANG,
+    ),
+    operand=Takes.FILE,
+)

@@ -1,0 +1,116 @@
+"""The verdicts of `clearprop check` as tables and sentences: of one target, of the whole catalogue,
+and of the gallery of mistakes."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from clearprop.base import messages
+from clearprop.base.numbers import percent
+from clearprop.checking.gallery import Row, Totals
+from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
+from clearprop.checking.verdict.outcomes import number
+from clearprop.checking.verdict.outcomes import say as say_of_check
+
+STYLES = {RIGHT: "green", WRONG: "bold red", UNDECIDED: "yellow"}
+WITNESSES = ("complex-step", "torch", "jax")
+NAMED = ("right", "among", "unknown", "wrong")
+
+
+def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
+    """The outcome, the arrays, and everything that there is to say of them."""
+    head = verdict.headline(language)
+    console.print(escape(head), style=STYLES[verdict.outcome], soft_wrap=True)
+    if verdict.arrays:
+        heads, rows = verdict.table(language)
+        table = Table()
+        for position, name in enumerate(heads):
+            table.add_column(escape(name), justify="left" if position < 2 else "right")
+        for row, one in zip(rows, verdict.arrays, strict=True):
+            style = None if one.outcome == RIGHT else STYLES[one.outcome]
+            table.add_row(*map(escape, row), style=style)
+        console.print(table)
+    for sentence in verdict.sentences(language):
+        console.print(escape(f"- {sentence}"), soft_wrap=True)
+
+
+def print_catalogue(
+    console: Console, verdicts: Sequence[Verdict], seconds: float, language: str
+) -> None:
+    """One row a subject, what is not right in full, and how many there are of each outcome."""
+
+    def say(key: str, **values: object) -> str:
+        return say_of_check(language, f"table.{key}", **values)
+
+    table = Table(title=say("title"), title_justify="left", title_style="bold")
+    for position, name in enumerate(("subject", "outcome", "entries", "error", "kinks")):
+        table.add_column(say(name), justify="left" if position < 2 else "right")
+    for name in WITNESSES:
+        table.add_column(name)
+    for verdict in verdicts:
+        told = {one.name: say(one.outcome) for one in verdict.witnesses}
+        worst = max((one.relative or 0.0 for one in verdict.arrays), default=0.0)
+        table.add_row(
+            escape(verdict.name),
+            say_of_check(language, f"outcome.{verdict.outcome}"),
+            f"{sum(one.checked for one in verdict.arrays):,}",
+            number(worst, 2),
+            str(sum(one.kinks_met for one in verdict.arrays)),
+            *(told.get(name, say("unused")) for name in WITNESSES),
+            style=None if verdict.outcome == RIGHT else STYLES[verdict.outcome],
+        )
+    console.print(table)
+    for verdict in verdicts:
+        if verdict.outcome != RIGHT:
+            print_verdict(console, verdict, language)
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {name: outcomes.count(name) for name in (RIGHT, WRONG, UNDECIDED)}
+    console.print(say("total", seconds=f"{seconds:.1f}", **counts), soft_wrap=True)
+
+
+def print_gallery(console: Console, rows: Sequence[Row], figures: Totals, language: str) -> None:
+    """One row a mistake, and how many were found and named."""
+
+    def say(key: str, **values: object) -> str:
+        return messages.text(language, f"gallery.{key}", **values)
+
+    table = Table(title=say("title"), title_justify="left", title_style="bold")
+    for name in ("mistake", "planted", "rejected", *NAMED):
+        table.add_column(say(name), justify="left" if name == "mistake" else "right")
+    known = {row.mistake: None for row in rows if row.mistake and row.mistake != STRANGER}
+    for mistake in known:
+        mine = [row for row in rows if row.mistake == mistake]
+        count = Counter(row.outcome for row in mine)
+        table.add_row(
+            escape(messages.text(language, f"mistakes.{mistake}.name")),
+            str(len(mine)),
+            str(sum(row.rejected for row in mine)),
+            *(str(count[outcome]) for outcome in NAMED),
+        )
+    console.print(table)
+    console.print(
+        say(
+            "totals",
+            planted=figures.planted,
+            missed=figures.missed,
+            correct=figures.correct,
+            false_alarms=figures.false_alarms,
+        ),
+        soft_wrap=True,
+    )
+    console.print(
+        say(
+            "shares",
+            right=percent(figures.named_right),
+            among=percent(figures.named_among),
+            unknown=percent(figures.unknown),
+            wrong=percent(figures.named_wrong),
+            strangers=figures.strangers,
+            strangers_named=figures.strangers_named,
+        ),
+        soft_wrap=True,
+    )
