@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypotheses import difference
 from clearprop.checking.diagnosis.recognition import recognized
 from clearprop.engine.combinators import Combinator
@@ -55,7 +56,7 @@ def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> Tru
         own = {mine: params[theirs] for mine, theirs in names.items()}
         try:
             found, cache, _ = kind.forward(own, x, context)
-        except (ValueError, TypeError, IndexError, KeyError):
+        except (ClearpropError, ValueError, TypeError, IndexError, KeyError):
             continue
         if difference(np.asarray(found), np.asarray(y)) <= SAME:
             back: Back = partial(kind.backward, own, cache)
@@ -134,5 +135,5 @@ def _made_alike(kind: type[Layer], layer: Layer) -> Layer | None:
         settings = layer.settings()
         taken = kind.__dataclass_fields__  # type: ignore[attr-defined]
         return kind.from_settings({name: settings[name] for name in taken if name in settings})
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ClearpropError, ValueError, TypeError, KeyError, AttributeError):
         return None

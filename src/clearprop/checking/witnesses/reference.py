@@ -47,7 +47,7 @@ def _made(kind: type[Layer]) -> Layer:
     """A layer of a class that needs no settings. Raises ContractError for one that does."""
     try:
         return kind()
-    except TypeError as problem:
+    except (TypeError, ConfigurationError) as problem:
         raise ContractError("layer_is_class", where="against", came=kind.__name__) from problem
 
 
