@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop import ForwardPass, Layer, Network
 from clearprop.base.arrays import Array, Shape
-from clearprop.checking.finite_differences import central_differences
+from clearprop.checking.witnesses.finite_differences import central_differences
 
 SAMPLES = 4
 

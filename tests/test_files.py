@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -299,8 +299,9 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Renamed(Activation):
-    """The same class after its author has renamed the setting."""
+    """The same class after its author has renamed it and its setting."""
 
+    type_name: ClassVar[str] = "Cube"
     factor: float = 1.0
     value = Cube.value
     derivative = Cube.derivative
@@ -308,7 +309,6 @@ class Renamed(Activation):
 
 def test_a_layer_whose_settings_changed_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "file", Network(Cube()), np.zeros(0))
-    Renamed.__name__ = "Cube"
     with pytest.raises(DamagedFileError, match=r"file' is damaged: the settings of Cube .*scale"):
         load(tmp_path / "file", classes=[Renamed])
 

@@ -6,7 +6,7 @@ import pytest
 from clearprop import MSE, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DtypeError
-from clearprop.checking.finite_differences import central_differences, network_differences
+from clearprop.checking.witnesses.finite_differences import central_differences, network_differences
 
 
 def test_a_polynomial_by_hand() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clearprop import MSE
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.checking.finite_differences import central_differences
+from clearprop.checking.witnesses.finite_differences import central_differences
 
 
 def pair(samples: int = 4, outputs: int = 3, seed: int = 0) -> tuple[Array, Array]:

@@ -37,7 +37,7 @@ from clearprop.base.errors import (
     ShapeError,
     UnknownNameError,
 )
-from clearprop.checking.finite_differences import network_differences
+from clearprop.checking.witnesses.finite_differences import network_differences
 
 Samples = tuple[Array, Array]
 

@@ -7,7 +7,7 @@ import pytest
 
 from clearprop import MSE, SGD, Linear, Loss, LossResult, Network, ReLU, Sequential, Sigmoid
 from clearprop.base.arrays import Array
-from clearprop.checking.finite_differences import network_differences
+from clearprop.checking.witnesses.finite_differences import network_differences
 from clearprop.engine.training import StepEvent, start, train
 
 

@@ -10,9 +10,10 @@ import pytest
 from clearprop import MSE, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
 from clearprop.base.arrays import Array
 from clearprop.base.messages import LANGUAGES
-from clearprop.checking.diagnosis import diagnose, sentences
-from clearprop.checking.evidence import Evidence, Mistake
-from clearprop.checking.finite_differences import network_differences
+from clearprop.checking.diagnosis import Evidence
+from clearprop.checking.diagnosis import diagnose as diagnosis_of
+from clearprop.checking.verdict import LikelyMistake
+from clearprop.checking.witnesses.finite_differences import network_differences
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss, LossResult
 from clearprop.teaching.experiments.tutorial_networks import (
@@ -24,7 +25,11 @@ from clearprop.teaching.experiments.tutorial_networks import (
 SEEDS = pytest.mark.parametrize("seed", range(5))
 
 
-def keys(mistakes: tuple[Mistake, ...]) -> list[str]:
+def diagnose(evidence: Evidence) -> tuple[LikelyMistake, ...]:
+    return diagnosis_of(evidence).mistakes
+
+
+def keys(mistakes: tuple[LikelyMistake, ...]) -> list[str]:
     return [mistake.key for mistake in mistakes]
 
 
@@ -86,7 +91,7 @@ def test_the_tutorials_printed_training_code(seed: int, language: str) -> None:
     assert mistake.arrays == ("layers[2].weight",)
     assert mistake.alternatives == ()
     assert mistake.residual < 1e-12
-    said = sentences(mistake, language)
+    said = mistake.words(language)
     assert "layers[2] (Linear)" in said.evidence
     assert "layers[1] (ReLU)" in said.mend
 
@@ -130,7 +135,7 @@ def test_a_mistake_that_the_gradients_show_by_themselves(
     assert mistake.arrays == tuple(claimed)
     assert mistake.alternatives == ()
     for language in LANGUAGES:
-        assert ", ".join(claimed) in sentences(mistake, language).evidence
+        assert ", ".join(claimed) in mistake.words(language).evidence
 
 
 @SEEDS

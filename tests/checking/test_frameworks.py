@@ -182,7 +182,7 @@ def test_what_has_no_twin_is_said(torch: Any) -> None:
 
 
 def test_without_them_the_rest_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clearprop.checking.foreign.is_installed", lambda name: False)
+    monkeypatch.setattr("clearprop.checking.subjects.foreign.is_installed", lambda name: False)
     assert [one.name for one in check(Tanh()).witnesses] == ["complex-step"]
     monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda name: False)
     verdict = check(Tanh(), witnesses=["torch"])

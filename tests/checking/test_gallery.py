@@ -11,10 +11,10 @@ import pytest
 from clearprop.base.arrays import Array
 from clearprop.base.messages import LANGUAGES, table
 from clearprop.checking import diagnosis, gallery
-from clearprop.checking.diagnosis import sentences
-from clearprop.checking.gallery import strangers, two_layers
+from clearprop.checking.gallery import strangers, written_networks
 from clearprop.checking.gallery.measuring import Row, judge, totals
 from clearprop.checking.gallery.specimen import Arrays
+from clearprop.checking.verdict import MistakeKind
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 
@@ -52,7 +52,7 @@ def test_no_mistake_is_named_wrong_and_hardly_one_is_not_named(rows: list[Row]) 
 
 def test_without_a_reference_the_same_is_named() -> None:
     """A network in plain NumPy, of which nothing says what it should equal."""
-    rooms = two_layers.specimens(range(1)), strangers.specimens(range(1))
+    rooms = written_networks.specimens(range(1)), strangers.specimens(range(1))
     alone = [judge(replace(one, network=None, layer=None)) for room in rooms for one in room]
     assert not [told(row) for row in alone if row.outcome == "wrong"]
     figures = totals(alone)
@@ -72,7 +72,7 @@ def test_whatever_is_named_can_be_said_in_both_languages(rows: list[Row]) -> Non
     assert len(named) > 35
     for mistake in named.values():
         for language in LANGUAGES:
-            said = sentences(mistake, language)
+            said = mistake.words(language)
             assert all(said)
             assert "{" not in "".join(said)
 
@@ -82,13 +82,15 @@ def test_every_sentence_belongs_to_a_mistake_that_is_looked_for() -> None:
         path.read_text(encoding="utf-8")
         for path in Path(inspect.getfile(diagnosis)).parent.glob("*.py")
     )
-    strings = {
-        node.value
-        for node in ast.walk(ast.parse(source.replace("from __future__", "")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    looked_for = {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "MistakeKind"
     }
     keys = {name.partition(".")[0] for name in table("en", "mistakes")}
-    assert keys <= strings
+    assert keys == set(MistakeKind) == {MistakeKind[name] for name in looked_for}
     for key in keys:
         assert {f"{key}.{part}" for part in ("name", "evidence", "mend")} <= set(
             table("en", "mistakes")

@@ -21,10 +21,11 @@ from clearprop import (
     Softmax,
     Tanh,
 )
-from clearprop.checking.ours import layer_subject, network_subject
 from clearprop.checking.request import Request, of_example, subject_of
+from clearprop.checking.subjects.own_kinds import layer_subject, network_subject
 from clearprop.engine.layers.layer import Layer
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from tests.own_combinators import Added, Concatenated
 
 NETWORKS = {
     "one layer": Linear(3, 4),
@@ -34,6 +35,13 @@ NETWORKS = {
     "no bias": Sequential(Linear(3, 4, bias=False), Linear(4, 2)),
     "residual": Sequential(Linear(3, 4), Residual(Sequential(Linear(4, 4), Tanh())), Linear(4, 2)),
     "batch": Sequential(Linear(3, 4), BatchNorm(4), ReLU(), Linear(4, 2)),
+    "added": Sequential(
+        Linear(3, 3), Added(Sequential(Linear(3, 3), Tanh()), Linear(3, 3)), ReLU()
+    ),
+    "concatenated": Sequential(
+        Concatenated(Sequential(Linear(3, 2), Tanh()), ReLU()), Linear(8, 2)
+    ),
+    "a wire taken by both": Added(Linear(3, 3), Residual(Sequential(Linear(3, 3), GELU()))),
     "norms": Sequential(LayerNorm(3), Linear(3, 4), PReLU(4), Softmax()),
 }
 
@@ -82,12 +90,7 @@ def test_class_targets() -> None:
     "example", [e for group in LAYER_EXAMPLES.values() for e in group], ids=lambda e: repr(e.layer)
 )
 def test_every_layer_of_the_catalogue(example: Any) -> None:
-    subject = subject_of(of_example(Request(None), example))
-    if subject.arrays["x"].ndim > 1:
-        assert_same(subject)
-    else:
-        # One id a sample: beside stacked networks it would be taken for a network's number.
-        assert not subject.is_structured
+    assert_same(subject_of(of_example(Request(None), example)))
 
 
 def test_rows_with_an_axis_between() -> None:
@@ -95,9 +98,22 @@ def test_rows_with_an_axis_between() -> None:
     assert_same(layer_subject(Sequential(LayerNorm(4), Tanh()), x, None, None, Context(), 0))
 
 
-def test_tied_parameters_are_moved_one_by_one() -> None:
+def test_tied_parameters_are_moved_in_both_places() -> None:
     layer = Sequential(Linear(3, 3), Tanh(), Linear(3, 3))
     network = Network(layer, {"layers[2].weight": "layers[0].weight"})
-    x = np.ones((2, 3))
+    x = np.random.default_rng(0).normal(size=(2, 3))
     subject = network_subject(network, x, x, MSE(), None, None, Context(), 0)
+    assert_same(subject)
+
+
+class Alone(Tanh):
+    """Cannot be run as K networks at once."""
+
+    stackable = False
+
+
+def test_a_layer_that_cannot_be_stacked_is_moved_one_by_one() -> None:
+    subject = layer_subject(
+        Sequential(Linear(3, 2), Alone()), np.ones((2, 3)), None, None, Context(), 0
+    )
     assert not subject.is_structured

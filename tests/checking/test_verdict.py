@@ -10,8 +10,7 @@ from clearprop import MSE, Linear, check
 from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import GradientError
-from clearprop.checking.rendering import junit
-from clearprop.checking.verdict import Verdict
+from clearprop.checking.verdict import Verdict, junit
 
 X = np.array([[0.0, -1.0], [2.0, 0.25]])
 

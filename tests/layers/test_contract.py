@@ -9,7 +9,7 @@ import pytest
 from clearprop import MSE, SGD, Context, Layer, Linear, Network, Residual, Sequential
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import DtypeError
-from clearprop.checking.finite_differences import central_differences
+from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Backward, Forward, Tree, refuse_integers
 from clearprop.engine.training import StepEvent, start, train
 

@@ -15,7 +15,7 @@ import clearprop.engine.losses
 from clearprop import Linear, Loss, LossResult, Network, Sequential, Tanh
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import decode, encode
-from clearprop.checking.finite_differences import central_differences, network_differences
+from clearprop.checking.witnesses.finite_differences import central_differences, network_differences
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSSES
 from clearprop.kinds.row import LossExample
 

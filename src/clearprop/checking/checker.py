@@ -1,45 +1,45 @@
 """One check, from a subject to its verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, keyed_generator, shape_text
+from clearprop.base.arrays import Array, keyed_generator, shape_text
 from clearprop.base.errors import ShapeError
-from clearprop.checking import conduct, witnesses
-from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.evidence import Evidence, Mistake
-from clearprop.checking.judging import (
-    FLOAT32,
-    FLOAT64,
-    Judgement,
-    Tolerance,
-    differences_along,
-    is_steady,
-    judge,
-)
-from clearprop.checking.quotients import Quotients
-from clearprop.checking.randomness import draws_globally, keyed
-from clearprop.checking.subject import Subject, Twin, in_dtype
+from clearprop.checking.diagnosis import Diagnosis, diagnose
+from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
+from clearprop.checking.rules import conduct
+from clearprop.checking.rules.judging import Judgement, judge
+from clearprop.checking.rules.neighbours import Beside
+from clearprop.checking.rules.precision import Judged, in_best_precision, lost_digits
+from clearprop.checking.rules.tolerances import FLOAT32, given
+from clearprop.checking.subjects.randomness import draws_globally, keyed
+from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import (
     RIGHT,
     UNDECIDED,
     WRONG,
-    Finding,
+    Candidate,
+    CheckFinding,
+    FindingKind,
+    LikelyMistake,
     Verdict,
+    WitnessOutcome,
     WitnessVerdict,
     worst_outcome,
 )
-from clearprop.engine.network import BackwardPass
+from clearprop.checking.witnesses import others as witnesses
+from clearprop.checking.witnesses.quotients import Quotients
+from clearprop.checking.witnesses.reference import Reference
 
 # Every entry is moved up to here; a function without structure costs two runs for each.
 LIMIT = 4_000
 LIMIT_STRUCTURED = 200_000
 
 
-class Settings(NamedTuple):
+class CheckSettings(NamedTuple):
     """How a check is made; see `clearprop.check`."""
 
     witnesses: Sequence[str] | None = None
@@ -48,25 +48,16 @@ class Settings(NamedTuple):
     seed: int = 0
 
 
-class Reference(NamedTuple):
-    """A computation that the person trusts: its twin, and of a network its backward pass, with
-    the path of every array of the person's."""
-
-    twin: Twin
-    backward: Callable[[Array], BackwardPass] | None = None
-    paths: Mapping[str, str] = EMPTY
-
-
 def check_subject(
-    subject: Subject, settings: Settings, reference: Reference | None = None
+    subject: Subject, settings: CheckSettings, reference: Reference | None = None
 ) -> Verdict:
     """Check one subject at its point."""
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     if draws_globally(subject):
         subject = keyed(subject, settings.seed)
-        findings.append(Finding("repeated_by_key", RIGHT, {}))
+        findings.append(CheckFinding(FindingKind.REPEATED_BY_KEY, RIGHT, {}))
     if not conduct.repeatable(subject):
-        return _nothing(subject, Finding("not_repeatable", UNDECIDED, {}))
+        return _nothing(subject, CheckFinding(FindingKind.NOT_REPEATABLE, UNDECIDED, {}))
     if bad := conduct.output_finding(subject):
         return _nothing(subject, bad)
     if spread := conduct.broadcast_finding(subject):
@@ -75,26 +66,41 @@ def check_subject(
     gradients, conduct_findings = conduct.observe(subject, dy)
     claimed, gradient_findings = conduct.inspect_gradients(subject, gradients)
     findings += conduct_findings + gradient_findings
-    judged, judged_dy, judged_claims, tolerance = _in_float64(subject, dy, claimed)
-    tolerance = _overridden(tolerance, settings)
-    judgements = _judge_all(judged, judged_dy, judged_claims, tolerance, settings.seed)
-    arrays = [judgements[name].verdict for name in judgements]
-    if judged is not subject:
-        findings += _precision(subject, dy, claimed, judgements)
-    others = _others(judged, judged_dy, judged_claims, judgements, settings, reference)
+    judged = in_best_precision(subject, dy, claimed)
+    judged = judged._replace(tolerance=given(judged.tolerance, settings.rtol, settings.atol))
+    findings += judged.findings
+    judgements = _judge_all(judged, settings.seed)
+    arrays = [one.verdict for one in judgements.values()]
+    if judged.subject is not subject:
+        findings += lost_digits(subject, dy, claimed, judgements)
+    others = _others(judged, judgements, settings, reference)
     findings += _disagreements(others, judgements)
-    outcome = worst_outcome([a.outcome for a in arrays] + [f.outcome for f in findings])
-    mistakes: tuple[Mistake, ...] = ()
-    if any(one.outcome == WRONG for one in arrays) or any(f.key == "shape" for f in findings):
-        evidence = _evidence(judged, judged_dy, gradients, judged_claims, judgements, reference)
+    found = Diagnosis()
+    candidates: tuple[Candidate, ...] = ()
+    if any(one.outcome == WRONG for one in arrays) or any(
+        one.key == FindingKind.SHAPE for one in findings
+    ):
+        evidence = _evidence(judged, gradients, judgements, reference)
         # A hypothesis may be far from what the numbers are, and overflow.
         with np.errstate(all="ignore"):
-            mistakes = _named_as_the_person_does(diagnose(evidence), reference)
-    return Verdict(subject.name, outcome, tuple(arrays), tuple(findings), others, mistakes)
+            found = diagnose(evidence)
+            candidates = found.candidates
+        findings += [*found.findings, *_without_a_name(judgements)]
+    own = {path: name for name, path in reference.paths.items()} if reference else {}
+    outcomes = [one.outcome for one in arrays] + [one.outcome for one in findings]
+    return Verdict(
+        name=subject.name,
+        outcome=worst_outcome(outcomes),
+        arrays=tuple(arrays),
+        findings=tuple(findings),
+        witnesses=others,
+        mistakes=_renamed_mistakes(found.mistakes, own),
+        candidates=_renamed_candidates(candidates, own),
+    )
 
 
-def _nothing(subject: Subject, finding: Finding) -> Verdict:
-    return Verdict(subject.name, finding.outcome, (), (finding,))
+def _nothing(subject: Subject, finding: CheckFinding) -> Verdict:
+    return Verdict(name=subject.name, outcome=finding.outcome, arrays=(), findings=(finding,))
 
 
 def _upstream(subject: Subject, seed: int) -> Array:
@@ -113,147 +119,22 @@ def _upstream(subject: Subject, seed: int) -> Array:
     return subject.dy
 
 
-def _in_float64(
-    subject: Subject, dy: Array, claimed: Mapping[str, Array]
-) -> tuple[Subject, Array, Mapping[str, Array], Tolerance]:
-    """The subject as it is judged: in float64 where its forward and its backward allow it."""
-    single = any(array.dtype == np.float32 for array in subject.arrays.values())
-    if not single and not _rounds_to_float32(subject):
-        return subject, dy, claimed, FLOAT64
-    wide = subject.at(in_dtype(subject.arrays, "float64"), None)
-    try:
-        if wide.output.dtype != np.float64 or _rounds_to_float32(wide):
-            return subject, dy, claimed, FLOAT32
-        dy64 = dy.astype(np.float64)
-        gradients, findings = conduct.inspect_gradients(wide, wide.gradients(wide.arrays, dy64))
-    except Exception:
-        return subject, dy, claimed, FLOAT32
-    if any(finding.key == "dtype" for finding in findings) or set(gradients) != set(claimed):
-        return subject, dy, claimed, FLOAT32
-    return wide, dy64, gradients, FLOAT64
-
-
-def _rounds_to_float32(subject: Subject) -> bool:
-    """Whether the outputs are float32 numbers at a point where nothing of float64 would be."""
-    if subject.output.dtype == np.float32:
-        return True
-    generator = np.random.default_rng(0)
-    moved = {
-        name: array * (1 + 1e-3 * generator.random(array.shape))
-        if array.dtype.kind == "f"
-        else array
-        for name, array in in_dtype(subject.arrays, "float64").items()
-    }
-    try:
-        y = subject.forward(moved)
-    except Exception:
-        return False
-    some = y[(y != np.round(y)) & np.isfinite(y)] if y.ndim else y
-    return bool(some.size > 0 and np.all(some.astype(np.float32) == some) and np.any(some != 0))
-
-
-def _overridden(tolerance: Tolerance, settings: Settings) -> Tolerance:
-    if settings.rtol is None and settings.atol is None:
-        return tolerance
-    return replace(
-        tolerance,
-        relative=settings.rtol if settings.rtol is not None else tolerance.relative,
-        absolute=settings.atol if settings.atol is not None else 0.0,
-        source="given",
-    )
-
-
-def _judge_all(
-    subject: Subject,
-    dy: Array,
-    claimed: Mapping[str, Array],
-    tolerance: Tolerance,
-    seed: int,
-) -> dict[str, Judgement]:
-    quotients = Quotients(subject, dy, tolerance.epsilon, tolerance.rungs)
+def _judge_all(judged: Judged, seed: int) -> dict[str, Judgement]:
+    subject, tolerance = judged.subject, judged.tolerance
+    quotients = Quotients(subject, judged.dy, tolerance.epsilon, tolerance.rungs)
     limit = LIMIT_STRUCTURED if subject.is_structured else LIMIT
-    beside = _Beside(subject, dy, tolerance, seed)
+    beside = Beside(subject, judged.dy, tolerance, seed)
     return {
         name: judge(quotients, name, values, tolerance, beside, limit=limit, seed=seed)
-        for name, values in claimed.items()
+        for name, values in judged.claimed.items()
         if values.size
     }
 
 
-class _Beside:
-    """Whether the claimed gradient is right at points beside the checked one."""
-
-    def __init__(self, subject: Subject, dy: Array, tolerance: Tolerance, seed: int):
-        self.subject, self.dy, self.tolerance, self.seed = subject, dy, tolerance, seed
-
-    def __call__(self, name: str, index: int) -> bool:
-        return all(self._right_at(name, index, number) for number in range(3))
-
-    def along(self, name: str, direction: Array) -> bool:
-        return all(self._right_along(name, direction, number) for number in range(3))
-
-    def _right_at(self, name: str, index: int, number: int) -> bool:
-        claimed, quotients = self._there(name, number)
-        if claimed is None:
-            return False
-        ladder = quotients.ladder(name, np.array([index]))
-        rungs, errors = ladder.best()
-        expected = ladder.central[rungs[0], 0]
-        scale = float(np.max(np.abs(claimed), initial=0.0))
-        allowed = self.tolerance.of(expected, errors[0], scale)
-        apart = abs(claimed.flat[index] - expected)
-        return bool(np.isfinite(apart) and apart <= allowed)
-
-    def _right_along(self, name: str, direction: Array, number: int) -> bool:
-        claimed, quotients = self._there(name, number)
-        return claimed is not None and not is_steady(
-            differences_along(quotients, name, claimed, direction, self.tolerance)
-        )
-
-    def _there(self, name: str, number: int) -> tuple[Array | None, Quotients]:
-        """The gradient of `name` that is claimed at a neighbouring point, and the quotients."""
-        generator = keyed_generator(self.seed, number, "beside")
-        moved = {
-            one: (
-                array + 1e-3 * np.maximum(1, np.abs(array)) * generator.uniform(-1, 1, array.shape)
-            ).astype(array.dtype)
-            if one in self.subject.variables
-            else array
-            for one, array in self.subject.arrays.items()
-        }
-        there = self.subject.at(moved, self.dy)
-        claimed, _ = conduct.inspect_gradients(there, there.gradients(moved, self.dy))
-        quotients = Quotients(there, self.dy, self.tolerance.epsilon, self.tolerance.rungs)
-        return claimed.get(name), quotients
-
-
-def _precision(
-    subject: Subject,
-    dy: Array,
-    claimed: Mapping[str, Array],
-    judgements: Mapping[str, Judgement],
-) -> list[Finding]:
-    """Gradients whose formula is right in float64 and that are far off in float32."""
-    size = max(float(np.max(np.abs(array), initial=1.0)) for array in subject.arrays.values())
-    rounding = FLOAT32.epsilon * float(np.max(np.abs(dy), initial=0.0)) * size
-    findings = []
-    for name, judgement in judgements.items():
-        if judgement.verdict.outcome != RIGHT or name not in claimed:
-            continue
-        scale = float(np.nanmax(np.abs(judgement.expected), initial=0.0))
-        off = float(np.nanmax(np.abs(claimed[name] - judgement.expected), initial=0.0))
-        if off > FLOAT32.relative * scale + 1e3 * rounding:
-            values = {"name": name, "relative": f"{off / scale if scale else off:.1e}"}
-            findings.append(Finding("precision", UNDECIDED, values))
-    return findings
-
-
 def _others(
-    subject: Subject,
-    dy: Array,
-    claimed: Mapping[str, Array],
+    judged: Judged,
     judgements: Mapping[str, Judgement],
-    settings: Settings,
+    settings: CheckSettings,
     reference: Reference | None,
 ) -> tuple[WitnessVerdict, ...]:
     """The witnesses beside finite differences: those that were asked for, or all that there are."""
@@ -261,6 +142,7 @@ def _others(
     def asked(name: str) -> bool:
         return settings.witnesses is None or name in settings.witnesses
 
+    subject, dy, claimed = judged.subject, judged.dy, judged.claimed
     kinks = {name: judgement.kinks for name, judgement in judgements.items()}
     double = subject.output.dtype == np.float64
     exact = max(witnesses.EXACT if double else FLOAT32.relative, settings.rtol or 0.0)
@@ -284,32 +166,31 @@ def _others(
 
 def _disagreements(
     others: Sequence[WitnessVerdict], judgements: Mapping[str, Judgement]
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """A witness that computes the same function another way must agree, where finite differences
     have found the gradient right; elsewhere they have said what there is to say."""
     open_ones = {name for name, one in judgements.items() if one.verdict.outcome != RIGHT}
     return [
-        Finding(
-            "witness_output" if one.array == "y" else "witness_disagrees",
+        CheckFinding(
+            FindingKind.WITNESS_OUTPUT if one.array == "y" else FindingKind.WITNESS_DISAGREES,
             WRONG,
             {"witness": one.name, "name": one.array, "relative": f"{one.relative:.1e}"},
         )
         for one in others
-        if one.outcome == "disagrees" and one.array not in open_ones
+        if one.outcome == WitnessOutcome.DISAGREES and one.array not in open_ones
     ]
 
 
 def _evidence(
-    subject: Subject,
-    dy: Array,
+    judged: Judged,
     gradients: Mapping[str, Any],
-    claimed: Mapping[str, Array],
     judgements: Mapping[str, Judgement],
     reference: Reference | None,
 ) -> Evidence:
     """What the diagnosis is given: every array whose gradient is known in every entry, with a
     claim of a wrong shape as it came. Of one that is undecided nothing is known."""
-    quotients = Quotients(subject, dy, FLOAT64.epsilon, FLOAT64.rungs)
+    subject, dy, claimed = judged.subject, judged.dy, judged.claimed
+    quotients = Quotients(subject, dy, judged.tolerance.epsilon, judged.tolerance.rungs)
     expected, tolerances, kinks = {}, {}, {}
     claims = dict(claimed)
     for name, judgement in judgements.items():
@@ -324,6 +205,7 @@ def _evidence(
             claims[name] = values.astype(np.float64)
             central = quotients.slopes(name, np.arange(size), 1.0).central
             expected[name] = central.reshape(subject.arrays[name].shape)
+            tolerances[name] = judged.tolerance.relative * float(np.max(np.abs(central), initial=0))
     claims = {name: claims[name] for name in expected}
     paths = reference.paths if reference else {}
 
@@ -345,6 +227,7 @@ def _evidence(
         forward=lambda arrays: subject.forward(replaced(arrays)),
         backward=lambda upstream, arrays: renamed(subject.gradients(replaced(arrays), upstream)),
         layer=subject.layer,
+        checked=_under_check(subject) if reference is None and subject.layer is None else None,
         reference=reference.backward(dy) if reference and reference.backward else None,
         context=subject.context,
         kinks=renamed(kinks),
@@ -352,12 +235,41 @@ def _evidence(
     )
 
 
-def _named_as_the_person_does(
-    mistakes: Sequence[Mistake], reference: Reference | None
-) -> tuple[Mistake, ...]:
-    if reference is None:
-        return tuple(mistakes)
-    own = {path: name for name, path in reference.paths.items()}
+def _under_check(subject: Subject) -> UnderCheck | None:
+    return UnderCheck(subject.network, subject.loss) if subject.network is not None else None
+
+
+def _renamed_mistakes(
+    mistakes: Sequence[LikelyMistake], own: Mapping[str, str]
+) -> tuple[LikelyMistake, ...]:
     return tuple(
-        replace(one, arrays=tuple(own.get(name, name) for name in one.arrays)) for one in mistakes
+        replace(
+            one,
+            arrays=tuple(own.get(name, name) for name in one.arrays),
+            alternatives=_renamed_mistakes(one.alternatives, own),
+        )
+        for one in mistakes
     )
+
+
+def _renamed_candidates(
+    candidates: Sequence[Candidate], own: Mapping[str, str]
+) -> tuple[Candidate, ...]:
+    return tuple(
+        replace(
+            one,
+            predictions=tuple(
+                replace(each, array=own.get(each.array, each.array)) for each in one.predictions
+            ),
+        )
+        for one in candidates
+    )
+
+
+def _without_a_name(judgements: Mapping[str, Judgement]) -> list[CheckFinding]:
+    """Wrong arrays of which a sample was compared: a mistake has to give every entry."""
+    return [
+        CheckFinding(FindingKind.NO_NAME_OF_A_SAMPLE, RIGHT, {"name": name})
+        for name, one in judgements.items()
+        if one.verdict.outcome == WRONG and one.verdict.checked < one.verdict.size
+    ]

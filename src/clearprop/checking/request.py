@@ -8,12 +8,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator, require_seed
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
-from clearprop.checking import foreign, functions, ours
-from clearprop.checking.checker import Reference, Settings, check_subject
-from clearprop.checking.randomness import kept_state
-from clearprop.checking.reference import reference_for
-from clearprop.checking.subject import Subject
+from clearprop.checking.checker import CheckSettings, check_subject
+from clearprop.checking.subjects import foreign, own_kinds, plain_functions
+from clearprop.checking.subjects.randomness import kept_state
+from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import Verdict, worst_outcome
+from clearprop.checking.witnesses.reference import Reference, reference_for
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -55,7 +55,7 @@ def answer(request: Request) -> Verdict:
 
 def _answer(request: Request) -> Verdict:
     _require_valid(request)
-    settings = Settings(request.witnesses, request.rtol, request.atol, request.seed)
+    settings = CheckSettings(request.witnesses, request.rtol, request.atol, request.seed)
     made = _of_a_class(request)
     if made is not None:
         return _together(request.target.__name__, [_answer(one) for one in made])
@@ -74,20 +74,20 @@ def subject_of(request: Request) -> Subject:
     context = Context(training=request.training, seed=request.seed)
     x, t, dy = (_optional(name, getattr(request, name)) for name in ("x", "t", "dy"))
     if x is None and request.arrays and isinstance(target, Layer | Loss | Network):
-        x = functions.as_array("x", request.arrays[0])
+        x = plain_functions.as_array("x", request.arrays[0])
         if len(request.arrays) > 1:
-            t = functions.as_array("t", request.arrays[1])
+            t = plain_functions.as_array("t", request.arrays[1])
     if isinstance(target, Layer) and request.loss is not None:
         target = Network(target)
     if isinstance(target, Layer):
-        return ours.layer_subject(target, x, request.params, dy, context, request.seed)
+        return own_kinds.layer_subject(target, x, request.params, dy, context, request.seed)
     if isinstance(target, Loss):
-        return ours.loss_subject(target, x, t, request.seed)
+        return own_kinds.loss_subject(target, x, t, request.seed)
     if isinstance(target, Network):
         if x is None or (request.loss is not None and t is None):
             raise ConfigurationError("check_network_data")
         loss, params = request.loss, request.params
-        return ours.network_subject(target, x, t, loss, params, dy, context, request.seed)
+        return own_kinds.network_subject(target, x, t, loss, params, dy, context, request.seed)
     arrays = list(request.arrays) if x is None else [x, *request.arrays]
     made = foreign.subject_of(target, arrays, dy, request.wrt)
     if made is not None:
@@ -98,15 +98,15 @@ def subject_of(request: Request) -> Subject:
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
     target = request.target
     if not callable(target):
-        raise ContractError("check_target", came=functions.described(target))
+        raise ContractError("check_target", came=plain_functions.described(target))
     if not arrays:
-        raise ConfigurationError("check_no_arrays", function=functions.function_name(target))
+        raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
     if request.gradient is not None:
-        return functions.scalar_subject(target, request.gradient, arrays, wrt=request.wrt)
+        return plain_functions.scalar_subject(target, request.gradient, arrays, wrt=request.wrt)
     if request.backward is None:
-        name = functions.function_name(target)
+        name = plain_functions.function_name(target)
         raise ConfigurationError("check_no_backward", function=name)
-    return functions.function_subject(
+    return plain_functions.function_subject(
         target, request.backward, arrays, order=request.order, wrt=request.wrt, dy=dy
     )
 
@@ -129,7 +129,7 @@ def _of_a_class(request: Request) -> list[Request] | None:
 def of_example(request: Request, example: LayerExample) -> Request:
     """The request for a layer of the catalogue at a point of its own."""
     generator = keyed_generator(request.seed, path="example")
-    shape = (ours.SAMPLES, *example.input_shape)
+    shape = (own_kinds.SAMPLES, *example.input_shape)
     x: Array = generator.normal(size=shape)
     if example.ids is not None:
         x = generator.integers(example.ids, size=shape)
@@ -140,7 +140,7 @@ def of_example(request: Request, example: LayerExample) -> Request:
 def of_loss_example(request: Request, example: LossExample) -> Request:
     """The request for a loss of the catalogue at a point of its own."""
     generator = keyed_generator(request.seed, path="example")
-    output, target = example.draw(generator, ours.SAMPLES)
+    output, target = example.draw(generator, own_kinds.SAMPLES)
     return replace(request, target=example.loss, x=output, t=target)
 
 
@@ -149,12 +149,17 @@ def _together(name: str, verdicts: list[Verdict]) -> Verdict:
     if len(verdicts) == 1:
         return verdicts[0]
     return Verdict(
-        name,
-        worst_outcome([one.outcome for one in verdicts]),
-        tuple(replace(a, name=f"{one.name}: {a.name}") for one in verdicts for a in one.arrays),
-        tuple(finding for one in verdicts for finding in one.findings),
-        tuple(replace(w, name=f"{one.name}: {w.name}") for one in verdicts for w in one.witnesses),
-        tuple(mistake for one in verdicts for mistake in one.mistakes),
+        name=name,
+        outcome=worst_outcome(one.outcome for one in verdicts),
+        arrays=tuple(
+            replace(a, name=f"{one.name}: {a.name}") for one in verdicts for a in one.arrays
+        ),
+        findings=tuple(finding for one in verdicts for finding in one.findings),
+        witnesses=tuple(
+            replace(w, name=f"{one.name}: {w.name}") for one in verdicts for w in one.witnesses
+        ),
+        mistakes=tuple(mistake for one in verdicts for mistake in one.mistakes),
+        candidates=tuple(candidate for one in verdicts for candidate in one.candidates),
     )
 
 
@@ -189,4 +194,4 @@ def _require_valid(request: Request) -> None:
 
 
 def _optional(name: str, value: Any) -> Array | None:
-    return None if value is None else functions.as_array(name, value)
+    return None if value is None else plain_functions.as_array(name, value)

@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.checking import foreign
-from clearprop.checking.functions import call, described
 from clearprop.checking.request import Request
+from clearprop.checking.subjects import foreign
+from clearprop.checking.subjects.plain_functions import call, described
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network

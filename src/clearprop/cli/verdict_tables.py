@@ -10,10 +10,11 @@ from rich.table import Table
 
 from clearprop.base import messages
 from clearprop.base.numbers import percent
-from clearprop.checking import rendering
 from clearprop.checking.gallery import Row, Totals
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
+from clearprop.checking.verdict.outcomes import number
+from clearprop.checking.verdict.outcomes import say as say_of_check
 
 STYLES = {RIGHT: "green", WRONG: "bold red", UNDECIDED: "yellow"}
 WITNESSES = ("complex-step", "torch", "jax")
@@ -22,10 +23,10 @@ NAMED = ("right", "among", "unknown", "wrong")
 
 def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
     """The outcome, the arrays, and everything that there is to say of them."""
-    head = rendering.headline(verdict, language)
+    head = verdict.headline(language)
     console.print(escape(head), style=STYLES[verdict.outcome], soft_wrap=True)
     if verdict.arrays:
-        heads, rows = rendering.table(verdict, language)
+        heads, rows = verdict.table(language)
         table = Table()
         for position, name in enumerate(heads):
             table.add_column(escape(name), justify="left" if position < 2 else "right")
@@ -33,7 +34,7 @@ def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
             style = None if one.outcome == RIGHT else STYLES[one.outcome]
             table.add_row(*map(escape, row), style=style)
         console.print(table)
-    for sentence in rendering.sentences(verdict, language):
+    for sentence in verdict.sentences(language):
         console.print(escape(f"- {sentence}"), soft_wrap=True)
 
 
@@ -43,7 +44,7 @@ def print_catalogue(
     """One row a subject, what is not right in full, and how many there are of each outcome."""
 
     def say(key: str, **values: object) -> str:
-        return rendering.say(language, f"table.{key}", **values)
+        return say_of_check(language, f"table.{key}", **values)
 
     table = Table(title=say("title"), title_justify="left", title_style="bold")
     for position, name in enumerate(("subject", "outcome", "entries", "error", "kinks")):
@@ -55,9 +56,9 @@ def print_catalogue(
         worst = max((one.relative or 0.0 for one in verdict.arrays), default=0.0)
         table.add_row(
             escape(verdict.name),
-            rendering.say(language, f"outcome.{verdict.outcome}"),
+            say_of_check(language, f"outcome.{verdict.outcome}"),
             f"{sum(one.checked for one in verdict.arrays):,}",
-            rendering.number(worst, 2),
+            number(worst, 2),
             str(sum(one.kinks_met for one in verdict.arrays)),
             *(told.get(name, say("unused")) for name in WITNESSES),
             style=None if verdict.outcome == RIGHT else STYLES[verdict.outcome],

@@ -99,7 +99,7 @@ def checkpoint_in(
     training = notes.pop("training", None)
     if training is None:
         return None
-    own = {kind.__name__: kind for kind in classes}
+    own = {kind.type_name: kind for kind in classes}
     slots = _under("training.slot.", saved.arrays)
     total = saved.arrays["training.total"]
     state = TrainingState(

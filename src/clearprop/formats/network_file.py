@@ -119,7 +119,7 @@ def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Sav
 
 def _network(architecture: str, classes: Iterable[type[Configurable]]) -> Network:
     known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
-    known |= {kind.__name__: kind for kind in classes}
+    known |= {kind.type_name: kind for kind in classes}
     made_of = json.loads(architecture)
     return Network(decode(made_of["layer"], known), made_of["tied"])
 

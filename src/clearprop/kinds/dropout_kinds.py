@@ -4,7 +4,7 @@ from typing import Any
 
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.dropout import Dropout
-from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Mask, Passes, Site
 from clearprop.kinds.row import (
     Arithmetic,
@@ -29,7 +29,7 @@ def _passes(site: Site) -> Passes:
             (Line(f"{dx} = np.zeros_like({dy})", f"{dx:math} = 0"),),
         )
     keep = site.own("keep", "k")
-    kept, kept_math = number(1 - probability), in_equation(1 - probability)
+    kept, kept_math = literal(1 - probability), in_equation(1 - probability)
     return Passes(
         (Line(f"{y} = {x} * {keep} / {kept}", f"{y:math} = {x:math} ⊙ {keep:math} / {kept_math}"),),
         (

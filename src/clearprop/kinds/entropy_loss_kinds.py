@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy
 from clearprop.kinds.loss_parts import reduced_by, reduced_lines, tensor
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow, OnnxAttribute, OnnxOperator
 
@@ -118,7 +118,7 @@ def _distribution(loss: Any, ids: bool, output: Array, ignored: bool) -> list[Li
         lines.append(Line(f"q = np.eye({outputs}{dtype})[{rows}]", "q = [t = j]"))
         source, source_math = "q", "q"
     if smoothing:
-        eps, in_math = number(smoothing), in_equation(smoothing)
+        eps, in_math = literal(smoothing), in_equation(smoothing)
         lines.append(
             Line(
                 f"q = (1 - {eps}) * {source} + {eps} / {outputs}",

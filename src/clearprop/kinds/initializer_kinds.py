@@ -14,7 +14,7 @@ from clearprop.engine.initializers import (
     XavierUniform,
     Zeros,
 )
-from clearprop.kinds.program_lines import in_equation, number
+from clearprop.kinds.program_lines import in_equation, literal
 from clearprop.kinds.row import InitializerRow
 
 
@@ -32,7 +32,7 @@ def _bounded(bound: str, bound_math: str, shape: Shape) -> Any:
 
 def _constant(value: float, shape: Shape) -> Any:
     made = {0.0: "np.zeros(", 1.0: "np.ones("}.get(value)
-    code = f"{made}{_shape(shape)})" if made else f"np.full({_shape(shape)}, {number(value)})"
+    code = f"{made}{_shape(shape)})" if made else f"np.full({_shape(shape)}, {literal(value)})"
     return code, f"= {in_equation(value)}", False
 
 
@@ -50,7 +50,7 @@ INITIALIZER_KINDS = (
     InitializerRow(
         kind=Uniform,
         draw=lambda i, shape, *_: _uniform(
-            number(i.low), number(i.high), in_equation(i.low), in_equation(i.high), shape
+            literal(i.low), literal(i.high), in_equation(i.low), in_equation(i.high), shape
         ),
     ),
     InitializerRow(kind=FanInUniform, draw=_fan_in_uniform),
@@ -81,10 +81,10 @@ INITIALIZER_KINDS = (
     InitializerRow(
         kind=Normal,
         draw=lambda i, shape, *_: _normal(
-            number(i.deviation),
+            literal(i.deviation),
             f"{in_equation(i.mean)}, {in_equation(i.deviation)}²",
             shape,
-            number(i.mean),
+            literal(i.mean),
         ),
     ),
     InitializerRow(kind=Constant, draw=lambda i, shape, *_: _constant(i.value, shape)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
 from clearprop.kinds.row import (
     Arithmetic,
@@ -60,7 +60,7 @@ def _rms_norm(site: Site) -> Passes:
     r, x_hat = _normal(site)
     eps, eps_math = f"np.finfo({x}.dtype).eps", "ε"
     if epsilon is not None:
-        eps, eps_math = number(epsilon), in_equation(epsilon)
+        eps, eps_math = literal(epsilon), in_equation(epsilon)
     square = site.own("square", "u")
     forward = [
         Line(
@@ -104,7 +104,7 @@ def _centred(site: Site, axis: int) -> Passes:
             f"{variance:math} = {mean_of} {centred:math}²",
         ),
         Line(
-            f"{r} = 1 / np.sqrt({variance} + {number(epsilon)})",
+            f"{r} = 1 / np.sqrt({variance} + {literal(epsilon)})",
             f"{r:math} = 1 / √({variance:math} + {in_equation(epsilon)})",
         ),
         *_normalized(site, f"{centred} * {r}", f"{centred:math} ⊙ {r:math}"),

@@ -11,7 +11,7 @@ from typing import Any
 from clearprop.engine.optimizers import SGD, Adagrad, Adam, AdamW, Clipped, Optimizer, RMSprop
 from clearprop.engine.optimizers.clipping import NORM_EPS
 from clearprop.engine.schedules import CosineDecay, Warmup, rate_at
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Memory, UpdateLines, is_constant
 from clearprop.kinds.row import OnnxAttribute, OnnxOperator, OptimizerRow
 
@@ -169,7 +169,7 @@ def _adaptive_moments(optimizer: Any, lines: list[Line], decay: Constants) -> Up
 
 def _clipping(optimizer: Clipped) -> list[Line]:
     if optimizer.value is not None:
-        bound, in_math = number(optimizer.value), in_equation(optimizer.value)
+        bound, in_math = literal(optimizer.value), in_equation(optimizer.value)
         return [
             Line(
                 f"gradients = [np.clip(g, -{bound}, {bound}) for g in gradients]",
@@ -180,7 +180,7 @@ def _clipping(optimizer: Clipped) -> list[Line]:
     return [
         Line("norm = np.sqrt(sum((g**2).sum() for g in gradients))", "‖g‖ = √(Σ g²)"),
         Line(
-            f"scale = min({number(norm)} / (norm + {number(NORM_EPS)}), 1)",
+            f"scale = min({literal(norm)} / (norm + {literal(NORM_EPS)}), 1)",
             f"s = min({in_equation(norm)} / (‖g‖ + {in_equation(NORM_EPS)}), 1)",
         ),
         Line("gradients = [scale * g for g in gradients]", "g ← s g"),

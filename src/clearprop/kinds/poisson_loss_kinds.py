@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import PoissonNLL
 from clearprop.kinds.loss_parts import reduced_by, reduced_lines
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow
 
@@ -29,7 +29,7 @@ def _poisson(loss: Any, *_: object) -> LossLines:
         entries, entry = "rate - t * y", "λ − t y"
         slope, slope_math = "rate - t", "λ − t"
     else:
-        eps, in_math = number(loss.eps), in_equation(loss.eps)
+        eps, in_math = literal(loss.eps), in_equation(loss.eps)
         entries, entry = f"y - t * np.log(y + {eps})", f"y − t ln(y + {in_math})"
         slope, slope_math = f"1 - t / (y + {eps})", f"1 − t / (y + {in_math})"
     if loss.full:

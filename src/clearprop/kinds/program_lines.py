@@ -55,7 +55,7 @@ def subscript(number: int) -> str:
     return str(number).translate(_SUBSCRIPTS)
 
 
-def number(value: float) -> str:
+def literal(value: float) -> str:
     """A number as Python code that gives exactly this number, a whole one without its .0."""
     value = float(value)
     return str(int(value)) if value.is_integer() and abs(value) < 1e6 else repr(value)
@@ -63,7 +63,7 @@ def number(value: float) -> str:
 
 def in_equation(value: float) -> str:
     """The number in an equation: at most four digits, and powers of ten as people write them."""
-    text = number(value)
+    text = literal(value)
     if len(text) > 8:
         text = f"{value:.4g}"
     mantissa, _, power = text.partition("e")

@@ -12,7 +12,7 @@ from clearprop.engine.layers.rectifiers import (
     PReLU,
 )
 from clearprop.kinds.activation_kinds import A
-from clearprop.kinds.program_lines import Line, Symbol, in_equation, number
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
     Arithmetic,
@@ -32,7 +32,7 @@ from clearprop.kinds.row import (
 def _leaky_relu(site: Site) -> Passes:
     """A fixed slope below 0."""
     slope = site.layer.slope
-    return _leaky(site, number(slope), in_equation(slope))
+    return _leaky(site, literal(slope), in_equation(slope))
 
 
 def _prelu(site: Site) -> Passes:
@@ -87,7 +87,7 @@ def _exponential(site: Site, alpha: float, scale: float) -> Passes:
     z, a, dz, da = site.x, site.y, site.dx, site.dy
     below = site.own("below", "n")
     slope = site.own("slope", "a′")
-    times = "" if alpha == 1 else f"{number(alpha)} * "
+    times = "" if alpha == 1 else f"{literal(alpha)} * "
     alpha_in_equation = "" if alpha == 1 else f"{in_equation(alpha)} "
     forward = [
         Line(f"{below} = np.minimum({z}, 0)", f"{below:math} = min({z:math}, 0)"),
@@ -111,7 +111,7 @@ def _exponential(site: Site, alpha: float, scale: float) -> Passes:
         forward[1].code.replace(f"{a} =", f"{inner} =", 1),
         forward[1].equation.replace(f"{a:math} =", f"{inner:math} =", 1),
     )
-    factor, in_math = number(scale), in_equation(scale)
+    factor, in_math = literal(scale), in_equation(scale)
     forward.append(Line(f"{a} = {factor} * {inner}", f"{a:math} = {in_math} {inner:math}"))
     backward.append(
         Line(
@@ -125,7 +125,7 @@ def _exponential(site: Site, alpha: float, scale: float) -> Passes:
 def _hardtanh(site: Site) -> Passes:
     """Held between two bounds."""
     z, da = site.x, site.dy
-    low, high = number(site.layer.low), number(site.layer.high)
+    low, high = literal(site.layer.low), literal(site.layer.high)
     low_math, high_math = in_equation(site.layer.low), in_equation(site.layer.high)
     return two_lines(
         site,

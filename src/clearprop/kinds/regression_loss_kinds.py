@@ -5,7 +5,7 @@ from typing import Any
 from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import MAE, MSE, Huber
 from clearprop.kinds.loss_parts import reduced_by
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
 from clearprop.kinds.row import LossExample, LossRow, measurements
 
@@ -38,10 +38,10 @@ def _mae(loss: Any, *_: object) -> LossLines:
 
 
 def _huber(loss: Any, *_: object) -> LossLines:
-    delta, in_math = number(loss.delta), in_equation(loss.delta)
+    delta, in_math = literal(loss.delta), in_equation(loss.delta)
     times = "" if loss.delta == 1 else f"{delta} * "
     times_math = "" if loss.delta == 1 else f"{in_math} "
-    half = number(0.5 * loss.delta)
+    half = literal(0.5 * loss.delta)
     mean = loss.reduction == "mean"
     return LossLines(
         (

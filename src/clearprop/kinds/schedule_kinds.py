@@ -8,7 +8,7 @@ from clearprop.engine.schedules import (
     Warmup,
     rate_at,
 )
-from clearprop.kinds.program_lines import in_equation, number
+from clearprop.kinds.program_lines import in_equation, literal
 from clearprop.kinds.row import RateLines, ScheduleRow
 
 
@@ -18,11 +18,11 @@ def rate_lines(code: str, equation: str) -> list[str]:
 
 
 def _constant(rate: ConstantRate, *_: object) -> list[str]:
-    return rate_lines(number(rate.learning_rate), in_equation(rate.learning_rate))
+    return rate_lines(literal(rate.learning_rate), in_equation(rate.learning_rate))
 
 
 def _step_decay(rate: StepDecay, step: str, math: str, _: object) -> list[str]:
-    start, gamma = number(rate.learning_rate), number(rate.gamma)
+    start, gamma = literal(rate.learning_rate), literal(rate.gamma)
     return rate_lines(
         f"{start} * {gamma} ** ({step} // {rate.step_size})",
         f"{start} · {gamma}^⌊{math} / {rate.step_size}⌋",
@@ -30,13 +30,13 @@ def _step_decay(rate: StepDecay, step: str, math: str, _: object) -> list[str]:
 
 
 def _exponential(rate: ExponentialDecay, step: str, math: str, _: object) -> list[str]:
-    start, gamma = number(rate.learning_rate), number(rate.gamma)
+    start, gamma = literal(rate.learning_rate), literal(rate.gamma)
     power = "**" if step.isidentifier() else " ** "
     return rate_lines(f"{start} * {gamma}{power}{step}", f"{start} · {gamma}^{math}")
 
 
 def _cosine(rate: CosineDecay, step: str, math: str, _: object) -> list[str]:
-    start, least = number(rate.learning_rate), number(rate.eta_min)
+    start, least = literal(rate.learning_rate), literal(rate.eta_min)
     wave = f"float(0.5 * (1 + np.cos(np.pi * {step} / {rate.t_max})))"
     wave_math = f"½ (1 + cos(π {math} / {rate.t_max}))"
     if rate.eta_min == 0:
@@ -47,7 +47,7 @@ def _cosine(rate: CosineDecay, step: str, math: str, _: object) -> list[str]:
 
 
 def _warmup(rate: Warmup, step: str, math: str, inner: RateLines) -> list[str]:
-    factor = number(rate.start_factor)
+    factor = literal(rate.start_factor)
     then = rate_at(rate.then, 0)
     factor_math = in_equation(rate.start_factor)
     return [
@@ -55,7 +55,7 @@ def _warmup(rate: Warmup, step: str, math: str, inner: RateLines) -> list[str]:
         f"    # f = {factor_math} + (1 − {factor_math}) {math} / {rate.steps}",
         f"    factor = {factor} + (1 - {factor}) * {step} / {rate.steps}",
         f"    # η = f · {in_equation(then)}",
-        f"    return factor * {number(then)}",
+        f"    return factor * {literal(then)}",
         *inner(rate.then, f"({step} - {rate.steps})", f"({math} − {rate.steps})"),
     ]
 

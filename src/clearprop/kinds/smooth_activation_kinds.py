@@ -4,7 +4,7 @@ from typing import Any
 
 from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
 from clearprop.kinds.activation_kinds import A
-from clearprop.kinds.program_lines import Line, in_equation, number
+from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
 from clearprop.kinds.row import (
     InJax,
@@ -96,8 +96,8 @@ def _silu(site: Site) -> Passes:
 def _softplus(site: Site) -> Passes:
     """The curve ln(1 + eᶻ), scaled, and z itself far out."""
     z, da = site.x, site.dy
-    beta, threshold = site.layer.beta, number(site.layer.threshold)
-    scaled, over = (f"{z}", "") if beta == 1 else (f"{number(beta)} * {z}", f" / {number(beta)}")
+    beta, threshold = site.layer.beta, literal(site.layer.threshold)
+    scaled, over = (f"{z}", "") if beta == 1 else (f"{literal(beta)} * {z}", f" / {literal(beta)}")
     scaled_math = f"{z:math}" if beta == 1 else f"{in_equation(beta)} {z:math}"
     limit = in_equation(site.layer.threshold)
     power = f"e^{z:math}" if beta == 1 else f"e^({scaled_math})"

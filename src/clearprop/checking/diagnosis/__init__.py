@@ -5,14 +5,15 @@ with one thing changed, into the wrong one. A mistake is named when its transfor
 the claimed numbers, which are far from the right ones, and no better founded one does. Where
 nothing does, the answer is empty: a wrong name costs more than none.
 
-    arrays alone            elementary.py, fitted.py
-    running the code again  behaviour.py
-    the trusted pass        trusted.py, recognition.py, walk.py; chain.py, structure.py
-    another layout          layouts.py
-    the choice              choice.py
+    the arrays alone         elementary.py, fitted.py
+    running the code again   behaviour.py
+    the trusted pass         trusted.py, recognition.py, altered_pass.py; chain_rule.py, mixing.py
+    another loss or layout   other_losses.py, layouts.py
+    the choice, and why      why_named.py, found.py
 """
 
-from clearprop.checking.diagnosis.choice import diagnose
-from clearprop.checking.diagnosis.sentences import Sentences, sentences
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.found import Diagnosis
+from clearprop.checking.diagnosis.why_named import diagnose
 
-__all__ = ["Sentences", "diagnose", "sentences"]
+__all__ = ["Diagnosis", "Evidence", "diagnose"]

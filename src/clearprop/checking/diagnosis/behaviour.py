@@ -2,72 +2,88 @@
 at the upstream gradient."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, keyed_generator
-from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, scale
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, scale
+from clearprop.checking.verdict.candidates import Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
 
 
-def run_again(question: Question, dy: Array) -> Mapping[str, Array] | None:
-    """The person's backward with another upstream gradient; None where it cannot be had."""
-    backward = question.evidence.backward
+class Rerun(NamedTuple):
+    """The person's gradients by name, in float64; None where they cannot be had, with what was
+    raised, if anything."""
+
+    gradients: Mapping[str, Array] | None
+    problem: str = ""
+
+
+def run_again(discrepancy: Discrepancy, dy: Array) -> Rerun:
+    """The person's backward with another upstream gradient."""
+    backward = discrepancy.evidence.backward
     if backward is None:
-        return None
+        return Rerun(None)
     try:
         returned = backward(dy, EMPTY)
-        arrays = {name: np.array(returned[name], np.float64) for name in question.claimed}
-    except Exception:  # the person's code: whatever it raises, there is nothing to learn here
-        return None
-    return arrays if all(np.isfinite(array).all() for array in arrays.values()) else None
+        arrays = {name: np.array(returned[name], np.float64) for name in discrepancy.claimed}
+    except Exception as problem:  # the person's code: whatever it raises is told
+        raised = problem.__cause__ or problem
+        said = str(raised).partition("\n")[0].rstrip(".")
+        return Rerun(None, f"{type(raised).__name__}: {said}")
+    finite = all(np.isfinite(array).all() for array in arrays.values())
+    return Rerun(arrays if finite else None)
 
 
-def another_gradient(question: Question) -> Array:
+def another_gradient(discrepancy: Discrepancy) -> Array:
     """An upstream gradient of the same shape that nobody would have guessed."""
-    dy = np.asarray(question.evidence.output_gradient)
+    dy = np.asarray(discrepancy.evidence.output_gradient)
     drawn = keyed_generator(0, path="diagnosis").normal(size=dy.shape)
     return drawn.astype(dy.dtype) * (scale(dy) or 1.0)
 
 
-def behaviour(question: Question) -> Iterator[Hypothesis]:
+def behaviour(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The hypotheses of this file that running the code again has shown."""
-    dy = np.asarray(question.evidence.output_gradient)
-    first, second = run_again(question, dy), run_again(question, dy)
+    dy = np.asarray(discrepancy.evidence.output_gradient)
+    first, second = (run_again(discrepancy, dy).gradients for _ in range(2))
     if first is None or second is None:
         return
     predicted = {
-        name: question.claimed[name]
-        for name in question.wrong
-        if _grows(question, name, first[name], second[name])
+        name: discrepancy.claimed[name]
+        for name in discrepancy.wrong
+        if _grows(discrepancy, name, first[name], second[name])
     }
     if predicted:
-        yield Hypothesis("accumulated", predicted, EMPTY, Standing.PROVEN)
+        yield Hypothesis(MistakeKind.ACCUMULATED, predicted, EMPTY, Standing.PROVEN)
         return
     if not dy.shape:
         # A loss has no upstream gradient to look at.
         return
     # The other one turned round too: a code that keeps only signs can agree with one by chance.
-    drawn = another_gradient(question)
-    other, opposite = run_again(question, drawn), run_again(question, -drawn)
+    drawn = another_gradient(discrepancy)
+    other, opposite = (run_again(discrepancy, each).gradients for each in (drawn, -drawn))
     if other is None or opposite is None:
         return
     ignored = {
-        name: question.claimed[name]
-        for name in question.wrong
+        name: discrepancy.claimed[name]
+        for name in discrepancy.wrong
         if np.array_equal(first[name], other[name])
         and np.array_equal(first[name], opposite[name])
-        and np.any(question.claimed[name])
+        and np.any(discrepancy.claimed[name])
     }
     if ignored:
-        yield Hypothesis("upstream_ignored", ignored, {"where": "backward"}, Standing.PROVEN)
+        yield Hypothesis(
+            MistakeKind.UPSTREAM_IGNORED, ignored, {"where": "backward"}, Standing.PROVEN
+        )
 
 
-def _grows(question: Question, name: str, first: Array, second: Array) -> bool:
+def _grows(discrepancy: Discrepancy, name: str, first: Array, second: Array) -> bool:
     """Whether a second call on the same arrays returned the first one's result plus the right
     gradient."""
-    right = question.expected[name]
+    right = discrepancy.expected[name]
     if first.shape != second.shape or first.size != right.size:
         return False
     growth = (second - first).reshape(right.shape)
-    room = 4 * question.relative[name] * max(scale(right), scale(second))
+    room = 4 * discrepancy.relative[name] * max(scale(right), scale(second))
     return scale(growth - right) <= room < scale(right)

@@ -10,25 +10,45 @@ from functools import partial
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, difference
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, difference
+from clearprop.checking.verdict.candidates import Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
 
 # A transformation of one array's right gradient; None where it cannot be applied.
 Transformation = Callable[[Array], Array | None]
 
 
-def elementary(question: Question) -> Iterator[Hypothesis]:
+def elementary(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The hypotheses of this file that hold for at least one array."""
-    yield from over_arrays(question, "sign", np.negative)
-    yield from over_arrays(question, "transposed", _transposed)
-    yield from over_arrays(question, "zeros", np.zeros_like, standing=Standing.FITTED)
-    yield from _factors(question)
-    yield from _permuted(question)
-    yield from _unsummed(question)
+    yield from over_arrays(discrepancy, MistakeKind.SIGN, np.negative)
+    yield from over_arrays(discrepancy, MistakeKind.TRANSPOSED, _transposed)
+    yield from over_arrays(discrepancy, MistakeKind.ZEROS, np.zeros_like, standing=Standing.FITTED)
+    yield from _factors(discrepancy)
+    yield from _permuted(discrepancy)
+    yield from _unsummed(discrepancy)
+
+
+def considered(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
+    """What of this file could have been made in all the wrong arrays at once, whether it holds or
+    not: for whoever asks why it was not named."""
+    transformations: list[tuple[MistakeKind, Transformation, dict[str, object]]] = [
+        (MistakeKind.SIGN, np.negative, {}),
+        (MistakeKind.TRANSPOSED, _transposed, {}),
+        (MistakeKind.ZEROS, np.zeros_like, {}),
+    ]
+    for key, factor, count in _named_factors(discrepancy):
+        values: dict[str, object] = {"factor": factor, "count": count}
+        transformations.append((key, partial(np.multiply, factor), values))
+    for key, transformation, fields in transformations:
+        made = {name: transformation(discrepancy.expected[name]) for name in discrepancy.wrong}
+        predicted = {name: array for name, array in made.items() if array is not None}
+        if predicted:
+            yield Hypothesis(key, predicted, fields)
 
 
 def over_arrays(
-    question: Question,
-    key: str,
+    discrepancy: Discrepancy,
+    key: MistakeKind,
     transformation: Transformation,
     *,
     standing: Standing = Standing.EXACT,
@@ -36,9 +56,9 @@ def over_arrays(
 ) -> Iterator[Hypothesis]:
     """One hypothesis for all the wrong arrays that a transformation reproduces."""
     predicted = {}
-    for name in question.wrong:
-        array = transformation(question.expected[name])
-        if array is not None and question.reproduces(name, array) is not None:
+    for name in discrepancy.wrong:
+        array = transformation(discrepancy.expected[name])
+        if array is not None and discrepancy.reproduces(name, array):
             predicted[name] = array
     if predicted:
         yield Hypothesis(key, predicted, values, standing)
@@ -50,60 +70,63 @@ def _transposed(right: Array) -> Array | None:
     return np.ascontiguousarray(right.T)
 
 
-def _factors(question: Question) -> Iterator[Hypothesis]:
-    n, d = question.samples, question.outputs
-    # Of the numbers that people multiply by, those that are something here.
-    named = [
-        ("summed_for_mean", float(n), n),
-        ("summed_for_mean", float(n * d), n * d),
-        ("mean_for_sum", 1 / n, n),
-        ("mean_for_sum", 1 / (n * d), n * d),
-        ("factor_two", 2.0, 2),
-        ("factor_half", 0.5, 2),
-        ("factor_outputs", float(d), d),
-        ("factor_outputs", 1 / d, d),
+def _factors(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
+    for key, factor, count in _named_factors(discrepancy):
+        yield from over_arrays(
+            discrepancy, key, partial(np.multiply, factor), factor=factor, count=count
+        )
+
+
+def _named_factors(discrepancy: Discrepancy) -> list[tuple[MistakeKind, float, int]]:
+    """Of the numbers that people multiply by, those that are something here."""
+    n, d = discrepancy.samples, discrepancy.outputs
+    factors = [
+        (MistakeKind.SUMMED_FOR_MEAN, float(n), n),
+        (MistakeKind.SUMMED_FOR_MEAN, float(n * d), n * d),
+        (MistakeKind.MEAN_FOR_SUM, 1 / n, n),
+        (MistakeKind.MEAN_FOR_SUM, 1 / (n * d), n * d),
+        (MistakeKind.FACTOR_TWO, 2.0, 2),
+        (MistakeKind.FACTOR_HALF, 0.5, 2),
+        (MistakeKind.FACTOR_OUTPUTS, float(d), d),
+        (MistakeKind.FACTOR_OUTPUTS, 1 / d, d),
     ]
-    for key, factor, count in named:
-        if factor != 1:
-            yield from over_arrays(
-                question, key, partial(np.multiply, factor), factor=factor, count=count
-            )
+    return [one for one in factors if one[1] != 1]
 
 
-def _permuted(question: Question) -> Iterator[Hypothesis]:
+def _permuted(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """Every wrong array is the right gradient of another wrong array, each of a different one."""
     sources = {}
-    for name in question.wrong:
-        for other in question.wrong:
-            if other != name and _is_array(question, name, other):
+    for name in discrepancy.wrong:
+        for other in discrepancy.wrong:
+            if other != name and _is_array(discrepancy, name, other):
                 sources[name] = other
     if sources and set(sources.values()) == set(sources):
-        predicted = {name: _like(question, name, other) for name, other in sources.items()}
-        yield Hypothesis("swapped", predicted)
+        predicted = {name: _like(discrepancy, name, other) for name, other in sources.items()}
+        yield Hypothesis(MistakeKind.SWAPPED, predicted)
 
 
-def _is_array(question: Question, name: str, other: str) -> bool:
-    if question.claimed[name].size != question.expected[other].size:
+def _is_array(discrepancy: Discrepancy, name: str, other: str) -> bool:
+    if discrepancy.claimed[name].size != discrepancy.expected[other].size:
         return False
-    return question.reproduces(name, _like(question, name, other)) is not None
+    return discrepancy.reproduces(name, _like(discrepancy, name, other))
 
 
-def _like(question: Question, name: str, other: str) -> Array:
+def _like(discrepancy: Discrepancy, name: str, other: str) -> Array:
     """The right gradient of `other`, in the shape that was claimed for `name`."""
-    shape = question.claimed[name].shape
-    right = question.expected[other]
+    shape = discrepancy.claimed[name].shape
+    right = discrepancy.expected[other]
     return right.reshape(shape) if right.size == np.prod(shape) else right
 
 
-def _unsummed(question: Question) -> Iterator[Hypothesis]:
+def _unsummed(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The claimed array has a row for every sample, and the rows add up to the right gradient."""
     predicted = {}
-    for name in question.wrong:
-        claimed, right = question.claimed[name], question.expected[name]
+    for name in discrepancy.wrong:
+        claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
         if claimed.ndim < 2 or len(claimed) < 2 or claimed.size != len(claimed) * right.size:
             continue
         summed = claimed.sum(axis=0).reshape(right.shape)
-        if difference(summed, right) <= question.relative[name]:
+        if difference(summed, right) <= discrepancy.relative[name]:
             predicted[name] = claimed
     if predicted:
-        yield Hypothesis("unsummed", predicted, {"count": question.samples})
+        yield Hypothesis(MistakeKind.UNSUMMED, predicted, {"count": discrepancy.samples})

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.hypothesis import Hypothesis, Question, Standing, scale
+from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, scale
+from clearprop.checking.verdict.candidates import Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
 
 ENOUGH = 3
 TELLING = 1e-3
@@ -17,15 +19,15 @@ TELLING = 1e-3
 LAST_DIGITS = 256.0
 
 
-def fitted(question: Question) -> Iterator[Hypothesis]:
+def fitted(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """A factor that nothing names, weight decay: one number for all the arrays that share it."""
-    yield from _one_number(question, "factor", question.expected, base=False)
+    yield from _one_number(discrepancy, MistakeKind.FACTOR, discrepancy.expected, base=False)
     parameters = {
-        name: np.asarray(question.evidence.arrays[name], np.float64)
-        for name in question.wrong
-        if name in question.evidence.arrays and name not in ("x", "output", "target")
+        name: np.asarray(discrepancy.evidence.arrays[name], np.float64)
+        for name in discrepancy.wrong
+        if name in discrepancy.evidence.arrays and name not in ("x", "output", "target")
     }
-    yield from _one_number(question, "weight_decay", parameters, base=True)
+    yield from _one_number(discrepancy, MistakeKind.WEIGHT_DECAY, parameters, base=True)
 
 
 def telling(array: Array) -> int:
@@ -40,7 +42,7 @@ def fit(values: Array, direction: Array) -> float:
 
 
 def _one_number(
-    question: Question, key: str, directions: Mapping[str, Array], *, base: bool
+    discrepancy: Discrepancy, key: MistakeKind, directions: Mapping[str, Array], *, base: bool
 ) -> Iterator[Hypothesis]:
     """Claimed = c · direction, or with `base` claimed = expected + c · direction.
 
@@ -48,38 +50,38 @@ def _one_number(
     """
     comparable = [
         name
-        for name in question.wrong
+        for name in discrepancy.wrong
         if name in directions
-        and directions[name].shape == question.claimed[name].shape == question.expected[name].shape
+        and directions[name].shape
+        == discrepancy.claimed[name].shape
+        == discrepancy.expected[name].shape
     ]
     start = {
-        name: question.expected[name] if base else np.zeros_like(question.expected[name])
+        name: discrepancy.expected[name] if base else np.zeros_like(discrepancy.expected[name])
         for name in comparable
     }
     seen: set[str] = set()
     for name in comparable:
         direction = directions[name]
-        number = fit(question.claimed[name] - start[name], direction)
+        number = fit(discrepancy.claimed[name] - start[name], direction)
         if name in seen or not number:
             continue
         along = {other: start[other] + number * directions[other] for other in comparable}
         predicted = {
-            other: array
-            for other, array in along.items()
-            if question.reproduces(other, array) is not None
+            other: array for other, array in along.items() if discrepancy.reproduces(other, array)
         }
         if name in predicted and sum(telling(directions[n]) for n in predicted) >= ENOUGH:
             seen |= set(predicted)
             yield Hypothesis(key, predicted, {"factor": number}, Standing.FITTED)
 
 
-def described(question: Question) -> Iterator[Hypothesis]:
+def described(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """Where the numbers are wrong, where that is one place; and why, where that is no mistake."""
-    yield from _kinks(question)
-    for name in question.wrong:
-        claimed, right = question.claimed[name], question.expected[name]
+    yield from _kinks(discrepancy)
+    for name in discrepancy.wrong:
+        claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
         if claimed.shape == right.shape:
-            off = np.abs(claimed - right) > question.relative[name] * scale(right)
+            off = np.abs(claimed - right) > discrepancy.relative[name] * scale(right)
             yield from _place(name, claimed, off)
 
 
@@ -90,9 +92,9 @@ def _place(name: str, claimed: Array, off: Array) -> Iterator[Hypothesis]:
     values: dict[str, object]
     if len(where) == 1:
         values = {"index": tuple(int(i) for i in where[0])}
-        yield Hypothesis("one_entry", {name: claimed}, values, Standing.DESCRIBED)
+        yield Hypothesis(MistakeKind.ONE_ENTRY, {name: claimed}, values, Standing.DESCRIBED)
         return
-    for axis, key in ((0, "one_row"), (1, "one_column")):
+    for axis, key in ((0, MistakeKind.ONE_ROW), (1, MistakeKind.ONE_COLUMN)):
         if off.ndim != 2 or off.shape[axis] < ENOUGH:
             continue
         lines = np.unique(where[:, axis])
@@ -101,25 +103,25 @@ def _place(name: str, claimed: Array, off: Array) -> Iterator[Hypothesis]:
             yield Hypothesis(key, {name: claimed}, values, Standing.DESCRIBED)
 
 
-def _kinks(question: Question) -> Iterator[Hypothesis]:
+def _kinks(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     predicted = {}
-    for name in question.wrong:
-        kinks = question.evidence.kinks.get(name)
-        claimed, right = question.claimed[name], question.expected[name]
+    for name in discrepancy.wrong:
+        kinks = discrepancy.evidence.kinks.get(name)
+        claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
         if kinks is not None and kinks.shape == claimed.shape == right.shape:
             predicted[name] = np.where(kinks, claimed, right)
     if predicted:
-        yield Hypothesis("kink", predicted)
+        yield Hypothesis(MistakeKind.KINK, predicted)
 
 
-def precision(question: Question) -> Iterator[Hypothesis]:
+def precision(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The claimed numbers have no more digits than a lower precision has, and are off by no more
     than its last ones. Looked for among all that is beyond the tolerance, however little."""
     for dtype in (np.float32, np.float16):
         eps = float(np.finfo(dtype).eps)
         predicted = {}
-        for name in question.doubtful:
-            claimed, right = question.claimed[name], question.expected[name]
+        for name in discrepancy.doubtful:
+            claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
             if claimed.shape != right.shape:
                 continue
             with np.errstate(over="ignore"):
@@ -127,4 +129,4 @@ def precision(question: Question) -> Iterator[Hypothesis]:
             if rounded and scale(claimed - right) <= min(LAST_DIGITS * eps, 0.02) * scale(right):
                 predicted[name] = claimed
         if sum(np.count_nonzero(claimed) for claimed in predicted.values()) >= ENOUGH:
-            yield Hypothesis("precision", predicted, {"dtype": np.dtype(dtype).name})
+            yield Hypothesis(MistakeKind.PRECISION, predicted, {"dtype": np.dtype(dtype).name})

@@ -13,17 +13,30 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.evidence import Backward, Evidence
+from clearprop.checking.diagnosis.evidence import Backward, Evidence
+from clearprop.checking.verdict.mistakes import MistakeKind
 
 # Mistakes whose sentences speak of rows, columns and transposition: they are said of the person's
 # own layout or not at all.
-OF_A_LAYOUT = ("transposed", "weight_not_transposed", "one_row", "one_column", "one_entry")
+OF_A_LAYOUT = (
+    MistakeKind.TRANSPOSED,
+    MistakeKind.WEIGHT_NOT_TRANSPOSED,
+    MistakeKind.ONE_ROW,
+    MistakeKind.ONE_COLUMN,
+    MistakeKind.ONE_ENTRY,
+)
 
 
-def turned(evidence: Evidence, samples: int) -> Iterator[Evidence]:
-    """The evidence with its weights turned round, then with all its matrices; nothing where
-    something of ours says in which layout it is. `samples` is N, the length of an axis."""
-    if evidence.layer is not None or evidence.reference is not None or evidence.loss is not None:
+# Turns arrays by name round, and by turning them again back.
+Turn = Callable[[Mapping[str, Array]], dict[str, Array]]
+
+
+def turned(evidence: Evidence, samples: int) -> Iterator[tuple[Turn, Evidence]]:
+    """The evidence with its weights turned round, then with all its matrices, each with the turn;
+    nothing where something of ours says in which layout it is. `samples` is N, the length of an
+    axis."""
+    ours = (evidence.layer, evidence.reference, evidence.checked, evidence.loss)
+    if any(one is not None for one in ours):
         return
     matrices = [name for name, array in evidence.arrays.items() if np.ndim(array) == 2]
     weights = [name for name in matrices if len(evidence.arrays[name]) != samples]
@@ -31,7 +44,9 @@ def turned(evidence: Evidence, samples: int) -> Iterator[Evidence]:
     yield _turned(evidence, matrices, np.transpose)
 
 
-def _turned(evidence: Evidence, names: list[str], output: Callable[[Array], Array]) -> Evidence:
+def _turned(
+    evidence: Evidence, names: list[str], output: Callable[[Array], Array]
+) -> tuple[Turn, Evidence]:
     def turn(arrays: Mapping[str, Array]) -> dict[str, Array]:
         return {
             name: np.transpose(array) if name in names and np.ndim(array) == 2 else array
@@ -41,7 +56,7 @@ def _turned(evidence: Evidence, names: list[str], output: Callable[[Array], Arra
     def turned_round(own: Backward) -> Backward:
         return lambda dy, arrays: turn(own(output(dy), turn(arrays)))
 
-    return replace(
+    return turn, replace(
         evidence,
         arrays=turn(evidence.arrays),
         output=output(evidence.output),

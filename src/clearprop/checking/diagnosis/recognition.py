@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypothesis import USUAL, difference
+from clearprop.checking.diagnosis.hypotheses import USUAL, difference
 from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
@@ -91,7 +91,7 @@ def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, 
         return
     target = target.astype(np.float64) if target.dtype.kind == "f" else target
     for kind in LOSSES.values():
-        loss = kind(reduction="sum")  # type: ignore[call-arg]
+        loss = kind(reduction="sum")
         try:
             total = float(loss.evaluate(output, target).value)
         except ClearpropError:

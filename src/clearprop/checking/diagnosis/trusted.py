@@ -1,89 +1,173 @@
-"""The trusted backward pass, with all its records, to be walked again with one thing changed.
+"""The trusted backward pass, node by node, to be gone through again with one thing changed.
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
+the network that is checked with every layer's backward replaced by one to be trusted, or that of
 layers of the catalog that turn out to compute the same output: a plain function is recognised by
 what it computes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypothesis import USUAL, Question, difference
+from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
+from clearprop.checking.diagnosis.hypotheses import USUAL, Discrepancy, difference, scale
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
-from clearprop.checking.evidence import Evidence
-from clearprop.engine.graph import join_path
-from clearprop.engine.layers.layer import Layer
+from clearprop.checking.diagnosis.trusted_nodes import (
+    MEASURED,
+    TrustedNode,
+    measured_node,
+    recognized_node,
+)
+from clearprop.checking.witnesses.finite_differences import central_differences
+from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
+from clearprop.engine.layers.layer import Context, Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
-from clearprop.engine.parameters import leaves
+
+# Makes a trusted node of (node, params, x, context); None where it cannot.
+Maker = Callable[[Node, Tree, Array, Context], TrustedNode | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Trusted:
-    """A backward pass of ours, and how the evidence calls its arrays.
+class TrustedPass:
+    """A backward pass to be trusted, and how the evidence calls its arrays.
 
+    values           the numbers on every wire of `graph`
+    output_gradient  ∂C/∂output, where it starts
     names   the parameter paths of ours → the names of the evidence; "x" is the input
     called  the paths of the layers → what to call them, where the person knows no path
     """
 
-    backward: BackwardPass
+    graph: Graph
+    nodes: Mapping[str, TrustedNode]
+    values: Mapping[str, Array]
+    output_gradient: Array
     names: Mapping[str, str]
     called: Mapping[str, str] = field(default_factory=dict)
 
-    def gradients(self, flat: Array, dx: Array | None) -> Mapping[str, Array]:
-        """A flat gradient and an input gradient, by the evidence's names."""
-        named = dict(self.backward.forward.network.named(flat))
-        arrays = {self.names[path]: array for path, array in named.items()}
-        if dx is not None:
-            arrays[self.names["x"]] = dx
-        return arrays
+    @property
+    def output(self) -> Array:
+        """The output of the forward pass."""
+        return self.values[self.graph.output]
+
+    def name_of(self, path: str, own: str) -> str:
+        """The evidence's name of a parameter that the kind of the node at `path` calls `own`."""
+        node = self.nodes[path]
+        return self.names[node.node.parameters[node.names[own]].path]
+
+    def gradients(self, flat: Mapping[int, Array], dx: Array | None) -> Mapping[str, Array]:
+        """∂C/∂(parameters) by the start of their slots, and ∂C/∂x, by the evidence's names."""
+        arrays = {
+            self.names[path]: flat[slot.start]
+            for path, slot in self.graph.slots.items()
+            if slot.start in flat
+        }
+        return arrays if dx is None else {**arrays, self.names["x"]: dx}
+
+    def back(
+        self,
+        through: Callable[[TrustedNode, Array], tuple[Array | None, Mapping[str, Array]]],
+        graph: Graph | None = None,
+    ) -> Mapping[str, Array]:
+        """All gradients by the evidence's names, where `through(node, dy)` is what a node gives
+        back: ∂C/∂(its input) and ∂C/∂(its parameters), by the names that its kind has for them."""
+        found: dict[int, Array] = {}
+
+        def step(node: Node, dy: Array) -> Array | None:
+            trusted = self.nodes[node.path]
+            dx, gradients = through(trusted, dy)
+            for own, gradient in gradients.items():
+                start = node.parameters[trusted.names[own]].start
+                # Added, because tied parameters share their place.
+                found[start] = found[start] + gradient if start in found else np.asarray(gradient)
+            return dx
+
+        signals = backpropagate(graph or self.graph, self.output_gradient, step, self.values)
+        return self.gradients(found, signals.get(INPUT))
 
     def right(self) -> Mapping[str, Array]:
         """The gradients as they are, with nothing changed."""
-        return self.gradients(self.backward.gradient, self.backward.input_gradient)
+        return self.back(lambda node, dy: node.back(dy))
 
-    def with_output_gradient(self, dy: Array) -> "Trusted":
+    def with_output_gradient(self, dy: Array) -> "TrustedPass":
         """The same pass from another ∂C/∂y."""
-        forward = self.backward.forward
-        again = forward.network.backward(forward, dy.astype(forward.output.dtype))
-        return Trusted(again, self.names, self.called)
+        changed = np.asarray(dy, self.output_gradient.dtype).reshape(self.output_gradient.shape)
+        return replace(self, output_gradient=changed)
 
 
-def trusted_pass(question: Question) -> Trusted | None:
+def trusted_pass(discrepancy: Discrepancy) -> TrustedPass | None:
     """The trusted pass of what was checked, or None where nothing of ours computes the same."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
     if evidence.loss is not None:
         return None
+    if evidence.checked is not None:
+        found = _of_checked(discrepancy, evidence.checked)
+        return next((one for one in found if agrees(discrepancy, one)), None)
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not evidence.output.shape:
-        return _of_loss(question, arrays)
+        return _of_loss(discrepancy, arrays)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    for found in recognized(arrays, np.asarray(evidence.output)):
-        trusted = of_layer(found.layer, evidence, found.names)
-        if trusted is not None and _is_the_function(trusted, question):
-            return _recognized(trusted)
-    return None
+    return next(_of_function(discrepancy, arrays), None)
 
 
-def _recognized(trusted: Trusted) -> Trusted:
+def agrees(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
+    """Whether the trusted pass gives the expected gradients: it is of the same function."""
+    return _equals(discrepancy, trusted, discrepancy.expected)
+
+
+def claims(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
+    """Whether the trusted pass gives the claimed gradients."""
+    return _equals(discrepancy, trusted, discrepancy.claimed)
+
+
+def _equals(discrepancy: Discrepancy, trusted: TrustedPass, arrays: Mapping[str, Array]) -> bool:
+    right = trusted.right()
+
+    def equal(mine: Array, array: Array, name: str) -> bool:
+        if difference(mine, array) <= discrepancy.relative[name]:
+            return True
+        # Of a gradient of zero there is nothing but rounding.
+        near = discrepancy.evidence.tolerance(name)
+        return mine.shape == array.shape and scale(mine - array) <= near
+
+    return all(
+        name not in right or equal(right[name].reshape(-1), array.reshape(-1), name)
+        for name, array in arrays.items()
+    )
+
+
+def _of_function(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> Iterator[TrustedPass]:
+    """The layers of ours that compute what a function computes."""
+    output = np.asarray(discrepancy.evidence.output)
+    for found in recognized(arrays, output):
+        trusted = of_layer(found.layer, discrepancy.evidence, found.names)
+        if trusted is None or difference(trusted.output, output) > USUAL:
+            continue
+        if agrees(discrepancy, trusted):
+            yield _recognized(trusted)
+
+
+def _recognized(trusted: TrustedPass) -> TrustedPass:
     """The same, with layers called by their class and the person's names of their parameters."""
     called = {}
-    for path, layer in leaves(trusted.backward.forward.network.layer):
-        own = ", ".join(trusted.names[join_path(path, name)] for name in layer.parameters())
-        called[path] = f"{type(layer).__name__}({own})" if own else type(layer).__name__
+    for path, node in trusted.graph.nodes.items():
+        own = ", ".join(trusted.names[slot.path] for slot in node.parameters.values())
+        kind = type(node.layer).__name__
+        called[path] = f"{kind}({own})" if own else kind
     return replace(trusted, called=called)
 
 
-def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
+def _of_loss(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> TrustedPass | None:
     """The trusted pass of a function that gives one number: of the layers before its loss."""
-    evidence = question.evidence
+    evidence = discrepancy.evidence
     for found in recognized_loss(arrays, float(evidence.output)):
         upstream = found.factor * float(evidence.output_gradient)
         target = arrays[found.target]
@@ -94,40 +178,102 @@ def _of_loss(question: Question, arrays: Mapping[str, Array]) -> Trusted | None:
             return by * loss.evaluate(y, t).gradient
 
         trusted = of_layer(found.layers.layer, evidence, found.layers.names, slope)
-        if trusted is not None and agrees(question, trusted):
+        if trusted is not None and agrees(discrepancy, trusted):
             return _recognized(trusted)
     return None
 
 
-def _is_the_function(trusted: Trusted, question: Question) -> bool:
-    output = trusted.backward.forward.output
-    return difference(output, question.evidence.output) <= USUAL and agrees(question, trusted)
+def _of_checked(discrepancy: Discrepancy, checked: UnderCheck) -> Iterator[TrustedPass]:
+    """The passes of the network that is checked, with backwards that are not its own: those of
+    layers that together compute what a single one does, then those of the layers that its layers
+    are, then measured ones."""
+    evidence = discrepancy.evidence
+    known = _through_network(evidence, checked, recognized_node)
+    whole = len(checked.network.graph.nodes) == 1 and checked.loss is None
+    if whole and (known is None or any(node.kind is None for node in known.nodes.values())):
+        arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+        yield from _of_function(discrepancy, arrays)
+    if known is not None:
+        yield known
+    measured = _through_network(evidence, checked, measured_node)
+    if measured is not None:
+        yield measured
 
 
-def agrees(question: Question, trusted: Trusted) -> bool:
-    """Whether the trusted pass gives the expected gradients: it is of the same function."""
-    return _equals(question, trusted, question.expected)
+def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> TrustedPass | None:
+    network = checked.network
+    graph = network.graph
+    wide = {
+        name: np.asarray(array, np.float64) if np.asarray(array).dtype.kind == "f" else array
+        for name, array in evidence.arrays.items()
+    }
+    owned = {path: wide[path] for path in graph.slots if path not in network.tied}
+    params = network.replace(np.zeros(network.size), owned)
+    views = network.layout.views(params)
+    context = evidence.context._replace(state=network.initial_state(params))
+    nodes: dict[str, TrustedNode] = {}
+
+    def through(node: Node, x: Array) -> Array:
+        made = maker(node, views[node.path], x, context.child(node.path))
+        if made is None:
+            raise _UntrustedError
+        nodes[node.path] = made
+        return made.output
+
+    try:
+        values = propagate(graph, wide["x"], through)
+        dy = _upstream(evidence, checked.loss, values[graph.output], wide)
+    except Exception:  # the person's layers, run where they may refuse to be
+        return None
+    names = {"x": "x", **{path: network.tied.get(path, path) for path in graph.slots}}
+    return TrustedPass(graph, nodes, values, dy, names)
 
 
-def claims(question: Question, trusted: Trusted) -> bool:
-    """Whether the trusted pass gives the claimed gradients."""
-    return _equals(question, trusted, question.claimed)
+class _UntrustedError(Exception):
+    """A node is neither known nor small enough to be measured."""
 
 
-def _equals(question: Question, trusted: Trusted, arrays: Mapping[str, Array]) -> bool:
-    right = trusted.right()
-    return all(
-        name not in right
-        or difference(right[name].reshape(-1), array.reshape(-1)) <= question.relative[name]
-        for name, array in arrays.items()
-    )
+def _upstream(
+    evidence: Evidence, loss: Loss | None, output: Array, arrays: Mapping[str, Array]
+) -> Array:
+    """∂C/∂(the network's output): of a loss it is measured, for the loss is checked as well."""
+    dy = np.asarray(evidence.output_gradient, np.float64)
+    if loss is None:
+        return dy.reshape(output.shape)
+    if output.size > MEASURED:
+        raise _UntrustedError
+
+    def value(flat: Array) -> float:
+        return float(loss.evaluate(flat.reshape(output.shape), arrays["t"]).value)
+
+    slopes = central_differences(value, np.array(output, np.float64).ravel()).gradient
+    return float(dy) * slopes.reshape(output.shape)
 
 
-def _of_reference(backward: BackwardPass) -> Trusted | None:
+def _of_reference(backward: BackwardPass) -> TrustedPass | None:
     if backward.gradient.ndim != 1:
         return None
-    paths = backward.forward.network.layout.slots
-    return Trusted(backward, {"x": "x", **{path: path for path in paths}})
+    paths = backward.forward.network.graph.slots
+    return _of_pass(backward, {"x": "x", **{path: path for path in paths}})
+
+
+def _of_pass(backward: BackwardPass, names: Mapping[str, str]) -> TrustedPass:
+    """A pass of a network of ours, whose layers' backwards are trusted."""
+    forward = backward.forward
+    graph = forward.network.graph
+    nodes = {
+        path: TrustedNode(
+            node,
+            node.layer,
+            {name: name for name in node.parameters},
+            forward.views[path],
+            forward.values[node.source],
+            forward.values[path],
+            partial(node.layer.backward, forward.views[path], forward.caches[path]),
+        )
+        for path, node in graph.nodes.items()
+    }
+    return TrustedPass(graph, nodes, forward.values, backward.output_gradient, names)
 
 
 def of_layer(
@@ -135,7 +281,7 @@ def of_layer(
     evidence: Evidence,
     names: Mapping[str, str] | None = None,
     upstream: Callable[[Array], Array] | None = None,
-) -> Trusted | None:
+) -> TrustedPass | None:
     """The layer run on the evidence's arrays, or None where it cannot take them.
 
     names     the layer's "x" and paths → the evidence's; by name or order unless given
@@ -145,10 +291,9 @@ def of_layer(
     names = names or _names(network, evidence.arrays)
     if names is None:
         return None
-    slots = network.layout.slots
     arrays = {
         path: np.asarray(evidence.arrays[names[path]], np.float64).reshape(slot.shape)
-        for path, slot in slots.items()
+        for path, slot in network.graph.slots.items()
     }
     x = np.asarray(evidence.arrays[names["x"]])
     if x.dtype.kind == "f":
@@ -169,14 +314,14 @@ def of_layer(
             dy = np.asarray(evidence.output_gradient, np.float64).reshape(forward.output.shape)
         else:
             dy = upstream(forward.output)
-        return Trusted(network.backward(forward, dy), names)
+        return _of_pass(network.backward(forward, dy), names)
     except (ClearpropError, ValueError, IndexError):
         return None
 
 
 def _names(network: Network, arrays: Mapping[str, Array]) -> dict[str, str] | None:
     """Ours → the evidence's: the same names, or the same order and shapes."""
-    slots = network.layout.slots
+    slots = network.graph.slots
     if not arrays or len(arrays) != len(slots) + 1:
         return None
     given = list(arrays)

@@ -5,20 +5,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-import numpy as np
-
-from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.evidence import Evidence, Mistake
 from clearprop.checking.gallery import (
-    functions,
-    generic,
-    loss_functions,
+    planted,
+    spoiled_layers,
     strangers,
-    structures,
-    two_layers,
+    written_functions,
+    written_losses,
+    written_networks,
+    written_structures,
 )
 from clearprop.checking.gallery.specimen import Specimen
 from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.verdict import LikelyMistake
 
 
 class Row(NamedTuple):
@@ -34,7 +32,7 @@ class Row(NamedTuple):
     subject: str
     mistake: str
     rejected: bool
-    named: tuple[Mistake, ...]
+    named: tuple[LikelyMistake, ...]
     outcome: str
 
 
@@ -58,11 +56,16 @@ class Totals(NamedTuple):
 
 
 def specimens(seeds: int = 3) -> Iterator[Specimen]:
-    """All specimens, each at `seeds` points."""
+    """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
-    return chain.from_iterable(
-        room.specimens(several)
-        for room in (two_layers, structures, functions, loss_functions, generic, strangers)
+    return chain(
+        written_networks.specimens(several),
+        written_structures.specimens(several),
+        written_functions.specimens(several),
+        written_losses.specimens(several),
+        spoiled_layers.specimens(several),
+        planted.specimens(several),
+        strangers.specimens(several),
     )
 
 
@@ -73,9 +76,7 @@ def measure(seeds: int = 3) -> list[Row]:
 
 def judge(specimen: Specimen) -> Row:
     """One specimen against central differences, and what the diagnosis says."""
-    evidence = specimen.evidence()
-    rejected = is_wrong(evidence)
-    named = diagnose(evidence) if rejected else ()
+    rejected, named = specimen.judged()
     return Row(
         specimen.subject,
         specimen.mistake,
@@ -83,22 +84,6 @@ def judge(specimen: Specimen) -> Row:
         named,
         _outcome(specimen.mistake, rejected, named),
     )
-
-
-def is_wrong(evidence: Evidence) -> bool:
-    """Whether a claimed array has another shape than the expected, or is off by more than the
-    tolerance."""
-    for name, expected in evidence.expected.items():
-        claimed = np.asarray(evidence.claimed[name])
-        if claimed.size != expected.size:
-            return True
-        if claimed.ndim > 1 and claimed.shape != expected.shape:
-            return True
-        # Written so that a NaN is wrong.
-        off = np.max(np.abs(claimed.reshape(expected.shape) - expected), initial=0.0)
-        if not off <= evidence.tolerance(name):
-            return True
-    return False
 
 
 def totals(rows: Iterable[Row]) -> Totals:
@@ -123,7 +108,7 @@ def totals(rows: Iterable[Row]) -> Totals:
     )
 
 
-def _outcome(mistake: str, rejected: bool, named: tuple[Mistake, ...]) -> str:
+def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> str:
     if not rejected:
         return "accepted"
     if not named:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.evidence import Evidence
-from clearprop.checking.finite_differences import central_differences
+from clearprop.checking.diagnosis import Evidence, diagnose
+from clearprop.checking.diagnosis.evidence import UnderCheck
+from clearprop.checking.verdict import LikelyMistake
+from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
@@ -34,7 +36,10 @@ class Specimen:
     arrays     the point, by name; `dy` is ∂C/∂y there
     start      makes a fresh backward: a code that accumulates begins anew with it
     layer, network, loss   what of ours it should equal, if anything
-    context    what `layer` is run with
+    context    what `layer` or `checked` is run with
+    variables  the arrays that are differentiated by; all floating ones unless told otherwise, of
+               a loss the first
+    checked    the network that is checked, where it is one
     """
 
     subject: str
@@ -47,11 +52,19 @@ class Specimen:
     network: Network | None = None
     loss: Loss | None = None
     context: Context = field(default_factory=Context)
+    variables: tuple[str, ...] | None = None
+    checked: UnderCheck | None = None
 
     def alone(self) -> "Specimen":
         """The same with nothing of ours beside it: the diagnosis has to find out what it is."""
         subject = f"{self.subject} in plain NumPy"
         return replace(self, subject=subject, layer=None, network=None)
+
+    def judged(self) -> tuple[bool, tuple[LikelyMistake, ...]]:
+        """Whether it is rejected, and what is named."""
+        evidence = self.evidence()
+        rejected = is_wrong(evidence)
+        return rejected, diagnose(evidence).mistakes if rejected else ()
 
     def evidence(self) -> Evidence:
         """The backward's gradients beside those by central differences."""
@@ -70,13 +83,16 @@ class Specimen:
             backward=lambda dy, changed: backward(dy, {**self.arrays, **changed}),
             layer=self.layer,
             reference=None if self.network is None else self._reference(self.network),
+            checked=self.checked,
             loss=self.loss,
             context=self.context,
         )
 
     def _witness(self, output: Array) -> tuple[Arrays, Mapping[str, float]]:
         names = [name for name, array in self.arrays.items() if array.dtype.kind == "f"]
-        if self.loss is not None:
+        if self.variables is not None:
+            names = list(self.variables)
+        elif self.loss is not None:
             names = names[:1]  # the target is not differentiated by
         sizes = [self.arrays[name].size for name in names]
         ends = np.cumsum(sizes)
@@ -105,3 +121,19 @@ class Specimen:
         values = {path: self.arrays[path] for path in network.layout.slots}
         params = network.replace(np.zeros(network.size), values)
         return network.backward(network.forward(params, self.arrays["x"]), self.dy)
+
+
+def is_wrong(evidence: Evidence) -> bool:
+    """Whether a claimed array has another shape than the expected, or is off by more than the
+    tolerance."""
+    for name, expected in evidence.expected.items():
+        claimed = np.asarray(evidence.claimed[name])
+        if claimed.size != expected.size:
+            return True
+        if claimed.ndim > 1 and claimed.shape != expected.shape:
+            return True
+        # Written so that a NaN is wrong.
+        off = np.max(np.abs(claimed.reshape(expected.shape) - expected), initial=0.0)
+        if not off <= evidence.tolerance(name):
+            return True
+    return False

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.checking.gallery.specimen import Arrays, Specimen
-from clearprop.checking.gallery.two_layers import NONLINEARITIES, Tape, gradients, right, specimen
+from clearprop.checking.gallery.written_networks import (
+    NONLINEARITIES,
+    Tape,
+    gradients,
+    right,
+    specimen,
+)
 
 STRANGER = "(stranger)"
 

@@ -131,7 +131,7 @@ def _print_json(document: object) -> None:
 
 def _write_junit(verdicts: Sequence["Verdict"], language: str, path: Path | None) -> None:
     from clearprop.base.writing import write_whole
-    from clearprop.checking.rendering import junit
+    from clearprop.checking.verdict import junit
 
     if path is not None:
         write_whole(path, junit(verdicts, language).encode())

@@ -201,12 +201,11 @@ class _Row:
         end = (left - CLEAR, self.tops[end_lane if end_column in self.lefts else lane] + PORT)
         if start[1] == end[1]:
             return self._path([start, end])
-        # Through the gap before the other card, level at both ends.
-        turn, bend = left - GAP + CLEAR, end[0] - ARROW_LENGTH
+        # Through the gap before the other card, with room for a head at both ends.
+        turn, bend = left - GAP + CLEAR + ARROW_LENGTH, end[0] - ARROW_LENGTH
         middle = (turn + bend) / 2
-        level = [(turn, start[1])] if start[0] < turn else []
         curve = (middle, start[1], middle, end[1], bend, end[1])
-        return self._path([start, *level, curve, end])
+        return self._path([start, (turn, start[1]), curve, end])
 
     def over(self, arrow: Arrow, lift: float) -> Path:
         """Out of the top of a card, over those behind it in its lane, and into the top of another

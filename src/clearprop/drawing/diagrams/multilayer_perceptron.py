@@ -119,7 +119,7 @@ def is_small_perceptron(graph: Graph) -> bool:
     return len(linears) <= MOST_LAYERS and max(widths) <= MOST_NEURONS
 
 
-class _Pair(NamedTuple):
+class _DensePair(NamedTuple):
     """A Linear layer, where it is, and the activation behind it with its path."""
 
     path: str
@@ -127,16 +127,16 @@ class _Pair(NamedTuple):
     bent: tuple[str, Activation] | None = None
 
 
-def _pairs(graph: Graph) -> list[_Pair]:
+def _pairs(graph: Graph) -> list[_DensePair]:
     """The chain taken apart. Raises ConfigurationError, with what is in the way, for no chain."""
-    pairs: list[_Pair] = []
+    pairs: list[_DensePair] = []
     joining = {combinator_of(graph, join) for join in graph.joins.values()}
     for step in graph.steps:
         around = [group for group in joining if step in graph.inside(group.path)]
         if around or isinstance(step, Join):
             raise _no_chain(min(around, key=lambda group: len(group.path)).layer)
         if isinstance(step.layer, Linear):
-            pairs.append(_Pair(step.path, step.layer))
+            pairs.append(_DensePair(step.path, step.layer))
         elif isinstance(step.layer, Activation) and pairs and pairs[-1].bent is None:
             pairs[-1] = pairs[-1]._replace(bent=(step.path, step.layer))
         else:

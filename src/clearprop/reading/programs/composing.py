@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from clearprop.base.arrays import Array
 from clearprop.engine.summary import repr_short
-from clearprop.kinds.program_lines import number
+from clearprop.kinds.program_lines import literal
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.beginnings import beginnings
 from clearprop.reading.programs.draft import Draft, draft
@@ -107,11 +107,11 @@ def _imports(body: str) -> str:
 
 def _constants(made: Draft, body: str) -> list[str]:
     settled, recipe = made.settled, made.recipe
-    lines = [f"{name} = {number(value)}  # {math}" for name, value, math in made.update.constants]
+    lines = [f"{name} = {literal(value)}  # {math}" for name, value, math in made.update.constants]
     kind = settled.params.dtype
     dtype = "" if kind == "float64" else f", np.{kind}"
     for name, values in made.loss.constants.items():
-        made_of = ", ".join(map(number, values))
+        made_of = ", ".join(map(literal, values))
         lines.append(f"{name} = np.array([{made_of}]{dtype})  # {LOSS_CONSTANTS[name]}")
     steps = f"STEPS = {settled.steps}"
     if settled.batch is not None:

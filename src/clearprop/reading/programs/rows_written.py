@@ -16,7 +16,7 @@ from clearprop.kinds.kind_tables import (
     SCHEDULE_ROWS,
     SCHEDULES,
 )
-from clearprop.kinds.program_lines import in_equation, number
+from clearprop.kinds.program_lines import in_equation, literal
 from clearprop.kinds.program_pieces import LossLines, UpdateLines
 from clearprop.kinds.schedule_kinds import rate_lines
 
@@ -55,7 +55,7 @@ def schedule_lines(schedule: Schedule) -> list[str]:
 
 def _rate_lines(rate: Rate, step: str, math: str) -> list[str]:
     if isinstance(rate, float):
-        return rate_lines(number(rate), in_equation(rate))
+        return rate_lines(literal(rate), in_equation(rate))
     row = SCHEDULE_ROWS.get(type(rate))
     if row is None:
         known = ", ".join(SCHEDULES)

@@ -8,7 +8,7 @@ from clearprop.kinds.program_lines import (
     Line,
     gathered,
     listed,
-    number,
+    literal,
     returned,
     unpacked,
 )
@@ -141,7 +141,7 @@ def dropout_masks(draft: Draft) -> list[str]:
     """`dropout_masks(step, samples)`."""
     lines = []
     for mask in draft.program.masks:
-        k, p = mask.symbol, number(mask.probability)
+        k, p = mask.symbol, literal(mask.probability)
         shape = ", ".join(["samples", *map(str, mask.shape)])
         shape = f"({shape},)" if not mask.shape else f"({shape})"
         lines += [

@@ -7,13 +7,10 @@ from clearprop.base import messages
 from clearprop.base.messages import display_width
 from clearprop.kinds.program_lines import INDENT, WIDTH, Line, listed
 
+say = messages.within("programs")
+
 # Between words, and behind a Chinese comma or stop.
 _BREAKS = re.compile(r"(?<=[ 、，。；：])")
-
-
-def say(language: str, key: str, **values: object) -> str:
-    """A sentence of the programs' own table."""
-    return messages.text(language, f"programs.{key}", **values)
 
 
 def wrapped(sentence: str, indent: str = "", first: str = "", width: int = WIDTH) -> list[str]:

@@ -11,7 +11,7 @@ from clearprop.kinds.program_lines import (
     gathered,
     in_equation,
     listed,
-    number,
+    literal,
     returned,
     unpacked,
 )
@@ -130,7 +130,7 @@ def _unpack(names: list[str], source: str, indent: str) -> str:
 
 
 def _zeros(name: str, start: float) -> str:
-    return f"np.full_like({name}, {number(start)})" if start else f"np.zeros_like({name})"
+    return f"np.full_like({name}, {literal(start)})" if start else f"np.zeros_like({name})"
 
 
 def _statistics_before(draft: Draft) -> list[str]:
@@ -185,7 +185,7 @@ def _running(draft: Draft) -> list[str]:
 def _remembered(draft: Draft, one: Statistics) -> list[str]:
     x, _ = _batch_names(draft)
     lines = []
-    share, share_math = number(one.momentum or 0), in_equation(one.momentum or 0)
+    share, share_math = literal(one.momentum or 0), in_equation(one.momentum or 0)
     if one.momentum is None:
         done = int(running(draft.recipe, draft.settled.params, one.path)["num_batches"])
         count = _moved(done - draft.recipe.step + 1)

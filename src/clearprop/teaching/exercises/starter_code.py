@@ -13,8 +13,12 @@ from clearprop.base import messages
 from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 
+_say = messages.within("exercises.program")
+
 # The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
 TOPICS_WITH_CODE = ("chain", "step")
+
+say = messages.within("exercises.program")
 
 
 def unfilled(sheet: Exercise, language: str) -> bytes:
@@ -22,13 +26,13 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
     network = sheet.network
     names = ", ".join(_arrays(network))
     lines = [
-        f'"""{_say(language, "title", variant=sheet.variant)}',
+        f'"""{say(language, "title", variant=sheet.variant)}',
         "",
-        _say(language, "shapes"),
+        say(language, "shapes"),
         "",
-        f"    {_say(language, 'gradients', returned=', '.join(_gradients(network)))}",
+        f"    {say(language, 'gradients', returned=', '.join(_gradients(network)))}",
         "",
-        _say(language, "check"),
+        say(language, "check"),
         "",
         "    clearprop check backward.py:backward",
         '"""',
@@ -46,7 +50,7 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
         "",
         "",
         f"def backward(dy, {names}):",
-        f'    """{_say(language, "backward")}"""',
+        f'    """{say(language, "backward")}"""',
         "    raise NotImplementedError",
         "",
     ]
@@ -65,10 +69,6 @@ def solution(sheet: Exercise) -> str:
             "",
         ]
     )
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"exercises.program.{key}", **values)
 
 
 def _arrays(network: SmallNetwork) -> list[str]:

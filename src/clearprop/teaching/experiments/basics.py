@@ -16,7 +16,7 @@ from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import StepEvent, start, train
-from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.data import RegressionData
 
 
 class Response(NamedTuple):
@@ -45,12 +45,12 @@ class Descent(NamedTuple):
     losses: Array
 
 
-def straight_line(data: Data) -> Response:
+def straight_line(data: RegressionData) -> Response:
     """Linear(1, 1) with weights from U[0, 1): whatever they are, its output is a line."""
     return _response(Network(Linear(1, 1)), data)
 
 
-def bent_line(data: Data) -> Response:
+def bent_line(data: RegressionData) -> Response:
     """Linear(1, 5), ReLU, Linear(5, 1) with weights from U[0, 1): the line bends."""
     return _response(Network(Sequential(Linear(1, 5), ReLU(), Linear(5, 1))), data)
 
@@ -67,7 +67,7 @@ def activation_curves() -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def descent(data: Data, *, learning_rate: float, steps: int) -> Descent:
+def descent(data: RegressionData, *, learning_rate: float, steps: int) -> Descent:
     """Linear(1, 1) trained on the data, with every step of its two parameters."""
     network, optimizer = Network(Linear(1, 1)), SGD(learning_rate)
     state = start(network, _uniform(network, data), optimizer)
@@ -81,11 +81,11 @@ def descent(data: Data, *, learning_rate: float, steps: int) -> Descent:
     return Descent(np.array(path), np.array(losses))
 
 
-def _response(network: Network, data: Data) -> Response:
+def _response(network: Network, data: RegressionData) -> Response:
     params = _uniform(network, data)
     x = np.sort(data.x, axis=0)
     return Response(network, params, x, network.predict(params, x))
 
 
-def _uniform(network: Network, data: Data) -> Array:
+def _uniform(network: Network, data: RegressionData) -> Array:
     return network.initialize(0, dtype=data.x.dtype.name, initializer=Uniform(0, 1))

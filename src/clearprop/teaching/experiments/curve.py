@@ -7,8 +7,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.teaching.experiments.data import (
     CURVED_NOISE,
-    Data,
     LeastSquares,
+    RegressionData,
     curved_data,
     least_squares,
 )
@@ -30,7 +30,7 @@ class CurvedFit(NamedTuple):
     fit_x, ...    (M, 1): the range of x, and the output of those networks over it
     """
 
-    data: Data
+    data: RegressionData
     line: LeastSquares
     linear: Study
     relu: Study

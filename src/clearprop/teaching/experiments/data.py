@@ -8,7 +8,7 @@ from clearprop.base.arrays import Array, freeze, keyed_generator
 from clearprop.base.dependencies import require
 
 
-class Data(NamedTuple):
+class RegressionData(NamedTuple):
     """Samples in rows: x (N, 1) and target (N, 1)."""
 
     x: Array
@@ -28,7 +28,7 @@ class LeastSquares(NamedTuple):
     mse: float
 
 
-def regression_data(dtype: str = "float64") -> Data:
+def regression_data(dtype: str = "float64") -> RegressionData:
     """scikit-learn's make_regression as the tutorial calls it, the target as a column.
 
     Raises MissingDependencyError without scikit-learn.
@@ -43,14 +43,14 @@ def regression_data(dtype: str = "float64") -> Data:
 CURVED_NOISE = 0.5
 
 
-def curved_data(dtype: str = "float64") -> Data:
+def curved_data(dtype: str = "float64") -> RegressionData:
     """A parabola with noise: t = x² + ε, x from U[−3, 3), ε from N(0, ½²), 100 samples."""
     generator = keyed_generator(0, path="curved")
     x = generator.uniform(-3, 3, (100, 1))
     return _data(x, x**2 + generator.normal(0, CURVED_NOISE, x.shape), dtype)
 
 
-def least_squares(data: Data) -> LeastSquares:
+def least_squares(data: RegressionData) -> LeastSquares:
     """The line through the data with the least mean squared error."""
     x, target = data.x.astype(np.float64), data.target.astype(np.float64)
     design = np.hstack([x, np.ones_like(x)])
@@ -59,5 +59,5 @@ def least_squares(data: Data) -> LeastSquares:
     return LeastSquares(float(slope), float(intercept), float(mse))
 
 
-def _data(x: Array, target: Array, dtype: str) -> Data:
-    return Data(freeze(x.astype(dtype)), freeze(target.astype(dtype)))
+def _data(x: Array, target: Array, dtype: str) -> RegressionData:
+    return RegressionData(freeze(x.astype(dtype)), freeze(target.astype(dtype)))

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.finite_differences import Differences, network_differences
+from clearprop.checking.witnesses.finite_differences import Differences, network_differences
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
-from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.tutorial_networks import (
     tutorial_start,
     with_relu,
@@ -60,7 +60,7 @@ class GradientCheck(NamedTuple):
     negative: Array
 
 
-def check_printed_backward(data: Data, seed: int = 0) -> GradientCheck:
+def check_printed_backward(data: RegressionData, seed: int = 0) -> GradientCheck:
     """Check both backward passes at the tutorial's start; data in float64."""
     params = tutorial_start(range(seed, seed + 1))[0]
     network = with_relu()
@@ -88,7 +88,7 @@ def check_printed_backward(data: Data, seed: int = 0) -> GradientCheck:
     )
 
 
-def _gradient(network: Network, params: Array, data: Data) -> Array:
+def _gradient(network: Network, params: Array, data: RegressionData) -> Array:
     forward = network.forward(params, data.x)
     result = MSE().evaluate(forward.output, data.target)
     return network.backward(forward, result.gradient).gradient

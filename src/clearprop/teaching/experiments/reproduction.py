@@ -7,7 +7,12 @@ from clearprop.base.dependencies import is_installed
 from clearprop.teaching.experiments import basics
 from clearprop.teaching.experiments.claims import Claim, judge
 from clearprop.teaching.experiments.curve import CurvedFit, curved_fit
-from clearprop.teaching.experiments.data import Data, LeastSquares, least_squares, regression_data
+from clearprop.teaching.experiments.data import (
+    LeastSquares,
+    RegressionData,
+    least_squares,
+    regression_data,
+)
 from clearprop.teaching.experiments.gradient_check import GradientCheck, check_printed_backward
 from clearprop.teaching.experiments.parity import Comparison, compare_with_torch
 from clearprop.teaching.experiments.progress import Progress, silent
@@ -27,7 +32,7 @@ class Reproduction(NamedTuple):
     """Every number of the report. `comparisons` is None where PyTorch was not used."""
 
     settings: ReproductionSettings
-    data: Data
+    data: RegressionData
     line: LeastSquares
     straight: basics.Response
     curves: tuple[basics.Curve, ...]

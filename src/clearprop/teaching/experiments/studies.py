@@ -16,7 +16,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import StepEvent, start, train
 from clearprop.formats import torch_twin
-from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.progress import Progress, part, silent
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.tutorial_networks import (
@@ -80,7 +80,7 @@ def study(
     name: str,
     network: Network,
     starts: Array,
-    data: Data,
+    data: RegressionData,
     *,
     learning_rate: float,
     steps: int,
@@ -116,7 +116,7 @@ def study(
 
 
 def seed_studies(
-    data: Data, settings: ReproductionSettings, progress: Progress = silent
+    data: RegressionData, settings: ReproductionSettings, progress: Progress = silent
 ) -> tuple[Study, ...]:
     """The tutorial's start without activation, with ReLU as printed and right; then PyTorch's start
     without activation and with ReLU. Where PyTorch is not used, our own draws of the same
@@ -136,7 +136,7 @@ def seed_studies(
 
 
 def learning_rate_studies(
-    data: Data,
+    data: RegressionData,
     settings: ReproductionSettings,
     rates: tuple[float, ...],
     progress: Progress = silent,
@@ -162,7 +162,7 @@ def pytorch_starts(settings: ReproductionSettings) -> Array:
 
 def _one_after_another(
     cases: list[tuple[str, Network, Array, float]],
-    data: Data,
+    data: RegressionData,
     settings: ReproductionSettings,
     progress: Progress,
 ) -> tuple[Study, ...]:
@@ -181,7 +181,7 @@ def _one_after_another(
     )
 
 
-def _dead(network: Network, params: Array, data: Data) -> Array:
+def _dead(network: Network, params: Array, data: RegressionData) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         forward = network.forward(params, data.x)
         activations = [

@@ -8,7 +8,7 @@ from clearprop.base.arrays import Array
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
 from clearprop.engine.training import TrainingState, fit
-from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.tutorial_networks import (
     tutorial_start,
@@ -53,7 +53,7 @@ class Trainings(NamedTuple):
     relu: TrainingRun
 
 
-def train_all(data: Data, settings: ReproductionSettings) -> Trainings:
+def train_all(data: RegressionData, settings: ReproductionSettings) -> Trainings:
     """S12 and S13 from the tutorial's start, seed 0, with the settings' steps and rate."""
     start = tutorial_start(range(1), settings.dtype)[0]
     return Trainings(
@@ -64,7 +64,7 @@ def train_all(data: Data, settings: ReproductionSettings) -> Trainings:
 
 
 def run(
-    name: str, network: Network, start: Array, data: Data, settings: ReproductionSettings
+    name: str, network: Network, start: Array, data: RegressionData, settings: ReproductionSettings
 ) -> TrainingRun:
     """One training of `network` from `start`, and its fit."""
     training = fit(

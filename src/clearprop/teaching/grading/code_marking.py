@@ -13,10 +13,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.checker import Settings, check_subject
-from clearprop.checking.functions import function_subject
-from clearprop.checking.reference import reference_for
+from clearprop.checking.checker import CheckSettings, check_subject
+from clearprop.checking.subjects.plain_functions import function_subject
 from clearprop.checking.verdict import Verdict
+from clearprop.checking.witnesses.reference import reference_for
 from clearprop.teaching.exercises import SmallNetwork
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
@@ -74,7 +74,7 @@ def _check(sandbox: Sandbox, small: SmallNetwork) -> tuple[Verdict | None, Clear
     arrays = (np.array(small.x, dtype=np.float64), *(array for pair in pairs for array in pair))
     try:
         subject = function_subject(forward, backward, arrays, names=_names(len(small.weights)))
-        verdict = check_subject(subject, Settings(), reference_for(subject, network, None, 0))
+        verdict = check_subject(subject, CheckSettings(), reference_for(subject, network, None, 0))
     except ClearpropError as problem:
         return None, failures[0] if failures else problem
     return (None, failures[0]) if failures else (verdict, None)

@@ -3,14 +3,14 @@ the language of their sheet."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from clearprop.base import messages
 from clearprop.base.errors import ClearpropError
 from clearprop.base.numbers import brief
-from clearprop.checking import rendering
-from clearprop.checking.verdict import RIGHT, Verdict
+from clearprop.checking.verdict import RIGHT, Outcome, Verdict
 from clearprop.teaching.grading.answer_keys import AnswerKey
 from clearprop.teaching.grading.handins import HandIn
 from clearprop.teaching.grading.marking import BlankOutcome, Marked
@@ -21,7 +21,7 @@ _SEPARATORS = {"en": (" ", "; ", ", "), "zh-TW": ("", "；", "、")}
 
 
 # A verdict's, or none at all.
-CodeOutcome: TypeAlias = Literal["right", "wrong", "undecided", "failed"]
+CodeOutcome: TypeAlias = Outcome | Literal["failed"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ class CodeMark:
 
     def sentences(self, language: str) -> Iterator[str]:
         """What is to be said about it, the outcome first."""
-
-        def say(name: str, **values: object) -> str:
-            return messages.text(language, f"grading.code.{name}", **values)
-
+        say = partial(messages.within("grading.code"), language)
         if self.problem is not None:
             yield say("failed", problem=self.problem.message(language))
         if self.verdict is not None:
@@ -113,10 +110,7 @@ def comment(marked: MarkedHandIn, same_id: int = 1) -> str:
 
 def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     language, marks = marked.key.language, marked.marks
-
-    def say(name: str, /, **values: object) -> str:
-        return messages.text(language, f"grading.comment.{name}", **values)
-
+    say = partial(messages.within("grading.comment"), language)
     by_outcome = {
         outcome: [one for one in marks.blanks if one.outcome == outcome]
         for outcome in get_args(BlankOutcome)
@@ -161,9 +155,9 @@ def _listed(language: str, names: Iterable[str]) -> str:
 def _diagnosis(verdict: Verdict, language: str) -> Iterator[str]:
     for finding in verdict.findings:
         if finding.outcome != RIGHT:
-            yield rendering.finding_sentence(finding, language)
+            yield finding.sentence(language)
     for mistake in verdict.mistakes:
-        yield rendering.mistake_sentence(mistake, language)
+        yield mistake.sentence(language)
     if not verdict.mistakes:
         for one in verdict.arrays:
-            yield from rendering.array_sentences(one, language)
+            yield from one.sentences(language)

@@ -5,6 +5,7 @@ shown and announced.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import clearprop
@@ -16,6 +17,8 @@ from clearprop.reading.explanation import GradientExplanation, NeuronExplanation
 from clearprop.reading.explanation.neuron_pictures import paths_picture, reversed_picture
 from clearprop.reading.explanation.reading import Readable
 from clearprop.teaching.reports.environment import template
+
+say = messages.within("page")
 
 
 class Figure(NamedTuple):
@@ -31,13 +34,13 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
     Raises MissingDependencyError without Jinja2 or latex2mathml.
     """
     sample = _sample(of)
-    figures = [Figure(_say(language, "picture"), of.picture(language))]
+    figures = [Figure(say(language, "picture"), of.picture(language))]
     if isinstance(of, NeuronExplanation):
         figures += [
             Figure("", reversed_picture(of, language)),
             Figure("", paths_picture(of, language)),
         ]
-    heading = _say(language, "network", sample=sample)
+    heading = say(language, "network", sample=sample)
     around = [
         Figure(
             heading if name == "network_forward" else "",
@@ -99,9 +102,6 @@ def _rendered(
             for k, one in enumerate(pictures)
         ]
 
-    def say(key: str, **values: object) -> str:
-        return _say(language, key, **values)
-
     page = filled.render(
         language=language,
         title=title,
@@ -111,15 +111,11 @@ def _rendered(
         equations=Markup(equations),
         table=table,
         around=drawn(around, "network"),
-        say=say,
+        say=partial(say, language),
         palette=Markup(css()),
         version=clearprop.__version__,
     )
     return page.rstrip()
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"page.{key}", **values)
 
 
 def _sample(of: Readable) -> int:
@@ -131,7 +127,7 @@ def _sample(of: Readable) -> int:
 
 def _title(of: Readable, language: str) -> str:
     if isinstance(of, GradientExplanation):
-        return _say(language, "weight", address=of.address)
+        return say(language, "weight", address=of.address)
     if isinstance(of, NeuronExplanation):
-        return _say(language, "neuron", address=of.address, sample=of.sample)
-    return _say(language, "sample", sample=_sample(of))
+        return say(language, "neuron", address=of.address, sample=of.sample)
+    return say(language, "sample", sample=_sample(of))

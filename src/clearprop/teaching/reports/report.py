@@ -10,7 +10,7 @@ from clearprop.engine.losses import MSE
 from clearprop.engine.optimizers import SGD
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
-from clearprop.teaching.experiments.data import Data
+from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
 from clearprop.teaching.reports.figures.figure_catalog import CURVES, draw_curves
@@ -108,6 +108,6 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
         )
 
 
-def _sample(data: Data) -> Mapping[str, Array]:
+def _sample(data: RegressionData) -> Mapping[str, Array]:
     """The data itself, which is small, to explain and examine the network with all of it."""
     return {"sample.x": data.x, "sample.target": data.target}

@@ -1,5 +1,6 @@
 """The report's tables: rows of text, made from the numbers of a reproduction."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -51,10 +52,7 @@ class ReportTables:
 
     def __init__(self, result: Reproduction, language: str) -> None:
         self._result = result
-        self._language = language
-
-    def _say(self, key: str, **values: object) -> str:
-        return messages.text(self._language, f"report.{key}", **values)
+        self._say = partial(messages.within("report"), language)
 
     def shares(self) -> ReportTable:
         """One weight's gradient, sample by sample."""

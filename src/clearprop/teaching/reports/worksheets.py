@@ -18,8 +18,12 @@ from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.exercise_diagrams import diagram
 from clearprop.teaching.reports.workings import in_words, workings
 
+_say = messages.within("exercises")
+
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
 TENTHS, PER_ROW = 21, 7
+
+say = messages.within("exercises")
 
 
 class Entry(NamedTuple):
@@ -46,7 +50,7 @@ def worksheet(sheet: Exercise, student: Student) -> str:
         tables=_tables(sheet),
         picture_text=_picture_text(sheet),
         with_code=sheet.topic in TOPICS_WITH_CODE,
-        negative=[_say(language, f"negative.{name}") for name in _smooth(sheet)],
+        negative=[say(language, f"negative.{name}") for name in _smooth(sheet)],
     )
 
 
@@ -78,7 +82,7 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
     ]
     page = template(name).render(
         language=language,
-        say=lambda key, **values: Markup(_say(language, key, **values)),
+        say=lambda key, **values: Markup(say(language, key, **values)),
         sheet=sheet,
         student=student,
         givens=givens,
@@ -88,10 +92,6 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
         **more,
     )
     return page if page.endswith("\n") else f"{page}\n"
-
-
-def _say(language: str, key: str, **values: object) -> str:
-    return messages.text(language, f"exercises.{key}", **values)
 
 
 def _picture_text(sheet: Exercise) -> str:
@@ -111,31 +111,31 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
     kinds = {blank.kind for blank in sheet.blanks}
     single = all(width == 1 for width in shape.widths[1:])
     if not single:
-        yield _say(language, "convention.indices")
+        yield say(language, "convention.indices")
     if len(shape.activations) > 1:
-        yield _say(language, "convention.layers")
+        yield say(language, "convention.layers")
     if shape.samples > 1:
-        yield _say(language, "convention.samples", count=shape.samples)
+        yield say(language, "convention.samples", count=shape.samples)
     for name in ("relu", "sigmoid", "tanh"):
         if name in shape.activations:
-            yield _say(language, f"convention.{name}")
+            yield say(language, f"convention.{name}")
     if shape.target:
         several = shape.samples > 1
         outputs = "many" if shape.widths[-1] > 1 else "one"
         key = f"convention.cost_{'samples' if several else outputs}"
-        yield _say(language, key, count=shape.samples)
+        yield say(language, key, count=shape.samples)
     else:
         # A forward exercise without derivatives starts from nothing.
         if kinds & {"dz", "da", "dw"}:
-            yield _say(language, "convention.given_derivative")
+            yield say(language, "convention.given_derivative")
     if "error" in kinds:
-        yield _say(language, "convention.error")
+        yield say(language, "convention.error")
     if kinds & {"new_w", "new_b"}:
-        yield _say(language, "convention.update")
+        yield say(language, "convention.update")
     key = "convention.rounded" if _smooth(sheet) else "convention.exact"
-    yield _say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
+    yield say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
     if not sheet.program:
-        yield _say(language, "convention.follows")
+        yield say(language, "convention.follows")
 
 
 def _tables(sheet: Exercise) -> list[tuple[list[str], list[tuple[str, list[str]]]]]:

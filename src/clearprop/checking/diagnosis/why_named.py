@@ -1,0 +1,337 @@
+"""Which of the hypotheses that hold is named.
+
+Better founded goes first: shown by running the code, then exact, then fitted, then merely
+described; among equals the one that explains more arrays. Of equals that explain the same arrays
+nothing in the numbers tells one from the other, so the others are named as alternatives.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.altered_pass import (
+    altered,
+    bare_step,
+    forgotten_ways,
+    neighbours,
+    steps,
+)
+from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
+from clearprop.checking.diagnosis.chain_rule import (
+    bare_slips,
+    factors_handed_on,
+    slips,
+    updated_weights,
+)
+from clearprop.checking.diagnosis.elementary import elementary
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
+from clearprop.checking.diagnosis.found import Diagnosis
+from clearprop.checking.diagnosis.hypotheses import (
+    WIDEST,
+    Discrepancy,
+    Hypothesis,
+    Weighed,
+    scale,
+)
+from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
+from clearprop.checking.diagnosis.mixing import structural_slips
+from clearprop.checking.diagnosis.other_losses import of_another_loss
+from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
+from clearprop.checking.verdict.candidates import Lost, Standing
+from clearprop.checking.verdict.findings import CheckFinding, FindingKind
+from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
+from clearprop.checking.verdict.outcomes import RIGHT
+
+ALL = frozenset(MistakeKind)
+# Keys whose numbers are all zero; of no other mistake are zeros evidence.
+ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
+
+
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """The likely mistakes, most likely first; none where nothing known explains the numbers.
+
+    Several mistakes explain different arrays. Those that explain the same arrays equally well stand
+    in `alternatives` of the first.
+    """
+    discrepancy = Discrepancy.of(evidence)
+    if discrepancy is None:
+        return Diagnosis()
+    rounded = [
+        Weighed(h, frozenset(h.predicted), 0.0)
+        for h in precision(discrepancy)
+        if set(h.predicted) == set(discrepancy.doubtful)
+    ]
+    if rounded:
+        first = rounded[0]
+        return Diagnosis((_mistake(discrepancy, first),), discrepancy, (first,))
+    if not discrepancy.wrong:
+        return Diagnosis()
+    trusted = trusted_pass(discrepancy)
+    found = _found(discrepancy, trusted)
+    explained = {name for mistake in found.mistakes for name in mistake.arrays}
+    if trusted is not None or set(discrepancy.wrong) <= explained:
+        return found
+    return _in_another_layout(discrepancy) or found
+
+
+def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
+    tried = _tried(discrepancy, trusted)
+    held = [one for one in tried if one.lost is None]
+    chosen, passed_over = _cover(discrepancy, held)
+    groups, coincidences, problem = _second_look(discrepancy, trusted, chosen)
+    return Diagnosis(
+        tuple(_mistake(discrepancy, *group) for group in groups),
+        discrepancy,
+        tuple(one for group in groups for one in group),
+        (*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
+        tuple(
+            CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said})
+            for said in [problem]
+            if said
+        ),
+    )
+
+
+def _in_another_layout(discrepancy: Discrepancy) -> Diagnosis | None:
+    """What is found where the arrays, turned round, are those of a function that is recognized."""
+    for turn, evidence in turned(discrepancy.evidence, discrepancy.samples):
+        other = Discrepancy.of(evidence)
+        trusted = trusted_pass(other) if other else None
+        if other is not None and trusted is not None:
+            found = _found(other, trusted)
+            return _turned_back(discrepancy, found, turn)
+    return None
+
+
+def _turned_back(discrepancy: Discrepancy, found: Diagnosis, turn: Turn) -> Diagnosis:
+    """The diagnosis in the person's own layout, without what is said of a layout."""
+
+    def back(one: Weighed) -> Weighed:
+        predicted = turn(one.hypothesis.predicted)
+        return one._replace(hypothesis=one.hypothesis._replace(predicted=predicted))
+
+    kept = tuple(one for one in found.mistakes if not _keys(one) & set(OF_A_LAYOUT))
+    keys = {key for one in kept for key in _keys(one)}
+    named = [back(one) for one in found.named]
+    return Diagnosis(
+        kept,
+        discrepancy,
+        tuple(one for one in named if one.hypothesis.key in keys),
+        (
+            *(one._replace(lost=Lost.LAYOUT) for one in named if one.hypothesis.key not in keys),
+            *map(back, found.lost),
+        ),
+        found.findings,
+    )
+
+
+def _keys(mistake: LikelyMistake) -> set[MistakeKind]:
+    return {mistake.key, *(other.key for other in mistake.alternatives)}
+
+
+def _tried(
+    discrepancy: Discrepancy,
+    trusted: TrustedPass | None,
+    kinds: Collection[MistakeKind] = ALL,
+) -> list[Weighed]:
+    """Every hypothesis of these kinds, weighed."""
+    tried = []
+    for hypothesis in _hypotheses(discrepancy, trusted, kinds):
+        one = discrepancy.weigh(hypothesis)
+        if one.lost is None and not _says_something(one):
+            one = one._replace(lost=Lost.NO_EVIDENCE)
+        tried.append(one)
+    return tried
+
+
+def _says_something(weighed: Weighed) -> bool:
+    predicted = weighed.hypothesis.predicted
+    return weighed.hypothesis.key in ZEROS or any(np.any(predicted[name]) for name in weighed.names)
+
+
+def _hypotheses(
+    discrepancy: Discrepancy, trusted: TrustedPass | None, kinds: Collection[MistakeKind]
+) -> Iterator[Hypothesis]:
+    yield from behaviour(discrepancy)
+    yield from of_another_loss(discrepancy)
+    if trusted is not None and agrees(discrepancy, trusted):
+        yield from _altered(discrepancy, trusted, kinds)
+    elif trusted is not None and claims(discrepancy, trusted):
+        names = " → ".join(type(step.layer).__name__ for step in steps(trusted))
+        yield Hypothesis(
+            MistakeKind.OTHER_FUNCTION, discrepancy.claimed, {"where": "forward", "other": names}
+        )
+    elif trusted is None and (step := bare_step(discrepancy)) is not None:
+        for key, values, alteration in [*structural_slips(step), *bare_slips(step)]:
+            dx, gradients = alteration(step)
+            predicted = dict(gradients) if dx is None else {step.path: dx, **gradients}
+            yield Hypothesis(key, predicted, {"where": "backward", **values})
+    yield from elementary(discrepancy)
+    yield from fitted(discrepancy)
+    yield from described(discrepancy)
+
+
+def _altered(
+    discrepancy: Discrepancy, trusted: TrustedPass, kinds: Collection[MistakeKind]
+) -> Iterator[Hypothesis]:
+    """The trusted pass with one thing changed, at every place."""
+    line = steps(trusted)
+    for step, before, after in neighbours(trusted, line):
+        for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
+            if key not in kinds:
+                continue
+            predicted = altered(trusted, {step.path: alteration})
+            stops = key == MistakeKind.GRADIENT_STOPS
+            if stops and not _stops_in_between(discrepancy, trusted, predicted):
+                continue
+            yield Hypothesis(key, predicted, {"where": step.name, **values})
+    for way in forgotten_ways(trusted):
+        key = MistakeKind.RESIDUAL_SKIP if way.direct else MistakeKind.RESIDUAL_BRANCH
+        yield Hypothesis(key, way.predicted, {"where": way.where})
+    if MistakeKind.UPDATED_WEIGHTS in kinds:
+        yield from updated_weights(discrepancy, trusted, line)
+    if MistakeKind.FACTOR_HANDED_ON in kinds:
+        yield from factors_handed_on(discrepancy, trusted, line)
+
+
+def _stops_in_between(
+    discrepancy: Discrepancy, trusted: TrustedPass, predicted: Mapping[str, Array]
+) -> bool:
+    """Whether it is the gradient of a parameter that becomes zero, not only that of the input."""
+    return any(
+        name in predicted and not np.any(predicted[name])
+        for name in discrepancy.wrong
+        if name != trusted.names["x"]
+    )
+
+
+def _cover(
+    discrepancy: Discrepancy, held: Sequence[Weighed]
+) -> tuple[list[list[Weighed]], list[Weighed]]:
+    """Groups of hypotheses for all wrong arrays, in each the first and its alternatives; and those
+    that were passed over, with the reason."""
+    remaining = set(discrepancy.wrong)
+    groups: list[list[Weighed]] = []
+    ordered = sorted(held, key=lambda one: (one.hypothesis.standing.rank, -len(one.names)))
+    for first in ordered:
+        if not first.names & remaining:
+            continue
+        group = [first]
+        for other in ordered:
+            same = other.names == first.names
+            equal = other.hypothesis.standing == first.hypothesis.standing
+            known = any(other.hypothesis.key == member.hypothesis.key for member in group)
+            if same and equal and not known:
+                group.append(other)
+        groups.append(group)
+        remaining -= first.names
+    alone = []
+    if remaining:
+        # Something unknown is at work; what else is named must stand on its own.
+        alone = [one for group in groups if not _stands_alone(group[0]) for one in group]
+        groups = [group for group in groups if _stands_alone(group[0])]
+    chosen = [id(one) for group in groups for one in group] + [id(one) for one in alone]
+    return groups, [
+        *(one._replace(lost=Lost.NOT_ALONE) for one in alone),
+        *(one._replace(lost=_passed_over(one, groups)) for one in ordered if id(one) not in chosen),
+    ]
+
+
+def _passed_over(one: Weighed, groups: Sequence[Sequence[Weighed]]) -> Lost:
+    ranks = [group[0].hypothesis.standing.rank for group in groups if group[0].names & one.names]
+    better = bool(ranks) and min(ranks) < one.hypothesis.standing.rank
+    return Lost.BETTER_FOUNDED if better else Lost.EXPLAINS_FEWER
+
+
+def _stands_alone(weighed: Weighed) -> bool:
+    if weighed.hypothesis.standing == Standing.DESCRIBED:
+        return False
+    predicted = weighed.hypothesis.predicted
+    return sum(telling(predicted[name]) for name in weighed.names) >= ENOUGH
+
+
+def _second_look(
+    discrepancy: Discrepancy, trusted: TrustedPass | None, groups: list[list[Weighed]]
+) -> tuple[list[list[Weighed]], list[Weighed], str]:
+    """What still holds with another upstream gradient, where the code can be run with one, what
+    does not, and what the code raised if it could not be run.
+
+    A mistake that is in the code is there for every upstream gradient; one whose numbers came out
+    by coincidence is not. A function of one number, a loss, has no upstream gradient to change.
+    """
+    if trusted is None or not groups or not agrees(discrepancy, trusted):
+        return groups, [], ""
+    if not discrepancy.evidence.output.shape:
+        return groups, [], ""
+    dy = another_gradient(discrepancy)
+    claimed, problem = run_again(discrepancy, dy)
+    if claimed is None:
+        return groups, [], problem
+    again = trusted.with_output_gradient(dy)
+    right = again.right()
+    expected = {name: right.get(name, array) for name, array in discrepancy.expected.items()}
+    evidence = replace(
+        discrepancy.evidence,
+        output_gradient=dy,
+        claimed={name: claimed[name] for name in expected},
+        expected={
+            name: array.reshape(discrepancy.expected[name].shape)
+            for name, array in expected.items()
+        },
+        tolerances=_of_zeros(discrepancy),
+        backward=None,
+    )
+    other = Discrepancy.of(evidence)
+    if other is None or not other.wrong:
+        return groups, [], ""
+    kinds = {one.hypothesis.key for group in groups for one in group}
+    tried = _tried(other, again, kinds)
+    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
+
+    def holds(one: Weighed) -> bool:
+        return (
+            one.hypothesis.standing == Standing.PROVEN
+            or not one.names & set(other.wrong)
+            or _identity(one.hypothesis) in holding
+        )
+
+    kept = [[one for one in group if holds(one)] for group in groups]
+    fallen = [one for group in groups for one in group if not holds(one)]
+    return (
+        [group for group in kept if group],
+        [one._replace(lost=Lost.COINCIDENCE) for one in fallen],
+        "",
+    )
+
+
+def _of_zeros(discrepancy: Discrepancy) -> dict[str, float]:
+    """The tolerances of gradients that are zero, where nothing in the numbers says so."""
+    tolerances = {name: discrepancy.evidence.tolerance(name) for name in discrepancy.expected}
+    return {
+        name: tolerance
+        for name, tolerance in tolerances.items()
+        if tolerance > WIDEST * scale(discrepancy.expected[name])
+    }
+
+
+def _identity(hypothesis: Hypothesis) -> tuple[object, ...]:
+    """A hypothesis without its arrays; a fitted number to four digits."""
+    values = (
+        f"{value:.3e}" if isinstance(value, float) else value
+        for value in hypothesis.values.values()
+    )
+    return (hypothesis.key, *values)
+
+
+def _mistake(discrepancy: Discrepancy, first: Weighed, *others: Weighed) -> LikelyMistake:
+    hypothesis = first.hypothesis
+    return LikelyMistake(
+        hypothesis.key,
+        tuple(name for name in discrepancy.claimed if name in first.names),
+        dict(hypothesis.values),
+        first.off,
+        tuple(_mistake(discrepancy, other) for other in others),
+    )

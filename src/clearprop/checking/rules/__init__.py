@@ -1,0 +1,1 @@
+"""When a claimed gradient is right: tolerances, precision, the judging of an array, conduct."""

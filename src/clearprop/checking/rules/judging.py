@@ -1,0 +1,330 @@
+"""Judging one array: its claimed gradient against difference quotients.
+
+Kinks. An entry that fails, or whose two sides differ, is looked at on the whole ladder of steps. A
+jump between the sides that fades with the step was curvature, or a kink beside the point, and the
+small steps decide. A jump that stays is a kink at the point: every value between the slopes of the
+two sides is accepted (each is a subgradient). Where kinks combine, the claimed value can lie
+outside that interval though every primitive kept its convention: x = relu(x) − relu(−x) at 0. Then
+the gradient is compared at points beside this one; if it is right there, nothing can be said here.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.rules.tolerances import Tolerance
+from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink, Method, Reason
+from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
+from clearprop.checking.witnesses.quotients import TRIED, Ladder, Quotients
+
+KINKS_KEPT = 8
+BLOCK = 32  # entries that are looked at closely before the next are
+DIRECTIONS = 12
+SAMPLE = 200  # entries that are compared of an array too large to compare them all
+
+
+class Judgement(NamedTuple):
+    """The verdict of one array, and for the diagnosis the gradient that was expected, of the
+    array's shape with NaN where it was not compared, the kinks among it, and the tolerance."""
+
+    verdict: ArrayVerdict
+    expected: Array
+    kinks: Array
+    tolerance: float
+
+
+class Neighbours(Protocol):
+    """Whether the claimed gradient is right at points beside this one."""
+
+    def __call__(self, name: str, index: int) -> bool:
+        """That of the entry at a flat index of the array `name`."""
+
+    def along(self, name: str, direction: Array) -> bool:
+        """That of the array `name` along a direction of its shape, as far as kinks let one see."""
+
+
+class _Entries:
+    """What is known of the compared entries, refined step by step."""
+
+    def __init__(self, indices: Array, claimed: Array, expected: Array, tolerance: Array):
+        self.indices = indices
+        self.claimed = claimed
+        self.expected = expected.copy()
+        self.tolerance = tolerance
+        self.kinks: dict[int, Kink] = {}
+        self.unresolved = np.zeros(len(indices), bool)
+
+    @property
+    def error(self) -> Array:
+        difference = np.abs(self.claimed - self.expected)
+        return np.where(np.isfinite(difference), difference, np.inf)
+
+    @property
+    def failing(self) -> Array:
+        # A tolerance that is no number lets nothing pass.
+        return ~(self.error <= self.tolerance)
+
+
+def judge(
+    quotients: Quotients,
+    name: str,
+    claimed: Array,
+    tolerance: Tolerance,
+    neighbours: Neighbours,
+    *,
+    limit: int,
+    seed: int = 0,
+) -> Judgement:
+    """Judge the gradient `claimed` of the array `name`; every entry, or a sample if there are more
+    than `limit`."""
+    generator = np.random.default_rng(seed)
+    flat = claimed.ravel().astype(np.float64)
+    indices = _chosen(flat, flat.size if flat.size <= limit else SAMPLE, generator)
+    rung, error = _step(quotients, name, _chosen(flat, TRIED, generator), tolerance)
+    with np.errstate(all="ignore"):
+        slopes = quotients.slopes(name, indices, rung)
+        central = slopes.central
+        scale = _largest(central)
+        error = max(error, _largest(slopes.noise))
+        if not slopes.moved.any():
+            return _motionless(quotients, name, claimed, indices, tolerance)
+        entries = _Entries(indices, flat[indices], central, tolerance.of(central, error, scale))
+        sides = np.abs(slopes.right) + np.abs(slopes.left)
+        two_sided = slopes.jump > 1e-2 * sides + 16 * slopes.noise
+        outcome, reason = _look_closely(
+            quotients, name, entries, two_sided, scale, tolerance, neighbours
+        )
+        blind = tolerance.absolute is None and 8 * error > tolerance.resolution * scale
+        if outcome == RIGHT and blind:
+            outcome, reason = UNDECIDED, Reason.RESOLUTION
+        directions = 0
+        if len(indices) < flat.size:
+            directions = DIRECTIONS
+            if outcome == RIGHT:
+                outcome, reason = _directions(
+                    quotients, name, claimed, tolerance, neighbours, generator
+                )
+    step = quotients.base * rung
+    return _judgement(name, claimed, entries, scale, tolerance, step, outcome, reason, directions)
+
+
+def _chosen(flat: Array, count: int, generator: np.random.Generator) -> Array:
+    """The indices of all entries, or of `count`: half of them the largest, half drawn."""
+    if flat.size <= count:
+        return np.arange(flat.size)
+    largest = np.argsort(-np.abs(flat))[: count // 2]
+    return np.union1d(largest, generator.choice(flat.size, count - count // 2, replace=False))
+
+
+def _step(
+    quotients: Quotients, name: str, tried: Array, tolerance: Tolerance
+) -> tuple[float, float]:
+    """The rung for the whole array, and the error to assume: ∛ε where that will do, otherwise the
+    larger of the two neighbouring steps that agree best over the entries that are tried."""
+    with np.errstate(all="ignore"):
+        ladder = quotients.ladder(name, tried)
+        gaps = np.abs(np.diff(ladder.central, axis=0)) + ladder.noise[1:]
+        gaps = np.where(np.isfinite(gaps), gaps, np.inf)
+        typical = np.median(gaps, axis=1)
+        usual = quotients.rungs.index(1.0)
+        scale = _largest(ladder.central[usual])
+    best = int(np.argmin(typical)) + 1
+    if 8 * typical[usual - 1] <= 0.1 * tolerance.resolution * scale:
+        best = usual
+    found = float(typical[best - 1])
+    return quotients.rungs[best], found if np.isfinite(found) else 0.0
+
+
+def _largest(values: Array) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max(initial=0.0))
+
+
+def _look_closely(
+    quotients: Quotients,
+    name: str,
+    entries: _Entries,
+    two_sided: Array,
+    scale: float,
+    tolerance: Tolerance,
+    neighbours: Neighbours,
+) -> tuple[Outcome, Reason | None]:
+    """Look at the entries that fail or have two sides, the worst first; stop at a mistake."""
+    suspects = np.flatnonzero(entries.failing | two_sided)
+    with np.errstate(all="ignore"):
+        suspects = suspects[np.argsort(-(entries.error / entries.tolerance)[suspects])]
+    for start in range(0, len(suspects), BLOCK):
+        block = suspects[start : start + BLOCK]
+        _refine(quotients, name, entries, block, scale, tolerance)
+        wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
+        if wrong and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2]):
+            return UNDECIDED, Reason.KINKS
+        if wrong:
+            finite = np.isfinite(entries.claimed[wrong]).all()
+            return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
+    if entries.unresolved.any():
+        return UNDECIDED, Reason.UNRESOLVED
+    return RIGHT, None
+
+
+def _refine(
+    quotients: Quotients,
+    name: str,
+    entries: _Entries,
+    rows: Array,
+    scale: float,
+    tolerance: Tolerance,
+) -> None:
+    """Put the best that the whole ladder can say in the place of the first quotients."""
+    ladder = quotients.ladder(name, entries.indices[rows])
+    rungs, errors = ladder.best()
+    shape = quotients.subject.arrays[name].shape
+    for column, row in enumerate(rows):
+        sides = _kink(ladder, column)
+        if sides is not None:
+            left, right, noise = sides
+            slack = tolerance.of(np.array(max(abs(left), abs(right))), noise, scale)
+            low, high = sorted((left, right))
+            entries.expected[row] = np.clip(entries.claimed[row], low, high)
+            entries.tolerance[row] = slack
+            index = tuple(int(i) for i in np.unravel_index(entries.indices[row], shape))
+            entries.kinks[int(row)] = Kink(index, left, right)
+            continue
+        central, error = ladder.central[rungs[column], column], errors[column]
+        entries.expected[row] = central
+        entries.tolerance[row] = tolerance.of(central, error, scale)
+        if not np.isfinite(error) or (
+            tolerance.absolute is None and 8 * error > 1e3 * tolerance.resolution * scale
+        ):
+            entries.unresolved[row] = True
+
+
+def _kink(ladder: Ladder, column: int) -> tuple[float, float, float] | None:
+    """The slopes (left, right) and their rounding, where the two sides stay apart as the step
+    shrinks: the jump at the smallest step that shows it above its rounding is still most of the
+    jump at a hundred times that step, where curvature would have left a hundredth."""
+    right, left, noise = ladder.right[:, column], ladder.left[:, column], ladder.noise[:, column]
+    jump = np.abs(right - left)
+    seen = np.isfinite(jump) & (jump > 20 * noise)
+    seen &= jump > 1e-3 * (np.abs(right) + np.abs(left))
+    rungs = np.flatnonzero(seen)
+    if len(rungs) == 0:
+        return None
+    first = rungs[0]
+    later = min(first + 2, len(jump) - 1)
+    if later == first or not jump[first] > 0.5 * jump[later]:
+        return None
+    return float(left[first]), float(right[first]), float(noise[first])
+
+
+def _motionless(
+    quotients: Quotients, name: str, claimed: Array, indices: Array, tolerance: Tolerance
+) -> Judgement:
+    """No output moved by a bit. The gradient is zero if that holds for a step of 0.1 as well, on
+    one side at least (the other may wake a dead unit); the gradient that such a step could hide
+    is ε/0.1 of the outputs."""
+    few = indices[:: max(1, len(indices) // 256)]
+    wide = quotients.slopes(name, few, 0.1 / quotients.base)
+    still = bool(np.all((wide.right == 0) | (wide.left == 0)))
+    hidden = 10 * tolerance.epsilon * float(np.linalg.norm(quotients.dy * quotients.output))
+    flat = claimed.ravel().astype(np.float64)[indices]
+    entries = _Entries(indices, flat, np.zeros(len(indices)), np.full(len(indices), 8 * hidden))
+    outcome: Outcome = UNDECIDED
+    reason: Reason | None = Reason.RESOLUTION
+    if entries.failing.any() and still:
+        outcome, reason = WRONG, Reason.DIFFERS
+    elif still and not flat.any():
+        outcome, reason = RIGHT, None
+    step = quotients.base
+    return _judgement(name, claimed, entries, 0.0, tolerance, step, outcome, reason, 0)
+
+
+def _directions(
+    quotients: Quotients,
+    name: str,
+    claimed: Array,
+    tolerance: Tolerance,
+    neighbours: Neighbours,
+    generator: np.random.Generator,
+) -> tuple[Outcome, Reason | None]:
+    """Compare the claimed slope along random directions of all entries, each entry ±1."""
+    outcome: Outcome = RIGHT
+    for _ in range(DIRECTIONS):
+        direction = generator.choice([-1.0, 1.0], claimed.shape)
+        differences = differences_along(quotients, name, claimed, direction, tolerance)
+        if not differences:
+            continue
+        # Where it is steady it is a mistake, or that of kinks at the point itself.
+        if is_steady(differences) and not neighbours.along(name, direction):
+            return WRONG, Reason.DIRECTION
+        outcome = UNDECIDED
+    return outcome, Reason.KINKS if outcome == UNDECIDED else None
+
+
+def is_steady(differences: list[float]) -> bool:
+    """Whether there is the same difference at every step; kinks beside the point change it."""
+    return bool(differences) and np.ptp(differences) <= 0.1 * min(np.abs(differences))
+
+
+def differences_along(
+    quotients: Quotients, name: str, claimed: Array, direction: Array, tolerance: Tolerance
+) -> list[float]:
+    """How far the claimed slope along a direction is off at three steps; nothing where it is right
+    at one of them."""
+    length = float(np.linalg.norm(claimed))
+    claim = float(np.sum(direction * claimed))
+    differences = []
+    for rung in (1.0, 0.1, 0.01):
+        slope, noise = quotients.along(name, direction, rung)
+        if abs(claim - slope) <= tolerance.relative * length + 8 * noise:
+            return []
+        differences.append(claim - slope)
+    return differences
+
+
+def _judgement(
+    name: str,
+    claimed: Array,
+    entries: _Entries,
+    scale: float,
+    tolerance: Tolerance,
+    step: float,
+    outcome: Outcome,
+    reason: Reason | None,
+    directions: int,
+) -> Judgement:
+    error = entries.error
+    with np.errstate(all="ignore"):
+        ratios = np.nan_to_num(error / entries.tolerance, nan=0.0, posinf=np.inf)
+    # Of entries that fail, the largest error; otherwise the one that is nearest to failing.
+    worst = int(np.argmax(np.where(entries.failing, error, 0) if outcome == WRONG else ratios))
+    index = tuple(int(i) for i in np.unravel_index(entries.indices[worst], claimed.shape))
+    expected = np.full(claimed.size, np.nan)
+    expected[entries.indices] = entries.expected
+    kinks = np.zeros(claimed.size, bool)
+    kinks[entries.indices[list(entries.kinks)]] = True
+    largest = scale or _largest(entries.claimed) or 1.0
+    verdict = ArrayVerdict(
+        name=name,
+        outcome=outcome,
+        reason=reason,
+        shape=claimed.shape,
+        checked=len(entries.indices),
+        size=claimed.size,
+        directions=directions,
+        index=index,
+        claimed=float(entries.claimed[worst]),
+        expected=float(entries.expected[worst]),
+        absolute=float(error[worst]),
+        relative=float(error[worst] / largest),
+        tolerance=float(entries.tolerance[worst]),
+        tolerance_source=tolerance.source,
+        method=Method.EVERY_ENTRY if len(entries.indices) == claimed.size else Method.SAMPLE,
+        step=step,
+        kinks=tuple(list(entries.kinks.values())[:KINKS_KEPT]),
+        kinks_met=len(entries.kinks),
+    )
+    shape = claimed.shape
+    limit = float(np.max(entries.tolerance, initial=0.0))
+    return Judgement(verdict, expected.reshape(shape), kinks.reshape(shape), limit)

@@ -1,0 +1,137 @@
+"""PyTorch and JAX: subjects from their functions, and what they compute of ours.
+
+This file knows no tensor; `clearprop.formats` does.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.dependencies import is_installed
+from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.checking.subjects import plain_functions
+from clearprop.checking.subjects.subject import Subject, Twin
+from clearprop.engine.network import Network
+
+
+def _framework(name: str) -> Any:
+    return import_module(f"clearprop.formats.{name}_functions")
+
+
+def _whose(target: Any) -> str | None:
+    """The framework that a function is of: "torch" for a torch.autograd.Function, "jax" for a
+    jax.custom_vjp; None for anything else. A framework that nobody imported has made nothing, and
+    is not imported to ask."""
+    loaded = (name for name in ("torch", "jax") if name in sys.modules)
+    return next((name for name in loaded if _framework(name).is_function(target)), None)
+
+
+def subject_of(
+    target: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
+) -> Subject | None:
+    """The subject of a torch.autograd.Function or a jax.custom_vjp; None for anything else."""
+    name = _whose(target)
+    if name is None:
+        return None
+    if not arrays:
+        raise ConfigurationError("check_no_arrays", function=target.__name__)
+    apply = target.apply if name == "torch" else target
+    # A Function's forward takes its context first, or has setup_context beside it.
+    first = 1 if name == "torch" and "setup_context" not in vars(target) else 0
+    described = target.forward if name == "torch" else target
+    names = plain_functions.argument_names(described, len(arrays) + first)[first:]
+    point = {one: plain_functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
+    floating = tuple(one for one in names if point[one].dtype.kind == "f")
+    variables = tuple(wrt) if wrt is not None else floating
+    plain_functions.require_names(variables, floating)
+    framework, title = _framework(name), str(target.__name__)
+
+    def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
+        y, graph = _guarded(title, lambda: framework.forward(apply, list(given.values())))
+        return y, (graph,)
+
+    def back(dy: Array, _given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        found = _guarded(title, lambda: framework.backward(cache[0], dy))
+        return {one: g for one, g in zip(names, found, strict=True) if one in variables}
+
+    return Subject(title, point, variables, run, back, dy=dy)
+
+
+def function_twin(name: str, function: Callable[..., Any]) -> Twin:
+    """A person's own function of tensors, differentiated by torch or JAX, as a twin."""
+    framework = _framework(name)
+
+    def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
+        y, graph = framework.forward(function, list(arrays.values()))
+        found = framework.backward(graph, dy.astype(y.dtype))
+        return y, {n: g for n, g in zip(arrays, found, strict=True) if g is not None}
+
+    return twin
+
+
+def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
+    """What torch or JAX computes of a layer, network or loss of ours; None where it is not
+    installed, unless it is `required`, or where the subject is not ours."""
+    ours = subject.network is not None or subject.loss is not None
+    if not ours or not (required or is_installed(name)):
+        return None
+    framework = _framework(name)
+
+    def of_network(
+        network: Network, arrays: Mapping[str, Array], dy: Array
+    ) -> tuple[Array, Mapping[str, Array]]:
+        owned = {path: arrays[path] for path in network.layout.slots if path not in network.tied}
+        params = network.replace(np.zeros(network.size, dy.dtype), owned)
+        y, dx, gradient = framework.network_gradients(
+            network, params, arrays["x"], dy, training=subject.context.training
+        )
+        found = dict(network.named(gradient))
+        return y, found if dx is None else {"x": dx, **found}
+
+    def of_loss(arrays: Mapping[str, Array], output: Array) -> tuple[Array, Any]:
+        function = framework.loss_function(subject.loss)
+        key = "t" if "t" in arrays else "target"
+        y, graph = framework.forward(function, [output, arrays[key]])
+        return y, framework.backward(graph, np.ones((), output.dtype))[0]
+
+    def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
+        network = subject.network
+        if network is None:
+            y, gradient = of_loss(arrays, arrays["output"])
+            return y, {"output": gradient * dy}
+        if network.tied:
+            raise ContractError("check_tied_twin")
+        if subject.loss is None:
+            return of_network(network, arrays, dy)
+        shape = _output_shape(subject, arrays)
+        output, _ = of_network(network, arrays, np.zeros(shape, arrays["x"].dtype))
+        value, gradient = of_loss(arrays, output)
+        return value, of_network(network, arrays, gradient * dy)[1]
+
+    return twin
+
+
+def _output_shape(subject: Subject, arrays: Mapping[str, Array]) -> tuple[int, ...]:
+    return subject.run(dict(arrays))[1][-1].shape  # type: ignore[no-any-return]
+
+
+def _guarded(title: str, action: Callable[[], Any]) -> Any:
+    """What the person's code raises inside a framework, as one sentence."""
+    try:
+        return action()
+    except ContractError:
+        raise
+    except Exception as problem:
+        said = str(problem).partition("\n")[0]
+        raise ContractError(
+            "check_raised", function=title, problem=f"{type(problem).__name__}: {said}"
+        ) from problem
+
+
+def is_foreign(target: Any) -> bool:
+    """Whether `target` is a torch.autograd.Function or a jax.custom_vjp."""
+    return _whose(target) is not None

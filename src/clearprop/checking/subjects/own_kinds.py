@@ -1,0 +1,216 @@
+"""Subjects from our own layers, losses and networks."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.errors import ContractError
+from clearprop.checking.subjects.moved_entries import graph_mover
+from clearprop.checking.subjects.subject import Mover, Subject
+from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.summary import repr_short
+
+SAMPLES = 4
+
+
+def layer_subject(
+    layer: Layer,
+    x: Array | None,
+    params: Array | None,
+    dy: Array | None,
+    context: Context,
+    seed: int,
+) -> Subject:
+    """A layer at work on x; parameters are drawn from N(0, 1) unless given."""
+    network = Network(layer)
+    generator = keyed_generator(seed, path="check")
+    if x is None:
+        x = generator.normal(size=(SAMPLES, *input_shape(layer)))
+    if params is None:
+        params = generator.normal(size=network.size)
+        params = params.astype(x.dtype) if x.dtype.kind == "f" else params
+    subject = _subject(network, params, np.asarray(x), context, None, None, compact(layer))
+    return replace(subject, dy=dy)
+
+
+def network_subject(
+    network: Network,
+    x: Array,
+    target: Array | None,
+    loss: Loss | None,
+    params: Array | None,
+    dy: Array | None,
+    context: Context,
+    seed: int,
+) -> Subject:
+    """A whole network, with its loss where there is one; params are its start unless given."""
+    x = np.asarray(x)
+    if params is None:
+        params = network.initialize(seed, dtype="float32" if x.dtype == np.float32 else "float64")
+    name = f"Network({compact(network.layer)})"
+    target = None if target is None else np.asarray(target)
+    subject = _subject(network, np.asarray(params), x, context, loss, target, name)
+    return subject if dy is None else replace(subject, dy=dy)
+
+
+def loss_subject(loss: Loss, output: Array | None, target: Array | None, seed: int) -> Subject:
+    """A loss by its output: the value and the gradient that it returns together."""
+    generator = keyed_generator(seed, path="check")
+    if output is None:
+        output = generator.normal(size=(SAMPLES, 3))
+    if target is None:
+        target = generator.normal(size=output.shape).astype(output.dtype)
+
+    def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
+        result = loss.evaluate(arrays["output"], arrays["target"])
+        return np.asarray(result.value), result.gradient
+
+    def back(dy: Array, _arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        return {"output": dy * cache}
+
+    arrays = {"output": np.asarray(output), "target": np.asarray(target)}
+    one = np.ones((), arrays["output"].dtype)
+    return Subject(_loss_name(loss), arrays, ("output",), run, back, dy=one, loss=loss)
+
+
+def _loss_name(loss: Loss) -> str:
+    defaults = inspect.signature(type(loss)).parameters
+    settings = ", ".join(
+        f"{name}={value!r}"
+        for name, value in loss.settings().items()
+        if value != defaults[name].default
+    )
+    return f"{type(loss).__name__}({settings})"
+
+
+def input_shape(layer: Layer) -> tuple[int, ...]:
+    """A shape of one sample that the layer takes: the first of a few that it does not refuse."""
+    network = Network(layer)
+    sizes = [
+        size
+        for one in (layer, *(node.layer for node in network.graph.nodes.values()))
+        for name in ("inputs", "features", "size")
+        if isinstance(size := getattr(one, name, None), int)
+    ]
+    for size in (*sizes, 5):
+        try:
+            network.forward(network.initialize(), np.zeros((2, size)))
+        except (ValueError, TypeError):
+            continue
+        return (size,)
+    raise ContractError("check_needs_x", layer=compact(layer))
+
+
+def compact(layer: Layer) -> str:
+    """A layer with those that it is made of, without what stands at its default:
+    `Sequential(Linear(2, 3), ReLU())`."""
+    return _compact(Network(layer).graph, "")
+
+
+def _compact(graph: Graph, path: str) -> str:
+    if path in graph.nodes:
+        return repr_short(graph.nodes[path].layer)
+    below = [one for one in (*graph.nodes, *graph.groups) if one and _is_below(one, path)]
+    children = [one for one in below if not any(_is_below(one, other) for other in below)]
+    # In the order in which their first steps are taken.
+    first = {child: graph.inside(child)[:1] for child in children}
+    order = {step.path: place for place, step in enumerate(graph.steps)}
+    children.sort(key=lambda child: order[first[child][0].path] if first[child] else len(order))
+    inner = ", ".join(_compact(graph, child) for child in children)
+    return f"{type(graph.groups[path].layer).__name__}({inner})"
+
+
+def _is_below(path: str, above: str) -> bool:
+    return path != above and (not above or path.startswith(f"{above}."))
+
+
+def _subject(
+    network: Network,
+    params: Array,
+    x: Array,
+    context: Context,
+    loss: Loss | None,
+    target: Array | None,
+    name: str,
+) -> Subject:
+    arrays = {"x": x, **{path: view.copy() for path, view in network.named(params).items()}}
+    if target is not None:
+        arrays["t"] = target
+    owned = [path for path in network.layout.slots if path not in network.tied]
+    variables = (*(["x"] if x.dtype.kind == "f" else []), *owned)
+
+    graph = network.graph
+
+    def flat(arrays: Mapping[str, Array]) -> Array:
+        dtype = np.result_type(*(arrays[path] for path in owned)) if owned else arrays["x"].dtype
+        return network.replace(
+            np.zeros(network.size, dtype), {path: arrays[path] for path in owned}
+        )
+
+    def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
+        point = flat(arrays)
+        views = network.layout.views(point)
+        own = context._replace(state=network.initial_state(point.real))
+        caches: dict[str, Any] = {}
+
+        def through(node: Node, value: Array) -> Array:
+            inside = own.child(node.path)
+            y, caches[node.path], _ = node.layer.forward(views[node.path], value, inside)
+            return y
+
+        values = propagate(graph, arrays["x"], through)
+        for path in owned:
+            # What a layer wrote into its parameters is seen by whoever handed them over.
+            arrays[path][...] = network.layout.view(point, path)
+        y = values[graph.output]
+        if loss is None:
+            return y, (values, caches)
+        result = loss.evaluate(y, arrays["t"])
+        return np.asarray(result.value), (values, caches, result.gradient)
+
+    def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        values, caches, *gradient = cache
+        point = flat(arrays)
+        views = network.layout.views(point)
+        found: dict[str, Any] = {}
+
+        def through(node: Node, signal: Array) -> Array | None:
+            dx, returned = node.layer.backward(views[node.path], caches[node.path], signal)
+            for name, slot in node.parameters.items():
+                if name in returned:
+                    owner = network.tied.get(slot.path, slot.path)
+                    before = found.get(owner)
+                    found[owner] = returned[name] if before is None else before + returned[name]
+            return dx
+
+        signals = backpropagate(graph, dy * gradient[0] if gradient else dy, through, values)
+        for path in owned:
+            arrays[path][...] = network.layout.view(point, path)
+        return {**({"x": signals[INPUT]} if "x" in variables else {}), **found}
+
+    def structured(arrays: Mapping[str, Array]) -> Mover | None:
+        point = flat(arrays)
+        own = context._replace(state=network.initial_state(point.real))
+        return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
+
+    dy = None if loss is None else np.ones((), x.dtype)
+    maker: Callable[[Mapping[str, Array]], Mover | None] = structured
+    return Subject(
+        name,
+        arrays,
+        variables,
+        run,
+        back,
+        dy=dy,
+        structured=maker,
+        network=network,
+        context=context,
+        loss=loss,
+    )

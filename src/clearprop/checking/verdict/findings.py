@@ -1,0 +1,50 @@
+"""What a check finds beside the numbers: rules that the code breaks, and what it had to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clearprop.checking.verdict.outcomes import Outcome, place, say
+
+
+class FindingKind(StrEnum):
+    """Every kind of finding; its wording is `checking.findings.<kind>` of the message tables."""
+
+    NOT_REPEATABLE = "not_repeatable"
+    REPEATED_BY_KEY = "repeated_by_key"
+    OUTPUT_NOT_FINITE = "output_not_finite"
+    BROADCAST = "broadcast"
+    FORWARD_EDITS = "forward_edits"
+    BACKWARD_EDITS = "backward_edits"
+    CACHE_EDITED = "cache_edited"
+    RESULT_REUSED = "result_reused"
+    ACCUMULATES = "accumulates"
+    SECOND_CALL_DIFFERS = "second_call_differs"
+    DTYPE = "dtype"
+    SHAPE = "shape"
+    NOT_FINITE = "not_finite"
+    PRECISION = "precision"
+    WITNESS_OUTPUT = "witness_output"
+    WITNESS_DISAGREES = "witness_disagrees"
+    FORWARD_FAILS_IN_FLOAT64 = "forward_fails_in_float64"
+    BACKWARD_FAILS_IN_FLOAT64 = "backward_fails_in_float64"
+    GRADIENTS_LOST_IN_FLOAT64 = "gradients_lost_in_float64"
+    FLOAT32_GRADIENTS = "float32_gradients"
+    FAILS_WHEN_RUN_AGAIN = "fails_when_run_again"
+    NO_NAME_OF_A_SAMPLE = "no_name_of_a_sample"
+
+
+@dataclass(frozen=True)
+class CheckFinding:
+    """Something that the check found beside the numbers; `values` are the sentence's fields."""
+
+    key: FindingKind
+    outcome: Outcome
+    values: Mapping[str, object]
+
+    def sentence(self, language: str = "en") -> str:
+        """The finding in words, in `language` ("en" or "zh-TW")."""
+        values = {**self.values}
+        if "index" in values:
+            values["index"] = place(values["index"])
+        return say(language, f"findings.{self.key}", **values)

@@ -1,0 +1,110 @@
+"""A likely mistake, and its words: its name, its evidence with the numbers, and what to change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base import messages
+from clearprop.checking.verdict.outcomes import say
+
+ROUNDING = float(np.finfo(np.float64).eps)
+
+
+class MistakeKind(StrEnum):
+    """Every mistake that the diagnosis knows; `mistakes.<kind>` of the message tables has its
+    name, its evidence and how it is mended."""
+
+    SIGN = "sign"
+    TRANSPOSED = "transposed"
+    ZEROS = "zeros"
+    SUMMED_FOR_MEAN = "summed_for_mean"
+    MEAN_FOR_SUM = "mean_for_sum"
+    FACTOR_TWO = "factor_two"
+    FACTOR_HALF = "factor_half"
+    FACTOR_OUTPUTS = "factor_outputs"
+    FACTOR = "factor"
+    SWAPPED = "swapped"
+    UNSUMMED = "unsummed"
+    ACCUMULATED = "accumulated"
+    PRECISION = "precision"
+    KINK = "kink"
+    OTHER_FUNCTION = "other_function"
+    UPSTREAM_IGNORED = "upstream_ignored"
+    GRADIENT_STOPS = "gradient_stops"
+    DERIVATIVE_MISSING = "derivative_missing"
+    DERIVATIVE_MISSING_FOR_WEIGHT = "derivative_missing_for_weight"
+    DERIVATIVE_AT_A = "derivative_at_a"
+    DERIVATIVE_OF_Z = "derivative_of_z"
+    DERIVATIVE_TWICE = "derivative_twice"
+    VALUE_FOR_DERIVATIVE = "value_for_derivative"
+    MASK_FROM_UPSTREAM = "mask_from_upstream"
+    MASK_INVERTED = "mask_inverted"
+    WEIGHT_FROM_Z = "weight_from_z"
+    WEIGHT_NOT_TRANSPOSED = "weight_not_transposed"
+    UPDATED_WEIGHTS = "updated_weights"
+    WEIGHT_DECAY = "weight_decay"
+    SAMPLE_MISSING = "sample_missing"
+    SOFTMAX_DIAGONAL = "softmax_diagonal"
+    SOFTMAX_SUM = "softmax_sum"
+    DROPOUT_SCALE = "dropout_scale"
+    DROPOUT_MASK = "dropout_mask"
+    NORM_CONSTANT = "norm_constant"
+    NORM_MEAN_CONSTANT = "norm_mean_constant"
+    NORM_VARIANCE_CONSTANT = "norm_variance_constant"
+    NORM_GAIN_MISSING = "norm_gain_missing"
+    NORM_GAIN_FROM_INPUT = "norm_gain_from_input"
+    RESIDUAL_SKIP = "residual_skip"
+    RESIDUAL_BRANCH = "residual_branch"
+    FACTOR_HANDED_ON = "factor_handed_on"
+    EMBEDDING_OVERWRITTEN = "embedding_overwritten"
+    ONE_ENTRY = "one_entry"
+    ONE_ROW = "one_row"
+    ONE_COLUMN = "one_column"
+
+
+class MistakeWords(NamedTuple):
+    """What a person reads of one mistake."""
+
+    name: str
+    evidence: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class LikelyMistake:
+    """A likely mistake, named because its transformation reproduces the claimed numbers.
+
+    arrays    the arrays that it explains
+    values    the fields of its sentences (a factor, a layer's path, an index)
+    residual  the largest difference between what the transformation gives and what was claimed,
+              relative to the claimed array's largest entry
+    alternatives  other mistakes that give the same numbers at this point
+    """
+
+    key: MistakeKind
+    arrays: tuple[str, ...]
+    values: Mapping[str, object]
+    residual: float
+    alternatives: tuple["LikelyMistake", ...] = ()
+
+    def words(self, language: str = "en") -> MistakeWords:
+        """Its three sentences in `language` ("en" or "zh-TW")."""
+        values = {
+            **self.values,
+            "arrays": ", ".join(self.arrays),
+            # Two computations that agree to the last digit agree no better than that.
+            "residual": max(self.residual, ROUNDING),
+        }
+        return MistakeWords(
+            *(
+                messages.text(language, f"mistakes.{self.key}.{part}", **values)
+                for part in MistakeWords._fields
+            )
+        )
+
+    def sentence(self, language: str = "en") -> str:
+        """Its name, what gives it away and how it is mended, as one sentence of the report."""
+        return say(language, "mistake", **self.words(language)._asdict())

@@ -1,0 +1,1 @@
+"""Who else knows the gradient: difference quotients, the complex step, torch, JAX, a reference."""
