@@ -29,6 +29,7 @@ from clearprop import (
     check,
 )
 from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.errors import ContractError
 from clearprop.checking.gallery import planted
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.request import answer
@@ -292,3 +293,22 @@ def test_the_gallerys_are_named_by_check_itself() -> None:
             told.append((one.subject, one.mistake, verdict.outcome, keys))
     assert len(EVERY_SEVENTH) > 60
     assert not told
+
+
+def test_what_a_layer_raises_is_one_sentence() -> None:
+    def refuse(dx: Array, g: Any, dy: Array) -> Backward:
+        raise TypeError("no")
+
+    for layer in (spoiled(Tanh(), refuse), Sequential(spoiled(Tanh(), refuse), Linear(4, 2))):
+        with pytest.raises(ContractError, match=r"MyTanh.backward.* raised TypeError: no"):
+            check(layer, x=X, witnesses=ALONE)
+
+
+def test_a_signal_of_another_shape_is_said_of_the_layer_that_gave_it() -> None:
+    flat = spoiled(Tanh(), lambda dx, g, dy: (dx.ravel(), g))
+    verdict = check(flat, x=X, witnesses=ALONE)
+    assert [one.key for one in verdict.findings] == ["shape"]
+    with pytest.raises(
+        ContractError, match=r"layers\[1\] \(MyTanh.backward\).*\(20,\) ≠ x \(5, 4\)"
+    ):
+        check(Network(Sequential(Linear(4, 4), flat)), x=X, witnesses=ALONE)

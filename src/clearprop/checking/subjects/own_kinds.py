@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, keyed_generator
-from clearprop.base.errors import ContractError
+from clearprop.base.arrays import Array, keyed_generator, shape_text
+from clearprop.base.errors import ClearpropError, ContractError
 from clearprop.checking.subjects.moved_entries import graph_mover
+from clearprop.checking.subjects.plain_functions import guarded
 from clearprop.checking.subjects.subject import Mover, Subject
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
 from clearprop.engine.layers.layer import Context, Layer
@@ -77,7 +78,15 @@ def loss_subject(loss: Loss, output: Array | None, target: Array | None, seed: i
 
     arrays = {"output": np.asarray(output), "target": np.asarray(target)}
     one = np.ones((), arrays["output"].dtype)
-    return Subject(_loss_name(loss), arrays, ("output",), run, back, dy=one, loss=loss)
+    return Subject(
+        name=_loss_name(loss),
+        arrays=arrays,
+        variables=("output",),
+        run=run,
+        back=back,
+        dy=one,
+        loss=loss,
+    )
 
 
 def _loss_name(loss: Loss) -> str:
@@ -131,6 +140,12 @@ def _is_below(path: str, above: str) -> bool:
     return path != above and (not above or path.startswith(f"{above}."))
 
 
+def _method(node: Node, name: str) -> str:
+    """A method of the layer at a place, as a sentence calls it."""
+    kind = type(node.layer).__name__
+    return f"{node.path} ({kind}.{name})" if node.path else f"{kind}.{name}"
+
+
 def _subject(
     network: Network,
     params: Array,
@@ -162,8 +177,12 @@ def _subject(
 
         def through(node: Node, value: Array) -> Array:
             inside = own.child(node.path)
-            y, caches[node.path], _ = node.layer.forward(views[node.path], value, inside)
-            return y
+            y, caches[node.path], _ = guarded(
+                _method(node, "forward"),
+                lambda: node.layer.forward(views[node.path], value, inside),
+                but=(ClearpropError,),
+            )
+            return np.asarray(y)
 
         values = propagate(graph, arrays["x"], through)
         for path in owned:
@@ -182,7 +201,18 @@ def _subject(
         found: dict[str, Any] = {}
 
         def through(node: Node, signal: Array) -> Array | None:
-            dx, returned = node.layer.backward(views[node.path], caches[node.path], signal)
+            dx: Array | None
+            title = _method(node, "backward")
+            dx, returned = guarded(
+                title,
+                lambda: node.layer.backward(views[node.path], caches[node.path], signal),
+                but=(ClearpropError,),
+            )
+            x = values[node.source]
+            if node.source != INPUT and np.shape(dx) != x.shape:
+                # The layer before could only say that what it was handed is of no use.
+                problem = f"∂C/∂x {shape_text(np.shape(dx))} ≠ x {shape_text(x.shape)}"
+                raise ContractError("check_raised", function=title, problem=problem)
             for name, slot in node.parameters.items():
                 if name in returned:
                     owner = network.tied.get(slot.path, slot.path)
@@ -203,11 +233,11 @@ def _subject(
     dy = None if loss is None else np.ones((), x.dtype)
     maker: Callable[[Mapping[str, Array]], Mover | None] = structured
     return Subject(
-        name,
-        arrays,
-        variables,
-        run,
-        back,
+        name=name,
+        arrays=arrays,
+        variables=variables,
+        run=run,
+        back=back,
         dy=dy,
         structured=maker,
         network=network,

@@ -24,7 +24,7 @@ Back = Callable[[Array, Mapping[str, Array], Any], Mapping[str, Any]]
 Mover = Callable[[str, Array, Array], Array]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Subject:
     """A function, a point and a claimed gradient.
 
