@@ -13,7 +13,7 @@ from clearprop.checking.subjects.moved_entries import graph_mover
 from clearprop.checking.subjects.plain_functions import guarded
 from clearprop.checking.subjects.subject import Mover, Subject
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
-from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.layers.layer import Context, Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
@@ -140,6 +140,67 @@ def _is_below(path: str, above: str) -> bool:
     return path != above and (not above or path.startswith(f"{above}."))
 
 
+# From (node, parameters, cache, dy) to ∂C/∂x and ∂C/∂p by name.
+_Step = Callable[[Node, Tree, Any, Array], tuple[Array | None, Mapping[str, Any]]]
+
+
+def _gradients(
+    node: Node, params: Tree, cache: Any, dy: Array
+) -> tuple[Array | None, Mapping[str, Any]]:
+    found: tuple[Array | None, Mapping[str, Any]] = node.layer.backward(params, cache, dy)
+    return found
+
+
+def _gradients_of_training(
+    node: Node, params: Tree, cache: Any, dy: Array
+) -> tuple[Array | None, Mapping[str, Any]]:
+    into = {name: np.zeros_like(array) for name, array in params.items()}
+    return node.layer.backward_into(params, cache, dy, into, input_gradient=True), into
+
+
+def _back(
+    network: Network,
+    flat: Callable[[Mapping[str, Array]], Array],
+    dy: Array,
+    arrays: Mapping[str, Array],
+    cache: Any,
+    step: _Step,
+) -> Mapping[str, Any]:
+    """Back through a network, every node by `step`: the gradients by name."""
+    values, caches, *gradient = cache
+    point = flat(arrays)
+    views = network.layout.views(point)
+    found: dict[str, Any] = {}
+
+    def through(node: Node, signal: Array) -> Array | None:
+        title = _method(node, "backward")
+        dx, returned = guarded(
+            title,
+            lambda: step(node, views[node.path], caches[node.path], signal),
+            but=(ClearpropError,),
+        )
+        x = values[node.source]
+        if node.source != INPUT and np.shape(dx) != x.shape:
+            # The layer before could only say that what it was handed is of no use.
+            problem = f"∂C/∂x {shape_text(np.shape(dx))} ≠ x {shape_text(x.shape)}"
+            raise ContractError("check_raised", function=title, problem=problem)
+        for name, slot in node.parameters.items():
+            if name in returned:
+                owner = network.tied.get(slot.path, slot.path)
+                before = found.get(owner)
+                found[owner] = returned[name] if before is None else before + returned[name]
+        back: Array | None = dx
+        return back
+
+    upstream = dy * gradient[0] if gradient else dy
+    signals = backpropagate(network.graph, upstream, through, values)
+    for path in network.layout.slots:
+        if path in arrays:
+            # What a layer wrote into its parameters is seen by whoever handed them over.
+            arrays[path][...] = network.layout.view(point, path)
+    return {**({"x": signals[INPUT]} if values[INPUT].dtype.kind == "f" else {}), **found}
+
+
 def _method(node: Node, name: str) -> str:
     """A method of the layer at a place, as a sentence calls it."""
     kind = type(node.layer).__name__
@@ -195,35 +256,10 @@ def _subject(
         return np.asarray(result.value), (values, caches, result.gradient)
 
     def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        values, caches, *gradient = cache
-        point = flat(arrays)
-        views = network.layout.views(point)
-        found: dict[str, Any] = {}
+        return _back(network, flat, dy, arrays, cache, _gradients)
 
-        def through(node: Node, signal: Array) -> Array | None:
-            dx: Array | None
-            title = _method(node, "backward")
-            dx, returned = guarded(
-                title,
-                lambda: node.layer.backward(views[node.path], caches[node.path], signal),
-                but=(ClearpropError,),
-            )
-            x = values[node.source]
-            if node.source != INPUT and np.shape(dx) != x.shape:
-                # The layer before could only say that what it was handed is of no use.
-                problem = f"∂C/∂x {shape_text(np.shape(dx))} ≠ x {shape_text(x.shape)}"
-                raise ContractError("check_raised", function=title, problem=problem)
-            for name, slot in node.parameters.items():
-                if name in returned:
-                    owner = network.tied.get(slot.path, slot.path)
-                    before = found.get(owner)
-                    found[owner] = returned[name] if before is None else before + returned[name]
-            return dx
-
-        signals = backpropagate(graph, dy * gradient[0] if gradient else dy, through, values)
-        for path in owned:
-            arrays[path][...] = network.layout.view(point, path)
-        return {**({"x": signals[INPUT]} if "x" in variables else {}), **found}
+    def train(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        return _back(network, flat, dy, arrays, cache, _gradients_of_training)
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
         point = flat(arrays)
@@ -238,6 +274,7 @@ def _subject(
         variables=variables,
         run=run,
         back=back,
+        train=train if owned else None,
         dy=dy,
         structured=maker,
         network=network,
