@@ -23,7 +23,7 @@ from clearprop.base.errors import (
     ShapeError,
     UnknownNameError,
 )
-from clearprop.checking.verdict import Verdict
+from clearprop.checking.verdict import Outcome, Verdict
 
 # (class, the builtin that it is also, a key of a sentence of its kind, the fields' values)
 CASES: list[tuple[type[ClearpropError], type[Exception], str, dict[str, Any]]] = [
@@ -34,7 +34,7 @@ CASES: list[tuple[type[ClearpropError], type[Exception], str, dict[str, Any]]] =
         GradientError,
         AssertionError,
         "gradient_wrong",
-        {"verdict": Verdict("backward", "wrong", ())},
+        {"verdict": Verdict(name="backward", outcome=Outcome.WRONG, arrays=())},
     ),
     (DataError, ValueError, "probabilities_sum", {"index": (0,), "value": 0.9}),
     (ContractError, TypeError, "layer_expected", {"where": "Network", "came": "5"}),

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clearprop.base.numbers import number, percent
+from clearprop.base.numbers import general, number, percent
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ def test_number(value: float, digits: int, text: str) -> None:
 def test_percent() -> None:
     assert percent(0.7726) == "77 %"
     assert percent(math.nan) == "—"
+
+
+def test_general() -> None:
+    assert general(0.12345678) == "0.1234568"
+    assert general(-1.23e-7, 2) == "-1.2e-07"
+    assert general(None) == "—"

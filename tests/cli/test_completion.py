@@ -187,7 +187,7 @@ def test_what_is_declared_is_what_the_help_tells(language: str) -> None:
 def test_the_values_that_are_proposed_are_those_that_there_are() -> None:
     from clearprop.base.arrays import DTYPES
     from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS
-    from clearprop.reading.explanation.diagrams import KINDS
+    from clearprop.reading.explanation.named_diagrams import KINDS
     from clearprop.teaching.exercises.topics import LEVELS, TOPICS
 
     words = {(c.name, one.name): one.words for c in COMMANDS for one in c.options}

@@ -13,7 +13,7 @@ from clearprop import Network
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.formats import network_file as files
-from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK
+from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK
 from tests.explanation.networks import STEPS, residual
 
 OPTIONS = {

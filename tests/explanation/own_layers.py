@@ -8,16 +8,9 @@ import numpy as np
 
 from clearprop import Context, Layer, Linear, Loss, LossResult, Network, Parameter, Tanh, Zeros
 from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.activations import ActivationCache
-from clearprop.engine.layers.layer import (
-    Backward,
-    ChildBackward,
-    Combinator,
-    CombinatorCache,
-    CombinatorGradients,
-    Forward,
-    Tree,
-)
+from clearprop.engine.layers.layer import Backward, Forward, Tree, Wiring
 
 
 class InputCache(NamedTuple):
@@ -84,26 +77,9 @@ class Both(Combinator):
     first: Layer
     second: Layer
 
-    def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        return self.first.output_shape(input_shape)
-
-    def children(self) -> tuple[tuple[str, Layer], ...]:
-        return (("first", self.first), ("second", self.second))
-
-    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
-        one, _, left = self.run_child("first", self.first, params, x, context)
-        two, _, right = self.run_child("second", self.second, params, x, context)
-        return left + right, CombinatorCache((one, two)), EMPTY
-
-    def backward(self, params: Tree, cache: CombinatorCache, dy: Array) -> Backward:
-        total = np.zeros(1)
-        found = []
-        for child in cache.children:
-            dx, gradients = child.layer.backward(params[child.name], child.cache, dy)
-            assert dx is not None
-            found.append(ChildBackward(child.name, child.layer, dy, dx, gradients))
-            total = total + dx
-        return total, CombinatorGradients(tuple(found))
+    def wire(self, wiring: Wiring, source: str) -> str:
+        first = wiring.layer("first", self.first, source)
+        return wiring.add(first, wiring.layer("second", self.second, source))
 
 
 @dataclass(frozen=True)

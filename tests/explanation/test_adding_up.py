@@ -85,9 +85,9 @@ def test_gradients_of_parameters(step: Step, data: st.DataObject) -> None:
 def test_neurons_features_and_samples(step: Step, data: st.DataObject) -> None:
     sample = data.draw(st.integers(0, step.samples - 1))
     most = data.draw(st.integers(1, 4))
-    for wire in step.wiring.names():
-        real = step.wiring.aliases.get(wire, wire)
-        column = data.draw(st.integers(0, step.wiring.values(real).shape[1] - 1))
+    graph = step.forward.network.graph
+    for wire in ("input", *graph.nodes, *graph.joins, *graph.groups):
+        column = data.draw(st.integers(0, step.forward.value(wire).shape[1] - 1))
         neuron = explain_neuron(step, f"{wire}[{column}]", sample=sample, depth=3, most=most)
         assert_neuron_adds_up(neuron)
         assert neuron.text("en")
@@ -129,7 +129,7 @@ def test_every_example_of_the_catalogue(example: LayerExample) -> None:
         assert assert_gradient_adds_up(explained) > 1
         assert explained.witness.outcome == "agrees"
     last = ",".join(str(size - 1) for size in output.shape[1:])
-    assert_neuron_adds_up(explain_neuron(step, f"{step.wiring.output}[{last}]"))
+    assert_neuron_adds_up(explain_neuron(step, f"{step.forward.network.graph.output}[{last}]"))
     if step.backward.input_gradient is not None:
         first = ",".join("0" for _ in x.shape[1:])
         feature = explain_input(step, f"input[{first}]")

@@ -7,7 +7,13 @@ from clearprop import Linear, Sequential
 from clearprop.base.errors import ClearpropError, ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Text
 from clearprop.reading.explanation import explain_neuron, explain_sample
-from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw, known_kind, largest_neuron
+from clearprop.reading.explanation.named_diagrams import (
+    KINDS,
+    TEXTBOOK,
+    draw,
+    known_kind,
+    largest_neuron,
+)
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 

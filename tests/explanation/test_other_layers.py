@@ -11,10 +11,9 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.reading.explanation.probing import MOST_PROBES
+from clearprop.reading.probing import MOST_PROBES
 from tests.explanation.lines import assert_gradient_adds_up, assert_neuron_adds_up
 from tests.explanation.own_layers import (
-    Both,
     Center,
     ClassMargin,
     Doubtful,
@@ -110,24 +109,6 @@ def test_ids_as_input() -> None:
     assert "z = " in neuron.table()
 
 
-def test_a_combinator_of_ones_own_is_one_layer() -> None:
-    both = Both(Linear(2, 3), Sequential(Linear(2, 2), Tanh(), Linear(2, 3)))
-    step = step_of(Network(Sequential(Linear(2, 2), both, Linear(3, 1))), inputs=2)
-    explained = explain_weight(step, "layers[1].second.layers[0].weight[1,0]")
-    assert_gradient_adds_up(explained)
-    assert explained.witness.outcome == "agrees"
-    # It reaches all three outputs of the combinator.
-    assert len(explained.shares[0].products) == 3
-    assert "It reaches 3 numbers there" in explained.words()
-    few = explain_weight(step, "layers[1].second.layers[0].weight[1,0]", most=2)
-    assert few.shares[0].rest.count == 1
-    assert_gradient_adds_up(few)
-    assert few.text("zh-TW")
-    assert_gradient_adds_up(explain_weight(step, "layers[0].weight[0,0]", depth=4))
-    # Two terms of one line go on through the same layer.
-    assert_gradient_adds_up(explain_input(step, "input[0]", depth=3))
-
-
 def test_tied_weights_have_a_product_for_every_place() -> None:
     network = Network(
         Sequential(Linear(2, 2), Tanh(), Linear(2, 2)),
@@ -194,6 +175,36 @@ def test_activations_in_a_row_and_beside_a_sum() -> None:
     neuron = explain_neuron(step, "layers[2][0]")
     assert neuron.address == "layers[1][0]"
     assert not neuron.adds_up
+
+
+def test_a_linear_layer_over_sequences() -> None:
+    network = Network(Sequential(Linear(2, 3), Tanh(), Linear(3, 1)))
+    generator = np.random.default_rng(3)
+    x, target = generator.normal(size=(4, 5, 2)), generator.normal(size=(4, 5, 1))
+    step = take_step(network, drawn(network), x, target)
+    for address in ("layers[0].weight[1,2]", "layers[0].bias[0]", "layers[2].weight[2,0]"):
+        explained = explain_weight(step, address, depth=3, most=3)
+        assert assert_gradient_adds_up(explained) > 5
+        assert explained.witness.outcome == "agrees"
+        assert explained.kind == "parameter"
+    # Of layers[0], ∂Cⁿ/∂w is Σ over the 5 places of the sequence, x times the signal of each.
+    explained = explain_weight(step, "layers[0].weight[1,2]", most=9)
+    signals = step.signals("layers[0]")[:, :, 2]
+    for share in explained.shares:
+        n = share.sample
+        places = {one.signal.place: one for one in share.products}
+        assert set(places) == {f"layers[0][{t},2]" for t in range(5)}
+        for t in range(5):
+            assert places[f"layers[0][{t},2]"].factor == pytest.approx(x[n, t, 1])
+            assert places[f"layers[0][{t},2]"].signal.value == signals[n, t]
+        assert share.value == pytest.approx(float(x[n, :, 1] @ signals[n]))
+    neuron = explain_neuron(step, "layers[0][4,1]", sample=1, depth=3)
+    assert_neuron_adds_up(neuron)
+    assert neuron.z == step.forward.value("layers[0]")[1, 4, 1]
+    assert_gradient_adds_up(explain_input(step, "input[4,0]", depth=3))
+    for language in ("en", "zh-TW"):
+        assert explained.text(language)
+        assert neuron.text(language)
 
 
 def test_a_network_that_is_one_layer() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from clearprop import BatchNorm, Layer, Linear, ReLU, Residual, Sequential, Sigmoid, Softmax, Tanh
 from clearprop.drawing.diagrams.sankey import HAIRLINE, THICKEST, SankeyLink, parts_of
 from clearprop.drawing.pen.items import Path
-from clearprop.reading.explanation import explain_neuron, explain_weight
-from clearprop.reading.explanation.paths import LOSS, REST, Paths, paths_of_share, paths_of_signal
+from clearprop.reading.explanation import WayKind, explain_neuron, explain_weight
+from clearprop.reading.explanation.paths import Paths, paths_of_share, paths_of_signal
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 
@@ -34,10 +34,10 @@ def test_the_worked_example_by_hand() -> None:
     explained = explain_weight(worked_step(), "layers[0].weight[0,0]", depth=3)
     paths = paths_of_share(explained.shares[0])
     found = {(one.kind, one.via): one.contribution for one in paths.passages}
-    assert found[("product", "input[0]")] == pytest.approx(0.000438568, abs=1e-9)
-    assert found[("weight", "layers[2].weight[0,0]")] == pytest.approx(0.000668396, abs=1e-9)
-    assert found[("weight", "layers[2].weight[0,1]")] == pytest.approx(-0.000229828, abs=1e-9)
-    ends = [one for one in paths.places if one.end == LOSS]
+    assert found[(WayKind.PRODUCT, "input[0]")] == pytest.approx(0.000438568, abs=1e-9)
+    assert found[(WayKind.WEIGHT, "layers[2].weight[0,0]")] == pytest.approx(0.000668396, abs=1e-9)
+    assert found[(WayKind.WEIGHT, "layers[2].weight[0,1]")] == pytest.approx(-0.000229828, abs=1e-9)
+    ends = [one for one in paths.places if one.end == WayKind.LOSS]
     assert [one.column for one in ends] == [3, 3]
 
 
@@ -83,7 +83,7 @@ def test_places_that_several_ways_lead_to_stand_once() -> None:
     places = {p.key for p in paths.places if p.column == 3 and p.end is None}
     assert len(places) <= 10
     assert sum(one.end in places for one in paths.passages) == 25
-    rests = [place for place in paths.places if place.end == REST]
+    rests = [place for place in paths.places if place.end == WayKind.REST]
     assert {place.count for place in rests} == {59, 5}
 
 

@@ -14,8 +14,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.reading.explanation.neuron_pictures import paths_picture, reversed_picture
-from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.readable import Readable
 from tests.explanation.networks import STEPS, worked_step
 
 PICTURES = ("weight", "neuron", "reversed", "paths", "sample")
@@ -30,8 +29,9 @@ def pictured(name: str, kind: str, language: str) -> Scene:
     explained = explain_neuron(step, neuron, depth=3)
     if kind == "neuron":
         return explained.picture(language)
-    draw = reversed_picture if kind == "reversed" else paths_picture
-    return draw(explained, language)
+    if kind == "reversed":
+        return explained.reversed_picture(language)
+    return explained.paths_picture(language)
 
 
 def texts(scene: Scene) -> list[str]:
@@ -65,7 +65,7 @@ def test_no_label_covers_another_and_none_is_cut(name: str, kind: str, language:
 def test_the_reversed_neuron_of_any_neuron() -> None:
     step, _, neuron = STEPS["64-128-64-10"]
     explained = explain_neuron(step, neuron)
-    found = texts(reversed_picture(explained, "en"))
+    found = texts(explained.reversed_picture("en"))
     signal = explained.signal
     assert number_markup(signal.value) in found
     assert f"*a*′(*z*) = {number_markup(signal.slope.value if signal.slope else 1)}" in found
@@ -74,7 +74,7 @@ def test_the_reversed_neuron_of_any_neuron() -> None:
         assert term.signal.place in found
         assert f"*w* = {number_markup(term.factor)} → {number_markup(term.value)}" in found
     assert "5 others" in found
-    output = texts(reversed_picture(explain_neuron(step, "layers[4][3]"), "en"))
+    output = texts(explain_neuron(step, "layers[4][3]").reversed_picture("en"))
     assert any(line.startswith("∂*C*/∂*z* = 1 · (") for line in output)
 
 

@@ -18,7 +18,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
-from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.readable import Readable
 
 # 1-2-1, three samples: z1 = [w x + b], a = relu, y = 2 a_0 + 3 a_1 − 1.
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
@@ -264,7 +264,7 @@ def test_in_a_terminal_and_in_a_notebook(step: Step, monkeypatch: pytest.MonkeyP
     assert 'lang="zh-TW"' in explained.html("zh-TW")
     missing = (
         "clearprop.base.dependencies.is_installed",
-        "clearprop.reading.explanation.reading.is_installed",
+        "clearprop.reading.explanation.readable.is_installed",
     )
     for name in missing:
         monkeypatch.setattr(name, lambda module: module != "latex2mathml")

@@ -12,12 +12,17 @@ from clearprop import (
     BatchNorm,
     Dropout,
     Embedding,
+    Layer,
+    LayerNorm,
     Linear,
     Network,
+    PReLU,
     ReLU,
     Residual,
+    RMSNorm,
     Sequential,
     Sigmoid,
+    Softmax,
     Tanh,
 )
 from clearprop.base.errors import ConfigurationError
@@ -27,7 +32,7 @@ from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.step import Step, take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
 from clearprop.kinds.row import LayerExample, LossExample
-from clearprop.reading.walk import NamedArray, Stage, Walk, walk_step
+from clearprop.reading.walk import StageArray, Walk, WalkStage, walk_step
 from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
 from tests.explanation.own_layers import Both, Center, ClassMargin, Scale, Steep, drawn
 from tests.gradient_checks import draw_point
@@ -45,7 +50,7 @@ def parts(walk: Walk) -> list[tuple[str, str]]:
     return [(stage.part, stage.path) for stage in walk.stages]
 
 
-def array(stage: Stage, name: str) -> NamedArray:
+def array(stage: WalkStage, name: str) -> StageArray:
     return next(one for one in stage.arrays if one.name == name)
 
 
@@ -270,6 +275,26 @@ def test_layers_and_losses_of_ones_own_walk() -> None:
     walk = walk_step(step)
     assert walk.stages[0].equations == ("y = f(x)",)
     assert "my_factor (2,)  layers[0].my_factor" in walk.text()
+    assert_readable(walk)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [BatchNorm(3), LayerNorm(3), RMSNorm(3), PReLU(3), Dropout(0.5), Softmax(), Tanh()],
+    ids=repr,
+)
+def test_a_walk_over_sequences(layer: Layer) -> None:
+    network = Network(Sequential(Linear(2, 3), layer, Linear(3, 1)))
+    generator = np.random.default_rng(2)
+    x, target = generator.normal(size=(4, 5, 2)), generator.normal(size=(4, 5, 1))
+    step = take_step(network, network.initialize(1), x, target, optimizer=SGD(0.1))
+    walk = walk_step(step, sample=2)
+    first, middle = walk.stages[0].worked[0], walk.stages[1].worked[-1]
+    assert first.left == "z[2,0,0]"
+    assert first.value == step.forward.value("layers[0]")[2, 0, 0]
+    assert middle.left.endswith("[2,0,0]")
+    assert middle.value == step.forward.value("layers[1]")[2, 0, 0]
+    assert_terms_add_up(walk)
     assert_readable(walk)
 
 

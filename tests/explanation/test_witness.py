@@ -27,6 +27,7 @@ from clearprop.engine.step import take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.reading.explanation import (
     GradientExplanation,
+    HowMoved,
     Witness,
     explain_input,
     explain_weight,
@@ -157,7 +158,7 @@ def test_a_feature_near_a_kink() -> None:
 def test_the_data_has_the_method() -> None:
     found = explained(ReLU(), 0.0, NEAR)
     assert '"method": "closer"' in found.to_json()
-    assert replace(found.witness, method="central") != found.witness
+    assert replace(found.witness, method=HowMoved.CENTRAL) != found.witness
 
 
 def test_every_kink_of_the_catalogue_is_among_these() -> None:

@@ -23,7 +23,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.step import take_step
-from clearprop.reading.health import NOTE, SERIOUS, WARNING, Examination, examine
+from clearprop.reading.health import Examination, Severity, examine
 from clearprop.teaching.experiments.data import regression_data
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.trainings import train_all
@@ -50,7 +50,7 @@ def too_fast() -> Examination:
 
 def test_all_ten_units_are_dead(too_fast: Examination) -> None:
     found = the(too_fast, "dead_layer")
-    assert found.severity == SERIOUS
+    assert found.severity == Severity.SERIOUS
     assert found.places == tuple(f"layers[1][{unit}]" for unit in range(10))
     assert (found.values["count"], found.values["samples"]) == (10, 100)
     assert found.sentence().startswith("All 10 units of layers[1] (ReLU) are dead")
@@ -60,7 +60,7 @@ def test_all_ten_units_are_dead(too_fast: Examination) -> None:
 
 def test_why_the_loss_stands_at_the_variance(too_fast: Examination) -> None:
     found = the(too_fast, "constant_squared")
-    assert found.severity == SERIOUS
+    assert found.severity == Severity.SERIOUS
     # var(t) of the tutorial's data, and the loss of step 50 within 0.005 of it.
     assert found.values["variance"] == pytest.approx(943.7147, abs=1e-4)
     assert found.values["loss"] == pytest.approx(943.7147, abs=0.005)
@@ -77,9 +77,9 @@ def test_what_follows_from_it_is_a_note(too_fast: Examination) -> None:
         ("unmoved_dead_behind", "layers[0].bias", 10),
         ("unmoved_silent_before", "layers[2].weight", 10),
     ]
-    assert {one.severity for one in follows} == {NOTE}
+    assert {one.severity for one in follows} == {Severity.NOTE}
     order = [one.severity for one in too_fast.findings]
-    assert order == sorted(order, key=[SERIOUS, WARNING, NOTE].index)
+    assert order == sorted(order, key=[Severity.SERIOUS, Severity.WARNING, Severity.NOTE].index)
 
 
 def test_at_the_tutorials_rate_nothing_is_found() -> None:
@@ -105,7 +105,11 @@ def test_a_single_dead_unit() -> None:
     step = step_of(network, planted(network, layers_0_bias=[[0.5, 0.5, -100, 0.5]]))
     found = examine(step)
     dead = the(found, "dead_units")
-    assert (dead.severity, dead.places, dead.values["total"]) == (WARNING, ("layers[1][2]",), 4)
+    assert (dead.severity, dead.places, dead.values["total"]) == (
+        Severity.WARNING,
+        ("layers[1][2]",),
+        4,
+    )
     assert dead.values["z"] == step.forward["layers[1]"].input[:, 2].max()
     assert found.silent["layers[1]"][2] == 20
     # Its three weights and its bias, and the weight that leads on from it.
@@ -160,7 +164,7 @@ def test_saturated_units(layer: Any, bias: float, slope: float) -> None:
     params = planted(network, layers_0_weight=small, layers_0_bias=[[bias, 0.0, 0.0, -bias]])
     found = the(examine(step_of(network, params)), "saturated")
     assert found.places == ("layers[1][0]", "layers[1][3]")
-    assert found.severity == WARNING
+    assert found.severity == Severity.WARNING
     assert found.values["largest"] == pytest.approx(slope)
     assert found.values["share"] == "100 %"
 

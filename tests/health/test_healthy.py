@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential
+from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential, Tanh
 from clearprop.base.errors import ShapeError
 from clearprop.engine.step import take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
-from clearprop.reading.health import NOTE, examine
+from clearprop.reading.health import Severity, examine
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [
@@ -51,10 +51,23 @@ def test_nothing_is_found_where_nothing_is_wrong(example: LayerExample, seed: in
 def test_a_bias_in_front_of_a_normalization_is_noted() -> None:
     found = examine(step_of(network_with(BatchNorm(4))))
     note = the(found, "unmoved_rounding")
-    assert (note.severity, note.values["path"]) == (NOTE, "layers[0].bias")
+    assert (note.severity, note.values["path"]) == (Severity.NOTE, "layers[0].bias")
     assert found.healthy
 
 
 def test_a_start_of_another_network() -> None:
     with pytest.raises(ShapeError, match="start"):
         examine(step_of(Network(Linear(3, 1)), loss=MSE()), start=np.zeros(5))
+
+
+def test_sequences_are_examined() -> None:
+    network = Network(Sequential(Linear(3, 4), BatchNorm(4), Tanh(), Linear(4, 1)))
+    generator = np.random.default_rng(4)
+    x, target = generator.normal(size=(6, 5, 3)), generator.normal(size=(6, 5, 1))
+    step = step_of(network, x=x, target=target)
+    found = examine(step)
+    # The shift of a Linear layer is taken off again by the normalization behind it.
+    assert {one.values.get("path") for one in found.findings} <= {"layers[0].bias"}
+    assert found.silent["layers[2]"] == (0, 0, 0, 0)
+    signals = step.signals("layers[3]")
+    assert found.signals[-1].size == pytest.approx(float(np.sqrt((signals**2).mean())))

@@ -31,14 +31,14 @@ from clearprop.base.messages import LANGUAGES
 from clearprop.engine.layers.layer import Backward, Forward, Tree
 from clearprop.engine.step import Step, take_step
 from clearprop.engine.training import fit
-from clearprop.reading.health import SERIOUS, Finding, examine
+from clearprop.reading.health import Finding, Severity, examine
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 
 def only_nonfinite(step: Step, kind: str) -> Finding:
     found = examine(step)
     assert [one for one in kinds(found) if one.startswith("nonfinite")] == [kind]
-    assert found.findings[0].severity == SERIOUS
+    assert found.findings[0].severity == Severity.SERIOUS
     assert not found.healthy
     assert "not the learning rate's bound" in found.text()
     return the(found, kind)

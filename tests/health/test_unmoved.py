@@ -4,7 +4,7 @@ import numpy as np
 
 from clearprop import SGD, Dropout, Embedding, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.engine.schedules import CosineDecay
-from clearprop.reading.health import NOTE, WARNING, examine
+from clearprop.reading.health import Severity, examine
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 
@@ -12,7 +12,7 @@ def test_a_column_of_zeros() -> None:
     x, _ = samples()
     x[:, 1] = 0
     found = the(examine(step_of(network_with(Tanh()), x=x)), "unmoved_zero_column")
-    assert found.severity == WARNING
+    assert found.severity == Severity.WARNING
     assert found.places == tuple(f"layers[0].weight[1,{unit}]" for unit in range(4))
     assert found.values["rows"] == 1
 
@@ -30,7 +30,7 @@ def test_ids_that_are_not_met() -> None:
     network = Network(Sequential(Embedding(6, 2), Linear(2, 1)))
     step = step_of(network, x=np.array([0, 3, 3, 5]), target=np.arange(4.0)[:, None])
     found = the(examine(step), "unmoved_ids")
-    assert (found.severity, found.values["rows"]) == (NOTE, 3)
+    assert (found.severity, found.values["rows"]) == (Severity.NOTE, 3)
     assert {place[: len("layers[0].weight[1")] for place in found.places} == {
         f"layers[0].weight[{row}" for row in (1, 2, 4)
     }
@@ -76,7 +76,7 @@ def test_an_optimizer_that_leaves_them() -> None:
         ("weight", 3),
         ("bias", 1),
     ]
-    assert stuck[0].severity == WARNING
+    assert stuck[0].severity == Severity.WARNING
 
 
 def test_a_dropout_is_not_taken_for_death() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from clearprop import PReLU
+from clearprop import Clipped, PReLU
 from clearprop.base.errors import ContractError
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Schedule
+from clearprop.engine.training.arguments import LOSSES_BY_NAME, OPTIMIZERS_BY_NAME
 from clearprop.kinds.kind_tables import (
     INITIALIZER_ROWS,
     LAYER_EXAMPLES,
@@ -132,6 +133,11 @@ def test_a_layer_that_does_nothing_hands_its_input_on() -> None:
     idle = [one.layer for row in OF_LAYERS for one in row.examples if row.does_nothing(one.layer)]
     assert {type(one).__name__ for one in idle} == {"Identity", "Dropout"}
     assert all(isinstance(one, Layer) for one in idle)
+
+
+def test_every_loss_and_rule_can_be_asked_for_by_a_name() -> None:
+    assert {type(one) for one in LOSSES_BY_NAME.values()} == set(LOSS_ROWS)
+    assert {type(one) for one in OPTIMIZERS_BY_NAME.values()} == set(OPTIMIZER_ROWS) - {Clipped}
 
 
 def test_the_tables_import_nothing_but_numpy() -> None:

@@ -63,6 +63,14 @@ class Doubled(Combinator):
 SCHEDULES = tuple(one for row in SCHEDULE_ROWS.values() for one in row.examples)
 
 
+@dataclass(frozen=True)
+class Passed(Combinator):
+    """y = x, as a sum of one term."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return wiring.add(source)
+
+
 def layer_recipe(example: LayerExample) -> Recipe:
     """A layer of the catalogue between layers that learn."""
     generator = np.random.default_rng(1)
@@ -153,6 +161,7 @@ def structures() -> Iterator[tuple[str, Recipe]]:
             Linear(9, 3),
         ),
         "doubled": Sequential(Doubled(), Linear(3, 3), Doubled()),
+        "passed": Sequential(Passed(), Linear(3, 3), Passed(), Tanh(), Passed()),
         "added-to-nothing": Sequential(Linear(3, 3), Added(Identity(), Residual(Identity()))),
         "dropout-twice": Sequential(Dropout(0.2), Linear(3, 3), Dropout(0.4), Dropout(0.1)),
     }.items():

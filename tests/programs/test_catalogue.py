@@ -1,10 +1,11 @@
 """Everything of the catalogues can be written, and everything written is said in both languages."""
 
+import numpy as np
 import pytest
 
-from clearprop import Linear, Network, Sequential, Tanh
+from clearprop import Embedding, Identity, Layer, Linear, Network, Sequential, Tanh
 from clearprop.base import messages
-from clearprop.base.errors import ClearpropError
+from clearprop.base.errors import ClearpropError, ContractError
 from clearprop.engine.combinators import Residual
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.losses import MSE
@@ -12,6 +13,8 @@ from clearprop.engine.optimizers import SGD, Clipped
 from clearprop.engine.schedules import Schedule
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSSES, OPTIMIZERS
 from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs.passes import passes_of
+from tests.own_combinators import Added
 from tests.programs.cases import small
 
 
@@ -90,3 +93,10 @@ def test_an_activation_of_ones_own_is_refused_by_its_name() -> None:
 
     with pytest.raises(ClearpropError, match=r"Square is a layer of your own.*Known are Linear"):
         write_program(Recipe(Network(Sequential(Linear(1, 1), Square()))))
+
+
+@pytest.mark.parametrize("layer", [Residual(Embedding(4, 3)), Added(Embedding(4, 3), Identity())])
+def test_ids_that_are_added_to_something_are_refused_by_the_place(layer: Layer) -> None:
+    network = Network(Sequential(layer, Linear(3, 1)))
+    with pytest.raises(ContractError, match=r"layers\[0\]\.(branch|left)"):
+        passes_of(network, np.array([0, 1]))

@@ -31,6 +31,12 @@ def written(
 
 
 @pytest.fixture(scope="session")
+def figures(result: Reproduction) -> int:
+    """How many figures the report of the whole reproduction has: two of them take PyTorch."""
+    return 18 if result.comparisons is None else 20
+
+
+@pytest.fixture(scope="session")
 def small() -> Reproduction:
     """A short reproduction without PyTorch."""
     return reproduce(ReproductionSettings(steps=3, seeds=3, with_torch=False))

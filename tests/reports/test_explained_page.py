@@ -8,8 +8,8 @@ import pytest
 from clearprop.base import messages
 from clearprop.drawing import Scene, svg
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
-from clearprop.reading.explanation.diagrams import KINDS, TEXTBOOK, draw
-from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK, draw
+from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.explanation_pages import diagram_page, explanation_page
 from tests.browser import MEASURE, Open
 from tests.explanation.networks import STEPS, random_step, worked_step

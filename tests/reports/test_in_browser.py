@@ -14,9 +14,9 @@ def html(request: pytest.FixtureRequest, written: Callable[[str], Path]) -> str:
     return (written(request.param) / "report.html").read_text(encoding="utf-8")
 
 
-def test_labels_neither_overlap_nor_stick_out(html: str, opened: Open) -> None:
+def test_labels_neither_overlap_nor_stick_out(html: str, opened: Open, figures: int) -> None:
     found = opened(html, width=1000).evaluate(MEASURE)
-    assert found["figures"] == 20
+    assert found["figures"] == figures
     assert found["overlaps"] == []
     assert found["outside"] == []
 

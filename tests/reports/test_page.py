@@ -115,13 +115,15 @@ def test_no_sentence_has_an_unfilled_field(html: str) -> None:
     assert re.findall(r"\{[a-z_]+\}", Page(html).text) == []
 
 
-def test_every_figure_is_there_with_a_caption(html: str, written: Callable[[str], Path]) -> None:
+def test_every_figure_is_there_with_a_caption(
+    html: str, written: Callable[[str], Path], figures: int
+) -> None:
     parsed = Page(html)
-    figures = [attrs["id"] for tag, attrs in parsed.tags if tag == "figure"]
+    found = [attrs["id"] for tag, attrs in parsed.tags if tag == "figure"]
     files = {f"figure-{path.stem}" for path in (written("en") / "figures").glob("*.svg")}
-    assert set(figures) == files
-    assert len(figures) == 20
-    assert sum(tag == "figcaption" for tag, _ in parsed.tags) == len(figures)
+    assert set(found) == files
+    assert len(found) == figures
+    assert sum(tag == "figcaption" for tag, _ in parsed.tags) == figures
 
 
 def test_equations_are_mathml(html: str) -> None:

@@ -26,9 +26,9 @@ def folder(written: Callable[[str], Path]) -> Path:
     return written("en")
 
 
-def test_every_figure_is_svg_and_png(folder: Path) -> None:
+def test_every_figure_is_svg_and_png(folder: Path, figures: int) -> None:
     names = {path.stem for path in (folder / "figures").iterdir()}
-    assert len(names) == 20
+    assert len(names) == figures
     for name in names:
         root = ElementTree.parse(folder / "figures" / f"{name}.svg").getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -54,14 +54,18 @@ def test_the_curves_take_the_pages_colours(folder: Path) -> None:
 
 
 def test_a_reproduction_makes_the_same_figures_again(
-    result: Reproduction, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    result: Reproduction,
+    folder: Path,
+    figures: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The pixels, which are not compared, take as long as the drawings.
     monkeypatch.setattr("clearprop.teaching.reports.report.png", lambda scene, scale: b"")
     monkeypatch.setattr(figure_catalog, "to_png", lambda figure: b"")
     write_report(result, tmp_path, "en", silent)
     paths = sorted((folder / "figures").glob("*.svg"))
-    assert len(paths) == 20
+    assert len(paths) == figures
     for path in paths:
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes(), path.name
 

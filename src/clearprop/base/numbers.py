@@ -48,6 +48,11 @@ def number_or_dash(value: float, digits: int = 4) -> str:
     return "—" if math.isnan(value) else number(value, digits)
 
 
+def general(value: float | None, digits: int = 7) -> str:
+    """`value` as Python writes it with `digits` significant digits, 1.2e-07; a dash for None."""
+    return "—" if value is None else f"{value:.{digits}g}"
+
+
 def percent(share: float) -> str:
     """A share as a percentage without decimals; a dash where there is none: NaN."""
     return "—" if math.isnan(share) else f"{100 * share:.0f} %"

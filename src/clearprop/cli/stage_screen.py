@@ -11,17 +11,22 @@ from rich.text import Text
 from clearprop.base import messages
 from clearprop.cli.keyboard import Move, pressed
 from clearprop.cli.terminal import spelled
-from clearprop.reading.walk import Walk
+from clearprop.reading.walk import Part, Walk
 
 # Lines of the screen that are not the stage's: its title, the line above the keys, the keys.
 AROUND = 3
 STYLES = {
-    "forward": "bold blue",
-    "sum": "bold blue",
-    "loss": "bold magenta",
-    "backward": "bold red",
-    "split": "bold red",
-    "join": "bold red",
+    Part.FORWARD: "bold blue",
+    Part.SUM: "bold blue",
+    Part.ADDED: "bold blue",
+    Part.JOINED: "bold blue",
+    Part.LOSS: "bold magenta",
+    Part.BACKWARD: "bold red",
+    Part.SPLIT: "bold red",
+    Part.HANDED_ON: "bold red",
+    Part.PARTED: "bold red",
+    Part.JOIN: "bold red",
+    Part.MET: "bold red",
 }
 
 

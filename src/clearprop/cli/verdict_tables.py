@@ -9,11 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from clearprop.base import messages
-from clearprop.base.numbers import percent
+from clearprop.base.numbers import general, percent
 from clearprop.checking.gallery import Row, Totals
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
-from clearprop.checking.verdict.outcomes import number
 from clearprop.checking.verdict.outcomes import say as say_of_check
 
 STYLES = {RIGHT: "green", WRONG: "bold red", UNDECIDED: "yellow"}
@@ -58,7 +57,7 @@ def print_catalogue(
             escape(verdict.name),
             say_of_check(language, f"outcome.{verdict.outcome}"),
             f"{sum(one.checked for one in verdict.arrays):,}",
-            number(worst, 2),
+            general(worst, 2),
             str(sum(one.kinks_met for one in verdict.arrays)),
             *(told.get(name, say("unused")) for name in WITNESSES),
             style=None if verdict.outcome == RIGHT else STYLES[verdict.outcome],

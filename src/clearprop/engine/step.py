@@ -6,11 +6,26 @@ from functools import cached_property
 import numpy as np
 
 from clearprop.base.arrays import Array, frozen
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss, LossResult
 from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an optimizer makes of one gradient.
+
+    learning_rate  η where the update is plainly w − η · gradient, otherwise None
+    change         after − before
+    """
+
+    optimizer: str
+    learning_rate: float | None
+    before: float
+    after: float
+    change: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +95,26 @@ class Step:
         state = self.optimizer.start(params) if self.state is None else self.state
         return frozen(self.optimizer.step(params, state, self.backward.gradient)[0])
 
+    def update_of(self, position: int) -> Update | None:
+        """What happens to the parameter at `position` of the flat array; None without an
+        optimizer."""
+        stepped = self.stepped
+        if self.optimizer is None or stepped is None:
+            return None
+        params, gradient = self.forward.params, self.backward.gradient
+        before, after = float(params[position]), float(stepped[position])
+        rate = getattr(self.optimizer, "learning_rate", None)
+        is_plain = isinstance(rate, float) and bool(
+            np.allclose(stepped, params - rate * gradient, rtol=1e-12, atol=0, equal_nan=True)
+        )
+        return Update(
+            optimizer=type(self.optimizer).__name__,
+            learning_rate=rate if is_plain else None,
+            before=before,
+            after=after,
+            change=after - before,
+        )
+
     def again(self, params: Array, x: Array | None = None) -> tuple[ForwardPass, LossResult]:
         """The same step forward with other parameters (P,), or another input as well: random
         draws, state and side inputs are those of this step."""
@@ -97,6 +132,14 @@ class Step:
         if target.dtype.kind == "f":
             target = target.astype(params.dtype, copy=False)
         return forward, self.loss.evaluate(forward.output, target)
+
+    def signals(self, wire: str) -> Array:
+        """∂C/∂(every number on a wire), (N, ...). Raises DtypeError for an input of integers, which
+        has none, and UnknownNameError."""
+        found = self.backward.gradient_at(wire)
+        if found is None:
+            raise DtypeError("explain_integers", came=self.forward.value(wire).dtype)
+        return found
 
     def check_sample(self, sample: object) -> int:
         """`sample` as a number from 0. Raises ConfigurationError where there is no such sample."""

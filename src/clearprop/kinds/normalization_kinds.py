@@ -190,10 +190,12 @@ def _rms_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
 
 def _normal_entry(entry: OneEntry) -> tuple[float, float]:
     """The entry's x̂ and r."""
-    normal = entry.cache.x_hat
-    inverse = np.broadcast_to(entry.cache.inverse, normal.shape)
+    rows = entry.cache.x_hat
+    inverse = np.broadcast_to(entry.cache.inverse, rows.shape)
+    # BatchNorm keeps x̂ of all samples as one matrix of rows.
+    samples = (-1, *entry.output.shape)
     place = (entry.sample, *entry.place)
-    return float(normal[place]), float(inverse[place])
+    return float(rows.reshape(samples)[place]), float(inverse.reshape(samples)[place])
 
 
 def _scaled(entry: OneEntry, written: str, normal: float) -> tuple[Arithmetic, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clearprop.base.arrays import Shape
-from clearprop.checking.verdict.outcomes import Outcome, number, place, say
+from clearprop.base.numbers import general
+from clearprop.checking.verdict.outcomes import Outcome, place, say
 
 
 class Reason(StrEnum):
@@ -84,10 +85,10 @@ class ArrayVerdict:
             self.name,
             say(language, f"outcome.{self.outcome}"),
             f"{self.checked:,}/{self.size:,}",
-            number(self.claimed),
-            number(self.expected),
-            number(self.relative, 2),
-            number(self.tolerance, 2),
+            general(self.claimed),
+            general(self.expected),
+            general(self.relative, 2),
+            general(self.tolerance, 2),
         ]
 
     def sentences(self, language: str = "en") -> Iterator[str]:
@@ -98,10 +99,10 @@ class ArrayVerdict:
                 f"reasons.{self.reason}",
                 name=self.name,
                 index=place(self.index),
-                claimed=number(self.claimed),
-                expected=number(self.expected),
-                relative=number(self.relative, 2),
-                tolerance=number(self.tolerance, 2),
+                claimed=general(self.claimed),
+                expected=general(self.expected),
+                relative=general(self.relative, 2),
+                tolerance=general(self.tolerance, 2),
             )
         if self.kinks_met:
             first = self.kinks[0]
@@ -111,6 +112,6 @@ class ArrayVerdict:
                 name=self.name,
                 count=self.kinks_met,
                 index=place(first.index),
-                left=number(first.left),
-                right=number(first.right),
+                left=general(first.left),
+                right=general(first.right),
             )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clearprop.base import messages
+from clearprop.base.numbers import general
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.checking.verdict.outcomes import number, place, say
+from clearprop.checking.verdict.outcomes import place, say
 
 
 class Standing(StrEnum):
@@ -114,8 +115,8 @@ class Candidate:
             arrays=", ".join(one.array for one in self.predictions),
             array=worst.array,
             index=place(worst.index),
-            predicted=number(worst.predicted),
-            claimed=number(worst.claimed),
-            off=number(worst.off, 2),
+            predicted=general(worst.predicted),
+            claimed=general(worst.claimed),
+            off=general(worst.off, 2),
             why=why,
         )

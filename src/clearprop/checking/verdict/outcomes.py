@@ -1,9 +1,11 @@
-"""The three outcomes, and how numbers and places of a verdict are written."""
+"""The three outcomes, and how the places of a verdict are written."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 from clearprop.base import messages
+
+say = messages.within("checking")
 
 
 class Outcome(StrEnum):
@@ -26,16 +28,6 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     """Wrong before undecided before right."""
     met = set(outcomes)
     return next((outcome for outcome in (WRONG, UNDECIDED) if outcome in met), RIGHT)
-
-
-def say(language: str, key: str, **values: object) -> str:
-    """The sentence `checking.<key>`."""
-    return messages.text(language, f"checking.{key}", **values)
-
-
-def number(value: float | None, digits: int = 7) -> str:
-    """A number of the report."""
-    return "—" if value is None else f"{value:.{digits}g}"
 
 
 def place(index: object) -> str:

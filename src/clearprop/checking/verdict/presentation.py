@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from clearprop.base import messages
+from clearprop.base.text_tables import aligned
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
 
 # As easy to read on the white of a light notebook as on the black of a dark one: 4.5 and 4 to 1.
@@ -45,15 +45,7 @@ def as_text(words: ReportWords) -> str:
     """The whole report as lines of text."""
     lines = [words.headline]
     if words.rows:
-        cells = [words.heads, *words.rows]
-        widths = [max(map(messages.display_width, column)) for column in zip(*cells, strict=True)]
-        lines += [
-            "  "
-            + "  ".join(
-                messages.pad(cell, width) for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-            for row in cells
-        ]
+        lines += [f"  {line}" for line in aligned([words.heads, *words.rows], left=None)]
     lines += [f"- {sentence}" for sentence in words.sentences]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clearprop.base.errors import GradientError
+from clearprop.base.numbers import general
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict
 from clearprop.checking.verdict.candidates import Candidate
 from clearprop.checking.verdict.findings import CheckFinding
@@ -14,7 +15,6 @@ from clearprop.checking.verdict.outcomes import (
     UNDECIDED,
     WRONG,
     Outcome,
-    number,
     say,
     worst_outcome,
 )
@@ -143,7 +143,7 @@ class Verdict:
             checked=f"{sum(one.checked for one in self.arrays):,}",
             size=f"{sum(one.size for one in self.arrays):,}",
             directions=directions,
-            step=number(min(steps), 2) if steps else "—",
+            step=general(min(steps), 2) if steps else "—",
             source=say(language, f"source.{self.arrays[0].tolerance_source}"),
         )
 

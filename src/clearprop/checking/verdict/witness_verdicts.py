@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clearprop.base import messages
-from clearprop.checking.verdict.outcomes import number, say
+from clearprop.base.numbers import general
+from clearprop.checking.verdict.outcomes import say
 
 
 class WitnessOutcome(StrEnum):
@@ -41,6 +42,6 @@ class WitnessVerdict:
             language,
             f"witness.{self.outcome}",
             witness=self.name,
-            relative=number(self.relative, 2),
+            relative=general(self.relative, 2),
             name=self.array,
         )

@@ -37,7 +37,7 @@ def run(given: Arguments) -> int:
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import saved_step
     from clearprop.drawing import drawable_language, png, svg
-    from clearprop.reading.explanation.diagrams import draw, known_kind
+    from clearprop.reading.explanation.named_diagrams import draw, known_kind
 
     if kind is not None:
         # A kind that does not exist is refused before the file is read.

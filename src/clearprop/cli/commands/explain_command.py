@@ -10,7 +10,7 @@ from clearprop.cli.status import DONE
 
 if TYPE_CHECKING:
     from clearprop.engine.step import Step
-    from clearprop.reading.explanation.reading import Readable
+    from clearprop.reading.explanation.readable import Readable
 
 FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
 

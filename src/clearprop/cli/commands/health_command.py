@@ -54,7 +54,7 @@ def run(given: Arguments) -> int:
 
 def _picture(found: "Examination", path: Path, language: str) -> bytes:
     from clearprop.drawing import drawable_language, png, svg
-    from clearprop.reading.health.picture import signals_picture
+    from clearprop.reading.health import signals_picture
 
     if path.suffix.lower() == ".svg":
         return svg(signals_picture(found.signals, language), standalone=True).encode()

@@ -4,35 +4,38 @@ step = take_step(network, params, x, target, optimizer=SGD(0.01))
 print(explain_weight(step, "layers[0].weight[0,3]"))
 """
 
-from clearprop.engine.step import Step, take_step
-from clearprop.reading.explanation.gradients import (
-    GradientExplanation,
-    Update,
-    explain_input,
-    explain_weight,
-)
-from clearprop.reading.explanation.neurons import Input, NeuronExplanation, explain_neuron
-from clearprop.reading.explanation.samples import Output, Pull, SampleExplanation, explain_sample
-from clearprop.reading.explanation.shares import Product, SampleShare
-from clearprop.reading.explanation.signals import LossDerivative, Rest, Signal, Slope, Term
-from clearprop.reading.explanation.witness import Witness
+from clearprop.engine.step import Step, Update, take_step
+from clearprop.reading.explanation.explaining_gradients import explain_input, explain_weight
+from clearprop.reading.explanation.explaining_neurons import explain_neuron
+from clearprop.reading.explanation.explaining_samples import explain_sample
+from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
+from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
+from clearprop.reading.explanation.sample_explanation import Pull, SampleExplanation, SampleOutput
+from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
+from clearprop.reading.explanation.signals import LossDerivative, Signal, Slope, Term, WayKind
+from clearprop.reading.explanation.witness import HowMoved, Testimony, Witness
+from clearprop.reading.largest_terms import Rest
 
 __all__ = [
+    "FactorPair",
     "GradientExplanation",
-    "Input",
+    "GradientKind",
+    "HowMoved",
     "LossDerivative",
     "NeuronExplanation",
-    "Output",
-    "Product",
+    "NeuronInput",
     "Pull",
     "Rest",
     "SampleExplanation",
+    "SampleOutput",
     "SampleShare",
     "Signal",
     "Slope",
     "Step",
     "Term",
+    "Testimony",
     "Update",
+    "WayKind",
     "Witness",
     "explain_input",
     "explain_neuron",

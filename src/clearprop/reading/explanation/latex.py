@@ -1,10 +1,11 @@
-"""Pieces of LaTeX: numbers, underbraced factors, and sums that are broken where they are long."""
+"""Pieces of LaTeX: numbers, underbraced factors, sums that are broken where they are long, and a
+signal taken apart."""
 
 from collections.abc import Sequence
 
 from clearprop.base.numbers import brief
-from clearprop.reading.explanation.signal_words import others
-from clearprop.reading.explanation.signals import Rest, Signal, Term
+from clearprop.reading.explanation.signals import Signal, Term, WayKind
+from clearprop.reading.largest_terms import Rest, others_label
 
 # Underbraced products side by side before a line is broken.
 PER_LINE = 2
@@ -12,7 +13,7 @@ PER_LINE = 2
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
-def value(amount: float) -> str:
+def latex_number(amount: float) -> str:
     """A number: -3.21, or with a power of ten behind `times`."""
     text = brief(amount).replace("−", "-")
     if text == "NaN":
@@ -26,7 +27,7 @@ def value(amount: float) -> str:
 
 def braced(amount: float, label: str) -> str:
     """A number with a brace under it that says what it is."""
-    text = value(amount)
+    text = latex_number(amount)
     if text.startswith("-") or r"\times" in text:
         text = f"({text})"
     return rf"\underbrace{{{text}}}_{{{label}}}"
@@ -67,8 +68,7 @@ def rest_braced(rest: Rest, language: str) -> list[str]:
     """The remainder of a sum as one more summand; none where there is nothing left."""
     if not rest.count:
         return []
-    label = others(rest, language).rstrip(" :：")
-    return [braced(rest.value, rf"\text{{{label}}}")]
+    return [braced(rest.value, rf"\text{{{others_label(rest.count, language)}}}")]
 
 
 def signal_chains(signal: Signal, language: str) -> list[str]:
@@ -84,7 +84,7 @@ def signal_chains(signal: Signal, language: str) -> list[str]:
 
 def _signal_chain(signal: Signal, language: str) -> str:
     left = derivative(signal.place, signal.sample)
-    total = value(signal.value)
+    total = latex_number(signal.value)
     slope = "" if signal.slope is None else braced(signal.slope.value, "a'(z)") + r" \cdot "
     if signal.loss is not None:
         return chain(left, slope + braced(signal.loss.value, r"\partial C / \partial y"), total)
@@ -103,12 +103,19 @@ def _signal_chain(signal: Signal, language: str) -> str:
 def _term(term: Term) -> str:
     if term.signal is None:
         return braced(term.value, rf"\text{{{term.via}}}")
-    label = {"weight": _weight(term.via), "slope": "a'(z)", "skip": "1"}.get(
-        term.kind, r"\partial y / \partial x"
-    )
+    label = _factor(term)
     signal = braced(term.signal.value, rf"\partial C / \partial\, {place(term.signal.place)}")
     return rf"{braced(term.factor, label)} \cdot {signal}"
 
 
-def _weight(address: str) -> str:
-    return f"w_{{{address.rpartition('[')[2].rstrip(']')}}}"
+def _factor(term: Term) -> str:
+    """What a term's factor is, in symbols."""
+    match term.kind:
+        case WayKind.WEIGHT:
+            return f"w_{{{term.via.rpartition('[')[2].rstrip(']')}}}"
+        case WayKind.SLOPE:
+            return "a'(z)"
+        case WayKind.SKIP | WayKind.JOINED:
+            return "1"
+        case _:
+            return r"\partial y / \partial x"

@@ -13,11 +13,9 @@ arrive.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clearprop.reading.explanation.shares import SampleShare
-from clearprop.reading.explanation.signals import Rest, Signal
-
-# What a path can end at, beside a place whose signal is not taken apart further.
-LOSS, REST, SAMPLES = "loss", "rest", "samples"
+from clearprop.reading.explanation.sample_shares import SampleShare
+from clearprop.reading.explanation.signals import Signal, WayKind
+from clearprop.reading.largest_terms import Rest
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,14 @@ class Place:
 
     column   how many ways lie before it
     signal   ∂C/∂v there; None where a path ends without one, and of the number itself
-    end      LOSS, REST (of `count` terms) or SAMPLES where it is an end, otherwise None
+    end      LOSS, REST (of `count` terms) or SAMPLES where paths end at something else than a
+             signal that is not taken apart further
     """
 
     key: str
     column: int
     signal: Signal | None = None
-    end: str | None = None
+    end: WayKind | None = None
     count: int = 0
 
 
@@ -40,14 +39,13 @@ class Place:
 class Passage:
     """One way from a place to the next: `contribution` is its part of the number that is explained.
 
-    kind    as of a `Term`; `product` from a parameter, `loss` and `rest` at the ends
     via     what it goes through, as an address; "" where there is nothing to name
     factor  what it multiplies; None of a rest and of other samples
     """
 
     start: str
     end: str
-    kind: str
+    kind: WayKind
     via: str
     factor: float | None
     contribution: float
@@ -67,7 +65,14 @@ def paths_of_share(share: SampleShare) -> Paths:
     """From a parameter's entry, for one sample, through every product of its share."""
     root = Place("0", 0)
     firsts = [
-        Passage("0", _key(1, one.signal), "product", one.input, one.factor, one.value)
+        Passage(
+            start="0",
+            end=_key(1, one.signal),
+            kind=WayKind.PRODUCT,
+            via=one.input,
+            factor=one.factor,
+            contribution=one.value,
+        )
         for one in share.products
     ]
     graph = _Graph([root])
@@ -115,9 +120,10 @@ class _Graph:
     def leave(self, start: str, column: int, rest: Rest, factor: float) -> None:
         """The way to everything that is not listed one by one."""
         if rest.count:
-            key = f"{column}/{REST}/{start}"
-            self.places.append(Place(key, column, end=REST, count=rest.count))
-            self.passages.append(Passage(start, key, REST, "", None, factor * rest.value))
+            end = Place(
+                f"{column}/{WayKind.REST}/{start}", column, end=WayKind.REST, count=rest.count
+            )
+            self._end(start, end, WayKind.REST, factor * rest.value)
 
     def grow(self) -> None:
         """Follow every signal as far as it is opened."""
@@ -132,28 +138,49 @@ class _Graph:
         column = place.column + 1
         factor = before * (1.0 if signal.slope is None else signal.slope.value)
         if signal.loss is not None:
-            key = f"{column}/{LOSS}/{place.key}"
-            self.places.append(Place(key, column, signal, LOSS))
-            value = factor * signal.loss.value
-            self.passages.append(Passage(place.key, key, LOSS, "", signal.loss.value, value))
+            slope = signal.loss.value
+            end = Place(f"{column}/{WayKind.LOSS}/{place.key}", column, signal, WayKind.LOSS)
+            self._end(place.key, end, WayKind.LOSS, factor * slope, factor=slope)
             return
         for term in signal.terms:
             if term.signal is None:
-                key = f"{column}/{SAMPLES}/{place.key}"
-                self.places.append(Place(key, column, end=SAMPLES))
-                value = factor * term.value
-                self.passages.append(Passage(place.key, key, term.kind, term.via, None, value))
+                key = f"{column}/{WayKind.SAMPLES}/{place.key}"
+                end = Place(key, column, end=WayKind.SAMPLES)
+                self._end(place.key, end, term.kind, factor * term.value, via=term.via)
             else:
                 passage = Passage(
-                    place.key,
-                    _key(column, term.signal),
-                    term.kind,
-                    term.via,
-                    term.factor,
-                    factor * term.value,
+                    start=place.key,
+                    end=_key(column, term.signal),
+                    kind=term.kind,
+                    via=term.via,
+                    factor=term.factor,
+                    contribution=factor * term.value,
                 )
                 self.enter(term.signal, column, passage, factor * term.factor)
         self.leave(place.key, column, signal.rest, factor)
+
+    def _end(
+        self,
+        start: str,
+        end: Place,
+        kind: WayKind,
+        contribution: float,
+        *,
+        via: str = "",
+        factor: float | None = None,
+    ) -> None:
+        """A way behind which nothing is followed."""
+        self.places.append(end)
+        self.passages.append(
+            Passage(
+                start=start,
+                end=end.key,
+                kind=kind,
+                via=via,
+                factor=factor,
+                contribution=contribution,
+            )
+        )
 
 
 def _key(column: int, signal: Signal) -> str:

@@ -7,6 +7,17 @@ Every line adds up: value = slope · (Σ terms + rest), up to the rounding of th
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+from clearprop.base.numbers import brief, percent, product_text
+from clearprop.reading.explanation.readable import say
+from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
+
+INDENT = "    "
+# From here on, cancellation is worth a sentence.
+CANCELS = 0.25
+# A paragraph follows the largest terms through so many lines; more would be read by nobody.
+DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -31,39 +42,46 @@ class LossDerivative:
     value: float
 
 
-@dataclass(frozen=True)
-class Rest:
-    """What is not listed one by one: how many, their sum, and the sum of their sizes Σ|·|.
+class WayKind(StrEnum):
+    """How a number goes on towards the loss.
 
-    Where a layer was asked about them all at once, the size is that of the sum.
+    WEIGHT   through a weight of a Linear layer
+    SLOPE    through an activation
+    SKIP     through a sum, whose factor is 1
+    JOINED   as one of the features that are put side by side; the factor is 1
+    OUTPUT   through one output of a layer, whose own backward gives the factor
+    SAMPLES  through the outputs of other samples, which a layer mixes with this one
+
+    At the ends of a path, beside these:
+
+    PRODUCT  from a parameter to the number that it makes
+    LOSS     from an output to the loss
+    REST     all ways that are not listed one by one
     """
 
-    count: int
-    value: float
-    size: float
-
-    def __add__(self, other: "Rest") -> "Rest":
-        return Rest(self.count + other.count, self.value + other.value, self.size + other.size)
-
-
-NOTHING = Rest(0, 0.0, 0.0)
+    WEIGHT = "weight"
+    SLOPE = "slope"
+    SKIP = "skip"
+    JOINED = "joined"
+    OUTPUT = "output"
+    SAMPLES = "samples"
+    PRODUCT = "product"
+    LOSS = "loss"
+    REST = "rest"
 
 
 @dataclass(frozen=True)
 class Term:
     """One way by which a number reaches the loss: value = factor · signal.value.
 
-    kind    weight   through a weight of a Linear layer, whose address is `via`; factor = w_k
-            slope    through the activation `via`; factor = a'(z)
-            skip     straight through the sum of the Residual `via`; factor = 1
-            output   through one output of the layer `via`; factor = ∂(output)/∂v, from the
-                     layer's own backward
-            samples  through the outputs of other samples, which the layer `via` mixes with this
-                     one; no single signal, and factor = 1
+    via     what it goes through: the address of the weight or of the output, or the path of the
+            activation, of the join, or of the layer that mixes samples
+    factor  w_k of a weight, a'(z) of an activation, ∂(output)/∂v of an output, otherwise 1
     share   |value| / Σ|terms|
+    signal  ∂C/∂ what it leads to; None of other samples, which have no single one
     """
 
-    kind: str
+    kind: WayKind
     via: str
     factor: float
     value: float
@@ -102,3 +120,126 @@ class Signal:
         if not self.opened:
             return None
         return 1 if self.loss is not None else 2
+
+
+def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:
+    """Where a signal comes from, followed through its largest terms towards the loss for at most
+    `most` lines; nothing for one that is not opened."""
+    if not signal.opened or most == 0:
+        return []
+    place, value = signal.place, brief(signal.value)
+    slope = signal.slope
+    if slope is not None and slope.value == 0:
+        at = {"name": slope.name, "z": brief(slope.z)}
+        return [say(language, "signal.blocked", place=place, **at)]
+    if signal.loss is not None:
+        return [_from_loss(signal, signal.loss, language)]
+    found = []
+    if slope is None:
+        found.append(say(language, "signal.sum", place=place, value=value))
+    else:
+        inner = 0.0 if signal.inner is None else signal.inner
+        found.append(
+            say(
+                language,
+                "signal.slope",
+                place=place,
+                name=slope.name,
+                z=brief(slope.z),
+                slope=brief(slope.value),
+                inner=brief(inner),
+                value=value,
+            )
+        )
+    if signal.terms:
+        first = signal.terms[0]
+        found.append(_largest(signal, first, language))
+        found += cancellation("signal", signal.value, signal.size, language)
+        if first.signal is not None:
+            found += sentences(first.signal, language, most - 1)
+    else:
+        found.append(say(language, "signal.nothing", place=place))
+    return found
+
+
+def cancellation(what: str, value: float, size: float, language: str) -> list[str]:
+    """A sentence where a good part of Σ|terms|, `size`, cancels in their sum; nothing otherwise."""
+    cancelled = 1 - min(abs(value) / size, 1) if size else 0.0
+    if not cancelled > CANCELS:
+        return []
+    return [say(language, f"{what}.cancels", size=brief(size), part=percent(cancelled))]
+
+
+def _from_loss(signal: Signal, loss: LossDerivative, language: str) -> str:
+    values: dict[str, str] = {
+        "place": signal.place,
+        "loss": loss.loss,
+        "y": brief(loss.output),
+        "t": "—" if loss.target is None else brief(loss.target),
+        "derivative": brief(loss.value),
+        "value": brief(signal.value),
+    }
+    key = "with_target" if loss.target is not None else "without_target"
+    if signal.slope is None:
+        return say(language, f"case_1.{key}", **values)
+    slope = {"name": signal.slope.name, "slope": brief(signal.slope.value)}
+    return say(language, f"case_1.{key}_and_slope", **values, **slope)
+
+
+def _largest(signal: Signal, term: Term, language: str) -> str:
+    count = len(signal.terms) + signal.rest.count
+    weight = "only" if count == 1 else "most" if term.share > 0.5 else "largest"
+    lead = say(language, f"term.{weight}", count=count, share=percent(term.share))
+    return say(
+        language,
+        f"term.{term.kind}",
+        lead=lead,
+        via=term.via,
+        factor=brief(term.factor),
+        place="" if term.signal is None else term.signal.place,
+        signal="" if term.signal is None else brief(term.signal.value),
+        product="" if term.signal is None else product_text(term.factor, term.signal.value),
+        value=brief(term.value),
+    )
+
+
+def taken_apart(signal: Signal, language: str) -> list[str]:
+    """A signal and everything below it, indented by the depth."""
+    found = [f"∂C/∂{signal.place} = {brief(signal.value)}"]
+    if signal.slope is not None and signal.inner is not None:
+        found[0] = f"∂C/∂{signal.place} = {product_text(signal.slope.value, signal.inner)}"
+        found[0] += f" = {brief(signal.value)}"
+        found.append(INDENT + _slope_line(signal.slope, language))
+    if signal.loss is not None:
+        found.append(INDENT + _loss_line(signal.loss, language))
+    for term in signal.terms:
+        found += [INDENT + line for line in _term_lines(term, language)]
+    if signal.opened and signal.rest.count:
+        found.append(
+            f"{INDENT}{others_heading(signal.rest.count, language)}{brief(signal.rest.value)}"
+        )
+    return found
+
+
+def _slope_line(slope: Slope, language: str) -> str:
+    values = {"z": brief(slope.z), "a": brief(slope.a), "slope": brief(slope.value)}
+    return say(language, "table.slope_of", name=slope.name, **values)
+
+
+def _loss_line(loss: LossDerivative, language: str) -> str:
+    key = "table.loss" if loss.target is not None else "table.loss_without_target"
+    target = "" if loss.target is None else brief(loss.target)
+    values = {"y": brief(loss.output), "t": target, "value": brief(loss.value)}
+    return say(language, key, loss=loss.loss, **values)
+
+
+def _term_lines(term: Term, language: str) -> list[str]:
+    way = say(language, f"table.{term.kind}", via=term.via)
+    share = percent(term.share)
+    if term.signal is None:
+        return [f"{way}{brief(term.value)} ({share})"]
+    numbers = f"{product_text(term.factor, term.signal.value)} = {brief(term.value)}"
+    found = [f"{way}{numbers} ({share})"]
+    if term.signal.opened:
+        found += [INDENT + line for line in taken_apart(term.signal, language)]
+    return found

@@ -11,12 +11,20 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.addresses import Address, Index, every_sample
+from clearprop.engine.addresses import Address, every_sample
+from clearprop.engine.graph import GraphStep, Index, Join, Node, Sum, join_path
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.step import Step
-from clearprop.engine.wires import Node, Sum, is_activation, is_linear
-from clearprop.reading.explanation.probing import Probe
-from clearprop.reading.explanation.signals import NOTHING, LossDerivative, Rest, Signal, Slope, Term
+from clearprop.reading.explanation.signals import (
+    LossDerivative,
+    Signal,
+    Slope,
+    Term,
+    WayKind,
+)
+from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
+from clearprop.reading.nodes import is_activation, is_linear
+from clearprop.reading.probing import Probe
 
 # How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.
 DEPTH, MOST = 2, 5
@@ -44,13 +52,13 @@ class Tracer:
     def __init__(self, step: Step, most: int) -> None:
         self.step = step
         self.most = most
-        self._wiring = step.wiring
+        self._graph = step.forward.network.graph
         self._probes: dict[str, Probe] = {}
 
     def probe(self, path: str) -> Probe:
         """The layer at `path`, to be asked through its backward."""
         if path not in self._probes:
-            self._probes[path] = Probe(self._wiring, self._wiring.nodes[path])
+            self._probes[path] = Probe(self.step.backward, path)
         return self._probes[path]
 
     def signal(self, wire: str, sample: int, index: Index, depth: int) -> Signal:
@@ -61,22 +69,29 @@ class Tracer:
             return Signal(place, sample, value)
         slope, inner_wire = self.slope(wire, sample, index)
         factor = 1.0 if slope is None else slope.value
-        if inner_wire == self._wiring.output:
+        if inner_wire == self._graph.output:
             loss = self.loss_derivative(sample, index)
             return Signal(
-                place, sample, value, True, slope, loss.value, loss, size=abs(factor * loss.value)
+                place=place,
+                sample=sample,
+                value=value,
+                opened=True,
+                slope=slope,
+                inner=loss.value,
+                loss=loss,
+                size=abs(factor * loss.value),
             )
-        takers = self._wiring.takers(inner_wire)
+        takers = self._graph.takers(inner_wire)
         ways = [self._ways(taker, inner_wire, sample, index, depth - 1) for taker in takers]
         terms, rest, size = _largest(ways, self.most)
         inner = sum(term.value for term in terms) + rest.value
         return Signal(
-            place,
-            sample,
-            value,
-            True,
-            slope,
-            inner,
+            place=place,
+            sample=sample,
+            value=value,
+            opened=True,
+            slope=slope,
+            inner=inner,
             terms=terms,
             rest=rest,
             size=abs(factor) * size,
@@ -84,7 +99,7 @@ class Tracer:
 
     def gradient(self, wire: str, sample: int, index: Index) -> float:
         """∂C/∂v as the backward pass recorded it."""
-        return float(self._wiring.gradients(wire)[sample][index])
+        return float(self.step.signals(wire)[sample][index])
 
     def slope(self, wire: str, sample: int, index: Index) -> tuple[Slope | None, str]:
         """The activation that is alone in taking `wire`, at one entry, and the wire behind it."""
@@ -96,8 +111,8 @@ class Tracer:
 
     def _activation(self, wire: str) -> tuple[str, Activation] | None:
         """The path of the activation that is alone in taking `wire`, and the activation."""
-        takers = self._wiring.takers(wire)
-        if len(takers) != 1 or isinstance(takers[0], Sum):
+        takers = self._graph.takers(wire)
+        if len(takers) != 1 or not isinstance(takers[0], Node):
             return None
         layer = takers[0].layer
         return (takers[0].path, layer) if is_activation(layer) else None
@@ -108,16 +123,22 @@ class Tracer:
         if found is None:
             return None
         path, activation = found
-        slopes = activation.derivative(self._wiring.values(wire), self._wiring.values(path))
+        slopes = activation.derivative(self.step.forward.value(wire), self.step.forward.value(path))
         return int(np.count_nonzero(np.asarray(slopes)[every_sample(index)] == 0))
 
     def _slope(
         self, path: str, activation: Activation, wire: str, sample: int, index: Index
     ) -> Slope:
-        z, a = self._wiring.values(wire)[sample], self._wiring.values(path)[sample]
+        z, a = self.step.forward.value(wire)[sample], self.step.forward.value(path)[sample]
         # The whole sample is handed over: a derivative may be one that takes arrays only.
         value = float(np.asarray(activation.derivative(z, a))[index])
-        return Slope(path, type(activation).__name__, float(z[index]), float(a[index]), value)
+        return Slope(
+            layer=path,
+            name=type(activation).__name__,
+            z=float(z[index]),
+            a=float(a[index]),
+            value=value,
+        )
 
     def loss_derivative(self, sample: int, index: Index) -> LossDerivative:
         step = self.step
@@ -126,15 +147,15 @@ class Tracer:
         if step.target.shape == output.shape:
             target = float(step.target[sample][index])
         return LossDerivative(
-            type(step.loss).__name__,
-            float(output[sample][index]),
-            target,
-            float(step.backward.output_gradient[sample][index]),
+            loss=type(step.loss).__name__,
+            output=float(output[sample][index]),
+            target=target,
+            value=float(step.backward.output_gradient[sample][index]),
         )
 
-    def _ways(self, taker: Node | Sum, wire: str, sample: int, index: Index, depth: int) -> Ways:
-        if isinstance(taker, Sum):
-            return self._through_sum(taker, sample, index, depth)
+    def _ways(self, taker: GraphStep, wire: str, sample: int, index: Index, depth: int) -> Ways:
+        if isinstance(taker, Join):
+            return self._through_join(taker, wire, sample, index, depth)
         if is_linear(taker.layer) and len(index) == 1:
             return self._through_weights(taker, sample, index[0], depth)
         if is_activation(taker.layer):
@@ -142,34 +163,63 @@ class Tracer:
             return self._through_slope(slope, sample, index, depth)
         return self._through_layer(taker, sample, index, depth)
 
-    def _through_sum(self, taker: Sum, sample: int, index: Index, depth: int) -> Ways:
-        value = self.gradient(taker.path, sample, index)
+    def _through_join(self, taker: Join, wire: str, sample: int, index: Index, depth: int) -> Ways:
+        shapes = [self.step.forward.value(source).shape[1:] for source in taker.sources]
+        # A wire may be more than one of the terms.
+        places = [
+            taker.lands(number, index, shapes)
+            for number, source in enumerate(taker.sources)
+            if source == wire
+        ]
+        values = np.array([self.gradient(taker.path, sample, place) for place in places])
+        kind = WayKind.SKIP if isinstance(taker, Sum) else WayKind.JOINED
 
-        def make(_: int, share: float) -> Term:
-            signal = self.signal(taker.path, sample, index, depth)
-            return Term("skip", taker.path, 1.0, value, share, signal)
+        def make(way: int, share: float) -> Term:
+            signal = self.signal(taker.path, sample, places[way], depth)
+            return Term(
+                kind=kind,
+                via=taker.path,
+                factor=1.0,
+                value=float(values[way]),
+                share=share,
+                signal=signal,
+            )
 
-        return Ways(np.array([value]), make)
+        return Ways(values, make)
 
     def _through_slope(self, slope: Slope, sample: int, index: Index, depth: int) -> Ways:
         value = slope.value * self.gradient(slope.layer, sample, index)
 
         def make(_: int, share: float) -> Term:
             signal = self.signal(slope.layer, sample, index, depth)
-            return Term("slope", slope.layer, slope.value, value, share, signal)
+            return Term(
+                kind=WayKind.SLOPE,
+                via=slope.layer,
+                factor=slope.value,
+                value=value,
+                share=share,
+                signal=signal,
+            )
 
         return Ways(np.array([value]), make)
 
     def _through_weights(self, taker: Node, sample: int, row: int, depth: int) -> Ways:
-        weights = np.asarray(taker.tree["weight"][row], np.float64)
-        signals = self._wiring.gradients(taker.path)[sample].astype(np.float64)
+        weights = np.asarray(self.step.forward[taker.path].params["weight"][row], np.float64)
+        signals = self.step.signals(taker.path)[sample].astype(np.float64)
         values = weights * signals
-        path = f"{taker.path}.weight" if taker.path else "weight"
+        path = join_path(taker.path, "weight")
 
         def make(unit: int, share: float) -> Term:
             signal = self.signal(taker.path, sample, (unit,), depth)
             via = str(Address(path, (row, unit)))
-            return Term("weight", via, float(weights[unit]), float(values[unit]), share, signal)
+            return Term(
+                kind=WayKind.WEIGHT,
+                via=via,
+                factor=float(weights[unit]),
+                value=float(values[unit]),
+                share=share,
+                signal=signal,
+            )
 
         return Ways(values, make)
 
@@ -186,11 +236,23 @@ class Tracer:
 
         def make(way: int, share: float) -> Term:
             if way == len(positions):
-                return Term("samples", taker.path, 1.0, mixed, share, None)
-            unit = np.unravel_index(positions[way], probe.dy.shape[1:])
-            signal = self.signal(taker.path, sample, tuple(int(i) for i in unit), depth)
-            via = str(Address(taker.path, tuple(int(i) for i in unit)))
-            return Term("output", via, float(factors[way]), float(values[way]), share, signal)
+                return Term(
+                    kind=WayKind.SAMPLES,
+                    via=taker.path,
+                    factor=1.0,
+                    value=mixed,
+                    share=share,
+                    signal=None,
+                )
+            unit = tuple(int(i) for i in np.unravel_index(positions[way], probe.dy.shape[1:]))
+            return Term(
+                kind=WayKind.OUTPUT,
+                via=str(Address(taker.path, unit)),
+                factor=float(factors[way]),
+                value=float(values[way]),
+                share=share,
+                signal=self.signal(taker.path, sample, unit, depth),
+            )
 
         rest = Rest(probe.outputs - len(positions), unlisted, abs(unlisted))
         return Ways(values, make, rest)
@@ -209,28 +271,8 @@ def _largest(ways: list[Ways], most: int) -> tuple[tuple[Term, ...], Rest, float
     return terms, sum((way.rest for way in ways), rest_of(values[others])), size
 
 
-def largest_first(values: Array, most: int) -> tuple[Array, Array]:
-    """The places of the `most` largest values by size, largest first, and all other places.
-
-    A value of 0 is never among the largest: it has nothing to tell one by one.
-    """
-    order = np.argsort(-np.abs(values), kind="stable")
-    count = min(most, int(np.count_nonzero(values)))
-    return order[:count], order[count:]
-
-
-def rest_of(values: Array) -> Rest:
-    """What is not listed: how many, their sum, and the sum of their sizes."""
-    return Rest(len(values), float(values.sum()), float(np.abs(values).sum()))
-
-
 def check_count(name: str, value: int, least: int) -> int:
     """`value` itself. Raises ConfigurationError unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError("count_invalid", name=name, least=least, value=value)
     return int(value)
-
-
-def share_of(value: float, size: float) -> float:
-    """|value| / Σ|terms|; 0 where all terms are 0."""
-    return abs(value) / size if size else 0.0

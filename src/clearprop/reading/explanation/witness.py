@@ -18,46 +18,91 @@ and where w stands on a kink, both sides are, and the gradient may be the slope 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.numbers import number
 from clearprop.engine.addresses import every_sample
 from clearprop.engine.kinks import Sides, leaves_side, same_sides, sides
 from clearprop.engine.step import Step
+from clearprop.reading.explanation.latex import latex_number
+from clearprop.reading.explanation.readable import say
 
 # How far quotient and gradient may be apart: relative to the gradient, relative to Σ|terms| (the
 # quotient's own error, h² times a third derivative), and in units of the loss's rounding over h.
 RELATIVE = 1e-6
 OF_TERMS = {"float64": 1e-9, "float32": 1e-4}
 ROUNDINGS = 100
+# A loss is shown to this many digits where two losses close to each other are compared.
+LOSS_DIGITS = 12
 # h = ∛ε · max(1, |w|) times each of these, until no kink is met. Below, rounding is all there is.
 SHRUNK = (1.0, 0.1, 0.01, 0.001)
+
+
+class Testimony(StrEnum):
+    """What a witness says; UNDECIDED where its quotient says nothing."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    UNDECIDED = "undecided"
+
+
+class HowMoved(StrEnum):
+    """How the number was moved.
+
+    CENTRAL  to both sides
+    CLOSER   to both sides with a smaller step, because a kink lies near
+    RIGHT    to one side alone, because a kink lies on the other; so is LEFT
+    ACROSS   to both sides, with a kink in between that could not be avoided
+    """
+
+    CENTRAL = "central"
+    CLOSER = "closer"
+    RIGHT = "right"
+    LEFT = "left"
+    ACROSS = "across"
 
 
 @dataclass(frozen=True)
 class Witness:
     """What the loss says when the number is moved.
 
-    outcome    "agrees", "disagrees", or "undecided": the quotient says nothing
     step       |h|
     below      the loss at w − h, or at w where only the right side is asked
     above      the loss at w + h, or at w where only the left side is asked
     quotient   the slope between them, with the distance that was really moved
     tolerance  how far quotient and gradient may be apart
-    method     "central"; "closer", with a smaller step, because a kink lies near; "right" or
-               "left", from one side alone, because a kink lies on the other; "across", a kink in
-               between that could not be avoided
     """
 
-    outcome: str
+    outcome: Testimony
     step: float
     below: float
     above: float
     quotient: float
     tolerance: float
-    method: str = "central"
+    method: HowMoved = HowMoved.CENTRAL
+
+    def sentence(self, language: str) -> str:
+        """What it found."""
+        return say(
+            language,
+            f"witness.{self.outcome}",
+            moved=say(language, f"witness.{self.method}", step=number(self.step, 2)),
+            below=number(self.below, LOSS_DIGITS),
+            above=number(self.above, LOSS_DIGITS),
+            quotient=number(self.quotient, 6),
+        )
+
+    def equation(self) -> str:
+        """The difference quotient as LaTeX."""
+        quotient = r"\frac{L(w + h) - L(w - h)}{2h}"
+        if self.method in (HowMoved.RIGHT, HowMoved.LEFT):
+            quotient = r"\frac{-3 L(w) + 4 L(w + h) - L(w + 2h)}{2h}"
+        h = -self.step if self.method == HowMoved.LEFT else self.step
+        return rf"{quotient} \approx {latex_number(self.quotient)}, \quad h = {latex_number(h)}"
 
 
 def witness_of_parameter(step: Step, position: int, gradient: float, size: float) -> Witness:
@@ -84,7 +129,7 @@ def witness_of_feature(step: Step, index: tuple[int, ...], gradient: float, size
     return _witness(step, 0.0, moved, gradient, size)
 
 
-class _Point(NamedTuple):
+class _Evaluation(NamedTuple):
     """One evaluation: where it really was, the loss, and the sides of all kinks."""
 
     at: float
@@ -109,12 +154,12 @@ def _witness(
     gradient: float,
     size: float,
 ) -> Witness:
-    def evaluate(to: float) -> _Point:
+    def evaluate(to: float) -> _Evaluation:
         # The distance that is really moved: w + h is rounded.
         forward, result = step.again(*moved(to))
         target = _doubles(step.target)
         loss = float(result.total / result.weight)
-        return _Point(to, loss, sides(forward, step.loss, target))
+        return _Evaluation(to, loss, sides(forward, step.loss, target))
 
     wide = float(np.cbrt(np.finfo(np.float64).eps)) * max(1.0, abs(value))
     with np.errstate(all="ignore"):
@@ -123,14 +168,14 @@ def _witness(
             h = wide * shrunk
             above, below = evaluate(value + h), evaluate(value - h)
             if same_sides(start.sides, above.sides) and same_sides(start.sides, below.sides):
-                method = "central" if shrunk == 1 else "closer"
+                method = HowMoved.CENTRAL if shrunk == 1 else HowMoved.CLOSER
                 found = {method: _central(below, above)}
                 break
         else:
             h = wide
             found = _one_sided(evaluate, start, h)
             if not found:
-                found = {"across": _central(evaluate(value - h), evaluate(value + h))}
+                found = {HowMoved.ACROSS: _central(evaluate(value - h), evaluate(value + h))}
     # On a kink either side will do: the one that comes closest to the gradient is told.
     method = min(found, key=lambda name: abs(found[name].value - gradient))
     quotient = found[method]
@@ -138,28 +183,38 @@ def _witness(
     rounding = ROUNDINGS * quotient.roundings * np.finfo(np.float64).eps * losses / h
     tolerance = RELATIVE * abs(gradient) + OF_TERMS[step.forward.params.dtype.name] * size
     tolerance += rounding
-    if abs(quotient.value - gradient) <= tolerance and method != "across":
-        outcome = "agrees"
-    elif not np.isfinite([quotient.value, gradient]).all() or method == "across" or len(found) == 2:
-        outcome = "undecided"
+    if abs(quotient.value - gradient) <= tolerance and method != HowMoved.ACROSS:
+        outcome = Testimony.AGREES
+    elif (
+        not np.isfinite([quotient.value, gradient]).all()
+        or method == HowMoved.ACROSS
+        or len(found) == 2
+    ):
+        outcome = Testimony.UNDECIDED
     else:
-        outcome = "disagrees"
+        outcome = Testimony.DISAGREES
     return Witness(
-        outcome, h, quotient.below, quotient.above, quotient.value, float(tolerance), method
+        outcome=outcome,
+        step=h,
+        below=quotient.below,
+        above=quotient.above,
+        quotient=quotient.value,
+        tolerance=float(tolerance),
+        method=method,
     )
 
 
-def _central(below: _Point, above: _Point) -> _Quotient:
+def _central(below: _Evaluation, above: _Evaluation) -> _Quotient:
     slope = (above.loss - below.loss) / (above.at - below.at)
     return _Quotient(slope, below.loss, above.loss, 1)
 
 
 def _one_sided(
-    evaluate: Callable[[float], _Point], start: _Point, h: float
-) -> dict[str, _Quotient]:
+    evaluate: Callable[[float], _Evaluation], start: _Evaluation, h: float
+) -> dict[HowMoved, _Quotient]:
     """The slopes from every side on which no kink is met within 2h."""
     found = {}
-    for name, sign in (("right", 1), ("left", -1)):
+    for name, sign in ((HowMoved.RIGHT, 1), (HowMoved.LEFT, -1)):
         near, far = evaluate(start.at + sign * h), evaluate(start.at + sign * 2 * h)
         if leaves_side(start.sides, near.sides) or not same_sides(near.sides, far.sides):
             continue

@@ -5,21 +5,25 @@ print(health)
 """
 
 from clearprop.reading.health.curvature import Curvature, curvature
-from clearprop.reading.health.examination import Examination, Look, examine
-from clearprop.reading.health.finding import NOTE, SERIOUS, WARNING, Finding
-from clearprop.reading.health.signals import SignalSize
-from clearprop.reading.health.stability import Stability
+from clearprop.reading.health.examination import Examination, Looked, LookedAt
+from clearprop.reading.health.examining import examine
+from clearprop.reading.health.finding import Finding, Severity, Symptom
+from clearprop.reading.health.signal_sizes import SignalSize, signals_picture
+from clearprop.reading.health.stability import Moment, RateRule, Stability
 
 __all__ = [
-    "NOTE",
-    "SERIOUS",
-    "WARNING",
     "Curvature",
     "Examination",
     "Finding",
-    "Look",
+    "Looked",
+    "LookedAt",
+    "Moment",
+    "RateRule",
+    "Severity",
     "SignalSize",
     "Stability",
+    "Symptom",
     "curvature",
     "examine",
+    "signals_picture",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from clearprop.base import messages
@@ -10,27 +11,73 @@ from clearprop.base.numbers import brief, number
 # The numbers and names of a finding, by the fields of its sentence.
 Values: TypeAlias = Mapping[str, float | int | str]
 
-SERIOUS, WARNING, NOTE = "serious", "warning", "note"
-# The worst first.
-SEVERITIES = (SERIOUS, WARNING, NOTE)
-
 # So many places stand in a sentence; the data has all of them.
 LISTED = 3
+
+
+class Severity(StrEnum):
+    """How bad a finding is, the worst first.
+
+    SERIOUS  no training can go on
+    WARNING  training suffers
+    NOTE     a consequence of something else, or may be as it should be
+    """
+
+    SERIOUS = "serious"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Symptom(StrEnum):
+    """What a finding is: the key of its sentences in the message tables, `health.KEY.says` for what
+    was found and `health.KEY.try` for what to try."""
+
+    DEAD_LAYER = "dead_layer"
+    DEAD_UNITS = "dead_units"
+    SATURATED = "saturated"
+    CONSTANT_SQUARED = "constant_squared"
+    CONSTANT = "constant"
+    VANISHING = "vanishing"
+    EXPLODING = "exploding"
+    NONFINITE_INPUT = "nonfinite_input"
+    NONFINITE_TARGET = "nonfinite_target"
+    NONFINITE_PARAMETER = "nonfinite_parameter"
+    REPLAYED = "replayed"
+    NONFINITE_STATE = "nonfinite_state"
+    NONFINITE_FORWARD_PRODUCT = "nonfinite_forward_product"
+    NONFINITE_FORWARD_FUNCTION = "nonfinite_forward_function"
+    NONFINITE_FORWARD_LAYER = "nonfinite_forward_layer"
+    NONFINITE_FORWARD_SUM = "nonfinite_forward_sum"
+    NONFINITE_FORWARD_JOIN = "nonfinite_forward_join"
+    NONFINITE_LOSS = "nonfinite_loss"
+    NONFINITE_SIGNAL = "nonfinite_signal"
+    NONFINITE_GRADIENT = "nonfinite_gradient"
+    NONFINITE_UPDATE = "nonfinite_update"
+    UNMOVED_FLAT = "unmoved_flat"
+    UNMOVED_DEAD_BEHIND = "unmoved_dead_behind"
+    UNMOVED_NO_SIGNAL = "unmoved_no_signal"
+    UNMOVED_ZERO_COLUMN = "unmoved_zero_column"
+    UNMOVED_SILENT_BEFORE = "unmoved_silent_before"
+    UNMOVED_NEVER_TOGETHER = "unmoved_never_together"
+    UNMOVED_IDS = "unmoved_ids"
+    UNMOVED_ELSEWHERE = "unmoved_elsewhere"
+    UNMOVED_ROUNDING = "unmoved_rounding"
+    UNMOVED_OPTIMIZER = "unmoved_optimizer"
+    RATE_START = "rate_start"
+    RATE_END = "rate_end"
+    RATE_HERE = "rate_here"
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that was found.
 
-    kind      what it is, and the key of its sentence: "dead_layer", "nonfinite_forward" …
-    severity  "serious" where no training can go on, "warning" where it suffers, "note" where it is
-              a consequence of something else, or may be as it should be
     places    the addresses of the units, entries or layers that it is about
     values    its numbers and names, by the fields of its sentence
     """
 
-    kind: str
-    severity: str
+    kind: Symptom
+    severity: Severity
     places: tuple[str, ...]
     values: Values = field(default_factory=dict)
 

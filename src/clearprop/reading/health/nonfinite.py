@@ -8,11 +8,10 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Address
-from clearprop.engine.graph import join_path
-from clearprop.engine.layers.layer import Tree
+from clearprop.engine.graph import INPUT, Node, join_path
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT, Node, is_activation, is_linear
-from clearprop.reading.health.finding import SERIOUS, Finding, Values
+from clearprop.reading.health.finding import Finding, Severity, Symptom, Values
+from clearprop.reading.nodes import is_activation, is_linear, is_skip, layer_name, owner
 
 
 def first_nonfinite(step: Step) -> Finding | None:
@@ -29,21 +28,31 @@ def first_nonfinite(step: Step) -> Finding | None:
 
 
 def _in_the_data(step: Step) -> Iterator[Finding]:
-    for name, array in (("input", step.forward.input), ("target", step.target)):
+    for name, kind, array in (
+        (INPUT, Symptom.NONFINITE_INPUT, step.forward.input),
+        ("target", Symptom.NONFINITE_TARGET, step.target),
+    ):
         where = _first(array)
         if where is not None:
             sample, *index = where
             place = str(Address(name, tuple(index)))
             count = int(np.count_nonzero(~np.isfinite(array)))
             values: Values = {"value": brief(float(array[where])), "sample": sample, "count": count}
-            yield Finding(f"nonfinite_{name}", SERIOUS, (place,), values)
+            yield Finding(kind, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_parameters(step: Step) -> Iterator[Finding]:
     named = step.forward.network.named(step.forward.params)
     for kind, arrays in (
-        ("parameter", named),
-        ("state", dict(_flat(step.forward.context.state, ""))),
+        (Symptom.NONFINITE_PARAMETER, named),
+        (
+            Symptom.NONFINITE_STATE,
+            {
+                join_path(path, name): array
+                for path, state in step.forward.context.state.items()
+                for name, array in state.items()
+            },
+        ),
     ):
         for path, array in arrays.items():
             where = _first(array)
@@ -54,36 +63,28 @@ def _in_the_parameters(step: Step) -> Iterator[Finding]:
                     "count": count,
                     "total": int(array.size),
                 }
-                yield Finding(f"nonfinite_{kind}", SERIOUS, (str(Address(path, where)),), values)
+                yield Finding(kind, Severity.SERIOUS, (str(Address(path, where)),), values)
 
 
 def _in_forward(step: Step) -> Iterator[Finding]:
-    for node in step.wiring.nodes.values():
-        output = step.wiring.values(node.path)
+    forward, graph = step.forward, step.forward.network.graph
+    for one in graph.steps:
+        output = forward.value(one.path)
         where = _first(output)
-        if where is None or _first(step.wiring.values(node.source)) is not None:
+        if where is None or any(_first(forward.value(wire)) is not None for wire in one.sources):
             continue
         sample, *index = where
-        yield Finding(
-            f"nonfinite_forward_{_operation(node)}",
-            SERIOUS,
-            (str(Address(node.path, tuple(index))),),
-            {
-                "value": brief(float(output[where])),
-                "sample": sample,
-                "name": type(node.layer).__name__,
-                **_forward_numbers(step, node, where),
-            },
-        )
-    for path, one in step.wiring.sums.items():
-        total = step.wiring.values(path)
-        where = _first(total)
-        if where is None or any(_first(step.wiring.values(t)) is not None for t in one.terms):
-            continue
-        sample, *index = where
-        values: Values = {"value": brief(float(total[where])), "sample": sample}
-        place = str(Address(path, tuple(index)))
-        yield Finding("nonfinite_forward_sum", SERIOUS, (place,), values)
+        values: Values = {"value": brief(float(output[where])), "sample": sample}
+        symptom = Symptom.NONFINITE_FORWARD_SUM
+        if isinstance(one, Node):
+            symptom = _operation(one)
+            handed = _forward_numbers(step, one, where)
+            values = {**values, "name": type(one.layer).__name__, **handed}
+        elif not is_skip(graph, one):
+            symptom = Symptom.NONFINITE_FORWARD_JOIN
+            values = {**values, "name": type(owner(graph, one).layer).__name__}
+        place = str(Address(one.path, tuple(index)))
+        yield Finding(symptom, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_loss(step: Step) -> Iterator[Finding]:
@@ -108,30 +109,32 @@ def _loss(step: Step, sample: int, value: float) -> Finding:
         "y": brief(float(y[np.argmax(np.abs(y))])),
         "t": brief(float(t[np.argmax(np.abs(t))])),
     }
-    return Finding("nonfinite_loss", SERIOUS, (step.wiring.output,), values)
+    return Finding(
+        Symptom.NONFINITE_LOSS, Severity.SERIOUS, (step.forward.network.graph.output,), values
+    )
 
 
 def _in_backward(step: Step) -> Iterator[Finding]:
-    for node in reversed(list(step.wiring.nodes.values())):
+    for node in reversed(list(step.forward.network.graph.nodes.values())):
         record = step.backward[node.path]
         arrays = {join_path(node.path, name): array for name, array in record.gradients.items()}
-        kinds = [("signal", node.source or INPUT, record.input_gradient)]
-        kinds += [("gradient", path, array) for path, array in arrays.items()]
+        kinds = [(Symptom.NONFINITE_SIGNAL, node.source, record.input_gradient)]
+        kinds += [(Symptom.NONFINITE_GRADIENT, path, array) for path, array in arrays.items()]
         for kind, path, array in kinds:
             where = None if array is None else _first(array)
             if array is None or where is None or _first(record.output_gradient) is not None:
                 continue
-            index = where[1:] if kind == "signal" else where
+            index = where[1:] if kind == Symptom.NONFINITE_SIGNAL else where
             values: dict[str, float | int | str] = {
                 "value": brief(float(array[where])),
-                "layer": node.path or type(node.layer).__name__,
+                "layer": layer_name(node),
                 "name": type(node.layer).__name__,
                 "largest": float(np.abs(record.output_gradient).max(initial=0.0)),
             }
-            if kind == "signal":
+            if kind == Symptom.NONFINITE_SIGNAL:
                 values["sample"] = where[0]
             place = str(Address(path, index))
-            yield Finding(f"nonfinite_{kind}", SERIOUS, (place,), values)
+            yield Finding(kind, Severity.SERIOUS, (place,), values)
 
 
 def _in_the_update(step: Step) -> Iterator[Finding]:
@@ -148,21 +151,25 @@ def _in_the_update(step: Step) -> Iterator[Finding]:
                 "before": float(layout.view(step.forward.params, path)[where]),
                 "gradient": float(layout.view(step.backward.gradient, path)[where]),
             }
-            yield Finding("nonfinite_update", SERIOUS, (str(Address(path, where)),), values)
+            yield Finding(
+                Symptom.NONFINITE_UPDATE, Severity.SERIOUS, (str(Address(path, where)),), values
+            )
 
 
-def _operation(node: Node) -> str:
+def _operation(node: Node) -> Symptom:
     if is_linear(node.layer):
-        return "product"
-    return "function" if is_activation(node.layer) else "layer"
+        return Symptom.NONFINITE_FORWARD_PRODUCT
+    if is_activation(node.layer):
+        return Symptom.NONFINITE_FORWARD_FUNCTION
+    return Symptom.NONFINITE_FORWARD_LAYER
 
 
 def _forward_numbers(step: Step, node: Node, where: tuple[int, ...]) -> Values:
     """What the operation was handed that failed."""
-    x = step.wiring.values(node.source)
+    x = step.forward.value(node.source)
     if is_linear(node.layer):
         row = np.abs(x[where[:-1]].astype(np.float64))
-        weights = np.abs(node.tree["weight"][:, where[-1]].astype(np.float64))
+        weights = np.abs(step.forward[node.path].params["weight"][:, where[-1]].astype(np.float64))
         return {"x": float(row.max(initial=0.0)), "w": float(weights.max(initial=0.0))}
     if is_activation(node.layer):
         return {"z": float(x[where])}
@@ -173,11 +180,3 @@ def _first(array: Array) -> tuple[int, ...] | None:
     """Where the first entry stands that is not finite."""
     found = np.argwhere(~np.isfinite(array))
     return tuple(int(i) for i in found[0]) if len(found) else None
-
-
-def _flat(tree: Tree, path: str) -> Iterator[tuple[str, Array]]:
-    for name, value in tree.items():
-        if isinstance(value, np.ndarray):
-            yield join_path(path, name), value
-        else:
-            yield from _flat(value, join_path(path, name))

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.step import Step
 from clearprop.engine.training import StepEvent, start, train
-from clearprop.reading.health.finding import SERIOUS, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.nonfinite import first_nonfinite
 
 # A training that broke did so early, as a rule; a longer one is not run again to its end.
@@ -42,7 +42,7 @@ def where_it_broke(step: Step, params: Array) -> Iterator[Finding]:
             found = first_nonfinite(broken)
             if found is not None:
                 values = {"step": event.step, "steps": step.state.step, "loss": float(event.loss)}
-                yield Finding("replayed", SERIOUS, found.places, values)
+                yield Finding(Symptom.REPLAYED, Severity.SERIOUS, found.places, values)
                 yield found
             return
         before = event.state

@@ -18,71 +18,129 @@ Sources: LeCun, Simard and Pearlmutter, Automatic learning rate maximization by 
 of the Hessian's eigenvectors, 1992; Polyak, 1964 (momentum).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
+from clearprop.base import messages
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer
 from clearprop.engine.schedules import Rate, rate_at
 from clearprop.engine.step import Step
+from clearprop.reading.explanation.readable import joined
 from clearprop.reading.health.curvature import Curvature, curvature
-from clearprop.reading.health.finding import WARNING, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom, shown
+
+
+class Moment(StrEnum):
+    """When in a training: HERE where it has not begun, or nothing is known of it."""
+
+    START = "start"
+    END = "end"
+    HERE = "here"
+
+
+class RateRule(StrEnum):
+    """How an optimizer uses its rate: ADAPTIVE where the bound is not that of this optimizer,
+    UNKNOWN without an optimizer."""
+
+    PLAIN = "plain"
+    MOMENTUM = "momentum"
+    ADAPTIVE = "adaptive"
+    UNKNOWN = "unknown"
+
+
+# What a rate above its bound is called.
+ABOVE = {
+    Moment.START: Symptom.RATE_START,
+    Moment.END: Symptom.RATE_END,
+    Moment.HERE: Symptom.RATE_HERE,
+}
 
 
 @dataclass(frozen=True)
 class Stability:
     """The local bound at one point of a training.
 
-    when        "start", "end", or "here" where the training has not begun or is not known
     loss        L there
     curvature   λmax of the loss's Hessian; not the largest where `converged` is False
     bound       2/λmax, with what momentum and weight decay make of it; ∞ where nothing curves
                 upwards
     rate        the learning rate of that step; None where none is known
-    rule        "plain", "momentum", "adaptive" (the bound is not that of this optimizer), or
-                "unknown" without an optimizer
     iterations  of the power iteration, whose residual ‖Hv − λv‖/|λ| is `residual`
     kinked      whether a kink of the loss stood so close that λmax is not to be trusted
     """
 
-    when: str
+    when: Moment
     loss: float
     curvature: float
     bound: float
     rate: float | None
-    rule: str
+    rule: RateRule
     iterations: int
     residual: float
     converged: bool
     kinked: bool
 
+    def sentence(self, language: str) -> str:
+        """The bound, the rate against it, and how far both are to be trusted."""
 
-def stability_at(step: Step, when: str, rate: float | None) -> Stability:
+        def say(key: str, **values: object) -> str:
+            return messages.text(language, f"health.stability.{key}", **values)
+
+        key = "bound" if self.curvature > 0 else "flat"
+        if math.isnan(self.curvature):
+            key = "unknown"
+        numbers = {
+            "curvature": shown(self.curvature),
+            "bound": shown(self.bound),
+            "loss": shown(self.loss),
+        }
+        parts = [say(key, when=say(self.when), **numbers)]
+        if self.rate is not None and key == "bound" and self.rule != RateRule.ADAPTIVE:
+            side = "above" if self.rate > self.bound else "below"
+            parts.append(say(side, rate=shown(self.rate)))
+        if self.rule in (RateRule.MOMENTUM, RateRule.ADAPTIVE):
+            parts.append(say(f"rule_{self.rule}"))
+        if not self.converged:
+            parts.append(say("unsettled", iterations=self.iterations))
+        if self.kinked:
+            parts.append(say("kinked"))
+        return joined(language, parts)
+
+
+def stability_at(step: Step, when: Moment, rate: float | None) -> Stability:
     """The bound at the parameters of a step. `rate` stands in for the optimizer's."""
     found = curvature(step)
     optimizer = step.optimizer.optimizer if isinstance(step.optimizer, Clipped) else step.optimizer
     rule, bound = _bound(optimizer, found)
     return Stability(
-        when,
-        step.value,
-        found.largest,
-        bound,
-        rate if rate is not None else rate_of(optimizer, step),
-        rule,
-        found.iterations,
-        found.residual,
-        found.converged,
-        found.kinked,
+        when=when,
+        loss=step.value,
+        curvature=found.largest,
+        bound=bound,
+        rate=rate if rate is not None else rate_of(optimizer, step),
+        rule=rule,
+        iterations=found.iterations,
+        residual=found.residual,
+        converged=found.converged,
+        kinked=found.kinked,
     )
 
 
 def rate_above_bound(found: tuple[Stability, ...]) -> Iterator[Finding]:
     """A finding for every point at which the rate is above the bound."""
     for one in found:
-        if one.rate is None or one.rule == "adaptive" or one.kinked or not one.rate > one.bound:
+        if (
+            one.rate is None
+            or one.rule == RateRule.ADAPTIVE
+            or one.kinked
+            or not one.rate > one.bound
+        ):
             continue
         yield Finding(
-            f"rate_{one.when}",
-            WARNING,
+            ABOVE[one.when],
+            Severity.WARNING,
             (),
             {"rate": one.rate, "bound": one.bound, "curvature": one.curvature},
         )
@@ -96,16 +154,16 @@ def rate_of(optimizer: Optimizer | None, step: Step) -> float | None:
     return float(rate_at(rate, 0 if step.state is None else step.state.step))
 
 
-def _bound(optimizer: Optimizer | None, found: Curvature) -> tuple[str, float]:
+def _bound(optimizer: Optimizer | None, found: Curvature) -> tuple[RateRule, float]:
     if optimizer is None:
-        return "unknown", found.bound
+        return RateRule.UNKNOWN, found.bound
     if type(optimizer) is not SGD:
-        return "adaptive", found.bound
+        return RateRule.ADAPTIVE, found.bound
     bound = found._replace(largest=found.largest + optimizer.weight_decay).bound
     if not optimizer.momentum:
-        return "plain", bound
+        return RateRule.PLAIN, bound
     factor = 1 + optimizer.momentum
     if optimizer.nesterov:
-        return "momentum", bound * factor / (1 + 2 * optimizer.momentum)
+        return RateRule.MOMENTUM, bound * factor / (1 + 2 * optimizer.momentum)
     left = 1 - optimizer.dampening
-    return "momentum", bound * factor / left if left > 0 else float("inf")
+    return RateRule.MOMENTUM, bound * factor / left if left > 0 else float("inf")

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.graph import Node
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step
-from clearprop.engine.wires import Node
-from clearprop.reading.health.finding import SERIOUS, WARNING, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
+from clearprop.reading.nodes import layer_name
 
 # |a'(z)| at most this share of the largest slope is tiny: a tanh beyond |a| = 0.995.
 TINY = 0.01
@@ -50,7 +51,7 @@ def units_of(steps: tuple[Step, ...]) -> list[Units]:
     """Every layer that works entry by entry and whose numbers are finite, in the order in which
     they run."""
     found = []
-    for node in steps[0].wiring.nodes.values():
+    for node in steps[0].forward.network.graph.nodes.values():
         if not _is_elementwise(node.layer):
             continue
         parts = [_slopes(step, node) for step in steps]
@@ -68,11 +69,11 @@ def dead_units(units: list[Units], samples: int) -> Iterator[Finding]:
             continue
         count, total = len(dead), len(one.dead)
         yield Finding(
-            "dead_layer" if count == total else "dead_units",
-            SERIOUS if count == total else WARNING,
+            Symptom.DEAD_LAYER if count == total else Symptom.DEAD_UNITS,
+            Severity.SERIOUS if count == total else Severity.WARNING,
             tuple(_place(one.node, int(unit)) for unit in dead),
             {
-                "layer": one.node.path or type(one.node.layer).__name__,
+                "layer": layer_name(one.node),
                 "name": type(one.node.layer).__name__,
                 "count": count,
                 "total": total,
@@ -95,11 +96,11 @@ def saturated_units(units: list[Units]) -> Iterator[Finding]:
         if not len(saturated):
             continue
         yield Finding(
-            "saturated",
-            WARNING,
+            Symptom.SATURATED,
+            Severity.WARNING,
             tuple(_place(one.node, int(unit)) for unit in saturated),
             {
-                "layer": one.node.path or type(layer).__name__,
+                "layer": layer_name(one.node),
                 "name": type(layer).__name__,
                 "count": len(saturated),
                 "total": len(shares),
@@ -125,7 +126,7 @@ def _slopes(step: Step, node: Node) -> tuple[Array, Array]:
     record = step.forward[node.path]
     # With ∂C/∂a = 1 everywhere, what comes back is a'(z).
     ones = np.ones(record.output.shape, record.output.dtype)
-    dx, _ = node.layer.backward(node.tree, record.cache, ones)
+    dx, _ = node.layer.backward(record.params, record.cache, ones)
     slopes = np.abs(np.asarray(dx, np.float64))
     z = record.input.astype(np.float64)
     between = tuple(range(1, slopes.ndim - 1))

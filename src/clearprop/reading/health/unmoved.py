@@ -6,18 +6,19 @@ the samples are weighed anew, each with a random number, and sent back once more
 cancelling is so no longer, and what is 0 for every sample still is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
+from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.step import Step
-from clearprop.engine.wires import INPUT, Node, is_linear, parameters_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.reading.health.finding import NOTE, WARNING, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.units import Units
+from clearprop.reading.nodes import is_linear, layer_name
 
 # A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
 ROUNDINGS = 8
@@ -35,20 +36,24 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
             for one, other in zip(steps, weighed, strict=True)
         ]
     )
-    layout = step.forward.network.layout
-    dead = {one.node.source: one for one in units}
+    layout, graph = step.forward.network.layout, step.forward.network.graph
+    dead: dict[str, Array] = {}
+    for one in units:
+        # What several layers take is blocked where all of them are dead.
+        dead[one.node.source] = dead.get(one.node.source, np.True_) & one.dead
     if still.size and still.all() and not np.any(step.backward.output_gradient):
-        yield Finding("unmoved_flat", NOTE, (step.wiring.output,), {"loss": step.value})
+        yield Finding(Symptom.UNMOVED_FLAT, Severity.NOTE, (graph.output,), {"loss": step.value})
         return
-    for node in step.wiring.nodes.values():
-        for path in parameters_of(node):
+    for node in graph.nodes.values():
+        for name, slot in node.parameters.items():
+            path = slot.path
             entries = layout.view(still, path)
-            reasons = _reasons(steps, node, path, entries, dead)
+            reasons = _reasons(steps, node, name, entries, dead)
             for reason, (severity, mask) in reasons.items():
                 if mask.any():
-                    yield _finding(f"unmoved_{reason}", severity, path, node, mask)
+                    yield _finding(reason, severity, path, node, mask)
     lost = np.zeros(len(still), bool)
-    for node in step.wiring.nodes.values():
+    for node in graph.nodes.values():
         yield from _lost_in_rounding(step, node, weighed[0], still, lost)
     yield from _left_by_the_optimizer(step, lost)
 
@@ -62,32 +67,46 @@ def _weighed(step: Step) -> Array:
 
 
 def _reasons(
-    steps: tuple[Step, ...], node: Node, path: str, still: Array, dead: dict[str, Units]
-) -> dict[str, tuple[str, Array]]:
+    steps: tuple[Step, ...], node: Node, name: str, still: Array, dead: dict[str, Array]
+) -> dict[Symptom, tuple[Severity, Array]]:
     """(severity, which entries) by reason; the entries of a reason are those that no earlier one
     explains."""
     if not still.any():
         return {}
-    signals = np.concatenate([step.wiring.gradients(node.path) for step in steps])
-    values = np.concatenate([step.wiring.values(node.source) for step in steps])
+    signals = np.concatenate([step.signals(node.path) for step in steps])
+    values = np.concatenate([step.forward.value(node.source) for step in steps])
     row = LAYER_ROWS.get(type(node.layer))
     if row is not None and row.ids is not None:
         met = np.isin(np.arange(row.ids(node.layer)), values)
-        return _in_turn(still, {"ids": (NOTE, ~met[:, None]), "no_signal": (WARNING, True)})
+        return _in_turn(
+            still,
+            {
+                Symptom.UNMOVED_IDS: (Severity.NOTE, ~met[:, None]),
+                Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, True),
+            },
+        )
     if not (is_linear(node.layer) and still.ndim == 2):
         nothing = not np.any(signals)
-        return _in_turn(still, {"no_signal": (WARNING, nothing), "elsewhere": (NOTE, True)})
+        return _in_turn(
+            still,
+            {
+                Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, nothing),
+                Symptom.UNMOVED_ELSEWHERE: (Severity.NOTE, True),
+            },
+        )
     columns = _never(signals)
-    behind = dead.get(node.path)
-    blocked = columns & (behind.dead if behind is not None else False)
-    reasons = {"dead_behind": (NOTE, blocked[None]), "no_signal": (WARNING, columns[None])}
-    if not path.endswith("bias"):
+    blocked = columns & dead.get(node.path, np.False_)
+    reasons: dict[Symptom, tuple[Severity, Array | bool]] = {
+        Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked[None]),
+        Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, columns[None]),
+    }
+    if name != "bias":
         rows = _never(values)[:, None]
         if node.source == INPUT:
-            reasons["zero_column"] = (WARNING, rows)
+            reasons[Symptom.UNMOVED_ZERO_COLUMN] = (Severity.WARNING, rows)
         else:
-            reasons["silent_before"] = (NOTE, rows)
-    return _in_turn(still, {**reasons, "never_together": (NOTE, True)})
+            reasons[Symptom.UNMOVED_SILENT_BEFORE] = (Severity.NOTE, rows)
+    return _in_turn(still, {**reasons, Symptom.UNMOVED_NEVER_TOGETHER: (Severity.NOTE, True)})
 
 
 def _never(array: Array) -> Array:
@@ -97,8 +116,8 @@ def _never(array: Array) -> Array:
 
 
 def _in_turn(
-    still: Array, reasons: dict[str, tuple[str, Array | bool]]
-) -> dict[str, tuple[str, Array]]:
+    still: Array, reasons: Mapping[Symptom, tuple[Severity, Array | bool]]
+) -> dict[Symptom, tuple[Severity, Array]]:
     left = still
     found = {}
     for name, (severity, mask) in reasons.items():
@@ -107,13 +126,13 @@ def _in_turn(
     return found
 
 
-def _finding(kind: str, severity: str, path: str, node: Node, mask: Array) -> Finding:
+def _finding(kind: Symptom, severity: Severity, path: str, node: Node, mask: Array) -> Finding:
     where = [tuple(int(i) for i in index) for index in np.argwhere(mask)]
     values: dict[str, float | int | str] = {
         "path": path,
         "count": len(where),
         "total": int(mask.size),
-        "layer": node.path or type(node.layer).__name__,
+        "layer": layer_name(node),
         "source": node.source,
         "columns": len({index[-1] for index in where}),
         "rows": len({index[0] for index in where}),
@@ -126,21 +145,22 @@ def _lost_in_rounding(
 ) -> Iterator[Finding]:
     """Entries of a Linear layer whose samples cancel down to rounding, though not to an exact 0:
     what they add is taken off again behind them. They are marked in `lost`."""
-    signals, values = step.wiring.gradients(node.path), step.wiring.values(node.source)
+    signals, values = step.signals(node.path), step.forward.value(node.source)
     if not is_linear(node.layer) or signals.ndim != 2:
         return
     layout = step.forward.network.layout
     # Σ of the sizes of the samples' shares, which is what rounding is measured by.
     sizes = {"weight": np.abs(values).T @ np.abs(signals), "bias": np.abs(signals).sum(0)[None]}
-    for path in parameters_of(node):
+    for name, slot in node.parameters.items():
+        path = slot.path
         gradient = layout.view(step.backward.gradient, path)
         largest = np.maximum(np.abs(gradient), np.abs(layout.view(weighed, path)))
-        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[path.rpartition(".")[2]]
+        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[name]
         mask = (largest <= rounding) & ~layout.view(still, path)
         # By chance one entry may be so small; where all of a parameter are, there is a reason.
         if mask.all():
             layout.view(lost, path)[...] = True
-            found = _finding("unmoved_rounding", NOTE, path, node, mask)
+            found = _finding(Symptom.UNMOVED_ROUNDING, Severity.NOTE, path, node, mask)
             numbers = {**found.values, "largest": float(np.abs(gradient).max())}
             yield replace(found, values=numbers)
 
@@ -166,6 +186,6 @@ def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
             "largest": float(np.abs(slope[left]).max()),
         }
         # A few entries whose gradient is lost in the last digit are no matter.
-        severity = WARNING if left.all() else NOTE
+        severity = Severity.WARNING if left.all() else Severity.NOTE
         places = tuple(str(Address(path, index)) for index in where)
-        yield Finding("unmoved_optimizer", severity, places, values)
+        yield Finding(Symptom.UNMOVED_OPTIMIZER, severity, places, values)

@@ -191,7 +191,7 @@ class _Writing:
         """The line of a join; only a concatenation has one in backward, for every term."""
         y, dy = self.names.wires[step.path], self.names.signals[step.path]
         terms = [self.names.wires[wire] for wire in step.sources]
-        kind, title = self._of_combinator(owner(self.network.graph, step), type(step).__name__)
+        kind, title = self._of_combinator(owner(self.network.graph, step.path), type(step).__name__)
         if not isinstance(step, Concatenation):
             code = " + ".join(map(str, terms))
             equation = " + ".join(f"{term:math}" for term in terms)

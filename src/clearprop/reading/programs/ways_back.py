@@ -90,9 +90,10 @@ def does_nothing(node: Node) -> bool:
     return LAYER_ROWS[type(node.layer)].does_nothing(node.layer)
 
 
-def owner(graph: Graph, step: Join) -> str:
-    """The path of the combinator that a join belongs to."""
-    return step.path if step.path in graph.groups else _parent(step.path)
+def owner(graph: Graph, path: str) -> str:
+    """The path of the innermost combinator that is at a path or around it."""
+    around = (one for one in graph.groups if one in ("", path) or path.startswith(f"{one}."))
+    return max(around, key=len)
 
 
 class _Naming:
@@ -120,13 +121,7 @@ class _Naming:
                 self.signals[wire] = Y.d
             else:
                 self.signals[wire] = self._signal(self._ways(wire), self.wires[wire].d)
-        ways = self._ways(INPUT)
-        if self.of_ids:
-            self._refuse_derivatives(ways)
-        elif (signal := self._signal(ways, X.d)) != X.d:
-            # Of a sum of one term: backward returns it by this name.
-            step = ways.first()
-            self.meetings.setdefault(step.path, []).insert(0, Meeting(X.d, (signal,), ""))
+        self._name_input()
         return Names(self.wires, self.signals, self.taken, self.cut, self.meetings)
 
     def _roots(self) -> dict[str, str]:
@@ -157,14 +152,14 @@ class _Naming:
         places = {step.path: number for number, step in enumerate(self.graph.steps)}
 
         def order(step: Join) -> tuple[int, int, int]:
-            path = owner(self.graph, step)
+            path = owner(self.graph, step.path)
             begin = min(places[inner.path] for inner in self.graph.inside(path))
             return begin, len(path), places[step.path]
 
         named: dict[str, Symbol] = {}
         counted: Counter[str] = Counter()
         for step in sorted(self.graph.joins.values(), key=order):
-            row = COMBINATOR_ROWS.get(type(self.graph.groups[owner(self.graph, step)].layer))
+            row = COMBINATOR_ROWS.get(type(self.graph.groups[owner(self.graph, step.path)].layer))
             symbol = _JOINED[type(step)] if row is None else row.output
             counted[symbol.name] += 1
             named[step.path] = symbol.numbered(counted[symbol.name])
@@ -205,7 +200,7 @@ class _Naming:
             return self.signals[step.path]
         if len(way.inside) == 1:
             return self._signal(way.inside[0], symbol)
-        group = way.path or _common([self._level(one) for one in way.inside])
+        group = way.path or self._level(way.inside[0])
         before = self.meetings.setdefault(way.first().path, [])
         place = len(before)
         # Backward meets the last one first.
@@ -224,25 +219,22 @@ class _Naming:
 
     def _level(self, way: _Way) -> str:
         """The combinator in which a way begins."""
-        return owner(self.graph, way.step) if isinstance(way.step, Join) else _parent(way.path)
+        if isinstance(way.step, Join):
+            return owner(self.graph, way.path)
+        return owner(self.graph, way.path.rpartition(".")[0])
 
-    def _refuse_derivatives(self, way: _Way) -> None:
+    def _name_input(self) -> None:
+        ways = self._ways(INPUT)
+        if not self.of_ids:
+            signal = self._signal(ways, X.d)
+            if signal != X.d:
+                # Of a sum of one term: backward returns it by this name.
+                place = ways.first().path
+                sums = self.meetings.setdefault(place, [])
+                sums.insert(0, Meeting(X.d, (signal,), owner(self.graph, place)))
+            return
         steps = [step for step, _ in self._takers(INPUT)]
         if any(isinstance(step, Join) for step in steps):
             first = next((step for step in steps if isinstance(step, Node)), steps[0])
             raise ContractError("signal_missing", path=first.path)
         self.taken.update(dict.fromkeys(step.path for step in steps))
-
-
-def _parent(path: str) -> str:
-    return path.rpartition(".")[0]
-
-
-def _common(paths: Sequence[str]) -> str:
-    """The path that all the paths are inside of."""
-    shared: list[str] = []
-    for parts in zip(*(path.split(".") for path in paths), strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return ".".join(shared)

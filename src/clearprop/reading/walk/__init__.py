@@ -5,7 +5,7 @@ walk = walk_step(step, sample=0)
 print(walk.text())
 """
 
-from clearprop.reading.walk.stages import NamedArray, Stage, Worked
-from clearprop.reading.walk.walking import Walk, walk_step
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, Walk, WalkStage, WorkedLine
+from clearprop.reading.walk.walking import walk_step
 
-__all__ = ["NamedArray", "Stage", "Walk", "Worked", "walk_step"]
+__all__ = ["ArrayRole", "Part", "StageArray", "Walk", "WalkStage", "WorkedLine", "walk_step"]

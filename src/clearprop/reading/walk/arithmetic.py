@@ -6,10 +6,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief, product_text
-from clearprop.engine.addresses import Index
-from clearprop.reading.explanation.signals import NOTHING
-from clearprop.reading.explanation.tracing import largest_first, rest_of
-from clearprop.reading.walk.stages import Worked
+from clearprop.engine.graph import Index
+from clearprop.reading.largest_terms import NOTHING, largest_first, rest_of
+from clearprop.reading.walk.stages import WorkedLine
 
 # So many summands of a line are written out; the others are its rest.
 WRITTEN = 3
@@ -22,7 +21,7 @@ def label(name: str, sample: int, index: Index) -> str:
 
 def sum_of_products(
     left: str, factors: Array, others: Array, value: float, more: tuple[str, ...] = ()
-) -> Worked:
+) -> WorkedLine:
     """The line left = Σ factors × others + more = value; `more` as it is written."""
     return _line(
         left,
@@ -33,7 +32,7 @@ def sum_of_products(
     )
 
 
-def sum_of_numbers(left: str, values: Array, value: float) -> Worked:
+def sum_of_numbers(left: str, values: Array, value: float) -> WorkedLine:
     """The line left = Σ values = value."""
     return _line(left, values, lambda i: brief(float(values[i])), value, ())
 
@@ -44,9 +43,9 @@ def _line(
     written: Callable[[int], str],
     value: float,
     more: tuple[str, ...],
-) -> Worked:
+) -> WorkedLine:
     if len(values) <= WRITTEN:
-        return Worked(left, (*map(written, range(len(values))), *more) or ("0",), value)
+        return WorkedLine(left, (*map(written, range(len(values))), *more) or ("0",), value)
     chosen, others = largest_first(values, WRITTEN)
     rest = rest_of(values[others]) if np.any(values[others]) else NOTHING
-    return Worked(left, (*(written(int(i)) for i in chosen), *more) or ("0",), value, rest)
+    return WorkedLine(left, (*(written(int(i)) for i in chosen), *more) or ("0",), value, rest)

@@ -3,38 +3,38 @@ get, with one entry of each worked out."""
 
 import numpy as np
 
-from clearprop.engine.addresses import Index
-from clearprop.engine.graph import join_path
-from clearprop.engine.network import BackwardRecord
+from clearprop.engine.graph import Index, Node, join_path
+from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
-from clearprop.engine.wires import Node, Sum, is_activation, is_linear
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.reading.explanation.probing import MOST_PROBES, Probe
-from clearprop.reading.explanation.signals import Rest
-from clearprop.reading.explanation.tracing import rest_of
+from clearprop.reading.largest_terms import Rest, rest_of
+from clearprop.reading.nodes import is_activation, is_linear
+from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.forward import parameter_symbol, runs_constant, symbols
-from clearprop.reading.walk.stages import NamedArray, Stage, Worked
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
 # The gradient of a parameter of a layer that is not Linear is asked for sample by sample; of more
 # samples than these, it stands there without its summands.
 MOST_SAMPLES = 256
 
 
-def layer_stage(step: Step, node: Node, sample: int) -> Stage:
+def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     """One layer's backward."""
     record = step.backward[node.path]
     taken, made = symbols(node.layer)
-    arrays = [NamedArray(f"∂C/∂{made}", node.path, "samples", record.output_gradient)]
+    arrays = [StageArray(f"∂C/∂{made}", node.path, ArrayRole.SAMPLES, record.output_gradient)]
     if record.input_gradient is not None:
-        arrays.append(NamedArray(f"∂C/∂{taken}", node.source, "samples", record.input_gradient))
+        arrays.append(
+            StageArray(f"∂C/∂{taken}", node.source, ArrayRole.SAMPLES, record.input_gradient)
+        )
     arrays += [
-        NamedArray(
+        StageArray(
             f"∂L/∂{parameter_symbol(node.layer, name)}",
             join_path(node.path, name),
-            "whole",
+            ArrayRole.WHOLE,
             gradient,
         )
         for name, gradient in record.gradients.items()
@@ -42,52 +42,17 @@ def layer_stage(step: Step, node: Node, sample: int) -> Stage:
     constant = runs_constant(step.forward[node.path])
     equations = of_layer(node.layer, constant=constant).backward
     worked = [*_signal(step, node, record, sample), *_gradients(step, node, record, sample)]
-    return Stage(
-        "backward", node.path, repr_short(node.layer), equations, tuple(worked), tuple(arrays)
+    return WalkStage(
+        part=Part.BACKWARD,
+        path=node.path,
+        name=repr_short(node.layer),
+        equations=equations,
+        worked=tuple(worked),
+        arrays=tuple(arrays),
     )
 
 
-def split_stage(step: Step, one: Sum, sample: int) -> Stage:
-    """A Residual's sum hands what comes to it to both of its terms."""
-    signals = step.wiring.gradients(one.path)
-    index = (0,) * (signals.ndim - 1)
-    value = float(signals[sample][index])
-    left = f"{label('∂C/∂f', sample, index)} = {label('∂C/∂x', sample, index)}"
-    return Stage(
-        "split",
-        one.path,
-        "Residual",
-        ("∂C/∂f = ∂C/∂y,  ∂C/∂x = ∂C/∂y on the way past f",),
-        (Worked(left, (), value),),
-        (NamedArray("∂C/∂y", one.path, "samples", signals),),
-    )
-
-
-def join_stage(step: Step, one: Sum, sample: int) -> Stage:
-    """Where a Residual's two ways part forward, what comes back through both is added."""
-    record = step.backward[one.path]
-    past, total = record.output_gradient, record.input_gradient
-    # A Residual refuses a branch through which nothing goes back.
-    total = np.zeros(past.shape) if total is None else total
-    through = np.asarray(total - past)
-    index = (0,) * (past.ndim - 1)
-    entries = [float(one_way[sample][index]) for one_way in (past, through)]
-    value = float(total[sample][index])
-    worked = sum_of_numbers(label("∂C/∂x", sample, index), np.array(entries), value)
-    return Stage(
-        "join",
-        one.path,
-        "Residual",
-        ("∂C/∂x = ∂C/∂y + ∂C/∂x through f",),
-        (worked,),
-        (
-            NamedArray("∂C/∂y", one.path, "samples", past),
-            NamedArray("∂C/∂x", one.terms[0], "samples", total),
-        ),
-    )
-
-
-def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[Worked]:
+def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[WorkedLine]:
     """The first entry of what goes on to the left."""
     dx, dy = record.input_gradient, record.output_gradient
     if dx is None:
@@ -101,9 +66,9 @@ def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list
         factors = np.array([float(np.asarray(slopes)[index])])
         return [sum_of_products(left, factors, np.array([float(dy[sample][index])]), value)]
     if is_linear(node.layer):
-        weights = node.tree["weight"][index[-1]].astype(np.float64)
+        weights = step.forward[node.path].params["weight"][index[-1]].astype(np.float64)
         return [sum_of_products(left, weights, dy[sample][index[:-1]].astype(np.float64), value)]
-    probe = Probe(step.wiring, node)
+    probe = Probe(step.backward, node.path)
     positions = probe.leading(sample)[:MOST_PROBES]
     factors = np.array([float(probe.slopes(sample, int(p))[index]) for p in positions])
     signals = dy[sample].astype(np.float64).reshape(-1)[positions]
@@ -114,10 +79,10 @@ def _signal(step: Step, node: Node, record: BackwardRecord, sample: int) -> list
         others = np.append(others, float(probe.through_others(sample)[index]))
     others = others[others != 0]
     rest: Rest = worked.rest + rest_of(others) if len(others) else worked.rest
-    return [Worked(left, worked.right, value, rest)]
+    return [WorkedLine(left, worked.right, value, rest)]
 
 
-def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[Worked]:
+def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> list[WorkedLine]:
     """The first entry of the first parameter's gradient, as a sum over samples."""
     for name, gradient in list(record.gradients.items())[:1]:
         index: Index = (0,) * gradient.ndim
@@ -132,11 +97,10 @@ def _gradients(step: Step, node: Node, record: BackwardRecord, sample: int) -> l
             dy = record.output_gradient.reshape(-1, node.layer.outputs)[:, 0]
             return [sum_of_products(left, x.astype(np.float64), dy.astype(np.float64), value)]
         if step.samples > MOST_SAMPLES:
-            return [Worked(left, (), value)]
-        probe = Probe(step.wiring, node)
-        path = join_path(node.path, name)
+            return [WorkedLine(left, (), value)]
+        probe = Probe(step.backward, node.path)
         shares = np.array(
-            [float(probe.parameter_of_sample(n, path)[index]) for n in range(step.samples)]
+            [float(probe.parameter_of_sample(n, name)[index]) for n in range(step.samples)]
         )
         return [sum_of_numbers(left, shares[shares != 0], value)]
     return []

@@ -1,25 +1,71 @@
-"""What a stage of a walk is made of: the same in every language; `words` reads it out."""
+"""The stages of a walk: as data, the same in every language, and as lines for a terminal."""
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
-from clearprop.base.arrays import Array
-from clearprop.reading.explanation.signals import NOTHING, Rest
+from clearprop.base import messages
+from clearprop.base.arrays import Array, shape_text
+from clearprop.base.numbers import brief
+from clearprop.base.text_tables import aligned
+from clearprop.reading.document import Document
+from clearprop.reading.largest_terms import NOTHING, Rest, others_label
+
+INDENT = "  "
+# Arrays of more rows or numbers than these are abbreviated, however much room there is.
+MOST_ROWS, MOST_NUMBERS = 12, 60
+
+_say = messages.within("walk")
+
+
+class ArrayRole(StrEnum):
+    """What the first axis of an array counts: samples, or nothing of the kind."""
+
+    SAMPLES = "samples"
+    WHOLE = "whole"
+
+
+class Part(StrEnum):
+    """Which part of a step a stage is.
+
+    SUM     forward, what went past a branch is added to what came through it; backward the sum is
+            SPLIT, and where the two ways parted forward, they JOIN
+    ADDED   forward, any other sum; backward its signal is HANDED_ON
+    JOINED  forward, terms are put side by side; backward the signal is PARTED
+    MET     backward, where the ways from one number meet
+    FROZEN  what UPDATE is where nothing is updated
+    AFTER   the same samples with the new parameters
+    """
+
+    FORWARD = "forward"
+    SUM = "sum"
+    ADDED = "added"
+    JOINED = "joined"
+    LOSS = "loss"
+    BACKWARD = "backward"
+    SPLIT = "split"
+    HANDED_ON = "handed_on"
+    PARTED = "parted"
+    JOIN = "join"
+    MET = "met"
+    UPDATE = "update"
+    FROZEN = "frozen"
+    AFTER = "after"
 
 
 @dataclass(frozen=True, eq=False)
-class NamedArray:
+class StageArray:
     """An array that a stage takes or makes.
 
     name    its symbol in the stage's equations: `x`, `W`, `∂C/∂z`
     place   the wire or parameter that it belongs to: `layers[0]`, `layers[0].weight`, `input`
-    role    "samples" where the first axis counts samples, otherwise "whole"
     """
 
     name: str
     place: str
-    role: str
+    role: ArrayRole
     values: Array
 
     @property
@@ -30,13 +76,51 @@ class NamedArray:
 
     def rows_of(self, sample: int) -> Array:
         """The rows of one sample; of an array without samples, all of them."""
-        if self.role != "samples":
+        if self.role != ArrayRole.SAMPLES:
             return self.rows
-        return NamedArray(self.name, self.place, "whole", self.values[sample]).rows
+        return StageArray(self.name, self.place, ArrayRole.WHOLE, self.values[sample]).rows
+
+    def whole(self, width: int) -> list[str] | None:
+        """The array with every number; None where it is too large for that."""
+        rows = self.rows
+        if rows.shape[1] == 1:
+            # A column lies down: its shape says that it is one, and a terminal is wider than high.
+            rows = rows.T
+        if len(rows) > MOST_ROWS or rows.size > MOST_NUMBERS:
+            return None
+        if len(rows) == 1:
+            return [self._head, *_wrapped("  ".join(_numbers(rows[0])), width, INDENT)]
+        # An empty first column, because `aligned` puts that one to the left.
+        lines = aligned([["", *_numbers(row)] for row in rows]) if rows.size else []
+        if any(messages.display_width(line) > width for line in lines):
+            return None
+        return [self._head, *lines]
+
+    def abbreviated(self, sample: int, language: str, width: int) -> list[str]:
+        """The array's least, mean and largest number, and the row of the worked sample, or the
+        first one."""
+        if self.values.size <= 1:
+            return [f"{self._head}  {' '.join(_numbers(self.values.ravel()))}"]
+        low, mean, high = _summary(self.values)
+        head = _say(language, "summary", head=self._head, low=low, mean=mean, high=high)
+        row = self.rows_of(sample)[0]
+        key = "row_of_sample" if self.role == ArrayRole.SAMPLES else "first_row"
+        lead = INDENT + _say(language, key, sample=sample)
+        cells: list[str] = []
+        for number in _numbers(row):
+            if messages.display_width("  ".join([lead, *cells, number, "…"])) > width:
+                return [head, "  ".join([lead, *cells, "…"])]
+            cells.append(number)
+        return [head, "  ".join([lead, *cells])]
+
+    @property
+    def _head(self) -> str:
+        place = f"  {self.place}" if self.place else ""
+        return f"{self.name} {shape_text(self.values.shape)}{place}"
 
 
 @dataclass(frozen=True)
-class Worked:
+class WorkedLine:
     """One line of arithmetic: left = Σ right + rest = value.
 
     left   the number that is worked out: `z[0,3]` is entry 3 of sample 0
@@ -50,14 +134,21 @@ class Worked:
     value: float
     rest: Rest = NOTHING
 
+    def text(self, language: str) -> str:
+        """`z[0,3] = 0.15 × 0.05 + 0.2 × 0.1 + 0.35 = 0.3775`."""
+        summands = list(self.right)
+        if self.rest.count:
+            name = others_label(self.rest.count, language)
+            summands.append(f"{brief(self.rest.value)} ({name})")
+        parts = [self.left, *([_joined(summands)] if summands else []), brief(self.value)]
+        # A line whose only summand is its value says it once.
+        return " = ".join(parts[:1] + parts[2:] if parts[1:2] == parts[2:] else parts)
+
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class WalkStage:
     """One stage of a step.
 
-    part       "forward", "sum" (of a Residual, forward), "loss", "backward", "split" (a Residual's
-               sum, backward), "join" (where a Residual's two ways meet, backward), "update",
-               "frozen" (nothing is updated) or "after"
     path       the layer's place; "" of the loss and of what comes after the update
     name       the layer with its settings, the loss or the optimizer
     equations  what is computed, in symbols
@@ -65,9 +156,124 @@ class Stage:
     arrays     everything that the stage takes and makes
     """
 
-    part: str
+    part: Part
     path: str
     name: str
     equations: tuple[str, ...]
-    worked: tuple[Worked, ...]
-    arrays: tuple[NamedArray, ...]
+    worked: tuple[WorkedLine, ...]
+    arrays: tuple[StageArray, ...]
+
+    def title(self, position: int, count: int, language: str) -> str:
+        """`3/11  Forward: layers[1] ReLU()`."""
+        path = self.path or "—"
+        named = _say(language, f"title.{self.part}", path=path, name=self.name)
+        return f"{position + 1}/{count}  {named}"
+
+    def body(self, sample: int, language: str, width: int, height: int | None) -> list[str]:
+        """The lines of a stage below its title."""
+        lines = _wrapped(_say(language, f"says.{self.part}"), width, "")
+        for equation in self.equations:
+            lines += _wrapped(equation, width, INDENT)
+        if self.worked:
+            key = "worked_of_parameters" if self.part in (Part.UPDATE, Part.AFTER) else "worked"
+            lines.append(_say(language, key, sample=sample))
+            for one in self.worked:
+                lines += _wrapped(one.text(language), width, INDENT)
+        left = None if height is None else height - len(lines)
+        return lines + _arrays(self.arrays, sample, language, width, left)
+
+
+@dataclass(frozen=True, eq=False)
+class Walk(Document):
+    """One training step, stage by stage.
+
+    sample   the one whose numbers are worked out
+    samples  how many took part
+    loss     L before the update
+    stages   in the order in which a training step computes them
+    """
+
+    sample: int
+    samples: int
+    loss: float
+    stages: tuple[WalkStage, ...]
+
+    def title(self, position: int, language: str = "en") -> str:
+        """What a stage is, with its number."""
+        return self.stages[position].title(position, len(self.stages), language)
+
+    def body(
+        self, position: int, language: str = "en", *, width: int = 80, height: int | None = None
+    ) -> list[str]:
+        """A stage as lines for a terminal: its equations, the same with numbers, its arrays.
+
+        height  how many lines there are; large arrays, and where they do not fit small ones, are
+                abbreviated. None is as many as it takes
+        """
+        return self.stages[position].body(self.sample, language, width, height)
+
+    def text(self, language: str = "en") -> str:
+        """Every stage, one after the other."""
+        stages = [
+            "\n".join([self.title(number, language), *self.body(number, language)])
+            for number in range(len(self.stages))
+        ]
+        return "\n\n".join(stages)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def _arrays(
+    arrays: tuple[StageArray, ...], sample: int, language: str, width: int, height: int | None
+) -> list[str]:
+    """Every array, whole where it is small and there is room, the first ones first."""
+    short = [one.abbreviated(sample, language, width) for one in arrays]
+    room = None if height is None else height - sum(map(len, short))
+    lines = []
+    for one, abbreviated in zip(arrays, short, strict=True):
+        whole = one.whole(width)
+        more = 0 if whole is None else len(whole) - len(abbreviated)
+        if whole is None or (room is not None and more > room):
+            lines += abbreviated
+            continue
+        if room is not None:
+            room -= max(more, 0)
+        lines += whole
+    return lines
+
+
+def _joined(summands: list[str]) -> str:
+    """Summands in a row: one that is negative is taken off."""
+    first, *more = summands
+    signed = [f"− {one[1:]}" if one[0] == "−" else f"+ {one}" for one in more]
+    return " ".join([first, *signed])
+
+
+def _summary(values: Array) -> tuple[str, str, str]:
+    with np.errstate(all="ignore"):
+        found = (values.min(), values.mean(dtype=np.float64), values.max())
+    low, mean, high = (brief(float(one)) for one in found)
+    return low, mean, high
+
+
+def _numbers(row: Array) -> list[str]:
+    return [brief(float(one)) for one in row]
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    """`text` in lines of at most `width` columns, broken at spaces; between any two characters
+    where there are none, as in Chinese. `textwrap` counts characters, of which some take two."""
+    lines = [indent]
+    for word in re.findall(r"\S+\s*", text):
+        if _room(lines[-1], word.rstrip()) > width and lines[-1].strip():
+            lines.append(indent + INDENT)
+        for char in word:
+            if _room(lines[-1], char.rstrip()) > width:
+                lines.append(indent + INDENT)
+            lines[-1] += char
+    return [line.rstrip() for line in lines]
+
+
+def _room(line: str, more: str) -> int:
+    return messages.display_width(line) + messages.display_width(more)

@@ -14,8 +14,7 @@ from clearprop.base.dependencies import require
 from clearprop.drawing import DIAGRAMS, Scene, css, svg
 from clearprop.engine.step import Step
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
-from clearprop.reading.explanation.neuron_pictures import paths_picture, reversed_picture
-from clearprop.reading.explanation.reading import Readable
+from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.environment import template
 
 say = messages.within("page")
@@ -37,8 +36,8 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
     figures = [Figure(say(language, "picture"), of.picture(language))]
     if isinstance(of, NeuronExplanation):
         figures += [
-            Figure("", reversed_picture(of, language)),
-            Figure("", paths_picture(of, language)),
+            Figure("", of.reversed_picture(language)),
+            Figure("", of.paths_picture(language)),
         ]
     heading = say(language, "network", sample=sample)
     around = [

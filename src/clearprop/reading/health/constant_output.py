@@ -11,7 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import MSE
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import SERIOUS, Finding
+from clearprop.reading.health.finding import Finding, Severity, Symptom
 
 # How far apart the outputs of two samples may be for a constant, relative to their size.
 SAME = 1e-12
@@ -22,8 +22,8 @@ def constant_output(step: Step) -> Iterator[Finding]:
     output = step.forward.output
     if not _is_constant(output) or _is_constant(step.forward.input):
         return
-    wiring = step.wiring
-    places = [path for path in wiring.nodes if _is_constant(wiring.values(path))]
+    graph = step.forward.network.graph
+    places = [path for path in graph.nodes if _is_constant(step.forward.value(path))]
     values: dict[str, float | int | str] = {
         "layer": places[0] or type(step.forward.network.layer).__name__,
         "samples": step.samples,
@@ -34,9 +34,9 @@ def constant_output(step: Step) -> Iterator[Finding]:
         target = step.target.astype(np.float64)
         values["mean"] = float(target.mean(axis=0).ravel()[0])
         values["variance"] = float(target.var(axis=0).mean())
-        yield Finding("constant_squared", SERIOUS, (wiring.output,), values)
+        yield Finding(Symptom.CONSTANT_SQUARED, Severity.SERIOUS, (graph.output,), values)
     else:
-        yield Finding("constant", SERIOUS, (wiring.output,), values)
+        yield Finding(Symptom.CONSTANT, Severity.SERIOUS, (graph.output,), values)
 
 
 def _is_constant(array: Array) -> bool:

@@ -13,10 +13,10 @@ from clearprop.drawing import DIAGRAMS, Scene
 from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward, output_cases
 from clearprop.engine.addresses import Address, neuron_address
 from clearprop.engine.step import Step
-from clearprop.engine.wires import is_activation, is_linear
-from clearprop.reading.explanation.neuron_pictures import paths_picture, picture, reversed_picture
-from clearprop.reading.explanation.neurons import explain_neuron
-from clearprop.reading.explanation.samples import explain_sample
+from clearprop.reading.explanation.explaining_neurons import explain_neuron
+from clearprop.reading.explanation.explaining_samples import explain_sample
+from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
+from clearprop.reading.nodes import is_activation, is_linear
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
 TEXTBOOK = {
@@ -25,9 +25,9 @@ TEXTBOOK = {
     "output_cases": output_cases,
 }
 OF_A_NEURON = {
-    "neuron": picture,
-    "reversed_neuron": reversed_picture,
-    "paths": paths_picture,
+    "neuron": NeuronExplanation.picture,
+    "reversed_neuron": NeuronExplanation.reversed_picture,
+    "paths": NeuronExplanation.paths_picture,
 }
 KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *TEXTBOOK)
 
@@ -85,8 +85,8 @@ def known_kind(name: str) -> str:
 
 def largest_neuron(step: Step, sample: int) -> str:
     """The neuron of the first layer with the largest |∂C/∂z| for one sample."""
-    wire = next(iter(step.wiring.nodes))
-    signals = np.abs(step.wiring.gradients(wire)[sample])
+    wire = next(iter(step.forward.network.graph.nodes))
+    signals = np.abs(step.signals(wire)[sample])
     index = np.unravel_index(int(np.argmax(signals)), signals.shape)
     return str(Address(wire, tuple(int(i) for i in index)))
 
@@ -94,12 +94,11 @@ def largest_neuron(step: Step, sample: int) -> str:
 def _linear_unit(step: Step, kind: str, address: str) -> tuple[int, int]:
     """Which Linear layer, counted from 0, and which of its neurons an address names."""
     place = neuron_address(step, address)
-    wiring = step.wiring
-    wire = wiring.aliases.get(place.path, place.path)
-    node = wiring.nodes.get(wire)
+    graph = step.forward.network.graph
+    node = graph.nodes.get(graph.wire(place.path))
     if node is not None and is_activation(node.layer):
-        node = wiring.nodes.get(node.source)
-    linears = [path for path, one in wiring.nodes.items() if is_linear(one.layer)]
+        node = graph.nodes.get(node.source)
+    linears = [path for path, one in graph.nodes.items() if is_linear(one.layer)]
     if node is None or node.path not in linears:
         raise ConfigurationError("diagram_not_linear", kind=kind, neuron=address)
     layer = linears.index(node.path)

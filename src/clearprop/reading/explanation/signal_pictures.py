@@ -1,16 +1,30 @@
-"""The paths from one number to the loss as a picture: thickness by contribution, colour by sign."""
+"""Pieces of the pictures of explanations: the paths from one number to the loss, thickness by
+contribution and colour by sign; what a neuron feeds; bars, and one group of items under another."""
 
 import math
 from collections.abc import Sequence
 
 from clearprop.base.numbers import percent
+from clearprop.drawing.diagrams.bar_chart import Bar
+from clearprop.drawing.diagrams.neuron_diagrams import COST_BY_Y
 from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, derivative, equation
 from clearprop.drawing.diagrams.sankey import SankeyLayout, SankeyLink, SankeyNode, parts_of, sankey
+from clearprop.drawing.pen.items import Item, bounds, moved
 from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.drawing.pen.palette import Role
-from clearprop.reading.explanation.paths import LOSS, REST, Passage, Paths, Place
-from clearprop.reading.explanation.reading import say
-from clearprop.reading.explanation.signals import Signal
+from clearprop.reading.explanation.paths import Passage, Paths, Place
+from clearprop.reading.explanation.readable import say
+from clearprop.reading.explanation.signals import Signal, WayKind
+from clearprop.reading.largest_terms import Rest, others_label
+
+# What a way's factor is, in markup; ways that are not here have none but 1.
+FACTORS = {
+    WayKind.PRODUCT: derivative("*z*", "*w*"),
+    WayKind.WEIGHT: "*w*",
+    WayKind.SLOPE: "*a*′(*z*)",
+    WayKind.OUTPUT: derivative("*y*", "*z*"),
+    WayKind.LOSS: derivative("*C*", "*y*"),
+}
 
 
 def draw_paths(paths: Paths, root: tuple[TextLine, ...], language: str) -> SankeyLayout:
@@ -26,7 +40,7 @@ def draw_paths(paths: Paths, root: tuple[TextLine, ...], language: str) -> Sanke
             part,
             _label(one),
             _way_says(one, named[one.end], size, language),
-            dashed=one.kind == REST,
+            dashed=one.kind == WayKind.REST,
         )
         for one, part in zip(paths.passages, parts, strict=True)
     ]
@@ -74,11 +88,10 @@ def signal_lines(signal: Signal, language: str) -> tuple[TextLine, ...]:
 def _stop(place: Place, paths: Paths, root: tuple[TextLine, ...], language: str) -> SankeyNode:
     if place.key == paths.root.key:
         return SankeyNode(place.key, 0, root, said(root), stroke="accent")
-    if place.end == LOSS and place.signal is not None:
+    if place.end == WayKind.LOSS and place.signal is not None:
         lines = _loss_lines(place.signal)
-    elif place.end == REST:
-        key = "picture.other" if place.count == 1 else "picture.others"
-        lines = (TextLine(say(language, key, count=place.count), "muted"),)
+    elif place.end == WayKind.REST:
+        lines = (TextLine(others_label(place.count, language), "muted"),)
     elif place.signal is None:
         lines = (TextLine(say(language, "picture.samples"), "muted"),)
     else:
@@ -96,25 +109,16 @@ def _loss_lines(signal: Signal) -> tuple[TextLine, ...]:
     return (*lines, TextLine(equation(derivative("*C*", "*y*"), loss.value), "backward"))
 
 
-FACTORS = {
-    "product": derivative("*z*", "*w*"),
-    "weight": "*w*",
-    "slope": "*a*′(*z*)",
-    "output": derivative("*y*", "*z*"),
-    "loss": derivative("*C*", "*y*"),
-}
-
-
 def _label(one: Passage) -> str:
-    if one.factor is None or one.kind == "skip":
+    name = FACTORS.get(one.kind)
+    if one.factor is None or name is None:
         return number_markup(one.contribution)
-    name = FACTORS[one.kind]
     return f"{name} = {number_markup(one.factor)} → {number_markup(one.contribution)}"
 
 
 def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
     name = one.via
-    if end.end == LOSS and end.signal is not None and end.signal.loss is not None:
+    if end.end == WayKind.LOSS and end.signal is not None and end.signal.loss is not None:
         name = f"{end.signal.place} → {end.signal.loss.loss}"
     lines = [name or say(language, "picture.way")]
     if one.factor is not None:
@@ -132,3 +136,60 @@ def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
 def said(lines: Sequence[TextLine]) -> str:
     """The lines of a box as words to point at."""
     return "\n".join(plain(line.content) for line in lines)
+
+
+def successors(signal: Signal, language: str) -> list[tuple[SankeyNode, SankeyLink]]:
+    """Everything that the neuron feeds, and what comes back through each; or the loss."""
+    rows: list[tuple[str, tuple[TextLine, ...], float, str]] = []
+    if signal.loss is not None:
+        loss = signal.loss
+        lines = [TextLine(loss.loss), TextLine(equation("*y*", loss.output), "forward")]
+        if loss.target is not None:
+            lines.append(TextLine(equation("*t*", loss.target)))
+        rows.append(("loss", tuple(lines), loss.value, equation(COST_BY_Y, loss.value)))
+    for k, term in enumerate(signal.terms):
+        if term.signal is None:
+            lines = [TextLine(say(language, "picture.samples"), "muted")]
+            label = number_markup(term.value)
+        else:
+            lines = [
+                TextLine(term.signal.place),
+                TextLine(equation(derivative("*C*", "*z*"), term.signal.value), "backward"),
+            ]
+            factor_name = FACTORS.get(term.kind)
+            label = number_markup(term.value)
+            if factor_name is not None:
+                label = f"{factor_name} = {number_markup(term.factor)} → {label}"
+        rows.append((f"{k}/{term.via}", tuple(lines), term.value, label))
+    if signal.rest.count:
+        lines = [TextLine(others_label(signal.rest.count, language), "muted")]
+        rows.append(("rest", tuple(lines), signal.rest.value, number_markup(signal.rest.value)))
+    parts = parts_of([value for _, _, value, _ in rows])
+    found = []
+    for (key, about, value, label), part in zip(rows, parts, strict=True):
+        says = f"{said(about)}\n{plain(label)}"
+        dashed = key == "rest"
+        stop = SankeyNode(f"out/{key}", 2, about, says, dashed)
+        found.append((stop, SankeyLink("neuron", stop.key, value, part, label, says, dashed)))
+    return found
+
+
+def named_bar(name: str, value: float, written: str) -> Bar:
+    """A bar that says its name and what is written behind it, where it is pointed at."""
+    return Bar(name, value, written, f"{name}\n{plain(written)}")
+
+
+def rest_bars(rest: Rest, language: str) -> list[Bar]:
+    """The bar of all that is not listed; none where there is nothing left."""
+    if not rest.count:
+        return []
+    return [named_bar(others_label(rest.count, language), rest.value, number_markup(rest.value))]
+
+
+def stacked(above: list[Item], below: list[Item], gap: float = 34.0) -> list[Item]:
+    """Two groups of items, the second under the first and flush left with it."""
+    if not above:
+        return below
+    upper, lower = bounds(above), bounds(below)
+    dx, dy = upper.left - lower.left, upper.bottom + gap - lower.top
+    return [*above, *(moved(item, dx, dy) for item in below)]

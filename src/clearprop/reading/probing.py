@@ -6,7 +6,7 @@ goes back through that place alone, and with a single 1 in dy it returns that ou
     dy = e_nj       dx_ni = ∂y_nj/∂x_ni,        ∂p = ∂y_nj/∂p
     dy ⊙ mask       dx, ∂p = the share of ∂C/∂x and ∂C/∂p that goes through the mask, exactly
 
-This serves every layer, whatever it computes, one's own layers and combinators as well.
+This serves every layer, whatever it computes, one's own as well.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.engine.parameters import named_gradients
-from clearprop.engine.wires import Node, Wiring
+from clearprop.engine.network import BackwardPass
 
 # More outputs of one sample than these are not probed one by one: the rest goes back as one mask.
 MOST_PROBES = 256
@@ -24,18 +23,17 @@ MOST_PROBES = 256
 class Probe:
     """One layer that is asked through its backward. Answers are kept: many lines ask the same."""
 
-    def __init__(self, wiring: Wiring, node: Node) -> None:
-        self._record = wiring.backward.forward[node.path]
-        self._node = node
-        self.dy = wiring.backward[node.path].output_gradient
+    def __init__(self, backward: BackwardPass, path: str) -> None:
+        self._record = backward.forward[path]
+        self.dy = backward[path].output_gradient
         self._slopes: dict[tuple[int, int], Array] = {}
         self._others: dict[int, Array] = {}
 
     def back(self, dy: Array) -> tuple[Array, Mapping[str, Array]]:
-        """∂C/∂x (an empty array where x is integers) and every ∂C/∂p by its path, for this dy."""
-        dx, gradients = self._node.layer.backward(self._node.tree, self._record.cache, dy)
-        named = dict(named_gradients(gradients, self._node.path))
-        return np.empty(0) if dx is None else dx, named
+        """∂C/∂x (an empty array where x is integers) and every ∂C/∂p by its name, for this dy."""
+        record = self._record
+        dx, gradients = record.layer.backward(record.params, record.cache, dy)
+        return np.empty(0) if dx is None else dx, gradients
 
     def slopes(self, sample: int, position: int) -> Array:
         """∂y/∂x of one output of one sample, at `position` in the flattened sample, by every entry
@@ -45,9 +43,9 @@ class Probe:
             self._slopes[key] = self.back(self._one(sample, position))[0][sample]
         return self._slopes[key]
 
-    def parameter_slopes(self, sample: int, position: int, path: str) -> Array:
-        """∂y/∂p of one output of one sample, by every entry of the parameter at `path`."""
-        slopes: Array = self.back(self._one(sample, position))[1][path]
+    def parameter_slopes(self, sample: int, position: int, name: str) -> Array:
+        """∂y/∂p of one output of one sample, by every entry of the parameter `name`."""
+        slopes: Array = self.back(self._one(sample, position))[1][name]
         return slopes
 
     def leading(self, sample: int) -> Array:
@@ -64,9 +62,9 @@ class Probe:
             self._others[sample] = self.back(self._without_leading(sample))[0][sample]
         return self._others[sample]
 
-    def parameter_through_others(self, sample: int, path: str) -> Array:
+    def parameter_through_others(self, sample: int, name: str) -> Array:
         """∂C/∂p through those of a sample's outputs that are not `leading`."""
-        return self.back(self._without_leading(sample))[1][path]
+        return self.back(self._without_leading(sample))[1][name]
 
     def through_other_samples(self, sample: int) -> Array:
         """∂C/∂x of a sample through the outputs of all other samples: 0 unless they mix."""
@@ -75,11 +73,11 @@ class Probe:
         dx: Array = self.back(dy)[0][sample]
         return dx
 
-    def parameter_of_sample(self, sample: int, path: str) -> Array:
+    def parameter_of_sample(self, sample: int, name: str) -> Array:
         """∂C/∂p through one sample's outputs."""
         dy = np.zeros(self.dy.shape, self.dy.dtype)
         dy[sample] = self.dy[sample]
-        return self.back(dy)[1][path]
+        return self.back(dy)[1][name]
 
     @property
     def outputs(self) -> int:

@@ -8,8 +8,10 @@ from functools import reduce
 from clearprop.base import messages
 from clearprop.base.dependencies import is_installed
 from clearprop.drawing.pen.scene import Scene, svg
-from clearprop.reading.explanation.documents import Document
+from clearprop.reading.document import Document
 from clearprop.reading.explanation.mathml import mathml
+
+say = messages.within("explanation")
 
 
 class Readable(Document):
@@ -68,11 +70,6 @@ class Readable(Document):
         return self.html()
 
 
-def say(language: str, key: str, **values: object) -> str:
-    """The sentence `explanation.KEY`."""
-    return messages.text(language, f"explanation.{key}", **values)
-
-
 def joined(language: str, sentences: Sequence[str]) -> str:
     """Sentences as one paragraph; Chinese ones follow each other without a space."""
 
@@ -80,15 +77,3 @@ def joined(language: str, sentences: Sequence[str]) -> str:
         return say(language, "then", before=before, after=after)
 
     return reduce(then, sentences)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column to the left, all others to the right."""
-    widths = [max(map(messages.display_width, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = [messages.pad(first, widths[0])]
-        for cell, width in zip(others, widths[1:], strict=True):
-            cells.append(" " * (width - messages.display_width(cell)) + cell)
-        lines.append("  ".join(cells).rstrip())
-    return lines

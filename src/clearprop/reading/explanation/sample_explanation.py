@@ -1,0 +1,200 @@
+"""One sample's share of the loss and of the gradient: as data, in words, as a table, as equations
+and as a picture."""
+
+from dataclasses import dataclass
+
+from clearprop.base.numbers import brief, number, percent
+from clearprop.base.text_tables import aligned
+from clearprop.drawing.diagrams.bar_chart import Bar, bars
+from clearprop.drawing.diagrams.parts import derivative, explained
+from clearprop.drawing.pen.items import Item
+from clearprop.drawing.pen.markup import number_markup
+from clearprop.drawing.pen.scene import Scene
+from clearprop.reading.explanation.latex import braced, chain, latex_number, place
+from clearprop.reading.explanation.readable import Readable, joined, say
+from clearprop.reading.explanation.signal_pictures import named_bar, rest_bars, stacked
+from clearprop.reading.explanation.signals import LossDerivative
+from clearprop.reading.largest_terms import Rest, others_heading, others_label
+
+# Beyond this cosine a sample pulls clearly with the whole gradient, or clearly against it.
+CLEARLY = 0.3
+
+
+@dataclass(frozen=True)
+class SampleOutput:
+    """One output of the sample and what the loss says of it; `place` is its address."""
+
+    place: str
+    loss: LossDerivative
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One parameter entry: this sample's ∂Cⁿ/∂w, the whole ∂L/∂w, and |value| / Σ|∂Cⁿ/∂w| over
+    all parameters."""
+
+    address: str
+    value: float
+    gradient: float
+    share: float
+
+
+@dataclass(frozen=True)
+class SampleExplanation(Readable):
+    """One sample: L = Σₙ Cⁿ, and its part in the gradient.
+
+    cost        Cⁿ, with its 1/N where the loss is a mean
+    loss        L = cost + others
+    others      the costs of all other samples, summed
+    share       |Cⁿ| / Σ|costs|
+    rank        1 for the costliest sample
+    outputs     the outputs with the largest |∂C/∂y|, largest first
+    unlisted    the ∂C/∂y of all other outputs
+    pulls       the parameter entries that it pulls hardest at, hardest first
+    rest        its ∂Cⁿ/∂w at all other entries
+    alignment   the cosine between its gradient and the whole one: 1 pulls the same way, −1 against
+                it; None where one of them is 0
+    """
+
+    sample: int
+    samples: int
+    cost: float
+    loss: float
+    others: float
+    share: float
+    rank: int
+    outputs: tuple[SampleOutput, ...]
+    unlisted: Rest
+    pulls: tuple[Pull, ...]
+    rest: Rest
+    alignment: float | None
+
+    def words(self, language: str = "en") -> str:
+        """The paragraph: what the sample costs, why, and what it pulls at."""
+        values = {
+            "sample": self.sample,
+            "cost": brief(self.cost),
+            "loss": brief(self.loss),
+            "share": percent(self.share),
+            "rank": self.rank,
+            "samples": self.samples,
+        }
+        key = "only" if self.samples == 1 else "first" if self.rank == 1 else "ranked"
+        found = [say(language, f"cost.{key}", **values), _output(self.outputs[0], language)]
+        if self.pulls:
+            pull = self.pulls[0]
+            numbers = {"value": brief(pull.value), "gradient": brief(pull.gradient)}
+            found.append(say(language, "pull.hardest", address=pull.address, **numbers))
+        else:
+            found.append(say(language, "pull.none"))
+        if self.alignment is not None and self.samples > 1:
+            cosine = self.alignment
+            way = "with" if cosine > CLEARLY else "against" if cosine < -CLEARLY else "across"
+            found.append(say(language, f"pull.{way}", cosine=number(cosine, 2)))
+        return joined(language, found)
+
+    def table(self, language: str = "en") -> str:
+        """The loss as a sum, the outputs, and what the sample pulls hardest at."""
+        n = {"sample": self.sample}
+        text = [say(language, "table.title_cost", **n)]
+        costs = [[f"C({self.sample})", brief(self.cost)]]
+        if self.samples > 1:
+            heading = others_heading(self.samples - 1, language).rstrip()
+            costs.append([heading, brief(self.others)])
+        costs.append(["L", brief(self.loss)])
+        text += [f"  {line}" for line in aligned(costs)]
+
+        rows = [[say(language, "table.output_name"), "y", "t", "∂C/∂y"]]
+        for one in self.outputs:
+            target = "—" if one.loss.target is None else brief(one.loss.target)
+            rows.append([one.place, brief(one.loss.output), target, brief(one.loss.value)])
+        if self.unlisted.count:
+            rest = self.unlisted
+            rows.append([others_heading(rest.count, language).rstrip(), "", "", brief(rest.value)])
+        text += ["", say(language, "table.title_outputs", **n)]
+        text += [f"  {line}" for line in aligned(rows)]
+
+        if self.pulls:
+            head = [say(language, "table.parameter"), f"∂C({self.sample})/∂w"]
+            rows = [[*head, say(language, "table.share"), "∂L/∂w"]]
+            for pull in self.pulls:
+                numbers = [brief(pull.value), percent(pull.share), brief(pull.gradient)]
+                rows.append([pull.address, *numbers])
+            if self.rest.count:
+                rest = self.rest
+                rows.append(
+                    [others_heading(rest.count, language).rstrip(), brief(rest.value), "", ""]
+                )
+            text += ["", say(language, "table.title_pulls", **n)]
+            text += [f"  {line}" for line in aligned(rows)]
+        return "\n".join(text)
+
+    def equations(self, language: str = "en") -> tuple[str, ...]:
+        """L as a sum, the loss's derivative at each output, and the pull at each weight."""
+        n = self.sample
+        summands = [braced(self.cost, f"C^{{{n}}}")]
+        if self.samples > 1:
+            summands.append(braced(self.others, rf"\sum_{{k \ne {n}}} C^{{k}}"))
+        found = [chain("L", r"\sum_{k} C^{k}", summands, latex_number(self.loss))]
+        for one in self.outputs:
+            left = rf"\frac{{\partial C^{{{n}}}}}{{\partial\, {place(one.place)}}}"
+            found.append(rf"{left} = {latex_number(one.loss.value)}")
+        for pull in self.pulls:
+            left = rf"\frac{{\partial L}}{{\partial\, {place(pull.address)}}}"
+            own = braced(pull.value, rf"\partial C^{{{n}}} / \partial w")
+            others = braced(pull.gradient - pull.value, rf"k \ne {n}")
+            found.append(chain(left, [own, others], latex_number(pull.gradient)))
+        return tuple(found)
+
+    def picture(self, language: str = "en") -> Scene:
+        """Three groups of bars: the loss, the outputs, the pulls."""
+        groups = [
+            (self._cost_bars(language), say(language, "table.title_cost", sample=self.sample)),
+            (self._output_bars(language), say(language, "picture.outputs", sample=self.sample)),
+            (self._pull_bars(language), say(language, "picture.pulls", sample=self.sample)),
+        ]
+        items: list[Item] = []
+        for rows, heading in groups:
+            if rows:
+                items = stacked(items, bars(rows, heading))
+        return explained(
+            items,
+            [],
+            title=say(language, "picture.sample_title", sample=self.sample),
+            description=[self.words(language)],
+            language=language,
+        )
+
+    def _cost_bars(self, language: str) -> list[Bar]:
+        own = f"{number_markup(self.cost)} ({percent(self.share)})"
+        rows = [named_bar(say(language, "picture.sample", sample=self.sample), self.cost, own)]
+        if self.samples > 1:
+            name = others_label(self.samples - 1, language)
+            rows.append(named_bar(name, self.others, number_markup(self.others)))
+        return rows
+
+    def _output_bars(self, language: str) -> list[Bar]:
+        rows = []
+        for one in self.outputs:
+            written = f"{derivative('*C*', '*y*')} = {number_markup(one.loss.value)},  *y* = "
+            written += number_markup(one.loss.output)
+            if one.loss.target is not None:
+                written += f",  *t* = {number_markup(one.loss.target)}"
+            rows.append(named_bar(one.place, one.loss.value, written))
+        return [*rows, *rest_bars(self.unlisted, language)]
+
+    def _pull_bars(self, language: str) -> list[Bar]:
+        rows = []
+        for pull in self.pulls:
+            whole = f"{derivative('*L*', '*w*')} = {number_markup(pull.gradient)}"
+            written = f"{number_markup(pull.value)} ({percent(pull.share)}),  {whole}"
+            rows.append(named_bar(pull.address, pull.value, written))
+        return [*rows, *rest_bars(self.rest, language)] if rows else []
+
+
+def _output(one: SampleOutput, language: str) -> str:
+    values = {"place": one.place, "y": brief(one.loss.output), "loss": one.loss.loss}
+    values["derivative"] = brief(one.loss.value)
+    if one.loss.target is None:
+        return say(language, "cost.output_without_target", **values)
+    return say(language, "cost.output", t=brief(one.loss.target), **values)

@@ -1,0 +1,90 @@
+"""One sample's share of a gradient, as forward factor × backward factor.
+
+    ∂L/∂w = Σₙ ∂Cⁿ/∂w                        Cⁿ carries its 1/N where the loss is a mean
+    ∂Cⁿ/∂w = ∂z/∂w · ∂Cⁿ/∂z                  of a Linear layer: the input that w multiplies (for a
+                                             bias: 1) times the signal at its neuron
+
+In any other layer a parameter may touch several outputs y_j of one sample, and may stand in several
+layers (tied weights): ∂Cⁿ/∂w = Σ_j ∂y_j/∂w · ∂Cⁿ/∂y_j, with ∂y_j/∂w from the layer's own backward.
+"""
+
+from dataclasses import dataclass
+
+from clearprop.base.numbers import brief, percent, product_text
+from clearprop.reading.explanation.readable import say
+from clearprop.reading.explanation.signals import Signal
+from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
+
+
+@dataclass(frozen=True)
+class FactorPair:
+    """Forward factor times backward factor: value = factor · signal.value.
+
+    via     the parameter's address here, which of a tied one is not the address that was asked for
+    input   the address of the number that the weight multiplies; "" where it is none, as of a bias
+    factor  ∂z/∂w, from the forward pass
+    signal  ∂C/∂z, from the backward pass
+    """
+
+    via: str
+    input: str
+    factor: float
+    signal: Signal
+    value: float
+
+
+@dataclass(frozen=True)
+class SampleShare:
+    """One sample's share of a gradient: value = Σ products + rest.
+
+    share   |value| / Σ|shares of all samples|
+    """
+
+    sample: int
+    value: float
+    share: float
+    products: tuple[FactorPair, ...]
+    rest: Rest = NOTHING
+
+    def factors(self, language: str) -> str:
+        """The sentence of its largest product."""
+        one = self.products[0]
+        key = "factors.of_input" if one.input else "factors.alone"
+        if len(self.products) > 1 or self.rest.count:
+            key = "factors.several"
+        elif not one.input and one.factor != 1:
+            key = "factors.local"
+        return say(
+            language,
+            key,
+            input=one.input,
+            factor=brief(one.factor),
+            place=one.signal.place,
+            signal=brief(one.signal.value),
+            product=product_text(one.factor, one.signal.value),
+            value=brief(one.value),
+            count=len(self.products) + self.rest.count,
+        )
+
+    def rows(self, language: str) -> list[list[str]]:
+        """Its rows of a table: sample, ∂z/∂w, ∂C/∂z, their product, part of all shares."""
+        part = percent(self.share)
+        single = len(self.products) == 1 and not self.rest.count
+        rows = []
+        if not single:
+            rows.append([str(self.sample), "", "", brief(self.value), part])
+        for one in self.products:
+            first = str(self.sample) if single else f"  {one.signal.place}"
+            numbers = [brief(one.factor), brief(one.signal.value), brief(one.value)]
+            rows.append([first, *numbers, part if single else ""])
+        if self.rest.count:
+            rows.append(
+                [
+                    f"  {others_heading(self.rest.count, language).rstrip()}",
+                    "",
+                    "",
+                    brief(self.rest.value),
+                    "",
+                ]
+            )
+        return rows

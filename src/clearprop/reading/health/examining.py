@@ -1,0 +1,105 @@
+"""A network examined: everything that is looked for, in one go."""
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ShapeError
+from clearprop.engine.step import Step, take_step
+from clearprop.reading.health.constant_output import constant_output
+from clearprop.reading.health.draws import draws
+from clearprop.reading.health.examination import Examination, Looked, LookedAt
+from clearprop.reading.health.finding import Severity, Symptom
+from clearprop.reading.health.nonfinite import first_nonfinite
+from clearprop.reading.health.replay import where_it_broke
+from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
+from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
+from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
+from clearprop.reading.health.unmoved import unmoved_weights
+
+
+def examine(
+    step: Step, *, start: Array | None = None, learning_rate: float | None = None
+) -> Examination:
+    """Look for everything that `clearprop.reading.health` knows.
+
+    step           the record of one step, with the samples to look with
+    start          (P,) the parameters before the first step, where `step` is not the first one:
+                   the bound of the learning rate is then worked out there as well
+    learning_rate  the rate to hold against the bound, instead of the optimizer's
+
+    Nothing that is not finite makes it fail. Raises ShapeError for a start of another network.
+    """
+    params = step.forward.params
+    if start is not None and start.shape != params.shape:
+        raise ShapeError("health_start", came=start.shape, expected=params.shape)
+    with np.errstate(all="ignore"):
+        return _examine(step, start, learning_rate)
+
+
+def _examine(step: Step, start: Array | None, rate: float | None) -> Examination:
+    broken = first_nonfinite(step)
+    steps = draws(step) if broken is None else (step,)
+    units = units_of(steps)
+    sizes = signal_sizes(step)
+    findings = [] if broken is None else [broken]
+    if broken is not None and broken.kind == Symptom.NONFINITE_PARAMETER and start is not None:
+        findings += where_it_broke(step, start.astype(step.forward.params.dtype))
+    findings += constant_output(step)
+    findings += dead_units(units, sum(one.samples for one in steps))
+    findings += saturated_units(units)
+    findings += vanishing_or_exploding(sizes)
+    findings += unmoved_weights(steps, units)
+    stability = _stability(step, start, rate, broken is None)
+    findings += rate_above_bound(stability)
+    findings.sort(key=lambda one: list(Severity).index(one.severity))
+    looked_at = [
+        LookedAt(Looked.NUMBERS, {"samples": step.samples, "params": len(step.forward.params)}),
+        LookedAt(Looked.UNITS, {"count": sum(len(one.z) for one in units), "layers": len(units)}),
+        LookedAt(Looked.SIGNALS, {"layers": len(sizes)}),
+    ]
+    if len(steps) > 1:
+        looked_at.append(LookedAt(Looked.DRAWS, {"count": len(steps)}))
+    if broken is not None:
+        looked_at.append(LookedAt(Looked.BROKEN))
+    elif not len(step.forward.params):
+        looked_at.append(LookedAt(Looked.NOTHING_LEARNED))
+    elif {one.when for one in stability} == {Moment.END}:
+        looked_at.append(LookedAt(Looked.NO_START))
+    return Examination(
+        samples=step.samples,
+        loss=step.value,
+        findings=tuple(findings),
+        looked_at=tuple(looked_at),
+        silent=silent_samples(units),
+        signals=sizes,
+        stability=stability,
+    )
+
+
+def _stability(
+    step: Step, start: Array | None, rate: float | None, finite: bool
+) -> tuple[Stability, ...]:
+    """At the start and here, wherever the numbers are finite."""
+    if not len(step.forward.params):
+        return ()
+    begun = start is not None or (step.state is not None and step.state.step > 0)
+    steps = [(Moment.END if begun else Moment.HERE, step)] if finite else []
+    if start is not None:
+        first = _first_step(step, start)
+        if first_nonfinite(first) is None:
+            steps.insert(0, (Moment.START, first))
+    return tuple(stability_at(one, when, rate) for when, one in steps)
+
+
+def _first_step(step: Step, start: Array) -> Step:
+    context = step.forward.context
+    return take_step(
+        step.forward.network,
+        start.astype(step.forward.params.dtype),
+        step.forward.input,
+        step.target,
+        loss=step.loss,
+        optimizer=step.optimizer,
+        training=context.training,
+        seed=context.seed,
+    )
