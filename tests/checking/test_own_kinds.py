@@ -29,11 +29,12 @@ from clearprop import (
     check,
 )
 from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.errors import ContractError
 from clearprop.checking.gallery import planted
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.request import answer
 from clearprop.checking.subjects.own_kinds import compact
-from clearprop.checking.verdict import Verdict
+from clearprop.checking.verdict import FindingKind, Verdict
 from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Backward, Forward, Layer, Parameter, Tree
@@ -292,3 +293,51 @@ def test_the_gallerys_are_named_by_check_itself() -> None:
             told.append((one.subject, one.mistake, verdict.outcome, keys))
     assert len(EVERY_SEVENTH) > 60
     assert not told
+
+
+class Tripled(Linear):
+    """3·(x·W + b), with both passes right, and the training's way back of the class above."""
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        y, cache, state = super().forward(params, x, context)
+        return 3 * y, cache, state
+
+    def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
+        return super().backward(params, cache, 3 * dy)
+
+
+class TripledInTraining(Tripled):
+    backward_into = Layer.backward_into
+
+
+def test_what_a_training_takes_is_checked_as_well() -> None:
+    verdict = check(Tripled(4, 3), x=X, witnesses=ALONE)
+    assert {one.outcome for one in verdict.arrays} == {"right"}
+    assert verdict.outcome == "wrong"
+    found = {one.values["name"]: one for one in verdict.findings}
+    assert set(found) == {"weight", "bias"}
+    assert {one.key for one in found.values()} == {FindingKind.TRAINING_DIFFERS}
+    assert found["weight"].values["relative"] == "6.7e-01"
+    network = Network(Sequential(Linear(4, 4), Tripled(4, 3)))
+    names = [one.values["name"] for one in check(network, x=X, witnesses=ALONE).findings]
+    assert set(names) >= {"layers[1].weight", "layers[1].bias"}
+    assert check(TripledInTraining(4, 3), x=X, witnesses=ALONE).outcome == "right"
+
+
+def test_what_a_layer_raises_is_one_sentence() -> None:
+    def refuse(dx: Array, g: Any, dy: Array) -> Backward:
+        raise TypeError("no")
+
+    for layer in (spoiled(Tanh(), refuse), Sequential(spoiled(Tanh(), refuse), Linear(4, 2))):
+        with pytest.raises(ContractError, match=r"MyTanh.backward.* raised TypeError: no"):
+            check(layer, x=X, witnesses=ALONE)
+
+
+def test_a_signal_of_another_shape_is_said_of_the_layer_that_gave_it() -> None:
+    flat = spoiled(Tanh(), lambda dx, g, dy: (dx.ravel(), g))
+    verdict = check(flat, x=X, witnesses=ALONE)
+    assert [one.key for one in verdict.findings] == ["shape"]
+    with pytest.raises(
+        ContractError, match=r"layers\[1\] \(MyTanh.backward\).*\(20,\) ≠ x \(5, 4\)"
+    ):
+        check(Network(Sequential(Linear(4, 4), flat)), x=X, witnesses=ALONE)

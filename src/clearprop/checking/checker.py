@@ -66,6 +66,7 @@ def check_subject(
     gradients, conduct_findings = conduct.observe(subject, dy)
     claimed, gradient_findings = conduct.inspect_gradients(subject, gradients)
     findings += conduct_findings + gradient_findings
+    findings += conduct.training_findings(subject, dy, claimed)
     judged = in_best_precision(subject, dy, claimed)
     judged = judged._replace(tolerance=given(judged.tolerance, settings.rtol, settings.atol))
     findings += judged.findings

@@ -16,6 +16,8 @@ from clearprop.checking.verdict.outcomes import UNDECIDED, WRONG
 
 # A mask of a few entries may come out the same by chance once, hardly every time.
 REPEATS = 8
+# Two ways to the same gradient may differ by rounding, in float32 too.
+SAME = 1e-5
 
 
 def repeatable(subject: Subject) -> bool:
@@ -69,6 +71,27 @@ def _second_call(
             yield CheckFinding(FindingKind.ACCUMULATES, WRONG, {"name": name})
         else:
             yield CheckFinding(FindingKind.SECOND_CALL_DIFFERS, WRONG, {"name": name})
+
+
+def training_findings(
+    subject: Subject, dy: Array, claimed: Mapping[str, Array]
+) -> Iterator[CheckFinding]:
+    """Parameters for which a training takes other gradients than backward returns: a layer that has
+    a way of its own for that, its own or one that it inherits, and it is not that of its backward.
+    """
+    if subject.train is None or not set(subject.variables) <= set(claimed):
+        return
+    arrays = copies(subject.arrays)
+    _, cache = subject.run(arrays)
+    taken = subject.train(dy.copy(), arrays, cache)
+    for name, gradient in taken.items():
+        if name == "x" or not np.isfinite(claimed[name]).all():
+            continue
+        scale = float(np.max(np.abs(claimed[name]), initial=0.0))
+        off = float(np.max(np.abs(np.asarray(gradient) - claimed[name]), initial=0.0))
+        if not off <= SAME * scale:
+            values = {"name": name, "relative": f"{off / scale if scale else off:.1e}"}
+            yield CheckFinding(FindingKind.TRAINING_DIFFERS, WRONG, values)
 
 
 def inspect_gradients(

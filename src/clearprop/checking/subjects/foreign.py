@@ -51,14 +51,18 @@ def subject_of(
     framework, title = _framework(name), str(target.__name__)
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, graph = _guarded(title, lambda: framework.forward(apply, list(given.values())))
+        y, graph = plain_functions.guarded(
+            title, lambda: framework.forward(apply, list(given.values()))
+        )
         return y, (graph,)
 
     def back(dy: Array, _given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        found = _guarded(title, lambda: framework.backward(cache[0], dy))
+        found = plain_functions.guarded(
+            title, lambda: framework.backward(cache[0], dy), but=(ContractError,)
+        )
         return {one: g for one, g in zip(names, found, strict=True) if one in variables}
 
-    return Subject(title, point, variables, run, back, dy=dy)
+    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
 
 
 def function_twin(name: str, function: Callable[..., Any]) -> Twin:
@@ -117,19 +121,6 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
 
 def _output_shape(subject: Subject, arrays: Mapping[str, Array]) -> tuple[int, ...]:
     return subject.run(dict(arrays))[1][-1].shape  # type: ignore[no-any-return]
-
-
-def _guarded(title: str, action: Callable[[], Any]) -> Any:
-    """What the person's code raises inside a framework, as one sentence."""
-    try:
-        return action()
-    except ContractError:
-        raise
-    except Exception as problem:
-        said = str(problem).partition("\n")[0]
-        raise ContractError(
-            "check_raised", function=title, problem=f"{type(problem).__name__}: {said}"
-        ) from problem
 
 
 def is_foreign(target: Any) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, keyed_generator
-from clearprop.base.errors import ContractError
+from clearprop.base.arrays import Array, keyed_generator, shape_text
+from clearprop.base.errors import ClearpropError, ContractError
 from clearprop.checking.subjects.moved_entries import graph_mover
+from clearprop.checking.subjects.plain_functions import guarded
 from clearprop.checking.subjects.subject import Mover, Subject
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
-from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.layers.layer import Context, Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
@@ -77,7 +78,15 @@ def loss_subject(loss: Loss, output: Array | None, target: Array | None, seed: i
 
     arrays = {"output": np.asarray(output), "target": np.asarray(target)}
     one = np.ones((), arrays["output"].dtype)
-    return Subject(_loss_name(loss), arrays, ("output",), run, back, dy=one, loss=loss)
+    return Subject(
+        name=_loss_name(loss),
+        arrays=arrays,
+        variables=("output",),
+        run=run,
+        back=back,
+        dy=one,
+        loss=loss,
+    )
 
 
 def _loss_name(loss: Loss) -> str:
@@ -131,6 +140,73 @@ def _is_below(path: str, above: str) -> bool:
     return path != above and (not above or path.startswith(f"{above}."))
 
 
+# From (node, parameters, cache, dy) to ∂C/∂x and ∂C/∂p by name.
+_Step = Callable[[Node, Tree, Any, Array], tuple[Array | None, Mapping[str, Any]]]
+
+
+def _gradients(
+    node: Node, params: Tree, cache: Any, dy: Array
+) -> tuple[Array | None, Mapping[str, Any]]:
+    found: tuple[Array | None, Mapping[str, Any]] = node.layer.backward(params, cache, dy)
+    return found
+
+
+def _gradients_of_training(
+    node: Node, params: Tree, cache: Any, dy: Array
+) -> tuple[Array | None, Mapping[str, Any]]:
+    into = {name: np.zeros_like(array) for name, array in params.items()}
+    return node.layer.backward_into(params, cache, dy, into, input_gradient=True), into
+
+
+def _back(
+    network: Network,
+    flat: Callable[[Mapping[str, Array]], Array],
+    dy: Array,
+    arrays: Mapping[str, Array],
+    cache: Any,
+    step: _Step,
+) -> Mapping[str, Any]:
+    """Back through a network, every node by `step`: the gradients by name."""
+    values, caches, *gradient = cache
+    point = flat(arrays)
+    views = network.layout.views(point)
+    found: dict[str, Any] = {}
+
+    def through(node: Node, signal: Array) -> Array | None:
+        title = _method(node, "backward")
+        dx, returned = guarded(
+            title,
+            lambda: step(node, views[node.path], caches[node.path], signal),
+            but=(ClearpropError,),
+        )
+        x = values[node.source]
+        if node.source != INPUT and np.shape(dx) != x.shape:
+            # The layer before could only say that what it was handed is of no use.
+            problem = f"∂C/∂x {shape_text(np.shape(dx))} ≠ x {shape_text(x.shape)}"
+            raise ContractError("check_raised", function=title, problem=problem)
+        for name, slot in node.parameters.items():
+            if name in returned:
+                owner = network.tied.get(slot.path, slot.path)
+                before = found.get(owner)
+                found[owner] = returned[name] if before is None else before + returned[name]
+        back: Array | None = dx
+        return back
+
+    upstream = dy * gradient[0] if gradient else dy
+    signals = backpropagate(network.graph, upstream, through, values)
+    for path in network.layout.slots:
+        if path in arrays:
+            # What a layer wrote into its parameters is seen by whoever handed them over.
+            arrays[path][...] = network.layout.view(point, path)
+    return {**({"x": signals[INPUT]} if values[INPUT].dtype.kind == "f" else {}), **found}
+
+
+def _method(node: Node, name: str) -> str:
+    """A method of the layer at a place, as a sentence calls it."""
+    kind = type(node.layer).__name__
+    return f"{node.path} ({kind}.{name})" if node.path else f"{kind}.{name}"
+
+
 def _subject(
     network: Network,
     params: Array,
@@ -162,8 +238,12 @@ def _subject(
 
         def through(node: Node, value: Array) -> Array:
             inside = own.child(node.path)
-            y, caches[node.path], _ = node.layer.forward(views[node.path], value, inside)
-            return y
+            y, caches[node.path], _ = guarded(
+                _method(node, "forward"),
+                lambda: node.layer.forward(views[node.path], value, inside),
+                but=(ClearpropError,),
+            )
+            return np.asarray(y)
 
         values = propagate(graph, arrays["x"], through)
         for path in owned:
@@ -176,24 +256,10 @@ def _subject(
         return np.asarray(result.value), (values, caches, result.gradient)
 
     def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        values, caches, *gradient = cache
-        point = flat(arrays)
-        views = network.layout.views(point)
-        found: dict[str, Any] = {}
+        return _back(network, flat, dy, arrays, cache, _gradients)
 
-        def through(node: Node, signal: Array) -> Array | None:
-            dx, returned = node.layer.backward(views[node.path], caches[node.path], signal)
-            for name, slot in node.parameters.items():
-                if name in returned:
-                    owner = network.tied.get(slot.path, slot.path)
-                    before = found.get(owner)
-                    found[owner] = returned[name] if before is None else before + returned[name]
-            return dx
-
-        signals = backpropagate(graph, dy * gradient[0] if gradient else dy, through, values)
-        for path in owned:
-            arrays[path][...] = network.layout.view(point, path)
-        return {**({"x": signals[INPUT]} if "x" in variables else {}), **found}
+    def train(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        return _back(network, flat, dy, arrays, cache, _gradients_of_training)
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
         point = flat(arrays)
@@ -203,11 +269,12 @@ def _subject(
     dy = None if loss is None else np.ones((), x.dtype)
     maker: Callable[[Mapping[str, Array]], Mover | None] = structured
     return Subject(
-        name,
-        arrays,
-        variables,
-        run,
-        back,
+        name=name,
+        arrays=arrays,
+        variables=variables,
+        run=run,
+        back=back,
+        train=train if owned else None,
         dy=dy,
         structured=maker,
         network=network,

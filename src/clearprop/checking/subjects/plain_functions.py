@@ -59,7 +59,7 @@ def function_subject(
         returned = call(backward, [known[name] for name in arguments])
         return named(returned, variables, names, function_name(backward))
 
-    return Subject(title, point, variables, run, back, dy=dy)
+    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
 
 
 def scalar_subject(
@@ -88,7 +88,9 @@ def scalar_subject(
         returned = call(gradient, [given[name] for name in names])
         return named(returned, variables, names, function_name(gradient))
 
-    return Subject(title, point, variables, run, back, dy=np.ones(()))
+    return Subject(
+        name=title, arrays=point, variables=variables, run=run, back=back, dy=np.ones(())
+    )
 
 
 def argument_names(function: Callable[..., Any], count: int) -> list[str]:
@@ -130,15 +132,21 @@ def as_array(name: str, value: Any) -> Array:
 
 def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     """The person's function; what it raises becomes one sentence. Raises ContractError."""
+    return guarded(function_name(function), lambda: function(*arguments))
+
+
+def guarded(title: str, action: Callable[[], Any], *, but: tuple[type[Exception], ...] = ()) -> Any:
+    """What the person's code called `title` returns; what it raises becomes one sentence, `but`
+    what is one already. Raises ContractError."""
     try:
         with np.errstate(all="ignore"):
-            return function(*arguments)
+            return action()
     except Exception as problem:
+        if isinstance(problem, but):
+            raise
         said = str(problem).partition("\n")[0]
         raise ContractError(
-            "check_raised",
-            function=function_name(function),
-            problem=f"{type(problem).__name__}: {said}",
+            "check_raised", function=title, problem=f"{type(problem).__name__}: {said}"
         ) from problem
 
 

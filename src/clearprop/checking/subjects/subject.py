@@ -24,7 +24,7 @@ Back = Callable[[Array, Mapping[str, Array], Any], Mapping[str, Any]]
 Mover = Callable[[str, Array, Array], Array]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Subject:
     """A function, a point and a claimed gradient.
 
@@ -33,6 +33,8 @@ class Subject:
     variables   those of them that a gradient is claimed for, all floating
     run, back   the person's forward and backward; they are handed arrays that they may not edit,
                 and every caller hands over copies
+    train       the gradients of the parameters as a training takes them, where that is another
+                method than `back` goes through; None where there is none
     dy          the upstream gradient, of y's shape; None draws one
     structured  makes a mover that knows the function's structure and is faster than moving one
                 entry at a time; None where there is none
@@ -46,6 +48,7 @@ class Subject:
     variables: tuple[str, ...]
     run: Run
     back: Back
+    train: Back | None = None
     dy: Array | None = None
     structured: Callable[[Mapping[str, Array]], Mover | None] | None = None
     layer: Layer | None = None

@@ -20,6 +20,7 @@ class FindingKind(StrEnum):
     RESULT_REUSED = "result_reused"
     ACCUMULATES = "accumulates"
     SECOND_CALL_DIFFERS = "second_call_differs"
+    TRAINING_DIFFERS = "training_differs"
     DTYPE = "dtype"
     SHAPE = "shape"
     NOT_FINITE = "not_finite"
