@@ -41,10 +41,10 @@ def terms_behind(join: Join, forward: ForwardPass, index: Index) -> list[Address
     ]
 
 
-def owner(graph: Graph, join: Join) -> Group:
-    """The combinator that a join is in: the innermost one."""
+def owner(graph: Graph, path: str) -> Group:
+    """The combinator that is at a path or around it: the innermost one, in which a join is."""
     return max(
-        (group for path, group in graph.groups.items() if is_inside(path, join.path)),
+        (group for around, group in graph.groups.items() if is_inside(around, path)),
         key=lambda group: len(group.path),
     )
 
@@ -57,5 +57,5 @@ def is_inside(path: str, inner: str) -> bool:
 def is_skip(graph: Graph, join: Join) -> bool:
     """Whether a join adds what went past a branch to what came through it: one of its two terms is
     what its combinator takes."""
-    source = owner(graph, join).source
+    source = owner(graph, join.path).source
     return isinstance(join, Sum) and len(join.sources) == 2 and join.sources.count(source) == 1

@@ -82,7 +82,7 @@ def _in_forward(step: Step) -> Iterator[Finding]:
             values = {**values, "name": type(one.layer).__name__, **handed}
         elif not is_skip(graph, one):
             symptom = Symptom.NONFINITE_FORWARD_JOIN
-            values = {**values, "name": type(owner(graph, one).layer).__name__}
+            values = {**values, "name": type(owner(graph, one.path).layer).__name__}
         place = str(Address(one.path, tuple(index)))
         yield Finding(symptom, Severity.SERIOUS, (place,), values)
 

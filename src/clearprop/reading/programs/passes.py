@@ -19,7 +19,8 @@ from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
 from clearprop.kinds.program_pieces import Mask, Site, Statistics
-from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of, owner
+from clearprop.reading.nodes import owner
+from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,9 @@ class _Writing:
         """The line of a join; only a concatenation has one in backward, for every term."""
         y, dy = self.names.wires[step.path], self.names.signals[step.path]
         terms = [self.names.wires[wire] for wire in step.sources]
-        kind, title = self._of_combinator(owner(self.network.graph, step.path), type(step).__name__)
+        kind, title = self._of_combinator(
+            owner(self.network.graph, step.path).path, type(step).__name__
+        )
         if not isinstance(step, Concatenation):
             code = " + ".join(map(str, terms))
             equation = " + ".join(f"{term:math}" for term in terms)
@@ -224,8 +227,8 @@ class _Writing:
         return (name if type(layer) in COMBINATOR_ROWS else otherwise), name
 
     def _parameter(self, path: str, symbol: Symbol) -> Symbol:
-        owner = self.network.tied.get(path)
-        self.parameters[path] = symbol if owner is None else self.parameters[owner]
+        shared = self.network.tied.get(path)
+        self.parameters[path] = symbol if shared is None else self.parameters[shared]
         return self.parameters[path]
 
     def _gradient(self, path: str, symbol: Symbol) -> Symbol:

@@ -19,6 +19,7 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Join, Node, Sum
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Symbol
+from clearprop.reading.nodes import owner
 
 X = Symbol("x", "x")
 Y = Symbol("y", "y")
@@ -90,12 +91,6 @@ def does_nothing(node: Node) -> bool:
     return LAYER_ROWS[type(node.layer)].does_nothing(node.layer)
 
 
-def owner(graph: Graph, path: str) -> str:
-    """The path of the innermost combinator that is at a path or around it."""
-    around = (one for one in graph.groups if one in ("", path) or path.startswith(f"{one}."))
-    return max(around, key=len)
-
-
 class _Naming:
     """The state of one naming."""
 
@@ -152,14 +147,14 @@ class _Naming:
         places = {step.path: number for number, step in enumerate(self.graph.steps)}
 
         def order(step: Join) -> tuple[int, int, int]:
-            path = owner(self.graph, step.path)
+            path = owner(self.graph, step.path).path
             begin = min(places[inner.path] for inner in self.graph.inside(path))
             return begin, len(path), places[step.path]
 
         named: dict[str, Symbol] = {}
         counted: Counter[str] = Counter()
         for step in sorted(self.graph.joins.values(), key=order):
-            row = COMBINATOR_ROWS.get(type(self.graph.groups[owner(self.graph, step.path)].layer))
+            row = COMBINATOR_ROWS.get(type(owner(self.graph, step.path).layer))
             symbol = _JOINED[type(step)] if row is None else row.output
             counted[symbol.name] += 1
             named[step.path] = symbol.numbered(counted[symbol.name])
@@ -220,8 +215,8 @@ class _Naming:
     def _level(self, way: _Way) -> str:
         """The combinator in which a way begins."""
         if isinstance(way.step, Join):
-            return owner(self.graph, way.path)
-        return owner(self.graph, way.path.rpartition(".")[0])
+            return owner(self.graph, way.path).path
+        return owner(self.graph, way.path.rpartition(".")[0]).path
 
     def _name_input(self) -> None:
         ways = self._ways(INPUT)
@@ -231,7 +226,7 @@ class _Naming:
                 # Of a sum of one term: backward returns it by this name.
                 place = ways.first().path
                 sums = self.meetings.setdefault(place, [])
-                sums.insert(0, Meeting(X.d, (signal,), owner(self.graph, place)))
+                sums.insert(0, Meeting(X.d, (signal,), owner(self.graph, place).path))
             return
         steps = [step for step, _ in self._takers(INPUT)]
         if any(isinstance(step, Join) for step in steps):
