@@ -16,7 +16,7 @@ Records are made when they are first looked at: until then a pass costs what the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from clearprop.base.errors import ConfigurationError, ContractError, DtypeError,
 from clearprop.engine.graph import (
     INPUT,
     Graph,
-    Node,
-    backpropagate,
-    propagate,
 )
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import (
@@ -44,10 +41,8 @@ from clearprop.engine.layers.layer import (
     Layer,
     Tree,
     require_layer,
-    require_output,
-    require_signal,
 )
-from clearprop.engine.parameters import GradientPlaces, Layout
+from clearprop.engine.parameters import Layout
 from clearprop.engine.records import (
     BackwardRecord,
     ForwardRecord,
@@ -56,6 +51,7 @@ from clearprop.engine.records import (
     forward_group,
     forward_record,
 )
+from clearprop.engine.running import Run, run_backward, run_forward
 from clearprop.engine.state import start_state_of, state_beside
 from clearprop.engine.summary import repr_short, summary_of
 from clearprop.engine.wiring import graph_of
@@ -183,7 +179,7 @@ class Network:
             state = self.initial_state(params)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
-        run = self.run(params, x, context, own_input=own_input)
+        run = run_forward(self.layout, params, x, context, own_input=own_input)
         if records:
             freeze(run.output)
         elif np.may_share_memory(run.output, x):
@@ -200,28 +196,6 @@ class Network:
         networks = len(params) if params.ndim == 2 else None
         if own_input and (networks is None or x.ndim < 2 or len(x) != networks):
             raise ShapeError("own_input", networks=networks or 1, came=shape_text(x.shape))
-
-    def run(self, params: Array, x: Array, context: Context, *, own_input: bool = False) -> "Run":
-        """The forward pass for arrays that `require_input` has let pass, with nothing copied or
-        checked again: what a training needs of it."""
-        views = self.layout.views(params)
-        caches: dict[str, Any] = {}
-        new_state: dict[str, Tree] = {}
-        dtype = params.dtype
-
-        def through(node: Node, value: Array) -> Array:
-            path = node.path
-            y, caches[path], state = node.layer.forward(views[path], value, context.child(path))
-            if y.dtype is not dtype:
-                require_output(node.layer, path, y, dtype)
-            if state:
-                new_state[path] = state
-            return y
-
-        shared = context.networks is not None and not own_input
-        start = np.broadcast_to(x, (context.networks, *x.shape)) if shared else x  # type: ignore[arg-type]
-        values = propagate(self.graph, start, through)
-        return Run(values[self.graph.output], new_state or EMPTY, views, values, caches)
 
     def backward(self, forward: "ForwardPass", output_gradient: Array) -> "BackwardPass":
         """Run back through `forward`, from ∂C/∂output to ∂C/∂θ and ∂C/∂x.
@@ -240,47 +214,10 @@ class Network:
             )
         require_matching_dtype(output_gradient, forward.output, where="output_gradient")
         dy = frozen(output_gradient) if forward.context.records else output_gradient
-        run = forward.run
-        returned: dict[str, tuple[Array | None, Tree]] = {}
-
-        def through(node: Node, signal: Array) -> Array | None:
-            path = node.path
-            found = node.layer.backward(run.views[path], run.caches[path], signal)
-            returned[path] = found
-            if found[0] is not None and found[0].dtype is not signal.dtype:
-                require_signal(path, found[0], signal)
-            return found[0]
-
-        signals = backpropagate(self.graph, dy, through, run.values)
+        signals, returned = run_backward(self.graph, forward.run, dy)
         params = forward.params
         gradient = self.layout.flatten(returned, params.shape[:-1], params.dtype)
         return BackwardPass(forward, dy, freeze(gradient), signals, returned)
-
-    def gradient(self, ran: "Run", output_gradient: Array, places: GradientPlaces) -> Array:
-        """∂C/∂θ alone, that of `backward` to the bit: for a training, in which nobody asks for
-        ∂C/∂x of the data. Every layer writes its part into `places`, whose flat array comes
-        back."""
-        gradient, into, added = places
-        constant = self.graph.constant
-        _, _, views, values, caches = ran
-
-        def through(node: Node, signal: Array) -> Array | None:
-            path = node.path
-            dx = node.layer.backward_into(
-                views[path],
-                caches[path],
-                signal,
-                into[path],
-                input_gradient=node.source not in constant,
-            )
-            if dx is not None and dx.dtype is not signal.dtype:
-                require_signal(path, dx, signal)
-            return dx
-
-        backpropagate(self.graph, output_gradient, through, values, without=constant)
-        for place, part in added:
-            place += part
-        return gradient
 
     def predict(
         self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
@@ -307,17 +244,6 @@ class Network:
                     raise ContractError(
                         "layer_not_stackable", path=path, layer=type(node.layer).__name__
                     )
-
-
-class Run(NamedTuple):
-    """What a forward pass leaves behind: its output, the layers' new state, and for the backward
-    pass every layer's parameters as views, the numbers on every wire, and every layer's cache."""
-
-    output: Array
-    state: Tree
-    views: Mapping[str, Tree]
-    values: Mapping[str, Array]
-    caches: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)

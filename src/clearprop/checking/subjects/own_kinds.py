@@ -155,7 +155,8 @@ def _gradients_of_training(
     node: Node, params: Tree, cache: Any, dy: Array
 ) -> tuple[Array | None, Mapping[str, Any]]:
     into = {name: np.zeros_like(array) for name, array in params.items()}
-    return node.layer.backward_into(params, cache, dy, into, input_gradient=True), into
+    layer, path = node.layer, node.path
+    return layer.backward_into(params, cache, dy, into, path=path, input_gradient=True), into
 
 
 def _back(

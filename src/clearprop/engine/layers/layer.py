@@ -144,18 +144,27 @@ class Layer(Configurable, ABC):
         """∂C/∂x and ∂C/∂p for every parameter, from dy = ∂C/∂y."""
 
     def backward_into(
-        self, params: Tree, cache: Any, dy: Array, into: Tree, *, input_gradient: bool
+        self,
+        params: Tree,
+        cache: Any,
+        dy: Array,
+        into: Tree,
+        *,
+        path: str,
+        input_gradient: bool,
     ) -> Array | None:
         """`backward` for a training: every ∂C/∂p is written into the array of its name in `into`,
         and ∂C/∂x returned, or None where nobody asks for the `input_gradient`. The numbers are
-        those of `backward` to the bit; a layer of one's own need not have this method.
+        those of `backward` to the bit; a layer of one's own need not have this method. `path` is
+        the layer's place.
 
         Raises ContractError for a parameter without a gradient, ShapeError and DtypeError for one
         whose shape or dtype is not its parameter's.
         """
         dx, gradients = self.backward(params, cache, dy)
         for name, place in into.items():
-            place[...] = require_gradient(gradients.get(name), place.shape, place.dtype, name)
+            where = f"{path}.{name}" if path else name
+            place[...] = require_gradient(gradients.get(name), place.shape, place.dtype, where)
         return dx
 
 

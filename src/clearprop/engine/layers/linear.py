@@ -114,7 +114,14 @@ class Linear(Layer):
         return dx.reshape(cache.x.shape), gradients
 
     def backward_into(
-        self, params: Tree, cache: LinearCache, dy: Array, into: Tree, *, input_gradient: bool
+        self,
+        params: Tree,
+        cache: LinearCache,
+        dy: Array,
+        into: Tree,
+        *,
+        path: str,
+        input_gradient: bool,
     ) -> Array | None:
         weight = params["weight"]
         x, dz = _rows(cache.x, weight), _rows(dy, weight)

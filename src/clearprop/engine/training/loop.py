@@ -29,6 +29,7 @@ from clearprop.engine.layers.layer import Context, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.training.arguments import (
     Data,
     data_of,
@@ -244,13 +245,13 @@ class _Run:
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
-    per_epoch, replay, loss, network = run.steps_per_epoch, run.replay, run.loss, run.network
+    per_epoch, replay, loss, layout = run.steps_per_epoch, run.replay, run.loss, run.network.layout
     x, target, weights = run.data
     x_rows, t_rows, weight_rows = x.array, target.array, None if weights is None else weights.array
     stacked = run.networks is not None
     is_shuffled, order, ordered = run.batch_size < run.samples, None, -1
     last = run.epochs * per_epoch
-    places = network.layout.gradient_places(state.params)
+    places = layout.gradient_places(state.params)
     params, remembered, layers, step, seed, total, weight = state
     while step < last:
         epoch = step // per_epoch
@@ -263,12 +264,12 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
             context = Context(True, False, seed, step, "", layers, EMPTY, run.networks)
-            ran = network.run(params, x_rows, context, own_input=x.own)
+            ran = run_forward(layout, params, x_rows, context, own_input=x.own)
             result = loss.evaluate(ran.output, t_rows, sample_weight=weight_rows, stacked=stacked)
-            gradient = network.gradient(ran, result.gradient, places)
+            gradient = run_backward_into(layout.graph, ran, result.gradient, places)
             params, remembered = run.optimizer.step(params, remembered, gradient)
             if _is_kept(gradient, params, remembered):
-                places = network.layout.gradient_places(params)
+                places = layout.gradient_places(params)
             value, total = result.value, total + _double(result.total)
             weight = weight + _double(result.weight)
             mean = total / weight
