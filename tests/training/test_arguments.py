@@ -23,13 +23,15 @@ from clearprop.engine.training import fit, start, train
 NETWORK = Network(Sequential(Linear(2, 4), ReLU(), Linear(4, 3)))
 X = np.random.default_rng(0).normal(size=(6, 2))
 IDS = np.array([0, 1, 2, 0, 1, 2])
+# Not typed, for mistakes that a type checker would have found.
+LOOSE: Any = {"Network": Network, "SGD": SGD, "Linear": Linear, "fit": fit}
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "CrossEntropy", "cross-entropy", "crossentropy"])
 def test_a_loss_by_its_name_is_that_loss(name: str) -> None:
     params = NETWORK.initialize()
     by_name = fit(NETWORK, params, X, IDS, loss=name, epochs=3)
-    by_class: Any = fit(NETWORK, params, X, IDS, loss=CrossEntropy, epochs=3)  # type: ignore[arg-type]
+    by_class: Any = LOOSE["fit"](NETWORK, params, X, IDS, loss=CrossEntropy, epochs=3)
     made = fit(NETWORK, params, X, IDS, loss=CrossEntropy(), epochs=3)
     np.testing.assert_array_equal(by_name.losses, made.losses)
     np.testing.assert_array_equal(by_class.losses, made.losses)
@@ -66,39 +68,46 @@ def test_boolean_targets_are_0_and_1() -> None:
         )
 
 
-# Not typed: these are the mistakes that a type checker would have found.
 WRONG: list[tuple[Any, type[ClearpropError], str]] = [
     (
-        lambda: Network(Linear(1, 2), ReLU()),
+        lambda: LOOSE["Network"](Linear(1, 2), ReLU()),
         ContractError,
         r"Sequential\(Linear\(1, 2\), ReLU\(\)\)",
-    ),  # type: ignore[arg-type]
-    (lambda: Network(Linear(1, 2), ReLU(), Linear(2, 1)), ContractError, "made of one layer"),  # type: ignore
-    (lambda: SGD(lr=0.1), ConfigurationError, "no setting 'lr'; its settings are learning_rate"),  # type: ignore[call-arg]
-    (lambda: SGD(), ConfigurationError, "SGD needs a value for learning_rate"),  # type: ignore[call-arg]
-    (lambda: Linear(3), ConfigurationError, "Linear needs a value for outputs"),  # type: ignore[call-arg]
+    ),
     (
-        lambda: fit(NETWORK, NETWORK.initialize(), X, IDS, loss="entropy"),
+        lambda: LOOSE["Network"](Linear(1, 2), ReLU(), Linear(2, 1)),
+        ContractError,
+        "made of one layer",
+    ),
+    (
+        lambda: LOOSE["SGD"](lr=0.1),
+        ConfigurationError,
+        "no setting 'lr'; its settings are learning_rate",
+    ),
+    (lambda: LOOSE["SGD"](), ConfigurationError, "SGD needs a value for learning_rate"),
+    (lambda: LOOSE["Linear"](3), ConfigurationError, "Linear needs a value for outputs"),
+    (
+        lambda: LOOSE["fit"](NETWORK, NETWORK.initialize(), X, IDS, loss="entropy"),
         ConfigurationError,
         "'entropy' is no loss; .* \"cross_entropy\"",
     ),
     (
-        lambda: fit(NETWORK, NETWORK.initialize(), X, IDS, optimizer="newton"),
+        lambda: LOOSE["fit"](NETWORK, NETWORK.initialize(), X, IDS, optimizer="newton"),
         ConfigurationError,
         "'newton' is no optimizer; .* \"adam\"",
     ),
     (
-        lambda: fit(NETWORK, NETWORK.initialize(), X, IDS, optimizer=SGD),  # type: ignore[arg-type]
+        lambda: LOOSE["fit"](NETWORK, NETWORK.initialize(), X, IDS, optimizer=SGD),
         ConfigurationError,
         "SGD needs a value for learning_rate",
     ),
     (
-        lambda: fit(NETWORK, start(NETWORK, NETWORK.initialize(), SGD(0.1)), X, IDS),  # type: ignore[arg-type]
+        lambda: LOOSE["fit"](NETWORK, start(NETWORK, NETWORK.initialize(), SGD(0.1)), X, IDS),
         ContractError,
         "fit takes parameters, .* hand over state.params",
     ),
     (
-        lambda: fit(
+        lambda: LOOSE["fit"](
             NETWORK, NETWORK.initialize(), X, np.array(list("abcabc")), loss="cross_entropy"
         ),
         DtypeError,

@@ -3,6 +3,7 @@ and of the gallery of mistakes."""
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,9 +42,7 @@ def print_catalogue(
     console: Console, verdicts: Sequence[Verdict], seconds: float, language: str
 ) -> None:
     """One row a subject, what is not right in full, and how many there are of each outcome."""
-
-    def say(key: str, **values: object) -> str:
-        return say_of_check(language, f"table.{key}", **values)
+    say = partial(messages.within("checking.table"), language)
 
     table = Table(title=say("title"), title_justify="left", title_style="bold")
     for position, name in enumerate(("subject", "outcome", "entries", "error", "kinks")):
@@ -73,9 +72,7 @@ def print_catalogue(
 
 def print_gallery(console: Console, rows: Sequence[Row], figures: Totals, language: str) -> None:
     """One row a mistake, and how many were found and named."""
-
-    def say(key: str, **values: object) -> str:
-        return messages.text(language, f"gallery.{key}", **values)
+    say = partial(messages.within("gallery"), language)
 
     table = Table(title=say("title"), title_justify="left", title_style="bold")
     for name in ("mistake", "planted", "rejected", *NAMED):

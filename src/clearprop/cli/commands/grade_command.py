@@ -1,6 +1,7 @@
 """`clearprop grade`: the marks of one hand-in or of a class."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +79,7 @@ def _print(
     from clearprop.teaching.grading.marked_handins import Unmarked, comment
     from clearprop.teaching.grading.untrusted_files import legible
 
-    def say(name: str, **values: object) -> str:
-        return messages.text(language, f"grading.summary.{name}", **values)
+    say = partial(messages.within("grading.summary"), language)
 
     lines = []
     if marked:

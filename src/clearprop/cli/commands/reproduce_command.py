@@ -1,6 +1,7 @@
 """`clearprop reproduce`: run every experiment of the tutorial and write the report."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,7 @@ def _print_summary(console: "Console", result: "Reproduction", page: Path, langu
 
     from clearprop.base.numbers import percent
 
-    def say(key: str, **values: object) -> str:
-        return messages.text(language, f"cli.summary.{key}", **values)
+    say = partial(messages.within("cli.summary"), language)
 
     console.print()
     if result.comparisons is None:
@@ -95,8 +95,7 @@ def _parity_table(result: "Reproduction", language: str) -> "Table":
 
     from clearprop.base.numbers import number, number_or_dash
 
-    def say(key: str) -> str:
-        return messages.text(language, f"cli.table.{key}")
+    say = partial(messages.within("cli.table"), language)
 
     table = Table(title=say("title"), title_justify="left", title_style="bold")
     table.add_column(say("training"))

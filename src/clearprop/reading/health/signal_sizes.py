@@ -7,6 +7,7 @@ different widths can be compared. What is compared is ∂C/∂z of the layers th
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -103,9 +104,7 @@ def bars(sizes: tuple[SignalSize, ...]) -> list[str]:
 def signals_picture(sizes: tuple[SignalSize, ...], language: str = "en") -> Scene:
     """A bar for every layer that learns, as long as the logarithm of its ∂C/∂z. A signal of 0 has
     no bar, and says so."""
-
-    def say(key: str, **values: object) -> str:
-        return messages.text(language, f"health.picture.{key}", **values)
+    say = partial(messages.within("health.picture"), language)
 
     names = [f"{one.layer} {one.name}" for one in sizes]
     left = MARGIN + max((text_width(name, SIZE) for name in names), default=0.0) + 10

@@ -22,6 +22,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from clearprop.base import messages
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer
@@ -84,9 +85,7 @@ class Stability:
 
     def sentence(self, language: str) -> str:
         """The bound, the rate against it, and how far both are to be trusted."""
-
-        def say(key: str, **values: object) -> str:
-            return messages.text(language, f"health.stability.{key}", **values)
+        say = partial(messages.within("health.stability"), language)
 
         key = "bound" if self.curvature > 0 else "flat"
         if math.isnan(self.curvature):
