@@ -3,7 +3,7 @@
 from typing import Any
 
 from clearprop.checking import check
-from clearprop.checking.verdict import Verdict
+from clearprop.checking.verdict import RIGHT, Verdict
 
 
 def assert_gradients(target: Any, /, *arrays: Any, language: str = "en", **options: Any) -> Verdict:
@@ -13,6 +13,6 @@ def assert_gradients(target: Any, /, *arrays: Any, language: str = "en", **optio
     undecided check has shown nothing.
     """
     verdict = check(target, *arrays, **options)
-    if verdict.outcome != "right":
+    if verdict.outcome != RIGHT:
         raise AssertionError(verdict.text(language))
     return verdict

@@ -341,3 +341,10 @@ def test_a_signal_of_another_shape_is_said_of_the_layer_that_gave_it() -> None:
         ContractError, match=r"layers\[1\] \(MyTanh.backward\).*\(20,\) ≠ x \(5, 4\)"
     ):
         check(Network(Sequential(Linear(4, 4), flat)), x=X, witnesses=ALONE)
+
+
+def test_gradients_of_another_dtype_are_a_finding_and_nothing_is_raised() -> None:
+    layer = spoiled(Linear(4, 3), lambda dx, g, dy: (dx, {n: a.astype("f") for n, a in g.items()}))
+    verdict = check(layer, x=X, witnesses=ALONE)
+    assert verdict.outcome == "wrong"
+    assert {one.key for one in verdict.findings} == {FindingKind.DTYPE}

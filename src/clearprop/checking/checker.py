@@ -26,6 +26,7 @@ from clearprop.checking.verdict import (
     FindingKind,
     LikelyMistake,
     Verdict,
+    WitnessName,
     WitnessOutcome,
     WitnessVerdict,
     worst_outcome,
@@ -66,7 +67,8 @@ def check_subject(
     gradients, conduct_findings = conduct.observe(subject, dy)
     claimed, gradient_findings = conduct.inspect_gradients(subject, gradients)
     findings += conduct_findings + gradient_findings
-    findings += conduct.training_findings(subject, dy, claimed)
+    if not gradient_findings:
+        findings += conduct.training_findings(subject, dy, claimed)
     judged = in_best_precision(subject, dy, claimed)
     judged = judged._replace(tolerance=given(judged.tolerance, settings.rtol, settings.atol))
     findings += judged.findings
@@ -148,15 +150,15 @@ def _others(
     double = subject.output.dtype == np.float64
     exact = max(witnesses.EXACT if double else FLOAT32.relative, settings.rtol or 0.0)
     found = []
-    if asked("complex-step") and double:
+    if asked(WitnessName.COMPLEX_STEP) and double:
         found.append(
             witnesses.complex_step(subject, dy, claimed, judgements, exact, settings.atol or 0.0)
         )
     twins = dict(subject.twins)
     if reference is not None:
-        twins[witnesses.REFERENCE] = reference.twin
+        twins[WitnessName.REFERENCE] = reference.twin
     for name, twin in twins.items():
-        if asked(name) or name == witnesses.REFERENCE:
+        if asked(name) or name == WitnessName.REFERENCE:
             found.append(
                 witnesses.compared(
                     name, twin, subject, dy, claimed, kinks, exact, settings.atol or 0.0

@@ -12,7 +12,7 @@ from clearprop.checking.checker import CheckSettings, check_subject
 from clearprop.checking.subjects import foreign, own_kinds, plain_functions
 from clearprop.checking.subjects.randomness import kept_state
 from clearprop.checking.subjects.subject import Subject
-from clearprop.checking.verdict import Verdict, worst_outcome
+from clearprop.checking.verdict import Verdict, WitnessName, worst_outcome
 from clearprop.checking.witnesses.reference import Reference, reference_for
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
@@ -20,7 +20,7 @@ from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES
 from clearprop.kinds.row import LayerExample, LossExample
 
-WITNESSES = ("finite-differences", "complex-step", "torch", "jax", "reference")
+FRAMEWORKS = (WitnessName.TORCH, WitnessName.JAX)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ def _with_twins(subject: Subject, request: Request) -> Subject:
     """The subject with the computations that torch and JAX have for it, where they are installed
     and were not left out."""
     twins = dict(subject.twins)
-    for name in ("torch", "jax"):
+    for name in FRAMEWORKS:
         if request.witnesses is not None and name not in request.witnesses:
             continue
         wanted = request.witnesses is not None
@@ -181,12 +181,12 @@ def _with_twins(subject: Subject, request: Request) -> Subject:
 def _require_valid(request: Request) -> None:
     require_seed(request.seed)
     for name in request.witnesses or ():
-        if name not in WITNESSES:
-            known = ", ".join(WITNESSES)
+        if name not in list(WitnessName):
+            known = ", ".join(WitnessName)
             raise ConfigurationError("check_witness", name=name, known=known)
     for name in request.twins:
-        if name not in ("torch", "jax"):
-            raise ConfigurationError("check_witness", name=name, known="torch, jax")
+        if name not in FRAMEWORKS:
+            raise ConfigurationError("check_witness", name=name, known=", ".join(FRAMEWORKS))
     for option in ("rtol", "atol"):
         value = getattr(request, option)
         if value is not None and not (np.isfinite(value) and value >= 0):

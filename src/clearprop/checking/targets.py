@@ -19,7 +19,7 @@ from typing import Any
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.checking.request import Request
 from clearprop.checking.subjects import foreign
-from clearprop.checking.subjects.plain_functions import call, described
+from clearprop.checking.subjects.plain_functions import call, described, raised
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -146,8 +146,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _import_failed(where: str, problem: Exception) -> FileError:
-    said = str(problem).partition("\n")[0]
-    return FileError("target_import", where=where, problem=f"{type(problem).__name__}: {said}")
+    return FileError("target_import", where=where, problem=raised(problem))
 
 
 def _member(module: ModuleType, name: str, target: str) -> Any:

@@ -80,7 +80,7 @@ def print_gallery(console: Console, rows: Sequence[Row], figures: Totals, langua
     known = {row.mistake: None for row in rows if row.mistake and row.mistake != STRANGER}
     for mistake in known:
         mine = [row for row in rows if row.mistake == mistake]
-        count = Counter(row.outcome for row in mine)
+        count = Counter[str](row.outcome for row in mine)
         table.add_row(
             escape(messages.text(language, f"mistakes.{mistake}.name")),
             str(len(mine)),

@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, keyed_generator
 from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, scale
+from clearprop.checking.subjects.plain_functions import first_raised
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 
@@ -29,9 +30,7 @@ def run_again(discrepancy: Discrepancy, dy: Array) -> Rerun:
         returned = backward(dy, EMPTY)
         arrays = {name: np.array(returned[name], np.float64) for name in discrepancy.claimed}
     except Exception as problem:  # the person's code: whatever it raises is told
-        raised = problem.__cause__ or problem
-        said = str(raised).partition("\n")[0].rstrip(".")
-        return Rerun(None, f"{type(raised).__name__}: {said}")
+        return Rerun(None, first_raised(problem))
     finite = all(np.isfinite(array).all() for array in arrays.values())
     return Rerun(arrays if finite else None)
 

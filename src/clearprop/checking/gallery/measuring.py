@@ -17,6 +17,24 @@ from clearprop.checking.gallery import (
 from clearprop.checking.gallery.specimen import Specimen
 from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.verdict import LikelyMistake
+from clearprop.checking.verdict.outcomes import PlainEnum
+
+
+class NamingOutcome(PlainEnum):
+    """What the diagnosis made of a specimen.
+
+    ACCEPTED  it was not rejected, so nothing was asked
+    RIGHT     the planted mistake was named, alone
+    AMONG     it was named with alternatives that give the same numbers
+    UNKNOWN   nothing was named
+    WRONG     something else was named
+    """
+
+    ACCEPTED = "accepted"
+    RIGHT = "right"
+    AMONG = "among"
+    UNKNOWN = "unknown"
+    WRONG = "wrong"
 
 
 class Row(NamedTuple):
@@ -25,15 +43,13 @@ class Row(NamedTuple):
     mistake   the planted one, "" for a correct backward, STRANGER for one without a name
     rejected  whether the gradient was found wrong
     named     what the diagnosis said
-    outcome   "accepted", "right" (named, alone), "among" (named, with alternatives that give the
-              same numbers), "unknown", or "wrong" (something else was named)
     """
 
     subject: str
     mistake: str
     rejected: bool
     named: tuple[LikelyMistake, ...]
-    outcome: str
+    outcome: NamingOutcome
 
 
 class Totals(NamedTuple):
@@ -99,21 +115,21 @@ def totals(rows: Iterable[Row]) -> Totals:
         correct=len(rows) - len(planted),
         missed=sum(not row.rejected for row in planted),
         false_alarms=sum(row.rejected for row in rows if not row.mistake),
-        named_right=share.get("right", 0.0),
-        named_among=share.get("among", 0.0),
-        unknown=share.get("unknown", 0.0),
-        named_wrong=share.get("wrong", 0.0),
+        named_right=share.get(NamingOutcome.RIGHT, 0.0),
+        named_among=share.get(NamingOutcome.AMONG, 0.0),
+        unknown=share.get(NamingOutcome.UNKNOWN, 0.0),
+        named_wrong=share.get(NamingOutcome.WRONG, 0.0),
         strangers=len(strange),
-        strangers_named=sum(row.outcome == "wrong" for row in strange),
+        strangers_named=sum(row.outcome == NamingOutcome.WRONG for row in strange),
     )
 
 
-def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> str:
+def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> NamingOutcome:
     if not rejected:
-        return "accepted"
+        return NamingOutcome.ACCEPTED
     if not named:
-        return "unknown"
+        return NamingOutcome.UNKNOWN
     said = [{one.key, *(other.key for other in one.alternatives)} for one in named]
     if not all(mistake in keys for keys in said):
-        return "wrong"
-    return "right" if all(len(keys) == 1 for keys in said) else "among"
+        return NamingOutcome.WRONG
+    return NamingOutcome.RIGHT if all(len(keys) == 1 for keys in said) else NamingOutcome.AMONG

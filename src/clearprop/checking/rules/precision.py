@@ -13,6 +13,7 @@ from clearprop.base.arrays import Array
 from clearprop.checking.rules import conduct
 from clearprop.checking.rules.judging import Judgement
 from clearprop.checking.rules.tolerances import FLOAT32, FLOAT64, Tolerance
+from clearprop.checking.subjects.plain_functions import first_raised
 from clearprop.checking.subjects.subject import Subject, in_dtype
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
@@ -39,7 +40,9 @@ def in_best_precision(subject: Subject, dy: Array, claimed: Mapping[str, Array])
     try:
         rounds = wide.output.dtype != np.float64 or _rounds_to_float32(wide)
     except Exception as problem:  # the person's code, in a precision that it was not written for
-        return _because(as_it_came, FindingKind.FORWARD_FAILS_IN_FLOAT64, problem=_said(problem))
+        return _because(
+            as_it_came, FindingKind.FORWARD_FAILS_IN_FLOAT64, problem=first_raised(problem)
+        )
     if rounds:
         # The function computes in float32, as the verdict says of its tolerance.
         return as_it_came
@@ -47,7 +50,9 @@ def in_best_precision(subject: Subject, dy: Array, claimed: Mapping[str, Array])
     try:
         returned = wide.gradients(wide.arrays, dy64)
     except Exception as problem:  # as above
-        return _because(as_it_came, FindingKind.BACKWARD_FAILS_IN_FLOAT64, problem=_said(problem))
+        return _because(
+            as_it_came, FindingKind.BACKWARD_FAILS_IN_FLOAT64, problem=first_raised(problem)
+        )
     gradients, findings = conduct.inspect_gradients(wide, returned)
     narrow = [one.values["name"] for one in findings if one.key == FindingKind.DTYPE]
     if narrow:
@@ -83,13 +88,6 @@ def lost_digits(
 def _because(judged: Judged, kind: FindingKind, **values: Any) -> Judged:
     relative = {"float32": f"{FLOAT32.relative:g}", "float64": f"{FLOAT64.relative:g}"}
     return judged._replace(findings=(CheckFinding(kind, RIGHT, {**values, **relative}),))
-
-
-def _said(problem: Exception) -> str:
-    """What was raised; where that was made a sentence of on the way, what it was made of."""
-    raised = problem.__cause__ or problem
-    first = str(raised).partition("\n")[0].rstrip(".")
-    return f"{type(raised).__name__}: {first}"
 
 
 def _rounds_to_float32(subject: Subject) -> bool:

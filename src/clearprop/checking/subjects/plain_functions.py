@@ -144,10 +144,18 @@ def guarded(title: str, action: Callable[[], Any], *, but: tuple[type[Exception]
     except Exception as problem:
         if isinstance(problem, but):
             raise
-        said = str(problem).partition("\n")[0]
-        raise ContractError(
-            "check_raised", function=title, problem=f"{type(problem).__name__}: {said}"
-        ) from problem
+        raise ContractError("check_raised", function=title, problem=raised(problem)) from problem
+
+
+def raised(problem: BaseException) -> str:
+    """What was raised, in one line: `TypeError: float32 only`."""
+    first, _, _ = str(problem).partition("\n")
+    return f"{type(problem).__name__}: {first}"
+
+
+def first_raised(problem: BaseException) -> str:
+    """The same of what a sentence of ours was made of, without its full stop."""
+    return raised(problem.__cause__ or problem).rstrip(".")
 
 
 def named(

@@ -6,7 +6,7 @@ from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome, worst_outcome
 from clearprop.checking.verdict.verdict import Verdict, junit
-from clearprop.checking.verdict.witness_verdicts import WitnessOutcome, WitnessVerdict
+from clearprop.checking.verdict.witness_verdicts import WitnessName, WitnessOutcome, WitnessVerdict
 
 __all__ = [
     "RIGHT",
@@ -24,6 +24,7 @@ __all__ = [
     "Prediction",
     "Standing",
     "Verdict",
+    "WitnessName",
     "WitnessOutcome",
     "WitnessVerdict",
     "junit",

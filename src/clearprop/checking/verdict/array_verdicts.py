@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from clearprop.base.arrays import Shape
 from clearprop.base.numbers import general
-from clearprop.checking.verdict.outcomes import Outcome, place, say
+from clearprop.checking.verdict.outcomes import Outcome, PlainEnum, place, say
 
 
-class Reason(StrEnum):
+class Reason(PlainEnum):
     """Why an array is not right; its wording is `checking.reasons.<reason>`."""
 
     DIFFERS = "differs"
@@ -20,7 +19,7 @@ class Reason(StrEnum):
     KINKS = "kinks"
 
 
-class ToleranceSource(StrEnum):
+class ToleranceSource(PlainEnum):
     """Where a tolerance comes from: derived from dtype, step and scale; float32's, where the
     function computes in it; given by the person."""
 
@@ -29,7 +28,7 @@ class ToleranceSource(StrEnum):
     GIVEN = "given"
 
 
-class Method(StrEnum):
+class Method(PlainEnum):
     """Whether every entry was compared, or a sample and some random directions."""
 
     EVERY_ENTRY = "every_entry"

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from clearprop.base import messages
 from clearprop.base.numbers import general
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.checking.verdict.outcomes import place, say
+from clearprop.checking.verdict.outcomes import PlainEnum, place, say
 
 
-class Standing(StrEnum):
+class Standing(PlainEnum):
     """How much a reproduction of the numbers says, strongest first.
 
     PROVEN     the person's own code was run again and showed it
@@ -30,7 +29,7 @@ class Standing(StrEnum):
         return list(Standing).index(self)
 
 
-class Lost(StrEnum):
+class Lost(PlainEnum):
     """Why a candidate was not named.
 
     OTHER_NUMBERS   its numbers are not the claimed ones

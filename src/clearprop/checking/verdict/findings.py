@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from clearprop.checking.verdict.outcomes import Outcome, place, say
+from clearprop.checking.verdict.outcomes import Outcome, PlainEnum, place, say
 
 
-class FindingKind(StrEnum):
+class FindingKind(PlainEnum):
     """Every kind of finding; its wording is `checking.findings.<kind>` of the message tables."""
 
     NOT_REPEATABLE = "not_repeatable"

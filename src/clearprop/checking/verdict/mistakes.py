@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base import messages
-from clearprop.checking.verdict.outcomes import say
+from clearprop.checking.verdict.outcomes import PlainEnum, say
 
 ROUNDING = float(np.finfo(np.float64).eps)
 
 
-class MistakeKind(StrEnum):
+class MistakeKind(PlainEnum):
     """Every mistake that the diagnosis knows; `mistakes.<kind>` of the message tables has its
     name, its evidence and how it is mended."""
 

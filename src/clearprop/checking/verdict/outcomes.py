@@ -8,7 +8,14 @@ from clearprop.base import messages
 say = messages.within("checking")
 
 
-class Outcome(StrEnum):
+class PlainEnum(StrEnum):
+    """Words of a verdict: in a list, too, they are shown as the strings that they are."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Outcome(PlainEnum):
     """How a check, or one part of it, came out.
 
     RIGHT      every gradient agrees with the witness, and the witness could have seen a mistake

@@ -1,14 +1,23 @@
 """What another witness says, and its words."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from clearprop.base import messages
 from clearprop.base.numbers import general
-from clearprop.checking.verdict.outcomes import say
+from clearprop.checking.verdict.outcomes import PlainEnum, say
 
 
-class WitnessOutcome(StrEnum):
+class WitnessName(PlainEnum):
+    """Who is heard: difference quotients always, the others where they can be."""
+
+    FINITE_DIFFERENCES = "finite-differences"
+    COMPLEX_STEP = "complex-step"
+    TORCH = "torch"
+    JAX = "jax"
+    REFERENCE = "reference"
+
+
+class WitnessOutcome(PlainEnum):
     """Whether a witness agrees with the claimed gradients, or could not be heard."""
 
     AGREES = "agrees"

@@ -16,9 +16,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.subjects.subject import Subject, Twin
-from clearprop.checking.verdict.witness_verdicts import WitnessOutcome, WitnessVerdict
+from clearprop.checking.verdict.witness_verdicts import WitnessName, WitnessOutcome, WitnessVerdict
 
-REFERENCE = "reference"
 COMPLEX_STEP = 1e-30
 ENTRIES = 300  # of an array, that the complex step is taken at
 # What two computations without differences may differ by in float64: of the array's largest entry,
@@ -56,7 +55,7 @@ def complex_step(
 
     They agree within `exact` of an array's largest entry, and `allowed`.
     """
-    name = "complex-step"
+    name = WitnessName.COMPLEX_STEP
     # Every array that is differentiated, so that none is asked to take complex numbers into real.
     wide = {
         one: values.astype(complex) if one in subject.variables else values
@@ -102,7 +101,7 @@ def compared(
     try:
         y, gradients = twin(subject.arrays, dy)
     except ClearpropError as problem:
-        if name == REFERENCE:
+        if name == WitnessName.REFERENCE:
             raise
         return WitnessVerdict(name, WitnessOutcome.UNUSED, problem.key)
     floor = _floor(subject, dy) + allowed
