@@ -1,5 +1,6 @@
 """The READMEs: their programs run and print what stands below them, and both say the same."""
 
+import configparser
 import contextlib
 import io
 import re
@@ -103,3 +104,27 @@ def test_named_commands_are_targets_of_the_makefile(name: str) -> None:
     named = set(re.findall(r"\bmake ([a-z]+)\b", read(name))) - {"the", "an", "it"}
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     assert {"reproduce", "test"} <= named <= targets
+
+
+def rooms(name: str) -> dict[str, str]:
+    """The rooms that a document's table names, highest first, and what it says of each."""
+    return dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", prose(name), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md"])
+def test_rooms_are_those_that_the_linter_keeps_apart(name: str) -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read_string(read(".importlinter"))
+    layers = contracts["importlinter:contract:rooms"]["layers"].split()
+    named = list(rooms(name))
+    assert ["__main__", *(named if name in READMES else reversed(named))] == layers
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_what_a_room_is_said_to_hold_is_there(name: str) -> None:
+    held = [
+        (room, part) for room, said in rooms(name).items() for part in re.findall(r"`(\w+)`", said)
+    ]
+    assert len(held) > 15
+    missing = [one for one in held if not (ROOT / "src" / "clearprop").joinpath(*one).is_dir()]
+    assert missing == []
