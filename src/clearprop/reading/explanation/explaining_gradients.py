@@ -75,8 +75,8 @@ def explain_input(
     """How the loss depends on one feature of the input: `input[0]`.
 
     The gradient is that by a number added to the feature in every sample, so that the samples add
-    up as they do for a bias. Arguments and errors as of `explain_weight`; DtypeError for integers,
-    which have no gradient.
+    up as they do for a bias. Arguments and errors as of `explain_weight`; ConfigurationError where
+    the address is no feature of the input, DtypeError for integers, which have no gradient.
     """
     tracer = Tracer(step, check_count("most", most, 1))
     check_count("depth", depth, 0)
