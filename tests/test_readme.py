@@ -9,6 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from clearprop import MSE, SGD
+from clearprop.drawing import DIAGRAMS, svg
+from clearprop.engine.step import Step
+from clearprop.reading.explanation import explain_weight
+from clearprop.teaching.experiments.worked_example import LEARNING_RATE, TARGET, worked_example
+
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-TW.md")
 DOCUMENTS = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
@@ -128,3 +134,19 @@ def test_what_a_room_is_said_to_hold_is_there(name: str) -> None:
     assert len(held) > 15
     missing = [one for one in held if not (ROOT / "src" / "clearprop").joinpath(*one).is_dir()]
     assert missing == []
+
+
+def test_the_pictures_are_those_that_are_drawn() -> None:
+    backward = worked_example().backward
+    step = Step(backward, TARGET, MSE(), SGD(LEARNING_RATE))
+    drawn = {
+        "chain-rule": svg(DIAGRAMS["network_backward"](backward), standalone=True),
+        "paths": explain_weight(step, "layers[0].weight[0,0]").svg("en"),
+    }
+    for name, picture in drawn.items():
+        # The description of the paths has what the witness measured, to the last digit.
+        kept, new = (
+            re.sub(r"<desc.*</desc>", "", one).rstrip()
+            for one in (read(f"docs/images/{name}.svg"), picture)
+        )
+        assert kept == new, name
