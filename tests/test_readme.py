@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.__main__ import NAMES
 from clearprop import MSE, SGD
 from clearprop.drawing import DIAGRAMS, svg
 from clearprop.engine.step import Step
@@ -150,3 +151,8 @@ def test_the_pictures_are_those_that_are_drawn() -> None:
             for one in (read(f"docs/images/{name}.svg"), picture)
         )
         assert kept == new, name
+
+
+def test_the_table_of_benchmarks_has_them_all() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", prose("benchmarks/README.md"), re.MULTILINE)
+    assert sorted(named) == sorted(NAMES)
