@@ -194,7 +194,7 @@ def test_the_values_that_are_proposed_are_those_that_there_are() -> None:
     assert set(words["diagram", "--kind"]) == set(KINDS)
     assert words["exercise", "--topic"] == tuple(TOPICS)
     assert words["exercise", "--level"] == tuple(map(str, LEVELS))
-    assert set(words["write", "--loss"]) == {name.lower() for name in LOSSES}
-    assert set(words["write", "--optimizer"]) == {name.lower() for name in OPTIMIZERS}
+    assert words["write", "--loss"] == tuple(name.lower() for name in LOSSES)
+    assert words["write", "--optimizer"] == tuple(name.lower() for name in OPTIMIZERS)
     assert words["reproduce", "--dtype"] == words["write", "--dtype"] == tuple(DTYPES)
     assert {words[key] for key in words if key[1] == "--lang"} == {messages.LANGUAGES}
