@@ -16,6 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clearprop import base as base
+    from clearprop import checking as checking
+    from clearprop import drawing as drawing
+    from clearprop import engine as engine
+    from clearprop import formats as formats
+    from clearprop import kinds as kinds
+    from clearprop import reading as reading
+    from clearprop import teaching as teaching
+    from clearprop import testing as testing
     from clearprop.checking import check as check
     from clearprop.engine import training as training
     from clearprop.engine.combinators import Residual as Residual
@@ -204,15 +213,17 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(import_module(_NAMES[name]), name)
-    elif name in _ROOMS:
-        value = import_module(_ROOMS[name])
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-    globals()[name] = value  # found there from now on, without this function
-    return value
+if not TYPE_CHECKING:  # which would take any name for one that there is
+
+    def __getattr__(name: str) -> Any:
+        if name in _NAMES:
+            value = getattr(import_module(_NAMES[name]), name)
+        elif name in _ROOMS:
+            value = import_module(_ROOMS[name])
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        globals()[name] = value  # found there from now on, without this function
+        return value
 
 
 def __dir__() -> list[str]:
