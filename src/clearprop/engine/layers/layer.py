@@ -106,6 +106,13 @@ class Layer(Configurable, ABC):
 
     stackable: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        # What a training calls belongs to the backward beside it: a class with a backward of its
+        # own must not inherit another's.
+        if "backward" in vars(cls) and "backward_into" not in vars(cls):
+            cls.backward_into = Layer.backward_into  # type: ignore[method-assign]
+
     def parameters(self) -> Mapping[str, Parameter]:
         """The parameter arrays that the layer learns, by name, in the order of the flat array."""
         return {}
