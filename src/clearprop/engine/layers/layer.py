@@ -66,7 +66,7 @@ class Context(NamedTuple):
         training, records, seed, step, above, states, side_inputs, networks = self
         path = f"{above}.{name}" if above and name else above or name
         state = EMPTY if states is EMPTY else states.get(name, EMPTY)
-        # A named tuple's own constructor takes twice as long, and every layer of every step has one.
+        # A named tuple's own constructor takes twice as long, and every layer of a step has one.
         return tuple.__new__(
             Context, (training, records, seed, step, path, state, side_inputs, networks)
         )
