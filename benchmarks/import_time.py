@@ -54,7 +54,7 @@ def measure() -> list[Row]:
         Row("import numpy", 1e3 * medians["numpy"], "ms"),
         Row("import clearprop, beyond NumPy", 1e3 * medians["clearprop"], "ms", at_most=15),
         Row("Linear, Network and fit beyond that", 1e3 * medians["names"], "ms"),
-        Row("clearprop --help", medians["help"], "s", at_most=0.35),
+        Row("clearprop --help", medians["help"], "s", at_most=0.15),
     ]
 
 

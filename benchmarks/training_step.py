@@ -92,7 +92,7 @@ def public_api_step(x: Any, target: Any) -> Callable[[], float]:
 
 
 def training_loop_step(x: Any, target: Any) -> Callable[[], float]:
-    """One turn of `train`: a step event and an epoch event, records kept."""
+    """One turn of `train`: a step event and an epoch event, whose passes nobody looks at."""
     network, params = network_and_start()
     optimizer = SGD(LEARNING_RATE)
     events = train(

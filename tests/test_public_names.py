@@ -128,7 +128,7 @@ TRAINING_NAMES = [
 
 
 def test_the_public_names_are_these() -> None:
-    assert clearprop.__all__ == NAMES
+    assert clearprop.__all__ == sorted(NAMES)
     assert clearprop.engine.training.__all__ == TRAINING_NAMES
 
 
@@ -151,18 +151,26 @@ def test_every_public_name_has_a_docstring_of_its_own() -> None:
 
 def test_type_checkers_are_told_of_the_names_that_are_loaded_lazily() -> None:
     tree = ast.parse(Path(clearprop.__file__).read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    told = {
-        alias.name: f"{node.module}.{alias.name}" if alias.asname else f"{node.module}"
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    rooms = {*ROOMS, *SUBROOMS}
+    found_there = [
+        (str(node.module), alias)
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
+    ]
+    # `X as X` says that the name is handed on: `__all__` is not written out.
+    assert all(alias.asname == alias.name for _, alias in found_there)
+    told = {
+        alias.name: f"{home}.{alias.name}" if alias.name in rooms else home
+        for home, alias in found_there
     }
-    assert told.keys() == {*NAMES, *SUBROOMS}
+    # What imports `clearprop` must not import the command line with it, not even for type checkers.
+    assert told.keys() == {*NAMES, *rooms} - {"cli"}
     for name, home in told.items():
         found = getattr(clearprop, name)
         there = sys.modules[home]
-        assert found is (there if name in SUBROOMS else vars(there)[name])
+        assert found is (there if name in rooms else vars(there)[name])
 
 
 def test_the_rooms_are_attributes() -> None:
@@ -184,7 +192,7 @@ def test_a_signature_calls_an_array_by_its_name() -> None:
 
 def test_what_is_not_there_is_told_as_python_tells_it() -> None:
     with pytest.raises(AttributeError, match="module 'clearprop' has no attribute 'Liner'"):
-        _ = clearprop.Liner
+        _ = clearprop.Liner  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="cannot import name 'Liner' from 'clearprop'"):
         exec("from clearprop import Liner")
 

@@ -1,8 +1,8 @@
-"""Rows of cells as lines of text."""
+"""Rows of cells, and long sentences, as lines of text."""
 
 import pytest
 
-from clearprop.base.text_tables import aligned, pad_left, ruled
+from clearprop.base.text_tables import aligned, pad_left, ruled, wrapped
 
 ROWS = [["層", "w", "x̂"], ["layer", "−1.5", "2"], ["z", "12", ""]]
 
@@ -35,3 +35,15 @@ def test_rows_of_other_lengths_are_a_mistake() -> None:
 def test_pad_left_fills_up_to_the_width_in_columns() -> None:
     assert pad_left("層", 4) == "  層"
     assert pad_left("longer", 2) == "longer"
+
+
+def test_a_sentence_is_broken_between_words_and_behind_chinese_marks() -> None:
+    assert wrapped("one two three", 7) == ["one two", "three"]
+    assert wrapped("one two three", 9, "  ", "# ") == ["# one two", "  three"]
+    assert wrapped("甲乙，丙丁。", 6) == ["甲乙，", "丙丁。"]
+
+
+def test_a_word_that_is_too_long_stands_whole() -> None:
+    assert wrapped("a extraordinary b", 4, " ") == [" a", " extraordinary", " b"]
+    assert wrapped("extraordinary", 4) == ["extraordinary"]
+    assert wrapped("", 4, "  ") == [""]

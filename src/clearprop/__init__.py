@@ -16,72 +16,94 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clearprop.checking import check
+    from clearprop import base as base
+    from clearprop import checking as checking
+    from clearprop import drawing as drawing
+    from clearprop import engine as engine
+    from clearprop import formats as formats
+    from clearprop import kinds as kinds
+    from clearprop import reading as reading
+    from clearprop import teaching as teaching
+    from clearprop import testing as testing
+    from clearprop.checking import check as check
     from clearprop.engine import training as training
-    from clearprop.engine.combinators import Residual, Sequential
-    from clearprop.engine.initializers import (
-        Constant,
-        FanInUniform,
-        Initializer,
-        KaimingNormal,
-        KaimingUniform,
-        Normal,
-        Uniform,
-        XavierNormal,
-        XavierUniform,
-        Zeros,
-    )
-    from clearprop.engine.layers.activations import Activation, Identity, ReLU, Sigmoid, Tanh
-    from clearprop.engine.layers.dropout import Dropout
-    from clearprop.engine.layers.embedding import Embedding
-    from clearprop.engine.layers.layer import Context, Layer, Parameter
-    from clearprop.engine.layers.linear import Linear
-    from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-    from clearprop.engine.layers.rectifiers import ELU, SELU, Hardtanh, LeakyReLU, PReLU
-    from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
-    from clearprop.engine.layers.softmax import LogSoftmax, Softmax
-    from clearprop.engine.losses import (
-        MAE,
-        MSE,
-        BinaryCrossEntropy,
-        CrossEntropy,
-        Huber,
-        Loss,
-        LossResult,
-        PoissonNLL,
-    )
-    from clearprop.engine.network import BackwardPass, ForwardPass, Network
-    from clearprop.engine.optimizers import (
-        SGD,
-        Adagrad,
-        Adam,
-        AdamW,
-        Clipped,
-        Optimizer,
-        OptimizerState,
-        RMSprop,
-    )
-    from clearprop.engine.records import BackwardRecord, ForwardRecord
-    from clearprop.engine.schedules import (
-        ConstantRate,
-        CosineDecay,
-        ExponentialDecay,
-        Schedule,
-        StepDecay,
-        Warmup,
-    )
-    from clearprop.engine.step import Step, take_step
-    from clearprop.engine.training import (
-        EpochEvent,
-        StepEvent,
-        Training,
-        TrainingState,
-        fit,
-        start,
-        train,
-    )
-    from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
-    from clearprop.formats.network_file import load, save
+    from clearprop.engine.combinators import Residual as Residual
+    from clearprop.engine.combinators import Sequential as Sequential
+    from clearprop.engine.initializers import Constant as Constant
+    from clearprop.engine.initializers import FanInUniform as FanInUniform
+    from clearprop.engine.initializers import Initializer as Initializer
+    from clearprop.engine.initializers import KaimingNormal as KaimingNormal
+    from clearprop.engine.initializers import KaimingUniform as KaimingUniform
+    from clearprop.engine.initializers import Normal as Normal
+    from clearprop.engine.initializers import Uniform as Uniform
+    from clearprop.engine.initializers import XavierNormal as XavierNormal
+    from clearprop.engine.initializers import XavierUniform as XavierUniform
+    from clearprop.engine.initializers import Zeros as Zeros
+    from clearprop.engine.layers.activations import Activation as Activation
+    from clearprop.engine.layers.activations import Identity as Identity
+    from clearprop.engine.layers.activations import ReLU as ReLU
+    from clearprop.engine.layers.activations import Sigmoid as Sigmoid
+    from clearprop.engine.layers.activations import Tanh as Tanh
+    from clearprop.engine.layers.dropout import Dropout as Dropout
+    from clearprop.engine.layers.embedding import Embedding as Embedding
+    from clearprop.engine.layers.layer import Context as Context
+    from clearprop.engine.layers.layer import Layer as Layer
+    from clearprop.engine.layers.layer import Parameter as Parameter
+    from clearprop.engine.layers.linear import Linear as Linear
+    from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
+    from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
+    from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
+    from clearprop.engine.layers.rectifiers import ELU as ELU
+    from clearprop.engine.layers.rectifiers import SELU as SELU
+    from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
+    from clearprop.engine.layers.rectifiers import LeakyReLU as LeakyReLU
+    from clearprop.engine.layers.rectifiers import PReLU as PReLU
+    from clearprop.engine.layers.smooth_activations import GELU as GELU
+    from clearprop.engine.layers.smooth_activations import Mish as Mish
+    from clearprop.engine.layers.smooth_activations import SiLU as SiLU
+    from clearprop.engine.layers.smooth_activations import Softplus as Softplus
+    from clearprop.engine.layers.softmax import LogSoftmax as LogSoftmax
+    from clearprop.engine.layers.softmax import Softmax as Softmax
+    from clearprop.engine.losses import MAE as MAE
+    from clearprop.engine.losses import MSE as MSE
+    from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
+    from clearprop.engine.losses import CrossEntropy as CrossEntropy
+    from clearprop.engine.losses import Huber as Huber
+    from clearprop.engine.losses import Loss as Loss
+    from clearprop.engine.losses import LossResult as LossResult
+    from clearprop.engine.losses import PoissonNLL as PoissonNLL
+    from clearprop.engine.network import BackwardPass as BackwardPass
+    from clearprop.engine.network import ForwardPass as ForwardPass
+    from clearprop.engine.network import Network as Network
+    from clearprop.engine.optimizers import SGD as SGD
+    from clearprop.engine.optimizers import Adagrad as Adagrad
+    from clearprop.engine.optimizers import Adam as Adam
+    from clearprop.engine.optimizers import AdamW as AdamW
+    from clearprop.engine.optimizers import Clipped as Clipped
+    from clearprop.engine.optimizers import Optimizer as Optimizer
+    from clearprop.engine.optimizers import OptimizerState as OptimizerState
+    from clearprop.engine.optimizers import RMSprop as RMSprop
+    from clearprop.engine.records import BackwardRecord as BackwardRecord
+    from clearprop.engine.records import ForwardRecord as ForwardRecord
+    from clearprop.engine.schedules import ConstantRate as ConstantRate
+    from clearprop.engine.schedules import CosineDecay as CosineDecay
+    from clearprop.engine.schedules import ExponentialDecay as ExponentialDecay
+    from clearprop.engine.schedules import Schedule as Schedule
+    from clearprop.engine.schedules import StepDecay as StepDecay
+    from clearprop.engine.schedules import Warmup as Warmup
+    from clearprop.engine.step import Step as Step
+    from clearprop.engine.step import take_step as take_step
+    from clearprop.engine.training import EpochEvent as EpochEvent
+    from clearprop.engine.training import StepEvent as StepEvent
+    from clearprop.engine.training import Training as Training
+    from clearprop.engine.training import TrainingState as TrainingState
+    from clearprop.engine.training import fit as fit
+    from clearprop.engine.training import start as start
+    from clearprop.engine.training import train as train
+    from clearprop.formats.checkpoints import load_checkpoint as load_checkpoint
+    from clearprop.formats.checkpoints import save_checkpoint as save_checkpoint
+    from clearprop.formats.network_file import load as load
+    from clearprop.formats.network_file import save as save
     from clearprop.reading import explanation as explanation
     from clearprop.reading import health as health
     from clearprop.reading import programs as programs
@@ -92,10 +114,35 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Where the public names stand. A name is loaded when it is first asked for, so that `import
-# clearprop` costs nothing; the imports above say the same to a type checker.
-_HOMES = {
+# clearprop` costs nothing; the imports above say the same to a type checker. The kinds that are
+# called by name where words are typed stand first, in the order in which `clearprop write` lists
+# them: its help, too, must not wait for NumPy.
+LAYER_HOMES = {
+    "clearprop.engine.layers.activations": ["ReLU", "Tanh", "Sigmoid", "Identity"],
+    "clearprop.engine.layers.rectifiers": ["LeakyReLU", "PReLU", "ELU", "SELU", "Hardtanh"],
+    "clearprop.engine.layers.smooth_activations": ["GELU", "SiLU", "Softplus", "Mish"],
+    "clearprop.engine.layers.softmax": ["Softmax", "LogSoftmax"],
+    "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
+    "clearprop.engine.layers.dropout": ["Dropout"],
+    "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.combinators": ["Residual"],
+}
+LOSS_HOMES = {
+    "clearprop.engine.losses": [
+        "MSE",
+        "MAE",
+        "Huber",
+        "BinaryCrossEntropy",
+        "CrossEntropy",
+        "PoissonNLL",
+    ],
+}
+OPTIMIZER_HOMES = {
+    "clearprop.engine.optimizers": ["SGD", "RMSprop", "Adagrad", "Adam", "AdamW", "Clipped"],
+}
+_OTHER_HOMES = {
     "clearprop.checking": ["check"],
-    "clearprop.engine.combinators": ["Residual", "Sequential"],
+    "clearprop.engine.combinators": ["Sequential"],
     "clearprop.engine.initializers": [
         "Constant",
         "FanInUniform",
@@ -108,36 +155,12 @@ _HOMES = {
         "XavierUniform",
         "Zeros",
     ],
-    "clearprop.engine.layers.activations": ["Activation", "Identity", "ReLU", "Sigmoid", "Tanh"],
-    "clearprop.engine.layers.dropout": ["Dropout"],
-    "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.activations": ["Activation"],
     "clearprop.engine.layers.layer": ["Context", "Layer", "Parameter"],
     "clearprop.engine.layers.linear": ["Linear"],
-    "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
-    "clearprop.engine.layers.rectifiers": ["ELU", "SELU", "Hardtanh", "LeakyReLU", "PReLU"],
-    "clearprop.engine.layers.smooth_activations": ["GELU", "Mish", "SiLU", "Softplus"],
-    "clearprop.engine.layers.softmax": ["LogSoftmax", "Softmax"],
-    "clearprop.engine.losses": [
-        "MAE",
-        "MSE",
-        "BinaryCrossEntropy",
-        "CrossEntropy",
-        "Huber",
-        "Loss",
-        "LossResult",
-        "PoissonNLL",
-    ],
+    "clearprop.engine.losses": ["Loss", "LossResult"],
     "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],
-    "clearprop.engine.optimizers": [
-        "SGD",
-        "Adagrad",
-        "Adam",
-        "AdamW",
-        "Clipped",
-        "Optimizer",
-        "OptimizerState",
-        "RMSprop",
-    ],
+    "clearprop.engine.optimizers": ["Optimizer", "OptimizerState"],
     "clearprop.engine.records": ["BackwardRecord", "ForwardRecord"],
     "clearprop.engine.schedules": [
         "ConstantRate",
@@ -160,7 +183,13 @@ _HOMES = {
     "clearprop.formats.checkpoints": ["load_checkpoint", "save_checkpoint"],
     "clearprop.formats.network_file": ["load", "save"],
 }
-_NAMES = {name: home for home, names in _HOMES.items() for name in names}
+_NAMES = {
+    name: home
+    for homes in (LAYER_HOMES, LOSS_HOMES, OPTIMIZER_HOMES, _OTHER_HOMES)
+    for home, names in homes.items()
+    for name in names
+}
+__all__ = sorted(_NAMES)
 
 # The rooms, and those within them that the README names, as attributes.
 _ROOMS = {
@@ -183,97 +212,18 @@ _ROOMS = {
     "walk": "clearprop.reading.walk",
 }
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "MAE",
-    "MSE",
-    "SELU",
-    "SGD",
-    "Activation",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "BackwardPass",
-    "BackwardRecord",
-    "BatchNorm",
-    "BinaryCrossEntropy",
-    "Clipped",
-    "Constant",
-    "ConstantRate",
-    "Context",
-    "CosineDecay",
-    "CrossEntropy",
-    "Dropout",
-    "Embedding",
-    "EpochEvent",
-    "ExponentialDecay",
-    "FanInUniform",
-    "ForwardPass",
-    "ForwardRecord",
-    "Hardtanh",
-    "Huber",
-    "Identity",
-    "Initializer",
-    "KaimingNormal",
-    "KaimingUniform",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSoftmax",
-    "Loss",
-    "LossResult",
-    "Mish",
-    "Network",
-    "Normal",
-    "Optimizer",
-    "OptimizerState",
-    "PReLU",
-    "Parameter",
-    "PoissonNLL",
-    "RMSNorm",
-    "RMSprop",
-    "ReLU",
-    "Residual",
-    "Schedule",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Step",
-    "StepDecay",
-    "StepEvent",
-    "Tanh",
-    "Training",
-    "TrainingState",
-    "Uniform",
-    "Warmup",
-    "XavierNormal",
-    "XavierUniform",
-    "Zeros",
-    "check",
-    "fit",
-    "load",
-    "load_checkpoint",
-    "save",
-    "save_checkpoint",
-    "start",
-    "take_step",
-    "train",
-]
 
+if not TYPE_CHECKING:  # which would take any name for one that there is
 
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(import_module(_NAMES[name]), name)
-    elif name in _ROOMS:
-        value = import_module(_ROOMS[name])
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-    globals()[name] = value  # found there from now on, without this function
-    return value
+    def __getattr__(name: str) -> Any:
+        if name in _NAMES:
+            value = getattr(import_module(_NAMES[name]), name)
+        elif name in _ROOMS:
+            value = import_module(_ROOMS[name])
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        globals()[name] = value  # found there from now on, without this function
+        return value
 
 
 def __dir__() -> list[str]:

@@ -296,7 +296,7 @@ def test_the_gallerys_are_named_by_check_itself() -> None:
 
 
 class Tripled(Linear):
-    """3·(x·W + b), with both passes right, and the training's way back of the class above."""
+    """3·(x·W + b), with both passes right; its training has the way of every layer."""
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         y, cache, state = super().forward(params, x, context)
@@ -306,22 +306,24 @@ class Tripled(Linear):
         return super().backward(params, cache, 3 * dy)
 
 
-class TripledInTraining(Tripled):
-    backward_into = Layer.backward_into
+class TripledBesideTraining(Tripled):
+    """The same with Linear's own way for a training, which forgets the 3."""
+
+    backward_into = Linear.backward_into
 
 
 def test_what_a_training_takes_is_checked_as_well() -> None:
-    verdict = check(Tripled(4, 3), x=X, witnesses=ALONE)
+    assert check(Tripled(4, 3), x=X, witnesses=ALONE).outcome == "right"
+    verdict = check(TripledBesideTraining(4, 3), x=X, witnesses=ALONE)
     assert {one.outcome for one in verdict.arrays} == {"right"}
     assert verdict.outcome == "wrong"
     found = {one.values["name"]: one for one in verdict.findings}
     assert set(found) == {"weight", "bias"}
     assert {one.key for one in found.values()} == {FindingKind.TRAINING_DIFFERS}
     assert found["weight"].values["relative"] == "6.7e-01"
-    network = Network(Sequential(Linear(4, 4), Tripled(4, 3)))
+    network = Network(Sequential(Linear(4, 4), TripledBesideTraining(4, 3)))
     names = [one.values["name"] for one in check(network, x=X, witnesses=ALONE).findings]
     assert set(names) >= {"layers[1].weight", "layers[1].bias"}
-    assert check(TripledInTraining(4, 3), x=X, witnesses=ALONE).outcome == "right"
 
 
 def test_what_a_layer_raises_is_one_sentence() -> None:

@@ -169,12 +169,8 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(
 def test_help_and_complaints_load_nothing_of_what_a_command_does(
     words: list[str], tmp_path: Path
 ) -> None:
-    # The package without its public names, which are a matter of `import clearprop`.
     code = (
-        "import sys, types; package = types.ModuleType('clearprop'); "
-        f"package.__path__ = {clearprop.__path__!r}; package.__version__ = '1'; "
-        "sys.modules['clearprop'] = package; from clearprop.cli import main; "
-        f"main({words!r}); "
+        f"import sys; from clearprop.cli import main; main({words!r}); "
         "loaded = {name.partition('.')[0] for name in sys.modules} & "
         "{'numpy', 'scipy', 'matplotlib', 'sklearn', 'torch', 'jax', 'jinja2', 'rich'}; "
         "rooms = {name for name in sys.modules if name.startswith('clearprop.') "

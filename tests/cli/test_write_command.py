@@ -12,6 +12,7 @@ from clearprop import MSE, SGD, Adam, CrossEntropy, Huber, Linear, Network, ReLU
 from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.cli import main
+from clearprop.cli.commands.write_command import COMMAND
 from clearprop.engine.optimizers import Clipped
 from clearprop.engine.training import fit
 from clearprop.formats import network_file as files
@@ -255,10 +256,22 @@ def test_help_names_every_option_and_layer(
     text = capsys.readouterr().out
     for option in OPTIONS:
         assert option in text
-    for name in (*NAMES, *(one.lower() for one in (*LOSSES, *OPTIMIZERS))):
-        assert re.search(rf"\b{name}\b", text), name
+    # In the order of the rows, whether a line breaks between them or not.
+    unbroken = re.sub(r"\s+", " ", text)
+    comma, either = {"en": (", ", " or "), "zh-TW": ("、", " 或 ")}[language]
+    assert comma.join(NAMES) in unbroken.replace("、 ", "、")
+    for known in (LOSSES, OPTIMIZERS):
+        *names, last = map(str.lower, known)
+        assert comma.join(names) + either + last in unbroken
     for line in text.splitlines():
         assert messages.display_width(line) <= 100
+
+
+def test_one_name_more_in_the_help_breaks_its_line_where_the_description_stands() -> None:
+    one_more = {**COMMAND.listed, "last_loss": ("a" * 12,), "losses": ("b" * 30, "c" * 30)}
+    told = COMMAND._replace(listed=one_more).help("en")
+    assert f"  --loss LOSS            {'b' * 30}, {'c' * 30} or\n{' ' * 25}{'a' * 12}, with" in told
+    assert all(messages.display_width(line) <= 100 for line in told.splitlines())
 
 
 def test_the_command_writes_a_program_that_runs_and_is_right(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """The graph: who takes what, in which order; and combinators of a person's own in both passes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Context, Linear, Network, ReLU, Residual, Sequential, Tanh, check
+from clearprop.base.arrays import Array
 from clearprop.base.errors import ShapeError, UnknownNameError
 from clearprop.engine.graph import Concatenation, Sum, propagate
+from clearprop.engine.layers.layer import Backward, Tree
 from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.training import fit
 from tests.gradient_checks import present
@@ -202,4 +205,26 @@ def test_a_loss_of_the_whole() -> None:
     shares = [backward[f"layers[1].{side}"].input_gradient for side in ("left", "right")]
     np.testing.assert_allclose(
         present(backward.gradient_at("layers[0]")), present(shares[0]) + present(shares[1])
+    )
+
+
+@dataclass(frozen=True)
+class Doubled(Linear):
+    """A Linear layer with twice the right weight gradient, and nothing said of a training."""
+
+    def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
+        dx, gradients = super().backward(params, cache, dy)
+        return dx, {**gradients, "weight": 2 * gradients["weight"]}
+
+
+def test_a_training_takes_a_layers_own_backward_not_an_inherited_one() -> None:
+    # Linear writes its gradients in a way of its own, which a subclass must not inherit.
+    network = Network(Sequential(Doubled(2, 3), ReLU(), Doubled(3, 1)))
+    params, x = network.initialize(), np.random.default_rng(0).normal(size=(4, 2))
+    dy = np.ones((4, 1))
+    forward = network.forward(params, x)
+    run = run_forward(network.layout, params, x, Context(records=False))
+    places = network.layout.gradient_places(params)
+    np.testing.assert_array_equal(
+        run_backward_into(network.graph, run, dy, places), network.backward(forward, dy).gradient
     )

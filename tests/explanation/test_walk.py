@@ -30,7 +30,7 @@ from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.base.numbers import brief
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.step import Step, take_step
-from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.walk import StageArray, Walk, WalkStage, walk_step
 from clearprop.teaching.experiments.worked_example import INPUT, LEARNING_RATE, TARGET, WEIGHTS
@@ -243,7 +243,7 @@ def test_every_loss_walks(example: LossExample) -> None:
     assert_readable(walk)
 
 
-OPTIMIZERS = [optimizer for group in OPTIMIZER_EXAMPLES.values() for optimizer in group]
+OPTIMIZERS = [optimizer for row in OPTIMIZER_ROWS.values() for optimizer in row.examples]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=map(repr, OPTIMIZERS))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clearprop import Clipped, PReLU
+from clearprop import SGD, Clipped, PReLU
 from clearprop.base.errors import ContractError
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Layer
@@ -138,6 +138,10 @@ def test_a_layer_that_does_nothing_hands_its_input_on() -> None:
 def test_every_loss_and_rule_can_be_asked_for_by_a_name() -> None:
     assert {type(one) for one in LOSSES_BY_NAME.values()} == set(LOSS_ROWS)
     assert {type(one) for one in OPTIMIZERS_BY_NAME.values()} == set(OPTIMIZER_ROWS) - {Clipped}
+    by_name: dict[str, Any] = {**LOSSES_BY_NAME, **OPTIMIZERS_BY_NAME}
+    for name, one in by_name.items():
+        assert name == type(one).__name__.lower()
+        assert one == (SGD(0.01) if name == "sgd" else type(one)())
 
 
 def test_the_tables_import_nothing_but_numpy() -> None:

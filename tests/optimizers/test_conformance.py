@@ -26,9 +26,9 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
-from clearprop.kinds.kind_tables import OPTIMIZER_EXAMPLES, OPTIMIZERS, SCHEDULES
+from clearprop.kinds.kind_tables import OPTIMIZER_ROWS, OPTIMIZERS, SCHEDULES
 
-CASES = [optimizer for optimizers in OPTIMIZER_EXAMPLES.values() for optimizer in optimizers]
+CASES = [optimizer for row in OPTIMIZER_ROWS.values() for optimizer in row.examples]
 every_optimizer = pytest.mark.parametrize("optimizer", CASES, ids=str)
 STEPS = 6
 
@@ -59,11 +59,11 @@ def concrete_optimizers() -> set[type[Optimizer]]:
 
 
 def test_every_optimizer_class_is_in_the_catalogue() -> None:
-    assert concrete_optimizers() == set(OPTIMIZER_EXAMPLES) == set(OPTIMIZERS.values())
+    assert concrete_optimizers() == set(OPTIMIZER_ROWS) == set(OPTIMIZERS.values())
     assert all(name == kind.__name__ for name, kind in OPTIMIZERS.items())
-    for kind, examples in OPTIMIZER_EXAMPLES.items():
-        assert examples
-        assert all(type(example) is kind for example in examples)
+    for kind, row in OPTIMIZER_ROWS.items():
+        assert row.examples
+        assert all(type(example) is kind for example in row.examples)
 
 
 @every_optimizer

@@ -29,7 +29,7 @@ from clearprop.engine.optimizers import Optimizer, RMSprop
 from clearprop.kinds.kind_tables import (
     LAYER_EXAMPLES,
     LOSS_EXAMPLES,
-    OPTIMIZER_EXAMPLES,
+    OPTIMIZER_ROWS,
     SCHEDULE_ROWS,
 )
 from clearprop.kinds.row import LayerExample, LossExample
@@ -129,8 +129,8 @@ def catalogue() -> Iterator[tuple[str, Recipe]]:
     for loss, loss_examples in LOSS_EXAMPLES.items():
         for index, one in enumerate(loss_examples):
             yield f"{loss.__name__}-{index}", loss_recipe(one)
-    for optimizer, made in OPTIMIZER_EXAMPLES.items():
-        for index, rule in enumerate(made):
+    for optimizer, row in OPTIMIZER_ROWS.items():
+        for index, rule in enumerate(row.examples):
             yield f"{optimizer.__name__}-{index}", replace(small(), optimizer=_calm(rule))
     for index, schedule in enumerate(SCHEDULES):
         yield f"schedule-{index}", replace(small(), optimizer=SGD(schedule, momentum=0.5))

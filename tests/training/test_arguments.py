@@ -89,7 +89,7 @@ WRONG: list[tuple[Any, type[ClearpropError], str]] = [
     (
         lambda: LOOSE["fit"](NETWORK, NETWORK.initialize(), X, IDS, loss="entropy"),
         ConfigurationError,
-        "'entropy' is no loss; .* \"cross_entropy\"",
+        "'entropy' is no loss; .* \"crossentropy\"",
     ),
     (
         lambda: LOOSE["fit"](NETWORK, NETWORK.initialize(), X, IDS, optimizer="newton"),

@@ -32,7 +32,7 @@ from clearprop.base.errors import ConfigurationError, FileError, UnknownNameErro
 from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from clearprop.formats import network_file as network_files
 from clearprop.formats.checkpoints import _state_of, load_checkpoint, save_checkpoint
-from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LossExample
 from tests.training.running_mean import RunningMean
 
@@ -48,7 +48,7 @@ TIED = Network(
 )
 
 
-OPTIMIZER_CASES = [case for cases in OPTIMIZER_EXAMPLES.values() for case in cases]
+OPTIMIZER_CASES = [case for row in OPTIMIZER_ROWS.values() for case in row.examples]
 LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
 
 

@@ -21,11 +21,11 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, ShapeError
 from clearprop.engine.training import EpochEvent, StepEvent, fit, start, train
-from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_EXAMPLES
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LossExample
 
 LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
-OPTIMIZER_CASES = [case for cases in OPTIMIZER_EXAMPLES.values() for case in cases]
+OPTIMIZER_CASES = [case for row in OPTIMIZER_ROWS.values() for case in row.examples]
 NETWORK = Network(Sequential(Linear(2, 4), Tanh(), Linear(4, 3)))
 SAMPLES = 7
 # Sums in another order, carried through a few steps.

@@ -2,7 +2,10 @@
 
 import math
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# For `str.translate`: into small figures above and below the line, and back from those above.
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+FROM_SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -19,7 +22,7 @@ def number(value: float, digits: int = 4) -> str:
     if -4 <= power < 6:
         text = f"{value:.{max(digits - 1 - power, 0)}f}"
     else:
-        text = f"{mantissa} × 10{str(power).translate(_SUPERSCRIPTS)}"
+        text = f"{mantissa} × 10{str(power).translate(SUPERSCRIPTS)}"
     return text.replace("-", "−")
 
 

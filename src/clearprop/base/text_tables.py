@@ -1,10 +1,15 @@
-"""Rows of cells as lines of text, for terminals and wherever every character is of one width."""
+"""Rows of cells, and long sentences, as lines of text, for terminals and wherever every character
+is of one width."""
 
+import re
 from collections.abc import Sequence
 
 from clearprop.base.messages import display_width, pad
 
 GAP = "  "
+
+# Between words, and behind a Chinese comma or stop.
+_BREAKS = re.compile(r"(?<=[ 、，。；：])")
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: int | None = 1) -> list[str]:
@@ -31,3 +36,16 @@ def ruled(rows: Sequence[Sequence[str]], *, left: int | None = 1) -> list[str]:
 def pad_left(sentence: str, width: int) -> str:
     """The sentence with spaces before it up to `width` columns."""
     return " " * (width - display_width(sentence)) + sentence
+
+
+def wrapped(sentence: str, width: int, indent: str = "", first: str = "") -> list[str]:
+    """A sentence in lines of at most `width` columns, each with `indent` before it; the first one
+    has `first` before it instead."""
+    lines: list[str] = []
+    before = line = first or indent
+    for word in _BREAKS.split(sentence):
+        if display_width((line + word).rstrip()) > width and line != before:
+            lines.append(line.rstrip())
+            before = line = indent
+        line += word
+    return [*lines, line.rstrip()]

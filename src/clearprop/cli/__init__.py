@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], language: str) -> int:
-    from clearprop.cli.command_line import parse
+    from clearprop.cli.command_line import help_text, parse
     from clearprop.cli.commands import COMPLETION, OPTIONS, VERSION, command_named
 
     values, rest = parse(words, OPTIONS, "clearprop", until_operand=True)
@@ -58,18 +58,14 @@ def _run(words: list[str], language: str) -> int:
 
         sys.stdout.write(f"clearprop {clearprop.__version__}\n")
     elif asked:
-        _help("root", language)
+        sys.stdout.write(help_text("root", language, {}))
     else:
         command = command_named(rest[0])
         given = command.read(rest[1:], language)
         if given is not None:
             return command.run(given)
-        _help(command.name, language)
+        sys.stdout.write(command.help(language))
     return DONE
-
-
-def _help(topic: str, language: str) -> None:
-    sys.stdout.write(messages.text(language, f"cli.help.{topic}").rstrip() + "\n")
 
 
 def _language(arguments: list[str]) -> str:

@@ -7,14 +7,17 @@ that begin with a dash. A name is never abbreviated; of an option given twice th
 """
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
+from clearprop.base.text_tables import wrapped
 
 Default = TypeVar("Default")
 
@@ -40,6 +43,9 @@ class Option(NamedTuple):
     words: tuple[str, ...] = ()
 
 
+HELP_WIDTH = 100
+# What stands before an option's description, or the spaces before any other line.
+_BEFORE_DESCRIPTION = re.compile(r" *(?:-.*?  +)?")
 HELP = Option("--help", "-h", Takes.NOTHING)
 
 
@@ -118,12 +124,16 @@ class Arguments(NamedTuple):
 
 class Command(NamedTuple):
     """A command: its options beside `--help`, its operand where it takes one, and what runs it,
-    which returns the exit status."""
+    which returns the exit status.
+
+    `listed` are names that its help lists, by the fields of its text.
+    """
 
     name: str
     run: Callable[[Arguments], int]
     options: tuple[Option, ...]
     operand: Takes = Takes.NOTHING
+    listed: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def read(self, words: Sequence[str], language: str) -> Arguments | None:
         """What the words behind the command's name say; None where they ask for help.
@@ -137,6 +147,25 @@ class Command(NamedTuple):
         if surplus:
             raise ConfigurationError("arguments_surplus", surplus=" ".join(surplus))
         return Arguments(values, "".join(operands), language)
+
+    def help(self, language: str) -> str:
+        """What the command is told to people as."""
+        return help_text(self.name, language, self.listed)
+
+
+def help_text(topic: str, language: str, listed: Mapping[str, Sequence[str]]) -> str:
+    """The help on a topic, with the names that it lists filled in: a line that they make too long
+    goes on below the description that it is part of."""
+    key = f"cli.help.{topic}"
+    if not listed:
+        return messages.text(language, key).rstrip() + "\n"
+    comma = messages.text(language, "cli.comma")
+    fields = {field: comma.join(names) for field, names in listed.items()}
+    lines: list[str] = []
+    for line in messages.text(language, key, **fields).rstrip().split("\n"):
+        before = _BEFORE_DESCRIPTION.findall(line)[0]
+        lines += wrapped(line[len(before) :], HELP_WIDTH, " " * len(before), before)
+    return "\n".join(lines) + "\n"
 
 
 def parse(

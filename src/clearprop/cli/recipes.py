@@ -13,6 +13,7 @@ from clearprop.cli.saved_networks import first_layers, widths
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.schedules import Rate
+from clearprop.engine.training.arguments import USUAL_OPTIMIZER
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import checkpoint_in
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
@@ -123,7 +124,7 @@ def _of_file(wish: Wish) -> Recipe:
 
 
 def _sgd(
-    learning_rate: Rate = 0.01,
+    learning_rate: Rate = USUAL_OPTIMIZER.learning_rate,
     momentum: float = 0.0,
     dampening: float = 0.0,
     weight_decay: float = 0.0,

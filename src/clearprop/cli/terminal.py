@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from clearprop.base.dependencies import require
+from clearprop.base.numbers import FROM_SUPERSCRIPTS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,6 @@ _SPELLED = {
     "—": "-", "█": "#", "▏": "#", "▎": "#", "▍": "#", "▌": "#", "▋": "#", "▊": "#", "▉": "#",
     "≤": "<=", "≥": ">=", "≈": "~", "±": "+/-",
 }  # fmt: skip
-_POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def spelled(text: str, encoding: str | None) -> str:
@@ -36,7 +36,7 @@ def spelled(text: str, encoding: str | None) -> str:
         # 10⁻¹⁶ is 10^-16.
         for start in ("⁻", *"¹²³⁴⁵⁶⁷⁸⁹"):
             text = text.replace(f"10{start}", f"10^{start}")
-        text = text.translate(_POWERS)
+        text = text.translate(FROM_SUPERSCRIPTS)
     return text
 
 

@@ -67,9 +67,6 @@ LAYER_EXAMPLES: dict[type[Layer], tuple[LayerExample, ...]] = {
 LOSS_EXAMPLES: dict[type[Loss], tuple[LossExample, ...]] = {
     kind: row.examples for kind, row in LOSS_ROWS.items()
 }
-OPTIMIZER_EXAMPLES: dict[type[Optimizer], tuple[Optimizer, ...]] = {
-    kind: row.examples for kind, row in OPTIMIZER_ROWS.items()
-}
 
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in LAYER_EXAMPLES}
 LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in LOSS_ROWS}

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clearprop.base.numbers import SUBSCRIPTS, SUPERSCRIPTS
+
 INDENT = "    "
 # ruff's and Black's own limit: what fits it is formatted alike under every larger one.
 WIDTH = 88
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Line(NamedTuple):
 
 def subscript(number: int) -> str:
     """A number in small figures below the line: ₁₂."""
-    return str(number).translate(_SUBSCRIPTS)
+    return str(number).translate(SUBSCRIPTS)
 
 
 def literal(value: float) -> str:
@@ -68,7 +67,7 @@ def in_equation(value: float) -> str:
         text = f"{value:.4g}"
     mantissa, _, power = text.partition("e")
     if power:
-        ten = f"10{str(int(power)).translate(_SUPERSCRIPTS)}"
+        ten = f"10{str(int(power)).translate(SUPERSCRIPTS)}"
         text = ten if mantissa == "1" else f"{mantissa}·{ten}"
     return text.replace("-", "−")
 

@@ -28,11 +28,6 @@ def table(language: str, topic: str) -> Mapping[str, str]:
     return dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
 
 
-def topics(language: str) -> list[str]:
-    """The names of a language's topics, sorted."""
-    return sorted(path.stem for path in _folder(language).glob("*.toml"))
-
-
 def text(language: str, key: str, /, **values: object) -> str:
     """The sentence of `key` with its fields filled in.
 

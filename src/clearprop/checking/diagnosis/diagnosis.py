@@ -17,7 +17,7 @@ from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 UNLIKE = (Lost.OTHER_NUMBERS, Lost.ONLY_SOME, Lost.NO_CHANGE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Diagnosis:
     """The mistakes that are named, most likely first, and what was tried for them.
 
@@ -65,15 +65,15 @@ def _candidate(discrepancy: Discrepancy, weighed: Weighed) -> Candidate:
     hypothesis = weighed.hypothesis
     predictions = discrepancy.predictions(hypothesis)
     return Candidate(
-        hypothesis.key,
-        dict(hypothesis.values),
-        hypothesis.standing,
-        tuple(
+        key=hypothesis.key,
+        values=dict(hypothesis.values),
+        standing=hypothesis.standing,
+        predictions=tuple(
             _prediction(discrepancy, name, predictions[name])
             for name in discrepancy.claimed
             if name in predictions
         ),
-        weighed.lost,
+        lost=weighed.lost,
     )
 
 
@@ -81,7 +81,9 @@ def _prediction(discrepancy: Discrepancy, name: str, predicted: Array) -> Predic
     """At the entry where the claim is farthest from it; where it is the claim, from the right."""
     claimed, expected = discrepancy.claimed[name], discrepancy.expected[name]
     if predicted.shape != claimed.shape:
-        return Prediction(name, None, None, None, None, np.inf)
+        return Prediction(
+            array=name, index=None, predicted=None, claimed=None, expected=None, off=np.inf
+        )
     same_shape = claimed.shape == expected.shape
     is_claim = discrepancy.reproduces(name, predicted)
     beside = expected if is_claim and same_shape else predicted

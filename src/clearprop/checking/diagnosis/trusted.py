@@ -226,7 +226,7 @@ def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> T
     except Exception:  # the person's layers, run where they may refuse to be
         return None
     names = {"x": "x", **{path: network.tied.get(path, path) for path in graph.slots}}
-    return TrustedPass(graph, nodes, values, dy, names)
+    return TrustedPass(graph=graph, nodes=nodes, values=values, output_gradient=dy, names=names)
 
 
 class _UntrustedError(Exception):
@@ -263,17 +263,23 @@ def _of_pass(backward: BackwardPass, names: Mapping[str, str]) -> TrustedPass:
     graph = forward.network.graph
     nodes = {
         path: TrustedNode(
-            node,
-            node.layer,
-            {name: name for name in node.parameters},
-            forward.views[path],
-            forward.values[node.source],
-            forward.values[path],
-            partial(node.layer.backward, forward.views[path], forward.caches[path]),
+            node=node,
+            kind=node.layer,
+            names={name: name for name in node.parameters},
+            params=forward.views[path],
+            input=forward.values[node.source],
+            output=forward.values[path],
+            back=partial(node.layer.backward, forward.views[path], forward.caches[path]),
         )
         for path, node in graph.nodes.items()
     }
-    return TrustedPass(graph, nodes, forward.values, backward.output_gradient, names)
+    return TrustedPass(
+        graph=graph,
+        nodes=nodes,
+        values=forward.values,
+        output_gradient=backward.output_gradient,
+        names=names,
+    )
 
 
 def of_layer(

@@ -60,7 +60,9 @@ def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> Tru
             continue
         if difference(np.asarray(found), np.asarray(y)) <= SAME:
             back: Back = partial(kind.backward, own, cache)
-            return TrustedNode(node, kind, names, own, x, y, back)
+            return TrustedNode(
+                node=node, kind=kind, names=names, params=own, input=x, output=y, back=back
+            )
     return measured_node(node, params, x, context)
 
 
@@ -85,7 +87,15 @@ def measured_node(node: Node, params: Tree, x: Array, context: Context) -> Trust
         }
         return found.pop("", None), found
 
-    return TrustedNode(node, None, {name: name for name in params}, params, x, y, back)
+    return TrustedNode(
+        node=node,
+        kind=None,
+        names={name: name for name in params},
+        params=params,
+        input=x,
+        output=y,
+        back=back,
+    )
 
 
 def _slopes(

@@ -66,7 +66,9 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     ]
     if rounded:
         first = rounded[0]
-        return Diagnosis((_mistake(discrepancy, first),), discrepancy, (first,))
+        return Diagnosis(
+            mistakes=(_mistake(discrepancy, first),), discrepancy=discrepancy, named=(first,)
+        )
     if not discrepancy.wrong:
         return Diagnosis()
     trusted = trusted_pass(discrepancy)
@@ -83,11 +85,11 @@ def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
     chosen, passed_over = _cover(discrepancy, held)
     groups, coincidences, problem = _second_look(discrepancy, trusted, chosen)
     return Diagnosis(
-        tuple(_mistake(discrepancy, *group) for group in groups),
-        discrepancy,
-        tuple(one for group in groups for one in group),
-        (*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
-        tuple(
+        mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
+        discrepancy=discrepancy,
+        named=tuple(one for group in groups for one in group),
+        lost=(*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
+        findings=tuple(
             CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said})
             for said in [problem]
             if said
@@ -117,14 +119,14 @@ def _turned_back(discrepancy: Discrepancy, found: Diagnosis, turn: Turn) -> Diag
     keys = {key for one in kept for key in _keys(one)}
     named = [back(one) for one in found.named]
     return Diagnosis(
-        kept,
-        discrepancy,
-        tuple(one for one in named if one.hypothesis.key in keys),
-        (
+        mistakes=kept,
+        discrepancy=discrepancy,
+        named=tuple(one for one in named if one.hypothesis.key in keys),
+        lost=(
             *(one._replace(lost=Lost.LAYOUT) for one in named if one.hypothesis.key not in keys),
             *map(back, found.lost),
         ),
-        found.findings,
+        findings=found.findings,
     )
 
 
@@ -329,9 +331,9 @@ def _identity(hypothesis: Hypothesis) -> tuple[object, ...]:
 def _mistake(discrepancy: Discrepancy, first: Weighed, *others: Weighed) -> LikelyMistake:
     hypothesis = first.hypothesis
     return LikelyMistake(
-        hypothesis.key,
-        tuple(name for name in discrepancy.claimed if name in first.names),
-        dict(hypothesis.values),
-        first.off,
-        tuple(_mistake(discrepancy, other) for other in others),
+        key=hypothesis.key,
+        arrays=tuple(name for name in discrepancy.claimed if name in first.names),
+        values=dict(hypothesis.values),
+        residual=first.off,
+        alternatives=tuple(_mistake(discrepancy, other) for other in others),
     )

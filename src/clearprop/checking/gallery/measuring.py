@@ -94,11 +94,11 @@ def judge(specimen: Specimen) -> Row:
     """One specimen against central differences, and what the diagnosis says."""
     rejected, named = specimen.judged()
     return Row(
-        specimen.subject,
-        specimen.mistake,
-        rejected,
-        named,
-        _outcome(specimen.mistake, rejected, named),
+        subject=specimen.subject,
+        mistake=specimen.mistake,
+        rejected=rejected,
+        named=named,
+        outcome=_outcome(specimen.mistake, rejected, named),
     )
 
 

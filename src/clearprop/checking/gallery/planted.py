@@ -60,12 +60,12 @@ class Planted:
 
         network = subject.network
         return Specimen(
-            self.subject,
-            self.mistake,
-            subject.arrays,
-            dy,
-            subject.forward,
-            start,
+            subject=self.subject,
+            mistake=self.mistake,
+            arrays=subject.arrays,
+            dy=dy,
+            forward=subject.forward,
+            start=start,
             loss=subject.loss if network is None else None,
             context=subject.context,
             variables=subject.variables,

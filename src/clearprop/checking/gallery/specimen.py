@@ -27,7 +27,7 @@ def always(code: Code) -> Callable[[], Code]:
     return lambda: code
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Specimen:
     """A forward and a backward in plain NumPy.
 

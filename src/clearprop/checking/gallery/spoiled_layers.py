@@ -66,12 +66,12 @@ def _specimen(
         return gradients
 
     return Specimen(
-        subject,
-        mistake,
-        arrays,
-        dy,
-        lambda a: passed(a).output,
-        lambda: _spoiled(mistake, right, lambda a: passed(a).output),
+        subject=subject,
+        mistake=mistake,
+        arrays=arrays,
+        dy=dy,
+        forward=lambda a: passed(a).output,
+        start=lambda: _spoiled(mistake, right, lambda a: passed(a).output),
         layer=example.layer,
         context=Context(training=example.training),
     )

@@ -39,7 +39,14 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                 generator = np.random.default_rng([seed, 2])
                 arrays = written.point(generator)
                 dy = generator.normal(size=written.forward(arrays).shape)
-                yield Specimen(written.name, mistake, arrays, dy, written.forward, always(code))
+                yield Specimen(
+                    subject=written.name,
+                    mistake=mistake,
+                    arrays=arrays,
+                    dy=dy,
+                    forward=written.forward,
+                    start=always(code),
+                )
 
 
 def _matrix(generator: np.random.Generator) -> dict[str, Array]:

@@ -68,12 +68,12 @@ def _of_loss(
         loss = LOSSES["SoftmaxCrossEntropy"]()
     for mistake, gradient in gradients.items():
         yield Specimen(
-            subject,
-            mistake,
-            arrays,
-            np.ones(()),
-            lambda a: np.array(value(a["output"], a["target"])),
-            always(_backward(gradient)),
+            subject=subject,
+            mistake=mistake,
+            arrays=arrays,
+            dy=np.ones(()),
+            forward=lambda a: np.array(value(a["output"], a["target"])),
+            start=always(_backward(gradient)),
             loss=loss,
         )
 

@@ -301,7 +301,15 @@ def specimen(
     target = generator.normal(size=(samples, outputs))
     dy = 2 * (forward(arrays) - target) / target.size
     subject = f"{inputs}-{hidden}-{outputs} {n.name}"
-    return Specimen(subject, mistake, arrays, dy, forward, always(backward), network=network)
+    return Specimen(
+        subject=subject,
+        mistake=mistake,
+        arrays=arrays,
+        dy=dy,
+        forward=forward,
+        start=always(backward),
+        network=network,
+    )
 
 
 def _point(sizes: tuple[int, int, int], seed: int) -> dict[str, Array]:

@@ -178,4 +178,12 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                     for path, slot in network.layout.slots.items()
                 }
                 dy = generator.normal(size=(6, 2)) / 6
-                yield Specimen(subject, mistake, arrays, dy, forward, always(code), network=network)
+                yield Specimen(
+                    subject=subject,
+                    mistake=mistake,
+                    arrays=arrays,
+                    dy=dy,
+                    forward=forward,
+                    start=always(code),
+                    network=network,
+                )

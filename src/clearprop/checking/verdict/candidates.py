@@ -55,7 +55,7 @@ class Lost(PlainEnum):
     LAYOUT = "layout"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What a candidate gives for one array, at the entry where that is farthest from the claimed.
 
@@ -72,7 +72,7 @@ class Prediction:
     off: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A mistake that was thought of.
 

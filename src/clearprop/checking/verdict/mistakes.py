@@ -72,7 +72,7 @@ class MistakeWords(NamedTuple):
     mend: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LikelyMistake:
     """A likely mistake, named because its transformation reproduces the claimed numbers.
 

@@ -1,14 +1,22 @@
 """`clearprop write`: a training written out as a program."""
 
 import sys
+from collections.abc import Iterable, Mapping
 
+from clearprop import LAYER_HOMES, LOSS_HOMES, OPTIMIZER_HOMES
 from clearprop.base import messages
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
 
-LOSSES = ("mse", "mae", "huber", "binarycrossentropy", "crossentropy", "poissonnll")
-OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw", "clipped")
+
+def _spelled(homes: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """The names as they are typed."""
+    return tuple(name.lower() for names in homes.values() for name in names)
+
+
+LOSSES = _spelled(LOSS_HOMES)
+OPTIMIZERS = _spelled(OPTIMIZER_HOMES)
 
 
 def run(given: Arguments) -> int:
@@ -63,4 +71,11 @@ COMMAND = Command(
         options.LANG,
     ),
     operand=Takes.FILE,
+    listed={
+        "layers": _spelled(LAYER_HOMES),
+        "losses": LOSSES[:-1],
+        "last_loss": LOSSES[-1:],
+        "optimizers": OPTIMIZERS[:-1],
+        "last_optimizer": OPTIMIZERS[-1:],
+    },
 )

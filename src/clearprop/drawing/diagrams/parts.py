@@ -26,6 +26,8 @@ LABEL_LIFT = 9.5
 # Room that a label has on its line, for itself and an arrow head.
 LABEL_ROOM = 18.0
 
+_say = messages.within("drawing")
+
 
 class TextLine(NamedTuple):
     """A line of text in a role's colour."""
@@ -87,7 +89,7 @@ def say(language: str, key: str, **values: object) -> str:
     if language not in messages.LANGUAGES:
         known = ", ".join(messages.LANGUAGES)
         raise ConfigurationError("language_unknown", name=language, known=known)
-    return messages.text(language, f"drawing.{key}", **values)
+    return _say(language, key, **values)
 
 
 def node_radius(contents: Sequence[Sequence[TextLine]], ports: int = 1) -> float:

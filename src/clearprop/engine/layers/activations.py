@@ -23,7 +23,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.arrays import EMPTY, Array, zero_of
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
 from clearprop.engine.layers.special import logistic
 
@@ -69,10 +69,12 @@ class ReLU(Activation):
             # The order of complex numbers is lexicographic; the complex step needs that of the
             # real parts.
             return np.where(z.real > 0, z, 0)
-        return np.maximum(z, 0)
+        return np.maximum(z, zero_of(z.dtype))
 
     def derivative(self, z: Array, a: Array) -> Array:
-        return z.real > 0
+        real = z.real
+        mask: Array = real > zero_of(real.dtype)
+        return mask
 
 
 @dataclass(frozen=True)

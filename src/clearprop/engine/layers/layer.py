@@ -67,7 +67,10 @@ class Context(NamedTuple):
         training, records, seed, step, above, states, side_inputs, networks = self
         path = f"{above}.{name}" if above and name else above or name
         state = EMPTY if states is EMPTY else states.get(name, EMPTY)
-        return Context(training, records, seed, step, path, state, side_inputs, networks)
+        # A named tuple's own constructor takes twice as long, and every layer of a step has one.
+        return tuple.__new__(
+            Context, (training, records, seed, step, path, state, side_inputs, networks)
+        )
 
     def generator(self) -> "np.random.Generator":
         """The generator of this layer's draws in this step; every call makes the same one."""
@@ -106,6 +109,13 @@ class Layer(Configurable, ABC):
     """The base of every layer: a frozen dataclass that computes and differentiates one function."""
 
     stackable: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        # What a training calls belongs to the backward beside it: a class with a backward of its
+        # own must not inherit another's.
+        if "backward" in vars(cls) and "backward_into" not in vars(cls):
+            cls.backward_into = Layer.backward_into  # type: ignore[method-assign]
 
     def parameters(self) -> Mapping[str, Parameter]:
         """The parameter arrays that the layer learns, by name, in the order of the flat array."""

@@ -180,8 +180,8 @@ def require_same_shape(output: Array, target: Array, *, stacked: bool) -> None:
             target=shape_text(target.shape),
             output=shape_text(output.shape),
         )
-    require_numbers(target)
     if target.dtype != output.dtype and target.dtype.kind != "b":
+        require_numbers(target)
         require_matching_dtype(target, output, where="target")
 
 

@@ -1,48 +1,56 @@
 """What people hand to a training, made into what it needs, or refused in a sentence."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from clearprop.base.arrays import Array, freeze, frozen, shape_text
+from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, ContractError, ShapeError
-from clearprop.engine.losses import (
-    MAE,
-    MSE,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Huber,
-    Loss,
-    PoissonNLL,
-)
+from clearprop.engine import losses, optimizers
+from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
-from clearprop.engine.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from clearprop.engine.optimizers import SGD, Optimizer
 
 # What each of K networks may have of its own, along a leading axis K.
 OWN = ("x", "target", "sample_weight")
 
-# The learning rate of a plain descent that was not told one.
-SGD_RATE = 0.01
+# A descent that was not told a learning rate.
+USUAL_OPTIMIZER = SGD(0.01)
 
-LOSSES_BY_NAME = {
-    "mse": MSE(),
-    "mae": MAE(),
-    "huber": Huber(),
-    "binary_cross_entropy": BinaryCrossEntropy(),
-    "cross_entropy": CrossEntropy(),
-    "poisson_nll": PoissonNLL(),
-}
+Kind = TypeVar("Kind", bound=Configurable)
+
+
+def _plain(name: str) -> str:
+    """A name as people may write it: "CrossEntropy", "cross-entropy", "crossentropy"."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _by_name(package: ModuleType, kind: type[Kind]) -> dict[str, Kind]:
+    """What a package exports of a kind, where every setting has a default: by the class's name,
+    spelled plainly."""
+    exported = [getattr(package, name) for name in package.__all__]
+    return {
+        _plain(one.__name__): one()
+        for one in exported
+        if isinstance(one, type) and issubclass(one, kind) and one is not kind
+        if _has_defaults(one)
+    }
+
+
+def _has_defaults(kind: Any) -> bool:
+    """Whether one of the kind can be made without a word."""
+    return not any(field.default is field.default_factory is MISSING for field in fields(kind))
+
+
+LOSSES_BY_NAME = _by_name(losses, Loss)  # type: ignore[type-abstract]
 OPTIMIZERS_BY_NAME = {
-    "sgd": SGD(SGD_RATE),
-    "rmsprop": RMSprop(),
-    "adagrad": Adagrad(),
-    "adam": Adam(),
-    "adamw": AdamW(),
+    _plain(SGD.__name__): USUAL_OPTIMIZER,
+    **_by_name(optimizers, Optimizer),  # type: ignore[type-abstract]
 }
-
-Kind = TypeVar("Kind")
 
 
 def loss_of(given: Any) -> Loss:
@@ -53,8 +61,7 @@ def loss_of(given: Any) -> Loss:
 def optimizer_of(given: Any) -> Optimizer:
     """An optimizer itself, or by its name or class; SGD(0.01) for None. Raises
     ConfigurationError."""
-    default = OPTIMIZERS_BY_NAME["sgd"]
-    return _made(given, Optimizer, OPTIMIZERS_BY_NAME, default, "optimizer_unknown")  # type: ignore[type-abstract]
+    return _made(given, Optimizer, OPTIMIZERS_BY_NAME, USUAL_OPTIMIZER, "optimizer_unknown")  # type: ignore[type-abstract]
 
 
 def _made(
@@ -66,19 +73,11 @@ def _made(
         return given
     if isinstance(given, type) and issubclass(given, kind):
         return given()
-    if isinstance(given, str):
-        plain = _plain(given)
-        for name, made in known.items():
-            if _plain(name) == plain:
-                return made
+    if isinstance(given, str) and _plain(given) in known:
+        return known[_plain(given)]
     raise ConfigurationError(
         refusal, value=repr(given), known=", ".join(f'"{name}"' for name in known)
     )
-
-
-def _plain(name: str) -> str:
-    """A name as people may write it: "CrossEntropy", "cross-entropy", "crossentropy"."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def params_of(given: Any) -> Array:

@@ -264,8 +264,13 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
             params, remembered = run.optimizer.step(params, remembered, gradient)
             if _is_kept(gradient, params, remembered):
                 places = layout.gradient_places(params)
-            value, total = result.value, total + _double(result.total)
-            weight = weight + _double(result.weight)
+            value = result.value
+            # In float64: the sum of many in float32 loses digits.
+            if stacked:
+                total = total + np.asarray(result.total, np.float64)
+                weight = weight + np.asarray(result.weight, np.float64)
+            else:
+                total, weight = total + float(result.total), weight + float(result.weight)
             mean = total / weight
         before, layers, step = state, ran.state, step + 1
         if step % per_epoch:
@@ -286,11 +291,6 @@ def _is_kept(gradient: Array, params: Array, state: OptimizerState) -> bool:
         return True
     slots = state.slots.values()
     return bool(slots) and any(slot is gradient or slot.base is gradient for slot in slots)
-
-
-def _double(part: Any) -> Any:
-    """A loss total or weight in float64: the sum of many in float32 loses digits."""
-    return part.astype(np.float64) if isinstance(part, np.ndarray) else float(part)
 
 
 def _run(

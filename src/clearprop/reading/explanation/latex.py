@@ -3,14 +3,12 @@ signal taken apart."""
 
 from collections.abc import Sequence
 
-from clearprop.base.numbers import brief
+from clearprop.base.numbers import FROM_SUPERSCRIPTS, brief
 from clearprop.reading.explanation.signals import Signal, Term, WayKind
 from clearprop.reading.largest_terms import Rest, others_label
 
 # Underbraced products side by side before a line is broken.
 PER_LINE = 2
-
-_SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def latex_number(amount: float) -> str:
@@ -22,7 +20,7 @@ def latex_number(amount: float) -> str:
     mantissa, times, power = text.partition(" × 10")
     if not times:
         return text
-    return rf"{mantissa} \times 10^{{{power.translate(_SUPERSCRIPTS)}}}"
+    return rf"{mantissa} \times 10^{{{power.translate(FROM_SUPERSCRIPTS)}}}"
 
 
 def braced(amount: float, label: str) -> str:

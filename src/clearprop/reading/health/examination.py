@@ -11,7 +11,7 @@ from clearprop.reading.health.signal_bars import bars
 from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Stability
 
-_say = messages.within("health")
+say = messages.within("health")
 
 
 class Looked(StrEnum):
@@ -64,21 +64,21 @@ class Examination(Document):
         found = self.findings
         key = "found" if found else "nothing"
         values = {"count": len(found), "samples": self.samples}
-        lines = [_say(language, key, loss=shown(self.loss), **values)]
+        lines = [say(language, key, loss=shown(self.loss), **values)]
         for one in found:
-            severity = _say(language, f"severity.{one.severity}")
-            lines += ["", f"{severity}{_say(language, 'then')}{one.sentence(language)}"]
+            severity = say(language, f"severity.{one.severity}")
+            lines += ["", f"{severity}{say(language, 'then')}{one.sentence(language)}"]
             lines.append("  → " + one.advice(language))
         if self.stability:
-            lines += ["", _say(language, "stability.title")]
+            lines += ["", say(language, "stability.title")]
             lines += [f"  {one.sentence(language)}" for one in self.stability]
         if self.signals:
-            lines += ["", _say(language, "signals.title")]
+            lines += ["", say(language, "signals.title")]
             lines += [f"  {line}" for line in bars(self.signals)]
-        lines += ["", _say(language, "looked_at.title")]
+        lines += ["", say(language, "looked_at.title")]
         for look in self.looked_at:
             numbers = {name: shown(value) for name, value in look.values.items()}
-            lines.append("  " + _say(language, f"looked_at.{look.kind}", **numbers))
+            lines.append("  " + say(language, f"looked_at.{look.kind}", **numbers))
         return "\n".join(lines)
 
     def __str__(self) -> str:

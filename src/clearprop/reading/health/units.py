@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.numbers import percent
 from clearprop.engine.graph import Node
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
@@ -104,7 +105,7 @@ def saturated_units(units: list[Units]) -> Iterator[Finding]:
                 "name": type(layer).__name__,
                 "count": len(saturated),
                 "total": len(shares),
-                "share": f"{100 * float(shares[saturated].min()):.0f} %",
+                "share": percent(float(shares[saturated].min())),
                 "slope": float(np.median(one.slopes[:, saturated])),
                 "largest": largest,
             },

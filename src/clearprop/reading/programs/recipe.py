@@ -11,7 +11,8 @@ from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
-from clearprop.engine.optimizers import SGD, Optimizer, OptimizerState
+from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.training.arguments import USUAL_OPTIMIZER
 from clearprop.reading.programs.samples import CsvFile, example_lines, run_lines
 from clearprop.reading.programs.start import can_draw
 
@@ -34,7 +35,7 @@ class Recipe:
     target: Array | None = None
     csv: CsvFile | None = None
     loss: Loss = field(default_factory=MSE)
-    optimizer: Optimizer = field(default_factory=lambda: SGD(0.01))
+    optimizer: Optimizer = USUAL_OPTIMIZER
     epochs: int = 50
     batch_size: int | None = None
     memory: OptimizerState = field(default_factory=OptimizerState)

@@ -10,11 +10,10 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join, is_inside
 from clearprop.engine.step import Step
+from clearprop.kinds.program_lines import subscript
 from clearprop.reading.nodes import is_skip, terms_behind
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
-
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Fork(NamedTuple):
@@ -153,7 +152,7 @@ def _names(graph: Graph, join: Join, function: str) -> list[str]:
             names.append("x")
             continue
         count += 1
-        number = str(count).translate(_LOWERED) if others > 1 else ""
+        number = subscript(count) if others > 1 else ""
         names.append(function.replace("f", f"f{number}"))
     return names
 

@@ -17,7 +17,7 @@ INDENT = "  "
 # Arrays of more rows or numbers than these are abbreviated, however much room there is.
 MOST_ROWS, MOST_NUMBERS = 12, 60
 
-_say = messages.within("walk")
+say = messages.within("walk")
 
 
 class ArrayRole(StrEnum):
@@ -102,10 +102,10 @@ class StageArray:
         if self.values.size <= 1:
             return [f"{self._head}  {' '.join(_numbers(self.values.ravel()))}"]
         low, mean, high = _summary(self.values)
-        head = _say(language, "summary", head=self._head, low=low, mean=mean, high=high)
+        head = say(language, "summary", head=self._head, low=low, mean=mean, high=high)
         row = self.rows_of(sample)[0]
         key = "row_of_sample" if self.role == ArrayRole.SAMPLES else "first_row"
-        lead = INDENT + _say(language, key, sample=sample)
+        lead = INDENT + say(language, key, sample=sample)
         cells: list[str] = []
         for number in _numbers(row):
             if messages.display_width("  ".join([lead, *cells, number, "…"])) > width:
@@ -166,17 +166,17 @@ class WalkStage:
     def title(self, position: int, count: int, language: str) -> str:
         """`3/11  Forward: layers[1] ReLU()`."""
         path = self.path or "—"
-        named = _say(language, f"title.{self.part}", path=path, name=self.name)
+        named = say(language, f"title.{self.part}", path=path, name=self.name)
         return f"{position + 1}/{count}  {named}"
 
     def body(self, sample: int, language: str, width: int, height: int | None) -> list[str]:
         """The lines of a stage below its title."""
-        lines = _wrapped(_say(language, f"says.{self.part}"), width, "")
+        lines = _wrapped(say(language, f"says.{self.part}"), width, "")
         for equation in self.equations:
             lines += _wrapped(equation, width, INDENT)
         if self.worked:
             key = "worked_of_parameters" if self.part in (Part.UPDATE, Part.AFTER) else "worked"
-            lines.append(_say(language, key, sample=sample))
+            lines.append(say(language, key, sample=sample))
             for one in self.worked:
                 lines += _wrapped(one.text(language), width, INDENT)
         left = None if height is None else height - len(lines)

@@ -13,8 +13,6 @@ from clearprop.base import messages
 from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 
-_say = messages.within("exercises.program")
-
 # The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
 TOPICS_WITH_CODE = ("chain", "step")
 

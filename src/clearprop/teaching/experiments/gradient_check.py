@@ -39,11 +39,6 @@ class ArrayCheck(NamedTuple):
         """Whether finite differences let the printed gradient pass."""
         return self.printed_error <= TOLERANCE
 
-    @property
-    def right_is_right(self) -> bool:
-        """Whether finite differences let the derived gradient pass."""
-        return self.right_error <= TOLERANCE
-
 
 class GradientCheck(NamedTuple):
     """The check of all arrays, and the gradients (31,) that it compared.

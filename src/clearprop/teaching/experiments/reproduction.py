@@ -23,8 +23,7 @@ from clearprop.teaching.experiments.worked_example import WorkedExample, worked_
 
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
-# The stages that take long enough to be watched; each is given a progress of its own.
-STAGES = ("studies", "rates", "curved", "torch")
+# Given the name of a stage that takes long enough to be watched, its progress.
 Watch: TypeAlias = Callable[[str], Progress]
 
 
@@ -59,7 +58,8 @@ def unwatched(_: str) -> Progress:
 
 
 def reproduce(settings: ReproductionSettings, watch: Watch = unwatched) -> Reproduction:
-    """Run everything. `watch(stage)` gives the progress of one of `STAGES`.
+    """Run everything. `watch(stage)` gives the progress of "studies", "rates",
+    "curved" and "torch".
 
     Raises MissingDependencyError without scikit-learn. Without PyTorch, or with
     `with_torch=False`, the comparisons are left out.

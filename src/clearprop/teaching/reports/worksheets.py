@@ -18,8 +18,6 @@ from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.exercise_diagrams import diagram
 from clearprop.teaching.reports.workings import in_words, workings
 
-_say = messages.within("exercises")
-
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
 TENTHS, PER_ROW = 21, 7
 
