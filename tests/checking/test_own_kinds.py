@@ -185,7 +185,7 @@ def test_a_layer_of_a_function_that_nobody_knows_is_measured() -> None:
 
 
 def test_what_is_checked_does_not_vouch_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even a layer of the catalog is named for what it computes and not for what it claims."""
+    """Even a layer of the catalogue is named for what it computes and not for what it claims."""
     right = Linear.backward
 
     def doubled(self: Linear, params: Tree, cache: Any, dy: Array) -> Backward:

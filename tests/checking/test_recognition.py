@@ -1,4 +1,4 @@
-"""A plain function is recognised by what it computes, and then its mistakes have names."""
+"""A plain function is recognized by what it computes, and then its mistakes have names."""
 
 from collections.abc import Callable
 

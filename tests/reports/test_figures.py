@@ -5,7 +5,7 @@ import pytest
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import reproduce
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
-from clearprop.teaching.reports.figures.figure_catalog import CURVES, NEED_TORCH, draw_curves
+from clearprop.teaching.reports.figures.figure_catalogue import CURVES, NEED_TORCH, draw_curves
 
 
 @pytest.mark.parametrize(

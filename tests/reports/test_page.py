@@ -12,7 +12,7 @@ from clearprop.base import messages
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
-from clearprop.teaching.reports.figures import figure_catalog, theme
+from clearprop.teaching.reports.figures import figure_catalogue, theme
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.report_page import SECTIONS, command, render
 
@@ -173,7 +173,7 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
     monkeypatch.setattr("clearprop.drawing.pen.fonts.traditional_chinese_font", lambda: None)
     monkeypatch.setattr(theme, "traditional_chinese_font", lambda: None)
     # One figure of matplotlib's stands for all of them, whose labels come from one place.
-    monkeypatch.setattr(figure_catalog, "CURVES", {"seeds": figure_catalog.CURVES["seeds"]})
+    monkeypatch.setattr(figure_catalogue, "CURVES", {"seeds": figure_catalogue.CURVES["seeds"]})
     write_report(small, tmp_path, "zh-TW", silent)
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
     assert messages.text("zh-TW", "report.page.font_notice") in text

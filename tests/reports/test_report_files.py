@@ -16,7 +16,7 @@ from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
-from clearprop.teaching.reports.figures import figure_catalog
+from clearprop.teaching.reports.figures import figure_catalogue
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.results import results_json
 
@@ -62,7 +62,7 @@ def test_a_reproduction_makes_the_same_figures_again(
 ) -> None:
     # The pixels, which are not compared, take as long as the drawings.
     monkeypatch.setattr("clearprop.teaching.reports.report.png", lambda scene, scale: b"")
-    monkeypatch.setattr(figure_catalog, "to_png", lambda figure: b"")
+    monkeypatch.setattr(figure_catalogue, "to_png", lambda figure: b"")
     write_report(result, tmp_path, "en", silent)
     paths = sorted((folder / "figures").glob("*.svg"))
     assert len(paths) == figures

@@ -1,4 +1,4 @@
-"""Mistakes about layers that mix entries: softmax, normalisation, dropout, embedding.
+"""Mistakes about layers that mix entries: softmax, normalization, dropout, embedding.
 
 A layer is known by what it computes (x and y at the point), not by its class: so they are found
 in a plain function too, and no layer's own saved values are needed.
@@ -25,7 +25,7 @@ def structural_slips(step: AlteredStep) -> Iterator[Slip]:
     if step.input.shape == step.output.shape and step.input.ndim >= 2:
         yield from _softmax(step)
         yield from _dropout(step)
-        yield from _normalisation(step)
+        yield from _normalization(step)
 
 
 def _softmax(step: AlteredStep) -> Iterator[Slip]:
@@ -60,7 +60,7 @@ def _dropout(step: AlteredStep) -> Iterator[Slip]:
     yield MistakeKind.DROPOUT_MASK, values, another_dx(lambda s: s.dy)
 
 
-class Normalised(NamedTuple):
+class Normalized(NamedTuple):
     """y = γ x̂ + β with x̂ = s (x − μ), the means taken over `axes`.
 
     inverse  s, one for each group; scale  γ; gains  the names of γ among the parameters
@@ -74,8 +74,8 @@ class Normalised(NamedTuple):
     centred: bool
 
 
-def _normalisation(step: AlteredStep) -> Iterator[Slip]:
-    found = _normalised(step)
+def _normalization(step: AlteredStep) -> Iterator[Slip]:
+    found = _normalized(step)
     if found is None:
         return
     hat, inverse, scale, gain, axes, centred = found
@@ -126,7 +126,7 @@ def _gain_gradient(name: str, factor: Callable[[AlteredStep], Array]) -> Alterat
     return altered
 
 
-def _normalised(step: AlteredStep) -> Normalised | None:
+def _normalized(step: AlteredStep) -> Normalized | None:
     x, y = step.input, step.output
     names = list(step.params)
     # γ and β among the parameters: none, γ alone, both in either order.
@@ -144,14 +144,14 @@ def _normalised(step: AlteredStep) -> Normalised | None:
         for axes, centred in groups:
             found = _hat(x, y, gamma, beta, axes, centred)
             if found is not None:
-                return Normalised(*found, gamma, gain, axes, centred)
+                return Normalized(*found, gamma, gain, axes, centred)
     return None
 
 
 def _hat(
     x: Array, y: Array, gamma: Array, beta: Array, axes: tuple[int, ...], centred: bool
 ) -> tuple[Array, Array] | None:
-    """x̂ and s where y is that normalisation of x: every group scaled to a mean square of 1, or
+    """x̂ and s where y is that normalization of x: every group scaled to a mean square of 1, or
     a little less for the ε under the root."""
     try:
         hat = np.broadcast_to((y - beta) / gamma, x.shape)

@@ -28,7 +28,7 @@ from clearprop.engine.losses import Loss
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSSES
 
 ROWS = 8
-# Enough for four linear layers with any activation of the catalog behind each.
+# Enough for four linear layers with any activation of the catalogue behind each.
 TRIES = 40_000
 # Every loss is tried behind every one of these.
 TRIES_OF_LOSSES = 4_000

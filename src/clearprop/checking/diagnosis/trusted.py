@@ -2,7 +2,7 @@
 
 It is the reference network's, or that of the layer that the person's code should equal, or that of
 the network that is checked with every layer's backward replaced by one to be trusted, or that of
-layers of the catalog that turn out to compute the same output: a plain function is recognised by
+layers of the catalogue that turn out to compute the same output: a plain function is recognized by
 what it computes.
 """
 

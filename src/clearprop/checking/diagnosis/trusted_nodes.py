@@ -1,7 +1,8 @@
 """A layer whose forward alone is trusted, with a backward that knows nothing of its own.
 
-A layer that is checked must not vouch for itself. What it computes says which layer of the catalog
-it is: one that gives the same output there has a backward to go by, and mistakes that have names.
+A layer that is checked must not vouch for itself. What it computes says which layer of the
+catalogue it is: one that gives the same output there has a backward to go by, and mistakes that
+have names.
 Of any other layer the derivative is measured: all ∂yⱼ/∂xᵢ and ∂yⱼ/∂pᵢ by central differences.
 """
 
@@ -47,7 +48,8 @@ class TrustedNode(NamedTuple):
 
 
 def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> TrustedNode | None:
-    """The node as a layer of the catalog that gives the same output; measured where there is none.
+    """The node as a layer of the catalogue that gives the same output; measured where there is
+    none.
 
     None where it cannot be measured either. Raises what the layer's forward raises.
     """
@@ -120,7 +122,7 @@ def _slopes(
 def _kinds(
     node: Node, params: Tree, x: Array, y: Array
 ) -> Iterator[tuple[Layer, Mapping[str, str]]]:
-    """Layers that the node may be, the likeliest first: what it is made from in the catalog, then
+    """Layers that the node may be, the likeliest first: what it is made from in the catalogue, then
     those that the numbers fit."""
     layer = node.layer
     same = {name: name for name in params}
@@ -138,7 +140,7 @@ def _kinds(
 
 
 def _made_alike(kind: type[Layer], layer: Layer) -> Layer | None:
-    """A layer of the catalog with the settings that another one has as well."""
+    """A layer of the catalogue with the settings that another one has as well."""
     if type(layer) is kind:
         return layer
     try:

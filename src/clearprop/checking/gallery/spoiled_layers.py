@@ -1,4 +1,4 @@
-"""Every layer of the catalog with its own right backward, and with that backward spoiled in the
+"""Every layer of the catalogue with its own right backward, and with that backward spoiled in the
 ways that need no knowledge of the layer."""
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ DECAY = 0.02
 
 
 def specimens(seeds: range) -> Iterator[Specimen]:
-    """Every example of the catalog, every way to spoil it, every point."""
+    """Every example of the catalogue, every way to spoil it, every point."""
     for kind, examples in LAYER_EXAMPLES.items():
         for example in examples:
             network = Network(example.layer)

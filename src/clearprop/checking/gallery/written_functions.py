@@ -1,5 +1,5 @@
 """Single functions in plain NumPy, with the mistakes that are made in them: linear, activations,
-softmax, normalisation, dropout, embedding.
+softmax, normalization, dropout, embedding.
 
 Each is there twice: by itself, where nothing says which layer it is, and beside the layer of ours
 that it should equal.
@@ -166,7 +166,7 @@ LOG_SOFTMAX = Written(
     LogSoftmax(),
 )
 
-# Normalisation. `axis` is what the means are taken over.
+# Normalization. `axis` is what the means are taken over.
 
 
 def _norm_point(generator: np.random.Generator) -> dict[str, Array]:

@@ -1,6 +1,6 @@
 """A network and its numbers as a picture: the whole of it, or one neuron."""
 
-from clearprop.drawing.diagrams.diagram_catalog import DIAGRAMS, Diagram
+from clearprop.drawing.diagrams.diagram_catalogue import DIAGRAMS, Diagram
 from clearprop.drawing.diagrams.network_diagrams import (
     forward_factors,
     network_backward,

@@ -13,7 +13,7 @@ from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
 from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
-from clearprop.teaching.reports.figures.figure_catalog import CURVES, draw_curves
+from clearprop.teaching.reports.figures.figure_catalogue import CURVES, draw_curves
 from clearprop.teaching.reports.figures.theme import standalone
 from clearprop.teaching.reports.report_page import render
 from clearprop.teaching.reports.results import results_json, versions
