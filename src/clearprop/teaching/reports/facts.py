@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-import clearprop
 from clearprop.base import messages
 from clearprop.base.numbers import number, percent
 from clearprop.engine.losses import MSE
@@ -69,7 +68,7 @@ def facts(result: Reproduction, language: str, versions: Mapping[str, str]) -> d
         "rate": f"{settings.learning_rate:g}",
         "seeds": str(settings.seeds),
         "dtype": settings.dtype,
-        "version": clearprop.__version__,
+        "version": versions["clearprop"],
         "numpy": versions["numpy"],
         "torch": f"PyTorch {versions['torch']}" if "torch" in versions else "—",
         "samples": str(len(data.x)),
