@@ -233,3 +233,15 @@ def test_is_finite_number(value: Any, finite: bool) -> None:
 )
 def test_shapes_are_written_as_people_write_them(shape: Any, text: str) -> None:
     assert arrays.shape_text(shape) == text
+
+
+@pytest.mark.parametrize("count", [0, 1.0, True, np.float64(2), "3", None])
+def test_what_is_no_count_is_refused_by_name(count: Any) -> None:
+    with pytest.raises(ConfigurationError, match="most must be a whole number of at least 1"):
+        arrays.require_count("most", count)
+
+
+@pytest.mark.parametrize("count", [0, 5, np.int64(3)])
+def test_a_count_is_a_whole_number_from_its_least_on(count: Any) -> None:
+    assert arrays.require_count("depth", count, 0) == count
+    assert type(arrays.require_count("depth", count, 0)) is int

@@ -1,5 +1,6 @@
 """The READMEs: their programs run and print what stands below them, and both say the same."""
 
+import configparser
 import contextlib
 import io
 import re
@@ -7,6 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from benchmarks.__main__ import NAMES
+from clearprop import MSE, SGD
+from clearprop.drawing import DIAGRAMS, svg
+from clearprop.engine.step import Step
+from clearprop.reading.explanation import explain_weight
+from clearprop.teaching.experiments.worked_example import LEARNING_RATE, TARGET, worked_example
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-TW.md")
@@ -103,3 +111,48 @@ def test_named_commands_are_targets_of_the_makefile(name: str) -> None:
     named = set(re.findall(r"\bmake ([a-z]+)\b", read(name))) - {"the", "an", "it"}
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     assert {"reproduce", "test"} <= named <= targets
+
+
+def rooms(name: str) -> dict[str, str]:
+    """The rooms that a document's table names, highest first, and what it says of each."""
+    return dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", prose(name), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md"])
+def test_rooms_are_those_that_the_linter_keeps_apart(name: str) -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read_string(read(".importlinter"))
+    layers = contracts["importlinter:contract:rooms"]["layers"].split()
+    named = list(rooms(name))
+    assert ["__main__", *(named if name in READMES else reversed(named))] == layers
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_what_a_room_is_said_to_hold_is_there(name: str) -> None:
+    held = [
+        (room, part) for room, said in rooms(name).items() for part in re.findall(r"`(\w+)`", said)
+    ]
+    assert len(held) > 15
+    missing = [one for one in held if not (ROOT / "src" / "clearprop").joinpath(*one).is_dir()]
+    assert missing == []
+
+
+def test_the_pictures_are_those_that_are_drawn() -> None:
+    backward = worked_example().backward
+    step = Step(backward, TARGET, MSE(), SGD(LEARNING_RATE))
+    drawn = {
+        "chain-rule": svg(DIAGRAMS["network_backward"](backward), standalone=True),
+        "paths": explain_weight(step, "layers[0].weight[0,0]").svg("en"),
+    }
+    for name, picture in drawn.items():
+        # The description of the paths has what the witness measured, to the last digit.
+        kept, new = (
+            re.sub(r"<desc.*</desc>", "", one).rstrip()
+            for one in (read(f"docs/images/{name}.svg"), picture)
+        )
+        assert kept == new, name
+
+
+def test_the_table_of_benchmarks_has_them_all() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", prose("benchmarks/README.md"), re.MULTILINE)
+    assert sorted(named) == sorted(NAMES)

@@ -177,3 +177,20 @@ def test_samples_in_columns_are_told_in_their_own_layout() -> None:
     assert one.index is not None
     assert one.index[0] < 2
     assert one.index[1] < 4
+
+
+def test_arrays_are_named_in_the_order_of_the_arguments() -> None:
+    def forward(x: Array, e: Array, d: Array, c: Array, b: Array, a: Array) -> Array:
+        total: Array = x @ (e + d + c + b + a)
+        return total
+
+    def backward(dy: Array, x: Array, *weights: Array) -> tuple[Array, ...]:
+        return dy @ sum(weights).T, *(dy.T @ x for _ in weights)  # type: ignore[union-attr]
+
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(3, 2)) for _ in range(5)]
+    verdict = check(forward, random.normal(size=(5, 3)), *weights, backward=backward)
+    assert [(one.key, one.arrays) for one in verdict.mistakes] == [
+        ("transposed", ("e", "d", "c", "b", "a"))
+    ]
+    assert [one.array for one in verdict.candidates[0].predictions] == ["e", "d", "c", "b", "a"]

@@ -54,6 +54,17 @@ def test_a_combinator_is_known_by_the_wires_that_it_takes_and_puts_out() -> None
         RESIDUAL.graph.wire("layer[1]")
 
 
+def test_the_combinator_of_a_step_is_the_innermost_around_it() -> None:
+    of = {step.path: RESIDUAL.graph.combinator_of(step.path).path for step in RESIDUAL.graph.steps}
+    assert of == {
+        "layers[0]": "",
+        "layers[1].branch.layers[0]": "layers[1].branch",
+        "layers[1].branch.layers[1]": "layers[1].branch",
+        "layers[1]": "layers[1]",  # the sum is the Residual's own
+        "layers[2]": "",
+    }
+
+
 def test_a_node_knows_its_parameters_and_the_shapes_that_are_known() -> None:
     node = RESIDUAL.graph.nodes["layers[1].branch.layers[1]"]
     assert {name: (slot.path, slot.start, slot.stop) for name, slot in node.parameters.items()} == {

@@ -9,7 +9,7 @@ from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import DECIMALS, LEVELS, TOPICS, Blank, Exercise, Given, exercise
 from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
-from clearprop.teaching.exercises.quantities import Shape, upstream
+from clearprop.teaching.exercises.quantities import NetworkShape, upstream
 from clearprop.teaching.exercises.small_network import SmallNetwork
 
 # What is asked of a program is tested with the programs.
@@ -17,7 +17,7 @@ CASES = [(topic, level) for topic in TOPICS if topic != "bug" for level in LEVEL
 KNOWN = {kind.__name__: kind for kind in (Exercise, Given, Blank, SmallNetwork)} | dict(EXPRESSIONS)
 
 
-def solved(sheet: Exercise, shape: Shape) -> Iterator[tuple[str, float]]:
+def solved(sheet: Exercise, shape: NetworkShape) -> Iterator[tuple[str, float]]:
     """Every number of the engine's own step, by the name that the sheet has for it."""
     step, naming = sheet.network.step(), shape.naming
     forward, backward = step.forward, step.backward

@@ -165,6 +165,14 @@ def require_seed(seed: int, name: str = "seed") -> int:
     return int(seed)
 
 
+def require_count(name: str, value: int, least: int = 1) -> int:
+    """`value` as a Python int. Raises ConfigurationError unless it is a whole number of at least
+    `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigurationError("count_invalid", name=name, least=least, value=value)
+    return int(value)
+
+
 def is_finite_number(value: object) -> bool:
     """Whether `value` is a real number that is neither infinite nor NaN."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

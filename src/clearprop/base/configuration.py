@@ -72,7 +72,10 @@ def _require_settings(cls: type, positional: int, named: Mapping[str, Any]) -> N
 
 
 def encode(value: object) -> Any:
-    """`value` as JSON data; a Configurable becomes `{"type": name, "settings": {...}}`."""
+    """`value` as JSON data; a Configurable becomes `{"type": name, "settings": {...}}`.
+
+    Raises ContractError for what JSON has no form for.
+    """
     if isinstance(value, Configurable):
         settings = {name: encode(item) for name, item in value.settings().items()}
         return {"type": value.type_name, "settings": settings}

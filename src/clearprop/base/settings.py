@@ -40,7 +40,8 @@ def settle_number(
 
 
 def settle_numbers(owner: object, name: str, condition: str, count: int | None = None) -> None:
-    """Make the setting a tuple of such floats; `count` of them, or at least one."""
+    """Make the setting a tuple of such floats; `count` of them, or at least one. Raises
+    ConfigurationError where that cannot be."""
     values = getattr(owner, name)
     items = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else ()
     if not items or (count is not None and len(items) != count):
@@ -56,7 +57,7 @@ def settle_numbers(owner: object, name: str, condition: str, count: int | None =
 
 
 def settle_whole(owner: object, name: str, least: int, *, error: str = "setting_whole") -> None:
-    """Make the setting an int of at least `least`."""
+    """Make the setting an int of at least `least`. Raises ConfigurationError for anything else."""
     value = getattr(owner, name)
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
@@ -66,7 +67,7 @@ def settle_whole(owner: object, name: str, least: int, *, error: str = "setting_
 
 
 def settle_flag(owner: object, name: str) -> None:
-    """Make the setting a bool."""
+    """Make the setting a bool. Raises ConfigurationError for anything else."""
     value = getattr(owner, name)
     if not isinstance(value, bool | np.bool_):
         raise ConfigurationError("setting_flag", owner=type(owner).__name__, name=name, value=value)
@@ -76,7 +77,8 @@ def settle_flag(owner: object, name: str) -> None:
 def settle_choice(
     owner: object, name: str, known: Iterable[str], *, error: str = "setting_choice"
 ) -> None:
-    """Refuse the setting unless it is one of the names that are known."""
+    """Refuse the setting unless it is one of the names that are known. Raises
+    ConfigurationError."""
     value, known = getattr(owner, name), tuple(known)
     if not isinstance(value, str) or value not in known:
         raise ConfigurationError(

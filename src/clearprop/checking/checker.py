@@ -202,7 +202,7 @@ def _evidence(
             expected[name] = judgement.expected
             tolerances[name] = judgement.tolerance
             kinks[name] = judgement.kinks
-    for name in set(subject.variables) - set(claims):
+    for name in (one for one in subject.variables if one not in judged.claimed):
         values, size = np.asarray(gradients.get(name)), subject.arrays[name].size
         if values.dtype.kind in "fiu" and size <= LIMIT:
             claims[name] = values.astype(np.float64)

@@ -69,7 +69,11 @@ def _answer(request: Request) -> Verdict:
 
 
 def subject_of(request: Request) -> Subject:
-    """The subject of a request for one thing, not for a class."""
+    """The subject of a request for one thing, not for a class.
+
+    Raises ConfigurationError for a network without its data, and what the thing's own subject
+    raises.
+    """
     target = request.target
     context = Context(training=request.training, seed=request.seed)
     x, t, dy = (_optional(name, getattr(request, name)) for name in ("x", "t", "dy"))

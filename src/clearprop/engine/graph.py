@@ -227,11 +227,12 @@ class Graph:
 
     def inside(self, path: str) -> tuple[GraphStep, ...]:
         """The steps of the combinator at `path`, in order."""
-        return tuple(
-            step
-            for step in self.steps
-            if path in ("", step.path) or step.path.startswith(f"{path}.")
-        )
+        return tuple(step for step in self.steps if is_inside(path, step.path))
+
+    def combinator_of(self, path: str) -> Group:
+        """The combinator that is at a path or around it: the innermost one, in which a join is."""
+        around = [group for group in self.groups.values() if is_inside(group.path, path)]
+        return max(around, key=lambda group: len(group.path))
 
     def shapes(self, input_shape: Shape | None) -> Mapping[str, Shape | None]:
         """The shape of one sample on every wire, where it is known, for one sample's input."""
@@ -332,6 +333,11 @@ def _collect(
 def join_path(prefix: str, name: str) -> str:
     """The path of `name` under `prefix`; either may be empty."""
     return f"{prefix}.{name}" if prefix and name else prefix or name
+
+
+def is_inside(path: str, inner: str) -> bool:
+    """Whether `inner` is the path of the combinator at `path` itself, or of something in it."""
+    return path in ("", inner) or inner.startswith(f"{path}.")
 
 
 def unknown_path(path: str, known: Collection[str]) -> UnknownNameError:

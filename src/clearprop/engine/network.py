@@ -31,17 +31,9 @@ from clearprop.base.arrays import (
     shape_text,
 )
 from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
-from clearprop.engine.graph import (
-    INPUT,
-    Graph,
-)
+from clearprop.engine.graph import INPUT, Graph
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.layer import (
-    Context,
-    Layer,
-    Tree,
-    require_layer,
-)
+from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
 from clearprop.engine.parameters import Layout
 from clearprop.engine.records import (
     BackwardRecord,

@@ -168,7 +168,8 @@ def take_step(
 
     x (N, ...), target as the loss takes it; the loss is MSE unless told otherwise. `training`,
     `layer_state`, `seed` and the `number` of the step are what a training would hand to
-    `Network.forward`. Raises what `Network.forward`, `Loss.evaluate` and `Step` raise.
+    `Network.forward`. Raises ShapeError where x and target differ in samples, and what
+    `Network.forward`, `Loss.evaluate` and `Step` raise.
     """
     loss = MSE() if loss is None else loss
     if len(np.shape(x)) and len(np.shape(target)) and len(x) != len(target):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -30,7 +29,7 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
 
     Raises ContractError where it returns something else than one tensor.
     """
-    torch = _torch()
+    torch = torch_twin.pytorch()
     tensors = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
     y = function(*tensors)
     if not isinstance(y, torch.Tensor):
@@ -41,7 +40,7 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
 def backward(graph: Any, dy: Array) -> list[Array | None]:
     """The gradients of every tensor of the graph; None for one that takes none. May be called
     again."""
-    torch = _torch()
+    torch = torch_twin.pytorch()
     tensors, y = graph
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     found = torch.autograd.grad(y, wanted, torch.tensor(dy), retain_graph=True, allow_unused=True)
@@ -59,7 +58,7 @@ def network_gradients(
 
     Raises ContractError without a twin, and for one that draws its own random numbers.
     """
-    torch = _torch()
+    torch = torch_twin.pytorch()
     twin = torch_twin.module(network, params).train(training)
     for path, node in network.graph.nodes.items():
         kind = type(node.layer)
@@ -72,7 +71,7 @@ def network_gradients(
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         parameter.data = gradient.clone()
     dx = features.grad.numpy().copy() if features.requires_grad else None
-    return y.detach().numpy().copy(), dx, torch_twin._read(network, twin, params.dtype)
+    return y.detach().numpy().copy(), dx, torch_twin.read_parameters(network, twin, params.dtype)
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:
@@ -80,12 +79,5 @@ def loss_function(loss: Loss) -> Callable[..., Any]:
     row = LOSS_ROWS.get(type(loss))
     if row is None:
         raise ContractError("torch_twin_missing", path="loss", layer=type(loss).__name__)
-    made: Callable[..., Any] = row.torch(_torch(), loss)
+    made: Callable[..., Any] = row.torch(torch_twin.pytorch(), loss)
     return made
-
-
-def _torch() -> Any:
-    require("torch")
-    import torch
-
-    return torch

@@ -32,9 +32,17 @@ class TwinTraining(NamedTuple):
     params: Array
 
 
+def pytorch() -> Any:
+    """PyTorch itself. Raises MissingDependencyError where it is not installed."""
+    require("torch")
+    import torch
+
+    return torch
+
+
 def version() -> str:
     """PyTorch's version."""
-    return str(_torch().__version__)
+    return str(pytorch().__version__)
 
 
 def module(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
@@ -45,7 +53,7 @@ def module(network: Network, params: Array, *, state: Tree | None = None) -> "to
     Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
     """
     twin = _twin(network)
-    twin.to(dtype=getattr(_torch(), params.dtype.name))
+    twin.to(dtype=getattr(pytorch(), params.dtype.name))
     _write(network, twin, params)
     if state is not None:
         _write_state(twin, state)
@@ -57,18 +65,18 @@ def default_start(network: Network, seed: int, dtype: str = "float64") -> Array:
 
     Drawn in float32, torch's default, and then cast. torch's own generator is left as it was.
     """
-    torch = _torch()
+    torch = pytorch()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         twin = _twin(network)
-    return _read(network, twin, np.dtype(dtype))
+    return read_parameters(network, twin, np.dtype(dtype))
 
 
 def train_by_hand(
     network: Network, params: Array, x: Array, target: Array, *, learning_rate: float, steps: int
 ) -> TwinTraining:
     """Train the twin with autograd's gradients and the update θ − η·grad written out."""
-    torch = _torch()
+    torch = pytorch()
 
     def update(twin: Any) -> None:
         with torch.no_grad():
@@ -85,7 +93,7 @@ def train_with_sgd(
     """Train the twin with torch.optim.SGD."""
 
     def make_update(twin: "torch.nn.Module") -> Callable[["torch.nn.Module"], None]:
-        optimizer = _torch().optim.SGD(twin.parameters(), lr=learning_rate)
+        optimizer = pytorch().optim.SGD(twin.parameters(), lr=learning_rate)
 
         def update(_: "torch.nn.Module") -> None:
             optimizer.step()
@@ -104,7 +112,7 @@ def _train(
     steps: int,
     make_update: Callable[["torch.nn.Module"], Callable[["torch.nn.Module"], None]],
 ) -> TwinTraining:
-    torch = _torch()
+    torch = pytorch()
     twin = module(network, params)
     update = make_update(twin)
     features, targets = torch.tensor(x), torch.tensor(target)
@@ -115,19 +123,12 @@ def _train(
         loss.backward()
         losses[step] = loss.item()
         update(twin)
-    return TwinTraining(losses, _read(network, twin, params.dtype))
-
-
-def _torch() -> Any:
-    require("torch")
-    import torch
-
-    return torch
+    return TwinTraining(losses, read_parameters(network, twin, params.dtype))
 
 
 def _twin(network: Network) -> "torch.nn.Module":
-    nn, graph = _torch().nn, network.graph
-    concatenate = _torch().cat
+    nn, graph = pytorch().nn, network.graph
+    concatenate = pytorch().cat
     places = {path: number for number, path in enumerate(graph.nodes)}
     modules = [_module(node) for node in graph.nodes.values()]
 
@@ -152,7 +153,7 @@ def _module(node: Node) -> Any:
     kind = type(node.layer)
     if kind not in LAYER_ROWS:
         raise ContractError("torch_twin_missing", path=node.path, layer=kind.__name__)
-    return LAYER_ROWS[kind].torch.module(_torch().nn, node.layer)
+    return LAYER_ROWS[kind].torch.module(pytorch().nn, node.layer)
 
 
 class _Pair(NamedTuple):
@@ -175,7 +176,7 @@ def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
 
 
 def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
-    torch = _torch()
+    torch = pytorch()
     views = network.named(params)
     with torch.no_grad():
         for path, tensor, transposed in _pairs(network, twin):
@@ -184,14 +185,15 @@ def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
 
 
 def _write_state(twin: "torch.nn.Module", state: Tree) -> None:
-    torch = _torch()
+    torch = pytorch()
     # A layer's arrays stand in the order of torch's buffers, and so do the layers.
     arrays = [array for own in state.values() for array in own.values()]
     for buffer, array in zip(twin.buffers(), arrays, strict=True):
         buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
 
 
-def _read(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:
+def read_parameters(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:
+    """The twin's parameters as our flat array (P,), copied."""
     values = {}
     for path, tensor, transposed in _pairs(network, twin):
         array = tensor.detach().numpy().astype(dtype)

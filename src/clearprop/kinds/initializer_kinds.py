@@ -14,16 +14,12 @@ from clearprop.engine.initializers import (
     XavierUniform,
     Zeros,
 )
-from clearprop.kinds.program_lines import in_equation, literal
+from clearprop.kinds.program_lines import gathered, in_equation, literal
 from clearprop.kinds.row import InitializerRow
 
 
-def _shape(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"
-
-
 def _uniform(low: str, high: str, low_math: str, high_math: str, shape: Shape) -> Any:
-    return f"rng.uniform({low}, {high}, {_shape(shape)})", f"~ U[{low_math}, {high_math})", True
+    return f"rng.uniform({low}, {high}, {gathered(shape)})", f"~ U[{low_math}, {high_math})", True
 
 
 def _bounded(bound: str, bound_math: str, shape: Shape) -> Any:
@@ -32,7 +28,7 @@ def _bounded(bound: str, bound_math: str, shape: Shape) -> Any:
 
 def _constant(value: float, shape: Shape) -> Any:
     made = {0.0: "np.zeros(", 1.0: "np.ones("}.get(value)
-    code = f"{made}{_shape(shape)})" if made else f"np.full({_shape(shape)}, {literal(value)})"
+    code = f"{made}{gathered(shape)})" if made else f"np.full({gathered(shape)}, {literal(value)})"
     return code, f"= {in_equation(value)}", False
 
 
@@ -43,7 +39,7 @@ def _fan_in_uniform(_: object, shape: Shape, fan_in: int, __: int) -> Any:
 
 
 def _normal(deviation: str, law: str, shape: Shape, mean: str = "0") -> Any:
-    return f"rng.normal({mean}, {deviation}, {_shape(shape)})", f"~ N({law})", True
+    return f"rng.normal({mean}, {deviation}, {gathered(shape)})", f"~ N({law})", True
 
 
 INITIALIZER_KINDS = (

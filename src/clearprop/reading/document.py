@@ -1,4 +1,4 @@
-"""Explanations as JSON. JSON has no infinity and no NaN; they are written as the strings
+"""Values as JSON. JSON has no infinity and no NaN; they are written as the strings
 "Infinity", "-Infinity" and "NaN"."""
 
 import json
@@ -15,19 +15,23 @@ class Document:
 
     def to_json(self) -> str:
         """All of it as JSON text: the class as `type`, and every field by its name."""
-        document = {"type": type(self).__name__, **_plain(self)}
+        document = {"type": type(self).__name__, **json_values(self)}
         return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _plain(value: Any) -> Any:
+def json_values(value: Any) -> Any:
+    """`value` in what JSON has: dataclasses and mappings as objects, arrays as nested lists."""
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        return {item.name: json_values(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [json_values(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: json_values(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        finite = value.dtype.kind != "f" or np.isfinite(value).all()
+        return value.tolist() if finite else json_values(value.tolist())
+    if isinstance(value, np.generic):
+        return json_values(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -5,7 +5,7 @@ from typing import TypeGuard
 import numpy as np
 
 from clearprop.engine.addresses import Address
-from clearprop.engine.graph import Graph, Group, Index, Join, Node, Sum
+from clearprop.engine.graph import Graph, Index, Join, Node, Sum
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
@@ -41,21 +41,8 @@ def terms_behind(join: Join, forward: ForwardPass, index: Index) -> list[Address
     ]
 
 
-def owner(graph: Graph, path: str) -> Group:
-    """The combinator that is at a path or around it: the innermost one, in which a join is."""
-    return max(
-        (group for around, group in graph.groups.items() if is_inside(around, path)),
-        key=lambda group: len(group.path),
-    )
-
-
-def is_inside(path: str, inner: str) -> bool:
-    """Whether `inner` is the path of the combinator at `path` itself, or of something in it."""
-    return path in ("", inner) or inner.startswith(f"{path}.")
-
-
 def is_skip(graph: Graph, join: Join) -> bool:
     """Whether a join adds what went past a branch to what came through it: one of its two terms is
     what its combinator takes."""
-    source = owner(graph, join.path).source
+    source = graph.combinator_of(join.path).source
     return isinstance(join, Sum) and len(join.sources) == 2 and join.sources.count(source) == 1

@@ -9,11 +9,11 @@ nothing does, the answer is empty: a wrong name costs more than none.
     running the code again   behaviour.py
     the trusted pass         trusted.py, recognition.py, altered_pass.py; chain_rule.py, mixing.py
     another loss or layout   other_losses.py, layouts.py
-    the choice, and why      why_named.py, found.py
+    the choice, and why      why_named.py; what it found: diagnosis.py
 """
 
+from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.evidence import Evidence
-from clearprop.checking.diagnosis.found import Diagnosis
 from clearprop.checking.diagnosis.why_named import diagnose
 
 __all__ = ["Diagnosis", "Evidence", "diagnose"]

@@ -10,7 +10,13 @@ from itertools import combinations
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep, altered
+from clearprop.checking.diagnosis.altered_pass import (
+    Alteration,
+    Altered,
+    AlteredStep,
+    altered,
+    another_dx,
+)
 from clearprop.checking.diagnosis.fitted import ENOUGH, fit
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
@@ -44,16 +50,16 @@ def slips(
 def bare_slips(step: AlteredStep) -> Iterator[Slip]:
     """The mistakes that can be made in any function that keeps its input's shape."""
     if step.input.shape == step.output.shape and step.input.dtype.kind == "f":
-        yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
-        yield MistakeKind.MASK_FROM_UPSTREAM, {}, _dx(lambda s: s.dy * (s.dy > 0))
+        yield MistakeKind.DERIVATIVE_MISSING, {}, another_dx(lambda s: s.dy)
+        yield MistakeKind.MASK_FROM_UPSTREAM, {}, another_dx(lambda s: s.dy * (s.dy > 0))
 
 
 def _anywhere(step: AlteredStep) -> Iterator[Slip]:
     if step.dx is None:
         return
     if step.input.shape == step.output.shape and not isinstance(step.layer, Linear):
-        yield MistakeKind.DERIVATIVE_MISSING, {}, _dx(lambda s: s.dy)
-    yield MistakeKind.GRADIENT_STOPS, {}, _dx(lambda s: np.zeros_like(s.input))
+        yield MistakeKind.DERIVATIVE_MISSING, {}, another_dx(lambda s: s.dy)
+    yield MistakeKind.GRADIENT_STOPS, {}, another_dx(lambda s: np.zeros_like(s.input))
     yield MistakeKind.UPSTREAM_IGNORED, {}, lambda s: s.back(np.ones_like(s.dy))
     if len(step.dy) > 2:
         # All of the layer's gradients at once, or one of them by itself.
@@ -81,7 +87,7 @@ def _linear(
         if z.shape == step.input.shape:
             yield MistakeKind.WEIGHT_FROM_Z, {"before": before.name}, _weight(lambda s: z.T @ s.dy)
     if step.input.shape == step.output.shape:
-        yield MistakeKind.WEIGHT_NOT_TRANSPOSED, {}, _dx(lambda s: s.dy @ s.params["weight"])
+        yield MistakeKind.WEIGHT_NOT_TRANSPOSED, {}, another_dx(lambda s: s.dy @ s.params["weight"])
     if after is not None and isinstance(after.layer, Activation):
         da = after.dy
         if da.shape == step.dy.shape:
@@ -151,7 +157,7 @@ def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:
 
 
 def _with_slope(slope: Callable[[AlteredStep], Array]) -> Alteration:
-    return _dx(lambda step: step.dy * slope(step))
+    return another_dx(lambda step: step.dy * slope(step))
 
 
 def _slope_at(layer: Activation, step: AlteredStep) -> Array:
@@ -163,10 +169,6 @@ def _slope(layer: Activation, z: Array, a: Array) -> Array:
     # meant for may overflow, which only says that this was not the mistake.
     with np.errstate(all="ignore"):
         return np.asarray(layer.derivative(z, a)) * np.ones_like(z)
-
-
-def _dx(function: Callable[[AlteredStep], Array]) -> Alteration:
-    return lambda step: (function(step), step.gradients)
 
 
 def updated_weights(
@@ -211,7 +213,7 @@ def _rate(
 
 
 def _updated(rate: float) -> Alteration:
-    return _dx(lambda s: s.dy @ (s.params["weight"] - rate * s.gradients["weight"]).T)
+    return another_dx(lambda s: s.dy @ (s.params["weight"] - rate * s.gradients["weight"]).T)
 
 
 def factors_handed_on(
@@ -223,7 +225,7 @@ def factors_handed_on(
     for step in line:
         if step.dx is None:
             continue
-        without = altered(trusted, {step.path: _dx(lambda s: np.zeros_like(s.input))})
+        without = altered(trusted, {step.path: another_dx(lambda s: np.zeros_like(s.input))})
         reached = [
             name
             for name in discrepancy.wrong

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep, another_dx
 from clearprop.checking.diagnosis.chain_rule import Slip
 from clearprop.checking.diagnosis.hypotheses import USUAL, difference
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -34,13 +34,13 @@ def _softmax(step: AlteredStep) -> Iterator[Slip]:
     p = exponentials / exponentials.sum(axis=-1, keepdims=True)
     if difference(y, p) <= USUAL:
         # ∂yᵢ/∂zⱼ = yᵢ (δᵢⱼ − yⱼ)
-        yield MistakeKind.SOFTMAX_DIAGONAL, {}, _dx(lambda s: s.dy * p * (1 - p))
-        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy * p)
+        yield MistakeKind.SOFTMAX_DIAGONAL, {}, another_dx(lambda s: s.dy * p * (1 - p))
+        yield MistakeKind.SOFTMAX_SUM, {}, another_dx(lambda s: s.dy * p)
     elif difference(np.exp(y), p) <= USUAL:
         # ∂yᵢ/∂zⱼ = δᵢⱼ − pⱼ
-        yield MistakeKind.SOFTMAX_DIAGONAL, {}, _dx(lambda s: s.dy * (1 - p))
-        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy)
-        yield MistakeKind.SOFTMAX_SUM, {}, _dx(lambda s: s.dy - p)
+        yield MistakeKind.SOFTMAX_DIAGONAL, {}, another_dx(lambda s: s.dy * (1 - p))
+        yield MistakeKind.SOFTMAX_SUM, {}, another_dx(lambda s: s.dy)
+        yield MistakeKind.SOFTMAX_SUM, {}, another_dx(lambda s: s.dy - p)
 
 
 def _dropout(step: AlteredStep) -> Iterator[Slip]:
@@ -54,10 +54,10 @@ def _dropout(step: AlteredStep) -> Iterator[Slip]:
     if scale < 1 + USUAL or difference(multiplier, scale * kept) > USUAL:
         return
     values: dict[str, object] = {"scale": scale}
-    yield MistakeKind.DROPOUT_SCALE, values, _dx(lambda s: s.dy * kept)
-    yield MistakeKind.DROPOUT_SCALE, values, _dx(lambda s: s.dy * kept * scale * scale)
-    yield MistakeKind.DROPOUT_MASK, values, _dx(lambda s: s.dy * scale)
-    yield MistakeKind.DROPOUT_MASK, values, _dx(lambda s: s.dy)
+    yield MistakeKind.DROPOUT_SCALE, values, another_dx(lambda s: s.dy * kept)
+    yield MistakeKind.DROPOUT_SCALE, values, another_dx(lambda s: s.dy * kept * scale * scale)
+    yield MistakeKind.DROPOUT_MASK, values, another_dx(lambda s: s.dy * scale)
+    yield MistakeKind.DROPOUT_MASK, values, another_dx(lambda s: s.dy)
 
 
 class Normalised(NamedTuple):
@@ -85,17 +85,17 @@ def _normalisation(step: AlteredStep) -> Iterator[Slip]:
         return average
 
     # dx = s (g − mean(g) − x̂ mean(g x̂)) with g = γ dy; without centring there is no mean(g).
-    yield MistakeKind.NORM_CONSTANT, {}, _dx(lambda s: inverse * scale * s.dy)
+    yield MistakeKind.NORM_CONSTANT, {}, another_dx(lambda s: inverse * scale * s.dy)
     if centred:
         yield (
             MistakeKind.NORM_VARIANCE_CONSTANT,
             {},
-            _dx(lambda s: inverse * (scale * s.dy - mean(scale * s.dy))),
+            another_dx(lambda s: inverse * (scale * s.dy - mean(scale * s.dy))),
         )
         yield (
             MistakeKind.NORM_MEAN_CONSTANT,
             {},
-            _dx(lambda s: inverse * (scale * s.dy - hat * mean(scale * s.dy * hat))),
+            another_dx(lambda s: inverse * (scale * s.dy - hat * mean(scale * s.dy * hat))),
         )
     if gain is not None:
         yield MistakeKind.NORM_GAIN_MISSING, {}, _without_gain(inverse, hat, mean, centred)
@@ -180,7 +180,3 @@ def _lookup(step: AlteredStep) -> Iterator[Slip]:
             return None, {name: wrong}
 
         yield MistakeKind.EMBEDDING_OVERWRITTEN, {}, overwritten
-
-
-def _dx(function: Callable[[AlteredStep], Array]) -> Alteration:
-    return lambda step: (function(step), step.gradients)

@@ -25,10 +25,10 @@ from clearprop.checking.diagnosis.chain_rule import (
     slips,
     updated_weights,
 )
+from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
-from clearprop.checking.diagnosis.found import Diagnosis
 from clearprop.checking.diagnosis.hypotheses import (
     WIDEST,
     Discrepancy,

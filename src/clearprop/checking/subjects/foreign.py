@@ -33,7 +33,10 @@ def _whose(target: Any) -> str | None:
 def subject_of(
     target: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
 ) -> Subject | None:
-    """The subject of a torch.autograd.Function or a jax.custom_vjp; None for anything else."""
+    """The subject of a torch.autograd.Function or a jax.custom_vjp; None for anything else.
+
+    Raises ConfigurationError without arrays, and for a name in `wrt` that no gradient is by.
+    """
     name = _whose(target)
     if name is None:
         return None

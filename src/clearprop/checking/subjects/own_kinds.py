@@ -12,7 +12,7 @@ from clearprop.base.errors import ClearpropError, ContractError
 from clearprop.checking.subjects.moved_entries import graph_mover
 from clearprop.checking.subjects.plain_functions import guarded
 from clearprop.checking.subjects.subject import Mover, Subject
-from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
+from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, is_inside, propagate
 from clearprop.engine.layers.layer import Context, Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -126,18 +126,17 @@ def compact(layer: Layer) -> str:
 def _compact(graph: Graph, path: str) -> str:
     if path in graph.nodes:
         return repr_short(graph.nodes[path].layer)
-    below = [one for one in (*graph.nodes, *graph.groups) if one and _is_below(one, path)]
-    children = [one for one in below if not any(_is_below(one, other) for other in below)]
+    places = (*graph.nodes, *graph.groups)
+    below = [one for one in places if one != path and is_inside(path, one)]
+    children = [
+        one for one in below if not any(other != one and is_inside(other, one) for other in below)
+    ]
     # In the order in which their first steps are taken.
     first = {child: graph.inside(child)[:1] for child in children}
     order = {step.path: place for place, step in enumerate(graph.steps)}
     children.sort(key=lambda child: order[first[child][0].path] if first[child] else len(order))
     inner = ", ".join(_compact(graph, child) for child in children)
     return f"{type(graph.groups[path].layer).__name__}({inner})"
-
-
-def _is_below(path: str, above: str) -> bool:
-    return path != above and (not above or path.startswith(f"{above}."))
 
 
 # From (node, parameters, cache, dy) to ∂C/∂x and ∂C/∂p by name.

@@ -70,7 +70,10 @@ def scalar_subject(
     wrt: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
 ) -> Subject:
-    """A function that returns one number, and its gradient with the same arguments."""
+    """A function that returns one number, and its gradient with the same arguments.
+
+    To run it raises ContractError where the function returns anything but one number.
+    """
     names = tuple(names or argument_names(function, len(arrays)))
     point = {name: as_array(name, value) for name, value in zip(names, arrays, strict=True)}
     floating = tuple(name for name in names if point[name].dtype.kind == "f")

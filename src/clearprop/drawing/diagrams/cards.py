@@ -15,7 +15,7 @@ from clearprop.base.arrays import Array, shape_text
 from clearprop.drawing.diagrams.card_layout import Card, place_cards
 from clearprop.drawing.diagrams.heatmap import Heatmap, draw_heatmap
 from clearprop.drawing.diagrams.parts import LegendEntry, TextLine, explained, say
-from clearprop.drawing.diagrams.stations import Station, combinator_of, stations
+from clearprop.drawing.diagrams.stations import Station, stations
 from clearprop.drawing.pen.items import Item, Rectangle, Text, moved
 from clearprop.drawing.pen.markup import number_markup, plain, text_width
 from clearprop.drawing.pen.scene import Scene
@@ -107,7 +107,7 @@ def _heading(context: CardContext) -> list[str]:
         name = repr_short(station.step.layer)
     else:
         graph = context.backward.forward.network.graph
-        name = type(combinator_of(graph, station.step).layer).__name__
+        name = type(graph.combinator_of(station.step.path).layer).__name__
     if station.activation is not None:
         name += f" → {type(station.activation.layer).__name__}"
     if len(name) > LONGEST_NAME:

@@ -12,7 +12,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.drawing.diagrams.stations import check_sample, combinator_of
+from clearprop.drawing.diagrams.stations import check_sample
 from clearprop.engine.graph import Graph, Join
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
@@ -130,7 +130,7 @@ class _DensePair(NamedTuple):
 def _pairs(graph: Graph) -> list[_DensePair]:
     """The chain taken apart. Raises ConfigurationError, with what is in the way, for no chain."""
     pairs: list[_DensePair] = []
-    joining = {combinator_of(graph, join) for join in graph.joins.values()}
+    joining = {graph.combinator_of(path) for path in graph.joins}
     for step in graph.steps:
         around = [group for group in joining if step in graph.inside(group.path)]
         if around or isinstance(step, Join):

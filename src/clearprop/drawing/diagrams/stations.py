@@ -7,7 +7,7 @@ neurons.
 from dataclasses import dataclass
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Group, Join, Node
+from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Join, Node
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass
@@ -79,12 +79,6 @@ def check_sample(backward: BackwardPass, sample: int) -> None:
     samples = forward.input.shape[0]
     if not 0 <= sample < samples:
         raise ConfigurationError("drawing_sample", sample=sample, samples=samples)
-
-
-def combinator_of(graph: Graph, join: Join) -> Group:
-    """The innermost combinator that a join belongs to."""
-    paths = [path for path in graph.groups if join in graph.inside(path)]
-    return graph.groups[max(paths, key=len)]
 
 
 def _is_linear(node: Node) -> bool:

@@ -26,7 +26,8 @@ from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ContractError, DtypeError, ShapeError
 from clearprop.engine.initializers import Initializer
 
-# A layer's arrays by name; a combinator's trees by child name.
+# A layer's arrays by name. Of a combinator: its layers' parameters by their paths
+# (`layers[0].weight`), and the trees of their states by theirs.
 Tree: TypeAlias = Mapping[str, Any]
 
 

@@ -126,6 +126,9 @@ def reduced(
 
     factor  a number by which all slopes are still to be multiplied
     shares  (N,) or (K, N) how much each sample counts in the mean; 1 unless told otherwise
+
+    Raises DataError where all samples count nothing, ConfigurationError for a divisor that is not
+    positive.
     """
     if sample_weight is not None:
         column = _sample_weights(sample_weight, slopes, stacked=stacked)

@@ -44,7 +44,8 @@ class Optimizer(Configurable, ABC):
 
 
 def require_gradient(params: Array, gradient: Array) -> None:
-    """Refuse a gradient that is not of the parameters' shape and dtype."""
+    """Refuse a gradient that is not of the parameters' shape and dtype. Raises ShapeError and
+    DtypeError."""
     if gradient.shape != params.shape:
         raise ShapeError("gradient_shape", gradient=gradient.shape, params=params.shape)
     if gradient.dtype != params.dtype:

@@ -154,9 +154,3 @@ def data_of(
             expected=shape_text((samples,)),
         )
     return Data(found["x"], found["target"], weights)
-
-
-def require_count(name: str, value: int) -> None:
-    """Refuse anything but a whole number above 0. Raises ConfigurationError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigurationError("count_invalid", name=name, least=1, value=value)

@@ -21,6 +21,7 @@ from clearprop.base.arrays import (
     freeze,
     frozen,
     keyed_generator,
+    require_count,
     require_seed,
     shape_text,
 )
@@ -30,14 +31,7 @@ from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.engine.running import run_backward_into, run_forward
-from clearprop.engine.training.arguments import (
-    Data,
-    data_of,
-    loss_of,
-    optimizer_of,
-    params_of,
-    require_count,
-)
+from clearprop.engine.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
 
 
 class TrainingState(NamedTuple):

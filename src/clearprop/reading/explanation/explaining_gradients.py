@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, require_count
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.addresses import (
     Address,
@@ -17,7 +17,7 @@ from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
-from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer, check_count
+from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
 from clearprop.reading.nodes import is_linear
@@ -40,8 +40,8 @@ def explain_weight(
 
     Raises UnknownNameError, ShapeError or ConfigurationError for what is not there.
     """
-    tracer = Tracer(step, check_count("most", most, 1))
-    check_count("depth", depth, 0)
+    tracer = Tracer(step, require_count("most", most))
+    require_count("depth", depth, 0)
     place = parameter_address(step, address)
     forward = step.forward
     slot = forward.network.layout.slots[place.path]
@@ -75,11 +75,11 @@ def explain_input(
     """How the loss depends on one feature of the input: `input[0]`.
 
     The gradient is that by a number added to the feature in every sample, so that the samples add
-    up as they do for a bias. Arguments and errors as of `explain_weight`; DtypeError for integers,
-    which have no gradient.
+    up as they do for a bias. Arguments and errors as of `explain_weight`; ConfigurationError where
+    the address is no feature of the input, DtypeError for integers, which have no gradient.
     """
-    tracer = Tracer(step, check_count("most", most, 1))
-    check_count("depth", depth, 0)
+    tracer = Tracer(step, require_count("most", most))
+    require_count("depth", depth, 0)
     place = neuron_address(step, address)
     if place.path != INPUT:
         raise ConfigurationError("explain_no_feature", address=address)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, require_count
 from clearprop.engine.addresses import Address, every_sample, neuron_address
 from clearprop.engine.graph import INPUT, Index
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
-from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer, check_count
+from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
 from clearprop.reading.nodes import is_activation, is_linear, terms_behind
 
@@ -25,8 +25,8 @@ def explain_neuron(
     Raises UnknownNameError, ShapeError or ConfigurationError for what is not there, DtypeError for
     an input of integers.
     """
-    tracer = Tracer(step, check_count("most", most, 1))
-    check_count("depth", depth, 1)
+    tracer = Tracer(step, require_count("most", most))
+    require_count("depth", depth)
     place = neuron_address(step, address)
     graph = step.forward.network.graph
     wire = graph.wire(place.path)

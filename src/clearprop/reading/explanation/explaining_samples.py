@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, require_count
 from clearprop.engine.addresses import Address
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.sample_explanation import Pull, SampleExplanation, SampleOutput
-from clearprop.reading.explanation.tracing import MOST, Tracer, check_count
+from clearprop.reading.explanation.tracing import MOST, Tracer
 from clearprop.reading.largest_terms import Rest, largest_first, rest_of, share_of
 
 
@@ -16,7 +16,7 @@ def explain_sample(step: Step, sample: int, *, most: int = MOST) -> SampleExplan
     `most` says how many outputs and parameter entries are listed one by one. Raises
     ConfigurationError for a sample that does not exist.
     """
-    check_count("most", most, 1)
+    require_count("most", most)
     sample = step.check_sample(sample)
     costs = np.array([step.cost(n) for n in range(step.samples)])
     # The part of the gradient that goes back through this sample's outputs alone.

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError
 from clearprop.engine.addresses import Address, every_sample
 from clearprop.engine.graph import GraphStep, Index, Join, Node, Sum, join_path
 from clearprop.engine.layers.activations import Activation
@@ -269,10 +268,3 @@ def _largest(ways: list[Ways], most: int) -> tuple[tuple[Term, ...], Rest, float
         ways[owners[i]].make(int(numbers[i]), share_of(float(values[i]), size)) for i in chosen
     )
     return terms, sum((way.rest for way in ways), rest_of(values[others])), size
-
-
-def check_count(name: str, value: int, least: int) -> int:
-    """`value` itself. Raises ConfigurationError unless it is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigurationError("count_invalid", name=name, least=least, value=value)
-    return int(value)

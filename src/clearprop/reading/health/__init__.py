@@ -8,7 +8,8 @@ from clearprop.reading.health.curvature import Curvature, curvature
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.examining import examine
 from clearprop.reading.health.finding import Finding, Severity, Symptom
-from clearprop.reading.health.signal_sizes import SignalSize, signals_picture
+from clearprop.reading.health.signal_bars import signals_picture
+from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Moment, RateRule, Stability
 
 __all__ = [

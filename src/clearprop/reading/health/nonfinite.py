@@ -11,7 +11,7 @@ from clearprop.engine.addresses import Address
 from clearprop.engine.graph import INPUT, Node, join_path
 from clearprop.engine.step import Step
 from clearprop.reading.health.finding import Finding, Severity, Symptom, Values
-from clearprop.reading.nodes import is_activation, is_linear, is_skip, layer_name, owner
+from clearprop.reading.nodes import is_activation, is_linear, is_skip, layer_name
 
 
 def first_nonfinite(step: Step) -> Finding | None:
@@ -82,7 +82,7 @@ def _in_forward(step: Step) -> Iterator[Finding]:
             values = {**values, "name": type(one.layer).__name__, **handed}
         elif not is_skip(graph, one):
             symptom = Symptom.NONFINITE_FORWARD_JOIN
-            values = {**values, "name": type(owner(graph, one.path).layer).__name__}
+            values = {**values, "name": type(graph.combinator_of(one.path).layer).__name__}
         place = str(Address(one.path, tuple(index)))
         yield Finding(symptom, Severity.SERIOUS, (place,), values)
 

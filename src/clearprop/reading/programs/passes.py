@@ -19,7 +19,6 @@ from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
 from clearprop.kinds.program_pieces import Mask, Site, Statistics
-from clearprop.reading.nodes import owner
 from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of
 
 
@@ -193,7 +192,7 @@ class _Writing:
         y, dy = self.names.wires[step.path], self.names.signals[step.path]
         terms = [self.names.wires[wire] for wire in step.sources]
         kind, title = self._of_combinator(
-            owner(self.network.graph, step.path).path, type(step).__name__
+            self.network.graph.combinator_of(step.path).path, type(step).__name__
         )
         if not isinstance(step, Concatenation):
             code = " + ".join(map(str, terms))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, dtype_named, require_seed
+from clearprop.base.arrays import EMPTY, Array, dtype_named, require_count, require_seed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
@@ -88,11 +88,9 @@ def settle(recipe: Recipe) -> Settled:
     network = recipe.network
     kind = dtype_named(recipe.dtype)
     seed = require_seed(recipe.seed)
-    for name in ("epochs", "batch_size"):
-        value = getattr(recipe, name)
-        wrong = not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1
-        if wrong and not (name == "batch_size" and value is None):
-            raise ConfigurationError("count_invalid", name=name, least=1, value=value)
+    require_count("epochs", recipe.epochs)
+    if recipe.batch_size is not None:
+        require_count("batch_size", recipe.batch_size)
     if network.size == 0:
         raise ConfigurationError("program_no_parameters")
     if recipe.loss.reduction == "none":

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, Shape
+from clearprop.base.arrays import Array
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Parameter
 from clearprop.kinds.kind_tables import INITIALIZER_ROWS
-from clearprop.kinds.program_lines import INDENT, WIDTH, Line, Symbol
+from clearprop.kinds.program_lines import INDENT, WIDTH, Line, Symbol, gathered
 
 # So many numbers are written into a program; more stand in a file beside it.
 LITERALS = 1000
@@ -72,11 +72,7 @@ def sliced(arrays: Sequence[ProgramArray]) -> list[str]:
     for one in arrays:
         stop = position + one.value.size
         lines.append(
-            f"{INDENT}{one.symbol} = numbers[{position}:{stop}].reshape{_shape(one.value.shape)}"
+            f"{INDENT}{one.symbol} = numbers[{position}:{stop}].reshape{gathered(one.value.shape)}"
         )
         position = stop
     return lines
-
-
-def _shape(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"

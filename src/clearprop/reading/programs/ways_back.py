@@ -19,7 +19,6 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Join, Node, Sum
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Symbol
-from clearprop.reading.nodes import owner
 
 X = Symbol("x", "x")
 Y = Symbol("y", "y")
@@ -147,14 +146,14 @@ class _Naming:
         places = {step.path: number for number, step in enumerate(self.graph.steps)}
 
         def order(step: Join) -> tuple[int, int, int]:
-            path = owner(self.graph, step.path).path
+            path = self.graph.combinator_of(step.path).path
             begin = min(places[inner.path] for inner in self.graph.inside(path))
             return begin, len(path), places[step.path]
 
         named: dict[str, Symbol] = {}
         counted: Counter[str] = Counter()
         for step in sorted(self.graph.joins.values(), key=order):
-            row = COMBINATOR_ROWS.get(type(owner(self.graph, step.path).layer))
+            row = COMBINATOR_ROWS.get(type(self.graph.combinator_of(step.path).layer))
             symbol = _JOINED[type(step)] if row is None else row.output
             counted[symbol.name] += 1
             named[step.path] = symbol.numbered(counted[symbol.name])
@@ -215,8 +214,8 @@ class _Naming:
     def _level(self, way: _Way) -> str:
         """The combinator in which a way begins."""
         if isinstance(way.step, Join):
-            return owner(self.graph, way.path).path
-        return owner(self.graph, way.path.rpartition(".")[0]).path
+            return self.graph.combinator_of(way.path).path
+        return self.graph.combinator_of(way.path.rpartition(".")[0]).path
 
     def _name_input(self) -> None:
         ways = self._ways(INPUT)
@@ -226,7 +225,7 @@ class _Naming:
                 # Of a sum of one term: backward returns it by this name.
                 place = ways.first().path
                 sums = self.meetings.setdefault(place, [])
-                sums.insert(0, Meeting(X.d, (signal,), owner(self.graph, place).path))
+                sums.insert(0, Meeting(X.d, (signal,), self.graph.combinator_of(place).path))
             return
         steps = [step for step, _ in self._takers(INPUT)]
         if any(isinstance(step, Join) for step in steps):

@@ -8,10 +8,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
-from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join
+from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join, is_inside
 from clearprop.engine.step import Step
 from clearprop.kinds.program_lines import subscript
-from clearprop.reading.nodes import is_inside, is_skip, owner, terms_behind
+from clearprop.reading.nodes import is_skip, terms_behind
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 
@@ -59,7 +59,7 @@ def join_stage(step: Step, join: Join, sample: int) -> WalkStage:
     return WalkStage(
         part=part,
         path=join.path,
-        name=type(owner(graph, join.path).layer).__name__,
+        name=type(graph.combinator_of(join.path).layer).__name__,
         equations=(equation,),
         worked=(worked,),
         arrays=(*arrays, StageArray("y", join.path, ArrayRole.SAMPLES, y)),
@@ -95,7 +95,7 @@ def split_stage(step: Step, join: Join, sample: int) -> WalkStage:
     return WalkStage(
         part=part,
         path=join.path,
-        name=type(owner(graph, join.path).layer).__name__,
+        name=type(graph.combinator_of(join.path).layer).__name__,
         equations=(equation,),
         worked=(WorkedLine(" = ".join(entries), (), float(signals[sample][index])),),
         arrays=tuple(arrays),
@@ -144,7 +144,7 @@ def fork_stage(step: Step, fork: Fork, sample: int) -> Iterator[WalkStage]:
 def _names(graph: Graph, join: Join, function: str) -> list[str]:
     """What the terms of a join are called: x where one is what the combinator takes, f(x) where
     there is one other, f₁(x), f₂(x) … where there are more; `function` is f(x), or f alone."""
-    source = owner(graph, join.path).source
+    source = graph.combinator_of(join.path).source
     others = sum(wire != source for wire in join.sources)
     names, count = [], 0
     for wire in join.sources:

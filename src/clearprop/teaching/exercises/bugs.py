@@ -14,7 +14,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises.expressions import Expression, NumberLiteral, inlined
-from clearprop.teaching.exercises.quantities import Shape, quantities
+from clearprop.teaching.exercises.quantities import NetworkShape, quantities
 from clearprop.teaching.exercises.sheet import TOLERANCE, Blank, Exercise
 from clearprop.teaching.exercises.small_network import SmallNetwork
 
@@ -93,7 +93,7 @@ PROGRAMS = (
 )
 
 
-def planted(sheet: Exercise, shape: Shape, generator: np.random.Generator) -> Exercise:
+def planted(sheet: Exercise, shape: NetworkShape, generator: np.random.Generator) -> Exercise:
     """The sheet with a program in the place of its blanks, one mistake in it, and what is asked.
 
     Raises ConfigurationError where none of the mistakes can be seen in the numbers.
@@ -143,7 +143,9 @@ def _numbered(statements: tuple[str, ...]) -> str:
     return "\n".join(f"{text:<{width}}# ({k})" for k, text in enumerate(statements, 1))
 
 
-def _places(shape: Shape, numbers: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[int, int]]]:
+def _places(
+    shape: NetworkShape, numbers: tuple[str, ...]
+) -> Iterator[tuple[str, str, tuple[int, int]]]:
     """The gradients by weights and inputs: the name in the form, the array, and the place there."""
     naming = shape.naming
     for layer in range(shape.last, -1, -1):
@@ -166,7 +168,7 @@ def _line(line: int) -> Blank:
     )
 
 
-def _from_givens(blank: Blank, sheet: Exercise, shape: Shape) -> Blank:
+def _from_givens(blank: Blank, sheet: Exercise, shape: NetworkShape) -> Blank:
     formulas: dict[str, Expression] = {
         one.label.name: one.formula
         for one in quantities(shape)

@@ -16,9 +16,9 @@ from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
 from clearprop.teaching.exercises.quantities import (
+    NetworkShape,
     Quantity,
     QuantityKind,
-    Shape,
     quantities,
     upstream,
 )
@@ -189,7 +189,7 @@ def _moves(one: Quantity, value: float, values: dict[str, float]) -> bool:
     return abs(value - values[one.label.name.removeprefix("new ")]) >= MOVED
 
 
-def _network(shape: Shape, givens: Iterable[Given]) -> SmallNetwork:
+def _network(shape: NetworkShape, givens: Iterable[Given]) -> SmallNetwork:
     values = {given.name: given.value for given in givens}
     naming, widths = shape.naming, shape.widths
     layers = range(len(shape.activations))
@@ -226,7 +226,7 @@ def _network(shape: Shape, givens: Iterable[Given]) -> SmallNetwork:
     )
 
 
-def _output_rows(shape: Shape, values: dict[str, float]) -> Rows:
+def _output_rows(shape: NetworkShape, values: dict[str, float]) -> Rows:
     """The given numbers at the outputs: the targets, or the derivatives."""
 
     def name(j: int, n: int) -> str:

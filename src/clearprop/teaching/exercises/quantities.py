@@ -55,7 +55,7 @@ class Quantity(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class NetworkShape:
     """What a network looks like: its widths, the activation of every layer ("" for none), how many
     samples go through, and whether the output is compared with a target."""
 
@@ -93,12 +93,12 @@ class Shape:
         return self.naming.of_input("x", i, n) if layer == 0 else self.a(layer - 1, i, n)
 
 
-def quantities(shape: Shape) -> tuple[Quantity, ...]:
+def quantities(shape: NetworkShape) -> tuple[Quantity, ...]:
     """All of them, forward and then backward and the update."""
     return (*_forward(shape), *_cost(shape), *_backward(shape), *_update(shape))
 
 
-def upstream(shape: Shape, j: int, n: int) -> Label:
+def upstream(shape: NetworkShape, j: int, n: int) -> Label:
     """The derivative of the cost that the backward pass starts from."""
     return shape.naming.derivative(shape.a(shape.last, j, n))
 
@@ -111,7 +111,7 @@ def _sum(terms: list[Expression]) -> Expression:
     return terms[0] if len(terms) == 1 else Addition(tuple(terms))
 
 
-def _forward(shape: Shape) -> Iterator[Quantity]:
+def _forward(shape: NetworkShape) -> Iterator[Quantity]:
     naming = shape.naming
     for layer, activation in enumerate(shape.activations):
         for n in range(shape.samples):
@@ -133,7 +133,7 @@ def _forward(shape: Shape) -> Iterator[Quantity]:
                     yield Quantity(a, kind, Applied(activation, _name(z)), layer=layer, units=unit)
 
 
-def _cost(shape: Shape) -> Iterator[Quantity]:
+def _cost(shape: NetworkShape) -> Iterator[Quantity]:
     if not shape.target:
         return
     naming, outputs = shape.naming, shape.widths[-1]
@@ -168,7 +168,7 @@ def _slope(activation: str, z: Label, a: Label) -> Expression:
     return Applied("relu_slope", _name(z))
 
 
-def _backward(shape: Shape) -> Iterator[Quantity]:
+def _backward(shape: NetworkShape) -> Iterator[Quantity]:
     naming = shape.naming
     for layer in range(shape.last, -1, -1):
         activation = shape.activations[layer]
@@ -212,7 +212,7 @@ def _backward(shape: Shape) -> Iterator[Quantity]:
             yield Quantity(naming.derivative(x), "dx", _sum(terms))
 
 
-def _gradients(shape: Shape, layer: int) -> Iterator[Quantity]:
+def _gradients(shape: NetworkShape, layer: int) -> Iterator[Quantity]:
     naming = shape.naming
     for j in range(shape.widths[layer + 1]):
         signals = [naming.derivative(shape.z(layer, j, n)) for n in range(shape.samples)]
@@ -229,7 +229,7 @@ def _gradients(shape: Shape, layer: int) -> Iterator[Quantity]:
         yield Quantity(label, "db", total, layer=layer, units=((layer, j),))
 
 
-def _update(shape: Shape) -> Iterator[Quantity]:
+def _update(shape: NetworkShape) -> Iterator[Quantity]:
     naming, rate = shape.naming, Name("eta")
     for layer in range(shape.last + 1):
         for j in range(shape.widths[layer + 1]):

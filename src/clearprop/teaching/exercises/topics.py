@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from clearprop.teaching.exercises.quantities import QuantityKind, Shape
+from clearprop.teaching.exercises.quantities import NetworkShape, QuantityKind
 
 LEVELS = (1, 2, 3)
 
@@ -20,7 +20,7 @@ class Plan:
     negatives  how many of the given numbers are below 0, the same in every variant
     """
 
-    shape: Shape
+    shape: NetworkShape
     asked: frozenset[QuantityKind]
     negatives: int
     dead: int = 0
@@ -36,7 +36,7 @@ def _plan(
     target: bool = True,
     dead: int = 0,
 ) -> Plan:
-    shape = Shape(widths, activations, samples, target)
+    shape = NetworkShape(widths, activations, samples, target)
     kinds = frozenset(kind for kind in get_args(QuantityKind) if kind in asked.split())
     return Plan(shape, kinds, negatives, dead)
 

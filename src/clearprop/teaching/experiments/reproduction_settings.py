@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from clearprop.base.arrays import DTYPES
+from clearprop.base.arrays import DTYPES, require_count
 from clearprop.base.errors import ConfigurationError
 
 
@@ -29,9 +27,8 @@ class ReproductionSettings:
     with_torch: bool = True
 
     def __post_init__(self) -> None:
-        for name, value in (("steps", self.steps), ("seeds", self.seeds)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ConfigurationError("count_invalid", name=name, least=1, value=value)
+        require_count("steps", self.steps)
+        require_count("seeds", self.seeds)
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigurationError("learning_rate_invalid", value=self.learning_rate)
         if self.dtype not in DTYPES:

@@ -113,7 +113,10 @@ class Sandbox:
         self.close()
 
     def call(self, arrays: Sequence[Array]) -> Any:
-        """What `backward(*arrays)` returns; `arrays` hold afterwards what it made of them."""
+        """What `backward(*arrays)` returns; `arrays` hold afterwards what it made of them.
+
+        Raises ContractError where the code fails or is stopped, and for what is no answer.
+        """
         answer = self._ask({"arrays": [_encoded(array) for array in arrays]})
         after = answer.get("arrays")
         if not isinstance(after, list) or len(after) != len(arrays):

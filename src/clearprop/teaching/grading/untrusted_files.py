@@ -47,8 +47,9 @@ def read_text(path: Path) -> str:
 def read_document(path: Path, kind: str) -> dict[str, Any]:
     """The JSON object in a file whose `format` is `kind`.
 
-    Raises DamagedFileError where it is no JSON or names something twice, ForeignFileError for
-    another format, NewerFileError for a later version; and as `read_text`.
+    Raises FileError where it names something twice, DamagedFileError where it is no JSON or has no
+    version, ForeignFileError for another format, NewerFileError for a later version; and as
+    `read_text`.
     """
     text = read_text(path)
 
@@ -92,8 +93,8 @@ def text_at(data: Any, name: str, path: Path) -> str:
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file with the numbers of their lines, blank ones left out.
 
-    Commas, semicolons and tabs are taken, as spreadsheets write one or another. Raises FileError
-    for what is no CSV, and as `read_text`.
+    Commas, semicolons and tabs are taken, as spreadsheets write one or another. Raises
+    DamagedFileError for what is no CSV, and as `read_text`.
     """
     text = read_text(path)
     first = text.partition("\n")[0]

@@ -23,7 +23,7 @@ from clearprop.drawing.pen.markup import plain
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene, framed
 from clearprop.teaching.exercises.naming import Label
-from clearprop.teaching.exercises.quantities import Shape
+from clearprop.teaching.exercises.quantities import NetworkShape
 from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.topics import TOPICS
 from clearprop.teaching.reports.exercise_symbols import printed
@@ -42,7 +42,7 @@ class _Labels:
         several = plan.samples > 1
         # The symbols are those of one sample, and the cost is still called L.
         self.derivative = plan.naming.derivative
-        self.shape = Shape(plan.widths, plan.activations, 1, plan.target)
+        self.shape = NetworkShape(plan.widths, plan.activations, 1, plan.target)
         self._values = {} if several else sheet.given_values
         self._parameters = sheet.given_values
         self._asked = () if several else {blank.name for blank in sheet.blanks}

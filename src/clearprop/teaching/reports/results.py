@@ -4,9 +4,7 @@ JSON has no infinity and no NaN; they are written as the strings "Infinity", "-I
 """
 
 import json
-import math
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -14,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import clearprop
-from clearprop.base.arrays import Array
 from clearprop.formats import torch_twin
+from clearprop.reading.document import json_values
 from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
@@ -100,7 +98,7 @@ def results_json(result: Reproduction, language: str) -> str:
         "learning_rates": [_study(one) for one in result.rates],
         "claims": [one._asdict() for one in result.claims],
     }
-    return json.dumps(_plain(document), ensure_ascii=False, allow_nan=False)
+    return json.dumps(json_values(document), ensure_ascii=False, allow_nan=False)
 
 
 def _worked_pass(result: Reproduction) -> list[dict[str, Any]]:
@@ -155,28 +153,3 @@ def _study(study: Study) -> dict[str, Any]:
         "dead": np.flatnonzero(study.dead),
         "overflow": np.flatnonzero(study.overflow),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Arrays as lists and numbers that JSON can hold."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain_array(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    return value
-
-
-def _plain_array(array: Array) -> Any:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return (
-            [_plain(item) for item in array.tolist()]
-            if array.ndim == 1
-            else [_plain_array(row) for row in array]
-        )
-    return array.tolist()
