@@ -1,13 +1,28 @@
 """The graph: who takes what, in which order; and combinators of a person's own in both passes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Context, Linear, Network, ReLU, Residual, Sequential, Tanh, check
-from clearprop.base.errors import ShapeError, UnknownNameError
+from clearprop import (
+    MSE,
+    SGD,
+    Context,
+    Embedding,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+    check,
+)
+from clearprop.base.errors import DtypeError, ShapeError, UnknownNameError
+from clearprop.engine.combinators import Combinator
 from clearprop.engine.graph import Concatenation, Sum, propagate
+from clearprop.engine.layers.layer import Wiring
 from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.training import fit
 from tests.gradient_checks import present
@@ -192,3 +207,27 @@ def test_a_loss_of_the_whole() -> None:
     np.testing.assert_allclose(
         present(backward.gradient_at("layers[0]")), present(shares[0]) + present(shares[1])
     )
+
+
+@dataclass(frozen=True)
+class AsItIs(Combinator):
+    """y = x."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return source
+
+
+def test_a_combinator_that_hands_on_what_it_takes() -> None:
+    network = Network(Sequential(AsItIs(), Linear(1, 1), AsItIs()))
+    forward = network.forward(np.array([2.0, 1]), np.array([[3.0]]))
+    backward = network.backward(forward, np.array([[10.0]]))
+    assert (forward["layers[0]"].output.item(), forward["layers[2]"].input.item()) == (3, 7)
+    ends = [backward[path].input_gradient for path in ("layers[0]", "layers[2]")]
+    assert [present(end).item() for end in ends] == [20, 10]
+    # Ids have no derivative, and the layer is there all the same.
+    ids = Network(Sequential(AsItIs(), Embedding(3, 1)))
+    forward = ids.forward(np.array([1.0, 2, 3]), np.array([2]))
+    assert forward["layers[0]"].output.tolist() == [2]
+    backward = ids.backward(forward, np.ones((1, 1)))
+    with pytest.raises(DtypeError, match=r"The input is int64: ids have no derivative"):
+        backward["layers[0]"]

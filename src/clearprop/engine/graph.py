@@ -47,6 +47,12 @@ class Slot(NamedTuple):
         """The shape of the array that the path names, without the axis of networks."""
         return self.parameter.shape
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """From where to where: tied parameters have the same. An array without entries starts where
+        the next one does, and shares nothing with it."""
+        return self.start, self.stop
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
