@@ -1,6 +1,5 @@
 """The graph: who takes what, in which order; and combinators of a person's own in both passes."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,11 @@ from clearprop import (
     check,
 )
 from clearprop.base.errors import DtypeError, ShapeError, UnknownNameError
-from clearprop.engine.combinators import Combinator
 from clearprop.engine.graph import Concatenation, Sum, propagate
-from clearprop.engine.layers.layer import Wiring
 from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.training import fit
 from tests.gradient_checks import present
-from tests.own_combinators import ADDED, CONCATENATED, Added, Concatenated
+from tests.own_combinators import ADDED, CONCATENATED, Added, AsItIs, Concatenated
 
 RESIDUAL = Network(Sequential(Linear(2, 3), Residual(Sequential(Tanh(), Linear(3, 3))), ReLU()))
 
@@ -207,14 +204,6 @@ def test_a_loss_of_the_whole() -> None:
     np.testing.assert_allclose(
         present(backward.gradient_at("layers[0]")), present(shares[0]) + present(shares[1])
     )
-
-
-@dataclass(frozen=True)
-class AsItIs(Combinator):
-    """y = x."""
-
-    def wire(self, wiring: Wiring, source: str) -> str:
-        return source
 
 
 def test_a_combinator_that_hands_on_what_it_takes() -> None:

@@ -214,6 +214,15 @@ class Graph:
                 found.setdefault(source, []).append(step)
         return {wire: tuple(steps) for wire, steps in found.items()}
 
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """Every parameter's path to that of the first one in its slot, of tied ones; of all others
+        to itself."""
+        first: dict[tuple[int, int], str] = {}
+        for path, slot in self.slots.items():
+            first.setdefault(slot.span, path)
+        return {path: first[slot.span] for path, slot in self.slots.items()}
+
     def takers(self, wire: str) -> tuple[GraphStep, ...]:
         """Everything that takes `wire`, in order; what nothing takes is the loss's."""
         return self._takers.get(wire, ())

@@ -227,7 +227,7 @@ def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> T
         dy = _upstream(evidence, checked.loss, values[graph.output], wide)
     except Exception:  # the person's layers, run where they may refuse to be
         return None
-    names = {"x": "x", **{path: network.tied.get(path, path) for path in graph.slots}}
+    names = {"x": "x", **graph.owners}
     return TrustedPass(graph, nodes, values, dy, names)
 
 
