@@ -32,6 +32,14 @@ class Concatenated(Combinator):
         return wiring.concatenate(left, right, source)
 
 
+@dataclass(frozen=True)
+class AsItIs(Combinator):
+    """y = x."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return source
+
+
 ADDED = Network(
     Sequential(
         Linear(2, 3), Added(Sequential(Linear(3, 3), Tanh()), Linear(3, 3)), ReLU(), Linear(3, 1)

@@ -6,13 +6,28 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from clearprop import Context, Layer, Linear, Network, Parameter, ReLU, Residual, Sequential, Zeros
+from clearprop import (
+    Constant,
+    Context,
+    Layer,
+    Linear,
+    Network,
+    Parameter,
+    ReLU,
+    Residual,
+    Sequential,
+    Zeros,
+    check,
+    take_step,
+)
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError, ShapeError, UnknownNameError
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Backward, Forward, Tree
 from clearprop.engine.parameters import Layout
+from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.wiring import graph_of
+from clearprop.reading.explanation import explain_weight
 
 NESTED = Sequential(Linear(2, 3), Residual(Sequential(ReLU(), Linear(3, 3, bias=False))), ReLU())
 
@@ -164,3 +179,37 @@ def test_a_gradient_must_be_there_and_of_its_parameters_shape(lead: tuple[int, .
     for wrong in ("shape", "transposed"):
         with pytest.raises(ShapeError, match=r"layers\[0\].scale: backward returned a gradient"):
             gradient(wrong)
+
+
+SCALED = Parameter((1, 2), Constant(3.0), 1, 1)
+
+
+@dataclass(frozen=True)
+class ScaleBesideNothing(Scale):
+    """The same, with a parameter before it that has no entries."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"nothing": Parameter((0, 2), Zeros(), 1, 1), "scale": SCALED}
+
+    def backward(self, params: Tree, cache: Array, dy: Array) -> Backward:
+        dx, gradients = super().backward(params, cache, dy)
+        return dx, {**gradients, "nothing": np.zeros((*dy.shape[:-2], 0, 2))}
+
+
+def test_a_parameter_without_entries_shares_nothing_with_the_next() -> None:
+    # y = 3x at x = 2, dy = y = 6: ∂C/∂s = 6 · 2 in each of 4 samples.
+    network = Network(ScaleBesideNothing())
+    params, x = network.initialize(), np.full((4, 2), 2.0)
+    np.testing.assert_array_equal(params, [3, 3])
+    forward = network.forward(params, x)
+    np.testing.assert_array_equal(network.backward(forward, forward.output).gradient, [48, 48])
+    places = network.layout.gradient_places(params)
+    places.flat[...] = np.nan
+    run = run_forward(network.layout, params, x, Context(records=False))
+    found = run_backward_into(network.graph, run, run.output, places)
+    np.testing.assert_array_equal(found, [48, 48])
+    step = take_step(network, params, x, np.zeros((4, 2)))
+    # MSE over 4 · 2 entries: 4 · 2/8 · 6 · 2.
+    explained = explain_weight(step, "scale[0,1]")
+    assert (explained.gradient, explained.witness.outcome) == (12, "agrees")
+    assert check(network, x, params=params).outcome == "right"

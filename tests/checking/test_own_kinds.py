@@ -15,6 +15,7 @@ from clearprop import (
     GELU,
     MSE,
     Context,
+    Embedding,
     LayerNorm,
     LeakyReLU,
     Linear,
@@ -264,6 +265,27 @@ def test_a_combinator_of_ones_own_is_right(inner: Any) -> None:
         "x",
         *(f"{side}.layers[0].{name}" for side in ("left", "right") for name in ("weight", "bias")),
     }
+
+
+def test_parameters_tied_one_after_another_have_one_gradient() -> None:
+    # The third is tied to the second, which is tied to the first.
+    tied = {"layers[1].weight": "layers[0].weight", "layers[2].weight": "layers[1].weight"}
+    network = Network(Sequential(*[Linear(4, 4, bias=False)] * 3), tied)
+    assert network.graph.owners == dict.fromkeys(network.graph.slots, "layers[0].weight")
+    verdict = check(network, x=X, witnesses=ALONE)
+    assert (verdict.outcome, {one.name for one in verdict.arrays}) == (
+        "right",
+        {"x", "layers[0].weight"},
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_ids_say_nothing_of_the_losses_dtype(dtype: str) -> None:
+    network = Network(Sequential(Embedding(5, 3), Linear(3, 2), Tanh()))
+    params = network.initialize(dtype=dtype)
+    target = np.full((3, 2), 0.5, dtype)
+    verdict = check(network, x=np.array([0, 4, 0]), params=params, loss=MSE(), t=target)
+    assert verdict.outcome == "right"
 
 
 def test_a_layer_is_called_by_what_it_is_made_of() -> None:

@@ -6,15 +6,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Context, Linear, Network, ReLU, Residual, Sequential, Tanh, check
+from clearprop import (
+    MSE,
+    SGD,
+    Context,
+    Embedding,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+    check,
+)
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ShapeError, UnknownNameError
+from clearprop.base.errors import DtypeError, ShapeError, UnknownNameError
 from clearprop.engine.graph import Concatenation, Sum, propagate
 from clearprop.engine.layers.layer import Backward, Tree
 from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.engine.training import fit
 from tests.gradient_checks import present
-from tests.own_combinators import ADDED, CONCATENATED, Added, Concatenated
+from tests.own_combinators import ADDED, CONCATENATED, Added, AsItIs, Concatenated
 
 RESIDUAL = Network(Sequential(Linear(2, 3), Residual(Sequential(Tanh(), Linear(3, 3))), ReLU()))
 
@@ -228,3 +240,19 @@ def test_a_training_takes_a_layers_own_backward_not_an_inherited_one() -> None:
     np.testing.assert_array_equal(
         run_backward_into(network.graph, run, dy, places), network.backward(forward, dy).gradient
     )
+
+
+def test_a_combinator_that_hands_on_what_it_takes() -> None:
+    network = Network(Sequential(AsItIs(), Linear(1, 1), AsItIs()))
+    forward = network.forward(np.array([2.0, 1]), np.array([[3.0]]))
+    backward = network.backward(forward, np.array([[10.0]]))
+    assert (forward["layers[0]"].output.item(), forward["layers[2]"].input.item()) == (3, 7)
+    ends = [backward[path].input_gradient for path in ("layers[0]", "layers[2]")]
+    assert [present(end).item() for end in ends] == [20, 10]
+    # Ids have no derivative, and the layer is there all the same.
+    ids = Network(Sequential(AsItIs(), Embedding(3, 1)))
+    forward = ids.forward(np.array([1.0, 2, 3]), np.array([2]))
+    assert forward["layers[0]"].output.tolist() == [2]
+    backward = ids.backward(forward, np.ones((1, 1)))
+    with pytest.raises(DtypeError, match=r"The input is int64: ids have no derivative"):
+        backward["layers[0]"]

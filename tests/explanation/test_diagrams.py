@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clearprop import Linear, Sequential
+from clearprop import Linear, Network, Sequential, take_step
 from clearprop.base.errors import ClearpropError, ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Text
 from clearprop.reading.explanation import explain_neuron, explain_sample
@@ -15,6 +15,7 @@ from clearprop.reading.explanation.named_diagrams import (
     largest_neuron,
 )
 from tests.explanation.networks import STEPS, random_step, worked_step
+from tests.own_combinators import AsItIs
 
 
 def refusal(error: type[ClearpropError], *arguments: object, **options: object) -> str:
@@ -38,6 +39,14 @@ def test_a_kind_is_drawn_or_refused_with_what_to_do(name: str, kind: str) -> Non
         assert "network_backward" in sentence or "reversed_neuron" in sentence
     else:
         assert any(isinstance(item, Text) for item in draw(step, kind).items)
+
+
+def test_a_network_without_a_layer_has_the_input_as_its_neurons() -> None:
+    step = take_step(Network(AsItIs()), np.empty(0), np.array([[1.0, 5]]), np.zeros((1, 2)))
+    assert largest_neuron(step, 0) == "input[1]"
+    for kind in ("neuron", "reversed_neuron", "paths"):
+        assert any(isinstance(item, Text) for item in draw(step, kind).items)
+    assert "reversed_neuron" in refusal(ConfigurationError, step, "hidden_neuron")
 
 
 def test_what_is_drawn_unless_told_otherwise() -> None:

@@ -88,12 +88,22 @@ def test_an_axis_that_cannot_be_is_refused(kind: Any, axis: Any) -> None:
         kind(axis)
 
 
+@pytest.mark.parametrize("kind", [Softmax, LogSoftmax])
+def test_an_axis_between_behind_a_linear_layer(kind: Any) -> None:
+    # Sequences (N, T, 2): what Linear puts out has an axis -2, that of the places.
+    network = Network(Sequential(Linear(2, 2, bias=False), kind(-2)))
+    params, x = np.array([1.0, 0, 0, 1]), np.random.default_rng(2).normal(size=(4, 3, 2))
+    alone = Network(kind(-2)).predict(np.empty(0), x)
+    np.testing.assert_array_equal(network.predict(params, x), alone)
+
+
 def test_an_axis_that_is_not_there_or_is_the_samples_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"^Softmax: Softmax works along the axis -2, .*\(4, 3\)"):
         Network(Softmax(-2)).forward(np.empty(0), np.ones((4, 3)))
     with pytest.raises(ShapeError, match=r"LogSoftmax works along the axis -1, .*\(4,\)"):
         Network(LogSoftmax()).forward(np.empty(0), np.ones(4))
-    with pytest.raises(ShapeError, match=r"the axis -2, .* the input is \(N, 3\)"):
-        Sequential(Linear(2, 3), Softmax(-2))
+    behind = Network(Sequential(Linear(2, 3), Softmax(-2)))
+    with pytest.raises(ShapeError, match=r"^layers\[1\]: .* axis -2, .* the input is \(4, 3\)"):
+        behind.forward(behind.initialize(), np.ones((4, 2)))
     with pytest.raises(DtypeError, match="Softmax takes measurements"):
         Network(Softmax()).forward(np.empty(0), np.ones((4, 3), int))

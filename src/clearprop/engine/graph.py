@@ -47,6 +47,12 @@ class Slot(NamedTuple):
         """The shape of the array that the path names, without the axis of networks."""
         return self.parameter.shape
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """From where to where: tied parameters have the same. An array without entries starts where
+        the next one does, and shares nothing with it."""
+        return self.start, self.stop
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -207,6 +213,15 @@ class Graph:
             for source in dict.fromkeys(step.sources):
                 found.setdefault(source, []).append(step)
         return {wire: tuple(steps) for wire, steps in found.items()}
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """Every parameter's path to that of the first one in its slot, of tied ones; of all others
+        to itself."""
+        first: dict[tuple[int, int], str] = {}
+        for path, slot in self.slots.items():
+            first.setdefault(slot.span, path)
+        return {path: first[slot.span] for path, slot in self.slots.items()}
 
     def takers(self, wire: str) -> tuple[GraphStep, ...]:
         """Everything that takes `wire`, in order; what nothing takes is the loss's."""

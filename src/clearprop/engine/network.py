@@ -43,7 +43,7 @@ from clearprop.engine.records import (
     forward_group,
     forward_record,
 )
-from clearprop.engine.running import Run, run_backward, run_forward
+from clearprop.engine.running import Run, run_backward, run_forward, settle_output_gradient
 from clearprop.engine.state import start_state_of, state_beside
 from clearprop.engine.summary import repr_short, summary_of
 from clearprop.engine.wiring import graph_of
@@ -198,14 +198,8 @@ class Network:
         """
         if forward.network is not self and forward.network != self:
             raise ContractError("pass_of_another_network")
-        if output_gradient.shape != forward.output.shape:
-            raise ShapeError(
-                "output_gradient_shape",
-                expected=shape_text(forward.output.shape),
-                came=shape_text(output_gradient.shape),
-            )
-        require_matching_dtype(output_gradient, forward.output, where="output_gradient")
-        dy = frozen(output_gradient) if forward.context.records else output_gradient
+        dy = settle_output_gradient(output_gradient, forward.output, where="output_gradient")
+        dy = frozen(dy) if forward.context.records else dy
         signals, returned = run_backward(self.graph, forward.run, dy)
         params = forward.params
         gradient = self.layout.flatten(returned, params.shape[:-1], params.dtype)
@@ -345,7 +339,8 @@ class BackwardPass:
         return tuple(self._nodes.values())
 
     def __getitem__(self, path: str) -> BackwardRecord:
-        """The record of the layer at `path`, combinators too. Raises UnknownNameError."""
+        """The record of the layer at `path`, combinators too. Raises UnknownNameError, and
+        DtypeError for a combinator that hands ids on as they are."""
         if path in self._nodes:
             return self._nodes[path]
         graph = self.forward.network.graph

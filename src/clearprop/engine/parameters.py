@@ -46,10 +46,10 @@ class Layout:
         """Starting parameters (size,): every array from its layer's initializer, or from the one
         given, with a generator keyed by the seed and the array's path."""
         flat = np.zeros(self.size, dtype)
-        drawn: set[int] = set()
+        drawn: set[tuple[int, int]] = set()
         for path, slot in self.slots.items():
             # Of tied parameters the first is drawn.
-            if slot.start not in drawn:
+            if slot.span not in drawn:
                 parameter = slot.parameter
                 values = (initializer or parameter.initializer).draw(
                     keyed_generator(seed, path=path),
@@ -58,7 +58,7 @@ class Layout:
                     parameter.fan_out,
                 )
                 flat[slot.start : slot.stop] = values.ravel()
-            drawn.add(slot.start)
+            drawn.add(slot.span)
         return flat
 
     def view(self, flat: Array, path: str) -> Array:
@@ -115,19 +115,19 @@ class Layout:
             return GradientPlaces(flat, into, ())
         apart = {path: dict(own) for path, own in into.items()}
         added: list[tuple[Array, Array]] = []
-        seen: set[int] = set()
-        for path, places in self._places.items():
-            for name, _, where, _ in places:
-                if where.start in seen:
+        seen: set[tuple[int, int]] = set()
+        for path, node in self.graph.nodes.items():
+            for name, slot in node.parameters.items():
+                if slot.span in seen:
                     apart[path][name] = np.empty_like(into[path][name])
                     added.append((into[path][name], apart[path][name]))
-                seen.add(where.start)
+                seen.add(slot.span)
         return GradientPlaces(flat, apart, tuple(added))
 
     @cached_property
     def _shares(self) -> bool:
         """Whether two paths share a slice, so that their gradients are added."""
-        return len({slot.start for slot in self.slots.values()}) < len(self.slots)
+        return len({slot.span for slot in self.slots.values()}) < len(self.slots)
 
     @cached_property
     def _places(self) -> "Mapping[str, tuple[_Place, ...]]":

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, freeze
+from clearprop.base.errors import DtypeError
 from clearprop.engine.graph import Graph, GraphStep, Group, Node, unknown_path
 from clearprop.engine.layers.layer import Context, Layer, Tree
 
@@ -108,11 +109,11 @@ def backward_group(
     values: Mapping[str, Array],
 ) -> BackwardRecord:
     """The record of the combinator at `path`, from those of all nodes; `signals` are ∂C/∂(the
-    numbers on every wire). Raises UnknownNameError."""
+    numbers on every wire). Raises UnknownNameError, and DtypeError for one that puts out ids."""
     group = _group(graph, path)
     dy = signals[group.output]
     if dy is None:  # a combinator that hands ids on as they are
-        raise unknown_path(path, graph.nodes)
+        raise DtypeError("explain_integers", came=values[group.output].dtype)
     # In the order of the backward pass, so that the sum is the pass's own to the last bit.
     shares = [
         share

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.arrays import EMPTY, Array, require_matching_dtype, shape_text
+from clearprop.base.errors import ShapeError
 from clearprop.engine.graph import Graph, Node, backpropagate, propagate
 from clearprop.engine.layers.layer import Context, Tree, require_output, require_signal
 from clearprop.engine.parameters import GradientPlaces, Layout
@@ -52,12 +53,25 @@ def run_forward(
     return Run(values[graph.output], new_state or EMPTY, views, values, caches)
 
 
+def settle_output_gradient(dy: Array, output: Array, *, where: str) -> Array:
+    """∂C/∂output in the output's dtype: whole numbers, and real ones beside a complex output, are
+    converted. Raises ShapeError and DtypeError; `where` is what the sentence calls it."""
+    if dy.shape != output.shape:
+        expected, came = shape_text(output.shape), shape_text(dy.shape)
+        raise ShapeError("output_gradient_shape", expected=expected, came=came)
+    if dy.dtype is output.dtype:
+        return dy
+    require_matching_dtype(dy, output, where=where)
+    return dy.astype(output.dtype, copy=False)
+
+
 def run_backward(
     graph: Graph, run: Run, dy: Array
 ) -> tuple[dict[str, Array | None], dict[str, tuple[Array | None, Tree]]]:
     """Backward: ∂C/∂(every wire), and what every layer's backward returned, by its path.
 
-    Raises ContractError and DtypeError for a layer that gives back nothing, or another dtype.
+    Raises ContractError, ShapeError and DtypeError for a layer that gives back nothing, or another
+    shape or dtype.
     """
     returned: dict[str, tuple[Array | None, Tree]] = {}
 
@@ -65,9 +79,10 @@ def run_backward(
         path = node.path
         found = node.layer.backward(run.views[path], run.caches[path], signal)
         returned[path] = found
-        if found[0] is not None and found[0].dtype is not signal.dtype:
-            require_signal(path, found[0], signal)
-        return found[0]
+        dx, x = found[0], run.values[node.source]
+        if dx is not None and (dx.dtype is not signal.dtype or dx.shape != x.shape):
+            require_signal(path, dx, x, signal)
+        return dx
 
     return backpropagate(graph, dy, through, run.values), returned
 
@@ -89,8 +104,9 @@ def run_backward_into(graph: Graph, run: Run, dy: Array, places: GradientPlaces)
             path=path,
             input_gradient=node.source not in constant,
         )
-        if dx is not None and dx.dtype is not signal.dtype:
-            require_signal(path, dx, signal)
+        x = values[node.source]
+        if dx is not None and (dx.dtype is not signal.dtype or dx.shape != x.shape):
+            require_signal(path, dx, x, signal)
         return dx
 
     backpropagate(graph, dy, through, values, without=constant)

@@ -60,12 +60,14 @@ class TrustedPass:
         node = self.nodes[path]
         return self.names[node.node.parameters[node.names[own]].path]
 
-    def gradients(self, flat: Mapping[int, Array], dx: Array | None) -> Mapping[str, Array]:
-        """∂C/∂(parameters) by the start of their slots, and ∂C/∂x, by the evidence's names."""
+    def gradients(
+        self, flat: Mapping[tuple[int, int], Array], dx: Array | None
+    ) -> Mapping[str, Array]:
+        """∂C/∂(parameters) by the span of their slots, and ∂C/∂x, by the evidence's names."""
         arrays = {
-            self.names[path]: flat[slot.start]
+            self.names[path]: flat[slot.span]
             for path, slot in self.graph.slots.items()
-            if slot.start in flat
+            if slot.span in flat
         }
         return arrays if dx is None else {**arrays, self.names["x"]: dx}
 
@@ -76,15 +78,15 @@ class TrustedPass:
     ) -> Mapping[str, Array]:
         """All gradients by the evidence's names, where `through(node, dy)` is what a node gives
         back: ∂C/∂(its input) and ∂C/∂(its parameters), by the names that its kind has for them."""
-        found: dict[int, Array] = {}
+        found: dict[tuple[int, int], Array] = {}
 
         def step(node: Node, dy: Array) -> Array | None:
             trusted = self.nodes[node.path]
             dx, gradients = through(trusted, dy)
             for own, gradient in gradients.items():
-                start = node.parameters[trusted.names[own]].start
+                span = node.parameters[trusted.names[own]].span
                 # Added, because tied parameters share their place.
-                found[start] = found[start] + gradient if start in found else np.asarray(gradient)
+                found[span] = found[span] + gradient if span in found else np.asarray(gradient)
             return dx
 
         signals = backpropagate(graph or self.graph, self.output_gradient, step, self.values)
@@ -225,7 +227,7 @@ def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> T
         dy = _upstream(evidence, checked.loss, values[graph.output], wide)
     except Exception:  # the person's layers, run where they may refuse to be
         return None
-    names = {"x": "x", **{path: network.tied.get(path, path) for path in graph.slots}}
+    names = {"x": "x", **graph.owners}
     return TrustedPass(graph=graph, nodes=nodes, values=values, output_gradient=dy, names=names)
 
 

@@ -115,7 +115,7 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
         if subject.loss is None:
             return of_network(network, arrays, dy)
         shape = _output_shape(subject, arrays)
-        output, _ = of_network(network, arrays, np.zeros(shape, arrays["x"].dtype))
+        output, _ = of_network(network, arrays, np.zeros(shape, dy.dtype))
         value, gradient = of_loss(arrays, output)
         return value, of_network(network, arrays, gradient * dy)[1]
 

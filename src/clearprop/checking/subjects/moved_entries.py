@@ -80,12 +80,12 @@ class _NetworkRun:
     def owners(self, name: str) -> list[tuple[Node, str]]:
         """The nodes that use the parameter at the path `name`, which may be tied, and what each
         calls it."""
-        start = self.graph.slots[name].start
+        span = self.graph.slots[name].span
         return [
             (node, own)
             for node in self.graph.nodes.values()
             for own, slot in node.parameters.items()
-            if slot.start == start
+            if slot.span == span
         ]
 
     def only_taker(self, wire: str) -> Node | None:

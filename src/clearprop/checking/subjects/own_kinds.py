@@ -186,7 +186,7 @@ def _back(
             raise ContractError("check_raised", function=title, problem=problem)
         for name, slot in node.parameters.items():
             if name in returned:
-                owner = network.tied.get(slot.path, slot.path)
+                owner = network.graph.owners[slot.path]
                 before = found.get(owner)
                 found[owner] = returned[name] if before is None else before + returned[name]
         back: Array | None = dx
@@ -266,7 +266,8 @@ def _subject(
         own = context._replace(state=network.initial_state(point.real))
         return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 
-    dy = None if loss is None else np.ones((), x.dtype)
+    # Not x's dtype, which is that of ids where there are some.
+    dy = None if loss is None else np.ones((), params.dtype)
     maker: Callable[[Mapping[str, Array]], Mover | None] = structured
     return Subject(
         name=name,

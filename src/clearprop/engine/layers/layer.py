@@ -196,8 +196,13 @@ def require_output(layer: Layer, path: str, y: Array, dtype: "np.dtype[Any]") ->
     raise DtypeError("output_drifted", path=path or name, layer=name, came=y.dtype, expected=dtype)
 
 
-def require_signal(path: str, dx: Array, dy: Array) -> None:
-    """Refuse a ∂C/∂x that is not of ∂C/∂y's dtype. Raises DtypeError, which names the layer."""
+def require_signal(path: str, dx: Array, x: Array, dy: Array) -> None:
+    """Refuse a ∂C/∂x that is not of x's shape and ∂C/∂y's dtype. Raises ShapeError and DtypeError,
+    which name the layer."""
+    if dx.shape != x.shape:
+        # Adding it to what comes back through another branch would broadcast it.
+        expected, came = shape_text(x.shape), shape_text(dx.shape)
+        raise ShapeError("signal_shape", path=path or "layer", expected=expected, came=came)
     if dx.dtype != dy.dtype:
         raise DtypeError("signal_drifted", path=path or "layer", came=dx.dtype, expected=dy.dtype)
 

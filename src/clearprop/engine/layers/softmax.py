@@ -25,7 +25,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
+from clearprop.base.arrays import EMPTY, Array, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
 
@@ -54,26 +54,19 @@ class _OverOneAxis(Layer):
     def value(self, x: Array) -> Array:
         """The layer's function of an x that has the axis."""
 
-    def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None and len(input_shape) < -self.axis:
-            raise self._axis_missing(type(self).__name__, ("N", *input_shape))
-        return input_shape
-
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        # Not before: what a Linear layer takes, and so puts out, may have any axes between.
         if x.ndim - (context.networks is not None) <= -self.axis:
-            raise self._axis_missing(context.path or type(self).__name__, x.shape)
+            raise ShapeError(
+                "axis_missing",
+                path=context.path or type(self).__name__,
+                layer=type(self).__name__,
+                axis=self.axis,
+                came=shape_text(x.shape),
+            )
         refuse_integers(self, x, context)
         y = self.value(x)
         return y, SoftmaxCache(y), EMPTY
-
-    def _axis_missing(self, path: str, came: tuple[int | str, ...]) -> ShapeError:
-        return ShapeError(
-            "axis_missing",
-            path=path,
-            layer=type(self).__name__,
-            axis=self.axis,
-            came=shape_text(came),
-        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, freeze
+from clearprop.base.arrays import EMPTY, Array, freeze, shape_text
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ContractError, DtypeError, ShapeError
 
@@ -50,6 +50,19 @@ def require_gradient(params: Array, gradient: Array) -> None:
         raise ShapeError("gradient_shape", gradient=gradient.shape, params=params.shape)
     if gradient.dtype != params.dtype:
         raise DtypeError("gradient_dtype", gradient=gradient.dtype, params=params.dtype)
+
+
+def require_step(optimizer: Optimizer, params: Array, stepped: Array) -> None:
+    """Refuse new parameters that are not of the old ones' shape and dtype. Raises ShapeError and
+    DtypeError, which name the optimizer."""
+    name = type(optimizer).__name__
+    if stepped.shape != params.shape:
+        expected, came = shape_text(params.shape), shape_text(stepped.shape)
+        raise ShapeError("stepped_shape", optimizer=name, expected=expected, came=came)
+    if stepped.dtype != params.dtype:
+        raise DtypeError(
+            "stepped_drifted", optimizer=name, expected=params.dtype, came=stepped.dtype
+        )
 
 
 def zero_slots(params: Array, *names: str) -> OptimizerState:

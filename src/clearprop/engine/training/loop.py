@@ -11,6 +11,7 @@ two passes of a step with all their records are made again when an event is aske
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,8 @@ from clearprop.engine.layers.layer import Context, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.running import run_backward_into, run_forward
+from clearprop.engine.optimizers.optimizer import require_step
+from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
 from clearprop.engine.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
 
 
@@ -219,27 +221,31 @@ class _Run:
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
         rows = self.rows(state.step, self.order(state.seed, state.step // self.steps_per_epoch))
-        x = self.data.x
-        forward = self.network.forward(
-            state.params,
-            x.take(rows),
-            seed=state.seed,
-            step=state.step,
-            state=state.layers,
-            own_input=x.own,
-        )
-        weights = self.data.sample_weight
-        result = self.loss.evaluate(
-            forward.output,
-            self.data.target.take(rows),
-            sample_weight=None if weights is None else weights.take(rows),
-            stacked=self.networks is not None,
-        )
-        return self.network.backward(forward, result.gradient)
+        # As in the step itself.
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = self.data.x
+            forward = self.network.forward(
+                state.params,
+                x.take(rows),
+                seed=state.seed,
+                step=state.step,
+                state=state.layers,
+                own_input=x.own,
+            )
+            weights = self.data.sample_weight
+            result = self.loss.evaluate(
+                forward.output,
+                self.data.target.take(rows),
+                sample_weight=None if weights is None else weights.take(rows),
+                stacked=self.networks is not None,
+            )
+            return self.network.backward(forward, result.gradient)
 
 
 def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
-    per_epoch, replay, loss, layout = run.steps_per_epoch, run.replay, run.loss, run.network.layout
+    per_epoch, replay, layout = run.steps_per_epoch, run.replay, run.network.layout
+    loss, optimizer = run.loss, run.optimizer
+    gradient_name = f"{type(loss).__name__}.gradient"
     x, target, weights = run.data
     x_rows, t_rows, weight_rows = x.array, target.array, None if weights is None else weights.array
     stacked = run.networks is not None
@@ -260,9 +266,16 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
             context = Context(True, False, seed, step, "", layers, EMPTY, run.networks)
             ran = run_forward(layout, params, x_rows, context, own_input=x.own)
             result = loss.evaluate(ran.output, t_rows, sample_weight=weight_rows, stacked=stacked)
-            gradient = run_backward_into(layout.graph, ran, result.gradient, places)
-            params, remembered = run.optimizer.step(params, remembered, gradient)
-            if _is_kept(gradient, params, remembered):
+            dy = settle_output_gradient(result.gradient, ran.output, where=gradient_name)
+            gradient = run_backward_into(layout.graph, ran, dy, places)
+            holders = getrefcount(places.flat)
+            stepped, remembered = optimizer.step(params, remembered, gradient)
+            if stepped.dtype is not params.dtype or stepped.shape != params.shape:
+                require_step(optimizer, params, stepped)
+            params = stepped
+            # An optimizer of one's own may keep the gradient or a view of it, wherever it likes:
+            # then the next step must not write into it.
+            if getrefcount(places.flat) > holders:
                 places = layout.gradient_places(params)
             value = result.value
             # In float64: the sum of many in float32 loses digits.
@@ -282,15 +295,6 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
         state = TrainingState(freeze(params), remembered, layers, step, seed)
         yield StepEvent(step - 1, epoch, value, before, state, replay)
         yield EpochEvent(epoch, mean, state)
-
-
-def _is_kept(gradient: Array, params: Array, state: OptimizerState) -> bool:
-    """Whether an optimizer of one's own returned the gradient itself or a view of it: then the next
-    step must not write into it."""
-    if params is gradient or params.base is gradient:
-        return True
-    slots = state.slots.values()
-    return bool(slots) and any(slot is gradient or slot.base is gradient for slot in slots)
 
 
 def _run(

@@ -12,6 +12,7 @@ from clearprop.base.errors import ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Scene
 from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward, output_cases
 from clearprop.engine.addresses import Address, neuron_address
+from clearprop.engine.graph import INPUT
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.explaining_neurons import explain_neuron
 from clearprop.reading.explanation.explaining_samples import explain_sample
@@ -84,8 +85,9 @@ def known_kind(name: str) -> str:
 
 
 def largest_neuron(step: Step, sample: int) -> str:
-    """The neuron of the first layer with the largest |∂C/∂z| for one sample."""
-    wire = next(iter(step.forward.network.graph.nodes))
+    """The neuron of the first layer, or where there is none of the input, with the largest |∂C/∂z|
+    for one sample."""
+    wire = next(iter(step.forward.network.graph.nodes), INPUT)
     signals = np.abs(step.signals(wire)[sample])
     index = np.unravel_index(int(np.argmax(signals)), signals.shape)
     return str(Address(wire, tuple(int(i) for i in index)))
