@@ -135,7 +135,7 @@ def test_without_torch_the_page_says_so_and_how_to_get_it(
 ) -> None:
     def written_page(result: Reproduction) -> Page:
         pictures = {"neuron_forward": "<svg></svg>"}
-        versions = {"numpy": "2"}
+        versions = {"clearprop": "1", "numpy": "2"}
         return Page(render(result, pictures, language, versions, labels_language=language))
 
     left_out = written_page(small)
@@ -144,12 +144,14 @@ def test_without_torch_the_page_says_so_and_how_to_get_it(
     missing = written_page(wanted)
     assert messages.text(language, "report.torch.missing") in missing.text
     assert "pip install torch==2.13.0" in render(
-        wanted, {}, language, {"numpy": "2"}, labels_language=language
+        wanted, {}, language, {"clearprop": "1", "numpy": "2"}, labels_language=language
     )
 
 
 def test_a_reproduction_that_diverged_has_a_page(diverged: Reproduction, language: str) -> None:
-    html = render(diverged, {}, language, {"numpy": "2"}, labels_language=language)
+    html = render(
+        diverged, {}, language, {"clearprop": "1", "numpy": "2"}, labels_language=language
+    )
     text = Page(html).text
     assert "∞" in text
     assert messages.text(language, "report.training.linear_overflowed") in text
