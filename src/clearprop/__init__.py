@@ -15,6 +15,8 @@ number of it can be looked at, checked and trained with.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from clearprop.base.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
@@ -110,8 +112,6 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
-
-__version__ = "0.1.0"
 
 # Where the public names stand. A name is loaded when it is first asked for, so that `import
 # clearprop` costs nothing; the imports above say the same to a type checker. The kinds that are

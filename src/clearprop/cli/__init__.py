@@ -54,9 +54,9 @@ def _run(words: list[str], language: str) -> int:
 
         sys.stdout.write(script(values[asked]))
     elif asked == VERSION.name:
-        import clearprop
+        from clearprop.base.version import __version__
 
-        sys.stdout.write(f"clearprop {clearprop.__version__}\n")
+        sys.stdout.write(f"clearprop {__version__}\n")
     elif asked:
         sys.stdout.write(help_text("root", language, {}))
     else:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import clearprop
 from clearprop.base import messages
 from clearprop.base.dependencies import require
+from clearprop.base.version import __version__
 from clearprop.drawing import DIAGRAMS, Scene, css, svg
 from clearprop.engine.step import Step
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
@@ -112,7 +112,7 @@ def _rendered(
         around=drawn(around, "network"),
         say=partial(say, language),
         palette=Markup(css()),
-        version=clearprop.__version__,
+        version=__version__,
     )
     return page.rstrip()
 

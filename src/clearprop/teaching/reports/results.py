@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import clearprop
+from clearprop.base.version import __version__
 from clearprop.formats import torch_twin
 from clearprop.reading.document import json_values
 from clearprop.teaching.experiments import curve
@@ -27,7 +27,7 @@ SCHEMA = 1
 def versions(result: Reproduction) -> dict[str, str]:
     """The versions that the numbers were made with; torch only where it was used."""
     found = {
-        "clearprop": clearprop.__version__,
+        "clearprop": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": version("scipy"),
