@@ -10,7 +10,13 @@ from itertools import combinations
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep, altered
+from clearprop.checking.diagnosis.altered_pass import (
+    Alteration,
+    Altered,
+    AlteredStep,
+    altered,
+    suspects,
+)
 from clearprop.checking.diagnosis.fitted import ENOUGH, fit
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
@@ -220,7 +226,7 @@ def factors_handed_on(
     """c·dx for dx, in a layer beside which another way goes back: behind the place where they meet
     no array is a multiple of the right one, and the factor enters linearly."""
     right = trusted.right()
-    for step in line:
+    for step in suspects(trusted, line):
         if step.dx is None:
             continue
         without = altered(trusted, {step.path: _dx(lambda s: np.zeros_like(s.input))})
