@@ -1,16 +1,24 @@
 """Configuration as plain data, and back."""
 
+import copy
 import json
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import Linear, ReLU, Residual, Sequential, Uniform, Zeros
+from clearprop import Linear, Network, ReLU, Residual, Sequential, Tanh, Uniform, Zeros
 from clearprop.base.configuration import Configurable, decode, encode
 from clearprop.base.errors import ContractError, DamagedFileError, UnknownNameError
-from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
+from clearprop.kinds.kind_tables import (
+    INITIALIZERS,
+    LAYER_EXAMPLES,
+    LAYERS,
+    LOSS_EXAMPLES,
+    OPTIMIZER_EXAMPLES,
+)
 
 KNOWN: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
 
@@ -111,3 +119,33 @@ def test_settings_that_a_constructor_does_not_take_are_damage(settings: dict[str
         decode({"type": "Linear", "settings": settings}, KNOWN)
     with pytest.raises(DamagedFileError, match="settings of Sequential"):
         decode({"type": "Sequential"}, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(example.layer for examples in LAYER_EXAMPLES.values() for example in examples),
+        *(example.loss for examples in LOSS_EXAMPLES.values() for example in examples),
+        *(example for examples in OPTIMIZER_EXAMPLES.values() for example in examples),
+    ],
+    ids=str,
+)
+def test_what_is_made_from_settings_is_copied_and_pickled(made: Configurable) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(made, protocol)) == made
+    assert copy.copy(made) == made
+    assert copy.deepcopy(made) == made
+
+
+def test_a_network_and_its_passes_are_pickled() -> None:
+    # What multiprocessing sends to another process.
+    network = Network(Sequential(Linear(2, 3), Residual(Tanh()), Linear(3, 1)))
+    x = np.arange(8.0).reshape(4, 2)
+    forward = network.forward(network.initialize(), x)
+    backward = network.backward(forward, np.ones((4, 1)))
+    for again in (pickle.loads(pickle.dumps(backward)), copy.deepcopy(backward)):
+        assert again.forward.network == network
+        assert [record.path for record in again.records] == list(network.graph.nodes)
+        np.testing.assert_array_equal(again.gradient, backward.gradient)
+        repeated = network.backward(again.forward, np.ones((4, 1)))
+        np.testing.assert_array_equal(repeated.gradient, backward.gradient)

@@ -163,6 +163,18 @@ def test_a_factor_in_what_one_of_two_ways_hands_on(factor: float) -> None:
     assert not found.alternatives
 
 
+@pytest.mark.parametrize("inner", [Residual, lambda branch: Added(branch, Linear(4, 4))])
+def test_of_two_places_that_the_numbers_do_not_tell_apart_ones_own_is_named(inner: Any) -> None:
+    # Nothing stands between Tanh and the layer behind it, which hands on −dx.
+    mine = spoiled(Linear(4, 4), lambda dx, g, dy: (-dx, g))
+    layer = inner(Sequential(Tanh(), mine))
+    network = Network(Sequential(Linear(4, 4), layer, Linear(4, 3)))
+    (found,) = check(network, x=X, witnesses=ALONE).mistakes
+    place = "branch" if isinstance(layer, Residual) else "left"
+    assert found.key == "factor_handed_on"
+    assert found.values["where"] == f"layers[1].{place}.layers[1] (MyLinear)"
+
+
 def test_a_layer_of_a_function_that_nobody_knows_is_measured() -> None:
     class Cube(Activation):
         def value(self, z: Array) -> Array:

@@ -28,7 +28,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
-from clearprop.base.errors import ConfigurationError, FileError, UnknownNameError
+from clearprop.base.errors import ConfigurationError, DamagedFileError, FileError, UnknownNameError
 from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from clearprop.formats import network_file as network_files
 from clearprop.formats.checkpoints import _state_of, load_checkpoint, save_checkpoint
@@ -339,3 +339,36 @@ def test_a_training_state_can_be_pickled() -> None:
     again = pickle.loads(pickle.dumps(state))
     np.testing.assert_array_equal(again.params, state.params)
     assert again.layers == state.layers
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"step": 3},
+        {"step": "3"},
+        {"step": -1},
+        {"seed": None},
+        {"batch_size": [4]},
+        {"optimizer": 7},
+        {"loss": {"type": "MSE", "settings": {"colour": 1}}},
+        "training",
+        [1],
+        7,
+    ],
+    ids=str,
+)
+def test_a_forged_training_with_a_right_checksum_is_one_sentence(
+    forged: Any, tmp_path: Path
+) -> None:
+    network = Network(Linear(2, 1))
+    path = tmp_path / "forged.safetensors"
+    state = start(network, network.initialize(), SGD(0.1))
+    save_checkpoint(path, network, state, optimizer=SGD(0.1), loss=MSE())
+    saved = network_files.load(path)
+    if isinstance(forged, dict) and forged != {"step": 3}:
+        forged = {**saved.notes["training"], **forged}
+    network_files.save(path, network, saved.params, arrays=saved.arrays, notes={"training": forged})
+    with pytest.raises(DamagedFileError) as caught:
+        load_checkpoint(path)
+    assert str(caught.value).startswith("What the file says of its training is damaged: ")
+    assert caught.value.message("zh-TW").endswith("。")

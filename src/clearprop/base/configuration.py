@@ -40,6 +40,13 @@ class Configurable:
             _require_settings(cls, len(values), named)
         return super().__new__(cls)
 
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]:
+        # A copy and a pickle are made without a call: they hand `__new__` what it asks for.
+        if not getattr(self, "__dataclass_fields__", {}):
+            return (), {}
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return (), {field.name: getattr(self, field.name) for field in fields if field.init}
+
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to make an equal object: by default, the dataclass fields.
 

@@ -14,6 +14,13 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     if path.is_dir():
         raise FileError("path_is_folder", path=path)
+    if path.exists() and not path.is_file():
+        # A device or a pipe is written into; renaming would put a file in its place.
+        try:
+            path.write_bytes(content)
+        except OSError as problem:
+            raise FileError("file_unwritable", path=path, problem=problem.strerror) from problem
+        return
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as problem:

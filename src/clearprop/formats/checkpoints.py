@@ -8,7 +8,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable, decode, encode
-from clearprop.base.errors import ConfigurationError, FileError
+from clearprop.base.errors import (
+    ConfigurationError,
+    DamagedFileError,
+    FileError,
+    UnknownNameError,
+)
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -93,33 +98,55 @@ def checkpoint_in(
 ) -> Checkpoint | None:
     """The training in a file that has been read already; None where it holds a network alone.
 
-    `classes` are those of `load_checkpoint`. Raises UnknownNameError for one that is not known.
+    `classes` are those of `load_checkpoint`. Raises UnknownNameError for one that is not known,
+    DamagedFileError where the training is not what `save_checkpoint` writes.
     """
-    notes = dict(saved.notes)
-    training = notes.pop("training", None)
-    if training is None:
+    if saved.notes.get("training") is None:
         return None
+    try:
+        return _checkpoint(saved, classes)
+    except UnknownNameError:
+        raise
+    # The checksum is right, so somebody made it so.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
+        raise DamagedFileError("training_damaged", problem=problem) from problem
+
+
+def _checkpoint(saved: files.SavedNetwork, classes: Iterable[type[Configurable]]) -> Checkpoint:
+    notes = dict(saved.notes)
+    training = notes.pop("training")
     own = {kind.type_name: kind for kind in classes}
     slots = _under("training.slot.", saved.arrays)
     total = saved.arrays["training.total"]
     state = TrainingState(
         params=saved.params,
-        optimizer=OptimizerState(training["optimizer_step"], slots),
+        optimizer=OptimizerState(_whole(training, "optimizer_step"), slots),
         layers=_state_of(_under("training.state.", saved.arrays)),
-        step=training["step"],
-        seed=training["seed"],
+        step=_whole(training, "step"),
+        seed=_whole(training, "seed"),
         total=total if total.ndim else total.item(),
         weight=_weight(training["weight"], total),
     )
+    optimizer = decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own})
+    loss = decode(training["loss"], {**LOSSES, **own})
+    if not isinstance(optimizer, Optimizer) or not isinstance(loss, Loss):
+        raise TypeError("optimizer, loss")
     return Checkpoint(
         network=saved.network,
         state=state,
-        optimizer=decode(training["optimizer"], {**OPTIMIZERS, **SCHEDULES, **own}),
-        loss=decode(training["loss"], {**LOSSES, **own}),
-        batch_size=training["batch_size"],
+        optimizer=optimizer,
+        loss=loss,
+        batch_size=None if training["batch_size"] is None else _whole(training, "batch_size"),
         arrays={name: a for name, a in saved.arrays.items() if not name.startswith("training.")},
         notes=notes,
     )
+
+
+def _whole(training: Mapping[str, Any], name: str) -> int:
+    value = training[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name}: {value!r}")
+    return value
 
 
 def _weight(kept: Any, total: Array) -> Any:

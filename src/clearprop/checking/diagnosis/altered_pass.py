@@ -17,6 +17,7 @@ from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.diagnosis.trusted_nodes import Back, TrustedNode
 from clearprop.engine.graph import INPUT, GraphStep, Index, Join
 from clearprop.engine.layers.layer import Layer, Tree
+from clearprop.kinds.kind_tables import LAYER_ROWS
 
 
 class AlteredStep(NamedTuple):
@@ -78,12 +79,18 @@ def steps(trusted: TrustedPass) -> tuple[AlteredStep, ...]:
     return tuple(reversed(seen))
 
 
+def suspects(trusted: TrustedPass, line: Sequence[AlteredStep]) -> list[AlteredStep]:
+    """The steps, those of a person's own layers first: where the numbers do not tell two places
+    apart, the mistake is rather in the one that has no row."""
+    return sorted(line, key=lambda step: type(trusted.graph.nodes[step.path].layer) in LAYER_ROWS)
+
+
 def neighbours(
     trusted: TrustedPass, line: Sequence[AlteredStep]
 ) -> Iterator[tuple[AlteredStep, AlteredStep | None, AlteredStep | None]]:
     """Every step, the layer whose output it takes, and the only layer that takes its own."""
     at = {step.path: step for step in line}
-    for step in line:
+    for step in suspects(trusted, line):
         node = trusted.graph.nodes[step.path]
         takers = trusted.graph.takers(step.path)
         after = at.get(takers[0].path) if len(takers) == 1 else None

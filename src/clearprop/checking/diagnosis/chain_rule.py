@@ -16,6 +16,7 @@ from clearprop.checking.diagnosis.altered_pass import (
     AlteredStep,
     altered,
     another_dx,
+    suspects,
 )
 from clearprop.checking.diagnosis.fitted import ENOUGH, fit
 from clearprop.checking.diagnosis.hypotheses import (
@@ -222,7 +223,7 @@ def factors_handed_on(
     """c·dx for dx, in a layer beside which another way goes back: behind the place where they meet
     no array is a multiple of the right one, and the factor enters linearly."""
     right = trusted.right()
-    for step in line:
+    for step in suspects(trusted, line):
         if step.dx is None:
             continue
         without = altered(trusted, {step.path: another_dx(lambda s: np.zeros_like(s.input))})
