@@ -17,7 +17,7 @@ from clearprop.kinds.kind_tables import (
     LAYER_EXAMPLES,
     LAYERS,
     LOSS_EXAMPLES,
-    OPTIMIZER_EXAMPLES,
+    OPTIMIZER_ROWS,
 )
 
 KNOWN: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
@@ -126,7 +126,7 @@ def test_settings_that_a_constructor_does_not_take_are_damage(settings: dict[str
     [
         *(example.layer for examples in LAYER_EXAMPLES.values() for example in examples),
         *(example.loss for examples in LOSS_EXAMPLES.values() for example in examples),
-        *(example for examples in OPTIMIZER_EXAMPLES.values() for example in examples),
+        *(example for row in OPTIMIZER_ROWS.values() for example in row.examples),
     ],
     ids=str,
 )
