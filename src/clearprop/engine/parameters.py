@@ -97,7 +97,9 @@ class Layout:
             gradients = returned[node][1]
             for name, path, _, shape in places:
                 expected = (*leading, *shape) if leading else shape
-                gradient = require_gradient(gradients.get(name), expected, dtype, path)
+                gradient = gradients.get(name)
+                if gradient is None or gradient.shape != expected or gradient.dtype is not dtype:
+                    gradient = require_gradient(gradient, expected, dtype, path)
                 parts.append(gradient.reshape(*leading, -1) if leading else gradient.ravel())
         if parts and not self._shares:
             return np.concatenate(parts, axis=-1)

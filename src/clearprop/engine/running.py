@@ -74,17 +74,17 @@ def run_backward(
     shape or dtype.
     """
     returned: dict[str, tuple[Array | None, Tree]] = {}
+    _, _, views, values, caches = run
 
     def through(node: Node, signal: Array) -> Array | None:
         path = node.path
-        found = node.layer.backward(run.views[path], run.caches[path], signal)
-        returned[path] = found
-        dx, x = found[0], run.values[node.source]
+        found = returned[path] = node.layer.backward(views[path], caches[path], signal)
+        dx, x = found[0], values[node.source]
         if dx is not None and (dx.dtype is not signal.dtype or dx.shape != x.shape):
             require_signal(path, dx, x, signal)
         return dx
 
-    return backpropagate(graph, dy, through, run.values), returned
+    return backpropagate(graph, dy, through, values), returned
 
 
 def run_backward_into(graph: Graph, run: Run, dy: Array, places: GradientPlaces) -> Array:

@@ -102,7 +102,7 @@ class Samples:
         """The samples of these numbers; all of them for None."""
         if rows is None:
             return self.array
-        return freeze(np.take(self.array, rows, axis=int(self.own)))
+        return freeze(self.array.take(rows, int(self.own)))
 
 
 class Data(NamedTuple):
