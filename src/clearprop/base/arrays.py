@@ -67,7 +67,7 @@ def require_matching_dtype(array: Array, params: Array, *, where: str) -> None:
     raise DtypeError("dtype_mixed", where=where, came=array.dtype, expected=params.dtype)
 
 
-def matrix_product(a: Array, b: Array, *, out: Array | None = None) -> Array:
+def matrix_product(a: Array, b: Array, out: Array | None = None) -> Array:
     """A @ b over the last two axes, by the fastest of NumPy's ways to the same numbers; written
     into `out` where that is given.
 
@@ -82,12 +82,12 @@ def matrix_product(a: Array, b: Array, *, out: Array | None = None) -> Array:
     return np.matmul(a, b, out=out)
 
 
-def sum_rows(array: Array, *, out: Array | None = None) -> Array:
+def sum_rows(array: Array, out: Array | None = None) -> Array:
     """The sum over the rows (the axis before the last), kept as one row: (..., N, D) → (..., 1, D).
 
     As a product with a row of ones, which is BLAS's work and several times faster on stacks.
     """
-    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array, out=out)
+    return matrix_product(_row_of_ones(array.shape[-2], array.dtype.char), array, out)
 
 
 @lru_cache(maxsize=8)

@@ -107,11 +107,10 @@ class Linear(Layer):
     def backward(self, params: Tree, cache: LinearCache, dy: Array) -> Backward:
         weight = params["weight"]
         x, dz = _rows(cache.x, weight), _rows(dy, weight)
-        gradients = {"weight": matrix_product(x.swapaxes(-1, -2), dz)}
+        gradients = {"weight": matrix_product(x.mT, dz)}
         if self.bias:
             gradients["bias"] = sum_rows(dz)
-        dx = matrix_product(dz, weight.swapaxes(-1, -2))
-        return dx.reshape(cache.x.shape), gradients
+        return matrix_product(dz, weight.mT).reshape(cache.x.shape), gradients
 
     def backward_into(
         self,
@@ -125,12 +124,12 @@ class Linear(Layer):
     ) -> Array | None:
         weight = params["weight"]
         x, dz = _rows(cache.x, weight), _rows(dy, weight)
-        matrix_product(x.swapaxes(-1, -2), dz, out=into["weight"])
+        matrix_product(x.mT, dz, into["weight"])
         if self.bias:
-            sum_rows(dz, out=into["bias"])
+            sum_rows(dz, into["bias"])
         if not input_gradient:
             return None
-        return matrix_product(dz, weight.swapaxes(-1, -2)).reshape(cache.x.shape)
+        return matrix_product(dz, weight.mT).reshape(cache.x.shape)
 
     def _wrong_input(self, x: Array, context: Context) -> ShapeError:
         key = "linear_column" if x.ndim == 1 else "linear_input"
