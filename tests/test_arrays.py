@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop.base import arrays
+from clearprop.base.arrays import EMPTY
 from clearprop.base.errors import ConfigurationError, DtypeError
 
 
@@ -245,3 +246,9 @@ def test_what_is_no_count_is_refused_by_name(count: Any) -> None:
 def test_a_count_is_a_whole_number_from_its_least_on(count: Any) -> None:
     assert arrays.require_count("depth", count, 0) == count
     assert type(arrays.require_count("depth", count, 0)) is int
+
+
+def test_the_empty_mapping_is_printed_as_what_it_is() -> None:
+    # It stands in signatures and contexts, where an address would differ from run to run.
+    assert repr(EMPTY) == "{}"
+    assert dict(EMPTY) == {}

@@ -42,6 +42,9 @@ class Empty(Mapping[str, Any]):
     def __len__(self) -> int:
         return 0
 
+    def __repr__(self) -> str:
+        return "{}"
+
 
 EMPTY = Empty()
 
