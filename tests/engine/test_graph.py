@@ -242,6 +242,17 @@ def test_a_training_takes_a_layers_own_backward_not_an_inherited_one() -> None:
     )
 
 
+def test_who_uses_a_tied_parameter() -> None:
+    three = Sequential(Linear(2, 2), Linear(2, 2), Linear(2, 2))
+    graph = Network(three, tied={"layers[2].weight": "layers[0].weight"}).graph
+    for path in ("layers[0].weight", "layers[2].weight"):
+        users = [(node.path, name) for node, name in graph.users(path)]
+        assert users == [("layers[0]", "weight"), ("layers[2]", "weight")]
+    assert [(node.path, name) for node, name in graph.users("layers[1].bias")] == [
+        ("layers[1]", "bias")
+    ]
+
+
 def test_a_combinator_that_hands_on_what_it_takes() -> None:
     network = Network(Sequential(AsItIs(), Linear(1, 1), AsItIs()))
     forward = network.forward(np.array([2.0, 1]), np.array([[3.0]]))

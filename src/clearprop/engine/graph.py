@@ -223,6 +223,17 @@ class Graph:
             first.setdefault(slot.span, path)
         return {path: first[slot.span] for path, slot in self.slots.items()}
 
+    def users(self, path: str) -> tuple[tuple[Node, str], ...]:
+        """The nodes that use the parameter at `path`, several where it is tied, and what each
+        calls it; in order."""
+        span = self.slots[path].span
+        return tuple(
+            (node, name)
+            for node in self.nodes.values()
+            for name, slot in node.parameters.items()
+            if slot.span == span
+        )
+
     def takers(self, wire: str) -> tuple[GraphStep, ...]:
         """Everything that takes `wire`, in order; what nothing takes is the loss's."""
         return self._takers.get(wire, ())

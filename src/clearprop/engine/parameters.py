@@ -46,10 +46,9 @@ class Layout:
         """Starting parameters (size,): every array from its layer's initializer, or from the one
         given, with a generator keyed by the seed and the array's path."""
         flat = np.zeros(self.size, dtype)
-        drawn: set[tuple[int, int]] = set()
         for path, slot in self.slots.items():
             # Of tied parameters the first is drawn.
-            if slot.span not in drawn:
+            if self.graph.owners[path] == path:
                 parameter = slot.parameter
                 values = (initializer or parameter.initializer).draw(
                     keyed_generator(seed, path=path),
@@ -58,7 +57,6 @@ class Layout:
                     parameter.fan_out,
                 )
                 flat[slot.start : slot.stop] = values.ravel()
-            drawn.add(slot.span)
         return flat
 
     def view(self, flat: Array, path: str) -> Array:
@@ -117,19 +115,17 @@ class Layout:
             return GradientPlaces(flat, into, ())
         apart = {path: dict(own) for path, own in into.items()}
         added: list[tuple[Array, Array]] = []
-        seen: set[tuple[int, int]] = set()
         for path, node in self.graph.nodes.items():
             for name, slot in node.parameters.items():
-                if slot.span in seen:
+                if self.graph.owners[slot.path] != slot.path:
                     apart[path][name] = np.empty_like(into[path][name])
                     added.append((into[path][name], apart[path][name]))
-                seen.add(slot.span)
         return GradientPlaces(flat, apart, tuple(added))
 
     @cached_property
     def _shares(self) -> bool:
         """Whether two paths share a slice, so that their gradients are added."""
-        return len({slot.span for slot in self.slots.values()}) < len(self.slots)
+        return any(owner != path for path, owner in self.graph.owners.items())
 
     @cached_property
     def _places(self) -> "Mapping[str, tuple[_Place, ...]]":

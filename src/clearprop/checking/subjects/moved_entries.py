@@ -77,17 +77,6 @@ class _NetworkRun:
 
         return cls(network.graph, propagate(network.graph, x, through), views, contexts)
 
-    def owners(self, name: str) -> list[tuple[Node, str]]:
-        """The nodes that use the parameter at the path `name`, which may be tied, and what each
-        calls it."""
-        span = self.graph.slots[name].span
-        return [
-            (node, own)
-            for node in self.graph.nodes.values()
-            for own, slot in node.parameters.items()
-            if slot.span == span
-        ]
-
     def only_taker(self, wire: str) -> Node | None:
         """The layer that takes a wire, where nothing else does."""
         takers: tuple[GraphStep, ...] = self.graph.takers(wire)
@@ -103,12 +92,12 @@ def _moved(run: _NetworkRun, name: str, indices: Array, moves: Array) -> Stacks:
         if taker is not None and _is_linear(taker):
             return _behind(run, {taker.path: _moved_rows(run, taker, indices, moves)}, indices)
         return _behind(run, {INPUT: _stacked(run.values[INPUT], indices, moves)}, indices)
-    owners = run.owners(name)
-    if len(owners) == 1 and _is_linear(owners[0][0]):
-        return _behind(run, _moved_column(run, *owners[0], indices, moves), indices)
+    users = run.graph.users(name)
+    if len(users) == 1 and _is_linear(users[0][0]):
+        return _behind(run, _moved_column(run, *users[0], indices, moves), indices)
     own = {
         node.path: {**_shared(run.params[node.path], len(indices)), parameter: moved}
-        for node, parameter in owners
+        for node, parameter in users
         for moved in [_stacked(run.params[node.path][parameter], indices, moves)]
     }
     return _behind(run, {}, indices, own)

@@ -112,6 +112,15 @@ class Data(NamedTuple):
     target: Samples
     sample_weight: Samples | None
 
+    def take(self, rows: Array | None) -> tuple[Array, Array, Array | None]:
+        """x, target and sample_weight of these samples; of all of them for None."""
+        weights = self.sample_weight
+        return (
+            self.x.take(rows),
+            self.target.take(rows),
+            None if weights is None else weights.take(rows),
+        )
+
 
 def data_of(
     network: Network,

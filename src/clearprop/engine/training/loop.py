@@ -220,23 +220,22 @@ class _Run:
 
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
-        rows = self.rows(state.step, self.order(state.seed, state.step // self.steps_per_epoch))
+        order = self.order(state.seed, state.step // self.steps_per_epoch)
+        x, target, sample_weight = self.data.take(self.rows(state.step, order))
         # As in the step itself.
         with np.errstate(over="ignore", invalid="ignore"):
-            x = self.data.x
             forward = self.network.forward(
                 state.params,
-                x.take(rows),
+                x,
                 seed=state.seed,
                 step=state.step,
                 state=state.layers,
-                own_input=x.own,
+                own_input=self.data.x.own,
             )
-            weights = self.data.sample_weight
             result = self.loss.evaluate(
                 forward.output,
-                self.data.target.take(rows),
-                sample_weight=None if weights is None else weights.take(rows),
+                target,
+                sample_weight=sample_weight,
                 stacked=self.networks is not None,
             )
             return self.network.backward(forward, result.gradient)
@@ -246,8 +245,8 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
     per_epoch, replay, layout = run.steps_per_epoch, run.replay, run.network.layout
     loss, optimizer = run.loss, run.optimizer
     gradient_name = f"{type(loss).__name__}.gradient"
-    x, target, weights = run.data
-    x_rows, t_rows, weight_rows = x.array, target.array, None if weights is None else weights.array
+    data, own_input = run.data, run.data.x.own
+    x, target, sample_weight = data.take(None)
     stacked = run.networks is not None
     is_shuffled, order, ordered = run.batch_size < run.samples, None, -1
     last = run.epochs * per_epoch
@@ -258,14 +257,12 @@ def _events(run: _Run, state: TrainingState) -> Iterator[StepEvent | EpochEvent]
         if is_shuffled:
             if epoch != ordered:
                 order, ordered = run.order(seed, epoch), epoch
-            rows = run.rows(step, order)
-            x_rows, t_rows = x.take(rows), target.take(rows)
-            weight_rows = None if weights is None else weights.take(rows)
+            x, target, sample_weight = data.take(run.rows(step, order))
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
             context = Context(True, False, seed, step, "", layers, EMPTY, run.networks)
-            ran = run_forward(layout, params, x_rows, context, own_input=x.own)
-            result = loss.evaluate(ran.output, t_rows, sample_weight=weight_rows, stacked=stacked)
+            ran = run_forward(layout, params, x, context, own_input=own_input)
+            result = loss.evaluate(ran.output, target, sample_weight=sample_weight, stacked=stacked)
             dy = settle_output_gradient(result.gradient, ran.output, where=gradient_name)
             gradient = run_backward_into(layout.graph, ran, dy, places)
             holders = getrefcount(places.flat)

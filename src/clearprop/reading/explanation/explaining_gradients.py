@@ -149,12 +149,14 @@ class _ParameterShares:
         self._tracer = tracer
         self._step = tracer.step
         graph = tracer.step.forward.network.graph
-        span = graph.slots[address.path].span
         self._uses = [
-            _Use(node, name, Address(slot.path, address.index), self._is_plain(node))
-            for node in graph.nodes.values()
-            for name, slot in node.parameters.items()
-            if slot.span == span
+            _Use(
+                node,
+                name,
+                Address(node.parameters[name].path, address.index),
+                self._is_plain(node),
+            )
+            for node, name in graph.users(address.path)
         ]
         self.kind = GradientKind.PARAMETER
         if all(use.plain for use in self._uses):

@@ -232,8 +232,8 @@ class _Writing:
 
     def _gradient(self, path: str, symbol: Symbol) -> Symbol:
         """Shared parameters have a gradient for every use, which are added at the end."""
-        slots = self.network.layout.slots
-        sharing = [one for one in slots if slots[one].span == slots[path].span]
+        users = self.network.graph.users(path)
+        sharing = [node.parameters[name].path for node, name in users]
         if len(sharing) == 1:
             return symbol.d
         use = sharing.index(path) + 1
