@@ -30,9 +30,9 @@ def test_a_class_is_marked_and_written(classroom: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert "Ada" in said
     assert "王小明" in said
-    # 17 of 18 points: a sheet of eight blanks is worth 9, for dz counts twice.
-    assert SHEET.points == 9
-    assert "2 of 2 hand-ins marked; on average 94 % of the points." in said
+    # 25 of 26 points: a sheet of eleven blanks is worth 13, for the two dz count twice.
+    assert SHEET.points == 13
+    assert "2 of 2 hand-ins marked; on average 96 % of the points." in said
     assert f"Marks: {out}" in said
     assert "Wrong: y = 7" in out.read_text(encoding="utf-8-sig")
     assert main(["grade", str(classroom), "-o", str(out)]) == 0  # and again, over the old file
@@ -42,7 +42,7 @@ def test_one_hand_in_gets_its_comment_on_the_terminal(
     classroom: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["grade", str(classroom / "a" / "answers.json")]) == 0
-    assert "Wrong: y = 7 instead of −0.14." in capsys.readouterr().out
+    assert "Wrong: y = 7 instead of 1.1." in capsys.readouterr().out
 
 
 def test_in_chinese(classroom: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +50,7 @@ def test_in_chinese(classroom: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["grade", str(classroom), "--lang", "zh-TW", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "學號" in said
-    assert "已批改 2 份，共 2 份作業；平均得到 94 % 的分數。" in said
+    assert "已批改 2 份，共 2 份作業；平均得到 96 % 的分數。" in said
     assert "學號" in out.read_text(encoding="utf-8-sig")
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.exercises import LEVELS, TOPICS, SmallNetwork, exercise
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
 from clearprop.teaching.grading.code_marking import check_code
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
@@ -74,14 +75,21 @@ def test_every_exercise_has_a_backward_that_is_right(
         "relu": "(z > 0) * 1.0",
         "sigmoid": "1/(1+np.exp(-z)) * (1 - 1/(1+np.exp(-z)))",
         "tanh": "1 - np.tanh(z)**2",
+        "softmax": "np.exp(z) / np.exp(z).sum(1, keepdims=True)",
     }
     outs = {
         "": "z",
         "relu": "np.maximum(z, 0)",
         "sigmoid": "1/(1+np.exp(-z))",
         "tanh": "np.tanh(z)",
+        "softmax": "None",
     }
-    lines = ["import numpy as np", "def backward(dy, x, *params):", " kept, a = [], x"]
+    softmax = small.activations[-1] == "softmax"
+    lines = [
+        f"import numpy as np\nSOFTMAX = {softmax}",
+        "def backward(dy, x, *params):",
+        " kept, a = [], x",
+    ]
     for layer, kind in enumerate(small.activations):
         lines += [
             f" W, b = params[{2 * layer}:{2 * layer + 2}]",
@@ -93,6 +101,8 @@ def test_every_exercise_has_a_backward_that_is_right(
         " grads = []",
         " for a, W, slope in reversed(kept):",
         "  dz = dy * slope",
+        # Every output of softmax depends on every z, and its dy is that of the last layer.
+        "  if len(grads) == 0 and SOFTMAX: dz = slope * (dy - (dy * slope).sum(1, keepdims=True))",
         "  grads = [a.T @ dz, dz.sum(0), *grads]",
         "  dy = dz @ W.T",
         " return (dy, *grads)",
@@ -109,6 +119,73 @@ def test_a_mistake_has_its_name_and_is_mended_in_either_language(tmp_path: Path)
     assert "該用 a 的地方，用 z 計算了權重梯度" in said(mark, "zh-TW")
     mark = checked(tmp_path, RIGHT.replace(" * (z > 0)", ""))
     assert "a derivative is missing" in said(mark)
+
+
+PLANTED = {
+    "derivative_missing": (" * (z1 > 0)", ""),
+    "weight_from_z": ("a1.T @", "z1.T @"),
+    "mask_from_upstream": ("(z1 > 0)", "(da1 > 0)"),
+    "mean_for_sum": ("db1 = dz1.sum(", "db1 = dz1.mean("),
+    "unsummed": ("db1 = dz1.sum(axis=0)", "db1 = dz1"),
+    "value_for_derivative": ("(z1 > 0)", "np.maximum(z1, 0)"),
+}
+BENT = [
+    (topic, level)
+    for topic in TOPICS_WITH_CODE
+    for level in LEVELS
+    if "relu" in TOPICS[topic][level - 1].shape.activations
+]
+
+
+@pytest.mark.parametrize("mistake", PLANTED)
+@pytest.mark.parametrize(("topic", "level"), BENT)
+def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
+    tmp_path: Path, topic: str, level: int, mistake: str
+) -> None:
+    # Another seed for every one of them: no exercise's own numbers may let it pass.
+    sheet = exercise(topic, level, seed=list(PLANTED).index(mistake) + 100 * level)
+    right, spoiled = PLANTED[mistake]
+    source = solution(sheet)
+    assert right in source
+    path = tmp_path / "backward.py"
+    path.write_text("import numpy as np\n" + source.replace(right, spoiled), encoding="utf-8")
+    mark = check_code(path, sheet.network)
+    assert mark.outcome == "wrong"
+    assert mark.verdict is not None
+    assert mistake in [one.key for one in mark.verdict.mistakes]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("topic", TOPICS_WITH_CODE)
+def test_the_solution_on_the_key_is_right(tmp_path: Path, topic: str, level: int) -> None:
+    sheet = exercise(topic, level, seed=7, key="B1")
+    path = tmp_path / "backward.py"
+    path.write_text("import numpy as np\n" + solution(sheet), encoding="utf-8")
+    assert said(check_code(path, sheet.network)) == "backward.py is right."
+
+
+def test_where_every_neuron_is_on_a_missing_derivative_is_found_all_the_same(
+    tmp_path: Path,
+) -> None:
+    # z = 2·1 + 0.5 = 2.5 > 0: with these numbers alone ReLU' = 1 everywhere, and a = z.
+    small = SmallNetwork(
+        ("relu", ""), (((2.0,),), ((0.3,),)), ((0.5,), (0.1,)), ((1.0,),), ((0.0,),), 0.1
+    )
+    path = tmp_path / "backward.py"
+    for right, wrong in ((" * (z > 0)", ""), ("a.T @ dy", "z.T @ dy")):
+        path.write_text(RIGHT.replace(right, wrong), encoding="utf-8")
+        mark = check_code(path, small)
+        assert (mark.outcome, mark.only_elsewhere) == ("wrong", True)
+        assert "it happens to look right" in said(mark)
+        assert "碰巧看不出來" in said(mark, "zh-TW")
+    path.write_text(RIGHT, encoding="utf-8")
+    assert said(check_code(path, small)) == "backward.py is right."
+
+
+def test_numbers_copied_from_the_sheet_are_wrong(tmp_path: Path) -> None:
+    mark = checked(tmp_path, RIGHT.replace("dz @ W1.T", f"dz @ np.array({SMALL.weights[0]}).T"))
+    assert mark.outcome == "wrong"
+    assert mark.only_elsewhere
 
 
 @pytest.mark.parametrize(

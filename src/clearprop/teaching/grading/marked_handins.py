@@ -30,6 +30,7 @@ class CodeMark:
 
     verdict   the check's; None where the code could not be checked
     problem   why it could not; None where it was
+    only_elsewhere  whether it is right at the sheet's own samples, and wrong at others alone
     attempted what it tried and may not: "file", "network", "process"
     printed   how many bytes it printed
     isolated  whether it ran without a network
@@ -37,6 +38,7 @@ class CodeMark:
 
     verdict: Verdict | None
     problem: ClearpropError | None = None
+    only_elsewhere: bool = False
     attempted: tuple[str, ...] = ()
     printed: int = 0
     isolated: bool = True
@@ -53,6 +55,8 @@ class CodeMark:
             yield say("failed", problem=self.problem.message(language))
         if self.verdict is not None:
             yield say(self.verdict.outcome)
+            if self.only_elsewhere:
+                yield say("only_elsewhere")
             yield from _diagnosis(self.verdict, language)
         for kind in self.attempted:
             yield say(f"attempted.{kind}")
@@ -124,7 +128,8 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     if wrong := by_outcome["wrong"]:
         instead = [
             say(
-                "instead",
+                # A 0 that is right, but comes from an earlier 0 that is not.
+                "unearned" if one.answer == one.expected else "instead",
                 name=one.name,
                 answer="" if one.answer is None else brief(one.answer),
                 expected=brief(one.expected),

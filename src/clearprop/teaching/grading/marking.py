@@ -29,7 +29,7 @@ _LONGEST = 40
 class BlankMark:
     """What one blank is worth.
 
-    outcome   right     within the tolerance of the right answer
+    outcome   right     within the tolerance of the right answer, and no 0 out of an earlier wrong 0
               follows   wrong, but rightly worked out from the student's own earlier numbers
               wrong, unreadable (no number), missing
     answer    the number that was read; None of the last two
@@ -60,7 +60,8 @@ class Marked:
 def mark(exercise: Exercise, answers: Mapping[str, object]) -> Marked:
     """Mark answers by the names of their blanks; each is a number or a text that is one."""
     own = dict(exercise.given_values)
-    # Wrong answers of exactly 0: what is multiplied with one is 0 without any work.
+    # Wrong answers of exactly 0: what is multiplied with one is 0 without any work, even where 0 is
+    # right.
     zeros: set[str] = set()
     marks = []
     for blank in exercise.blanks:
@@ -108,7 +109,8 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
         return BlankMark(
             name=blank.name, outcome="unreadable", answer=None, expected=blank.value, points=0
         )
-    if _near(answer, blank.value):
+    worked_out = not (answer == 0 and zeros & blank.rests_on)
+    if worked_out and _near(answer, blank.value):
         return BlankMark(
             name=blank.name,
             outcome="right",
@@ -116,8 +118,7 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
             expected=blank.value,
             points=blank.points,
         )
-    worked_out = not (answer == 0 and zeros & blank.rests_on)
-    if worked_out and _near(answer, evaluate(blank.formula, own)):
+    if worked_out and _follows(answer, blank, own):
         return BlankMark(
             name=blank.name,
             outcome="follows",
@@ -128,6 +129,14 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
     return BlankMark(
         name=blank.name, outcome="wrong", answer=answer, expected=blank.value, points=0
     )
+
+
+def _follows(answer: float, blank: Blank, own: Mapping[str, float]) -> bool:
+    try:
+        return _near(answer, evaluate(blank.formula, own))
+    # A student's own numbers may have no logarithm, or a power that is too large.
+    except (ArithmeticError, ValueError):
+        return False
 
 
 def _near(answer: float, value: float) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from clearprop.base import messages
 from clearprop.drawing import svg
 from clearprop.drawing.pen.palette import css
-from clearprop.teaching.exercises import bugs
+from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import FUNCTIONS
 from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
@@ -20,6 +20,9 @@ from clearprop.teaching.reports.workings import in_words, workings
 
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
 TENTHS, PER_ROW = 21, 7
+
+# The sentences of the derivation that a program follows, in their order.
+DERIVATION = ("forward", "weight", "back", "program")
 
 say = messages.within("exercises")
 
@@ -48,6 +51,7 @@ def worksheet(sheet: Exercise, student: Student) -> str:
         tables=_tables(sheet),
         picture_text=_picture_text(sheet),
         with_code=sheet.topic in TOPICS_WITH_CODE,
+        derivation=DERIVATION if sheet.topic == tutorial_slip.TOPIC else (),
         negative=[say(language, f"negative.{name}") for name in _smooth(sheet)],
     )
 
@@ -62,6 +66,7 @@ def answer_key(sheet: Exercise, student: Student) -> str:
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
         correction=bugs.correction(sheet) if sheet.program else None,
+        line_points=sum(blank.points for blank in sheet.blanks if blank.kind == "line"),
         program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
     )
 
@@ -93,7 +98,7 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
 
 
 def _picture_text(sheet: Exercise) -> str:
-    if sheet.program:
+    if sheet.topic == bugs.TOPIC:
         return "picture_program"
     return "picture_samples" if sheet.network.samples > 1 else "picture"
 
@@ -114,10 +119,12 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
         yield say(language, "convention.layers")
     if shape.samples > 1:
         yield say(language, "convention.samples", count=shape.samples)
-    for name in ("relu", "sigmoid", "tanh"):
+    for name in ("relu", "sigmoid", "tanh", "softmax"):
         if name in shape.activations:
             yield say(language, f"convention.{name}")
-    if shape.target:
+    if shape.has_classes:
+        yield say(language, "convention.cost_classes")
+    elif shape.target:
         several = shape.samples > 1
         outputs = "many" if shape.widths[-1] > 1 else "one"
         key = f"convention.cost_{'samples' if several else outputs}"
@@ -130,9 +137,12 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
         yield say(language, "convention.error")
     if kinds & {"new_w", "new_b"}:
         yield say(language, "convention.update")
-    key = "convention.rounded" if _smooth(sheet) else "convention.exact"
+    if sheet.topic == tutorial_slip.TOPIC:
+        yield say(language, "convention.program")
+    endless = _smooth(sheet) or shape.has_classes
+    key = "convention.rounded" if endless else "convention.exact"
     yield say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
-    if not sheet.program:
+    if sheet.topic != bugs.TOPIC:
         yield say(language, "convention.follows")
 
 
