@@ -127,7 +127,7 @@ BENT = [
 @given_values(
     case=st.sampled_from(BENT), seed=st.integers(0, 10**6), key=st.sampled_from(["", "B1", "王"])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_where_relu_is_a_hidden_neuron_is_off_and_its_zeros_are_asked_for(
     case: tuple[str, int], seed: int, key: str
 ) -> None:

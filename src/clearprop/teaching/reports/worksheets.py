@@ -1,7 +1,7 @@
 """The sheet of an exercise and its answer key as HTML pages that print on A4."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from clearprop.base import messages
@@ -36,17 +36,59 @@ class Entry(NamedTuple):
     points: int = 0
 
 
+Sheets = Sequence[tuple[Exercise, Student]]
+
+
 def worksheet(sheet: Exercise, student: Student) -> str:
     """The sheet to be filled in. Raises MissingDependencyError without Jinja2."""
+    return worksheets([(sheet, student)], student.language)
+
+
+def answer_key(sheet: Exercise, student: Student) -> str:
+    """The answers with their full working. Raises MissingDependencyError without Jinja2 or
+    latex2mathml."""
+    return answer_keys([(sheet, student)], student.language)
+
+
+def worksheets(sheets: Sheets, language: str) -> str:
+    """The sheets of several students as one page, each on paper of its own."""
+    articles = [_worksheet(*one, place) for place, one in enumerate(sheets, 1)]
+    return _page(sheets, articles, "worksheet", language)
+
+
+def answer_keys(sheets: Sheets, language: str) -> str:
+    """The same of their keys."""
+    articles = [_answer_key(*one, place) for place, one in enumerate(sheets, 1)]
+    return _page(sheets, articles, "key", language)
+
+
+def _page(sheets: Sheets, articles: Sequence[str], kind: str, language: str) -> str:
+    from markupsafe import Markup
+
+    sheet, _ = sheets[0]
+    several = len(sheets) > 1
+    colon, topic = say(language, "colon"), say(language, f"title.{sheet.topic}")
+    which = str(len(sheets)) if several else sheet.variant
+    page = template("exercise_page.html.j2").render(
+        language=language,
+        title=f"{say(language, kind)}{colon}{topic} {which}",
+        palette=Markup(css()),
+        articles=[Markup(one) for one in articles],
+    )
+    return page if page.endswith("\n") else f"{page}\n"
+
+
+def _worksheet(sheet: Exercise, student: Student, place: int) -> str:
     language = student.language
     blanks = [
         Entry(exercise_symbols.html(blank.symbol, language), blank.name, "", blank.points)
         for blank in sheet.blanks
     ]
-    return _page(
+    return _article(
         "worksheet.html.j2",
         sheet,
         student,
+        place,
         blanks=blanks,
         tables=_tables(sheet),
         picture_text=_picture_text(sheet),
@@ -56,13 +98,12 @@ def worksheet(sheet: Exercise, student: Student) -> str:
     )
 
 
-def answer_key(sheet: Exercise, student: Student) -> str:
-    """The answers with their full working. Raises MissingDependencyError without Jinja2 or
-    latex2mathml."""
-    return _page(
+def _answer_key(sheet: Exercise, student: Student, place: int) -> str:
+    return _article(
         "answer_key.html.j2",
         sheet,
         student,
+        place,
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
         correction=bugs.correction(sheet) if sheet.program else None,
@@ -71,7 +112,7 @@ def answer_key(sheet: Exercise, student: Student) -> str:
     )
 
 
-def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
+def _article(name: str, sheet: Exercise, student: Student, place: int, **more: object) -> str:
     from markupsafe import Markup
 
     language = student.language
@@ -83,18 +124,19 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
         )
         for given in sheet.givens
     ]
-    page = template(name).render(
+    # A name in a page is there once.
+    figure = "network" if place == 1 else f"network-{place}"
+    return template(name).render(
         language=language,
         say=lambda key, **values: Markup(say(language, key, **values)),
         sheet=sheet,
         student=student,
         givens=givens,
         conventions=list(_conventions(sheet, language)),
-        picture=Markup(svg(diagram(sheet, language), prefix="network")),
-        palette=Markup(css()),
+        figure=figure,
+        picture=Markup(svg(diagram(sheet, language), prefix=figure)),
         **more,
     )
-    return page if page.endswith("\n") else f"{page}\n"
 
 
 def _picture_text(sheet: Exercise) -> str:
