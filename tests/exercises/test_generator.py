@@ -188,6 +188,14 @@ def test_softmax_by_hand() -> None:
     assert {b.name: round(b.value, 4) for b in sheet.blanks} == answers
 
 
+@given_values(level=st.sampled_from(LEVELS), seed=st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_every_class_has_weights_of_its_own(level: int, seed: int) -> None:
+    # With equal weights the shares do not depend on the input, and there is nothing to practise.
+    for row in exercise("softmax", level, seed=seed).network.weights[-1]:
+        assert len(set(row)) == len(row)
+
+
 def test_a_batch_by_hand() -> None:
     sheet = exercise("batch", 1, seed=0)
     given = {"x[1]": -2.0, "x[2]": 4.0, "w(1)": -0.8, "b(1)": 0.6, "w(2)": 0.1, "b(2)": 0.2}

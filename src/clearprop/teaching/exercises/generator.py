@@ -99,7 +99,7 @@ def _search(
         if sum(given.value < 0 for given in givens) != plan.negatives:
             continue
         blanks = _blanks(plan, known, givens)
-        if blanks is None:
+        if blanks is None or not _tells_classes_apart(plan.shape, givens):
             continue
         found = Exercise(
             topic=topic,
@@ -187,6 +187,19 @@ def _blanks(
             Blank(*one.label, kind=one.kind, formula=formula, value=_settled(value), points=points)
         )
     return tuple(blanks) if len(dead) == plan.dead else None
+
+
+def _tells_classes_apart(shape: NetworkShape, givens: Sequence[Given]) -> bool:
+    """Whether softmax's weights of every input differ: where they are equal the shares do not
+    depend on it, and its derivative is 0."""
+    if not shape.has_classes:
+        return True
+    values = {given.name: given.value for given in givens}
+    inputs, classes = shape.widths[-2:]
+    return all(
+        len({values[shape.naming.weight(shape.last, i, j).name] for j in range(classes)}) == classes
+        for i in range(inputs)
+    )
 
 
 def _settled(value: float) -> float:

@@ -13,7 +13,7 @@ from clearprop.base.numbers import brief
 from clearprop.checking.verdict import RIGHT, Outcome, Verdict
 from clearprop.teaching.grading.answer_keys import AnswerKey
 from clearprop.teaching.grading.handins import HandIn
-from clearprop.teaching.grading.marking import BlankOutcome, Marked
+from clearprop.teaching.grading.marking import BlankMark, BlankOutcome, Marked
 from clearprop.teaching.grading.untrusted_files import legible
 
 # Between sentences, between clauses, between names.
@@ -88,6 +88,14 @@ class MarkedHandIn:
         """The name that was handed in, otherwise the one that the sheet was made for."""
         return self.handin.student_name or self.key.student_name
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was done: no answer, and no backward pass beyond the one to fill in."""
+        left_open = self.code is None or (
+            self.code.problem is not None and self.code.problem.key == "code_left_open"
+        )
+        return not self.handin.is_filled_in and left_open
+
 
 @dataclass(frozen=True)
 class Unmarked:
@@ -134,6 +142,7 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
                 answer="" if one.answer is None else brief(one.answer),
                 expected=brief(one.expected),
             )
+            + _mistake(one, language)
             for one in wrong
         ]
         yield say("wrong", blanks=_SEPARATORS[language][1].join(instead))
@@ -151,6 +160,14 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     handed, made_for = marked.handin.student_id, marked.key.student_id
     if handed and made_for and handed != made_for:
         yield say("other_student", id=made_for)
+
+
+def _mistake(mark: BlankMark, language: str) -> str:
+    """What was probably done wrong, in brackets."""
+    if mark.mistake is None:
+        return ""
+    said = messages.text(language, f"grading.mistake.{mark.mistake.value}")
+    return messages.text(language, "grading.comment.mistake", mistake=said)
 
 
 def _listed(language: str, names: Iterable[str]) -> str:

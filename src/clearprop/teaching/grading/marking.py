@@ -8,12 +8,13 @@ blanks before it. A blank that is not filled in, or is no number, is replaced by
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from clearprop.teaching.exercises.expressions import evaluate
-from clearprop.teaching.exercises.sheet import TOLERANCE, Blank, Exercise
+from clearprop.teaching.exercises.sheet import Blank, Exercise, is_near
+from clearprop.teaching.grading.answer_mistakes import AnswerMistake, likely_mistake
 
 BlankOutcome = Literal["right", "follows", "wrong", "unreadable", "missing"]
 
@@ -35,6 +36,7 @@ class BlankMark:
     answer    the number that was read; None of the last two
     expected  the right answer
     points    the blank's points for `right` and `follows`, otherwise 0
+    mistake   what was probably done wrong, of a wrong answer; None where nothing is recognized
     """
 
     name: str
@@ -42,6 +44,7 @@ class BlankMark:
     answer: float | None
     expected: float
     points: int
+    mistake: AnswerMistake | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ def mark(exercise: Exercise, answers: Mapping[str, object]) -> Marked:
     marks = []
     for blank in exercise.blanks:
         one = _mark(blank, answers.get(blank.name), own, zeros)
+        if one.outcome == "wrong" and one.answer is not None:
+            one = replace(one, mistake=likely_mistake(exercise, blank, one.answer, own))
         own[blank.name] = blank.value if one.answer is None else one.answer
         if one.outcome == "wrong" and one.answer == 0:
             zeros.add(blank.name)
@@ -110,7 +115,7 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
             name=blank.name, outcome="unreadable", answer=None, expected=blank.value, points=0
         )
     worked_out = not (answer == 0 and zeros & blank.rests_on)
-    if worked_out and _near(answer, blank.value):
+    if worked_out and is_near(answer, blank.value):
         return BlankMark(
             name=blank.name,
             outcome="right",
@@ -133,13 +138,7 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
 
 def _follows(answer: float, blank: Blank, own: Mapping[str, float]) -> bool:
     try:
-        return _near(answer, evaluate(blank.formula, own))
+        return is_near(answer, evaluate(blank.formula, own))
     # A student's own numbers may have no logarithm, or a power that is too large.
     except (ArithmeticError, ValueError):
         return False
-
-
-def _near(answer: float, value: float) -> bool:
-    # The last summand lets an answer count that is off by the tolerance exactly, whatever the
-    # binary digits of the two are.
-    return abs(answer - value) <= TOLERANCE * max(1.0, abs(value)) + 1e-9
