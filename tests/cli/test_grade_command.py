@@ -67,7 +67,7 @@ def test_who_handed_in_nothing_is_named(
     write_json(classroom / "b4", BLANK, ("b4", "Kurt"))
     out = classroom / "marks.csv"
     assert main(["grade", str(classroom), "-o", str(out)]) == 0
-    assert "Nothing handed in (1): b3 Emmy." in capsys.readouterr().out
+    assert "Nothing handed in (2): b3 Emmy, b4 Kurt." in capsys.readouterr().out
     roster = classroom / "roster.csv"
     roster.write_bytes("學號,姓名\r\nB1,Ada\r\nb4,Kurt\r\nb5,王小明\r\n".encode("cp950"))
     command = ["grade", str(classroom), "--students", str(roster), "-o", str(out), "--overwrite"]
@@ -79,6 +79,9 @@ def test_who_handed_in_nothing_is_named(
     assert rows[-1].endswith("Nothing was handed in.")
     assert main([*command, "--lang", "zh-TW"]) == 0
     assert "沒有交作業的有 3 位：b4 Kurt、b5 王小明、b3 Emmy。" in capsys.readouterr().out
+    write_json(classroom / "05", BLANK, ("", ""))
+    assert main(["grade", str(classroom)]) == 0
+    assert "Nothing handed in (3): b3 Emmy, 05, b4 Kurt." in capsys.readouterr().out
     # One student's hand-in is no class.
     assert main(["grade", str(classroom / "a")]) == 0
     assert "Nothing handed in" not in capsys.readouterr().out

@@ -72,6 +72,15 @@ def test_a_sample_that_is_left_out_and_swapped_indices() -> None:
     assert one.mistake is AnswerMistake.INDICES_SWAPPED
 
 
+def test_a_slip_behind_another_is_recognized_by_the_right_numbers() -> None:
+    # y = 0.6 without its bias, and then ∂C/∂y with the sign turned round, but from the right y.
+    answers = {blank.name: str(blank.value) for blank in CHAIN.blanks}
+    marked = mark(CHAIN, answers | {"y": "0.6", "dC/dy": "1.4"})
+    found = {one.name: one.mistake for one in marked.blanks}
+    assert found["y"] is AnswerMistake.BIAS_MISSING
+    assert found["dC/dy"] is AnswerMistake.SIGN
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_right_answer_has_no_mistake_and_a_turned_sign_is_one(topic: str, level: int) -> None:

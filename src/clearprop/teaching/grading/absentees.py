@@ -8,7 +8,7 @@ from pathlib import Path
 from clearprop.base.errors import ClearpropError
 from clearprop.teaching.exercises.students import Student, same_id
 from clearprop.teaching.grading.answer_keys import AnswerKey, read_key
-from clearprop.teaching.grading.marked_handins import MarkingResult, Unmarked
+from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Absentee:
 def absentees(
     outcomes: Sequence[MarkingResult], keys: Path, roster: Iterable[Student] = ()
 ) -> tuple[Absentee, ...]:
-    """Those of the roster in its order, and then those of the keys.
+    """Those of the roster in its order, then those of the keys and of forms that came back empty.
 
     keys  the folder of the keys; one that cannot be read names nobody
     """
@@ -32,6 +32,12 @@ def absentees(
     variants = {same_id(key.student_id): key.exercise.variant for key in own}
     expected = [(student.id, student.name) for student in roster]
     expected += sorted((key.student_id, key.student_name) for key in own)
+    # A form that nobody wrote a name on came back in a folder that has one.
+    expected += [
+        (one.student_id or one.place.name, one.student_name)
+        for one in outcomes
+        if isinstance(one, MarkedHandIn) and one.is_empty
+    ]
     found: dict[str, Absentee] = {}
     for number, name in expected:
         same = same_id(number)

@@ -47,15 +47,18 @@ def likely_mistake(
 ) -> AnswerMistake | None:
     """The first mistake that gives the answer, of a blank whose right answer it is not.
 
-    own  the given numbers, and the student's own before this blank
+    own  the given numbers, and the student's own before this blank; where nothing comes of them,
+         the right ones are tried
     """
     if blank.kind == "line":
         return None
-    right = _value(blank.formula, own)
-    for mistake, formula in _spoiled(exercise, blank, own):
-        value = _value(formula, own)
-        if value is not None and value != right and is_near(answer, value):
-            return mistake
+    right = {one.name: one.value for one in exercise.blanks}
+    for values in (own, {**exercise.given_values, **right}):
+        follows = _value(blank.formula, values)
+        for mistake, formula in _spoiled(exercise, blank, values):
+            value = _value(formula, values)
+            if value is not None and value != follows and is_near(answer, value):
+                return mistake
     return None
 
 

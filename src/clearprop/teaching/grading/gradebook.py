@@ -44,7 +44,7 @@ def marks_csv(
         else:
             row = _row(outcome, ids[outcome.student_id], language)
         writer.writerow({name: _inert(cell) for name, cell in row.items()})
-    empty = {same_id(outcome.student_id) for outcome in marked}
+    empty = {same_id(outcome.student_id or outcome.place.name) for outcome in marked}
     for one in absent:
         # Whose form came back empty has a row of their own.
         if same_id(one.id) not in empty:
