@@ -9,7 +9,16 @@ from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.teaching.exercises import TOPICS
 
-OPTIONS = ("--out", "--topic", "--level", "--seed", "--students", "--count", "--lang")
+OPTIONS = (
+    "--out",
+    "--topic",
+    "--level",
+    "--seed",
+    "--students",
+    "--count",
+    "--gradescope",
+    "--lang",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +179,8 @@ def test_a_roster_of_a_chinese_spreadsheet(tmp_path: Path) -> None:
         (["exercise", "-o", "d", "--students", "none.csv"], "no file 'none.csv'"),
         (["exercise", "-o", "d", "--count", "0"], "--count takes a whole number"),
         (["exercise", "-o", "d", "--count", "3", "--students", "r.csv"], "either --students"),
+        (["exercise", "-o", "d", "--gradescope", "pack.tar"], "does not end in .zip"),
+        (["exercise", "-o", "d", "--gradescope", "no/pack.zip"], "There is no file or folder 'no'"),
         (["exercise", "-o", "file"], "is a file, where a folder was meant"),
     ],
 )

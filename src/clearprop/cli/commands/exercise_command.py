@@ -36,6 +36,7 @@ def run(given: Arguments) -> int:
     same names; ConfigurationError for a topic, level or seed that cannot be.
     """
     folder = given.path("--out")
+    pack = given.path("--gradescope")
     if folder is None:
         raise ConfigurationError("exercise_no_folder")
     topic = given.text_or("--topic", "chain")
@@ -44,7 +45,9 @@ def run(given: Arguments) -> int:
     students = _students(given)
     language = given.language()
 
+    from clearprop.base.writing import write_whole
     from clearprop.teaching.exercises.students import KEY_FOLDER
+    from clearprop.teaching.grading.autograder_pack import autograder_pack, require_pack_path
     from clearprop.teaching.reports.class_handouts import (
         ALL_KEYS,
         ALL_SHEETS,
@@ -53,12 +56,16 @@ def run(given: Arguments) -> int:
         write_handouts,
     )
 
+    if pack is not None:
+        require_pack_path(pack)
     is_class = bool(students[0].folder)
     made = list(handouts(topic, level, seed, students))
     files = {place: content for one in made for place, content in one.files.items()}
     if is_class:
         files |= class_pages(made, language)
     write_handouts(files, folder)
+    if pack is not None:
+        write_whole(pack, autograder_pack(files, language))
     told = messages.text(
         language,
         f"cli.exercise.{'written_class' if is_class else 'written'}",
@@ -68,6 +75,8 @@ def run(given: Arguments) -> int:
         all_sheets=folder / ALL_SHEETS,
         all_keys=folder / ALL_KEYS,
     )
+    if pack is not None:
+        told += "\n" + messages.text(language, "cli.exercise.pack", path=pack)
     sys.stdout.write(f"{told}\n")
     return DONE
 
@@ -95,6 +104,7 @@ COMMAND = Command(
         options.SEED,
         Option("--students", takes=Takes.FILE),
         Option("--count"),
+        Option("--gradescope", takes=Takes.FILE),
         options.LANG,
     ),
 )
