@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_files_and_another_gives_others() -> None:
 
 def test_every_student_has_a_variant(roster: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exercise", "--students", str(roster), "-o", "class"]) == 0
-    assert "2 worksheets" in capsys.readouterr().out
+    assert "Worksheets (2): class" in capsys.readouterr().out
     files = contents(Path("class"))
     own = {number: variant(files[f"{number}/answers.json"]) for number in ("B1", "B2")}
     assert own["B1"] != own["B2"]

@@ -15,6 +15,7 @@ import pytest
 
 from clearprop.teaching.exercises import LEVELS, TOPICS, SmallNetwork, exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
+from clearprop.teaching.grading import sandbox
 from clearprop.teaching.grading.code_marking import check_code
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
@@ -454,3 +455,33 @@ def test_no_secret_is_in_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     source = f"import os\nassert 'TOKEN' not in os.environ\nassert os.listdir('.') == []\n{RIGHT}"
     assert checked(tmp_path, source).outcome == "right"
     assert os.environ["TOKEN"] == "secret"
+
+
+def test_where_we_are_root_the_code_runs_as_nobody_if_nobody_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "chown", lambda *one: given.append(one))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda _: True)
+    assert sandbox._as_nobody(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": ()}
+    assert given == [(tmp_path, 65534, 65534)]
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda path: path != sandbox._GUEST)
+    assert sandbox._as_nobody(tmp_path) == {}
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda _: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert sandbox._as_nobody(tmp_path) == {}
+
+
+def test_what_others_see(tmp_path: Path) -> None:
+    path = tmp_path / "python"
+    path.touch(mode=0o755)
+    path.chmod(0o750)
+    assert not sandbox._seen_by_others(path)
+    # A file that everybody may read, in a folder that nobody else may enter.
+    path.chmod(0o755)
+    tmp_path.chmod(0o700)
+    assert not sandbox._seen_by_others(path)
+    assert sandbox._seen_by_others(Path(os.__file__)) == all(
+        one.stat().st_mode & 0o001 for one in Path(os.__file__).parents
+    )
