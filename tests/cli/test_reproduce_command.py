@@ -154,8 +154,8 @@ def test_a_comparison_out_of_tolerance_is_status_1_and_says_which(
     monkeypatch.setattr(torch_twin, "train_with_sgd", a_little_off)
     assert main(["reproduce", *QUICK, "--lang", "en", "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().out
-    assert "Out of tolerance: S15 from the start 'tutorial' in float64." in text
-    assert "Out of tolerance: S14" not in text
+    assert "Out of tolerance: relu from the start 'tutorial' in float64." in text
+    assert "Out of tolerance: linear" not in text
     assert "float32." not in text  # a millionth is nothing in float32
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "out of tolerance" in page
