@@ -19,6 +19,7 @@ import pytest
 from clearprop.cli import main
 from clearprop.formats import torch_twin
 from clearprop.teaching.reports import report
+from clearprop.teaching.reports.report_page import LECTURE
 
 QUICK = ["--steps", "3", "--seeds", "3"]
 
@@ -68,10 +69,11 @@ def test_from_end_to_end(torch: Any, tmp_path: Path) -> None:
         "results.json",
         "figures",
         "networks",
+        "programs",
     }
     links = Links((folder / "report.html").read_text(encoding="utf-8")).found
     assert links
-    assert all(link.startswith("#") for link in links)
+    assert all(link.startswith("#") or link == LECTURE for link in links)
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert results["settings"]["steps"] == 3
     assert len(results["torch"]) == 8

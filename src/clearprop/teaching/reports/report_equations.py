@@ -1,4 +1,7 @@
-"""The report's equations in LaTeX: in symbols, and some of them with their numbers."""
+"""The report's equations in LaTeX: in symbols, and some of them with their numbers.
+
+A line may break at `BREAK`, where a screen is narrow.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +9,8 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import number
 from clearprop.engine.losses import MSE
 from clearprop.teaching.experiments.reproduction import Reproduction
+
+BREAK = r"\qquad"
 
 EQUATIONS: Mapping[str, str] = {
     "neuron": r"z = w_1 x_1 + w_2 x_2 + b \qquad a = f(z)",
@@ -51,7 +56,7 @@ EQUATIONS: Mapping[str, str] = {
         r"\frac{\partial C}{\partial a}"
         r" = \frac{\partial z'}{\partial a} \cdot \frac{\partial C}{\partial z'}"
         r" + \frac{\partial z''}{\partial a} \cdot \frac{\partial C}{\partial z''}"
-        r" = w_3 \frac{\partial C}{\partial z'} + w_4 \frac{\partial C}{\partial z''}"
+        r" \qquad = w_3 \frac{\partial C}{\partial z'} + w_4 \frac{\partial C}{\partial z''}"
     ),
     "recursion": (
         r"\frac{\partial C}{\partial z} = a'(z) \left[ w_3 \frac{\partial C}{\partial z'}"
@@ -62,11 +67,11 @@ EQUATIONS: Mapping[str, str] = {
         r" = \frac{\partial y_1}{\partial z'} \cdot \frac{\partial C}{\partial y_1}"
     ),
     "half_squares": (
-        r"C = \frac{1}{2} \sum_k (y_k - t_k)^2 \quad \Rightarrow \quad"
+        r"C = \frac{1}{2} \sum_k (y_k - t_k)^2 \qquad"
         r" \frac{\partial C}{\partial y_k} = y_k - t_k"
     ),
     "mean_squares": (
-        r"L = \frac{1}{N D} \sum_{n,k} (y_{nk} - t_{nk})^2 \quad \Rightarrow \quad"
+        r"L = \frac{1}{N D} \sum_{n,k} (y_{nk} - t_{nk})^2 \qquad"
         r" \frac{\partial L}{\partial y_{nk}} = \frac{2 (y_{nk} - t_{nk})}{N D}"
     ),
     "weight_gradient": r"\frac{\partial C}{\partial W} = x^{\top} \, dz",
@@ -103,16 +108,18 @@ def equations_with_numbers(result: Reproduction) -> Mapping[str, str]:
             rf"z = {first[0, 0]:g} \cdot {x[0, 0]:g} + {first[1, 0]:g} \cdot {x[0, 1]:g}"
             rf" + {bias[0, 0]:g} = {z[0, 0]:.4f} \qquad a = f(z) = {a[0, 0]:.4f}"
         ),
-        "matrix": (f"{_matrix(z, '.4f')} = {_matrix(x)} {_matrix(first)} + {_matrix(bias)}"),
+        "matrix": (
+            f"{_matrix(z, '.4f')} {BREAK} = {_matrix(x)} {_matrix(first)} {BREAK} + {_matrix(bias)}"
+        ),
         "gradient": _first_step(result),
         "recursion": (
             rf"\frac{{\partial C}}{{\partial z}} = {slope:.4f} \cdot [{w3:g} \cdot"
             rf" {_factor(after[0])} + {w4:g} \cdot {_factor(after[1])}]"
-            rf" = {dz:.6f}"
+            rf" \qquad = {dz:.6f}"
         ),
         "output": (
             rf"\frac{{\partial C}}{{\partial z'}} = y_1 (1 - y_1) \cdot (y_1 - t_1)"
-            rf" = {slope_of_output:.4f} \cdot ({y:.4f} - {target:g})"
+            rf" \qquad = {slope_of_output:.4f} \cdot ({y:.4f} - {target:g}) \qquad"
             rf" = {slope_of_output:.4f} \cdot {dy:.4f} = {after[0]:.4f}"
         ),
         "product": (
@@ -133,7 +140,7 @@ def _first_step(result: Reproduction) -> str:
     rate = result.settings.learning_rate
     return (
         rf"\nabla L(\theta^0) = {_column(gradient)} \qquad \theta^1 = {_column(start)}"
-        rf" - {rate:g} {_column(gradient)} = {_column(reached)}"
+        rf" - {rate:g} {_column(gradient)} \qquad = {_column(reached)}"
     )
 
 

@@ -1,6 +1,7 @@
 """The report as one HTML page: self-contained, no external request, light, dark and printed."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.dependencies import PACKAGES
@@ -13,6 +14,9 @@ from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.facts import facts
 from clearprop.teaching.reports.report_tables import ReportTables
 from clearprop.teaching.reports.tutorial_programs import program_html, program_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 # The lecture that the tutorial credits. A link to follow; the page asks nothing of it by itself.
 LECTURE = "https://www.youtube.com/watch?v=ibJpTrp5mcE"
@@ -69,7 +73,7 @@ def render(
         )
 
     def equation(name: str) -> Markup:
-        return Markup(mathml(report_equations.EQUATIONS[name]))
+        return _formula(report_equations.EQUATIONS[name])
 
     def program(name: str) -> Markup:
         return Markup(program_html(program_text(name, result.settings, language)))
@@ -80,7 +84,7 @@ def render(
         say=say,
         equation=equation,
         numbers={
-            name: Markup(mathml(latex))
+            name: _formula(latex)
             for name, latex in report_equations.equations_with_numbers(result).items()
         },
         program=program,
@@ -115,3 +119,11 @@ def command(settings: ReproductionSettings, language: str) -> str:
     if not settings.with_torch:
         parts.append("--without-torch")
     return " ".join(parts)
+
+
+def _formula(latex: str) -> "Markup":
+    """The formula as MathML, each part that may stand on a line of its own by itself."""
+    from markupsafe import Markup
+
+    parts = [mathml(part.strip()) for part in latex.split(report_equations.BREAK)]
+    return Markup('<div class="formula">' + "".join(parts) + "</div>")
