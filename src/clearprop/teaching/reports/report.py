@@ -80,10 +80,10 @@ def _pictures(
 
     diagrams: dict[str, Callable[..., Scene]] = {"sample_cost": cost}
     diagrams |= {name: partial(diagram, worked.backward) for name, diagram in DIAGRAMS.items()}
-    for name, drawn in diagrams.items():
-        scene = drawn(language=language)
+    for name, diagram_in in diagrams.items():
+        scene = diagram_in(language=language)
         # The SVG's text is drawn by the reader's browser, the PNG's by matplotlib.
-        bitmap_scene = drawn(language=labels_language)
+        bitmap_scene = diagram_in(language=labels_language)
         yield name, svg(scene, prefix=name), svg(scene, standalone=True), png(bitmap_scene, scale=3)
     for name, drawn in draw_curves(result, language, progress).items():
         yield name, drawn.svg, standalone(drawn.svg), drawn.png
