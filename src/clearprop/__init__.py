@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.smooth_activations import Softplus as Softplus
     from clearprop.engine.layers.softmax import LogSoftmax as LogSoftmax
     from clearprop.engine.layers.softmax import Softmax as Softmax
+    from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
+    from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
+    from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -125,6 +128,7 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
     "clearprop.engine.combinators": ["Residual"],
 }
 LOSS_HOMES = {
