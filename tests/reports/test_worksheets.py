@@ -13,9 +13,10 @@ from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.reports import exercise_symbols
 from clearprop.teaching.reports.exercise_symbols import printed
-from clearprop.teaching.reports.worksheets import answer_key, worksheet
+from clearprop.teaching.reports.worksheets import answer_key, worksheet, worksheets
 from tests.browser import MEASURE, Open
 
+MEDIA_BOX = rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]"
 CASES = [(topic, level) for topic in TOPICS for level in LEVELS]
 READERS = [Student(language, "B1", "A <b> & 王") for language in messages.LANGUAGES]
 READ_IN = dict(zip(messages.LANGUAGES, READERS, strict=True))
@@ -133,6 +134,11 @@ def test_the_number_of_a_sample_is_never_raised(language: str) -> None:
             assert all(re.fullmatch(r"\(\d\)|\D*", one) for one in raised), raised
 
 
+def test_the_update_is_told_with_the_cost_of_the_sheet() -> None:
+    assert "η · ∂C/∂w" in text(worksheet(exercise("step", 1), READERS[0]))
+    assert "η · ∂L/∂w" in text(worksheet(exercise("batch", 2), READERS[0]))
+
+
 @pytest.mark.parametrize("width", [680, 360])
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
@@ -157,13 +163,26 @@ def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
     assert found["width"] <= found["window"]
 
 
+def pdf(opened: Open, html: str) -> bytes:
+    content: bytes = opened(html).pdf(prefer_css_page_size=True)
+    return content
+
+
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
-    page = opened(worksheet(exercise("step", 3), READ_IN[language]))
-    content = page.pdf(prefer_css_page_size=True)
-    sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
+    content = pdf(opened, worksheet(exercise("step", 3), READ_IN[language]))
+    sizes = re.findall(MEDIA_BOX, content)
     # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
     assert len(sizes) == 2
     for width, height in sizes:
         assert float(width) == pytest.approx(595.3, abs=1)
         assert float(height) == pytest.approx(841.9, abs=1)
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_student_of_a_class_has_paper_of_their_own(language: str, opened: Open) -> None:
+    reader = READ_IN[language]
+    sheets = [(exercise("slip", 2, key=key), reader) for key in ("B1", "B2")]
+    one = len(re.findall(MEDIA_BOX, pdf(opened, worksheets(sheets[:1], language))))
+    assert one == 2
+    assert len(re.findall(MEDIA_BOX, pdf(opened, worksheets(sheets, language)))) == 2 * one

@@ -178,7 +178,7 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
     if "error" in kinds:
         yield say(language, "convention.error")
     if kinds & {"new_w", "new_b"}:
-        yield say(language, "convention.update")
+        yield say(language, "convention.update", cost=shape.naming.cost)
     if sheet.topic == tutorial_slip.TOPIC:
         yield say(language, "convention.program")
     endless = _smooth(sheet) or shape.has_classes
