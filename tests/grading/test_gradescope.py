@@ -308,6 +308,9 @@ def test_the_pack(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert str(pack) in capsys.readouterr().out
         assert main(command) == 0  # ours is replaced
     assert packs[0].read_bytes() == packs[1].read_bytes()
+    inside = tmp_path / "new" / "pack.zip"
+    assert main(["exercise", "-o", str(inside.parent), "--gradescope", str(inside)]) == 0
+    assert zipfile.is_zipfile(inside)
     packs[0].write_bytes(b"mine")
     capsys.readouterr()
     assert main(["exercise", "-o", str(tmp_path / "other"), "--gradescope", str(packs[0])]) == 2

@@ -57,7 +57,7 @@ def run(given: Arguments) -> int:
     )
 
     if pack is not None:
-        require_pack_path(pack)
+        require_pack_path(pack, folder)
     is_class = bool(students[0].folder)
     made = list(handouts(topic, level, seed, students))
     files = {place: content for one in made for place, content in one.files.items()}

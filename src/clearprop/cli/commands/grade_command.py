@@ -39,6 +39,8 @@ def run(given: Arguments) -> int:
     keys = key_folder(path, key)
     students = () if roster is None else read_roster(roster, language)
     places = find_handins(path, keys)
+    if out is not None and statistics is not None and out.resolve() == statistics.resolve():
+        raise FileError("grade_same_file", path=out)
     for written in (out, statistics):
         if written is not None:
             _require_writable(written, keys, overwrite=given.given("--overwrite"))

@@ -2,7 +2,7 @@
 students read different languages lang, and for graders that know students by it email.
 
 The columns may have their usual other names, such as 學號 and 姓名, and the file may be written as
-spreadsheets write it: with commas, semicolons or tabs, in UTF-8, UTF-16, Big5 or Windows-1252.
+spreadsheets write it.
 """
 
 import csv
@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from clearprop.base import messages
 from clearprop.base.errors import FileError
+from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
 # The folder of the answer keys stands beside those of the students.
 KEY_FOLDER = "key"
@@ -122,9 +123,8 @@ def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         text = decoded(path.read_bytes())
-        first = text.partition("\n")[0]
-        delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        stream = io.StringIO(text, newline="")
+        reader = csv.reader(stream, delimiter=delimiter_of(text), strict=True)
         return [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except FileNotFoundError as problem:
         raise FileError("file_missing", path=path) from problem
@@ -135,39 +135,6 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     except (OSError, csv.Error) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise FileError("file_unreadable", path=path, problem=reason) from problem
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file that a spreadsheet wrote, without a byte order mark.
-
-    Where nothing says so and it is not UTF-8, Chinese names stand two characters and more together,
-    and letters with accents among others. Raises UnicodeError where neither is so.
-    """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        for encoding, is_likely in (("cp950", _reads_as_chinese), ("cp1252", _reads_as_western)):
-            try:
-                text = content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            if is_likely(text):
-                return text
-        raise problem
-
-
-def _reads_as_chinese(text: str) -> bool:
-    runs = re.findall(r"[A-Za-z]?[^\x00-\x7f]+[A-Za-z]?", text)
-    return all(len(run) > 1 and not run[0].isascii() and not run[-1].isascii() for run in runs)
-
-
-def _reads_as_western(text: str) -> bool:
-    strange = [mark for mark in text if not mark.isascii()]
-    return all(mark.isalpha() or mark in "’‘“”–—\xa0" for mark in strange) and all(
-        len(run) == 1 for run in re.findall(r"[^\x00-\x7f]+", text)
-    )
 
 
 def _student(path: Path, line: int, row: Mapping[str, str], language: str) -> Student:

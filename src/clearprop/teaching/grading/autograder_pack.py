@@ -77,8 +77,9 @@ def autograder_pack(files: Mapping[str, bytes], language: str) -> bytes:
     return stream.getvalue()
 
 
-def require_pack_path(path: Path) -> None:
-    """Refuse what is no place for a pack: another extension, a folder, somebody else's file.
+def require_pack_path(path: Path, made: Path) -> None:
+    """Refuse what is no place for a pack: another extension, a folder, somebody else's file. The
+    folder `made` will be there by the time.
 
     Raises ConfigurationError or FileError.
     """
@@ -86,7 +87,7 @@ def require_pack_path(path: Path) -> None:
         raise ConfigurationError("gradescope_extension", path=path)
     if path.is_dir():
         raise FileError("path_is_folder", path=path)
-    if not path.parent.is_dir():
+    if not path.parent.is_dir() and path.parent.resolve() != made.resolve():
         raise FileError("path_missing", path=path.parent)
     if path.exists() and not _is_ours(path):
         raise FileError("exercise_file_differs", path=path)
