@@ -111,6 +111,14 @@ def test_every_exercise_has_a_backward_that_is_right(
     path = tmp_path / "backward.py"
     path.write_text("\n".join(lines))
     assert said(check_code(path, small)) == "backward.py is right."
+    if level != 1:
+        return
+    # Without the derivatives, or with a mean over the samples where there are none, it is wrong.
+    bent = any(small.activations)
+    right, spoiled = ("dy * slope", "dy * 1.0") if bent else (".sum(0)", ".mean(0)")
+    wrong = "\n".join(lines).replace(right, spoiled).replace("SOFTMAX: dz", "0: dz")
+    path.write_text(wrong)
+    assert check_code(path, small).outcome == "wrong"
 
 
 def test_a_mistake_has_its_name_and_is_mended_in_either_language(tmp_path: Path) -> None:
@@ -138,8 +146,16 @@ BENT = [
 ]
 
 
-@pytest.mark.parametrize("mistake", PLANTED)
-@pytest.mark.parametrize(("topic", "level"), BENT)
+# The two that a sheet with every neuron on cannot show in every exercise, the others in every third.
+PLANTINGS = [
+    (topic, level, mistake)
+    for place, (topic, level) in enumerate(BENT)
+    for turn, mistake in enumerate(PLANTED)
+    if turn < 2 or (place + turn) % 3 == 0
+]
+
+
+@pytest.mark.parametrize(("topic", "level", "mistake"), PLANTINGS)
 def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
     tmp_path: Path, topic: str, level: int, mistake: str
 ) -> None:
@@ -156,10 +172,9 @@ def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
     assert mistake in [one.key for one in mark.verdict.mistakes]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic", TOPICS_WITH_CODE)
-def test_the_solution_on_the_key_is_right(tmp_path: Path, topic: str, level: int) -> None:
-    sheet = exercise(topic, level, seed=7, key="B1")
+def test_the_solution_on_the_key_is_right(tmp_path: Path, topic: str) -> None:
+    sheet = exercise(topic, 3, seed=7, key="B1")
     path = tmp_path / "backward.py"
     path.write_text("import numpy as np\n" + solution(sheet), encoding="utf-8")
     assert said(check_code(path, sheet.network)) == "backward.py is right."
