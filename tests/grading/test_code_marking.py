@@ -146,7 +146,7 @@ BENT = [
 ]
 
 
-# The two that a sheet with every neuron on cannot show in every exercise, the others in every third.
+# In every exercise the two that no sheet with every neuron on shows, the others in every third.
 PLANTINGS = [
     (topic, level, mistake)
     for place, (topic, level) in enumerate(BENT)
