@@ -63,6 +63,7 @@ NAMES = [
     "PReLU",
     "Parameter",
     "PiecewiseLinear",
+    "Pinball",
     "PoissonNLL",
     "RMSNorm",
     "RMSprop",
