@@ -20,8 +20,10 @@ from clearprop.base.version import __version__ as __version__
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
+    from clearprop import data as data
     from clearprop import drawing as drawing
     from clearprop import engine as engine
+    from clearprop import estimators as estimators
     from clearprop import formats as formats
     from clearprop import kinds as kinds
     from clearprop import reading as reading
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from clearprop.engine.losses import Huber as Huber
     from clearprop.engine.losses import Loss as Loss
     from clearprop.engine.losses import LossResult as LossResult
+    from clearprop.engine.losses import Pinball as Pinball
     from clearprop.engine.losses import PoissonNLL as PoissonNLL
     from clearprop.engine.network import BackwardPass as BackwardPass
     from clearprop.engine.network import ForwardPass as ForwardPass
@@ -136,6 +139,7 @@ LOSS_HOMES = {
         "MSE",
         "MAE",
         "Huber",
+        "Pinball",
         "BinaryCrossEntropy",
         "CrossEntropy",
         "PoissonNLL",
@@ -204,6 +208,8 @@ _ROOMS = {
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
+    "data": "clearprop.data",
+    "estimators": "clearprop.estimators",
     "formats": "clearprop.formats",
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",
