@@ -101,5 +101,6 @@ def _first_step(step: Step, start: Array) -> Step:
         loss=step.loss,
         optimizer=step.optimizer,
         training=context.training,
+        layer_state=step.forward.network.initial_state(step.forward.params),
         seed=context.seed,
     )
