@@ -6,6 +6,7 @@ from clearprop.cli.command_line import Option, Takes
 LANG = Option("--lang", words=LANGUAGES)
 DATA = Option("--data", takes=Takes.FILE)
 TARGET = Option("--target")
+KINDS = Option("--kinds", takes=Takes.FILE)
 SAMPLE = Option("--sample")
 NEURON = Option("--neuron")
 LEARNING_RATE = Option("--learning-rate")

@@ -30,12 +30,11 @@ KINDS = (
 def run(given: Arguments) -> int:
     """Draw it on standard output, or into the file `--out`; returns the exit status."""
     file = Path(given.required_operand("diagram_no_file"))
-    data, target = given.path("--data"), given.text("--target")
     sample = given.whole("--sample", None, least=0)
     kind, neuron = given.text("--kind"), given.text("--neuron")
 
     from clearprop.cli.delivery import chosen_format, deliver
-    from clearprop.cli.saved_networks import saved_step
+    from clearprop.cli.saved_networks import opened
     from clearprop.drawing import drawable_language, png, svg
     from clearprop.reading.explanation.named_diagrams import draw, known_kind
 
@@ -44,7 +43,7 @@ def run(given: Arguments) -> int:
         known_kind(kind)
     out, language = given.path("--out"), given.language()
     form = chosen_format(given.text("--format"), out, FORMATS)
-    step = saved_step(file, data, target)
+    step, _, inputs = opened(given, file)
 
     def drawn(language: str) -> "Scene":
         return draw(step, kind, sample=sample, neuron=neuron, language=language)
@@ -61,7 +60,7 @@ def run(given: Arguments) -> int:
         content = diagram_page(drawn(language), language)
     else:
         content = svg(drawn(language), standalone=True).rstrip()
-    deliver(content, out, "cli.diagram.written", language, inputs=(file, data))
+    deliver(content, out, "cli.diagram.written", language, inputs=inputs)
     return DONE
 
 
@@ -74,6 +73,7 @@ COMMAND = Command(
         options.SAMPLE,
         options.DATA,
         options.TARGET,
+        options.KINDS,
         options.format_option(*FORMATS),
         options.OUT_FILE,
         options.LANG,

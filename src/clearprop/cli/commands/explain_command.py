@@ -18,7 +18,6 @@ FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "jso
 def run(given: Arguments) -> int:
     """Answer on standard output, or in the file `--out`; returns the exit status."""
     file = Path(given.required_operand("explain_no_file"))
-    data, target = given.path("--data"), given.text("--target")
     weight, neuron = given.text("--weight"), given.text("--neuron")
     sample = given.whole("--sample", None, least=0)
     depth = given.whole("--depth", 2)
@@ -29,10 +28,10 @@ def run(given: Arguments) -> int:
     out, language = given.path("--out"), given.language()
 
     from clearprop.cli.delivery import chosen_format, deliver
-    from clearprop.cli.saved_networks import saved_step
+    from clearprop.cli.saved_networks import opened
 
     form = chosen_format(given.text("--format"), out, FORMATS)
-    step = saved_step(file, data, target)
+    step, _, inputs = opened(given, file)
     answer = _answer(step, weight, neuron, sample, depth)
     if form == "json":
         text = answer.to_json()
@@ -46,7 +45,7 @@ def run(given: Arguments) -> int:
         text = explanation_page(answer, step, language)
     else:
         text = answer.text(language)
-    deliver(text, out, "cli.explain.written", language, inputs=(file, data))
+    deliver(text, out, "cli.explain.written", language, inputs=inputs)
     return DONE
 
 
@@ -76,6 +75,7 @@ COMMAND = Command(
         options.SAMPLE,
         options.DATA,
         options.TARGET,
+        options.KINDS,
         Option("--depth"),
         options.format_option(*FORMATS),
         options.OUT_FILE,
