@@ -19,7 +19,18 @@ from tests.explanation.networks import STEPS, residual
 
 OPTIONS = {
     f"--{name}"
-    for name in ("kind", "neuron", "sample", "data", "target", "kinds", "format", "out", "lang", "help")
+    for name in (
+        "kind",
+        "neuron",
+        "sample",
+        "data",
+        "target",
+        "kinds",
+        "format",
+        "out",
+        "lang",
+        "help",
+    )
 }
 
 

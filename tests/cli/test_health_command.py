@@ -165,7 +165,18 @@ def test_a_picture_that_is_there_stays_whole_when_nothing_can_be_examined(
 def test_every_option_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     for language in LANGUAGES:
         for command, options in (
-            ("health", ("--data", "--target", "--kinds", "--learning-rate", "--format", "--plot", "--lang")),
+            (
+                "health",
+                (
+                    "--data",
+                    "--target",
+                    "--kinds",
+                    "--learning-rate",
+                    "--format",
+                    "--plot",
+                    "--lang",
+                ),
+            ),
             ("step", ("--data", "--target", "--kinds", "--sample", "--all", "--json", "--lang")),
         ):
             assert main([command, "--lang", language, "--help"]) == 0

@@ -29,6 +29,9 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 
+# The version of the format.
+VERSION = 2
+
 EXTRA = "extra."
 STATE = "state."
 MEMORY = "optimizer."
@@ -64,6 +67,7 @@ class SavedNetwork:
     progress   where the training stands
     arrays     whatever else was kept, by name
     notes      likewise, as JSON
+    version    of the format that the file was written in
     """
 
     network: Network
@@ -78,6 +82,7 @@ class SavedNetwork:
     progress: SavedProgress = field(default_factory=SavedProgress)
     arrays: Mapping[str, Array] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    version: int = VERSION
 
     def predict(self, x: Array) -> Array:
         """The network's output at x, with its parameters and running statistics. Raises what

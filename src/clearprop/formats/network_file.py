@@ -14,6 +14,7 @@ imported by a name that stands in the file. A file of an earlier version is read
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,12 +34,17 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.engine.training.loop import TrainingState
 from clearprop.formats.earlier_versions import from_version_1
-from clearprop.formats.network_contents import SavedNetwork, arrays_of, contents_of, metadata_of
+from clearprop.formats.network_contents import (
+    VERSION,
+    SavedNetwork,
+    arrays_of,
+    contents_of,
+    metadata_of,
+)
 from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
 from clearprop.formats.saving import what_is_saved
 
 FORMAT = "clearprop-network"
-VERSION = 2
 # The format's name stands within this many bytes from the start.
 HEAD = 1 << 20
 
@@ -123,7 +129,7 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
     try:
         if version == "1":
             metadata, arrays = from_version_1(metadata, arrays)
-        return contents_of(metadata, arrays, kinds)
+        return replace(contents_of(metadata, arrays, kinds), version=int(version))
     except UnknownNameError:
         raise
     # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.

@@ -12,7 +12,7 @@ from clearprop.cli.status import DONE
 if TYPE_CHECKING:
     from clearprop.drawing import Scene
 
-FORMATS = {"svg": ".svg", "png": ".png", "html": ".html"}
+FORMATS = {"svg": ".svg", "png": ".png", "pdf": ".pdf", "html": ".html"}
 KINDS = (
     "network_forward",
     "forward_factors",
@@ -35,7 +35,7 @@ def run(given: Arguments) -> int:
 
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import opened
-    from clearprop.drawing import drawable_language, png, svg
+    from clearprop.drawing import drawable_language, pdf, png, svg
     from clearprop.reading.explanation.named_diagrams import draw, known_kind
 
     if kind is not None:
@@ -49,11 +49,11 @@ def run(given: Arguments) -> int:
         return draw(step, kind, sample=sample, neuron=neuron, language=language)
 
     content: str | bytes
-    if form == "png":
+    if form in ("png", "pdf"):
         labels = drawable_language(language)
         if labels != language:
             sys.stderr.write(messages.text(language, "drawing.font_missing") + "\n")
-        content = png(drawn(labels))
+        content = (pdf if form == "pdf" else png)(drawn(labels))
     elif form == "html":
         from clearprop.teaching.reports.explanation_pages import diagram_page
 

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from clearprop.engine.step import Step
     from clearprop.reading.explanation.readable import Readable
 
-FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
+FORMATS = {
+    "text": ".txt",
+    "latex": ".tex",
+    "svg": ".svg",
+    "html": ".html",
+    "pdf": ".pdf",
+    "json": ".json",
+}
 
 
 def run(given: Arguments) -> int:
@@ -33,19 +40,22 @@ def run(given: Arguments) -> int:
     form = chosen_format(given.text("--format"), out, FORMATS)
     step, _, inputs = opened(given, file)
     answer = _answer(step, weight, neuron, sample, depth)
+    content: str | bytes
     if form == "json":
-        text = answer.to_json()
+        content = answer.to_json()
     elif form == "latex":
-        text = answer.latex(language)
+        content = answer.latex(language)
     elif form == "svg":
-        text = answer.svg(language).rstrip()
-    elif form == "html":
+        content = answer.svg(language).rstrip()
+    elif form in ("html", "pdf"):
         from clearprop.teaching.reports.explanation_pages import explanation_page
+        from clearprop.teaching.reports.printing import printed
 
-        text = explanation_page(answer, step, language)
+        page = explanation_page(answer, step, language)
+        content = printed(page) if form == "pdf" else page
     else:
-        text = answer.text(language)
-    deliver(text, out, "cli.explain.written", language, inputs=inputs)
+        content = answer.text(language)
+    deliver(content, out, "cli.explain.written", language, inputs=inputs)
     return DONE
 
 
@@ -70,7 +80,7 @@ COMMAND = Command(
     "explain",
     run,
     (
-        Option("--weight"),
+        options.WEIGHT,
         options.NEURON,
         options.SAMPLE,
         options.DATA,

@@ -27,12 +27,15 @@ def run(given: Arguments) -> int:
     key, out, language = given.path("--key"), given.path("--out"), given.language()
 
     from clearprop.base.writing import write_whole
+    from clearprop.cli.delivery import require_ending
     from clearprop.cli.terminal import bar, console
     from clearprop.teaching.grading.class_marking import key_folder, mark_each
     from clearprop.teaching.grading.gradebook import marks_csv
     from clearprop.teaching.grading.handins import find_handins
     from clearprop.teaching.grading.marked_handins import MarkedHandIn
 
+    if out is not None:
+        require_ending(out, (".csv",))
     shown = console()
     keys = key_folder(path, key)
     places = find_handins(path, keys)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clearprop.reading.health import Examination
 
 FORMATS = ("text", "json")
-PICTURES = (".svg", ".png")
+PICTURES = (".svg", ".png", ".pdf")
 
 
 def run(given: Arguments) -> int:
@@ -54,13 +54,14 @@ def run(given: Arguments) -> int:
 
 
 def _picture(found: "Examination", path: Path, language: str) -> bytes:
-    from clearprop.drawing import drawable_language, png, svg
+    from clearprop.drawing import drawable_language, pdf, png, svg
     from clearprop.reading.health import signals_picture
 
     if path.suffix.lower() == ".svg":
         return svg(signals_picture(found.signals, language), standalone=True).encode()
     # matplotlib draws the text itself, and may have no font for Chinese.
-    return png(signals_picture(found.signals, drawable_language(language)))
+    scene = signals_picture(found.signals, drawable_language(language))
+    return pdf(scene) if path.suffix.lower() == ".pdf" else png(scene)
 
 
 COMMAND = Command(
