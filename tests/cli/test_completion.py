@@ -222,8 +222,9 @@ def test_zsh(line: str, proposed: set[str], folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
-        ("clearprop diagram 2-2-1.safetensors --neuron in", {"input[0]", "input[1]"}),
-        ("clearprop step 2-2-1.safetensors --sample=", {"0", "1"}),
+        # Quoted as it would stand in the line.
+        ("clearprop diagram 2-2-1.safetensors --neuron in", {r"input\[0\]", r"input\[1\]"}),
+        ("clearprop explain 2-2-1.safetensors --weight=layers[0].b", {r"layers\[0\].bias\[1\]"}),
     ],
 )
 def test_zsh_proposes_addresses(line: str, shown: set[str], network: Path) -> None:
