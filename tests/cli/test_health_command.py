@@ -12,9 +12,9 @@ from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.status import FOUND
-from clearprop.engine.training import fit
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
+from clearprop.training import fit
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +142,7 @@ def test_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert "clearprop health FILE" in complaint(capsys)
     assert "There is no file 'none'" in complaint(capsys, "none")
     assert "text, json" in complaint(capsys, file, "--format", "xml")
-    assert ".svg or .png" in complaint(capsys, file, "--plot", "signals.gif")
+    assert ".svg, .png or .pdf" in complaint(capsys, file, "--plot", "signals.gif")
     assert "--plot" in complaint(capsys, file, "--plot", "")
     assert "--learning-rate" in complaint(capsys, file, "--learning-rate", "-1")
     assert "--learning-rate" in complaint(capsys, file, "--learning-rate", "fast")

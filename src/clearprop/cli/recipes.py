@@ -12,12 +12,12 @@ from clearprop.cli.csv_tables import CsvTable, read_table
 from clearprop.cli.table_samples import Notice, TableSamples, samples_of
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.schedules import Rate
-from clearprop.engine.training.arguments import USUAL_OPTIMIZER
 from clearprop.formats import network_file as files
 from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
+from clearprop.training.arguments import USUAL_OPTIMIZER
 
 ENCODINGS = ("ascii", "utf-8", "utf-8-sig")
 HEADERS = 3  # more lines than this do not stand before the numbers

@@ -10,9 +10,9 @@ from clearprop.base.errors import FileError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
-from clearprop.engine.training.loop import TrainingState
 from clearprop.formats import network_file as files
 from clearprop.formats.network_contents import SavedNetwork
+from clearprop.training.loop import TrainingState
 
 
 class Checkpoint(NamedTuple):

@@ -32,7 +32,6 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.training.loop import TrainingState
 from clearprop.formats.earlier_versions import from_version_1
 from clearprop.formats.network_contents import (
     VERSION,
@@ -43,6 +42,7 @@ from clearprop.formats.network_contents import (
 )
 from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
 from clearprop.formats.saving import what_is_saved
+from clearprop.training.loop import TrainingState
 
 FORMAT = "clearprop-network"
 # The format's name stands within this many bytes from the start.
