@@ -12,7 +12,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.formats import network_file as files
 from clearprop.formats.network_contents import SavedNetwork
-from clearprop.training.loop import TrainingState
+from clearprop.training.events import TrainingState
 
 
 class Checkpoint(NamedTuple):

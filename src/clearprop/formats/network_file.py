@@ -42,7 +42,7 @@ from clearprop.formats.network_contents import (
 )
 from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
 from clearprop.formats.saving import what_is_saved
-from clearprop.training.loop import TrainingState
+from clearprop.training.events import TrainingState
 
 FORMAT = "clearprop-network"
 # The format's name stands within this many bytes from the start.

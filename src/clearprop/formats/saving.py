@@ -21,7 +21,7 @@ from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.engine.state import state_of
 from clearprop.formats.network_contents import SavedNetwork, SavedProgress
 from clearprop.training.arguments import loss_of, optimizer_of
-from clearprop.training.loop import TrainingState
+from clearprop.training.events import TrainingState
 
 # So many samples are tried: enough to see that data, network and loss go together.
 TRIED = 32
