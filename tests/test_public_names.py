@@ -34,6 +34,8 @@ NAMES = [
     "Context",
     "CosineDecay",
     "CrossEntropy",
+    "DivergenceEvent",
+    "DivergenceWarning",
     "Dropout",
     "Embedding",
     "EpochEvent",
@@ -117,6 +119,8 @@ SUBROOMS = {
 }
 
 TRAINING_NAMES = [
+    "DivergenceEvent",
+    "DivergenceWarning",
     "EpochEvent",
     "StepEvent",
     "Training",

@@ -7,6 +7,7 @@ in question made again in NumPy, with all their numbers, and the curvature of th
 
 import math
 from collections.abc import Callable, Iterator
+from functools import reduce
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
@@ -32,6 +33,9 @@ MOST_STEPS = 2000
 
 # What no learning rate makes.
 NOT_THE_RATE = (Symptom.NONFINITE_INPUT, Symptom.NONFINITE_TARGET, Symptom.NONFINITE_PARAMETER)
+
+
+NOT_THE_UPDATE = tuple(one for one in Symptom if one is not Symptom.NONFINITE_UPDATE)
 
 
 class Course(Protocol):
@@ -104,7 +108,7 @@ class DivergenceEvent(NamedTuple):
             parts.append(_say(language, above, bound=bound, **rates))
         else:
             parts += [one.advice(language) for one in self.findings]
-        return _say(language, "between").join(parts)
+        return reduce(lambda a, b: _say(language, "then", before=a, sentence=b), parts)
 
 
 class DivergenceWarning(UserWarning):
@@ -216,8 +220,11 @@ def _broken(
         broken = _where(since, again, network) or event
         before = broken.before if isinstance(broken, StepEvent) else since
         findings = _findings(course, before, network)
+        # Before the first update no rate has made anything.
+        is_first = before.step == first.step
+        blameless = NOT_THE_UPDATE if is_first else NOT_THE_RATE
         rates = Rates()
-        if not any(one.kind in NOT_THE_RATE for one in findings):
+        if not any(one.kind in blameless for one in findings):
             rates = _rates(course, first, network)
     step = broken.state.step - 1
     return DivergenceEvent(
