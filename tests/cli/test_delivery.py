@@ -1,10 +1,12 @@
 """What is in a file is what its ending says, in every command that writes one."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from clearprop.base.errors import ConfigurationError
+from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.delivery import chosen_format, require_ending
 
@@ -74,3 +76,54 @@ def test_every_command_that_writes_a_file(
     said = capsys.readouterr().err
     assert "ends in" in said or "A picture is written as" in said
     assert sorted(Path().iterdir()) == before
+
+
+def test_pictures_as_pdf(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    for language in LANGUAGES:
+        told = ["--lang", language]
+        assert main(["diagram", str(trained), "-o", "one.pdf", *told]) == 0
+        assert main(["diagram", str(trained), "-o", "two.pdf", *told]) == 0
+        main(["health", str(trained), "--plot", "signals.pdf", *told])
+        assert Path("one.pdf").read_bytes() == Path("two.pdf").read_bytes()
+        for name in ("one.pdf", "signals.pdf"):
+            content = Path(name).read_bytes()
+            assert content.startswith(b"%PDF-")
+            # One page, and neither fonts that a reader may lack nor a picture made of pixels.
+            assert content.count(b"/Type /Page ") == 1
+            assert b"/Subtype /Image" not in content
+            assert b"/BaseFont" not in content
+    capsys.readouterr()
+
+
+def test_a_page_as_pdf(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from clearprop.teaching.reports import printing
+
+    if not any(map(shutil.which, printing.NAMES)):
+        pytest.skip("no browser is installed")
+    assert main(["explain", str(trained), "--sample", "0", "-o", "why.pdf", "--lang", "zh-TW"]) == 0
+    content = Path("why.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert b"/Type /Page" in content
+    capsys.readouterr()
+
+
+def test_a_page_as_pdf_without_a_browser_or_with_one_that_fails(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clearprop.teaching.reports import printing
+
+    command = ["explain", str(trained), "--sample", "0", "-o", "why.pdf"]
+    monkeypatch.setattr(printing, "PLACES", ())
+    monkeypatch.setenv("PATH", str(Path("bin").absolute()))
+    assert main(command) == 2
+    assert "neither Chromium, Chrome nor Edge was found; write it as .html" in (
+        capsys.readouterr().err
+    )
+    fails = Path("bin", "chromium")
+    fails.parent.mkdir()
+    fails.write_text("#!/bin/sh\necho 'no display' >&2\nexit 1\n", encoding="utf-8")
+    fails.chmod(0o755)
+    assert main(command) == 2
+    assert "did not print the page as PDF (no display)" in capsys.readouterr().err
+    assert not Path("why.pdf").exists()
