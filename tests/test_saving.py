@@ -166,6 +166,7 @@ def refusals() -> list[tuple[Network, dict[str, Any], type[ClearpropError], str]
         ),
         (CLASSES, {"classes": ["a", "b", "a"]}, ConfigurationError, "a name of its own"),
         (CLASSES, {"classes": ["a", "b", " "]}, ConfigurationError, "none is empty"),
+        (CLASSES, {"classes": ["a", "b", "c\nd"]}, ConfigurationError, "that can be shown"),
         (CLASSES, {"classes": "abc"}, ContractError, "what the classes are called"),
         (CLASSES, {"classes": [ReLU]}, ContractError, r"handed to load with kinds=\[...\]"),
         (PLAIN, {"classes": ["yes", "no", "?"]}, ConfigurationError, "3 names of classes"),

@@ -137,6 +137,7 @@ def test_ids_as_features() -> None:
         ("1,1,0\n1,1,-1\n", "line 2: '-1' in column '2' is no class"),
         ("1,1,0\n1,1,0.5\n", "line 2: '0.5' in column '2' is no class"),
         ("1,1,a\n1,1,\n", "line 2: the cell of column '2' is empty"),
+        ('1,1,a\n1,1,"b\nimport os"\n1,1,c\n', "has characters that cannot be shown"),
         ("1,1,a\n1,1,b\n", "names 2 classes (a, b), and the network tells 3 apart"),
         ("1,1,a\n1,1,b\n1,1,c\n1,1,d\n", "names 4 classes (a, b, c, d), and the network tells 3"),
     ],
@@ -185,7 +186,9 @@ def test_half_a_header_is_refused() -> None:
 
 
 def test_two_columns_of_one_name() -> None:
-    assert "has several columns 'b'" in refused("a,b,b\n1,2,3\n", Network(Linear(2, 1)), MSE(), "b")
+    assert "has several columns called 'b' (at 1, 2" in refused(
+        "a,b,b\n1,2,3\n", Network(Linear(2, 1)), MSE(), "b"
+    )
 
 
 def test_how_many_features_a_network_takes() -> None:
@@ -223,6 +226,15 @@ def test_columns_of_very_different_scale_are_spoken_of(
             assert f"'{small}' of" in said
             assert f"{times} times less" in said
             assert "standard deviation" in said
+
+
+def test_what_is_said_names_the_class(capsys: pytest.CaptureFixture[str]) -> None:
+    saved(classes=NAMES)
+    table(NAMED)
+    assert main(["write", "net.safetensors", "--data", "data.csv"]) == 0
+    program = capsys.readouterr().out
+    assert "# The classes: 0 = setosa, 1 = versicolor, 2 = virginica." in program
+    assert "CLASSES = ['setosa', 'versicolor', 'virginica']" in program
 
 
 def test_the_program_reads_names_of_classes_itself(capsys: pytest.CaptureFixture[str]) -> None:

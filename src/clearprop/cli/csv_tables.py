@@ -26,7 +26,8 @@ class CsvTable(NamedTuple):
         if name not in self.names:
             raise FileError("column_unknown", path=self.path, column=name, known=known)
         if self.names.count(name) > 1:
-            raise FileError("column_twice", path=self.path, column=name)
+            where = ", ".join(str(i) for i, one in enumerate(self.names) if one == name)
+            raise FileError("column_twice", path=self.path, column=name, where=where)
         return self.names.index(name)
 
     def is_numeric(self, column: int) -> bool:

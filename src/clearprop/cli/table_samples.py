@@ -170,6 +170,9 @@ def _class_ids(
         if classes:
             row = next(i for i, cell in enumerate(cells) if cell not in classes)
             raise table.problem("cell_not_class", row, column, known=", ".join(classes))
+        for row, cell in enumerate(cells):
+            if not cell.isprintable():
+                raise table.problem("cell_not_name", row, column)
         classes = tuple(sorted(set(cells)))
         if len(classes) != count:
             raise FileError(

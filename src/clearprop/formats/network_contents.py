@@ -184,9 +184,14 @@ def _made(data: Any, kind: type[Any], known: Mapping[str, type[Configurable]]) -
 
 
 def _names(data: Any) -> tuple[str, ...]:
-    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+    # They are shown in terminals and written into programs.
+    if not isinstance(data, list) or not all(_is_name(name) for name in data):
         raise TypeError("classes")
     return tuple(data)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _whole(training: Mapping[str, Any], name: str) -> int:

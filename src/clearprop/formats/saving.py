@@ -118,8 +118,8 @@ def _class_names(network: Network, classes: Sequence[str]) -> tuple[str, ...]:
         )
         raise ContractError("save_classes_kind", came=repr(came))
     names = tuple(str(name).strip() for name in classes)
-    if len(set(names)) < len(names) or not all(names):
-        raise ConfigurationError("save_classes_twice", classes=", ".join(names))
+    if len(set(names)) < len(names) or not all(name and name.isprintable() for name in names):
+        raise ConfigurationError("save_classes_twice", classes=", ".join(map(ascii, names)))
     shape = network.graph.shapes(None)[network.graph.output]
     # One output tells two classes apart.
     if names and shape and len(names) not in {max(shape[-1], 2)}:
