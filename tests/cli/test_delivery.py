@@ -28,7 +28,7 @@ SUFFIXES = {"text": ".txt", "svg": ".svg", "png": ".png"}
         (None, "/dev/null", "text"),
         (None, "x.pdf", ".pdf, and what is written into it ends in .txt, .svg, .png"),
         (None, "x.svg.gz", "ends in .gz"),
-        ("png", "x.svg", ".svg, and what is written into it ends in .png"),
+        ("png", "x.svg", ".svg, and --format png is written into .png"),
         ("svg", "x.pdf", "ends in .pdf"),
         ("gif", "x.svg", "format 'gif' is not known"),
     ],

@@ -20,7 +20,14 @@ def chosen_format(given: str | None, out: Path | None, suffixes: Mapping[str, st
     if out is None or _is_device(out) or not out.suffix:
         return given or next(iter(suffixes))
     if given is not None:
-        require_ending(out, (suffixes[given],))
+        if out.suffix.lower() != suffixes[given]:
+            raise ConfigurationError(
+                "ending_of_format",
+                path=out,
+                ending=out.suffix,
+                format=given,
+                known=suffixes[given],
+            )
         return given
     require_ending(out, suffixes.values())
     return next(name for name, suffix in suffixes.items() if suffix == out.suffix.lower())
