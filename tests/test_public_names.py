@@ -65,6 +65,7 @@ NAMES = [
     "PReLU",
     "Parameter",
     "PiecewiseLinear",
+    "Pinball",
     "PoissonNLL",
     "RMSNorm",
     "RMSprop",

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from clearprop.engine.losses import Huber as Huber
     from clearprop.engine.losses import Loss as Loss
     from clearprop.engine.losses import LossResult as LossResult
+    from clearprop.engine.losses import Pinball as Pinball
     from clearprop.engine.losses import PoissonNLL as PoissonNLL
     from clearprop.engine.network import BackwardPass as BackwardPass
     from clearprop.engine.network import ForwardPass as ForwardPass
@@ -140,6 +141,7 @@ LOSS_HOMES = {
         "MSE",
         "MAE",
         "Huber",
+        "Pinball",
         "BinaryCrossEntropy",
         "CrossEntropy",
         "PoissonNLL",
