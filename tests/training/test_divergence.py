@@ -195,3 +195,27 @@ def test_what_comes_out_is_what_came_out_without_watching() -> None:
     ended = list(train(LINE, state, X, T, optimizer=sgd, loss=MSE(), epochs=6))
     losses = [event.loss for event in ended if isinstance(event, StepEvent)]
     assert losses == [5.0 * 16**step for step in range(6)]
+
+
+def test_of_many_networks_each_is_held_against_its_own_start() -> None:
+    # The second begins at 5·10⁻⁸ and is 16⁴ times that after four steps, far below the first's 5.
+    params = np.array([[1.0], [1e-4], [0.0]])
+    still = np.stack([X, X, np.zeros((2, 1))])
+    x = np.stack([np.zeros((2, 1)), X, X])
+    _, found = told(LINE, params, x, still * 0, optimizer=SGD(0.5), epochs=6, own=("x", "target"))
+    assert found is not None
+    assert (found.network, found.step) == (1, 4)
+    assert found.first_loss == pytest.approx(5e-8)
+
+
+def test_after_too_many_steps_to_make_again_it_is_said_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clearprop.training.divergence.MOST_STEPS", 3)
+    with pytest.warns(DivergenceWarning, match=r"in step 4 \(epoch 4\) its loss is .*: try 0"):
+        fit(LINE, np.ones(1), X, T, optimizer=SGD(0.5), epochs=6)
+    x = np.vstack([X, [[np.nan]]])
+    with pytest.warns(
+        DivergenceWarning, match=r"broke in step \d \(epoch \d\), whose loss was NaN"
+    ):
+        fit(LINE, np.ones(1), x, np.zeros((3, 1)), optimizer=SGD(0.01), batch_size=1, epochs=9)

@@ -74,7 +74,8 @@ class DivergenceEvent(NamedTuple):
     step, epoch  count from 0
     loss         of that step, from before its update: a number, or (K,) of K networks
     state        after it
-    first_loss   that of the first step that was watched
+    first_loss   the size of that network's loss in the first step that was watched; NaN where that
+                 was not finite
     network      which of K networks it was; None for one
     findings     the first number that is not finite and what made it, as `health` finds it; empty
                  for a loss that is finite and has grown
@@ -126,7 +127,7 @@ class DivergenceWarning(UserWarning):
         return type(self), (self.event,)
 
 
-_say = messages.within("training")
+_say = messages.within("divergence")
 
 Events = Iterator[StepEvent | EpochEvent]
 Watched = Iterator[StepEvent | EpochEvent | DivergenceEvent]
@@ -139,7 +140,9 @@ def watched(
     or ran away one that says so. `again` are the events from a state on, taken in NumPy."""
     # `since` is the state before the event before: an update that overflows shows one step later.
     since, before, is_stepwise = first, first, False
-    first_loss, limit, is_watched = math.nan, math.inf, True
+    firsts: Any = None
+    limits: Any = math.inf
+    is_watched = True
     event: StepEvent | EpochEvent | None = None
     for event in events:
         yield event
@@ -147,22 +150,34 @@ def watched(
         if not is_watched or (is_stepwise and isinstance(event, EpochEvent)):
             continue
         since, before = before, event.before if isinstance(event, StepEvent) else event.state
-        loss = event.loss
-        size = float(np.abs(loss).max() if isinstance(loss, np.ndarray) else abs(loss))
-        if math.isnan(first_loss) and math.isfinite(size):
-            first_loss, limit = size, GROWN * size or math.inf
-        if not math.isfinite(size):
+        sizes = abs(event.loss)
+        if not _is_finite(sizes):
             is_watched = False
-            yield _broken(event, course, first, since, first_loss, again)
-        elif size > limit:
+            yield _broken(event, course, first, since, firsts, again)
+            continue
+        if firsts is None:
+            firsts, limits = sizes, _limits(sizes)
+        if np.any(sizes > limits):
             # Once: a rate that is below its bound stays so.
-            limit = math.inf
-            grown = _grown(event, course, first, first_loss)
+            limits = math.inf
+            grown = _grown(event, course, first, firsts)
             if grown is not None:
                 is_watched = False
                 yield grown
-    if is_watched and event is not None and not np.isfinite(event.state.params).all():
-        yield _broken(event, course, first, since, first_loss, again)
+    if is_watched and event is not None and not _is_finite(event.state.params):
+        yield _broken(event, course, first, since, firsts, again)
+
+
+def _is_finite(numbers: Any) -> bool:
+    # Of one number, which is the usual case, NumPy's own takes ten times as long.
+    if isinstance(numbers, np.ndarray):
+        return bool(np.isfinite(numbers).all())
+    return math.isfinite(numbers)
+
+
+def _limits(firsts: Any) -> Any:
+    """The losses from which on a training has run away; none for a loss that began at 0."""
+    return np.where(firsts > 0, GROWN * np.asarray(firsts), math.inf)
 
 
 def divergence_in(
@@ -173,25 +188,31 @@ def divergence_in(
     again: Callable[[TrainingState], Events],
 ) -> DivergenceEvent | None:
     """The same of a training from `first` that has ended in `last`, by its `losses` (steps,) or
-    (steps, K); None where nothing was wrong, and where it broke after more steps than are made
-    again."""
+    (steps, K); None where nothing was wrong. After more steps than are made again, the first number
+    that is not finite is not looked for."""
     if not len(losses):
         return None
     with np.errstate(all="ignore"):
-        sizes = np.abs(losses.reshape(len(losses), -1)).max(axis=1)
-    limit = GROWN * sizes[0] or math.inf
-    wrong = np.flatnonzero(~(sizes <= limit) | ~np.isfinite(sizes))
-    step = int(wrong[0]) if len(wrong) else len(losses) - 1
-    if step >= MOST_STEPS or (not len(wrong) and np.isfinite(last.params).all()):
+        sizes = np.abs(losses)
+        wrong = ~(sizes <= _limits(sizes[0])) | ~np.isfinite(sizes)
+    steps = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))
+    step = int(steps[0]) if len(steps) else len(losses) - 1
+    if not len(steps) and np.isfinite(last.params).all():
         return None
-    steps = again(first)
-    so_far = takewhile(lambda event: event.state.step <= first.step + step + 1, steps)
+    if step >= MOST_STEPS:
+        network, number = _which(losses[step]), first.step + step
+        rates = _rates(course, first, network)
+        if np.isfinite(losses[step]).all() and rates.bound is None:
+            return None
+        place = number, number // course.steps_per_epoch, losses[step], last
+        return DivergenceEvent(*place, _first_of(sizes[0], network), network, (), *rates)
+    so_far = takewhile(lambda event: event.state.step <= first.step + step + 1, again(first))
     found = watched(so_far, course, first, again)
     return next((one for one in found if isinstance(one, DivergenceEvent)), None)
 
 
 def _grown(
-    event: StepEvent | EpochEvent, course: Course, first: TrainingState, first_loss: float
+    event: StepEvent | EpochEvent, course: Course, first: TrainingState, firsts: Any
 ) -> DivergenceEvent | None:
     """The event of a loss that has grown; None where the rate is not too high."""
     network = _which(event.loss)
@@ -199,10 +220,8 @@ def _grown(
         rates = _rates(course, first, network)
     if rates.bound is None:
         return None
-    step = event.state.step - 1
-    return DivergenceEvent(
-        step, event.epoch, event.loss, event.state, first_loss, network, (), *rates
-    )
+    place = event.state.step - 1, event.epoch, event.loss, event.state
+    return DivergenceEvent(*place, _first_of(firsts, network), network, (), *rates)
 
 
 def _broken(
@@ -210,7 +229,7 @@ def _broken(
     course: Course,
     first: TrainingState,
     since: TrainingState,
-    first_loss: float,
+    firsts: Any,
     again: Callable[[TrainingState], Events],
 ) -> DivergenceEvent:
     """The event of a number that is not finite, which `event` shows and a step since `since`
@@ -226,10 +245,14 @@ def _broken(
         rates = Rates()
         if not any(one.kind in blameless for one in findings):
             rates = _rates(course, first, network)
-    step = broken.state.step - 1
-    return DivergenceEvent(
-        step, broken.epoch, broken.loss, broken.state, first_loss, network, findings, *rates
-    )
+    place = broken.state.step - 1, broken.epoch, broken.loss, broken.state
+    return DivergenceEvent(*place, _first_of(firsts, network), network, findings, *rates)
+
+
+def _first_of(firsts: Any, network: int | None) -> float:
+    if firsts is None:
+        return math.nan
+    return float(firsts if network is None else firsts[network])
 
 
 def _which(loss: Any) -> int | None:
