@@ -147,7 +147,7 @@ def test_networks_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
         (["--kind", "hidden_neuron", "--neuron", "layers[2][0]"], "--kind hidden_neuron shows a"),
         (["--sample", "3"], "There is no sample 3: they are counted from 0 to 2."),
         (["--sample", "x"], "--sample takes a whole number of at least 0, and 'x' is not."),
-        (["--format", "jpg"], "The format 'jpg' is not known; choose one of svg, png, html."),
+        (["--format", "jpg"], "The format 'jpg' is not known; choose one of svg, png, pdf, html."),
         (["--target", "t"], "--target names a column of --data, and no data was given."),
         (["--data", "none.csv"], "There is no file 'none.csv'."),
         (["--out", ""], "--out needs a name, and was given none."),
