@@ -23,6 +23,7 @@ def run(given: Arguments) -> int:
     out, statistics, roster = given.path("--out"), given.path("--stats"), given.path("--students")
 
     from clearprop.base.writing import write_whole
+    from clearprop.cli.delivery import require_ending
     from clearprop.cli.terminal import bar, console
 
     # Without rich this is where it is said.
@@ -36,6 +37,10 @@ def run(given: Arguments) -> int:
     from clearprop.teaching.grading.gradebook import marks_csv
     from clearprop.teaching.grading.handins import find_handins
 
+    if out is not None:
+        require_ending(out, (".csv",))
+    if statistics is not None:
+        require_ending(statistics, (".json",))
     keys = key_folder(path, key)
     students = () if roster is None else read_roster(roster, language)
     places = find_handins(path, keys)
