@@ -227,6 +227,7 @@ def _evidence(
         claimed=renamed(claims),
         expected=renamed(expected),
         tolerances=renamed(tolerances),
+        run=lambda arrays: subject.run(replaced(arrays)),
         forward=lambda arrays: subject.forward(replaced(arrays)),
         backward=lambda upstream, arrays: renamed(subject.gradients(replaced(arrays), upstream)),
         layer=subject.layer,

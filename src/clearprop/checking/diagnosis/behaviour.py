@@ -21,18 +21,20 @@ class Rerun(NamedTuple):
     problem: str = ""
 
 
-def run_again(discrepancy: Discrepancy, dy: Array) -> Rerun:
-    """The person's backward with another upstream gradient."""
+def run_again(
+    discrepancy: Discrepancy, dy: Array, arrays: Mapping[str, Array] = EMPTY
+) -> Rerun:
+    """The person's backward with another upstream gradient, and other arrays where given."""
     backward = discrepancy.evidence.backward
     if backward is None:
         return Rerun(None)
     try:
-        returned = backward(dy, EMPTY)
-        arrays = {name: np.array(returned[name], np.float64) for name in discrepancy.claimed}
+        returned = backward(dy, arrays)
+        found = {name: np.array(returned[name], np.float64) for name in discrepancy.claimed}
     except Exception as problem:  # the person's code: whatever it raises is told
         return Rerun(None, first_raised(problem))
-    finite = all(np.isfinite(array).all() for array in arrays.values())
-    return Rerun(arrays if finite else None)
+    finite = all(np.isfinite(array).all() for array in found.values())
+    return Rerun(found if finite else None)
 
 
 def another_gradient(discrepancy: Discrepancy) -> Array:

@@ -36,7 +36,7 @@ def considered(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
         (MistakeKind.TRANSPOSED, _transposed, {}),
         (MistakeKind.ZEROS, np.zeros_like, {}),
     ]
-    for key, factor, count in _named_factors(discrepancy):
+    for key, factor, count in named_factors(discrepancy):
         values: dict[str, object] = {"factor": factor, "count": count}
         transformations.append((key, partial(np.multiply, factor), values))
     for key, transformation, fields in transformations:
@@ -71,20 +71,19 @@ def _transposed(right: Array) -> Array | None:
 
 
 def _factors(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
-    for key, factor, count in _named_factors(discrepancy):
+    for key, factor, count in named_factors(discrepancy):
         yield from over_arrays(
             discrepancy, key, partial(np.multiply, factor), factor=factor, count=count
         )
 
 
-def _named_factors(discrepancy: Discrepancy) -> list[tuple[MistakeKind, float, int]]:
+def named_factors(discrepancy: Discrepancy) -> list[tuple[MistakeKind, float, int]]:
     """Of the numbers that people multiply by, those that are something here."""
     n, d = discrepancy.samples, discrepancy.outputs
+    counts = dict.fromkeys((*(discrepancy.batch or (n,)), n * d))
     factors = [
-        (MistakeKind.SUMMED_FOR_MEAN, float(n), n),
-        (MistakeKind.SUMMED_FOR_MEAN, float(n * d), n * d),
-        (MistakeKind.MEAN_FOR_SUM, 1 / n, n),
-        (MistakeKind.MEAN_FOR_SUM, 1 / (n * d), n * d),
+        *((MistakeKind.SUMMED_FOR_MEAN, float(count), count) for count in counts),
+        *((MistakeKind.MEAN_FOR_SUM, 1 / count, count) for count in counts),
         (MistakeKind.FACTOR_TWO, 2.0, 2),
         (MistakeKind.FACTOR_HALF, 0.5, 2),
         (MistakeKind.FACTOR_OUTPUTS, float(d), d),

@@ -37,6 +37,8 @@ class Evidence:
     claimed    the gradient that the person's backward returned, by name of the array
     expected   the trusted gradient (a witness's), by name; tolerance is in `tolerances`
     tolerances absolute tolerance by name: differences below it are rounding
+    run        the person's forward with nothing copied, so that arrays that write down what is done
+               with them arrive as they are
     forward, backward   the person's own functions, to run again where a hypothesis needs it; None
                where they are not at hand
     layer      the layer of ours that the person's code should equal, where they say so: its forward
@@ -56,6 +58,7 @@ class Evidence:
     claimed: Mapping[str, Array]
     expected: Mapping[str, Array]
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    run: Callable[[Mapping[str, Array]], object] | None = None
     forward: Forward | None = None
     backward: Backward | None = None
     layer: Layer | None = None

@@ -31,6 +31,7 @@ from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
 from clearprop.checking.diagnosis.hypotheses import (
     WIDEST,
+    Budget,
     Discrepancy,
     Hypothesis,
     Weighed,
@@ -39,6 +40,16 @@ from clearprop.checking.diagnosis.hypotheses import (
 from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
+from clearprop.checking.diagnosis.tape_search import (
+    Elsewhere,
+    budget_of,
+    counted,
+    elsewhere,
+    on_tape,
+    pairs,
+    taped,
+)
+from clearprop.checking.diagnosis.tape_slips import TapePass, TapeSlip
 from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
 from clearprop.checking.verdict.candidates import Lost, Standing
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
@@ -46,11 +57,13 @@ from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT
 
 ALL = frozenset(MistakeKind)
+# What a search may take on an ordinary machine, and a number of candidates that is never reached.
+SECONDS, MANY = 1.2, 1_000_000
 # Keys whose numbers are all zero; of no other mistake are zeros evidence.
 ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 
 
-def diagnose(evidence: Evidence) -> Diagnosis:
+def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
     """The likely mistakes, most likely first; none where nothing known explains the numbers.
 
     Several mistakes explain different arrays. Those that explain the same arrays equally well stand
@@ -71,12 +84,114 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         )
     if not discrepancy.wrong:
         return Diagnosis()
+    if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
+        return _found_on_tape(counted(discrepancy, on), on, deadline)
     trusted = trusted_pass(discrepancy)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}
     if trusted is not None or set(discrepancy.wrong) <= explained:
         return found
     return _in_another_layout(discrepancy) or found
+
+
+def _is_a_function(evidence: Evidence) -> bool:
+    """Whether nothing of ours says what the code should equal."""
+    ours = (evidence.layer, evidence.reference, evidence.checked, evidence.loss)
+    return all(one is None for one in ours)
+
+
+def _found_on_tape(
+    discrepancy: Discrepancy, found: TapePass, deadline: float | None
+) -> Diagnosis:
+    """What is found along the tape of a forward."""
+    budget = budget_of(found, SECONDS, deadline)
+    slips: list[tuple[Weighed, tuple[TapeSlip, ...]]] = []
+    for made, own in on_tape(discrepancy, found, budget):
+        slips.append((_weighed(discrepancy, made), own))
+    others = [*behaviour(discrepancy), *elementary(discrepancy)]
+    if not budget.is_spent:
+        others += [*fitted(discrepancy), *described(discrepancy)]
+    tried = [one for one, _ in slips] + [_weighed(discrepancy, one) for one in others]
+    there, problem = elsewhere(discrepancy, found)
+    held, fallen = _holding_there(there, [one for one in tried if one.lost is None])
+    groups, passed_over = _cover(discrepancy, held)
+    named = {name for group in groups for name in group[0].names}
+    if not named >= set(discrepancy.wrong) or all(_is_described(group[0]) for group in groups):
+        two = _two_at_once(discrepancy, found, slips, there, budget)
+        groups = two or groups
+    return Diagnosis(
+        mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
+        discrepancy=discrepancy,
+        named=tuple(one for group in groups for one in group),
+        lost=(*fallen, *passed_over, *(one for one in tried if one.lost is not None)),
+        findings=_problem(problem),
+    )
+
+
+def _is_described(one: Weighed) -> bool:
+    return one.hypothesis.standing is Standing.DESCRIBED
+
+
+def _holding_there(
+    there: Elsewhere | None, held: Sequence[Weighed]
+) -> tuple[list[Weighed], list[Weighed]]:
+    """Those that hold at another point too, and those that do not. A constant that was fitted is
+    none before another point has confirmed it."""
+    if there is None:
+        kept = [one for one in held if one.hypothesis.key is not MistakeKind.FACTOR]
+        return kept, [one._replace(lost=Lost.COINCIDENCE) for one in held if one not in kept]
+    kinds = frozenset(one.hypothesis.key for one in held)
+    again = [
+        *(made for made, _ in on_tape(there.discrepancy, there.found, Budget(MANY), kinds)),
+        *elementary(there.discrepancy),
+        *fitted(there.discrepancy),
+    ]
+    tried = [_weighed(there.discrepancy, one) for one in again if one.key in kinds]
+    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
+
+    def holds(one: Weighed) -> bool:
+        return (
+            one.hypothesis.standing in (Standing.PROVEN, Standing.DESCRIBED)
+            or one.hypothesis.key is MistakeKind.KINK
+            or not one.names & set(there.discrepancy.wrong)
+            or _identity(one.hypothesis) in holding
+        )
+
+    return (
+        [one for one in held if holds(one)],
+        [one._replace(lost=Lost.COINCIDENCE) for one in held if not holds(one)],
+    )
+
+
+def _two_at_once(
+    discrepancy: Discrepancy,
+    found: TapePass,
+    slips: Sequence[tuple[Weighed, tuple[TapeSlip, ...]]],
+    there: Elsewhere | None,
+    budget: Budget,
+) -> list[list[Weighed]]:
+    """Two mistakes of which none gives all the numbers, and both together do, here and at another
+    point."""
+    for pair in pairs(discrepancy, found, slips, budget):
+        names = frozenset(discrepancy.wrong)
+        return [
+            [Weighed(pair.first, names, 0.0)],
+            [Weighed(pair.second, names, 0.0)],
+        ]
+    return []
+
+
+def _problem(said: str) -> tuple[CheckFinding, ...]:
+    if not said:
+        return ()
+    return (CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said}),)
+
+
+def _weighed(discrepancy: Discrepancy, hypothesis: Hypothesis) -> Weighed:
+    one = discrepancy.weigh(hypothesis)
+    if one.lost is None and not _says_something(one):
+        return one._replace(lost=Lost.NO_EVIDENCE)
+    return one
 
 
 def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
@@ -89,11 +204,7 @@ def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
         discrepancy=discrepancy,
         named=tuple(one for group in groups for one in group),
         lost=(*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
-        findings=tuple(
-            CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said})
-            for said in [problem]
-            if said
-        ),
+        findings=_problem(problem),
     )
 
 
@@ -140,13 +251,7 @@ def _tried(
     kinds: Collection[MistakeKind] = ALL,
 ) -> list[Weighed]:
     """Every hypothesis of these kinds, weighed."""
-    tried = []
-    for hypothesis in _hypotheses(discrepancy, trusted, kinds):
-        one = discrepancy.weigh(hypothesis)
-        if one.lost is None and not _says_something(one):
-            one = one._replace(lost=Lost.NO_EVIDENCE)
-        tried.append(one)
-    return tried
+    return [_weighed(discrepancy, one) for one in _hypotheses(discrepancy, trusted, kinds)]
 
 
 def _says_something(weighed: Weighed) -> bool:

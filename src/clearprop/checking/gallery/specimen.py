@@ -79,6 +79,7 @@ class Specimen:
             claimed={name: claimed[name] for name in expected},
             expected=expected,
             tolerances=tolerances,
+            run=lambda changed: self.forward({**self.arrays, **changed}),
             forward=lambda changed: self.forward({**self.arrays, **changed}),
             backward=lambda dy, changed: backward(dy, {**self.arrays, **changed}),
             layer=self.layer,

@@ -1,0 +1,347 @@
+"""The hypotheses of a tape: every slip, two of them at once, and weights that were updated first."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import EMPTY, Array, keyed_generator
+from clearprop.checking.diagnosis.elementary import elementary, named_factors
+from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.fitted import ENOUGH, fit, telling
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    Budget,
+    Discrepancy,
+    Hypothesis,
+    Weighed,
+    difference,
+    scale,
+)
+from clearprop.checking.diagnosis.recorded_array import recorded
+from clearprop.checking.diagnosis.tape import Share
+from clearprop.checking.diagnosis.tape_parts import Affine, Parts
+from clearprop.checking.diagnosis.tape_slips import (
+    TapePass,
+    TapeSlip,
+    penalty_of,
+    samples_axis,
+)
+from clearprop.checking.verdict.candidates import Lost, Standing
+from clearprop.checking.verdict.mistakes import MistakeKind
+
+# Names that arrays of samples have.
+SAMPLES = frozenset("x xs inputs input data images features samples a0 batch x_train xb".split())
+# Of so many slips that explain something and not all, a second one is looked for.
+FIRST_OF_TWO = 8
+# How long one step along a tape takes, and one entry: what a budget is reckoned with.
+SECONDS_A_WIRE, SECONDS_AN_ENTRY = 2e-5, 1e-8
+
+
+def taped(discrepancy: Discrepancy) -> TapePass | None:
+    """The way back along the tape of what was checked; None where its forward leaves none, or one
+    that does not give the expected gradients."""
+    found = _pass(discrepancy.evidence)
+    return found if found is not None and _agrees(discrepancy, found) else None
+
+
+def _pass(evidence: Evidence) -> TapePass | None:
+    if evidence.run is None:
+        return None
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+    tape = recorded(evidence.run, arrays, np.asarray(evidence.output))
+    if tape is None or not tape.leaves:
+        return None
+    dy = np.asarray(evidence.output_gradient, np.float64)
+    dy = dy.reshape(tape.wires[tape.output].value.shape)
+    return TapePass(tape, Parts(tape, _data(evidence, arrays)), dy, arrays)
+
+
+def _data(evidence: Evidence, arrays: Mapping[str, Array]) -> frozenset[str]:
+    """The arrays that are no parameters: those without a gradient, and the samples."""
+    data = {name for name in arrays if name not in evidence.expected}
+    data |= {name for name in arrays if name.lower() in SAMPLES}
+    first = next(iter(arrays))
+    if not data and not first.lower().startswith(("w", "theta")):
+        data.add(first)
+    return frozenset(data)
+
+
+def _agrees(discrepancy: Discrepancy, found: TapePass) -> bool:
+    for name, mine in found.right.items():
+        if name not in discrepancy.expected:
+            continue
+        right = discrepancy.expected[name]
+        near = max(discrepancy.evidence.tolerance(name), USUAL * scale(right))
+        if mine.size != right.size or not scale(mine.reshape(right.shape) - right) <= 10 * near:
+            return False
+    return True
+
+
+def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
+    """The discrepancy with the numbers of samples and outputs that the tape tells."""
+    for one in reversed(found.parts.affine):
+        out = found.value(one.out)
+        axis = samples_axis(found, one)
+        if axis is None:
+            return replace(discrepancy, batch=(1,), features=out.size)
+        rows = out.shape[axis]
+        batch = [rows]
+        if one.place == 1 and out.ndim > 2:
+            batch += [int(np.prod(out.shape[:-1])), *out.shape[1:-1]]
+        return replace(
+            discrepancy,
+            batch=tuple(dict.fromkeys(batch)),
+            features=out.size // int(np.prod(out.shape[:-1])) if one.place == 1
+            else out.size // rows,
+        )
+    return discrepancy
+
+
+def on_tape(
+    discrepancy: Discrepancy,
+    found: TapePass,
+    budget: Budget,
+    kinds: frozenset[MistakeKind] | None = None,
+) -> Iterator[tuple[Hypothesis, tuple[TapeSlip, ...]]]:
+    """Every slip as a hypothesis, with the slip itself."""
+    for slip in found.slips():
+        if kinds is not None and slip.key not in kinds:
+            continue
+        if not budget.spend():
+            return
+        yield hypothesis(found, slip), (slip,)
+    for slip in _updated_weights(discrepancy, found):
+        yield hypothesis(found, slip), (slip,)
+    for made in (*_beside_penalty(discrepancy, found), *_factors_on_the_way(discrepancy, found)):
+        yield made, ()
+
+
+def hypothesis(found: TapePass, *slips: TapeSlip) -> Hypothesis:
+    """What somebody gets who made these mistakes; named after the last of them."""
+    with np.errstate(all="ignore"):
+        predicted = found.with_slips(*slips)
+    last = slips[-1]
+    return Hypothesis(last.key, predicted, last.values, last.standing)
+
+
+def budget_of(found: TapePass, seconds: float, deadline: float | None) -> Budget:
+    """How many slips can be tried in about so many seconds, whatever the machine does meanwhile."""
+    entries = sum(wire.value.size for wire in found.tape.order)
+    each = SECONDS_A_WIRE * len(found.tape.order) + SECONDS_AN_ENTRY * entries
+    return Budget(int(seconds / each), deadline)
+
+
+def _updated_weights(discrepancy: Discrepancy, found: TapePass) -> Iterator[TapeSlip]:
+    """Dx from W − η ∂C/∂W: the weights were updated before the signal went through them; those of
+    all linear layers, or those of one."""
+    linear = [one for one in found.parts.affine if found.tape.names[one.signal] & {*found.right}]
+    ones = [[one] for one in linear]
+    for chosen in [linear, *ones] if len(linear) > 1 else ones:
+        rate = _rate(discrepancy, found, chosen)
+        if rate > 0:
+            yield _updated(found, chosen, rate)
+
+
+def _updated(found: TapePass, chosen: Sequence[Affine], rate: float) -> TapeSlip:
+    tape = found.tape
+
+    def share_of(one: Affine) -> Share:
+        product = tape.wires[one.product]
+
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            values = tape.values(product)
+            gradient = tape.share(product, dy, one.place, values)
+            values[one.place] = values[one.place] - rate * (0 if gradient is None else gradient)
+            wrong = tape.share(product, dy, 1 - one.place, values)
+            right = tape.shares(product, dy)
+            return right if wrong is None else {**right, one.signal: wrong}
+
+        return share
+
+    return TapeSlip(
+        MistakeKind.UPDATED_WEIGHTS,
+        {"where": chosen[-1].called, "rate": rate},
+        {one.product: share_of(one) for one in chosen},
+        standing=Standing.FITTED,
+    )
+
+
+def _rate(discrepancy: Discrepancy, found: TapePass, chosen: Sequence[Affine]) -> float:
+    """η, fitted where only the last update reaches, because there it enters linearly."""
+    once = found.with_slips(_updated(found, chosen[-1:], 1.0))
+    near = set(chosen[-2].leaves) if len(chosen) > 1 else {*once}
+    for name in discrepancy.wrong:
+        if name not in once or name not in near:
+            continue
+        direction = once[name] - found.right[name]
+        same = discrepancy.claimed[name].shape == direction.shape
+        if same and np.count_nonzero(direction) >= ENOUGH:
+            return fit(discrepancy.claimed[name] - found.right[name], direction)
+    return 0.0
+
+
+def _beside_penalty(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
+    """A mistake in all of a gradient but what the penalty gives."""
+    penalty = penalty_of(found)
+    if not penalty:
+        return
+    rest = {
+        name: (discrepancy.expected[name] - penalty[name])
+        if name in penalty and penalty[name].shape == discrepancy.expected[name].shape
+        else discrepancy.expected[name]
+        for name in discrepancy.expected
+    }
+    given = {
+        name: discrepancy.claimed[name] - penalty[name]
+        if name in penalty and penalty[name].shape == discrepancy.claimed[name].shape
+        else discrepancy.claimed[name]
+        for name in discrepancy.claimed
+    }
+    without = replace(discrepancy, expected=rest, claimed=given)
+    for one in elementary(without):
+        predicted = {
+            name: array + penalty[name]
+            if name in penalty and penalty[name].shape == array.shape
+            else array
+            for name, array in one.predicted.items()
+        }
+        yield one._replace(predicted=predicted)
+
+
+def _factors_on_the_way(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
+    """A factor in what a part hands on, where behind it another way or a penalty comes in, so that
+    no gradient is a multiple of the right one."""
+    factors = [(MistakeKind.SIGN, -1.0, 0), *named_factors(discrepancy)]
+    seen: set[int] = set()
+    for one in found.parts.affine:
+        for number in (one.out, one.signal):
+            if number in seen or number not in found.signals:
+                continue
+            seen.add(number)
+            for key, factor, count in factors:
+                slip = TapeSlip(
+                    key, {"factor": factor, "count": count},
+                    signals={number: lambda g, by=factor: by * g},
+                )
+                if key is MistakeKind.SIGN:
+                    slip = slip._replace(values=EMPTY)
+                yield hypothesis(found, slip)
+
+
+class Pair(NamedTuple):
+    """Two mistakes at once, and all that they give."""
+
+    first: Hypothesis
+    second: Hypothesis
+    both: Hypothesis
+
+
+def pairs(
+    discrepancy: Discrepancy,
+    found: TapePass,
+    tried: Iterable[tuple[Weighed, tuple[TapeSlip, ...]]],
+    budget: Budget,
+) -> Iterator[Pair]:
+    """Two slips that together give every claimed array, where one of them gives some by itself."""
+    firsts = [
+        (one, slips)
+        for one, slips in tried
+        if slips and one.names and one.lost is Lost.ONLY_SOME and _is_telling(discrepancy, one)
+    ]
+    firsts.sort(key=lambda pair: -len(pair[0].names))
+    for one, slips in firsts[:FIRST_OF_TWO]:
+        made = one.hypothesis
+        base = {
+            name: made.predicted[name].reshape(right.shape)
+            if name in made.predicted and made.predicted[name].size == right.size
+            else right
+            for name, right in discrepancy.expected.items()
+        }
+        left = replace(discrepancy, expected=base, wrong=_wrong(discrepancy, base))
+        if not left.wrong:
+            continue
+        for second in elementary(left):
+            both = Hypothesis(second.key, {**base, **second.predicted}, second.values)
+            if _gives_all(discrepancy, both):
+                yield Pair(made, second, both)
+        for slip in found.slips():
+            if slip.key == made.key and slip.values == made.values:
+                continue
+            if not budget.spend():
+                return
+            both = hypothesis(found, *slips, slip)
+            if _gives_all(discrepancy, both):
+                yield Pair(made, hypothesis(found, slip), both)
+
+
+def _is_telling(discrepancy: Discrepancy, one: Weighed) -> bool:
+    return sum(telling(one.hypothesis.predicted[name]) for name in one.names) >= ENOUGH
+
+
+def _wrong(discrepancy: Discrepancy, base: Mapping[str, Array]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in discrepancy.claimed
+        if difference(discrepancy.claimed[name], base[name]) > 10 * discrepancy.relative[name]
+    )
+
+
+def _gives_all(discrepancy: Discrepancy, made: Hypothesis) -> bool:
+    weighed = discrepancy.weigh(made)
+    return weighed.lost is None and set(discrepancy.wrong) <= weighed.names
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """The same code at another point, where a mistake that is in the code is made as well."""
+
+    discrepancy: Discrepancy
+    found: TapePass
+
+
+def elsewhere(discrepancy: Discrepancy, found: TapePass) -> tuple[Elsewhere | None, str]:
+    """The code run at another point with another upstream gradient, and what it raised, if it did.
+
+    Only arrays with a gradient are moved, by a tenth: a target must stay one.
+    """
+    from clearprop.checking.diagnosis.behaviour import run_again
+
+    evidence = discrepancy.evidence
+    generator = keyed_generator(0, path="elsewhere")
+    arrays = dict(evidence.arrays)
+    for name in discrepancy.expected:
+        array = np.asarray(arrays[name])
+        if array.dtype.kind == "f":
+            factor = 1 + 0.1 * generator.uniform(0.2, 1, size=array.shape)
+            arrays[name] = (array * factor).astype(array.dtype)
+    dy = np.asarray(evidence.output_gradient)
+    if dy.shape:
+        drawn = generator.normal(size=dy.shape) * (scale(dy) or 1.0)
+        dy = drawn.astype(dy.dtype)
+    claimed, problem = run_again(discrepancy, dy, arrays)
+    if claimed is None or evidence.forward is None:
+        return None, problem
+    moved = replace(
+        evidence, arrays=arrays, output=evidence.forward(arrays), output_gradient=dy, backward=None
+    )
+    other = _pass(moved)
+    if other is None or not {*found.right} <= {*other.right}:
+        return None, ""
+    names = [name for name in discrepancy.expected if name in other.right]
+    looked_at = Discrepancy.of(
+        replace(
+            moved,
+            claimed={name: claimed[name] for name in names},
+            expected={
+                name: other.right[name].reshape(discrepancy.expected[name].shape) for name in names
+            },
+            tolerances={},
+        )
+    )
+    if looked_at is None:
+        return None, ""
+    return Elsewhere(
+        replace(looked_at, batch=discrepancy.batch, features=discrepancy.features), other
+    ), ""
