@@ -74,13 +74,37 @@ def _agrees(discrepancy: Discrepancy, found: TapePass) -> bool:
             continue
         right = discrepancy.expected[name]
         near = max(discrepancy.evidence.tolerance(name), USUAL * scale(right))
-        if mine.size != right.size or not scale(mine.reshape(right.shape) - right) <= 10 * near:
+        if mine.size != right.size:
+            return False
+        off = np.abs(mine.reshape(right.shape) - right) > 10 * near
+        if np.any(off & ~_kinks(discrepancy, name)):
             return False
     return True
 
 
+def _kinks(discrepancy: Discrepancy, name: str) -> Array:
+    """Where differences met a kink, and so say little."""
+    shape = discrepancy.expected[name].shape
+    kinks = discrepancy.evidence.kinks.get(name)
+    return np.zeros(shape, bool) if kinks is None or kinks.shape != shape else kinks
+
+
+def _at_kinks(discrepancy: Discrepancy, found: TapePass) -> dict[str, Array]:
+    """The expected gradients, of the tape where differences met a kink and the claim is beside
+    both slopes."""
+    expected = dict(discrepancy.expected)
+    for name in expected:
+        kinks, right, claimed = _kinks(discrepancy, name), expected[name], discrepancy.claimed[name]
+        if name in found.right and kinks.any() and claimed.shape == right.shape:
+            beside = kinks & (np.abs(claimed - right) > discrepancy.evidence.tolerance(name))
+            expected[name] = np.where(beside, found.right[name].reshape(right.shape), right)
+    return expected
+
+
 def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
-    """The discrepancy with the numbers of samples and outputs that the tape tells."""
+    """The discrepancy with what the tape tells: the numbers of samples and outputs, and the slopes
+    where differences met a kink."""
+    discrepancy = replace(discrepancy, expected=_at_kinks(discrepancy, found))
     for one in reversed(found.parts.affine):
         out = found.value(one.out)
         axis = samples_axis(found, one)
