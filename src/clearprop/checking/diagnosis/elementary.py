@@ -118,14 +118,16 @@ def _like(discrepancy: Discrepancy, name: str, other: str) -> Array:
 
 
 def _unsummed(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
-    """The claimed array has a row for every sample, and the rows add up to the right gradient."""
+    """The claimed array has an entry for every sample, and those add up to the right gradient."""
     predicted = {}
     for name in discrepancy.wrong:
         claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
-        if claimed.ndim < 2 or len(claimed) < 2 or claimed.size != len(claimed) * right.size:
-            continue
-        summed = claimed.sum(axis=0).reshape(right.shape)
-        if difference(summed, right) <= discrepancy.relative[name]:
-            predicted[name] = claimed
+        for axis in (0, -1) if claimed.ndim > 1 else ():
+            rows = claimed.shape[axis]
+            if rows < 2 or claimed.size != rows * right.size:
+                continue
+            summed = claimed.sum(axis=axis).reshape(right.shape)
+            if difference(summed, right) <= discrepancy.relative[name]:
+                predicted[name] = claimed
     if predicted:
         yield Hypothesis(MistakeKind.UNSUMMED, predicted, {"count": discrepancy.samples})

@@ -232,4 +232,7 @@ class Recorder:
 
 def telling(value: Array) -> bool:
     """Whether these numbers are no others' by chance."""
-    return value.dtype.kind == "f" and value.size > 1 and np.unique(value).size > 2
+    if value.dtype.kind != "f" or value.size < 2:
+        return False
+    distinct = np.unique(value)
+    return distinct.size > 2 or (distinct.size > 1 and bool(np.any(distinct % 1)))

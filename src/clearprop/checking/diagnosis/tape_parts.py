@@ -67,16 +67,23 @@ class Shares(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """x̂ = s (x − μ) over some axes, of RMS norm without μ; `gain` is the wire of γ·x̂, and `place`
-    that of γ among its operands."""
+    """x̂ = s (x − μ) over some axes, of RMS norm without μ.
+
+    gain, place  the wire of γ·x̂ that is made of it, and the place of γ among its operands
+    within       where no wire is x̂ by itself: γ, and β if it is there, of what comes out
+    scale        that γ; 1 where what comes out is x̂
+    """
 
     source: int
     out: int
     axes: tuple[int, ...]
     inverse: Array
+    hat: Array
     is_centred: bool
-    gain: int | None
-    place: int
+    gain: int | None = None
+    place: int = 0
+    within: tuple[int, ...] = ()
+    scale: Array = np.ones(())
 
 
 class Drop(NamedTuple):
@@ -255,27 +262,58 @@ class Parts:
         """Normalizations, over the features, the samples, or all but one axis."""
         found = []
         for wire in self._floats():
-            y = wire.value
-            if y.ndim < 1:
+            made = self._normal(wire, wire.value)
+            if made is not None:
+                gain, place = self._gain(wire)
+                found.append(made._replace(gain=gain, place=place))
+        return tuple(_first_of_each(found)) or tuple(self._normals_with_gain())
+
+    def _normal(self, wire: Wire, y: Array) -> Normal | None:
+        """The normalization that gives y, which is the wire's value or made of that."""
+        groups = [(y.ndim - 1,), (0,), tuple(range(y.ndim - 1)), (0, *range(2, y.ndim))]
+        for axes in dict.fromkeys(one for one in groups if one):
+            if np.prod([y.shape[axis] for axis in axes]) < 3:
                 continue
-            groups = [(y.ndim - 1,), (0,), tuple(range(y.ndim - 1)), (0, *range(2, y.ndim))]
-            for axes in dict.fromkeys(one for one in groups if one):
-                if np.prod([y.shape[axis] for axis in axes]) < 3:
-                    continue
-                square = np.mean(y * y, axis=axes, keepdims=True)
-                if not np.all((square > 0.5) & (square < 1 + USUAL)):
-                    continue
-                centred = scale(y.mean(axis=axes)) < USUAL
-                source = self._source(wire, lambda u: _unit(u, y, axes, centred) is not None)
-                if source is not None:
-                    inverse = _unit(self.tape.wires[source].value, y, axes, centred)
-                    if inverse is not None:
-                        gain, place = self._gain(wire)
-                        found.append(
-                            Normal(source, wire.number, axes, inverse, centred, gain, place)
-                        )
-                        break
-        return tuple(_first_of_each(found))
+            square = np.mean(y * y, axis=axes, keepdims=True)
+            if not np.all((square > 0.5) & (square < 1 + USUAL)):
+                continue
+            centred = scale(y.mean(axis=axes)) < USUAL
+            source = self._source(wire, lambda u: _unit(u, y, axes, centred) is not None)
+            if source is not None:
+                inverse = _unit(self.tape.wires[source].value, y, axes, centred)
+                if inverse is not None:
+                    return Normal(source, wire.number, axes, inverse, y, centred)
+        return None
+
+    def _normals_with_gain(self) -> Iterator[Normal]:
+        """Those whose γ is multiplied in before x̂ is a wire of its own."""
+        for wire in self._floats():
+            y = wire.value
+            leaves = [
+                leaf
+                for leaf in self.tape.order
+                if leaf.leaf is not None
+                and leaf.leaf in self.tape.names[wire.number] - self.data
+                and leaf.value.dtype.kind == "f"
+                and 1 < leaf.value.size < y.size
+                and leaf.value.size == max(leaf.value.shape) in y.shape
+            ]
+            if len(leaves) > 2:
+                continue
+            for gain in leaves:
+                for shift in (None, *leaves):
+                    beta = 0.0 if shift is None else shift.value
+                    if shift is gain or np.any(gain.value == 0):
+                        continue
+                    try:
+                        hat = np.broadcast_to((y - beta) / gain.value, y.shape)
+                    except ValueError:
+                        continue
+                    made = self._normal(wire, hat)
+                    if made is not None:
+                        within = (gain.number, *([shift.number] if shift else []))
+                        yield made._replace(within=within, scale=gain.value)
+                        return
 
     def _gain(self, wire: Wire) -> tuple[int | None, int]:
         for number in self.tape.takers[wire.number]:

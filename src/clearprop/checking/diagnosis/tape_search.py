@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, keyed_generator
+from clearprop.checking.diagnosis.behaviour import run_again
 from clearprop.checking.diagnosis.elementary import elementary, named_factors
 from clearprop.checking.diagnosis.evidence import Evidence
 from clearprop.checking.diagnosis.fitted import ENOUGH, fit, telling
@@ -55,7 +56,8 @@ def _pass(evidence: Evidence) -> TapePass | None:
         return None
     dy = np.asarray(evidence.output_gradient, np.float64)
     dy = dy.reshape(tape.wires[tape.output].value.shape)
-    return TapePass(tape, Parts(tape, _data(evidence, arrays)), dy, arrays)
+    asked = frozenset(evidence.expected)
+    return TapePass(tape, Parts(tape, _data(evidence, arrays)), dy, arrays, asked)
 
 
 def _data(evidence: Evidence, arrays: Mapping[str, Array]) -> frozenset[str]:
@@ -117,10 +119,17 @@ def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
         return replace(
             discrepancy,
             batch=tuple(dict.fromkeys(batch)),
-            features=out.size // int(np.prod(out.shape[:-1])) if one.place == 1
-            else out.size // rows,
+            features=_features(found, one, rows),
         )
     return discrepancy
+
+
+def _features(found: TapePass, one: Affine, rows: int) -> int:
+    """How many outputs one sample has."""
+    out = found.value(one.out)
+    if found.value(one.weight).ndim < 2:
+        return 1
+    return out.shape[-1] if one.place == 1 else out.size // rows
 
 
 def on_tape(
@@ -135,11 +144,20 @@ def on_tape(
             continue
         if not budget.spend():
             return
-        yield hypothesis(found, slip), (slip,)
+        made = hypothesis(found, slip)
+        if slip.key is not MistakeKind.GRADIENT_STOPS or _stops_at_a_parameter(found, made):
+            yield made, (slip,)
     for slip in _updated_weights(discrepancy, found):
         yield hypothesis(found, slip), (slip,)
     for made in (*_beside_penalty(discrepancy, found), *_factors_on_the_way(discrepancy, found)):
         yield made, ()
+
+
+def _stops_at_a_parameter(found: TapePass, made: Hypothesis) -> bool:
+    return any(
+        name not in found.parts.data and not np.any(array) and np.any(found.right[name])
+        for name, array in made.predicted.items()
+    )
 
 
 def hypothesis(found: TapePass, *slips: TapeSlip) -> Hypothesis:
@@ -237,21 +255,44 @@ def _beside_penalty(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypot
 def _factors_on_the_way(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
     """A factor in what a part hands on, where behind it another way or a penalty comes in, so that
     no gradient is a multiple of the right one."""
-    factors = [(MistakeKind.SIGN, -1.0, 0), *named_factors(discrepancy)]
-    seen: set[int] = set()
-    for one in found.parts.affine:
-        for number in (one.out, one.signal):
-            if number in seen or number not in found.signals:
-                continue
-            seen.add(number)
-            for key, factor, count in factors:
-                slip = TapeSlip(
-                    key, {"factor": factor, "count": count},
-                    signals={number: lambda g, by=factor: by * g},
-                )
-                if key is MistakeKind.SIGN:
-                    slip = slip._replace(values=EMPTY)
-                yield hypothesis(found, slip)
+    numbers = sorted({n for one in found.parts.affine for n in (one.out, one.signal)})
+    for number in (n for n in numbers if n in found.signals):
+        if found.parts.penalties:
+            for key, factor, count in [(MistakeKind.SIGN, -1.0, 0), *named_factors(discrepancy)]:
+                values = {"factor": factor, "count": count} if count else EMPTY
+                yield hypothesis(found, _scaled(key, number, factor, values))
+    if found.has_several_ways:
+        for function in (*found.parts.functions, *found.parts.affine):
+            yield from _handed_on(discrepancy, found, function.out)
+
+
+def _scaled(
+    key: MistakeKind, number: int, factor: float, values: Mapping[str, object]
+) -> TapeSlip:
+    return TapeSlip(key, values, signals={number: lambda g: factor * g})
+
+
+def _handed_on(
+    discrepancy: Discrepancy, found: TapePass, number: int
+) -> Iterator[Hypothesis]:
+    """The factor that a wire's signal has, fitted where it enters linearly and beside others."""
+    key, where = MistakeKind.FACTOR_HANDED_ON, {"where": found.parts.called(number)}
+    without = found.with_slips(_scaled(key, number, 0.0, where))
+    reached = [
+        name
+        for name in discrepancy.wrong
+        if name in without
+        and discrepancy.claimed[name].shape == without[name].shape
+        and difference(without[name], found.right[name]) > USUAL
+    ]
+    if not any(scale(without[name]) > USUAL * scale(found.right[name]) for name in reached):
+        return
+    directions = np.concatenate([(found.right[n] - without[n]).ravel() for n in reached])
+    values = np.concatenate([(discrepancy.claimed[n] - without[n]).ravel() for n in reached])
+    factor = fit(values, directions)
+    if np.count_nonzero(directions) >= ENOUGH and factor:
+        slip = _scaled(key, number, factor, {**where, "factor": factor})
+        yield hypothesis(found, slip)._replace(standing=Standing.FITTED)
 
 
 class Pair(NamedTuple):
@@ -317,6 +358,42 @@ def _gives_all(discrepancy: Discrepancy, made: Hypothesis) -> bool:
     return weighed.lost is None and set(discrepancy.wrong) <= weighed.names
 
 
+def holds_elsewhere(there: "Elsewhere", pair: Pair) -> bool:
+    """Whether the same two mistakes give what the code returns at another point."""
+    found, discrepancy = there.found, there.discrepancy
+    slips = {identity(hypothesis_of(one)): one for one in found.slips()}
+    first, second = slips.get(identity(pair.first)), slips.get(identity(pair.second))
+    if first is None:
+        return False
+    if second is not None and _gives_all(discrepancy, hypothesis(found, first, second)):
+        return True
+    base = {
+        name: array.reshape(discrepancy.expected[name].shape)
+        for name, array in hypothesis(found, first).predicted.items()
+        if name in discrepancy.expected and array.size == discrepancy.expected[name].size
+    }
+    left = replace(discrepancy, expected={**discrepancy.expected, **base})
+    return any(
+        identity(one) == identity(pair.second)
+        and _gives_all(discrepancy, Hypothesis(one.key, {**left.expected, **one.predicted}))
+        for one in elementary(replace(left, wrong=_wrong(left, left.expected)))
+    )
+
+
+def hypothesis_of(slip: TapeSlip) -> Hypothesis:
+    """The slip without its numbers."""
+    return Hypothesis(slip.key, {}, slip.values, slip.standing)
+
+
+def identity(hypothesis: Hypothesis) -> tuple[object, ...]:
+    """A hypothesis without its arrays; a fitted number to four digits."""
+    values = (
+        f"{value:.3e}" if isinstance(value, float) else str(value)
+        for value in hypothesis.values.values()
+    )
+    return (hypothesis.key, *values)
+
+
 @dataclass(frozen=True, eq=False)
 class Elsewhere:
     """The same code at another point, where a mistake that is in the code is made as well."""
@@ -330,8 +407,6 @@ def elsewhere(discrepancy: Discrepancy, found: TapePass) -> tuple[Elsewhere | No
 
     Only arrays with a gradient are moved, by a tenth: a target must stay one.
     """
-    from clearprop.checking.diagnosis.behaviour import run_again
-
     evidence = discrepancy.evidence
     generator = keyed_generator(0, path="elsewhere")
     arrays = dict(evidence.arrays)

@@ -50,12 +50,14 @@ class TapePass:
 
     dy      ∂C/∂y
     arrays  the function's own, by name
+    asked   the names of those whose gradients are looked at
     """
 
     tape: Tape
     parts: Parts
     dy: Array
     arrays: Mapping[str, Array]
+    asked: frozenset[str]
 
     @cached_property
     def signals(self) -> Mapping[int, Array]:
@@ -78,6 +80,17 @@ class TapePass:
             if one.leaves is not None:
                 found = {**found, **one.leaves(found)}
         return found
+
+    @cached_property
+    def has_several_ways(self) -> bool:
+        """Whether a signal comes back several ways somewhere outside of softmax and norms."""
+        return any(
+            len(_ways(self, wire, set())) > 1
+            for wire in self.tape.order
+            if wire.number not in self.parts.inside
+            and wire.leaf is None
+            and self.parts.roots[wire.number] == wire.number
+        )
 
     def value(self, number: int) -> Array:
         """What stands on a wire."""
@@ -104,6 +117,8 @@ class TapePass:
 def _of_functions(found: TapePass) -> Iterator[TapeSlip]:
     hidden = {one.signal for one in found.parts.affine}
     for function in found.parts.functions:
+        if {function.source, function.out} & found.parts.inside:
+            continue
         if function.layer is None:
             of_a_loss = found.value(found.tape.output).size == 1 and function.out not in hidden
             if of_a_loss and function.name in OF_A_LOSS:
@@ -228,7 +243,9 @@ def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
 
 def _before(found: TapePass, one: Affine, function: Function) -> Iterator[TapeSlip]:
     ends, tape, parts = _ends(one, found), found.tape, found.parts
-    names = tuple(ends)
+    # Of samples that nobody differentiates by it cannot be told.
+    seen = bool(tape.names[one.signal] & found.asked)
+    names = tuple(ends) if seen else one.leaves
     for count in range(1, len(names)):
         for taken in combinations(names, count):
             key = MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT
@@ -281,10 +298,9 @@ def _samples_missing(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
 
 def samples_axis(found: TapePass, one: Affine) -> int | None:
     """The axis of the samples in what a linear layer gives; None where there is one sample."""
-    signal = found.value(one.signal)
-    if signal.ndim < 2:
+    if found.value(one.signal).ndim < 2:
         return None
-    return 0 if one.place == 1 else signal.ndim - 1
+    return 0 if one.place == 1 else found.value(one.out).ndim - 1
 
 
 def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
@@ -483,7 +499,7 @@ def _of_normals(found: TapePass) -> Iterator[TapeSlip]:
 
 
 def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
-    hat, inverse = found.value(part.out), part.inverse
+    hat, inverse = part.hat, part.inverse
     name = "RMSNorm" if not part.is_centred else "norm"
     where: dict[str, object] = {"where": f"{name}({found.parts.called(part.source)})"}
     count = int(np.prod([hat.shape[axis] for axis in part.axes]))
@@ -495,11 +511,16 @@ def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
     def slip(key: MistakeKind, shift: float, along: float, **more: object) -> TapeSlip:
         """With factors before the term of the mean and that of the variance."""
 
-        def share(g: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-            shifted = shift * mean(g) if part.is_centred else 0.0
-            return {part.source: inverse * (g - shifted - along * hat * mean(g * hat))}
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            return through(dy, part.scale * dy, shift, along)
 
         return TapeSlip(key, {**where, **more}, {part.out: share})
+
+    def through(dy: Array, g: Array, shift: float, along: float) -> dict[int, Array]:
+        shifted = shift * mean(g) if part.is_centred else 0.0
+        dx = inverse * (g - shifted - along * hat * mean(g * hat))
+        own = found.tape.pull(part.out, dy, [part.source, *part.within])
+        return {**{n: own[n] for n in part.within if n in own}, part.source: dx}
 
     yield slip(MistakeKind.NORM_CONSTANT, 0, 0)
     if part.is_centred:
@@ -513,6 +534,10 @@ def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
         if part.is_centred:
             yield slip(MistakeKind.NORM_PATH_FACTOR, factor, 1, path="μ", factor=factor)
             yield slip(MistakeKind.NORM_PATH_FACTOR, factor, factor, path="μ, v", factor=factor)
+    if part.within:
+        key = MistakeKind.NORM_GAIN_MISSING
+        yield TapeSlip(key, where, {part.out: lambda dy, _: through(dy, dy, 1, 1)})
+        yield from _gains_within(found, part, where, mean)
     if part.gain is None:
         return
     gain, place = found.tape.wires[part.gain], part.place
@@ -535,6 +560,26 @@ def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
             return right if share is None else {**right, gain.sources[place]: share}
 
         yield TapeSlip(MistakeKind.NORM_GAIN_FROM_INPUT, where, {part.gain: wrong})
+
+
+def _gains_within(
+    found: TapePass,
+    part: Normal,
+    where: Mapping[str, object],
+    mean: Callable[[Array], Array],
+) -> Iterator[TapeSlip]:
+    """The gradient of a γ that is multiplied in before the division, from something else than x̂."""
+    x = found.value(part.source)
+    gain = part.within[0]
+    for factor in (x, x - mean(x), found.value(part.out)):
+
+        def share(
+            dy: Array, _: Mapping[int, Array], factor: Array = factor
+        ) -> Mapping[int, Array]:
+            own = found.tape.pull(part.out, dy, [part.source, *part.within])
+            return {**own, gain: summed_to(dy * factor, found.value(gain).shape)}
+
+        yield TapeSlip(MistakeKind.NORM_GAIN_FROM_INPUT, where, {part.out: share})
 
 
 def _outputs(found: TapePass, part: Normal) -> Iterator[Array]:

@@ -45,6 +45,8 @@ from clearprop.checking.diagnosis.tape_search import (
     budget_of,
     counted,
     elsewhere,
+    holds_elsewhere,
+    identity,
     on_tape,
     pairs,
     taped,
@@ -57,6 +59,15 @@ from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT
 
 ALL = frozenset(MistakeKind)
+# Mistakes that can give nearly any numbers, or that are part of another one: they are said where
+# nothing else gives the same, those with the larger number last.
+LESS_LIKELY = {
+    MistakeKind.OTHER_FUNCTION: 1,
+    MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT: 1,
+    MistakeKind.WRONG_CACHE: 2,
+    MistakeKind.WRONG_SIGNAL: 2,
+    MistakeKind.PATH_FORGOTTEN: 1,
+}
 # What a search may take on an ordinary machine, and a number of candidates that is never reached.
 SECONDS, MANY = 1.2, 1_000_000
 # Keys whose numbers are all zero; of no other mistake are zeros evidence.
@@ -89,7 +100,12 @@ def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
     trusted = trusted_pass(discrepancy)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}
-    if trusted is not None or set(discrepancy.wrong) <= explained:
+    if set(discrepancy.wrong) <= explained:
+        return found
+    if evidence.checked is not None and (on := taped(discrepancy)) is not None:
+        # A layer of a person's own that no single layer of ours is.
+        return _found_on_tape(counted(discrepancy, on), on, deadline)
+    if trusted is not None:
         return found
     return _in_another_layout(discrepancy) or found
 
@@ -147,14 +163,14 @@ def _holding_there(
         *fitted(there.discrepancy),
     ]
     tried = [_weighed(there.discrepancy, one) for one in again if one.key in kinds]
-    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
+    holding = {identity(one.hypothesis) for one in tried if one.lost is None}
 
     def holds(one: Weighed) -> bool:
         return (
             one.hypothesis.standing in (Standing.PROVEN, Standing.DESCRIBED)
             or one.hypothesis.key is MistakeKind.KINK
             or not one.names & set(there.discrepancy.wrong)
-            or _identity(one.hypothesis) in holding
+            or identity(one.hypothesis) in holding
         )
 
     return (
@@ -172,13 +188,19 @@ def _two_at_once(
 ) -> list[list[Weighed]]:
     """Two mistakes of which none gives all the numbers, and both together do, here and at another
     point."""
+    if there is None:
+        return []
     for pair in pairs(discrepancy, found, slips, budget):
-        names = frozenset(discrepancy.wrong)
-        return [
-            [Weighed(pair.first, names, 0.0)],
-            [Weighed(pair.second, names, 0.0)],
-        ]
+        if holds_elsewhere(there, pair):
+            off = discrepancy.weigh(pair.both).off
+            return [[_of_two(discrepancy, one, off)] for one in (pair.first, pair.second)]
     return []
+
+
+def _of_two(discrepancy: Discrepancy, one: Hypothesis, off: float) -> Weighed:
+    """One of two mistakes, with the wrong arrays that it would change by itself."""
+    changed = discrepancy.predictions(one)
+    return Weighed(one, frozenset(n for n in discrepancy.wrong if n in changed), off)
 
 
 def _problem(said: str) -> tuple[CheckFinding, ...]:
@@ -322,7 +344,14 @@ def _cover(
     that were passed over, with the reason."""
     remaining = set(discrepancy.wrong)
     groups: list[list[Weighed]] = []
-    ordered = sorted(held, key=lambda one: (one.hypothesis.standing.rank, -len(one.names)))
+    ordered = sorted(
+        held,
+        key=lambda one: (
+            one.hypothesis.standing.rank,
+            -len(one.names),
+            LESS_LIKELY.get(one.hypothesis.key, 0),
+        ),
+    )
     for first in ordered:
         if not first.names & remaining:
             continue
@@ -331,7 +360,10 @@ def _cover(
             same = other.names == first.names
             equal = other.hypothesis.standing == first.hypothesis.standing
             known = any(other.hypothesis.key == member.hypothesis.key for member in group)
-            if same and equal and not known:
+            likely = LESS_LIKELY.get(other.hypothesis.key, 0) <= LESS_LIKELY.get(
+                first.hypothesis.key, 0
+            )
+            if same and equal and likely and not known:
                 group.append(other)
         groups.append(group)
         remaining -= first.names
@@ -396,13 +428,13 @@ def _second_look(
         return groups, [], ""
     kinds = {one.hypothesis.key for group in groups for one in group}
     tried = _tried(other, again, kinds)
-    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
+    holding = {identity(one.hypothesis) for one in tried if one.lost is None}
 
     def holds(one: Weighed) -> bool:
         return (
             one.hypothesis.standing == Standing.PROVEN
             or not one.names & set(other.wrong)
-            or _identity(one.hypothesis) in holding
+            or identity(one.hypothesis) in holding
         )
 
     kept = [[one for one in group if holds(one)] for group in groups]
@@ -422,15 +454,6 @@ def _of_zeros(discrepancy: Discrepancy) -> dict[str, float]:
         for name, tolerance in tolerances.items()
         if tolerance > WIDEST * scale(discrepancy.expected[name])
     }
-
-
-def _identity(hypothesis: Hypothesis) -> tuple[object, ...]:
-    """A hypothesis without its arrays; a fitted number to four digits."""
-    values = (
-        f"{value:.3e}" if isinstance(value, float) else value
-        for value in hypothesis.values.values()
-    )
-    return (hypothesis.key, *values)
 
 
 def _mistake(discrepancy: Discrepancy, first: Weighed, *others: Weighed) -> LikelyMistake:
