@@ -15,7 +15,7 @@ from clearprop.checking.rules.judging import Judgement, judge
 from clearprop.checking.rules.neighbours import Beside
 from clearprop.checking.rules.precision import Judged, in_best_precision, lost_digits
 from clearprop.checking.rules.tolerances import FLOAT32, given
-from clearprop.checking.subjects.randomness import draws_globally, keyed
+from clearprop.checking.subjects.randomness import drawn_anew, draws_globally, keyed
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import (
     RIGHT,
@@ -54,7 +54,8 @@ def check_subject(
 ) -> Verdict:
     """Check one subject at its point."""
     findings: list[CheckFinding] = []
-    if draws_globally(subject):
+    draws = subject if draws_globally(subject) else None
+    if draws is not None:
         subject = keyed(subject, settings.seed)
         findings.append(CheckFinding(FindingKind.REPEATED_BY_KEY, RIGHT, {}))
     if not conduct.repeatable(subject):
@@ -84,6 +85,8 @@ def check_subject(
         one.key == FindingKind.SHAPE for one in findings
     ):
         evidence = _evidence(judged, gradients, judgements, reference)
+        if draws is not None:
+            evidence = replace(evidence, redrawn=drawn_anew(draws, dy, settings.seed))
         # A hypothesis may be far from what the numbers are, and overflow.
         with np.errstate(all="ignore"):
             found = diagnose(evidence)

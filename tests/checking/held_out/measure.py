@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from clearprop.checking.verdict import RIGHT
 
-from . import courses, tutorials
+from . import courses, repositories, tutorials
 from .case import Case, said
 
 
@@ -33,7 +33,7 @@ def judged(case: Case) -> Judged:
 
 
 def everything() -> list[Judged]:
-    return [judged(case) for case in (*courses.CASES, *tutorials.CASES)]
+    return [judged(case) for case in (*courses.CASES, *tutorials.CASES, *repositories.CASES)]
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ def another_gradient(discrepancy: Discrepancy) -> Array:
 def behaviour(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     """The hypotheses of this file that running the code again has shown."""
     dy = np.asarray(discrepancy.evidence.output_gradient)
+    redrawn = discrepancy.evidence.redrawn & {*discrepancy.wrong}
+    if redrawn:
+        predicted = {name: discrepancy.claimed[name] for name in redrawn}
+        yield Hypothesis(
+            MistakeKind.DROPOUT_REDRAWN, predicted, {"where": "backward"}, Standing.PROVEN
+        )
     first, second = (run_again(discrepancy, dy).gradients for _ in range(2))
     if first is None or second is None:
         return

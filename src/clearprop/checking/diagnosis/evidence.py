@@ -50,6 +50,7 @@ class Evidence:
     kinks      by name, True at the entries whose derivative was taken at a kink
     loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
                and the other array of `arrays` is the target
+    redrawn    the names of the gradients that depend on random numbers which backward draws
     """
 
     arrays: Mapping[str, Array]
@@ -67,6 +68,7 @@ class Evidence:
     context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
+    redrawn: frozenset[str] = frozenset()
 
     def tolerance(self, name: str) -> float:
         """The absolute tolerance of one array: what was given, or a millionth of its scale."""

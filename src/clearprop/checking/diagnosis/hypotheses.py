@@ -116,7 +116,7 @@ class Discrepancy:
         if checked is not None and checked.loss is not None:
             return np.shape(self.evidence.arrays["t"]) or (1,)
         shapes = [np.shape(array) for array in self.evidence.arrays.values()]
-        first = next(iter(self.expected.values())).shape
+        first = next((array.shape for array in self.expected.values()), ())
         return self.evidence.output.shape or _target_shape(shapes) or first or (1,)
 
     def reproduces(self, name: str, predicted: Array) -> bool:

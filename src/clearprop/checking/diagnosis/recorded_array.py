@@ -33,6 +33,22 @@ JOINED = {
 }  # fmt: skip
 
 
+def _sigmoid_of_minus(z: Any) -> Any:
+    return 1 / (1 + np.exp(z))
+
+
+# What `math` and Python's arithmetic are known by: exp(−z) is half of a sigmoid.
+OUTSIDE = (
+    primitives.entrywise("positive", np.positive),
+    primitives.entrywise("exp", np.exp),
+    primitives.entrywise("tanh", np.tanh),
+    primitives.entrywise("log", np.log),
+    primitives.entrywise("sqrt", np.sqrt),
+    primitives.entrywise("sigmoid", lambda z: _sigmoid_of_minus(-z)),
+    primitives.entrywise("sigmoid of minus", _sigmoid_of_minus),
+)
+
+
 class RecordedArray(np.ndarray[Any, Any]):
     """An array with its wire; one without is bare."""
 
@@ -96,7 +112,13 @@ class RecordedArray(np.ndarray[Any, Any]):
         return (self[index] for index in range(len(self)))
 
     def __float__(self) -> float:
-        return float(_bare(self))
+        value = float(_bare(self))
+        if self.recorder is not None and self.wire is not None:
+            for operation in OUTSIDE:
+                self.recorder.offer(
+                    self.wire, float(operation.apply([np.asarray(value)])), operation
+                )
+        return value
 
     def transpose(self, *axes: Any) -> Any:
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
@@ -206,6 +228,8 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
         if np.array_equal(wire.value, bare, equal_nan=bare.dtype.kind == "f"):
             return value.wire
     found = recorder.recalled(bare)
+    if found is None and bare.dtype.kind == "f" and bare.size == 1:
+        return _taken_back(recorder, bare)
     if found is None:
         return np.array(bare)
     number, turned = found
@@ -214,6 +238,15 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
     shape = bare.shape
     move = (lambda v: v.T.reshape(shape)) if turned else (lambda v: v.reshape(shape))
     return recorder.made(primitives.movement("seen again", move, 1), [number], np.array(bare))
+
+
+def _taken_back(recorder: Recorder, bare: Array) -> "int | Array":
+    """A single number that Python's own arithmetic or `math` made of one on a wire."""
+    made = recorder.taken_back(float(bare.reshape(())))
+    if made is None:
+        return np.array(bare)
+    number, operation = made
+    return recorder.made(operation, [number], np.array(bare))
 
 
 def _made(

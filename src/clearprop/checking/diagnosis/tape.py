@@ -15,6 +15,8 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.primitives import Operation
 
 # More than this is no small example any more; its tape would be long to go along.
+# Two ways to compute one number agree to so many digits.
+DIGITS = 13
 MOST_WIRES, MOST_ENTRIES = 3_000, 2_000_000
 
 # From ∂C/∂(a wire's value), and from ∂C/∂(all wires) so far, to the shares of wires further back.
@@ -198,6 +200,7 @@ class Recorder:
     wires: list[Wire] = field(default_factory=list)
     entries: int = 0
     known: dict[tuple[bytes, bool], int] = field(default_factory=dict)
+    offered: dict[float, tuple[int, Operation]] = field(default_factory=dict)
 
     def leaf(self, name: str, value: Array) -> int:
         """An array of the function's own."""
@@ -217,6 +220,15 @@ class Recorder:
             if wire.value.ndim == 2:
                 self.known.setdefault((wire.value.T.tobytes(), True), wire.number)
         return wire.number
+
+    def offer(self, number: int, value: float, operation: Operation) -> None:
+        """A single number that went out of NumPy, or what may have been made of it there."""
+        if value % 1:
+            self.offered.setdefault(float(f"{value:.{DIGITS}g}"), (number, operation))
+
+    def taken_back(self, value: float) -> tuple[int, Operation] | None:
+        """The wire, and what was done with it, of a single number that came back."""
+        return self.offered.get(float(f"{value:.{DIGITS}g}")) if value % 1 else None
 
     def recalled(self, value: Array) -> tuple[int, bool] | None:
         """The wire that had these numbers before somebody made a bare array of them, and whether

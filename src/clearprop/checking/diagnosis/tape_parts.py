@@ -218,7 +218,7 @@ class Parts:
         for function in self.functions:
             if function.out == number:
                 return f"{function.name}({self.called(function.source)})"
-        return "…"
+        return ", ".join(n for n in self.tape.leaves if n in self.tape.names[number]) or "…"
 
     @cached_property
     def shares(self) -> tuple[Shares, ...]:

@@ -111,7 +111,9 @@ def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
         out = found.value(one.out)
         axis = samples_axis(found, one)
         if axis is None:
-            return replace(discrepancy, batch=(1,), features=out.size)
+            # One sample, or one at a time in a loop.
+            rounds = sum(other.leaves == one.leaves for other in found.parts.affine)
+            return replace(discrepancy, batch=(rounds,), features=out.size)
         rows = out.shape[axis]
         batch = [rows]
         if one.place == 1 and out.ndim > 2:

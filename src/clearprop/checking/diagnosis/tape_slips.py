@@ -5,6 +5,7 @@ A slip is what some wires give back in place of what they should, or what is put
 in one code are two slips on one way back.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from clearprop.engine.layers.activations import Identity
 
 Gradients = Mapping[str, Array]
 # What is done in a part of the loss, with no weights between, is no layer's function.
+ROUNDS = 3  # from so many times round on it is a loop
 OF_A_LOSS = frozenset("square multiply divide negative log exp power sqrt add subtract".split())
 
 
@@ -97,7 +99,12 @@ class TapePass:
         return self.tape.wires[number].value
 
     def slips(self) -> Iterator[TapeSlip]:
-        """Every slip, the likeliest first."""
+        """Every slip, the likeliest first; what stands in a loop is done wrong every time round."""
+        alone = list(self._slips())
+        yield from repeated(alone)
+        yield from alone
+
+    def _slips(self) -> Iterator[TapeSlip]:
         yield from _of_functions(self)
         yield from _of_affine(self)
         yield from _of_shares(self)
@@ -107,8 +114,28 @@ class TapePass:
         yield from _of_lookups(self)
         yield from _of_penalties(self)
         yield from _of_ways(self)
+        yield from _of_rounds(self)
         yield from _of_copies(self)
         yield from _anywhere(self)
+
+
+def repeated(slips: Sequence[TapeSlip]) -> Iterator[TapeSlip]:
+    """The same slip at every part that is called the same."""
+    groups: dict[object, list[TapeSlip]] = {}
+    seen: Counter[object] = Counter()
+    for one in slips:
+        wires = (*one.shares, *one.signals)
+        said = (one.key, str(dict(one.values)))
+        # A part may have several slips of one name; the first of each belong together.
+        groups.setdefault((*said, seen[*said, wires]), []).append(one)
+        seen[*said, wires] += 1
+    for group in groups.values():
+        if len(group) > 1 and group[0].leaves is None:
+            first = group[0]
+            yield first._replace(
+                shares={n: made for one in group for n, made in one.shares.items()},
+                signals={n: made for one in group for n, made in one.signals.items()},
+            )
 
 
 # Functions entry by entry
@@ -702,7 +729,10 @@ def _of_ways(found: TapePass) -> Iterator[TapeSlip]:
         if wire.leaf in parts.data and wire.leaf not in found.right:
             continue
         ways = _ways(found, wire, penalties)
-        if len(ways) < 2:
+        added = bool(penalties & {*found.tape.takers[wire.number]})
+        if len(ways) + added < 2:
+            continue
+        if wire.leaf is not None and len(ways) >= ROUNDS and _is_a_loop(tape, ways):
             continue
         direct = [way for way in ways if _is_direct(tape, wire.number, way)]
         called = parts.called(wire.number)
@@ -712,6 +742,30 @@ def _of_ways(found: TapePass) -> Iterator[TapeSlip]:
                 key = MistakeKind.RESIDUAL_BRANCH
             values: dict[str, object] = {"where": called}
             yield TapeSlip(key, values, {n: _silent(found, n, wire.number) for n in way})
+
+
+def _is_a_loop(tape: Tape, ways: Sequence[frozenset[int]]) -> bool:
+    """Whether all ways begin alike."""
+    made = [tape.wires[n].operation for way in ways for n in way]
+    return len({(one.name, one.family) for one in made if one is not None}) == 1
+
+
+def _of_rounds(found: TapePass) -> Iterator[TapeSlip]:
+    """One time round a loop over the samples is left out, for all parameters."""
+    tape, rounds = found.tape, dict[int, list[tuple[int, int]]]()
+    for name in found.asked & {*tape.leaves}:
+        leaf = tape.leaves[name]
+        takers = [frozenset([n]) for n in dict.fromkeys(tape.takers[leaf]) if n in found.signals]
+        if name not in found.parts.data and len(takers) >= ROUNDS and _is_a_loop(tape, takers):
+            numbers = sorted(n for way in takers for n in way)
+            rounds.setdefault(len(takers), []).extend((leaf, n) for n in numbers)
+    for count, pairs in rounds.items():
+        leaves = dict.fromkeys(leaf for leaf, _ in pairs)
+        for index in (0, count - 1):
+            left = [(leaf, [n for one, n in pairs if one == leaf][index]) for leaf in leaves]
+            shares = {n: _silent(found, n, leaf) for leaf, n in left}
+            values = {"where": "…", "index": index}
+            yield TapeSlip(MistakeKind.SAMPLE_MISSING, values, shares)
 
 
 def _ways(found: TapePass, wire: Wire, penalties: set[int]) -> list[frozenset[int]]:
@@ -782,7 +836,31 @@ def _of_copies(found: TapePass) -> Iterator[TapeSlip]:
                     "other": found.parts.called(other.number),
                 }
                 yield TapeSlip(MistakeKind.WRONG_CACHE, values, {function.out: share})
+    yield from _of_own_factors(found)
     yield from _of_other_signals(found)
+
+
+def _of_own_factors(found: TapePass) -> Iterator[TapeSlip]:
+    """Of a product each factor is given itself in place of the other."""
+    for wire in found.tape.order:
+        is_product = wire.operation is not None and wire.operation.name == "multiply"
+        if not is_product or len(wire.sources) != 2 or wire.sources[0] == wire.sources[1]:
+            continue
+        for places in ((0,), (1,), (0, 1)):
+
+            def share(
+                dy: Array, _: Mapping[int, Array], wire: Wire = wire, places: tuple[int, ...] = places
+            ) -> Mapping[int, Array]:
+                given = found.tape.shares(wire, dy)
+                for place in places:
+                    source = wire.sources[place]
+                    own = found.value(source)
+                    given[source] = summed_to(np.asarray(dy * own), own.shape)
+                return given
+
+            leaf = found.parts.leaf_of(wire.sources[places[0]]) or "…"
+            values = {"where": "multiply", "other": leaf}
+            yield TapeSlip(MistakeKind.WRONG_CACHE, values, {wire.number: share})
 
 
 def _others(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Iterator[Wire]:
