@@ -173,9 +173,9 @@ class Budget:
     deadline: float | None = None
     is_spent: bool = False
 
-    def spend(self) -> bool:
-        """Whether one more may be tried."""
-        self.candidates -= 1
+    def spend(self, count: int = 1) -> bool:
+        """Whether so many more may be tried."""
+        self.candidates -= count
         late = self.deadline is not None and time.monotonic() > self.deadline
         self.is_spent = self.is_spent or late or self.candidates < 0
         return not self.is_spent

@@ -904,13 +904,13 @@ def _of_other_signals(found: TapePass) -> Iterator[TapeSlip]:
 
 
 def _anywhere(found: TapePass) -> Iterator[TapeSlip]:
-    """A signal that stops, or that is 1, at the parts; and one that comes back with a factor where
-    another way or a penalty keeps that from the gradients' own numbers."""
+    """A signal that stops at a part, or that is 1 there; a loss has none to ignore."""
     parts = found.parts
     outs = {one.out for one in (*parts.affine, *parts.functions, *parts.shares, *parts.normals)}
     for number in sorted(outs):
         if number not in found.signals:
             continue
         where = {"where": parts.called(number)}
-        yield TapeSlip(MistakeKind.UPSTREAM_IGNORED, where, signals={number: np.ones_like})
+        if found.value(found.tape.output).size > 1:
+            yield TapeSlip(MistakeKind.UPSTREAM_IGNORED, where, signals={number: np.ones_like})
         yield TapeSlip(MistakeKind.GRADIENT_STOPS, where, signals={number: np.zeros_like})

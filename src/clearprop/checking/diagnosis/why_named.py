@@ -5,6 +5,8 @@ described; among equals the one that explains more arrays. Of equals that explai
 nothing in the numbers tells one from the other, so the others are named as alternatives.
 """
 
+import math
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -40,6 +42,7 @@ from clearprop.checking.diagnosis.hypotheses import (
 from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
+from clearprop.checking.diagnosis.recognition import TRIES
 from clearprop.checking.diagnosis.tape_search import (
     Elsewhere,
     budget_of,
@@ -77,6 +80,9 @@ ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
     """The likely mistakes, most likely first; none where nothing known explains the numbers.
 
+    The search ends by itself after about two seconds, or at `deadline`, a time of
+    `time.monotonic`; one that was cut short names what was shown, and nothing that was fitted.
+
     Several mistakes explain different arrays. Those that explain the same arrays equally well stand
     in `alternatives` of the first.
     """
@@ -97,7 +103,8 @@ def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
         return Diagnosis()
     if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
         return _found_on_tape(counted(discrepancy, on), on, deadline)
-    trusted = trusted_pass(discrepancy)
+    budget = Budget(TRIES, min(deadline or math.inf, time.monotonic() + SECONDS))
+    trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}
     if set(discrepancy.wrong) <= explained:
@@ -107,7 +114,7 @@ def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
         return _found_on_tape(counted(discrepancy, on), on, deadline)
     if trusted is not None:
         return found
-    return _in_another_layout(discrepancy) or found
+    return _in_another_layout(discrepancy, budget) or found
 
 
 def _is_a_function(evidence: Evidence) -> bool:
@@ -230,11 +237,11 @@ def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
     )
 
 
-def _in_another_layout(discrepancy: Discrepancy) -> Diagnosis | None:
+def _in_another_layout(discrepancy: Discrepancy, budget: Budget) -> Diagnosis | None:
     """What is found where the arrays, turned round, are those of a function that is recognized."""
     for turn, evidence in turned(discrepancy.evidence, discrepancy.samples):
         other = Discrepancy.of(evidence)
-        trusted = trusted_pass(other) if other else None
+        trusted = trusted_pass(other, budget) if other else None
         if other is not None and trusted is not None:
             found = _found(other, trusted)
             return _turned_back(discrepancy, found, turn)
@@ -381,8 +388,10 @@ def _cover(
 
 def _passed_over(one: Weighed, groups: Sequence[Sequence[Weighed]]) -> Lost:
     ranks = [group[0].hypothesis.standing.rank for group in groups if group[0].names & one.names]
-    better = bool(ranks) and min(ranks) < one.hypothesis.standing.rank
-    return Lost.BETTER_FOUNDED if better else Lost.EXPLAINS_FEWER
+    if ranks and min(ranks) < one.hypothesis.standing.rank:
+        return Lost.BETTER_FOUNDED
+    same = [group for group in groups if group[0].names == one.names]
+    return Lost.LESS_LIKELY if same else Lost.EXPLAINS_FEWER
 
 
 def _stands_alone(weighed: Weighed) -> bool:
