@@ -1,7 +1,7 @@
 """What running the person's own backward again shows: that it accumulates, that it does not look
 at the upstream gradient."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from clearprop.checking.diagnosis.hypotheses import Discrepancy, Hypothesis, sca
 from clearprop.checking.subjects.plain_functions import first_raised
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
+
+# The step along a direction, in units of the array's largest entry, and how well its slope is known.
+ALONG, ROUGHLY = 1e-5, 1e-4
 
 
 class Rerun(NamedTuple):
@@ -42,6 +45,41 @@ def another_gradient(discrepancy: Discrepancy) -> Array:
     dy = np.asarray(discrepancy.evidence.output_gradient)
     drawn = keyed_generator(0, path="diagnosis").normal(size=dy.shape)
     return drawn.astype(dy.dtype) * (scale(dy) or 1.0)
+
+
+def is_constant(discrepancy: Discrepancy, names: Sequence[str], factor: object) -> bool:
+    """Whether the code returns the same multiple of the right gradient at another point, by the
+    slopes of the forward along a direction; False where that cannot be tried."""
+    evidence = discrepancy.evidence
+    if evidence.forward is None or not isinstance(factor, float):
+        return False
+    generator = keyed_generator(0, path="factor")
+    arrays = {
+        name: (array * (1 + 0.1 * generator.uniform(0.2, 1, size=np.shape(array))))
+        if name in names
+        else array
+        for name, array in evidence.arrays.items()
+    }
+    arrays = {name: np.asarray(a, np.asarray(evidence.arrays[name]).dtype) for name, a in arrays.items()}
+    dy = np.asarray(evidence.output_gradient)
+    claimed, _ = run_again(discrepancy, dy, arrays)
+    if claimed is None:
+        return False
+    for name in names:
+        direction = generator.normal(size=arrays[name].shape)
+        step = ALONG * (scale(arrays[name]) or 1.0)
+        ends = [
+            float(np.sum(dy * evidence.forward({**arrays, name: arrays[name] + by * direction})))
+            for by in (step, -step)
+        ]
+        slope = (ends[0] - ends[1]) / (2 * step)
+        if claimed[name].size != direction.size:
+            return False
+        mine = claimed[name].reshape(direction.shape)
+        whole = float(np.sum(np.abs(mine * direction)))
+        if not abs(float(np.sum(mine * direction)) - factor * slope) <= ROUGHLY * whole:
+            return False
+    return True
 
 
 def behaviour(discrepancy: Discrepancy) -> Iterator[Hypothesis]:

@@ -20,7 +20,12 @@ from clearprop.checking.diagnosis.altered_pass import (
     neighbours,
     steps,
 )
-from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
+from clearprop.checking.diagnosis.behaviour import (
+    another_gradient,
+    behaviour,
+    is_constant,
+    run_again,
+)
 from clearprop.checking.diagnosis.chain_rule import (
     bare_slips,
     factors_handed_on,
@@ -225,23 +230,44 @@ def _weighed(discrepancy: Discrepancy, hypothesis: Hypothesis) -> Weighed:
 
 def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
     tried = _tried(discrepancy, trusted)
-    held = [one for one in tried if one.lost is None]
+    held, unconfirmed = _confirmed([one for one in tried if one.lost is None], discrepancy)
     chosen, passed_over = _cover(discrepancy, held)
     groups, coincidences, problem = _second_look(discrepancy, trusted, chosen)
     return Diagnosis(
         mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
         discrepancy=discrepancy,
         named=tuple(one for group in groups for one in group),
-        lost=(*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
+        lost=(
+            *coincidences,
+            *unconfirmed,
+            *passed_over,
+            *(one for one in tried if one.lost is not None),
+        ),
         findings=_problem(problem),
     )
+
+
+def _confirmed(
+    held: Sequence[Weighed], discrepancy: Discrepancy
+) -> tuple[list[Weighed], list[Weighed]]:
+    """Those that may be said, and the constants that no second point has confirmed."""
+    kept, fallen = list[Weighed](), list[Weighed]()
+    for one in held:
+        is_factor = one.hypothesis.key is MistakeKind.FACTOR
+        factor = one.hypothesis.values.get("factor")
+        if is_factor and not is_constant(discrepancy, sorted(one.names), factor):
+            fallen.append(one._replace(lost=Lost.COINCIDENCE))
+        else:
+            kept.append(one)
+    return kept, fallen
 
 
 def _in_another_layout(discrepancy: Discrepancy, budget: Budget) -> Diagnosis | None:
     """What is found where the arrays, turned round, are those of a function that is recognized."""
     for turn, evidence in turned(discrepancy.evidence, discrepancy.samples):
         other = Discrepancy.of(evidence)
-        trusted = trusted_pass(other, budget) if other else None
+        again = Budget(TRIES, budget.deadline)
+        trusted = trusted_pass(other, again) if other else None
         if other is not None and trusted is not None:
             found = _found(other, trusted)
             return _turned_back(discrepancy, found, turn)
