@@ -46,7 +46,7 @@ def of_arrays(seed: int = 0, **claimed: Any) -> Evidence:
     output, dy = generator.normal(size=(6, 4)), generator.normal(size=(6, 4))
 
     def forward(given: Mapping[str, Array]) -> Array:
-        change = sum(np.sum(right[n] * (given[n] - arrays[n])) for n in arrays)
+        change = sum(np.sum(right[n] * (given[n] - arrays[n])) for n in arrays if n in given)
         y: Array = output + change * dy / np.sum(dy * dy)
         return y
 

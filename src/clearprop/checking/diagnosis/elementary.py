@@ -122,12 +122,12 @@ def _unsummed(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     predicted = {}
     for name in discrepancy.wrong:
         claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
-        for axis in (0, -1) if claimed.ndim > 1 else ():
-            rows = claimed.shape[axis]
-            if rows < 2 or claimed.size != rows * right.size:
+        for axes in [*(tuple(range(n)) for n in range(1, claimed.ndim)), (-1,)]:
+            rows = claimed.size // max(right.size, 1)
+            summed = claimed.sum(axis=axes) if claimed.ndim > 1 else claimed
+            if rows < 2 or summed.size != right.size:
                 continue
-            summed = claimed.sum(axis=axis).reshape(right.shape)
-            if difference(summed, right) <= discrepancy.relative[name]:
+            if difference(summed.reshape(right.shape), right) <= discrepancy.relative[name]:
                 predicted[name] = claimed
     if predicted:
         yield Hypothesis(MistakeKind.UNSUMMED, predicted, {"count": discrepancy.samples})

@@ -13,8 +13,11 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis import primitives
 from clearprop.checking.diagnosis.primitives import Operation
-from clearprop.checking.diagnosis.tape import Recorder, Tape, TooLongError
+from clearprop.checking.diagnosis.tape import Recorder, Tape, TooLongError, telling
 
+# A sum that Python divided is looked for among so many wires; its factor is a whole number or half
+# of one, up to some size and to the last digits.
+LATELY, MANY, SAME = 12, 10_000, 1e-13
 # Nothing of ∂C/∂ goes through them.
 WITHOUT_SLOPE = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_not logical_and logical_or "
@@ -187,6 +190,19 @@ def recorded(
             wire.value.reshape(output.shape), output, equal_nan=True
         ):
             return Tape(tuple(recorder.wires), wire.number)
+    return _scaled_outside(recorder, output) if output.size == 1 else None
+
+
+def _scaled_outside(recorder: Recorder, output: Array) -> Tape | None:
+    """The tape of a loss whose last factor is Python's own: `float(total) / N`. Whether it is one
+    is seen by the gradients."""
+    for wire in reversed(recorder.wires):
+        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.all(wire.value):
+            factor = float(output.reshape(())) / float(wire.value.reshape(()))
+            scaled = primitives.entrywise("multiply", np.multiply)
+            value = np.asarray(output, np.float64).reshape(wire.value.shape)
+            number = recorder.made(scaled, [wire.number, np.asarray(factor)], value)
+            return Tape(tuple(recorder.wires), number)
     return None
 
 
@@ -242,11 +258,24 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
 
 def _taken_back(recorder: Recorder, bare: Array) -> "int | Array":
     """A single number that Python's own arithmetic or `math` made of one on a wire."""
-    made = recorder.taken_back(float(bare.reshape(())))
-    if made is None:
-        return np.array(bare)
-    number, operation = made
-    return recorder.made(operation, [number], np.array(bare))
+    value = float(bare.reshape(()))
+    made = recorder.taken_back(value)
+    if made is not None:
+        number, operation = made
+        return recorder.made(operation, [number], np.array(bare))
+    for wire in reversed(recorder.wires[-LATELY:] if telling(bare) else ()):
+        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.any(wire.value):
+            factor = value / float(wire.value.reshape(()))
+            if _is_simple(factor) or _is_simple(1 / factor):
+                scaled = primitives.entrywise("multiply", np.multiply)
+                shaped = np.asarray(value).reshape(wire.value.shape)
+                return recorder.made(scaled, [wire.number, np.asarray(factor)], shaped)
+    return np.array(bare)
+
+
+def _is_simple(factor: float) -> bool:
+    """Whether people multiply by it: a whole number, or half of one."""
+    return bool(0.4 < abs(factor) < MANY and abs(2 * factor - round(2 * factor)) < SAME * abs(factor))
 
 
 def _made(

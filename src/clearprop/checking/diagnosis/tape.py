@@ -5,7 +5,7 @@ done with them, and the tape can then be gone back along, whole or between two w
 with one thing changed; and it can be played again on other numbers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,8 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.primitives import Operation
 
 # More than this is no small example any more; its tape would be long to go along.
+# Nobody types a number with so many characters.
+TYPED = 12
 # Two ways to compute one number agree to so many digits.
 DIGITS = 13
 MOST_WIRES, MOST_ENTRIES = 3_000, 2_000_000
@@ -129,46 +131,59 @@ class Tape:
                 needed.update(wire.sources)
         return frozenset(reached & needed)
 
-    def back(
-        self,
-        dy: Array,
-        shares: Mapping[int, Share] | None = None,
-        signals: Mapping[int, Signal] | None = None,
-    ) -> dict[int, Array]:
-        """∂C/∂(every wire), from ∂C/∂y.
-
-        shares   what some wires give back in place of what they should
-        signals  what is put in the place of some wires' own ∂C/∂(value)
-        """
-        return self._go_back({self.output: dy}, self.output, shares or {}, signals or {}, ())
+    def back(self, dy: Array) -> dict[int, Array]:
+        """∂C/∂(every wire), from ∂C/∂y."""
+        return self._go_back({self.output: dy}, self.output, ())
 
     def pull(self, last: int, dy: Array, stops: Iterable[int]) -> dict[int, Array]:
         """∂C/∂(the wires in `stops`) from ∂C/∂(the wire `last`) alone."""
         ends = frozenset(stops)
-        found = self._go_back({last: dy}, last, {}, {}, ends)
+        found = self._go_back({last: dy}, last, ends)
         return {number: found[number] for number in ends if number in found}
 
     def _go_back(
+        self, found: dict[int, Array], last: int, ends: Collection[int]
+    ) -> dict[int, Array]:
+        for wire in reversed(self.order):
+            if wire.number <= last and wire.number in found and wire.number not in ends:
+                _add(found, self.shares(wire, found[wire.number]))
+        return found
+
+    def altered(
         self,
-        found: dict[int, Array],
-        last: int,
+        right: Mapping[int, Array],
         shares: Mapping[int, Share],
         signals: Mapping[int, Signal],
-        stops: Iterable[int],
     ) -> dict[int, Array]:
-        ends = frozenset(stops)
+        """∂C/∂(every wire), had some wires given back something else. `right` is what `back` gives.
+
+        shares   what these wires give back in place of what they should
+        signals  what is put in the place of these wires' own ∂C/∂(value)
+
+        The way back is linear in ∂C/∂: only what changes goes along it.
+        """
+        changes: dict[int, Array] = {}
+        begin = max((*shares, *signals))
         for wire in reversed(self.order):
             number = wire.number
-            if number > last or number not in found or number in ends:
+            if number > begin or number not in right:
                 continue
+            touched = number in shares or number in signals
+            if not touched and number not in changes:
+                continue
+            dy = right[number] + changes[number] if number in changes else right[number]
             if number in signals:
-                found[number] = signals[number](found[number])
-            make = shares.get(number)
-            dy = found[number]
-            given = self.shares(wire, dy) if make is None else make(dy, found)
-            for source, share in given.items():
-                found[source] = found[source] + share if source in found else share
-        return found
+                dy = signals[number](dy)
+                changes[number] = dy - right[number]
+            if number in shares:
+                given = shares[number](dy, _Changed(right, changes))
+                kept = self.shares(wire, right[number])
+                for source in {*given, *kept}:
+                    change = _difference(given.get(source), kept.get(source))
+                    _add(changes, {source: change})
+            elif number in changes:
+                _add(changes, self.shares(wire, changes[number]))
+        return {**right, **{n: right[n] + one if n in right else one for n, one in changes.items()}}
 
     def played(self, last: int, replaced: Mapping[int, Array]) -> Array:
         """The value of the wire `last`, had some wires other values."""
@@ -191,6 +206,35 @@ class Tape:
             for name, number in self.leaves.items()
             if self.wires[number].value.dtype.kind == "f"
         }
+
+
+class _Changed(Mapping[int, Array]):
+    """∂C/∂(every wire) so far: the right ones with what has changed."""
+
+    def __init__(self, right: Mapping[int, Array], changes: Mapping[int, Array]) -> None:
+        self._right, self._changes = right, changes
+
+    def __getitem__(self, number: int) -> Array:
+        change = self._changes.get(number)
+        right = self._right[number]
+        return right if change is None else right + change
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._right)
+
+    def __len__(self) -> int:
+        return len(self._right)
+
+
+def _add(found: dict[int, Array], given: Mapping[int, Array]) -> None:
+    for number, share in given.items():
+        found[number] = found[number] + share if number in found else share
+
+
+def _difference(given: Array | None, kept: Array | None) -> Array:
+    if given is None:
+        return -np.asarray(kept)
+    return np.asarray(given) if kept is None else given - kept
 
 
 @dataclass(eq=False)
@@ -244,7 +288,10 @@ class Recorder:
 
 def telling(value: Array) -> bool:
     """Whether these numbers are no others' by chance."""
-    if value.dtype.kind != "f" or value.size < 2:
+    if value.dtype.kind != "f" or not value.size:
         return False
+    if value.size == 1:
+        # A number with as many digits was computed, and not typed.
+        return len(repr(float(value.reshape(())))) >= TYPED
     distinct = np.unique(value)
     return distinct.size > 2 or (distinct.size > 1 and bool(np.any(distinct % 1)))

@@ -151,7 +151,11 @@ def on_tape(
             yield made, (slip,)
     for slip in _updated_weights(discrepancy, found):
         yield hypothesis(found, slip), (slip,)
-    for made in (*_beside_penalty(discrepancy, found), *_factors_on_the_way(discrepancy, found)):
+    for made in (
+        *_beside_penalty(discrepancy, found),
+        *_other_penalties(discrepancy, found),
+        *_factors_on_the_way(discrepancy, found),
+    ):
         yield made, ()
 
 
@@ -224,6 +228,27 @@ def _rate(discrepancy: Discrepancy, found: TapePass, chosen: Sequence[Affine]) -
         if same and np.count_nonzero(direction) >= ENOUGH:
             return fit(discrepancy.claimed[name] - found.right[name], direction)
     return 0.0
+
+
+def _other_penalties(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
+    """A penalty with a factor that nothing names."""
+    penalty = penalty_of(found)
+    for names in dict.fromkeys([tuple(penalty), *((name,) for name in penalty)]):
+        known = [n for n in names if n in discrepancy.wrong and n in discrepancy.claimed]
+        known = [n for n in known if discrepancy.claimed[n].shape == penalty[n].shape]
+        if not known:
+            continue
+        direction = np.concatenate([penalty[n].ravel() for n in known])
+        rest = [discrepancy.claimed[n] - found.right[n] for n in known]
+        factor = 1 + fit(np.concatenate([one.ravel() for one in rest]), direction)
+        if telling(direction) >= ENOUGH:
+            predicted = {n: found.right[n] + (factor - 1) * penalty[n] for n in names}
+            yield Hypothesis(
+                MistakeKind.PENALTY_FACTOR,
+                {**found.right, **predicted},
+                {"factor": factor},
+                Standing.FITTED,
+            )
 
 
 def _beside_penalty(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:

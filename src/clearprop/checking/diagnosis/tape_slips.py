@@ -23,7 +23,7 @@ from clearprop.checking.diagnosis.tape import Share, Signal, Tape, Wire
 from clearprop.checking.diagnosis.tape_parts import Affine, Drop, Function, Normal, Parts, Shares
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.engine.layers.activations import Identity
+from clearprop.engine.layers.activations import Activation, Identity
 
 Gradients = Mapping[str, Array]
 # What is done in a part of the loss, with no weights between, is no layer's function.
@@ -77,7 +77,7 @@ class TapePass:
         signals = {number: made for one in slips for number, made in one.signals.items()}
         found: Gradients = self.right
         if shares or signals:
-            found = self.tape.gradients(self.tape.back(self.dy, shares, signals))
+            found = self.tape.gradients(self.tape.altered(self.signals, shares, signals))
         for one in slips:
             if one.leaves is not None:
                 found = {**found, **one.leaves(found)}
@@ -158,20 +158,21 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
     right = parts.slopes(function.source, function.out)
     where = {"where": parts.called(function.out)}
 
-    def slip(key: MistakeKind, slope: Array | Callable[[Array], Array], **more: object) -> TapeSlip:
+    def slip(key: MistakeKind, slope: Callable[[Array], Array], **more: object) -> TapeSlip:
         def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-            return {function.source: dy * (slope(dy) if callable(slope) else slope)}
+            with np.errstate(all="ignore"):
+                return {function.source: dy * slope(dy)}
 
         return TapeSlip(key, {**where, **more}, {function.out: share})
 
-    yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like(z))
+    yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
     if not np.any(right * (right - 1)):
-        yield slip(MistakeKind.MASK_INVERTED, 1 - right)
+        yield slip(MistakeKind.MASK_INVERTED, lambda dy: 1 - right)
     else:
-        yield slip(MistakeKind.DERIVATIVE_TWICE, right**2)
-        yield slip(MistakeKind.DERIVATIVE_AT_A, _slope_at(found, function, a))
-        yield slip(MistakeKind.MASK_INVERTED, 1 - right)
-    yield slip(MistakeKind.VALUE_FOR_DERIVATIVE, a)
+        yield slip(MistakeKind.DERIVATIVE_TWICE, lambda dy: right**2)
+        yield slip(MistakeKind.DERIVATIVE_AT_A, lambda dy: _slope_at(found, function, a))
+        yield slip(MistakeKind.MASK_INVERTED, lambda dy: 1 - right)
+    yield slip(MistakeKind.VALUE_FOR_DERIVATIVE, lambda dy: a)
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: (dy > 0) * 1.0)
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: (dy > 0) * right)
     layer = function.layer
@@ -179,17 +180,16 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
         return
     # A rectifier's own slopes, chosen by the sign of what comes back.
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: slope_formula(layer, dy, dy))
-    for wrong in (slope_formula(layer, z, z), slope_formula(layer, a, a)):
-        yield slip(MistakeKind.DERIVATIVE_OF_Z, wrong)
+    yield slip(MistakeKind.DERIVATIVE_OF_Z, lambda dy: slope_formula(layer, z, z))
+    yield slip(MistakeKind.DERIVATIVE_OF_Z, lambda dy: slope_formula(layer, a, a))
     for other in BETWEEN:
         if other in (layer, Identity()):
             continue
         same = type(other) is type(layer)
         name = str(other) if same else type(other).__name__
-        with np.errstate(all="ignore"):
-            value = np.asarray(other.value(z))
-        yield slip(MistakeKind.OTHER_FUNCTION, slope_formula(other, z, value), other=name)
-        yield slip(MistakeKind.OTHER_FUNCTION, slope_formula(other, z, a), other=name)
+        key = MistakeKind.OTHER_FUNCTION
+        yield slip(key, lambda dy, f=other: slope_formula(f, z, f.value(z)), other=name)
+        yield slip(key, lambda dy, f=other: slope_formula(f, z, a), other=name)
 
 
 def _slope_at(found: TapePass, function: Function, point: Array) -> Array:
@@ -466,7 +466,7 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Tar
     for wire in found.tape.order:
         z = wire.value
         g = found.signals.get(wire.number)
-        if g is None or z.dtype.kind != "f" or not z.size or not np.any(g):
+        if g is None or z.dtype.kind != "f" or z.size < 2 or not np.any(g):
             continue
         for p, axis in _probabilities(z, of_probabilities):
             for t in _labels(found, z.shape, axis):
@@ -691,7 +691,7 @@ def _of_penalties(found: TapePass) -> Iterator[TapeSlip]:
     penalty = penalty_of(found)
     chosen = [tuple(penalty), *((name,) for name in penalty if len(penalty) > 1)]
     factors = {**PENALTIES}
-    counts = {len(found.value(n)) for n in found.tape.leaves.values() if found.value(n).ndim}
+    counts = {n for leaf in found.tape.leaves.values() for n in found.value(leaf).shape}
     for names in chosen if penalty else []:
         for key, factor in factors.items():
             yield _penalty(key, factor, names, penalty, {})
@@ -726,7 +726,7 @@ def _of_ways(found: TapePass) -> Iterator[TapeSlip]:
     for wire in tape.order:
         if wire.number in parts.inside or wire.value.dtype.kind != "f":
             continue
-        if wire.leaf in parts.data and wire.leaf not in found.right:
+        if any(function.source == wire.number and _is_bent(function) for function in parts.functions):
             continue
         ways = _ways(found, wire, penalties)
         added = bool(penalties & {*found.tape.takers[wire.number]})
@@ -742,6 +742,11 @@ def _of_ways(found: TapePass) -> Iterator[TapeSlip]:
                 key = MistakeKind.RESIDUAL_BRANCH
             values: dict[str, object] = {"where": called}
             yield TapeSlip(key, values, {n: _silent(found, n, wire.number) for n in way})
+
+
+def _is_bent(function: Function) -> bool:
+    """Whether the function is one of pieces, of which each is a use of its argument."""
+    return function.layer is not None and bool(function.layer.kinks())
 
 
 def _is_a_loop(tape: Tape, ways: Sequence[frozenset[int]]) -> bool:
@@ -818,18 +823,19 @@ def _of_copies(found: TapePass) -> Iterator[TapeSlip]:
             continue
         z = found.value(function.source)
         for other in _others(found, z.shape, {function.source, function.out}):
-            with np.errstate(all="ignore"):
-                slopes = [slope_formula(layer, other.value, other.value)]
-                slopes.append(slope_formula(layer, other.value, np.asarray(layer.value(other.value))))
-            for slope in slopes:
+            for as_value in (True, False):
 
                 def share(
                     dy: Array,
                     _: Mapping[int, Array],
-                    slope: Array = slope,
+                    as_value: bool = as_value,
+                    layer: Activation = layer,
+                    point: Array = other.value,
                     source: int = function.source,
                 ) -> Mapping[int, Array]:
-                    return {source: dy * slope}
+                    with np.errstate(all="ignore"):
+                        value = point if as_value else np.asarray(layer.value(point))
+                        return {source: dy * slope_formula(layer, point, value)}
 
                 values = {
                     "where": found.parts.called(function.out),

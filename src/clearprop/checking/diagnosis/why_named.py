@@ -70,6 +70,9 @@ ALL = frozenset(MistakeKind)
 # Mistakes that can give nearly any numbers, or that are part of another one: they are said where
 # nothing else gives the same, those with the larger number last.
 LESS_LIKELY = {
+    MistakeKind.DERIVATIVE_TWICE: 1,
+    # Where the loss has a penalty, it is said of that.
+    MistakeKind.WEIGHT_DECAY: 1,
     MistakeKind.OTHER_FUNCTION: 1,
     MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT: 1,
     MistakeKind.WRONG_CACHE: 2,
