@@ -38,6 +38,12 @@ def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
         console.print(escape(f"- {sentence}"), soft_wrap=True)
 
 
+def print_why(console: Console, verdict: Verdict, language: str) -> None:
+    """Every mistake that was thought of, what it gives, and why it was named or not."""
+    console.print()
+    console.print(escape(verdict.why(language)), soft_wrap=True)
+
+
 def print_catalogue(
     console: Console, verdicts: Sequence[Verdict], seconds: float, language: str
 ) -> None:

@@ -25,7 +25,8 @@ def run(given: Arguments) -> int:
     target, against = given.operand, given.text("--against")
     witnesses = given.text("--witness")
     over_all = given.given("--all") or given.given("--gallery")
-    if over_all and (target or against is not None or witnesses is not None):
+    alone = target or against is not None or witnesses is not None or given.given("--why")
+    if over_all and alone:
         raise ConfigurationError("target_and_all")
     if given.given("--gallery"):
         return _check_gallery(language, as_json=as_json)
@@ -33,7 +34,8 @@ def run(given: Arguments) -> int:
         return _check_catalogue(language, junit, as_json=as_json)
     if not target:
         raise ConfigurationError("target_missing")
-    return _check_target(target, against, witnesses, language, junit, as_json=as_json)
+    why = given.given("--why")
+    return _check_target(target, against, witnesses, language, junit, as_json=as_json, why=why)
 
 
 def _check_target(
@@ -44,6 +46,7 @@ def _check_target(
     junit: Path | None,
     *,
     as_json: bool,
+    why: bool,
 ) -> int:
     from clearprop.checking.request import answer
     from clearprop.checking.targets import request_for
@@ -55,9 +58,11 @@ def _check_target(
     if shown is None:
         sys.stdout.write(f"{verdict.to_json()}\n")
     else:
-        from clearprop.cli.verdict_tables import print_verdict
+        from clearprop.cli.verdict_tables import print_verdict, print_why
 
         print_verdict(shown, verdict, language)
+        if why:
+            print_why(shown, verdict, language)
     return _status([verdict])
 
 
@@ -150,6 +155,7 @@ COMMAND = Command(
     (
         Option("--against", takes=Takes.FILE),
         Option("--witness", words=("torch", "jax")),
+        Option("--why", takes=Takes.NOTHING),
         Option("--all", takes=Takes.NOTHING),
         Option("--gallery", takes=Takes.NOTHING),
         options.JSON,
