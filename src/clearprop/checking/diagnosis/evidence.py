@@ -48,6 +48,7 @@ class Evidence:
     checked    the network that is checked, where it is one
     context    what `layer` or `checked` is run with: the mode, the key of its random draws
     kinks      by name, True at the entries whose derivative was taken at a kink
+    deadline   when the search for a name ends, by `time.monotonic()`; None for no end
     loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
                and the other array of `arrays` is the target
     redrawn    the names of the gradients that depend on random numbers which backward draws
@@ -68,6 +69,7 @@ class Evidence:
     context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
+    deadline: float | None = None
     redrawn: frozenset[str] = frozenset()
 
     def tolerance(self, name: str) -> float:

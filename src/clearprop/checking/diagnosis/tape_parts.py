@@ -132,6 +132,8 @@ class Parts:
             if place is None:
                 continue
             weight, signal = wire.sources[place], wire.sources[1 - place]
+            if self.leaf_of(weight) == self.leaf_of(signal):
+                continue  # a square, as a penalty has
             out, leaves = wire.number, tape.names[weight]
             bias = self._bias_of(wire, signal)
             if bias is not None:

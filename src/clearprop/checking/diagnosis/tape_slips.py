@@ -120,22 +120,44 @@ class TapePass:
 
 
 def repeated(slips: Sequence[TapeSlip]) -> Iterator[TapeSlip]:
-    """The same slip at every part that is called the same."""
-    groups: dict[object, list[TapeSlip]] = {}
-    seen: Counter[object] = Counter()
-    for one in slips:
-        wires = (*one.shares, *one.signals)
-        said = (one.key, str(dict(one.values)))
-        # A part may have several slips of one name; the first of each belong together.
-        groups.setdefault((*said, seen[*said, wires]), []).append(one)
-        seen[*said, wires] += 1
-    for group in groups.values():
-        if len(group) > 1 and group[0].leaves is None:
-            first = group[0]
-            yield first._replace(
-                shares={n: made for one in group for n, made in one.shares.items()},
-                signals={n: made for one in group for n, made in one.signals.items()},
-            )
+    """The same slip at every part that is called the same, as in a loop; and at every part of its
+    kind, as where one function goes back through all of them."""
+    for sort in (_called, _of_its_kind):
+        groups: dict[object, list[TapeSlip]] = {}
+        seen: Counter[object] = Counter()
+        for one in slips:
+            wires = (*one.shares, *one.signals)
+            said = (one.key, sort(one.values))
+            # A part may have several slips of one name; the first of each belong together.
+            groups.setdefault((*said, seen[*said, wires]), []).append(one)
+            seen[*said, wires] += 1
+        for group in groups.values():
+            places = [*dict.fromkeys(str(one.values.get("where", "")) for one in group)]
+            is_new = len(group) > 1 if sort is _called else len(places) > 1
+            if is_new and group[0].leaves is None:
+                yield _together(group, places)
+                if len(places) > 2:
+                    # The last layer often has a line of its own.
+                    yield _together(group, places[:-1])
+
+
+def _together(slips: Sequence[TapeSlip], places: Sequence[str]) -> TapeSlip:
+    chosen = [one for one in slips if str(one.values.get("where", "")) in places]
+    return chosen[0]._replace(
+        values={**chosen[0].values, "where": ", ".join(places)},
+        shares={n: made for one in chosen for n, made in one.shares.items()},
+        signals={n: made for one in chosen for n, made in one.signals.items()},
+    )
+
+
+def _called(values: Mapping[str, object]) -> str:
+    return str(dict(values))
+
+
+def _of_its_kind(values: Mapping[str, object]) -> str:
+    kind = str(values.get("where", "")).partition("(")[0]
+    rest = {k: one for k, one in values.items() if k not in ("where", "before", "after")}
+    return str((kind, rest))
 
 
 # Functions entry by entry
@@ -358,10 +380,15 @@ def _other_axes(found: TapePass, wire: Wire, leaf: str, own: Array) -> Iterator[
             total = np.asarray(found.signals[number].sum(axis=axes))
             return {leaf: total if axes is None else _as(total, own.shape)}
 
+        def filled(gradients: Gradients, number: int = wire.number) -> Gradients:
+            return {leaf: np.full(own.shape, found.signals[number].sum())}
+
         right = summed_to(np.asarray(dy), own.shape)
         if axes is None or (wrong.size == own.size and difference(_as(wrong, own.shape), right)):
             values = {"where": found.parts.called(wire.number)}
             yield TapeSlip(MistakeKind.WRONG_AXIS, values, leaves=changed)
+            if axes is None:
+                yield TapeSlip(MistakeKind.WRONG_AXIS, values, leaves=filled)
 
 
 def _as(array: Array, shape: tuple[int, ...]) -> Array:

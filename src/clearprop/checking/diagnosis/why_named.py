@@ -85,11 +85,11 @@ SECONDS, MANY = 1.2, 1_000_000
 ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 
 
-def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
+def diagnose(evidence: Evidence) -> Diagnosis:
     """The likely mistakes, most likely first; none where nothing known explains the numbers.
 
-    The search ends by itself after about two seconds, or at `deadline`, a time of
-    `time.monotonic`; one that was cut short names what was shown, and nothing that was fitted.
+    The search ends by itself after about two seconds, or at the evidence's deadline; one that was
+    cut short names what was shown, and nothing that was fitted.
 
     Several mistakes explain different arrays. Those that explain the same arrays equally well stand
     in `alternatives` of the first.
@@ -110,16 +110,18 @@ def diagnose(evidence: Evidence, deadline: float | None = None) -> Diagnosis:
     if not discrepancy.wrong:
         return Diagnosis()
     if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
-        return _found_on_tape(counted(discrepancy, on), on, deadline)
-    budget = Budget(TRIES, min(deadline or math.inf, time.monotonic() + SECONDS))
+        return _found_on_tape(counted(discrepancy, on), on)
+    budget = Budget(TRIES, min(evidence.deadline or math.inf, time.monotonic() + SECONDS))
     trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}
     if set(discrepancy.wrong) <= explained:
         return found
-    if evidence.checked is not None and (on := taped(discrepancy)) is not None:
-        # A layer of a person's own that no single layer of ours is.
-        return _found_on_tape(counted(discrepancy, on), on, deadline)
+    if not _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
+        # It is not only what it should equal: a loss with a penalty, a layer of several of ours.
+        along = _found_on_tape(counted(discrepancy, on), on)
+        if along.mistakes:
+            return along
     if trusted is not None:
         return found
     return _in_another_layout(discrepancy, budget) or found
@@ -131,11 +133,9 @@ def _is_a_function(evidence: Evidence) -> bool:
     return all(one is None for one in ours)
 
 
-def _found_on_tape(
-    discrepancy: Discrepancy, found: TapePass, deadline: float | None
-) -> Diagnosis:
+def _found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     """What is found along the tape of a forward."""
-    budget = budget_of(found, SECONDS, deadline)
+    budget = budget_of(found, SECONDS, discrepancy.evidence.deadline)
     slips: list[tuple[Weighed, tuple[TapeSlip, ...]]] = []
     for made, own in on_tape(discrepancy, found, budget):
         slips.append((_weighed(discrepancy, made), own))
