@@ -12,7 +12,7 @@ from rich.table import Table
 from clearprop.base import messages
 from clearprop.base.numbers import general, percent
 from clearprop.checking.gallery import Row, Totals
-from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.gallery.specimen import STRANGER
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
 from clearprop.checking.verdict.outcomes import say as say_of_check
 

@@ -345,17 +345,11 @@ def pairs(
     firsts.sort(key=lambda pair: -len(pair[0].names))
     for one, slips in firsts[:FIRST_OF_TWO]:
         made = one.hypothesis
-        base = {
-            name: made.predicted[name].reshape(right.shape)
-            if name in made.predicted and made.predicted[name].size == right.size
-            else right
-            for name, right in discrepancy.expected.items()
-        }
-        left = replace(discrepancy, expected=base, wrong=_wrong(discrepancy, base))
+        left = _left(discrepancy, made)
         if not left.wrong:
             continue
         for second in elementary(left):
-            both = Hypothesis(second.key, {**base, **second.predicted}, second.values)
+            both = Hypothesis(second.key, {**left.expected, **second.predicted}, second.values)
             if _gives_all(discrepancy, both):
                 yield Pair(made, second, both)
         for slip in found.slips():
@@ -388,23 +382,30 @@ def _gives_all(discrepancy: Discrepancy, made: Hypothesis) -> bool:
 def holds_elsewhere(there: "Elsewhere", pair: Pair) -> bool:
     """Whether the same two mistakes give what the code returns at another point."""
     found, discrepancy = there.found, there.discrepancy
-    slips = {identity(hypothesis_of(one)): one for one in found.slips()}
-    first, second = slips.get(identity(pair.first)), slips.get(identity(pair.second))
-    if first is None:
-        return False
-    if second is not None and _gives_all(discrepancy, hypothesis(found, first, second)):
-        return True
+    called: dict[object, list[TapeSlip]] = {}
+    for one in found.slips():
+        called.setdefault(identity(hypothesis_of(one)), []).append(one)
+    seconds = called.get(identity(pair.second), [])
+    for first in called.get(identity(pair.first), []):
+        if any(_gives_all(discrepancy, hypothesis(found, first, one)) for one in seconds):
+            return True
+        left = _left(discrepancy, hypothesis(found, first))
+        for one in elementary(left):
+            both = Hypothesis(one.key, {**left.expected, **one.predicted})
+            if identity(one) == identity(pair.second) and _gives_all(discrepancy, both):
+                return True
+    return False
+
+
+def _left(discrepancy: Discrepancy, made: Hypothesis) -> Discrepancy:
+    """What is left to explain when one mistake was made for certain."""
     base = {
-        name: array.reshape(discrepancy.expected[name].shape)
-        for name, array in hypothesis(found, first).predicted.items()
-        if name in discrepancy.expected and array.size == discrepancy.expected[name].size
+        name: made.predicted[name].reshape(right.shape)
+        if name in made.predicted and made.predicted[name].size == right.size
+        else right
+        for name, right in discrepancy.expected.items()
     }
-    left = replace(discrepancy, expected={**discrepancy.expected, **base})
-    return any(
-        identity(one) == identity(pair.second)
-        and _gives_all(discrepancy, Hypothesis(one.key, {**left.expected, **one.predicted}))
-        for one in elementary(replace(left, wrong=_wrong(left, left.expected)))
-    )
+    return replace(discrepancy, expected=base, wrong=_wrong(discrepancy, base))
 
 
 def hypothesis_of(slip: TapeSlip) -> Hypothesis:
@@ -432,15 +433,16 @@ class Elsewhere:
 def elsewhere(discrepancy: Discrepancy, found: TapePass) -> tuple[Elsewhere | None, str]:
     """The code run at another point with another upstream gradient, and what it raised, if it did.
 
-    Only arrays with a gradient are moved, by a tenth: a target must stay one.
+    Only arrays with a gradient are moved, by a tenth towards 0: what is between 0 and 1 stays there,
+    and labels, which are whole numbers, stay what they are.
     """
     evidence = discrepancy.evidence
     generator = keyed_generator(0, path="elsewhere")
     arrays = dict(evidence.arrays)
     for name in discrepancy.expected:
         array = np.asarray(arrays[name])
-        if array.dtype.kind == "f":
-            factor = 1 + 0.1 * generator.uniform(0.2, 1, size=array.shape)
+        if array.dtype.kind == "f" and np.any(array % 1):
+            factor = 1 - 0.1 * generator.uniform(0.2, 1, size=array.shape)
             arrays[name] = (array * factor).astype(array.dtype)
     dy = np.asarray(evidence.output_gradient)
     if dy.shape:

@@ -149,7 +149,8 @@ def _found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     named = {name for group in groups for name in group[0].names}
     if not named >= set(discrepancy.wrong) or all(_is_described(group[0]) for group in groups):
         two = _two_at_once(discrepancy, found, slips, there, budget)
-        groups = two or groups
+        groups, parts = (two, []) if two else _no_parts(groups, tried, named)
+        passed_over += parts
     return Diagnosis(
         mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
         discrepancy=discrepancy,
@@ -157,6 +158,21 @@ def _found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
         lost=(*fallen, *passed_over, *(one for one in tried if one.lost is not None)),
         findings=_problem(problem),
     )
+
+
+def _no_parts(
+    groups: list[list[Weighed]], tried: Sequence[Weighed], named: Collection[str]
+) -> tuple[list[list[Weighed]], list[Weighed]]:
+    """The groups without those that explain a part of what another slip gives, which goes on into
+    arrays that nothing explains: it is that slip, and something unknown behind it."""
+    larger = [
+        one.names
+        for one in tried
+        if one.lost is Lost.ONLY_SOME and not one.names <= frozenset(named)
+    ]
+    kept = [group for group in groups if not any(group[0].names < names for names in larger)]
+    fallen = [one for group in groups if group not in kept for one in group]
+    return kept, [one._replace(lost=Lost.NOT_ALONE) for one in fallen]
 
 
 def _is_described(one: Weighed) -> bool:

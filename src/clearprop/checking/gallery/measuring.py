@@ -13,10 +13,11 @@ from clearprop.checking.gallery import (
     written_layouts,
     written_losses,
     written_networks,
+    written_slips,
     written_structures,
 )
-from clearprop.checking.gallery.specimen import Specimen
-from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.gallery.specimen import STRANGER, Specimen
+from clearprop.checking.gallery.written_slips import AND
 from clearprop.checking.verdict import LikelyMistake
 from clearprop.checking.verdict.outcomes import PlainEnum
 
@@ -81,6 +82,7 @@ def specimens(seeds: int = 3) -> Iterator[Specimen]:
         written_functions.specimens(several),
         written_layouts.specimens(several),
         written_losses.specimens(several),
+        written_slips.specimens(several),
         spoiled_layers.specimens(several),
         planted.specimens(several),
         strangers.specimens(several),
@@ -132,6 +134,9 @@ def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> 
     if not named:
         return NamingOutcome.UNKNOWN
     said = [{one.key, *(other.key for other in one.alternatives)} for one in named]
-    if not all(mistake in keys for keys in said):
+    planted = set(mistake.split(AND))
+    if not all(keys & planted for keys in said):
         return NamingOutcome.WRONG
+    if not all(any(one in keys for keys in said) for one in planted):
+        return NamingOutcome.UNKNOWN
     return NamingOutcome.RIGHT if all(len(keys) == 1 for keys in said) else NamingOutcome.AMONG

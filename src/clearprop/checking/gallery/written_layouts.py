@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape
-from clearprop.checking.gallery.specimen import Arrays, Specimen, always
-from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, always
 
 INPUTS, HIDDEN, OUTPUTS, SAMPLES, STEPS = 3, 5, 4, 7, 3
 RATE, STRENGTH, KEPT = 0.1, 0.3, 0.7
