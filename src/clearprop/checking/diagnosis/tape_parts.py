@@ -283,9 +283,18 @@ class Parts:
             source = self._source(wire, lambda u: _unit(u, y, axes, centred) is not None)
             if source is not None:
                 inverse = _unit(self.tape.wires[source].value, y, axes, centred)
-                if inverse is not None:
+                if inverse is not None and self._forgets_scale(source, wire):
                     return Normal(source, wire.number, axes, inverse, y, centred)
         return None
+
+    def _forgets_scale(self, source: int, wire: Wire) -> bool:
+        """Whether twice as much going in gives nearly the same: what is only multiplied by a
+        number doubles."""
+        with np.errstate(all="ignore"):
+            played = self.tape.played(
+                wire.number, {source: 2 * self.tape.wires[source].value}
+            )
+        return scale(played - wire.value) < scale(wire.value) / 2
 
     def _normals_with_gain(self) -> Iterator[Normal]:
         """Those whose γ is multiplied in before x̂ is a wire of its own."""
