@@ -81,9 +81,7 @@ def cross_entropy(y: Array, t: Array) -> tuple[float, Array]:
 
 @pytest.mark.parametrize("loss", [mean_square, half_square, cross_entropy])
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize(
-    "mistake", ["weight_from_z", "derivative_missing", "updated_weights"]
-)
+@pytest.mark.parametrize("mistake", ["weight_from_z", "derivative_missing", "updated_weights"])
 def test_a_network_under_a_loss_as_one_scalar_function(
     loss: Callable[[Array, Array], tuple[float, Array]], last: bool, mistake: str
 ) -> None:

@@ -32,9 +32,7 @@ class Case(NamedTuple):
     def verdict(self) -> Verdict:
         """What `check` says of it."""
         arguments: dict[str, Any] = {"gradient" if self.is_scalar else "backward": self.back}
-        return check(
-            self.function, *self.arrays.values(), wrt=self.wrt, witnesses=(), **arguments
-        )
+        return check(self.function, *self.arrays.values(), wrt=self.wrt, witnesses=(), **arguments)
 
 
 def said(verdict: Verdict) -> list[set[str]]:

@@ -25,11 +25,8 @@ def judged(case: Case) -> Judged:
     seconds = time.perf_counter() - begin
     told = said(verdict)
     expected = (verdict.outcome == RIGHT) == (case.slip == "")
-    if not told:
-        name = "none"
-    else:
-        name = "right" if all(keys & case.truth for keys in told) else "wrong"
-    return Judged(case, expected, name, told, seconds)
+    name = "right" if all(keys & case.truth for keys in told) else "wrong"
+    return Judged(case, expected, name if told else "none", told, seconds)
 
 
 def everything() -> list[Judged]:
@@ -43,9 +40,18 @@ if __name__ == "__main__":
         short = row.name != "right" if row.case.truth else bool(row.told)
         if short or not row.outcome or row.seconds > 1.5:
             truth = " ".join(row.case.truth) or "-"
-            print(f"{row.case.style}: {row.case.slip}: {row.name} {truth} ← {row.told} "
-                  f"{'' if row.outcome else 'VERDICT'} {row.seconds:.2f} s")
-    print(len(rows), "cases,", len(known), "with a name:",
-          {name: sum(row.name == name for row in known) for name in ("right", "none", "wrong")},
-          "others named:", sum(bool(row.told) for row in rows if not row.case.truth),
-          "slowest", max(row.seconds for row in rows))
+            print(
+                f"{row.case.style}: {row.case.slip}: {row.name} {truth} ← {row.told} "
+                f"{'' if row.outcome else 'VERDICT'} {row.seconds:.2f} s"
+            )
+    print(
+        len(rows),
+        "cases,",
+        len(known),
+        "with a name:",
+        {name: sum(row.name == name for row in known) for name in ("right", "none", "wrong")},
+        "others named:",
+        sum(bool(row.told) for row in rows if not row.case.truth),
+        "slowest",
+        max(row.seconds for row in rows),
+    )

@@ -354,7 +354,12 @@ VAE = family(
     "a variational autoencoder",
     vae_loss,
     vae_grads,
-    {"mu": normal(71, 6, 3), "logvar": normal(72, 6, 3), "W": normal(73, 3, 4), "X": normal(74, 6, 4)},
+    {
+        "mu": normal(71, 6, 3),
+        "logvar": normal(72, 6, 3),
+        "W": normal(73, 3, 4),
+        "X": normal(74, 6, 4),
+    },
     {
         "kl forgotten in mu": "path_forgotten penalty_missing",
         "recon forgotten in logvar": "path_forgotten",
@@ -566,7 +571,12 @@ GRU = family(
     "a gated unit",
     forward_gru,
     backward_gru,
-    {"x": normal(131, 4, 3), "h": normal(132, 4, 3), "W": normal(133, 3, 3), "U": normal(134, 3, 3)},
+    {
+        "x": normal(131, 4, 3),
+        "h": normal(132, 4, 3),
+        "W": normal(133, 3, 3),
+        "U": normal(134, 3, 3),
+    },
     {"half of dz": ""},
     is_scalar=False,
 )

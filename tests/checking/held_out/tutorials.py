@@ -1,5 +1,5 @@
-"""Tutorials and repositories: one sample as lists of columns, layers as classes, a network in eleven
-lines, values of scalars, residuals, embeddings, sequences, tied weights."""
+"""Tutorials: one sample as lists of columns, dense layers with softmax, a network in eleven lines,
+values of scalars, residuals, embeddings, sequences, tied weights."""
 
 from typing import Any
 
@@ -54,7 +54,9 @@ def one_sample_nabla(
         else:
             delta = np.dot(weights[-layer + 1].T, delta) * sp
         nabla_b[-layer] = delta
-        before = activations[-layer] if slip == "activations off by one" else activations[-layer - 1]
+        before = (
+            activations[-layer] if slip == "activations off by one" else activations[-layer - 1]
+        )
         nabla_w[-layer] = np.dot(delta, before.T)
     if slip == "bias forgotten":
         nabla_b[0] = np.zeros(b1.shape)

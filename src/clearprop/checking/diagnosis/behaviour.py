@@ -12,7 +12,7 @@ from clearprop.checking.subjects.plain_functions import first_raised
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 
-# The step along a direction, in units of the array's largest entry, and how well its slope is known.
+# The step along a direction, in units of the largest entry, and how well its slope is known.
 ALONG, ROUGHLY = 1e-5, 1e-4
 
 
@@ -24,9 +24,7 @@ class Rerun(NamedTuple):
     problem: str = ""
 
 
-def run_again(
-    discrepancy: Discrepancy, dy: Array, arrays: Mapping[str, Array] = EMPTY
-) -> Rerun:
+def run_again(discrepancy: Discrepancy, dy: Array, arrays: Mapping[str, Array] = EMPTY) -> Rerun:
     """The person's backward with another upstream gradient, and other arrays where given."""
     backward = discrepancy.evidence.backward
     if backward is None:
@@ -60,7 +58,9 @@ def is_constant(discrepancy: Discrepancy, names: Sequence[str], factor: object) 
         else array
         for name, array in evidence.arrays.items()
     }
-    arrays = {name: np.asarray(a, np.asarray(evidence.arrays[name]).dtype) for name, a in arrays.items()}
+    arrays = {
+        name: np.asarray(a, np.asarray(evidence.arrays[name]).dtype) for name, a in arrays.items()
+    }
     dy = np.asarray(evidence.output_gradient)
     claimed, _ = run_again(discrepancy, dy, arrays)
     if claimed is None:

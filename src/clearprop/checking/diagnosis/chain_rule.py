@@ -124,7 +124,10 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     """Mistakes about f'(z) where a = f(z)."""
     right = partial(_slope_at, layer)
     wrong: tuple[tuple[MistakeKind, Callable[[AlteredStep], Array]], ...] = (
-        (MistakeKind.DERIVATIVE_AT_A, lambda s: slope_formula(layer, s.output, layer.value(s.output))),
+        (
+            MistakeKind.DERIVATIVE_AT_A,
+            lambda s: slope_formula(layer, s.output, layer.value(s.output)),
+        ),
         (MistakeKind.DERIVATIVE_OF_Z, lambda s: slope_formula(layer, s.input, s.input)),
         (MistakeKind.DERIVATIVE_OF_Z, lambda s: slope_formula(layer, s.output, s.output)),
         (MistakeKind.DERIVATIVE_TWICE, lambda s: right(s) ** 2),

@@ -82,7 +82,9 @@ def recognized_loss(
         if not floating or min(arrays[x].ndim, t.ndim) < 1 or len(arrays[x]) != len(t):
             continue
         with np.errstate(all="ignore"):
-            for placed, output in _grow(arrays[x].astype(np.float64), left, _Placed((), {}), budget):
+            for placed, output in _grow(
+                arrays[x].astype(np.float64), left, _Placed((), {}), budget
+            ):
                 if not budget.spend(A_LOSS):
                     return
                 for loss, factor in _losses(output, t, value):
@@ -106,9 +108,7 @@ def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, 
                     yield loss, factor
 
 
-def recognized(
-    arrays: Mapping[str, Array], output: Array, budget: Budget
-) -> Iterator[Recognized]:
+def recognized(arrays: Mapping[str, Array], output: Array, budget: Budget) -> Iterator[Recognized]:
     """The layers that turn the arrays into the output (N, …), as far as some rows tell."""
     for name, x in arrays.items():
         others = {other: array for other, array in arrays.items() if other != name}

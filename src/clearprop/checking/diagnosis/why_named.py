@@ -13,6 +13,16 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
+from clearprop.checking.diagnosis.along_tape.tape_search import (
+    Elsewhere,
+    budget_of,
+    counted,
+    elsewhere,
+    on_tape,
+    taped,
+)
+from clearprop.checking.diagnosis.along_tape.two_mistakes import holds_elsewhere, identity, pairs
 from clearprop.checking.diagnosis.altered_pass import (
     altered,
     bare_step,
@@ -48,18 +58,6 @@ from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
 from clearprop.checking.diagnosis.recognition import TRIES
-from clearprop.checking.diagnosis.tape_search import (
-    Elsewhere,
-    budget_of,
-    counted,
-    elsewhere,
-    holds_elsewhere,
-    identity,
-    on_tape,
-    pairs,
-    taped,
-)
-from clearprop.checking.diagnosis.tape_slips import TapePass, TapeSlip
 from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
 from clearprop.checking.verdict.candidates import Lost, Standing
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind

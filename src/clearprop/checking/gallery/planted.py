@@ -177,7 +177,7 @@ def _written_layers(seeds: range) -> Iterator[Planted]:
 
 
 def _is_a_layer(specimen: Specimen) -> bool:
-    """Whether it can be one: from its first array to more than a number, its parameters floating."""
+    """Whether it can be one: from its first array to more than a number, the others floating."""
     _, *params = specimen.arrays.values()
     return bool(specimen.dy.shape) and all(array.dtype.kind == "f" for array in params)
 

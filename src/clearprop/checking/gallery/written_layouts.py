@@ -381,9 +381,7 @@ def _specimen(written: Written, mistake: str, seed: int) -> Specimen:
     )
 
 
-def _target(
-    head: Head, layout: Layout, outputs: int, generator: np.random.Generator
-) -> Array:
+def _target(head: Head, layout: Layout, outputs: int, generator: np.random.Generator) -> Array:
     shape = layout.data(outputs)
     if head.name == "squares":
         return generator.normal(size=shape)

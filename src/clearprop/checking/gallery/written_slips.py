@@ -64,9 +64,7 @@ CODES: Mapping[str, Code] = {
     "wrong_cache": _backward(slope1=lambda t, right, dy: 1 - t.a2**2),
     "wrong_cache, W3 for W2": _backward(W2=lambda t, right, dy: t.a["W3"]),
     "wrong_cache, a2 for a1": _backward(into2=lambda t, right, dy: t.a2),
-    "residual_skip": _backward(
-        x=lambda t, right, dy: right - dy
-    ),
+    "residual_skip": _backward(x=lambda t, right, dy: right - dy),
     f"weight_from_z{AND}derivative_missing": _backward(
         dW3=lambda t, right, dy: t.z2.T @ dy, slope1=lambda t, right, dy: np.ones_like(t.a1)
     ),
@@ -80,7 +78,8 @@ CODES: Mapping[str, Code] = {
         W3=lambda t, right, dy: right.T, dW2=lambda t, right, dy: -right
     ),
     STRANGER: _backward(
-        slope2=lambda t, right, dy: np.ones_like(t.a2), dW1=lambda t, right, dy: right + 0.1 * np.abs(right)
+        slope2=lambda t, right, dy: np.ones_like(t.a2),
+        dW1=lambda t, right, dy: right + 0.1 * np.abs(right),
     ),
     f"{STRANGER}, another slope": _backward(slope1=lambda t, right, dy: np.exp(-np.abs(t.z1))),
 }

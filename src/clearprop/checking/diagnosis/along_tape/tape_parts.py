@@ -4,94 +4,37 @@ A person writes softmax, a norm or a sigmoid in a dozen ways. A part is known by
 what goes in, not by the operations between; what is no layer of ours stays a row of operations.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.hypotheses import USUAL, difference, scale
-from clearprop.checking.diagnosis.primitives import Family
+from clearprop.checking.diagnosis.along_tape.part_kinds import (
+    Affine,
+    Drop,
+    Function,
+    Normal,
+    Shares,
+)
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    difference,
+    scale,
+)
 from clearprop.checking.diagnosis.recognition import BETWEEN
-from clearprop.checking.diagnosis.tape import Tape, Wire
+from clearprop.checking.diagnosis.recording.primitives import Family
+from clearprop.checking.diagnosis.recording.tape import Tape, Wire
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.rectifiers import LeakyReLU
 
 # What a person's array of samples is called, where both factors of a product could be a weight.
 DATA = ("x", "inp", "data", "image", "feature", "a0", "sample")
 
+
 # Two arrays that are nearer than this are one, before and after an ε was added.
 SAME = 1e-3
-
-
-class Affine(NamedTuple):
-    """z = A·W + b or W·A + b, in any layout; b is there or not.
-
-    product  the wire of the product, and `place` that of W among its operands
-    signal   the wire of A; `weight` the operand that is W as it stands in the product
-    leaves   the names of W and b
-    """
-
-    out: int
-    product: int
-    place: int
-    signal: int
-    weight: int
-    leaves: tuple[str, ...]
-
-    @property
-    def called(self) -> str:
-        """What a sentence calls it."""
-        return f"Linear({', '.join(self.leaves)})"
-
-
-class Function(NamedTuple):
-    """a = f(z) entry by entry; `layer` where f is one of the catalogue's, and its name."""
-
-    source: int
-    out: int
-    layer: Activation | None
-    name: str
-
-
-class Shares(NamedTuple):
-    """Softmax or its logarithm over an axis: p = softmax(z), and what comes out."""
-
-    source: int
-    out: int
-    axis: int
-    p: Array
-    is_log: bool
-
-
-class Normal(NamedTuple):
-    """x̂ = s (x − μ) over some axes, of RMS norm without μ.
-
-    gain, place  the wire of γ·x̂ that is made of it, and the place of γ among its operands
-    within       where no wire is x̂ by itself: γ, and β if it is there, of what comes out
-    scale        that γ; 1 where what comes out is x̂
-    """
-
-    source: int
-    out: int
-    axes: tuple[int, ...]
-    inverse: Array
-    hat: Array
-    is_centred: bool
-    gain: int | None = None
-    place: int = 0
-    within: tuple[int, ...] = ()
-    scale: Array = np.ones(())
-
-
-class Drop(NamedTuple):
-    """What is multiplied by numbers that are 0 or the same one."""
-
-    source: int
-    out: int
-    multiplier: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +179,7 @@ class Parts:
                 for axis in reversed(range(p.ndim)):
                     if p.shape[axis] < 2 or scale(p.sum(axis) - 1) > USUAL:
                         continue
-                    source = self._source(wire, lambda u: _is_even(logarithm - u, axis))
+                    source = self._source(wire, partial(_is_shifted, logarithm, axis))
                     if source is not None:
                         found.append(Shares(source, wire.number, axis, p, is_log))
                         break
@@ -248,14 +191,14 @@ class Parts:
             if is_numbers and wire.operation is not None:
                 yield wire
 
-    def _source(self, wire: Wire, fits: object) -> int | None:
+    def _source(self, wire: Wire, fits: Callable[[Array], bool]) -> int | None:
         """The first wire of the same shape that `wire` is made of and that fits."""
         for other in self.tape.order:
             if other.number >= wire.number:
                 return None
             if other.value.shape != wire.value.shape or other.value.dtype.kind != "f":
                 continue
-            if fits(other.value) and self.tape.between(wire.number, [other.number]):  # type: ignore[operator]
+            if fits(other.value) and self.tape.between(wire.number, [other.number]):
                 return other.number
         return None
 
@@ -280,7 +223,7 @@ class Parts:
             if not np.all((square > 0.5) & (square < 1 + USUAL)):
                 continue
             centred = scale(y.mean(axis=axes)) < USUAL
-            source = self._source(wire, lambda u: _unit(u, y, axes, centred) is not None)
+            source = self._source(wire, partial(_is_normalized, y, axes, centred))
             if source is not None:
                 inverse = _unit(self.tape.wires[source].value, y, axes, centred)
                 if inverse is not None and self._forgets_scale(source, wire):
@@ -291,9 +234,7 @@ class Parts:
         """Whether twice as much going in gives nearly the same: what is only multiplied by a
         number doubles."""
         with np.errstate(all="ignore"):
-            played = self.tape.played(
-                wire.number, {source: 2 * self.tape.wires[source].value}
-            )
+            played = self.tape.played(wire.number, {source: 2 * self.tape.wires[source].value})
         return scale(played - wire.value) < scale(wire.value) / 2
 
     def _normals_with_gain(self) -> Iterator[Normal]:
@@ -350,9 +291,7 @@ class Parts:
             source = out = wire.number
             source = wire.sources[0]
             # The scale may stand in lines of its own, before the mask or behind it.
-            while self.roots[source] != source and self.is_proportional(
-                self.roots[source], source
-            ):
+            while self.roots[source] != source and self.is_proportional(self.roots[source], source):
                 source = self.roots[source]
             for taker in self.tape.order:
                 if self.roots[taker.number] == wire.number and self.is_proportional(
@@ -370,7 +309,8 @@ class Parts:
         if last.value.size != 1:
             return ()
         parameters = {
-            name for name, number in tape.leaves.items()
+            name
+            for name, number in tape.leaves.items()
             if name not in self.data and tape.wires[number].value.dtype.kind == "f"
         }
         own: dict[int, bool] = {}
@@ -389,9 +329,7 @@ class Parts:
             if is_own
             and tape.wires[number].value.size == 1
             and tape.wires[number].operation is not None
-            and any(
-                not own[taker] and _is_sum(tape.wires[taker]) for taker in tape.takers[number]
-            )
+            and any(not own[taker] and _is_sum(tape.wires[taker]) for taker in tape.takers[number])
         )
 
     @cached_property
@@ -433,13 +371,19 @@ def _is_mask(pattern: Array) -> bool:
     return bool(values.size == 2 and values[0] == 0) or (values.size == 1 and values[0] == 0)
 
 
-def _is_even(array: Array, axis: int) -> bool:
+def _is_normalized(y: Array, axes: tuple[int, ...], centred: bool, x: Array) -> bool:
+    return _unit(x, y, axes, centred) is not None
+
+
+def _is_shifted(logarithm: Array, axis: int, z: Array) -> bool:
+    """Whether log p and z differ by a number for every sample."""
+    array = logarithm - z
     with np.errstate(all="ignore"):
         return bool(np.ptp(array, axis=axis).max() <= USUAL * max(1.0, scale(array)))
 
 
 def _unit(x: Array, y: Array, axes: tuple[int, ...], centred: bool) -> Array | None:
-    """s of y = s·(x − mean of x), one for every group; None where y is not that."""
+    """S of y = s·(x − mean of x), one for every group; None where y is not that."""
     mean = x.mean(axis=axes, keepdims=True)
     if not centred and scale(mean) < USUAL * scale(x):
         return None  # centred before, which is part of it
@@ -473,11 +417,3 @@ def _activation(z: Array, a: Array) -> Activation | None:
             if 0 < slope < 1 and difference(np.where(below, slope * z, z), a) <= USUAL:
                 return LeakyReLU(slope)
     return None
-
-
-def wires_like(tape: Tape, shape: tuple[int, ...], but: Collection[int]) -> Iterator[Wire]:
-    """The wires with numbers of a shape that were there before the loss."""
-    for wire in tape.order:
-        same = wire.value.shape == shape and wire.value.dtype.kind == "f"
-        if same and wire.number not in but:
-            yield wire

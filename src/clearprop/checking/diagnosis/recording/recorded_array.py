@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis import primitives
-from clearprop.checking.diagnosis.primitives import Operation
-from clearprop.checking.diagnosis.tape import Recorder, Tape, TooLongError, telling
+from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.primitives import Operation
+from clearprop.checking.diagnosis.recording.recorder import Recorder, TooLongError, telling
+from clearprop.checking.diagnosis.recording.tape import Tape
 
 # A sum that Python divided is looked for among so many wires; its factor is a whole number or half
 # of one, up to some size and to the last digits.
 LATELY, MANY, SAME = 12, 10_000, 1e-13
 # Nothing of ∂C/∂ goes through them.
 WITHOUT_SLOPE = frozenset(
-    "greater greater_equal less less_equal equal not_equal logical_not logical_and logical_or "
-    "logical_xor isfinite isnan isinf signbit sign floor ceil rint trunc heaviside bitwise_and "
-    "bitwise_or invert floor_divide".split()
-)
+    ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
+     "logical_and", "logical_or", "logical_xor", "isfinite", "isnan", "isinf", "signbit", "sign",
+     "floor", "ceil", "rint", "trunc", "heaviside", "bitwise_and", "bitwise_or", "invert",
+     "floor_divide")
+)  # fmt: skip
 MOVED = {
     np.transpose, np.reshape, np.ravel, np.swapaxes, np.moveaxis, np.rollaxis, np.roll, np.flip,
     np.fliplr, np.flipud, np.rot90, np.take, np.take_along_axis, np.squeeze, np.expand_dims,
@@ -99,16 +101,14 @@ class RecordedArray(np.ndarray[Any, Any]):
         if recorder is not None:
             one = np.ndim(value) == 0 and isinstance(key, np.ndarray) and key.dtype == bool
             if one and key.shape == self.shape:
-                made = _made(
-                    recorder, primitives.entrywise("where", np.where), [key, value, self]
-                )
+                made = _made(recorder, primitives.entrywise("where", np.where), [key, value, self])
             else:
                 made = _made(recorder, primitives.written_into(bare), [self, value])
             self.wire = made.wire
         _bare(self)[bare] = _bare(value)
 
     @property
-    def T(self) -> Any:  # type: ignore[override]
+    def T(self) -> Any:  # type: ignore[override]  # noqa: N802 (NumPy's name)
         return np.transpose(self)
 
     def __iter__(self) -> Any:
@@ -230,9 +230,7 @@ def _flattened(values: Sequence[Any]) -> list[Any]:
 
 
 def _recorder(values: Sequence[Any]) -> Recorder | None:
-    return next(
-        (v.recorder for v in values if isinstance(v, RecordedArray) and v.recorder), None
-    )
+    return next((v.recorder for v in values if isinstance(v, RecordedArray) and v.recorder), None)
 
 
 def _operand(recorder: Recorder, value: Any) -> "int | Array":
@@ -275,7 +273,9 @@ def _taken_back(recorder: Recorder, bare: Array) -> "int | Array":
 
 def _is_simple(factor: float) -> bool:
     """Whether people multiply by it: a whole number, or half of one."""
-    return bool(0.4 < abs(factor) < MANY and abs(2 * factor - round(2 * factor)) < SAME * abs(factor))
+    return bool(
+        0.4 < abs(factor) < MANY and abs(2 * factor - round(2 * factor)) < SAME * abs(factor)
+    )
 
 
 def _made(
@@ -287,9 +287,7 @@ def _made(
         value = operation.apply([np.asarray(_bare(one)) for one in given])
     if not any(isinstance(one, int) for one in operands):
         return np.asarray(value)
-    return _on_wire(
-        recorder, value, recorder.made(operation, operands, np.array(value))
-    )
+    return _on_wire(recorder, value, recorder.made(operation, operands, np.array(value)))
 
 
 def _of_ufunc(
@@ -309,9 +307,7 @@ def _of_ufunc(
     if method == "outer":
         first, second = given
         shape = np.shape(first) + (1,) * np.ndim(second)
-        return _of_ufunc(
-            recorder, ufunc, "__call__", [np.reshape(first, shape), second], options
-        )
+        return _of_ufunc(recorder, ufunc, "__call__", [np.reshape(first, shape), second], options)
     return getattr(ufunc, method)(*_bare_in(tuple(given)), **options)
 
 
@@ -329,15 +325,11 @@ def _of_function(
     return None if own is None else own(*args, **kwargs)
 
 
-def _joined(
-    recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
+def _joined(recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     if func in (np.append, np.insert):
         return None
     parts, rest = list(args[0]), _bare_in(tuple(args[1:]))
-    made = primitives.movement(
-        func.__name__, lambda *v: func(v, *rest, **kwargs), len(parts)
-    )
+    made = primitives.movement(func.__name__, lambda *v: func(v, *rest, **kwargs), len(parts))
     return _made(recorder, made, parts)
 
 
@@ -351,9 +343,7 @@ def _reduced(function: str) -> Callable[..., Any]:
             return _made(recorder, primitives.total(axis, keepdims), [a])
         if function in ("max", "min"):
             extreme = np.max if function == "max" else np.min
-            return _made(
-                recorder, primitives.extreme(function, extreme, axis, keepdims), [a]
-            )
+            return _made(recorder, primitives.extreme(function, extreme, axis, keepdims), [a])
         summed = _made(recorder, primitives.total(axis, keepdims or function != "mean"), [a])
         count = np.size(a) / max(np.size(summed), 1)
         mean = summed / count
@@ -426,7 +416,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
     return _made(recorder, primitives.entrywise("clip", np.clip), [a, *bounds])
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) > 1):
         return None
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))

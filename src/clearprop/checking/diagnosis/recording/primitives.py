@@ -211,9 +211,7 @@ def extreme(name: str, function: Callable[..., Any], axis: Axes, keepdims: bool)
 # Movement
 
 
-def movement(
-    name: str, function: Callable[..., Any], count: int, chosen: Any = None
-) -> Operation:
+def movement(name: str, function: Callable[..., Any], count: int, chosen: Any = None) -> Operation:
     """What takes `count` arrays' entries elsewhere, with zeros or numbers of its own between."""
 
     def back(values: Sequence[Array], result: Array, dy: Array, which: int) -> Array:

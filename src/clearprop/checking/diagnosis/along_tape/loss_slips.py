@@ -1,0 +1,195 @@
+"""Mistakes at softmax, at cross-entropy behind it, and at penalties."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.part_kinds import Shares
+from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    difference,
+)
+from clearprop.checking.verdict.mistakes import MistakeKind
+
+
+def of_shares(found: TapePass) -> Iterator[TapeSlip]:
+    """At softmax and its logarithm."""
+    for part in found.parts.shares:
+        where = {"where": f"Softmax({found.parts.called(part.source)})"}
+        p = part.p
+
+        def slip(
+            key: MistakeKind,
+            made: Callable[[Array], Array],
+            part: Shares = part,
+            where: Mapping[str, object] = where,
+        ) -> TapeSlip:
+            def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+                return {part.source: made(dy)}
+
+            return TapeSlip(key, where, {part.out: share})
+
+        yield slip(MistakeKind.DERIVATIVE_MISSING, lambda dy: dy)
+        if part.is_log:
+            yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy, p=p: dy * (1 - p))
+            yield slip(MistakeKind.SOFTMAX_SUM, lambda dy, p=p: dy - p)
+        else:
+            yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy, p=p: dy * p * (1 - p))
+            yield slip(MistakeKind.SOFTMAX_SUM, lambda dy, p=p: dy * p)
+
+
+class Target(NamedTuple):
+    """∂C/∂z = c (p − t), or ∂C/∂p that belongs to it: the wire, p, t, c, and the axis of the
+    classes, None where every output is one by itself."""
+
+    wire: int
+    p: Array
+    t: Array
+    factor: float
+    axis: int | None
+
+
+def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
+    """Where ∂C/∂z is c (p − t), or ∂C/∂p what belongs to that."""
+    for one in _targets(found):
+        p, t, axis = one.p, one.t, one.axis
+        where = {"where": found.parts.called(one.wire)}
+
+        def instead(
+            key: MistakeKind,
+            made: Callable[[Array], Array],
+            one: Target = one,
+            where: Mapping[str, object] = where,
+        ) -> TapeSlip:
+            return TapeSlip(key, where, signals={one.wire: made})
+
+        yield instead(MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY, lambda g, p=p: g * p * (1 - p))
+        if axis is not None:
+            yield instead(
+                MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
+                lambda g, p=p, axis=axis: p * (g - (g * p).sum(axis, keepdims=True)),
+            )
+            for by in (1, -1):
+                shifted = np.roll(t, by, axis)
+                yield instead(
+                    MistakeKind.LABELS_SHIFTED, lambda g, p=p, s=shifted, c=one.factor: c * (p - s)
+                )
+        yield instead(MistakeKind.TARGET_MISSING, lambda g, p=p, c=one.factor: c * p)
+    for one in _targets(found, of_probabilities=True):
+        key = MistakeKind.CROSS_ENTROPY_OF_LOGITS
+        if found.tape.wires[one.wire].leaf is None:
+            key = MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY
+        yield TapeSlip(
+            key,
+            {"where": found.parts.called(one.wire)},
+            signals={one.wire: lambda g, o=one: o.factor * (o.p - o.t)},
+        )
+
+
+def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Target]:
+    seen: set[int] = set()
+    for wire in found.tape.order:
+        z = wire.value
+        g = found.signals.get(wire.number)
+        if g is None or z.dtype.kind != "f" or z.size < 2 or not np.any(g):
+            continue
+        for p, axis in _probabilities(z, of_probabilities):
+            for t in _labels(found, z.shape, axis):
+                if of_probabilities:
+                    with np.errstate(all="ignore"):
+                        unit = -t / p if axis is not None else (p - t) / (p * (1 - p))
+                else:
+                    unit = p - t
+                if not np.isfinite(unit).all() or not np.any(unit):
+                    continue
+                factor = float(np.sum(g * unit) / np.sum(unit * unit))
+                if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
+                    seen.add(wire.number)
+                    yield Target(wire.number, p, t, factor, axis)
+
+
+def _probabilities(z: Array, given: bool) -> Iterator[tuple[Array, int | None]]:
+    if given:
+        if np.all((z > 0) & (z < 1)):
+            yield from ((z, axis) for axis in range(z.ndim - 1, -1, -1))
+            yield z, None
+        return
+    with np.errstate(all="ignore"):
+        yield 1 / (1 + np.exp(-z)), None
+        for axis in range(z.ndim - 1, -1, -1):
+            if z.shape[axis] > 1:
+                e = np.exp(z - z.max(axis=axis, keepdims=True))
+                yield e / e.sum(axis=axis, keepdims=True), axis
+
+
+def _labels(found: TapePass, shape: tuple[int, ...], axis: int | None) -> Iterator[Array]:
+    """What may be the target: an array of that shape between 0 and 1, or ids of classes."""
+    given = [*found.arrays.values()]
+    given += [
+        one
+        for wire in found.tape.order
+        for one in wire.operands
+        if not isinstance(one, int) and one.shape == shape
+    ]
+    for array in given:
+        a = np.asarray(array)
+        if a.shape == shape and np.all((a >= 0) & (a <= 1)):
+            yield a.astype(np.float64)
+        elif axis is not None and a.dtype.kind in "iu":
+            classes = shape[axis]
+            without = shape[:axis] + shape[axis + 1 :]
+            if a.size == np.prod(without) and a.size and a.min() >= 0 and a.max() < classes:
+                yield np.moveaxis(np.eye(classes)[a.reshape(without)], -1, axis)
+
+
+PENALTIES = {
+    MistakeKind.PENALTY_MISSING: 0.0,
+    MistakeKind.PENALTY_HALVED: 0.5,
+    MistakeKind.PENALTY_DOUBLED: 2.0,
+    MistakeKind.PENALTY_NEGATIVE: -1.0,
+}
+
+
+def penalty_of(found: TapePass) -> Gradients:
+    """The part of every gradient that comes from the penalties."""
+    kept = frozenset(found.parts.penalties)
+    if not kept:
+        return {}
+    total: dict[str, Array] = {}
+    for number in kept:
+        pulled = found.tape.pull(number, found.signals[number], found.tape.leaves.values())
+        for name, leaf in found.tape.leaves.items():
+            if leaf in pulled:
+                total[name] = total[name] + pulled[leaf] if name in total else pulled[leaf]
+    return total
+
+
+def of_penalties(found: TapePass) -> Iterator[TapeSlip]:
+    """A penalty that is forgotten or has a factor, in all its parameters or in one."""
+    penalty = penalty_of(found)
+    chosen = [tuple(penalty), *((name,) for name in penalty if len(penalty) > 1)]
+    factors = {**PENALTIES}
+    counts = {n for leaf in found.tape.leaves.values() for n in found.value(leaf).shape}
+    for names in chosen if penalty else []:
+        for key, factor in factors.items():
+            yield _penalty(key, factor, names, penalty, {})
+        for count in sorted(counts - {1, 2}):
+            for factor in (float(count), 1 / count):
+                values = {"factor": factor}
+                yield _penalty(MistakeKind.PENALTY_FACTOR, factor, names, penalty, values)
+
+
+def _penalty(
+    key: MistakeKind,
+    factor: float,
+    names: tuple[str, ...],
+    penalty: Gradients,
+    values: Mapping[str, object],
+) -> TapeSlip:
+    def changed(gradients: Gradients) -> Gradients:
+        return {name: gradients[name] + (factor - 1) * penalty[name] for name in names}
+
+    return TapeSlip(key, values, leaves=changed)
