@@ -132,8 +132,9 @@ def factors_on_the_way(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hy
                 values = {"factor": factor, "count": count} if count else EMPTY
                 yield hypothesis(found, _scaled(key, number, factor, values))
     if has_several_ways(found):
-        for function in (*found.parts.functions, *found.parts.affine):
-            yield from _handed_on(discrepancy, found, function.out)
+        outs = [one.out for one in found.parts.functions]
+        for out in (*outs, *(one.out for one in found.parts.affine)):
+            yield from _handed_on(discrepancy, found, out)
 
 
 def _scaled(key: MistakeKind, number: int, factor: float, values: Mapping[str, object]) -> TapeSlip:

@@ -1,6 +1,7 @@
 """Mistakes about f' of a function that works entry by entry."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from clearprop.checking.diagnosis.chain_rule import slope_formula
 from clearprop.checking.diagnosis.recognition import BETWEEN
 from clearprop.checking.diagnosis.recording.primitives import STEP
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.engine.layers.activations import Identity
+from clearprop.engine.layers.activations import Activation, Identity
 
 OF_A_LOSS = frozenset(
     ["square", "multiply", "divide", "negative", "log", "exp", "power", "sqrt", "add", "subtract"]
@@ -65,9 +66,13 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
             continue
         same = type(other) is type(layer)
         name = str(other) if same else type(other).__name__
-        key = MistakeKind.OTHER_FUNCTION
-        yield slip(key, lambda dy, f=other: slope_formula(f, z, f.value(z)), other=name)
-        yield slip(key, lambda dy, f=other: slope_formula(f, z, a), other=name)
+        for value in (None, a):
+            slope = partial(_slope_of, other, z, value)
+            yield slip(MistakeKind.OTHER_FUNCTION, slope, other=name)
+
+
+def _slope_of(layer: Activation, z: Array, a: Array | None, _: Array) -> Array:
+    return slope_formula(layer, z, np.asarray(layer.value(z)) if a is None else a)
 
 
 def _slope_at(found: TapePass, function: Function, point: Array) -> Array:

@@ -1,6 +1,6 @@
 """Mistakes at softmax, at cross-entropy behind it, and at penalties."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,33 +12,32 @@ from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
     difference,
 )
+from clearprop.checking.diagnosis.recording.tape import Signal
 from clearprop.checking.verdict.mistakes import MistakeKind
 
 
 def of_shares(found: TapePass) -> Iterator[TapeSlip]:
     """At softmax and its logarithm."""
     for part in found.parts.shares:
-        where = {"where": f"Softmax({found.parts.called(part.source)})"}
-        p = part.p
+        yield from _of_one_share(found, part)
 
-        def slip(
-            key: MistakeKind,
-            made: Callable[[Array], Array],
-            part: Shares = part,
-            where: Mapping[str, object] = where,
-        ) -> TapeSlip:
-            def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-                return {part.source: made(dy)}
 
-            return TapeSlip(key, where, {part.out: share})
+def _of_one_share(found: TapePass, part: Shares) -> Iterator[TapeSlip]:
+    where, p = {"where": f"Softmax({found.parts.called(part.source)})"}, part.p
 
-        yield slip(MistakeKind.DERIVATIVE_MISSING, lambda dy: dy)
-        if part.is_log:
-            yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy, p=p: dy * (1 - p))
-            yield slip(MistakeKind.SOFTMAX_SUM, lambda dy, p=p: dy - p)
-        else:
-            yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy, p=p: dy * p * (1 - p))
-            yield slip(MistakeKind.SOFTMAX_SUM, lambda dy, p=p: dy * p)
+    def slip(key: MistakeKind, made: Signal) -> TapeSlip:
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            return {part.source: made(dy)}
+
+        return TapeSlip(key, where, {part.out: share})
+
+    yield slip(MistakeKind.DERIVATIVE_MISSING, lambda dy: dy)
+    if part.is_log:
+        yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * (1 - p))
+        yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy - p)
+    else:
+        yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * p * (1 - p))
+        yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy * p)
 
 
 class Target(NamedTuple):
@@ -55,38 +54,38 @@ class Target(NamedTuple):
 def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
     """Where ∂C/∂z is c (p − t), or ∂C/∂p what belongs to that."""
     for one in _targets(found):
-        p, t, axis = one.p, one.t, one.axis
-        where = {"where": found.parts.called(one.wire)}
-
-        def instead(
-            key: MistakeKind,
-            made: Callable[[Array], Array],
-            one: Target = one,
-            where: Mapping[str, object] = where,
-        ) -> TapeSlip:
-            return TapeSlip(key, where, signals={one.wire: made})
-
-        yield instead(MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY, lambda g, p=p: g * p * (1 - p))
-        if axis is not None:
-            yield instead(
-                MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
-                lambda g, p=p, axis=axis: p * (g - (g * p).sum(axis, keepdims=True)),
-            )
-            for by in (1, -1):
-                shifted = np.roll(t, by, axis)
-                yield instead(
-                    MistakeKind.LABELS_SHIFTED, lambda g, p=p, s=shifted, c=one.factor: c * (p - s)
-                )
-        yield instead(MistakeKind.TARGET_MISSING, lambda g, p=p, c=one.factor: c * p)
+        yield from _of_logits(found, one)
     for one in _targets(found, of_probabilities=True):
-        key = MistakeKind.CROSS_ENTROPY_OF_LOGITS
-        if found.tape.wires[one.wire].leaf is None:
-            key = MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY
-        yield TapeSlip(
-            key,
-            {"where": found.parts.called(one.wire)},
-            signals={one.wire: lambda g, o=one: o.factor * (o.p - o.t)},
+        yield _of_given(found, one)
+
+
+def _of_logits(found: TapePass, one: Target) -> Iterator[TapeSlip]:
+    p, t, axis, factor = one.p, one.t, one.axis, one.factor
+    where = {"where": found.parts.called(one.wire)}
+
+    def instead(key: MistakeKind, made: Signal) -> TapeSlip:
+        return TapeSlip(key, where, signals={one.wire: made})
+
+    yield instead(MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY, lambda g: g * p * (1 - p))
+    if axis is not None:
+        yield instead(
+            MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
+            lambda g: p * (g - (g * p).sum(axis, keepdims=True)),
         )
+        after, before = np.roll(t, 1, axis), np.roll(t, -1, axis)
+        yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - after))
+        yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - before))
+    yield instead(MistakeKind.TARGET_MISSING, lambda g: factor * p)
+
+
+def _of_given(found: TapePass, one: Target) -> TapeSlip:
+    """P − t for ∂C/∂p: of probabilities that are the function's own, and of those that it made."""
+    own = found.tape.wires[one.wire].leaf is not None
+    return TapeSlip(
+        MistakeKind.CROSS_ENTROPY_OF_LOGITS if own else MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
+        {"where": found.parts.called(one.wire)},
+        signals={one.wire: lambda g: one.factor * (one.p - one.t)},
+    )
 
 
 def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Target]:

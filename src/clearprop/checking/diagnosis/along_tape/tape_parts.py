@@ -77,12 +77,12 @@ class Parts:
             weight, signal = wire.sources[place], wire.sources[1 - place]
             if self.leaf_of(weight) == self.leaf_of(signal):
                 continue  # a square, as a penalty has
-            out, leaves = wire.number, tape.names[weight]
+            out, leaves = wire.number, tuple(tape.names[weight])
             bias = self._bias_of(wire, signal)
             if bias is not None:
                 out, name = bias
                 leaves = (*leaves, name)
-            yield Affine(out, wire.number, place, signal, weight, tuple(leaves))
+            yield Affine(out, wire.number, place, signal, weight, leaves)
 
     def _weight_place(self, wire: Wire) -> int | None:
         tape = self.tape
@@ -336,8 +336,10 @@ class Parts:
     def inside(self) -> frozenset[int]:
         """The wires within softmax and normalization, their ends not counted."""
         found: set[int] = set()
-        for part in (*self.shares, *self.normals):
-            found |= self.tape.between(part.out, [part.source]) - {part.source, part.out}
+        ends = [(part.source, part.out) for part in self.shares]
+        ends += [(part.source, part.out) for part in self.normals]
+        for source, out in ends:
+            found |= self.tape.between(out, [source]) - {source, out}
         return frozenset(found)
 
 

@@ -8,11 +8,12 @@ in one code are two slips on one way back.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.along_tape.tape_parts import Parts
 from clearprop.checking.diagnosis.hypotheses import (
     Hypothesis,
@@ -24,6 +25,9 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 Gradients = Mapping[str, Array]
 
 
+NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
 class TapeSlip(NamedTuple):
     """One mistake.
 
@@ -33,8 +37,8 @@ class TapeSlip(NamedTuple):
 
     key: MistakeKind
     values: Mapping[str, object]
-    shares: Mapping[int, Share] = EMPTY
-    signals: Mapping[int, Signal] = EMPTY
+    shares: Mapping[int, Share] = NONE
+    signals: Mapping[int, Signal] = NONE
     leaves: Callable[[Gradients], Gradients] | None = None
     standing: Standing = Standing.EXACT
 
@@ -99,8 +103,10 @@ def named_wires(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Itera
         named |= {function.source, function.out}
     for normal in parts.normals:
         named |= {normal.source, normal.out, *([normal.gain] if normal.gain else [])}
-    for part in (*parts.shares, *parts.drops):
+    for part in parts.shares:
         named |= {part.source, part.out}
+    for drop in parts.drops:
+        named |= {drop.source, drop.out}
     for number in sorted(named - but):
         wire = found.tape.wires[number]
         if wire.value.shape == shape and wire.value.dtype.kind == "f":

@@ -90,9 +90,9 @@ def holds_elsewhere(there: Elsewhere, pair: Pair) -> bool:
         if any(_gives_all(discrepancy, hypothesis(found, first, one)) for one in seconds):
             return True
         left = _left(discrepancy, hypothesis(found, first))
-        for one in elementary(left):
-            both = Hypothesis(one.key, {**left.expected, **one.predicted})
-            if identity(one) == identity(pair.second) and _gives_all(discrepancy, both):
+        for made in elementary(left):
+            both = Hypothesis(made.key, {**left.expected, **made.predicted})
+            if identity(made) == identity(pair.second) and _gives_all(discrepancy, both):
                 return True
     return False
 

@@ -81,10 +81,9 @@ def _ways(found: TapePass, wire: Wire, penalties: set[int]) -> list[frozenset[in
         for number in dict.fromkeys(found.tape.takers[wire.number])
         if number not in penalties and number in found.signals
     ]
-    parts = (*found.parts.shares, *found.parts.normals)
-    together = [
-        found.tape.between(part.out, [part.source]) for part in parts if part.source == wire.number
-    ]
+    outs = [part.out for part in found.parts.shares if part.source == wire.number]
+    outs += [part.out for part in found.parts.normals if part.source == wire.number]
+    together = [found.tape.between(out, [wire.number]) for out in outs]
     ways: list[frozenset[int]] = []
     for number in takers:
         around = next((one for one in together if number in one), frozenset([number]))
@@ -216,7 +215,8 @@ def _of_other_signals(found: TapePass) -> Iterator[TapeSlip]:
 def anywhere(found: TapePass) -> Iterator[TapeSlip]:
     """A signal that stops at a part, or that is 1 there; a loss has none to ignore."""
     parts = found.parts
-    outs = {one.out for one in (*parts.affine, *parts.functions, *parts.shares, *parts.normals)}
+    outs = {one.out for one in parts.affine} | {one.out for one in parts.functions}
+    outs |= {one.out for one in parts.shares} | {one.out for one in parts.normals}
     for number in sorted(outs):
         if number not in found.signals:
             continue

@@ -198,7 +198,8 @@ def extreme(name: str, function: Callable[..., Any], axis: Axes, keepdims: bool)
     def back(values: Sequence[Array], result: Array, dy: Array, which: int) -> Array:
         chosen = values[0] == spread(np.asarray(result), values[0].shape, axis, keepdims)
         count = chosen.sum(axis=axis, keepdims=True)
-        return spread(dy, values[0].shape, axis, keepdims) * chosen / count
+        share: Array = spread(dy, values[0].shape, axis, keepdims) * chosen / count
+        return share
 
     return Operation(
         name,

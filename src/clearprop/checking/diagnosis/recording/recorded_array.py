@@ -5,7 +5,7 @@ It is a NumPy array in every other way. What NumPy's functions do with it is wri
 again where nothing but their order was changed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,9 @@ class RecordedArray(np.ndarray[Any, Any]):
         return target
 
     def __array_function__(
-        self, func: Any, types: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, func: Any, types: Any, args: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> Any:
+        args = tuple(args)
         recorder = _recorder([*_flattened(args), *kwargs.values()])
         if recorder is not None:
             found = _of_function(recorder, func, args, kwargs)
@@ -108,7 +109,7 @@ class RecordedArray(np.ndarray[Any, Any]):
         _bare(self)[bare] = _bare(value)
 
     @property
-    def T(self) -> Any:  # type: ignore[override]  # noqa: N802 (NumPy's name)
+    def T(self) -> Any:  # noqa: N802 (NumPy's name)
         return np.transpose(self)
 
     def __iter__(self) -> Any:
@@ -301,7 +302,7 @@ def _of_ufunc(
             return _made(recorder, primitives.flat(name, ufunc), given)
         return _made(recorder, primitives.entrywise(name, ufunc), given)
     if method == "reduce" and name in ("add", "maximum", "minimum"):
-        function = {"add": np.sum, "maximum": np.max, "minimum": np.min}[name]
+        function: Any = {"add": np.sum, "maximum": np.max, "minimum": np.min}[name]
         axis = given[1] if len(given) > 1 else options.get("axis", 0)
         return function(given[0], axis=axis, keepdims=bool(options.get("keepdims")))
     if method == "outer":
