@@ -1,9 +1,4 @@
-"""Which of the hypotheses that hold is named.
-
-Better founded goes first: shown by running the code, then exact, then fitted, then merely
-described; among equals the one that explains more arrays. Of equals that explain the same arrays
-nothing in the numbers tells one from the other, so the others are named as alternatives.
-"""
+"""What is named: from the evidence to the diagnosis."""
 
 import math
 import time
@@ -13,16 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.tape_search import (
-    Elsewhere,
-    budget_of,
     counted,
-    elsewhere,
-    on_tape,
     taped,
 )
-from clearprop.checking.diagnosis.along_tape.two_mistakes import holds_elsewhere, identity, pairs
+from clearprop.checking.diagnosis.along_tape.two_mistakes import identity
 from clearprop.checking.diagnosis.altered_pass import (
     altered,
     bare_step,
@@ -42,10 +32,11 @@ from clearprop.checking.diagnosis.chain_rule import (
     slips,
     updated_weights,
 )
+from clearprop.checking.diagnosis.choice import cover, mistake_of, weighed
 from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.evidence import Evidence
-from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
+from clearprop.checking.diagnosis.fitted import described, fitted, precision
 from clearprop.checking.diagnosis.hypotheses import (
     WIDEST,
     Budget,
@@ -59,28 +50,11 @@ from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
 from clearprop.checking.diagnosis.recognition import TRIES
 from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
+from clearprop.checking.diagnosis.why_on_tape import SECONDS, found_on_tape, said_of
 from clearprop.checking.verdict.candidates import Lost, Standing
-from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
-from clearprop.checking.verdict.outcomes import RIGHT
 
 ALL = frozenset(MistakeKind)
-# Mistakes that can give nearly any numbers, or that are part of another one: they are said where
-# nothing else gives the same, those with the larger number last.
-LESS_LIKELY = {
-    MistakeKind.DERIVATIVE_TWICE: 1,
-    # Where the loss has a penalty, it is said of that.
-    MistakeKind.WEIGHT_DECAY: 1,
-    MistakeKind.OTHER_FUNCTION: 1,
-    MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT: 1,
-    MistakeKind.WRONG_CACHE: 2,
-    MistakeKind.WRONG_SIGNAL: 2,
-    MistakeKind.PATH_FORGOTTEN: 1,
-}
-# What a search may take on an ordinary machine, and a number of candidates that is never reached.
-SECONDS, MANY = 1.2, 1_000_000
-# Keys whose numbers are all zero; of no other mistake are zeros evidence.
-ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
@@ -103,12 +77,12 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if rounded:
         first = rounded[0]
         return Diagnosis(
-            mistakes=(_mistake(discrepancy, first),), discrepancy=discrepancy, named=(first,)
+            mistakes=(mistake_of(discrepancy, first),), discrepancy=discrepancy, named=(first,)
         )
     if not discrepancy.wrong:
         return Diagnosis()
     if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
-        return _found_on_tape(counted(discrepancy, on), on)
+        return found_on_tape(counted(discrepancy, on), on)
     budget = Budget(TRIES, min(evidence.deadline or math.inf, time.monotonic() + SECONDS))
     trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
@@ -117,7 +91,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return found
     if not _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
         # It is not only what it should equal: a loss with a penalty, a layer of several of ours.
-        along = _found_on_tape(counted(discrepancy, on), on)
+        along = found_on_tape(counted(discrepancy, on), on)
         if along.mistakes:
             return along
     if trusted is not None:
@@ -131,127 +105,13 @@ def _is_a_function(evidence: Evidence) -> bool:
     return all(one is None for one in ours)
 
 
-def _found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
-    """What is found along the tape of a forward."""
-    budget = budget_of(found, SECONDS, discrepancy.evidence.deadline)
-    slips: list[tuple[Weighed, tuple[TapeSlip, ...]]] = []
-    for made, own in on_tape(discrepancy, found, budget):
-        slips.append((_weighed(discrepancy, made), own))
-    others = [*behaviour(discrepancy), *elementary(discrepancy)]
-    if not budget.is_spent:
-        others += [*fitted(discrepancy), *described(discrepancy)]
-    tried = [one for one, _ in slips] + [_weighed(discrepancy, one) for one in others]
-    there, problem = elsewhere(discrepancy, found)
-    held, fallen = _holding_there(there, [one for one in tried if one.lost is None])
-    groups, passed_over = _cover(discrepancy, held)
-    named = {name for group in groups for name in group[0].names}
-    if not named >= set(discrepancy.wrong) or all(_is_described(group[0]) for group in groups):
-        two = _two_at_once(discrepancy, found, slips, there, budget)
-        groups, parts = (two, []) if two else _no_parts(groups, tried, named)
-        passed_over += parts
-    return Diagnosis(
-        mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
-        discrepancy=discrepancy,
-        named=tuple(one for group in groups for one in group),
-        lost=(*fallen, *passed_over, *(one for one in tried if one.lost is not None)),
-        findings=_problem(problem),
-    )
-
-
-def _no_parts(
-    groups: list[list[Weighed]], tried: Sequence[Weighed], named: Collection[str]
-) -> tuple[list[list[Weighed]], list[Weighed]]:
-    """The groups without those that explain a part of what another slip gives, which goes on into
-    arrays that nothing explains: it is that slip, and something unknown behind it."""
-    larger = [
-        one.names
-        for one in tried
-        if one.lost is Lost.ONLY_SOME and not one.names <= frozenset(named)
-    ]
-    kept = [group for group in groups if not any(group[0].names < names for names in larger)]
-    fallen = [one for group in groups if group not in kept for one in group]
-    return kept, [one._replace(lost=Lost.NOT_ALONE) for one in fallen]
-
-
-def _is_described(one: Weighed) -> bool:
-    return one.hypothesis.standing is Standing.DESCRIBED
-
-
-def _holding_there(
-    there: Elsewhere | None, held: Sequence[Weighed]
-) -> tuple[list[Weighed], list[Weighed]]:
-    """Those that hold at another point too, and those that do not. A constant that was fitted is
-    none before another point has confirmed it."""
-    if there is None:
-        kept = [one for one in held if one.hypothesis.key is not MistakeKind.FACTOR]
-        return kept, [one._replace(lost=Lost.COINCIDENCE) for one in held if one not in kept]
-    kinds = frozenset(one.hypothesis.key for one in held)
-    again = [
-        *(made for made, _ in on_tape(there.discrepancy, there.found, Budget(MANY), kinds)),
-        *elementary(there.discrepancy),
-        *fitted(there.discrepancy),
-    ]
-    tried = [_weighed(there.discrepancy, one) for one in again if one.key in kinds]
-    holding = {identity(one.hypothesis) for one in tried if one.lost is None}
-
-    def holds(one: Weighed) -> bool:
-        return (
-            one.hypothesis.standing in (Standing.PROVEN, Standing.DESCRIBED)
-            or one.hypothesis.key is MistakeKind.KINK
-            or not one.names & set(there.discrepancy.wrong)
-            or identity(one.hypothesis) in holding
-        )
-
-    return (
-        [one for one in held if holds(one)],
-        [one._replace(lost=Lost.COINCIDENCE) for one in held if not holds(one)],
-    )
-
-
-def _two_at_once(
-    discrepancy: Discrepancy,
-    found: TapePass,
-    slips: Sequence[tuple[Weighed, tuple[TapeSlip, ...]]],
-    there: Elsewhere | None,
-    budget: Budget,
-) -> list[list[Weighed]]:
-    """Two mistakes of which none gives all the numbers, and both together do, here and at another
-    point."""
-    if there is None:
-        return []
-    for pair in pairs(discrepancy, found, slips, budget):
-        if holds_elsewhere(there, pair):
-            off = discrepancy.weigh(pair.both).off
-            return [[_of_two(discrepancy, one, off)] for one in (pair.first, pair.second)]
-    return []
-
-
-def _of_two(discrepancy: Discrepancy, one: Hypothesis, off: float) -> Weighed:
-    """One of two mistakes, with the wrong arrays that it would change by itself."""
-    changed = discrepancy.predictions(one)
-    return Weighed(one, frozenset(n for n in discrepancy.wrong if n in changed), off)
-
-
-def _problem(said: str) -> tuple[CheckFinding, ...]:
-    if not said:
-        return ()
-    return (CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said}),)
-
-
-def _weighed(discrepancy: Discrepancy, hypothesis: Hypothesis) -> Weighed:
-    one = discrepancy.weigh(hypothesis)
-    if one.lost is None and not _says_something(one):
-        return one._replace(lost=Lost.NO_EVIDENCE)
-    return one
-
-
 def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
     tried = _tried(discrepancy, trusted)
     held, unconfirmed = _confirmed([one for one in tried if one.lost is None], discrepancy)
-    chosen, passed_over = _cover(discrepancy, held)
+    chosen, passed_over = cover(discrepancy, held)
     groups, coincidences, problem = _second_look(discrepancy, trusted, chosen)
     return Diagnosis(
-        mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
+        mistakes=tuple(mistake_of(discrepancy, *group) for group in groups),
         discrepancy=discrepancy,
         named=tuple(one for group in groups for one in group),
         lost=(
@@ -260,7 +120,7 @@ def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
             *passed_over,
             *(one for one in tried if one.lost is not None),
         ),
-        findings=_problem(problem),
+        findings=said_of(problem),
     )
 
 
@@ -323,12 +183,7 @@ def _tried(
     kinds: Collection[MistakeKind] = ALL,
 ) -> list[Weighed]:
     """Every hypothesis of these kinds, weighed."""
-    return [_weighed(discrepancy, one) for one in _hypotheses(discrepancy, trusted, kinds)]
-
-
-def _says_something(weighed: Weighed) -> bool:
-    predicted = weighed.hypothesis.predicted
-    return weighed.hypothesis.key in ZEROS or any(np.any(predicted[name]) for name in weighed.names)
+    return [weighed(discrepancy, one) for one in _hypotheses(discrepancy, trusted, kinds)]
 
 
 def _hypotheses(
@@ -385,63 +240,6 @@ def _stops_in_between(
         for name in discrepancy.wrong
         if name != trusted.names["x"]
     )
-
-
-def _cover(
-    discrepancy: Discrepancy, held: Sequence[Weighed]
-) -> tuple[list[list[Weighed]], list[Weighed]]:
-    """Groups of hypotheses for all wrong arrays, in each the first and its alternatives; and those
-    that were passed over, with the reason."""
-    remaining = set(discrepancy.wrong)
-    groups: list[list[Weighed]] = []
-    ordered = sorted(
-        held,
-        key=lambda one: (
-            one.hypothesis.standing.rank,
-            -len(one.names),
-            LESS_LIKELY.get(one.hypothesis.key, 0),
-        ),
-    )
-    for first in ordered:
-        if not first.names & remaining:
-            continue
-        group = [first]
-        for other in ordered:
-            same = other.names == first.names
-            equal = other.hypothesis.standing == first.hypothesis.standing
-            known = any(other.hypothesis.key == member.hypothesis.key for member in group)
-            likely = LESS_LIKELY.get(other.hypothesis.key, 0) <= LESS_LIKELY.get(
-                first.hypothesis.key, 0
-            )
-            if same and equal and likely and not known:
-                group.append(other)
-        groups.append(group)
-        remaining -= first.names
-    alone = []
-    if remaining:
-        # Something unknown is at work; what else is named must stand on its own.
-        alone = [one for group in groups if not _stands_alone(group[0]) for one in group]
-        groups = [group for group in groups if _stands_alone(group[0])]
-    chosen = [id(one) for group in groups for one in group] + [id(one) for one in alone]
-    return groups, [
-        *(one._replace(lost=Lost.NOT_ALONE) for one in alone),
-        *(one._replace(lost=_passed_over(one, groups)) for one in ordered if id(one) not in chosen),
-    ]
-
-
-def _passed_over(one: Weighed, groups: Sequence[Sequence[Weighed]]) -> Lost:
-    ranks = [group[0].hypothesis.standing.rank for group in groups if group[0].names & one.names]
-    if ranks and min(ranks) < one.hypothesis.standing.rank:
-        return Lost.BETTER_FOUNDED
-    same = [group for group in groups if group[0].names == one.names]
-    return Lost.LESS_LIKELY if same else Lost.EXPLAINS_FEWER
-
-
-def _stands_alone(weighed: Weighed) -> bool:
-    if weighed.hypothesis.standing == Standing.DESCRIBED:
-        return False
-    predicted = weighed.hypothesis.predicted
-    return sum(telling(predicted[name]) for name in weighed.names) >= ENOUGH
 
 
 def _second_look(
@@ -506,14 +304,3 @@ def _of_zeros(discrepancy: Discrepancy) -> dict[str, float]:
         for name, tolerance in tolerances.items()
         if tolerance > WIDEST * scale(discrepancy.expected[name])
     }
-
-
-def _mistake(discrepancy: Discrepancy, first: Weighed, *others: Weighed) -> LikelyMistake:
-    hypothesis = first.hypothesis
-    return LikelyMistake(
-        key=hypothesis.key,
-        arrays=tuple(name for name in discrepancy.claimed if name in first.names),
-        values=dict(hypothesis.values),
-        residual=first.off,
-        alternatives=tuple(_mistake(discrepancy, other) for other in others),
-    )
