@@ -1,6 +1,8 @@
-"""Every case judged: `python -m tests.checking.held_out.measure` prints those that fall short."""
+"""Every case judged, and the figures of them all."""
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from clearprop.checking.verdict import RIGHT
@@ -8,12 +10,14 @@ from clearprop.checking.verdict import RIGHT
 from . import courses, repositories, tutorials
 from .case import Case, said
 
+CASES = (*courses.CASES, *tutorials.CASES, *repositories.CASES)
+
 
 class Judged(NamedTuple):
     """One case: whether its outcome was right, and what its name was ("right", "none", "wrong")."""
 
     case: Case
-    outcome: bool
+    is_judged_right: bool
     name: str
     told: list[set[str]]
     seconds: float
@@ -29,29 +33,18 @@ def judged(case: Case) -> Judged:
     return Judged(case, expected, name if told else "none", told, seconds)
 
 
-def everything() -> list[Judged]:
-    return [judged(case) for case in (*courses.CASES, *tutorials.CASES, *repositories.CASES)]
+def figures(rows: Sequence[Judged]) -> str:
+    """How many have their true name, none, or a wrong one; and what is said of the others."""
+    known = [row for row in rows if row.case.truth]
+    others = sum(bool(row.told) for row in rows if not row.case.truth)
+    names = Counter(row.name for row in known)
+    return f"{len(known)} with a name: {dict(names)}; without one, but named: {others}"
 
 
 if __name__ == "__main__":
-    rows = everything()
-    known = [row for row in rows if row.case.truth]
-    for row in rows:
+    all_of_them = [judged(case) for case in CASES]
+    for row in all_of_them:
         short = row.name != "right" if row.case.truth else bool(row.told)
-        if short or not row.outcome or row.seconds > 1.5:
-            truth = " ".join(row.case.truth) or "-"
-            print(
-                f"{row.case.style}: {row.case.slip}: {row.name} {truth} ← {row.told} "
-                f"{'' if row.outcome else 'VERDICT'} {row.seconds:.2f} s"
-            )
-    print(
-        len(rows),
-        "cases,",
-        len(known),
-        "with a name:",
-        {name: sum(row.name == name for row in known) for name in ("right", "none", "wrong")},
-        "others named:",
-        sum(bool(row.told) for row in rows if not row.case.truth),
-        "slowest",
-        max(row.seconds for row in rows),
-    )
+        if short or not row.is_judged_right or row.seconds > 1.5:
+            print(row.case.style, row.case.slip, row.name, row.told, f"{row.seconds:.2f} s")
+    print(figures(all_of_them))

@@ -73,7 +73,7 @@ class Totals(NamedTuple):
     strangers_named: int
 
 
-def specimens(seeds: int = 3) -> Iterator[Specimen]:
+def specimens(seeds: int = 2) -> Iterator[Specimen]:
     """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
     return chain(
@@ -89,7 +89,7 @@ def specimens(seeds: int = 3) -> Iterator[Specimen]:
     )
 
 
-def measure(seeds: int = 3) -> list[Row]:
+def measure(seeds: int = 2) -> list[Row]:
     """Judge every specimen."""
     return [judge(specimen) for specimen in specimens(seeds)]
 

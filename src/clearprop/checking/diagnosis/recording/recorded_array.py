@@ -19,6 +19,7 @@ from clearprop.checking.diagnosis.recording.tape import Tape
 # A sum that Python divided is looked for among so many wires; its factor is a whole number or half
 # of one, up to some size and to the last digits.
 LATELY, MANY, SAME = 12, 10_000, 1e-13
+LAST_DIGITS = 1e-12
 # Nothing of ∂C/∂ goes through them.
 WITHOUT_SLOPE = frozenset(
     ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
@@ -187,11 +188,15 @@ def recorded(
     except (TooLongError, Exception):  # the person's code: it may refuse such arrays
         return None
     for wire in reversed(recorder.wires):
-        if wire.value.size == output.size and np.array_equal(
-            wire.value.reshape(output.shape), output, equal_nan=True
-        ):
+        if wire.value.size == output.size and _is_same(wire.value.reshape(output.shape), output):
             return Tape(tuple(recorder.wires), wire.number)
-    return _scaled_outside(recorder, output) if output.size == 1 else None
+    return _scaled_outside(recorder, output) if output.size == 1 and np.any(output) else None
+
+
+def _is_same(value: Array, output: Array) -> bool:
+    """Whether the numbers are the same, up to the order in which they were added up."""
+    close = np.isclose(value, output, rtol=LAST_DIGITS, atol=0, equal_nan=output.dtype.kind == "f")
+    return bool(close.all())
 
 
 def _scaled_outside(recorder: Recorder, output: Array) -> Tape | None:
@@ -285,7 +290,8 @@ def _made(
     """What an operation gives, on a wire of its own."""
     operands = [_operand(recorder, one) for one in given]
     if value is None:
-        value = operation.apply([np.asarray(_bare(one)) for one in given])
+        # A copy: what is chosen of an array and then edited would edit the array under its wire.
+        value = np.array(operation.apply([np.asarray(_bare(one)) for one in given]))
     if not any(isinstance(one, int) for one in operands):
         return np.asarray(value)
     return _on_wire(recorder, value, recorder.made(operation, operands, np.array(value)))
