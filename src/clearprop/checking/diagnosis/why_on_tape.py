@@ -1,6 +1,6 @@
 """What is named where the forward has left a tape."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.tape_search import (
@@ -13,7 +13,7 @@ from clearprop.checking.diagnosis.along_tape.two_mistakes import holds_elsewhere
 from clearprop.checking.diagnosis.behaviour import (
     behaviour,
 )
-from clearprop.checking.diagnosis.choice import cover, mistake_of, weighed
+from clearprop.checking.diagnosis.choice import LESS_LIKELY, cover, mistake_of, weighed
 from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.fitted import described, fitted
@@ -48,7 +48,7 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     named = {name for group in groups for name in group[0].names}
     if not named >= set(discrepancy.wrong) or all(_is_described(group[0]) for group in groups):
         two = _two_at_once(discrepancy, found, slips, there, budget)
-        groups, parts = (two, []) if two else _no_parts(groups, tried, named)
+        groups, parts = (two, []) if two else _no_parts(groups, tried)
         passed_over += parts
     return Diagnosis(
         mistakes=tuple(mistake_of(discrepancy, *group) for group in groups),
@@ -60,16 +60,18 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
 
 
 def _no_parts(
-    groups: list[list[Weighed]], tried: Sequence[Weighed], named: Collection[str]
+    groups: list[list[Weighed]], tried: Sequence[Weighed]
 ) -> tuple[list[list[Weighed]], list[Weighed]]:
     """The groups without those that explain a part of what another slip gives, which goes on into
     arrays that nothing explains: it is that slip, and something unknown behind it."""
-    larger = [
-        one.names
-        for one in tried
-        if one.lost is Lost.ONLY_SOME and not one.names <= frozenset(named)
-    ]
-    kept = [group for group in groups if not any(group[0].names < names for names in larger)]
+    larger = [one.names for one in tried if one.lost is Lost.ONLY_SOME]
+
+    def is_part(group: list[Weighed]) -> bool:
+        first = group[0]
+        doubtful = first.hypothesis.key in LESS_LIKELY
+        return any(first.names < one or (doubtful and first.names == one) for one in larger)
+
+    kept = [group for group in groups if not is_part(group)]
     fallen = [one for group in groups if group not in kept for one in group]
     return kept, [one._replace(lost=Lost.NOT_ALONE) for one in fallen]
 

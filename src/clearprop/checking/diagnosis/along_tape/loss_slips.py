@@ -11,6 +11,7 @@ from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePas
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
     difference,
+    scale,
 )
 from clearprop.checking.diagnosis.recording.tape import Signal
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -96,7 +97,7 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Tar
         if g is None or z.dtype.kind != "f" or z.size < 2 or not np.any(g):
             continue
         for p, axis in _probabilities(z, of_probabilities):
-            for t in _labels(found, z.shape, axis):
+            for t in (*_labels(found, z.shape, axis), *_told(g, p, axis, of_probabilities)):
                 if of_probabilities:
                     with np.errstate(all="ignore"):
                         unit = -t / p if axis is not None else (p - t) / (p * (1 - p))
@@ -108,6 +109,22 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Tar
                 if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
                     seen.add(wire.number)
                     yield Target(wire.number, p, t, factor, axis)
+
+
+def _told(g: Array, p: Array, axis: int | None, of_probabilities: bool) -> Iterator[Array]:
+    """The target that ∂C/∂z itself tells, where every t is 0 or 1: it may be no argument."""
+    with np.errstate(all="ignore"):
+        if of_probabilities:
+            candidates = [(np.abs(g) > 0) * 1.0] if axis is not None else []
+        else:
+            # Where t is 0, g/p is c; where it is 1, g/p has the other sign.
+            ratio = g / p
+            candidates = [p - g / factor for factor in (ratio.max(), ratio.min()) if factor]
+    for t in candidates:
+        whole = np.round(t)
+        ones = whole.sum(axis=axis) if axis is not None else np.ones(1)
+        if scale(t - whole) < USUAL and np.all((whole == 0) | (whole == 1)) and np.all(ones == 1):
+            yield whole
 
 
 def _probabilities(z: Array, given: bool) -> Iterator[tuple[Array, int | None]]:
