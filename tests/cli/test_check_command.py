@@ -273,3 +273,34 @@ def test_as_a_process_of_its_own(folder: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == ""
     assert done.stdout.startswith("WRONG: the backward pass of other_forward")
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_why_is_said_where_it_is_asked_for(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\n"
+        "def forward(x):\n    return np.tanh(x)\n"
+        "def backward(dy, x):\n    return dy * np.tanh(x)\n"
+        "inputs = (np.linspace(-1.2, 1, 7),)\n"
+    )
+    asked = ["check", f"{path}:forward", "--lang", language]
+    assert main(asked) == 1
+    short = capsys.readouterr().out
+    assert main([*asked, "--why"]) == 1
+    said = capsys.readouterr().out
+    head = messages.text(language, "checking.why.head_named")
+    assert head in said
+    assert head not in short
+    # What was named comes first, and every other kind that was tried has a line of its own.
+    lines = said.partition(head)[2].strip().splitlines()
+    assert messages.text(language, "mistakes.value_for_derivative.name") in lines[0]
+    assert messages.text(language, "checking.why.named") in lines[0]
+    assert len(lines) > 10
+
+
+def test_why_is_asked_of_one_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--all", "--why", "--lang", "en"]) == 2
+    assert "--why" in capsys.readouterr().err
