@@ -211,7 +211,7 @@ def test_other_frameworks_are_heard_where_they_are_asked_for(
     assert main(["check", "mine.py:layer", "--witness", "tensorflow"]) == 2
     assert "The witness 'tensorflow' is not known" in capsys.readouterr().err
     assert main(["check", "--all", "--witness", "torch"]) == 2
-    assert "take neither a TARGET nor --against or --witness" in capsys.readouterr().err
+    assert "take neither a TARGET nor --against, --witness or --why" in capsys.readouterr().err
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,8 +255,8 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     assert main(["check", "--lang", language, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
-    options = {"--against", "--witness", "--all", "--gallery", "--json", "--junit", "--lang"}
-    options.add("--help")
+    options = {"--against", "--witness", "--why", "--all", "--gallery", "--json", "--junit"}
+    options |= {"--lang", "--help"}
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 
