@@ -85,7 +85,7 @@ def test_whatever_is_named_can_be_said_in_both_languages(rows: list[Row]) -> Non
 def test_every_sentence_belongs_to_a_mistake_that_is_looked_for() -> None:
     source = "".join(
         path.read_text(encoding="utf-8")
-        for path in Path(inspect.getfile(diagnosis)).parent.glob("*.py")
+        for path in Path(inspect.getfile(diagnosis)).parent.rglob("*.py")
     )
     looked_for = {
         node.attr

@@ -32,7 +32,7 @@ from clearprop import (
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
 from clearprop.checking.gallery import planted
-from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.gallery.specimen import STRANGER
 from clearprop.checking.request import answer
 from clearprop.checking.subjects.own_kinds import compact
 from clearprop.checking.verdict import FindingKind, Verdict
