@@ -239,7 +239,8 @@ def test_every_loss_walks(example: LossExample) -> None:
     stage = next(one for one in walk.stages if one.part == "loss")
     assert stage.equations[0] != "ℓ = f(y, t)"
     *_, start, total = stage.worked
-    assert (total.value, total.of_sample) == (pytest.approx(step.value), False)
+    assert total.value == pytest.approx(step.value)
+    assert not total.of_sample
     # Of classes, the one that the sample should be.
     output = int(target[3]) if target.ndim == 1 else 0
     assert (start.left, start.value) == (f"∂C/∂y[3,{output}]", step.result.gradient[3, output])

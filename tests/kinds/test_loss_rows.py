@@ -18,10 +18,10 @@ from clearprop.reading.worked_lines import WorkedLine
 EXAMPLES = [example for examples in LOSS_EXAMPLES.values() for example in examples]
 
 
-def step_at(output: Array, target: Array, loss: Loss, **more: tuple[str, ...]) -> Step:
+def step_at(output: Array, target: Array, loss: Loss, classes: tuple[str, ...] = ()) -> Step:
     """A step whose output is the given one: the network hands its input on."""
     network = Network(Identity())
-    return take_step(network, network.initialize(0), output, target, loss=loss, **more)
+    return take_step(network, network.initialize(0), output, target, loss=loss, classes=classes)
 
 
 def computed(line: WorkedLine) -> float:

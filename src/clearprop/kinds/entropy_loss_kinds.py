@@ -221,7 +221,9 @@ def _mass(entry: LossEntry, outputs: int) -> Array:
         counts = float(int(target) != loss.ignore_index)
         found = (np.arange(outputs) == int(target)).astype(np.float64)
     found = (1 - loss.label_smoothing) * found + counts * loss.label_smoothing / outputs
-    return found if loss.weight is None else found * np.array(loss.weight)
+    if loss.weight is not None:
+        found = found * np.array(loss.weight)
+    return np.asarray(found)
 
 
 def _class_shares(loss: Any, target: Array, outputs: int) -> Array:

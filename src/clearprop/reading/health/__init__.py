@@ -4,6 +4,8 @@ health = examine(take_step(network, params, x, target, optimizer=SGD(0.05)))
 print(health)
 """
 
+from clearprop.reading.health.baselines import Baseline, BaselineKind
+from clearprop.reading.health.convergence import Convergence
 from clearprop.reading.health.curvature import Curvature, curvature
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.examining import examine
@@ -13,6 +15,9 @@ from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Moment, RateRule, Stability
 
 __all__ = [
+    "Baseline",
+    "BaselineKind",
+    "Convergence",
     "Curvature",
     "Examination",
     "Finding",

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from clearprop.base import messages
 from clearprop.reading.document import Document
+from clearprop.reading.health.baselines import Baseline
+from clearprop.reading.health.convergence import Convergence
 from clearprop.reading.health.finding import Finding, Severity, Values, shown
 from clearprop.reading.health.signal_bars import bars
 from clearprop.reading.health.signal_sizes import SignalSize
@@ -25,6 +27,7 @@ class Looked(StrEnum):
     BROKEN = "broken"
     NOTHING_LEARNED = "nothing_learned"
     NO_START = "no_start"
+    CONVERGENCE = "convergence"
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class LookedAt:
 class Examination(Document):
     """What was found, the worst first, and what was looked at.
 
-    loss       L of the step that was examined
-    silent     for how many samples the slope of each unit is 0, by the path of its activation
-    signals    how large ∂C/∂z is, layer by layer
-    stability  the local bound of the learning rate, at the start and at the end where both are
-               known
+    loss         L of the step that was examined
+    silent       for how many samples the slope of each unit is 0, by the path of its activation
+    signals      how large ∂C/∂z is, layer by layer
+    stability    the local bound of the learning rate, at the start and at the end where both are
+                 known
+    baselines    what the best constant, and the best line, cost on the same samples
+    convergence  what is left of the gradient; None where some number is not finite
     """
 
     samples: int
@@ -53,6 +58,8 @@ class Examination(Document):
     silent: Mapping[str, tuple[int, ...]]
     signals: tuple[SignalSize, ...]
     stability: tuple[Stability, ...]
+    baselines: tuple[Baseline, ...]
+    convergence: Convergence | None
 
     @property
     def healthy(self) -> bool:
@@ -62,9 +69,10 @@ class Examination(Document):
     def text(self, language: str = "en") -> str:
         """All of it, for a terminal."""
         found = self.findings
-        key = "found" if found else "nothing"
+        key = "found" if not self.healthy else "noted" if found else "nothing"
         values = {"count": len(found), "samples": self.samples}
         lines = [say(language, key, loss=shown(self.loss), **values)]
+        lines += [one.sentence(language) for one in self.baselines]
         for one in found:
             severity = say(language, f"severity.{one.severity}")
             lines += ["", f"{severity}{say(language, 'then')}{one.sentence(language)}"]
