@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from clearprop import reading as reading
     from clearprop import teaching as teaching
     from clearprop import testing as testing
+    from clearprop import training as training
     from clearprop.checking import check as check
-    from clearprop.engine import training as training
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -95,13 +95,6 @@ if TYPE_CHECKING:
     from clearprop.engine.schedules import Warmup as Warmup
     from clearprop.engine.step import Step as Step
     from clearprop.engine.step import take_step as take_step
-    from clearprop.engine.training import EpochEvent as EpochEvent
-    from clearprop.engine.training import StepEvent as StepEvent
-    from clearprop.engine.training import Training as Training
-    from clearprop.engine.training import TrainingState as TrainingState
-    from clearprop.engine.training import fit as fit
-    from clearprop.engine.training import start as start
-    from clearprop.engine.training import train as train
     from clearprop.formats.checkpoints import load_checkpoint as load_checkpoint
     from clearprop.formats.checkpoints import save_checkpoint as save_checkpoint
     from clearprop.formats.network_file import load as load
@@ -112,6 +105,13 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import EpochEvent as EpochEvent
+    from clearprop.training import StepEvent as StepEvent
+    from clearprop.training import Training as Training
+    from clearprop.training import TrainingState as TrainingState
+    from clearprop.training import fit as fit
+    from clearprop.training import start as start
+    from clearprop.training import train as train
 
 # Where the public names stand. A name is loaded when it is first asked for, so that `import
 # clearprop` costs nothing; the imports above say the same to a type checker. The kinds that are
@@ -171,7 +171,7 @@ _OTHER_HOMES = {
         "Warmup",
     ],
     "clearprop.engine.step": ["Step", "take_step"],
-    "clearprop.engine.training": [
+    "clearprop.training": [
         "EpochEvent",
         "StepEvent",
         "Training",
@@ -208,7 +208,7 @@ _ROOMS = {
     "reading": "clearprop.reading",
     "teaching": "clearprop.teaching",
     "testing": "clearprop.testing",
-    "training": "clearprop.engine.training",
+    "training": "clearprop.training",
     "walk": "clearprop.reading.walk",
 }
 

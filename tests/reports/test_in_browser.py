@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PageObject, PdfReader
 
 from clearprop.base import messages
 from clearprop.reading.explanation.mathml import mathml
@@ -28,6 +29,26 @@ def test_the_page_fits_a_phone(html: str, opened: Open) -> None:
     found = opened(html, width=360).evaluate(MEASURE)
     assert found["window"] == 360
     assert found["width"] <= found["window"]
+
+
+def test_what_is_wider_than_a_phone_says_that_it_scrolls(html: str, opened: Open) -> None:
+    # Formulas and programs fit; pictures and tables that do not have the hint above them.
+    silent = opened(html, width=390).evaluate(
+        """() => [...document.querySelectorAll(".scroll, .picture, pre, math")]
+        .filter(box => box.scrollWidth > box.clientWidth + 24)
+        .filter(box => !box.previousElementSibling?.matches(".sideways"))
+        .map(box => box.textContent.trim().slice(0, 40))"""
+    )
+    assert silent == []
+
+
+def test_no_printed_page_has_a_hole(html: str, opened: Open, tmp_path: Path) -> None:
+    page = opened(html)
+    page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True, format="A4")
+    fills = [_filled(one) for one in PdfReader(tmp_path / "report.pdf").pages]
+    assert 12 <= len(fills) <= 22
+    # The last page ends where the text ends.
+    assert min(fills[:-1]) >= 2 / 3
 
 
 def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
@@ -73,3 +94,17 @@ def test_the_asking_finds_a_sign_that_the_font_lacks(opened: Open) -> None:
     page = mathml("w").replace(">w<", ">Ж<")
     found = fonts_of_formulas(opened(f"<!DOCTYPE html><meta charset=utf-8>{page}"))
     assert [name.partition(" ")[0] for name in found] == ["the"]
+
+
+def _filled(page: PageObject) -> float:
+    """How much of the height between the margins (16 mm) is above the page's lowest text."""
+    heights: list[float] = []
+
+    def note(text: str, current: list[float], matrix: list[float], *_: object) -> None:
+        if text.strip():
+            # The text's own place, through the page's transformation.
+            heights.append(current[1] * matrix[4] + current[3] * matrix[5] + current[5])
+
+    page.extract_text(visitor_text=note)
+    top, margin = float(page.mediabox.height), 16 / 25.4 * 72
+    return (top - margin - min(heights)) / (top - 2 * margin)
