@@ -135,7 +135,7 @@ def test_without_javascript_the_page_reads_as_it_is(opened: Open) -> None:
     assert page.locator("svg").count() == 3
     assert page.locator(".hint").is_hidden()
     assert page.locator("#panel").is_hidden()
-    assert "A witness agrees" in page.inner_text(".words")
+    assert "A witness that evaluates the loss again agrees" in page.inner_text(".told")
     # Browsers show a part's title by themselves.
     titles = page.locator(".cp-part > title").all_inner_texts()
     assert len(titles) == page.locator(".cp-part").count() > 20

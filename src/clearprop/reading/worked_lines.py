@@ -33,15 +33,18 @@ class WorkedLine:
     rest: Rest = NOTHING
     of_sample: bool = True
 
-    def text(self, language: str) -> str:
-        """`z[0,3] = 0.15 × 0.05 + 0.2 × 0.1 + 0.35 = 0.3775`."""
+    def written(self, language: str) -> str:
+        """The summands in a row: `0.15 × 0.05 + 0.2 × 0.1 + 0.35`; "" where there are none."""
         summands = list(self.right)
         if self.rest.count:
             name = others_label(self.rest.count, language)
             summands.append(f"{brief(self.rest.value)} ({name})")
-        parts = [self.left, *([_joined(summands)] if summands else []), brief(self.value)]
-        # A line whose only summand is its value says it once.
-        return " = ".join(parts[:1] + parts[2:] if parts[1:2] == parts[2:] else parts)
+        return _joined(summands) if summands else ""
+
+    def text(self, language: str) -> str:
+        """`z[0,3] = 0.15 × 0.05 + 0.2 × 0.1 + 0.35 = 0.3775`; the same twice is said once."""
+        parts = dict.fromkeys([self.written(language), brief(self.value)])
+        return " = ".join([self.left, *filter(None, parts)])
 
 
 def label(name: str, sample: int, index: Index) -> str:

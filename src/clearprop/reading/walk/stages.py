@@ -1,6 +1,5 @@
 """The stages of a walk: as data, the same in every language, and as lines for a terminal."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +8,7 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.numbers import brief
-from clearprop.base.text_tables import aligned
+from clearprop.base.text_tables import aligned, wrapped
 from clearprop.reading.document import Document
 from clearprop.reading.loss_lines import Divisor, WantedClass
 from clearprop.reading.worked_lines import WorkedLine
@@ -238,18 +237,5 @@ def _numbers(row: Array) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    """`text` in lines of at most `width` columns, broken at spaces; between any two characters
-    where there are none, as in Chinese. `textwrap` counts characters, of which some take two."""
-    lines = [indent]
-    for word in re.findall(r"\S+\s*", text):
-        if _room(lines[-1], word.rstrip()) > width and lines[-1].strip():
-            lines.append(indent + INDENT)
-        for char in word:
-            if _room(lines[-1], char.rstrip()) > width:
-                lines.append(indent + INDENT)
-            lines[-1] += char
-    return [line.rstrip() for line in lines]
-
-
-def _room(line: str, more: str) -> int:
-    return messages.display_width(line) + messages.display_width(more)
+    """`text` in lines of at most `width` columns; those behind the first are indented further."""
+    return wrapped(text, width, indent + INDENT, indent, break_words=True)
