@@ -167,7 +167,13 @@ def test_pictures_and_pages(
 def test_the_ending_of_out_says_the_format(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    starts = {"svg": "<?xml", "html": "<!DOCTYPE", "tex": "\\[", "json": "{", "txt": "1.  The weight"}
+    starts = {
+        "svg": "<?xml",
+        "html": "<!DOCTYPE",
+        "tex": "\\[",
+        "json": "{",
+        "txt": "1.  The weight",
+    }
     for ending, start in starts.items():
         answer(capsys, str(trained), *WEIGHT, "-o", f"why.{ending}")
         assert Path(f"why.{ending}").read_text(encoding="utf-8").startswith(start)

@@ -29,6 +29,23 @@ def aligned(rows: Sequence[Sequence[str]], *, left: int | None = 1) -> list[str]
     ]
 
 
+def fitted(rows: Sequence[Sequence[str]], width: int | None, *, left: int | None = 1) -> list[str]:
+    """`aligned` where that is at most `width` columns wide; None takes any width. Otherwise every
+    row stands by itself: its first cell, and below it the others with their heads, which are the
+    first row."""
+    lines = aligned(rows, left=left)
+    if width is None or max(map(display_width, lines), default=0) <= width:
+        return lines
+    heads, *body = rows
+    found: list[str] = []
+    for first, *cells in body:
+        pairs = [(head, cell) for head, cell in zip(heads[1:], cells, strict=True) if cell]
+        named = f"{heads[0]} {first}" if first.isdigit() else first
+        found += wrapped(named, width, GAP, "", break_words=True)
+        found += [f"{GAP}{line}" for line in aligned(pairs)]
+    return found
+
+
 def ruled(rows: Sequence[Sequence[str]], *, left: int | None = 1) -> list[str]:
     """`aligned` with a rule below the first row, which is the head; as wide as the whole table."""
     head, *lines = aligned(rows, left=left)

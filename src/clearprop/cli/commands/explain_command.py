@@ -30,6 +30,7 @@ def run(given: Arguments) -> int:
 
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import saved_step
+    from clearprop.cli.terminal import width_of_output
 
     form = chosen_format(given.text("--format"), out, FORMATS)
     step = saved_step(file, data, target)
@@ -45,7 +46,8 @@ def run(given: Arguments) -> int:
 
         text = explanation_page(answer, step, language)
     else:
-        text = answer.text(language)
+        width = width_of_output() if out is None else None
+        text = answer.text(language) if width is None else answer.text(language, width)
     deliver(text, out, "cli.explain.written", language, inputs=(file, data))
     return DONE
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearprop.base.messages import display_width, pad
-from clearprop.base.text_tables import pad_left, wrapped
+from clearprop.base.text_tables import GAP, fitted, pad_left, wrapped
 
 EQUALS = " = "
 NUMBER = 4
@@ -45,3 +45,27 @@ def as_text(steps: Sequence[ExplainedStep], width: int) -> list[str]:
             left = pad_left(chain.left, margin) + EQUALS
             lines += wrapped(chain.told, width, " " * (margin + len(EQUALS)), left)
     return lines
+
+
+def titled(title: str, width: int | None) -> list[str]:
+    """A table's title in lines of `width` columns; None takes any width."""
+    return [title] if width is None else wrapped(title, width)
+
+
+def indented(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """A table below its title."""
+    room = None if width is None else width - len(GAP)
+    return [f"{GAP}{line}" for line in fitted(rows, room)]
+
+
+def narrowed(lines: Sequence[str], width: int | None) -> list[str]:
+    """Lines that are indented by their depth, below a title; those that are too long go on behind
+    their own indent."""
+    found: list[str] = []
+    for line in lines:
+        depth = GAP + line[: len(line) - len(line.lstrip())]
+        if width is None:
+            found.append(GAP + line)
+        else:
+            found += wrapped(line.lstrip(), width, depth + GAP, depth, break_words=True)
+    return found

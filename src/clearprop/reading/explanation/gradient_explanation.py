@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clearprop.base.numbers import bracketed, brief, number, percent, product_text
-from clearprop.base.text_tables import aligned
 from clearprop.drawing.diagrams.bar_chart import Bar, bars
 from clearprop.drawing.diagrams.parts import TextLine, derivative, equation, explained
 from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.step import Update
-from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    narrowed,
+    titled,
+)
 from clearprop.reading.explanation.latex import (
     braced,
     chain,
@@ -129,7 +134,7 @@ class GradientExplanation(Readable):
             found.append(_update_step(self.update, self.gradient, letter, language))
         return (*found, self.witness.step_of(letter, language))
 
-    def table(self, language: str = "en") -> str:
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The samples line by line with their sum, then the signal of the first one taken apart."""
         names = ("sample", "forward", "backward", "product", "share")
         rows = [[say(language, f"table.{name}") for name in names]]
@@ -147,12 +152,12 @@ class GradientExplanation(Readable):
             rows = [[row[0], row[3], row[4]] for row in rows]
             rows[0][1] = "∂C/∂x"
         title = say(language, f"table.title_{self.kind}", address=self.address)
-        text = [title, *(f"  {line}" for line in aligned(rows))]
+        text = [*titled(title, width), *indented(rows, width)]
         for share in self.shares[:1]:
             for one in share.products:
                 if one.signal.opened:
-                    text += ["", say(language, "table.signal", sample=share.sample)]
-                    text += [f"  {line}" for line in taken_apart(one.signal, language)]
+                    text += ["", *titled(say(language, "table.signal", sample=share.sample), width)]
+                    text += narrowed(taken_apart(one.signal, language), width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:

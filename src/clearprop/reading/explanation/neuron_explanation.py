@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from clearprop.base.numbers import brief, percent, product_text
-from clearprop.base.text_tables import aligned
 from clearprop.drawing.diagrams.neuron_diagrams import (
     COST_BY_A,
     COST_BY_Y,
@@ -23,7 +22,13 @@ from clearprop.drawing.diagrams.sankey import SankeyLink, SankeyNode, parts_of, 
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.pen.markup import factor_markup, number_markup, plain
 from clearprop.drawing.pen.scene import Scene
-from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    narrowed,
+    titled,
+)
 from clearprop.reading.explanation.latex import (
     braced,
     chain,
@@ -174,7 +179,7 @@ class NeuronExplanation(Readable):
         ]
         return WorkedLine("z", (*products, *more), self.z, rest).written(language)
 
-    def table(self, language: str = "en") -> str:
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The inputs line by line, then the signal taken apart."""
         title = say(
             language,
@@ -182,7 +187,7 @@ class NeuronExplanation(Readable):
             address=self.address,
             sample=self.sample,
         )
-        text = [title]
+        text = titled(title, width)
         rows = [
             [say(language, f"table.{name}") for name in ("input", "weight_name", "x", "product")]
         ]
@@ -202,11 +207,11 @@ class NeuronExplanation(Readable):
         if self.adds_up:
             rows.append([say(language, "table.sum_z"), "", "", brief(self.z), ""])
         if len(rows) > 1:
-            text += [f"  {line}" for line in aligned(rows)]
+            text += indented(rows, width)
         else:
             text.append(f"  z = {brief(self.z)}")
-        text += ["", say(language, "table.signal", sample=self.sample)]
-        text += [f"  {line}" for line in taken_apart(self.signal, language)]
+        text += ["", *titled(say(language, "table.signal", sample=self.sample), width)]
+        text += narrowed(taken_apart(self.signal, language), width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:

@@ -28,8 +28,8 @@ class Readable(Document):
         """The same step by step: a sentence each, and its equations with their numbers."""
 
     @abstractmethod
-    def table(self, language: str = "en") -> str:
-        """Every number of it, line by line, for a terminal."""
+    def table(self, language: str = "en", width: int | None = None) -> str:
+        """Every number of it, line by line, for a terminal of `width` columns; None takes any."""
 
     @abstractmethod
     def equations(self, language: str = "en") -> tuple[str, ...]:
@@ -46,7 +46,7 @@ class Readable(Document):
     def text(self, language: str = "en", width: int = 80) -> str:
         """The steps, in lines of `width` columns, and the table."""
         steps = "\n".join(as_text(self.steps(language), width))
-        return f"{steps}\n\n{self.table(language)}"
+        return f"{steps}\n\n{self.table(language, width)}"
 
     def latex(self, language: str = "en") -> str:
         """The equations as LaTeX to put into a document that uses amsmath."""

@@ -10,7 +10,12 @@ from clearprop.drawing.diagrams.parts import derivative, explained
 from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
-from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    titled,
+)
 from clearprop.reading.explanation.latex import braced, chain, latex_number, place
 from clearprop.reading.explanation.readable import Readable, joined, say
 from clearprop.reading.explanation.signal_pictures import (
@@ -132,10 +137,10 @@ class SampleExplanation(Readable):
         cosine = 0.0 if self.alignment is None else self.alignment
         return "with" if cosine > CLEARLY else "against" if cosine < -CLEARLY else "across"
 
-    def table(self, language: str = "en") -> str:
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The loss as a sum, the outputs, and what the sample pulls hardest at."""
         n = {"sample": self.sample}
-        text = [say(language, "table.title_cost", **n)]
+        text = titled(say(language, "table.title_cost", **n), width)
         costs = [[f"C[{self.sample}]", brief(self.cost)]]
         if self.samples > 1:
             heading = others_heading(self.samples - 1, language).rstrip()
@@ -150,8 +155,8 @@ class SampleExplanation(Readable):
         if self.unlisted.count:
             rest = self.unlisted
             rows.append([others_heading(rest.count, language).rstrip(), "", "", brief(rest.value)])
-        text += ["", say(language, "table.title_outputs", **n)]
-        text += [f"  {line}" for line in aligned(rows)]
+        text += ["", *titled(say(language, "table.title_outputs", **n), width)]
+        text += indented(rows, width)
 
         if self.pulls:
             head = [say(language, "table.parameter"), f"∂C[{self.sample}]/∂w"]
@@ -164,8 +169,8 @@ class SampleExplanation(Readable):
                 rows.append(
                     [others_heading(rest.count, language).rstrip(), brief(rest.value), "", ""]
                 )
-            text += ["", say(language, "table.title_pulls", **n)]
-            text += [f"  {line}" for line in aligned(rows)]
+            text += ["", *titled(say(language, "table.title_pulls", **n), width)]
+            text += indented(rows, width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from clearprop.base import messages
+from clearprop.base.text_tables import wrapped
 from clearprop.reading.document import Document
 from clearprop.reading.health.baselines import Baseline
 from clearprop.reading.health.convergence import Convergence
@@ -14,6 +15,7 @@ from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Stability
 
 say = messages.within("health")
+INDENT = "  "
 
 
 class Looked(StrEnum):
@@ -66,27 +68,36 @@ class Examination(Document):
         """Whether nothing was found but notes."""
         return all(one.severity == Severity.NOTE for one in self.findings)
 
-    def text(self, language: str = "en") -> str:
-        """All of it, for a terminal."""
+    def text(self, language: str = "en", width: int | None = None) -> str:
+        """All of it, for a terminal of `width` columns; None lets every sentence be one line."""
+
+        def lined(sentence: str, indent: str = "") -> list[str]:
+            if width is None:
+                return [indent + sentence]
+            return wrapped(sentence, width, indent + INDENT, indent, break_words=True)
+
         found = self.findings
         key = "found" if not self.healthy else "noted" if found else "nothing"
         values = {"count": len(found), "samples": self.samples}
-        lines = [say(language, key, loss=shown(self.loss), **values)]
-        lines += [one.sentence(language) for one in self.baselines]
+        lines = lined(say(language, key, loss=shown(self.loss), **values))
+        for baseline in self.baselines:
+            lines += lined(baseline.sentence(language))
         for one in found:
             severity = say(language, f"severity.{one.severity}")
-            lines += ["", f"{severity}{say(language, 'then')}{one.sentence(language)}"]
-            lines.append("  → " + one.advice(language))
+            told = f"{severity}{say(language, 'then')}{one.sentence(language)}"
+            lines += ["", *lined(told), *lined("→ " + one.advice(language), INDENT)]
         if self.stability:
-            lines += ["", say(language, "stability.title")]
-            lines += [f"  {one.sentence(language)}" for one in self.stability]
+            lines += ["", *lined(say(language, "stability.title"))]
+            for point in self.stability:
+                lines += lined(point.sentence(language), INDENT)
         if self.signals:
-            lines += ["", say(language, "signals.title")]
-            lines += [f"  {line}" for line in bars(self.signals)]
-        lines += ["", say(language, "looked_at.title")]
+            lines += ["", *lined(say(language, "signals.title"))]
+            room = None if width is None else width - len(INDENT)
+            lines += [f"{INDENT}{line}" for line in bars(self.signals, room)]
+        lines += ["", *lined(say(language, "looked_at.title"))]
         for look in self.looked_at:
             numbers = {name: shown(value) for name, value in look.values.items()}
-            lines.append("  " + say(language, f"looked_at.{look.kind}", **numbers))
+            lines += lined(say(language, f"looked_at.{look.kind}", **numbers), INDENT)
         return "\n".join(lines)
 
     def __str__(self) -> str:
