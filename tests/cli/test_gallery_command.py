@@ -47,7 +47,8 @@ def test_a_row_is_printed_as_soon_as_its_mistake_is_judged(
 
     monkeypatch.setattr(gallery, "judge", counted)
     assert main(["check", "--gallery", "--lang", "en"]) == 0
-    # The title (in two lines), or title and heads, before the first; a row, or a name with six numbers, for each.
+    # The title in two lines, or title and heads, before the first; then a row, or a name with six
+    # numbers, for each.
     lines = {40: 7, 120: 1}[columns]
     assert printed[0] == 2
     assert printed[5:] == [lines] * len(printed[5:])
