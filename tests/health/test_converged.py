@@ -74,7 +74,7 @@ def trained(
         (Network(Linear(2, 2)), CLASSES, CrossEntropy()),
         (Network(Linear(2, 1)), CLASSES[:, None].astype(float), BinaryCrossEntropy()),
     ],
-    ids=lambda one: repr(one)[:40],
+    ids=["mean", "sum", "huber", "deep", "classes", "binary"],
 )
 def test_converged(network: Network, target: Array, loss: Loss, dtype: Any) -> None:
     rate = 0.2 / 80 if loss.reduction == "sum" else 0.2

@@ -16,6 +16,7 @@ from clearprop.reading.loss_lines import DividedBy, divisor_of, loss_lines, want
 from clearprop.reading.worked_lines import WorkedLine
 
 EXAMPLES = [example for examples in LOSS_EXAMPLES.values() for example in examples]
+NAMES = [f"{example.loss!r}{number}" for number, example in enumerate(EXAMPLES)]
 
 
 def step_at(output: Array, target: Array, loss: Loss, classes: tuple[str, ...] = ()) -> Step:
@@ -40,7 +41,7 @@ def _power(found: re.Match[str]) -> str:
     return "e" + found[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=repr)
+@pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
 def test_every_line_comes_out_as_it_is_written(example: LossExample) -> None:
     output, target = example.draw(np.random.default_rng(5), 6)
     step = step_at(output, target, example.loss)
@@ -121,7 +122,7 @@ def test_what_a_loss_divides_by(loss: Loss, target: Array, kind: DividedBy, valu
     assert str(value) in found.sentence("zh-TW")
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=repr)
+@pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
 def test_no_other_constant_costs_less(example: LossExample) -> None:
     _, target = example.draw(np.random.default_rng(3), 40)
     loss, row = example.loss, LOSS_ROWS[type(example.loss)]
