@@ -34,6 +34,8 @@ NAMES = [
     "Context",
     "CosineDecay",
     "CrossEntropy",
+    "DivergenceEvent",
+    "DivergenceWarning",
     "Dropout",
     "Embedding",
     "EpochEvent",
@@ -123,6 +125,8 @@ SUBROOMS = {
 }
 
 TRAINING_NAMES = [
+    "DivergenceEvent",
+    "DivergenceWarning",
     "EpochEvent",
     "StepEvent",
     "Training",

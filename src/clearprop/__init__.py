@@ -111,6 +111,8 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import DivergenceEvent as DivergenceEvent
+    from clearprop.training import DivergenceWarning as DivergenceWarning
     from clearprop.training import EpochEvent as EpochEvent
     from clearprop.training import StepEvent as StepEvent
     from clearprop.training import Training as Training
@@ -180,6 +182,8 @@ _OTHER_HOMES = {
     ],
     "clearprop.engine.step": ["Step", "take_step"],
     "clearprop.training": [
+        "DivergenceEvent",
+        "DivergenceWarning",
         "EpochEvent",
         "StepEvent",
         "Training",

@@ -1,4 +1,4 @@
-"""Pictures as data: scenes of an actual network with its actual numbers, written as SVG or PNG.
+"""Pictures as data: scenes of an actual network with its numbers, written as SVG, PNG or PDF.
 
 from clearprop.drawing import DIAGRAMS, svg
 
@@ -20,6 +20,7 @@ from clearprop.drawing.pen import (
     css,
     drawable_language,
     number_markup,
+    pdf,
     png,
     svg,
     traditional_chinese_font,
@@ -40,6 +41,7 @@ __all__ = [
     "css",
     "drawable_language",
     "number_markup",
+    "pdf",
     "png",
     "sample_cost",
     "svg",

@@ -13,14 +13,15 @@ from clearprop.engine.addresses import (
     parameter_address,
 )
 from clearprop.engine.graph import INPUT, Index, Node
+from clearprop.engine.nodes import is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
+from clearprop.reading.formula_symbols import neuron_symbol, parameter_symbol_at
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
-from clearprop.reading.nodes import is_linear, neuron_symbol, parameter_symbol_at
 
 
 def explain_weight(

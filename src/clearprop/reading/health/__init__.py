@@ -6,13 +6,14 @@ print(health)
 
 from clearprop.reading.health.baselines import Baseline, BaselineKind
 from clearprop.reading.health.convergence import Convergence
-from clearprop.reading.health.curvature import Curvature, curvature
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.examining import examine
-from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.signal_bars import signals_picture
 from clearprop.reading.health.signal_sizes import SignalSize
-from clearprop.reading.health.stability import Moment, RateRule, Stability
+from clearprop.reading.health.stability import Moment, Stability
+from clearprop.training.curvature import Curvature, curvature
+from clearprop.training.finding import Finding, Severity, Symptom
+from clearprop.training.rate_bound import RateRule
 
 __all__ = [
     "Baseline",

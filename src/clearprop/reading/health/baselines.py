@@ -16,7 +16,7 @@ from clearprop.base.arrays import Array
 from clearprop.engine.losses import MSE
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LOSS_ROWS
-from clearprop.reading.health.finding import Finding, Severity, Symptom, shown
+from clearprop.training.finding import Finding, Severity, Symptom, shown
 
 # A least-squares problem takes N F² operations; beyond these, a second or so, there is no line.
 MOST_OPERATIONS = 4e8

@@ -15,9 +15,9 @@ import numpy as np
 
 from clearprop.engine.addresses import Address
 from clearprop.engine.step import Step
-from clearprop.reading.health.curvature import curvature, left_to_gain
-from clearprop.reading.health.finding import Finding, Severity, Symptom, Values
 from clearprop.reading.health.rounding import Rounding
+from clearprop.training.curvature import curvature, left_to_gain
+from clearprop.training.finding import Finding, Severity, Symptom, Values
 
 # A negative curvature that is this much smaller than the largest is rounding of the differences of
 # gradients that it comes from.

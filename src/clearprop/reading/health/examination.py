@@ -9,10 +9,10 @@ from clearprop.base.text_tables import wrapped
 from clearprop.reading.document import Document
 from clearprop.reading.health.baselines import Baseline
 from clearprop.reading.health.convergence import Convergence
-from clearprop.reading.health.finding import Finding, Severity, Values, shown
 from clearprop.reading.health.signal_bars import bars
 from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Stability
+from clearprop.training.finding import Finding, Severity, Values, shown
 
 say = messages.within("health")
 INDENT = "  "

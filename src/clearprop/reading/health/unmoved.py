@@ -14,13 +14,13 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
 from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.nodes import is_linear, layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.reading.health.curvature import left_to_gain
-from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.rounding import Rounding
 from clearprop.reading.health.units import Units
-from clearprop.reading.nodes import is_linear, layer_name
+from clearprop.training.curvature import left_to_gain
+from clearprop.training.finding import Finding, Severity, Symptom
 
 
 def unmoved_weights(

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.engine.graph import Index, Node, join_path
+from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.largest_terms import Rest, rest_of
-from clearprop.reading.nodes import is_activation, is_linear
 from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.forward import parameter_symbol, runs_constant, symbols

@@ -1,17 +1,15 @@
 """The whole report of a reproduction: page, figures, numbers and networks, written to a folder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
 from clearprop.drawing import DIAGRAMS, Scene, drawable_language, png, sample_cost, svg
 from clearprop.engine.losses import MSE
 from clearprop.engine.optimizers import SGD
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
-from clearprop.teaching.experiments.data import RegressionData
+from clearprop.formats.checkpoints import save_checkpoint
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
 from clearprop.teaching.reports.figures.figure_catalogue import CURVES, draw_curves
@@ -105,7 +103,9 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
             run.state,
             optimizer=optimizer,
             loss=MSE(),
-            arrays={**_sample(result.data), START_PARAMS: run.start},
+            x=result.data.x,
+            target=result.data.target,
+            start=run.start,
             notes={"experiment": run.name},
         )
     curved = result.curved
@@ -117,11 +117,7 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
             folder / f"{name}.safetensors",
             network,
             params,
-            arrays=_sample(curved.data),
+            x=curved.data.x,
+            target=curved.data.target,
             notes={"experiment": name},
         )
-
-
-def _sample(data: RegressionData) -> Mapping[str, Array]:
-    """The data itself, which is small, to explain and examine the network with all of it."""
-    return {"sample.x": data.x, "sample.target": data.target}
