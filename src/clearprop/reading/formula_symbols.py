@@ -1,4 +1,4 @@
-"""What neurons and parameters of Linear layers are called in formulas: z₄⁽¹⁾, w₁₄⁽¹⁾."""
+"""What the numbers of a network are called in formulas, which count from 1: x₁, w₁₄⁽¹⁾, z₄⁽¹⁾."""
 
 from clearprop.drawing.diagrams.parts import symbol, weight_symbol
 from clearprop.drawing.pen.markup import plain
