@@ -125,7 +125,7 @@ def _pinball(loss: Any, *_: object) -> LossLines:
             *((Line(f"q = {quantiles}", "q: one quantile for each output"),) if many else ()),
             _ERROR,
             Line(
-                f"slope = np.where(e > 0, 1 - {q}, -{q}) * (e != 0)",
+                f"slope = np.where(e > 0, 1 - {q}, -{q}).astype(e.dtype) * (e != 0)",
                 f"ℓ′ = [e > 0] − {q_math} [e ≠ 0]",
             ),
             Line(
