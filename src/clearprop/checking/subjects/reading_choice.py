@@ -1,0 +1,88 @@
+"""Which of several readings is meant: the first whose gradients the function itself confirms.
+
+Along a random direction of every array the claimed slope is compared with the slope of the forward
+pass, more coarsely than the check does it. Where no reading is confirmed the likeliest one that
+runs is checked, and the verdict says what is wrong with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+import numpy as np
+
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.errors import ContractError
+from clearprop.checking.subjects.randomness import keyed
+from clearprop.checking.subjects.readings import Reading
+from clearprop.checking.subjects.subject import Subject, copies
+from clearprop.checking.subjects.undisturbed import undisturbed
+
+# More ways to read one pair of functions have not been met.
+MOST = 60
+STEP = {"float64": 1e-6, "float32": 1e-3}
+# What two slopes may differ by, of the larger one, and still be the same.
+ALIKE = {"float64": 1e-4, "float32": 3e-2}
+
+
+def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading | None:
+    """The first reading that is confirmed, or else the one of which most arrays are; None where
+    there is none that runs."""
+    best: tuple[int, Reading] | None = None
+    most = 0
+    for reading in islice(readings, MOST):
+        with undisturbed(reading.functions), np.errstate(all="ignore"):
+            confirmed = _confirmed(reading, dy, seed)
+        # One that leaves out what another has a gradient for would hide that it is wrong.
+        if len(confirmed) >= most and all(confirmed.values()):
+            return reading
+        most = max(most, len(confirmed))
+        count = sum(confirmed.values())
+        if best is None or count > best[0]:
+            best = count, reading
+    return None if best is None else best[1]
+
+
+def _confirmed(reading: Reading, dy: Array | None, seed: int) -> dict[str, bool]:
+    """By array, whether its gradient is that of the forward pass; of none where it does not run."""
+    nothing = dict.fromkeys(reading.claims, False)
+    try:
+        subject = keyed(reading.subject(dy), seed)
+        y = subject.output
+        upstream = subject.dy
+        if upstream is None:
+            drawn = keyed_generator(seed, path="reading").normal(size=y.shape)
+            upstream = np.asarray(drawn).astype(y.dtype if y.dtype.kind == "f" else np.float64)
+        if upstream.shape != y.shape:
+            return nothing
+        claimed = subject.gradients(subject.arrays, upstream)
+        return {
+            name: agrees(subject, name, upstream, np.asarray(claimed[name]), seed)
+            for name in subject.variables
+        }
+    except (ContractError, ValueError):
+        return nothing
+
+
+def agrees(subject: Subject, name: str, dy: Array, claimed: Array, seed: int) -> bool:
+    """Whether the slope of the forward pass along a random direction is the claimed one."""
+    array = subject.arrays[name]
+    if claimed.size != array.size or claimed.dtype.kind not in "fiu" or not array.size:
+        return claimed.size == array.size and not array.size
+    single = "float32" in (array.dtype.name, subject.output.dtype.name)
+    kind = "float32" if single else "float64"
+    generator = keyed_generator(seed, path=f"direction {name}")
+    direction = np.asarray(generator.normal(size=array.shape)).astype(array.dtype)
+    step = STEP[kind] * max(1e-3, float(np.sqrt(np.mean(np.square(array)))))
+    ahead, behind = (_forward(subject, {name: array + side * step * direction}) for side in (1, -1))
+    if ahead.shape != dy.shape:
+        return False
+    slope = float(np.sum(dy * (ahead - behind))) / (2 * step)
+    stated = float(np.sum(claimed.reshape(array.shape) * direction))
+    size = float(np.linalg.norm(claimed) * np.linalg.norm(direction)) / max(1, array.size) ** 0.5
+    noise = np.finfo(kind).eps * float(np.sum(np.abs(dy * ahead))) / step
+    room = ALIKE[kind] * max(abs(slope), abs(stated), size) + 4 * noise
+    return bool(abs(slope - stated) <= room)
+
+
+def _forward(subject: Subject, moved: Mapping[str, Array]) -> Array:
+    return np.asarray(subject.forward({**copies(subject.arrays), **moved}), np.float64)

@@ -1,0 +1,159 @@
+"""Subjects from what people write: functions, methods and objects of any form.
+
+    forward and backward beside it       an object that has both        loss(x, y) → (loss, dx)
+    f(theta) and its grad(theta)         model.loss(X, y) → (loss, grads)
+
+The readings of it that run are listed by `readings`, and `reading_choice` says which is meant.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.checking.subjects.handed_over import Handed, hand_over
+from clearprop.checking.subjects.plain_functions import function_name
+from clearprop.checking.subjects.reading_choice import chosen
+from clearprop.checking.subjects.readings import Reading, readings, refuse_without
+from clearprop.checking.subjects.structures import is_object
+from clearprop.checking.subjects.subject import Subject
+from clearprop.checking.subjects.undisturbed import undisturbed
+from clearprop.checking.subjects.written_names import is_data
+from clearprop.checking.verdict.findings import CheckFinding, FindingKind
+from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
+
+FORWARDS = ("forward", "feedforward", "feed_forward", "__call__", "predict", "calculate")
+BACKWARDS = (
+    "backward",
+    "backprop",
+    "back_propagation",
+    "backpropagate",
+    "backpropagation",
+    "bprop",
+    "back",
+    "gradient",
+    "gradients",
+    "grad",
+    "grads",
+    "compute_gradients",
+    "bwd",
+)
+LOSSES = ("loss", "loss_and_grads", "loss_and_gradients", "cost", "compute_loss")
+
+
+def written_subject(
+    target: Any,
+    values: Sequence[Any],
+    *,
+    backward: Any = None,
+    gradient: Any = None,
+    order: Sequence[str] | None = None,
+    wrt: Sequence[str] | None = None,
+    dy: Array | None = None,
+    seed: int = 0,
+) -> Subject:
+    """The subject of a function, a method or an object, with its backward where it has one.
+
+    Raises ContractError for what raises or returns no gradients, ConfigurationError for names that
+    there are not.
+    """
+    problems: list[ContractError] = []
+    first: Handed | None = None
+    candidates = list(_pairs(target, backward if gradient is None else gradient))
+    if not candidates:
+        raise ConfigurationError("check_no_backward", function=function_name(target))
+    for forward, back in candidates:
+        handed, there, beside = hand_over(forward, back, values, EMPTY)
+        first = first or handed
+        _require_names(handed, wrt)
+        if gradient is not None:
+            order = order or handed.names
+        found = chosen(
+            readings(handed, there, beside, order=order, wrt=wrt, problems=problems), dy, seed
+        )
+        if found is not None:
+            return _with_notes(found, wrt, dy, is_gradient=gradient is not None)
+    if problems:
+        raise problems[0]
+    raise ConfigurationError("check_no_backward", function=function_name(target))
+
+
+def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any]]:
+    """What may be the forward, and its backward; None where its result has the gradients."""
+    if not is_object(target):
+        if callable(target):
+            yield target, backward
+        return
+    own = [getattr(target, name) for name in FORWARDS if callable(getattr(target, name, None))]
+    beside = [getattr(target, name) for name in BACKWARDS if callable(getattr(target, name, None))]
+    losses = [getattr(target, name) for name in LOSSES if callable(getattr(target, name, None))]
+    if backward is not None:
+        yield from ((forward, backward) for forward in (*own, *losses))
+        return
+    for back in beside:
+        yield from ((forward, back) for forward in (*losses, *own))
+    yield from ((forward, None) for forward in (*losses, *own))
+
+
+def _require_names(handed: Handed, wrt: Sequence[str] | None) -> None:
+    known = [name for name, one in handed.variables.items() if one.is_argument] or list(
+        handed.variables
+    )
+    for name in wrt or ():
+        if name not in handed.variables:
+            raise ConfigurationError("check_name", name=name, known=", ".join(known))
+    if not handed.variables or (wrt is not None and not wrt):
+        raise ConfigurationError("check_no_variables")
+
+
+def _with_notes(
+    reading: Reading, wrt: Sequence[str] | None, dy: Array | None, *, is_gradient: bool
+) -> Subject:
+    subject = reading.subject(dy)
+    if is_gradient:
+        if subject.output.size != 1:
+            name, came = subject.name, subject.output.shape
+            raise ContractError("check_scalar", function=name, came=came)
+        return subject
+    notes = []
+    if reading.key:
+        values = {"function": (reading.backward or reading.forward).name, **(reading.values or {})}
+        notes.append(CheckFinding(FindingKind(reading.key), RIGHT, values))
+    if wrt is None:
+        notes += _unclaimed(reading, subject)
+    return replace(subject, notes=tuple(notes))
+
+
+def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
+    """Arrays that no gradient is claimed for: of data that is usual; of a parameter of an object,
+    on which the output depends, it is a question; an argument's is missing.
+
+    Raises ContractError for the last, unless backward says None of it.
+    """
+    for name, variable in reading.handed.variables.items():
+        value = variable.value
+        if name in reading.claims or not isinstance(value, np.ndarray) or not value.size:
+            continue
+        first = variable.spots[0].root == (reading.handed.names or ("",))[0]
+        data = first or is_data(name.rsplit(".", 1)[-1])
+        if data or not _matters(reading, subject, name, value):
+            if variable.is_argument:
+                yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
+        elif variable.is_argument and not reading.engine:
+            refuse_without(reading, name, subject)
+            yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
+        else:
+            yield CheckFinding(FindingKind.NOT_CLAIMED_PARAMETER, UNDECIDED, {"name": name})
+
+
+def _matters(reading: Reading, subject: Subject, name: str, value: Array) -> bool:
+    moved = value + 1e-3 * (1 + np.abs(value))
+    try:
+        with undisturbed(reading.functions):
+            y = reading.output(reading.run({**subject.arrays, name: moved}))
+    except ContractError:
+        return True
+    return not np.array_equal(y, subject.output, equal_nan=True)
