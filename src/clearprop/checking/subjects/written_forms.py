@@ -87,15 +87,24 @@ def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any
         if callable(target):
             yield target, backward
         return
-    own = [getattr(target, name) for name in FORWARDS if callable(getattr(target, name, None))]
-    beside = [getattr(target, name) for name in BACKWARDS if callable(getattr(target, name, None))]
-    losses = [getattr(target, name) for name in LOSSES if callable(getattr(target, name, None))]
+    own, beside = _methods(target, FORWARDS), _methods(target, BACKWARDS)
+    losses = _methods(target, LOSSES)
     if backward is not None:
         yield from ((forward, backward) for forward in (*own, *losses))
         return
     for back in beside:
         yield from ((forward, back) for forward in (*losses, *own))
     yield from ((forward, None) for forward in (*losses, *own))
+
+
+def forwards_of(target: Any) -> list[Callable[..., Any]]:
+    """The methods of an object that may be its forward, as it is checked."""
+    return [forward for forward, _ in _pairs(target, None)]
+
+
+def _methods(target: Any, names: Sequence[str]) -> list[Callable[..., Any]]:
+    found = [getattr(target, name, None) for name in names]
+    return [one for one in found if callable(one) and not is_object(one)]
 
 
 def _require_names(handed: Handed, wrt: Sequence[str] | None) -> None:
