@@ -75,5 +75,5 @@ def test_what_is_right_is_right_and_what_is_wrong_is_wrong(sample: Sample, tmp_p
     if not sample.line:
         assert set(found.values()) == {"right"}, found
     else:
-        assert list(found.values()).count("wrong") == 1, found
+        assert "wrong" in found.values(), found
         assert set(found.values()) <= {"right", "wrong"}, found

@@ -122,7 +122,10 @@ def inputs_beside(
 
 def _is_value(value: Any) -> bool:
     return not isinstance(value, ModuleType | FunctionType | type) and (
-        as_numbers(value) is not None or is_container(value) or is_object(value)
+        as_numbers(value) is not None
+        or isinstance(value, str)
+        or is_container(value)
+        or is_object(value)
     )
 
 

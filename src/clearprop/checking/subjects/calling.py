@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.checking.subjects.plain_functions import function_name
@@ -139,6 +141,10 @@ def splits(result: Any, roots: Mapping[str, Any], upstreams: int) -> list[Split]
         count += 1
     likely = sorted(range(1, count + 1), key=lambda k: (k != max(upstreams, 1), k))
     found = [Split(tuple(range(k)), tuple(range(k, len(result)))) for k in likely]
+    last = len(result) - 1
+    if not count and np.size(output_array(result[last])) == 1:
+        # (gradients, cost)
+        found.append(Split((last,), tuple(range(last))))
     if isinstance(result, list) and count == len(result):
         # A list of every layer's activations ends with the output.
         found.insert(0, Split((len(result) - 1,), tuple(range(len(result)))))
@@ -146,8 +152,8 @@ def splits(result: Any, roots: Mapping[str, Any], upstreams: int) -> list[Split]
 
 
 class Item(NamedTuple):
-    """One argument of a backward: ("dy", number), ("y", number), ("cache", path), ("given", name);
-    None in place of a number or a path is the whole."""
+    """One argument of a backward: ("dy", number), ("y", number), ("cache", path), ("given", name),
+    or ("kept", attribute of the object); None in place of a number or a path is the whole."""
 
     kind: str
     key: Any = None
@@ -178,6 +184,8 @@ class Way:
         for item in self.items:
             if item.kind == "given":
                 found.append(given[item.key])
+            elif item.kind == "kept":
+                found.append(getattr(given["self"], item.key))
             elif item.key is None:
                 found.append(known[item.kind])
             elif item.kind == "cache":
@@ -221,6 +229,7 @@ class Sources(NamedTuple):
     split    how the result is read
     cache    what forward saved; None for nothing
     loss     whether the output is a loss, whose backward need not take a dy
+    kept     attributes of the object that may be the predictions that a loss was made of
     """
 
     names: Sequence[str]
@@ -228,6 +237,7 @@ class Sources(NamedTuple):
     split: Split
     cache: Any
     loss: bool
+    kept: Sequence[str] = ()
 
     @property
     def outputs(self) -> int:
@@ -249,7 +259,7 @@ def ways(backward: Any, sources: Sources) -> Iterator[Way]:
             yield way
         if way.certain:
             if sources.loss and len(sources.names) > 1:
-                yield from _with_predictions(way)
+                yield from _with_predictions(way, sources)
             return
 
 
@@ -287,12 +297,12 @@ def _all_ways(parameters: Any, required: Any, sources: Sources) -> Iterator[Way]
             yield Way((*filled, *tail))
 
 
-def _with_predictions(way: Way) -> Iterator[Way]:
+def _with_predictions(way: Way, sources: Sources) -> Iterator[Way]:
     """What a loss's backward calls dvalues may be the predictions."""
-    first = next((item for item in way.items if item.kind == "given"), None)
-    for instead in (Item("y"), first):
+    kept = [Item("kept", name) for name in sources.kept]
+    for instead in (Item("given", sources.names[0]), *kept, Item("y")):
         items = tuple(instead if i.kind == "dy" else i for i in way.items)
-        if instead is not None and len(set(items)) == len(items):
+        if len(set(items)) == len(items):
             yield Way(items)
 
 

@@ -26,6 +26,8 @@ from clearprop.checking.subjects.written_names import (
 )
 
 RETURNED = "returned"
+# Where an object took its gradients off its parameters: the gradient is what they lost.
+CHANGED = "changed"
 
 
 class Spot(NamedTuple):
@@ -59,23 +61,28 @@ def claims(
     after: Mapping[str, Any],
     variables: Sequence[Variable],
     wrt: Sequence[str] | None,
+    updated: Mapping[str, Spot],
 ) -> Iterator[Claims]:
     """The ways to read the gradients, the likely one first.
 
     labels   the names of what was returned, "" or fewer where they have none
     after    what was handed over, as backward left it
+    updated  parameters that backward itself changed
     """
     found = _returned_leaves(returned, labels)
     named = _by_name(found, variables, must_say=False)
+    named.update(_by_structure(returned, variables, named))
     kept = {}
     for root, value in after.items():
         spots = [Leaf((Attribute(root), *leaf.path), leaf.value) for leaf in leaves(value)]
         kept.update(_by_name(spots, variables, must_say=True))
     # A method is known by what it returns first: what it keeps may be another thing.
-    both = {**{n: Spot(str(p[0]), p[1:]) for n, p in kept.items()}}
+    both = {**updated, **{n: Spot(str(p[0]), p[1:]) for n, p in kept.items()}}
     both.update({n: Spot(RETURNED, p[1:]) for n, p in named.items()})
-    asked = [v for v in variables if v.is_argument] if wrt is None else _in_order(variables, wrt)
-    floating = [v for v in asked if _floating(v.value)]
+    own = [v for v in variables if v.is_argument]
+    asked = own if wrt is None else _in_order(variables, wrt)
+    # One plain number beside arrays is a setting, unless gradients are for all of them.
+    floating = [v for v in asked if isinstance(v.value, np.ndarray)] or asked
     seen: list[Claims] = []
     for extra in _unnamed(returned, found, named, floating, asked):
         whole = {**both, **{name: Spot(RETURNED, path) for name, path in extra.items()}}
@@ -171,6 +178,51 @@ def _spelled_alike(leaf: Leaf, names: set[str]) -> set[str]:
     return {name for name in names if last and last[0].endswith(name.rsplit(".", 1)[-1])}
 
 
+def _by_structure(
+    returned: Any, variables: Sequence[Variable], named: Mapping[str, Path]
+) -> dict[str, Path]:
+    """Gradients that stand in what was returned as the parameters stand in what was handed over:
+    lists of lists, tuples of tuples."""
+    if not isinstance(returned, tuple | list):
+        return {}
+    parts: list[tuple[Path, Any]] = [
+        ((), returned),
+        *(((n,), one) for n, one in enumerate(returned)),
+    ]
+    roots: dict[str, dict[Path, Variable]] = {}
+    for variable in variables:
+        for spot in variable.spots[:1]:
+            if spot.path:
+                roots.setdefault(spot.root, {})[spot.path] = variable
+    found: dict[str, Path] = {}
+    for root, inside in roots.items():
+        if root == "self" or any(variable.name in named for variable in inside.values()):
+            continue
+        for ahead, part in parts:
+            own = {leaf.path: np.shape(leaf.value) for leaf in leaves(part)}
+            if own == {path: np.shape(variable.value) for path, variable in inside.items()}:
+                found |= {v.name: ("", *ahead, *path) for path, v in inside.items()}
+                break
+    return found
+
+
+def changed(
+    before: Mapping[str, Any], after: Mapping[str, Any], variables: Sequence[Variable]
+) -> dict[str, Spot]:
+    """Where an object's numbers were changed by a backward."""
+    found = {}
+    for variable in variables:
+        spot = variable.spots[0]
+        if spot.root != "self" or variable.name not in before:
+            continue
+        now = read(spot, None, after)
+        if np.shape(now) == np.shape(before[variable.name]) and not np.array_equal(
+            now, before[variable.name], equal_nan=True
+        ):
+            found[variable.name] = Spot(CHANGED, spot.path)
+    return found
+
+
 def _unnamed(
     returned: Any,
     found: Sequence[Leaf],
@@ -184,7 +236,8 @@ def _unnamed(
     if positional is not None:
         yield positional
         return
-    left = [leaf for leaf in found if leaf.path not in named.values() and _may_be(leaf, floating)]
+    taken = {path[1:] for path in named.values()}
+    left = [one for one in found if one.path[1:] not in taken and _may_be(one, floating)]
     open_ones = [variable for variable in floating if variable.name not in named]
     if len(left) == 1 and open_ones:
         shape = np.shape(left[0].value)
@@ -209,11 +262,11 @@ def _by_position(
         return None
     if not all(is_number(one) or one is None for one in returned):
         return None
-    for group in (floating, asked):
+    for group in (asked, floating):
         paths = {variable.name: (number,) for number, variable in enumerate(group)}
         agrees = all(paths.get(name, path) == path for name, path in own.items())
         if len(returned) == len(group) and group and agrees:
-            names = {variable.name for variable in floating}
+            names = {variable.name for variable in asked}
             return {n: p for n, p in paths.items() if n in names and at(returned, p) is not None}
     return None
 
@@ -239,6 +292,8 @@ def _by_shape(left: Sequence[Leaf], open_ones: Sequence[Variable]) -> dict[str, 
 def read(claim: Spot, returned: Any, after: Mapping[str, Any]) -> Any:
     """The gradient at a spot; None where there is none. Plain lists are made arrays."""
     try:
+        if claim.root == CHANGED:
+            return at(after["self"], claim.path)
         return at(returned if claim.root == RETURNED else after[claim.root], claim.path)
     except (LookupError, AttributeError, TypeError):
         return None

@@ -62,13 +62,15 @@ class Handed:
         return {name: value for name, value in kinds.items() if isinstance(value, np.ndarray)}
 
     def filled(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """A copy of everything with these arrays in their places."""
+        """A copy of everything with these arrays in their places. What an object keeps is copied
+        once more, for it may be edited: a training step is no fault of a backward."""
         places: dict[tuple[str, Any], Any] = {}
         for name, array in arrays.items():
             if name not in self.variables:
                 continue
+            kept = array if self.variables[name].is_argument else array.copy()
             for spot in self.variables[name].spots:
-                places[(spot.root, spot.path)] = array
+                places[(spot.root, spot.path)] = kept
         if all(not path for _, path in places) and not self._is_deep:
             made = {name: arrays.get(name, value) for name, value in self.roots.items()}
             return {**made, **{root: array for (root, _), array in places.items()}}
@@ -144,8 +146,9 @@ def hand_over(
 
 
 def _root(value: Any) -> Any:
+    """A list of numbers as an array; one plain number stays what it is: it may be a setting."""
     found = as_numbers(value)
-    if found is None or isinstance(value, bool | int):
+    if found is None or isinstance(value, bool | int | float):
         return value
     return found
 

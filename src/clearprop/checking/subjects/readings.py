@@ -9,7 +9,7 @@ stand. `readings` lists those that run.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from clearprop.base.errors import ContractError
 from clearprop.checking.subjects import claims as gradients
 from clearprop.checking.subjects.calling import (
     GLOBALS,
+    KEPT_OUTPUTS,
     Callee,
     Sources,
     Split,
@@ -32,13 +33,17 @@ from clearprop.checking.subjects.calling import (
     upstream_count,
     ways,
 )
-from clearprop.checking.subjects.claims import RETURNED, Claims
+from clearprop.checking.subjects.claims import CHANGED, RETURNED, Claims, Variable
 from clearprop.checking.subjects.handed_over import Handed
+from clearprop.checking.subjects.implied_losses import ImpliedLoss, fits, implied_losses
 from clearprop.checking.subjects.plain_functions import described, guarded
-from clearprop.checking.subjects.structures import as_numbers
+from clearprop.checking.subjects.structures import Attribute, Path, as_numbers, at
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.subjects.undisturbed import undisturbed
-from clearprop.checking.subjects.written_names import returned_names
+from clearprop.checking.subjects.written_names import returned_names, shown
+
+# What people call a learning rate.
+RATES = ("learning_rate", "lr", "eta", "alpha", "step_size", "rate", "learningRate")
 
 # Turns outputs and the handed-over roots into one number, which the gradients are of.
 Reduction = Callable[[Sequence[Array], Mapping[str, Any]], Array]
@@ -46,13 +51,15 @@ Reduction = Callable[[Sequence[Array], Mapping[str, Any]], Array]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One forward: the copies that it ran on, its outputs as they came and as arrays, its cache."""
+    """One forward: the copies that it ran on, its outputs as they came and as arrays, its cache,
+    and the numbers that it started from."""
 
     roots: Mapping[str, Any]
     result: Any
     outputs: Sequence[Any]
     arrays: Sequence[Array]
     cache: Any
+    start: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,7 +72,7 @@ class Reading:
     claims     where the gradients stand afterwards
     reduction  makes one number of the outputs, where the gradients are of a loss of them
     ignores    backward takes an upstream gradient and does not look at it
-    step       where the gradients are what a training step took off the parameters: their factor
+    rate       what an object that updates its own parameters multiplies their gradients with
     """
 
     handed: Handed
@@ -77,7 +84,7 @@ class Reading:
     claims: Claims
     reduction: Reduction | None = None
     ignores: bool = False
-    step: float | None = None
+    rate: float = 1.0
     labels: Sequence[str] = ()
     key: str = ""
     values: Mapping[str, object] | None = None
@@ -97,10 +104,10 @@ class Reading:
     def run(self, arrays: Mapping[str, Array]) -> Run:
         """One forward on copies of everything."""
         roots = self.handed.filled(arrays)
-        kept = [spot for spot in self.claims.values() if spot.root != RETURNED]
-        if kept and self.step is None:
-            gradients.cleared(roots, kept)
-        return forward_run(self.forward, self.handed, roots, self.split)
+        kept = [spot for spot in self.claims.values() if spot.root not in (RETURNED, CHANGED)]
+        gradients.cleared(roots, kept)
+        made = forward_run(self.forward, self.handed, roots, self.split)
+        return replace(made, start=arrays)
 
     def output(self, run: Run) -> Array:
         """Y: the outputs one after another, or the number that they are reduced to."""
@@ -123,6 +130,8 @@ class Reading:
                     "check_gradient_kind", function=function.name, name=name, came=described(value)
                 )
             found[name] = value if isinstance(value, np.ndarray) else numbers
+            if spot.root == CHANGED:
+                found[name] = (run.start[name] - found[name]) / self.rate
         if self.takes_dy or bool(np.all(dy == 1)):
             return found
         return {name: dy * value for name, value in found.items()}
@@ -258,10 +267,17 @@ def readings(
         came = described(probe.result)
         raise ContractError("check_output_kind", function=forward.name, came=came)
     for split in found:
-        if backward is None:
-            yield from _alone(handed, forward, split, probe, wrt, problems)
-        else:
-            yield from _beside(handed, forward, backward, split, probe, order, wrt, problems)
+        certain = False
+        several = (
+            _alone(handed, forward, split, probe, wrt, problems)
+            if backward is None
+            else _beside(handed, forward, backward, split, probe, order, wrt, problems)
+        )
+        for reading in several:
+            certain = certain or (reading.way is not None and reading.way.certain)
+            yield reading
+        if certain:
+            return
 
 
 def _start(handed: Handed) -> dict[str, Array]:
@@ -306,7 +322,13 @@ def _beside(
     y = output_array(outputs[0])
     names = (*handed.names, *handed.extra)
     loss = y is not None and len(outputs) == 1 and _is_loss(y, handed)
-    sources = Sources(names, result_names(forward.function, probe.result), split, cache, loss)
+    kept = [
+        name
+        for name in KEPT_OUTPUTS
+        if loss and isinstance(getattr(probe.roots.get("self"), name, None), np.ndarray)
+    ]
+    results = result_names(forward.function, probe.result)
+    sources = Sources(names, results, split, cache, loss, kept)
     labels = returned_names(backward.function)
     possible = (
         iter([ordered_way(order, names, cached=cache is not None)])
@@ -331,19 +353,50 @@ def _is_loss(y: Array, handed: Handed) -> bool:
 
 def _of_losses(reading: Reading, y: Array | None, *, loss: bool) -> Iterator[Reading]:
     """A backward without an upstream gradient is of the number itself, of the mean of the losses
-    of the samples, or of their sum."""
-    if reading.takes_dy and loss and y is not None and y.size == 1 and _ignores(reading):
-        yield replace(reading, ignores=True, key="loss_gradient")
-    if reading.takes_dy or y is None or y.size == 1 or not loss:
-        key = "" if reading.takes_dy or reading.engine else "loss_gradient"
-        yield replace(reading, key=reading.key or key)
-        return
-    for title, of in (("mean", np.mean), ("sum", np.sum)):
-        yield replace(
-            reading,
-            reduction=lambda arrays, _roots, of=of: of(arrays[0]),
-            key=f"loss_{title}",
-        )
+    of the samples or of their sum, or of a loss that stands nowhere."""
+    if y is None or reading.takes_dy or (loss and y.size == 1):
+        if reading.takes_dy and loss and y is not None and y.size == 1 and _ignores(reading):
+            yield replace(reading, ignores=True, key="loss_gradient")
+        yield replace(reading, key="" if reading.takes_dy else reading.key or "loss_gradient")
+    elif loss:
+        for title, of in (("mean", np.mean), ("sum", np.sum)):
+
+            def reduce(arrays: Sequence[Array], _roots: Any, of: Any = of) -> Array:
+                return np.asarray(of(arrays[0]))
+
+            yield replace(reading, reduction=reduce, key=f"loss_{title}")
+    else:
+        if list(reading.claims) == list(reading.handed.names[:1]):
+            # An elementwise derivative.
+            yield reading
+        yield from _implied(reading, y)
+
+
+def _implied(reading: Reading, y: Array) -> Iterator[Reading]:
+    """Gradients of a loss that is computed nowhere, of the output and whatever is of its shape."""
+    handed = reading.handed
+    places = [(name, ()) for name in (*reversed(handed.extra), *reversed(handed.names))]
+    kept = getattr(handed.roots.get("self"), "__dict__", {})
+    places += [("self", (Attribute(name),)) for name in kept]
+    for root, path in places:
+        target = at(handed.roots[root], path)
+        if not fits(y, target) or any(s == (root, path) for s in reading.claims.values()):
+            continue
+        if root == "self" and reading.split.kept == path[0]:
+            continue
+        for loss in implied_losses(y, target):
+
+            def reduce(
+                arrays: Sequence[Array],
+                roots: Mapping[str, Any],
+                loss: ImpliedLoss = loss,
+                place: tuple[str, Path] = (root, path),
+            ) -> Array:
+                return np.asarray(loss.value(arrays[0], at(roots[place[0]], place[1])))
+
+            title = shown(root, path, short=True)
+            values = {"loss": loss.formula, "target": title}
+            yield replace(reading, reduction=reduce, key="implied_loss", values=values)
 
 
 def _ignores(reading: Reading) -> bool:
@@ -371,23 +424,60 @@ def _claimed(
 ) -> Iterator[Reading]:
     """The reading with every likely assignment of its gradients."""
     generator = np.random.default_rng(0)
+    variables = list(blank.handed.variables.values())
     try:
         with undisturbed(blank.functions):
             run = blank.run(_start(blank.handed))
             dys = [np.asarray(generator.normal(size=a.shape)).astype(_kind(a)) for a in run.arrays]
+            before = _kept_numbers(run, variables)
             returned = blank._back(dys, run)
     except ContractError as problem:
         problems.append(problem)
         return
     if isinstance(returned, dict) and len(labels) != 1:
         labels = ()
-    variables = list(blank.handed.variables.values())
+    updated = {
+        name: spot
+        for name, spot in gradients.changed(before, run.roots, variables).items()
+        if matters(blank, name)
+    }
     read = False
-    for claimed in gradients.claims(returned, labels, run.roots, variables, wrt):
+    for claimed in gradients.claims(returned, labels, run.roots, variables, wrt, updated):
         read = True
-        yield replace(blank, claims=claimed, handed=blank.handed.only_globals(list(claimed)))
+        handed = blank.handed.only_globals(list(claimed))
+        rate = _rate(run.roots) if any(s.root == CHANGED for s in claimed.values()) else 1.0
+        yield replace(blank, claims=claimed, handed=handed, rate=rate)
     if not read:
         problems.append(_unread(blank, returned))
+
+
+def _kept_numbers(run: Run, variables: Sequence[Variable]) -> dict[str, Any]:
+    """What an object keeps, before a backward may change it."""
+    own = [variable for variable in variables if variable.spots[0].root == "self"]
+    return {one.name: np.copy(gradients.read(one.spots[0], None, run.roots)) for one in own}
+
+
+def _rate(roots: Mapping[str, Any]) -> float:
+    """The learning rate of an object that updates its own parameters; 1 where it has none."""
+    for name in RATES:
+        value = roots.get(name, getattr(roots.get("self"), name, None))
+        if isinstance(value, float | int) and not isinstance(value, bool) and value:
+            return float(value)
+    return 1.0
+
+
+def matters(reading: Reading, name: str) -> bool:
+    """Whether the output depends on an array."""
+    value = np.asarray(reading.handed.variables[name].value)
+    start = _start(reading.handed)
+    found = []
+    for array in (value, value + 1e-3 * (1 + np.abs(value))):
+        try:
+            with undisturbed(reading.functions):
+                found.append(reading.output(reading.run({**start, name: array.copy()})))
+        except ContractError:
+            return True
+    return not np.array_equal(found[0], found[1], equal_nan=True)
 
 
 def _kind(array: Array) -> Any:

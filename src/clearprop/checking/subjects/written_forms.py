@@ -17,11 +17,10 @@ from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subjects.handed_over import Handed, hand_over
 from clearprop.checking.subjects.plain_functions import function_name
 from clearprop.checking.subjects.reading_choice import chosen
-from clearprop.checking.subjects.readings import Reading, readings, refuse_without
+from clearprop.checking.subjects.readings import Reading, matters, readings, refuse_without
 from clearprop.checking.subjects.structures import is_object
 from clearprop.checking.subjects.subject import Subject
-from clearprop.checking.subjects.undisturbed import undisturbed
-from clearprop.checking.subjects.written_names import is_data
+from clearprop.checking.subjects.written_names import canonical, is_data
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
 
@@ -41,6 +40,8 @@ BACKWARDS = (
     "compute_gradients",
     "bwd",
 )
+# A plain number of one of these names is no setting.
+PARAMETERS = ("w", "b", "theta", "gamma", "beta")
 LOSSES = ("loss", "loss_and_grads", "loss_and_gradients", "cost", "compute_loss")
 
 
@@ -89,6 +90,9 @@ def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any
         return
     own, beside = _methods(target, FORWARDS), _methods(target, BACKWARDS)
     losses = _methods(target, LOSSES)
+    if callable(getattr(target, "calculate", None)):
+        # The mean of what its forward gives for every sample.
+        own = [target.calculate]
     if backward is not None:
         yield from ((forward, backward) for forward in (*own, *losses))
         return
@@ -144,13 +148,16 @@ def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
     """
     for name, variable in reading.handed.variables.items():
         value = variable.value
-        if name in reading.claims or not isinstance(value, np.ndarray) or not value.size:
+        if name in reading.claims or not _may_be_trained(name, value):
             continue
         first = variable.spots[0].root == (reading.handed.names or ("",))[0]
         data = first or is_data(name.rsplit(".", 1)[-1])
-        if data or not _matters(reading, subject, name, value):
+        if data or not matters(reading, name):
             if variable.is_argument:
                 yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
+        elif variable.is_argument and not reading.takes_dy:
+            # Who writes a loss's gradient says by returning it of what it is.
+            yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
         elif variable.is_argument and not reading.engine:
             refuse_without(reading, name, subject)
             yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
@@ -158,11 +165,8 @@ def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
             yield CheckFinding(FindingKind.NOT_CLAIMED_PARAMETER, UNDECIDED, {"name": name})
 
 
-def _matters(reading: Reading, subject: Subject, name: str, value: Array) -> bool:
-    moved = value + 1e-3 * (1 + np.abs(value))
-    try:
-        with undisturbed(reading.functions):
-            y = reading.output(reading.run({**subject.arrays, name: moved}))
-    except ContractError:
-        return True
-    return not np.array_equal(y, subject.output, equal_nan=True)
+def _may_be_trained(name: str, value: Any) -> bool:
+    """An array, or a plain number that is called as a parameter is."""
+    if isinstance(value, np.ndarray):
+        return value.size > 0
+    return canonical(name.rsplit(".", 1)[-1]).rstrip("0123456789") in PARAMETERS
