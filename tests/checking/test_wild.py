@@ -6,6 +6,7 @@ A file of `tests/data/wild` says after `# check:` which of its names to check. A
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +58,8 @@ def outcomes(sample: Sample, folder: Path) -> dict[str, str]:
     found = {}
     for name in sample.names:
         try:
-            verdict = answer(request_for(f"{path}:{name}"))
+            request = replace(request_for(f"{path}:{name}"), averaged=sample.averaged)
+            verdict = answer(request)
             found[name] = str(verdict.outcome)
         except ClearpropError as problem:
             found[name] = f"refused: {problem}"

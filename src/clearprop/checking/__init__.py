@@ -27,6 +27,7 @@ def check(
     params: Array | None = None,
     loss: Loss | None = None,
     dy: Any = None,
+    averaged: bool = False,
     training: bool = True,
     against: Any = None,
     twins: Mapping[str, Callable[..., Any]] | None = None,
@@ -55,6 +56,7 @@ def check(
     that it returns gradients of; all floating ones unless told otherwise.
 
     dy         the upstream gradient, of y's shape; random unless given, 1 for a loss
+    averaged   True where the gradients of the parameters are means over the samples, 1/m · Σ
     training   False checks a layer as it is used, not trained
     against    what the code should equal: a Network or a layer (the arrays are its x, its
                parameters and, with `loss`, t, in that order), or functions (forward, backward)
@@ -84,6 +86,7 @@ def check(
             params=params,
             loss=loss,
             dy=dy,
+            averaged=averaged,
             training=training,
             against=against,
             twins=twins or {},

@@ -12,6 +12,7 @@ from typing import Any
 from clearprop.base.errors import ConfigurationError
 from clearprop.checking.subjects.plain_functions import function_name
 from clearprop.checking.subjects.structures import as_numbers, is_container, is_object
+from clearprop.checking.subjects.written_names import is_cache, is_upstream, positional
 
 # Of {} the forward's name, of [] the same without its "forward".
 FORWARD_WORDS = ("forward", "fwd", "feedforward", "propagate", "predict", "loss_fn", "cost")
@@ -68,7 +69,20 @@ ALONE = ("grad", "gradient", "gradients", "backward", "backprop", "jac", "df", "
 
 def backward_beside(module: ModuleType, name: str) -> str | None:
     """The name of the backward of the forward `name`; None where there is none."""
-    return next((one for one in _backward_names(name) if _is_there(module, one)), None)
+    forward = getattr(module, name, None)
+    for one in _backward_names(name):
+        sure = one not in ALONE or "forward" in name
+        if _is_there(module, one) and (sure or _belongs(forward, getattr(module, one))):
+            return one
+    return None
+
+
+def _belongs(forward: Any, backward: Any) -> bool:
+    """Whether a backward of a general name takes nothing that this forward does not know."""
+    known = {one.name for one in positional(forward) or ()}
+    return all(
+        one in known or is_upstream(one) or is_cache(one) for one in _required(backward)
+    ) or len(_required(backward)) == len(_required(forward))
 
 
 def forward_beside(module: ModuleType, name: str) -> str | None:
@@ -114,6 +128,8 @@ def inputs_beside(
         if found is not None and not callable(found):
             return _arranged(found, function)
     parameters = _required(function)
+    if not parameters and inspect.ismethod(function):
+        return ()
     own = vars(module)
     if parameters and all(_is_value(own.get(one)) for one in parameters):
         return tuple(own[one] for one in parameters)

@@ -44,6 +44,7 @@ class Request:
     params: Array | None = None
     loss: Loss | None = None
     dy: Any = None
+    averaged: bool = False
     training: bool = True
     against: Any = None
     twins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -109,7 +110,7 @@ def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> 
     target = request.target
     if not (callable(target) or structures.is_object(target)):
         raise ContractError("check_target", came=plain_functions.described(target))
-    if not arrays:
+    if not arrays and not structures.is_object(target):
         raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
     return written_forms.written_subject(
         target,
@@ -119,6 +120,7 @@ def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> 
         order=request.order,
         wrt=request.wrt,
         dy=dy,
+        averaged=request.averaged,
         seed=request.seed,
     )
 

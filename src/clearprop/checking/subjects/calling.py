@@ -53,6 +53,15 @@ class Callee:
         return function_name(self.function)
 
     @property
+    def title(self) -> str:
+        """What is checked: a function, an object by its class, or one of its other methods."""
+        if self.root is None:
+            return self.name
+        owner = getattr(self.function, "__self__", self.function)
+        kind = type(owner).__name__
+        return kind if self.method in ("forward", "__call__") else f"{kind}.{self.method}"
+
+    @property
     def module_globals(self) -> dict[str, Any]:
         """The names that a function of the person's reads without being handed them."""
         plain = getattr(self.function, "__func__", self.function)
@@ -287,14 +296,27 @@ def _all_ways(parameters: Any, required: Any, sources: Sources) -> Iterator[Way]
                 yield Way(tuple(items))
     conventional = list(_conventional(sources, (len(required), len(parameters))))
     yield from conventional
+    yield from _filled(items, tail, _fillers(items, sources))
+    if sources.loss and len(sources.names) > 1:
+        # What a loss's backward calls dvalues may be the predictions.
+        without = [None if item is not None and item.kind == "dy" else item for item in items]
+        predictions = [Item("given", name) for name in sources.names]
+        predictions += [Item("kept", name) for name in sources.kept]
+        yield from _filled(without, tail, [*predictions, Item("y")])
+
+
+def _filled(
+    items: Sequence[Item | None], tail: Sequence[Item], fillers: Sequence[Item]
+) -> Iterator[Way]:
+    """Every way to fill what no name explains."""
     holes = [index for index, item in enumerate(items) if item is None]
-    fillers = _fillers(items, sources)
     for chosen in islice(product(fillers, repeat=len(holes)), MOST_WAYS) if holes else ():
         filled = list(items)
         for index, item in zip(holes, chosen, strict=True):
             filled[index] = item
-        if len(set(filled)) == len(filled):
-            yield Way((*filled, *tail))
+        whole = tuple(item for item in filled if item is not None)
+        if len(set(whole)) == len(whole):
+            yield Way((*whole, *tail))
 
 
 def _with_predictions(way: Way, sources: Sources) -> Iterator[Way]:

@@ -30,6 +30,10 @@ RETURNED = "returned"
 CHANGED = "changed"
 
 
+# What a gradient of the first argument is called, whatever that is called: dx, dinputs.
+INPUT_WORDS = ("x", "in", "prev", "aprev", "a")
+
+
 class Spot(NamedTuple):
     """Where numbers stand: in which of the things handed over, and the way to them there."""
 
@@ -62,12 +66,15 @@ def claims(
     variables: Sequence[Variable],
     wrt: Sequence[str] | None,
     updated: Mapping[str, Spot],
+    *,
+    alone: bool,
 ) -> Iterator[Claims]:
     """The ways to read the gradients, the likely one first.
 
     labels   the names of what was returned, "" or fewer where they have none
     after    what was handed over, as backward left it
     updated  parameters that backward itself changed
+    alone    whether there is no backward, and the gradients are in forward's own result
     """
     found = _returned_leaves(returned, labels)
     named = _by_name(found, variables, must_say=False)
@@ -84,7 +91,7 @@ def claims(
     # One plain number beside arrays is a setting, unless gradients are for all of them.
     floating = [v for v in asked if isinstance(v.value, np.ndarray)] or asked
     seen: list[Claims] = []
-    for extra in _unnamed(returned, found, named, floating, asked):
+    for extra in _unnamed(returned, found, named, floating, asked, alone=alone):
         whole = {**both, **{name: Spot(RETURNED, path) for name, path in extra.items()}}
         if wrt is not None:
             whole = {name: whole[name] for name in wrt if name in whole}
@@ -152,6 +159,9 @@ def _by_name(
                 wanted.setdefault(key, []).append(variable.name)
             exact.setdefault(words(whole)[-1:], []).append(variable.name)
             own.setdefault((spot.root, *words(spot.path)), []).append(variable.name)
+    first = next((variable for variable in variables if variable.is_argument), None)
+    for word in INPUT_WORDS if first is not None else ():
+        wanted.setdefault((word,), [first.name])  # type: ignore[union-attr]
     found: dict[str, Path] = {}
     for leaf in spots:
         names: set[str] = set()
@@ -163,6 +173,9 @@ def _by_name(
             longest = sorted(keys, key=len, reverse=True)
             for key in longest:
                 names = set(wanted.get(key, []))
+                if must_say:
+                    # An array of gradients is none of itself.
+                    names -= set(own.get(words(leaf.path), []))
                 if names:
                     break
         if len(names) > 1:
@@ -229,6 +242,8 @@ def _unnamed(
     named: Mapping[str, Path],
     floating: Sequence[Variable],
     asked: Sequence[Variable],
+    *,
+    alone: bool,
 ) -> Iterator[dict[str, Path]]:
     """What was returned without a name, by position and by shape."""
     own = {name: path[1:] for name, path in named.items()}
@@ -237,6 +252,10 @@ def _unnamed(
         yield positional
         return
     taken = {path[1:] for path in named.values()}
+    if named and alone:
+        # Beside a loss and its gradients other results may stand: a state, the scores.
+        yield own
+        return
     left = [one for one in found if one.path[1:] not in taken and _may_be(one, floating)]
     open_ones = [variable for variable in floating if variable.name not in named]
     if len(left) == 1 and open_ones:

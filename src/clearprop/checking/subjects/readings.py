@@ -72,6 +72,7 @@ class Reading:
     claims     where the gradients stand afterwards
     reduction  makes one number of the outputs, where the gradients are of a loss of them
     ignores    backward takes an upstream gradient and does not look at it
+    factors    what gradients are to be multiplied with, where they are averages
     rate       what an object that updates its own parameters multiplies their gradients with
     """
 
@@ -85,6 +86,7 @@ class Reading:
     reduction: Reduction | None = None
     ignores: bool = False
     rate: float = 1.0
+    factors: Mapping[str, float] = field(default_factory=dict)
     labels: Sequence[str] = ()
     key: str = ""
     values: Mapping[str, object] | None = None
@@ -132,6 +134,8 @@ class Reading:
             found[name] = value if isinstance(value, np.ndarray) else numbers
             if spot.root == CHANGED:
                 found[name] = (run.start[name] - found[name]) / self.rate
+            if name in self.factors:
+                found[name] = self.factors[name] * found[name]
         if self.takes_dy or bool(np.all(dy == 1)):
             return found
         return {name: dy * value for name, value in found.items()}
@@ -441,8 +445,10 @@ def _claimed(
         for name, spot in gradients.changed(before, run.roots, variables).items()
         if matters(blank, name)
     }
-    read = False
-    for claimed in gradients.claims(returned, labels, run.roots, variables, wrt, updated):
+    read, alone = False, blank.backward is None and not blank.engine
+    for claimed in gradients.claims(
+        returned, labels, run.roots, variables, wrt, updated, alone=alone
+    ):
         read = True
         handed = blank.handed.only_globals(list(claimed))
         rate = _rate(run.roots) if any(s.root == CHANGED for s in claimed.values()) else 1.0

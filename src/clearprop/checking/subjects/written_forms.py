@@ -14,6 +14,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.checking.subjects import averages
 from clearprop.checking.subjects.handed_over import Handed, hand_over
 from clearprop.checking.subjects.plain_functions import function_name
 from clearprop.checking.subjects.reading_choice import chosen
@@ -54,6 +55,7 @@ def written_subject(
     order: Sequence[str] | None = None,
     wrt: Sequence[str] | None = None,
     dy: Array | None = None,
+    averaged: bool = False,
     seed: int = 0,
 ) -> Subject:
     """The subject of a function, a method or an object, with its backward where it has one.
@@ -72,9 +74,8 @@ def written_subject(
         _require_names(handed, wrt)
         if gradient is not None:
             order = order or handed.names
-        found = chosen(
-            readings(handed, there, beside, order=order, wrt=wrt, problems=problems), dy, seed
-        )
+        possible = readings(handed, there, beside, order=order, wrt=wrt, problems=problems)
+        found = chosen(map(averages.averaged, possible) if averaged else possible, dy, seed)
         if found is not None:
             return _with_notes(found, wrt, dy, is_gradient=gradient is not None)
     if problems:
@@ -135,6 +136,10 @@ def _with_notes(
     if reading.key:
         values = {"function": (reading.backward or reading.forward).name, **(reading.values or {})}
         notes.append(CheckFinding(FindingKind(reading.key), RIGHT, values))
+    if reading.factors:
+        names, count = ", ".join(reading.factors), int(next(iter(reading.factors.values())))
+        values = {"names": names, "count": count}
+        notes.append(CheckFinding(FindingKind.AVERAGED, RIGHT, values))
     if wrt is None:
         notes += _unclaimed(reading, subject)
     return replace(subject, notes=tuple(notes))

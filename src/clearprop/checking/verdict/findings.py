@@ -36,6 +36,7 @@ class FindingKind(PlainEnum):
     LOSS_MEAN = "loss_mean"
     LOSS_SUM = "loss_sum"
     LOSS_WITH_GRADIENTS = "loss_with_gradients"
+    AVERAGED = "averaged"
     IMPLIED_LOSS = "implied_loss"
     NOT_CLAIMED = "not_claimed"
     NOT_CLAIMED_PARAMETER = "not_claimed_parameter"
