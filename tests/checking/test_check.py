@@ -269,7 +269,7 @@ def bad(dy: Array, x: Array, w: Array, b: Array) -> Any:
         ),
         (lambda: check(forward, lambda *_: {"x": X}, X, W, B), "a gradient of w, b, and its names"),
         (lambda: check(lambda x: None, backward, X), "must return an array of numbers, or (array"),
-        (lambda: check(lambda x: ["y"], backward, X), "and returned list of 1"),
+        (lambda: check(lambda x: "y", backward, X), "and returned str 'y'"),
         (lambda: check(forward, backward, X, W, B, 1.0), "forward takes 3 arrays, and came 4"),
         (lambda: check(forward, backward, X, W, "b"), "forward raised "),
         (lambda: check(forward, backward, X, W, [[1], [1, 2]]), "forward raised "),

@@ -256,7 +256,7 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
     options = {"--against", "--witness", "--all", "--gallery", "--json", "--junit", "--lang"}
-    options.add("--help")
+    options |= {"--averaged", "--help"}
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 

@@ -67,8 +67,9 @@ EXCHANGED = (
 ALONE = ("grad", "gradient", "gradients", "backward", "backprop", "jac", "df", "fprime", "gradf")
 
 
-def backward_beside(module: ModuleType, name: str) -> str | None:
-    """The name of the backward of the forward `name`; None where there is none."""
+def backward_beside(module: Any, name: str) -> str | None:
+    """The name of the backward of the forward `name`, in a module or an object; None where there
+    is none."""
     forward = getattr(module, name, None)
     for one in _backward_names(name):
         sure = one not in ALONE or "forward" in name
@@ -114,7 +115,7 @@ def _backward_names(name: str) -> Iterator[str]:
         yield from ALONE
 
 
-def _is_there(module: ModuleType, name: str) -> bool:
+def _is_there(module: Any, name: str) -> bool:
     return callable(getattr(module, name, None))
 
 

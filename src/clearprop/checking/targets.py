@@ -88,8 +88,7 @@ def _of_function(module: ModuleType, name: str, value: Any) -> Request:
     if inspect.isfunction(value) and not inspect.signature(value).parameters:
         return _made(module, name, value)
     arrays = partners.inputs_beside(module, (name,), value)
-    if arrays is not None and not name.endswith("forward"):
-        # Its gradients may be in its own result.
+    if arrays is not None and written_forms.has_gradients(value, arrays):
         return Request(value, arrays)
     wanted = partners.expected_backward(name)
     raise ConfigurationError("target_no_backward", name=name, wanted=wanted)

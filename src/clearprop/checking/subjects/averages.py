@@ -1,8 +1,8 @@
 """Gradients that are averages: dW = 1/m · dZ Aᵀ and db = 1/m · Σ dZ beside dA = Wᵀ dZ.
 
-Where a person says so, the gradients of the parameters are taken m times, those of the data as they
-are. Which axis the samples stand along, and which arrays hold them, is seen by moving one sample: it
-moves its own output and no other.
+Where a person says so, the gradients of the parameters are taken m times, those of the data as
+they are. Which axis the samples stand along, and which arrays hold them, is seen by moving one
+sample: it moves its own output and no other.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.checking.subjects.readings import Reading, point_of
+from clearprop.checking.subjects.one_reading import Reading, point_of
 from clearprop.checking.subjects.undisturbed import undisturbed
 
 

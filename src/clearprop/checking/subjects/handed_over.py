@@ -12,7 +12,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.checking.subjects.calling import GLOBALS, Callee
-from clearprop.checking.subjects.claims import Spot, Variable
+from clearprop.checking.subjects.gradient_claims import Spot, Variable
 from clearprop.checking.subjects.plain_functions import argument_names, function_name
 from clearprop.checking.subjects.structures import (
     as_numbers,

@@ -12,8 +12,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ContractError
+from clearprop.checking.subjects.one_reading import Reading
 from clearprop.checking.subjects.randomness import keyed
-from clearprop.checking.subjects.readings import Reading
 from clearprop.checking.subjects.subject import Subject, copies
 from clearprop.checking.subjects.undisturbed import undisturbed
 

@@ -215,7 +215,8 @@ def _keep_views(
 def is_stateful(value: Any) -> bool:
     """Whether a run may leave something behind in it: it is an object, or holds one."""
     if is_object(value):
-        return not (is_dataclass(value) and type(value).__dataclass_params__.frozen)  # type: ignore[attr-defined]
+        settings = getattr(type(value), "__dataclass_params__", None)
+        return settings is None or not settings.frozen
     return is_container(value) and any(is_stateful(child) for _, child in children(value))
 
 

@@ -16,9 +16,11 @@ from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subjects import averages
 from clearprop.checking.subjects.handed_over import Handed, hand_over
+from clearprop.checking.subjects.one_reading import Reading
 from clearprop.checking.subjects.plain_functions import function_name
 from clearprop.checking.subjects.reading_choice import chosen
-from clearprop.checking.subjects.readings import Reading, matters, readings, refuse_without
+from clearprop.checking.subjects.readings import matters, readings
+from clearprop.checking.subjects.refusals import refuse_without
 from clearprop.checking.subjects.structures import is_object
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.subjects.written_names import canonical, is_data
@@ -100,6 +102,17 @@ def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any
     for back in beside:
         yield from ((forward, back) for forward in (*losses, *own))
     yield from ((forward, None) for forward in (*losses, *own))
+
+
+def has_gradients(target: Any, values: Sequence[Any]) -> bool:
+    """Whether a function's own result has its gradients, or can go back to them."""
+    try:
+        handed, there, _ = hand_over(target, None, values, EMPTY)
+        possible = readings(handed, there, None, order=None, wrt=None, problems=[])
+        return next(possible, None) is not None
+    except ContractError:
+        # What it raises is told when it is checked.
+        return True
 
 
 def forwards_of(target: Any) -> list[Callable[..., Any]]:
