@@ -30,7 +30,7 @@ class Sample(NamedTuple):
     @property
     def names(self) -> list[str]:
         """What to check in it."""
-        return re.search(r"# check: (.*)", self.text).group(1).split()  # type: ignore[union-attr]
+        return re.search(r"# check:(.*)", self.text).group(1).split() or [""]  # type: ignore[union-attr]
 
     @property
     def averaged(self) -> bool:
@@ -58,7 +58,7 @@ def outcomes(sample: Sample, folder: Path) -> dict[str, str]:
     found = {}
     for name in sample.names:
         try:
-            request = replace(request_for(f"{path}:{name}"), averaged=sample.averaged)
+            request = replace(request_for(f"{path}:{name}".rstrip(":")), averaged=sample.averaged)
             verdict = answer(request)
             found[name] = str(verdict.outcome)
         except ClearpropError as problem:

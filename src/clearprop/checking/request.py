@@ -108,9 +108,10 @@ def subject_of(request: Request) -> Subject:
 
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
     target = request.target
-    if not (callable(target) or structures.is_object(target)):
+    steps = isinstance(target, list) and all(map(structures.is_object, target)) and target
+    if not (callable(target) or structures.is_object(target) or steps):
         raise ContractError("check_target", came=plain_functions.described(target))
-    if not arrays and not structures.is_object(target):
+    if not arrays and not structures.is_object(target) and not steps:
         raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
     return written_forms.written_subject(
         target,

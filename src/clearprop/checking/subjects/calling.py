@@ -48,7 +48,7 @@ class Callee:
         if self.root is None:
             return self.name
         owner = getattr(self.function, "__self__", self.function)
-        kind = type(owner).__name__
+        kind = function_name(owner)
         return kind if self.method in ("forward", "__call__") else f"{kind}.{self.method}"
 
     @property

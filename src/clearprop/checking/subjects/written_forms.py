@@ -66,20 +66,19 @@ def written_subject(
     there are not.
     """
     problems: list[ContractError] = []
-    first: Handed | None = None
     candidates = list(_pairs(target, backward if gradient is None else gradient))
-    if not candidates:
-        raise ConfigurationError("check_no_backward", function=function_name(target))
-    for forward, back in candidates:
-        handed, there, beside = hand_over(forward, back, values, EMPTY)
-        first = first or handed
-        _require_names(handed, wrt)
-        if gradient is not None:
-            order = order or handed.names
-        possible = readings(handed, there, beside, order=order, wrt=wrt, problems=problems)
-        found = chosen(map(averages.averaged, possible) if averaged else possible, dy, seed)
-        if found is not None:
-            return _with_notes(found, wrt, dy, is_gradient=gradient is not None)
+
+    def every() -> Iterator[Reading]:
+        for forward, back in candidates:
+            handed, there, beside = hand_over(forward, back, values, EMPTY)
+            _require_names(handed, wrt)
+            own = handed.names if gradient is not None and order is None else order
+            found = readings(handed, there, beside, order=own, wrt=wrt, problems=problems)
+            yield from map(averages.averaged, found) if averaged else found
+
+    found = chosen(every(), dy, seed)
+    if found is not None:
+        return _with_notes(found, wrt, dy, is_gradient=gradient is not None)
     if problems:
         raise problems[0]
     raise ConfigurationError("check_no_backward", function=function_name(target))
@@ -87,6 +86,10 @@ def written_subject(
 
 def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any]]:
     """What may be the forward, and its backward; None where its result has the gradients."""
+    if isinstance(target, list):
+        # Several objects of which one is meant, as the steps of a script.
+        yield from (pair for one in target for pair in _pairs(one, backward))
+        return
     if not is_object(target):
         if callable(target):
             yield target, backward
