@@ -172,7 +172,7 @@ def _arranged(found: Any, function: Any) -> tuple[Any, ...]:
     return (found,)
 
 
-def made_instance(kind: type, where: str) -> Any:
+def made_instance(kind: type) -> Any:
     """An object of a class that needs no arguments. Raises ConfigurationError for one that does."""
     required = [name for name in _required(kind.__init__) if name != "self"]  # type: ignore[misc]
     if required:

@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator, require_seed
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
+from clearprop.checking import partners
 from clearprop.checking.checker import CheckSettings, check_subject
 from clearprop.checking.subjects import (
     foreign,
@@ -108,6 +109,8 @@ def subject_of(request: Request) -> Subject:
 
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
     target = request.target
+    if isinstance(target, type):
+        target = partners.made_instance(target)
     steps = isinstance(target, list) and all(map(structures.is_object, target)) and target
     if not (callable(target) or structures.is_object(target) or steps):
         raise ContractError("check_target", came=plain_functions.described(target))

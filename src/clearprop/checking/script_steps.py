@@ -274,7 +274,8 @@ def _changes(value: Any, after: Any) -> bool:
     then = {leaf.path: leaf.value for leaf in leaves(after)}
     return any(
         is_floating(leaf.value)
-        and np.shape(then.get(leaf.path)) == np.shape(leaf.value)
+        and leaf.path in then
+        and np.shape(then[leaf.path]) == np.shape(leaf.value)
         and not np.array_equal(then[leaf.path], leaf.value, equal_nan=True)
         for leaf in leaves(value)
     )

@@ -53,11 +53,11 @@ def _request(module: ModuleType, name: str, value: Any) -> Request:
     if isinstance(value, kinds) or (is_class and issubclass(value, kinds)):
         return Request(value)
     if foreign.is_foreign(value):
-        return Request(value, _inputs(module, name, value))
+        return Request(value, _inputs(module, name, getattr(value, "forward", value)))
     if isinstance(value, Mapping):
         return _of_case(name, value)
     if is_class:
-        made = guarded(name, lambda: partners.made_instance(value, name), but=(ConfigurationError,))
+        made = guarded(name, lambda: partners.made_instance(value), but=(ConfigurationError,))
         return _of_object(module, (name, name.lower()), made)
     if is_object(value) and not isinstance(value, MethodType):
         return _of_object(module, (name, type(value).__name__), value)
