@@ -174,13 +174,12 @@ def _arranged(found: Any, function: Any) -> tuple[Any, ...]:
 
 def made_instance(kind: type) -> Any:
     """An object of a class that needs no arguments. Raises ConfigurationError for one that does."""
-    required = [name for name in _required(kind.__init__) if name != "self"]  # type: ignore[misc]
+    required = _required(kind)
     if required:
         raise ConfigurationError(
             "target_class",
             name=function_name(kind),
             needs=", ".join(required),
             instance=function_name(kind).lower(),
-            where=where,
         )
     return kind()

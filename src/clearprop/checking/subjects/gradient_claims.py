@@ -90,8 +90,12 @@ def claims(
     asked = own if wrt is None else _in_order(variables, wrt)
     # One plain number beside arrays is a setting, unless gradients are for all of them.
     floating = [v for v in asked if isinstance(v.value, np.ndarray)] or asked
+    kept_ones = [v for v in variables if _is_kept(v) and v.name not in both]
     seen: list[Claims] = []
-    for extra in _unnamed(returned, found, named, floating, asked, alone=alone):
+    asked = [v for v in asked if v.name not in kept]
+    floating = [v for v in floating if v.name not in kept]
+    rest = kept_ones if wrt is None else []
+    for extra in _unnamed(returned, found, named, floating, asked, rest, alone=alone):
         whole = {**both, **{name: Spot(RETURNED, path) for name, path in extra.items()}}
         if wrt is not None:
             whole = {name: whole[name] for name in wrt if name in whole}
@@ -102,6 +106,11 @@ def claims(
 
 def _floating(value: Any) -> bool:
     return isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def _is_kept(variable: Variable) -> bool:
+    """Whether it is an array that an object keeps."""
+    return isinstance(variable.value, np.ndarray) and variable.spots[0].root == "self"
 
 
 def _in_order(variables: Sequence[Variable], names: Sequence[str]) -> list[Variable]:
@@ -242,6 +251,7 @@ def _unnamed(
     named: Mapping[str, Path],
     floating: Sequence[Variable],
     asked: Sequence[Variable],
+    rest: Sequence[Variable],
     *,
     alone: bool,
 ) -> Iterator[dict[str, Path]]:
@@ -267,7 +277,8 @@ def _unnamed(
             yield {**own, variable.name: left[0].path[1:]}
         if same:
             return
-    yield {**own, **_by_shape(left, open_ones)}
+    shaped = _by_shape(left, open_ones) or _by_shape(left, [*open_ones, *rest])
+    yield {**own, **shaped}
 
 
 def _by_position(

@@ -94,11 +94,11 @@ class Handed:
         }
         kept = {name: value for name, value in self.roots[GLOBALS].items() if name in used}
         roots = {**self.roots, GLOBALS: kept} if kept else _without(self.roots, GLOBALS)
-        variables = {
-            name: variable
-            for name, variable in self.variables.items()
-            if variable.spots[0].root != GLOBALS or variable.spots[0].path[0] in used
-        }
+        variables = {}
+        for name, variable in self.variables.items():
+            spots = [s for s in variable.spots if s.root != GLOBALS or s.path[0] in used]
+            if spots:
+                variables[name] = variable._replace(spots=tuple(spots))
         return replace(self, roots=roots, variables=variables)
 
 

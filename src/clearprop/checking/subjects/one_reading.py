@@ -30,7 +30,7 @@ from clearprop.checking.subjects.handed_over import Handed
 from clearprop.checking.subjects.plain_functions import described, guarded
 from clearprop.checking.subjects.structures import as_numbers
 from clearprop.checking.subjects.subject import Subject
-from clearprop.checking.subjects.undisturbed import undisturbed
+from clearprop.checking.subjects.undisturbed import generators, rewound, undisturbed
 
 # Turns outputs and the handed-over roots into one number, which the gradients are of.
 Reduction = Callable[[Sequence[Array], Mapping[str, Any]], Array]
@@ -139,25 +139,32 @@ class Reading:
     def subject(self, dy: Array | None) -> Subject:
         """The reading as a subject, at the point that was handed over."""
         arrays = point_of(self.handed, self.claims)
-        order = [name for name in arrays if name in self.claims]
+        order = tuple(name for name in arrays if name in self.claims)
+        drawn_from = [(one, one.bit_generator.state) for one in generators(self.functions)]
 
         def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-            made = self.run(given)
-            return self.output(made), (made.cache, made)
+            with rewound(drawn_from):
+                made = self.run(given)
+                return self.output(made), (made.cache, made)
 
         def back(dy: Array, given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
             # What an object keeps of one backward is not there for the next: each has its forward.
-            if self.handed.is_stateful or self.engine:
-                made = self.run(given)
-            else:
-                made = replace(cache[1], roots=self.handed.filled(given))
-            return self.gradients(dy, made)
+            with rewound(drawn_from):
+                if self.handed.is_stateful or self.engine:
+                    made = self.run(given)
+                else:
+                    made = replace(cache[1], roots=self.handed.filled(given))
+                return self.gradients(dy, made)
 
         one = None if self.takes_dy or dy is not None else self._one(arrays)
         return Subject(
-            name=self.forward.name, arrays=arrays, variables=tuple(order), run=run, back=back,
+            name=self.forward.title,
+            arrays=arrays,
+            variables=order,
+            run=run,
+            back=back,
             dy=dy if one is None else one,
-        )  # fmt: skip
+        )
 
     def _one(self, arrays: Mapping[str, Array]) -> Array | None:
         """The upstream gradient of a loss is 1; of an elementwise derivative any."""

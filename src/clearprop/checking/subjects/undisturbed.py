@@ -1,5 +1,6 @@
 """Trying a person's code without a trace: what its functions keep of their own is put back."""
 
+import dis
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,10 +99,41 @@ def read_names(function: Any, names: Mapping[str, Any], depth: int = CALLS) -> I
     """The names of its module that a function uses, and those that functions it calls use."""
     plain = getattr(function, "__func__", function)
     code = getattr(plain, "__code__", None)
-    for name in getattr(code, "co_names", ()):
+    for name in _globals_in(code) if code is not None else ():
         value = names.get(name, EMPTY)
         if isinstance(value, types.FunctionType):
             if depth and value is not function:
                 yield from read_names(value, names, depth - 1)
         else:
             yield name
+
+
+def _globals_in(code: types.CodeType) -> list[str]:
+    """The names of the module in a function's code, and in functions written inside it."""
+    own = [one.argval for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")]
+    inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    return list(dict.fromkeys([*own, *(name for one in inner for name in _globals_in(one))]))
+
+
+def generators(functions: Sequence[Any]) -> list[np.random.Generator]:
+    """The random generators of their own that functions draw from."""
+    found: list[Any] = []
+    for function in functions:
+        plain = getattr(function, "__func__", function)
+        names = getattr(plain, "__globals__", {})
+        found += [names.get(name) for name in read_names(function, names)]
+        found += [cell.cell_contents for cell in getattr(plain, "__closure__", None) or ()]
+        found += getattr(plain, "__defaults__", None) or ()
+    return [one for one in found if isinstance(one, np.random.Generator)]
+
+
+@contextmanager
+def rewound(drawn_from: Sequence[tuple[np.random.Generator, Any]]) -> Iterator[None]:
+    """Runs with generators in a state of theirs, and puts them back to it."""
+    for generator, state in drawn_from:
+        generator.bit_generator.state = state
+    try:
+        yield
+    finally:
+        for generator, state in drawn_from:
+            generator.bit_generator.state = state

@@ -23,6 +23,7 @@ from clearprop.checking.subjects.readings import matters, readings
 from clearprop.checking.subjects.refusals import refuse_without
 from clearprop.checking.subjects.structures import is_object
 from clearprop.checking.subjects.subject import Subject
+from clearprop.checking.subjects.ways import upstream_count
 from clearprop.checking.subjects.written_names import canonical, is_data
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
@@ -69,12 +70,20 @@ def written_subject(
     candidates = list(_pairs(target, backward if gradient is None else gradient))
 
     def every() -> Iterator[Reading]:
-        for forward, back in candidates:
-            handed, there, beside = hand_over(forward, back, values, EMPTY)
+        for number, (forward, back) in enumerate(candidates):
+            try:
+                handed, there, beside = hand_over(forward, back, values, EMPTY)
+            except ConfigurationError:
+                if number:
+                    continue
+                raise
             _require_names(handed, wrt)
             own = handed.names if gradient is not None and order is None else order
             found = readings(handed, there, beside, order=own, wrt=wrt, problems=problems)
-            yield from map(averages.averaged, found) if averaged else found
+            # Where an upstream gradient is given, a backward that takes one has to look at it.
+            heeds = dy is not None and back is not None and upstream_count(back) > 0
+            meant = (one for one in found if one.takes_dy or not heeds)
+            yield from map(averages.averaged, meant) if averaged else meant
 
     found = chosen(every(), dy, seed)
     if found is not None:
@@ -167,11 +176,15 @@ def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
 
     Raises ContractError for the last, unless backward says None of it.
     """
+    claimed = [reading.handed.variables[name].value for name in reading.claims]
     for name, variable in reading.handed.variables.items():
         value = variable.value
+        if any(np.shares_memory(value, one) for one in claimed):
+            continue
         if name in reading.claims or not _may_be_trained(name, value):
             continue
-        first = variable.spots[0].root == (reading.handed.names or ("",))[0]
+        root = variable.spots[0].root
+        first = variable.is_argument and root == (reading.handed.names or ("",))[0]
         data = first or is_data(name.rsplit(".", 1)[-1])
         if data or not matters(reading, name):
             if variable.is_argument:
