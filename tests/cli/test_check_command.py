@@ -100,7 +100,10 @@ def test_the_status_is_the_outcome(
     ("arguments", "sentence"),
     [
         ([], "check needs a TARGET"),
-        (["mine.py"], "'mine.py' is no target; write file.py:name"),
+        (["mine"], "'mine' is no target; write file.py:name"),
+        (["mine.py"], "No training step is found in mine.py"),
+        (["gone.py"], "There is no file 'gone.py'"),
+        (["syntax.py"], "'syntax.py' could not be imported: SyntaxError"),
         (["mine.py:"], "'mine.py:' is no target"),
         (["gone.py:f"], "There is no file 'gone.py'"),
         (["gone:f"], "There is no module 'gone'"),
