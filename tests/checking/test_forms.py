@@ -326,6 +326,16 @@ def test_an_output_whose_gradient_is_dropped_is_not_taken_for_a_cache() -> None:
     assert outcome(forward, backward, X)[0] == "wrong"
 
 
+def test_names_that_say_nothing_and_a_backward_that_no_way_makes_right() -> None:
+    def backward(p: Any, q: Any, r: Any) -> Any:
+        return p * 2 + r.sum() + q.sum(), q * 3
+
+    with pytest.raises(ClearpropError, match="called in every way that its arguments allow"):
+        check(lambda x, w: x @ w, backward, X, W)
+    said = outcome(lambda x, w: x @ w, backward, X, W, order=("x", "w", "dy"))
+    assert said[0] == "wrong"
+
+
 # Random numbers
 
 

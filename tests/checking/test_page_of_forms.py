@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def test_the_programs_print_what_the_page_says() -> None:
     fenced = FENCED.findall(page(PAGES[0]))
     programs = [
         (text, following)
-        for (language, text), (kind, following) in zip(fenced, fenced[1:], strict=False)
+        for (language, text), (kind, following) in pairwise(fenced)
         if (language, kind) == ("python", "text")
     ]
     assert len(programs) == 5
@@ -41,7 +42,7 @@ def test_the_files_are_checked_by_the_lines_below_them(
     monkeypatch.chdir(tmp_path)
     fenced = FENCED.findall(page(PAGES[0]))
     checked = 0
-    for (language, text), (kind, commands) in zip(fenced, fenced[1:], strict=False):
+    for (language, text), (kind, commands) in pairwise(fenced):
         if (language, kind) != ("python", "sh"):
             continue
         for command in commands.splitlines():
@@ -57,7 +58,5 @@ def test_both_languages_have_the_same_code_tables_and_headings() -> None:
     english, chinese = map(page, PAGES)
     assert FENCED.findall(english) == FENCED.findall(chinese)
     for pattern in (r"^#+ ", r"^\|.*\|$"):
-        count = [
-            len(re.findall(pattern, FENCED.sub("", text), re.M)) for text in (english, chinese)
-        ]
-        assert count[0] == count[1]
+        here, there = (re.findall(pattern, FENCED.sub("", one), re.M) for one in (english, chinese))
+        assert len(here) == len(there)

@@ -53,9 +53,9 @@ def check(
 
     forward(x, *params) returns y, or (y, cache), or several outputs. backward takes dy, what
     forward took, returned or saved, as its arguments' names say; where they do not, what it
-    computes says it, and `order` does for good: order=("x", "params", "dy"). Arrays may stand in lists,
-    dictionaries and dataclasses. The gradients are one array, a tuple in forward's order, or a
-    container by the arrays' names. `wrt` names the arrays that they are of.
+    computes says it, and `order` does for good: order=("x", "params", "dy"). Arrays may stand in
+    lists, dictionaries and dataclasses. The gradients are one array, a tuple in forward's order, or
+    a container by the arrays' names. `wrt` names the arrays that they are of.
     docs/check-forms.md has every form.
 
     dy         the upstream gradient, of y's shape; random unless given, 1 for a loss

@@ -64,7 +64,10 @@ EXCHANGED = (
     ("Forward", "Backward"),
     ("predict", "backprop"),
 )
-ALONE = ("grad", "gradient", "gradients", "backward", "backprop", "jac", "df", "fprime", "gradf")
+GENERAL = ("f", "func", "fun", "function", "objective", "forward", "model", "hypothesis")
+ALONE = ("grad", "gradient", "gradients", "backward", "backprop", "jac", "df", "fprime", "gradf",
+         "compute_gradient", "compute_gradients", "compute_grad", "compute_grads", "get_gradient",
+         "gradient_function", "calculate_gradient")  # fmt: skip
 
 
 def backward_beside(module: Any, name: str) -> str | None:
@@ -111,7 +114,7 @@ def _backward_names(name: str) -> Iterator[str]:
         stem = name.removesuffix(f"_{word}")
         if stem != name:
             yield from (pattern.format(stem) for pattern in BACKWARD_NAMES)
-    if name in ("f", "func", "fun", "function", "objective", "loss", "cost", "forward"):
+    if name in GENERAL or any(word in name.lower() for word in ("loss", "cost")):
         yield from ALONE
 
 

@@ -29,9 +29,8 @@ import numpy as np
 
 from clearprop.base.errors import ConfigurationError, ContractError, FileError
 from clearprop.checking.subjects.plain_functions import raised
-from clearprop.checking.subjects.readings import RATES
 from clearprop.checking.subjects.structures import is_floating, leaves
-from clearprop.checking.subjects.written_names import canonical, gradient_keys
+from clearprop.checking.subjects.written_names import canonical, gradient_keys, is_rate
 
 BEGIN, END = "# clearprop: forward", "# clearprop: update"
 LOSSES = ("loss", "cost", "j", "l", "totalloss", "objective", "nll", "e", "lossvalue", "trainloss")
@@ -289,9 +288,9 @@ def _targets(one: ast.AST) -> Sequence[ast.AST]:
 
 def _rate(names: Mapping[str, Any], body: Sequence[ast.stmt]) -> float:
     """The learning rate: a variable called so, or the number that an update multiplies with."""
-    for name in RATES:
-        value = names.get(name)
-        if isinstance(value, float | int) and not isinstance(value, bool) and value:
+    for name, value in names.items():
+        number = isinstance(value, float | int) and not isinstance(value, bool)
+        if number and value and is_rate(name):
             return float(value)
     for one in body:
         for each in _flat(one):

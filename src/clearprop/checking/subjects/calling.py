@@ -164,10 +164,12 @@ class Way:
     """A way to call a backward: its arguments by position.
 
     certain   whether the names say it, so that no other way is meant
+    named     whether its arguments' names say enough, so that what is wrong is not the way
     """
 
     items: tuple[Item, ...]
     certain: bool = False
+    named: bool = True
 
     @property
     def takes_dy(self) -> bool:

@@ -26,6 +26,7 @@ from clearprop.checking.subjects.structures import (
 from clearprop.checking.subjects.undisturbed import read_names
 from clearprop.checking.subjects.written_names import (
     is_cache,
+    is_rate,
     is_upstream,
     positional,
     returned_names,
@@ -126,7 +127,7 @@ def hand_over(
     most = len(values) if takes is None else len(takes)
     surplus: list[str] = []
     if len(values) > most:
-        surplus = _only_in_backward(takes or [], backward, forward)[: len(values) - most]
+        surplus = _only_in_backward(takes or [], backward, forward, values[most:])
         if len(surplus) < len(values) - most:
             raise ConfigurationError(
                 "check_arguments", function=function_name(forward), takes=most, came=len(values)
@@ -153,13 +154,25 @@ def _root(value: Any) -> Any:
     return found
 
 
-def _only_in_backward(takes: Sequence[Any], backward: Any, forward: Any) -> list[str]:
+def _only_in_backward(
+    takes: Sequence[Any], backward: Any, forward: Any, values: Sequence[Any]
+) -> list[str]:
+    """What backward calls the values that forward does not take: a single number as a learning
+    rate is called, and anything else in its order."""
     known = {one.name for one in takes} | set(returned_names(forward))
-    return [
+    open_ones = [
         one.name
         for one in positional(backward) or ()
         if one.name not in known and not is_cache(one.name) and not is_upstream(one.name)
     ]
+    found = []
+    for value in values:
+        single = isinstance(value, float | int)
+        alike = [name for name in open_ones if is_rate(name) == single] or open_ones
+        if alike:
+            found.append(alike[0])
+            open_ones.remove(alike[0])
+    return found
 
 
 def _callee(function: Any, roots: dict[str, Any], name: str) -> Callee:

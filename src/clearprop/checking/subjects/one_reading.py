@@ -153,7 +153,9 @@ class Reading:
                 if self.handed.is_stateful or self.engine:
                     made = self.run(given)
                 else:
-                    made = replace(cache[1], roots=self.handed.filled(given))
+                    made = cache[1]
+                    own = {one: given[one] for one in made.roots if one in given}
+                    made = replace(made, roots={**made.roots, **own})
                 return self.gradients(dy, made)
 
         one = None if self.takes_dy or dy is not None else self._one(arrays)

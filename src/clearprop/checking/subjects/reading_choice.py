@@ -26,20 +26,39 @@ ALIKE = {"float64": 1e-4, "float32": 3e-2}
 
 def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading | None:
     """The first reading that is confirmed, or else the one of which most arrays are; None where
-    there is none that runs."""
+    there is none that runs.
+
+    Raises ContractError where nothing confirms any of several readings, and no name says which is
+    meant.
+    """
     best: tuple[int, Reading] | None = None
-    most = 0
+    most = tried = 0
     for reading in islice(readings, MOST):
         with undisturbed(reading.functions), np.errstate(all="ignore"):
             confirmed = _confirmed(reading, dy, seed)
         # One that leaves out what another has a gradient for would hide that it is wrong.
         if len(confirmed) >= most and all(confirmed.values()):
             return reading
+        tried += 1
         most = max(most, len(confirmed))
         count = sum(confirmed.values())
         if best is None or count > best[0]:
             best = count, reading
-    return None if best is None else best[1]
+    if best is None:
+        return None
+    count, reading = best
+    if not count and tried > 1:
+        _require_said(reading)
+    return reading
+
+
+def _require_said(reading: Reading) -> None:
+    """Refuse to call wrong what may have been read wrongly."""
+    function = (reading.backward or reading.forward).name
+    if reading.key == "implied_loss":
+        raise ContractError("check_no_loss", function=function)
+    if reading.way is not None and not reading.way.named:
+        raise ContractError("check_unsure", function=function)
 
 
 def _confirmed(reading: Reading, dy: Array | None, seed: int) -> dict[str, bool]:

@@ -28,10 +28,7 @@ from clearprop.checking.subjects.refusals import unread
 from clearprop.checking.subjects.structures import Attribute, Path, at
 from clearprop.checking.subjects.undisturbed import undisturbed
 from clearprop.checking.subjects.ways import Sources, upstream_count, ways
-from clearprop.checking.subjects.written_names import returned_names, shown
-
-# What people call a learning rate.
-RATES = ("learning_rate", "lr", "eta", "alpha", "step_size", "rate", "learningRate")
+from clearprop.checking.subjects.written_names import is_rate, returned_names, shown
 
 
 def readings(
@@ -159,7 +156,8 @@ def _of_losses(reading: Reading, y: Array | None, *, loss: bool) -> Iterator[Rea
 
             yield replace(reading, reduction=reduce, key=f"loss_{title}")
     else:
-        if list(reading.claims) == list(reading.handed.names[:1]):
+        claimed = [reading.handed.variables[name].value for name in reading.claims]
+        if len(claimed) == 1 and np.shape(claimed[0]) == y.shape:
             # An elementwise derivative.
             yield reading
         yield from _implied(reading, y)
@@ -175,7 +173,8 @@ def _implied(reading: Reading, y: Array) -> Iterator[Reading]:
     places += [("self", (Attribute(name),)) for name in kept]
     for root, path in places:
         target = at(handed.roots[root], path)
-        if not fits(y, target) or any(s == (root, path) for s in reading.claims.values()):
+        claimed = [s for name in reading.claims for s in handed.variables[name].spots]
+        if not fits(y, target) or (root, path) in claimed:
             continue
         if root == "self" and reading.split.kept == path[0]:
             continue
@@ -254,11 +253,17 @@ def _kept_numbers(run: Run, variables: Sequence[Variable]) -> dict[str, Any]:
     return {one.name: np.copy(gradients.read(one.spots[0], None, run.roots)) for one in own}
 
 
+def _attributes(own: Any) -> dict[str, Any]:
+    return dict(getattr(own, "__dict__", {}))
+
+
 def _rate(roots: Mapping[str, Any]) -> float:
     """The learning rate of an object that updates its own parameters; 1 where it has none."""
-    for name in RATES:
-        value = roots.get(name, getattr(roots.get("self"), name, None))
-        if isinstance(value, float | int) and not isinstance(value, bool) and value:
+    own = roots.get("self")
+    kept = {**{one: getattr(type(own), one, None) for one in dir(type(own))}, **_attributes(own)}
+    for name, value in {**kept, **roots}.items():
+        number = isinstance(value, float | int) and not isinstance(value, bool)
+        if number and value and is_rate(name):
             return float(value)
     return 1.0
 

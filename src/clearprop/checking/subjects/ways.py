@@ -2,6 +2,7 @@
 in the orders that people use where they do not."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from clearprop.checking.subjects.written_names import (
 
 # Ways to fill what no name explains.
 MOST_WAYS = 24
+# One argument whose name says nothing can be filled in every way; with two, one may be missed.
+MOST_NAMELESS = 2
 
 
 def upstream_count(backward: Any) -> int:
@@ -54,11 +57,12 @@ def ways(backward: Any, sources: Sources) -> Iterator[Way]:
         yield from _conventional(sources, None)
         return
     required = [one for one in parameters if one.default is one.empty]
+    nameless = sum(_by_name(one.name, sources) is None for one in required)
     seen: set[tuple[Item, ...]] = set()
     for way in _all_ways(parameters, required, sources):
         if way.items not in seen:
             seen.add(way.items)
-            yield way
+            yield replace(way, named=nameless < MOST_NAMELESS)
         if way.certain:
             if sources.loss and len(sources.names) > 1:
                 yield from _with_predictions(way, sources)

@@ -27,7 +27,7 @@ UPSTREAM = re.compile(
     r"d(?:y|out|outputs?|o|a|z|h|values?|score|scores|l|loss|next\w*)?\d*|d_?[a-z]\w*|g"
     r"|grads?|gy|gout|gys|grad_?\w+|gradients?|gradient_?\w+|upstream\w*|delta\w*|up|cotangent"
     r"|ct|v|error|err|\w+_grad(?:ient)?|dl_d\w+|dj_d\w+|tangent|gradients?_\w+|next_grad\w*"
-    r"|out_grad|output_gradient|accum_grad|incoming\w*|top_diff|d"
+    r"|out_grad|output_gradient|accum_grad|incoming\w*|top_diff|d|\w*error|\w*_err"
 )
 # Words that hold gradients or parameters by name, and say nothing of which.
 HOLDERS = frozenset(
@@ -51,6 +51,7 @@ SYNONYMS = (
     (re.compile(r"bias(?:es)?(?=$|\d|_)"), "b"),
     (re.compile(r"inputs?(?=$|\d|_)"), "x"),
 )
+RATES = re.compile(r"l(?:ea)?rn\w*rate|learning_?rate|lr|l_?rate|eta|alpha|step_?size|rate")
 DATA = re.compile(
     r"x\w*|inputs?\w*|a_?prev|t|y\w*|targets?|labels?|true\w*|data|batch|h_?prev|prev_\w+|features"
     r"|\w*_(?:prev|true|train)|ids|idx|mask|dropout_mask"
@@ -90,6 +91,11 @@ def is_cache(name: str) -> bool:
 def is_output(name: str) -> bool:
     """Whether a parameter of a backward is named as forward's result is."""
     return OUTPUTS.fullmatch(name.lower()) is not None
+
+
+def is_rate(name: str) -> bool:
+    """Whether a number is named as a learning rate is."""
+    return RATES.fullmatch(name.lower()) is not None
 
 
 def is_data(name: str) -> bool:
