@@ -5,6 +5,7 @@ gradient may be claimed for.
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from clearprop.checking.subjects.calling import GLOBALS, Callee
 from clearprop.checking.subjects.gradient_claims import Spot, Variable
 from clearprop.checking.subjects.plain_functions import argument_names, function_name
 from clearprop.checking.subjects.structures import (
+    Copying,
     as_numbers,
+    copying,
     fresh,
     is_container,
     is_floating,
@@ -51,7 +54,7 @@ class Handed:
     extra: tuple[str, ...]
     variables: Mapping[str, Variable]
 
-    @property
+    @cached_property
     def is_stateful(self) -> bool:
         """Whether a run leaves something behind in what was handed over."""
         return any(is_stateful(root) for root in self.roots.values())
@@ -75,11 +78,15 @@ class Handed:
         if all(not path for _, path in places) and not self._is_deep:
             made = {name: arrays.get(name, value) for name, value in self.roots.items()}
             return {**made, **{root: array for (root, _), array in places.items()}}
-        made = fresh(self.roots, {spot: _as_placed(self, spot, a) for spot, a in places.items()})
+        made = fresh(self.roots, places, self._copying)
         constants = {n: a for n, a in arrays.items() if n in self.roots and n not in self.variables}
         return {**made, **constants}
 
-    @property
+    @cached_property
+    def _copying(self) -> Copying:
+        return copying(self.roots)
+
+    @cached_property
     def _is_deep(self) -> bool:
         return any(is_container(root) or is_object(root) for root in self.roots.values())
 
@@ -105,15 +112,6 @@ class Handed:
 
 def _without(roots: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in roots.items() if key != name}
-
-
-def _as_placed(handed: Handed, spot: tuple[str, Any], array: Array) -> Any:
-    """A number where a number stood."""
-    root, path = spot
-    variable = next(v for v in handed.variables.values() if Spot(root, path) in v.spots)
-    if isinstance(variable.value, np.ndarray):
-        return array
-    return array[()] if array.dtype.kind == "c" else array.item()
 
 
 def hand_over(

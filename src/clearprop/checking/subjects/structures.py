@@ -11,7 +11,6 @@ import random
 import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,20 +148,49 @@ def placed(value: Any, path: Path, new: Any) -> Any:
     return value
 
 
-def fresh(roots: Mapping[str, Any], places: Mapping[tuple[str, Path], Any]) -> dict[str, Any]:
+class Copying(NamedTuple):
+    """What is known of some things before they are copied again and again.
+
+    shared   what their copies share with them, by id
+    views    arrays that are views of others
+    """
+
+    shared: Mapping[int, Any]
+    views: Sequence[Array]
+
+
+def copying(roots: Mapping[str, Any]) -> Copying:
+    """What to know of `roots` to copy them."""
+    shared: dict[int, Any] = {}
+    views = []
+    for root in roots.values():
+        _share(root, shared, 0, set())
+        if not is_number(root):
+            found = (leaf.value for leaf in leaves(root))
+            views += [one for one in found if isinstance(getattr(one, "base", None), np.ndarray)]
+    return Copying(shared, views)
+
+
+def fresh(
+    roots: Mapping[str, Any], places: Mapping[tuple[str, Path], Any], known: Copying
+) -> dict[str, Any]:
     """A copy of all of them with other numbers at some places: (root, path) → number or array.
 
     An array that stands in several places is replaced in all of them, and a view is made anew as a
     view. Raises ContractError for an object that cannot be copied.
     """
-    memo: dict[int, Any] = {}
-    for root in roots.values():
-        _share(root, memo, 0, set())
+    memo: dict[int, Any] = dict(known.shared)
+    numbers = {}
     for (name, path), new in places.items():
         old = at(roots[name], path)
         if isinstance(old, np.ndarray):
             memo[id(old)] = new
-    _keep_views(roots, places, memo)
+        else:
+            numbers[(name, path)] = new[()] if new.dtype.kind == "c" else new.item()
+    for view in known.views:
+        base = memo.get(id(view.base))
+        if id(view) not in memo and isinstance(base, np.ndarray):
+            memo[id(view)] = _same_view(view, base)
     made: dict[str, Any] = {}
     for name, value in roots.items():
         try:
@@ -171,9 +199,8 @@ def fresh(roots: Mapping[str, Any], places: Mapping[tuple[str, Path], Any]) -> d
             raise ContractError(
                 "check_not_copied", kind=type(value).__name__, problem=problem
             ) from problem
-    for (name, path), new in places.items():
-        if not isinstance(at(roots[name], path), np.ndarray):
-            made[name] = placed(made[name], path, new)
+    for (name, path), number in numbers.items():
+        made[name] = placed(made[name], path, number)
     return made
 
 
@@ -189,27 +216,17 @@ def _share(value: Any, memo: dict[int, Any], depth: int, seen: set[int]) -> None
             _share(child, memo, depth + 1, seen)
 
 
-def _keep_views(
-    roots: Mapping[str, Any], places: Mapping[tuple[str, Path], Any], memo: dict[int, Any]
-) -> None:
-    """Parameters that are views of one long array move with it."""
-    bases = {id(at(roots[name], path)): new for (name, path), new in places.items()}
-    for value in roots.values() if len(bases) else ():
-        if is_number(value):
-            continue
-        for leaf in leaves(value):
-            one = leaf.value
-            base = getattr(one, "base", None)
-            if id(one) in memo or not isinstance(base, np.ndarray) or id(base) not in bases:
-                continue
-            new = bases[id(base)]
-            if isinstance(new, np.ndarray) and new.shape == base.shape and base.flags.c_contiguous:
-                offset = one.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-                strides = [s // base.itemsize * new.itemsize for s in one.strides]
-                whole = np.ascontiguousarray(new)
-                memo[id(one)] = np.ndarray(
-                    one.shape, new.dtype, whole, offset // base.itemsize * new.itemsize, strides
-                )
+def _same_view(view: Array, base: Array) -> Array:
+    """The part of another base that `view` is of its own: parameters that are views of one long
+    array move with it."""
+    own = view.base
+    if not (isinstance(own, np.ndarray) and own.flags.c_contiguous and own.shape == base.shape):
+        return view.copy()
+    start = view.__array_interface__["data"][0] - own.__array_interface__["data"][0]
+    size, before = base.itemsize, own.itemsize
+    strides = [step // before * size for step in view.strides]
+    whole = base if base.flags.c_contiguous else np.ascontiguousarray(base)
+    return np.ndarray(view.shape, base.dtype, whole, start // before * size, strides)
 
 
 def is_stateful(value: Any) -> bool:
@@ -218,15 +235,6 @@ def is_stateful(value: Any) -> bool:
         settings = getattr(type(value), "__dataclass_params__", None)
         return settings is None or not settings.frozen
     return is_container(value) and any(is_stateful(child) for _, child in children(value))
-
-
-def field_names(value: Any) -> Sequence[str]:
-    """The names that a tuple or a dataclass gives to what it holds; empty for others."""
-    if hasattr(value, "_fields"):
-        return tuple(value._fields)
-    if is_dataclass(value) and not isinstance(value, type):
-        return tuple(one.name for one in fields(value))
-    return ()
 
 
 def as_numbers(value: Any) -> Array | None:
