@@ -111,10 +111,10 @@ def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> 
     target = request.target
     if isinstance(target, type):
         target = partners.made_instance(target)
-    steps = isinstance(target, list) and all(map(structures.is_object, target)) and target
-    if not (callable(target) or structures.is_object(target) or steps):
+    known = structures.is_object(target)
+    if not (callable(target) or known):
         raise ContractError("check_target", came=plain_functions.described(target))
-    if not arrays and not structures.is_object(target) and not steps:
+    if not arrays and not known:
         raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
     return written_forms.written_subject(
         target,

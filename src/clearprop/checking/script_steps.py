@@ -74,7 +74,7 @@ class ScriptStep:
         self.grads = {
             name: value
             for name, value in self.after.items()
-            if any(gradient_keys((name,))) and name not in self.params
+            if any(gradient_keys((name,), headless=False)) and name not in self.params
         }
         self.params = {name: self.after[name] for name in self.params}
 
@@ -85,7 +85,11 @@ class Script:
 
     path: Path
     names: Names
-    steps: list[ScriptStep] = field(default_factory=list)
+
+    def begin(self, body: Sequence[ast.stmt]) -> None:
+        """Run what comes before the steps."""
+        code = _compiled(body, self.path)
+        supervised(self.path, lambda: exec(code, self.names))
 
     def __deepcopy__(self, _memo: Any) -> "Script":
         return self
@@ -116,36 +120,66 @@ def _is_data(value: Any) -> bool:
     return not isinstance(value, ModuleType | type) and not callable(value)
 
 
-def script_of(path: Path) -> Script:
-    """Run a script up to its training steps, and list what they may be.
+@dataclass(frozen=True)
+class TrainingScript:
+    """A script, and what its training steps may be: of the innermost loop first."""
 
-    Raises FileError for a file that is not there or is not Python, ContractError for one that
-    raises, exits or takes too long, ConfigurationError where no step is found in it.
-    """
+    path: Path
+
+    def __iter__(self) -> Iterator[ScriptStep]:
+        """Run the script up to its steps.
+
+        Raises FileError for a file that is not there or is not Python, ContractError for one that
+        raises, exits or takes too long, ConfigurationError where no step is found in it.
+        """
+        source, body = _read(self.path)
+        marks = _marks(source)
+        found: list[ScriptStep] = []
+        problem: ContractError | None = None
+        for ahead, block in _blocks(body, found):
+            inside = _between(block, marks) if marks else block
+            if not inside or not (marks or _updates(inside)):
+                continue
+            leading = [*ahead, *[one for one in block if one.lineno < inside[0].lineno]]
+            script = Script(self.path, _started(self.path))
+            try:
+                script.begin(leading)
+                steps = list(_steps(script, inside if marks else _through_updates(inside)))
+            except ContractError as failed:
+                problem = problem or failed
+                continue
+            found += steps
+            yield from steps
+        if not found and problem is not None:
+            raise problem
+        if not found:
+            raise ConfigurationError("script_no_step", path=self.path, begin=BEGIN, end=END)
+
+
+def _read(path: Path) -> tuple[str, list[ast.stmt]]:
     try:
         source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source)
+        return source, ast.parse(source).body
     except OSError as problem:
         raise FileError("target_file_missing", path=path) from problem
     except (SyntaxError, ValueError) as problem:
         raise FileError("target_import", where=path, problem=raised(problem)) from problem
-    marks = _marks(source)
-    found: Script | None = None
-    for ahead, body in _bodies(tree.body, []):
-        inside = _between(body, marks) if marks else body
-        if not inside or not (marks or _updates(inside)):
-            continue
-        leading = [*ahead, *[one for one in body if one.lineno < inside[0].lineno]]
-        script = Script(path, _started(path))
-        supervised(path, lambda s=script, a=leading: exec(_compiled(a, path), s.names))
-        script.steps += _steps(script, inside if marks else _through_updates(inside))
-        if found is None:
-            found = script
+
+
+def _blocks(
+    body: Sequence[ast.stmt], found: Sequence[ScriptStep]
+) -> Iterator[tuple[list[ast.stmt], list[ast.stmt]]]:
+    """The blocks of loops, and those of no loop where nothing was found in a loop: they would run
+    the whole training as one step."""
+    kept = []
+    for ahead, block, in_loop in _bodies(body, [], in_loop=False):
+        if in_loop:
+            yield ahead, block
         else:
-            found.steps += script.steps
-    if found is None or not found.steps:
-        raise ConfigurationError("script_no_step", path=path, begin=BEGIN, end=END)
-    return found
+            kept.append((ahead, block))
+    for ahead, block in kept:
+        if not found:
+            yield ahead, block
 
 
 def _marks(source: str) -> tuple[int, int] | None:
@@ -160,20 +194,24 @@ def _between(body: Sequence[ast.stmt], marks: tuple[int, int]) -> list[ast.stmt]
 
 
 def _bodies(
-    body: Sequence[ast.stmt], ahead: list[ast.stmt]
-) -> Iterator[tuple[list[ast.stmt], list[ast.stmt]]]:
-    """Every block of statements that is no function's, with what runs before it: inner ones first,
-    a loop's with its first round begun."""
+    body: Sequence[ast.stmt], ahead: list[ast.stmt], *, in_loop: bool
+) -> Iterator[tuple[list[ast.stmt], list[ast.stmt], bool]]:
+    """Every block of statements that is no function's, with what runs before it, and whether it is
+    in a loop: inner ones first, a loop's with its first round begun."""
     for number, one in enumerate(body):
         before = [*ahead, *body[:number]]
         if isinstance(one, ast.For):
             first = ast.parse("_ = next(iter(_))").body[0]
             _first_round(first, one)
-            yield from _bodies(one.body, [*before, ast.fix_missing_locations(first)])
-        elif isinstance(one, ast.While | ast.If | ast.With):
-            inside = [*before, *_entered(one)]
-            yield from _bodies(one.body, inside)
-    yield ahead, list(body)
+            before.append(ast.fix_missing_locations(first))
+        elif isinstance(one, ast.With):
+            before += _entered(one)
+        elif not isinstance(one, ast.While | ast.If):
+            continue
+        yield from _bodies(
+            one.body, before, in_loop=in_loop or isinstance(one, ast.For | ast.While)
+        )
+    yield ahead, list(body), in_loop
 
 
 def _first_round(first: ast.stmt, loop: ast.For) -> None:
@@ -259,7 +297,9 @@ def _steps(script: Script, body: Sequence[ast.stmt]) -> Iterator[ScriptStep]:
 def _with_gradients(before: Names, after: Names) -> Names:
     """Arrays that are named in the name of another of their shape: W1 beside dW1."""
     shapes = {
-        key: np.shape(value) for name, value in after.items() for key in gradient_keys((name,))
+        key: np.shape(value)
+        for name, value in after.items()
+        for key in gradient_keys((name,), headless=False)
     }
     return {
         name: value
@@ -293,13 +333,16 @@ def _rate(names: Mapping[str, Any], body: Sequence[ast.stmt]) -> float:
         if number and value and is_rate(name):
             return float(value)
     for one in body:
-        for each in _flat(one):
-            if not _is_update(each):
-                continue
-            for inner in ast.walk(each):
-                factor = inner.left if isinstance(inner, ast.BinOp) else None
-                if isinstance(factor, ast.Constant) and isinstance(factor.value, float):
-                    return factor.value
+        for update in filter(_is_update, _flat(one)):
+            for inner in ast.walk(update):
+                value = inner.value if isinstance(inner, ast.Constant) else None
+                if isinstance(inner, ast.Name):
+                    value = names.get(inner.id)
+                    # What is updated may be a number itself.
+                    if any(inner.id in ast.unparse(target) for target in _targets(update)):
+                        continue
+                if isinstance(value, float) and value:
+                    return value
     return 1.0
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.checking import partners
 from clearprop.checking.request import Request
-from clearprop.checking.script_steps import script_of
+from clearprop.checking.script_steps import TrainingScript
 from clearprop.checking.subjects import foreign, written_forms
 from clearprop.checking.subjects.plain_functions import call, described, guarded, raised
 from clearprop.checking.subjects.structures import is_object
@@ -36,7 +36,7 @@ def request_for(target: str, against: str | None = None) -> Request:
     cannot be imported, or is nothing that can be checked.
     """
     if target.endswith(".py"):
-        return Request(script_of(Path(target)).steps)
+        return Request(TrainingScript(Path(target)))
     module, name = _load(target)
     request = _request(module, name, _member(module, name, target))
     if against is None:

@@ -164,12 +164,14 @@ class Way:
     """A way to call a backward: its arguments by position.
 
     certain   whether the names say it, so that no other way is meant
+    instead   the position of what is called an upstream gradient and is handed something else
     named     whether its arguments' names say enough, so that what is wrong is not the way
     """
 
     items: tuple[Item, ...]
     certain: bool = False
     named: bool = True
+    instead: int | None = None
 
     @property
     def takes_dy(self) -> bool:

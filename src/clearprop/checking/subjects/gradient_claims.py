@@ -136,7 +136,7 @@ def _returned_leaves(returned: Any, labels: Sequence[str]) -> list[Leaf]:
 def _label_keys(leaf: Leaf, *, must_say: bool) -> set[tuple[str | int, ...]]:
     """What a gradient's own place says that it is of."""
     if must_say:
-        return gradient_keys(leaf.path[1:])
+        return gradient_keys(leaf.path[1:], headless=False)
     label, rest = str(leaf.path[0]), leaf.path[1:]
     ways = [rest]
     if rest and isinstance(rest[0], int) and label:
@@ -148,7 +148,7 @@ def _label_keys(leaf: Leaf, *, must_say: bool) -> set[tuple[str | int, ...]]:
     found: set[tuple[str | int, ...]] = set()
     for way in ways:
         if way:
-            found |= gradient_keys(way)
+            found |= gradient_keys(way, headless=True)
             # A dictionary of gradients may use the arrays' own names.
             found |= keys_of(way) if any(isinstance(w, str) for w in way) else set()
     return found
@@ -159,18 +159,20 @@ def _by_name(
 ) -> dict[str, Path]:
     """Gradients whose names say what they are of; one that is said twice is left to the first."""
     wanted: dict[tuple[str | int, ...], list[str]] = {}
-    exact: dict[tuple[str | int, ...], list[str]] = {}
+    loosely: dict[tuple[str | int, ...], list[str]] = {}
     own: dict[tuple[str | int, ...], list[str]] = {}
     for variable in variables:
         for spot in variable.spots:
             whole = (spot.root, *spot.path) if spot.root not in ("self", "globals") else spot.path
-            for key in keys_of(whole):
+            for key in keys_of(whole, headless=False):
                 wanted.setdefault(key, []).append(variable.name)
-            exact.setdefault(words(whole)[-1:], []).append(variable.name)
+            for key in keys_of(whole):
+                loosely.setdefault(key, []).append(variable.name)
             own.setdefault((spot.root, *words(spot.path)), []).append(variable.name)
     first = next((variable for variable in variables if variable.is_argument), None)
     for word in INPUT_WORDS if first is not None else ():
-        wanted.setdefault((word,), [first.name])  # type: ignore[union-attr]
+        if (word,) not in loosely:
+            wanted.setdefault((word,), [first.name])  # type: ignore[union-attr]
     found: dict[str, Path] = {}
     for leaf in spots:
         names: set[str] = set()
@@ -181,7 +183,7 @@ def _by_name(
             keys = _label_keys(leaf, must_say=must_say)
             longest = sorted(keys, key=len, reverse=True)
             for key in longest:
-                names = set(wanted.get(key, []))
+                names = set(wanted.get(key) or loosely.get(key, []))
                 if must_say:
                     # An array of gradients is none of itself.
                     names -= set(own.get(words(leaf.path), []))

@@ -125,6 +125,10 @@ class Reading:
                 found[name] = self.factors[name] * found[name]
         if self.takes_dy or bool(np.all(dy == 1)):
             return found
+        for name, value in found.items():
+            if dy.ndim and dy.shape != np.shape(value):
+                title, came = (self.backward or self.forward).name, described(value)
+                raise ContractError("check_gradient_kind", function=title, name=name, came=came)
         return {name: dy * value for name, value in found.items()}
 
     def back(self, dys: Sequence[Array], run: Run) -> Any:

@@ -12,6 +12,7 @@ from clearprop.checking.subjects import gradient_claims as gradients
 from clearprop.checking.subjects.calling import (
     KEPT_OUTPUTS,
     Callee,
+    Item,
     Split,
     is_engine,
     ordered_way,
@@ -149,6 +150,9 @@ def _of_losses(reading: Reading, y: Array | None, *, loss: bool) -> Iterator[Rea
             yield replace(reading, ignores=True, key="loss_gradient")
         yield replace(reading, key="" if reading.takes_dy else reading.key or "loss_gradient")
     elif loss:
+        if not _looks_at_it(reading):
+            # It is called an upstream gradient, and that is what is ignored.
+            return
         for title, of in (("mean", np.mean), ("sum", np.sum)):
 
             def reduce(arrays: Sequence[Array], _roots: Any, of: Any = of) -> Array:
@@ -161,6 +165,26 @@ def _of_losses(reading: Reading, y: Array | None, *, loss: bool) -> Iterator[Rea
             # An elementwise derivative.
             yield reading
         yield from _implied(reading, y)
+
+
+def _looks_at_it(reading: Reading) -> bool:
+    """Whether a backward looks at what it is handed where its name says an upstream gradient."""
+    if reading.way is None or reading.way.instead is None:
+        return True
+    items = list(reading.way.items)
+    items[reading.way.instead] = Item("dy")
+    other = replace(reading, way=replace(reading.way, items=tuple(items)))
+    arrays, generator = point_of(reading.handed, reading.claims), np.random.default_rng(1)
+    found = []
+    for one in (reading, other):
+        try:
+            with undisturbed(reading.functions):
+                run = one.run({name: array.copy() for name, array in arrays.items()})
+                dy = generator.normal(size=one.output(run).shape) if one.takes_dy else 1.0
+                found.append(one.gradients(np.asarray(dy), run))
+        except ContractError:
+            return True
+    return not all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
 
 
 def _implied(reading: Reading, y: Array) -> Iterator[Reading]:

@@ -98,7 +98,8 @@ def _all_ways(parameters: Any, required: Any, sources: Sources) -> Iterator[Way]
         without = [None if item is not None and item.kind == "dy" else item for item in items]
         predictions = [Item("given", name) for name in sources.names]
         predictions += [Item("kept", name) for name in sources.kept]
-        yield from _filled(without, tail, [*predictions, Item("y")])
+        for way in _filled(without, tail, [*predictions, Item("y")]):
+            yield replace(way, instead=_first_dy(items))
 
 
 def _filled(
@@ -115,13 +116,18 @@ def _filled(
             yield Way((*whole, *tail))
 
 
+def _first_dy(items: Sequence[Item | None]) -> int | None:
+    kinds = [item.kind if item is not None else "" for item in items]
+    return kinds.index("dy") if "dy" in kinds else None
+
+
 def _with_predictions(way: Way, sources: Sources) -> Iterator[Way]:
     """What a loss's backward calls dvalues may be the predictions."""
     kept = [Item("kept", name) for name in sources.kept]
     for instead in (Item("given", sources.names[0]), *kept, Item("y")):
         items = tuple(instead if i.kind == "dy" else i for i in way.items)
         if len(set(items)) == len(items):
-            yield Way(items)
+            yield Way(items, instead=_first_dy(way.items))
 
 
 def _is_certain(items: Sequence[Item | None]) -> bool:

@@ -6,7 +6,7 @@
 The readings of it that run are listed by `readings`, and `reading_choice` says which is meant.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +67,7 @@ def written_subject(
     there are not.
     """
     problems: list[ContractError] = []
-    candidates = list(_pairs(target, backward if gradient is None else gradient))
+    candidates = _pairs(target, backward if gradient is None else gradient)
 
     def every() -> Iterator[Reading]:
         for number, (forward, back) in enumerate(candidates):
@@ -95,7 +95,7 @@ def written_subject(
 
 def _pairs(target: Any, backward: Any) -> Iterator[tuple[Callable[..., Any], Any]]:
     """What may be the forward, and its backward; None where its result has the gradients."""
-    if isinstance(target, list):
+    if isinstance(target, Iterable) and not _methods(target, FORWARDS):
         # Several objects of which one is meant, as the steps of a script.
         yield from (pair for one in target for pair in _pairs(one, backward))
         return

@@ -33,7 +33,7 @@ UPSTREAM = re.compile(
 HOLDERS = frozenset(
     (
         "params", "param", "parameters", "grads", "grad", "gradients", "gradient", "self", "d",
-        "derivatives", "nabla",
+        "derivatives", "nabla", "p", "g",
     )
 )  # fmt: skip
 OWN_VALUE = frozenset(("data", "value", "val", "values", "w", "array", "v", "tensor", "p", "param"))
@@ -116,32 +116,34 @@ def words(path: Path) -> tuple[str | int, ...]:
     return tuple(flat)
 
 
-def keys_of(path: Path) -> set[tuple[str | int, ...]]:
-    """What the numbers at a place may be asked for by: their words without those that only hold."""
+def keys_of(path: Path, *, headless: bool = True) -> set[tuple[str | int, ...]]:
+    """What the numbers at a place may be asked for by: all words of the place, those that do not
+    only hold, and, `headless`, these without the first."""
     plain = [canonical(word) if isinstance(word, str) else word for word in words(path)]
     bare = tuple(word for word in plain if word not in HOLDERS)
-    return {tuple(plain), bare, *([bare[1:]] if len(bare) > 1 else [])} - {()}
+    return {tuple(plain), bare, *([bare[1:]] if headless and len(bare) > 1 else [])} - {()}
 
 
-def gradient_keys(path: Path) -> set[tuple[str | int, ...]]:
-    """What a gradient at a place may be of: one of its words says that it is a gradient."""
+def gradient_keys(path: Path, *, headless: bool) -> set[tuple[str | int, ...]]:
+    """What a gradient at a place may be of: its last word says that it is a gradient, or a word
+    that holds all of them does: dW, layers[0].dW, grads["W"], w_grads["out"]."""
     found: set[tuple[str | int, ...]] = set()
     all_words = words(path)
+    last = max((n for n, word in enumerate(all_words) if isinstance(word, str)), default=-1)
     for position, word in enumerate(all_words):
         if not isinstance(word, str):
             continue
-        holds = position < len(all_words) - 1 and word.lower() in HOLDERS
+        ahead, behind = all_words[:position], all_words[position + 1 :]
+        holds = position < last or bool(behind)
         if holds and EMPTY_GRADIENT.fullmatch(word.lower()):
-            found |= keys_of(all_words[:position] + all_words[position + 1 :])
+            # In a holder of gradients a name may say so once more: grads["dW"].
+            inner = gradient_keys(behind, headless=headless)
+            found |= inner or keys_of((*ahead, *behind), headless=headless)
             continue
         for of in gradient_of(word):
             middle = (of,) if of else ()
-            ahead, behind = all_words[:position], all_words[position + 1 :]
-            found |= keys_of((*ahead, *middle, *behind))
-            # In a holder of gradients a name may say so once more: grads["dW"].
-            rest = keys_of((*middle, *behind))
-            if any(isinstance(one, str) and one.lower() in HOLDERS for one in ahead):
-                found |= rest
+            headed = headless and position == last
+            found |= keys_of((*ahead, *middle, *behind), headless=headed)
     return found - {()}
 
 
