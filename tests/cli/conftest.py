@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
-from clearprop.engine.training import fit
 from clearprop.formats.checkpoints import save_checkpoint
+from clearprop.training import fit
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def trained(tmp_path: Path) -> Path:
         done.state,
         optimizer=SGD(0.1),
         loss=MSE(),
-        arrays={"sample.x": x[:3], "sample.target": target[:3]},
+        x=x[:3],
+        target=target[:3],
     )
     return path

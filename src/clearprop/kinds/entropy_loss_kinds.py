@@ -185,6 +185,7 @@ ENTROPY_LOSSES = (
         jax=_binary_in_jax,
         onnx=None,
         example_target=lambda seen, real: f"({seen} > 0).astype({real})",
+        tells_two_apart=True,
     ),
     LossRow(
         kind=CrossEntropy,

@@ -14,6 +14,7 @@ from clearprop.cli.commands import (
     grade_command,
     health_command,
     reproduce_command,
+    show_command,
     step_command,
     write_command,
 )
@@ -27,6 +28,7 @@ OPTIONS = (VERSION, COMPLETION, HELP)
 COMMANDS: tuple[Command, ...] = (
     reproduce_command.COMMAND,
     check_command.COMMAND,
+    show_command.COMMAND,
     explain_command.COMMAND,
     diagram_command.COMMAND,
     step_command.COMMAND,

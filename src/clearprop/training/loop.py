@@ -9,10 +9,11 @@ that is needed to go on stands in the event's state. The loop prints nothing and
 two passes of a step with all their records are made again when an event is asked for them.
 """
 
-from collections.abc import Callable, Collection, Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from sys import getrefcount
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,84 +25,17 @@ from clearprop.base.arrays import (
     keyed_generator,
     require_count,
     require_seed,
-    shape_text,
 )
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.layers.layer import Context, Tree
+from clearprop.engine.layers.layer import Context
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
-from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.optimizers.optimizer import require_step
 from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
-from clearprop.engine.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
-
-
-class TrainingState(NamedTuple):
-    """Where a training stands between two steps.
-
-    params     (P,), or (K, P) of K networks
-    optimizer  what the optimizer remembers
-    layers     what the layers changed (running statistics), by their paths
-    step       the number of steps taken
-    seed       the key of shuffling and of the layers' random draws
-    total      the loss totals of this epoch's steps so far, a number or (K,), in float64
-    weight     the loss weights of the same steps, a number or (K,)
-    """
-
-    params: Array
-    optimizer: OptimizerState
-    layers: Tree
-    step: int
-    seed: int
-    total: Any = 0.0
-    weight: Any = 0.0
-
-
-class StepEvent(NamedTuple):
-    """One step. `loss` is from before the update: a number, or (K,) of K networks.
-
-    step and epoch count from 0; `before` and `state` are from before and after the update.
-    """
-
-    step: int
-    epoch: int
-    loss: Any
-    before: TrainingState
-    state: TrainingState
-    replay: Callable[[TrainingState], BackwardPass]
-
-    @property
-    def backward(self) -> BackwardPass:
-        """The backward pass of the step, and in it the forward pass, with all records. Made again
-        at each look, equal to the step's own to the bit; keep it where it is looked at often."""
-        return self.replay(self.before)
-
-
-class EpochEvent(NamedTuple):
-    """The end of an epoch. `loss` is the mean of its steps' losses, weighted by batch size."""
-
-    epoch: int
-    loss: Any
-    state: TrainingState
-
-
-class Training(NamedTuple):
-    """A training that has ended. `losses` holds every step's loss from before its update, (steps,)
-    or (steps, K)."""
-
-    losses: Array
-    state: TrainingState
-
-    @property
-    def params(self) -> Array:
-        """The parameters after the last update."""
-        return self.state.params
-
-    def __repr__(self) -> str:
-        # Not every loss and every parameter.
-        last = f", last loss {self.losses[-1]:.6g}" if self.losses[-1:].ndim == 1 else ""
-        shape = shape_text(self.params.shape)
-        return f"Training({len(self.losses)} steps{last}, params {shape})"
+from clearprop.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
+from clearprop.training.divergence import DivergenceEvent, DivergenceWarning, divergence_in, watched
+from clearprop.training.events import EpochEvent, StepEvent, Training, TrainingState
 
 
 def start(network: Network, params: Array, optimizer: Optimizer, *, seed: int = 0) -> TrainingState:
@@ -124,7 +58,7 @@ def train(
     batch_size: int | None = None,
     sample_weight: Array | None = None,
     own: Collection[str] = (),
-) -> Iterator[StepEvent | EpochEvent]:
+) -> Iterator[StepEvent | EpochEvent | DivergenceEvent]:
     """Train from `state` until `epochs` epochs are done; yields an event for every step and epoch.
 
     x              (N, features), or with any axes between
@@ -139,12 +73,14 @@ def train(
                    one for each network; they share the others
 
     A training that diverges goes on: its losses become infinite or NaN and are yielded as such.
-    Raises ConfigurationError, ShapeError and DtypeError before the first step.
+    Behind the step in which that happens, or in which the loss has run away, comes a
+    DivergenceEvent, which says why and which learning rate to try. Raises ConfigurationError,
+    ShapeError and DtypeError before the first step.
     """
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
     run = _run(network, state, data, loss, optimizer, epochs, batch_size)
-    return _events(run, state)
+    return watched(_events(run, state), run, state, partial(_events, run))
 
 
 def fit(
@@ -162,26 +98,21 @@ def fit(
     own: Collection[str] = (),
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
-    `train`."""
-    optimizer = optimizer_of(optimizer)
-    state = start(network, params, optimizer, seed=seed)
+    `train`. Of a training that breaks or runs away it warns, with a DivergenceWarning."""
+    loss, optimizer = loss_of(loss), optimizer_of(optimizer)
+    state = first = start(network, params, optimizer, seed=seed)
+    data = data_of(network, state.params, x, target, sample_weight, own)
+    run = _run(network, state, data, loss, optimizer, epochs, batch_size)
     losses = []
-    for event in train(
-        network,
-        state,
-        x,
-        target,
-        loss=loss,
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        sample_weight=sample_weight,
-        own=own,
-    ):
+    for event in _events(run, state):
         if isinstance(event, StepEvent):
             losses.append(event.loss)
         state = event.state
-    return Training(np.array(losses), state)
+    training = Training(np.array(losses), state)
+    diverged = divergence_in(training.losses, training.state, run, first, partial(_events, run))
+    if diverged is not None:
+        warnings.warn(DivergenceWarning(diverged), stacklevel=2)
+    return training
 
 
 @dataclass(frozen=True, eq=False)
