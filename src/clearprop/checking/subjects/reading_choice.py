@@ -32,14 +32,14 @@ def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading 
     meant.
     """
     best: tuple[int, Reading] | None = None
-    most = tried = 0
+    most, tried = 0, list[Reading]()
     for reading in islice(readings, MOST):
         with undisturbed(reading.functions), np.errstate(all="ignore"):
             confirmed = _confirmed(reading, dy, seed)
         # One that leaves out what another has a gradient for would hide that it is wrong.
         if len(confirmed) >= most and all(confirmed.values()):
             return reading
-        tried += 1
+        tried.append(reading)
         most = max(most, len(confirmed))
         count = sum(confirmed.values())
         if best is None or count > best[0]:
@@ -47,7 +47,13 @@ def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading 
     if best is None:
         return None
     count, reading = best
-    if not count and tried > 1:
+    if not count and len(tried) > 1:
+        # At a kink no slope confirms anything; a little beside it, one does.
+        for other in tried:
+            with undisturbed(other.functions), np.errstate(all="ignore"):
+                beside = _confirmed(other, dy, seed, moved=True)
+            if len(beside) >= most and all(beside.values()):
+                return other
         _require_said(reading)
     return reading
 
@@ -61,11 +67,15 @@ def _require_said(reading: Reading) -> None:
         raise ContractError("check_unsure", function=function)
 
 
-def _confirmed(reading: Reading, dy: Array | None, seed: int) -> dict[str, bool]:
+def _confirmed(
+    reading: Reading, dy: Array | None, seed: int, *, moved: bool = False
+) -> dict[str, bool]:
     """By array, whether its gradient is that of the forward pass; of none where it does not run."""
     nothing = dict.fromkeys(reading.claims, False)
     try:
         subject = keyed(reading.subject(dy), seed)
+        if moved:
+            subject = subject.at(_beside(subject, seed), subject.dy)
         y = subject.output
         upstream = subject.dy
         if upstream is None:
@@ -80,6 +90,17 @@ def _confirmed(reading: Reading, dy: Array | None, seed: int) -> dict[str, bool]
         }
     except (ContractError, ValueError):
         return nothing
+
+
+def _beside(subject: Subject, seed: int) -> dict[str, Array]:
+    """A point a little beside the subject's."""
+    generator = keyed_generator(seed, path="beside")
+    return {
+        name: (array + 0.01 * generator.normal(size=array.shape)).astype(array.dtype)
+        if array.dtype.kind == "f"
+        else array
+        for name, array in subject.arrays.items()
+    }
 
 
 def agrees(subject: Subject, name: str, dy: Array, claimed: Array, seed: int) -> bool:
