@@ -53,7 +53,7 @@ def check_subject(
     subject: Subject, settings: CheckSettings, reference: Reference | None = None
 ) -> Verdict:
     """Check one subject at its point."""
-    findings: list[CheckFinding] = []
+    findings: list[CheckFinding] = [*subject.notes]
     if draws_globally(subject):
         subject = keyed(subject, settings.seed)
         findings.append(CheckFinding(FindingKind.REPEATED_BY_KEY, RIGHT, {}))

@@ -37,7 +37,10 @@ def run(given: Arguments) -> int:
         return _check_catalogue(language, junit, as_json=as_json)
     if not target:
         raise ConfigurationError("target_missing")
-    return _check_target(target, against, witnesses, language, junit, as_json=as_json)
+    averaged = given.given("--averaged")
+    return _check_target(
+        target, against, witnesses, language, junit, averaged=averaged, as_json=as_json
+    )
 
 
 def _check_target(
@@ -47,14 +50,20 @@ def _check_target(
     language: str,
     junit: Path | None,
     *,
+    averaged: bool,
     as_json: bool,
 ) -> int:
+    from dataclasses import replace
+
     from clearprop.checking.request import answer
     from clearprop.checking.targets import request_for
     from clearprop.cli.terminal import console
 
     shown = None if as_json else console()
-    verdict = answer(_heard(request_for(target, against), witnesses))
+    request = request_for(target, against)
+    if averaged:
+        request = replace(request, averaged=True)
+    verdict = answer(_heard(request, witnesses))
     _write_junit([verdict], language, junit)
     if shown is None:
         sys.stdout.write(f"{verdict.to_json()}\n")
@@ -171,6 +180,7 @@ COMMAND = Command(
     (
         Option("--against", takes=Takes.FILE),
         Option("--witness", words=("torch", "jax")),
+        Option("--averaged", takes=Takes.NOTHING),
         Option("--all", takes=Takes.NOTHING),
         Option("--gallery", takes=Takes.NOTHING),
         options.JSON,
