@@ -192,11 +192,22 @@ def test_dropout_from_the_global_generator_is_repeated_by_its_seed() -> None:
     assert wrong.outcome == "wrong"
 
 
-def test_a_generator_of_its_own_is_not_repeatable() -> None:
+def test_a_generator_of_its_own_draws_the_same_every_time() -> None:
     generator = np.random.default_rng(0)
 
     def forward(x: Array) -> tuple[Array, Array]:
         mask = generator.random(x.shape) < 0.5
+        return x * mask * 2, mask
+
+    before = repr(generator.bit_generator.state)
+    assert check(forward, lambda dy, mask: dy * mask * 2, X).outcome == "right"
+    assert check(forward, lambda dy, mask: dy * mask, X).outcome == "wrong"
+    assert repr(generator.bit_generator.state) == before
+
+
+def test_numbers_that_nobody_can_draw_again_are_not_repeatable() -> None:
+    def forward(x: Array) -> tuple[Array, Array]:
+        mask = np.random.default_rng().random(x.shape) < 0.5
         return x * mask * 2, mask
 
     verdict = check(forward, lambda dy, mask: dy * mask * 2, X)

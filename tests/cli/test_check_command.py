@@ -100,7 +100,10 @@ def test_the_status_is_the_outcome(
     ("arguments", "sentence"),
     [
         ([], "check needs a TARGET"),
-        (["mine.py"], "'mine.py' is no target; write file.py:name"),
+        (["mine"], "'mine' is no target; write file.py:name"),
+        (["mine.py"], "No training step is found in mine.py"),
+        (["gone.py"], "There is no file 'gone.py'"),
+        (["syntax.py"], "'syntax.py' could not be imported: SyntaxError"),
         (["mine.py:"], "'mine.py:' is no target"),
         (["gone.py:f"], "There is no file 'gone.py'"),
         (["gone:f"], "There is no module 'gone'"),
@@ -256,7 +259,7 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
     options = {"--against", "--witness", "--why", "--all", "--gallery", "--json", "--junit"}
-    options |= {"--lang", "--help"}
+    options |= {"--averaged", "--lang", "--help"}
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 

@@ -53,7 +53,7 @@ def check_subject(
     subject: Subject, settings: CheckSettings, reference: Reference | None = None
 ) -> Verdict:
     """Check one subject at its point."""
-    findings: list[CheckFinding] = []
+    findings: list[CheckFinding] = [*subject.notes]
     draws = subject if draws_globally(subject) else None
     if draws is not None:
         subject = keyed(subject, settings.seed)

@@ -8,8 +8,15 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator, require_seed
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
+from clearprop.checking import partners
 from clearprop.checking.checker import CheckSettings, check_subject
-from clearprop.checking.subjects import foreign, own_kinds, plain_functions
+from clearprop.checking.subjects import (
+    foreign,
+    own_kinds,
+    plain_functions,
+    structures,
+    written_forms,
+)
 from clearprop.checking.subjects.randomness import kept_state
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import Verdict, WitnessName, worst_outcome
@@ -38,6 +45,7 @@ class Request:
     params: Array | None = None
     loss: Loss | None = None
     dy: Any = None
+    averaged: bool = False
     training: bool = True
     against: Any = None
     twins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -101,17 +109,23 @@ def subject_of(request: Request) -> Subject:
 
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
     target = request.target
-    if not callable(target):
+    if isinstance(target, type):
+        target = partners.made_instance(target)
+    known = structures.is_object(target)
+    if not (callable(target) or known):
         raise ContractError("check_target", came=plain_functions.described(target))
-    if not arrays:
+    if not arrays and not known:
         raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
-    if request.gradient is not None:
-        return plain_functions.scalar_subject(target, request.gradient, arrays, wrt=request.wrt)
-    if request.backward is None:
-        name = plain_functions.function_name(target)
-        raise ConfigurationError("check_no_backward", function=name)
-    return plain_functions.function_subject(
-        target, request.backward, arrays, order=request.order, wrt=request.wrt, dy=dy
+    return written_forms.written_subject(
+        target,
+        arrays,
+        backward=request.backward,
+        gradient=request.gradient,
+        order=request.order,
+        wrt=request.wrt,
+        dy=dy,
+        averaged=request.averaged,
+        seed=request.seed,
     )
 
 

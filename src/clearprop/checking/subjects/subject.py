@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.verdict.findings import CheckFinding
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -41,6 +42,7 @@ class Subject:
     layer       a layer of ours that it should equal, if the person says so; never itself
     network, context, loss   what of ours it is; None or default otherwise
     twins       other computations of (y, gradient by name) at (arrays, dy), by the witness's name
+    notes       what has to be said of how the person's code was read
     """
 
     name: str
@@ -56,6 +58,7 @@ class Subject:
     context: Context = Context()  # noqa: RUF009 (a NamedTuple, which nobody can edit)
     loss: Loss | None = None
     twins: Mapping[str, "Twin"] = field(default_factory=dict)
+    notes: tuple[CheckFinding, ...] = ()
 
     def at(self, arrays: Mapping[str, Array], dy: Array | None) -> "Subject":
         """The same subject at another point."""

@@ -32,6 +32,14 @@ class FindingKind(PlainEnum):
     FLOAT32_GRADIENTS = "float32_gradients"
     FAILS_WHEN_RUN_AGAIN = "fails_when_run_again"
     NO_NAME_OF_A_SAMPLE = "no_name_of_a_sample"
+    LOSS_GRADIENT = "loss_gradient"
+    LOSS_MEAN = "loss_mean"
+    LOSS_SUM = "loss_sum"
+    LOSS_WITH_GRADIENTS = "loss_with_gradients"
+    AVERAGED = "averaged"
+    IMPLIED_LOSS = "implied_loss"
+    NOT_CLAIMED = "not_claimed"
+    NOT_CLAIMED_PARAMETER = "not_claimed_parameter"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,10 @@ def run(given: Arguments) -> int:
     if not target:
         raise ConfigurationError("target_missing")
     why = given.given("--why")
-    return _check_target(target, against, witnesses, language, junit, as_json=as_json, why=why)
+    averaged = given.given("--averaged")
+    return _check_target(
+        target, against, witnesses, language, junit, averaged=averaged, as_json=as_json, why=why
+    )
 
 
 def _check_target(
@@ -48,15 +52,21 @@ def _check_target(
     language: str,
     junit: Path | None,
     *,
+    averaged: bool,
     as_json: bool,
     why: bool,
 ) -> int:
+    from dataclasses import replace
+
     from clearprop.checking.request import answer
     from clearprop.checking.targets import request_for
     from clearprop.cli.terminal import console
 
     shown = None if as_json else console()
-    verdict = answer(_heard(request_for(target, against), witnesses))
+    request = request_for(target, against)
+    if averaged:
+        request = replace(request, averaged=True)
+    verdict = answer(_heard(request, witnesses))
     _write_junit([verdict], language, junit)
     if shown is None:
         sys.stdout.write(f"{verdict.to_json()}\n")
@@ -105,18 +115,35 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
     """Plant every known mistake, say what was found of each; the status is 0 where every mistake
     is rejected and no correct backward is."""
     from clearprop.checking.gallery import judge, specimens, totals
-    from clearprop.cli.terminal import bar, console
-    from clearprop.cli.verdict_tables import print_gallery
+    from clearprop.checking.gallery.strangers import STRANGER
+    from clearprop.cli.terminal import bar, console, taken_away
+    from clearprop.cli.verdict_tables import GalleryRows, print_totals
 
     cases = list(specimens())
+    # A mistake's specimens one after the other: its row is printed when they are done.
+    order = {mistake: number for number, mistake in enumerate({one.mistake: None for one in cases})}
+    cases.sort(key=lambda one: order[one.mistake])
+    told = [mistake for mistake in order if mistake and mistake != STRANGER]
+    shown = None if as_json else console()
+    printed = None if shown is None else GalleryRows(shown, told, language)
     rows = []
     with bar() as progress:
         task = progress.add_task(messages.text(language, "gallery.judging"), total=len(cases))
-        for specimen in cases:
-            rows.append(judge(specimen))
-            progress.advance(task)
+        if printed is not None:
+            with taken_away(progress):
+                printed.begin()
+        for mistake, ones in groupby(cases, key=lambda one: one.mistake):
+            judged = []
+            for specimen in ones:
+                judged.append(judge(specimen))
+                progress.advance(task)
+            rows += judged
+            if printed is not None and mistake in told:
+                with taken_away(progress):
+                    printed.print(mistake, judged)
+                sys.stdout.flush()
     figures = totals(rows)
-    if as_json:
+    if shown is None:
         listed = [
             {
                 "subject": row.subject,
@@ -129,7 +156,7 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
         ]
         _print_json({"totals": figures._asdict(), "rows": listed})
     else:
-        print_gallery(console(), rows, figures, language)
+        print_totals(shown, figures, language)
     return status.WRONG if figures.missed or figures.false_alarms else status.DONE
 
 
@@ -159,6 +186,7 @@ COMMAND = Command(
         Option("--against", takes=Takes.FILE),
         Option("--witness", words=("torch", "jax")),
         Option("--why", takes=Takes.NOTHING),
+        Option("--averaged", takes=Takes.NOTHING),
         Option("--all", takes=Takes.NOTHING),
         Option("--gallery", takes=Takes.NOTHING),
         options.JSON,
