@@ -13,7 +13,6 @@ from clearprop.base import messages
 from clearprop.base.numbers import general, percent
 from clearprop.base.text_tables import GAP, pad_left
 from clearprop.checking.gallery import Row, Totals
-from clearprop.checking.gallery.specimen import STRANGER
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
 from clearprop.checking.verdict.outcomes import say as say_of_check
 

@@ -115,7 +115,7 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
     """Plant every known mistake, say what was found of each; the status is 0 where every mistake
     is rejected and no correct backward is."""
     from clearprop.checking.gallery import judge, specimens, totals
-    from clearprop.checking.gallery.strangers import STRANGER
+    from clearprop.checking.gallery.specimen import STRANGER
     from clearprop.cli.terminal import bar, console, taken_away
     from clearprop.cli.verdict_tables import GalleryRows, print_totals
 
