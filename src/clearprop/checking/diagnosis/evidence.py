@@ -46,6 +46,7 @@ class Evidence:
     checked    the network that is checked, where it is one
     context    what `layer` or `checked` is run with: the mode, the key of its random draws
     kinks      by name, True at the entries whose derivative was taken at a kink
+    deadline   when the search for a name ends, by `time.monotonic()`; None for no end
     loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
                and the other array of `arrays` is the target
     """
@@ -64,6 +65,7 @@ class Evidence:
     context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
+    deadline: float | None = None
 
     def tolerance(self, name: str) -> float:
         """The absolute tolerance of one array: what was given, or a millionth of its scale."""

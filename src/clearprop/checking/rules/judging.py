@@ -1,41 +1,49 @@
 """Judging one array: its claimed gradient against difference quotients.
 
-Kinks. An entry that fails, or whose two sides differ, is looked at on the whole ladder of steps. A
-jump between the sides that fades with the step was curvature, or a kink beside the point, and the
-small steps decide. A jump that stays is a kink at the point: every value between the slopes of the
-two sides is accepted (each is a subgradient). Where kinks combine, the claimed value can lie
-outside that interval though every primitive kept its convention: x = relu(x) − relu(−x) at 0. Then
-the gradient is compared at points beside this one; if it is right there, nothing can be said here.
+An entry that fails, or whose two sides differ, is looked at on a finer ladder of steps (`limits`).
+Where a kink is at the point every value between the slopes of the two sides is accepted: each is a
+subgradient. Where kinks combine, the right answer of every primitive's convention may lie outside
+that: x = relu(x) − relu(−x) at 0. Then the gradient is compared at points beside this one; if it is
+right there, and the function has a kink here at all, nothing can be said.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink, Method, Reason
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
-from clearprop.checking.witnesses.quotients import TRIED, Ladder, Quotients
+from clearprop.checking.witnesses.quotients import TRIED, Quotients
 
 KINKS_KEPT = 8
 BLOCK = 32  # entries that are looked at closely before the next are
 DIRECTIONS = 12
+# An entry is decided where its own error is below this many times an array's resolution.
+UNKNOWN = 20
 SAMPLE = 200  # entries that are compared of an array too large to compare them all
 
 
 class Judgement(NamedTuple):
     """The verdict of one array, and for the diagnosis the gradient that was expected, of the
-    array's shape with NaN where it was not compared, the kinks among it, and the tolerance."""
+    array's shape with NaN where it was not compared, the kinks among it, and the tolerance; with
+    the claimed gradient, and the slopes at kinks by flat index."""
 
     verdict: ArrayVerdict
+    claimed: Array
     expected: Array
     kinks: Array
     tolerance: float
+    sides: Mapping[int, Kink]
 
 
 class Neighbours(Protocol):
     """Whether the claimed gradient is right at points beside this one."""
+
+    kinked: bool  # whether the function may have a kink at the point itself
 
     def __call__(self, name: str, index: int) -> bool:
         """That of the entry at a flat index of the array `name`."""
@@ -158,7 +166,11 @@ def _look_closely(
         block = suspects[start : start + BLOCK]
         _refine(quotients, name, entries, block, scale, tolerance)
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
-        if wrong and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2]):
+        if (
+            wrong
+            and (neighbours.kinked or entries.kinks)
+            and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2])
+        ):
             return UNDECIDED, Reason.KINKS
         if wrong:
             finite = np.isfinite(entries.claimed[wrong]).all()
@@ -176,46 +188,22 @@ def _refine(
     scale: float,
     tolerance: Tolerance,
 ) -> None:
-    """Put the best that the whole ladder can say in the place of the first quotients."""
-    ladder = quotients.ladder(name, entries.indices[rows])
-    rungs, errors = ladder.best()
+    """Put the best that the finer ladder can say in the place of the first quotients."""
+    found = limits(quotients.fine_ladder(name, entries.indices[rows]))
     shape = quotients.subject.arrays[name].shape
-    for column, row in enumerate(rows):
-        sides = _kink(ladder, column)
-        if sides is not None:
-            left, right, noise = sides
-            slack = tolerance.of(np.array(max(abs(left), abs(right))), noise, scale)
-            low, high = sorted((left, right))
-            entries.expected[row] = np.clip(entries.claimed[row], low, high)
-            entries.tolerance[row] = slack
+    for row, limit in zip(rows, found, strict=True):
+        low, high = sorted((limit.left, limit.right))
+        largest = max(abs(low), abs(high))
+        # Where the first step was too large for an entry, the scale does not know of it yet.
+        of = max(scale, largest) if np.isfinite(largest) else scale
+        entries.expected[row] = limit.nearest(float(entries.claimed[row]))
+        entries.tolerance[row] = tolerance.of(np.array(largest), limit.error, of)
+        if limit.kink:
             index = tuple(int(i) for i in np.unravel_index(entries.indices[row], shape))
-            entries.kinks[int(row)] = Kink(index, left, right)
-            continue
-        central, error = ladder.central[rungs[column], column], errors[column]
-        entries.expected[row] = central
-        entries.tolerance[row] = tolerance.of(central, error, scale)
-        if not np.isfinite(error) or (
-            tolerance.absolute is None and 8 * error > 1e3 * tolerance.resolution * scale
-        ):
+            entries.kinks[int(row)] = Kink(index, limit.left, limit.right)
+        unknown = 8 * limit.error > UNKNOWN * tolerance.resolution * of
+        if not np.isfinite(limit.error) or (tolerance.absolute is None and unknown):
             entries.unresolved[row] = True
-
-
-def _kink(ladder: Ladder, column: int) -> tuple[float, float, float] | None:
-    """The slopes (left, right) and their rounding, where the two sides stay apart as the step
-    shrinks: the jump at the smallest step that shows it above its rounding is still most of the
-    jump at a hundred times that step, where curvature would have left a hundredth."""
-    right, left, noise = ladder.right[:, column], ladder.left[:, column], ladder.noise[:, column]
-    jump = np.abs(right - left)
-    seen = np.isfinite(jump) & (jump > 20 * noise)
-    seen &= jump > 1e-3 * (np.abs(right) + np.abs(left))
-    rungs = np.flatnonzero(seen)
-    if len(rungs) == 0:
-        return None
-    first = rungs[0]
-    later = min(first + 2, len(jump) - 1)
-    if later == first or not jump[first] > 0.5 * jump[later]:
-        return None
-    return float(left[first]), float(right[first]), float(noise[first])
 
 
 def _motionless(
@@ -327,4 +315,5 @@ def _judgement(
     )
     shape = claimed.shape
     limit = float(np.max(entries.tolerance, initial=0.0))
-    return Judgement(verdict, expected.reshape(shape), kinks.reshape(shape), limit)
+    sides = {int(entries.indices[row]): kink for row, kink in entries.kinks.items()}
+    return Judgement(verdict, claimed, expected.reshape(shape), kinks.reshape(shape), limit, sides)

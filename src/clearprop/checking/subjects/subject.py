@@ -95,7 +95,7 @@ class Subject:
         for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
             # A float32 array stays one: the function may refuse anything else.
             kind = moves.dtype if moves.dtype.kind == "c" else self.arrays[name].dtype
-            moved = self.arrays[name].astype(kind)
+            moved = np.array(self.arrays[name], kind)
             moved.flat[index] += move
             outputs[row] = self.forward({**self.arrays, name: moved}).ravel()
         return outputs

@@ -17,14 +17,17 @@ class Reason(PlainEnum):
     RESOLUTION = "resolution"
     UNRESOLVED = "unresolved"
     KINKS = "kinks"
+    TIES = "ties"
 
 
 class ToleranceSource(PlainEnum):
     """Where a tolerance comes from: derived from dtype, step and scale; float32's, where the
-    function computes in it; given by the person."""
+    function computes in it; that of a backward which returns fewer digits than the array has; given
+    by the person."""
 
     DERIVED = "derived"
     FLOAT32 = "float32"
+    NARROW = "narrow"
     GIVEN = "given"
 
 

@@ -9,6 +9,7 @@ from clearprop.base.errors import GradientError
 from clearprop.base.numbers import general
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict
 from clearprop.checking.verdict.candidates import Candidate
+from clearprop.checking.verdict.coverage import NotCompared, NotExercised
 from clearprop.checking.verdict.findings import CheckFinding
 from clearprop.checking.verdict.mistakes import LikelyMistake
 from clearprop.checking.verdict.outcomes import (
@@ -35,6 +36,8 @@ HEADS = ("array", "outcome", "checked", "claimed", "expected", "error", "toleran
 class Verdict:
     """The outcome of one check, with everything that it rests on.
 
+    not_compared   arrays whose gradient was not compared
+    not_exercised  what the point leaves open: a mistake there would not have been seen
     mistakes    what was probably done wrong, most likely first
     candidates  every mistake that was thought of for it, the nearest of each kind: those that were
                 named, then those that lost, the nearest first
@@ -50,6 +53,8 @@ class Verdict:
     witnesses: tuple[WitnessVerdict, ...] = ()
     mistakes: tuple[LikelyMistake, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
+    not_exercised: tuple[NotExercised, ...] = ()
 
     def __str__(self) -> str:
         return self.text()
@@ -71,6 +76,7 @@ class Verdict:
             yield from one.sentences(language)
         for mistake in self.mistakes:
             yield mistake.sentence(language)
+        yield from self._left_open(language)
         for witness in self.witnesses:
             yield witness.sentence(language)
         if self.arrays:
@@ -112,7 +118,8 @@ class Verdict:
             lines = "\n".join(one.sentence(language) for one in self.findings)
             worst = worst_outcome(one.outcome for one in self.findings)
             cases.append(Case(say(language, "rules"), worst, lines))
-        return Suite(self.name, cases, self.text(language))
+        left_open = "\n".join(self._left_open(language))
+        return Suite(self.name, cases, self.text(language), left_open)
 
     def raise_if_wrong(self, *, undecided: bool = False) -> "Verdict":
         """Return the verdict. Raises GradientError, whose sentence is the verdict, where it is
@@ -127,6 +134,13 @@ class Verdict:
             if one.name == name:
                 return one
         raise KeyError(name)
+
+    def _left_open(self, language: str) -> Iterator[str]:
+        """What was not compared, and what was not exercised."""
+        for left_out in self.not_compared:
+            yield left_out.sentence(language)
+        for unseen in self.not_exercised:
+            yield unseen.sentence(language)
 
     def _words(self, language: str) -> ReportWords:
         heads, rows = self.table(language)

@@ -16,7 +16,10 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.subjects.subject import Subject, Twin
+from clearprop.checking.verdict.array_verdicts import ArrayVerdict
+from clearprop.checking.verdict.outcomes import UNDECIDED
 from clearprop.checking.verdict.witness_verdicts import WitnessName, WitnessOutcome, WitnessVerdict
+from clearprop.checking.witnesses.quotients import chunks
 
 COMPLEX_STEP = 1e-30
 ENTRIES = 300  # of an array, that the complex step is taken at
@@ -42,6 +45,10 @@ class Expecting(Protocol):
     def tolerance(self) -> float:
         """Absolute."""
 
+    @property
+    def verdict(self) -> ArrayVerdict:
+        """Of the array."""
+
 
 def complex_step(
     subject: Subject,
@@ -65,22 +72,35 @@ def complex_step(
     floor = _floor(subject, dy) + allowed
     differences = []
     for array, judgement in judgements.items():
+        # Of an array of which nothing is known, nobody can say whether the step is right.
+        if judgement.verdict.outcome == UNDECIDED:
+            continue
         flat = judgement.expected.ravel()
         known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
         indices = known[:: max(1, len(known) // ENTRIES)]
         try:
-            with np.errstate(all="ignore"):
-                outputs = there.mover(array, indices, np.full(len(indices), 1j * COMPLEX_STEP))
+            slopes, imaginary = _complex_slopes(there, array, indices, dy)
         except Exception:
             return WitnessVerdict(name, WitnessOutcome.UNUSED, "complex_refused")
-        slopes = outputs.imag @ dy.ravel() / COMPLEX_STEP
         scale = float(np.max(np.abs(flat[known]), initial=0.0))
         apart = np.abs(slopes - flat[indices])
         if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
-            reason = "complex_differs" if outputs.imag.any() else "complex_dropped"
+            reason = "complex_differs" if imaginary else "complex_dropped"
             return WitnessVerdict(name, WitnessOutcome.UNUSED, reason, array)
         differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
     return _said(name, differences, exact)
+
+
+def _complex_slopes(there: Subject, array: str, indices: Array, dy: Array) -> tuple[Array, bool]:
+    """The slopes of the entries, and whether any output has an imaginary part."""
+    slopes, imaginary = np.empty(len(indices)), False
+    with np.errstate(all="ignore"):
+        for part in chunks(len(indices), there):
+            moves = np.full(len(indices[part]), 1j * COMPLEX_STEP)
+            outputs = there.mover(array, indices[part], moves)
+            slopes[part] = outputs.imag @ dy.ravel() / COMPLEX_STEP
+            imaginary |= bool(outputs.imag.any())
+    return slopes, imaginary
 
 
 def compared(

@@ -1,0 +1,98 @@
+"""From slopes at many steps to the slope at the point itself, where the function has one.
+
+Three things can be there. Where the function is smooth, the two sides' slopes meet as the step
+shrinks, their jump in proportion to it, and the two neighbouring steps whose quotients differ least
+say the slope and its error. At a kink a jump stays however small the step. Beside a kink a jump
+stays too, but only for steps that reach it: at smaller ones, that are still above the rounding,
+there is none. So a jump is a kink of the point only where it is there at the smallest step that
+could show it; otherwise the slope is that of the side that the kink is not on, which larger steps
+know more exactly than the few that are small enough.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.witnesses.quotients import Ladder
+
+# Of a jump: above the rounding by this, and above curvature beside both slopes by that.
+ABOVE_NOISE = 20
+ABOVE_SLOPES = 1e-3
+# A part of the jump that no slope on one side of it comes near by chance.
+NEAR = 0.1
+
+
+class Limit(NamedTuple):
+    """The slopes of the two sides at the point, equal unless a kink is there, and the error to
+    assume of them: infinite where they do not settle."""
+
+    left: float
+    right: float
+    error: float
+    kink: bool
+
+    def nearest(self, claim: float) -> float:
+        """Of the slopes that are right, which at a kink are all between the two, the one that is
+        nearest to a claim."""
+        low, high = min(self.left, self.right), max(self.left, self.right)
+        return min(max(claim, low), high) if np.isfinite(claim) else (low + high) / 2
+
+
+def limits(ladder: Ladder) -> list[Limit]:
+    """The limit of every entry of the ladder."""
+    with np.errstate(all="ignore"):
+        return [
+            _limit(*(part[:, column] for part in ladder)) for column in range(ladder.right.shape[1])
+        ]
+
+
+def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array) -> Limit:
+    central, jump = (right + left) / 2, np.abs(right - left)
+    seen = (jump > ABOVE_NOISE * noise) & (jump > ABOVE_SLOPES * (np.abs(right) + np.abs(left)))
+    # Curvature leaves a jump in proportion to the step.
+    stays = seen[:-1] & (jump[:-1] > jump[1:] / np.sqrt(steps[1:] / steps[:-1]))
+    if not stays.any():
+        return _smooth(central, noise + hidden)
+    first = int(np.argmax(stays))
+    size = jump[first]
+    above, above_error = _one_sided(right[first:], noise[first:])
+    below, below_error = _one_sided(left[first:], noise[first:])
+    clear = jump[:first] + 5 * noise[:first] < size / 2
+    if not clear.any():
+        error = max(below_error, above_error)
+        if abs(above - below) < size / 2 and not stays.all():
+            return _smooth(central, noise + hidden)  # rounding beyond what was assumed
+        if max(abs(above - right[first]), abs(below - left[first])) > size / 4 + 5 * noise[first]:
+            error = np.inf  # slopes that grow as the step shrinks, as those of √|x| at 0
+        return Limit(below, above, error, kink=True)
+    end = int(np.flatnonzero(clear)[-1]) + 1
+    found = _smooth(central[:end], noise[:end])
+    for value, error in ((above, above_error), (below, below_error)):
+        same = np.abs(right[:end] - value) + np.abs(left[:end] - value) < NEAR * size
+        if error < found.error and np.any(same & clear[:end]):
+            found = Limit(value, value, error, kink=False)
+    return found
+
+
+def _smooth(central: Array, noise: Array) -> Limit:
+    """Of all neighbouring pairs the one whose quotients differ least; its larger step is taken,
+    whose rounding is the smaller one."""
+    gaps = np.abs(np.diff(central)) + noise[1:]
+    gaps = np.where(np.isfinite(gaps), gaps, np.inf)
+    if not len(gaps) or not np.isfinite(gaps).any():
+        return Limit(float(central[0]), float(central[0]), np.inf, kink=False)
+    lower = int(np.argmin(gaps))
+    value = float(central[lower + 1])
+    return Limit(value, value, float(gaps[lower]), kink=False)
+
+
+def _one_sided(slopes: Array, noise: Array) -> tuple[float, float]:
+    """The slope of one side from the neighbouring pair that differs least, and its error: what is
+    left of the curvature falls with the step, so the smaller step is taken."""
+    gaps = np.abs(np.diff(slopes)) + noise[:-1]
+    gaps = np.where(np.isfinite(gaps), gaps, np.inf)
+    if not len(gaps):
+        return float(slopes[0]), np.inf
+    lower = int(np.argmin(gaps))
+    return float(slopes[lower]), float(gaps[lower])
