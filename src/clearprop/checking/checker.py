@@ -10,10 +10,12 @@ from clearprop.base.arrays import Array, keyed_generator, shape_text
 from clearprop.base.errors import ShapeError
 from clearprop.checking.name_search import Judgements, wants_a_name, with_names
 from clearprop.checking.rules import conduct
-from clearprop.checking.rules.exercised import meets_a_kink, not_exercised
+from clearprop.checking.rules.exercised import not_exercised
 from clearprop.checking.rules.judging import Judgement, judge
+from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.neighbours import Beside
 from clearprop.checking.rules.precision import Judged, in_best_precision, lost_digits
+from clearprop.checking.rules.second_opinion import with_second_opinion
 from clearprop.checking.rules.ties import ties_judged
 from clearprop.checking.rules.tolerances import FLOAT32, OF_NARROW_CLAIMS, given, narrowed
 from clearprop.checking.subjects.randomness import draws_globally, keyed
@@ -151,13 +153,15 @@ def _judge_all(judged: Judged, seed: int, seen: Observed | None) -> dict[str, Ju
     subject, tolerance = judged.subject, judged.tolerance
     quotients = Quotients(subject, judged.dy, tolerance.epsilon, tolerance.rungs)
     limit = LIMIT_STRUCTURED if subject.is_structured else LIMIT
-    beside = Beside(subject, judged.dy, tolerance, seed, meets_a_kink(subject, seen))
+    beside = Beside(subject, judged.dy, tolerance, seed, KinkWatch(subject, seen))
     found = {}
     for name, values in judged.claimed.items():
         if values.size:
             own = narrowed(tolerance, judged.digits.get(name))
             found[name] = judge(quotients, name, values, own, beside, limit=limit, seed=seed)
-    return ties_judged(quotients, found, tolerance)
+    found = ties_judged(quotients, found, tolerance)
+    is_double = subject.output.dtype == np.float64
+    return with_second_opinion(subject, judged.dy, found) if is_double else found
 
 
 def _others(

@@ -17,7 +17,6 @@ from clearprop.checking.verdict.coverage import NotExercised, NotExercisedKind
 from clearprop.checking.witnesses.traced_forward import Branch, Observed, Place, branches, observed
 from clearprop.engine.layers.dropout import Dropout
 
-OURS = "clearprop.engine."
 MOST = 8  # comparisons and kinks that are told
 # The points that are tried for what the given one leaves open, as code and as what it gives.
 PROPOSED: Mapping[str, Callable[[Array], Array]] = {
@@ -56,23 +55,6 @@ def not_exercised(
         line = "dy = np.random.default_rng(0).normal(size=dy.shape)"
         found.append(NotExercised(NotExercisedKind.UPSTREAM_ONES, "", {}, line))
     return tuple(found)
-
-
-def meets_a_kink(subject: Subject, seen: Observed | None) -> bool:
-    """Whether the function may have a kink at the point: two equal numbers were compared there, or
-    nobody knows what was compared. Layers of ours say where their kinks are; any other's count as
-    unknown."""
-    if subject.network is None:
-        return seen is None or seen.tied
-    _, (values, *_) = subject.run(copies(subject.arrays))
-    for node in subject.network.graph.nodes.values():
-        x, kinks = values[node.source], node.layer.kinks()
-        if not type(node.layer).__module__.startswith(OURS):
-            return True
-        near = 1e-12 * float(np.max(np.abs(x), initial=0.0))
-        if any(np.any(np.abs(x - kink) <= near) for kink in kinks):
-            return True
-    return False
 
 
 def _with_suggestions(

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink, Method, Reason
@@ -20,6 +21,7 @@ from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
 from clearprop.checking.witnesses.quotients import TRIED, Quotients
 
 KINKS_KEPT = 8
+CLOSELY = 400  # entries, at most, that are all looked at closely
 BLOCK = 32  # entries that are looked at closely before the next are
 DIRECTIONS = 12
 # An entry is decided where its own error is below this many times an array's resolution.
@@ -43,7 +45,7 @@ class Judgement(NamedTuple):
 class Neighbours(Protocol):
     """Whether the claimed gradient is right at points beside this one."""
 
-    kinked: bool  # whether the function may have a kink at the point itself
+    watch: KinkWatch
 
     def __call__(self, name: str, index: int) -> bool:
         """That of the entry at a flat index of the array `name`."""
@@ -62,6 +64,9 @@ class _Entries:
         self.tolerance = tolerance
         self.kinks: dict[int, Kink] = {}
         self.unresolved = np.zeros(len(indices), bool)
+        self.refined = np.zeros(len(indices), bool)
+        self.errors = np.full(len(indices), np.inf)
+        self.steps = np.zeros(len(indices))
 
     @property
     def error(self) -> Array:
@@ -103,9 +108,8 @@ def judge(
         outcome, reason = _look_closely(
             quotients, name, entries, two_sided, scale, tolerance, neighbours
         )
-        blind = tolerance.absolute is None and 8 * error > tolerance.resolution * scale
-        if outcome == RIGHT and blind:
-            outcome, reason = UNDECIDED, Reason.RESOLUTION
+        if outcome == RIGHT and _blind(entries, error, scale, tolerance):
+            outcome, reason = _seen_closely(quotients, name, entries, scale, tolerance)
         directions = 0
         if len(indices) < flat.size:
             directions = DIRECTIONS
@@ -166,17 +170,48 @@ def _look_closely(
         block = suspects[start : start + BLOCK]
         _refine(quotients, name, entries, block, scale, tolerance)
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
-        if (
-            wrong
-            and (neighbours.kinked or entries.kinks)
-            and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2])
-        ):
+        if wrong and all(_may_be_kinks(entries, row, name, neighbours) for row in wrong[:2]):
             return UNDECIDED, Reason.KINKS
         if wrong:
             finite = np.isfinite(entries.claimed[wrong]).all()
             return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
     if entries.unresolved.any():
         return UNDECIDED, Reason.UNRESOLVED
+    if entries.kinks and not neighbours.watch.tied:
+        # Nearer than any step, and not at the point: the slope is that of a side, and which one of
+        # them nobody can see in slopes.
+        return UNDECIDED, Reason.UNRESOLVED
+    return RIGHT, None
+
+
+def _may_be_kinks(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:
+    """Whether the claim for an entry may be right where its slopes say otherwise: there is a kink
+    at the point, or within the step that the slopes rest on, and beside it the claim is right."""
+    index, watch = int(entries.indices[row]), neighbours.watch
+    kinked = row in entries.kinks or watch.tied or watch.flips(name, index, entries.steps[row])
+    return kinked and neighbours(name, index)
+
+
+def _blind(entries: _Entries, error: Array | float, scale: float, tolerance: Tolerance) -> bool:
+    """Whether a mistake could hide in the error of the quotients. Where all are 0 and all that is
+    claimed is 0, there is none to hide."""
+    if tolerance.absolute is not None or (scale == 0 and not entries.claimed.any()):
+        return False
+    return bool(np.any(8 * error > tolerance.resolution * scale))
+
+
+def _seen_closely(
+    quotients: Quotients, name: str, entries: _Entries, scale: float, tolerance: Tolerance
+) -> tuple[Outcome, Reason | None]:
+    """Where the one step for all entries cannot see enough, each may have one that can."""
+    if len(entries.indices) > CLOSELY:
+        return UNDECIDED, Reason.RESOLUTION
+    rest = np.flatnonzero(~entries.refined)
+    for start in range(0, len(rest), BLOCK):
+        _refine(quotients, name, entries, rest[start : start + BLOCK], scale, tolerance)
+    scale = max(scale, _largest(entries.expected))
+    if entries.failing.any() or _blind(entries, entries.errors, scale, tolerance):
+        return UNDECIDED, Reason.RESOLUTION
     return RIGHT, None
 
 
@@ -198,10 +233,13 @@ def _refine(
         of = max(scale, largest) if np.isfinite(largest) else scale
         entries.expected[row] = limit.nearest(float(entries.claimed[row]))
         entries.tolerance[row] = tolerance.of(np.array(largest), limit.error, of)
+        entries.refined[row], entries.errors[row] = True, limit.error
+        entries.steps[row] = limit.step
         if limit.kink:
             index = tuple(int(i) for i in np.unravel_index(entries.indices[row], shape))
             entries.kinks[int(row)] = Kink(index, limit.left, limit.right)
         unknown = 8 * limit.error > UNKNOWN * tolerance.resolution * of
+        unknown &= bool(largest or entries.claimed[row])
         if not np.isfinite(limit.error) or (tolerance.absolute is None and unknown):
             entries.unresolved[row] = True
 

@@ -18,19 +18,21 @@ from clearprop.checking.witnesses.quotients import Ladder
 
 # Of a jump: above the rounding by this, and above curvature beside both slopes by that.
 ABOVE_NOISE = 20
-ABOVE_SLOPES = 1e-3
+ABOVE_SLOPES = 1e-6
 # A part of the jump that no slope on one side of it comes near by chance.
 NEAR = 0.1
 
 
 class Limit(NamedTuple):
     """The slopes of the two sides at the point, equal unless a kink is there, and the error to
-    assume of them: infinite where they do not settle."""
+    assume of them: infinite where they do not settle; with the largest step whose quotient this
+    rests on."""
 
     left: float
     right: float
     error: float
     kink: bool
+    step: float
 
     def nearest(self, claim: float) -> float:
         """Of the slopes that are right, which at a kink are all between the two, the one that is
@@ -53,7 +55,7 @@ def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array)
     # Curvature leaves a jump in proportion to the step.
     stays = seen[:-1] & (jump[:-1] > jump[1:] / np.sqrt(steps[1:] / steps[:-1]))
     if not stays.any():
-        return _smooth(central, noise + hidden)
+        return _smooth(steps, central, noise + hidden)
     first = int(np.argmax(stays))
     size = jump[first]
     above, above_error = _one_sided(right[first:], noise[first:])
@@ -62,29 +64,29 @@ def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array)
     if not clear.any():
         error = max(below_error, above_error)
         if abs(above - below) < size / 2 and not stays.all():
-            return _smooth(central, noise + hidden)  # rounding beyond what was assumed
+            return _smooth(steps, central, noise + hidden)  # rounding beyond what was assumed
         if max(abs(above - right[first]), abs(below - left[first])) > size / 4 + 5 * noise[first]:
             error = np.inf  # slopes that grow as the step shrinks, as those of √|x| at 0
-        return Limit(below, above, error, kink=True)
+        return Limit(below, above, error, True, float(steps[first]))
     end = int(np.flatnonzero(clear)[-1]) + 1
-    found = _smooth(central[:end], noise[:end])
+    found = _smooth(steps[:end], central[:end], noise[:end])
     for value, error in ((above, above_error), (below, below_error)):
         same = np.abs(right[:end] - value) + np.abs(left[:end] - value) < NEAR * size
         if error < found.error and np.any(same & clear[:end]):
-            found = Limit(value, value, error, kink=False)
+            found = Limit(value, value, error, False, float(steps[end - 1]))
     return found
 
 
-def _smooth(central: Array, noise: Array) -> Limit:
+def _smooth(steps: Array, central: Array, noise: Array) -> Limit:
     """Of all neighbouring pairs the one whose quotients differ least; its larger step is taken,
     whose rounding is the smaller one."""
     gaps = np.abs(np.diff(central)) + noise[1:]
     gaps = np.where(np.isfinite(gaps), gaps, np.inf)
     if not len(gaps) or not np.isfinite(gaps).any():
-        return Limit(float(central[0]), float(central[0]), np.inf, kink=False)
+        return Limit(float(central[0]), float(central[0]), np.inf, False, float(steps[0]))
     lower = int(np.argmin(gaps))
     value = float(central[lower + 1])
-    return Limit(value, value, float(gaps[lower]), kink=False)
+    return Limit(value, value, float(gaps[lower]), False, float(steps[lower + 1]))
 
 
 def _one_sided(slopes: Array, noise: Array) -> tuple[float, float]:

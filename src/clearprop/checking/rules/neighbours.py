@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.checking.rules import conduct
 from clearprop.checking.rules.judging import differences_along, is_steady
+from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance
 from clearprop.checking.subjects.subject import Subject
@@ -16,12 +17,14 @@ from clearprop.checking.witnesses.quotients import Quotients
 
 
 class Beside:
-    """The claimed gradient of one subject at three points beside its own; `kinked` says whether
-    the function may have a kink at its own point."""
+    """The claimed gradient of one subject at three points beside its own; `watch` knows what
+    it compares there."""
 
-    def __init__(self, subject: Subject, dy: Array, tolerance: Tolerance, seed: int, kinked: bool):
+    def __init__(
+        self, subject: Subject, dy: Array, tolerance: Tolerance, seed: int, watch: KinkWatch
+    ):
         self.subject, self.dy, self.tolerance, self.seed = subject, dy, tolerance, seed
-        self.kinked = kinked
+        self.watch = watch
 
     def __call__(self, name: str, index: int) -> bool:
         return all(self._right_at(name, index, number) for number in range(3))

@@ -32,10 +32,12 @@ class ToleranceSource(PlainEnum):
 
 
 class Method(PlainEnum):
-    """Whether every entry was compared, or a sample and some random directions."""
+    """Whether every entry was compared, or a sample and some random directions; or every entry
+    with the complex step, for which difference quotients are too coarse."""
 
     EVERY_ENTRY = "every_entry"
     SAMPLE = "sample"
+    COMPLEX_STEP = "complex_step"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class ArrayVerdict:
                 relative=general(self.relative, 2),
                 tolerance=general(self.tolerance, 2),
             )
+        if self.method == Method.COMPLEX_STEP:
+            yield say(language, "by_complex_step", name=self.name)
         if self.kinks_met:
             first = self.kinks[0]
             yield say(

@@ -63,12 +63,7 @@ def complex_step(
     They agree within `exact` of an array's largest entry, and `allowed`.
     """
     name = WitnessName.COMPLEX_STEP
-    # Every array that is differentiated, so that none is asked to take complex numbers into real.
-    wide = {
-        one: values.astype(complex) if one in subject.variables else values
-        for one, values in subject.arrays.items()
-    }
-    there = subject.at(wide, dy)
+    there = widened(subject, dy)
     floor = _floor(subject, dy) + allowed
     differences = []
     for array, judgement in judgements.items():
@@ -79,7 +74,7 @@ def complex_step(
         known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
         indices = known[:: max(1, len(known) // ENTRIES)]
         try:
-            slopes, imaginary = _complex_slopes(there, array, indices, dy)
+            slopes, imaginary = complex_slopes(there, array, indices, dy)
         except Exception:
             return WitnessVerdict(name, WitnessOutcome.UNUSED, "complex_refused")
         scale = float(np.max(np.abs(flat[known]), initial=0.0))
@@ -91,8 +86,19 @@ def complex_step(
     return _said(name, differences, exact)
 
 
-def _complex_slopes(there: Subject, array: str, indices: Array, dy: Array) -> tuple[Array, bool]:
-    """The slopes of the entries, and whether any output has an imaginary part."""
+def widened(subject: Subject, dy: Array) -> Subject:
+    """The subject with complex arrays: every one that is differentiated, so that none is asked to
+    take complex numbers into real."""
+    wide = {
+        one: values.astype(complex) if one in subject.variables else values
+        for one, values in subject.arrays.items()
+    }
+    return subject.at(wide, dy)
+
+
+def complex_slopes(there: Subject, array: str, indices: Array, dy: Array) -> tuple[Array, bool]:
+    """The complex step's slopes of the entries at flat `indices` of a subject that is `widened`,
+    and whether any output has an imaginary part."""
     slopes, imaginary = np.empty(len(indices)), False
     with np.errstate(all="ignore"):
         for part in chunks(len(indices), there):

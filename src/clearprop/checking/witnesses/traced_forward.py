@@ -82,6 +82,7 @@ class Observed:
     """What one run of a forward did.
 
     tied    whether two equal numbers were compared
+    sides   how every comparison came out, one after the other
     single  the reductions that went over one entry each
     """
 
@@ -89,6 +90,7 @@ class Observed:
     spreads: list[Spread] = field(default_factory=list)
     single: set[Place] = field(default_factory=set)
     tied: bool = False
+    sides: list[bytes] = field(default_factory=list)
 
 
 def observed(subject: Subject) -> Observed | None:
@@ -153,13 +155,13 @@ class _Traced(np.ndarray[Any, Any]):
     def argmax(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
         """That of the array, with a note of several largest entries."""
         if self.seen is not None:
-            self.seen.tied |= _several(self.view(np.ndarray), axis, np.max)
+            _note_extreme(self.seen, self.view(np.ndarray), axis, np.argmax)
         return self.view(np.ndarray).argmax(axis, out, **options)
 
     def argmin(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
         """That of the array, with a note of several smallest entries."""
         if self.seen is not None:
-            self.seen.tied |= _several(self.view(np.ndarray), axis, np.min)
+            _note_extreme(self.seen, self.view(np.ndarray), axis, np.argmin)
         return self.view(np.ndarray).argmin(axis, out, **options)
 
 
@@ -217,8 +219,8 @@ def _note(
 def _note_reduction(seen: Observed, place: Place, array: Any, options: Mapping[str, Any]) -> None:
     axis = options.get("axis", 0)
     if place.operation in ("maximum", "minimum"):
-        of = np.max if place.operation == "maximum" else np.min
-        seen.tied |= _several(np.asarray(array), axis, of)
+        of = np.argmax if place.operation == "maximum" else np.argmin
+        _note_extreme(seen, np.asarray(array), axis, of)
     elif place.operation == "add" and np.ndim(array) > 1 and isinstance(axis, int):
         seen.single |= {place} if np.shape(array)[axis] == 1 else set()
 
@@ -238,17 +240,25 @@ def _count(seen: Observed, place: Place, true: Any, one: Any, other: Any) -> Non
     branch = seen.branches.setdefault(place, Branch())
     branch.entries += int(np.size(true))
     branch.true += int(np.count_nonzero(true))
+    seen.sides.append(np.packbits(true).tobytes())
     largest = max(float(np.max(np.abs(side), initial=0.0)) for side in (one, other))
     seen.tied |= bool(np.any(np.abs(np.subtract(one, other)) <= EQUAL * largest))
 
 
-def _several(array: Array, axis: Any, of: Any) -> bool:
-    """Whether several entries along an axis are the one that was looked for."""
+def _note_extreme(seen: Observed, array: Array, axis: Any, place_of: Callable[..., Any]) -> None:
+    """The largest or smallest entries along an axis: which they are, and whether another is equal
+    to one of them."""
     if not array.size:
-        return False
-    apart = np.abs(array - of(array, axis=axis, keepdims=True))
-    count = np.sum(apart <= EQUAL * np.max(np.abs(array)), axis=axis)
-    return bool(np.any(count > 1))
+        return
+    along = tuple(range(array.ndim)) if axis is None else axis
+    along = along if isinstance(along, tuple) else (along,)
+    moved = np.moveaxis(array, along, range(-len(along), 0))
+    rows = moved.reshape(*moved.shape[: moved.ndim - len(along)], -1)
+    places = place_of(rows, axis=-1)[..., None]
+    seen.sides.append(places.tobytes())
+    apart = np.abs(rows - np.take_along_axis(rows, places, axis=-1))
+    equal = np.sum(apart <= EQUAL * np.max(np.abs(array)), axis=-1)
+    seen.tied |= bool(np.any(equal > 1))
 
 
 def _place(operation: str) -> Place | None:
