@@ -2,7 +2,7 @@
 with ASCII characters where the terminal knows none."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from clearprop.base.dependencies import require
 from clearprop.base.numbers import FROM_SUPERSCRIPTS
@@ -45,9 +45,9 @@ def write(text: str) -> None:
     sys.stdout.write(spelled(f"{text}\n", getattr(sys.stdout, "encoding", None)))
 
 
-def console(width: int | None = FILE_WIDTH) -> "Console":
-    """Standard output by rich; a file or a pipe gets `width` columns, None for rich's own. Raises
-    MissingDependencyError without rich."""
+def console(width: int | None = FILE_WIDTH, file: TextIO | None = None) -> "Console":
+    """Standard output, or `file` in its place, by rich; a file or a pipe gets `width` columns,
+    None for rich's own. Raises MissingDependencyError without rich."""
     require("rich")
     from rich.console import Console
 
@@ -57,7 +57,7 @@ def console(width: int | None = FILE_WIDTH) -> "Console":
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    made = PipedConsole(highlight=False)
+    made = PipedConsole(highlight=False, file=file)
     if width is not None and not made.is_terminal:
         made.width = width
     return made

@@ -50,12 +50,14 @@ def limits(ladder: Ladder) -> list[Limit]:
 
 
 def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array) -> Limit:
+    # An entry that moves nothing at a step may have moved all outputs by less than a bit.
+    noise = noise + hidden
     central, jump = (right + left) / 2, np.abs(right - left)
     seen = (jump > ABOVE_NOISE * noise) & (jump > ABOVE_SLOPES * (np.abs(right) + np.abs(left)))
     # Curvature leaves a jump in proportion to the step.
     stays = seen[:-1] & (jump[:-1] > jump[1:] / np.sqrt(steps[1:] / steps[:-1]))
     if not stays.any():
-        return _smooth(steps, central, noise + hidden)
+        return _smooth(steps, central, noise)
     first = int(np.argmax(stays))
     size = jump[first]
     above, above_error = _one_sided(right[first:], noise[first:])
@@ -64,14 +66,16 @@ def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array)
     if not clear.any():
         error = max(below_error, above_error)
         if abs(above - below) < size / 2 and not stays.all():
-            return _smooth(steps, central, noise + hidden)  # rounding beyond what was assumed
+            return _smooth(steps, central, noise)  # rounding beyond what was assumed
         if max(abs(above - right[first]), abs(below - left[first])) > size / 4 + 5 * noise[first]:
             error = np.inf  # slopes that grow as the step shrinks, as those of √|x| at 0
         return Limit(below, above, error, True, float(steps[first]))
     end = int(np.flatnonzero(clear)[-1]) + 1
     found = _smooth(steps[:end], central[:end], noise[:end])
     for value, error in ((above, above_error), (below, below_error)):
-        same = np.abs(right[:end] - value) + np.abs(left[:end] - value) < NEAR * size
+        # The side without that kink may have others, beyond the small steps.
+        apart = np.abs(right[:end] - value) + np.abs(left[:end] - value)
+        same = apart < np.minimum(NEAR * size, ABOVE_NOISE * (noise[:end] + error))
         if error < found.error and np.any(same & clear[:end]):
             found = Limit(value, value, error, False, float(steps[end - 1]))
     return found

@@ -89,8 +89,14 @@ def _decided(there: Subject, dy: Array, name: str, one: Judgement) -> Judgement:
         relative=float(apart[worst] / scale),
         tolerance=float(allowed[worst]),
         method=Method.COMPLEX_STEP,
+        kinks=(),
+        kinks_met=0,
     )
     shape = one.claimed.shape
     return one._replace(
-        verdict=verdict, expected=slopes.reshape(shape), tolerance=float(np.max(allowed))
+        verdict=verdict,
+        expected=slopes.reshape(shape),
+        kinks=np.zeros(shape, bool),
+        tolerance=float(np.max(allowed)),
+        sides={},
     )

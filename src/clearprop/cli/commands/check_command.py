@@ -45,19 +45,24 @@ def _check_target(
     *,
     as_json: bool,
 ) -> int:
-    from clearprop.checking.request import answer
+    from clearprop.checking.request import answers
     from clearprop.checking.targets import request_for
+    from clearprop.cli.output_apart import output_apart
     from clearprop.cli.terminal import console
 
-    shown = None if as_json else console()
-    verdict = answer(_heard(request_for(target, against), witnesses))
-    _write_junit([verdict], language, junit)
-    if shown is None:
-        sys.stdout.write(f"{verdict.to_json()}\n")
-    else:
-        from clearprop.cli.verdict_tables import print_verdict
+    with output_apart() as out:
+        shown = None if as_json else console(file=out)
+        told: frozenset[str] = frozenset()
+        for verdict in answers(_heard(request_for(target, against), witnesses)):
+            _write_junit([verdict], language, junit)
+            if shown is not None:
+                from clearprop.cli.verdict_tables import print_verdict
 
-        print_verdict(shown, verdict, language)
+                told = print_verdict(shown, verdict, language, told)
+                # Before the name of a mistake is looked for, which can take a while.
+                out.flush()
+        if as_json:
+            out.write(f"{verdict.to_json()}\n")
     return _status([verdict])
 
 
