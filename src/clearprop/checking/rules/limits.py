@@ -21,6 +21,8 @@ ABOVE_NOISE = 20
 ABOVE_SLOPES = 1e-6
 # A part of the jump that no slope on one side of it comes near by chance.
 NEAR = 0.1
+# From one pair of steps to the next the differences of a smooth slope rise tenfold at most.
+LEAP = 30
 
 
 class Limit(NamedTuple):
@@ -95,10 +97,19 @@ def _smooth(steps: Array, central: Array, noise: Array) -> Limit:
 
 def _one_sided(slopes: Array, noise: Array) -> tuple[float, float]:
     """The slope of one side from the neighbouring pair that differs least, and its error: what is
-    left of the curvature falls with the step, so the smaller step is taken."""
+    left of the curvature falls with the step, so the smaller step is taken.
+
+    Where the differences leap up on the way to it, another kink lies between: what smaller steps
+    say is at least as good, and where the two do not agree, the error is what they are apart.
+    """
     gaps = np.abs(np.diff(slopes)) + noise[:-1]
     gaps = np.where(np.isfinite(gaps), gaps, np.inf)
     if not len(gaps):
         return float(slopes[0]), np.inf
     lower = int(np.argmin(gaps))
-    return float(slopes[lower]), float(gaps[lower])
+    value, error = float(slopes[lower]), float(gaps[lower])
+    leaps = np.flatnonzero(gaps[1 : lower + 1] > LEAP * gaps[:lower])
+    if len(leaps):
+        before = int(np.argmin(gaps[: leaps[0] + 1]))
+        error = max(error, abs(float(slopes[before]) - value))
+    return value, error
