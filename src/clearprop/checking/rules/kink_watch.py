@@ -30,19 +30,24 @@ class KinkWatch:
     @cached_property
     def is_known(self) -> bool:
         """Whether its comparisons are known."""
-        network = self.subject.network
-        if network is None:
+        if self._is_of_code:
             return self.seen is not None
-        return all(
-            type(node.layer).__module__.startswith(OURS) for node in network.graph.nodes.values()
-        )
+        network, loss = self.subject.network, self.subject.loss
+        nodes = network.graph.nodes.values() if network is not None else ()
+        kinds = [type(node.layer) for node in nodes] + ([] if loss is None else [type(loss)])
+        return all(kind.__module__.startswith(OURS) for kind in kinds)
+
+    @property
+    def _is_of_code(self) -> bool:
+        """Whether it is a person's function, and no layer, loss or network."""
+        return self.subject.network is None and self.subject.loss is None
 
     @cached_property
     def tied(self) -> bool:
         """Whether two equal numbers are compared at the point, or nobody knows."""
         if not self.is_known:
             return True
-        if self.subject.network is None:
+        if self._is_of_code:
             return self.seen is None or self.seen.tied
         return any(
             bool(np.any(np.abs(apart) <= EQUAL * largest))
@@ -67,7 +72,7 @@ class KinkWatch:
 
     def _sides(self, arrays: Mapping[str, Array]) -> object:
         """How every comparison comes out; None where it cannot be watched."""
-        if self.subject.network is not None:
+        if not self._is_of_code:
             return [np.sign(apart).tobytes() for apart, _ in _from_kinks(self.subject, arrays)]
         there = observed(self.subject.at(arrays, self.subject.dy))
         return None if there is None else there.sides
@@ -77,15 +82,15 @@ def _from_kinks(subject: Subject, arrays: Mapping[str, Array]) -> Iterator[tuple
     """How far every number is from each kink of the layer or loss that takes it, and the largest of
     the numbers."""
     network, loss = subject.network, subject.loss
-    if network is None:
+    output, target = arrays.get("output"), arrays.get("target")
+    if network is not None:
+        _y, (values, *_) = subject.run(copies(arrays))
+        for node in network.graph.nodes.values():
+            x = values[node.source]
+            for kink in node.layer.kinks():
+                yield x - kink, max(float(np.max(np.abs(x), initial=0.0)), abs(kink))
+        output, target = values[network.graph.output], arrays.get("t")
+    if loss is None or output is None or target is None or output.shape != target.shape:
         return
-    _y, (values, *_) = subject.run(copies(arrays))
-    for node in network.graph.nodes.values():
-        x = values[node.source]
-        largest = float(np.max(np.abs(x), initial=0.0))
-        for kink in node.layer.kinks():
-            yield x - kink, max(largest, abs(kink))
-    if loss is not None and values[network.graph.output].shape == arrays["t"].shape:
-        output = values[network.graph.output]
-        for kink in loss.kinks():
-            yield output - arrays["t"] - kink, float(np.max(np.abs(output), initial=0.0))
+    for kink in loss.kinks():
+        yield output - target - kink, float(np.max(np.abs(output), initial=0.0))

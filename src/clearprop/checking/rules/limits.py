@@ -19,6 +19,8 @@ from clearprop.checking.witnesses.quotients import Ladder
 # Of a jump: above the rounding by this, and above curvature beside both slopes by that.
 ABOVE_NOISE = 20
 ABOVE_SLOPES = 1e-6
+# Slopes are the same where they are apart by no more than this many times their rounding.
+WITHIN_NOISE = 5
 # A part of the jump that no slope on one side of it comes near by chance.
 NEAR = 0.1
 # From one pair of steps to the next the differences of a smooth slope rise tenfold at most.
@@ -74,11 +76,13 @@ def _limit(steps: Array, right: Array, left: Array, noise: Array, hidden: Array)
         return Limit(below, above, error, True, float(steps[first]))
     end = int(np.flatnonzero(clear)[-1]) + 1
     found = _smooth(steps[:end], central[:end], noise[:end])
+    # A step that just reaches the kink has a part of its jump.
+    quiet = (clear & (jump[:first] < 2 * WITHIN_NOISE * noise[:first] + ABOVE_SLOPES * size))[:end]
     for value, error in ((above, above_error), (below, below_error)):
         # The side without that kink may have others, beyond the small steps.
         apart = np.abs(right[:end] - value) + np.abs(left[:end] - value)
-        same = apart < np.minimum(NEAR * size, ABOVE_NOISE * (noise[:end] + error))
-        if error < found.error and np.any(same & clear[:end]):
+        near = apart < np.minimum(NEAR * size, WITHIN_NOISE * noise[:end] + error)
+        if error < found.error and quiet.any() and np.all(near[quiet]):
             found = Limit(value, value, error, False, float(steps[end - 1]))
     return found
 
