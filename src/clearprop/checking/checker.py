@@ -40,6 +40,8 @@ from clearprop.checking.witnesses.traced_forward import Observed, observed
 # Every entry is moved up to here; a function without structure costs two runs for each.
 LIMIT = 4_000
 LIMIT_STRUCTURED = 200_000
+# As many numbers are moved for one array of a structured function, and then every entry to LIMIT.
+NUMBERS = 200_000_000
 
 
 class CheckSettings(NamedTuple):
@@ -152,7 +154,9 @@ def _upstream(subject: Subject, seed: int) -> Array:
 def _judge_all(judged: Judged, seed: int, seen: Observed | None) -> dict[str, Judgement]:
     subject, tolerance = judged.subject, judged.tolerance
     quotients = Quotients(subject, judged.dy, tolerance.epsilon, tolerance.rungs)
-    limit = LIMIT_STRUCTURED if subject.is_structured else LIMIT
+    limit = LIMIT
+    if subject.is_structured:
+        limit = max(LIMIT, min(LIMIT_STRUCTURED, NUMBERS // max(1, subject.widest)))
     beside = Beside(subject, judged.dy, tolerance, seed, KinkWatch(subject, seen))
     found = {}
     for name, values in judged.claimed.items():

@@ -26,7 +26,10 @@ BLOCK = 32  # entries that are looked at closely before the next are
 DIRECTIONS = 12
 # An entry is decided where its own error is below this many times an array's resolution.
 UNKNOWN = 20
-SAMPLE = 200  # entries that are compared of an array too large to compare them all
+# Entries that are compared of an array too large to compare them all; fewer where moving one takes
+# very many numbers.
+SAMPLE = 200
+SAMPLE_OF_MANY, MANY = 64, 100_000
 
 
 class Judgement(NamedTuple):
@@ -93,7 +96,7 @@ def judge(
     than `limit`."""
     generator = np.random.default_rng(seed)
     flat = claimed.ravel().astype(np.float64)
-    indices = _chosen(flat, flat.size if flat.size <= limit else SAMPLE, generator)
+    indices = _chosen(flat, flat.size if flat.size <= limit else _sample(quotients), generator)
     rung, error = _step(quotients, name, _chosen(flat, TRIED, generator), tolerance)
     with np.errstate(all="ignore"):
         slopes = quotients.slopes(name, indices, rung)
@@ -119,6 +122,10 @@ def judge(
                 )
     step = quotients.base * rung
     return _judgement(name, claimed, entries, scale, tolerance, step, outcome, reason, directions)
+
+
+def _sample(quotients: Quotients) -> int:
+    return SAMPLE if quotients.subject.widest <= MANY else SAMPLE_OF_MANY
 
 
 def _chosen(flat: Array, count: int, generator: np.random.Generator) -> Array:

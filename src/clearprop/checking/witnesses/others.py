@@ -22,7 +22,9 @@ from clearprop.checking.verdict.witness_verdicts import WitnessName, WitnessOutc
 from clearprop.checking.witnesses.quotients import chunks
 
 COMPLEX_STEP = 1e-30
-ENTRIES = 300  # of an array, that the complex step is taken at
+# Entries of an array that the complex step is taken at; fewer where moving one takes many numbers.
+ENTRIES = 300
+NUMBERS = 10_000_000
 # What two computations without differences may differ by in float64: of the array's largest entry,
 # and of dy·y, beside which a small gradient keeps few digits (1 − tanh² where tanh is nearly 1).
 EXACT = 1e-8
@@ -72,7 +74,8 @@ def complex_step(
             continue
         flat = judgement.expected.ravel()
         known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
-        indices = known[:: max(1, len(known) // ENTRIES)]
+        most = max(16, min(ENTRIES, NUMBERS // max(1, subject.widest)))
+        indices = known[:: max(1, len(known) // most)]
         try:
             slopes, imaginary = complex_slopes(there, array, indices, dy)
         except Exception:

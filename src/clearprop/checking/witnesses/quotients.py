@@ -99,6 +99,7 @@ class Quotients:
         self.rungs = rungs
         self._epsilon = epsilon
         self._rounding = epsilon * np.abs(self.dy * self.output)
+        self._squared = self._rounding**2
 
     def slopes(self, name: str, indices: Array, rung: float) -> Slopes:
         """The slopes of the entries at flat `indices` of the array `name`, at one rung."""
@@ -191,7 +192,7 @@ class Quotients:
             right, left = above @ self.dy / steps, below @ self.dy / steps
             # What is computed of θ is rounded as θ is.
             inside = self._epsilon * np.abs(points) * np.maximum(np.abs(right), np.abs(left))
-            noise = np.sqrt(changed @ self._rounding**2 + inside**2) / steps
+            noise = np.sqrt(changed @ self._squared + inside**2) / steps
         return Slopes(right, left, noise, changed.any(axis=1))
 
 
@@ -205,7 +206,8 @@ class SidesAlong(NamedTuple):
 
 def chunks(count: int, subject: Subject) -> Iterator[slice]:
     """`count` moved entries in parts whose outputs are not too many at once."""
-    rows = max(1, CHUNK // max(1, subject.output.size))
+    at_once = subject.widest if subject.is_structured else subject.output.size
+    rows = max(1, CHUNK // max(1, at_once))
     if subject.is_structured:
         rows = min(rows, 2048)
     for start in range(0, max(1, count), rows):
