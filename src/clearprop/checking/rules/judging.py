@@ -23,6 +23,7 @@ from clearprop.checking.witnesses.quotients import TRIED, Quotients
 KINKS_KEPT = 8
 CLOSELY = 400  # entries, at most, that are all looked at closely
 BLOCK = 32  # entries that are looked at closely before the next are
+BLOCK_OF_MANY = 4  # where moving one takes very many numbers
 DIRECTIONS = 12
 # An entry is decided where its own error is below this many times an array's resolution.
 UNKNOWN = 20
@@ -173,8 +174,9 @@ def _look_closely(
     suspects = np.flatnonzero(entries.failing | two_sided)
     with np.errstate(all="ignore"):
         suspects = suspects[np.argsort(-(entries.error / entries.tolerance)[suspects])]
-    for start in range(0, len(suspects), BLOCK):
-        block = suspects[start : start + BLOCK]
+    size = BLOCK if quotients.subject.widest <= MANY else BLOCK_OF_MANY
+    for start in range(0, len(suspects), size):
+        block = suspects[start : start + size]
         _refine(quotients, name, entries, block, scale, tolerance)
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
         if wrong and all(_may_be_kinks(entries, row, name, neighbours) for row in wrong[:2]):

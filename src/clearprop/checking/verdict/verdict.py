@@ -1,11 +1,11 @@
 """The verdict of a check, as data that can be asked and that tells itself."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from clearprop.base.errors import GradientError
+from clearprop.base.json_values import json_values
 from clearprop.base.numbers import general
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict
 from clearprop.checking.verdict.candidates import Candidate
@@ -102,8 +102,11 @@ class Verdict:
         return "\n".join([head, *(f"- {one.sentence(language)}" for one in self.candidates)])
 
     def to_json(self) -> str:
-        """Everything in the verdict as JSON; numbers that are not finite become null."""
-        return json.dumps(_plain(asdict(self)), ensure_ascii=False, indent=2, allow_nan=False)
+        """Everything in the verdict as JSON; numbers that are not finite are the strings "NaN",
+        "Infinity" and "-Infinity"."""
+        return json.dumps(
+            json_values(self), ensure_ascii=False, indent=2, allow_nan=False, default=str
+        )
 
     def to_junit(self, language: str = "en") -> str:
         """The verdict as JUnit XML, a test case for every array, for a build server."""
@@ -124,6 +127,7 @@ class Verdict:
     def raise_if_wrong(self, *, undecided: bool = False) -> "Verdict":
         """Return the verdict. Raises GradientError, whose sentence is the verdict, where it is
         wrong; with `undecided=True` also where it is not known to be right."""
+        __tracebackhide__ = True  # in pytest, the line that asked is the last
         if self.outcome == WRONG or (undecided and self.outcome == UNDECIDED):
             raise GradientError("gradient_wrong", verdict=self)
         return self
@@ -165,16 +169,3 @@ class Verdict:
 def junit(verdicts: Sequence[Verdict], language: str = "en") -> str:
     """JUnit XML of several verdicts, a suite for each."""
     return as_junit([one.suite(language) for one in verdicts])
-
-
-def _plain(value: Any) -> Any:
-    """`value` with nothing in it but what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    return str(value)
