@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import clearprop
-import clearprop.engine.training
+import clearprop.training
 from clearprop import Network
 
 NAMES = [
@@ -39,6 +39,7 @@ NAMES = [
     "EpochEvent",
     "ExponentialDecay",
     "FanInUniform",
+    "FeatureScale",
     "ForwardPass",
     "ForwardRecord",
     "Hardtanh",
@@ -61,6 +62,8 @@ NAMES = [
     "OptimizerState",
     "PReLU",
     "Parameter",
+    "PiecewiseLinear",
+    "Pinball",
     "PoissonNLL",
     "RMSNorm",
     "RMSprop",
@@ -70,6 +73,7 @@ NAMES = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SoftClip",
     "Softmax",
     "Softplus",
     "Step",
@@ -98,13 +102,16 @@ ROOMS = [
     "base",
     "checking",
     "cli",
+    "data",
     "drawing",
     "engine",
+    "estimators",
     "formats",
     "kinds",
     "reading",
     "teaching",
     "testing",
+    "training",
 ]
 SUBROOMS = {
     "exercises": "clearprop.teaching.exercises",
@@ -112,7 +119,6 @@ SUBROOMS = {
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",
     "programs": "clearprop.reading.programs",
-    "training": "clearprop.engine.training",
     "walk": "clearprop.reading.walk",
 }
 
@@ -129,7 +135,7 @@ TRAINING_NAMES = [
 
 def test_the_public_names_are_these() -> None:
     assert clearprop.__all__ == sorted(NAMES)
-    assert clearprop.engine.training.__all__ == TRAINING_NAMES
+    assert clearprop.training.__all__ == TRAINING_NAMES
 
 
 def test_the_names_are_sorted_constants_first() -> None:
@@ -141,7 +147,7 @@ def test_the_names_are_sorted_constants_first() -> None:
 
 
 def test_every_public_name_has_a_docstring_of_its_own() -> None:
-    for module, names in ((clearprop, NAMES), (clearprop.engine.training, TRAINING_NAMES)):
+    for module, names in ((clearprop, NAMES), (clearprop.training, TRAINING_NAMES)):
         for name in names:
             text = getattr(module, name).__doc__  # not inherited, unlike inspect.getdoc's
             assert text, name
@@ -225,7 +231,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["clearprop.engine.training", "clearprop.formats.checkpoints", "clearprop.kinds"]
+    "module", ["clearprop.training", "clearprop.formats.checkpoints", "clearprop.kinds"]
 )
 def test_importing_it_loads_numpy_and_nothing_else_from_elsewhere(module: str) -> None:
     assert loaded_by(f"import {module}") <= {"clearprop", "numpy"}
@@ -256,7 +262,7 @@ import numpy as np
 from clearprop import GELU, MSE, SGD, Linear, Network, Sequential
 from clearprop import Sigmoid, SiLU, Softplus, check
 from clearprop.engine.step import take_step
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from clearprop.formats.network_file import load, save
 from clearprop.reading.explanation import explain_weight
 

@@ -13,6 +13,7 @@ from clearprop import (
     Context,
     Dropout,
     Embedding,
+    FeatureScale,
     KaimingNormal,
     KaimingUniform,
     Layer,
@@ -30,8 +31,8 @@ from clearprop import (
     XavierUniform,
 )
 from clearprop.base.arrays import Array
-from clearprop.engine.training import fit
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYER_ROWS
+from clearprop.training import fit
 from tests.gradient_checks import draw_point, own_gradient
 
 CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
@@ -78,6 +79,8 @@ def twin(
         case Linear():
             bias = params[join("bias")].reshape(-1) if layer.bias else None
             return torch.nn.functional.linear(x, params[join("weight")].T, bias)
+        case FeatureScale():
+            return x * (layer.rate * row("weight"))
         case Sequential():
             for index, child in enumerate(layer.layers):
                 path_there = join(f"layers[{index}]")

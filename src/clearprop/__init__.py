@@ -20,15 +20,17 @@ from clearprop.base.version import __version__ as __version__
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
+    from clearprop import data as data
     from clearprop import drawing as drawing
     from clearprop import engine as engine
+    from clearprop import estimators as estimators
     from clearprop import formats as formats
     from clearprop import kinds as kinds
     from clearprop import reading as reading
     from clearprop import teaching as teaching
     from clearprop import testing as testing
+    from clearprop import training as training
     from clearprop.checking import check as check
-    from clearprop.engine import training as training
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -66,6 +68,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.smooth_activations import Softplus as Softplus
     from clearprop.engine.layers.softmax import LogSoftmax as LogSoftmax
     from clearprop.engine.layers.softmax import Softmax as Softmax
+    from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
+    from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
+    from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -73,6 +78,7 @@ if TYPE_CHECKING:
     from clearprop.engine.losses import Huber as Huber
     from clearprop.engine.losses import Loss as Loss
     from clearprop.engine.losses import LossResult as LossResult
+    from clearprop.engine.losses import Pinball as Pinball
     from clearprop.engine.losses import PoissonNLL as PoissonNLL
     from clearprop.engine.network import BackwardPass as BackwardPass
     from clearprop.engine.network import ForwardPass as ForwardPass
@@ -95,13 +101,6 @@ if TYPE_CHECKING:
     from clearprop.engine.schedules import Warmup as Warmup
     from clearprop.engine.step import Step as Step
     from clearprop.engine.step import take_step as take_step
-    from clearprop.engine.training import EpochEvent as EpochEvent
-    from clearprop.engine.training import StepEvent as StepEvent
-    from clearprop.engine.training import Training as Training
-    from clearprop.engine.training import TrainingState as TrainingState
-    from clearprop.engine.training import fit as fit
-    from clearprop.engine.training import start as start
-    from clearprop.engine.training import train as train
     from clearprop.formats.checkpoints import load_checkpoint as load_checkpoint
     from clearprop.formats.checkpoints import save_checkpoint as save_checkpoint
     from clearprop.formats.network_file import load as load
@@ -112,6 +111,13 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import EpochEvent as EpochEvent
+    from clearprop.training import StepEvent as StepEvent
+    from clearprop.training import Training as Training
+    from clearprop.training import TrainingState as TrainingState
+    from clearprop.training import fit as fit
+    from clearprop.training import start as start
+    from clearprop.training import train as train
 
 # Where the public names stand. A name is loaded when it is first asked for, so that `import
 # clearprop` costs nothing; the imports above say the same to a type checker. The kinds that are
@@ -125,6 +131,7 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
     "clearprop.engine.combinators": ["Residual"],
 }
 LOSS_HOMES = {
@@ -132,6 +139,7 @@ LOSS_HOMES = {
         "MSE",
         "MAE",
         "Huber",
+        "Pinball",
         "BinaryCrossEntropy",
         "CrossEntropy",
         "PoissonNLL",
@@ -171,7 +179,7 @@ _OTHER_HOMES = {
         "Warmup",
     ],
     "clearprop.engine.step": ["Step", "take_step"],
-    "clearprop.engine.training": [
+    "clearprop.training": [
         "EpochEvent",
         "StepEvent",
         "Training",
@@ -200,6 +208,8 @@ _ROOMS = {
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
+    "data": "clearprop.data",
+    "estimators": "clearprop.estimators",
     "formats": "clearprop.formats",
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",
@@ -208,7 +218,7 @@ _ROOMS = {
     "reading": "clearprop.reading",
     "teaching": "clearprop.teaching",
     "testing": "clearprop.testing",
-    "training": "clearprop.engine.training",
+    "training": "clearprop.training",
     "walk": "clearprop.reading.walk",
 }
 

@@ -30,8 +30,8 @@ def test_a_million_entries_take_a_few_hundred_runs_and_little_memory(factor: flo
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert verdict.outcome == ("right" if factor == 1 else "wrong")
-    # At 10 ms a run, which is what such an array takes, four seconds.
-    assert runs["forward"] < 400
+    # At 10 ms a run, which is what such an array takes, five seconds.
+    assert runs["forward"] < 500
     assert most < 40 * x.nbytes
 
 

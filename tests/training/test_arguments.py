@@ -18,7 +18,7 @@ from clearprop import (
     Sequential,
 )
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError, DtypeError
-from clearprop.engine.training import fit, start, train
+from clearprop.training import fit, start, train
 
 NETWORK = Network(Sequential(Linear(2, 4), ReLU(), Linear(4, 3)))
 X = np.random.default_rng(0).normal(size=(6, 2))

@@ -6,7 +6,7 @@ scene = DIAGRAMS["network_backward"](backward, sample=0, language="en")
 text = svg(scene, prefix="fig1")
 """
 
-from clearprop.drawing.diagrams import DIAGRAMS, Diagram
+from clearprop.drawing.diagrams import DIAGRAMS, Diagram, sample_cost
 from clearprop.drawing.pen import (
     COLOURS,
     SERIES,
@@ -41,6 +41,7 @@ __all__ = [
     "drawable_language",
     "number_markup",
     "png",
+    "sample_cost",
     "svg",
     "traditional_chinese_font",
 ]

@@ -1,6 +1,6 @@
 """Training: a loop that yields events."""
 
-from clearprop.engine.training.loop import (
+from clearprop.training.loop import (
     EpochEvent,
     StepEvent,
     Training,

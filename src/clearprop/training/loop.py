@@ -33,7 +33,7 @@ from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.engine.optimizers.optimizer import require_step
 from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
-from clearprop.engine.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
+from clearprop.training.arguments import Data, data_of, loss_of, optimizer_of, params_of
 
 
 class TrainingState(NamedTuple):
