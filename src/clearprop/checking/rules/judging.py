@@ -186,11 +186,17 @@ def _look_closely(
             return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
     if entries.unresolved.any():
         return UNDECIDED, Reason.UNRESOLVED
-    if entries.kinks and not neighbours.watch.tied:
-        # Nearer than any step, and not at the point: the slope is that of a side, and which one of
-        # them nobody can see in slopes.
+    if any(_is_beside(entries, row, name, neighbours) for row in entries.kinks):
         return UNDECIDED, Reason.UNRESOLVED
     return RIGHT, None
+
+
+def _is_beside(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:
+    """Whether what looks like a kink at the point is one beside it, nearer than any step: no two
+    equal numbers are compared here, and a comparison flips within the step. The slope is then that
+    of one side, and which one nobody can see in slopes."""
+    watch = neighbours.watch
+    return not watch.tied and watch.flips(name, int(entries.indices[row]), entries.steps[row])
 
 
 def _may_be_kinks(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:

@@ -204,7 +204,7 @@ def _note(
         _note_reduction(seen, place, plain[0], options)
     if method != "__call__":
         return
-    if name in _COMPARE and all(np.asarray(one).dtype.kind == "f" for one in plain[:1]):
+    if name in _COMPARE and any(np.asarray(one).dtype.kind == "f" for one in plain[:2]):
         _count(seen, place, _COMPARE[name](*plain[:2]), *plain[:2])
     elif name in _AGAINST_0:
         _count(seen, place, plain[0] > 0, plain[0], 0.0)
