@@ -165,7 +165,9 @@ def difference(array: str, values: Any, reference: Any, floor: float) -> Largest
 
 
 def _floor(subject: Subject, dy: Array) -> float:
-    size = max(1.0, float(np.max(np.abs(subject.output), initial=0.0)))
+    # Numbers that cancel inside leave the rounding of the large ones that they were.
+    numbers = (subject.output, *subject.arrays.values())
+    size = max(1.0, *(float(np.max(np.abs(one), initial=0.0)) for one in numbers))
     return ROUNDING * size * float(np.max(np.abs(dy), initial=0.0))
 
 
