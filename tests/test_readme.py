@@ -90,7 +90,8 @@ def test_both_readmes_have_the_same_structure() -> None:
 
 def test_both_readmes_link_to_the_same_places() -> None:
     english, chinese = ({*links(name), name} - {*READMES} for name in READMES)
-    assert english == chinese
+    # A page has its own in each language.
+    assert english == {link.replace(".zh-TW.md", ".md") for link in chinese}
 
 
 def test_both_readmes_give_the_same_figures() -> None:
@@ -116,7 +117,7 @@ def test_named_commands_are_targets_of_the_makefile(name: str) -> None:
 
 def rooms(name: str) -> dict[str, str]:
     """The rooms that a document's table names, the lowest first, and what it says of each."""
-    return dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", prose(name), re.MULTILINE))
+    return dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", prose(name), re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", READMES)

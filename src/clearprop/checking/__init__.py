@@ -1,17 +1,15 @@
 """Checking a backward pass against witnesses that know nothing of it.
 
-`check` stands here by itself, so that `import clearprop` offers it and loads nothing for it.
+`check` stands here with the types that it takes and returns; how it is done is loaded when it is
+called.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from clearprop.base.arrays import Array
-    from clearprop.checking.verdict import Verdict
-    from clearprop.engine.losses import Loss
+from clearprop.base.arrays import Array
+from clearprop.checking.verdict import Verdict
+from clearprop.engine.losses import Loss
 
 
 def check(

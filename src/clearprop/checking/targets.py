@@ -160,7 +160,7 @@ def module_of(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         del sys.modules[name]
         raise _import_failed(str(path), problem) from problem
     finally:
@@ -176,13 +176,13 @@ def _module(name: str) -> ModuleType:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
             raise FileError("target_module_missing", module=name) from problem
         raise _import_failed(name, problem) from problem
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise _import_failed(name, problem) from problem
     finally:
         sys.path.pop(0)
 
 
-def _import_failed(where: str, problem: Exception) -> FileError:
+def _import_failed(where: str, problem: BaseException) -> FileError:
     return FileError("target_import", where=where, problem=raised(problem))
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from clearprop.base.dependencies import require
 from clearprop.base.numbers import FROM_SUPERSCRIPTS
@@ -55,9 +55,9 @@ def write(text: str) -> None:
     sys.stdout.write(spelled(f"{text}\n", getattr(sys.stdout, "encoding", None)))
 
 
-def console(width: int | None = FILE_WIDTH) -> "Console":
-    """Standard output by rich; a file or a pipe gets `width` columns, None for rich's own. Raises
-    MissingDependencyError without rich."""
+def console(width: int | None = FILE_WIDTH, file: TextIO | None = None) -> "Console":
+    """Standard output, or `file` in its place, by rich; a file or a pipe gets `width` columns,
+    None for rich's own. Raises MissingDependencyError without rich."""
     require("rich")
     from rich.console import Console
     from rich.measure import Measurement
@@ -93,7 +93,7 @@ def console(width: int | None = FILE_WIDTH) -> "Console":
                     if cell:
                         super().print(f"  {head}: {cell}", style=row.style)
 
-    made = PipedConsole(highlight=False)
+    made = PipedConsole(highlight=False, file=file)
     if width is not None and not made.is_terminal:
         made.width = width
     return made

@@ -21,8 +21,21 @@ WITNESSES = ("complex-step", "torch", "jax")
 NAMED = ("right", "among", "unknown", "wrong")
 
 
-def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
-    """The outcome, the arrays, and everything that there is to say of them."""
+def print_verdict(
+    console: Console, verdict: Verdict, language: str, told: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """The outcome, the arrays, and everything that there is to say of them; of a verdict that is
+    printed once more, what was not `told` the first time. Returns the sentences."""
+    sentences = list(verdict.sentences(language))
+    if not told:
+        _print_table(console, verdict, language)
+    for sentence in sentences:
+        if sentence not in told:
+            console.print(escape(f"- {sentence}"), soft_wrap=True)
+    return frozenset(sentences)
+
+
+def _print_table(console: Console, verdict: Verdict, language: str) -> None:
     head = verdict.headline(language)
     console.print(escape(head), style=STYLES[verdict.outcome], soft_wrap=True)
     if verdict.arrays:
@@ -34,8 +47,6 @@ def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
             style = None if one.outcome == RIGHT else STYLES[one.outcome]
             table.add_row(*map(escape, row), style=style)
         console.print(table)
-    for sentence in verdict.sentences(language):
-        console.print(escape(f"- {sentence}"), soft_wrap=True)
 
 
 def print_why(console: Console, verdict: Verdict, language: str) -> None:

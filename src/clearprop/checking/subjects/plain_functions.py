@@ -110,7 +110,7 @@ def guarded(title: str, action: Callable[[], Any], *, but: tuple[type[Exception]
     try:
         with np.errstate(all="ignore"):
             return action()
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         if isinstance(problem, but):
             raise
         raise ContractError("check_raised", function=title, problem=raised(problem)) from problem

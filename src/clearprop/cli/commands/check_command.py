@@ -58,24 +58,31 @@ def _check_target(
 ) -> int:
     from dataclasses import replace
 
-    from clearprop.checking.request import answer
+    from clearprop.checking.request import answers
     from clearprop.checking.targets import request_for
+    from clearprop.cli.output_apart import output_apart
     from clearprop.cli.terminal import console
 
-    shown = None if as_json else console()
     request = request_for(target, against)
     if averaged:
         request = replace(request, averaged=True)
-    verdict = answer(_heard(request, witnesses))
-    _write_junit([verdict], language, junit)
-    if shown is None:
-        sys.stdout.write(f"{verdict.to_json()}\n")
-    else:
-        from clearprop.cli.verdict_tables import print_verdict, print_why
+    with output_apart() as out:
+        shown = None if as_json else console(file=out)
+        told: frozenset[str] = frozenset()
+        for verdict in answers(_heard(request, witnesses)):
+            _write_junit([verdict], language, junit)
+            if shown is not None:
+                from clearprop.cli.verdict_tables import print_verdict
 
-        print_verdict(shown, verdict, language)
-        if why:
+                told = print_verdict(shown, verdict, language, told)
+                # Before the name of a mistake is looked for, which can take a while.
+                out.flush()
+        if shown is not None and why:
+            from clearprop.cli.verdict_tables import print_why
+
             print_why(shown, verdict, language)
+        if as_json:
+            out.write(f"{verdict.to_json()}\n")
     return _status([verdict])
 
 

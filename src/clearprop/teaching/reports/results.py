@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.base.json_values import json_values
 from clearprop.base.version import __version__
 from clearprop.formats import torch_twin
-from clearprop.reading.document import json_values
 from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
