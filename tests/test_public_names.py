@@ -98,6 +98,7 @@ ROOMS = [
     "base",
     "checking",
     "cli",
+    "compiled",
     "drawing",
     "engine",
     "formats",

@@ -20,6 +20,7 @@ from clearprop.base.version import __version__ as __version__
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
+    from clearprop import compiled as compiled
     from clearprop import drawing as drawing
     from clearprop import engine as engine
     from clearprop import formats as formats
@@ -196,6 +197,7 @@ _ROOMS = {
     "base": "clearprop.base",
     "checking": "clearprop.checking",
     "cli": "clearprop.cli",
+    "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
