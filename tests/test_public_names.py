@@ -36,6 +36,7 @@ NAMES = [
     "CrossEntropy",
     "Dropout",
     "Embedding",
+    "EngineChoice",
     "EpochEvent",
     "ExponentialDecay",
     "FanInUniform",
@@ -77,6 +78,7 @@ NAMES = [
     "StepEvent",
     "Tanh",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "Uniform",
     "Warmup",
@@ -118,9 +120,11 @@ SUBROOMS = {
 }
 
 TRAINING_NAMES = [
+    "EngineChoice",
     "EpochEvent",
     "StepEvent",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "fit",
     "start",

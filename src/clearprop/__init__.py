@@ -106,9 +106,11 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import EngineChoice as EngineChoice
     from clearprop.training import EpochEvent as EpochEvent
     from clearprop.training import StepEvent as StepEvent
     from clearprop.training import Training as Training
+    from clearprop.training import TrainingInterrupted as TrainingInterrupted
     from clearprop.training import TrainingState as TrainingState
     from clearprop.training import fit as fit
     from clearprop.training import start as start
@@ -173,9 +175,11 @@ _OTHER_HOMES = {
     ],
     "clearprop.engine.step": ["Step", "take_step"],
     "clearprop.training": [
+        "EngineChoice",
         "EpochEvent",
         "StepEvent",
         "Training",
+        "TrainingInterrupted",
         "TrainingState",
         "fit",
         "start",
