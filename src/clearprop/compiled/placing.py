@@ -6,7 +6,6 @@ another takes its place, so that a chain of any depth has two of them.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -190,14 +189,14 @@ class _Placer:
             used_at_once = at_once and is_weight and len(uses) == 1 and (descends or not is_large)
             kept[span] = not used_at_once
             place = self.arena.take(rows * wide)
-            shapes[span] = ParameterPlace(*span, rows, columns, place, panel, row, rows * wide, NONE)
+            shapes[span] = ParameterPlace(
+                *span, rows, columns, place, panel, row, rows * wide, NONE
+            )
         self.slot = self.arena.size
         self.arena.take(slots * self.slot)
         for span, place in shapes.items():
             gradient = self.arena.take(place.entries) if kept[span] else NONE
-            self.by_span[span] = ParameterPlace(
-                **{**vars(place), "gradient": gradient}
-            )
+            self.by_span[span] = ParameterPlace(**{**vars(place), "gradient": gradient})
         written: set[tuple[int, int]] = set()
         for number, one in reversed(self._with_parameters()):
             row = self.table[number]
@@ -331,5 +330,3 @@ class _Placer:
 def panel_of(dtype: str) -> int:
     """How many numbers a panel has."""
     return PANEL_BYTES // np.dtype(dtype).itemsize
-
-

@@ -105,13 +105,16 @@ def plan_of(
     update = lower_optimizer(optimizer)
     if isinstance(update, Refusal):
         return update
-    if any(
-        one.kind is OperationKind.BATCH_NORM for one in lowered.operations
-    ) and 1 in (batch, samples % batch):
+    if any(one.kind is OperationKind.BATCH_NORM for one in lowered.operations) and 1 in (
+        batch,
+        samples % batch,
+    ):
         return Refusal("batch_of_one")
     outputs = lowered.widths[lowered.output]
     require_targets(loss, outputs, target, sample_weight, dtype, batch)
-    return _plan(network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch)
+    return _plan(
+        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch
+    )
 
 
 def require_targets(

@@ -23,14 +23,14 @@ class Ran(NamedTuple):
     """What a run of steps gives back.
 
     totals, weights   of every step that was done, (steps,) in float64: the loss is their quotient
-    stop              DONE; NOT_FINITE after a step whose loss is infinite or NaN, where that was
-                      asked for; WEIGHTS_ZERO before a step whose samples all count nothing, for
-                      which the NumPy engine has the sentence
+    stop              "done"; "not_finite" after a step whose loss is infinite or NaN, where that
+                      was asked for; "weights_zero" before a step whose samples all count nothing,
+                      for which the NumPy engine has the sentence
     """
 
     totals: Array
     weights: Array
-    stop: Stop
+    stop: str
 
     @property
     def steps(self) -> int:
@@ -124,8 +124,6 @@ def _panels(
     """Views (rows, some columns) of a parameter, or of its slot number - 1, and which columns."""
     first = parameter.place + number * plan.placed.slot
     whole = buffers.arena[first : first + parameter.entries]
-    if parameter.row > parameter.entries // parameter.rows:
-        raise ValueError(parameter)
     wide = parameter.entries // parameter.rows
     if parameter.row == wide:
         return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
@@ -207,7 +205,7 @@ def run(
     train.restype, train.argtypes = ctypes.c_int64, [ctypes.POINTER(RunFields)]
     done = train(ctypes.byref(fields))
     buffers.updates += done
-    return Ran(totals[:done], weights[:done], Stop(stopped.value))
+    return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
 
 
 def _address(array: Array | None) -> int | None:
