@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.measuring import Row, cores, interleaved, print_rows
 from clearprop import SGD, Layer, Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import keyed_generator
-from clearprop.engine.training import StepEvent, start, train
+from clearprop.training import StepEvent, start, train
 
 LEARNING_RATE = 0.01
 

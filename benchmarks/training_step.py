@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
-from clearprop.engine.training import start, train
+from clearprop.training import start, train
 
 LEARNING_RATE = 0.01
 ROUNDS = 200

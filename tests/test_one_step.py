@@ -8,7 +8,7 @@ import pytest
 from clearprop import MSE, SGD, Linear, Loss, LossResult, Network, ReLU, Sequential, Sigmoid
 from clearprop.base.arrays import Array
 from clearprop.checking.witnesses.finite_differences import network_differences
-from clearprop.engine.training import StepEvent, start, train
+from clearprop.training import StepEvent, start, train
 
 
 def test_a_step_by_hand() -> None:

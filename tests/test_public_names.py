@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import clearprop
-import clearprop.engine.training
+import clearprop.training
 from clearprop import Network
 
 NAMES = [
@@ -36,6 +36,7 @@ NAMES = [
     "CrossEntropy",
     "Dropout",
     "Embedding",
+    "EngineChoice",
     "EpochEvent",
     "ExponentialDecay",
     "FanInUniform",
@@ -77,6 +78,7 @@ NAMES = [
     "StepEvent",
     "Tanh",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "Uniform",
     "Warmup",
@@ -98,6 +100,7 @@ ROOMS = [
     "base",
     "checking",
     "cli",
+    "compiled",
     "drawing",
     "engine",
     "formats",
@@ -105,6 +108,7 @@ ROOMS = [
     "reading",
     "teaching",
     "testing",
+    "training",
 ]
 SUBROOMS = {
     "exercises": "clearprop.teaching.exercises",
@@ -112,14 +116,15 @@ SUBROOMS = {
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",
     "programs": "clearprop.reading.programs",
-    "training": "clearprop.engine.training",
     "walk": "clearprop.reading.walk",
 }
 
 TRAINING_NAMES = [
+    "EngineChoice",
     "EpochEvent",
     "StepEvent",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "fit",
     "start",
@@ -129,7 +134,7 @@ TRAINING_NAMES = [
 
 def test_the_public_names_are_these() -> None:
     assert clearprop.__all__ == sorted(NAMES)
-    assert clearprop.engine.training.__all__ == TRAINING_NAMES
+    assert clearprop.training.__all__ == TRAINING_NAMES
 
 
 def test_the_names_are_sorted_constants_first() -> None:
@@ -141,7 +146,7 @@ def test_the_names_are_sorted_constants_first() -> None:
 
 
 def test_every_public_name_has_a_docstring_of_its_own() -> None:
-    for module, names in ((clearprop, NAMES), (clearprop.engine.training, TRAINING_NAMES)):
+    for module, names in ((clearprop, NAMES), (clearprop.training, TRAINING_NAMES)):
         for name in names:
             text = getattr(module, name).__doc__  # not inherited, unlike inspect.getdoc's
             assert text, name
@@ -225,7 +230,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["clearprop.engine.training", "clearprop.formats.checkpoints", "clearprop.kinds"]
+    "module", ["clearprop.training", "clearprop.formats.checkpoints", "clearprop.kinds"]
 )
 def test_importing_it_loads_numpy_and_nothing_else_from_elsewhere(module: str) -> None:
     assert loaded_by(f"import {module}") <= {"clearprop", "numpy"}
@@ -256,7 +261,7 @@ import numpy as np
 from clearprop import GELU, MSE, SGD, Linear, Network, Sequential
 from clearprop import Sigmoid, SiLU, Softplus, check
 from clearprop.engine.step import take_step
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from clearprop.formats.network_file import load, save
 from clearprop.reading.explanation import explain_weight
 

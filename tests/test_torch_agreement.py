@@ -30,8 +30,8 @@ from clearprop import (
     XavierUniform,
 )
 from clearprop.base.arrays import Array
-from clearprop.engine.training import fit
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYER_ROWS
+from clearprop.training import fit
 from tests.gradient_checks import draw_point, own_gradient
 
 CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]

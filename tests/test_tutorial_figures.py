@@ -14,7 +14,7 @@ from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Uniform
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Parameter, Tree
-from clearprop.engine.training import Training, fit
+from clearprop.training import Training, fit
 
 SEEDS = range(200)
 LINEAR = Network(Sequential(Linear(1, 10), Linear(10, 1)))

@@ -20,6 +20,7 @@ from clearprop.base.version import __version__ as __version__
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
+    from clearprop import compiled as compiled
     from clearprop import drawing as drawing
     from clearprop import engine as engine
     from clearprop import formats as formats
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from clearprop import reading as reading
     from clearprop import teaching as teaching
     from clearprop import testing as testing
+    from clearprop import training as training
     from clearprop.checking import check as check
-    from clearprop.engine import training as training
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -95,13 +96,6 @@ if TYPE_CHECKING:
     from clearprop.engine.schedules import Warmup as Warmup
     from clearprop.engine.step import Step as Step
     from clearprop.engine.step import take_step as take_step
-    from clearprop.engine.training import EpochEvent as EpochEvent
-    from clearprop.engine.training import StepEvent as StepEvent
-    from clearprop.engine.training import Training as Training
-    from clearprop.engine.training import TrainingState as TrainingState
-    from clearprop.engine.training import fit as fit
-    from clearprop.engine.training import start as start
-    from clearprop.engine.training import train as train
     from clearprop.formats.checkpoints import load_checkpoint as load_checkpoint
     from clearprop.formats.checkpoints import save_checkpoint as save_checkpoint
     from clearprop.formats.network_file import load as load
@@ -112,6 +106,15 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import EngineChoice as EngineChoice
+    from clearprop.training import EpochEvent as EpochEvent
+    from clearprop.training import StepEvent as StepEvent
+    from clearprop.training import Training as Training
+    from clearprop.training import TrainingInterrupted as TrainingInterrupted
+    from clearprop.training import TrainingState as TrainingState
+    from clearprop.training import fit as fit
+    from clearprop.training import start as start
+    from clearprop.training import train as train
 
 # Where the public names stand. A name is loaded when it is first asked for, so that `import
 # clearprop` costs nothing; the imports above say the same to a type checker. The kinds that are
@@ -171,10 +174,12 @@ _OTHER_HOMES = {
         "Warmup",
     ],
     "clearprop.engine.step": ["Step", "take_step"],
-    "clearprop.engine.training": [
+    "clearprop.training": [
+        "EngineChoice",
         "EpochEvent",
         "StepEvent",
         "Training",
+        "TrainingInterrupted",
         "TrainingState",
         "fit",
         "start",
@@ -196,6 +201,7 @@ _ROOMS = {
     "base": "clearprop.base",
     "checking": "clearprop.checking",
     "cli": "clearprop.cli",
+    "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
@@ -208,7 +214,7 @@ _ROOMS = {
     "reading": "clearprop.reading",
     "teaching": "clearprop.teaching",
     "testing": "clearprop.testing",
-    "training": "clearprop.engine.training",
+    "training": "clearprop.training",
     "walk": "clearprop.reading.walk",
 }
 

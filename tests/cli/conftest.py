@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
-from clearprop.engine.training import fit
 from clearprop.formats.checkpoints import save_checkpoint
+from clearprop.training import fit
 
 
 @pytest.fixture

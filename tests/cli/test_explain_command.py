@@ -95,7 +95,7 @@ def test_a_feature_of_the_input(trained: Path, capsys: pytest.CaptureFixture[str
 
 def test_the_worked_example_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from clearprop import OptimizerState, Sigmoid
-    from clearprop.engine.training import start
+    from clearprop.training import start
 
     network = Network(Sequential(Linear(2, 2), Sigmoid(), Linear(2, 2), Sigmoid()))
     params = network.replace(np.zeros(network.size), WEIGHTS)

@@ -11,9 +11,9 @@ from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential, Tanh
 from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.status import FOUND
-from clearprop.engine.training import fit
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
+from clearprop.training import fit
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,12 @@ from clearprop.base.arrays import Array
 from clearprop.cli import main
 from clearprop.cli.commands.write_command import COMMAND
 from clearprop.engine.optimizers import Clipped
-from clearprop.engine.training import fit
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
 from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS
 from clearprop.reading.programs import Recipe, write_program
 from clearprop.reading.programs.architecture import NAMES, network_of
+from clearprop.training import fit
 from tests.explanation.own_layers import Scale
 from tests.programs.bare import make_site, run_bare
 from tests.programs.test_agreement import require_agreement

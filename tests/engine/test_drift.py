@@ -28,7 +28,7 @@ from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import DtypeError, ShapeError
 from clearprop.base.messages import LANGUAGES
 from clearprop.engine.layers.layer import Backward, Forward, Tree
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from tests.own_combinators import Added
 
 X = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)

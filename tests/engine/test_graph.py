@@ -24,7 +24,7 @@ from clearprop.base.errors import DtypeError, ShapeError, UnknownNameError
 from clearprop.engine.graph import Concatenation, Sum, propagate
 from clearprop.engine.layers.layer import Backward, Tree
 from clearprop.engine.running import run_backward_into, run_forward
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from tests.gradient_checks import present
 from tests.own_combinators import ADDED, CONCATENATED, Added, AsItIs, Concatenated
 

@@ -29,10 +29,10 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError, MissingDependencyError
-from clearprop.engine.training import fit
 from clearprop.formats import torch_twin
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
+from clearprop.training import fit
 from tests.gradient_checks import draw_point, present
 
 EVERYTHING = Network(

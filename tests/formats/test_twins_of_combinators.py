@@ -19,8 +19,8 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.errors import ContractError
-from clearprop.engine.training import fit
 from clearprop.formats import jax_functions, torch_functions, torch_twin
+from clearprop.training import fit
 from tests.gradient_checks import present
 from tests.own_combinators import ADDED, CONCATENATED
 from tests.programs.cases import Doubled, Woven

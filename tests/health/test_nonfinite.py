@@ -30,8 +30,8 @@ from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.messages import LANGUAGES
 from clearprop.engine.layers.layer import Backward, Forward, Tree
 from clearprop.engine.step import Step, take_step
-from clearprop.engine.training import fit
 from clearprop.reading.health import Finding, Severity, examine
+from clearprop.training import fit
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 

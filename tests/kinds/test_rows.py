@@ -13,7 +13,6 @@ from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Schedule
-from clearprop.engine.training.arguments import LOSSES_BY_NAME, OPTIMIZERS_BY_NAME
 from clearprop.kinds.kind_tables import (
     INITIALIZER_ROWS,
     LAYER_EXAMPLES,
@@ -23,6 +22,7 @@ from clearprop.kinds.kind_tables import (
     SCHEDULE_ROWS,
 )
 from clearprop.kinds.row import KindRow, LayerRow, LossRow, OptimizerRow, ScheduleRow
+from clearprop.training.arguments import LOSSES_BY_NAME, OPTIMIZERS_BY_NAME
 from tests.layers.test_conformance import concrete_layers
 
 TABLES: list[dict[Any, Any]] = [

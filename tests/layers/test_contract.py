@@ -11,7 +11,7 @@ from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import DtypeError
 from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Backward, Forward, Tree, refuse_integers
-from clearprop.engine.training import StepEvent, start, train
+from clearprop.training import StepEvent, start, train
 
 
 class MaskCache(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from clearprop import SGD, Context, Dropout, Linear, Network, Sequential
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DtypeError
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from tests.gradient_checks import present
 
 X = np.random.default_rng(0).normal(size=(4, 6))

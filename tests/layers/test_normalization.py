@@ -21,7 +21,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.engine.training import fit
+from clearprop.training import fit
 from tests.gradient_checks import Point, complex_step_gradient, own_gradient, present
 
 

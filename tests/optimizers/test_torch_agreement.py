@@ -23,8 +23,8 @@ from clearprop import (
     Tanh,
     Warmup,
 )
-from clearprop.engine.training import fit
 from clearprop.formats import torch_twin
+from clearprop.training import fit
 
 STEPS = 50
 NETWORK = Network(Sequential(Linear(2, 5), Tanh(), Linear(5, 3)))

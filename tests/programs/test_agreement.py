@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from clearprop.base.arrays import Array
-from clearprop.engine.training import StepEvent, TrainingState, start, train
 from clearprop.reading.programs import Recipe, write_program
 from clearprop.reading.programs.recipe import settle
+from clearprop.training import StepEvent, TrainingState, start, train
 from tests.programs.bare import Ran, run_bare
 from tests.programs.cases import catalogue
 

@@ -24,9 +24,9 @@ from clearprop import (
 from clearprop.base.errors import ClearpropError
 from clearprop.cli import main
 from clearprop.engine.optimizers import Clipped, Optimizer
-from clearprop.engine.training import StepEvent, Training, fit, train
 from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
 from clearprop.reading.programs import Recipe, save_program, write_program
+from clearprop.training import StepEvent, Training, fit, train
 from tests.programs.bare import Ran, run_bare
 from tests.programs.test_agreement import running_statistics
 

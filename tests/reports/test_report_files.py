@@ -11,7 +11,6 @@ import pytest
 
 from clearprop.cli import main
 from clearprop.drawing.pen.palette import COLOURS
-from clearprop.engine.training import StepEvent, train
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
 from clearprop.teaching.experiments.progress import silent
@@ -19,6 +18,7 @@ from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.figures import figure_catalogue
 from clearprop.teaching.reports.report import write_report
 from clearprop.teaching.reports.results import results_json
+from clearprop.training import StepEvent, train
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from clearprop import (
     Sequential,
 )
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError, DtypeError
-from clearprop.engine.training import fit, start, train
+from clearprop.training import fit, start, train
 
 NETWORK = Network(Sequential(Linear(2, 4), ReLU(), Linear(4, 3)))
 X = np.random.default_rng(0).normal(size=(6, 2))
@@ -163,4 +163,7 @@ def test_the_loss_of_an_epoch_is_added_up_in_float64() -> None:
 
 def test_a_training_is_printed_in_one_line() -> None:
     training = fit(NETWORK, NETWORK.initialize(), X, IDS, loss="cross_entropy", epochs=3)
-    assert repr(training) == f"Training(3 steps, last loss {training.losses[-1]:.6g}, params (27,))"
+    assert (
+        repr(training)
+        == f"Training(3 steps, last loss {training.losses[-1]:.6g}, params (27,), numpy)"
+    )

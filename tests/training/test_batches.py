@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clearprop import MSE, SGD, Linear, Network
 from clearprop.base.arrays import Array
-from clearprop.engine.training import EpochEvent, StepEvent, start, train
+from clearprop.training import EpochEvent, StepEvent, start, train
 
 # y = w·x with x numbered from 1: the input of a step's records says which samples it took.
 NETWORK = Network(Linear(1, 1, bias=False))

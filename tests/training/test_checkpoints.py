@@ -29,11 +29,11 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, DamagedFileError, FileError, UnknownNameError
-from clearprop.engine.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from clearprop.formats import network_file as network_files
 from clearprop.formats.checkpoints import _state_of, load_checkpoint, save_checkpoint
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LossExample
+from clearprop.training import EpochEvent, StepEvent, TrainingState, fit, start, train
 from tests.training.running_mean import RunningMean
 
 Samples = tuple[Array, Array]

@@ -5,7 +5,7 @@ import pytest
 
 from clearprop import SGD, Linear, Network, Residual, Sequential, Tanh
 from clearprop.base.arrays import Array
-from clearprop.engine.training import fit, start, train
+from clearprop.training import fit, start, train
 from tests.gradient_checks import present
 from tests.training.running_mean import RunningMean
 

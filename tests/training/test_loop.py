@@ -8,7 +8,7 @@ import pytest
 from clearprop import MSE, SGD, Identity, Linear, LossResult, Network, ReLU, Sequential
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
-from clearprop.engine.training import EpochEvent, StepEvent, fit, start, train
+from clearprop.training import EpochEvent, StepEvent, fit, start, train
 
 Samples = tuple[Array, Array]
 

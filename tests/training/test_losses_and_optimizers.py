@@ -20,9 +20,9 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, ShapeError
-from clearprop.engine.training import EpochEvent, StepEvent, fit, start, train
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LossExample
+from clearprop.training import EpochEvent, StepEvent, fit, start, train
 
 LOSS_CASES = [case for cases in LOSS_EXAMPLES.values() for case in cases]
 OPTIMIZER_CASES = [case for row in OPTIMIZER_ROWS.values() for case in row.examples]

@@ -10,7 +10,7 @@ import pytest
 
 from clearprop import MSE, Linear, Network, Optimizer, OptimizerState, Sequential, Tanh
 from clearprop.base.arrays import Array
-from clearprop.engine.training import StepEvent, fit, start, train
+from clearprop.training import StepEvent, fit, start, train
 
 NETWORK = Network(Sequential(Linear(2, 3), Tanh(), Linear(3, 1)))
 X = np.random.default_rng(0).normal(size=(6, 2))

@@ -13,13 +13,13 @@ from clearprop.cli.saved_networks import first_layers, widths
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.schedules import Rate
-from clearprop.engine.training.arguments import USUAL_OPTIMIZER
 from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import checkpoint_in
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
+from clearprop.training.arguments import USUAL_OPTIMIZER
 
 ENCODINGS = ("ascii", "utf-8", "utf-8-sig")
 HEADERS = 3  # more lines than this do not stand before the numbers

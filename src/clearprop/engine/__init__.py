@@ -1,1 +1,1 @@
-"""Numbers forward, back and down: layers, losses, optimizers, the network and its training."""
+"""Numbers forward, back and down: layers, losses, optimizers, the network and its step."""

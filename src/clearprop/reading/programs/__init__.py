@@ -4,7 +4,7 @@
     save_program("train.py", Recipe(network))
 
 Forward pass, backward pass, loss and update stand in it line by line, each with its equation, and
-its losses and parameters are those of `clearprop.engine.training`.
+its losses and parameters are those of `clearprop.training`.
 """
 
 import io

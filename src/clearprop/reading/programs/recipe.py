@@ -12,9 +12,9 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
-from clearprop.engine.training.arguments import USUAL_OPTIMIZER
 from clearprop.reading.programs.samples import CsvFile, example_lines, run_lines
 from clearprop.reading.programs.start import can_draw
+from clearprop.training.arguments import USUAL_OPTIMIZER
 
 
 @dataclass(frozen=True, eq=False)

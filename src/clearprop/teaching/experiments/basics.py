@@ -15,8 +15,8 @@ from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
-from clearprop.engine.training import StepEvent, start, train
 from clearprop.teaching.experiments.data import RegressionData
+from clearprop.training import StepEvent, start, train
 
 
 class Response(NamedTuple):

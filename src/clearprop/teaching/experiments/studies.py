@@ -14,7 +14,6 @@ from clearprop.base.dependencies import is_installed
 from clearprop.engine.layers.activations import ReLU
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
-from clearprop.engine.training import StepEvent, start, train
 from clearprop.formats import torch_twin
 from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.progress import Progress, part, silent
@@ -26,6 +25,7 @@ from clearprop.teaching.experiments.tutorial_networks import (
     with_relu_as_printed,
     without_activation,
 )
+from clearprop.training import StepEvent, start, train
 
 # What became of a training from one start.
 TrainingOutcome: TypeAlias = Literal["trained", "grown", "dead", "overflow"]

@@ -7,7 +7,6 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
-from clearprop.engine.training import TrainingState, fit
 from clearprop.teaching.experiments.data import RegressionData
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.tutorial_networks import (
@@ -16,6 +15,7 @@ from clearprop.teaching.experiments.tutorial_networks import (
     with_relu_as_printed,
     without_activation,
 )
+from clearprop.training import TrainingState, fit
 
 
 class TrainingRun(NamedTuple):

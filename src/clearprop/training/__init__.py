@@ -1,19 +1,21 @@
 """Training: a loop that yields events."""
 
-from clearprop.engine.training.loop import (
+from clearprop.training.engine_choice import EngineChoice
+from clearprop.training.events import (
     EpochEvent,
     StepEvent,
     Training,
+    TrainingInterrupted,
     TrainingState,
-    fit,
-    start,
-    train,
 )
+from clearprop.training.loop import fit, start, train
 
 __all__ = [
+    "EngineChoice",
     "EpochEvent",
     "StepEvent",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "fit",
     "start",
