@@ -5,7 +5,7 @@ first of a wire's takers writes it, going backward, until the wire's own layer h
 another takes its place, so that a chain of any depth has two of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -188,25 +188,24 @@ class _Placer:
             panel, row = (panel, wide) if is_large else (rows * panel, row)
             used_at_once = at_once and is_weight and len(uses) == 1 and (descends or not is_large)
             kept[span] = not used_at_once
-            place = self.arena.take(rows * wide)
-            shapes[span] = ParameterPlace(
-                *span, rows, columns, place, panel, row, rows * wide, NONE
-            )
+            entries = rows * wide
+            at = self.arena.take(entries)
+            shapes[span] = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE)
         self.slot = self.arena.size
         self.arena.take(slots * self.slot)
-        for span, place in shapes.items():
-            gradient = self.arena.take(place.entries) if kept[span] else NONE
-            self.by_span[span] = ParameterPlace(**{**vars(place), "gradient": gradient})
+        for span, parameter in shapes.items():
+            gradient = self.arena.take(parameter.entries) if kept[span] else NONE
+            self.by_span[span] = replace(parameter, gradient=gradient)
         written: set[tuple[int, int]] = set()
         for number, one in reversed(self._with_parameters()):
-            row = self.table[number]
+            fields = self.table[number]
             for name, slot in one.node.parameters.items():  # type: ignore[union-attr]
                 found = self.by_span[slot.span]
-                row[name], row[f"{name}_gradient"] = found.place, found.gradient
-                row[f"{name}_adds"] = slot.span in written
+                fields[name], fields[f"{name}_gradient"] = found.place, found.gradient
+                fields[f"{name}_adds"] = slot.span in written
                 written.add(slot.span)
                 if name == "weight":
-                    row["panel"], row["row"] = found.panel, found.row
+                    fields["panel"], fields["row"] = found.panel, found.row
 
     def _with_parameters(self) -> list[tuple[int, Lowered]]:
         return [
@@ -248,10 +247,11 @@ class _Placer:
         self.table[linear]["rectified"] = 1
         self.table[number]["done"] = 1
         takers = self.takers(self.lowered.operations[number].target)
-        if len(takers) == 1 and takers != [LOSS]:
-            if self.lowered.operations[takers[0]].kind is OperationKind.LINEAR:
-                self.table[takers[0]]["gated"] = 1
-                self.table[number]["done"] = 3
+        if takers == [LOSS] or len(takers) > 1:
+            return
+        if self.lowered.operations[takers[0]].kind is OperationKind.LINEAR:
+            self.table[takers[0]]["gated"] = 1
+            self.table[number]["done"] = 3
 
     def _stride(self, wire: str) -> int:
         if wire == INPUT:
