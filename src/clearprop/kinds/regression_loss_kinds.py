@@ -4,6 +4,7 @@ from typing import Any
 
 from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import MAE, MSE, Huber
+from clearprop.kinds.kernels import kernel
 from clearprop.kinds.loss_parts import reduced_by
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -83,6 +84,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.MSELoss(reduction=one.reduction),
         jax=lambda _, one, y, t: reduced_by(one, (y - t) ** 2),
         onnx=None,
+        compiled=kernel("MSE"),
         example_target=None,
     ),
     LossRow(
@@ -97,6 +99,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.L1Loss(reduction=one.reduction),
         jax=lambda jax, one, y, t: reduced_by(one, jax.numpy.abs(y - t)),
         onnx=None,
+        compiled=kernel("MAE"),
         example_target=None,
     ),
     LossRow(
@@ -114,6 +117,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.HuberLoss(one.reduction, one.delta),
         jax=_huber_in_jax,
         onnx=None,
+        compiled=kernel("HUBER", "delta"),
         example_target=None,
     ),
 )
