@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError, EngineWarning, KernelsError
 from clearprop.compiled.building import build_ahead, library, notices, ready_library
-from clearprop.compiled.plan import Plan, Refusal
+from clearprop.compiled.lowering import Refusal
+from clearprop.compiled.plan import Plan
 from clearprop.engine.network import Network
 
 ENGINES = ("auto", "numpy", "compiled")

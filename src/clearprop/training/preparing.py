@@ -1,14 +1,12 @@
 """A training made ready: what it is made of, which engine takes its steps, and why."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.compiled.lanes import has_lanes
-from clearprop.compiled.plan import Plan, Refusal, plan_of
+from clearprop.compiled.plan import Plan
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -24,6 +22,7 @@ from clearprop.training.engine_choice import (
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
 from clearprop.training.machine import Machine
 from clearprop.training.machine_events import machine_events
+from clearprop.training.memory import memory_of, plan_course
 from clearprop.training.numpy_events import numpy_events
 
 
@@ -80,38 +79,14 @@ def prepare(
         parameters=state.params.size,
         steps=course.epochs * course.steps_per_epoch,
     )
-    plan = _plan(course, state) if is_worth_a_plan(engine, seconds) else None
+    dtype = state.params.dtype.name
+    plan = plan_course(course, dtype) if is_worth_a_plan(engine, seconds) else None
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, Plan):
-        machine = Machine(
-            course, plan, kernels, state, engine=chosen, threads=threads, settings=settings
-        )
+        memory = memory_of(course, plan, kernels, threads=threads, settings=settings or {})
+        machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _plan(course: Course, state: TrainingState) -> Plan | Refusal:
-    x, target, sample_weight = course.data.take(None)
-    plan = plan_of(
-        course.network,
-        course.loss,
-        course.optimizer,
-        x,
-        target,
-        sample_weight,
-        dtype=state.params.dtype.name,
-        batch_size=course.batch_size,
-    )
-    if course.networks is not None and isinstance(plan, Plan) and not has_lanes(plan):
-        return Refusal("no_lanes")
-    return plan
 
 
 def _until_nonfinite(
