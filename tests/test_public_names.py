@@ -87,6 +87,7 @@ NAMES = [
     "Zeros",
     "check",
     "fit",
+    "fit_many",
     "load",
     "load_checkpoint",
     "save",
@@ -127,6 +128,7 @@ TRAINING_NAMES = [
     "TrainingInterrupted",
     "TrainingState",
     "fit",
+    "fit_many",
     "start",
     "train",
 ]

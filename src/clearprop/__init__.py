@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from clearprop.training import TrainingInterrupted as TrainingInterrupted
     from clearprop.training import TrainingState as TrainingState
     from clearprop.training import fit as fit
+    from clearprop.training import fit_many as fit_many
     from clearprop.training import start as start
     from clearprop.training import train as train
 
@@ -182,6 +183,7 @@ _OTHER_HOMES = {
         "TrainingInterrupted",
         "TrainingState",
         "fit",
+        "fit_many",
         "start",
         "train",
     ],

@@ -1,5 +1,6 @@
 """A training made ready: what it is made of, which engine takes its steps, and why."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -64,11 +65,14 @@ def prepare(
     own: Collection[str],
     engine: str,
     settings: Mapping[str, Sequence[float]] | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Prepared:
-    """What `train` and `fit` were handed, made ready. `settings` are of K networks: numbers of the
-    optimizer that each has of its own, which machine code alone can take; `threads` how many of
-    the kernels may run at once. Raises what `train` raises."""
+    """What `train` and `fit` were handed, made ready. Raises what `train` raises.
+
+    settings  of K networks: numbers of the optimizer that each has of its own, which machine code
+              alone can take
+    threads   how many threads may take the steps; one for every core unless told otherwise
+    """
     require_engine(engine)
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
@@ -84,9 +88,18 @@ def prepare(
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, Plan):
-        memory = memory_of(course, plan, kernels, threads=threads, settings=settings or {})
+        memory = memory_of(
+            course, plan, kernels, threads=threads or usable_cores(), settings=settings or {}
+        )
         machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _until_nonfinite(

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array, freeze
-from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 
@@ -48,16 +47,9 @@ def with_settings(optimizer: Optimizer, settings: Mapping[str, float]) -> Optimi
     in `Clipped`. Raises ConfigurationError for a setting that there is not, and for a number that
     cannot be."""
     known = {field.name for field in fields(optimizer)}  # type: ignore[arg-type]
-    own = {name: value for name, value in settings.items() if name in known}
-    rest = {name: value for name, value in settings.items() if name not in known}
     inner = getattr(optimizer, "optimizer", None)
-    if rest and isinstance(inner, Optimizer):
-        own["optimizer"] = with_settings(inner, rest)  # type: ignore[assignment]
-    elif rest:
-        raise ConfigurationError(
-            "setting_unknown",
-            owner=type(optimizer).__name__,
-            name=", ".join(rest),
-            known=", ".join(known),
-        )
-    return replace(optimizer, **own)  # type: ignore[type-var]
+    rest = {name: value for name, value in settings.items() if name not in known}
+    if not rest or not isinstance(inner, Optimizer):
+        return replace(optimizer, **settings)  # type: ignore[type-var]
+    own: dict[str, Any] = {name: settings[name] for name in settings if name in known}
+    return replace(optimizer, **own, optimizer=with_settings(inner, rest))  # type: ignore[type-var]
