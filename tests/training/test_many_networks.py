@@ -118,7 +118,7 @@ def test_each_may_have_settings_of_its_own(
     network: Network, engine: str, optimizer: Optimizer, names: tuple[str, ...]
 ) -> None:
     numbers = {
-        "learning_rate": [(0.01, 0.02, 0.05)[number % 3] for number in range(K)],
+        "learning_rate": [(0.001, 0.002, 0.005)[number % 3] for number in range(K)],
         "weight_decay": [(0, 1e-3)[number % 2] for number in range(K)],
     }
     settings: Any = {name: numbers[name] for name in names}
