@@ -99,6 +99,7 @@ NAMES = [
 
 ROOMS = [
     "base",
+    "bench",
     "checking",
     "cli",
     "compiled",

@@ -14,7 +14,7 @@ from clearprop.compiled.running import Ran
 from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import TrainingState
-from clearprop.training.memory import Memory
+from clearprop.training.kernel_memory import KernelMemory
 from clearprop.training.numpy_events import numpy_events
 
 # A call cannot be interrupted: long enough that Python does not matter, short enough for Ctrl-C and
@@ -28,7 +28,7 @@ class Machine:
     def __init__(
         self,
         course: Course,
-        memory: Memory,
+        memory: KernelMemory,
         state: TrainingState,
         *,
         dtype: str,

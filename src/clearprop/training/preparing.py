@@ -21,9 +21,9 @@ from clearprop.training.engine_choice import (
     require_engine,
 )
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
+from clearprop.training.kernel_memory import memory_of, plan_course
 from clearprop.training.machine import Machine
 from clearprop.training.machine_events import machine_events
-from clearprop.training.memory import memory_of, plan_course
 from clearprop.training.numpy_events import numpy_events
 
 

@@ -19,7 +19,7 @@ from clearprop.training.course import Course
 from clearprop.training.stacking import Held, separate, together, with_settings
 
 
-class Memory(Protocol):
+class KernelMemory(Protocol):
     """The kernels' memory of a training."""
 
     def put(self, held: Held) -> None:
@@ -84,7 +84,7 @@ class InLanes:
         )
 
 
-class SideBySide:
+class EachAlone:
     """K networks', each by itself, over threads: for what the lanes do not have."""
 
     def __init__(self, parts: Sequence[OneNetwork], threads: int) -> None:
@@ -140,7 +140,7 @@ def memory_of(
     *,
     settings: Mapping[str, Sequence[float]],
     threads: int,
-) -> Memory:
+) -> KernelMemory:
     """The memory of a course: in the lanes where there are several networks and the lanes can have
     them. `settings` are numbers of the optimizer that each of K networks has of its own."""
     if course.networks is None:
@@ -165,4 +165,4 @@ def memory_of(
             one = replace(course, optimizer=with_settings(course.optimizer, own))
             planned = plan_course(replace(one, networks=None), plan.dtype)  # type: ignore[assignment]
         parts.append(OneNetwork(planned, library, course.data.of(network)))
-    return SideBySide(parts, threads)
+    return EachAlone(parts, threads)
