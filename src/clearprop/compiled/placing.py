@@ -322,7 +322,7 @@ class _Placer:
             output_stride=self._stride(output),
             output_signal=self.output_signal[0],
             slot=self.slot,
-            pack=self.arena.take(max(PART, self.batch) * self.arena.panel),
+            pack=self.arena.take(2 * max(PART, self.batch) * self.arena.panel),
             mask_bytes=self.mask_bytes,
         )
 

@@ -8,16 +8,8 @@ static void softmax_forward(int64_t samples, int64_t features, struct Rows x, st
     for (int64_t i = 0; i < samples; i++) {
         const real *from = x.at + i * x.stride;
         real *to = y.at + i * y.stride;
-        vec highest = splat(-INFINITY), powers = {0};
-        for (int64_t j = 0; j < padded(features); j += LANES)
-            highest = larger(highest, keep_some(load(from + j), splat(-INFINITY), features - j));
-        real top = lane_maximum(highest);
-        for (int64_t j = 0; j < padded(features); j += LANES) {
-            vec p = keep_some(power_of_e(load(from + j) - top), (vec){0}, features - j);
-            powers += p;
-            store(to + j, p);
-        }
-        real sum = lane_sum(powers), log_sum = (real)log((double)sum);
+        real top = powers_of(from, to, features), sum = sum_of(to, features);
+        real log_sum = (real)log((double)sum);
         for (int64_t j = 0; j < padded(features); j += LANES)
             store(to + j, is_log ? (load(from + j) - top) - log_sum : load(to + j) / sum);
     }

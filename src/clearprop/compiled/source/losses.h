@@ -112,70 +112,79 @@ INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct B
     return total;
 }
 
-/* Softmax cross-entropy of one sample:
- *     ℓ = − Σ_c m_c ln p_c,   ∂ℓ/∂y = M p − m,   m_c = w_c q_c,  M = Σ_c m_c
- * where q is the target's distribution, smoothed by ε: (1 − ε) q + ε/C.
- *     ln p_c = (y_c − top) − ln Σ_k e^(y_k − top) */
-static double cross_entropy_of(const struct Loss *l, const struct Batch *b, const real *arena,
-                               double smoothing, const real *y, real *dy, int64_t n, real scale)
+/* The powers e^(y_c − top) of a row, behind the last class zeros; returns the top. */
+static real powers_of(const real *y, real *to, int64_t classes)
 {
-    int64_t classes = l->outputs, columns = padded(classes);
-    vec highest = splat(-INFINITY);
-    for (int64_t j = 0; j < columns; j += LANES)
-        highest = larger(highest, keep_some(load(y + j), splat(-INFINITY), classes - j));
-    real top = lane_maximum(highest);
-    vec powers = {0};
-    for (int64_t j = 0; j < columns; j += LANES) {
-        vec p = keep_some(power_of_e(load(y + j) - top), (vec){0}, classes - j);
-        store(dy + j, p);
-        powers += p;
-    }
-    real sum = lane_sum(powers), log_sum = (real)log((double)sum);
-    const real *weight = l->weight == NONE ? NULL : arena + l->weight;
-    real spread = (real)(smoothing / (double)classes), kept = (real)(1 - smoothing);
-    int64_t id = b->ids ? b->ids[n] : NONE;
-    int is_ignored = b->ids && id == l->ignored;
-    if (b->ids && !weight && smoothing == 0) {
-        /* The usual case: all mass is on one class. */
-        real share = is_ignored ? 0 : scale;
-        vec factor = splat(share / sum);
-        for (int64_t j = 0; j < columns; j += LANES)
-            store(dy + j, load(dy + j) * factor);
-        if (is_ignored)
-            return 0;
-        dy[id] -= share;
-        return (double)(log_sum - (y[id] - top));
-    }
-    real entry = 0, mass = 0;
-    for (int64_t c = 0; c < classes; c++) {
-        real q = b->ids ? (is_ignored ? 0 : spread + (c == id ? kept : 0))
-                        : kept * b->target[n * classes + c] + spread;
-        real m = weight ? q * weight[c] : q;
-        mass += m;
-        /* A class without mass costs nothing, were its logit −∞. */
-        if (m != 0)
-            entry -= m * ((y[c] - top) - log_sum);
-    }
-    for (int64_t c = 0; c < classes; c++) {
-        real q = b->ids ? (is_ignored ? 0 : spread + (c == id ? kept : 0))
-                        : kept * b->target[n * classes + c] + spread;
-        dy[c] = (dy[c] / sum * mass - (weight ? q * weight[c] : q)) * scale;
-    }
-    return (double)entry;
+    real top = largest_of(y, classes);
+    for (int64_t j = 0; j < padded(classes); j += LANES)
+        store(to + j, keep_some(power_of_e(load(y + j) - top), (vec){0}, classes - j));
+    return top;
 }
 
+/* Softmax cross-entropy of classes, all of one weight:
+ *     ℓ = ln S − (y_id − top),  S = Σ_c e^(y_c − top),   ∂ℓ/∂y = p − [c = id]
+ * The logarithms of several samples are one: ln S₁ + ln S₂ = ln (S₁ S₂). */
+static double cross_entropy_of_classes(const struct Loss *l, const struct Batch *b, real *arena,
+                                       double divisor)
+{
+    double total = 0, product = 1;
+    real scale = (real)(1 / divisor);
+    for (int64_t i = 0; i < b->samples; i++) {
+        int64_t id = b->ids[sample_at(b, i)], columns = padded(l->outputs);
+        const real *y = arena + l->y + i * l->y_stride;
+        real *dy = arena + l->dy + i * l->y_stride;
+        if (id == l->ignored) {
+            memset(dy, 0, (size_t)columns * sizeof(real));
+            continue;
+        }
+        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs), share = scale / sum;
+        for (int64_t j = 0; j < columns; j += LANES)
+            store(dy + j, load(dy + j) * share);
+        dy[id] -= scale;
+        total -= (double)(y[id] - top);
+        product *= (double)sum;
+        if (product > 1e200)
+            total += log(product), product = 1;
+    }
+    return total + log(product);
+}
+
+/* The share of class c in a sample's target, smoothed by ε: (1 − ε) q + ε/C, and its weight. */
+INLINE real mass_of(const struct Loss *l, const struct Batch *b, const real *arena, int64_t n,
+                    int64_t c, real smoothing)
+{
+    real q = b->ids ? c == b->ids[n] : b->target[n * l->outputs + c];
+    q = (1 - smoothing) * q + smoothing / (real)l->outputs;
+    if (b->ids && b->ids[n] == l->ignored)
+        return 0;
+    return l->weight == NONE ? q : q * arena[l->weight + c];
+}
+
+/* Of any targets and weights:
+ *     ℓ = − Σ_c m_c ln p_c,   ∂ℓ/∂y = M p − m,   m_c = w_c q_c,  M = Σ_c m_c
+ *     ln p_c = (y_c − top) − ln S */
 static double cross_entropy(const struct Loss *l, const struct Batch *b, real *arena,
                             const double *settings, double divisor)
 {
     double total = 0;
+    real smoothing = (real)settings[l->setting];
     for (int64_t i = 0; i < b->samples; i++) {
         int64_t n = sample_at(b, i);
-        real counts = b->sample_weight ? b->sample_weight[n] : 1;
         const real *y = arena + l->y + i * l->y_stride;
-        total += (double)counts
-                 * cross_entropy_of(l, b, arena, settings[l->setting], y,
-                                    arena + l->dy + i * l->y_stride, n,
-                                    (real)(1 / divisor) * counts);
+        real *dy = arena + l->dy + i * l->y_stride;
+        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs);
+        real log_sum = (real)log((double)sum), entry = 0, mass = 0;
+        for (int64_t c = 0; c < l->outputs; c++) {
+            real m = mass_of(l, b, arena, n, c, smoothing);
+            mass += m;
+            /* A class without mass costs nothing, were its logit −∞. */
+            if (m != 0)
+                entry -= m * ((y[c] - top) - log_sum);
+        }
+        real counts = b->sample_weight ? b->sample_weight[n] : 1, scale = (real)(1 / divisor) * counts;
+        for (int64_t c = 0; c < l->outputs; c++)
+            dy[c] = (dy[c] / sum * mass - mass_of(l, b, arena, n, c, smoothing)) * scale;
+        total += (double)(counts * entry);
     }
     return total;
 }
@@ -191,6 +200,9 @@ static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
     case POISSON: return loss_by_entry(POISSON, l, b, arena, settings, divisor);
     case BINARY_CROSS_ENTROPY:
         return loss_by_entry(BINARY_CROSS_ENTROPY, l, b, arena, settings, divisor);
-    default: return cross_entropy(l, b, arena, settings, divisor);
+    default:
+        if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
+            return cross_entropy_of_classes(l, b, arena, divisor);
+        return cross_entropy(l, b, arena, settings, divisor);
     }
 }

@@ -79,16 +79,17 @@ INLINE void store_some(real *to, vec v, int64_t count)
             to[i] = v[i];
 }
 
-/* The first `count` lanes of v, and `rest` in the others. */
+/* The first `count` lanes of v, and those of `rest` behind them. */
 INLINE vec keep_some(vec v, vec rest, int64_t count)
 {
-    mask kept;
+    mask number;
     for (int i = 0; i < LANES; i++)
-        kept[i] = i < count ? ~(whole)0 : 0;
-    return choose(kept, v, rest);
+        number[i] = (whole)i;
+    whole kept = count < LANES ? (whole)count : LANES;
+    return choose((mask)(number < kept), v, rest);
 }
 
-/* The sum and the largest of all lanes, by halves, always in the same order. */
+/* The sum of all lanes, by halves, always in the same order. */
 INLINE real lane_sum(vec v)
 {
     real t[LANES];
@@ -99,12 +100,35 @@ INLINE real lane_sum(vec v)
     return t[0];
 }
 
-INLINE real lane_maximum(vec v)
+/* The largest of a row, and its sum. The rows of a batch are short as a rule, and do not wait for
+ * each other: number by number is the fastest way. A NaN among them may be passed over. */
+INLINE real largest_of(const real *row, int64_t count)
 {
-    real t[LANES];
-    memcpy(t, &v, sizeof t);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++)
-            t[i] = t[i] > t[i + half] || t[i] != t[i] ? t[i] : t[i + half];
-    return t[0];
+    real largest = -INFINITY;
+    int64_t i = 0;
+    if (count >= 2 * PANEL) {
+        vec v = load(row);
+        for (i = LANES; i + LANES <= count; i += LANES)
+            v = choose(above(load(row + i), v), load(row + i), v);
+        for (int lane = 0; lane < LANES; lane++)
+            largest = v[lane] > largest ? v[lane] : largest;
+    }
+    for (; i < count; i++)
+        largest = row[i] > largest ? row[i] : largest;
+    return largest;
+}
+
+INLINE real sum_of(const real *row, int64_t count)
+{
+    real sum = 0;
+    int64_t i = 0;
+    if (count >= 2 * PANEL) {
+        vec v = load(row);
+        for (i = LANES; i + LANES <= count; i += LANES)
+            v += load(row + i);
+        sum = lane_sum(v);
+    }
+    for (; i < count; i++)
+        sum += row[i];
+    return sum;
 }

@@ -69,69 +69,69 @@ static struct Update update_of(const struct Optimizer *o, const double *all, dou
 }
 
 /* θ ← θ − η (g + λ θ) */
-INLINE vec descended(vec w, vec g, const struct Update u)
+INLINE vec descended(vec w, vec g, const struct Update *u)
 {
-    return w - u.rate * (g + u.decay * w);
+    return w - u->rate * (g + u->decay * w);
 }
 
 /* v ← μ v + (1 − d) g, in the first step v ← g;  θ ← θ − η v, or θ − η (g + μ v) (Nesterov) */
-INLINE vec after_velocity(real *at, vec g, const struct Update u)
+INLINE vec after_velocity(real *at, vec g, const struct Update *u)
 {
     vec w = load(at);
-    g += u.decay * w;
-    vec v = u.is_first ? g : u.momentum * load(at + u.slot) + u.damp * g;
-    store(at + u.slot, v);
-    return w - u.rate * (u.nesterov ? g + u.momentum * v : v);
+    g += u->decay * w;
+    vec v = u->is_first ? g : u->momentum * load(at + u->slot) + u->damp * g;
+    store(at + u->slot, v);
+    return w - u->rate * (u->nesterov ? g + u->momentum * v : v);
 }
 
 /* m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  θ ← θ − η m̂ / (√v̂ + ε) */
-INLINE vec after_moments(real *at, vec g, const struct Update u)
+INLINE vec after_moments(real *at, vec g, const struct Update *u)
 {
     vec w = load(at);
-    g += u.decay * w;
-    vec m = u.keep * load(at + u.slot) + u.take * g;
-    vec v = u.keep_square * load(at + 2 * u.slot) + u.take_square * g * g;
-    store(at + u.slot, m);
-    store(at + 2 * u.slot, v);
-    if (u.amsgrad) {
-        v = larger(load(at + 3 * u.slot), v);
-        store(at + 3 * u.slot, v);
+    g += u->decay * w;
+    vec m = u->keep * load(at + u->slot) + u->take * g;
+    vec v = u->keep_square * load(at + 2 * u->slot) + u->take_square * g * g;
+    store(at + u->slot, m);
+    store(at + 2 * u->slot, v);
+    if (u->amsgrad) {
+        v = larger(load(at + 3 * u->slot), v);
+        store(at + 3 * u->slot, v);
     }
-    return u.shrink * w - u.rate * m / (square_root(v) * u.root + u.eps);
+    return u->shrink * w - u->rate * m / (square_root(v) * u->root + u->eps);
 }
 
 /* s ← α s + (1 − α) g²,  θ ← θ − η g / (√s + ε); centered: √(s − m²) with the mean m;
  * with momentum: v ← μ v + g / (√s + ε),  θ ← θ − η v */
-INLINE vec after_mean_square(real *at, vec g, const struct Update u)
+INLINE vec after_mean_square(real *at, vec g, const struct Update *u)
 {
     vec w = load(at);
-    real *slot = at + u.slot;
-    g += u.decay * w;
-    vec s = u.keep * load(slot) + u.take * g * g;
+    real *slot = at + u->slot;
+    g += u->decay * w;
+    vec s = u->keep * load(slot) + u->take * g * g;
     store(slot, s);
-    if (u.centered) {
-        slot += u.slot;
-        vec m = u.keep * load(slot) + u.take * g;
+    if (u->centered) {
+        slot += u->slot;
+        vec m = u->keep * load(slot) + u->take * g;
         store(slot, m);
         s = larger(s - m * m, (vec){0});
     }
-    vec direction = g / (square_root(s) + u.eps);
-    if (u.momentum != 0) {
-        slot += u.slot;
-        direction += u.momentum * load(slot);
+    vec direction = g / (square_root(s) + u->eps);
+    if (u->momentum != 0) {
+        slot += u->slot;
+        direction += u->momentum * load(slot);
         store(slot, direction);
     }
-    return w - u.rate * direction;
+    return w - u->rate * direction;
 }
 
 /* s ← s + g²,  θ ← θ − η g / (√s + ε) */
-INLINE vec after_sum_of_squares(real *at, vec g, const struct Update u)
+INLINE vec after_sum_of_squares(real *at, vec g, const struct Update *u)
 {
     vec w = load(at);
-    g += u.decay * w;
-    vec s = load(at + u.slot) + g * g;
-    store(at + u.slot, s);
-    return w - u.rate * g / (square_root(s) + u.eps);
+    g += u->decay * w;
+    vec s = load(at + u->slot) + g * g;
+    store(at + u->slot, s);
+    return w - u->rate * g / (square_root(s) + u->eps);
 }
 
 /* All entries of one block of parameters. */
@@ -141,15 +141,15 @@ static void update_block(int64_t kind, real *w, const real *g, int64_t entries,
     for (int64_t i = 0; i < entries; i += LANES) {
         vec v = load(g + i);
         if (kind == SGD && u.momentum == 0)
-            store(w + i, descended(load(w + i), v, u));
+            store(w + i, descended(load(w + i), v, &u));
         else if (kind == SGD)
-            store(w + i, after_velocity(w + i, v, u));
+            store(w + i, after_velocity(w + i, v, &u));
         else if (kind == RMSPROP)
-            store(w + i, after_mean_square(w + i, v, u));
+            store(w + i, after_mean_square(w + i, v, &u));
         else if (kind == ADAGRAD)
-            store(w + i, after_sum_of_squares(w + i, v, u));
+            store(w + i, after_sum_of_squares(w + i, v, &u));
         else
-            store(w + i, after_moments(w + i, v, u));
+            store(w + i, after_moments(w + i, v, &u));
     }
 }
 

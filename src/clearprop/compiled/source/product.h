@@ -10,7 +10,7 @@
 
 enum { PART = 256 };
 
-static const real ZEROS[PANEL];
+static const real ZEROS[2 * PANEL];
 
 /* A weight, or its gradient. */
 struct Panels {
@@ -24,11 +24,21 @@ struct Rows {
     int64_t stride;
 };
 
-INLINE void copy_panel(real *to, const real *from, int64_t row, int64_t rows)
+/* How many panels the tile takes from column j on. */
+INLINE int64_t panels_from(int64_t j, int64_t columns)
 {
-    for (int64_t k = 0; k < rows; k++)
-        for (int h = 0; h < PANEL; h += LANES)
-            store(to + k * PANEL + h, load(from + k * row + h));
+    return MOST_PANELS == 2 && j + PANEL < columns ? 2 : 1;
+}
+
+/* Panels of B one behind the other: what is read again and again lies close together. */
+INLINE struct Tile packed(struct Tile t, real *pack, int64_t panels, int64_t inner)
+{
+    for (int64_t p = 0; p < panels; p++)
+        for (int64_t k = 0; k < inner; k++)
+            for (int h = 0; h < PANEL; h += LANES)
+                store(pack + (p * inner + k) * PANEL + h, load(t.b + p * t.b_panel + k * t.b_step + h));
+    t.b = pack, t.b_step = PANEL, t.b_panel = inner * PANEL;
+    return t;
 }
 
 /* y = x W + b, y = max(0, x W + b) */
@@ -37,36 +47,37 @@ INLINE void forward_product(const int finish, int64_t samples, int64_t inputs, i
                             real *pack)
 {
     const struct Update none = {0};
-    int64_t parts = (inputs + PART - 1) / PART, most = (inputs + parts - 1) / parts;
-    for (int64_t j = 0; j < outputs; j += PANEL, w.at += w.panel)
+    int64_t parts = (inputs + PART - 1) / PART, most = (inputs + parts - 1) / parts, panels;
+    for (int64_t j = 0; j < outputs; j += panels * PANEL, w.at += panels * w.panel) {
+        panels = panels_from(j, outputs);
         for (int64_t k = 0; k < inputs; k += most) {
             int64_t inner = smaller(most, inputs - k);
-            struct Tile t = {x.at + k, x.stride, 1, w.at + k * w.row, w.row, y.at + j, y.stride,
-                             y.at + j, y.stride, ZEROS, 0};
+            struct Tile t = {x.at + k, x.stride, 1, w.at + k * w.row, w.row, w.panel,
+                             y.at + j, y.stride, PANEL, y.at + j, y.stride, ZEROS, 0};
             if (k == 0) {
                 t.from = bias ? bias + j : ZEROS;
                 t.from_row = 0;
             }
-            if (w.row > PANEL) {
-                copy_panel(pack, t.b, w.row, inner);
-                t.b = pack, t.b_step = PANEL;
-            }
+            if (w.row > PANEL)
+                t = packed(t, pack, panels, inner);
             if (k + inner < inputs)
-                panel_of_rows(AT_ROW, STORE, samples, inner, t, none);
+                all_rows(panels, AT_ROW, STORE, samples, inner, t, &none);
             else
-                panel_of_rows(AT_ROW, finish, samples, inner, t, none);
+                all_rows(panels, AT_ROW, finish, samples, inner, t, &none);
         }
+    }
 }
 
-/* Rows k to k + rows of Wᵀ, columns j to j + PANEL; zeros beyond the inputs. */
+/* Rows k to k + rows of one panel of Wᵀ, columns j to j + PANEL; zeros beyond the inputs. */
 INLINE void turn_over(real *to, struct Panels w, int64_t inputs, int64_t j, int64_t k, int64_t rows)
 {
     int64_t columns = smaller(PANEL, inputs - j);
     if (columns < PANEL)
         memset(to, 0, (size_t)(rows * PANEL) * sizeof(real));
-    for (int64_t first = 0; first < rows;) {
-        /* As far as the panel goes in which row k + first of Wᵀ lies. */
-        int64_t inside = (k + first) % PANEL, count = smaller(PANEL - inside, rows - first);
+    for (int64_t first = 0, count; first < rows; first += count) {
+        /* As far as the panel of W goes in which row k + first of Wᵀ lies. */
+        int64_t inside = (k + first) % PANEL;
+        count = smaller(PANEL - inside, rows - first);
         const real *from = w.at + (k + first) / PANEL * w.panel + inside + j * w.row;
         real *at = to + first * PANEL;
         if (count == PANEL && columns == PANEL)
@@ -77,7 +88,6 @@ INLINE void turn_over(real *to, struct Panels w, int64_t inputs, int64_t j, int6
             for (int64_t r = 0; r < columns; r++)
                 for (int64_t c = 0; c < count; c++)
                     at[c * PANEL + r] = from[r * w.row + c];
-        first += count;
     }
 }
 
@@ -87,20 +97,23 @@ INLINE void back_product(const int finish, int64_t samples, int64_t inputs, int6
                          real *pack)
 {
     const struct Update none = {0};
-    int64_t parts = (outputs + PART - 1) / PART, most = (outputs + parts - 1) / parts;
-    for (int64_t j = 0; j < inputs; j += PANEL)
+    int64_t parts = (outputs + PART - 1) / PART, most = (outputs + parts - 1) / parts, panels;
+    for (int64_t j = 0; j < inputs; j += panels * PANEL) {
+        panels = panels_from(j, inputs);
         for (int64_t k = 0; k < outputs; k += most) {
             int64_t inner = smaller(most, outputs - k);
-            struct Tile t = {dz.at + k, dz.stride, 1, pack, PANEL, dx.at + j, dx.stride,
-                             dx.at + j, dx.stride, x.at + j, x.stride};
+            struct Tile t = {dz.at + k, dz.stride, 1, pack, PANEL, inner * PANEL,
+                             dx.at + j, dx.stride, PANEL, dx.at + j, dx.stride, x.at + j, x.stride};
             if (k == 0 || finish == ADD)
                 t.from = ZEROS, t.from_row = 0;
-            turn_over(pack, w, inputs, j, k, inner);
+            for (int64_t p = 0; p < panels; p++)
+                turn_over(pack + p * inner * PANEL, w, inputs, j + p * PANEL, k, inner);
             if (finish == ADD || k + inner == outputs)
-                panel_of_rows(AT_ROW, finish, samples, inner, t, none);
+                all_rows(panels, AT_ROW, finish, samples, inner, t, &none);
             else
-                panel_of_rows(AT_ROW, STORE, samples, inner, t, none);
+                all_rows(panels, AT_ROW, STORE, samples, inner, t, &none);
         }
+    }
 }
 
 /* dW = xᵀ dz. A step of Adam needs the whole sum; descent goes part by part. */
@@ -109,23 +122,23 @@ INLINE void weight_product(const int finish, int64_t samples, int64_t inputs, in
                            real *pack)
 {
     int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
-    int64_t most = (samples + parts - 1) / parts;
+    int64_t most = (samples + parts - 1) / parts, panels;
     real decay = u.decay;
-    for (int64_t j = 0; j < outputs; j += PANEL, to.at += to.panel)
+    for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
+        panels = panels_from(j, outputs);
         for (int64_t k = 0; k < samples; k += most) {
             int64_t inner = smaller(most, samples - k);
             struct Tile t = {x.at + k * x.stride, 1, x.stride, dz.at + k * dz.stride + j,
-                             dz.stride, to.at, to.row, ZEROS, 0, ZEROS, 0};
-            if (inputs > 2 * MOST_ROWS && dz.stride > PANEL) {
-                copy_panel(pack, t.b, dz.stride, inner);
-                t.b = pack, t.b_step = PANEL;
-            }
+                             dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
+            if (inputs > 2 * MOST_ROWS && dz.stride > PANEL)
+                t = packed(t, pack, panels, inner);
             u.decay = k ? 0 : decay;
             if (finish == STORE && k)
-                panel_of_rows(AT_ZERO, ADD, inputs, inner, t, u);
+                all_rows(panels, AT_ZERO, ADD, inputs, inner, t, &u);
             else
-                panel_of_rows(AT_ZERO, finish, inputs, inner, t, u);
+                all_rows(panels, AT_ZERO, finish, inputs, inner, t, &u);
         }
+    }
 }
 
 /* db = the sum over the rows of dz */

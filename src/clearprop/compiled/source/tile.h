@@ -25,31 +25,39 @@ enum Finish {
 
 struct Tile {
     const real *a; int64_t a_row, a_step;
-    const real *b; int64_t b_step;
-    real *c; int64_t c_row;
+    const real *b; int64_t b_step, b_panel;
+    real *c; int64_t c_row, c_panel;
     const real *from; int64_t from_row;
     const real *by; int64_t by_row;
 };
 
-/* As many rows as registers hold, and fewer where that many are left; a panel is wider than half of
- * the registers where they are 16 bytes and few. */
+/* As many rows and vectors as registers hold. A processor with 32 wide registers takes two panels
+ * at a time, which reads half as much of A; one with few and narrow ones takes half a panel. */
 #if defined(__AVX512F__)
-enum { MOST_ROWS = 12, TILE_VECTORS = 1 };
+enum { MOST_ROWS = 12, MOST_PANELS = 2 };
 #elif defined(__AVX__) || defined(__aarch64__)
-enum { MOST_ROWS = 6, TILE_VECTORS = VECTORS };
+enum { MOST_ROWS = 6, MOST_PANELS = 1 };
 #else
-enum { MOST_ROWS = 4, TILE_VECTORS = 2 };
+enum { MOST_ROWS = 4, MOST_PANELS = 1 };
+#endif
+#if defined(__AVX__) || defined(__aarch64__)
+enum { VECTORS_AT_ONCE = VECTORS };
+#else
+enum { VECTORS_AT_ONCE = 2 };
 #endif
 
-INLINE void finish_row(const int finish, vec sum, const struct Tile t, int64_t r, int64_t j,
-                       const struct Update u)
+/* Where vector h of a row lies, if panels are `panel` apart. */
+INLINE int64_t across(int h, int64_t panel) { return h / VECTORS * panel + h % VECTORS * LANES; }
+
+INLINE void finish_vector(const int finish, vec sum, const struct Tile t, int64_t r, int h,
+                          const struct Update *u)
 {
-    real *c = t.c + r * t.c_row + j;
+    real *c = t.c + r * t.c_row + across(h, t.c_panel);
     switch (finish) {
     case ADD: store(c, load(c) + sum); break;
     case RECTIFY: store(c, choose(at_most(sum, (vec){0}), (vec){0}, sum)); break;
     case GATE: {
-        vec by = load(t.by + r * t.by_row + j);
+        vec by = load(t.by + r * t.by_row + h * LANES);
         store(c, choose(at_most(by, (vec){0}), (vec){0}, sum));
         break;
     }
@@ -59,39 +67,46 @@ INLINE void finish_row(const int finish, vec sum, const struct Tile t, int64_t r
     }
 }
 
-INLINE void tile(const int rows, const int start, const int finish, int64_t inner,
-                 const struct Tile t, const struct Update u)
+/* `rows` rows and `panels` panels. */
+INLINE void tile(const int rows, const int panels, const int start, const int finish,
+                 int64_t inner, const struct Tile t, const struct Update *u)
 {
-    for (int half = 0; half < PANEL; half += TILE_VECTORS * LANES) {
-        vec sum[MOST_ROWS][TILE_VECTORS];
+    const int width = panels * VECTORS_AT_ONCE;
+    for (int first = 0; first < panels * VECTORS; first += width) {
+        vec sum[MOST_ROWS][MOST_PANELS * VECTORS_AT_ONCE];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            /* What is read again at the end is fetched ahead. */
-            if (start != AT_EACH && half == 0)
-                __builtin_prefetch(t.c + r * t.c_row, 1);
 #pragma GCC unroll 4
-            for (int h = 0; h < TILE_VECTORS; h++)
+            for (int h = 0; h < width; h++) {
+                /* What is read again at the end is fetched ahead. */
+                if (start != AT_EACH && (first + h) % VECTORS == 0)
+                    __builtin_prefetch(t.c + r * t.c_row + across(first + h, t.c_panel), 1);
                 sum[r][h] = start == AT_ZERO ? (vec){0}
-                    : start == AT_ROW ? load(t.from + r * t.from_row + half + h * LANES)
+                    : start == AT_ROW ? load(t.from + r * t.from_row + (first + h) * LANES)
                                       : splat(t.from[r * t.from_row]);
+            }
         }
-        const real *a = t.a, *b = t.b + half;
-        for (int64_t k = 0; k < inner; k++, a += t.a_step, b += t.b_step) {
-            vec v[TILE_VECTORS];
-#pragma GCC unroll 4
-            for (int h = 0; h < TILE_VECTORS; h++)
-                v[h] = load(b + h * LANES);
+        /* Rows in groups of four: an address for each row would need more registers than there are. */
+        const int64_t row[4] = {0, t.a_row, 2 * t.a_row, 3 * t.a_row};
+        const real *a[(MOST_ROWS + 3) / 4], *b = t.b;
+        for (int r = 0; r < rows; r += 4)
+            a[r / 4] = t.a + r * t.a_row;
+        for (int64_t k = 0; k < inner; k++, b += t.b_step) {
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-                for (int h = 0; h < TILE_VECTORS; h++)
-                    sum[r][h] += splat(a[r * t.a_row]) * v[h];
+                for (int h = 0; h < width; h++)
+                    sum[r][h] += splat(a[r / 4][row[r % 4]]) * load(b + across(first + h, t.b_panel));
+            for (int r = 0; r < rows; r += 4)
+                a[r / 4] += t.a_step;
         }
+        /* What the end needs is read at the end: in registers it would leave no room for the sums. */
+        __asm__ volatile("" : : "r"(u) : "memory");
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-            for (int h = 0; h < TILE_VECTORS; h++)
-                finish_row(finish, sum[r][h], t, r, half + h * LANES, u);
+            for (int h = 0; h < width; h++)
+                finish_vector(finish, sum[r][h], t, r, first + h, u);
     }
 }
 
@@ -105,22 +120,31 @@ INLINE struct Tile below(struct Tile t, int64_t rows)
     return t;
 }
 
-/* One panel of columns, all rows. Where a full tile would leave one or two rows, which keep the
- * processor waiting, two smaller ones do them. */
-INLINE void panel_of_rows(const int start, const int finish, int64_t rows, int64_t inner,
-                          struct Tile t, const struct Update u)
+/* One panel of columns, or two, all rows. Where a full tile would leave one or two rows, which keep
+ * the processor waiting, smaller ones do more of them. */
+INLINE void rows_of_tiles(const int panels, const int start, const int finish, int64_t rows,
+                          int64_t inner, struct Tile t, const struct Update *u)
 {
     for (; rows >= MOST_ROWS + 3 || rows == MOST_ROWS; rows -= MOST_ROWS, t = below(t, MOST_ROWS))
-        tile(MOST_ROWS, start, finish, inner, t, u);
-    if (MOST_ROWS > 8)
+        tile(MOST_ROWS, panels, start, finish, inner, t, u);
+    if (MOST_ROWS > 8 && panels == 1)
         for (; rows >= 8; rows -= 8, t = below(t, 8))
-            tile(8, start, finish, inner, t, u);
+            tile(8, panels, start, finish, inner, t, u);
     for (; rows >= 4; rows -= 4, t = below(t, 4))
-        tile(4, start, finish, inner, t, u);
+        tile(4, panels, start, finish, inner, t, u);
     if (rows >= 2) {
-        tile(2, start, finish, inner, t, u);
+        tile(2, panels, start, finish, inner, t, u);
         rows -= 2, t = below(t, 2);
     }
     if (rows)
-        tile(1, start, finish, inner, t, u);
+        tile(1, panels, start, finish, inner, t, u);
+}
+
+INLINE void all_rows(const int64_t panels, const int start, const int finish, int64_t rows,
+                     int64_t inner, const struct Tile t, const struct Update *u)
+{
+    if (MOST_PANELS == 2 && panels == 2)
+        rows_of_tiles(MOST_PANELS, start, finish, rows, inner, t, u);
+    else
+        rows_of_tiles(1, start, finish, rows, inner, t, u);
 }
