@@ -16,7 +16,6 @@ import pytest
 from clearprop import (
     SGD,
     Activation,
-    Adam,
     BatchNorm,
     CosineDecay,
     CrossEntropy,
@@ -59,7 +58,8 @@ MIXED = Network(
         Linear(5, 4),
     )
 )
-OPTIMIZER = Adam(CosineDecay(0.01, 60), weight_decay=1e-3)
+# Not Adam, which makes of the rounding of a gradient of 0 a step as large as any.
+OPTIMIZER = SGD(CosineDecay(0.1, 60), momentum=0.9, weight_decay=1e-3)
 
 
 def samples(dtype: str = "float64", count: int = 50) -> tuple[Array, Array, Array]:
@@ -301,13 +301,12 @@ def long(seconds: float) -> dict[str, Any]:
     return {"epochs": int(seconds / per_step), "batch_size": None}
 
 
-def chosen(seconds: float, engine: str = "auto") -> engine_choice.EngineChoice:
+def chosen(seconds: float, engine: str = "auto", by: str = "epoch") -> engine_choice.EngineChoice:
     x, ids, _ = samples()
-    told: Any = {"loss": "cross_entropy", "optimizer": OPTIMIZER, "engine": engine}
-    steps = train(
-        MIXED, start(MIXED, MIXED.initialize(), OPTIMIZER), x, ids, **told, **long(seconds)
-    )
-    return next(iter(steps)).engine
+    told: Any = {"loss": "cross_entropy", "optimizer": OPTIMIZER, "engine": engine, "by": by}
+    state = start(MIXED, MIXED.initialize(), OPTIMIZER)
+    events = train(MIXED, state, x, ids, **told, **long(seconds))
+    return next(iter(events)).engine
 
 
 def test_auto_takes_machine_code_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,6 +316,15 @@ def test_auto_takes_machine_code_where_it_pays(monkeypatch: pytest.MonkeyPatch) 
     assert chosen(0.5).name == "compiled"
     assert chosen(0.001, "compiled").key == "asked_compiled"
     assert chosen(100, "numpy").key == "asked_numpy"
+
+
+def test_auto_does_not_hand_over_steps_that_are_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = Kernels(monkeypatch, ready=True)
+    monkeypatch.setattr(engine_choice, "WORTH_A_CALL", 1.0)
+    assert (chosen(3, by="step").key, kernels.asked) == ("short_steps", [])
+    assert chosen(3, "compiled", by="step").name == "compiled"
+    monkeypatch.setattr(engine_choice, "WORTH_A_CALL", 0.0)
+    assert chosen(3, by="step").name == "compiled"
 
 
 def test_auto_never_makes_a_short_run_wait(monkeypatch: pytest.MonkeyPatch) -> None:

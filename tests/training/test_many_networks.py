@@ -61,7 +61,7 @@ def many(network: Network = SLIM, starts: Any = range(K), **told: Any) -> Traini
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("network", [SLIM, WIDE])
 def test_each_is_what_it_is_by_fit(network: Network, engine: str) -> None:
-    ran = many(network, engine=engine, optimizer=Adam(0.01))
+    ran = many(network, engine=engine, optimizer=SGD(0.05, momentum=0.9))
     assert ran.losses.shape == (48, K)
     x, target = samples()
     told: Any = {"loss": CrossEntropy()} if network is WIDE else {}
@@ -71,7 +71,7 @@ def test_each_is_what_it_is_by_fit(network: Network, engine: str) -> None:
             network.initialize(number),
             x,
             np.arange(30) % 9 if network is WIDE else target,
-            optimizer=Adam(0.01),
+            optimizer=SGD(0.05, momentum=0.9),
             epochs=12,
             batch_size=8,
             seed=4,

@@ -16,9 +16,9 @@ from clearprop.training.course import Course, course_of
 from clearprop.training.engine_choice import (
     EngineChoice,
     choose,
-    is_worth_a_plan,
     numpy_seconds,
     require_engine,
+    without_a_plan,
 )
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
 from clearprop.training.kernel_memory import memory_of, plan_course
@@ -66,12 +66,14 @@ def prepare(
     engine: str,
     settings: Mapping[str, Sequence[float]] | None = None,
     threads: int | None = None,
+    by_step: bool = False,
 ) -> Prepared:
     """What `train` and `fit` were handed, made ready. Raises what `train` raises.
 
     settings  of K networks: numbers of the optimizer that each has of its own, which machine code
               alone can take
     threads   how many threads may take the steps; one for every core unless told otherwise
+    by_step   whether the state after every step will be asked for
     """
     require_engine(engine)
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
@@ -84,7 +86,12 @@ def prepare(
         steps=course.epochs * course.steps_per_epoch,
     )
     dtype = state.params.dtype.name
-    plan = plan_course(course, dtype) if is_worth_a_plan(engine, seconds) else None
+    steps = course.epochs * course.steps_per_epoch
+    call_seconds = seconds / steps if by_step and steps else None
+    chosen = without_a_plan(engine, seconds, call_seconds)
+    if chosen is not None:
+        return Prepared(course, state, chosen, None)
+    plan = plan_course(course, dtype)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, Plan):
