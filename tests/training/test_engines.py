@@ -59,7 +59,7 @@ MIXED = Network(
     )
 )
 # Not Adam, which makes of the rounding of a gradient of 0 a step as large as any.
-OPTIMIZER = SGD(CosineDecay(0.1, 60), momentum=0.9, weight_decay=1e-3)
+OPTIMIZER = SGD(CosineDecay(0.01, 60), momentum=0.9, weight_decay=1e-3)
 
 
 def samples(dtype: str = "float64", count: int = 50) -> tuple[Array, Array, Array]:
