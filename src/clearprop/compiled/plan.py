@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.compiled.column_places import has_columns, place_columns
 from clearprop.compiled.lowering import (
     LoweredGraph,
     LoweredLoss,
@@ -14,7 +15,8 @@ from clearprop.compiled.lowering import (
     lower_loss,
     lower_optimizer,
 )
-from clearprop.compiled.placing import Arena, Placed, panel_of, place
+from clearprop.compiled.placing import Arena, Placed, panel_of
+from clearprop.compiled.row_places import place_rows
 from clearprop.compiled.tables import (
     BLOCK,
     LOSS,
@@ -157,17 +159,20 @@ def _plan(
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
-    placed = place(
-        network.graph,
-        lowered,
-        arena,
-        batch=batch,
-        is_shuffled=batch < samples,
-        slots=len(slots),
-        at_once=not kernel.clips and (descends or (kind is OptimizerKind.ADAM and len(slots) == 2)),
-        descends=descends,
-        large=LARGE,
-    )
+    if has_columns(lowered, loss_kind, arena.panel):
+        placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
+    else:
+        is_fused = descends or (kind is OptimizerKind.ADAM and len(slots) == 2)
+        placed = place_rows(
+            lowered,
+            arena,
+            batch=batch,
+            is_shuffled=batch < samples,
+            slots=len(slots),
+            at_once=is_fused and not kernel.clips,
+            descends=descends,
+            large=LARGE,
+        )
     settings = list(placed.settings)
     loss_row, constants = _loss_row(lowered, placed, loss, loss_kind, arena, dtype, len(settings))
     settings += loss_kind.settings

@@ -62,13 +62,20 @@ class Buffers:
         if sample_weight is not None:
             self.sample_weight = np.ascontiguousarray(sample_weight, dtype)
         self.updates = 0
-        if plan.placed.input != NONE and not plan.is_shuffled:
-            self._lay_input(plan)
-
-    def _lay_input(self, plan: Plan) -> None:
         placed = plan.placed
-        rows = self.arena[placed.input : placed.input + plan.samples * placed.input_stride]
-        rows.reshape(plan.samples, -1)[:, : plan.features] = self.x
+        for place in placed.ones:
+            self.arena[place : place + plan.batch_size] = 1
+        if placed.is_columns and not plan.is_shuffled:
+            self._lay(placed.input, placed.input_stride, self.x.T)
+            self._lay(placed.target_rows, placed.input_stride, self.target.T)
+            if self.sample_weight is not None:
+                self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
+        elif placed.input != NONE and not plan.is_shuffled:
+            self._lay(placed.input, placed.input_stride, self.x)
+
+    def _lay(self, place: int, stride: int, matrix: Array) -> None:
+        rows, columns = matrix.shape
+        self.arena[place : place + rows * stride].reshape(rows, stride)[:, :columns] = matrix
 
     @property
     def is_intact(self) -> bool:
@@ -177,6 +184,9 @@ def run(
         input=placed.input,
         input_stride=placed.input_stride,
         features=plan.features,
+        target_rows=placed.target_rows,
+        weight_row=placed.weight_row,
+        is_columns=placed.is_columns,
         pack=placed.pack,
         gemm=gemm,
         large=plan.large,

@@ -32,6 +32,12 @@ static double loss_weight(const struct Loss *l, const struct Batch *b, const rea
 {
     if (!l->is_mean)
         return 1;
+    if (!b->sample_weight && l->weight == NONE) {
+        int64_t left_out = 0;
+        for (int64_t i = 0; b->ids && i < b->samples; i++)
+            left_out += b->ids[sample_at(b, i)] == l->ignored;
+        return (double)((b->samples - left_out) * (l->kind == CROSS_ENTROPY ? 1 : l->outputs));
+    }
     double shares = 0;
     for (int64_t i = 0; i < b->samples; i++)
         shares += (double)share_of(l, b, arena, i);

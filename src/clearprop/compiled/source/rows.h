@@ -191,11 +191,6 @@ static double step_of_rows(const struct Run *run, const struct Batch *batch, con
     double total = loss_of(&run->loss, batch, run->arena, run->settings, divisor);
     for (int64_t i = run->operation_count - 1; i >= 0; i--)
         operation_back(run, all + i, batch->samples, masks, u);
-    clip(&run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
-    for (int64_t b = 0; b < run->block_count; b++) {
-        const struct Block *block = run->blocks + b;
-        update_block(run->optimizer.kind, run->arena + block->parameter,
-                     run->arena + block->gradient, block->entries, u);
-    }
+    update_all(run, u);
     return total;
 }

@@ -14,6 +14,8 @@ struct Run {
     real *arena;
     int64_t input;               /* place of the batch's own rows; NONE: read where the caller has them */
     int64_t input_stride, features;
+    int64_t target_rows, weight_row; /* of layout "columns": those of the batch */
+    int64_t is_columns;
     int64_t pack;                /* place of the panel that is read again and again */
     Gemm *gemm;                  /* NULL: none */
     double large;                /* from how many operations on a product is large */
@@ -36,5 +38,16 @@ struct Run {
     struct Loss loss;
     struct Optimizer optimizer;
 };
+
+/* All parameters whose gradients were kept. */
+static void update_all(const struct Run *run, const struct Update u)
+{
+    clip(&run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
+    for (int64_t b = 0; b < run->block_count; b++) {
+        const struct Block *block = run->blocks + b;
+        update_block(run->optimizer.kind, run->arena + block->parameter,
+                     run->arena + block->gradient, block->entries, u);
+    }
+}
 
 enum Stop { DONE, NOT_FINITE, WEIGHTS_ZERO };

@@ -11,6 +11,7 @@
 #include "run.h"
 #include "large.h"
 #include "rows.h"
+#include "columns.h"
 
 /* Take the steps of a run, until one of them ends it; returns how many were done. */
 int64_t clearprop_train(const struct Run *run)
@@ -30,7 +31,8 @@ int64_t clearprop_train(const struct Run *run)
             return k;
         }
         struct Update u = update_of(&run->optimizer, run->settings, run->rates[k], run->step + k);
-        double total = step_of_rows(run, &batch, masks, weight, u);
+        double total = run->is_columns ? step_of_columns(run, &batch, weight, u)
+                                       : step_of_rows(run, &batch, masks, weight, u);
         run->totals[k] = total;
         run->weights[k] = weight;
         if (run->stops_at_nonfinite && !isfinite(total)) {
