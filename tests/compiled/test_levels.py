@@ -37,7 +37,8 @@ NETWORKS: dict[str, tuple[Network, Loss]] = {
         Network(
             Sequential(
                 Linear(2, 37), LayerNorm(37), ReLU(), Dropout(0.1),
-                Residual(Sequential(Linear(37, 37), Tanh())), Linear(37, 7), Softmax(), Linear(7, 3),
+                Residual(Sequential(Linear(37, 37), Tanh())),
+                Linear(37, 7), Softmax(), Linear(7, 3),
             )
         ),
         MSE(),
