@@ -51,6 +51,6 @@ static void large_weights(const struct Run *run, int64_t samples, const struct O
                           struct Rows x, struct Rows dz, struct Panels to, const struct Update u)
 {
     int at_once = o->weight_gradient == NONE;
-    blas_product(run, 'T', 'N', o->inputs, o->outputs, samples, at_once ? -u.rate : 1, x, dz,
-                 at_once ? 1 - u.rate * u.decay : o->weight_adds ? 1 : 0, as_rows(to));
+    blas_product(run, 'T', 'N', o->inputs, o->outputs, samples, at_once ? -u.rate[0] : 1, x, dz,
+                 at_once ? 1 - u.rate[0] * u.decay[0] : o->weight_adds ? 1 : 0, as_rows(to));
 }

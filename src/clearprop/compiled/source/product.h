@@ -123,7 +123,7 @@ INLINE void weight_product(const int finish, int64_t samples, int64_t inputs, in
 {
     int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
     int64_t most = (samples + parts - 1) / parts, panels;
-    real decay = u.decay;
+    vec decay = u.decay;
     for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
         panels = panels_from(j, outputs);
         for (int64_t k = 0; k < samples; k += most) {
@@ -132,7 +132,7 @@ INLINE void weight_product(const int finish, int64_t samples, int64_t inputs, in
                              dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
             if (inputs > 2 * MOST_ROWS && dz.stride > PANEL)
                 t = packed(t, pack, panels, inner);
-            u.decay = k ? 0 : decay;
+            u.decay = k ? (vec){0} : decay;
             if (finish == STORE && k)
                 all_rows(panels, AT_ZERO, ADD, inputs, inner, t, &u);
             else
