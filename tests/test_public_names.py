@@ -87,6 +87,7 @@ NAMES = [
     "Zeros",
     "check",
     "fit",
+    "fit_many",
     "load",
     "load_checkpoint",
     "save",
@@ -98,6 +99,7 @@ NAMES = [
 
 ROOMS = [
     "base",
+    "bench",
     "checking",
     "cli",
     "compiled",
@@ -127,6 +129,7 @@ TRAINING_NAMES = [
     "TrainingInterrupted",
     "TrainingState",
     "fit",
+    "fit_many",
     "start",
     "train",
 ]

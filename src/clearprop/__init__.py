@@ -19,6 +19,7 @@ from clearprop.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from clearprop import base as base
+    from clearprop import bench as bench
     from clearprop import checking as checking
     from clearprop import compiled as compiled
     from clearprop import drawing as drawing
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from clearprop.training import TrainingInterrupted as TrainingInterrupted
     from clearprop.training import TrainingState as TrainingState
     from clearprop.training import fit as fit
+    from clearprop.training import fit_many as fit_many
     from clearprop.training import start as start
     from clearprop.training import train as train
 
@@ -182,6 +184,7 @@ _OTHER_HOMES = {
         "TrainingInterrupted",
         "TrainingState",
         "fit",
+        "fit_many",
         "start",
         "train",
     ],
@@ -199,6 +202,7 @@ __all__ = sorted(_NAMES)
 # The rooms, and those within them that the README names, as attributes.
 _ROOMS = {
     "base": "clearprop.base",
+    "bench": "clearprop.bench",
     "checking": "clearprop.checking",
     "cli": "clearprop.cli",
     "compiled": "clearprop.compiled",

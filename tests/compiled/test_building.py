@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import shutil
 import stat
 import subprocess
@@ -461,15 +462,15 @@ def test_a_child_after_fork_has_what_was_loaded_and_can_build(place: Workplace) 
 
 
 def test_the_levels_are_those_that_numpy_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processors.platform, "machine", lambda: "AMD64")
+    monkeypatch.setattr(platform, "machine", lambda: "AMD64")
     some = {"AVX": True, "AVX2": True, "FMA3": True, "F16C": True, "AVX512F": False}
     monkeypatch.setattr(processors, "_features", lambda: some)
     assert [one.name for one in processors.usable_targets()] == ["x86-64-v3", "x86-64"]
     monkeypatch.setattr(processors, "_features", dict)
     assert [one.name for one in processors.usable_targets()] == ["x86-64"]
-    monkeypatch.setattr(processors.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
     assert [one.name for one in processors.usable_targets()] == ["aarch64"]
-    monkeypatch.setattr(processors.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert processors.usable_targets() == (Target("riscv64"),)
 
 

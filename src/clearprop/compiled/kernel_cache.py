@@ -123,9 +123,9 @@ def _is_whole(path: Path, name: str) -> bool:
     return path.name == file_name(name, path.read_bytes())
 
 
-def file_name(name: str, content: bytes) -> str:
+def file_name(name: str, content: bytes, suffix: str = SUFFIX) -> str:
     """What a library is called: its name and the digest of its content."""
-    return f"{name}-{hashlib.sha256(content).hexdigest()[:32]}{SUFFIX}"
+    return f"{name}-{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
 
 
 def _clear(folder: Path) -> None:

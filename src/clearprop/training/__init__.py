@@ -9,6 +9,7 @@ from clearprop.training.events import (
     TrainingState,
 )
 from clearprop.training.loop import fit, start, train
+from clearprop.training.many import fit_many
 
 __all__ = [
     "EngineChoice",
@@ -18,6 +19,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingState",
     "fit",
+    "fit_many",
     "start",
     "train",
 ]

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError, EngineWarning, KernelsError
 from clearprop.compiled.building import build_ahead, library, notices, ready_library
-from clearprop.compiled.plan import Plan, Refusal
+from clearprop.compiled.lowering import Refusal
+from clearprop.compiled.plan import Plan
 from clearprop.engine.network import Network
 
 ENGINES = ("auto", "numpy", "compiled")
@@ -19,6 +20,10 @@ ENGINES = ("auto", "numpy", "compiled")
 WORTH = 0.05
 WORTH_BUILDING = 1.0
 WORTH_WAITING = 20.0
+
+# A step that takes less in NumPy is not faster in machine code if its state is asked for after it:
+# the call and the copy take as long.
+WORTH_A_CALL = 1e-4
 
 # What a step in NumPy takes: a fixed part, one for every node of the graph, and the arithmetic.
 _STEP_SECONDS, _NODE_SECONDS, _FLOP_SECONDS = 3e-5, 1.2e-5, 1e-10
@@ -68,22 +73,27 @@ def numpy_seconds(network: Network, *, samples: int, parameters: int, steps: int
     return steps * (_STEP_SECONDS + nodes + arithmetic)
 
 
-def is_worth_a_plan(engine: str, seconds: float) -> bool:
-    """Whether it is to be found out if the training can be compiled."""
-    return engine == "compiled" or (engine == "auto" and seconds >= WORTH)
+def without_a_plan(engine: str, seconds: float, call_seconds: float | None) -> EngineChoice | None:
+    """NumPy, where there is no need to find out whether the training can be compiled.
+
+    seconds, call_seconds  what the training takes in NumPy, and each step of it if a call of the
+                           kernels takes no more than one
+    """
+    if engine == "numpy":
+        return ASKED_NUMPY
+    if engine == "auto" and seconds < WORTH:
+        return EngineChoice("numpy", "short")
+    if engine == "auto" and call_seconds is not None and call_seconds < WORTH_A_CALL:
+        return EngineChoice("numpy", "short_steps")
+    return None
 
 
-def choose(
-    engine: str, plan: Plan | Refusal | None, seconds: float
-) -> tuple[EngineChoice, CDLL | None]:
+def choose(engine: str, plan: Plan | Refusal, seconds: float) -> tuple[EngineChoice, CDLL | None]:
     """The engine for a training that takes `seconds` in NumPy, and its kernels where it is
-    compiled. `plan` is None where `is_worth_a_plan` says no.
+    compiled.
 
     Where machine code was asked for and cannot be had, a warning says so, once for each reason.
     """
-    if plan is None:
-        key = "asked_numpy" if engine == "numpy" else "short"
-        return EngineChoice("numpy", key), None
     is_asked = engine == "compiled"
     kernels: CDLL | None = None
     if isinstance(plan, Refusal):

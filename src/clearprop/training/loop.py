@@ -89,6 +89,7 @@ def train(
         sample_weight=sample_weight,
         own=own,
         engine=engine,
+        by_step=by == "step",
     )
     return prepared.events(by_epoch=by == "epoch", stop_at_nonfinite=stop_at_nonfinite)
 

@@ -19,14 +19,12 @@ def machine_events(
         step = machine.step
         epoch = step // per_epoch
         left = per_epoch - step % per_epoch
-        losses, means = machine.advance(
-            left if by_epoch else 1, stop_at_nonfinite=stop_at_nonfinite
-        )
-        state = before if by_epoch and not len(means) else machine.state()
+        losses, mean = machine.advance(left if by_epoch else 1, stop_at_nonfinite=stop_at_nonfinite)
+        state = before if by_epoch and mean is None else machine.state()
         if not by_epoch:
             yield StepEvent(step, epoch, losses[0], before, state, course.replay, machine.engine)
-        if len(means):
-            yield EpochEvent(epoch, means[0], state, machine.engine)
+        if mean is not None:
+            yield EpochEvent(epoch, mean, state, machine.engine)
         if stop_at_nonfinite and not np.isfinite(losses[-1]).any():
             return
         before = state

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.compiled.lanes import has_lanes
-from clearprop.compiled.plan import Plan, Refusal, plan_of
+from clearprop.compiled.plan import Plan
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -17,11 +16,12 @@ from clearprop.training.course import Course, course_of
 from clearprop.training.engine_choice import (
     EngineChoice,
     choose,
-    is_worth_a_plan,
     numpy_seconds,
     require_engine,
+    without_a_plan,
 )
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
+from clearprop.training.kernel_memory import memory_of, plan_course
 from clearprop.training.machine import Machine
 from clearprop.training.machine_events import machine_events
 from clearprop.training.numpy_events import numpy_events
@@ -65,11 +65,16 @@ def prepare(
     own: Collection[str],
     engine: str,
     settings: Mapping[str, Sequence[float]] | None = None,
-    threads: int = 1,
+    threads: int | None = None,
+    by_step: bool = False,
 ) -> Prepared:
-    """What `train` and `fit` were handed, made ready. `settings` are of K networks: numbers of the
-    optimizer that each has of its own, which machine code alone can take; `threads` how many of
-    the kernels may run at once. Raises what `train` raises."""
+    """What `train` and `fit` were handed, made ready. Raises what `train` raises.
+
+    settings  of K networks: numbers of the optimizer that each has of its own, which machine code
+              alone can take
+    threads   how many threads may take the steps; one for every core unless told otherwise
+    by_step   whether the state after every step will be asked for
+    """
     require_engine(engine)
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
@@ -80,13 +85,20 @@ def prepare(
         parameters=state.params.size,
         steps=course.epochs * course.steps_per_epoch,
     )
-    plan = _plan(course, state) if is_worth_a_plan(engine, seconds) else None
+    dtype = state.params.dtype.name
+    steps = course.epochs * course.steps_per_epoch
+    call_seconds = seconds / steps if by_step and steps else None
+    chosen = without_a_plan(engine, seconds, call_seconds)
+    if chosen is not None:
+        return Prepared(course, state, chosen, None)
+    plan = plan_course(course, dtype)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, Plan):
-        machine = Machine(
-            course, plan, kernels, state, engine=chosen, threads=threads, settings=settings
+        memory = memory_of(
+            course, plan, kernels, threads=threads or usable_cores(), settings=settings or {}
         )
+        machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
 
 
@@ -95,23 +107,6 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _plan(course: Course, state: TrainingState) -> Plan | Refusal:
-    x, target, sample_weight = course.data.take(None)
-    plan = plan_of(
-        course.network,
-        course.loss,
-        course.optimizer,
-        x,
-        target,
-        sample_weight,
-        dtype=state.params.dtype.name,
-        batch_size=course.batch_size,
-    )
-    if course.networks is not None and isinstance(plan, Plan) and not has_lanes(plan):
-        return Refusal("no_lanes")
-    return plan
 
 
 def _until_nonfinite(

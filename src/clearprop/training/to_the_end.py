@@ -28,7 +28,7 @@ def run_to_the_end(
 def _by_machine(
     machine: Machine, noted: Interruption, stop_at_nonfinite: bool, progress: Progress | None
 ) -> Training:
-    losses: list[Array] = [np.empty((0, *machine.shape), machine.plan.dtype)]
+    losses: list[Array] = [np.empty((0, *machine.shape), machine.dtype)]
     while machine.step < machine.last:
         left = machine.last - machine.step
         losses.append(machine.advance(left, stop_at_nonfinite=stop_at_nonfinite)[0])

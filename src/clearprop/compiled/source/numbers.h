@@ -80,13 +80,14 @@ INLINE void store_some(real *to, vec v, int64_t count)
             to[i] = v[i];
 }
 
-/* The first `count` lanes of v, and those of `rest` behind them. */
+/* The first `count` lanes of v, and those of `rest` behind them; none where `count` is below 0, for
+ * a panel may end whole vectors behind the last number. */
 INLINE vec keep_some(vec v, vec rest, int64_t count)
 {
     mask number;
     for (int i = 0; i < LANES; i++)
         number[i] = (whole)i;
-    whole kept = count < LANES ? (whole)count : LANES;
+    whole kept = count < 0 ? 0 : count < LANES ? (whole)count : LANES;
     return choose((mask)(number < kept), v, rest);
 }
 
