@@ -83,9 +83,6 @@ class _ColumnPlacer(Placer):
                 fields[f"{name}_adds"] = slot.span in written
                 written.add(slot.span)
 
-    def input_rows(self) -> int:
-        return self.arena.padded(self.batch)
-
     def column(self, one: Lowered) -> int:
         return one.column * self.stride(one.target)
 

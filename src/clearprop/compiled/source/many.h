@@ -84,7 +84,7 @@ static vec lanes_step(const struct Run *run, const struct Lanes *all, const stru
     }
     lane_clip(run, gradient, all->size);
     u.slot = run->optimizer.slot * LANES;
-    update_block(run->optimizer.kind, (real *)m, (real *)gradient, all->size * LANES, u);
+    update_block(run->optimizer.kind, (real *)m, (real *)gradient, all->size * LANES, &u);
     return total;
 }
 

@@ -29,6 +29,8 @@ enum {
 
 /* What takes its constants from its caller must become part of it, at every optimization level. */
 #define INLINE static inline __attribute__((always_inline))
+/* And what needs all registers must not. */
+#define APART static __attribute__((noinline))
 
 INLINE vec load(const real *from) { return *(const vec_in_memory *)from; }
 INLINE void store(real *to, vec v) { *(vec_in_memory *)to = v; }

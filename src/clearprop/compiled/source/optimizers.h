@@ -144,20 +144,20 @@ INLINE vec after_sum_of_squares(real *at, vec g, const struct Update *u)
 
 /* All entries of one block of parameters. */
 static void update_block(int64_t kind, real *w, const real *g, int64_t entries,
-                         const struct Update u)
+                         const struct Update *u)
 {
     for (int64_t i = 0; i < entries; i += LANES) {
         vec v = load(g + i);
-        if (kind == SGD && u.momentum == 0)
-            store(w + i, descended(load(w + i), v, &u));
+        if (kind == SGD && u->momentum == 0)
+            store(w + i, descended(load(w + i), v, u));
         else if (kind == SGD)
-            store(w + i, after_velocity(w + i, v, &u));
+            store(w + i, after_velocity(w + i, v, u));
         else if (kind == RMSPROP)
-            store(w + i, after_mean_square(w + i, v, &u));
+            store(w + i, after_mean_square(w + i, v, u));
         else if (kind == ADAGRAD)
-            store(w + i, after_sum_of_squares(w + i, v, &u));
+            store(w + i, after_sum_of_squares(w + i, v, u));
         else
-            store(w + i, after_moments(w + i, v, &u));
+            store(w + i, after_moments(w + i, v, u));
     }
 }
 

@@ -35,8 +35,8 @@ int64_t clearprop_train(const struct Run *run)
         }
         struct Update u = update_of(&run->optimizer, run->settings, splat((real)run->rates[k]),
                                     decay, run->step + k);
-        double total = run->is_columns ? step_of_columns(run, &batch, weight, u)
-                                       : step_of_rows(run, &batch, masks, weight, u);
+        double total = run->is_columns ? step_of_columns(run, &batch, weight, &u)
+                                       : step_of_rows(run, &batch, masks, weight, &u);
         run->totals[k] = total;
         run->weights[k] = weight;
         if (run->stops_at_nonfinite && !isfinite(total)) {
