@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator
-from clearprop.compiled.blas import matrix_product_of_numpy
+from clearprop.compiled.blas import large_product
 from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import Plan
 from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
@@ -173,7 +173,7 @@ def run(
     stopped = ctypes.c_int64()
     rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
-    placed, gemm = plan.placed, matrix_product_of_numpy(plan.dtype)
+    placed = plan.placed
     fields = RunFields(
         operations=address(placed.operations),
         operation_count=len(placed.operations),
@@ -188,7 +188,7 @@ def run(
         weight_row=placed.weight_row,
         is_columns=placed.is_columns,
         pack=placed.pack,
-        gemm=gemm,
+        gemm=_large_product(plan, library),
         large=plan.large,
         x=address(buffers.x),
         x_stride=plan.features,
@@ -216,6 +216,12 @@ def run(
     done = train(ctypes.byref(fields))
     buffers.updates += done
     return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
+
+
+def _large_product(plan: Plan, library: ctypes.CDLL) -> int | None:
+    if not plan.has_large_products:
+        return None
+    return large_product(plan.dtype, library.clearprop_lane_count() * np.dtype(plan.dtype).itemsize)
 
 
 def address(array: Array | None) -> int | None:
