@@ -22,14 +22,20 @@ _WASTE = 2.0
 
 def has_columns(lowered: LoweredGraph, loss: LoweredLoss, panel: int) -> bool:
     """Whether layout "columns" has everything that a network needs, and is the better one."""
-    operations = lowered.operations
-    if loss.kind is LossKind.CROSS_ENTROPY or any(one.kind not in _KINDS for one in operations):
+    if loss.kind is LossKind.CROSS_ENTROPY or not has_rows_of_features(lowered):
         return False
-    linear = [one for one in operations if one.kind is OperationKind.LINEAR]
-    if any("bias" in _slots(one) and not _is_behind(_slots(one)) for one in linear):
-        return False
+    linear = [one for one in lowered.operations if one.kind is OperationKind.LINEAR]
     wide = sum(one.inputs * (-(-one.outputs // panel) * panel) for one in linear)
     return wide > _WASTE * sum(one.inputs * one.outputs for one in linear)
+
+
+def has_rows_of_features(lowered: LoweredGraph) -> bool:
+    """Whether all operations are among those that go row of features by row of features, and every
+    bias lies behind its weight."""
+    return all(
+        one.kind in _KINDS and ("bias" not in _slots(one) or _is_behind(_slots(one)))
+        for one in lowered.operations
+    )
 
 
 def _slots(one: Lowered) -> Mapping[str, Slot]:
@@ -76,9 +82,6 @@ class _ColumnPlacer(Placer):
                 fields[name], fields[f"{name}_gradient"] = slot.start, gradient + slot.start
                 fields[f"{name}_adds"] = slot.span in written
                 written.add(slot.span)
-
-    def input_rows(self) -> int:
-        return self.arena.padded(self.batch)
 
     def column(self, one: Lowered) -> int:
         return one.column * self.stride(one.target)

@@ -75,6 +75,14 @@ class Plan:
         return self.batch_size < self.samples
 
     @property
+    def has_large_products(self) -> bool:
+        """Whether a layer is large enough for NumPy's BLAS."""
+        return any(
+            2.0 * self.batch_size * one.rows * one.columns >= self.large
+            for one in self.placed.parameters
+        )
+
+    @property
     def steps_per_epoch(self) -> int:
         """How many steps all samples are."""
         return -(-self.samples // self.batch_size)

@@ -66,7 +66,6 @@ class Placer:
             self.table[name] = NONE
         self.by_span: dict[tuple[int, int], ParameterPlace] = {}
         self.value: dict[str, int] = {}
-        self.input_stride = 0
         self.signal: dict[str, tuple[int, int]] = {}
         self.numbers: list[float] = []
         self.masks: list[MaskPlace] = []
@@ -129,7 +128,7 @@ class Placer:
         operations = self.lowered.operations
         reads = {operations[i].kind for i in self.lowered.takers(INPUT)}
         if is_shuffled or reads != {OperationKind.LINEAR}:
-            self.input_stride = self.input_rows()
+            self.value[INPUT] = NONE  # from here on its rows are those of the arena
             self.value[INPUT] = self.arena.take(self.entries(INPUT))
         for number, one in enumerate(operations):
             made_by = self.lowered.writers(one.source)
@@ -171,14 +170,11 @@ class Placer:
         return self.batch * self.stride(wire)
 
     def stride(self, wire: str) -> int:
-        """From one row of a wire to the next."""
-        if wire == INPUT:
-            return self.input_stride
-        return self.arena.padded(self.lowered.widths[wire])
-
-    def input_rows(self) -> int:
-        """Rows that are a power of two apart would fall on one another in the cache."""
-        stride = self.arena.padded(self.lowered.widths[INPUT])
+        """From one row of a wire to the next: whole panels. Rows that are a large power of two
+        apart would fall on one another in the cache, and get one more."""
+        if wire == INPUT and INPUT not in self.value:
+            return self.lowered.widths[INPUT]
+        stride = self.arena.padded(self.lowered.widths[wire])
         return stride + self.arena.panel if stride % (8 * self.arena.panel) == 0 else stride
 
     def signals(self) -> None:
@@ -235,7 +231,7 @@ class Placer:
             states=tuple(self.states),
             settings=tuple(self.numbers),
             input=self.value.get(INPUT, NONE),
-            input_stride=self.input_stride,
+            input_stride=self.stride(INPUT),
             output=self.value[output],
             output_stride=self.stride(output),
             output_signal=self.output_signal[0],

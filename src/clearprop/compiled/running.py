@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator
-from clearprop.compiled.blas import matrix_product_of_numpy
+from clearprop.compiled.blas import large_product
 from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import Plan
 from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
@@ -171,16 +171,16 @@ def run(
     """
     totals, weights = np.empty(steps), np.empty(steps)
     stopped = ctypes.c_int64()
-    rates = _rates(plan, buffers.updates, steps)
+    rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
-    placed, gemm = plan.placed, matrix_product_of_numpy(plan.dtype)
+    placed = plan.placed
     fields = RunFields(
-        operations=_address(placed.operations),
+        operations=address(placed.operations),
         operation_count=len(placed.operations),
-        blocks=_address(plan.blocks),
+        blocks=address(plan.blocks),
         block_count=len(plan.blocks),
-        settings=_address(plan.settings),
-        arena=_address(buffers.arena),
+        settings=address(plan.settings),
+        arena=address(buffers.arena),
         input=placed.input,
         input_stride=placed.input_stride,
         features=plan.features,
@@ -188,25 +188,25 @@ def run(
         weight_row=placed.weight_row,
         is_columns=placed.is_columns,
         pack=placed.pack,
-        gemm=gemm,
+        gemm=_large_product(plan, library),
         large=plan.large,
-        x=_address(buffers.x),
+        x=address(buffers.x),
         x_stride=plan.features,
-        target=None if plan.takes_ids else _address(buffers.target),
-        ids=_address(buffers.target) if plan.takes_ids else None,
-        sample_weight=_address(buffers.sample_weight),
-        order=_address(order),
-        masks=_address(masks),
+        target=None if plan.takes_ids else address(buffers.target),
+        ids=address(buffers.target) if plan.takes_ids else None,
+        sample_weight=address(buffers.sample_weight),
+        order=address(order),
+        masks=address(masks),
         mask_bytes=placed.mask_bytes,
-        rates=_address(rates),
+        rates=address(rates),
         samples=plan.samples,
         batch=plan.batch_size,
         first=step % plan.steps_per_epoch,
         step=buffers.updates,
         steps=steps,
         stops_at_nonfinite=stop_at_nonfinite,
-        totals=_address(totals),
-        weights=_address(weights),
+        totals=address(totals),
+        weights=address(weights),
         stopped=ctypes.addressof(stopped),
         loss=LossFields(*plan.loss_row.tolist()),
         optimizer=OptimizerFields(*plan.optimizer_row.tolist()),
@@ -218,11 +218,19 @@ def run(
     return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
 
 
-def _address(array: Array | None) -> int | None:
+def _large_product(plan: Plan, library: ctypes.CDLL) -> int | None:
+    if not plan.has_large_products:
+        return None
+    return large_product(plan.dtype, library.clearprop_lane_count() * np.dtype(plan.dtype).itemsize)
+
+
+def address(array: Array | None) -> int | None:
+    """Where an array begins in memory; None for none."""
     return None if array is None else array.ctypes.data
 
 
-def _rates(plan: Plan, first: int, steps: int) -> Array:
+def rates_of(plan: Plan, first: int, steps: int) -> Array:
+    """The learning rates of so many updates, the first of them number `first`."""
     if isinstance(plan.rate, Schedule):
         return np.array([rate_at(plan.rate, first + k) for k in range(steps)])
     return np.full(steps, plan.rate)

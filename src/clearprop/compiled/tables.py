@@ -140,3 +140,14 @@ class RunFields(ctypes.Structure):
         ("loss", LossFields),
         ("optimizer", OptimizerFields),
     )
+
+
+class LaneFields(ctypes.Structure):
+    """`struct Lanes`."""
+
+    _fields_ = (
+        *_fields("networks begin end size slots", ctypes.c_int64),
+        *_fields("state", ctypes.c_void_p),
+        *_fields("own_x own_target own_weight x target weight gradient", ctypes.c_int64),
+        *_fields("rates decays totals weights", ctypes.c_void_p),
+    )

@@ -66,7 +66,8 @@ class InLanes:
         self.plan, self.library, self.stack, self.threads = plan, library, stack, threads
 
     def put(self, held: Held) -> None:
-        put_stack(self.plan, self.stack, *held)
+        params, optimizer, _ = held
+        put_stack(self.plan, self.stack, params, optimizer)
 
     def take(self) -> Held:
         return take_stack(self.plan, self.stack)
@@ -78,7 +79,6 @@ class InLanes:
             self.stack,
             steps=steps,
             step=step,
-            seed=seed,
             order=order,
             threads=self.threads,
         )
@@ -145,7 +145,7 @@ def memory_of(
     them. `settings` are numbers of the optimizer that each of K networks has of its own."""
     if course.networks is None:
         return OneNetwork(plan, library, course.data.of(0))
-    if has_lanes(plan):
+    if has_lanes(plan, settings):
         x, target, sample_weight = course.data.take(None)
         stack = Stack(
             plan,

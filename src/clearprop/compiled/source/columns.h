@@ -8,26 +8,19 @@
 /* z = Wᵀ x + b: row j of z is the sum over k of w_kj x_k */
 static void columns_forward(const struct Run *run, const struct Operation *o, int64_t columns)
 {
-    const struct Update none = {0};
-    const real *m = run->arena;
+    const real *m = run->arena, *bias = o->bias == NONE ? ZEROS : m + o->bias;
     int64_t panels;
     for (int64_t c = 0; c < columns; c += panels * PANEL) {
         panels = panels_from(c, columns);
-        real *y = run->arena + o->y + c;
         struct Tile t = {m + o->weight, 1, o->outputs, m + o->x + c, o->x_stride, PANEL,
-                         y, o->y_stride, PANEL, o->bias == NONE ? ZEROS : m + o->bias,
-                         o->bias == NONE ? 0 : 1, ZEROS, 0};
-        if (o->rectified)
-            all_rows(panels, AT_EACH, RECTIFY, o->outputs, o->inputs, t, &none);
-        else
-            all_rows(panels, AT_EACH, STORE, o->outputs, o->inputs, t, &none);
+                         run->arena + o->y + c, o->y_stride, PANEL, bias, o->bias != NONE, ZEROS, 0};
+        all_rows(AT_EACH, o->rectified ? RECTIFY : STORE, panels, o->outputs, o->inputs, t, NULL);
     }
 }
 
 /* dx = W dz: row k of dx is the sum over j of w_kj dz_j */
 static void columns_back(const struct Run *run, const struct Operation *o, int64_t columns)
 {
-    const struct Update none = {0};
     const real *m = run->arena;
     int64_t panels;
     for (int64_t c = 0; c < columns; c += panels * PANEL) {
@@ -35,12 +28,10 @@ static void columns_back(const struct Run *run, const struct Operation *o, int64
         struct Tile t = {m + o->weight, o->outputs, 1, m + o->dy + c, o->y_stride, PANEL,
                          run->arena + o->dx + c, o->x_stride, PANEL, ZEROS, 0,
                          m + o->x + c, o->x_stride};
-        if (o->gated)
-            all_rows(panels, AT_ROW, GATE, o->inputs, o->outputs, t, &none);
-        else if (o->dx_adds)
-            all_rows(panels, AT_ROW, ADD, o->inputs, o->outputs, t, &none);
+        if (o->dx_adds)
+            all_rows(AT_ZERO, ADD, panels, o->inputs, o->outputs, t, NULL);
         else
-            all_rows(panels, AT_ROW, STORE, o->inputs, o->outputs, t, &none);
+            all_rows(AT_ROW, o->gated ? GATE : STORE, panels, o->inputs, o->outputs, t, NULL);
     }
 }
 
@@ -125,7 +116,7 @@ INLINE double loss_of_columns(const int kind, const struct Run *run, const struc
 }
 
 static double step_of_columns(const struct Run *run, const struct Batch *batch, double divisor,
-                              const struct Update u)
+                              const struct Update *u)
 {
     const struct Operation *all = run->operations;
     int64_t columns = padded(batch->samples), last = run->operation_count - 1;

@@ -48,9 +48,9 @@ static void large_back(const struct Run *run, int64_t samples, const struct Oper
 
 /* With plain descent at once, W ← (1 − η λ) W − η xᵀ dz; otherwise the gradient. */
 static void large_weights(const struct Run *run, int64_t samples, const struct Operation *o,
-                          struct Rows x, struct Rows dz, struct Panels to, const struct Update u)
+                          struct Rows x, struct Rows dz, struct Panels to, const struct Update *u)
 {
     int at_once = o->weight_gradient == NONE;
-    blas_product(run, 'T', 'N', o->inputs, o->outputs, samples, at_once ? -u.rate : 1, x, dz,
-                 at_once ? 1 - u.rate * u.decay : o->weight_adds ? 1 : 0, as_rows(to));
+    blas_product(run, 'T', 'N', o->inputs, o->outputs, samples, at_once ? -u->rate[0] : 1, x, dz,
+                 at_once ? 1 - u->rate[0] * u->decay[0] : o->weight_adds ? 1 : 0, as_rows(to));
 }

@@ -19,6 +19,7 @@ enum { VECTOR_BYTES = 16 };
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
 typedef whole mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef real narrow __attribute__((vector_size(16)));
 
 enum {
     LANES = VECTOR_BYTES / sizeof(real),
@@ -28,6 +29,8 @@ enum {
 
 /* What takes its constants from its caller must become part of it, at every optimization level. */
 #define INLINE static inline __attribute__((always_inline))
+/* And what needs all registers must not. */
+#define APART static __attribute__((noinline))
 
 INLINE vec load(const real *from) { return *(const vec_in_memory *)from; }
 INLINE void store(real *to, vec v) { *(vec_in_memory *)to = v; }
@@ -93,12 +96,17 @@ INLINE vec keep_some(vec v, vec rest, int64_t count)
 /* The sum of all lanes, by halves, always in the same order. */
 INLINE real lane_sum(vec v)
 {
-    real t[LANES];
-    memcpy(t, &v, sizeof t);
-    for (int half = LANES / 2; half; half /= 2)
+    narrow part[VECTOR_BYTES / 16];
+    memcpy(part, &v, sizeof part);
+#pragma GCC unroll 4
+    for (int half = VECTOR_BYTES / 32; half; half /= 2)
+#pragma GCC unroll 4
         for (int i = 0; i < half; i++)
-            t[i] += t[i + half];
-    return t[0];
+            part[i] += part[i + half];
+    if (sizeof(real) == 8)
+        return part[0][0] + part[0][1];
+    return (part[0][0] + part[0][2 % (16 / sizeof(real))])
+           + (part[0][1] + part[0][3 % (16 / sizeof(real))]);
 }
 
 /* The largest of a row, and its sum. The rows of a batch are short as a rule, and do not wait for

@@ -13,9 +13,10 @@ enum { BETA_1, BETA_2, ADAM_EPS, ADAM_DECAY, AMSGRAD, DECOUPLED }; /* of Adam an
 struct Update {
     int64_t slot;
     int is_first;        /* the very first step: the velocity is the gradient */
-    real rate;           /* η; of Adam η / (1 − β₁ⁿ) */
-    real decay;          /* λ, where weight decay is part of the gradient */
-    real shrink;         /* 1 − η λ, where it is not; otherwise 1 */
+    /* Vectors, since networks that share the lanes may differ in them. */
+    vec rate;            /* η; of Adam η / (1 − β₁ⁿ) */
+    vec decay;           /* λ, where weight decay is part of the gradient */
+    vec shrink;          /* 1 − η λ, where it is not; otherwise 1 */
     real keep, take;     /* β₁ and 1 − β₁; of RMSprop α and 1 − α */
     real keep_square, take_square; /* β₂ and 1 − β₂ */
     real root;           /* 1 / √(1 − β₂ⁿ) */
@@ -24,30 +25,29 @@ struct Update {
     int nesterov, centered, amsgrad;
 };
 
-static struct Update update_of(const struct Optimizer *o, const double *all, double rate,
+/* The step that comes after `step` others, at the rates η and with the weight decays λ. */
+static struct Update update_of(const struct Optimizer *o, const double *all, vec rate, vec decay,
                                int64_t step)
 {
     const double *s = all + o->setting;
-    struct Update u = {.slot = o->slot, .is_first = step == 0, .rate = (real)rate, .shrink = 1};
+    struct Update u = {.slot = o->slot, .is_first = step == 0, .rate = rate, .decay = decay,
+                       .shrink = splat(1)};
     switch (o->kind) {
     case SGD:
         u.momentum = (real)s[MOMENTUM];
         u.damp = (real)(1 - s[DAMPENING]);
-        u.decay = (real)s[SGD_DECAY];
         u.nesterov = s[NESTEROV] != 0;
         break;
     case RMSPROP:
         u.keep = (real)s[ALPHA];
         u.take = (real)(1 - s[ALPHA]);
         u.eps = (real)s[RMS_EPS];
-        u.decay = (real)s[RMS_DECAY];
         u.momentum = (real)s[RMS_MOMENTUM];
         u.centered = s[CENTERED] != 0;
         break;
     case ADAGRAD:
-        u.rate = (real)(rate / (1 + (double)step * s[RATE_DECAY]));
+        u.rate = rate / (real)(1 + (double)step * s[RATE_DECAY]);
         u.eps = (real)s[ADAGRAD_EPS];
-        u.decay = (real)s[ADAGRAD_DECAY];
         break;
     default: {
         double steps = (double)step + 1;
@@ -55,17 +55,25 @@ static struct Update update_of(const struct Optimizer *o, const double *all, dou
         u.take = (real)(1 - s[BETA_1]);
         u.keep_square = (real)s[BETA_2];
         u.take_square = (real)(1 - s[BETA_2]);
-        u.rate = (real)(rate / (1 - pow(s[BETA_1], steps)));
+        u.rate = rate / (real)(1 - pow(s[BETA_1], steps));
         u.root = (real)(1 / sqrt(1 - pow(s[BETA_2], steps)));
         u.eps = (real)s[ADAM_EPS];
         u.amsgrad = s[AMSGRAD] != 0;
-        if (s[DECOUPLED] != 0)
-            u.shrink = (real)(1 - rate * s[ADAM_DECAY]);
-        else
-            u.decay = (real)s[ADAM_DECAY];
+        if (s[DECOUPLED] != 0) {
+            u.shrink = 1 - rate * decay;
+            u.decay = (vec){0};
+        }
     }
     }
     return u;
+}
+
+/* The optimizer's own weight decay. */
+static double decay_of(const struct Optimizer *o, const double *all)
+{
+    static const int place[] = {[SGD] = SGD_DECAY, [RMSPROP] = RMS_DECAY,
+                                [ADAGRAD] = ADAGRAD_DECAY, [ADAM] = ADAM_DECAY};
+    return all[o->setting + place[o->kind]];
 }
 
 /* θ ← θ − η (g + λ θ) */
@@ -136,25 +144,31 @@ INLINE vec after_sum_of_squares(real *at, vec g, const struct Update *u)
 
 /* All entries of one block of parameters. */
 static void update_block(int64_t kind, real *w, const real *g, int64_t entries,
-                         const struct Update u)
+                         const struct Update *u)
 {
     for (int64_t i = 0; i < entries; i += LANES) {
         vec v = load(g + i);
-        if (kind == SGD && u.momentum == 0)
-            store(w + i, descended(load(w + i), v, &u));
+        if (kind == SGD && u->momentum == 0)
+            store(w + i, descended(load(w + i), v, u));
         else if (kind == SGD)
-            store(w + i, after_velocity(w + i, v, &u));
+            store(w + i, after_velocity(w + i, v, u));
         else if (kind == RMSPROP)
-            store(w + i, after_mean_square(w + i, v, &u));
+            store(w + i, after_mean_square(w + i, v, u));
         else if (kind == ADAGRAD)
-            store(w + i, after_sum_of_squares(w + i, v, &u));
+            store(w + i, after_sum_of_squares(w + i, v, u));
         else
-            store(w + i, after_moments(w + i, v, &u));
+            store(w + i, after_moments(w + i, v, u));
     }
 }
 
 /* By norm:  g ← g · min(1, c / (‖g‖₂ + 10⁻⁶)), over all parameters;  by value:  −c ≤ gᵢ ≤ c */
 enum { BY_NORM, BY_VALUE };
+
+INLINE vec clipped(vec g, vec bound)
+{
+    g = choose(above(g, bound), bound, g);
+    return choose(above(-bound, g), -bound, g);
+}
 
 static void clip(const struct Optimizer *o, const double *settings, const struct Block *blocks,
                  int64_t count, real *arena)
@@ -179,10 +193,7 @@ static void clip(const struct Optimizer *o, const double *settings, const struct
             for (int64_t i = 0; i < blocks[b].entries; i += LANES) {
                 real *at = arena + blocks[b].gradient + i;
                 vec g = load(at);
-                g = s[0] == BY_NORM ? g * scale
-                    : choose(above(g, splat(bound)), splat(bound),
-                             choose(above(splat(-bound), g), splat(-bound), g));
-                store(at, g);
+                store(at, s[0] == BY_NORM ? g * scale : clipped(g, splat(bound)));
             }
     }
 }

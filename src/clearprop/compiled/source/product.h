@@ -41,12 +41,11 @@ INLINE struct Tile packed(struct Tile t, real *pack, int64_t panels, int64_t inn
     return t;
 }
 
-/* y = x W + b, y = max(0, x W + b) */
-INLINE void forward_product(const int finish, int64_t samples, int64_t inputs, int64_t outputs,
+/* y = x W + b (STORE), y = max(0, x W + b) (RECTIFY) */
+static void forward_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
                             struct Rows x, struct Panels w, const real *bias, struct Rows y,
                             real *pack)
 {
-    const struct Update none = {0};
     int64_t parts = (inputs + PART - 1) / PART, most = (inputs + parts - 1) / parts, panels;
     for (int64_t j = 0; j < outputs; j += panels * PANEL, w.at += panels * w.panel) {
         panels = panels_from(j, outputs);
@@ -60,10 +59,7 @@ INLINE void forward_product(const int finish, int64_t samples, int64_t inputs, i
             }
             if (w.row > PANEL)
                 t = packed(t, pack, panels, inner);
-            if (k + inner < inputs)
-                all_rows(panels, AT_ROW, STORE, samples, inner, t, &none);
-            else
-                all_rows(panels, AT_ROW, finish, samples, inner, t, &none);
+            all_rows(AT_ROW, k + inner < inputs ? STORE : finish, panels, samples, inner, t, NULL);
         }
     }
 }
@@ -92,11 +88,10 @@ INLINE void turn_over(real *to, struct Panels w, int64_t inputs, int64_t j, int6
 }
 
 /* dx = dz Wᵀ, stored, added, or gated by x where that is a rectifier's output */
-INLINE void back_product(const int finish, int64_t samples, int64_t inputs, int64_t outputs,
+static void back_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
                          struct Rows dz, struct Panels w, struct Rows x, struct Rows dx,
                          real *pack)
 {
-    const struct Update none = {0};
     int64_t parts = (outputs + PART - 1) / PART, most = (outputs + parts - 1) / parts, panels;
     for (int64_t j = 0; j < inputs; j += panels * PANEL) {
         panels = panels_from(j, inputs);
@@ -104,26 +99,28 @@ INLINE void back_product(const int finish, int64_t samples, int64_t inputs, int6
             int64_t inner = smaller(most, outputs - k);
             struct Tile t = {dz.at + k, dz.stride, 1, pack, PANEL, inner * PANEL,
                              dx.at + j, dx.stride, PANEL, dx.at + j, dx.stride, x.at + j, x.stride};
-            if (k == 0 || finish == ADD)
+            if (k == 0)
                 t.from = ZEROS, t.from_row = 0;
             for (int64_t p = 0; p < panels; p++)
                 turn_over(pack + p * inner * PANEL, w, inputs, j + p * PANEL, k, inner);
-            if (finish == ADD || k + inner == outputs)
-                all_rows(panels, AT_ROW, finish, samples, inner, t, &none);
+            if (finish == ADD)
+                all_rows(AT_ZERO, ADD, panels, samples, inner, t, NULL);
             else
-                all_rows(panels, AT_ROW, STORE, samples, inner, t, &none);
+                all_rows(AT_ROW, k + inner < outputs ? STORE : finish, panels, samples, inner, t, NULL);
         }
     }
 }
 
-/* dW = xᵀ dz. A step of Adam needs the whole sum; descent goes part by part. */
-INLINE void weight_product(const int finish, int64_t samples, int64_t inputs, int64_t outputs,
-                           struct Rows x, struct Rows dz, struct Panels to, struct Update u,
+/* dW = xᵀ dz, stored, added, or used for a step (DESCEND, MOMENTS). A step of Adam needs the whole
+ * sum; descent goes part by part, and shrinks the weights once. */
+static void weight_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
+                           struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
                            real *pack)
 {
+    struct Update next = *u;
     int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
     int64_t most = (samples + parts - 1) / parts, panels;
-    real decay = u.decay;
+    next.decay = (vec){0};
     for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
         panels = panels_from(j, outputs);
         for (int64_t k = 0; k < samples; k += most) {
@@ -132,11 +129,8 @@ INLINE void weight_product(const int finish, int64_t samples, int64_t inputs, in
                              dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
             if (inputs > 2 * MOST_ROWS && dz.stride > PANEL)
                 t = packed(t, pack, panels, inner);
-            u.decay = k ? 0 : decay;
-            if (finish == STORE && k)
-                all_rows(panels, AT_ZERO, ADD, inputs, inner, t, &u);
-            else
-                all_rows(panels, AT_ZERO, finish, inputs, inner, t, &u);
+            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, t,
+                     k ? &next : u);
         }
     }
 }

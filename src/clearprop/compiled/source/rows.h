@@ -55,48 +55,37 @@ static void linear_forward(const struct Run *run, const struct Operation *o, int
     const real *bias = o->bias == NONE ? NULL : m + o->bias;
     if (is_large(run, samples, o))
         large_forward(run, samples, o, x, w, bias, y);
-    else if (o->rectified)
-        forward_product(RECTIFY, samples, o->inputs, o->outputs, x, w, bias, y, m + run->pack);
     else
-        forward_product(STORE, samples, o->inputs, o->outputs, x, w, bias, y, m + run->pack);
+        forward_product(o->rectified ? RECTIFY : STORE, samples, o->inputs, o->outputs, x, w, bias, y,
+                        m + run->pack);
 }
 
 static void linear_weights(const struct Run *run, const struct Operation *o, int64_t samples,
-                           struct Rows x, struct Rows dz, const struct Update u)
+                           struct Rows x, struct Rows dz, const struct Update *u)
 {
-    real *pack = run->arena + run->pack;
     int64_t at_once = o->weight_gradient == NONE;
     struct Panels to = panels_at(run, o, at_once ? o->weight : o->weight_gradient);
+    int finish = !at_once ? (o->weight_adds ? ADD : STORE)
+        : run->optimizer.kind == SGD ? DESCEND : MOMENTS;
     if (is_large(run, samples, o))
         large_weights(run, samples, o, x, dz, to, u);
-    else if (at_once && run->optimizer.kind == SGD)
-        weight_product(DESCEND, samples, o->inputs, o->outputs, x, dz, to, u, pack);
-    else if (at_once)
-        weight_product(MOMENTS, samples, o->inputs, o->outputs, x, dz, to, u, pack);
-    else if (o->weight_adds)
-        weight_product(ADD, samples, o->inputs, o->outputs, x, dz, to, u, pack);
     else
-        weight_product(STORE, samples, o->inputs, o->outputs, x, dz, to, u, pack);
+        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u, run->arena + run->pack);
 }
 
 static void linear_back(const struct Run *run, const struct Operation *o, int64_t samples,
-                        const struct Update u)
+                        const struct Update *u)
 {
-    real *m = run->arena, *pack = m + run->pack;
+    real *m = run->arena;
     struct Rows x = input_of(run, o), dz = rows_at(m, o->dy, o->y_stride);
+    struct Rows dx = rows_at(m, o->dx, o->x_stride);
     struct Panels w = panels_at(run, o, o->weight);
     /* The signal first: it goes through the weights that forward used. */
-    if (o->dx != NONE) {
-        struct Rows dx = rows_at(m, o->dx, o->x_stride);
-        if (is_large(run, samples, o))
-            large_back(run, samples, o, dz, w, x, dx);
-        else if (o->gated)
-            back_product(GATE, samples, o->inputs, o->outputs, dz, w, x, dx, pack);
-        else if (o->dx_adds)
-            back_product(ADD, samples, o->inputs, o->outputs, dz, w, x, dx, pack);
-        else
-            back_product(STORE, samples, o->inputs, o->outputs, dz, w, x, dx, pack);
-    }
+    if (dx.at && is_large(run, samples, o))
+        large_back(run, samples, o, dz, w, x, dx);
+    else if (dx.at)
+        back_product(o->gated ? GATE : o->dx_adds ? ADD : STORE, samples, o->inputs, o->outputs, dz, w,
+                     x, dx, m + run->pack);
     linear_weights(run, o, samples, x, dz, u);
     if (o->bias != NONE)
         column_sums(samples, o->outputs, dz, m + o->bias_gradient, o->bias_adds);
@@ -134,7 +123,7 @@ static void operation_forward(const struct Run *run, const struct Operation *o, 
 }
 
 static void operation_back(const struct Run *run, const struct Operation *o, int64_t samples,
-                           const uint8_t *masks, const struct Update u)
+                           const uint8_t *masks, const struct Update *u)
 {
     const double *settings = run->settings + o->setting;
     struct Rows x = rows_at(run->arena, o->x, o->x_stride);
@@ -181,7 +170,7 @@ static void operation_back(const struct Run *run, const struct Operation *o, int
 }
 
 static double step_of_rows(const struct Run *run, const struct Batch *batch, const uint8_t *masks,
-                           double divisor, const struct Update u)
+                           double divisor, const struct Update *u)
 {
     const struct Operation *all = run->operations;
     if (run->input != NONE && batch->order)

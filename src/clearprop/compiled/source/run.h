@@ -40,7 +40,7 @@ struct Run {
 };
 
 /* All parameters whose gradients were kept. */
-static void update_all(const struct Run *run, const struct Update u)
+static void update_all(const struct Run *run, const struct Update *u)
 {
     clip(&run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
     for (int64_t b = 0; b < run->block_count; b++) {

@@ -140,11 +140,81 @@ INLINE void rows_of_tiles(const int panels, const int start, const int finish, i
         tile(1, panels, start, finish, inner, t, u);
 }
 
-INLINE void all_rows(const int64_t panels, const int start, const int finish, int64_t rows,
-                     int64_t inner, const struct Tile t, const struct Update *u)
+/* The tiles of a start and a finish, for one panel or two: a function by itself, so that its sums
+ * have all registers. */
+INLINE void panel_rows(const int start, const int finish, int64_t panels, int64_t rows,
+                       int64_t inner, const struct Tile *t, const struct Update *u)
 {
     if (MOST_PANELS == 2 && panels == 2)
-        rows_of_tiles(MOST_PANELS, start, finish, rows, inner, t, u);
+        rows_of_tiles(MOST_PANELS, start, finish, rows, inner, *t, u);
     else
-        rows_of_tiles(1, start, finish, rows, inner, t, u);
+        rows_of_tiles(1, start, finish, rows, inner, *t, u);
+}
+
+APART void stored(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                       const struct Update *u)
+{
+    panel_rows(AT_ROW, STORE, panels, rows, inner, t, u);
+}
+
+APART void rectified(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                          const struct Update *u)
+{
+    panel_rows(AT_ROW, RECTIFY, panels, rows, inner, t, u);
+}
+
+APART void gated(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                      const struct Update *u)
+{
+    panel_rows(AT_ROW, GATE, panels, rows, inner, t, u);
+}
+
+APART void stored_from_0(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                              const struct Update *u)
+{
+    panel_rows(AT_ZERO, STORE, panels, rows, inner, t, u);
+}
+
+APART void added(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                      const struct Update *u)
+{
+    panel_rows(AT_ZERO, ADD, panels, rows, inner, t, u);
+}
+
+APART void descending(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                           const struct Update *u)
+{
+    panel_rows(AT_ZERO, DESCEND, panels, rows, inner, t, u);
+}
+
+APART void with_moments(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                             const struct Update *u)
+{
+    panel_rows(AT_ZERO, MOMENTS, panels, rows, inner, t, u);
+}
+
+APART void stored_by_row(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                              const struct Update *u)
+{
+    panel_rows(AT_EACH, STORE, panels, rows, inner, t, u);
+}
+
+APART void rectified_by_row(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
+                                 const struct Update *u)
+{
+    panel_rows(AT_EACH, RECTIFY, panels, rows, inner, t, u);
+}
+
+/* C ← finish(start + A B) for all rows of one panel of columns, or two. */
+static void all_rows(int start, int finish, int64_t panels, int64_t rows, int64_t inner,
+                     const struct Tile t, const struct Update *u)
+{
+    if (start == AT_EACH)
+        (finish == RECTIFY ? rectified_by_row : stored_by_row)(panels, rows, inner, &t, u);
+    else if (start == AT_ROW)
+        (finish == RECTIFY ? rectified : finish == GATE ? gated : stored)(panels, rows, inner, &t, u);
+    else
+        (finish == ADD ? added : finish == DESCEND ? descending : finish == MOMENTS ? with_moments
+                                                                : stored_from_0)(panels, rows, inner,
+                                                                                 &t, u);
 }
