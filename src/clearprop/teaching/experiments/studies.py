@@ -97,7 +97,8 @@ def study(
         progress=progress,
     )
     history = trained.losses
-    overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(trained.params).all(axis=1))
+    finite = np.isfinite(history).all(axis=0) & np.isfinite(trained.params).all(axis=1)
+    overflow = np.logical_not(np.asarray(finite))
     dead = _dead(network, trained.params, data) & ~overflow
     return Study(
         name=name,
