@@ -165,7 +165,7 @@ def _plan(
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
-    if has_columns(lowered, arena.panel):
+    if has_columns(lowered, arena.panel, batch):
         placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
     else:
         is_fused = descends or (kind is OptimizerKind.ADAM and len(slots) == 2)
