@@ -139,7 +139,7 @@ def test_the_command_measures_and_prints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = replace(WORKLOADS["1-10-1"], steps=3)
-    monkeypatch.setitem(WORKLOADS, "1-10-1", short)  # type: ignore[misc]
+    monkeypatch.setitem(WORKLOADS, "1-10-1", short)
     told = ["bench", "--workloads", "1-10-1", "--peers", "clearprop-numpy,numpy", "--rounds", "1"]
     assert main([*told, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
