@@ -67,3 +67,16 @@ def test_it_works_there_too(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["compiled", "spawn True", "threads True", "fork True True"]
+
+
+def test_a_short_training_loads_nothing_of_the_kernels() -> None:
+    program = (
+        "import sys; import numpy as np; from clearprop import Linear, Network, fit\n"
+        "network, x = Network(Linear(1, 1)), np.ones((3, 1))\n"
+        "print(fit(network, network.initialize(), x, x).engine.key)\n"
+        "print([name for name in sys.modules if name.startswith('clearprop.compiled')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == "short\n[]\n"
