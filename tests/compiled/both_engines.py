@@ -1,13 +1,16 @@
 """One training in both engines, and how far apart they are."""
 
 import ctypes
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from unittest import mock
 
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
+from clearprop.compiled import column_places
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import Plan, plan_of
 from clearprop.compiled.running import Buffers, Ran, put, run, take
@@ -50,6 +53,18 @@ class Task:
     def start(self, dtype: str) -> Array:
         """The parameters to begin with."""
         return self.network.initialize(self.seed, dtype=dtype)
+
+    def plans(self, dtype: str) -> list[Plan]:
+        """Its plans in every layout that can be had, the one that is chosen first."""
+        plans = [self.plan(dtype)]
+        for waste in (0.0, math.inf):
+            with mock.patch.object(column_places, "WASTE", waste):
+                plans.append(self.plan(dtype))
+        assert all(isinstance(plan, Plan) for plan in plans), plans
+        by_layout: dict[bool, Any] = {}
+        for plan in plans:
+            by_layout.setdefault(plan.placed.is_columns, plan)  # type: ignore[union-attr]
+        return list(by_layout.values())
 
     def plan(self, dtype: str) -> Plan | Refusal:
         """Its plan."""
@@ -98,11 +113,17 @@ def in_numpy(task: Task, dtype: str) -> Trained:
     return Trained(done.losses, _arrays(state.params, state.optimizer.slots, state.layers))
 
 
-def compiled(task: Task, dtype: str, library: Library, *, chunk: int | None = None) -> Trained:
+def compiled(
+    task: Task,
+    dtype: str,
+    library: Library,
+    *,
+    chunk: int | None = None,
+    plan: Plan | None = None,
+) -> Trained:
     """The training by the kernels, in calls of `chunk` steps; the arena's borders are looked at."""
     task = task.of(dtype)
-    plan = task.plan(dtype)
-    assert isinstance(plan, Plan), plan
+    plan = plan or task.plans(dtype)[0]
     ran, buffers = run_plan(plan, task, library(dtype), chunk=chunk)
     params, optimizer, layers = take(plan, buffers)
     assert buffers.is_intact
@@ -131,6 +152,14 @@ def run_plan(
         told: Any = {"steps": count, "step": step, "seed": task.seed, "order": order}
         ran.append(run(plan, library, buffers, **told))
     return ran, buffers
+
+
+def assert_same(task: Task, dtype: str, library: Library, **how: Any) -> None:
+    """In every layout, the kernels are as close to the NumPy engine as they must be."""
+    expected = in_numpy(task, dtype)
+    for plan in task.of(dtype).plans(dtype):
+        found = difference(compiled(task, dtype, library, plan=plan, **how), expected)
+        assert found <= CLOSE[dtype], "columns" if plan.placed.is_columns else "rows"
 
 
 def difference(one: Trained, other: Trained) -> float:

@@ -17,7 +17,7 @@ from clearprop.engine.graph import Slot
 _KINDS = (OperationKind.LINEAR, OperationKind.ACTIVATION, OperationKind.MOVE)
 
 # Layout "rows" computes a whole panel where there are fewer outputs.
-_WASTE = 2.0
+WASTE = 2.0
 
 
 def has_columns(lowered: LoweredGraph, loss: LoweredLoss, panel: int) -> bool:
@@ -26,7 +26,7 @@ def has_columns(lowered: LoweredGraph, loss: LoweredLoss, panel: int) -> bool:
         return False
     linear = [one for one in lowered.operations if one.kind is OperationKind.LINEAR]
     wide = sum(one.inputs * (-(-one.outputs // panel) * panel) for one in linear)
-    return wide > _WASTE * sum(one.inputs * one.outputs for one in linear)
+    return wide > WASTE * sum(one.inputs * one.outputs for one in linear)
 
 
 def has_rows_of_features(lowered: LoweredGraph) -> bool:

@@ -18,7 +18,7 @@ from clearprop.compiled.column_places import has_rows_of_features, place_columns
 from clearprop.compiled.lowering import LoweredGraph, lower_graph
 from clearprop.compiled.placing import Arena, Placed
 from clearprop.compiled.plan import Plan
-from clearprop.compiled.running import Ran, address, rates_of
+from clearprop.compiled.running import Ran, address, rates_of, require_order
 from clearprop.compiled.tables import (
     NONE,
     PANEL_BYTES,
@@ -179,6 +179,7 @@ def run_stack(
 ) -> Ran:
     """Take `steps` steps of all networks; `totals` and `weights` are (steps, K). Ends before a step
     in which all samples of a network count nothing ("weights_zero")."""
+    order = require_order(plan, order, steps, step)
     possible = _steps_with_weight(plan, stack, steps, step, order)
     networks = stack.networks
     totals, weights = np.empty((possible, networks)), np.empty((possible, networks))

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator
+from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator, shape_text
+from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.compiled.blas import large_product
 from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import Plan
@@ -42,11 +43,14 @@ class Buffers:
     """The memory of a plan: one arena, and the caller's data, which is read where it lies.
 
     updates  how many steps the optimizer has taken
+
+    Raises ShapeError for data of other shapes than those of the plan.
     """
 
     def __init__(
         self, plan: Plan, x: Array, target: Array, sample_weight: Array | None = None
     ) -> None:
+        _require_planned(plan, x, target, sample_weight)
         dtype = np.dtype(plan.dtype)
         raw = np.full(plan.entries + 2 * GUARD + GUARD, GUARD_VALUE, dtype)
         # On the border of a cache line.
@@ -168,7 +172,10 @@ def run(
     order  the numbers of the samples, int64, as the epochs have shuffled them, from the first
            sample of step `step` on: at least as many as the steps take; None where every step takes
            all samples as they are
+
+    Raises ConfigurationError for an order that would lead out of the data.
     """
+    order = require_order(plan, order, steps, step)
     totals, weights = np.empty(steps), np.empty(steps)
     stopped = ctypes.c_int64()
     rates = rates_of(plan, buffers.updates, steps)
@@ -216,6 +223,37 @@ def run(
     done = train(ctypes.byref(fields))
     buffers.updates += done
     return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
+
+
+def _require_planned(plan: Plan, x: Array, target: Array, sample_weight: Array | None) -> None:
+    outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
+    expected = {"x": (plan.samples, plan.features), "target": (plan.samples, *outputs)}
+    given = {"x": x, "target": target}
+    if sample_weight is not None:
+        expected["sample_weight"], given["sample_weight"] = (plan.samples,), sample_weight
+    for name, array in given.items():
+        if array.shape != expected[name]:
+            came, shape = shape_text(array.shape), shape_text(expected[name])
+            raise ShapeError("plan_data", name=name, came=came, expected=shape)
+
+
+def require_order(plan: Plan, order: Array | None, steps: int, step: int) -> Array | None:
+    """The order as the kernels read it. Raises ConfigurationError for one that would lead out of
+    the data."""
+    if not plan.is_shuffled:
+        return None
+    epochs, within = divmod(step % plan.steps_per_epoch + steps, plan.steps_per_epoch)
+    begun = step % plan.steps_per_epoch * plan.batch_size
+    count = epochs * plan.samples + min(within * plan.batch_size, plan.samples) - begun
+    if (
+        order is None
+        or order.dtype != np.int64
+        or order.ndim != 1
+        or len(order) < count
+        or (count > 0 and not (0 <= order[:count].min() <= order[:count].max() < plan.samples))
+    ):
+        raise ConfigurationError("plan_order", count=count, last=plan.samples - 1)
+    return np.ascontiguousarray(order[:count])
 
 
 def _large_product(plan: Plan, library: ctypes.CDLL) -> int | None:
