@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from clearprop import fit
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.bench.comparison import PEERS, Measured, compare, installed_peers, require_equal
+from clearprop.bench.growth_picture import growth_picture
 from clearprop.bench.peers.bare_numpy import BARE
 from clearprop.bench.scaling import Growth
 from clearprop.bench.telling import details, growth_table, picture, summary
@@ -116,6 +118,14 @@ def test_the_exponent_is_the_slope_of_the_logarithms() -> None:
     assert squared.exponent == pytest.approx(2)
     assert "2.00" in growth_table([squared], "en")
     assert "2.00" in growth_table([squared], "zh-TW")
+    for language in ("en", "zh-TW"):
+        drawn = svg(growth_picture([squared], language), standalone=True)
+        points = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn)
+        (x0, y0), *_, (x3, y3) = [(float(x), float(y)) for x, y in points]
+        assert len(points) == 4
+        # 3 s and 192 s on axes of 2 decades in 180 pixels and of 3 doublings in 200.
+        assert x3 - x0 == pytest.approx(200, abs=0.1)
+        assert y0 - y3 == pytest.approx(180 * np.log10(64) / 3, abs=0.1)
 
 
 def test_the_command_knows_every_name() -> None:
