@@ -8,10 +8,10 @@ lies a row of ones.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from clearprop.compiled.lowering import Lowered, LoweredGraph, LoweredLoss
+from clearprop.compiled.lowering import Lowered, LoweredGraph
 from clearprop.compiled.placing import Arena, ParameterPlace, Placed
 from clearprop.compiled.row_places import Placer
-from clearprop.compiled.tables import LossKind, OperationKind
+from clearprop.compiled.tables import OperationKind
 from clearprop.engine.graph import Slot
 
 _KINDS = (OperationKind.LINEAR, OperationKind.ACTIVATION, OperationKind.MOVE)
@@ -20,9 +20,9 @@ _KINDS = (OperationKind.LINEAR, OperationKind.ACTIVATION, OperationKind.MOVE)
 WASTE = 2.0
 
 
-def has_columns(lowered: LoweredGraph, loss: LoweredLoss, panel: int) -> bool:
+def has_columns(lowered: LoweredGraph, panel: int) -> bool:
     """Whether layout "columns" has everything that a network needs, and is the better one."""
-    if loss.kind is LossKind.CROSS_ENTROPY or not has_rows_of_features(lowered):
+    if not has_rows_of_features(lowered):
         return False
     linear = [one for one in lowered.operations if one.kind is OperationKind.LINEAR]
     wide = sum(one.inputs * (-(-one.outputs // panel) * panel) for one in linear)

@@ -62,7 +62,6 @@ class LanePlan:
     has of its own."""
 
     placed: Placed
-    settings: Array
     loss_row: Array
     optimizer_row: Array
     places: Mapping[str, int]
@@ -79,18 +78,12 @@ def lane_plan(plan: Plan, own: Collection[str]) -> LanePlan:
         slots=len(plan.slots),
         size=plan.network.size,
     )
-    settings = plan.settings.tolist()
     loss, optimizer = plan.loss_row.copy(), plan.optimizer_row.copy()
     loss["y"], loss["y_stride"], loss["dy"] = (
         placed.output,
         placed.output_stride,
         placed.output_signal,
     )
-    numbers = iter(plan.constants)
-    for name in ("weight", "other_weight"):
-        if loss[name] != NONE:
-            loss[name] = len(settings)
-            settings += next(numbers)[1].tolist()
     optimizer["slot"] = placed.slot
     outputs = 1 if plan.takes_ids else int(loss["outputs"])
     rooms = {"x": plan.features, "target": outputs, "sample_weight": 1}
@@ -98,7 +91,7 @@ def lane_plan(plan: Plan, own: Collection[str]) -> LanePlan:
         name: arena.take(plan.samples * room) if name in own else NONE
         for name, room in rooms.items()
     }
-    return LanePlan(placed, np.array(settings), loss, optimizer, places, arena.size)
+    return LanePlan(placed, loss, optimizer, places, arena.size)
 
 
 class Stack:
@@ -139,7 +132,7 @@ class Stack:
     def counts(self, plan: Plan) -> Array | None:
         """How much each sample counts, (N,) or (K, N); None where all count the same and none is
         left out."""
-        ignored = np.zeros((), bool)
+        ignored: Any = np.zeros((), bool)
         if plan.takes_ids:
             ignored = self.target == plan.loss_row["ignored"]
         if self.sample_weight is None and not ignored.any():
@@ -243,7 +236,7 @@ def _fields(
     return RunFields(
         operations=address(placed.operations),
         operation_count=len(placed.operations),
-        settings=address(stack.lanes.settings),
+        settings=address(plan.settings),
         arena=address(arena),
         input=placed.input,
         input_stride=placed.input_stride,

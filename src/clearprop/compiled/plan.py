@@ -44,7 +44,6 @@ class Plan:
     blocks      the parameters that are updated after the backward pass
     settings    the numbers that operations, loss and optimizer read
     loss_row, optimizer_row
-    constants   numbers that never change, and where they lie
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
     takes_ids   whether the target is class ids
@@ -63,7 +62,6 @@ class Plan:
     settings: Array
     loss_row: Array
     optimizer_row: Array
-    constants: tuple[tuple[int, Array], ...]
     slots: tuple[str, ...]
     rate: Rate
     takes_ids: bool
@@ -167,7 +165,7 @@ def _plan(
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
-    if has_columns(lowered, loss_kind, arena.panel):
+    if has_columns(lowered, arena.panel):
         placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
     else:
         is_fused = descends or (kind is OptimizerKind.ADAM and len(slots) == 2)
@@ -182,8 +180,8 @@ def _plan(
             large=LARGE,
         )
     settings = list(placed.settings)
-    loss_row, constants = _loss_row(lowered, placed, loss, loss_kind, arena, dtype, len(settings))
-    settings += loss_kind.settings
+    loss_row, of_loss = _loss_row(lowered, placed, loss, loss_kind, len(settings))
+    settings += of_loss
     row = np.zeros((), OPTIMIZER)
     row["kind"], row["slot"], row["setting"] = kind, placed.slot, len(settings)
     settings += kernel.settings
@@ -204,7 +202,6 @@ def _plan(
         settings=np.array(settings, np.float64),
         loss_row=loss_row,
         optimizer_row=row,
-        constants=constants,
         slots=slots,
         rate=kernel.rate,
         takes_ids=is_ids(target),
@@ -213,29 +210,22 @@ def _plan(
 
 
 def _loss_row(
-    lowered: LoweredGraph,
-    placed: Placed,
-    loss: Loss,
-    loss_kind: LoweredLoss,
-    arena: Arena,
-    dtype: str,
-    first_setting: int,
-) -> tuple[Array, tuple[tuple[int, Array], ...]]:
+    lowered: LoweredGraph, placed: Placed, loss: Loss, loss_kind: LoweredLoss, first_setting: int
+) -> tuple[Array, list[float]]:
+    """The loss's table, and the settings that it reads: its own, then its weights."""
     row: Any = np.zeros((), LOSS)
     row["kind"], row["outputs"] = loss_kind.kind, lowered.widths[lowered.output]
     row["is_mean"] = loss.reduction == "mean"
     row["y"], row["y_stride"] = placed.output, placed.output_stride
     row["dy"], row["setting"] = placed.output_signal, first_setting
-    constants = []
-    for name, numbers in zip(
-        ("weight", "other_weight"), (*loss_kind.arrays, None, None), strict=False
-    ):
-        row[name] = NONE
+    settings = list(loss_kind.settings)
+    row["weight"] = row["other_weight"] = NONE
+    for name, numbers in zip(("weight", "other_weight"), loss_kind.arrays, strict=False):
         if numbers is not None:
-            row[name] = arena.take(len(numbers))
-            constants.append((int(row[name]), np.array(numbers, dtype)))
+            row[name] = first_setting + len(settings)
+            settings += numbers
     ignored = getattr(loss, "ignore_index", None)
     # What no id of 64 bits can be is no id.
     bounds = np.iinfo(np.int64)
     row["ignored"] = ignored if ignored is not None and ignored <= bounds.max else bounds.min
-    return row, tuple(constants)
+    return row, settings

@@ -58,8 +58,6 @@ class Buffers:
         self.raw = raw
         self.arena = raw[first : first + plan.entries]
         self.arena[:] = 0
-        for place, numbers in plan.constants:
-            self.arena[place : place + len(numbers)] = numbers
         self.x = np.ascontiguousarray(x, dtype)
         self.target = np.ascontiguousarray(target, np.int64 if plan.takes_ids else dtype)
         self.sample_weight = None
@@ -71,7 +69,9 @@ class Buffers:
             self.arena[place : place + plan.batch_size] = 1
         if placed.is_columns and not plan.is_shuffled:
             self._lay(placed.input, placed.input_stride, self.x.T)
-            self._lay(placed.target_rows, placed.input_stride, self.target.T)
+            self._lay(
+                placed.target_rows, placed.input_stride, self.target.reshape(plan.samples, -1).T
+            )
             if self.sample_weight is not None:
                 self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
         elif placed.input != NONE and not plan.is_shuffled:

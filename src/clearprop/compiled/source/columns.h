@@ -83,7 +83,9 @@ static void gather_columns(const struct Run *run, const struct Batch *b)
         int64_t n = b->order[i];
         for (int64_t k = 0; k < run->features; k++)
             run->arena[run->input + k * stride + i] = run->x[n * run->x_stride + k];
-        for (int64_t j = 0; j < outputs; j++)
+        if (b->ids)
+            run->arena[run->target_rows + i] = (real)b->ids[n];
+        for (int64_t j = 0; j < outputs && !b->ids; j++)
             run->arena[run->target_rows + j * stride + i] = run->target[n * outputs + j];
         if (b->sample_weight)
             run->arena[run->weight_row + i] = b->sample_weight[n];
@@ -99,8 +101,8 @@ INLINE double loss_of_columns(const int kind, const struct Run *run, const struc
     double total = 0;
     vec scale = splat((real)(1 / divisor));
     for (int64_t j = 0; j < l->outputs; j++) {
-        vec weight = splat(l->weight == NONE ? 1 : m[l->weight + j]);
-        vec yes = splat(l->other_weight == NONE ? 1 : m[l->other_weight + j]);
+        vec weight = splat(l->weight == NONE ? 1 : (real)run->settings[l->weight + j]);
+        vec yes = splat(l->other_weight == NONE ? 1 : (real)run->settings[l->other_weight + j]);
         const real *y = m + l->y + j * l->y_stride, *t = m + run->target_rows + j * l->y_stride;
         real *dy = m + l->dy + j * l->y_stride;
         vec sum = {0};
@@ -111,6 +113,27 @@ INLINE double loss_of_columns(const int kind, const struct Run *run, const struc
             store(dy + c, keep_some(cost.slope * scale * counts, (vec){0}, b->samples - c));
         }
         total += (double)lane_sum(sum);
+    }
+    return total;
+}
+
+static double cross_entropy_of_columns(const struct Run *run, const struct Batch *b, double divisor)
+{
+    const struct Loss *l = &run->loss;
+    real *m = run->arena;
+    double total = 0;
+    for (int64_t c = 0; c < padded(b->samples); c += LANES) {
+        vec counts = b->sample_weight ? load(m + run->weight_row + c) : splat(1);
+        counts = keep_some(counts, (vec){0}, b->samples - c);
+        struct Columns v = {m + l->y + c, m + l->dy + c, l->y_stride, m + run->target_rows + c,
+                            l->y_stride, 0};
+        vec scale = (real)(1 / divisor) * counts;
+        vec costs = cross_entropy_of_lanes(l, run->settings, &v, b->ids != NULL, scale) * counts;
+        total += (double)lane_sum(keep_some(costs, (vec){0}, b->samples - c));
+        for (int64_t j = 0; j < l->outputs; j++) {
+            real *dy = m + l->dy + j * l->y_stride + c;
+            store(dy, keep_some(load(dy), (vec){0}, b->samples - c));
+        }
     }
     return total;
 }
@@ -140,6 +163,7 @@ static double step_of_columns(const struct Run *run, const struct Batch *batch, 
     case MAE: total = loss_of_columns(MAE, run, batch, divisor); break;
     case HUBER: total = loss_of_columns(HUBER, run, batch, divisor); break;
     case POISSON: total = loss_of_columns(POISSON, run, batch, divisor); break;
+    case CROSS_ENTROPY: total = cross_entropy_of_columns(run, batch, divisor); break;
     default: total = loss_of_columns(BINARY_CROSS_ENTROPY, run, batch, divisor);
     }
     for (const struct Operation *o = all + last; o >= all; o--) {

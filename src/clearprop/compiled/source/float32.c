@@ -6,8 +6,9 @@ typedef uint32_t whole;
 
 #include "numbers.h"
 
-/* What `power_of_e` and `tanh` are made of: S. L. Moshier's Cephes library, expf and tanhf. */
+/* What powers, tanh and logarithms are made of: S. L. Moshier's Cephes library, expf, tanhf, logf. */
 static const real LARGEST_POWER = 88.72283f, SMALLEST_POWER = -87.33654f;
+static const real SMALLEST_NORMAL = 1.17549435e-38f;
 static const real LN2_HIGH = 0.693359375f, LN2_LOW = -2.12194440e-4f;
 /* 1.5 · 2^23: adding it rounds to a whole number, which then stands in the lowest bits. */
 static const real ROUNDING = 12582912.0f;
@@ -32,6 +33,20 @@ INLINE vec tanh_near_0(vec s)
     p = p * s + 1.33314422036e-1f;
     p = p * s - 3.33332819422e-1f;
     return p * s;
+}
+
+/* (ln (1 + x) − x + x²/2) / x² for √½ ≤ 1 + x < √2. */
+INLINE vec logarithm_near_1(vec x)
+{
+    vec p = x * 7.0376836292e-2f - 1.1514610310e-1f;
+    p = p * x + 1.1676998740e-1f;
+    p = p * x - 1.2420140846e-1f;
+    p = p * x + 1.4249322787e-1f;
+    p = p * x - 1.6668057665e-1f;
+    p = p * x + 2.0000714765e-1f;
+    p = p * x - 2.4999993993e-1f;
+    p = p * x + 3.3333331174e-1f;
+    return p * x;
 }
 
 #include "training.h"

@@ -6,8 +6,9 @@ typedef uint64_t whole;
 
 #include "numbers.h"
 
-/* What `power_of_e` and `tanh` are made of: S. L. Moshier's Cephes library, exp and tanh. */
+/* What powers, tanh and logarithms are made of: S. L. Moshier's Cephes library, exp, tanh, log. */
 static const real LARGEST_POWER = 709.782712893384, SMALLEST_POWER = -708.396418532264;
+static const real SMALLEST_NORMAL = 2.2250738585072014e-308;
 static const real LN2_HIGH = 6.93145751953125e-1, LN2_LOW = 1.42860682030941723212e-6;
 /* 1.5 · 2^52: adding it rounds to a whole number, which then stands in the lowest bits. */
 static const real ROUNDING = 6755399441055744.0;
@@ -34,6 +35,22 @@ INLINE vec tanh_near_0(vec s)
     q = q * s + 2.23548839060100448583e3;
     q = q * s + 4.84406305325125486048e3;
     return s * p / q;
+}
+
+/* (ln (1 + x) − x + x²/2) / x² for √½ ≤ 1 + x < √2: x P/Q. */
+INLINE vec logarithm_near_1(vec x)
+{
+    vec p = x * 1.01875663804580931796e-4 + 4.97494994976747001425e-1;
+    p = p * x + 4.70579119878881725854;
+    p = p * x + 1.44989225341610930846e1;
+    p = p * x + 1.79368678507819816313e1;
+    p = p * x + 7.70838733755885391666;
+    vec q = x + 1.12873587189167450590e1;
+    q = q * x + 4.52279145837532221105e1;
+    q = q * x + 8.29875266912776603211e1;
+    q = q * x + 7.11544750618563894466e1;
+    q = q * x + 2.31251620126765340583e1;
+    return x * p / q;
 }
 
 #include "training.h"

@@ -42,21 +42,35 @@ INLINE vec power_less_1(vec x)
     return 2 * t / (1 - t);
 }
 
-/* Those that libm has, a lane at a time. */
-INLINE vec log_of_1_plus(vec x)
-{
-    for (int i = 0; i < LANES; i++)
-        x[i] = sizeof(real) == 4 ? (real)log1pf((float)x[i]) : (real)log1p((double)x[i]);
-    return x;
-}
-
+/* ln x = n ln 2 + ln m,  x = 2ⁿ m,  √½ ≤ m < √2: −∞ at 0, and no number below. */
 INLINE vec logarithm(vec x)
 {
-    for (int i = 0; i < LANES; i++)
-        x[i] = sizeof(real) == 4 ? (real)logf((float)x[i]) : (real)log((double)x[i]);
-    return x;
+    const real many = (real)((whole)1 << MANTISSA_BITS);
+    mask tiny = above(splat(SMALLEST_NORMAL), x);
+    mask bits = (mask)choose(tiny, x * many, x);
+    /* 2ⁿ m with ½ ≤ m < 1. */
+    vec n = (vec)((mask)splat(ROUNDING) + (bits >> MANTISSA_BITS)) - ROUNDING - (EXPONENT_BIAS - 1);
+    n -= choose(tiny, splat(MANTISSA_BITS), (vec){0});
+    mask fraction = bits & (((whole)1 << MANTISSA_BITS) - 1);
+    vec m = (vec)(fraction | (mask)splat((real)0.5));
+    mask low = above(splat((real)0.70710678118654752440), m);
+    n -= choose(low, splat(1), (vec){0});
+    m = choose(low, 2 * m, m) - 1;
+    vec square = m * m;
+    vec result = m + (square * logarithm_near_1(m) + n * LN2_LOW - square / 2) + n * LN2_HIGH;
+    result = choose(equal(x, splat(INFINITY)), x, result);
+    result = choose(equal(x, (vec){0}), splat(-INFINITY), result);
+    return choose(above((vec){0}, x) | (mask)(x != x), splat(NAN), result);
 }
 
+/* ln (1 + x) for x from 0 to 1, with the digits of a small x: what 1 + x has lost of it cancels. */
+INLINE vec log_of_1_plus(vec x)
+{
+    vec sum = 1 + x;
+    return choose(equal(sum, splat(1)), x, logarithm(sum) * (x / (sum - 1)));
+}
+
+/* libm's, a lane at a time. */
 /* Φ(x) = ½ erfc(−x/√2), the share of a standard normal distribution below x */
 INLINE vec normal_share(vec x)
 {

@@ -165,36 +165,15 @@ static vec lane_weight(const struct Run *run, const struct LaneData *d, const st
     return run->loss.kind == CROSS_ENTROPY ? sum : sum * (real)run->loss.outputs;
 }
 
-/* Softmax cross-entropy of one sample in every network; the equations are those of losses.h. */
+/* The cross-entropy of sample n in every network. */
 static vec lane_cross_entropy(const struct Run *run, const struct LaneData *d, int64_t n, vec *y,
                               vec *dy, vec scale)
 {
-    const struct Loss *l = &run->loss;
-    const int64_t stride = l->y_stride;
-    const real smoothing = (real)run->settings[l->setting];
-    vec top = y[0], sum = {0}, mass = {0}, entry = {0};
-    vec id = run->ids ? lane_target(run, d, n, 0) : (vec){0};
-    for (int64_t c = 1; c < l->outputs; c++)
-        top = choose(above(y[c * stride], top), y[c * stride], top);
-    for (int64_t c = 0; c < l->outputs; c++)
-        sum += dy[c * stride] = power_of_e(y[c * stride] - top);
-    vec log_sum = logarithm(sum), inverse = 1 / sum;
-    vec counts = run->ids ? choose(equal(id, splat((real)l->ignored)), (vec){0}, splat(1)) : splat(1);
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t c = 0; c < l->outputs; c++) {
-            vec q = run->ids ? choose(equal(id, splat((real)c)), splat(1), (vec){0})
-                             : lane_target(run, d, n, c);
-            vec m = ((1 - smoothing) * q + smoothing / (real)l->outputs) * counts;
-            if (l->weight != NONE)
-                m *= (real)run->settings[l->weight + c];
-            if (pass) {
-                dy[c * stride] = (dy[c * stride] * inverse * mass - m) * scale;
-                continue;
-            }
-            mass += m;
-            entry -= choose(equal(m, (vec){0}), (vec){0}, m * ((y[c * stride] - top) - log_sum));
-        }
-    return entry;
+    int64_t row = run->loss.y_stride * LANES, width = run->ids ? 1 : run->loss.outputs;
+    real id = run->ids && !d->target ? (real)run->ids[n] : 0;
+    struct Columns v = {(real *)y, (real *)dy, row, NULL, d->target ? LANES : 1, !d->target};
+    v.target = d->target ? (const real *)(d->target + n * width) : run->ids ? &id : run->target + n * width;
+    return cross_entropy_of_lanes(&run->loss, run->settings, &v, run->ids != NULL, scale);
 }
 
 INLINE vec lane_loss_by_entry(const int kind, const struct Run *run, const struct LaneData *d,

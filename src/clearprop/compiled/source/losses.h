@@ -14,7 +14,7 @@ struct Batch {
 INLINE int64_t sample_at(const struct Batch *b, int64_t i) { return b->order ? b->order[i] : i; }
 
 /* How much a sample counts: its own weight, and that of its class. */
-INLINE real share_of(const struct Loss *l, const struct Batch *b, const real *arena, int64_t i)
+INLINE real share_of(const struct Loss *l, const struct Batch *b, const double *settings, int64_t i)
 {
     int64_t n = sample_at(b, i);
     real share = b->sample_weight ? b->sample_weight[n] : 1;
@@ -22,13 +22,13 @@ INLINE real share_of(const struct Loss *l, const struct Batch *b, const real *ar
         if (b->ids[n] == l->ignored)
             return 0;
         if (l->weight != NONE)
-            share *= arena[l->weight + b->ids[n]];
+            share *= (real)settings[l->weight + b->ids[n]];
     }
     return share;
 }
 
 /* What the total is divided by: 1 of a sum, of a mean how much all samples count. */
-static double loss_weight(const struct Loss *l, const struct Batch *b, const real *arena)
+static double loss_weight(const struct Loss *l, const struct Batch *b, const double *settings)
 {
     if (!l->is_mean)
         return 1;
@@ -40,7 +40,7 @@ static double loss_weight(const struct Loss *l, const struct Batch *b, const rea
     }
     double shares = 0;
     for (int64_t i = 0; i < b->samples; i++)
-        shares += (double)share_of(l, b, arena, i);
+        shares += (double)share_of(l, b, settings, i);
     return l->kind == CROSS_ENTROPY ? shares : shares * (double)l->outputs;
 }
 
@@ -92,6 +92,15 @@ INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec we
     }
 }
 
+/* The weights of a vector of outputs, from output j on. */
+INLINE vec weights_from(const double *settings, int64_t place, int64_t j, int64_t left)
+{
+    vec v = splat(1);
+    for (int64_t i = 0; place != NONE && i < LANES && i < left; i++)
+        v[i] = (real)settings[place + j + i];
+    return v;
+}
+
 /* Losses of every entry by itself. */
 INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b, real *arena,
                             const double *settings, double divisor)
@@ -105,9 +114,9 @@ INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct B
         real counts = b->sample_weight ? b->sample_weight[n] : 1;
         vec sum = {0}, scale = splat((real)(1 / divisor) * counts);
         for (int64_t j = 0; j < padded(l->outputs); j += LANES) {
-            vec weight = l->weight == NONE ? splat(1) : load(arena + l->weight + j);
-            vec yes = l->other_weight == NONE ? splat(1) : load(arena + l->other_weight + j);
             int64_t left = l->outputs - j;
+            vec weight = weights_from(settings, l->weight, j, left);
+            vec yes = weights_from(settings, l->other_weight, j, left);
             struct Cost c = cost_of(kind, load(y + j), load_some(t + j, left > 0 ? left : 0), s,
                                     weight, yes);
             sum += keep_some(c.entry, (vec){0}, left);
@@ -156,14 +165,14 @@ static double cross_entropy_of_classes(const struct Loss *l, const struct Batch 
 }
 
 /* The share of class c in a sample's target, smoothed by ε: (1 − ε) q + ε/C, and its weight. */
-INLINE real mass_of(const struct Loss *l, const struct Batch *b, const real *arena, int64_t n,
+INLINE real mass_of(const struct Loss *l, const struct Batch *b, const double *settings, int64_t n,
                     int64_t c, real smoothing)
 {
     real q = b->ids ? c == b->ids[n] : b->target[n * l->outputs + c];
     q = (1 - smoothing) * q + smoothing / (real)l->outputs;
     if (b->ids && b->ids[n] == l->ignored)
         return 0;
-    return l->weight == NONE ? q : q * arena[l->weight + c];
+    return l->weight == NONE ? q : q * (real)settings[l->weight + c];
 }
 
 /* Of any targets and weights:
@@ -181,7 +190,7 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
         real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs);
         real log_sum = (real)log((double)sum), entry = 0, mass = 0;
         for (int64_t c = 0; c < l->outputs; c++) {
-            real m = mass_of(l, b, arena, n, c, smoothing);
+            real m = mass_of(l, b, settings, n, c, smoothing);
             mass += m;
             /* A class without mass costs nothing, were its logit −∞. */
             if (m != 0)
@@ -189,10 +198,65 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
         }
         real counts = b->sample_weight ? b->sample_weight[n] : 1, scale = (real)(1 / divisor) * counts;
         for (int64_t c = 0; c < l->outputs; c++)
-            dy[c] = (dy[c] / sum * mass - mass_of(l, b, arena, n, c, smoothing)) * scale;
+            dy[c] = (dy[c] / sum * mass - mass_of(l, b, settings, n, c, smoothing)) * scale;
         total += (double)(counts * entry);
     }
     return total;
+}
+
+/* A cross-entropy a lane: samples of layout "columns", or networks that share the lanes.
+ *
+ * Output c lies at y + c · row, and so does its signal; target entry c is a number of every lane, or
+ * one that all of them share, at c · step. Of ids there is entry 0 alone. */
+struct Columns {
+    const real *y; real *dy; int64_t row;
+    const real *target; int64_t step;
+    int is_shared;
+};
+
+INLINE vec target_at(const struct Columns *v, int64_t c)
+{
+    const real *at = v->target + c * v->step;
+    return v->is_shared ? splat(*at) : load(at);
+}
+
+/* The costs of the lanes and, times `scale`, their slopes; the equations are those above. */
+static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
+                                  const struct Columns *v, int has_ids, vec scale)
+{
+    const real smoothing = (real)settings[l->setting];
+    vec top = load(v->y), sum = {0}, mass = {0}, entry = {0}, counts = splat(1), id = {0};
+    if (has_ids) {
+        id = target_at(v, 0);
+        counts = choose(equal(id, splat((real)l->ignored)), (vec){0}, counts);
+    }
+    for (int64_t c = 1; c < l->outputs; c++) {
+        vec y = load(v->y + c * v->row);
+        top = choose(above(y, top), y, top);
+    }
+    for (int64_t c = 0; c < l->outputs; c++) {
+        vec p = power_of_e(load(v->y + c * v->row) - top);
+        store(v->dy + c * v->row, p);
+        sum += p;
+    }
+    vec log_sum = logarithm(sum), inverse = 1 / sum;
+    /* Once for the mass and the cost, and once, when the whole mass is known, for the slopes. */
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t c = 0; c < l->outputs; c++) {
+            vec q = has_ids ? choose(equal(id, splat((real)c)), splat(1), (vec){0}) : target_at(v, c);
+            vec m = ((1 - smoothing) * q + smoothing / (real)l->outputs) * counts;
+            real *dy = v->dy + c * v->row;
+            if (l->weight != NONE)
+                m *= (real)settings[l->weight + c];
+            if (pass) {
+                store(dy, (load(dy) * inverse * mass - m) * scale);
+                continue;
+            }
+            mass += m;
+            vec cost = m * ((load(v->y + c * v->row) - top) - log_sum);
+            entry -= choose(equal(m, (vec){0}), (vec){0}, cost);
+        }
+    return entry;
 }
 
 /* The total, and ∂(total / divisor)/∂output into the output's signal. */

@@ -48,7 +48,7 @@ enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY };
 struct Loss {
     int64_t kind, outputs, is_mean;
     int64_t y, y_stride, dy;       /* the network's output and its signal */
-    int64_t weight, other_weight;  /* per output or class, padded; NONE: all 1 */
+    int64_t weight, other_weight;  /* settings, one for each output or class; NONE: all 1 */
     int64_t setting;
     int64_t ignored;               /* the class id of samples that are left out */
 };

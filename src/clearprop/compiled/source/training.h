@@ -28,7 +28,7 @@ int64_t clearprop_train(const struct Run *run)
         int64_t place = (run->first + k) % per_epoch * run->batch;
         batch.samples = smaller(run->batch, run->samples - place);
         batch.order = order;
-        double weight = loss_weight(&run->loss, &batch, run->arena);
+        double weight = loss_weight(&run->loss, &batch, run->settings);
         if (weight == 0) {
             *run->stopped = WEIGHTS_ZERO;
             return k;
