@@ -38,6 +38,7 @@ from clearprop.training import (
     TrainingState,
     engine_choice,
     fit,
+    kernel_choice,
     machine,
     start,
     train,
@@ -292,7 +293,7 @@ class Kernels:
                 self.asked.append(name)
                 return real(dtype) if there else None
 
-            monkeypatch.setattr(engine_choice, name, ask)
+            monkeypatch.setattr(kernel_choice, name, ask)
 
 
 def long(seconds: float) -> dict[str, Any]:
@@ -342,8 +343,8 @@ def test_without_kernels_everything_runs_in_numpy(monkeypatch: pytest.MonkeyPatc
     def none(dtype: str) -> Any:
         raise KernelsError("kernels_no_compiler")
 
-    monkeypatch.setattr(engine_choice, "library", none)
-    monkeypatch.setattr(engine_choice, "ready_library", none)
+    monkeypatch.setattr(kernel_choice, "library", none)
+    monkeypatch.setattr(kernel_choice, "ready_library", none)
     assert chosen(3).key == "refused"
     with pytest.warns(EngineWarning, match="apt install gcc"):
         ran = trained("compiled")

@@ -110,6 +110,7 @@ def picture(all_measured: Sequence[Measured], language: str) -> Scene:
         items.append(Path((x, TOP - 6), ((x, height - BOTTOM),), stroke="grid", width=1.0))
         items.append(Text(x, height - BOTTOM + 14, f"{10.0**power:g} ×", "muted", SIZE))
     items.append(Text(left + PLOT / 2, height - BOTTOM + 34, say("picture_axis"), "muted", SIZE))
+    items.append(Path((one_x, TOP - 6), ((one_x, height - BOTTOM),), stroke="ink", width=1.0))
     y = TOP
     shown = [one for one in all_measured if US[0] in one.seconds]
     for one, some in zip(shown, ratios, strict=True):
@@ -121,7 +122,6 @@ def picture(all_measured: Sequence[Measured], language: str) -> Scene:
             end = left + PLOT * (math.log10(ratio) - low) / (high - low)
             items += _bar(name, ratio, one_x, end, left, y + ROW / 2)
             y += ROW
-    items.append(Path((one_x, TOP - 6), ((one_x, height - BOTTOM),), stroke="ink", width=1.0))
     description = say("picture_description", count=len(ratios))
     return Scene(width, height, tuple(items), say("picture_title"), description, language)
 

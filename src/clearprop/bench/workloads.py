@@ -130,7 +130,7 @@ def _one_batch(name: str, *widths: int, batch: int, steps: int, adam: bool = Fal
 WORKLOADS = {
     one.name: one
     for one in (
-        Workload("1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 1000),
+        Workload("1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 2000),
         _one_batch("64-128-10", 64, 128, 10, batch=128, steps=200),
         _one_batch("64-128-10-adam", 64, 128, 10, batch=128, steps=200, adam=True),
         _one_batch("784-128-128-10", 784, 128, 128, 10, batch=32, steps=100),

@@ -1,25 +1,19 @@
-"""Which engine runs a training: NumPy, or the machine code of `compiled`; and why."""
+"""Which engine runs a training: NumPy, or the machine code of `compiled`; and why.
 
-import warnings
+What is settled here needs nothing of `compiled`, which is loaded where it may be of use.
+"""
+
 from collections.abc import Mapping
-from ctypes import CDLL
 from typing import Any, NamedTuple
 
 from clearprop.base import messages
-from clearprop.base.errors import ConfigurationError, EngineWarning, KernelsError
-from clearprop.compiled.building import build_ahead, library, notices, ready_library
-from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import Plan
+from clearprop.base.errors import ConfigurationError
 from clearprop.engine.network import Network
 
 ENGINES = ("auto", "numpy", "compiled")
 
-# In seconds that a training takes in NumPy, by estimate. Below the first nobody sees a difference;
-# from the second on the kernels are made while it runs, so that the next training has them; from
-# the third on it waits for them, which costs it a tenth of its time and saves most of the rest.
+# In seconds that a training takes in NumPy, by estimate: below it nobody sees a difference.
 WORTH = 0.05
-WORTH_BUILDING = 1.0
-WORTH_WAITING = 20.0
 
 # A step that takes less in NumPy is not faster in machine code if its state is asked for after it:
 # the call and the copy take as long.
@@ -86,39 +80,3 @@ def without_a_plan(engine: str, seconds: float, call_seconds: float | None) -> E
     if engine == "auto" and call_seconds is not None and call_seconds < WORTH_A_CALL:
         return EngineChoice("numpy", "short_steps")
     return None
-
-
-def choose(engine: str, plan: Plan | Refusal, seconds: float) -> tuple[EngineChoice, CDLL | None]:
-    """The engine for a training that takes `seconds` in NumPy, and its kernels where it is
-    compiled.
-
-    Where machine code was asked for and cannot be had, a warning says so, once for each reason.
-    """
-    is_asked = engine == "compiled"
-    kernels: CDLL | None = None
-    if isinstance(plan, Refusal):
-        choice = EngineChoice("numpy", "refused", {"reason": plan})
-    else:
-        try:
-            kernels = _kernels(plan.dtype, seconds, wait=is_asked or seconds >= WORTH_WAITING)
-            if kernels is None:
-                choice = EngineChoice("numpy", "not_ready")
-            else:
-                choice = EngineChoice("compiled", "asked_compiled" if is_asked else "pays")
-        except KernelsError as problem:
-            choice = EngineChoice("numpy", "refused", {"reason": problem})
-    told: list[object] = [*notices()]
-    if is_asked and kernels is None:
-        told.append(choice.message())
-    for sentence in told:
-        warnings.warn(str(sentence), EngineWarning, stacklevel=4)
-    return choice, kernels
-
-
-def _kernels(dtype: str, seconds: float, *, wait: bool) -> CDLL | None:
-    if wait:
-        return library(dtype)
-    found = ready_library(dtype)
-    if found is None and seconds >= WORTH_BUILDING:
-        build_ahead(dtype)
-    return found

@@ -5,17 +5,19 @@ where they stood, and shuffles are drawn by the epoch.
 """
 
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clearprop.base.arrays import Array, freeze
-from clearprop.compiled.running import Ran
 from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import TrainingState
-from clearprop.training.kernel_memory import KernelMemory
 from clearprop.training.numpy_events import numpy_events
+
+if TYPE_CHECKING:
+    from clearprop.compiled.running import Ran
+    from clearprop.training.kernel_memory import KernelMemory
 
 # A call cannot be interrupted: long enough that Python does not matter, short enough for Ctrl-C and
 # a progress bar.
@@ -28,7 +30,7 @@ class Machine:
     def __init__(
         self,
         course: Course,
-        memory: KernelMemory,
+        memory: "KernelMemory",
         state: TrainingState,
         *,
         dtype: str,
@@ -87,7 +89,7 @@ class Machine:
         self.total, self.weight = state.total, state.weight
         self.memory.put((state.params, state.optimizer, state.layers))
 
-    def _add_up(self, ran: Ran) -> Any:
+    def _add_up(self, ran: "Ran") -> Any:
         """Go on with the sums of the epoch; its mean where it has ended."""
         per_epoch, after = self.course.steps_per_epoch, self.step + ran.steps
         begun = after - (after % per_epoch or per_epoch)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.compiled.plan import Plan
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -15,13 +14,11 @@ from clearprop.training.arguments import data_of, loss_of, optimizer_of
 from clearprop.training.course import Course, course_of
 from clearprop.training.engine_choice import (
     EngineChoice,
-    choose,
     numpy_seconds,
     require_engine,
     without_a_plan,
 )
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
-from clearprop.training.kernel_memory import memory_of, plan_course
 from clearprop.training.machine import Machine
 from clearprop.training.machine_events import machine_events
 from clearprop.training.numpy_events import numpy_events
@@ -91,6 +88,11 @@ def prepare(
     chosen = without_a_plan(engine, seconds, call_seconds)
     if chosen is not None:
         return Prepared(course, state, chosen, None)
+    # Here, so that a program that trains nothing for long need not load them.
+    from clearprop.compiled.plan import Plan
+    from clearprop.training.kernel_choice import choose
+    from clearprop.training.kernel_memory import memory_of, plan_course
+
     plan = plan_course(course, dtype)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None

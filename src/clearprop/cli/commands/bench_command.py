@@ -77,11 +77,7 @@ def run(given: Arguments) -> int:
                 _print_details(measured[-1], language)
         grown = growths(rounds=rounds, dtype=dtype) if given.given("--growth") else ()
         around = {**surroundings(chosen), "cores": cores}
-    if plot is not None:
-        plot_bytes = _picture(measured, plot, language)
-        from clearprop.base.writing import write_whole
-
-        write_whole(plot, plot_bytes)
+    written = [] if plot is None else _draw(measured, grown, plot, language)
     if as_json:
         found = {
             **around,
@@ -90,7 +86,7 @@ def run(given: Arguments) -> int:
         }
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        _print_end(measured, grown, plot, language)
+        _print_end(measured, grown, written, language)
     return DONE
 
 
@@ -113,7 +109,7 @@ def _print_details(measured: "Measured", language: str) -> None:
 
 
 def _print_end(
-    measured: "list[Measured]", grown: "tuple[Growth, ...]", plot: Path | None, language: str
+    measured: "list[Measured]", grown: "tuple[Growth, ...]", written: list[Path], language: str
 ) -> None:
     from clearprop.bench.telling import growth_table, summary
     from clearprop.cli.terminal import write
@@ -121,18 +117,29 @@ def _print_end(
     write(summary(measured, language))
     if grown:
         write("\n" + growth_table(grown, language))
-    if plot is not None:
-        write("\n" + messages.text(language, "cli.bench.written", path=plot))
+    for path in written:
+        write("\n" + messages.text(language, "cli.bench.written", path=path))
 
 
-def _picture(measured: "list[Measured]", path: Path, language: str) -> bytes:
+def _draw(
+    measured: "list[Measured]", grown: "tuple[Growth, ...]", path: Path, language: str
+) -> list[Path]:
+    """Write the pictures: of the workloads, and beside it how a step's time grows."""
+    from clearprop.base.writing import write_whole
+    from clearprop.bench.growth_picture import growth_picture
     from clearprop.bench.telling import picture
     from clearprop.drawing import drawable_language, png, svg
 
-    if path.suffix.lower() == ".svg":
-        return svg(picture(measured, language), standalone=True).encode()
+    is_svg = path.suffix.lower() == ".svg"
     # matplotlib draws the text itself, and may have no font for Chinese.
-    return png(picture(measured, drawable_language(language)))
+    language = language if is_svg else drawable_language(language)
+    scenes = {path: picture(measured, language)}
+    if grown:
+        beside = path.with_name(f"{path.stem}-growth{path.suffix}")
+        scenes[beside] = growth_picture(grown, language)
+    for place, scene in scenes.items():
+        write_whole(place, svg(scene, standalone=True).encode() if is_svg else png(scene))
+    return [*scenes]
 
 
 COMMAND = Command(
