@@ -12,8 +12,9 @@ static void columns_forward(const struct Run *run, const struct Operation *o, in
     int64_t panels;
     for (int64_t c = 0; c < columns; c += panels * PANEL) {
         panels = panels_from(c, columns);
+        real *y = run->arena + o->y + c;
         struct Tile t = {m + o->weight, 1, o->outputs, m + o->x + c, o->x_stride, PANEL,
-                         run->arena + o->y + c, o->y_stride, PANEL, bias, o->bias != NONE, ZEROS, 0};
+                         y, o->y_stride, PANEL, bias, o->bias != NONE, ZEROS, 0};
         all_rows(AT_EACH, o->rectified ? RECTIFY : STORE, panels, o->outputs, o->inputs, t, NULL);
     }
 }

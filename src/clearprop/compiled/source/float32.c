@@ -6,7 +6,7 @@ typedef uint32_t whole;
 
 #include "numbers.h"
 
-/* What powers, tanh and logarithms are made of: S. L. Moshier's Cephes library, expf, tanhf, logf. */
+/* What powers, tanh and logarithms are made of: Cephes (S. L. Moshier), expf, tanhf and logf. */
 static const real LARGEST_POWER = 88.72283f, SMALLEST_POWER = -87.33654f;
 static const real SMALLEST_NORMAL = 1.17549435e-38f;
 static const real LN2_HIGH = 0.693359375f, LN2_LOW = -2.12194440e-4f;

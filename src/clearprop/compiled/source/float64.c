@@ -6,7 +6,7 @@ typedef uint64_t whole;
 
 #include "numbers.h"
 
-/* What powers, tanh and logarithms are made of: S. L. Moshier's Cephes library, exp, tanh, log. */
+/* What powers, tanh and logarithms are made of: Cephes (S. L. Moshier), exp, tanh and log. */
 static const real LARGEST_POWER = 709.782712893384, SMALLEST_POWER = -708.396418532264;
 static const real SMALLEST_NORMAL = 2.2250738585072014e-308;
 static const real LN2_HIGH = 6.93145751953125e-1, LN2_LOW = 1.42860682030941723212e-6;

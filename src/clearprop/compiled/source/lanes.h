@@ -2,9 +2,9 @@
  *
  * A number is a vector here, one for each network of a group, and the passes read as in a textbook:
  * no network's result depends on which others are beside it, or on how the groups are divided over
- * threads. Places in the tables count vectors. A wire is a matrix (features, BLOCK), of BLOCK samples
- * at a time, so that what lies between the passes stays close; behind the features that a linear
- * layer takes lies a row of ones, and the bias is one more weight. */
+ * threads. Places in the tables count vectors. A wire is a matrix (features, samples), of a block of
+ * samples at a time, so that what lies between the passes stays close; behind the features that a
+ * linear layer takes lies a row of ones, and the bias is one more weight. */
 
 enum { BLOCK_OF_SAMPLES = 16 };
 
@@ -51,12 +51,11 @@ INLINE void lane_tile(const int rows, const int columns, const int finish, int64
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
             vec *to = c.at + i * c.row + j * c.step;
+            vec gate = finish == GATE ? by.at[i * by.row + j * by.step] : sum[i][j];
             if (finish == ADD)
                 *to += sum[i][j];
-            else if (finish == RECTIFY)
-                *to = choose(at_most(sum[i][j], (vec){0}), (vec){0}, sum[i][j]);
-            else if (finish == GATE)
-                *to = choose(at_most(by.at[i * by.row + j * by.step], (vec){0}), (vec){0}, sum[i][j]);
+            else if (finish == RECTIFY || finish == GATE)
+                *to = choose(at_most(gate, (vec){0}), (vec){0}, sum[i][j]);
             else
                 *to = sum[i][j];
         }
@@ -142,16 +141,23 @@ INLINE vec lane_target(const struct Run *run, const struct LaneData *d, int64_t 
     return of_sample(d->target, run->target, n * (run->ids ? 1 : run->loss.outputs) + j);
 }
 
+INLINE vec lane_sample_weight(const struct Run *run, const struct LaneData *d, int64_t n)
+{
+    return run->sample_weight ? of_sample(d->weight, run->sample_weight, n) : splat(1);
+}
+
 /* How much a sample counts: its weight, and that of its class. */
 INLINE vec lane_share(const struct Run *run, const struct LaneData *d, int64_t n)
 {
     const struct Loss *l = &run->loss;
-    vec share = run->sample_weight || d->weight ? of_sample(d->weight, run->sample_weight, n) : splat(1);
+    vec share = lane_sample_weight(run, d, n), of_class = splat(l->weight == NONE);
     if (!run->ids)
         return share;
-    vec id = lane_target(run, d, n, 0), of_class = splat(l->weight == NONE);
-    for (int64_t c = 0; c < l->outputs && l->weight != NONE; c++)
-        of_class = choose(equal(id, splat((real)c)), splat((real)run->settings[l->weight + c]), of_class);
+    vec id = lane_target(run, d, n, 0);
+    for (int64_t c = 0; c < l->outputs && l->weight != NONE; c++) {
+        vec weight = splat((real)run->settings[l->weight + c]);
+        of_class = choose(equal(id, splat((real)c)), weight, of_class);
+    }
     return share * choose(equal(id, splat((real)l->ignored)), (vec){0}, of_class);
 }
 
@@ -171,8 +177,9 @@ static vec lane_cross_entropy(const struct Run *run, const struct LaneData *d, i
 {
     int64_t row = run->loss.y_stride * LANES, width = run->ids ? 1 : run->loss.outputs;
     real id = run->ids && !d->target ? (real)run->ids[n] : 0;
-    struct Columns v = {(real *)y, (real *)dy, row, NULL, d->target ? LANES : 1, !d->target};
-    v.target = d->target ? (const real *)(d->target + n * width) : run->ids ? &id : run->target + n * width;
+    const real *own = d->target ? (const real *)(d->target + n * width) : NULL;
+    const real *shared = run->ids ? &id : run->target + n * width;
+    struct Columns v = {(real *)y, (real *)dy, row, own ? own : shared, own ? LANES : 1, !own};
     return cross_entropy_of_lanes(&run->loss, run->settings, &v, run->ids != NULL, scale);
 }
 
@@ -201,7 +208,7 @@ static vec lane_loss(const struct Run *run, const struct LaneData *d, const stru
     for (int64_t i = 0; i < samples; i++) {
         int64_t n = sample_at(b, first + i);
         vec *y = m + l->y + i, *dy = m + l->dy + i, cost;
-        vec counts = run->sample_weight || d->weight ? of_sample(d->weight, run->sample_weight, n) : splat(1);
+        vec counts = lane_sample_weight(run, d, n);
         vec scale = inverse * counts;
         switch (l->kind) {
         case MSE: cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale); break;

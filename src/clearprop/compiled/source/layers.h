@@ -1,9 +1,10 @@
-/* The layers that are neither linear, nor elementwise functions, nor norms: softmax, dropout, PReLU,
- * and the moves that make sums and concatenations. In layout "rows". */
+/* What is neither linear, nor an elementwise function, nor a norm: softmax, dropout, PReLU, and the
+ * moves that make sums and concatenations. In layout "rows". */
 
 /* Softmax      yᵢ = e^(xᵢ − top) / S            dxᵢ = yᵢ (dyᵢ − Σⱼ dyⱼ yⱼ)
  * LogSoftmax   yᵢ = (xᵢ − top) − ln S           dxᵢ = dyᵢ − e^yᵢ Σⱼ dyⱼ */
-static void softmax_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y, int is_log)
+static void softmax_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
+                            int is_log)
 {
     for (int64_t i = 0; i < samples; i++) {
         const real *from = x.at + i * x.stride;

@@ -56,7 +56,8 @@ INLINE vec log_factorial(vec t)
     return choose(above(t, splat(1)), stirling, (vec){0});
 }
 
-INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec weight, vec yes_weight)
+INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec weight,
+                           vec yes_weight)
 {
     const vec zero = {0}, one = splat(1);
     vec e = y - t;
@@ -86,8 +87,9 @@ INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec we
         vec small = power_of_e(choose(positive, -y, y)), log = log_of_1_plus(small);
         vec high = 1 / (1 + small), low = small / (1 + small);
         vec yes = t * yes_weight * weight, no = (1 - t) * weight;
-        vec entry = no * (choose(positive, y, zero) + log) + yes * (choose(positive, zero, -y) + log);
-        return (struct Cost){entry, no * choose(positive, high, low) - yes * choose(positive, low, high)};
+        vec of_no = choose(positive, y, zero) + log, of_yes = choose(positive, zero, -y) + log;
+        vec slope = no * choose(positive, high, low) - yes * choose(positive, low, high);
+        return (struct Cost){no * of_no + yes * of_yes, slope};
     }
     }
 }
@@ -102,8 +104,8 @@ INLINE vec weights_from(const double *settings, int64_t place, int64_t j, int64_
 }
 
 /* Losses of every entry by itself. */
-INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b, real *arena,
-                            const double *settings, double divisor)
+INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b,
+                            real *arena, const double *settings, double divisor)
 {
     const double *s = settings + l->setting;
     double total = 0;
@@ -196,7 +198,8 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
             if (m != 0)
                 entry -= m * ((y[c] - top) - log_sum);
         }
-        real counts = b->sample_weight ? b->sample_weight[n] : 1, scale = (real)(1 / divisor) * counts;
+        real counts = b->sample_weight ? b->sample_weight[n] : 1;
+        real scale = (real)(1 / divisor) * counts;
         for (int64_t c = 0; c < l->outputs; c++)
             dy[c] = (dy[c] / sum * mass - mass_of(l, b, settings, n, c, smoothing)) * scale;
         total += (double)(counts * entry);
@@ -206,8 +209,8 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
 
 /* A cross-entropy a lane: samples of layout "columns", or networks that share the lanes.
  *
- * Output c lies at y + c · row, and so does its signal; target entry c is a number of every lane, or
- * one that all of them share, at c · step. Of ids there is entry 0 alone. */
+ * Output c lies at y + c · row, and so does its signal. Entry c of the target, at c · step, is a
+ * number of every lane, or one that all share; of ids there is entry 0 alone. */
 struct Columns {
     const real *y; real *dy; int64_t row;
     const real *target; int64_t step;
@@ -243,7 +246,8 @@ static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
     /* Once for the mass and the cost, and once, when the whole mass is known, for the slopes. */
     for (int pass = 0; pass < 2; pass++)
         for (int64_t c = 0; c < l->outputs; c++) {
-            vec q = has_ids ? choose(equal(id, splat((real)c)), splat(1), (vec){0}) : target_at(v, c);
+            mask is_class = equal(id, splat((real)c));
+            vec q = has_ids ? choose(is_class, splat(1), (vec){0}) : target_at(v, c);
             vec m = ((1 - smoothing) * q + smoothing / (real)l->outputs) * counts;
             real *dy = v->dy + c * v->row;
             if (l->weight != NONE)

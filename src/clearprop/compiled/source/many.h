@@ -4,8 +4,11 @@
 static struct Sweep lane_sweep(const struct Run *run, vec *m, const struct Operation *o,
                                int64_t samples)
 {
-    return (struct Sweep){o->inputs, samples * LANES, (real *)(m + o->x), o->x_stride * LANES, NULL, 0,
-                          (real *)(m + o->y), o->y_stride * LANES, 0, run->settings + o->setting};
+    return (struct Sweep){
+        .rows = o->inputs, .columns = samples * LANES, .settings = run->settings + o->setting,
+        .z = (real *)(m + o->x), .z_stride = o->x_stride * LANES,
+        .to = (real *)(m + o->y), .to_stride = o->y_stride * LANES,
+    };
 }
 
 static void lane_move(int64_t features, int64_t samples, const vec *from, int64_t from_row, vec *to,
@@ -38,7 +41,8 @@ static void lanes_back(const struct Run *run, vec *m, int64_t samples)
         if (o->kind == LINEAR) {
             lane_back(m, o, samples);
         } else if (o->dx != NONE && o->kind == MOVE) {
-            lane_move(o->inputs, samples, m + o->dy, o->y_stride, m + o->dx, o->x_stride, o->dx_adds);
+            lane_move(o->inputs, samples, m + o->dy, o->y_stride, m + o->dx, o->x_stride,
+                      o->dx_adds);
         } else if (o->dx != NONE && !(o->done & 2)) {
             if (from_output(o->activation))
                 s.z = (real *)(m + o->y);
@@ -97,7 +101,8 @@ static void into_lanes(vec *to, const real *from, int64_t entries, int64_t first
             to[i][lane] = from[(first + smaller(lane, networks - 1)) * entries + i];
 }
 
-static void out_of_lanes(const vec *from, real *to, int64_t entries, int64_t first, int64_t networks)
+static void out_of_lanes(const vec *from, real *to, int64_t entries, int64_t first,
+                         int64_t networks)
 {
     for (int64_t i = 0; i < entries; i++)
         for (int lane = 0; lane < networks; lane++)
@@ -112,26 +117,41 @@ static vec numbers_of_lanes(const double *each, double same, int64_t first, int6
     return v;
 }
 
+/* What each network of a group has of its own. */
+static struct LaneData lane_data(const struct Run *run, const struct Lanes *all, vec *m, int64_t first,
+                                 int64_t networks)
+{
+    struct LaneData d = {0};
+    int64_t n = run->samples, outputs = run->ids ? 1 : run->loss.outputs;
+    if (all->own_x) {
+        into_lanes(m + all->x, run->x, n * run->features, first, networks);
+        d.x = m + all->x;
+    }
+    if (all->own_target) {
+        into_lanes(m + all->target, run->target, n * outputs, first, networks);
+        d.target = m + all->target;
+    }
+    if (all->own_weight) {
+        into_lanes(m + all->weight, run->sample_weight, n, first, networks);
+        d.weight = m + all->weight;
+    }
+    return d;
+}
+
 /* All steps of the networks from `first` on. */
-static void train_group(const struct Run *run, const struct Lanes *all, int64_t first, int64_t networks)
+static void train_group(const struct Run *run, const struct Lanes *all, int64_t first,
+                        int64_t networks)
 {
     vec *m = (vec *)run->arena;
-    struct LaneData d = {0};
+    struct LaneData d = lane_data(run, all, m, first, networks);
     struct Batch b = {0};
-    int64_t per_epoch = (run->samples + run->batch - 1) / run->batch, stack = all->networks * all->size;
-    int64_t outputs = run->ids ? 1 : run->loss.outputs;
+    int64_t per_epoch = (run->samples + run->batch - 1) / run->batch;
+    int64_t stack = all->networks * all->size, slot = run->optimizer.slot;
     const int64_t *order = run->order;
-    if (all->own_x)
-        d.x = m + all->x, into_lanes(m + all->x, run->x, run->samples * run->features, first, networks);
-    if (all->own_target)
-        d.target = m + all->target,
-        into_lanes(m + all->target, run->target, run->samples * outputs, first, networks);
-    if (all->own_weight)
-        d.weight = m + all->weight,
-        into_lanes(m + all->weight, run->sample_weight, run->samples, first, networks);
     for (int64_t s = 0; s <= all->slots; s++)
-        into_lanes(m + s * run->optimizer.slot, all->state + s * stack, all->size, first, networks);
-    vec decay = numbers_of_lanes(all->decays, decay_of(&run->optimizer, run->settings), first, networks);
+        into_lanes(m + s * slot, all->state + s * stack, all->size, first, networks);
+    double same_decay = decay_of(&run->optimizer, run->settings);
+    vec decay = numbers_of_lanes(all->decays, same_decay, first, networks);
     for (int64_t k = 0; k < run->steps; k++) {
         int64_t place = (run->first + k) % per_epoch * run->batch;
         b.samples = smaller(run->batch, run->samples - place);
@@ -147,5 +167,5 @@ static void train_group(const struct Run *run, const struct Lanes *all, int64_t 
             order += b.samples;
     }
     for (int64_t s = 0; s <= all->slots; s++)
-        out_of_lanes(m + s * run->optimizer.slot, all->state + s * stack, all->size, first, networks);
+        out_of_lanes(m + s * slot, all->state + s * stack, all->size, first, networks);
 }

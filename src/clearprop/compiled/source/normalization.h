@@ -21,8 +21,15 @@ struct Norm {
     const double *settings;
 };
 
-INLINE vec gamma_at(const struct Norm *m, int64_t j) { return m->gamma ? load(m->gamma + j) : splat(1); }
-INLINE vec beta_at(const struct Norm *m, int64_t j) { return m->beta ? load(m->beta + j) : (vec){0}; }
+INLINE vec gamma_at(const struct Norm *m, int64_t j)
+{
+    return m->gamma ? load(m->gamma + j) : splat(1);
+}
+
+INLINE vec beta_at(const struct Norm *m, int64_t j)
+{
+    return m->beta ? load(m->beta + j) : (vec){0};
+}
 
 /* Below 0 it is the smallest number that makes a difference to 1. */
 INLINE real epsilon_of(const struct Norm *m)
@@ -33,7 +40,10 @@ INLINE real epsilon_of(const struct Norm *m)
 }
 
 /* Lanes beyond the last feature count nothing. */
-INLINE vec counted(const struct Norm *m, vec v, int64_t j) { return keep_some(v, (vec){0}, m->features - j); }
+INLINE vec counted(const struct Norm *m, vec v, int64_t j)
+{
+    return keep_some(v, (vec){0}, m->features - j);
+}
 
 static void norm_of_samples_forward(const struct Norm *m, int has_mean)
 {
@@ -108,7 +118,8 @@ INLINE void norm_parameters_back(const struct Norm *m, const int of_samples)
 }
 
 /* The running statistics take a share of the batch's; v is remembered unbiased, n/(n − 1). */
-static void remember(const struct Norm *m, real *running, int64_t j, vec mean, vec variance, real share)
+static void remember(const struct Norm *m, real *running, int64_t j, vec mean, vec variance,
+                     real share)
 {
     real *old_mean = running + j, *old_variance = running + padded(m->features) + j;
     vec unbiased = variance * ((real)m->samples / (real)(m->samples - 1));

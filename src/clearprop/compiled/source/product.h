@@ -1,12 +1,12 @@
-/* The three products of a linear layer, in layout "rows": samples in rows, features padded to panels.
+/* The three products of a linear layer, in layout "rows": samples in rows, features padded.
  *
  *     forward    y  = x W + b          from W as it lies
  *     back       dx = dz Wᵀ            from blocks of W, turned over on the way
  *     weights    dW = xᵀ dz            stored, added, or used at once for the update
  *
- * A weight (in, out) lies in panels of PANEL outputs: row k of panel p at p · panel + k · row. What a
- * tile reads again and again is a panel of B; a panel longer than PART rows would not stay in the
- * nearest cache, so a long sum is made part by part. */
+ * A weight (in, out) lies in panels of PANEL outputs: row k of panel p at p · panel + k · row.
+ * What a tile reads again and again is a panel of B; one longer than PART rows would not stay in
+ * the nearest cache, so a long sum is made part by part. */
 
 enum { PART = 256 };
 
@@ -34,9 +34,11 @@ INLINE int64_t panels_from(int64_t j, int64_t columns)
 INLINE struct Tile packed(struct Tile t, real *pack, int64_t panels, int64_t inner)
 {
     for (int64_t p = 0; p < panels; p++)
-        for (int64_t k = 0; k < inner; k++)
+        for (int64_t k = 0; k < inner; k++) {
+            const real *from = t.b + p * t.b_panel + k * t.b_step;
             for (int h = 0; h < PANEL; h += LANES)
-                store(pack + (p * inner + k) * PANEL + h, load(t.b + p * t.b_panel + k * t.b_step + h));
+                store(pack + (p * inner + k) * PANEL + h, load(from + h));
+        }
     t.b = pack, t.b_step = PANEL, t.b_panel = inner * PANEL;
     return t;
 }
@@ -103,10 +105,9 @@ static void back_product(int finish, int64_t samples, int64_t inputs, int64_t ou
                 t.from = ZEROS, t.from_row = 0;
             for (int64_t p = 0; p < panels; p++)
                 turn_over(pack + p * inner * PANEL, w, inputs, j + p * PANEL, k, inner);
-            if (finish == ADD)
-                all_rows(AT_ZERO, ADD, panels, samples, inner, t, NULL);
-            else
-                all_rows(AT_ROW, k + inner < outputs ? STORE : finish, panels, samples, inner, t, NULL);
+            int last = k + inner < outputs ? STORE : finish;
+            all_rows(finish == ADD ? AT_ZERO : AT_ROW, finish == ADD ? ADD : last, panels, samples,
+                     inner, t, NULL);
         }
     }
 }

@@ -56,8 +56,8 @@ static void linear_forward(const struct Run *run, const struct Operation *o, int
     if (is_large(run, samples, o))
         large_forward(run, samples, o, x, w, bias, y);
     else
-        forward_product(o->rectified ? RECTIFY : STORE, samples, o->inputs, o->outputs, x, w, bias, y,
-                        m + run->pack);
+        forward_product(o->rectified ? RECTIFY : STORE, samples, o->inputs, o->outputs, x, w, bias,
+                        y, m + run->pack);
 }
 
 static void linear_weights(const struct Run *run, const struct Operation *o, int64_t samples,
@@ -70,7 +70,8 @@ static void linear_weights(const struct Run *run, const struct Operation *o, int
     if (is_large(run, samples, o))
         large_weights(run, samples, o, x, dz, to, u);
     else
-        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u, run->arena + run->pack);
+        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u,
+                       run->arena + run->pack);
 }
 
 static void linear_back(const struct Run *run, const struct Operation *o, int64_t samples,
@@ -84,8 +85,8 @@ static void linear_back(const struct Run *run, const struct Operation *o, int64_
     if (dx.at && is_large(run, samples, o))
         large_back(run, samples, o, dz, w, x, dx);
     else if (dx.at)
-        back_product(o->gated ? GATE : o->dx_adds ? ADD : STORE, samples, o->inputs, o->outputs, dz, w,
-                     x, dx, m + run->pack);
+        back_product(o->gated ? GATE : o->dx_adds ? ADD : STORE, samples, o->inputs, o->outputs,
+                     dz, w, x, dx, m + run->pack);
     linear_weights(run, o, samples, x, dz, u);
     if (o->bias != NONE)
         column_sums(samples, o->outputs, dz, m + o->bias_gradient, o->bias_adds);

@@ -12,7 +12,7 @@ struct Run {
     int64_t block_count;
     const double *settings;
     real *arena;
-    int64_t input;               /* place of the batch's own rows; NONE: read where the caller has them */
+    int64_t input;               /* place of the batch's rows; NONE: read where the caller has them */
     int64_t input_stride, features;
     int64_t target_rows, weight_row; /* of layout "columns": those of the batch */
     int64_t is_columns;

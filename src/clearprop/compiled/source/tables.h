@@ -1,7 +1,7 @@
 /* The tables that a plan is: tables.py has the same names in the same order, which a test compares.
  *
- * Everything lies in one arena of `real`; a place is the number of entries before it, −1 where there
- * is none. Values are rows of samples (layout "rows"), or rows of features (layout "columns"), a
+ * Everything lies in one arena of `real`; a place is the number of entries before it, −1 where
+ * there is none. Values are rows of samples (layout "rows"), or rows of features (layout "columns"), a
  * stride apart. Every field of a table is 64 bits wide. */
 
 enum { NONE = -1 };
@@ -22,7 +22,7 @@ enum OperationKind {
 struct Operation {
     int64_t kind, activation;      /* which; of an activation, which one */
     int64_t inputs, outputs;       /* features */
-    int64_t x, x_stride, y, y_stride;      /* values; x is NONE where it is the caller's own array */
+    int64_t x, x_stride, y, y_stride; /* values; x is NONE where it is the caller's own array */
     int64_t dx, dy;                /* signals, with the strides of x and y; NONE: nobody asks */
     int64_t y_adds, dx_adds;       /* add to what other terms, or other takers, left there */
     int64_t weight, bias;          /* parameters */

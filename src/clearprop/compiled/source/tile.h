@@ -86,21 +86,23 @@ INLINE void tile(const int rows, const int panels, const int start, const int fi
                                       : splat(t.from[r * t.from_row]);
             }
         }
-        /* Rows in groups of four: an address for each row would need more registers than there are. */
+        /* Rows in groups of four: an address for each would need more registers than there are. */
         const int64_t row[4] = {0, t.a_row, 2 * t.a_row, 3 * t.a_row};
         const real *a[(MOST_ROWS + 3) / 4], *b = t.b;
         for (int r = 0; r < rows; r += 4)
             a[r / 4] = t.a + r * t.a_row;
         for (int64_t k = 0; k < inner; k++, b += t.b_step) {
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; r++)
+            for (int r = 0; r < rows; r++) {
+                vec left = splat(a[r / 4][row[r % 4]]);
 #pragma GCC unroll 4
                 for (int h = 0; h < width; h++)
-                    sum[r][h] += splat(a[r / 4][row[r % 4]]) * load(b + across(first + h, t.b_panel));
+                    sum[r][h] += left * load(b + across(first + h, t.b_panel));
+            }
             for (int r = 0; r < rows; r += 4)
                 a[r / 4] += t.a_step;
         }
-        /* What the end needs is read at the end: in registers it would leave no room for the sums. */
+        /* What the end needs is read at the end: in registers it would crowd out the sums. */
         __asm__ volatile("" : : "r"(u) : "memory");
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
@@ -209,12 +211,16 @@ APART void rectified_by_row(int64_t panels, int64_t rows, int64_t inner, const s
 static void all_rows(int start, int finish, int64_t panels, int64_t rows, int64_t inner,
                      const struct Tile t, const struct Update *u)
 {
-    if (start == AT_EACH)
-        (finish == RECTIFY ? rectified_by_row : stored_by_row)(panels, rows, inner, &t, u);
-    else if (start == AT_ROW)
-        (finish == RECTIFY ? rectified : finish == GATE ? gated : stored)(panels, rows, inner, &t, u);
-    else
-        (finish == ADD ? added : finish == DESCEND ? descending : finish == MOMENTS ? with_moments
-                                                                : stored_from_0)(panels, rows, inner,
-                                                                                 &t, u);
+    switch (finish) {
+    case RECTIFY:
+        (start == AT_ROW ? rectified : rectified_by_row)(panels, rows, inner, &t, u);
+        break;
+    case GATE: gated(panels, rows, inner, &t, u); break;
+    case ADD: added(panels, rows, inner, &t, u); break;
+    case DESCEND: descending(panels, rows, inner, &t, u); break;
+    case MOMENTS: with_moments(panels, rows, inner, &t, u); break;
+    default:
+        (start == AT_ROW ? stored : start == AT_EACH ? stored_by_row : stored_from_0)(
+            panels, rows, inner, &t, u);
+    }
 }

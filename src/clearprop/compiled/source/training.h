@@ -18,7 +18,9 @@
 /* Take the steps of a run, until one of them ends it; returns how many were done. */
 int64_t clearprop_train(const struct Run *run)
 {
-    struct Batch batch = {.target = run->target, .ids = run->ids, .sample_weight = run->sample_weight};
+    struct Batch batch = {
+        .target = run->target, .ids = run->ids, .sample_weight = run->sample_weight,
+    };
     const int64_t *order = run->order;
     const uint8_t *masks = run->masks;
     int64_t per_epoch = (run->samples + run->batch - 1) / run->batch;
