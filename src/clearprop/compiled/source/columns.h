@@ -15,7 +15,7 @@ static void columns_forward(const struct Run *run, const struct Operation *o, in
         real *y = run->arena + o->y + c;
         struct Tile t = {m + o->weight, 1, o->outputs, m + o->x + c, o->x_stride, PANEL,
                          y, o->y_stride, PANEL, bias, o->bias != NONE, ZEROS, 0};
-        all_rows(AT_EACH, o->rectified ? RECTIFY : STORE, panels, o->outputs, o->inputs, t, NULL);
+        all_rows(AT_EACH, o->rectified ? RECTIFY : STORE, panels, o->outputs, o->inputs, &t, NULL);
     }
 }
 
@@ -30,9 +30,9 @@ static void columns_back(const struct Run *run, const struct Operation *o, int64
                          run->arena + o->dx + c, o->x_stride, PANEL, ZEROS, 0,
                          m + o->x + c, o->x_stride};
         if (o->dx_adds)
-            all_rows(AT_ZERO, ADD, panels, o->inputs, o->outputs, t, NULL);
+            all_rows(AT_ZERO, ADD, panels, o->inputs, o->outputs, &t, NULL);
         else
-            all_rows(AT_ROW, o->gated ? GATE : STORE, panels, o->inputs, o->outputs, t, NULL);
+            all_rows(AT_ROW, o->gated ? GATE : STORE, panels, o->inputs, o->outputs, &t, NULL);
     }
 }
 

@@ -61,7 +61,7 @@ static void forward_product(int finish, int64_t samples, int64_t inputs, int64_t
             }
             if (w.row > PANEL)
                 t = packed(t, pack, panels, inner);
-            all_rows(AT_ROW, k + inner < inputs ? STORE : finish, panels, samples, inner, t, NULL);
+            all_rows(AT_ROW, k + inner < inputs ? STORE : finish, panels, samples, inner, &t, NULL);
         }
     }
 }
@@ -107,7 +107,7 @@ static void back_product(int finish, int64_t samples, int64_t inputs, int64_t ou
                 turn_over(pack + p * inner * PANEL, w, inputs, j + p * PANEL, k, inner);
             int last = k + inner < outputs ? STORE : finish;
             all_rows(finish == ADD ? AT_ZERO : AT_ROW, finish == ADD ? ADD : last, panels, samples,
-                     inner, t, NULL);
+                     inner, &t, NULL);
         }
     }
 }
@@ -130,7 +130,7 @@ static void weight_product(int finish, int64_t samples, int64_t inputs, int64_t 
                              dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
             if (inputs > 2 * MOST_ROWS && dz.stride > PANEL)
                 t = packed(t, pack, panels, inner);
-            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, t,
+            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, &t,
                      k ? &next : u);
         }
     }

@@ -209,18 +209,18 @@ APART void rectified_by_row(int64_t panels, int64_t rows, int64_t inner, const s
 
 /* C ← finish(start + A B) for all rows of one panel of columns, or two. */
 static void all_rows(int start, int finish, int64_t panels, int64_t rows, int64_t inner,
-                     const struct Tile t, const struct Update *u)
+                     const struct Tile *t, const struct Update *u)
 {
     switch (finish) {
     case RECTIFY:
-        (start == AT_ROW ? rectified : rectified_by_row)(panels, rows, inner, &t, u);
+        (start == AT_ROW ? rectified : rectified_by_row)(panels, rows, inner, t, u);
         break;
-    case GATE: gated(panels, rows, inner, &t, u); break;
-    case ADD: added(panels, rows, inner, &t, u); break;
-    case DESCEND: descending(panels, rows, inner, &t, u); break;
-    case MOMENTS: with_moments(panels, rows, inner, &t, u); break;
+    case GATE: gated(panels, rows, inner, t, u); break;
+    case ADD: added(panels, rows, inner, t, u); break;
+    case DESCEND: descending(panels, rows, inner, t, u); break;
+    case MOMENTS: with_moments(panels, rows, inner, t, u); break;
     default:
         (start == AT_ROW ? stored : start == AT_EACH ? stored_by_row : stored_from_0)(
-            panels, rows, inner, &t, u);
+            panels, rows, inner, t, u);
     }
 }
