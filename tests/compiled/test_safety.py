@@ -30,6 +30,7 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.compiled import running
 from clearprop.compiled.plan import Plan
 from clearprop.compiled.running import Buffers, put, run, take
 from clearprop.engine.layers.layer import Layer
@@ -192,6 +193,25 @@ def test_an_order_that_would_leave_the_data_is_refused(order: Any, kernels: Libr
     buffers = Buffers(plan, X, IDS)
     with pytest.raises(ConfigurationError):
         run(plan, kernels("float64"), buffers, steps=3, step=0, order=order)
+
+
+def test_masks_are_drawn_a_few_steps_at_a_time(
+    kernels: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(Sequential(Dropout(0.2), Linear(6, 30), Dropout(0.5), Linear(30, 3)))
+    task = Task(network, CrossEntropy(), Adam(0.01), X, IDS, batch_size=8, epochs=3)
+    whole = compiled(task, "float64", kernels)
+    for most in (1, 8 * 36 * 2, 8 * 36 * 4):
+        monkeypatch.setattr(running, "MASK_BYTES", most)
+        assert difference(whole, compiled(task, "float64", kernels)) == 0
+
+
+def test_no_steps_are_no_steps(kernels: Library) -> None:
+    task = Task(Network(Linear(6, 3)), CrossEntropy(), SGD(0.1), X, IDS)
+    plan: Any = task.plan("float64")
+    buffers = Buffers(plan, X, IDS)
+    ran = run(plan, kernels("float64"), buffers, steps=0, step=0)
+    assert (ran.steps, ran.stop) == (0, "done")
 
 
 def test_data_of_other_shapes_than_the_plan_is_refused() -> None:

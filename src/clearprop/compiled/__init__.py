@@ -8,8 +8,8 @@
     ran = run(plan, library(plan.dtype), buffers, steps=500, step=0, seed=0, order=order)
     params, optimizer_state, layers_state = take(plan, buffers)
 
-`plan`           a training as tables of numbers, or why there is none: `lowering` makes operations of
-                 the graph, `row_places` and `column_places` give everything its place in one arena
+`plan`           a training as tables of numbers, or why there is none: `lowering` makes operations
+                 of the graph, `row_places` and `column_places` give everything its place in memory
 `running`        many steps of a plan without returning to Python, the GIL released
 `lanes`          the same for many equal networks: one network in each SIMD lane
 `tables`, `blas` what the kernels are handed, and the matrix product of NumPy's own BLAS

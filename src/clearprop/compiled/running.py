@@ -19,6 +19,9 @@ from clearprop.engine.schedules import Schedule, rate_at
 GUARD = 64
 GUARD_VALUE = -1.5
 
+# The masks of dropout are drawn for a few steps at a time, so that they take no memory to speak of.
+MASK_BYTES = 1 << 18
+
 
 class Ran(NamedTuple):
     """What a run of steps gives back.
@@ -176,6 +179,35 @@ def run(
     Raises ConfigurationError for an order that would lead out of the data.
     """
     order = require_order(plan, order, steps, step)
+    most = max(steps, 1)
+    if plan.placed.masks:
+        most = max(1, MASK_BYTES // plan.placed.mask_bytes)
+    parts = [Ran(np.empty(0), np.empty(0), "done")]
+    for first in range(0, steps, most):
+        count = min(most, steps - first)
+        told: Any = {"seed": seed, "order": order, "stop_at_nonfinite": stop_at_nonfinite}
+        parts.append(_call(plan, library, buffers, steps=count, step=step + first, **told))
+        if parts[-1].stop != "done":
+            break
+        if order is not None:
+            order = order[samples_of(plan, count, step + first) :]
+    if len(parts) == 2:
+        return parts[1]
+    totals, weights, _ = zip(*parts, strict=True)
+    return Ran(np.concatenate(totals), np.concatenate(weights), parts[-1].stop)
+
+
+def _call(
+    plan: Plan,
+    library: ctypes.CDLL,
+    buffers: Buffers,
+    *,
+    steps: int,
+    step: int,
+    seed: int,
+    order: Array | None,
+    stop_at_nonfinite: bool,
+) -> Ran:
     totals, weights = np.empty(steps), np.empty(steps)
     stopped = ctypes.c_int64()
     rates = rates_of(plan, buffers.updates, steps)
@@ -237,14 +269,19 @@ def _require_planned(plan: Plan, x: Array, target: Array, sample_weight: Array |
             raise ShapeError("plan_data", name=name, came=came, expected=shape)
 
 
+def samples_of(plan: Plan, steps: int, step: int) -> int:
+    """How many samples so many steps take, the first of them step number `step`."""
+    epochs, within = divmod(step % plan.steps_per_epoch + steps, plan.steps_per_epoch)
+    begun = step % plan.steps_per_epoch * plan.batch_size
+    return epochs * plan.samples + min(within * plan.batch_size, plan.samples) - begun
+
+
 def require_order(plan: Plan, order: Array | None, steps: int, step: int) -> Array | None:
     """The order as the kernels read it. Raises ConfigurationError for one that would lead out of
     the data."""
     if not plan.is_shuffled:
         return None
-    epochs, within = divmod(step % plan.steps_per_epoch + steps, plan.steps_per_epoch)
-    begun = step % plan.steps_per_epoch * plan.batch_size
-    count = epochs * plan.samples + min(within * plan.batch_size, plan.samples) - begun
+    count = samples_of(plan, steps, step)
     if (
         order is None
         or order.dtype != np.int64

@@ -41,12 +41,16 @@ INLINE void row_products(const int count, const real *a, int64_t a_row, const re
                          int64_t columns, real *to, int64_t to_step, int64_t adds)
 {
     vec sum[6];
+#pragma GCC unroll 6
     for (int r = 0; r < count; r++)
         sum[r] = (vec){0};
-    for (int64_t c = 0; c < columns; c += LANES)
+    for (int64_t c = 0; c < columns; c += LANES) {
+        vec v = load(b + c);
 #pragma GCC unroll 6
         for (int r = 0; r < count; r++)
-            sum[r] += load(a + r * a_row + c) * load(b + c);
+            sum[r] += load(a + r * a_row + c) * v;
+    }
+#pragma GCC unroll 6
     for (int r = 0; r < count; r++)
         to[r * to_step] = lane_sum(sum[r]) + (adds ? to[r * to_step] : 0);
 }

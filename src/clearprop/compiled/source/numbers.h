@@ -97,7 +97,10 @@ INLINE vec keep_some(vec v, vec rest, int64_t count)
 INLINE real lane_sum(vec v)
 {
     narrow part[VECTOR_BYTES / 16];
-    memcpy(part, &v, sizeof part);
+    /* One by one, or the compiler takes the way through memory. */
+#pragma GCC unroll 4
+    for (int i = 0; i < VECTOR_BYTES / 16; i++)
+        memcpy(&part[i], (const char *)&v + 16 * i, 16);
 #pragma GCC unroll 4
     for (int half = VECTOR_BYTES / 32; half; half /= 2)
 #pragma GCC unroll 4
