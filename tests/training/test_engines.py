@@ -307,7 +307,9 @@ def chosen(seconds: float, engine: str = "auto", by: str = "epoch") -> engine_ch
     told: Any = {"loss": "cross_entropy", "optimizer": OPTIMIZER, "engine": engine, "by": by}
     state = start(MIXED, MIXED.initialize(), OPTIMIZER)
     events = train(MIXED, state, x, ids, **told, **long(seconds))
-    return next(iter(events)).engine
+    first = next(iter(events))
+    assert isinstance(first, StepEvent | EpochEvent)
+    return first.engine
 
 
 def test_auto_takes_machine_code_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
