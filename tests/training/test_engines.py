@@ -32,6 +32,8 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, EngineWarning, KernelsError
 from clearprop.compiled import building
 from clearprop.training import (
+    DivergenceEvent,
+    DivergenceWarning,
     EpochEvent,
     StepEvent,
     Training,
@@ -205,17 +207,38 @@ def test_a_training_ends_where_nothing_is_finite_if_asked_to(
     x = np.linspace(1, 2, 8).reshape(-1, 1)
     params = network.initialize(seed=0 if networks is None else range(networks))
     told: Any = {"optimizer": SGD(1e30), "epochs": 40, "batch_size": 4, "engine": engine}
-    ended = fit(network, params, x, x, stop_at_nonfinite=True, **told)
+    with pytest.warns(DivergenceWarning):
+        ended = fit(network, params, x, x, stop_at_nonfinite=True, **told)
     assert len(ended.losses) == ended.state.step < 20
     assert np.isfinite(ended.losses[:-1]).any(axis=-1).all()
     assert not np.isfinite(ended.losses[-1]).any()
-    assert len(fit(network, params, x, x, **told).losses) == 80
+    with pytest.warns(DivergenceWarning):
+        assert len(fit(network, params, x, x, **told).losses) == 80
+    state = start(network, params, SGD(1e30))
     stream = [
-        *train(network, start(network, params, SGD(1e30)), x, x, stop_at_nonfinite=True, **told)
+        event
+        for event in train(network, state, x, x, stop_at_nonfinite=True, **told)
+        if not isinstance(event, DivergenceEvent)
     ]
     last = [event for event in stream if isinstance(event, StepEvent)][-1]
     assert last.step == ended.state.step - 1
     assert isinstance(stream[-1], EpochEvent) == (ended.state.step % 2 == 0)
+
+
+@pytest.mark.parametrize("by", ["step", "epoch"])
+def test_both_engines_say_alike_that_a_training_diverges(by: str) -> None:
+    network = Network(Sequential(Linear(6, 9), Tanh(), Linear(9, 1)))
+    x = samples()[0]
+    told: Any = {"optimizer": SGD(3.0), "epochs": 400, "by": by}
+    found = {}
+    for engine in ("numpy", "compiled"):
+        state = start(network, network.initialize(seed=0), SGD(3.0))
+        events = train(network, state, x, 10 * x[:, :1], engine=engine, **told)
+        (found[engine],) = [one for one in events if isinstance(one, DivergenceEvent)]
+    one, other = found.values()
+    assert (one.step, one.epoch, one.suggested) == (other.step, other.epoch, other.suggested)
+    assert one.message() == other.message()
+    assert one.rate == 3.0
 
 
 def test_a_step_whose_samples_all_count_nothing_is_refused_alike() -> None:
