@@ -21,8 +21,8 @@ def write_class() -> None:
     """The files of a class, in both languages."""
     students = [Student(("en", "zh-TW")[n % 2], str(n), "Ann") for n in range(STUDENTS)]
     files: dict[str, bytes] = {}
-    for _, own in handouts("step", 3, 0, students):
-        files |= own
+    for one in handouts("step", 3, 0, students):
+        files |= one.files
     with TemporaryDirectory() as folder:
         write_handouts(files, Path(folder))
 

@@ -109,7 +109,7 @@ def ours(case: Case, params: Any, x: Any, target: Any) -> Iterator[float]:
     network, optimizer = network_of(case.widths), SGD(LEARNING_RATE)
     size = None if case.batch == case.samples else case.batch
     state = start(network, params, optimizer)
-    told: Any = {"optimizer": optimizer, "epochs": 10**9, "batch_size": size}
+    told: Any = {"optimizer": optimizer, "epochs": 10**9, "batch_size": size, "engine": "numpy"}
     for event in train(network, state, x, target, **told):
         if isinstance(event, StepEvent):
             yield event.loss

@@ -103,6 +103,7 @@ def training_loop_step(x: Any, target: Any) -> Callable[[], float]:
         target,
         optimizer=optimizer,
         epochs=10 * ROUNDS * STEPS_PER_ROUND,
+        engine="numpy",
     )
 
     def step() -> float:

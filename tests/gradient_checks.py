@@ -34,7 +34,12 @@ class Point(NamedTuple):
     training: bool = True
 
     def forward(self) -> ForwardPass:
-        return self.network.forward(self.params, self.x, training=self.training)
+        return self.at(self.params, self.x)
+
+    def at(self, params: Array, x: Array, **told: Any) -> ForwardPass:
+        """The pass in the same mode at other arrays, from the layers' starting state."""
+        state = self.network.initial_state(params)
+        return self.network.forward(params, x, training=self.training, state=state, **told)
 
     @property
     def differentiable(self) -> Array:
@@ -46,7 +51,7 @@ class Point(NamedTuple):
         size = self._x_size
         x = differentiable[:size].reshape(self.x.shape) if size else self.x
         params = differentiable[size:]
-        return self.network.forward(params, x, training=self.training).output
+        return self.at(params, x).output
 
     @property
     def _x_size(self) -> int:
@@ -72,7 +77,8 @@ def draw_point(
         x: Array = (
             generator.normal(size=shape) if ids is None else generator.integers(ids, size=shape)
         )
-        forward = network.forward(params, x, training=training)
+        state = network.initial_state(params)
+        forward = network.forward(params, x, training=training, state=state)
         distances = [np.abs(r.input - k) for r in forward.records for k in r.layer.kinks()]
         if all(distance.min(initial=np.inf) > AWAY_FROM_KINKS for distance in distances):
             break

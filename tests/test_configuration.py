@@ -105,7 +105,7 @@ def test_what_json_cannot_hold_is_refused(value: Any) -> None:
 def test_a_class_that_was_not_handed_over_is_never_made() -> None:
     data = encode(Sequential(ReLU(), Linear(1, 1)))
     data["settings"]["layers"][1]["settings"]["weight_initializer"] = encode(Wide())
-    with pytest.raises(UnknownNameError, match=r"'Wide' is not known .* classes=\[...\]"):
+    with pytest.raises(UnknownNameError, match=r"'Wide' is not known .* kinds=\[...\]"):
         decode(data, KNOWN)
     with pytest.raises(UnknownNameError, match=r"'os\.system'"):
         decode({"type": "os.system", "settings": {"command": "true"}}, KNOWN)

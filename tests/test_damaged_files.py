@@ -25,7 +25,8 @@ from clearprop.base.errors import (
     ForeignFileError,
     NewerFileError,
 )
-from clearprop.formats.network_file import SavedNetwork, _checksum, _parse, load, save
+from clearprop.formats.network_contents import SavedNetwork
+from clearprop.formats.network_file import _checksum, _parse, load, save
 from clearprop.formats.safetensors_layout import to_bytes
 
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
@@ -148,7 +149,7 @@ HEADERS: list[tuple[Callable[[dict[str, Any]], Any], type[ClearpropError]]] = [
     (lambda h: h["__metadata__"].update(format="other"), ForeignFileError),
     (lambda h: h.pop("__metadata__"), ForeignFileError),
     (lambda h: h.update(other=h.pop("params")), ForeignFileError),
-    (lambda h: h["__metadata__"].update(version="2"), NewerFileError),
+    (lambda h: h["__metadata__"].update(version="3"), NewerFileError),
     (lambda h: h["__metadata__"].update(version="10"), NewerFileError),
     (lambda h: h["__metadata__"].update(version="0"), DamagedFileError),
     (lambda h: h["__metadata__"].update(version="new"), DamagedFileError),
@@ -225,7 +226,7 @@ def test_the_sentence_within_a_sentence_is_of_the_same_language(
 
 def test_a_newer_file_says_which_version_it_is(place: Path, content: bytes) -> None:
     place.write_bytes(rewritten(content, lambda h: h["__metadata__"].update(version="7")))
-    with pytest.raises(NewerFileError, match=r"in version 7 .* up to version 1; install a newer"):
+    with pytest.raises(NewerFileError, match=r"in version 7 .* up to version 2; install a newer"):
         load(place)
 
 

@@ -128,7 +128,7 @@ def test_every_layer_of_the_catalogue_is_loaded_as_it_was_saved(
 ) -> None:
     network = Network(Residual(layer) if isinstance(layer, Activation) else layer)
     params = network.initialize(seed=1)
-    save(tmp_path / "file", network, params)
+    save(tmp_path / "file", network, params, state=network.initial_state(params))
     saved = load(tmp_path / "file")
     assert saved.network == network
     np.testing.assert_array_equal(saved.params, params)
@@ -217,9 +217,10 @@ def test_the_file_is_what_its_docstring_says(tmp_path: Path) -> None:
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     metadata = header["__metadata__"]
-    assert set(metadata) == {"format", "version", "architecture", "notes", "sha256"}
+    told = {"architecture", "training", "classes", "notes"}
+    assert set(metadata) == {"format", "version", "sha256"} | told
     assert metadata["format"] == "clearprop-network"
-    assert metadata["version"] == "1"
+    assert metadata["version"] == "2"
     assert json.loads(metadata["architecture"])["layer"]["type"] == "Linear"
     assert set(header) == {"__metadata__", "params", "extra.x"}
     start, stop = header["params"]["data_offsets"]
@@ -289,9 +290,9 @@ def test_a_layer_of_ones_own_is_handed_over(tmp_path: Path) -> None:
     network = Network(Sequential(Linear(2, 3), Residual(Cube(0.5))))
     params = network.initialize()
     save(tmp_path / "file", network, params)
-    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* classes=\[...\]"):
+    with pytest.raises(UnknownNameError, match=r"'Cube' is not known here .* kinds=\[...\]"):
         load(tmp_path / "file")
-    saved = load(tmp_path / "file", classes=[Cube])
+    saved = load(tmp_path / "file", kinds=[Cube])
     assert saved.network == network
     x = np.ones((2, 2))
     np.testing.assert_array_equal(saved.network.predict(params, x), network.predict(params, x))
@@ -310,7 +311,7 @@ class Renamed(Activation):
 def test_a_layer_whose_settings_changed_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "file", Network(Cube()), np.zeros(0))
     with pytest.raises(DamagedFileError, match=r"file' is damaged: the settings of Cube .*scale"):
-        load(tmp_path / "file", classes=[Renamed])
+        load(tmp_path / "file", kinds=[Renamed])
 
 
 @pytest.mark.parametrize(

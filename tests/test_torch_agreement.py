@@ -13,6 +13,7 @@ from clearprop import (
     Context,
     Dropout,
     Embedding,
+    FeatureScale,
     KaimingNormal,
     KaimingUniform,
     Layer,
@@ -78,6 +79,8 @@ def twin(
         case Linear():
             bias = params[join("bias")].reshape(-1) if layer.bias else None
             return torch.nn.functional.linear(x, params[join("weight")].T, bias)
+        case FeatureScale():
+            return x * (layer.rate * row("weight"))
         case Sequential():
             for index, child in enumerate(layer.layers):
                 path_there = join(f"layers[{index}]")

@@ -16,6 +16,9 @@ from clearprop.base.errors import ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Parameter, Tree
 from clearprop.training import Training, fit
 
+# Some of the tutorial's rates are too high, which is what is measured here.
+pytestmark = pytest.mark.filterwarnings("ignore::clearprop.DivergenceWarning")
+
 SEEDS = range(200)
 LINEAR = Network(Sequential(Linear(1, 10), Linear(10, 1)))
 WITH_RELU = Network(Sequential(Linear(1, 10), ReLU(), Linear(10, 1)))

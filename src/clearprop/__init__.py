@@ -19,11 +19,12 @@ from clearprop.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from clearprop import base as base
-    from clearprop import bench as bench
     from clearprop import checking as checking
     from clearprop import compiled as compiled
+    from clearprop import data as data
     from clearprop import drawing as drawing
     from clearprop import engine as engine
+    from clearprop import estimators as estimators
     from clearprop import formats as formats
     from clearprop import kinds as kinds
     from clearprop import reading as reading
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.smooth_activations import Softplus as Softplus
     from clearprop.engine.layers.softmax import LogSoftmax as LogSoftmax
     from clearprop.engine.layers.softmax import Softmax as Softmax
+    from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
+    from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
+    from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from clearprop.engine.losses import Huber as Huber
     from clearprop.engine.losses import Loss as Loss
     from clearprop.engine.losses import LossResult as LossResult
+    from clearprop.engine.losses import Pinball as Pinball
     from clearprop.engine.losses import PoissonNLL as PoissonNLL
     from clearprop.engine.network import BackwardPass as BackwardPass
     from clearprop.engine.network import ForwardPass as ForwardPass
@@ -107,6 +112,8 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import DivergenceEvent as DivergenceEvent
+    from clearprop.training import DivergenceWarning as DivergenceWarning
     from clearprop.training import EngineChoice as EngineChoice
     from clearprop.training import EpochEvent as EpochEvent
     from clearprop.training import StepEvent as StepEvent
@@ -130,6 +137,7 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
     "clearprop.engine.combinators": ["Residual"],
 }
 LOSS_HOMES = {
@@ -137,6 +145,7 @@ LOSS_HOMES = {
         "MSE",
         "MAE",
         "Huber",
+        "Pinball",
         "BinaryCrossEntropy",
         "CrossEntropy",
         "PoissonNLL",
@@ -178,6 +187,8 @@ _OTHER_HOMES = {
     "clearprop.engine.step": ["Step", "take_step"],
     "clearprop.training": [
         "EngineChoice",
+        "DivergenceEvent",
+        "DivergenceWarning",
         "EpochEvent",
         "StepEvent",
         "Training",
@@ -210,6 +221,8 @@ _ROOMS = {
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
+    "data": "clearprop.data",
+    "estimators": "clearprop.estimators",
     "formats": "clearprop.formats",
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",

@@ -32,6 +32,7 @@ def trained(tmp_path: Path) -> Path:
         done.state,
         optimizer=SGD(0.1),
         loss=MSE(),
-        arrays={"sample.x": x[:3], "sample.target": target[:3]},
+        x=x[:3],
+        target=target[:3],
     )
     return path

@@ -5,11 +5,15 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from clearprop import Linear, Network, Sequential, save
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.cli.command_line import HELP, Takes
@@ -28,7 +32,7 @@ LINES: list[tuple[str, set[str]]] = [
     ("clearprop explain --we", {"--weight"}),
     ("clearprop explain net.safetensors --d", {"--data", "--depth"}),
     ("clearprop explain net.safetensors --weight w --f", {"--format"}),
-    ("clearprop explain --format ", {"text", "latex", "svg", "html", "json"}),
+    ("clearprop explain --format ", {"text", "latex", "svg", "html", "pdf", "json"}),
     ("clearprop step --lang ", {"en", "zh-TW"}),
     ("clearprop diagram --kind network_", {"network_forward", "network_backward"}),
     ("clearprop check --witness t", {"torch"}),
@@ -43,6 +47,38 @@ LINES: list[tuple[str, set[str]]] = [
     ("clearprop exercise -o n", {"networks/"}),
 ]
 lines = pytest.mark.parametrize(("line", "proposed"), LINES, ids=[line for line, _ in LINES])
+
+
+# What is proposed for the last word out of the saved network of a 2-2-1 network with two samples.
+LISTED: list[tuple[str, set[str]]] = [
+    (
+        "clearprop explain 2-2-1.safetensors --weight layers[0].b",
+        {"layers[0].bias[0]", "layers[0].bias[1]"},
+    ),
+    (
+        "clearprop explain 2-2-1.safetensors --weight layers[1].w",
+        {"layers[1].weight[0,0]", "layers[1].weight[1,0]"},
+    ),
+    ("clearprop diagram 2-2-1.safetensors --neuron in", {"input[0]", "input[1]"}),
+    ("clearprop step 2-2-1.safetensors --sample ", {"0", "1"}),
+    ("clearprop step --sample ", set()),
+    ("clearprop step missing.safetensors --sample ", set()),
+]
+listed = pytest.mark.parametrize(("line", "proposed"), LISTED, ids=[line for line, _ in LISTED])
+
+
+@pytest.fixture
+def network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with that network in it, and the command where a shell finds it."""
+    made = Network(Sequential(Linear(2, 2), Linear(2, 1)))
+    told: Any = {"x": np.ones((2, 2)), "target": np.ones((2, 1))}
+    save(folder / "2-2-1.safetensors", made, made.initialize(0), **told)
+    command = folder.parent / "bin" / "clearprop"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m clearprop "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    return folder
 
 
 @pytest.fixture
@@ -85,9 +121,19 @@ def test_bash(line: str, proposed: set[str], folder: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@listed
+def test_bash_proposes_addresses(line: str, proposed: set[str], network: Path) -> None:
+    assert bash(line) == proposed
+    *before, word = line.split(" ")
+    # As far as it is typed, with the quotes and backslashes that brackets need in a shell.
+    for typed in (f"'{word}", f'"{word}', word.replace("[", "\\[").replace("]", "\\]")):
+        assert bash(" ".join([*before, typed])) == proposed
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_behind_an_equals_sign_and_names_with_spaces(folder: Path) -> None:
     assert bash("clearprop explain --format=s") == {"svg"}
-    assert bash("clearprop explain --format=") == {"text", "latex", "svg", "html", "json"}
+    assert bash("clearprop explain --format=") == {"text", "latex", "svg", "html", "pdf", "json"}
     assert bash("clearprop explain --sample ") == set()
     assert bash("clearprop nonsense --f") == set()
     (folder / "net of mine.safetensors").touch()
@@ -104,6 +150,16 @@ def test_bash_behind_an_equals_sign_and_names_with_spaces(folder: Path) -> None:
 @pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
 @lines
 def test_fish(line: str, proposed: set[str], folder: Path, tmp_path: Path) -> None:
+    code = f"source ../fish; complete -C {line!r}"
+    told = said("fish", "--no-config", "-c", code, HOME=str(tmp_path))
+    assert {one.split("\t")[0] for one in told} == proposed
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
+@listed
+def test_fish_proposes_addresses(
+    line: str, proposed: set[str], network: Path, tmp_path: Path
+) -> None:
     code = f"source ../fish; complete -C {line!r}"
     told = said("fish", "--no-config", "-c", code, HOME=str(tmp_path))
     assert {one.split("\t")[0] for one in told} == proposed
@@ -160,6 +216,19 @@ def zsh(line: str, proposed: set[str]) -> str:
 def test_zsh(line: str, proposed: set[str], folder: Path) -> None:
     shown = zsh(line, proposed)
     assert all(word in shown for word in proposed), shown
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        # Quoted as it would stand in the line.
+        ("clearprop diagram 2-2-1.safetensors --neuron in", {r"input\[0\]", r"input\[1\]"}),
+        ("clearprop explain 2-2-1.safetensors --weight=layers[0].b", {r"layers\[0\].bias\[1\]"}),
+    ],
+)
+def test_zsh_proposes_addresses(line: str, shown: set[str], network: Path) -> None:
+    assert all(word in zsh(line, shown) for word in shown)
 
 
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,16 @@ from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.teaching.exercises import TOPICS
 
-OPTIONS = ("--out", "--topic", "--level", "--seed", "--students", "--lang")
+OPTIONS = (
+    "--out",
+    "--topic",
+    "--level",
+    "--seed",
+    "--students",
+    "--count",
+    "--gradescope",
+    "--lang",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +71,7 @@ def test_the_same_seed_gives_the_same_files_and_another_gives_others() -> None:
 
 def test_every_student_has_a_variant(roster: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exercise", "--students", str(roster), "-o", "class"]) == 0
-    assert "2 students" in capsys.readouterr().out
+    assert "Worksheets (2): class" in capsys.readouterr().out
     files = contents(Path("class"))
     own = {number: variant(files[f"{number}/answers.json"]) for number in ("B1", "B2")}
     assert own["B1"] != own["B2"]
@@ -97,8 +106,64 @@ def test_a_student_who_joins_later_gets_a_sheet_and_the_others_keep_theirs(roste
         stream.write("B3,Bo,\n")
     assert main(command) == 0
     after = contents(Path("class"))
-    assert before.items() < after.items()
+    # The pages of the whole class are made anew; nothing in them is filled in.
+    pages = {"worksheets.html", "key/keys.html"}
+    assert {place for place in before if before[place] != after[place]} == pages
+    assert after["worksheets.html"].count(b"<article") == 3
     assert "B3/answers.json" in after
+
+
+def test_a_class_has_all_sheets_in_one_file_and_all_keys_in_another(
+    roster: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["exercise", "--topic", "slip", "--students", str(roster), "-o", "class"]
+    assert main(command) == 0
+    assert f"To print all of them: {Path('class/worksheets.html')}" in capsys.readouterr().out
+    files = contents(Path("class"))
+    sheets, keys = files["worksheets.html"].decode(), files["key/keys.html"].decode()
+    assert sheets.count("<article") == keys.count("<article") == 2
+    # Each in its reader's language, with its own variant and figure; no answers among the sheets.
+    assert '<article lang="zh-TW">' in sheets
+    assert '<article lang="en">' in sheets
+    for number in ("B1", "B2"):
+        own = variant(files[f"{number}/answers.json"])
+        assert own in sheets
+        assert own in keys
+    assert sheets.count('id="network"') == sheets.count('id="network-2"') == 1
+    assert "a1.T" not in sheets
+    assert "a1.T" in keys
+    # Somebody else's file of that name stays.
+    Path("class/worksheets.html").write_text("mine", encoding="utf-8")
+    assert main(command) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert Path("class/worksheets.html").read_text(encoding="utf-8") == "mine"
+
+
+def test_so_many_sheets_without_a_roster(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exercise", "--count", "3", "-o", "class", "--lang", "zh-TW"]) == 0
+    assert "3 份習題單" in capsys.readouterr().out
+    files = contents(Path("class"))
+    assert {place.partition("/")[0] for place in files} == {
+        "01",
+        "02",
+        "03",
+        "key",
+        "worksheets.html",
+    }
+    assert len({variant(files[f"0{k}/answers.json"]) for k in (1, 2, 3)}) == 3
+    form = json.loads(files["02/answers.json"])
+    assert form["student"] == {"id": "", "name": ""}
+    assert "第 02 份" in files["02/worksheet.html"].decode()
+
+
+def test_a_roster_of_a_chinese_spreadsheet(tmp_path: Path) -> None:
+    path = tmp_path / "名單.csv"
+    path.write_bytes("學號,姓名,電子郵件\r\nB1,王小明,ming@x.tw\r\n".encode("cp950"))
+    assert main(["exercise", "--students", str(path), "-o", "class"]) == 0
+    files = contents(Path("class"))
+    assert "王小明" in files["B1/worksheet.html"].decode()
+    key = json.loads(files[f"key/{variant(files['B1/answers.json'])}.json"])
+    assert key["student"] == {"id": "B1", "name": "王小明", "email": "ming@x.tw"}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +177,10 @@ def test_a_student_who_joins_later_gets_a_sheet_and_the_others_keep_theirs(roste
         (["exercise", "-o", "d", "--seed", "-1"], "--seed takes a whole number"),
         (["exercise", "-o", "d", "--lang", "fr"], "'fr' is not known"),
         (["exercise", "-o", "d", "--students", "none.csv"], "no file 'none.csv'"),
+        (["exercise", "-o", "d", "--count", "0"], "--count takes a whole number"),
+        (["exercise", "-o", "d", "--count", "3", "--students", "r.csv"], "either --students"),
+        (["exercise", "-o", "d", "--gradescope", "pack.tar"], "does not end in .zip"),
+        (["exercise", "-o", "d", "--gradescope", "no/pack.zip"], "There is no file or folder 'no'"),
         (["exercise", "-o", "file"], "is a file, where a folder was meant"),
     ],
 )

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ OPTIONS = (
     "--sample",
     "--data",
     "--target",
+    "--kinds",
     "--depth",
     "--format",
     "--out",
@@ -102,9 +104,9 @@ def test_the_worked_example_as_json(tmp_path: Path, capsys: pytest.CaptureFixtur
     optimizer = SGD(LEARNING_RATE)
     state = start(network, params, optimizer)
     assert state.optimizer == OptimizerState()
-    arrays = {"sample.x": INPUT, "sample.target": TARGET}
+    arrays: Any = {"x": INPUT, "target": TARGET}
     path = tmp_path / "worked.safetensors"
-    save_checkpoint(path, network, state, optimizer=optimizer, loss=MSE(), arrays=arrays)
+    save_checkpoint(path, network, state, optimizer=optimizer, loss=MSE(), **arrays)
     question = [str(path), "--weight", "layers[0].weight[0,0]", "--format", "json"]
     document = json.loads(answer(capsys, *question))
     assert document["update"]["after"] == pytest.approx(0.149780716, abs=1e-9)
@@ -267,11 +269,14 @@ def test_a_network_without_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
     network = Network(Linear(2, 1))
     files.save("bare.safetensors", network, network.initialize(0))
     said = complaint(capsys, "bare.safetensors", "--sample", "0")
-    assert said == "'bare.safetensors' holds no sample of its data; hand over data with --data."
+    begin = (
+        "'bare.safetensors' holds no sample of its data; hand over data with --data, or keep some "
+    )
+    assert said == f"{begin}when you save it: save(..., x=x, target=target)."
 
 
 def test_how_many_features_and_outputs_may_be_unknown() -> None:
-    from clearprop.cli.saved_networks import widths
+    from clearprop.cli.table_samples import widths
 
     assert widths(Network(Sequential(Linear(2, 3), ReLU()))) == (2, 3)
     assert widths(Network(ReLU())) == (None, 1)

@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.status import FOUND
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
+from clearprop.formats.checkpoints import save_checkpoint
 from clearprop.training import fit
 
 
@@ -36,10 +37,10 @@ def saved(
     if bias is not None:
         start = network.replace(start, {"layers[0].bias": np.full((1, 3), bias)})
     done = fit(network, start, x, target, optimizer=SGD(rate), epochs=5)
-    arrays = {"sample.x": x, "sample.target": target}
+    arrays: Any = {"x": x, "target": target}
     if with_start:
-        arrays[START_PARAMS] = start
-    save_checkpoint(path, network, done.state, optimizer=SGD(rate), loss=MSE(), arrays=arrays)
+        arrays["start"] = start
+    save_checkpoint(path, network, done.state, optimizer=SGD(rate), loss=MSE(), **arrays)
     return path
 
 
@@ -89,9 +90,9 @@ def test_another_rate(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_network_without_training(capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
-    arrays = {"sample.x": generator.normal(size=(9, 1)), "sample.target": np.zeros((9, 1))}
+    arrays: Any = {"x": generator.normal(size=(9, 1)), "target": np.zeros((9, 1))}
     network = Network(Linear(1, 1))
-    files.save("plain.safetensors", network, network.initialize(0), arrays=arrays)
+    files.save("plain.safetensors", network, network.initialize(0), **arrays)
     assert "  Here (loss " in answer(capsys, "plain.safetensors")
 
 
@@ -141,7 +142,7 @@ def test_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert "clearprop health FILE" in complaint(capsys)
     assert "There is no file 'none'" in complaint(capsys, "none")
     assert "text, json" in complaint(capsys, file, "--format", "xml")
-    assert ".svg or .png" in complaint(capsys, file, "--plot", "signals.gif")
+    assert ".svg, .png or .pdf" in complaint(capsys, file, "--plot", "signals.gif")
     assert "--plot" in complaint(capsys, file, "--plot", "")
     assert "--learning-rate" in complaint(capsys, file, "--learning-rate", "-1")
     assert "--learning-rate" in complaint(capsys, file, "--learning-rate", "fast")
@@ -164,8 +165,19 @@ def test_a_picture_that_is_there_stays_whole_when_nothing_can_be_examined(
 def test_every_option_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     for language in LANGUAGES:
         for command, options in (
-            ("health", ("--data", "--target", "--learning-rate", "--format", "--plot", "--lang")),
-            ("step", ("--data", "--target", "--sample", "--all", "--json", "--lang")),
+            (
+                "health",
+                (
+                    "--data",
+                    "--target",
+                    "--kinds",
+                    "--learning-rate",
+                    "--format",
+                    "--plot",
+                    "--lang",
+                ),
+            ),
+            ("step", ("--data", "--target", "--kinds", "--sample", "--all", "--json", "--lang")),
         ):
             assert main([command, "--lang", language, "--help"]) == 0
             text = capsys.readouterr().out

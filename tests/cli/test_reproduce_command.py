@@ -20,6 +20,7 @@ import pytest
 from clearprop.cli import main
 from clearprop.formats import torch_twin
 from clearprop.teaching.reports import report
+from clearprop.teaching.reports.report_page import LECTURE
 
 QUICK = ["--steps", "3", "--seeds", "3"]
 
@@ -69,10 +70,11 @@ def test_from_end_to_end(torch: Any, tmp_path: Path) -> None:
         "results.json",
         "figures",
         "networks",
+        "programs",
     }
     links = Links((folder / "report.html").read_text(encoding="utf-8")).found
     assert links
-    assert all(link.startswith("#") for link in links)
+    assert all(link.startswith("#") or link == LECTURE for link in links)
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert results["settings"]["steps"] == 3
     assert len(results["torch"]) == 8
@@ -156,8 +158,8 @@ def test_a_comparison_out_of_tolerance_is_status_1_and_says_which(
     monkeypatch.setattr(torch_twin, "train_with_sgd", a_little_off)
     assert main(["reproduce", *QUICK, "--lang", "en", "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().out
-    assert "Out of tolerance: S15 from the start 'tutorial' in float64." in text
-    assert "Out of tolerance: S14" not in text
+    assert "Out of tolerance: relu from the start 'tutorial' in float64." in text
+    assert "Out of tolerance: linear" not in text
     assert "float32." not in text  # a millionth is nothing in float32
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "out of tolerance" in page

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,8 +102,8 @@ def test_data_of_ones_own(
 
 def test_a_network_without_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = Network(Linear(1, 1))
-    arrays = {"sample.x": np.ones((2, 1)), "sample.target": np.zeros((2, 1))}
-    files.save(tmp_path / "plain.safetensors", network, network.initialize(0), arrays=arrays)
+    arrays: Any = {"x": np.ones((2, 1)), "target": np.zeros((2, 1))}
+    files.save(tmp_path / "plain.safetensors", network, network.initialize(0), **arrays)
     text = answer(capsys, "plain.safetensors")
     assert "Gradient: — Linear(1, 1)" in text
     assert "nothing is updated" in text
@@ -110,8 +111,8 @@ def test_a_network_without_training(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_a_step_that_overflows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = Network(Linear(1, 1))
-    arrays = {"sample.x": np.full((2, 1), 1e200), "sample.target": np.zeros((2, 1))}
-    files.save(tmp_path / "large.safetensors", network, np.ones(2), arrays=arrays)
+    arrays: Any = {"x": np.full((2, 1), 1e200), "target": np.zeros((2, 1))}
+    files.save(tmp_path / "large.safetensors", network, np.ones(2), **arrays)
     assert "= ∞" in answer(capsys, "large.safetensors")
 
 

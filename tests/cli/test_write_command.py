@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,11 +116,7 @@ def test_the_program_reads_the_csv_itself(
 )
 def test_csv_files_of_every_make_are_read_alike(text: str, tmp_path: Path, site: Path) -> None:
     (tmp_path / "data.csv").write_text(text, encoding="utf-8")
-    status = main(["write", "1-1", "--data", "data.csv", "-o", "train.py"])
-    if '"1"' in text:
-        assert status == 2
-        return
-    assert status == 0
+    assert main(["write", "1-1", "--data", "data.csv", "-o", "train.py"]) == 0
     x, t = np.array([[1.0], [3.0]]), np.array([[2.0], [4.0]])
     require_agreement(Recipe(network_of("1-1"), None, x, t), run_bare(site, [Path("train.py")])[0])
 
@@ -141,9 +138,9 @@ def test_what_the_file_says_can_be_told_otherwise(
     x, target = np.ones((4, 2)), np.ones((4, 1))
     rule = SGD(0.1, momentum=0.9)
     done = fit(network, network.initialize(0), x, target, optimizer=rule, epochs=10)
-    sample = {"sample.x": x, "sample.target": target}
+    sample: Any = {"x": x, "target": target}
     save_checkpoint(
-        tmp_path / "net.safetensors", network, done.state, optimizer=rule, loss=MSE(), arrays=sample
+        tmp_path / "net.safetensors", network, done.state, optimizer=rule, loss=MSE(), **sample
     )
     assert main(["write", "net.safetensors"]) == 0
     text = capsys.readouterr().out
@@ -170,8 +167,8 @@ def test_a_network_without_training_is_trained_with_the_usual(
     files.save(path, network, network.initialize(0))
     assert main(["write", str(path)]) == 2
     assert "holds no sample of its data" in capsys.readouterr().err
-    sample = {"sample.x": np.ones((2, 2)), "sample.target": np.ones((2, 1))}
-    files.save(path, network, network.initialize(0), arrays=sample)
+    sample: Any = {"x": np.ones((2, 2)), "target": np.ones((2, 1))}
+    files.save(path, network, network.initialize(0), **sample)
     assert main(["write", str(path)]) == 0
     assert "LEARNING_RATE = 0.01" in capsys.readouterr().out
 

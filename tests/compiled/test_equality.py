@@ -93,7 +93,7 @@ LOSS_CASES = [
     (example, weights)
     for row in LOSS_ROWS.values()
     for example in row.examples
-    if example.loss.reduction != "none"
+    if example.loss.reduction != "none" and not isinstance(row.compiled(example.loss), NoKernel)
     for weights in (None, WEIGHTS)
 ]
 

@@ -92,3 +92,26 @@ def test_what_is_asked_follows_from_the_givens_and_is_marked(level: int) -> None
     assert mark(sheet, right).points == sheet.points == 4
     assert mark(sheet, {**right, "line": str(int(line.value) + 1)}).points == 2
     assert mark(sheet, {**right, asked.name: str(asked.value + 0.5)}).points == 2
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_tutorials_slip_shows_at_the_neuron_that_is_off(level: int, seed: int) -> None:
+    sheet = exercise("slip", level, seed=seed)
+    line, wrong, right = correction(sheet)
+    assert (line, wrong, right) == (5, "dW2 = z1.T @ dy", "dW2 = a1.T @ dy")
+    statements = [text.partition("#")[0].rstrip() for text in sheet.program.splitlines()]
+    printed = run(tuple(statements), sheet.network)
+    statements[line - 1] = right
+    arrays = run(tuple(statements), sheet.network)
+    gradient = sheet.network.step().backward.named()["layers[2].weight"]
+    assert arrays["dW2"] == pytest.approx(gradient)
+    off = int(np.argmin(arrays["z1"]))
+    program, truth, line_number = sheet.blanks[-3:]
+    # z·dy of a neuron with z < 0, where a·dy is 0; every other entry of the two is the same.
+    assert program.name == f"program {truth.name}"
+    assert program.value == pytest.approx(printed["dW2"][off, 0])
+    assert program.value == pytest.approx(float(arrays["z1"][0, off] * arrays["dy"][0, 0]))
+    assert truth.value == arrays["dW2"][off, 0] == 0
+    assert line_number.value == 5
+    assert (printed["dW2"] != arrays["dW2"]).any(axis=1).sum() == 1

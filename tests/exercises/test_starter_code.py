@@ -11,6 +11,7 @@ import pytest
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.teaching.exercises import LEVELS, Exercise, exercise
+from clearprop.teaching.exercises.points import exercises_everything, with_more_samples
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution, unfilled
 
 CASES = [(topic, level) for topic in TOPICS_WITH_CODE for level in LEVELS]
@@ -41,6 +42,25 @@ def test_the_solution_is_right_and_a_mistake_in_any_line_is_not(
 
 
 @pytest.mark.parametrize(("topic", "level"), CASES)
+def test_the_students_own_check_exercises_everything(
+    topic: str, level: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = exercise(topic, level, seed=11 * level)
+    points = with_more_samples(sheet.network)
+    assert exercises_everything(points)
+    assert points.x[: sheet.network.samples] == sheet.network.x
+    right = solution(sheet)
+    for line, instead in (
+        (" * (z1 > 0)", ""),
+        ("a1.T @", "z1.T @"),
+        (".sum(axis=0)", ".mean(axis=0)"),
+    ):
+        if line in right:
+            wrong = right.replace(line, instead)
+            assert verdict(sheet, wrong, tmp_path / "backward.py", capsys) == "wrong", line
+
+
+@pytest.mark.parametrize(("topic", "level"), CASES)
 def test_the_forward_pass_is_that_of_the_sheet(topic: str, level: int) -> None:
     sheet = exercise(topic, level, seed=2)
     known: dict[str, object] = {}
@@ -48,8 +68,10 @@ def test_the_forward_pass_is_that_of_the_sheet(topic: str, level: int) -> None:
     forward, inputs = known["forward"], known["inputs"]
     assert callable(forward)
     assert isinstance(inputs, dict)
-    y = {blank.name: blank.value for blank in sheet.blanks if blank.kind == "y"}
-    assert forward(**inputs).ravel() == pytest.approx(list(y.values()))
+    y = [blank.value for blank in sheet.blanks if blank.kind in ("y", "p")]
+    # The sheet's samples come first.
+    assert np.array_equal(inputs["x"][: sheet.network.samples], np.array(sheet.network.x))
+    assert forward(**inputs).ravel()[: len(y)] == pytest.approx(y)
     backward = known["backward"]
     assert callable(backward)
     with pytest.raises(NotImplementedError):

@@ -156,7 +156,7 @@ def test_a_training_that_diverges_is_a_finding_and_not_a_failure(torch: Any) -> 
     assert result.trainings.linear.diverged
     assert result.studies["tutorial_linear"].overflow.all()
     assert result.comparisons is not None
-    linear = [one for one in result.comparisons if one.name == "S14"]
+    linear = [one for one in result.comparisons if one.name == "linear"]
     assert all(one.diverged and one.steps_compared < 50 for one in linear)
     assert result.out_of_tolerance == ()
 
@@ -178,7 +178,7 @@ def test_a_difference_from_torch_is_noticed(torch: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch_twin, "train_by_hand", a_little_off)
     comparisons = parity.compare_with_torch(ReproductionSettings(steps=3))
-    assert {one.name for one in comparisons if not one.agrees} == {"S14"}
+    assert {one.name for one in comparisons if not one.agrees} == {"linear"}
     assert {one.dtype for one in comparisons if not one.agrees} == {"float64", "float32"}
 
 
@@ -193,7 +193,7 @@ def test_one_parameter_a_little_off_is_noticed(torch: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(torch_twin, "train_with_sgd", one_off)
     comparisons = parity.compare_with_torch(ReproductionSettings(steps=3))
-    assert {one.name for one in comparisons if not one.agrees} == {"S15"}
+    assert {one.name for one in comparisons if not one.agrees} == {"relu"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,9 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ContractError, MissingDependencyError
+from clearprop.base.errors import ConfigurationError, ContractError, MissingDependencyError
 from clearprop.formats import torch_twin
+from clearprop.formats.network_file import load, save
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
 from clearprop.training import fit
@@ -58,7 +60,7 @@ class Square(Activation):
 def test_the_twin_computes_the_same_output(torch: Any) -> None:
     params = EVERYTHING.initialize(seed=3)
     x = np.random.default_rng(0).normal(size=(6, 3))
-    twin = torch_twin.module(EVERYTHING, params)
+    twin = torch_twin.module(EVERYTHING, params, state=EVERYTHING.initial_state(params))
     theirs = twin(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(EVERYTHING.predict(params, x), theirs, rtol=1e-13)
 
@@ -106,7 +108,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
             close(array.reshape(buffer.shape), buffer.numpy())
 
 
-def test_a_state_in_a_nested_network_reaches_its_buffers(torch: Any) -> None:
+def test_a_state_in_a_nested_network_reaches_its_buffers(torch: Any, tmp_path: Path) -> None:
     network = Network(
         Sequential(Linear(3, 2), BatchNorm(2), Residual(Sequential(BatchNorm(2), Tanh())))
     )
@@ -115,7 +117,14 @@ def test_a_state_in_a_nested_network_reaches_its_buffers(torch: Any) -> None:
     state = network.forward(params, x).state
     twin = torch_twin.module(network, params, state=state).eval()
     theirs = twin(torch.tensor(x)).detach().numpy()
-    np.testing.assert_allclose(network.predict(params, x, state=state), theirs, rtol=1e-12)
+    ours = network.predict(params, x, state=state)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    with pytest.raises(ConfigurationError, match="computes with running statistics"):
+        torch_twin.module(network, params)
+    # Out of a file the arrays come in another order.
+    save(tmp_path / "f", network, params, state=state)
+    loaded = torch_twin.module(network, params, state=load(tmp_path / "f").state).eval()
+    np.testing.assert_allclose(ours, loaded(torch.tensor(x)).detach().numpy(), rtol=1e-12)
 
 
 def test_training_a_network_of_the_new_layers_is_training_its_twin(torch: Any) -> None:

@@ -122,7 +122,8 @@ def test_every_example_of_the_catalogue(example: LayerExample) -> None:
     network, params, x, _, training = point
     output = point.forward().output
     target = np.zeros_like(output)
-    step = take_step(network, params, x, target, training=training)
+    state = network.initial_state(params)
+    step = take_step(network, params, x, target, training=training, layer_state=state)
     for path, slot in network.layout.slots.items():
         index = ",".join("0" for _ in slot.shape)
         explained = explain_weight(step, f"{path}[{index}]")

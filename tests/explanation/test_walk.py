@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def array(stage: WalkStage, name: str) -> StageArray:
 def step_of(network: Network, samples: int = 5, **how: object) -> Step:
     generator = np.random.default_rng(0)
     x = generator.normal(size=(samples, 2))
-    output = network.predict(drawn(network), x)
+    output = network.forward(drawn(network), x).output
     target = generator.normal(size=output.shape)
     return take_step(network, drawn(network), x, target, **how)  # type: ignore[arg-type]
 
@@ -176,7 +177,8 @@ def test_every_layer_walks(example: LayerExample) -> None:
     )
     network, params, x, _, training = point
     target = np.zeros_like(point.forward().output)
-    step = take_step(network, params, x, target, training=training, optimizer=SGD(0.1))
+    told: Any = {"training": training, "layer_state": network.initial_state(params)}
+    step = take_step(network, params, x, target, optimizer=SGD(0.1), **told)
     walk = walk_step(step, sample=1)
     # Every layer of the catalogue has equations of its own, and works an entry out.
     for stage in walk.stages:

@@ -16,6 +16,7 @@ from clearprop import (
     LeakyReLU,
     Linear,
     Network,
+    PiecewiseLinear,
     PReLU,
     ReLU,
     Sequential,
@@ -49,7 +50,8 @@ def explained(
     network = Network(Sequential(Linear(1, 1, bias=False), layer))
     start = network.initialize(0)
     params = network.replace(start, {"layers[0].weight": np.array([[kink + gap]])})
-    x, target = np.ones((1, 1)), np.array([[kink - 2.0]])
+    x = np.ones((1, 1))
+    target = np.full_like(network.predict(params, x), kink - 2.0)
     step = take_step(network, params, x, target, loss=loss)
     return explain_weight(step, "layers[0].weight[0,0]")
 
@@ -64,6 +66,7 @@ KINKED = [
         SELU(),
         Hardtanh(-0.5, 1.5),
         Softplus(beta=2.0, threshold=1.0),
+        PiecewiseLinear(((-1.0, 0.5, 2.0),)),
     )
     for kink in layer.kinks()
 ]

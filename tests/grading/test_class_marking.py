@@ -96,7 +96,7 @@ def test_the_form_that_is_filled_in_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp950"])
 def test_csv_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, encoding: str) -> None:
     write_key(tmp_path)
     write_csv(tmp_path / "a", student=("b1", "王小明"), delimiter=delimiter, encoding=encoding)

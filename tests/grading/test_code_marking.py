@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
+from clearprop.teaching.exercises import LEVELS, TOPICS, SmallNetwork, exercise
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
+from clearprop.teaching.grading import sandbox
 from clearprop.teaching.grading.code_marking import check_code
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
@@ -74,14 +76,21 @@ def test_every_exercise_has_a_backward_that_is_right(
         "relu": "(z > 0) * 1.0",
         "sigmoid": "1/(1+np.exp(-z)) * (1 - 1/(1+np.exp(-z)))",
         "tanh": "1 - np.tanh(z)**2",
+        "softmax": "np.exp(z) / np.exp(z).sum(1, keepdims=True)",
     }
     outs = {
         "": "z",
         "relu": "np.maximum(z, 0)",
         "sigmoid": "1/(1+np.exp(-z))",
         "tanh": "np.tanh(z)",
+        "softmax": "None",
     }
-    lines = ["import numpy as np", "def backward(dy, x, *params):", " kept, a = [], x"]
+    softmax = small.activations[-1] == "softmax"
+    lines = [
+        f"import numpy as np\nSOFTMAX = {softmax}",
+        "def backward(dy, x, *params):",
+        " kept, a = [], x",
+    ]
     for layer, kind in enumerate(small.activations):
         lines += [
             f" W, b = params[{2 * layer}:{2 * layer + 2}]",
@@ -93,6 +102,8 @@ def test_every_exercise_has_a_backward_that_is_right(
         " grads = []",
         " for a, W, slope in reversed(kept):",
         "  dz = dy * slope",
+        # Every output of softmax depends on every z, and its dy is that of the last layer.
+        "  if len(grads) == 0 and SOFTMAX: dz = slope * (dy - (dy * slope).sum(1, keepdims=True))",
         "  grads = [a.T @ dz, dz.sum(0), *grads]",
         "  dy = dz @ W.T",
         " return (dy, *grads)",
@@ -100,6 +111,14 @@ def test_every_exercise_has_a_backward_that_is_right(
     path = tmp_path / "backward.py"
     path.write_text("\n".join(lines))
     assert said(check_code(path, small)) == "backward.py is right."
+    if level != 1:
+        return
+    # Without the derivatives, or with a mean over the samples where there are none, it is wrong.
+    bent = any(small.activations)
+    right, spoiled = ("dy * slope", "dy * 1.0") if bent else (".sum(0)", ".mean(0)")
+    wrong = "\n".join(lines).replace(right, spoiled).replace("SOFTMAX: dz", "0: dz")
+    path.write_text(wrong)
+    assert check_code(path, small).outcome == "wrong"
 
 
 def test_a_mistake_has_its_name_and_is_mended_in_either_language(tmp_path: Path) -> None:
@@ -109,6 +128,80 @@ def test_a_mistake_has_its_name_and_is_mended_in_either_language(tmp_path: Path)
     assert "該用 a 的地方，用 z 計算了權重梯度" in said(mark, "zh-TW")
     mark = checked(tmp_path, RIGHT.replace(" * (z > 0)", ""))
     assert "a derivative is missing" in said(mark)
+
+
+PLANTED = {
+    "derivative_missing": (" * (z1 > 0)", ""),
+    "weight_from_z": ("a1.T @", "z1.T @"),
+    "mask_from_upstream": ("(z1 > 0)", "(da1 > 0)"),
+    "mean_for_sum": ("db1 = dz1.sum(", "db1 = dz1.mean("),
+    "unsummed": ("db1 = dz1.sum(axis=0)", "db1 = dz1"),
+    "value_for_derivative": ("(z1 > 0)", "np.maximum(z1, 0)"),
+}
+BENT = [
+    (topic, level)
+    for topic in TOPICS_WITH_CODE
+    for level in LEVELS
+    if "relu" in TOPICS[topic][level - 1].shape.activations
+]
+
+
+# In every exercise the two that no sheet with every neuron on shows, the others in every third.
+PLANTINGS = [
+    (topic, level, mistake)
+    for place, (topic, level) in enumerate(BENT)
+    for turn, mistake in enumerate(PLANTED)
+    if turn < 2 or (place + turn) % 3 == 0
+]
+
+
+@pytest.mark.parametrize(("topic", "level", "mistake"), PLANTINGS)
+def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
+    tmp_path: Path, topic: str, level: int, mistake: str
+) -> None:
+    # Another seed for every one of them: no exercise's own numbers may let it pass.
+    sheet = exercise(topic, level, seed=list(PLANTED).index(mistake) + 100 * level)
+    right, spoiled = PLANTED[mistake]
+    source = solution(sheet)
+    assert right in source
+    path = tmp_path / "backward.py"
+    path.write_text("import numpy as np\n" + source.replace(right, spoiled), encoding="utf-8")
+    mark = check_code(path, sheet.network)
+    assert mark.outcome == "wrong"
+    assert mark.verdict is not None
+    assert mistake in [one.key for one in mark.verdict.mistakes]
+
+
+@pytest.mark.parametrize("topic", TOPICS_WITH_CODE)
+def test_the_solution_on_the_key_is_right(tmp_path: Path, topic: str) -> None:
+    sheet = exercise(topic, 3, seed=7, key="B1")
+    path = tmp_path / "backward.py"
+    path.write_text("import numpy as np\n" + solution(sheet), encoding="utf-8")
+    assert said(check_code(path, sheet.network)) == "backward.py is right."
+
+
+def test_where_every_neuron_is_on_a_missing_derivative_is_found_all_the_same(
+    tmp_path: Path,
+) -> None:
+    # z = 2·1 + 0.5 = 2.5 > 0: with these numbers alone ReLU' = 1 everywhere, and a = z.
+    small = SmallNetwork(
+        ("relu", ""), (((2.0,),), ((0.3,),)), ((0.5,), (0.1,)), ((1.0,),), ((0.0,),), 0.1
+    )
+    path = tmp_path / "backward.py"
+    for right, wrong in ((" * (z > 0)", ""), ("a.T @ dy", "z.T @ dy")):
+        path.write_text(RIGHT.replace(right, wrong), encoding="utf-8")
+        mark = check_code(path, small)
+        assert (mark.outcome, mark.only_elsewhere) == ("wrong", True)
+        assert "it happens to look right" in said(mark)
+        assert "碰巧看不出來" in said(mark, "zh-TW")
+    path.write_text(RIGHT, encoding="utf-8")
+    assert said(check_code(path, small)) == "backward.py is right."
+
+
+def test_numbers_copied_from_the_sheet_are_wrong(tmp_path: Path) -> None:
+    mark = checked(tmp_path, RIGHT.replace("dz @ W1.T", f"dz @ np.array({SMALL.weights[0]}).T"))
+    assert mark.outcome == "wrong"
+    assert mark.only_elsewhere
 
 
 @pytest.mark.parametrize(
@@ -377,3 +470,33 @@ def test_no_secret_is_in_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     source = f"import os\nassert 'TOKEN' not in os.environ\nassert os.listdir('.') == []\n{RIGHT}"
     assert checked(tmp_path, source).outcome == "right"
     assert os.environ["TOKEN"] == "secret"
+
+
+def test_where_we_are_root_the_code_runs_as_nobody_if_nobody_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "chown", lambda *one: given.append(one))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda _: True)
+    assert sandbox._as_nobody(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": ()}
+    assert given == [(tmp_path, 65534, 65534)]
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda path: path != sandbox._GUEST)
+    assert sandbox._as_nobody(tmp_path) == {}
+    monkeypatch.setattr(sandbox, "_seen_by_others", lambda _: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert sandbox._as_nobody(tmp_path) == {}
+
+
+def test_what_others_see(tmp_path: Path) -> None:
+    path = tmp_path / "python"
+    path.touch(mode=0o755)
+    path.chmod(0o750)
+    assert not sandbox._seen_by_others(path)
+    # A file that everybody may read, in a folder that nobody else may enter.
+    path.chmod(0o755)
+    tmp_path.chmod(0o700)
+    assert not sandbox._seen_by_others(path)
+    assert sandbox._seen_by_others(Path(os.__file__)) == all(
+        one.stat().st_mode & 0o001 for one in Path(os.__file__).parents
+    )

@@ -27,14 +27,14 @@ def test_one_row_a_hand_in_with_the_points_of_every_blank(tmp_path: Path) -> Non
     assert (first["id"], first["name"], first["variant"]) == ("b1", "Ada", SHEET.variant)
     assert (first["y"], first["C"]) == ("0", "1")
     assert (first["total"], first["out of"]) == (str(SHEET.points - 1), str(SHEET.points))
-    assert first["comment"] == "Wrong: y = 7 instead of −0.14."
+    assert first["comment"] == "Wrong: y = 7 instead of 1.1."
     assert second["id"] == "b"
     assert second["total"] == ""
     assert second["comment"].startswith("Not marked: There is no key for the variant 'none'")
 
 
-# y = −0.24 + 0.1 = −0.14. Taken for −0.34, C is 1.14² = 1.2996.
-MIXED = {**BLANK, "z(1)": "1.2", "y": "-0.34", "C": "1.2996", "a(1)": "=1+1", "w": "3"}
+# y = 0.6 + 0.5 = 1.1. Taken for 0.1, C is 1.7² = 2.89.
+MIXED = {**BLANK, "z1(1)": "1.5", "y": "0.1", "C": "2.89", "a1(1)": "=1+1", "w": "3"}
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,17 @@ MIXED = {**BLANK, "z(1)": "1.2", "y": "-0.34", "C": "1.2996", "a(1)": "=1+1", "w
         (
             "en",
             MIXED,
-            "Left open: dC/dy, dC/dw(2), dC/dz(1), dC/dw(1). Wrong: y = −0.34 instead of −0.14. "
+            "Left open: z2(1), a2(1), dC/dy, dC/dw11(2), dC/dz1(1), dC/dz2(1), dC/dw11(1). "
+            "Wrong: y = 0.1 instead of 1.1. "
             "Counted, because they follow rightly from earlier answers: C. "
-            "Not a number: a(1) = =1+1. The sheet has no blank called w.",
+            "Not a number: a1(1) = =1+1. The sheet has no blank called w.",
         ),
         (
             "zh-TW",
             MIXED,
-            "未作答：dC/dy、dC/dw(2)、dC/dz(1)、dC/dw(1)。答錯：y = −0.34，應為 −0.14。"
-            "從自己前面的答案正確推得，因此給分：C。不是數字：a(1) = =1+1。"
+            "未作答：z2(1)、a2(1)、dC/dy、dC/dw11(2)、dC/dz1(1)、dC/dz2(1)、dC/dw11(1)。"
+            "答錯：y = 0.1，應為 1.1。"
+            "從自己前面的答案正確推得，因此給分：C。不是數字：a1(1) = =1+1。"
             "習題卷上沒有這些空格：w。",
         ),
     ],

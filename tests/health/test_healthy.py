@@ -40,7 +40,15 @@ def test_nothing_is_found_where_nothing_is_wrong(example: LayerExample, seed: in
         if path.endswith("bias")
     }
     params = network.replace(params, biases)
-    step = take_step(network, params, x, target, optimizer=SGD(1e-3), training=example.training)
+    step = take_step(
+        network,
+        params,
+        x,
+        target,
+        optimizer=SGD(1e-3),
+        training=example.training,
+        layer_state=network.initial_state(params),
+    )
     found = examine(step, start=params)
     assert found.healthy
     # A bias in front of a BatchNorm has no effect, and that is worth a note.

@@ -31,7 +31,7 @@ from clearprop.base.messages import LANGUAGES
 from clearprop.engine.layers.layer import Backward, Forward, Tree
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.health import Finding, Severity, examine
-from clearprop.training import fit
+from clearprop.training import DivergenceWarning, fit
 from tests.health.steps import kinds, network_with, planted, samples, step_of, the
 
 
@@ -72,7 +72,8 @@ def test_a_training_that_overflowed_is_run_again_to_the_step_that_did() -> None:
     network = Network(Linear(1, 1, bias=False))
     one, zero = np.ones((1, 1)), np.zeros((1, 1))
     optimizer = SGD(1e60)
-    done = fit(network, np.ones(1), one, zero, optimizer=optimizer, epochs=8)
+    with pytest.warns(DivergenceWarning, match="is above the local bound"):
+        done = fit(network, np.ones(1), one, zero, optimizer=optimizer, epochs=8)
     assert not np.isfinite(done.params).all()
     how: dict[str, Any] = {"optimizer": optimizer, "state": done.state.optimizer}
     found = examine(take_step(network, done.params, one, zero, **how), start=np.ones(1))

@@ -194,10 +194,11 @@ def test_output_has_the_shape_that_was_announced(example: LayerExample, samples:
 @every_example
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_kept(example: LayerExample, dtype: str) -> None:
-    network, params, x, dy, training = point_of(example)
+    point = point_of(example)
+    network, params, x, dy, _ = point
     if example.ids is None:
         x = x.astype(dtype)
-    forward = network.forward(params.astype(dtype), x, training=training)
+    forward = point.at(params.astype(dtype), x)
     backward = network.backward(forward, dy.astype(dtype))
     arrays = [forward.output, backward.gradient]
     if example.ids is None:
@@ -230,7 +231,7 @@ def test_two_interleaved_passes_do_not_disturb_each_other(example: LayerExample)
     network = point.network
     alone = network.backward(point.forward(), point.dy)
     first = point.forward()
-    second = network.forward(other.params, other.x, training=other.training)
+    second = other.forward()
     network.backward(second, other.dy)
     again = network.backward(first, point.dy)
     np.testing.assert_array_equal(again.gradient, alone.gradient)
@@ -251,14 +252,14 @@ def test_the_same_call_gives_the_same_numbers(example: LayerExample) -> None:
 )
 def test_stacked_networks_are_what_each_is_alone(example: LayerExample, own_x: bool) -> None:
     points = [point_of(example, seed=seed) for seed in range(3)]
-    network, training = points[0].network, example.training
+    network = points[0].network
     params, xs, dy = map(np.stack, zip(*((p.params, p.x, p.dy) for p in points), strict=True))
     x = xs if own_x else xs[0]
-    forward = network.forward(params, x, training=training, own_input=own_x)
+    forward = points[0].at(params, x, own_input=own_x)
     backward = network.backward(forward, dy)
     for index in range(3):
         own = xs[index] if own_x else x
-        alone = network.forward(params[index], own, training=training)
+        alone = points[0].at(params[index], own)
         back = network.backward(alone, dy[index])
         pairs = [(forward.output, alone.output), (backward.gradient, back.gradient)]
         if example.ids is None:
@@ -304,10 +305,11 @@ def test_a_layer_is_immutable_and_its_state_is_returned(example: LayerExample) -
 
 @every_example
 def test_a_pass_without_records_has_the_same_numbers(example: LayerExample) -> None:
-    network, params, x, dy, training = point_of(example)
-    forward = network.forward(params, x, records=False, training=training)
+    point = point_of(example)
+    network, dy = point.network, point.dy
+    forward = point.at(point.params, point.x, records=False)
     backward = network.backward(forward, dy)
-    with_records = network.forward(params, x, training=training)
+    with_records = point.forward()
     np.testing.assert_array_equal(backward.gradient, network.backward(with_records, dy).gradient)
     assert_same_arrays(list(arrays_in(forward.state)), list(arrays_in(with_records.state)))
 

@@ -59,7 +59,14 @@ def test_a_layer_is_told_its_place_and_the_pass() -> None:
     network = Network(Sequential(Residual(Sequential(Tell())), Tell()))
     side = {"mask": np.ones(1)}
     forward = network.forward(
-        np.empty(0), X, training=False, records=False, seed=3, step=4, side_inputs=side
+        np.empty(0),
+        X,
+        training=False,
+        records=False,
+        seed=3,
+        step=4,
+        state=network.start_state,
+        side_inputs=side,
     )
     inner = forward.state["layers[0].branch.layers[0]"]["told"]
     start = {"told": np.zeros(1)}

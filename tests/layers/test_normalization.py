@@ -183,7 +183,7 @@ def test_in_use_with_statistics_of_its_own_the_gradient_is_right() -> None:
 
     class WithState(Network):
         def forward(self, *args: Any, **settings: Any) -> Any:
-            return super().forward(*args, **settings, state={"": state})
+            return super().forward(*args, **{**settings, "state": {"": state}})
 
     point = Point(WithState(network.layer), generator.normal(size=6), x, dy, training=False)
     np.testing.assert_allclose(own_gradient(point), complex_step_gradient(point), rtol=1e-13)
@@ -275,9 +275,10 @@ def test_batch_norm_takes_all_axes_but_the_features_as_samples(
     lead = () if networks is None else (networks,)
     params = generator.normal(size=(*lead, network.size))
     x, dy = generator.normal(size=(4, 3, 2)), generator.normal(size=(*lead, 4, 3, 2))
-    forward = network.forward(params, x, training=training)
+    state = network.initial_state(params)
+    forward = network.forward(params, x, training=training, state=state)
     backward = network.backward(forward, dy)
-    rows = network.forward(params, x.reshape(12, 2), training=training)
+    rows = network.forward(params, x.reshape(12, 2), training=training, state=state)
     back = network.backward(rows, dy.reshape(*lead, 12, 2))
     np.testing.assert_array_equal(forward.output.reshape(rows.output.shape), rows.output)
     np.testing.assert_array_equal(backward.gradient, back.gradient)
@@ -300,7 +301,8 @@ def test_too_few_samples_are_refused_by_batch_norm() -> None:
     for samples in (0, 1):
         with pytest.raises(ShapeError, match=rf"at least two of them, .* \({samples}, 2\)"):
             network.forward(params, np.ones((samples, 2)))
-    assert network.predict(params, np.ones((1, 2))).shape == (1, 2)
+    start = network.initial_state(params)
+    assert network.predict(params, np.ones((1, 2)), state=start).shape == (1, 2)
 
 
 def chain(*layers: Layer) -> Any:

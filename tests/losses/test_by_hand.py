@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from clearprop import MAE, BinaryCrossEntropy, CrossEntropy, Huber, LossResult, PoissonNLL
-from clearprop.base.errors import ContractError
+from clearprop import MAE, BinaryCrossEntropy, CrossEntropy, Huber, LossResult, Pinball, PoissonNLL
+from clearprop.base.errors import ConfigurationError, ContractError, ShapeError
 
 LN2, LN3 = math.log(2), math.log(3)
 
@@ -196,3 +196,34 @@ def test_a_loss_of_ones_own_without_entries_has_no_costs_of_samples() -> None:
     assert result.value == 0.5
     with pytest.raises(ContractError, match="returned no entries"):
         _ = result.per_sample
+
+
+def test_pinball() -> None:
+    # q = 0.9: 2 too high costs 0.1 · 2 = 0.2, 2 too low 0.9 · 2 = 1.8; exact costs nothing.
+    result = Pinball((0.9,)).evaluate(np.array([[2.0], [-2.0], [0.0]]), np.zeros((3, 1)))
+    assert result.value == pytest.approx((0.2 + 1.8) / 3)
+    np.testing.assert_allclose(result.gradient, np.array([[0.1], [-0.9], [0.0]]) / 3)
+
+
+def test_pinball_has_a_quantile_for_each_output() -> None:
+    # Outputs 1 and −1 beside the target 0: 0.75 · 1 and 0.75 · 1.
+    loss = Pinball((0.25, 0.75), reduction="sum")
+    result = loss.evaluate(np.array([[1.0, -1.0]]), np.zeros((1, 2)))
+    assert result.value == 1.5
+    assert result.gradient.tolist() == [[0.75, -0.75]]
+    with pytest.raises(ShapeError, match="2 quantiles"):
+        loss.evaluate(np.zeros((1, 3)), np.zeros((1, 3)))
+
+
+def test_the_best_constant_of_pinball_is_the_quantile() -> None:
+    # Of 0 … 100 the 0.8-quantile is 80: from 79.5 the slope goes up, from 80.5 down.
+    target = np.arange(101.0)[:, None]
+    loss = Pinball((0.8,))
+    assert loss.evaluate(np.full((101, 1), 79.5), target).gradient.sum() < 0
+    assert loss.evaluate(np.full((101, 1), 80.5), target).gradient.sum() > 0
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.0,), (1.0,), (0.5, 2), "0.5"])
+def test_quantiles_that_are_none_are_refused(quantiles: object) -> None:
+    with pytest.raises(ConfigurationError, match="quantiles"):
+        Pinball(quantiles)  # type: ignore[arg-type]

@@ -114,7 +114,11 @@ def test_any_text_is_a_network_or_a_sentence(text: str) -> None:
 def test_every_layer_can_be_spelled() -> None:
     assert {name.lower() for name in LAYERS} - {"linear", "sequential"} == set(NAMES)
     for name in NAMES:
-        settings = {"embedding": "embedding(4, 3)", "residual": "residual(tanh)"}
+        settings = {
+            "embedding": "embedding(4, 3)",
+            "residual": "residual(tanh)",
+            "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2)))",
+        }
         start = "" if name == "embedding" else "3-"
         assert network_of(f"{start}{settings.get(name, name)}-1").size > 0
 

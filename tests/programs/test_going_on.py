@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from clearprop.base.errors import ClearpropError
 from clearprop.cli import main
 from clearprop.engine.optimizers import Clipped, Optimizer
 from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
+from clearprop.formats.network_file import load
 from clearprop.reading.programs import Recipe, save_program, write_program
 from clearprop.training import StepEvent, Training, fit, train
 from tests.programs.bare import Ran, run_bare
@@ -64,7 +66,8 @@ def saved(folder: Path, layer: Sequential, rule: Optimizer, batch_size: int | No
         optimizer=rule,
         loss=MSE(),
         batch_size=batch_size,
-        arrays={"sample.x": x, "sample.target": target},
+        x=x,
+        target=target,
     )
     return path
 
@@ -94,7 +97,8 @@ def test_the_program_goes_on_as_the_training_would(
     layer, _, batch_size = case
     folder, ran = gone_on[case]
     checkpoint = load_checkpoint(folder / "net.safetensors")
-    x, target = checkpoint.arrays["sample.x"], checkpoint.arrays["sample.target"]
+    saved: Any = load(folder / "net.safetensors")
+    x, target = saved.x, saved.target
     losses, state = [], checkpoint.state
     for event in train(
         checkpoint.network,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pypdf import PageObject, PdfReader
 
 from clearprop.base import messages
 from tests.browser import MEASURE, Open
@@ -27,6 +28,26 @@ def test_the_page_fits_a_phone(html: str, opened: Open) -> None:
     assert found["width"] <= found["window"]
 
 
+def test_what_is_wider_than_a_phone_says_that_it_scrolls(html: str, opened: Open) -> None:
+    # Formulas and programs fit; pictures and tables that do not have the hint above them.
+    silent = opened(html, width=390).evaluate(
+        """() => [...document.querySelectorAll(".scroll, .picture, pre, math")]
+        .filter(box => box.scrollWidth > box.clientWidth + 24)
+        .filter(box => !box.previousElementSibling?.matches(".sideways"))
+        .map(box => box.textContent.trim().slice(0, 40))"""
+    )
+    assert silent == []
+
+
+def test_no_printed_page_has_a_hole(html: str, opened: Open, tmp_path: Path) -> None:
+    page = opened(html)
+    page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True, format="A4")
+    fills = [_filled(one) for one in PdfReader(tmp_path / "report.pdf").pages]
+    assert 12 <= len(fills) <= 22
+    # The last page ends where the text ends.
+    assert min(fills[:-1]) >= 2 / 3
+
+
 def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
     text = '<text x="{x}" y="40">{words}</text>'
     labels = text.format(x=20, words="weight") + text.format(x=30, words="bias")
@@ -39,3 +60,17 @@ def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
     assert found["overlaps"] == [["f", "weight", "bias"]]
     assert found["outside"] == [["f", "cut off"]]
     assert found["width"] > found["window"]
+
+
+def _filled(page: PageObject) -> float:
+    """How much of the height between the margins (16 mm) is above the page's lowest text."""
+    heights: list[float] = []
+
+    def note(text: str, current: list[float], matrix: list[float], *_: object) -> None:
+        if text.strip():
+            # The text's own place, through the page's transformation.
+            heights.append(current[1] * matrix[4] + current[3] * matrix[5] + current[5])
+
+    page.extract_text(visitor_text=note)
+    top, margin = float(page.mediabox.height), 16 / 25.4 * 72
+    return (top - margin - min(heights)) / (top - 2 * margin)

@@ -14,7 +14,7 @@ from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.reports.figures import figure_catalogue, theme
 from clearprop.teaching.reports.report import write_report
-from clearprop.teaching.reports.report_page import SECTIONS, command, render
+from clearprop.teaching.reports.report_page import LECTURE, SECTIONS, command, render
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 
@@ -77,6 +77,9 @@ def test_nothing_is_fetched_from_anywhere(html: str) -> None:
     for name in ("src", "srcset", "data", "poster", "action"):
         assert parsed.values(name) == []
     links = parsed.values("href") + parsed.values("xlink:href")
+    # The one address is a link to follow: the lecture that the tutorial credits.
+    assert [link for link in links if link == LECTURE] == [LECTURE]
+    links.remove(LECTURE)
     assert links
     assert all(link.startswith("#") for link in links)
     assert set(parsed.values("id")) >= {link[1:] for link in links}
@@ -87,6 +90,7 @@ def test_nothing_is_fetched_from_anywhere(html: str) -> None:
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
         "http://www.w3.org/1998/Math/MathML",
+        LECTURE,
     }
     assert set(re.findall(r"\b(?:https?:)?//[^\s\"'<>)]+", html)) <= vocabularies
 
@@ -109,6 +113,38 @@ def test_the_measured_numbers_are_on_the_page(html: str) -> None:
     for number in ("944.3", "358.8", "80.82", "943.71", "0.291027773694", "0.291027923905", "77 %"):
         assert number in text
     assert "1806.61" in text
+
+
+def test_the_chain_rule_stands_there_with_all_its_steps(html: str) -> None:
+    text = re.sub(r"\s+", "", Page(html).text)
+    # The worked example by hand. Its targets are 0.01 and 0.99, so for the first output
+    # ∂C/∂y₁ = 0.7514 − 0.01 = 0.7414, y₁(1 − y₁) = 0.7514 · 0.2486 = 0.1868, ∂C/∂z′ = 0.1385.
+    assert "t=(0.01,0.99)" in text
+    assert "=0.1868·(0.7514−0.01)" in text
+    assert "=0.1868·0.7414=0.1385" in text
+    # For the first hidden neuron a′(z) = 0.5933 · 0.4067 = 0.2413; two ways come back:
+    # 0.4 · 0.1385 − 0.5 · 0.0381 = 0.03635, times 0.2413 = 0.008771; times x₁ = 0.05: 0.000439.
+    assert "=0.2413·[0.4·0.1385+0.5·(−0.0381)]" in text
+    assert "=0.008771" in text
+    assert "=0.000439" in text
+    # ∂C/∂z = ∂a/∂z · ∂C/∂a, and ∂C/∂a over both ways.
+    assert "∂C∂z=∂a∂z·∂C∂a" in text
+    assert "∂C∂a=∂z′∂a·∂C∂z′+∂z″∂a·∂C∂z″=w3∂C∂z′+w4∂C∂z″" in text
+
+
+def test_the_first_step_of_the_line_is_its_start_minus_rate_times_gradient(html: str) -> None:
+    text = re.sub(r"\s+", "", Page(html).text)
+    # w: 0.6029 + 0.01 · 62.10 = 1.2239; b: 0.8771 − 0.01 · 8.776 = 0.7893.
+    assert "θ1=[0.60290.8771]−0.01[−62.108.776]=[1.2240.7894]" in text
+
+
+def test_the_author_the_date_and_the_lecture_are_named(html: str) -> None:
+    text = Page(html).text
+    assert "CHUN-CHENG LIN" in text
+    assert "2024" in text
+    assert "李弘毅" in text
+    assert "S14" not in text
+    assert "S15" not in text
 
 
 def test_no_sentence_has_an_unfilled_field(html: str) -> None:
@@ -164,8 +200,8 @@ def test_a_reproduction_that_diverged_is_written_whole(
     write_report(diverged, tmp_path, "zh-TW", silent)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     # All figures but the two that take PyTorch.
-    assert sum(tag == "figure" for tag, _ in Page(html).tags) == 18
-    assert len(list((tmp_path / "figures").glob("*.png"))) == 18
+    assert sum(tag == "figure" for tag, _ in Page(html).tags) == 19
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 19
     assert len(list((tmp_path / "networks").iterdir())) == 5
 
 

@@ -12,7 +12,7 @@ import pytest
 from clearprop.cli import main
 from clearprop.drawing.pen.palette import COLOURS
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, load_checkpoint
+from clearprop.formats.checkpoints import load_checkpoint
 from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.figures import figure_catalogue
@@ -115,11 +115,12 @@ def test_the_shares_of_a_weights_gradient_add_up(folder: Path, result: Reproduct
 
 @pytest.mark.parametrize("name", ["linear", "relu"])
 def test_a_saved_training_goes_on(folder: Path, result: Reproduction, name: str) -> None:
-    checkpoint = load_checkpoint(folder / "networks" / f"{name}.safetensors")
+    path = folder / "networks" / f"{name}.safetensors"
+    checkpoint = load_checkpoint(path)
     run = getattr(result.trainings, name)
     np.testing.assert_array_equal(checkpoint.state.params, run.state.params)
     assert checkpoint.state.step == 50
-    np.testing.assert_array_equal(checkpoint.arrays["sample.x"], result.data.x)
+    np.testing.assert_array_equal(files.load(path).x, result.data.x)
     events = train(
         checkpoint.network,
         checkpoint.state,
@@ -139,9 +140,10 @@ def test_the_networks_hold_their_start_and_all_of_their_data(
 ) -> None:
     for name in ("linear", "relu", "relu-as-printed"):
         saved = files.load(folder / "networks" / f"{name}.safetensors")
-        np.testing.assert_array_equal(saved.arrays["sample.x"], result.data.x)
+        np.testing.assert_array_equal(saved.x, result.data.x)
         # The tutorial's start: RandomState(0), W₁ first.
-        assert saved.arrays[START_PARAMS][0] == np.random.RandomState(0).rand()
+        assert saved.start is not None
+        assert saved.start[0] == np.random.RandomState(0).rand()
     # So the bound of S13's rate is known at its start, 2/λmax = 0.038.
     assert main(["health", str(folder / "networks" / "relu.safetensors"), "--lang", "en"]) == 0
     assert "and the bound 0.0382" in capsys.readouterr().out
@@ -151,7 +153,8 @@ def test_the_networks_of_the_parabola_are_saved(folder: Path, result: Reproducti
     saved = files.load(folder / "networks" / "curved-relu.safetensors")
     fit = saved.network.predict(saved.params, result.curved.fit_x)
     np.testing.assert_array_equal(fit, result.curved.relu_fit)
-    assert saved.arrays["sample.target"].shape == (100, 1)
+    assert saved.target is not None
+    assert saved.target.shape == (100, 1)
     names = {path.name for path in (folder / "networks").iterdir()}
     assert names == {
         f"{name}.safetensors"

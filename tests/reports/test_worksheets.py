@@ -9,12 +9,14 @@ from clearprop.base import messages
 from clearprop.teaching.exercises import LEVELS, TOPICS, exercise
 from clearprop.teaching.exercises.bugs import correction
 from clearprop.teaching.exercises.generator import worked
+from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.reports import exercise_symbols
 from clearprop.teaching.reports.exercise_symbols import printed
-from clearprop.teaching.reports.worksheets import answer_key, worksheet
+from clearprop.teaching.reports.worksheets import answer_key, worksheet, worksheets
 from tests.browser import MEASURE, Open
 
+MEDIA_BOX = rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]"
 CASES = [(topic, level) for topic in TOPICS for level in LEVELS]
 READERS = [Student(language, "B1", "A <b> & 王") for language in messages.LANGUAGES]
 READ_IN = dict(zip(messages.LANGUAGES, READERS, strict=True))
@@ -61,7 +63,8 @@ def test_a_key_has_every_answer_with_its_working(topic: str, level: int, student
         shown = float(number.replace("−", "-"))
         assert (relation == "=") == (abs(shown - blank.value) < 1e-9)
     assert page.count('<span class="line">= <math') == 2 * len(blanks)
-    assert ("layers[0].weight[" in page) == (topic in ("chain", "step"))
+    told = topic in TOPICS_WITH_CODE and (topic, level) != ("softmax", 1)  # asks for no weight's
+    assert ("layers[0].weight[" in page) == told
 
 
 def test_a_program_is_printed_with_its_mistake_and_the_key_has_the_right_line() -> None:
@@ -80,7 +83,8 @@ def test_a_sheet_does_not_give_its_answers_away() -> None:
     sheet = exercise("chain", 1)
     givens = {printed(given.value) for given in sheet.givens}
     shown = set(re.findall(r"(?:= |>)(−?\d+(?:\.\d+)?)", worksheet(sheet, READERS[0])))
-    answers = {printed(blank.value) for blank in sheet.blanks} - givens
+    # Whole numbers are those of neurons, layers and of ReLU's kink.
+    answers = {printed(one.value) for one in sheet.blanks if one.value % 1} - givens
     assert len(answers) >= 6
     assert not answers & shown
 
@@ -103,6 +107,36 @@ def test_a_symbol_in_html_and_latex() -> None:
     assert exercise_symbols.latex("*w*_[1]^[(2)]^[ new]", "en") == r"w_{1}^{(2)\text{ new}}"
     assert exercise_symbols.html("*b*^[ new]", "zh-TW") == "<i>b</i><sup> 新</sup>"
     assert exercise_symbols.latex("*a*′(*z*_[1]^[(1)])", "en") == "a'(z_{1}^{(1)})"
+
+
+def test_the_tutorials_slip_comes_behind_its_derivation() -> None:
+    for language, reader in READ_IN.items():
+        sheet = exercise("slip", 1, seed=1)
+        page = worksheet(sheet, reader)
+        derivation = page.index(messages.text(language, "exercises.derivation.title"))
+        assert derivation < page.index("dW2 = z1.T @ dy") < page.index('class="blanks"')
+        assert "a1.T" not in page
+        key = text(answer_key(sheet, reader))
+        assert "dW2 = z1.T @ dy → dW2 = a1.T @ dy" in key
+        assert key.count("→") == 1
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_the_number_of_a_sample_is_never_raised(language: str) -> None:
+    for topic, level in CASES:
+        sheet = exercise(topic, level)
+        if sheet.network.samples == 1:
+            continue
+        for page in (worksheet(sheet, READ_IN[language]), answer_key(sheet, READ_IN[language])):
+            assert "<i>x</i>[2]" in page
+            # Raised stand the number of a layer, the word at a new parameter, and e to the z.
+            raised = set(re.findall(r"<sup>(.*?)</sup>", page))
+            assert all(re.fullmatch(r"\(\d\)|\D*", one) for one in raised), raised
+
+
+def test_the_update_is_told_with_the_cost_of_the_sheet() -> None:
+    assert "η · ∂C/∂w" in text(worksheet(exercise("step", 1), READERS[0]))
+    assert "η · ∂L/∂w" in text(worksheet(exercise("batch", 2), READERS[0]))
 
 
 @pytest.mark.parametrize("width", [680, 360])
@@ -129,13 +163,26 @@ def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
     assert found["width"] <= found["window"]
 
 
+def pdf(opened: Open, html: str) -> bytes:
+    content: bytes = opened(html).pdf(prefer_css_page_size=True)
+    return content
+
+
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
-    page = opened(worksheet(exercise("step", 3), READ_IN[language]))
-    content = page.pdf(prefer_css_page_size=True)
-    sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
+    content = pdf(opened, worksheet(exercise("step", 3), READ_IN[language]))
+    sizes = re.findall(MEDIA_BOX, content)
     # A4 is 210 by 297 mm, and a point is 25.4/72 mm: 595.3 by 841.9.
     assert len(sizes) == 2
     for width, height in sizes:
         assert float(width) == pytest.approx(595.3, abs=1)
         assert float(height) == pytest.approx(841.9, abs=1)
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_student_of_a_class_has_paper_of_their_own(language: str, opened: Open) -> None:
+    reader = READ_IN[language]
+    sheets = [(exercise("slip", 2, key=key), reader) for key in ("B1", "B2")]
+    one = len(re.findall(MEDIA_BOX, pdf(opened, worksheets(sheets[:1], language))))
+    assert one == 2
+    assert len(re.findall(MEDIA_BOX, pdf(opened, worksheets(sheets, language)))) == 2 * one

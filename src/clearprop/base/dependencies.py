@@ -18,6 +18,8 @@ PACKAGES = {
     "jinja2": Package("Jinja2", "pip install 'clearprop[report]'"),
     "latex2mathml": Package("latex2mathml", "pip install 'clearprop[report]'"),
     "matplotlib": Package("matplotlib", "pip install 'clearprop[plot]'"),
+    "narwhals": Package("narwhals", "pip install 'clearprop[data]'"),
+    "pyarrow": Package("pyarrow", "pip install 'clearprop[data]'"),
     "rich": Package("rich", "pip install 'clearprop[cli]'"),
     "scipy": Package("SciPy", "pip install 'clearprop[scipy]'"),
     "sklearn": Package("scikit-learn", "pip install 'clearprop[data]'"),

@@ -21,6 +21,7 @@ AT_LEAST_0 = "{name} >= 0"
 ABOVE_0 = "{name} > 0"
 BELOW_1 = "0 <= {name} < 1"
 UP_TO_1 = "0 <= {name} <= 1"
+INSIDE_0_1 = "0 < {name} < 1"
 
 # None of them holds for NaN, which stands here for whatever is no finite number.
 _CONDITIONS: Mapping[str, Callable[[float], bool]] = {
@@ -29,6 +30,7 @@ _CONDITIONS: Mapping[str, Callable[[float], bool]] = {
     ABOVE_0: lambda value: value > 0,
     BELOW_1: lambda value: 0 <= value < 1,
     UP_TO_1: lambda value: 0 <= value <= 1,
+    INSIDE_0_1: lambda value: 0 < value < 1,
 }
 
 

@@ -105,10 +105,11 @@ def _load(target: str) -> tuple[ModuleType, str]:
     where, _, name = target.rpartition(":")
     if not where or not name:
         raise ConfigurationError("target_form", target=target)
-    return (_file(Path(where)) if where.endswith(".py") else _module(where)), name
+    return (module_of(Path(where)) if where.endswith(".py") else _module(where)), name
 
 
-def _file(path: Path) -> ModuleType:
+def module_of(path: Path) -> ModuleType:
+    """The module that a Python file makes when it is run. Raises FileError."""
     if not path.is_file():
         raise FileError("target_file_missing", path=path)
     # A name that no import finds: the file may be called as a package is.

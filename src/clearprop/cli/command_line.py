@@ -35,12 +35,14 @@ class Option(NamedTuple):
     """An option by its long name, as "--out", and its short one, as "-o", where it has one.
 
     `words` are values that a shell may propose; whether others are refused is the command's matter.
+    `listed` are values that it may ask for: what `clearprop show FILE --list` has under that name.
     """
 
     name: str
     short: str = ""
     takes: Takes = Takes.TEXT
     words: tuple[str, ...] = ()
+    listed: str = ""
 
 
 HELP_WIDTH = 100

@@ -1,6 +1,7 @@
 """What lets bash, zsh and fish complete commands, options, their values and file names.
 
-The scripts are written from the commands' declarations, so that pressing Tab does not run Python.
+The scripts are written from the commands' declarations, so that pressing Tab does not run Python;
+but for the addresses in a saved network, which are asked of `clearprop show FILE --list`.
 """
 
 from collections.abc import Iterable
@@ -38,6 +39,17 @@ _clearprop_paths() {{
     compopt -o filenames -o default 2>/dev/null
     while IFS= read -r one; do COMPREPLY+=("$one"); done < <(compgen "$1" -- "$2")
 }}
+_clearprop_listed() {{
+    local one file=
+    for one in "${{COMP_WORDS[@]}}"; do [[ $one == *.safetensors* ]] && file=$one; done
+    [[ $file ]] || return
+    # As it is without the quotes and backslashes that it was typed with.
+    local typed=${{2//[\\\\\\'\\"]/}}
+    file=${{file//[\\\\\\'\\"]/}}
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r one; do [[ $one == "$typed"* ]] && COMPREPLY+=("$one"); done \\
+        < <("${{COMP_WORDS[0]}}" show "${{file/#\\~/$HOME}}" --list "$1" 2>/dev/null)
+}}
 _clearprop() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
     COMPREPLY=()
@@ -70,6 +82,8 @@ _BASH_PATHS = {
 def _bash() -> str:
     def proposal(one: Option) -> str:
         words = f'_clearprop_words {quote(" ".join(one.words))} "$word"'
+        if one.listed:
+            return f'_clearprop_listed {one.listed} "$word"'
         return _BASH_PATHS.get(one.takes, words if one.words else ":")
 
     every = [("", OPTIONS), *((one.name, _options(one)) for one in COMMANDS)]
@@ -102,6 +116,12 @@ def _bash() -> str:
 _ZSH = """\
 #compdef clearprop
 # Completion of clearprop for zsh, in ~/.zshrc: eval "$(clearprop --completion zsh)"
+_clearprop_listed() {{
+    local file=${{(Q)words[(R)*.safetensors]}}
+    [[ -n $file ]] || return 1
+    local -a found=(${{(f)"$(clearprop show ${{~file}} --list $1 2>/dev/null)"}})
+    compadd -a found
+}}
 _clearprop() {{
     local context state state_descr line
     typeset -A opt_args
@@ -123,6 +143,9 @@ _ZSH_PATHS = {Takes.FILE: "_files", Takes.FOLDER: "_files -/"}
 def _zsh() -> str:
     def told(one: Option) -> str:
         action = _ZSH_PATHS.get(one.takes, f"({' '.join(one.words)})" if one.words else " ")
+        if one.listed:
+            # Without the space _arguments hands over options of its own.
+            action = f" _clearprop_listed {one.listed}"
         behind = "" if one.takes is Takes.NOTHING else f":value:{action}"
         forms = [one.short + "+"] if one.short and behind else [one.short] if one.short else []
         forms.append(f"{one.name}=" if behind else one.name)
@@ -141,6 +164,14 @@ def _zsh() -> str:
     )
 
 
+_FISH_LISTED = (
+    "function __clearprop_listed",
+    "    for word in (commandline -opc)",
+    "        string match -q '*.safetensors' -- $word",
+    "        and clearprop show $word --list $argv[1] 2>/dev/null",
+    "    end",
+    "end",
+)
 _FISH_VALUES = {Takes.FILE: "-r -F", Takes.FOLDER: "-x -a '(__fish_complete_directories)'"}
 
 
@@ -148,6 +179,8 @@ def _fish() -> str:
     def told(one: Option, when: str) -> str:
         short = f" -s {one.short[1:]}" if one.short else ""
         words = f"-x -a {quote(' '.join(one.words))}" if one.words else "-x"
+        if one.listed:
+            words = f"-x -a '(__clearprop_listed {one.listed})'"
         behind = "" if one.takes is Takes.NOTHING else f" {_FISH_VALUES.get(one.takes, words)}"
         return f"complete -c clearprop -n {quote(when)}{short} -l {one.name[2:]}{behind}"
 
@@ -155,6 +188,7 @@ def _fish() -> str:
     lines = [
         "# Completion of clearprop for fish, in ~/.config/fish/config.fish:",
         "# clearprop --completion fish | source",
+        *_FISH_LISTED,
         "complete -c clearprop -f",
         f"complete -c clearprop -n {first} -a {quote(' '.join(one.name for one in COMMANDS))}",
         *(told(one, first) for one in OPTIONS),

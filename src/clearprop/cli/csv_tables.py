@@ -1,4 +1,4 @@
-"""A table of numbers from a CSV file: features beside target columns."""
+"""A table from a CSV file: names of columns, and cells that are read as numbers or as text."""
 
 import csv
 import math
@@ -12,26 +12,81 @@ from clearprop.base.errors import FileError
 
 
 class CsvTable(NamedTuple):
-    """The columns of a file: their names, and the numbers (N, columns)."""
+    """The columns of a file: their names, and under them the cells of every row, without the spaces
+    around them, with the line of the file that each row ends on."""
 
     path: Path
     names: tuple[str, ...]
-    numbers: Array
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    def column(self, name: str) -> int:
+        """The position of a column. Raises FileError where there is none, or more than one."""
+        known = ", ".join(self.names)
+        if name not in self.names:
+            raise FileError("column_unknown", path=self.path, column=name, known=known)
+        if self.names.count(name) > 1:
+            where = ", ".join(str(i) for i, one in enumerate(self.names) if one == name)
+            raise FileError("column_twice", path=self.path, column=name, where=where)
+        return self.names.index(name)
+
+    def is_numeric(self, column: int) -> bool:
+        """Whether every cell of a column is a number, or empty, and some are numbers."""
+        cells = [row[column] for row in self.rows if row[column]]
+        return bool(cells) and all(_is_number(cell) for cell in cells)
+
+    def texts(self, column: int) -> list[str]:
+        """The cells of a column. Raises FileError, with the line, for one that is empty."""
+        found = [row[column] for row in self.rows]
+        if "" in found:
+            raise self.problem("cell_missing", found.index(""), column)
+        return found
+
+    def numbers(self, columns: list[int], *, finite: bool = True) -> Array:
+        """The numbers (N, columns).
+
+        finite  False takes NaN and infinities as well, and NaN for an empty cell
+
+        Raises FileError, with the line, for a cell that is empty or no such number.
+        """
+        found = np.array([[_number(row[column]) for column in columns] for row in self.rows])
+        wrong = np.isnan(found) if finite else np.zeros(found.shape, bool)
+        wrong |= np.array(
+            [[not _takes(row[c], finite=finite) for c in columns] for row in self.rows]
+        )
+        if wrong.any():
+            row, place = (int(i) for i in np.argwhere(wrong)[0])
+            key = "cell_not_number" if self.rows[row][columns[place]] else "cell_missing"
+            raise self.problem(key, row, columns[place])
+        return found
+
+    def problem(self, key: str, row: int, column: int, **values: object) -> FileError:
+        """What to raise for one cell."""
+        return FileError(
+            key,
+            path=self.path,
+            line=self.lines[row],
+            column=self.names[column],
+            cell=self.rows[row][column],
+            **values,
+        )
 
 
-def read_table(path: Path, *, finite: bool = True) -> CsvTable:
-    """Read comma-separated numbers. A first line that is not all numbers names the columns; without
-    it they are named 0, 1, 2 … Blank lines are passed over.
+def read_table(path: Path) -> CsvTable:
+    """Read comma-separated cells. A first line without any number names the columns; without one
+    they are named 0, 1, 2 … Blank lines are passed over.
 
-    finite  False takes NaN and infinities as well, and NaN for an empty cell
-
-    Raises FileError, with the number of the line, for a cell that is missing, too many, or no
-    such number.
+    Raises FileError, with the line, for a row with too few cells or too many, and for a first line
+    that is half names and half numbers, which would be lost as the one or the other.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+            found = [
+                (reader.line_num, tuple(cell.strip() for cell in cells))
+                for cells in reader
+                if any(map(str.strip, cells))
+            ]
     except FileNotFoundError as problem:
         raise FileError("file_missing", path=path) from problem
     except IsADirectoryError as problem:
@@ -39,61 +94,47 @@ def read_table(path: Path, *, finite: bool = True) -> CsvTable:
     except (OSError, UnicodeError, csv.Error) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise FileError("file_unreadable", path=path, problem=reason) from problem
-    names = tuple(str(position) for position in range(len(lines[0][1]))) if lines else ()
-    if lines and not all(_number(cell, finite=finite) is not None for cell in lines[0][1]):
-        names = tuple(cell.strip() for cell in lines.pop(0)[1])
-    if not lines:
+    if not found:
         raise FileError("table_empty", path=path)
-    return CsvTable(
-        path, names, np.array([_row(path, names, *line, finite=finite) for line in lines])
-    )
+    first = found[0][1]
+    names = tuple(str(position) for position in range(len(first)))
+    if not any(map(_is_number, first)):
+        names = first
+        del found[0]
+    if not found:
+        raise FileError("table_empty", path=path)
+    for line, cells in found:
+        if len(cells) != len(names):
+            raise FileError(
+                "table_ragged", path=path, line=line, came=len(cells), expected=len(names)
+            )
+    lines, rows = zip(*found, strict=True)
+    table = CsvTable(path, names, rows, lines)
+    _require_no_half_header(table)
+    return table
 
 
-def split(table: CsvTable, target: str | None, outputs: int) -> tuple[Array, Array]:
-    """The features (N, F) and the targets (N, D) of a table.
-
-    target   names of columns, with commas between; the last `outputs` columns unless given
-
-    Raises FileError for a column that is not there and for a table without features.
-    """
-    if target is None:
-        chosen = list(range(len(table.names)))[-outputs:]
-    else:
-        chosen = [_column(table, name.strip()) for name in target.split(",")]
-    features = [column for column in range(len(table.names)) if column not in chosen]
-    if not features:
-        raise FileError("table_without_features", path=table.path)
-    return table.numbers[:, features], table.numbers[:, chosen]
+def _require_no_half_header(table: CsvTable) -> None:
+    below = table._replace(rows=table.rows[1:])
+    for column, cell in enumerate(table.rows[0]):
+        if cell and not _is_number(cell) and below.is_numeric(column):
+            raise table.problem("header_half", 0, column)
 
 
-def _column(table: CsvTable, name: str) -> int:
-    if name not in table.names:
-        known = ", ".join(table.names)
-        raise FileError("column_unknown", path=table.path, column=name, known=known)
-    return table.names.index(name)
+def _takes(cell: str, *, finite: bool) -> bool:
+    if not cell:
+        return not finite
+    return _is_number(cell) and (not finite or math.isfinite(float(cell)))
 
 
-def _row(
-    path: Path, names: tuple[str, ...], line: int, cells: list[str], *, finite: bool
-) -> list[float]:
-    if len(cells) != len(names):
-        raise FileError("table_ragged", path=path, line=line, came=len(cells), expected=len(names))
-    row = []
-    for name, cell in zip(names, cells, strict=True):
-        value = _number(cell, finite=finite)
-        if value is None:
-            key = "cell_not_number" if cell.strip() else "cell_missing"
-            raise FileError(key, path=path, line=line, column=name, cell=cell.strip())
-        row.append(value)
-    return row
+def _number(cell: str) -> float:
+    return float(cell) if _is_number(cell) else math.nan
 
 
-def _number(cell: str, *, finite: bool) -> float | None:
-    """The number in a cell, or None."""
-    if not finite and not cell.strip():
-        return math.nan
+def _is_number(cell: str) -> bool:
+    """Whether the cell is a number, NaN and infinities included."""
     try:
-        value = float(cell)
+        float(cell)
     except ValueError:
-        return None
-    return value if math.isfinite(value) or not finite else None
+        return False
+    return True

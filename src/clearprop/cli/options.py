@@ -6,8 +6,11 @@ from clearprop.cli.command_line import Option, Takes
 LANG = Option("--lang", words=LANGUAGES)
 DATA = Option("--data", takes=Takes.FILE)
 TARGET = Option("--target")
-SAMPLE = Option("--sample")
-NEURON = Option("--neuron")
+KINDS = Option("--kinds", takes=Takes.FILE)
+# Of a saved network: a shell may propose what is in it.
+WEIGHT = Option("--weight", listed="weight")
+NEURON = Option("--neuron", listed="neuron")
+SAMPLE = Option("--sample", listed="sample")
 LEARNING_RATE = Option("--learning-rate")
 DTYPE = Option("--dtype", words=("float64", "float32"))
 SEED = Option("--seed")

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from clearprop.base.arrays import Array, dtype_named
+from clearprop.base.arrays import dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
-from clearprop.cli.csv_tables import CsvTable, read_table, split
-from clearprop.cli.saved_networks import first_layers, widths
-from clearprop.engine.network import Network
+from clearprop.cli.csv_tables import CsvTable, read_table
+from clearprop.cli.table_samples import Notice, TableSamples, samples_of
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.schedules import Rate
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import checkpoint_in
-from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS, LOSS_ROWS, LOSSES, OPTIMIZERS, SCHEDULES
+from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
@@ -50,16 +48,16 @@ class Wish:
             dtype_named(self.dtype)
 
 
-def recipe_of(wish: Wish, out: Path | None) -> Recipe:
-    """The recipe of the wish. `out` is the file that the program is written to, from which it finds
-    its data; None is the terminal.
+def recipe_of(wish: Wish, out: Path | None) -> tuple[Recipe, tuple[Notice, ...]]:
+    """The recipe of the wish, and what a person should know of its data. `out` is the file that the
+    program is written to, from which it finds its data; None is the terminal.
 
     Raises ConfigurationError, ContractError, FileError and UnknownNameError for what cannot be.
     """
     recipe = _recipe(wish)
-    if wish.data is not None:
-        recipe = _with_table(recipe, wish.data, wish.target, out)
-    return recipe
+    if wish.data is None:
+        return recipe, ()
+    return _with_table(recipe, wish.data, wish.target, out)
 
 
 def _recipe(wish: Wish) -> Recipe:
@@ -94,33 +92,37 @@ def _of_file(wish: Wish) -> Recipe:
     path = Path(wish.what)
     try:
         saved = files.load(path)
-        checkpoint = checkpoint_in(saved)
     except UnknownNameError as problem:
         if problem.key != "class_unknown":
             raise
         name = problem.values["name"]
         raise ContractError("program_class_own", name=name, known=", ".join(LAYERS)) from problem
-    x, t = (saved.arrays.get(name) for name in ("sample.x", "sample.target"))
-    if wish.data is None and (x is None or t is None):
+    if wish.data is None and (saved.x is None or saved.target is None):
         raise FileError("file_without_sample", path=path)
-    recipe = Recipe(saved.network, saved.params, x, t, dtype=str(saved.params.dtype))
-    if checkpoint is None:
-        return recipe
-    state = checkpoint.state
-    batch_size = checkpoint.batch_size
-    if x is not None and batch_size is not None and wish.data is None:
+    if saved.network.start_state and not saved.state:
+        raise FileError("file_without_statistics", path=path)
+    progress = saved.progress
+    batch_size = progress.batch_size
+    if saved.x is not None and batch_size is not None and wish.data is None:
         # A file may keep fewer samples than a batch of the training had.
-        batch_size = batch_size if batch_size < len(x) else None
-    return replace(
-        recipe,
-        loss=checkpoint.loss,
-        optimizer=checkpoint.optimizer,
-        memory=state.optimizer,
-        layers=state.layers,
-        step=state.step,
-        seed=state.seed,
+        batch_size = batch_size if batch_size < len(saved.x) else None
+    recipe = Recipe(
+        saved.network,
+        saved.params,
+        saved.x,
+        saved.target,
+        layers=saved.state,
+        step=progress.step,
+        seed=progress.seed,
         batch_size=batch_size,
+        dtype=str(saved.params.dtype),
+        classes=saved.classes,
     )
+    if saved.loss is not None:
+        recipe = replace(recipe, loss=saved.loss)
+    if saved.optimizer is not None:
+        recipe = replace(recipe, optimizer=saved.optimizer, memory=progress.memory)
+    return recipe
 
 
 def _sgd(
@@ -141,53 +143,30 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
     return type(optimizer).from_settings({**optimizer.settings(), "learning_rate": rate})
 
 
-def _with_table(recipe: Recipe, path: Path, target: str | None, out: Path | None) -> Recipe:
+def _with_table(
+    recipe: Recipe, path: Path, target: str | None, out: Path | None
+) -> tuple[Recipe, tuple[Notice, ...]]:
     """The recipe with the samples of a CSV file, which the program reads itself."""
     table = read_table(path)
-    network = recipe.network
-    inputs, outputs = widths(network)
-    known = LOSS_ROWS.get(type(recipe.loss))
-    classes = known is not None and known.takes_classes
-    x, t = split(table, target, 1 if classes else outputs)
-    if inputs is not None and x.shape[1] != inputs:
-        raise FileError(
-            "table_columns", path=path, came=x.shape[1], target=t.shape[1], expected=inputs
-        )
-    targets = _columns(table, target, t.shape[1])
-    features = tuple(column for column in range(len(table.names)) if column not in targets)
-    if _takes_ids(network):
-        x = _whole(x)
-    if classes and t.shape[1] == 1:
-        t = _whole(t)
-    csv = _csv(table, path, features, targets, out)
-    return replace(recipe, x=x, target=t, csv=csv)
+    samples = samples_of(
+        table,
+        recipe.network,
+        recipe.loss,
+        target,
+        recipe.classes,
+        dtype=np.dtype(np.float64),
+    )
+    recipe = replace(
+        recipe,
+        x=samples.x,
+        target=samples.target,
+        classes=samples.classes,
+        csv=_csv(table, path, samples, out),
+    )
+    return recipe, samples.notices
 
 
-def _columns(table: CsvTable, target: str | None, count: int) -> tuple[int, ...]:
-    if target is None:
-        return tuple(range(len(table.names)))[-count:]
-    return tuple(table.names.index(name.strip()) for name in target.split(","))
-
-
-def _takes_ids(network: Network) -> bool:
-    rows = (LAYER_ROWS.get(type(layer)) for layer in first_layers(network))
-    return any(row is not None and row.ids is not None for row in rows)
-
-
-def _whole(numbers: Array) -> Array:
-    """Ids or class numbers: whole, and (N,) where there is one column. Numbers that are not whole
-    stay floating, for the layer or the loss to refuse."""
-    column = numbers[:, 0] if numbers.shape[1] == 1 else numbers
-    return column.astype(int) if np.array_equal(column, np.round(column)) else column
-
-
-def _csv(
-    table: CsvTable,
-    path: Path,
-    features: tuple[int, ...],
-    targets: tuple[int, ...],
-    out: Path | None,
-) -> CsvFile:
+def _csv(table: CsvTable, path: Path, samples: TableSamples, out: Path | None) -> CsvFile:
     """How the program reads the file: as np.loadtxt does, which is tried here.
 
     Raises FileError where that gives other numbers than we read.
@@ -197,15 +176,25 @@ def _csv(
         beside = Path(os.path.relpath(path.resolve(), folder)).as_posix()
     except ValueError as problem:
         raise FileError("program_csv_far", path=path) from problem
+    features, targets = samples.features, samples.targets
+    classes = samples.classes if not table.is_numeric(targets[0]) else ()
+    expected = table.numbers(list(features))
+    told = samples.target.reshape(len(expected), -1)
+    is_quoted = '"' in path.read_text(encoding="utf-8-sig")
     reason = ""
     for encoding in ENCODINGS:
         for header in range(HEADERS):
-            csv = CsvFile(beside, header, features, targets, encoding)
+            csv = CsvFile(
+                beside, header, features, targets, encoding, classes=classes, is_quoted=is_quoted
+            )
             try:
                 numbers = csv.load(folder)
             except (ValueError, UnicodeError) as problem:
                 reason = reason or str(problem).partition("\n")[0]
                 continue
-            if np.array_equal(numbers, table.numbers):
+            if numbers.shape == (len(expected), len(table.names)) and (
+                np.array_equal(numbers[:, features], expected)
+                and np.array_equal(numbers[:, targets], told)
+            ):
                 return csv
     raise FileError("program_csv", path=path, problem=reason)

@@ -1,106 +1,101 @@
 """A saved network and samples for it, opened as the step that its training would take next."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
+from clearprop.base import messages
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError, FileError
-from clearprop.cli.csv_tables import read_table, split
-from clearprop.engine.graph import INPUT, Node
-from clearprop.engine.layers.layer import Layer
-from clearprop.engine.layers.linear import Linear
-from clearprop.engine.network import Network
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
+from clearprop.cli.command_line import Arguments
+from clearprop.cli.csv_tables import read_table
+from clearprop.cli.table_samples import Notice, samples_of
+from clearprop.engine.losses import MSE
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, checkpoint_in
+from clearprop.formats.network_contents import SavedNetwork
 
 
-class SavedTraining(NamedTuple):
-    """A saved network at its next step, and the parameters (P,) that its training started from;
-    None where the file does not hold them."""
+class Opened(NamedTuple):
+    """A saved network at its next step, with the parameters (P,) that its training started from
+    (None where the file does not hold them), and the files that all of it was read from."""
 
     step: Step
     start: Array | None
+    inputs: tuple[Path | None, ...]
 
 
-def saved_step(file: Path, data: Path | None, target: str | None) -> Step:
-    """The next step of the training that is saved in `file`; without one, a pass with MSE.
+def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
+    """The next step of the training that is saved in `file`, on the samples of `--data` or those
+    that are kept with it; without a loss it is a pass with MSE. What a person should know of the
+    data is told on standard error.
 
-    data    a CSV file of samples; without it, those that are kept with the network
-    target  the names of its target columns, with commas between; the last ones unless given
+    finite  False takes data with NaN and infinities in it
 
     Raises FileError for a file that cannot be used, ConfigurationError for columns without a file.
     """
-    return saved_training(file, data, target).step
-
-
-def saved_training(
-    file: Path, data: Path | None, target: str | None, *, finite: bool = True
-) -> SavedTraining:
-    """The same step with the start of the training; `finite=False` takes data with NaN and
-    infinities in it."""
+    data, target = given.path("--data"), given.text("--target")
+    own, language = given.path("--kinds"), given.language()
     if target is not None and data is None:
         raise ConfigurationError("explain_target_without_data")
-    saved = files.load(file)
-    start = saved.arrays.get(START_PARAMS)
-    x, t = _samples(saved, file, data, target, finite=finite)
-    checkpoint = checkpoint_in(saved)
-    if checkpoint is None:
-        return SavedTraining(take_step(saved.network, saved.params, x, t), start)
-    state = checkpoint.state
+    saved = load_with(file, own)
+    loss = saved.loss or MSE()
+    classes = saved.classes
+    if data is not None:
+        dtype, table = saved.params.dtype, read_table(data)
+        samples = samples_of(
+            table, saved.network, loss, target, classes, dtype=dtype, finite=finite
+        )
+        x, t, classes = samples.x, samples.target, samples.classes
+        tell(samples.notices, language)
+    elif saved.x is None or saved.target is None:
+        raise FileError("file_without_sample", path=file)
+    else:
+        x, t = saved.x, saved.target
+    progress = saved.progress
     step = take_step(
-        checkpoint.network,
-        state.params,
+        saved.network,
+        saved.params,
         x,
         t,
-        loss=checkpoint.loss,
-        optimizer=checkpoint.optimizer,
-        state=state.optimizer,
-        layer_state=state.layers,
-        seed=state.seed,
-        number=state.step,
+        loss=loss,
+        optimizer=saved.optimizer,
+        state=progress.memory if saved.optimizer is not None else None,
+        layer_state=saved.state or None,
+        seed=progress.seed,
+        number=progress.step,
+        classes=classes,
     )
-    return SavedTraining(step, start)
+    return Opened(step, saved.start, (file, data, own))
 
 
-def _samples(
-    saved: files.SavedNetwork, file: Path, data: Path | None, target: str | None, *, finite: bool
-) -> tuple[Array, Array]:
-    """The samples in the parameters' dtype: those of the CSV file, or those kept in the network's
-    own file."""
-    if data is None:
-        names = ("sample.x", "sample.target")
-        if any(name not in saved.arrays for name in names):
-            raise FileError("file_without_sample", path=file)
-        x, t = (saved.arrays[name] for name in names)
-        return x, t
-    table = read_table(data, finite=finite)
-    inputs, outputs = widths(saved.network)
-    x, t = split(table, target, outputs)
-    if inputs is not None and x.shape[1] != inputs:
-        raise FileError(
-            "table_columns",
-            path=data,
-            came=x.shape[1],
-            target=t.shape[1],
-            expected=inputs,
-        )
-    kind = saved.params.dtype
-    return x.astype(kind), t.astype(kind)
+def load_with(file: Path, own: Path | None) -> SavedNetwork:
+    """The saved network, with the classes of a person's own that the Python file `own` defines.
+
+    Raises what `files.load` raises, and ContractError for a class that is not known, with what to
+    type."""
+    try:
+        return files.load(file, kinds=() if own is None else kinds_in(own))
+    except UnknownNameError as problem:
+        if problem.key != "class_unknown":
+            raise
+        name = problem.values["name"]
+        key = "kind_not_told" if own is None else "kind_not_there"
+        raise ContractError(key, name=name, path=file, own=own) from problem
 
 
-def widths(network: Network) -> tuple[int | None, int]:
-    """How many features the network takes, None where that cannot be told, and how many outputs it
-    has."""
-    inputs = next((one.inputs for one in first_layers(network) if isinstance(one, Linear)), None)
-    shapes = network.graph.shapes(None if inputs is None else (inputs,))
-    shape = shapes[network.graph.output]
-    return inputs, 1 if shape is None else int(np.prod(shape))
+def kinds_in(path: Path) -> list[type[Configurable]]:
+    """Every class of layers, losses, optimizers, schedules and initializers that a Python file has,
+    which is run for that. Raises FileError."""
+    from clearprop.checking.targets import module_of
+
+    values = vars(module_of(path)).values()
+    return [one for one in values if isinstance(one, type) and issubclass(one, Configurable)]
 
 
-def first_layers(network: Network) -> list[Layer]:
-    """The layers that take the network's own input."""
-    takers = network.graph.takers(INPUT)
-    return [one.layer for one in takers if isinstance(one, Node)]
+def tell(notices: tuple[Notice, ...], language: str) -> None:
+    """Say what a person should know, where it does not mix with the answer."""
+    for notice in notices:
+        sentence = messages.text(language, f"cli.notice.{notice.key}", **notice.values)
+        sys.stderr.write(f"clearprop: {sentence}\n")

@@ -1,4 +1,4 @@
-"""Pictures as data: scenes of an actual network with its actual numbers, written as SVG or PNG.
+"""Pictures as data: scenes of an actual network with its numbers, written as SVG, PNG or PDF.
 
 from clearprop.drawing import DIAGRAMS, svg
 
@@ -6,7 +6,7 @@ scene = DIAGRAMS["network_backward"](backward, sample=0, language="en")
 text = svg(scene, prefix="fig1")
 """
 
-from clearprop.drawing.diagrams import DIAGRAMS, Diagram
+from clearprop.drawing.diagrams import DIAGRAMS, Diagram, sample_cost
 from clearprop.drawing.pen import (
     COLOURS,
     SERIES,
@@ -20,6 +20,7 @@ from clearprop.drawing.pen import (
     css,
     drawable_language,
     number_markup,
+    pdf,
     png,
     svg,
     traditional_chinese_font,
@@ -40,7 +41,9 @@ __all__ = [
     "css",
     "drawable_language",
     "number_markup",
+    "pdf",
     "png",
+    "sample_cost",
     "svg",
     "traditional_chinese_font",
 ]

@@ -44,7 +44,7 @@ from clearprop.engine.records import (
     forward_record,
 )
 from clearprop.engine.running import Run, run_backward, run_forward, settle_output_gradient
-from clearprop.engine.state import start_state_of, state_beside
+from clearprop.engine.state import start_state_of, state_beside, state_of
 from clearprop.engine.summary import repr_short, summary_of
 from clearprop.engine.wiring import graph_of
 
@@ -155,20 +155,22 @@ class Network:
         training     False where the network is used and not trained
         records      False keeps only what backward needs: for a training that nobody looks at
         seed, step   the key of random draws, with the layer's path
-        state        what the last pass returned as `state`; the initial one unless told otherwise
+        state        what the last pass in training returned as `state` (of a training it is
+                     `state.layers`). In training the initial one unless told otherwise; otherwise a
+                     network with running statistics cannot go without
         own_input    of K networks: True where x has a leading axis K, an input for each network;
                      otherwise all of them share x
 
         The pass keeps read-only arrays. Where params or x can be written to, it keeps a copy, so
-        that editing them later cannot change a record. Raises ShapeError, DtypeError, and
-        ContractError for a layer that cannot be stacked.
+        that editing them later cannot change a record. Raises ShapeError, DtypeError, ContractError
+        for a layer that cannot be stacked, and ConfigurationError for running statistics that are
+        missing.
         """
         params, x = np.asarray(params), np.asarray(x)
         self.require_input(params, x, own_input=own_input)
         if records:
             params, x = frozen(params), frozen(x)
-        if state is None:
-            state = self.initial_state(params)
+        state = state_of(self.graph, params, self.start_state, state, training=training)
         networks = len(params) if params.ndim == 2 else None
         context = Context(training, records, seed, step, "", state, side_inputs, networks)
         run = run_forward(self.layout, params, x, context, own_input=own_input)
@@ -208,7 +210,8 @@ class Network:
     def predict(
         self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
     ) -> Array:
-        """The network's output at x, not in training and without records."""
+        """The network's output at x, not in training and without records; `state` and what is
+        raised are those of `forward`."""
         return self.forward(
             params, x, training=False, records=False, state=state, own_input=own_input
         ).output

@@ -1,5 +1,6 @@
 """One step of training as the thing to explain: both passes, loss, targets and optimizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,6 +38,7 @@ class Step:
     loss       the loss whose gradient the backward pass started from
     optimizer  what makes an update of the gradient; None where nothing is updated
     state      the optimizer's state before the update; its start unless told otherwise
+    classes    what the classes are called, by their ids; none where they have no names
 
     Raises ConfigurationError for a stack of networks, complex parameters, a pass without records,
     and a backward pass that started from another gradient than this loss's.
@@ -47,6 +49,7 @@ class Step:
     loss: Loss
     optimizer: Optimizer | None = None
     state: OptimizerState | None = None
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         params = self.forward.params
@@ -133,6 +136,10 @@ class Step:
             target = target.astype(params.dtype, copy=False)
         return forward, self.loss.evaluate(forward.output, target)
 
+    def class_name(self, number: int) -> str:
+        """What the class of this id is called; the id itself where it has no name."""
+        return self.classes[number] if 0 <= number < len(self.classes) else str(number)
+
     def signals(self, wire: str) -> Array:
         """∂C/∂(every number on a wire), (N, ...). Raises DtypeError for an input of integers, which
         has none, and UnknownNameError."""
@@ -163,13 +170,14 @@ def take_step(
     layer_state: Tree | None = None,
     seed: int = 0,
     number: int = 0,
+    classes: Sequence[str] = (),
 ) -> Step:
     """Run forward, the loss and backward, and keep the record of it.
 
     x (N, ...), target as the loss takes it; the loss is MSE unless told otherwise. `training`,
     `layer_state`, `seed` and the `number` of the step are what a training would hand to
-    `Network.forward`. Raises ShapeError where x and target differ in samples, and what
-    `Network.forward`, `Loss.evaluate` and `Step` raise.
+    `Network.forward`; `classes` is what the classes are called. Raises ShapeError where x and
+    target differ in samples, and what `Network.forward`, `Loss.evaluate` and `Step` raise.
     """
     loss = MSE() if loss is None else loss
     if len(np.shape(x)) and len(np.shape(target)) and len(x) != len(target):
@@ -178,4 +186,5 @@ def take_step(
         params, x, training=training, seed=seed, step=number, state=layer_state
     )
     gradient = loss.evaluate(forward.output, target).gradient
-    return Step(network.backward(forward, gradient), target, loss, optimizer, state)
+    backward = network.backward(forward, gradient)
+    return Step(backward, target, loss, optimizer, state, tuple(classes))

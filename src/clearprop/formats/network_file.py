@@ -1,56 +1,52 @@
-"""A network saved to one `.safetensors` file, and loaded again.
+"""A network saved to one `.safetensors` file with all that it is used with, and loaded again.
 
-The file holds named arrays. Its metadata says what made them:
+The file holds named arrays, and as metadata JSON that says what made them; `network_contents` has
+their names. Beside these the metadata say
 
-    format        "clearprop-network"
-    version       the version of this format, a whole number
-    architecture  the layers and their settings as JSON, and which parameters are tied
-    notes         whatever else the writer wanted kept, as JSON
-    sha256        the checksum of the three above and of every array
+    format   "clearprop-network"
+    version  the version of this format, a whole number
+    sha256   the checksum of everything else
 
-The arrays are `params`, and `extra.NAME` for every array that the writer added (a sample of the
-data, an optimizer's slots). Nothing in a file is ever executed or unpickled; a class of one's own
-is handed to `load`, never imported by a name that stands in the file.
+Nothing in a file is ever executed or unpickled; a class of one's own is handed to `load`, never
+imported by a name that stands in the file. A file of an earlier version is read as one of today.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from clearprop.base.arrays import Array
-from clearprop.base.configuration import Configurable, decode, encode
+from clearprop.base.configuration import Configurable
 from clearprop.base.errors import (
-    ConfigurationError,
     DamagedFileError,
-    DtypeError,
     FileError,
     ForeignFileError,
     NewerFileError,
     UnknownNameError,
 )
 from clearprop.base.writing import write_whole
+from clearprop.engine.layers.layer import Tree
+from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
+from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.formats.earlier_versions import from_version_1
+from clearprop.formats.network_contents import (
+    VERSION,
+    SavedNetwork,
+    arrays_of,
+    contents_of,
+    metadata_of,
+)
 from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
-from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
+from clearprop.formats.saving import what_is_saved
+from clearprop.training.events import TrainingState
 
 FORMAT = "clearprop-network"
-VERSION = 1
-EXTRA = "extra."
 # The format's name stands within this many bytes from the start.
 HEAD = 1 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class SavedNetwork:
-    """What stands in a file: a network, its parameters, and what was kept beside them."""
-
-    network: Network
-    params: Array
-    arrays: Mapping[str, Array] = field(default_factory=dict)
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save(
@@ -58,35 +54,63 @@ def save(
     network: Network,
     params: Array,
     *,
+    x: Array | None = None,
+    target: Array | None = None,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
+    state: Tree | TrainingState | OptimizerState | None = None,
+    batch_size: int | None = None,
+    classes: Sequence[str] = (),
+    start: Array | None = None,
     arrays: Mapping[str, Array] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network and its parameters, with named `arrays` and JSON `notes` beside them.
+    """Write a network and its parameters, and beside them what is handed over: all that the
+    commands need to explain, draw, walk, examine and write out its training.
+
+    params      (P,), or (K, P) of K networks
+    x, target   samples (N, ...) to look at the network with, as training takes them
+    loss        what it is trained with; also by its name: "cross_entropy". Without it the mean
+                squared error is taken where a loss is needed
+    optimizer   likewise; without it nothing is said of updates
+    state       what is called so where these parameters come from: a training's (`fit(...).state`),
+                which is gone on with as if it had never stopped; what the layers changed, as
+                `forward.state`; or what `optimizer.step` returned beside the parameters. A network
+                with running statistics cannot go without
+    batch_size  of the training; None takes all samples in each step
+    classes     what the classes are called, by their ids
+    start       params before the first step
+    arrays      whatever else should be kept, by name
+    notes       likewise, as JSON
 
     Written beside and renamed: an interruption leaves what stood there before. Raises FileError
-    where the path cannot be written, ShapeError, DtypeError or ContractError for what cannot be
-    saved.
+    where the path cannot be written; ShapeError, DtypeError, DataError, ContractError or
+    ConfigurationError for what cannot be saved, and for samples that the network and the loss
+    cannot take.
     """
-    network.named(params)  # refuses parameters that are not this network's
-    if params.dtype.kind == "c":
-        raise DtypeError("array_not_savable", name="params", dtype=params.dtype)
-    everything = {"params": params} | {
-        EXTRA + name: array for name, array in (arrays or {}).items()
-    }
-    stored = {name: storable(name, array) for name, array in everything.items()}
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "architecture": json.dumps({"layer": encode(network.layer), "tied": dict(network.tied)}),
-        "notes": _notes_json(notes or {}),
-    }
+    saved = what_is_saved(
+        network,
+        params,
+        x=x,
+        target=target,
+        loss=loss,
+        optimizer=optimizer,
+        state=state,
+        batch_size=batch_size,
+        classes=classes,
+        start=start,
+        arrays=arrays or {},
+        notes=notes or {},
+    )
+    stored = {name: storable(name, array) for name, array in arrays_of(saved).items()}
+    metadata = {"format": FORMAT, "version": str(VERSION), **metadata_of(saved)}
     metadata["sha256"] = _checksum(metadata, stored)
     write_whole(Path(path), to_bytes(stored, metadata))
 
 
-def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> SavedNetwork:
-    """Read a file that `save` wrote; `classes` are those of one's own that stand in it, layers and
-    initializers.
+def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> SavedNetwork:
+    """Read a file that `save` wrote; `kinds` are the classes of one's own that stand in it: layers,
+    initializers, losses, optimizers and schedules.
 
     Raises FileError where the file is missing or cannot be read, ForeignFileError for another
     program's file, DamagedFileError for one that is truncated or altered, NewerFileError for one
@@ -102,26 +126,22 @@ def load(path: str | Path, *, classes: Iterable[type[Configurable]] = ()) -> Sav
     claimed = metadata.pop("sha256", "")
     if claimed != _checksum(metadata, arrays):
         raise DamagedFileError("file_altered", path=path)
-    extra = {
-        name.removeprefix(EXTRA): array for name, array in arrays.items() if name.startswith(EXTRA)
-    }
     try:
-        network = _network(metadata["architecture"], classes)
-        network.named(arrays["params"])  # refuses parameters that are not this network's
-        notes = json.loads(metadata["notes"])
-        return SavedNetwork(network, params=arrays["params"], arrays=extra, notes=notes)
+        if version == "1":
+            metadata, arrays = from_version_1(metadata, arrays)
+        return replace(contents_of(metadata, arrays, kinds), version=int(version))
     except UnknownNameError:
         raise
     # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
-
-
-def _network(architecture: str, classes: Iterable[type[Configurable]]) -> Network:
-    known: dict[str, type[Configurable]] = {**LAYERS, **INITIALIZERS}
-    known |= {kind.type_name: kind for kind in classes}
-    made_of = json.loads(architecture)
-    return Network(decode(made_of["layer"], known), made_of["tied"])
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
@@ -160,10 +180,3 @@ def _checksum(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         digest.update(array.reshape(-1).data)
     return digest.hexdigest()
-
-
-def _notes_json(notes: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(dict(notes), allow_nan=False)
-    except (TypeError, ValueError) as problem:
-        raise ConfigurationError("notes_not_json", problem=problem) from problem

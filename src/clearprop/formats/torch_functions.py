@@ -59,7 +59,8 @@ def network_gradients(
     Raises ContractError without a twin, and for one that draws its own random numbers.
     """
     torch = torch_twin.pytorch()
-    twin = torch_twin.module(network, params).train(training)
+    state = network.initial_state(params)
+    twin = torch_twin.module(network, params, state=state).train(training)
     for path, node in network.graph.nodes.items():
         kind = type(node.layer)
         if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):

@@ -18,6 +18,7 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.graph import Node, propagate
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import Network
+from clearprop.engine.state import state_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
 if TYPE_CHECKING:
@@ -47,16 +48,18 @@ def version() -> str:
 
 def module(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
     """The twin of `network` with copies of `params` (P,), in their dtype, and of the layers' state
-    (the initial one unless told otherwise) in its buffers. It is in training mode; `.eval()` is
-    our training=False.
+    in its buffers. It is in training mode; `.eval()` is our training=False, for which a network
+    with running statistics needs them: `state` is what a training or a pass left.
 
-    Raises ContractError for a layer that has no twin, MissingDependencyError without PyTorch.
+    Raises ContractError for a layer that has no twin, ConfigurationError for running statistics
+    that are missing, MissingDependencyError without PyTorch.
     """
+    state = state_of(network.graph, params, network.start_state, state, training=False)
     twin = _twin(network)
     twin.to(dtype=getattr(pytorch(), params.dtype.name))
     _write(network, twin, params)
-    if state is not None:
-        _write_state(twin, state)
+    if network.start_state:
+        _write_state(network, twin, state)
     return twin
 
 
@@ -113,7 +116,7 @@ def _train(
     make_update: Callable[["torch.nn.Module"], Callable[["torch.nn.Module"], None]],
 ) -> TwinTraining:
     torch = pytorch()
-    twin = module(network, params)
+    twin = module(network, params, state=network.initial_state(params))
     update = make_update(twin)
     features, targets = torch.tensor(x), torch.tensor(target)
     criterion = torch.nn.MSELoss()
@@ -184,10 +187,11 @@ def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
             tensor.copy_(torch.tensor(array.copy()).reshape(tensor.shape))
 
 
-def _write_state(twin: "torch.nn.Module", state: Tree) -> None:
+def _write_state(network: Network, twin: "torch.nn.Module", state: Tree) -> None:
     torch = pytorch()
-    # A layer's arrays stand in the order of torch's buffers, and so do the layers.
-    arrays = [array for own in state.values() for array in own.values()]
+    # A layer declares its arrays in the order of torch's buffers, and so stand the layers; a state
+    # out of a file has another order.
+    arrays = [state[path][name] for path, own in network.start_state.items() for name in own]
     for buffer, array in zip(twin.buffers(), arrays, strict=True):
         buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
 

@@ -191,6 +191,7 @@ ENTROPY_LOSSES = (
         onnx=None,
         compiled=lambda one: Kernel("BINARY_CROSS_ENTROPY", arrays=(one.weight, one.pos_weight)),
         example_target=lambda seen, real: f"({seen} > 0).astype({real})",
+        tells_two_apart=True,
     ),
     LossRow(
         kind=CrossEntropy,

@@ -35,6 +35,7 @@ from clearprop.kinds.row import (
 from clearprop.kinds.schedule_kinds import SCHEDULE_KINDS
 from clearprop.kinds.smooth_activation_kinds import SMOOTH_ACTIVATIONS
 from clearprop.kinds.softmax_kinds import SOFTMAX
+from clearprop.kinds.table_input_kinds import TABLE_INPUTS
 
 # Combinators are not among the rows of layers: what goes through a network reads its graph.
 LAYER_ROWS: dict[type[Layer], LayerRow] = {
@@ -48,6 +49,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         *NORMALIZATIONS,
         DROPOUT,
         EMBEDDING,
+        *TABLE_INPUTS,
     )
 }
 COMBINATOR_ROWS: dict[type[Layer], CombinatorRow] = {row.kind: row for row in COMBINATORS}

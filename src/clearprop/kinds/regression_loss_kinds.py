@@ -1,10 +1,10 @@
-"""MSE, MAE and Huber: losses of an error y − t."""
+"""MSE, MAE, Huber and Pinball: losses of an error y − t."""
 
 from typing import Any
 
 from clearprop.base.numbers import bracketed, brief
-from clearprop.engine.losses import MAE, MSE, Huber
-from clearprop.kinds.kernels import kernel
+from clearprop.engine.losses import MAE, MSE, Huber, Pinball
+from clearprop.kinds.kernels import NoKernel, kernel
 from clearprop.kinds.loss_parts import reduced_by
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -70,6 +70,47 @@ def _huber_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
     return reduced_by(loss, jnp.where(jnp.abs(y - t) <= delta, 0.5 * (y - t) ** 2, far))
 
 
+def _pinball(loss: Any, *_: object) -> LossLines:
+    many = len(loss.quantiles) > 1
+    q = "q" if many else literal(loss.quantiles[0])
+    q_math = "q" if many else in_equation(loss.quantiles[0])
+    mean = loss.reduction == "mean"
+    quantiles = f"np.array([{', '.join(map(literal, loss.quantiles))}])"
+    return LossLines(
+        (
+            *((Line(f"q = {quantiles}", "q: one quantile for each output"),) if many else ()),
+            _ERROR,
+            Line(
+                f"slope = np.where(e > 0, 1 - {q}, -{q}) * (e != 0)",
+                f"ℓ′ = [e > 0] − {q_math} [e ≠ 0]",
+            ),
+            Line(
+                f"loss = (slope * e).{loss.reduction}()",
+                f"L = {'1/(N·D) ' if mean else ''}Σₙⱼ ℓ′ e",
+            ),
+            Line(
+                "dy = slope" + (" / e.size" if mean else ""),
+                "∂L/∂y = ℓ′" + (" / (N·D)" if mean else ""),
+            ),
+        )
+    )
+
+
+def _pinball_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
+    jnp = jax.numpy
+    quantiles, error = jnp.array(loss.quantiles, y.dtype), y - t
+    return reduced_by(loss, jnp.where(error > 0, (1 - quantiles) * error, -quantiles * error))
+
+
+def _pinball_in_torch(torch: Any, loss: Any) -> Any:
+    def compute(y: Any, t: Any) -> Any:
+        quantiles, error = y.new_tensor(loss.quantiles), y - t
+        entries = torch.where(error > 0, (1 - quantiles) * error, -quantiles * error)
+        return {"mean": entries.mean, "sum": entries.sum, "none": lambda: entries}[loss.reduction]()
+
+    return compute
+
+
 REGRESSION_LOSSES = (
     LossRow(
         kind=MSE,
@@ -118,6 +159,25 @@ REGRESSION_LOSSES = (
         jax=_huber_in_jax,
         onnx=None,
         compiled=kernel("HUBER", "delta"),
+        example_target=None,
+    ),
+    LossRow(
+        kind=Pinball,
+        examples=(
+            LossExample(Pinball(), 2, measurements),
+            LossExample(Pinball((0.05, 0.5, 0.95)), 3, measurements),
+            LossExample(Pinball((0.9,), reduction="sum"), 1, measurements),
+        ),
+        equations=lambda _: (
+            "ℓ = (1 − q) (y − t) where y > t, else q (t − y)",
+            "∂ℓ/∂y = 1 − q where y > t, −q where y < t",
+        ),
+        written=None,
+        lines=_pinball,
+        torch=_pinball_in_torch,
+        jax=_pinball_in_jax,
+        onnx=None,
+        compiled=lambda _: NoKernel("not_covered"),
         example_target=None,
     ),
 )

@@ -286,6 +286,7 @@ class LossRow(KindRow):
     example_target  from the code of a noisy wave and of a floating dtype's name to the code of a
                     target that it can take; None takes the wave itself
     takes_classes   whether a target may be class ids
+    tells_two_apart whether a target of one output is which of two classes it is, 0 or 1
     """
 
     kind: type[Loss]
@@ -299,6 +300,7 @@ class LossRow(KindRow):
     compiled: KernelOf
     example_target: Callable[[str, str], str] | None
     takes_classes: bool = False
+    tells_two_apart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Training: a loop that yields events."""
 
+from clearprop.training.divergence import DivergenceEvent, DivergenceWarning
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import (
     EpochEvent,
@@ -12,6 +13,8 @@ from clearprop.training.loop import fit, start, train
 from clearprop.training.many import fit_many
 
 __all__ = [
+    "DivergenceEvent",
+    "DivergenceWarning",
     "EngineChoice",
     "EpochEvent",
     "StepEvent",

@@ -12,6 +12,7 @@ Two engines take the steps. NumPy is the reference and takes every training; mac
 `compiled` has kernels for, many times as fast, and its numbers are the same but for rounding.
 """
 
+import warnings
 from collections.abc import Callable, Collection, Iterator
 
 from clearprop.base.arrays import Array, frozen, require_seed
@@ -20,6 +21,12 @@ from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.training.arguments import optimizer_of, params_of
+from clearprop.training.divergence import (
+    DivergenceEvent,
+    DivergenceWarning,
+    divergence_in,
+    watched,
+)
 from clearprop.training.events import EpochEvent, StepEvent, Training, TrainingState
 from clearprop.training.preparing import prepare
 from clearprop.training.to_the_end import run_to_the_end
@@ -50,7 +57,7 @@ def train(
     engine: str = "auto",
     by: str = "step",
     stop_at_nonfinite: bool = False,
-) -> Iterator[StepEvent | EpochEvent]:
+) -> Iterator[StepEvent | EpochEvent | DivergenceEvent]:
     """Train from `state` until `epochs` epochs are done; yields an event for every step and epoch.
 
     x              (N, features), or with any axes between
@@ -72,8 +79,9 @@ def train(
                    end after a step whose loss is infinite or NaN
 
     Without `stop_at_nonfinite` a training that diverges goes on: its losses become infinite or NaN
-    and are yielded as such. Raises ConfigurationError, ShapeError and DtypeError before the first
-    step.
+    and are yielded as such. Behind the step in which that happens, or in which the loss has run
+    away, comes a DivergenceEvent, which says why and which learning rate to try. Raises
+    ConfigurationError, ShapeError and DtypeError before the first step.
     """
     if by not in BY:
         raise ConfigurationError("by_unknown", value=by, known=", ".join(BY))
@@ -91,7 +99,8 @@ def train(
         engine=engine,
         by_step=by == "step",
     )
-    return prepared.events(by_epoch=by == "epoch", stop_at_nonfinite=stop_at_nonfinite)
+    events = prepared.events(by_epoch=by == "epoch", stop_at_nonfinite=stop_at_nonfinite)
+    return watched(events, prepared.course, state, prepared.again)
 
 
 def fit(
@@ -112,7 +121,7 @@ def fit(
     progress: Callable[[int, int], object] | None = None,
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
-    `train`.
+    `train`. Of a training that breaks or runs away it warns, with a DivergenceWarning.
 
     `progress` is called with the steps that are done and those of the whole training, some thirty
     times a second. Raises TrainingInterrupted, a KeyboardInterrupt that holds what has been done,
@@ -133,4 +142,10 @@ def fit(
         own=own,
         engine=engine,
     )
-    return run_to_the_end(prepared, stop_at_nonfinite=stop_at_nonfinite, progress=progress)
+    training = run_to_the_end(prepared, stop_at_nonfinite=stop_at_nonfinite, progress=progress)
+    diverged = divergence_in(
+        training.losses, training.state, prepared.course, state, prepared.again
+    )
+    if diverged is not None:
+        warnings.warn(DivergenceWarning(diverged), stacklevel=2)
+    return training

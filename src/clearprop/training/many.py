@@ -49,8 +49,9 @@ def fit_many(
     In machine code equal networks lie in the lanes of the vector unit, and each has the losses and
     the parameters, to the bit, that it has in a call of its own, whatever the number of threads.
     Without it NumPy takes those of the same settings at once. All share the shuffles and the
-    dropout masks of `seed`; the other arguments are those of `fit`. Raises what `fit` raises, and
-    ConfigurationError for starts and settings that do not go together.
+    dropout masks of `seed`; the other arguments are those of `fit`. Nobody is warned of one among
+    thousands that diverges: its losses say so. Raises what `fit` raises, and ConfigurationError for
+    starts and settings that do not go together.
     """
     optimizer = optimizer_of(optimizer)
     settings = {name: [float(one) for one in numbers] for name, numbers in (settings or {}).items()}

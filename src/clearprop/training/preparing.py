@@ -47,6 +47,10 @@ class Prepared(NamedTuple):
             return (event for event in events if isinstance(event, EpochEvent))
         return events
 
+    def again(self, state: TrainingState) -> Iterator[StepEvent | EpochEvent]:
+        """The events from a state on, taken in NumPy, whichever engine takes the steps."""
+        return numpy_events(self.course, state, self.engine)
+
 
 def prepare(
     network: Network,

@@ -315,7 +315,7 @@ def of_layer(
             training=context.training,
             seed=context.seed,
             step=context.step,
-            state=context.state or None,
+            state=context.state or network.initial_state(params),
             side_inputs=context.side_inputs,
         )
         if upstream is None:

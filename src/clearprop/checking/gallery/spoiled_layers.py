@@ -30,7 +30,7 @@ def specimens(seeds: range) -> Iterator[Specimen]:
 def applicable(network: Network, example: LayerExample) -> list[str]:
     """The mistakes that can be made in one layer, and "" for none."""
     arrays, _ = point(network, example, 0)
-    passed = network.forward(_flat(network, arrays), arrays["x"], training=example.training)
+    passed = _passed(network, example, _flat(network, arrays), arrays["x"])
     if not np.any(passed.output):
         # Everything dropped: all that backward can return is zeros.
         return [""]
@@ -50,13 +50,18 @@ def applicable(network: Network, example: LayerExample) -> list[str]:
     return mistakes
 
 
+def _passed(network: Network, example: LayerExample, params: Array, x: Array) -> ForwardPass:
+    state = network.initial_state(params)
+    return network.forward(params, x, training=example.training, state=state)
+
+
 def _specimen(
     subject: str, network: Network, example: LayerExample, mistake: str, seed: int
 ) -> Specimen:
     arrays, dy = point(network, example, seed)
 
     def passed(a: Arrays) -> ForwardPass:
-        return network.forward(_flat(network, a), a["x"], training=example.training)
+        return _passed(network, example, _flat(network, a), a["x"])
 
     def right(upstream: Array, a: Arrays) -> Arrays:
         backward = network.backward(passed(a), upstream)
@@ -194,7 +199,7 @@ def point(network: Network, example: LayerExample, seed: int) -> tuple[dict[str,
         x: Array = generator.normal(size=shape)
         if example.ids is not None:
             x = generator.integers(0, example.ids, size=shape)
-        forward = network.forward(params, x, training=example.training)
+        forward = _passed(network, example, params, x)
         if not _near_a_kink(forward):
             break
     arrays = {"x": x, **{path: array.copy() for path, array in network.named(params).items()}}

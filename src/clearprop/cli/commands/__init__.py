@@ -15,6 +15,7 @@ from clearprop.cli.commands import (
     grade_command,
     health_command,
     reproduce_command,
+    show_command,
     step_command,
     write_command,
 )
@@ -28,6 +29,7 @@ OPTIONS = (VERSION, COMPLETION, HELP)
 COMMANDS: tuple[Command, ...] = (
     reproduce_command.COMMAND,
     check_command.COMMAND,
+    show_command.COMMAND,
     explain_command.COMMAND,
     diagram_command.COMMAND,
     step_command.COMMAND,

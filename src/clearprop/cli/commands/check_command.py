@@ -12,6 +12,7 @@ from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options, status
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.delivery import require_ending
 
 if TYPE_CHECKING:
     from clearprop.checking.request import Request
@@ -25,6 +26,8 @@ def run(given: Arguments) -> int:
     target, against = given.operand, given.text("--against")
     witnesses = given.text("--witness")
     over_all = given.given("--all") or given.given("--gallery")
+    if junit is not None:
+        require_ending(junit, (".xml",))
     if over_all and (target or against is not None or witnesses is not None):
         raise ConfigurationError("target_and_all")
     if given.given("--gallery"):

@@ -12,7 +12,7 @@ from clearprop.cli.status import DONE
 if TYPE_CHECKING:
     from clearprop.drawing import Scene
 
-FORMATS = {"svg": ".svg", "png": ".png", "html": ".html"}
+FORMATS = {"svg": ".svg", "png": ".png", "pdf": ".pdf", "html": ".html"}
 KINDS = (
     "network_forward",
     "forward_factors",
@@ -30,13 +30,12 @@ KINDS = (
 def run(given: Arguments) -> int:
     """Draw it on standard output, or into the file `--out`; returns the exit status."""
     file = Path(given.required_operand("diagram_no_file"))
-    data, target = given.path("--data"), given.text("--target")
     sample = given.whole("--sample", None, least=0)
     kind, neuron = given.text("--kind"), given.text("--neuron")
 
     from clearprop.cli.delivery import chosen_format, deliver
-    from clearprop.cli.saved_networks import saved_step
-    from clearprop.drawing import drawable_language, png, svg
+    from clearprop.cli.saved_networks import opened
+    from clearprop.drawing import drawable_language, pdf, png, svg
     from clearprop.reading.explanation.named_diagrams import draw, known_kind
 
     if kind is not None:
@@ -44,24 +43,24 @@ def run(given: Arguments) -> int:
         known_kind(kind)
     out, language = given.path("--out"), given.language()
     form = chosen_format(given.text("--format"), out, FORMATS)
-    step = saved_step(file, data, target)
+    step, _, inputs = opened(given, file)
 
     def drawn(language: str) -> "Scene":
         return draw(step, kind, sample=sample, neuron=neuron, language=language)
 
     content: str | bytes
-    if form == "png":
+    if form in ("png", "pdf"):
         labels = drawable_language(language)
         if labels != language:
             sys.stderr.write(messages.text(language, "drawing.font_missing") + "\n")
-        content = png(drawn(labels))
+        content = (pdf if form == "pdf" else png)(drawn(labels))
     elif form == "html":
         from clearprop.teaching.reports.explanation_pages import diagram_page
 
         content = diagram_page(drawn(language), language)
     else:
         content = svg(drawn(language), standalone=True).rstrip()
-    deliver(content, out, "cli.diagram.written", language, inputs=(file, data))
+    deliver(content, out, "cli.diagram.written", language, inputs=inputs)
     return DONE
 
 
@@ -74,6 +73,7 @@ COMMAND = Command(
         options.SAMPLE,
         options.DATA,
         options.TARGET,
+        options.KINDS,
         options.format_option(*FORMATS),
         options.OUT_FILE,
         options.LANG,

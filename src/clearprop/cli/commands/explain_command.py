@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from clearprop.engine.step import Step
     from clearprop.reading.explanation.readable import Readable
 
-FORMATS = {"text": ".txt", "latex": ".tex", "svg": ".svg", "html": ".html", "json": ".json"}
+FORMATS = {
+    "text": ".txt",
+    "latex": ".tex",
+    "svg": ".svg",
+    "html": ".html",
+    "pdf": ".pdf",
+    "json": ".json",
+}
 
 
 def run(given: Arguments) -> int:
     """Answer on standard output, or in the file `--out`; returns the exit status."""
     file = Path(given.required_operand("explain_no_file"))
-    data, target = given.path("--data"), given.text("--target")
     weight, neuron = given.text("--weight"), given.text("--neuron")
     sample = given.whole("--sample", None, least=0)
     depth = given.whole("--depth", 2)
@@ -29,24 +35,27 @@ def run(given: Arguments) -> int:
     out, language = given.path("--out"), given.language()
 
     from clearprop.cli.delivery import chosen_format, deliver
-    from clearprop.cli.saved_networks import saved_step
+    from clearprop.cli.saved_networks import opened
 
     form = chosen_format(given.text("--format"), out, FORMATS)
-    step = saved_step(file, data, target)
+    step, _, inputs = opened(given, file)
     answer = _answer(step, weight, neuron, sample, depth)
+    content: str | bytes
     if form == "json":
-        text = answer.to_json()
+        content = answer.to_json()
     elif form == "latex":
-        text = answer.latex(language)
+        content = answer.latex(language)
     elif form == "svg":
-        text = answer.svg(language).rstrip()
-    elif form == "html":
+        content = answer.svg(language).rstrip()
+    elif form in ("html", "pdf"):
         from clearprop.teaching.reports.explanation_pages import explanation_page
+        from clearprop.teaching.reports.printing import printed
 
-        text = explanation_page(answer, step, language)
+        page = explanation_page(answer, step, language)
+        content = printed(page) if form == "pdf" else page
     else:
-        text = answer.text(language)
-    deliver(text, out, "cli.explain.written", language, inputs=(file, data))
+        content = answer.text(language)
+    deliver(content, out, "cli.explain.written", language, inputs=inputs)
     return DONE
 
 
@@ -71,11 +80,12 @@ COMMAND = Command(
     "explain",
     run,
     (
-        Option("--weight"),
+        options.WEIGHT,
         options.NEURON,
         options.SAMPLE,
         options.DATA,
         options.TARGET,
+        options.KINDS,
         Option("--depth"),
         options.format_option(*FORMATS),
         options.OUT_FILE,

@@ -1,7 +1,5 @@
 """`clearprop grade`: the marks of one hand-in or of a class."""
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +10,7 @@ from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, NOT_DONE, UNMARKED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult
+    from clearprop.teaching.grading.marked_handins import MarkingResult
 
 
 def run(given: Arguments) -> int:
@@ -24,20 +19,36 @@ def run(given: Arguments) -> int:
     Where nothing could be marked, no file is written.
     """
     path = Path(given.required_operand("grade_no_path"))
-    key, out, language = given.path("--key"), given.path("--out"), given.language()
+    key, language = given.path("--key"), given.language()
+    out, statistics, roster = given.path("--out"), given.path("--stats"), given.path("--students")
 
     from clearprop.base.writing import write_whole
+    from clearprop.cli.delivery import require_ending
     from clearprop.cli.terminal import bar, console
+
+    # Without rich this is where it is said.
+    shown = console()
+
+    from clearprop.cli.grading_tables import ClassMarks, print_marks
+    from clearprop.teaching.exercises.students import read_roster
+    from clearprop.teaching.grading.absentees import absentees
     from clearprop.teaching.grading.class_marking import key_folder, mark_each
+    from clearprop.teaching.grading.class_statistics import statistics_json
     from clearprop.teaching.grading.gradebook import marks_csv
     from clearprop.teaching.grading.handins import find_handins
-    from clearprop.teaching.grading.marked_handins import MarkedHandIn
 
-    shown = console()
-    keys = key_folder(path, key)
-    places = find_handins(path, keys)
     if out is not None:
-        _require_writable(out, keys)
+        require_ending(out, (".csv",))
+    if statistics is not None:
+        require_ending(statistics, (".json",))
+    keys = key_folder(path, key)
+    students = () if roster is None else read_roster(roster, language)
+    places = find_handins(path, keys)
+    if out is not None and statistics is not None and out.resolve() == statistics.resolve():
+        raise FileError("grade_same_file", path=out)
+    for written in (out, statistics):
+        if written is not None:
+            _require_writable(written, keys, overwrite=given.given("--overwrite"))
     outcomes: list[MarkingResult] = []
     with bar() as progress:
         title = messages.text(language, "grading.summary.marking")
@@ -45,92 +56,45 @@ def run(given: Arguments) -> int:
         for outcome in mark_each(places, keys):
             outcomes.append(outcome)
             progress.advance(task)
-    marked = [one for one in outcomes if isinstance(one, MarkedHandIn)]
-    if marked and out is not None:
-        write_whole(out, marks_csv(outcomes, language))
-    _print(shown, outcomes, marked, out, language)
-    if not marked:
+    # One form or one student's folder is no class in which somebody could be missing.
+    is_class = len(places) > 1 or roster is not None or places[0] != path
+    absent = absentees(outcomes, keys, students) if is_class else ()
+    marks = ClassMarks(tuple(outcomes), absent)
+    if marks.marked and out is not None:
+        write_whole(out, marks_csv(outcomes, language, absent))
+    if marks.marked and statistics is not None:
+        write_whole(statistics, statistics_json(outcomes, absent))
+    print_marks(shown, marks, out, statistics, language)
+    if not marks.marked:
         return NOT_DONE
-    return DONE if len(marked) == len(outcomes) else UNMARKED
+    return DONE if len(marks.marked) == len(outcomes) else UNMARKED
 
 
-def _require_writable(out: Path, keys: Path) -> None:
-    """What `write_whole` would say after all the marking, and care for hand-ins and keys."""
+def _require_writable(path: Path, keys: Path, *, overwrite: bool) -> None:
+    """What `write_whole` would say after all the marking, and care for hand-ins, keys and marks
+    that are there."""
     from clearprop.teaching.grading.handins import CODE, FORMS
 
-    if out.is_dir():
-        raise FileError("path_is_folder", path=out)
-    if not out.parent.is_dir():
-        raise FileError("path_missing", path=out.parent)
-    if out.name in (*FORMS, CODE) or out.parent.resolve() == keys.resolve():
-        raise FileError("grade_overwrites", path=out)
-
-
-def _print(
-    console: "Console",
-    outcomes: Sequence["MarkingResult"],
-    marked: Sequence["MarkedHandIn"],
-    out: Path | None,
-    language: str,
-) -> None:
-    from rich.markup import escape
-
-    from clearprop.base.numbers import percent
-    from clearprop.teaching.grading.marked_handins import Unmarked, comment
-    from clearprop.teaching.grading.untrusted_files import legible
-
-    say = partial(messages.within("grading.summary"), language)
-
-    lines = []
-    if marked:
-        console.print(_table(marked, language))
-    for outcome in outcomes:
-        if isinstance(outcome, Unmarked):
-            sentence = f"{outcome.place.name}: {outcome.problem.message(language)}"
-            console.print(escape(legible(sentence, 1000)), style="bold red", soft_wrap=True)
-    if len(outcomes) == 1 and marked:
-        lines.append(comment(marked[0]))
-    else:
-        share = sum(one.marks.points for one in marked)
-        whole = sum(one.key.exercise.points for one in marked)
-        average = percent(share / whole) if whole else "—"
-        lines.append(say("marked", marked=len(marked), count=len(outcomes), average=average))
-        if marked and out is None:
-            lines.append(say("comments"))
-    if any(one.code is not None and not one.code.isolated for one in marked):
-        lines.append(say("not_isolated"))
-    if marked and out is not None:
-        lines.append(say("written", path=out))
-    for line in lines:
-        console.print(escape(line), soft_wrap=True)
-
-
-def _table(marked: Sequence["MarkedHandIn"], language: str) -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    from clearprop.teaching.grading.untrusted_files import legible
-
-    names = ["id", "name", "variant", "total", "out_of"]
-    with_code = any(one.code is not None for one in marked)
-    table = Table()
-    for name in (*names, *(["backward"] if with_code else [])):
-        right = name in ("total", "out_of")
-        head = messages.text(language, f"grading.column.{name}")
-        table.add_column(head, justify="right" if right else "left")
-    for one in marked:
-        cells = [one.student_id or one.place.name, one.student_name, one.key.exercise.variant]
-        cells += [str(one.marks.points), str(one.key.exercise.points)]
-        if with_code:
-            outcome = "" if one.code is None else f"grading.outcome.{one.code.outcome}"
-            cells.append(messages.text(language, outcome) if outcome else "")
-        table.add_row(*(escape(legible(cell)) for cell in cells))
-    return table
+    if path.is_dir():
+        raise FileError("path_is_folder", path=path)
+    if not path.parent.is_dir():
+        raise FileError("path_missing", path=path.parent)
+    if path.name in (*FORMS, CODE) or path.parent.resolve() == keys.resolve():
+        raise FileError("grade_overwrites", path=path)
+    if path.is_file() and not overwrite:
+        raise FileError("grade_file_exists", path=path)
 
 
 COMMAND = Command(
     "grade",
     run,
-    (Option("--key", takes=Takes.FOLDER), options.OUT_FILE, options.LANG),
+    (
+        Option("--key", takes=Takes.FOLDER),
+        Option("--students", takes=Takes.FILE),
+        options.OUT_FILE,
+        Option("--stats", takes=Takes.FILE),
+        Option("--overwrite", takes=Takes.NOTHING),
+        options.LANG,
+    ),
     operand=Takes.FILE,
 )

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from clearprop.reading.health import Examination
 
 FORMATS = ("text", "json")
-PICTURES = (".svg", ".png")
+PICTURES = (".svg", ".png", ".pdf")
 
 
 def run(given: Arguments) -> int:
     """Examine, and answer on standard output; returns the exit status."""
     file = Path(given.required_operand("health_no_file"))
     rate = given.decimal("--learning-rate", None)
-    data, target = given.path("--data"), given.text("--target")
     plot = given.path("--plot")
     form = given.text_or("--format", FORMATS[0])
     if form not in FORMATS:
@@ -33,15 +32,17 @@ def run(given: Arguments) -> int:
     import numpy as np
 
     from clearprop.base.writing import write_whole
-    from clearprop.cli.saved_networks import saved_training
+    from clearprop.cli.delivery import require_other_file
+    from clearprop.cli.saved_networks import opened
     from clearprop.cli.terminal import write
     from clearprop.reading.health import examine
 
     # Numbers that are not finite are looked for, not warned of.
     with np.errstate(all="ignore"):
-        saved = saved_training(file, data, target, finite=False)
-    found = examine(saved.step, start=saved.start, learning_rate=rate)
+        step, start, inputs = opened(given, file, finite=False)
+    found = examine(step, start=start, learning_rate=rate)
     if plot is not None:
+        require_other_file(plot, inputs)
         write_whole(plot, _picture(found, plot, language))
     if form == "json":
         sys.stdout.write(f"{found.to_json()}\n")
@@ -53,13 +54,14 @@ def run(given: Arguments) -> int:
 
 
 def _picture(found: "Examination", path: Path, language: str) -> bytes:
-    from clearprop.drawing import drawable_language, png, svg
+    from clearprop.drawing import drawable_language, pdf, png, svg
     from clearprop.reading.health import signals_picture
 
     if path.suffix.lower() == ".svg":
         return svg(signals_picture(found.signals, language), standalone=True).encode()
     # matplotlib draws the text itself, and may have no font for Chinese.
-    return png(signals_picture(found.signals, drawable_language(language)))
+    scene = signals_picture(found.signals, drawable_language(language))
+    return pdf(scene) if path.suffix.lower() == ".pdf" else png(scene)
 
 
 COMMAND = Command(
@@ -68,6 +70,7 @@ COMMAND = Command(
     (
         options.DATA,
         options.TARGET,
+        options.KINDS,
         options.LEARNING_RATE,
         options.format_option(*FORMATS),
         Option("--plot", takes=Takes.FILE),

@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 def run(given: Arguments) -> int:
     """Walk the next step of the training that is saved in FILE; returns the exit status."""
     file = Path(given.required_operand("step_no_file"))
-    data, target = given.path("--data"), given.text("--target")
     sample = given.whole("--sample", 0, least=0)
     language = given.language()
 
     import numpy as np
 
-    from clearprop.cli.saved_networks import saved_step
+    from clearprop.cli.saved_networks import opened
     from clearprop.cli.terminal import write
     from clearprop.reading.walk import walk_step
 
     # A step that overflows is shown as it is.
     with np.errstate(all="ignore"):
-        walk = walk_step(saved_step(file, data, target), sample=sample)
+        walk = walk_step(opened(given, file).step, sample=sample)
     if given.given("--json"):
         sys.stdout.write(f"{walk.to_json()}\n")
     elif given.given("--all") or not _by_key(walk, language):
@@ -56,6 +55,7 @@ COMMAND = Command(
     (
         options.DATA,
         options.TARGET,
+        options.KINDS,
         options.SAMPLE,
         Option("--all", takes=Takes.NOTHING),
         options.JSON,

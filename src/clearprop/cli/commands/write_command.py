@@ -28,7 +28,9 @@ def run(given: Arguments) -> int:
     batch_size = given.whole("--batch-size", None)
     seed = given.whole("--seed", None, least=0)
 
+    from clearprop.cli.delivery import require_ending
     from clearprop.cli.recipes import Wish, recipe_of
+    from clearprop.cli.saved_networks import tell
     from clearprop.reading.programs import save_program, write_program
 
     wish = Wish(
@@ -44,7 +46,10 @@ def run(given: Arguments) -> int:
         seed=seed,
     )
     out, language = given.path("--out"), given.language()
-    recipe = recipe_of(wish, out)
+    if out is not None:
+        require_ending(out, (".py",))
+    recipe, notices = recipe_of(wish, out)
+    tell(notices, language)
     if out is None:
         sys.stdout.write(write_program(recipe, language=language))
         return DONE

@@ -1,5 +1,6 @@
 """A network and its numbers as a picture: the whole of it, or one neuron."""
 
+from clearprop.drawing.diagrams.cost_diagram import sample_cost
 from clearprop.drawing.diagrams.diagram_catalogue import DIAGRAMS, Diagram
 from clearprop.drawing.diagrams.network_diagrams import (
     forward_factors,
@@ -23,4 +24,5 @@ __all__ = [
     "neuron_forward",
     "output_cases",
     "reversed_neuron",
+    "sample_cost",
 ]

@@ -1,4 +1,5 @@
-"""A scene as PNG, for slides and for the programs that show no SVG. Always on light paper.
+"""A scene drawn by matplotlib; as PNG, for slides and for the programs that show no SVG. Always on
+light paper.
 
 Texts are drawn as outlines: the widths of their runs are then exact, and so is where an index
 stands. matplotlib is imported in here only.
@@ -28,14 +29,23 @@ def png(scene: Scene, *, scale: float = 2.0) -> bytes:
     Raises MissingDependencyError without matplotlib, and ConfigurationError where the scene holds
     Chinese and no font for it is found: make the scene in `drawable_language(language)`.
     """
-    require_matplotlib()
+    figure = drawn_figure(scene, scale)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    canvas.print_png(buffer, metadata={"Title": scene.title})
+    return buffer.getvalue()
+
+
+def drawn_figure(scene: Scene, scale: float = 1.0) -> Any:
+    """The scene as matplotlib's figure. Raises what `png` raises."""
+    require_matplotlib()
     from matplotlib.figure import Figure
 
     families = _families(scene)
     size = (scene.width / PIXELS_PER_INCH, scene.height / PIXELS_PER_INCH)
     figure = Figure(figsize=size, dpi=PIXELS_PER_INCH * scale, facecolor=_colour("paper"))
-    canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, scene.width)
@@ -47,9 +57,7 @@ def png(scene: Scene, *, scale: float = 2.0) -> bytes:
             artist.set_zorder(order)
             axes.add_artist(artist)
             order += 1
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Title": scene.title})
-    return buffer.getvalue()
+    return figure
 
 
 def _families(scene: Scene) -> list[str]:

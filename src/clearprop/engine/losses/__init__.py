@@ -3,6 +3,7 @@
 from clearprop.engine.losses.binary_cross_entropy import BinaryCrossEntropy
 from clearprop.engine.losses.cross_entropy import CrossEntropy
 from clearprop.engine.losses.loss import REDUCTIONS, Loss, LossResult, reduced
+from clearprop.engine.losses.pinball import Pinball
 from clearprop.engine.losses.poisson import PoissonNLL
 from clearprop.engine.losses.regression import MAE, MSE, Huber
 
@@ -15,6 +16,7 @@ __all__ = [
     "Huber",
     "Loss",
     "LossResult",
+    "Pinball",
     "PoissonNLL",
     "reduced",
 ]

@@ -13,6 +13,7 @@ from clearprop.engine.addresses import (
     parameter_address,
 )
 from clearprop.engine.graph import INPUT, Index, Node
+from clearprop.engine.nodes import is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
@@ -20,7 +21,6 @@ from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
-from clearprop.reading.nodes import is_linear
 
 
 def explain_weight(

@@ -5,11 +5,11 @@ import numpy as np
 from clearprop.base.arrays import Array, require_count
 from clearprop.engine.addresses import Address, every_sample, neuron_address
 from clearprop.engine.graph import INPUT, Index
+from clearprop.engine.nodes import is_activation, is_linear, terms_behind
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
-from clearprop.reading.nodes import is_activation, is_linear, terms_behind
 
 
 def explain_neuron(

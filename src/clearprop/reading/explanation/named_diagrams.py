@@ -13,11 +13,11 @@ from clearprop.drawing import DIAGRAMS, Scene
 from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward, output_cases
 from clearprop.engine.addresses import Address, neuron_address
 from clearprop.engine.graph import INPUT
+from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.explaining_neurons import explain_neuron
 from clearprop.reading.explanation.explaining_samples import explain_sample
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
-from clearprop.reading.nodes import is_activation, is_linear
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
 TEXTBOOK = {

@@ -13,6 +13,7 @@ from clearprop.base.arrays import Array
 from clearprop.engine.addresses import Address, every_sample
 from clearprop.engine.graph import GraphStep, Index, Join, Node, Sum, join_path
 from clearprop.engine.layers.activations import Activation
+from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.signals import (
     LossDerivative,
@@ -22,7 +23,6 @@ from clearprop.reading.explanation.signals import (
     WayKind,
 )
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
-from clearprop.reading.nodes import is_activation, is_linear
 from clearprop.reading.probing import Probe
 
 # How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.

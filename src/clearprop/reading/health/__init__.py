@@ -4,13 +4,14 @@ health = examine(take_step(network, params, x, target, optimizer=SGD(0.05)))
 print(health)
 """
 
-from clearprop.reading.health.curvature import Curvature, curvature
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.examining import examine
-from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.signal_bars import signals_picture
 from clearprop.reading.health.signal_sizes import SignalSize
-from clearprop.reading.health.stability import Moment, RateRule, Stability
+from clearprop.reading.health.stability import Moment, Stability
+from clearprop.training.curvature import Curvature, curvature
+from clearprop.training.finding import Finding, Severity, Symptom
+from clearprop.training.rate_bound import RateRule
 
 __all__ = [
     "Curvature",

@@ -11,7 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import MSE
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import Finding, Severity, Symptom
+from clearprop.training.finding import Finding, Severity, Symptom
 
 # How far apart the outputs of two samples may be for a constant, relative to their size.
 SAME = 1e-12

@@ -42,4 +42,4 @@ def _drawn(step: Step, number: int) -> Step:
     )
     gradient = step.loss.evaluate(forward.output, step.target).gradient
     backward = step.forward.network.backward(forward, gradient)
-    return Step(backward, step.target, step.loss, step.optimizer, step.state)
+    return Step(backward, step.target, step.loss, step.optimizer, step.state, step.classes)

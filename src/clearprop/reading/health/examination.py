@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from clearprop.base import messages
 from clearprop.reading.document import Document
-from clearprop.reading.health.finding import Finding, Severity, Values, shown
 from clearprop.reading.health.signal_bars import bars
 from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.reading.health.stability import Stability
+from clearprop.training.finding import Finding, Severity, Values, shown
 
 say = messages.within("health")
 

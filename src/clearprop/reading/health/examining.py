@@ -8,13 +8,13 @@ from clearprop.engine.step import Step, take_step
 from clearprop.reading.health.constant_output import constant_output
 from clearprop.reading.health.draws import draws
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
-from clearprop.reading.health.finding import Severity, Symptom
-from clearprop.reading.health.nonfinite import first_nonfinite
 from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
 from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
 from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
 from clearprop.reading.health.unmoved import unmoved_weights
+from clearprop.training.finding import Severity, Symptom
+from clearprop.training.nonfinite import first_nonfinite
 
 
 def examine(
@@ -101,5 +101,6 @@ def _first_step(step: Step, start: Array) -> Step:
         loss=step.loss,
         optimizer=step.optimizer,
         training=context.training,
+        layer_state=step.forward.network.initial_state(step.forward.params),
         seed=context.seed,
     )

@@ -6,9 +6,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import Finding, Severity, Symptom
-from clearprop.reading.health.nonfinite import first_nonfinite
 from clearprop.training import StepEvent, start, train
+from clearprop.training.finding import Finding, Severity, Symptom
+from clearprop.training.nonfinite import first_nonfinite
 
 # A training that broke did so early, as a rule; a longer one is not run again to its end.
 MOST_STEPS = 2000

@@ -8,8 +8,8 @@ from clearprop.base.numbers import number
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
 from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.scene import Scene
-from clearprop.reading.health.finding import shown
 from clearprop.reading.health.signal_sizes import SignalSize
+from clearprop.training.finding import shown
 
 # In a terminal a bar of the largest signal is at most so long.
 LONGEST = 36

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clearprop.engine.nodes import layer_name
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import Finding, Severity, Symptom
-from clearprop.reading.nodes import layer_name
+from clearprop.training.finding import Finding, Severity, Symptom
 
 # Between the first layer that learns and the last one.
 VANISHED, EXPLODED = 1e-3, 1e3

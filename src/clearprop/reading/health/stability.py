@@ -1,22 +1,4 @@
-"""The learning rate against its local bound of stability.
-
-Near a point θ the loss is L ≈ L(θ) + gᵀd + ½ dᵀH d. A step of gradient descent,
-d ← d − η (g + H d), multiplies what d has along the eigenvector of λ by 1 − ηλ. That grows where
-|1 − ηλ| > 1, which for λ > 0 is where η > 2/λ. So 2/λmax is the largest rate at which nothing grows
-that curves upwards, at this point: it is local, and moves as the parameters do.
-
-With momentum μ and dampening d, two steps hang together along an eigenvector,
-
-    w″ − (1 + μ − η (1 − d) λ) w′ + μ w = 0                  both roots inside the unit circle where
-                                                             η < 2 (1 + μ) / ((1 − d) λ)
-    Nesterov's  w″ − (1 + μ)(1 − ηλ) w′ + μ (1 − ηλ) w = 0   η < 2 (1 + μ) / ((1 + 2μ) λ)
-
-and weight decay adds its own to every λ. Rates that are made for every parameter by itself (Adam
-and its like) have bounds of their own, which this is not.
-
-Sources: LeCun, Simard and Pearlmutter, Automatic learning rate maximization by on-line estimation
-of the Hessian's eigenvectors, 1992; Polyak, 1964 (momentum).
-"""
+"""The learning rate against its local bound of stability, which `rate_bound` derives."""
 
 import math
 from collections.abc import Iterator
@@ -25,12 +7,11 @@ from enum import StrEnum
 from functools import partial
 
 from clearprop.base import messages
-from clearprop.engine.optimizers import SGD, Clipped, Optimizer
-from clearprop.engine.schedules import Rate, rate_at
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.readable import joined
-from clearprop.reading.health.curvature import Curvature, curvature
-from clearprop.reading.health.finding import Finding, Severity, Symptom, shown
+from clearprop.training.curvature import curvature
+from clearprop.training.finding import Finding, Severity, Symptom, shown
+from clearprop.training.rate_bound import RateRule, bound_of, inside_clipping, rate_of
 
 
 class Moment(StrEnum):
@@ -39,16 +20,6 @@ class Moment(StrEnum):
     START = "start"
     END = "end"
     HERE = "here"
-
-
-class RateRule(StrEnum):
-    """How an optimizer uses its rate: ADAPTIVE where the bound is not that of this optimizer,
-    UNKNOWN without an optimizer."""
-
-    PLAIN = "plain"
-    MOMENTUM = "momentum"
-    ADAPTIVE = "adaptive"
-    UNKNOWN = "unknown"
 
 
 # What a rate above its bound is called.
@@ -111,8 +82,8 @@ class Stability:
 def stability_at(step: Step, when: Moment, rate: float | None) -> Stability:
     """The bound at the parameters of a step. `rate` stands in for the optimizer's."""
     found = curvature(step)
-    optimizer = step.optimizer.optimizer if isinstance(step.optimizer, Clipped) else step.optimizer
-    rule, bound = _bound(optimizer, found)
+    optimizer = inside_clipping(step.optimizer)
+    rule, bound = bound_of(optimizer, found)
     return Stability(
         when=when,
         loss=step.value,
@@ -143,26 +114,3 @@ def rate_above_bound(found: tuple[Stability, ...]) -> Iterator[Finding]:
             (),
             {"rate": one.rate, "bound": one.bound, "curvature": one.curvature},
         )
-
-
-def rate_of(optimizer: Optimizer | None, step: Step) -> float | None:
-    """η of the step that comes next."""
-    rate: Rate | None = getattr(optimizer, "learning_rate", None)
-    if rate is None:
-        return None
-    return float(rate_at(rate, 0 if step.state is None else step.state.step))
-
-
-def _bound(optimizer: Optimizer | None, found: Curvature) -> tuple[RateRule, float]:
-    if optimizer is None:
-        return RateRule.UNKNOWN, found.bound
-    if type(optimizer) is not SGD:
-        return RateRule.ADAPTIVE, found.bound
-    bound = found._replace(largest=found.largest + optimizer.weight_decay).bound
-    if not optimizer.momentum:
-        return RateRule.PLAIN, bound
-    factor = 1 + optimizer.momentum
-    if optimizer.nesterov:
-        return RateRule.MOMENTUM, bound * factor / (1 + 2 * optimizer.momentum)
-    left = 1 - optimizer.dampening
-    return RateRule.MOMENTUM, bound * factor / left if left > 0 else float("inf")

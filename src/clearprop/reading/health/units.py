@@ -18,9 +18,9 @@ from clearprop.base.numbers import percent
 from clearprop.engine.graph import Node
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.nodes import layer_name
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import Finding, Severity, Symptom
-from clearprop.reading.nodes import layer_name
+from clearprop.training.finding import Finding, Severity, Symptom
 
 # |a'(z)| at most this share of the largest slope is tiny: a tanh beyond |a| = 0.995.
 TINY = 0.01

@@ -14,11 +14,11 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.addresses import Address
 from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.nodes import is_linear, layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.reading.health.finding import Finding, Severity, Symptom
 from clearprop.reading.health.units import Units
-from clearprop.reading.nodes import is_linear, layer_name
+from clearprop.training.finding import Finding, Severity, Symptom
 
 # A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
 ROUNDINGS = 8

@@ -101,7 +101,9 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
             raise ConfigurationError("architecture_size", part=part, text=text)
         return _with_settings(kind, (width,), brackets, part, text), width
     layer = _with_settings(kind, (), brackets, part, text)
-    return layer, width if row.ids is None else layer.output_shape(())[-1]
+    if row.ids is None and width is None:
+        return layer, None
+    return layer, layer.output_shape(() if row.ids else (width,))[-1]
 
 
 def _linear(

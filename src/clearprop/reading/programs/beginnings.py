@@ -88,6 +88,9 @@ def _samples(draft: Draft, beside: str | None, made: Beginning) -> None:
     else:
         key, body = "doc.samples", [*_file(draft, beside), f'{INDENT}x, t = file["x"], file["t"]']
         made.arrays.update(x=x, t=t)
+    if draft.recipe.classes:
+        named = [f"{number} = {name}" for number, name in enumerate(draft.recipe.classes)]
+        body = [*comment(say(language, "classes", classes=", ".join(named))), *body]
     body += returned(["x", "t"])
     made.functions.append(function("training_data", [], say(language, key), body))
 

@@ -27,6 +27,7 @@ class Recipe:
     memory      what the optimizer remembers, of a training that goes on
     layers      the layers' running statistics, of a network that has been trained
     step, seed  the number of steps taken, and the key of all random draws
+    classes     what the classes are called, by their ids; none where they have no names
     """
 
     network: Network
@@ -43,6 +44,7 @@ class Recipe:
     step: int = 0
     seed: int = 0
     dtype: str = "float64"
+    classes: tuple[str, ...] = ()
 
 
 class Settled(NamedTuple):

@@ -25,6 +25,8 @@ class CsvFile:
     features  the columns of x
     targets   the columns of t
     encoding  that of the file
+    classes   what stands in the column of the target instead of numbers, by ids; none for numbers
+    is_quoted whether cells may stand in double quotation marks
     """
 
     path: str
@@ -32,6 +34,8 @@ class CsvFile:
     features: tuple[int, ...]
     targets: tuple[int, ...]
     encoding: str = "ascii"
+    classes: tuple[str, ...] = ()
+    is_quoted: bool = False
 
     def load(self, folder: Path) -> Array:
         """The numbers as the program will read them.
@@ -47,7 +51,12 @@ class CsvFile:
                 skiprows=self.header,
                 ndmin=2,
                 encoding=self.encoding,
+                quotechar='"' if self.is_quoted else None,
+                converters={self.targets[0]: self._id} if self.classes else None,
             )
+
+    def _id(self, name: str) -> int:
+        return self.classes.index(name.strip())
 
     def lines(self, x: Array, t: Array) -> list[str]:
         """The lines from the file to x and t."""
@@ -57,8 +66,18 @@ class CsvFile:
             options.insert(1, f"skiprows={self.header}")
         if self.encoding != "ascii":
             options.append(f'encoding="{self.encoding}"')
+        if self.is_quoted:
+            options.append("quotechar='\"'")
+        begin = [f"file = {path}"]
+        if self.classes:
+            options.append(f"converters={{{self.targets[0]}: class_id}}")
+            begin += [
+                f"CLASSES = {list(self.classes)}",
+                "def class_id(name):",
+                "    return CLASSES.index(name.strip())",
+            ]
         return [
-            f"file = {path}",
+            *begin,
             f"data = np.loadtxt(file, {', '.join(options)})",
             *_columns(x, t, self.features, self.targets),
         ]

@@ -4,12 +4,12 @@ get, with one entry of each worked out."""
 import numpy as np
 
 from clearprop.engine.graph import Index, Node, join_path
+from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.largest_terms import Rest, rest_of
-from clearprop.reading.nodes import is_activation, is_linear
 from clearprop.reading.probing import MOST_PROBES, Probe
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer

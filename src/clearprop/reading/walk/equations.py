@@ -6,10 +6,10 @@ and stands as the function that it is.
 
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
+from clearprop.engine.nodes import is_activation
 from clearprop.engine.optimizers import Optimizer
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS, OPTIMIZER_ROWS
 from clearprop.kinds.row import Equations, of_activation
-from clearprop.reading.nodes import is_activation
 
 OWN_LAYER = Equations(("y = f(x)",), ("∂C/∂x = Σ ∂y/∂x · ∂C/∂y",))
 OWN_ACTIVATION = of_activation("f(z)", "f'(z)")

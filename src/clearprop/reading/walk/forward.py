@@ -3,12 +3,12 @@
 from clearprop.base.arrays import Array
 from clearprop.engine.graph import Index, Node, join_path
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.nodes import is_activation
 from clearprop.engine.records import ForwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.row import Arithmetic, OneEntry, applied
-from clearprop.reading.nodes import is_activation
 from clearprop.reading.walk.arithmetic import label, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine

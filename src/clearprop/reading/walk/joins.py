@@ -9,9 +9,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join, is_inside
+from clearprop.engine.nodes import is_skip, terms_behind
 from clearprop.engine.step import Step
 from clearprop.kinds.program_lines import subscript
-from clearprop.reading.nodes import is_skip, terms_behind
 from clearprop.reading.walk.arithmetic import label, sum_of_numbers
 from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
 

@@ -77,6 +77,7 @@ PROGRAMS = (
             Bug(5, "dW2 = W2 @ dy"),
             Bug(7, "da1 = dy @ a1"),
             Bug(8, "dz1 = da1 * z1"),
+            Bug(8, "dz1 = da1"),
             Bug(9, "dW1 = a1.T @ dz1"),
         ),
     ),
@@ -87,6 +88,7 @@ PROGRAMS = (
             Bug(4, "dy = t - y"),
             Bug(7, "da1 = dy @ W2"),
             Bug(8, "dz1 = da1 * a1"),
+            Bug(8, "dz1 = da1"),
             Bug(9, "dW1 = a1.T @ dz1"),
         ),
     ),
@@ -103,14 +105,14 @@ def planted(sheet: Exercise, shape: NetworkShape, generator: np.random.Generator
     answers = {blank.name: blank for blank in sheet.blanks}
     for choice in generator.permutation(len(program.mistakes)).tolist():
         mistake = program.mistakes[choice]
-        statements = _with(program.statements, mistake)
+        statements = with_mistake(program.statements, mistake)
         wrong = run(statements, sheet.network)
         for name, array, place in _places(shape, sheet.network.layer_names):
             off = abs(wrong[array][place] - right[array][place])
             if name in answers and off > 5 * TOLERANCE:
                 asked = _from_givens(answers[name], sheet, shape)
                 return replace(
-                    sheet, blanks=(_line(mistake.line), asked), program=_numbered(statements)
+                    sheet, blanks=(line_blank(mistake.line), asked), program=numbered(statements)
                 )
     raise ConfigurationError("exercise_not_found", topic=sheet.topic, level=sheet.level)
 
@@ -127,18 +129,25 @@ def run(statements: tuple[str, ...], network: SmallNetwork) -> Mapping[str, Arra
 
 
 def correction(sheet: Exercise) -> tuple[int, str, str]:
-    """The number of the wrong line, what stands there, and what should."""
+    """The number of the wrong line, what stands there, and what should; of a sheet with a
+    program."""
     line = next(int(blank.value) for blank in sheet.blanks if blank.name == LINE)
-    wrong = sheet.program.splitlines()[line - 1].partition("#")[0].rstrip()
-    return line, wrong, PROGRAMS[sheet.level - 1].statements[line - 1]
+    printed = sheet.program.splitlines()
+    wrong = printed[line - 1].partition("#")[0].rstrip()
+    # The programs of one input and two hidden neurons, and of two, are the same.
+    plain = sheet.topic == TOPIC and sheet.level == 1
+    index = 0 if plain else 1 if sheet.network.widths[-1] == 1 else 2
+    return line, wrong, PROGRAMS[index].statements[line - 1]
 
 
-def _with(statements: tuple[str, ...], mistake: Bug) -> tuple[str, ...]:
+def with_mistake(statements: tuple[str, ...], mistake: Bug) -> tuple[str, ...]:
+    """The statements with the mistake in the place of its line."""
     before, behind = statements[: mistake.line - 1], statements[mistake.line :]
     return (*before, mistake.instead, *behind)
 
 
-def _numbered(statements: tuple[str, ...]) -> str:
+def numbered(statements: tuple[str, ...]) -> str:
+    """The statements as a text, the number of each behind it."""
     width = max(map(len, statements)) + 2
     return "\n".join(f"{text:<{width}}# ({k})" for k, text in enumerate(statements, 1))
 
@@ -157,7 +166,8 @@ def _places(
         yield naming.derivative(naming.of_input("x", i, 0)).name, "dx", (0, i)
 
 
-def _line(line: int) -> Blank:
+def line_blank(line: int) -> Blank:
+    """What asks for the number of the wrong line."""
     return Blank(
         name=LINE,
         symbol=LINE_SYMBOL,

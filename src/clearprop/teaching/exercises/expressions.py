@@ -30,6 +30,8 @@ FUNCTIONS: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "sigmoid": _sigmoid,
         "tanh": math.tanh,
         "square": lambda v: v * v,
+        "exp": math.exp,
+        "ln": math.log,
     }
 )
 
@@ -79,6 +81,16 @@ class Multiplication(Configurable):
 
 
 @dataclass(frozen=True)
+class Division(Configurable):
+    """Above / below."""
+
+    type_name: ClassVar[str] = "Quotient"
+
+    above: "Expression"
+    below: "Expression"
+
+
+@dataclass(frozen=True)
 class Applied(Configurable):
     """A function of `FUNCTIONS` of the argument."""
 
@@ -86,18 +98,29 @@ class Applied(Configurable):
     argument: "Expression"
 
 
-Expression: TypeAlias = Name | NumberLiteral | Addition | Subtraction | Multiplication | Applied
+Expression: TypeAlias = (
+    Name | NumberLiteral | Addition | Subtraction | Multiplication | Division | Applied
+)
 
 EXPRESSIONS: Mapping[str, type[Configurable]] = MappingProxyType(
     {
         kind.type_name: kind
-        for kind in (Name, NumberLiteral, Addition, Subtraction, Multiplication, Applied)
+        for kind in (
+            Name,
+            NumberLiteral,
+            Addition,
+            Subtraction,
+            Multiplication,
+            Division,
+            Applied,
+        )
     }
 )
 
 
 def evaluate(expression: Expression, values: Values) -> float:
-    """The number that comes out. Raises KeyError for a name without a value."""
+    """The number that comes out. Raises KeyError for a name without a value, and ArithmeticError or
+    ValueError where there is none, as of a quotient by 0."""
     match expression:
         case Name(name):
             return values[name]
@@ -109,6 +132,8 @@ def evaluate(expression: Expression, values: Values) -> float:
             return evaluate(left, values) - evaluate(right, values)
         case Multiplication(factors):
             return math.prod(evaluate(factor, values) for factor in factors)
+        case Division(above, below):
+            return evaluate(above, values) / evaluate(below, values)
         case Applied(function, argument):
             return FUNCTIONS[function](evaluate(argument, values))
 
@@ -122,6 +147,8 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
             return factors
         case Subtraction(left, right):
             return left, right
+        case Division(above, below):
+            return above, below
         case Applied(_, argument):
             return (argument,)
         case _:
@@ -136,21 +163,28 @@ def names(expression: Expression) -> Iterator[str]:
         yield from names(part)
 
 
-def inlined(expression: Expression, known: Mapping[str, Expression]) -> Expression:
-    """The expression with every name in `known` replaced by its own expression, all the way."""
+def rebuilt(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """The expression with each of its parts, one level down, replaced by `change` of it."""
     match expression:
-        case Name(name):
-            return inlined(known[name], known) if name in known else expression
         case Addition(terms):
-            return Addition(tuple(inlined(term, known) for term in terms))
-        case Multiplication(factors):
-            return Multiplication(tuple(inlined(factor, known) for factor in factors))
+            return Addition(tuple(map(change, terms)))
         case Subtraction(left, right):
-            return Subtraction(inlined(left, known), inlined(right, known))
+            return Subtraction(change(left), change(right))
+        case Multiplication(factors):
+            return Multiplication(tuple(map(change, factors)))
+        case Division(above, below):
+            return Division(change(above), change(below))
         case Applied(function, argument):
-            return Applied(function, inlined(argument, known))
+            return Applied(function, change(argument))
         case _:
             return expression
+
+
+def inlined(expression: Expression, known: Mapping[str, Expression]) -> Expression:
+    """The expression with every name in `known` replaced by its own expression, all the way."""
+    if isinstance(expression, Name):
+        return inlined(known[expression.name], known) if expression.name in known else expression
+    return rebuilt(expression, lambda part: inlined(part, known))
 
 
 def latex(
@@ -177,12 +211,22 @@ def latex(
             return f"{latex(left, write, number)} - {operand(right)}"
         case Multiplication(factors):
             return r" \cdot ".join(operand(factor) for factor in factors)
+        case Division(above, below):
+            over, under = latex(above, write, number), latex(below, write, number)
+            return rf"\frac{{{over}}}{{{under}}}"
         case Applied("square", argument):
             return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
+        case Applied("exp", argument):
+            return rf"e^{{{latex(argument, write, number)}}}"
         case Applied("relu_slope", argument):
             return rf"\text{{ReLU}}'\left( {latex(argument, write, number)} \right)"
         case Applied(function, argument):
-            name = {"relu": r"\text{ReLU}", "tanh": r"\tanh", "sigmoid": r"\sigma"}[function]
+            name = {
+                "relu": r"\text{ReLU}",
+                "tanh": r"\tanh",
+                "sigmoid": r"\sigma",
+                "ln": r"\ln",
+            }[function]
             return rf"{name}\left( {latex(argument, write, number)} \right)"
 
 
@@ -213,6 +257,7 @@ def _enclosed(
         isinstance(expression, Name | NumberLiteral)
         and not text.startswith("-")
         and "frac" not in text
+        and not text.endswith("]")
     ):
         return text
     return rf"\left( {text} \right)"

@@ -52,7 +52,7 @@ def key_json(sheet: Exercise, student: Student) -> bytes:
             "format": KEY_FORMAT,
             "version": VERSION,
             "language": student.language,
-            "student": _named(student),
+            "student": {**_named(student), **({"email": student.email} if student.email else {})},
             "exercise": encode(sheet),
         }
     )

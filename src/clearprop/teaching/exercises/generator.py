@@ -13,12 +13,13 @@ import numpy as np
 
 from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
-from clearprop.teaching.exercises import bugs
+from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
 from clearprop.teaching.exercises.quantities import (
     NetworkShape,
     Quantity,
     QuantityKind,
+    Unit,
     quantities,
     upstream,
 )
@@ -35,7 +36,7 @@ MOVED = 5 * TOLERANCE
 # How far the decimals of a variant may be from those of the sheet that it should equal.
 ALIKE = 0.15
 RATE = 0.1
-SMOOTH = ("sigmoid", "tanh")
+SMOOTH = ("sigmoid", "tanh", "softmax")
 # Far more than any plan needs: the search is a loop that ends.
 MOST_CANDIDATES = 1_000_000
 
@@ -54,15 +55,18 @@ def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercis
     seed = require_seed(seed)
     sheet = _sheet(topic, level, seed)
     found = _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+    if topic == tutorial_slip.TOPIC:
+        return tutorial_slip.slipped(found, plan.shape)
     if topic != bugs.TOPIC:
         return found
     return bugs.planted(found, plan.shape, keyed_generator(seed, level, f"bug/{key}"))
 
 
 def worked(sheet: Exercise) -> Exercise:
-    """The sheet with every number of its plan as a blank, where it asks for less: a program's."""
-    if not sheet.program:
-        return sheet
+    """The sheet with a blank for every number that is worked out on the way to what it asks for,
+    which of a program with a mistake are more; the number of a line is none."""
+    if sheet.topic != bugs.TOPIC:
+        return replace(sheet, blanks=tuple(one for one in sheet.blanks if one.kind != "line"))
     plan = _plan(sheet.topic, sheet.level)
     blanks = _blanks(plan, quantities(plan.shape), sheet.givens)
     return sheet if blanks is None else replace(sheet, blanks=blanks)
@@ -95,7 +99,7 @@ def _search(
         if sum(given.value < 0 for given in givens) != plan.negatives:
             continue
         blanks = _blanks(plan, known, givens)
-        if blanks is None:
+        if blanks is None or not _tells_classes_apart(plan.shape, givens):
             continue
         found = Exercise(
             topic=topic,
@@ -127,9 +131,14 @@ def _draw(plan: Plan, generator: np.random.Generator) -> tuple[Given, ...]:
         biases = [naming.of_unit("b", layer, j) for j in outputs]
         givens += [Given(*label, value=_tenth(generator)) for label in (*weights, *biases)]
     for n in range(shape.samples):
+        of_sample = int(generator.integers(shape.widths[-1])) if shape.has_classes else None
         for j in range(shape.widths[-1]):
             label = naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
-            givens.append(Given(*label, value=_tenth(generator, 2 if shape.target else 1)))
+            if of_sample is None:
+                value = _tenth(generator, 2 if shape.target else 1)
+            else:
+                value = float(j == of_sample)
+            givens.append(Given(*label, value=value))
     if plan.asked & {"new_w", "new_b"}:
         givens.append(Given("eta", "*η*", RATE))
     return tuple(givens)
@@ -149,7 +158,7 @@ def _blanks(
     """The blanks of a candidate, or None where one of them is not pleasant."""
     values = {given.name: given.value for given in givens}
     smooth = any(name in SMOOTH for name in plan.shape.activations)
-    dead: set[tuple[int, int]] = set()
+    dead: set[Unit] = set()
     hidden: dict[str, Expression] = {}
     blanks = []
     for one in known:
@@ -162,20 +171,40 @@ def _blanks(
             if one.kind in ("z", "y") and abs(value) < KINK:
                 return None
             if one.kind == "a" and value == 0:
-                dead.update(one.units)
+                dead.update(unit for group in one.units for unit in group)
         if one.kind == "z" and smooth and abs(value) > TABLE:
             return None
-        if one.kind not in plan.asked or dead.intersection(one.units):
+        off = one.is_switched_off(dead)
+        # That a neuron is off, and lets nothing back, is asked; what follows from it is not.
+        if one.kind not in plan.asked or (off and one.kind not in ("a", "dz")):
             hidden[name] = one.formula
             continue
-        if not _pleasant(value, smooth=smooth) or not _moves(one, value, values):
+        if not off and not (_pleasant(value, smooth=smooth) and _moves(one, value, values)):
             return None
         points = POINTS.get(one.kind, 1)
         formula = inlined(one.formula, hidden)
         blanks.append(
-            Blank(*one.label, kind=one.kind, formula=formula, value=round(value, 12), points=points)
+            Blank(*one.label, kind=one.kind, formula=formula, value=_settled(value), points=points)
         )
     return tuple(blanks) if len(dead) == plan.dead else None
+
+
+def _tells_classes_apart(shape: NetworkShape, givens: Sequence[Given]) -> bool:
+    """Whether softmax's weights of every input differ: where they are equal the shares do not
+    depend on it, and its derivative is 0."""
+    if not shape.has_classes:
+        return True
+    values = {given.name: given.value for given in givens}
+    inputs, classes = shape.widths[-2:]
+    return all(
+        len({values[shape.naming.weight(shape.last, i, j).name] for j in range(classes)}) == classes
+        for i in range(inputs)
+    )
+
+
+def _settled(value: float) -> float:
+    """The number without the last binary digits of its working, and 0 without a sign."""
+    return round(value, 12) + 0.0
 
 
 def _pleasant(value: float, *, smooth: bool) -> bool:

@@ -3,7 +3,7 @@
     w11(1)     *w*_[11]^[(1)]     the weight from input 1 to neuron 1 of layer 1
     z2(1)      *z*_[2]^[(1)]      what neuron 2 of layer 1 sums up
     dC/dw1     ∂*C*/∂*w*_[1]      of a single neuron: no layer and no second index
-    z[2]       *z*^[2]            of sample 2, where there are several
+    z1(1)[2]   *z*_[1]^[(1)][2]   of sample 2; raised, it would be a power
 
 An index that says nothing is left out.
 """
@@ -42,6 +42,10 @@ class Naming:
         index = str(j + 1) if self.widths[-1] > 1 else ""
         return _label(letter, index, "", self._sample(sample))
 
+    def of_sample(self, letter: str, sample: int) -> Label:
+        """A number of a whole sample: the sum S of softmax."""
+        return _label(letter, "", "", self._sample(sample))
+
     def of_unit(self, letter: str, layer: int, j: int, sample: int | None = None) -> Label:
         """A number of one neuron: z, a or b; b has no sample."""
         index = "" if self._single_file else str(j + 1)
@@ -75,6 +79,11 @@ def updated(of: Label) -> Label:
     return Label(f"new {of.name}", f"{of.symbol}^[ new]")
 
 
+def of_program(of: Label) -> Label:
+    """A number as a program with a mistake computes it."""
+    return Label(f"program {of.name}", f"{of.symbol}^[ program]")
+
+
 def slope(of: Label) -> Label:
     """The activation's derivative at a z."""
     return Label(f"a'({of.name})", f"*a*′({of.symbol})")
@@ -87,6 +96,5 @@ def product(one: Label, other: Label) -> Label:
 
 def _label(letter: str, index: str, layer: str, sample: str) -> Label:
     name = letter + index + (f"({layer})" if layer else "") + (f"[{sample}]" if sample else "")
-    above = (f"({layer})" if layer else "") + sample
-    symbol = f"*{letter}*" + (f"_[{index}]" if index else "") + (f"^[{above}]" if above else "")
-    return Label(name, symbol)
+    symbol = f"*{letter}*" + (f"_[{index}]" if index else "") + (f"^[({layer})]" if layer else "")
+    return Label(name, symbol + (f"[{sample}]" if sample else ""))

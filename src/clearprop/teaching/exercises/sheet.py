@@ -18,6 +18,13 @@ DECIMALS = 4
 BlankKind: TypeAlias = QuantityKind | Literal["line"]
 
 
+def is_near(answer: float, value: float) -> bool:
+    """Whether an answer counts as the value."""
+    # The last summand lets an answer count that is off by the tolerance exactly, whatever the
+    # binary digits of the two are.
+    return abs(answer - value) <= TOLERANCE * max(1.0, abs(value)) + 1e-9
+
+
 @dataclass(frozen=True)
 class Given(Configurable):
     """A number that the sheet tells: its name, its symbol in markup, and its value."""

@@ -10,12 +10,14 @@ from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
-from clearprop.engine.losses import MSE
+from clearprop.engine.layers.softmax import Softmax
+from clearprop.engine.losses import MSE, CrossEntropy, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import SGD
 from clearprop.engine.step import Step, take_step
 
 ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}
+ACTIVATIONS["softmax"] = Softmax
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -24,7 +26,8 @@ Rows = tuple[tuple[float, ...], ...]
 class SmallNetwork(Configurable):
     """Linear layers, each with an activation or none, and the samples that go through.
 
-    activations  of every layer, a name in `ACTIVATIONS` or "" for none
+    activations  of every layer, a name in `ACTIVATIONS` or "" for none; softmax is the last one's
+                 alone, and t holds 1 at the class of a sample and 0 elsewhere
     weights      of every layer as rows (in, out)
     biases       of every layer (out,)
     x, t         samples in rows: (N, in) and (N, out)
@@ -56,7 +59,10 @@ class SmallNetwork(Configurable):
         return ("",) if count == 1 else tuple(str(layer + 1) for layer in range(count))
 
     def network(self) -> Network:
-        """The same network in the engine."""
+        """The same network in the engine, as far as its outputs."""
+        return Network(Sequential(*self._layers()))
+
+    def _layers(self) -> list[Layer]:
         layers: list[Layer] = []
         for weight, bias, activation in zip(
             self.weights, self.biases, self.activations, strict=True
@@ -64,7 +70,7 @@ class SmallNetwork(Configurable):
             layers.append(Linear(len(weight), len(bias)))
             if activation:
                 layers.append(ACTIVATIONS[activation]())
-        return Network(Sequential(*layers))
+        return layers
 
     def params(self) -> Array:
         """Its parameters as the engine's flat array."""
@@ -76,12 +82,18 @@ class SmallNetwork(Configurable):
         return np.concatenate(pieces).astype(np.float64)
 
     def step(self) -> Step:
-        """One step of SGD on the mean squared error, recorded."""
+        """One step of SGD on the mean squared error, or on the cross-entropy of softmax, which the
+        engine takes in one with its loss; recorded."""
+        layers = self._layers()
+        loss: Loss = MSE()
+        if self.activations[-1] == "softmax":
+            loss = CrossEntropy()
+            layers.pop()
         return take_step(
-            self.network(),
+            Network(Sequential(*layers)),
             self.params(),
             np.array(self.x, dtype=np.float64),
             np.array(self.t, dtype=np.float64),
-            loss=MSE(),
+            loss=loss,
             optimizer=SGD(self.rate),
         )

@@ -10,11 +10,13 @@ where a is the layer's input. x is (N, in), a weight (in, out), a bias (out,), d
 from collections.abc import Iterator
 
 from clearprop.base import messages
+from clearprop.teaching.exercises.points import with_more_samples
 from clearprop.teaching.exercises.sheet import Exercise
 from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 
-# The topics whose sheet has a whole network behind it; ReLU and no activation stand in them.
-TOPICS_WITH_CODE = ("chain", "step")
+# The topics whose sheet has a whole network behind it; ReLU, softmax and no activation stand in
+# them.
+TOPICS_WITH_CODE = ("chain", "step", "softmax", "batch")
 
 say = messages.within("exercises.program")
 
@@ -23,6 +25,8 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
     """The file to fill in, `backward.py`; what it says is in the language."""
     network = sheet.network
     names = ", ".join(_arrays(network))
+    points = with_more_samples(network)
+    softmax = network.activations[-1] == "softmax"
     lines = [
         f'"""{say(language, "title", variant=sheet.variant)}',
         "",
@@ -30,6 +34,7 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
         "",
         f"    {say(language, 'gradients', returned=', '.join(_gradients(network)))}",
         "",
+        *([say(language, "softmax"), ""] if softmax else []),
         say(language, "check"),
         "",
         "    clearprop check backward.py:backward",
@@ -37,8 +42,9 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
         "",
         "import numpy as np",
         "",
+        *(f"# {line}" for line in say(language, f"samples.{_rows_told(network)}").splitlines()),
         "inputs = {",
-        *(f'    "{name}": np.array({value}),' for name, value in _values(network)),
+        *(f'    "{name}": np.array({value}),' for name, value in _values(points)),
         "}",
         "",
         "",
@@ -58,7 +64,10 @@ def unfilled(sheet: Exercise, language: str) -> bytes:
 def solution(sheet: Exercise) -> str:
     """A right `backward` for the same file, as the answer key shows it."""
     network = sheet.network
-    statements = [*_forward(network)[:-1], *_backward(network)]
+    forward = _forward(network)
+    # The output itself is needed where softmax is.
+    kept = forward if network.activations[-1] == "softmax" else forward[:-1]
+    statements = [*kept, *_backward(network)]
     return "\n".join(
         [
             f"def backward(dy, {', '.join(_arrays(network))}):",
@@ -67,6 +76,13 @@ def solution(sheet: Exercise) -> str:
             "",
         ]
     )
+
+
+def _rows_told(network: SmallNetwork) -> str:
+    """The key of what is said of the rows of x."""
+    if "relu" not in network.activations:
+        return "smooth"
+    return "one" if network.samples == 1 else "many"
 
 
 def _arrays(network: SmallNetwork) -> list[str]:
@@ -101,13 +117,22 @@ def _forward(network: SmallNetwork) -> list[str]:
     for number, source in zip(numbers[:-1], sources, strict=False):
         lines.append(f"z{number} = {source} @ W{number} + b{number}")
         lines.append(f"a{number} = np.maximum(z{number}, 0)")
-    lines.append(f"y = {sources[-1]} @ W{numbers[-1]} + b{numbers[-1]}")
+    last = numbers[-1]
+    if network.activations[-1] == "softmax":
+        lines.append(f"z{last} = {sources[-1]} @ W{last} + b{last}")
+        lines.append(f"powers = np.exp(z{last} - z{last}.max(axis=1, keepdims=True))")
+        lines.append("y = powers / powers.sum(axis=1, keepdims=True)")
+    else:
+        lines.append(f"y = {sources[-1]} @ W{last} + b{last}")
     return lines
 
 
 def _backward(network: SmallNetwork) -> list[str]:
     lines: list[str] = []
     signal = "dy"
+    if network.activations[-1] == "softmax":
+        signal = f"dz{network.layer_names[-1]}"
+        lines.append(f"{signal} = y * (dy - (dy * y).sum(axis=1, keepdims=True))")
     layers = list(zip(network.layer_names, _sources(network), strict=True))
     for place, (number, source) in reversed(list(enumerate(layers))):
         lines.append(f"dW{number} = {source}.T @ {signal}")

@@ -1,29 +1,65 @@
-"""Who a sheet is for, and the roster of a class: a CSV file with the columns id, name and, where
-students read different languages, lang."""
+"""Who a sheet is for, and the roster of a class: a CSV file with the columns id and name, where
+students read different languages lang, and for graders that know students by it email.
+
+The columns may have their usual other names, such as 學號 and 姓名, and the file may be written as
+spreadsheets write it.
+"""
 
 import csv
+import io
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from clearprop.base import messages
 from clearprop.base.errors import FileError
+from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
 # The folder of the answer keys stands beside those of the students.
 KEY_FOLDER = "key"
 # What one file system or another cannot have in a name.
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _LONGEST = 64
+# What the columns of a roster are called, the surest name first.
+COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "id": ("id", "學號", "student id", "student number", "sid", "學生編號", "编号", "学号"),
+        "name": ("name", "姓名", "student name", "full name", "student", "學生姓名", "名字"),
+        "first": ("first name", "given name", "名"),
+        "last": ("last name", "surname", "family name", "姓"),
+        "lang": ("lang", "language", "語言"),
+        "email": ("email", "e-mail", "email address", "電子郵件", "電子信箱", "信箱"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Student:
-    """Whose sheet it is; one for nobody in particular has an empty id and name."""
+    """Whose sheet it is; one for nobody in particular has an empty id and name.
+
+    email  by which a grader's own records know them
+    sheet  the number of a sheet that is nobody's yet
+    """
 
     language: str
     id: str = ""
     name: str = ""
+    email: str = ""
+    sheet: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Where their files stand, and what their variant is drawn by; "" for the only one."""
+        return self.id or self.sheet
+
+
+def numbered_students(count: int, language: str) -> tuple[Student, ...]:
+    """So many sheets for nobody in particular: 01, 02 …"""
+    width = max(2, len(str(count)))
+    return tuple(Student(language, sheet=f"{k:0{width}d}") for k in range(1, count + 1))
 
 
 def read_roster(path: Path, language: str) -> tuple[Student, ...]:
@@ -38,22 +74,17 @@ def read_roster(path: Path, language: str) -> tuple[Student, ...]:
     if not lines:
         raise FileError("roster_empty", path=path)
     _, header = lines[0]
-    columns = [cell.strip().lower() for cell in header]
-    for column in ("id", "name"):
-        if column not in columns:
-            known = ", ".join(columns)
-            raise FileError("roster_column", path=path, column=column, known=known)
+    places = _places(path, header)
     students: list[Student] = []
     seen: dict[str, int] = {}
     for line, cells in lines[1:]:
-        if len(cells) != len(columns):
+        if len(cells) != len(header):
             raise FileError(
-                "table_ragged", path=path, line=line, came=len(cells), expected=len(columns)
+                "table_ragged", path=path, line=line, came=len(cells), expected=len(header)
             )
-        row = dict(zip(columns, map(str.strip, cells), strict=True))
+        row = {column: cells[place].strip() for column, place in places.items()}
         student = _student(path, line, row, language)
-        # Some file systems take two names that differ in capital letters for one.
-        same = unicodedata.normalize("NFKC", student.id).casefold()
+        same = same_id(student.id)
         if same in seen:
             raise FileError(
                 "roster_id_twice", path=path, line=line, id=student.id, first=seen[same]
@@ -65,11 +96,36 @@ def read_roster(path: Path, language: str) -> tuple[Student, ...]:
     return tuple(students)
 
 
+def same_id(number: str) -> str:
+    """What two ids have in common that are one: some file systems take two names that differ in
+    capital letters for one, and 1 is typed with full width too."""
+    return unicodedata.normalize("NFKC", number).strip().casefold()
+
+
+def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
+    """Where each of our columns stands. Raises FileError without an id or a name."""
+    said = [re.sub(r"[\s_]+", " ", same_id(cell)) for cell in header]
+    found = {
+        column: said.index(name)
+        for column, names in COLUMNS.items()
+        for name in [next((name for name in names if name in said), None)]
+        if name is not None
+    }
+    named = "name" in found or {"first", "last"} <= set(found)
+    for column, there in (("id", "id" in found), ("name", named)):
+        if not there:
+            known = ", ".join(cell.strip() for cell in header)
+            names = " / ".join(COLUMNS[column][:3])
+            raise FileError("roster_column", path=path, column=column, names=names, known=known)
+    return found
+
+
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            return [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+        text = decoded(path.read_bytes())
+        stream = io.StringIO(text, newline="")
+        reader = csv.reader(stream, delimiter=delimiter_of(text), strict=True)
+        return [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except FileNotFoundError as problem:
         raise FileError("file_missing", path=path) from problem
     except IsADirectoryError as problem:
@@ -91,7 +147,16 @@ def _student(path: Path, line: int, row: Mapping[str, str], language: str) -> St
     if wanted not in messages.LANGUAGES:
         known = ", ".join(messages.LANGUAGES)
         raise FileError("roster_language", path=path, line=line, name=wanted, known=known)
-    return Student(wanted, number, row["name"])
+    return Student(wanted, number, _name(row), row.get("email", ""))
+
+
+def _name(row: Mapping[str, str]) -> str:
+    if "name" in row:
+        return row["name"]
+    first, last = row["first"], row["last"]
+    # A Chinese name has its family's first, and no space.
+    western = (first + last).isascii() or not (first and last)
+    return f"{first} {last}".strip() if western else f"{last}{first}"
 
 
 def _names_a_folder(number: str) -> bool:

@@ -15,8 +15,9 @@ class Plan:
     """One level of one topic.
 
     asked      the kinds of numbers that are blanks
-    dead       how many hidden neurons lie on ReLU's zero side; of them only z is asked for, since
-               everything else about them is 0
+    dead       how many hidden neurons lie on ReLU's zero side, each sample by itself: without one,
+               a backward pass that forgets ReLU's derivative would look right. Of them z, a and
+               ∂C/∂z are asked for; everything else about them is 0
     negatives  how many of the given numbers are below 0, the same in every variant
     """
 
@@ -64,20 +65,35 @@ TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
             _plan((1, 1), ("",), "y C dy dw db", 3, samples=4),
         ),
         "chain": (
-            _plan((1, 1, 1), ("relu", ""), "z a y C dy dz dw", 1),
-            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
+            _plan((1, 2, 1), ("relu", ""), "z a y C dy dz dw", 2, dead=1),
+            _plan((2, 3, 1), ("relu", ""), "z a y dy dz dw", 4, dead=1),
             _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
         ),
         "step": (
             _plan((2, 1), ("",), "y C dy dw db new_w new_b", 1),
-            _plan((1, 2, 1), ("relu", ""), "z a y dy dz dw new_w", 2),
+            _plan((1, 2, 1), ("relu", ""), "z a y dy dz dw new_w", 2, dead=1),
             _plan((2, 2, 1), ("relu", ""), "z a y C dy dz dw db new_w new_b", 3, dead=1),
+        ),
+        "softmax": (
+            _plan((1, 3), ("softmax",), "z S p dz", 2),
+            _plan((2, 3), ("softmax",), "z S p C dz dw db", 3),
+            _plan((2, 2, 2), ("relu", "softmax"), "z a S p C dz dw", 4, dead=1),
+        ),
+        "batch": (
+            _plan((1, 1, 1), ("relu", ""), "z a y dy dz dw", 2, samples=2, dead=1),
+            _plan((1, 1, 1), ("relu", ""), "z a y C dy dz dw db new_w", 2, samples=3, dead=1),
+            _plan((1, 2, 1), ("relu", ""), "z a y dy dz dw db new_w", 3, samples=2, dead=1),
         ),
         # The numbers that the search makes pleasant; what is asked is said in `bugs`.
         "bug": (
             _plan((2, 1), ("",), "y dy dw dx", 1),
-            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw", 2),
-            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw", 4, dead=1),
+            _plan((2, 2, 1), ("relu", ""), "z a y dy dz dw dx", 2, dead=1),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy dz dw dx", 4, dead=1),
+        ),
+        "slip": (
+            _plan((1, 2, 1), ("relu", ""), "z a y dy", 2, dead=1),
+            _plan((2, 2, 1), ("relu", ""), "z a y dy", 3, dead=1),
+            _plan((2, 2, 2), ("relu", ""), "z a y dy", 4, dead=1),
         ),
     }
 )

@@ -55,7 +55,7 @@ def judge(
             _verdict(_median(linear) <= line_mse * 1.001),
             {"median": _median(linear), "best": line_mse},
         ),
-        _same_as_torch("linear_like_torch", "S14", comparisons),
+        _same_as_torch("linear_like_torch", "linear", comparisons),
         Claim(
             "relu_predicts_better",
             _verdict(_median(printed) < _median(linear)),
@@ -67,7 +67,7 @@ def judge(
             },
         ),
         _relu_like_torch(printed, right, torch_relu),
-        _same_as_torch("engine_like_torch", "S15", comparisons),
+        _same_as_torch("engine_like_torch", "relu", comparisons),
         Claim(
             "relu_fits_curves",
             _verdict(_median(curved.relu) < 0.5 * curved.line.mse),

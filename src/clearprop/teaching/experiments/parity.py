@@ -27,7 +27,7 @@ TOLERANCES = {"float64": (1e-10, 1e-10), "float32": (1e-4, 2e-3)}
 
 
 # Without activation and updated by hand, or with ReLU and torch.optim.SGD; and whose start.
-ExperimentName: TypeAlias = Literal["S14", "S15"]
+ExperimentName: TypeAlias = Literal["linear", "relu"]
 StartName: TypeAlias = Literal["tutorial", "torch"]
 
 
@@ -92,14 +92,14 @@ def compare_with_torch(
 def _compare(
     name: ExperimentName, start: StartName, dtype: str, settings: ReproductionSettings
 ) -> Comparison:
-    network = without_activation() if name == "S14" else with_relu()
+    network = without_activation() if name == "linear" else with_relu()
     data = regression_data(dtype)
     if start == "torch":
         params = torch_twin.default_start(network, 0, dtype)
     else:
         params = tutorial_start(range(1), dtype)[0]
     ours = run(f"{name} {start} {dtype}", network, params, data, settings)
-    train = torch_twin.train_by_hand if name == "S14" else torch_twin.train_with_sgd
+    train = torch_twin.train_by_hand if name == "linear" else torch_twin.train_with_sgd
     theirs = train(
         network,
         params,

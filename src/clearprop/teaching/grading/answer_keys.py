@@ -1,7 +1,7 @@
 """The keys of a class's sheets: one file a variant, with the whole exercise in it.
 
 DIR/<variant>.json    {"format": "clearprop-exercise", "version": 1, "language": "en",
-                       "student": {"id": "", "name": ""}, "exercise": {…}}
+                       "student": {"id": "", "name": "", "email": ""}, "exercise": {…}}
 """
 
 import math
@@ -30,13 +30,14 @@ KNOWN: Mapping[str, type[Configurable]] = MappingProxyType(
 @dataclass(frozen=True)
 class AnswerKey:
     """One sheet's key: the exercise, the language of the sheet, and the student whom it was made
-    for, "" where it is for everybody."""
+    for, "" where it is for everybody; their address only where the roster has it."""
 
     path: Path
     language: str
     student_id: str
     student_name: str
     exercise: Exercise
+    student_email: str = ""
 
 
 def read_key(folder: Path, variant: str) -> AnswerKey:
@@ -60,7 +61,12 @@ def read_key(folder: Path, variant: str) -> AnswerKey:
     if exercise.variant != variant:
         raise DamagedFileError("document_part", path=path, part="variant")
     return AnswerKey(
-        path=path, language=language, student_id=student_id, student_name=name, exercise=exercise
+        path=path,
+        language=language,
+        student_id=student_id,
+        student_name=name,
+        exercise=exercise,
+        student_email=text_at(student, "email", path),
     )
 
 

@@ -4,10 +4,15 @@
 
 x is (N, in), a weight (in, out) and a bias (out,); its gradient may as well be a row (1, out).
 The forward pass, the witnesses and the verdict are ours; only `backward` runs in the sandbox.
+
+One sample shows little: where every ReLU is on, its derivative may be left out, and z is a. The
+judgement is made at the sheet's own samples with others beside them, so that everything is
+exercised, and then with other parameters too.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,9 +20,10 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.checker import CheckSettings, check_subject
 from clearprop.checking.subjects.plain_functions import function_subject
-from clearprop.checking.verdict import Verdict
+from clearprop.checking.verdict import RIGHT, WRONG, Verdict
 from clearprop.checking.witnesses.reference import reference_for
 from clearprop.teaching.exercises import SmallNetwork
+from clearprop.teaching.exercises.points import elsewhere, with_more_samples
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
 from clearprop.teaching.grading.untrusted_files import read_text
@@ -32,22 +38,41 @@ def check_code(path: Path, small: SmallNetwork, limits: Limits | None = None) ->
     try:
         sandbox = Sandbox(read_text(path), limits)
         with sandbox:
-            verdict, problem = _check(sandbox, small)
+            verdict, problem = _judge(sandbox, small)
+            hidden = verdict is not None and verdict.outcome == WRONG
+            only_elsewhere = hidden and _is_right(sandbox, small)
     except ClearpropError as refused:
-        verdict, problem = None, refused
+        verdict, problem, only_elsewhere = None, refused, False
     if sandbox is None:
         return CodeMark(verdict=verdict, problem=problem)
     attempted = tuple(sorted(sandbox.attempted))
     return CodeMark(
         verdict=verdict,
         problem=problem,
+        only_elsewhere=only_elsewhere,
         attempted=attempted,
         printed=sandbox.printed,
         isolated=sandbox.isolated,
     )
 
 
-def _check(sandbox: Sandbox, small: SmallNetwork) -> tuple[Verdict | None, ClearpropError | None]:
+Judgement: TypeAlias = tuple[Verdict | None, ClearpropError | None]
+
+
+def _judge(sandbox: Sandbox, small: SmallNetwork) -> Judgement:
+    """The first judgement that is not right, or the last one."""
+    judged = _check(sandbox, with_more_samples(small))
+    if judged[0] is None or judged[0].outcome != RIGHT:
+        return judged
+    return _check(sandbox, elsewhere(small))
+
+
+def _is_right(sandbox: Sandbox, small: SmallNetwork) -> bool:
+    verdict, _ = _check(sandbox, small)
+    return verdict is not None and verdict.outcome == RIGHT
+
+
+def _check(sandbox: Sandbox, small: SmallNetwork) -> Judgement:
     network = small.network()
     start = network.named(small.params())
     # The checker makes sentences of its own of what a function raises, or tries something else:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clearprop.base import messages
+from clearprop.teaching.exercises.students import same_id
+from clearprop.teaching.grading.absentees import Absentee
 from clearprop.teaching.grading.marked_handins import MarkedHandIn, MarkingResult, Unmarked, comment
 from clearprop.teaching.grading.untrusted_files import legible
 
@@ -14,8 +16,11 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _LONGEST_NAME = 100
 
 
-def marks_csv(outcomes: Sequence[MarkingResult], language: str) -> bytes:
-    """One row a hand-in: id, name, variant, the points of every blank, total, out of, comment.
+def marks_csv(
+    outcomes: Sequence[MarkingResult], language: str, absent: Sequence[Absentee] = ()
+) -> bytes:
+    """One row a hand-in: id, name, variant, the points of every blank, total, out of, comment; and
+    behind them one for everybody who handed in nothing.
 
     The header is in `language`, a comment in that of the student's sheet. UTF-8 with a byte order
     mark, without which a spreadsheet may take Chinese for something else.
@@ -39,6 +44,13 @@ def marks_csv(outcomes: Sequence[MarkingResult], language: str) -> bytes:
         else:
             row = _row(outcome, ids[outcome.student_id], language)
         writer.writerow({name: _inert(cell) for name, cell in row.items()})
+    empty = {same_id(outcome.student_id or outcome.place.name) for outcome in marked}
+    for one in absent:
+        # Whose form came back empty has a row of their own.
+        if same_id(one.id) not in empty:
+            said = messages.text(language, "grading.comment.absent")
+            row = {"id": one.id, "name": one.name, "variant": one.variant, "comment": said}
+            writer.writerow({name: _inert(cell) for name, cell in row.items()})
     return stream.getvalue().encode("utf-8-sig")
 
 

@@ -13,7 +13,7 @@ from clearprop.base.numbers import brief
 from clearprop.checking.verdict import RIGHT, Outcome, Verdict
 from clearprop.teaching.grading.answer_keys import AnswerKey
 from clearprop.teaching.grading.handins import HandIn
-from clearprop.teaching.grading.marking import BlankOutcome, Marked
+from clearprop.teaching.grading.marking import BlankMark, BlankOutcome, Marked
 from clearprop.teaching.grading.untrusted_files import legible
 
 # Between sentences, between clauses, between names.
@@ -30,6 +30,7 @@ class CodeMark:
 
     verdict   the check's; None where the code could not be checked
     problem   why it could not; None where it was
+    only_elsewhere  whether it is right at the sheet's own samples, and wrong at others alone
     attempted what it tried and may not: "file", "network", "process"
     printed   how many bytes it printed
     isolated  whether it ran without a network
@@ -37,6 +38,7 @@ class CodeMark:
 
     verdict: Verdict | None
     problem: ClearpropError | None = None
+    only_elsewhere: bool = False
     attempted: tuple[str, ...] = ()
     printed: int = 0
     isolated: bool = True
@@ -53,6 +55,8 @@ class CodeMark:
             yield say("failed", problem=self.problem.message(language))
         if self.verdict is not None:
             yield say(self.verdict.outcome)
+            if self.only_elsewhere:
+                yield say("only_elsewhere")
             yield from _diagnosis(self.verdict, language)
         for kind in self.attempted:
             yield say(f"attempted.{kind}")
@@ -83,6 +87,14 @@ class MarkedHandIn:
     def student_name(self) -> str:
         """The name that was handed in, otherwise the one that the sheet was made for."""
         return self.handin.student_name or self.key.student_name
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was done: no answer, and no backward pass beyond the one to fill in."""
+        left_open = self.code is None or (
+            self.code.problem is not None and self.code.problem.key == "code_left_open"
+        )
+        return not self.handin.is_filled_in and left_open
 
 
 @dataclass(frozen=True)
@@ -124,11 +136,13 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     if wrong := by_outcome["wrong"]:
         instead = [
             say(
-                "instead",
+                # A 0 that is right, but comes from an earlier 0 that is not.
+                "unearned" if one.answer == one.expected else "instead",
                 name=one.name,
                 answer="" if one.answer is None else brief(one.answer),
                 expected=brief(one.expected),
             )
+            + _mistake(one, language)
             for one in wrong
         ]
         yield say("wrong", blanks=_SEPARATORS[language][1].join(instead))
@@ -146,6 +160,14 @@ def _sentences(marked: MarkedHandIn) -> Iterator[str]:
     handed, made_for = marked.handin.student_id, marked.key.student_id
     if handed and made_for and handed != made_for:
         yield say("other_student", id=made_for)
+
+
+def _mistake(mark: BlankMark, language: str) -> str:
+    """What was probably done wrong, in brackets."""
+    if mark.mistake is None:
+        return ""
+    said = messages.text(language, f"grading.mistake.{mark.mistake.value}")
+    return messages.text(language, "grading.comment.mistake", mistake=said)
 
 
 def _listed(language: str, names: Iterable[str]) -> str:

@@ -8,12 +8,13 @@ blanks before it. A blank that is not filled in, or is no number, is replaced by
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from clearprop.teaching.exercises.expressions import evaluate
-from clearprop.teaching.exercises.sheet import TOLERANCE, Blank, Exercise
+from clearprop.teaching.exercises.sheet import Blank, Exercise, is_near
+from clearprop.teaching.grading.answer_mistakes import AnswerMistake, likely_mistake
 
 BlankOutcome = Literal["right", "follows", "wrong", "unreadable", "missing"]
 
@@ -29,12 +30,13 @@ _LONGEST = 40
 class BlankMark:
     """What one blank is worth.
 
-    outcome   right     within the tolerance of the right answer
+    outcome   right     within the tolerance of the right answer, and no 0 out of an earlier wrong 0
               follows   wrong, but rightly worked out from the student's own earlier numbers
               wrong, unreadable (no number), missing
     answer    the number that was read; None of the last two
     expected  the right answer
     points    the blank's points for `right` and `follows`, otherwise 0
+    mistake   what was probably done wrong, of a wrong answer; None where nothing is recognized
     """
 
     name: str
@@ -42,6 +44,7 @@ class BlankMark:
     answer: float | None
     expected: float
     points: int
+    mistake: AnswerMistake | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,14 @@ class Marked:
 def mark(exercise: Exercise, answers: Mapping[str, object]) -> Marked:
     """Mark answers by the names of their blanks; each is a number or a text that is one."""
     own = dict(exercise.given_values)
-    # Wrong answers of exactly 0: what is multiplied with one is 0 without any work.
+    # Wrong answers of exactly 0: what is multiplied with one is 0 without any work, even where 0 is
+    # right.
     zeros: set[str] = set()
     marks = []
     for blank in exercise.blanks:
         one = _mark(blank, answers.get(blank.name), own, zeros)
+        if one.outcome == "wrong" and one.answer is not None:
+            one = replace(one, mistake=likely_mistake(exercise, blank, one.answer, own))
         own[blank.name] = blank.value if one.answer is None else one.answer
         if one.outcome == "wrong" and one.answer == 0:
             zeros.add(blank.name)
@@ -108,7 +114,8 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
         return BlankMark(
             name=blank.name, outcome="unreadable", answer=None, expected=blank.value, points=0
         )
-    if _near(answer, blank.value):
+    worked_out = not (answer == 0 and zeros & blank.rests_on)
+    if worked_out and is_near(answer, blank.value):
         return BlankMark(
             name=blank.name,
             outcome="right",
@@ -116,8 +123,7 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
             expected=blank.value,
             points=blank.points,
         )
-    worked_out = not (answer == 0 and zeros & blank.rests_on)
-    if worked_out and _near(answer, evaluate(blank.formula, own)):
+    if worked_out and _follows(answer, blank, own):
         return BlankMark(
             name=blank.name,
             outcome="follows",
@@ -130,7 +136,9 @@ def _mark(blank: Blank, text: object, own: Mapping[str, float], zeros: set[str])
     )
 
 
-def _near(answer: float, value: float) -> bool:
-    # The last summand lets an answer count that is off by the tolerance exactly, whatever the
-    # binary digits of the two are.
-    return abs(answer - value) <= TOLERANCE * max(1.0, abs(value)) + 1e-9
+def _follows(answer: float, blank: Blank, own: Mapping[str, float]) -> bool:
+    try:
+        return is_near(answer, evaluate(blank.formula, own))
+    # A student's own numbers may have no logarithm, or a power that is too large.
+    except (ArithmeticError, ValueError):
+        return False

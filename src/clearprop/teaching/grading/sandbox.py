@@ -6,7 +6,8 @@
 The process gets its code and arrays over a pipe and answers with arrays. It has no secrets in its
 environment, an empty folder of its own to work in, and time, memory, output, files and processes
 up to a limit; where the system lets us (Linux with user namespaces), no network and a process table
-of its own. What it answers is checked before it is used.
+of its own. Where we are root, it is nobody, who cannot read what is ours alone. What it answers is
+checked before it is used.
 """
 
 import base64
@@ -16,6 +17,7 @@ import os
 import re
 import select
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -34,6 +36,8 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, ContractError
 
 _GUEST = Path(__file__).with_name("guest.py")
+# The user nobody and its group, by their number on Linux; a name need not be there.
+_NOBODY = 65534
 _LARGEST_MESSAGE = 1_000_000
 # What the code says of its own failure is quoted up to here.
 _LONGEST_PROBLEM = 200
@@ -92,6 +96,7 @@ class Sandbox:
                 env=_environment(self._folder.name),
                 pass_fds=(theirs_in, theirs_out),
                 start_new_session=True,
+                **_as_nobody(Path(self._folder.name)),
             )
         finally:
             os.close(theirs_in)
@@ -200,6 +205,21 @@ class Sandbox:
         if status < 0:
             return ContractError("code_crashes", signal=signal.Signals(-status).name)
         return ContractError("code_exits")
+
+
+def _as_nobody(folder: Path) -> dict[str, Any]:
+    """What starts the process as nobody, who gets the folder; nothing where we are not root, or
+    where Python or NumPy lies in a place that others do not see."""
+    needed = (Path(sys.executable), Path(sys.executable).resolve(), Path(np.__file__), _GUEST)
+    if os.geteuid() != 0 or not all(map(_seen_by_others, needed)):
+        return {}
+    os.chown(folder, _NOBODY, _NOBODY)
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": ()}
+
+
+def _seen_by_others(path: Path) -> bool:
+    readable = bool(path.stat().st_mode & stat.S_IROTH)
+    return readable and all(one.stat().st_mode & stat.S_IXOTH for one in path.parents)
 
 
 def _environment(folder: str) -> dict[str, str]:

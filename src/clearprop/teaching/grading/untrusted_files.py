@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError, NewerFileError
+from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
 # A sheet has a few dozen blanks; a form that is much longer is none.
 LARGEST = 1_000_000
@@ -21,8 +22,19 @@ QUOTED = 40
 def read_text(path: Path) -> str:
     """The text of a file, with or without a byte order mark.
 
-    Raises FileError for one that is missing, a link, a folder, unreadable, larger than `LARGEST`
-    bytes, or not UTF-8.
+    Raises FileError where it is not UTF-8, and as `read_content`.
+    """
+    try:
+        return read_content(path).decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise FileError("file_not_utf8", path=path, position=problem.start) from problem
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises FileError for one that is missing, a link, a folder, unreadable, or larger than `LARGEST`
+    bytes.
     """
     # A link may lead to what its owner must not see, such as a key.
     if path.is_symlink():
@@ -38,10 +50,7 @@ def read_text(path: Path) -> str:
         raise FileError("file_unreadable", path=path, problem=problem.strerror) from problem
     if len(content) > LARGEST:
         raise FileError("file_too_large", path=path, most=LARGEST)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise FileError("file_not_utf8", path=path, position=problem.start) from problem
+    return content
 
 
 def read_document(path: Path, kind: str) -> dict[str, Any]:
@@ -93,13 +102,16 @@ def text_at(data: Any, name: str, path: Path) -> str:
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file with the numbers of their lines, blank ones left out.
 
-    Commas, semicolons and tabs are taken, as spreadsheets write one or another. Raises
-    DamagedFileError for what is no CSV, and as `read_text`.
+    It is taken as spreadsheets write it. Raises DamagedFileError for what is no CSV, and as
+    `read_text`.
     """
-    text = read_text(path)
-    first = text.partition("\n")[0]
-    delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        text = decoded(read_content(path))
+    except UnicodeError as problem:
+        position = getattr(problem, "start", 0)
+        raise FileError("file_not_utf8", path=path, position=position) from problem
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=delimiter_of(text), strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as problem:

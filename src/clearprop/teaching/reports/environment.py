@@ -22,7 +22,8 @@ def _environment() -> "jinja2.Environment":
 
     return jinja2.Environment(
         loader=jinja2.PackageLoader("clearprop.teaching.reports"),
-        autoescape=True,
+        # Python is no HTML: what a program is shown in escapes it.
+        autoescape=lambda name: name is None or not name.endswith(".py.j2"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -31,7 +31,7 @@ from clearprop.teaching.reports.exercise_symbols import printed
 BEND = 60.0
 # Between two neurons of a column: a derivative is written under each.
 GAP = 40.0
-FUNCTIONS = {"relu": "ReLU", "sigmoid": "*σ*", "tanh": "tanh"}
+FUNCTIONS = {"relu": "ReLU", "sigmoid": "*σ*", "tanh": "tanh", "softmax": "softmax"}
 
 
 class _Labels:

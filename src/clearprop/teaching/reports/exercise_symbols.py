@@ -6,14 +6,15 @@ from clearprop.base import messages
 from clearprop.drawing.pen.markup import MINUS, SUBSCRIPT, runs
 from clearprop.teaching.exercises.sheet import DECIMALS
 
-# How `exercises.naming` writes a parameter after the update.
-_UPDATED = "^[ new]"
+# How `exercises.naming` writes a parameter after the update, and what a program computes.
+_WORDS = {"^[ new]": "exercises.new", "^[ program]": "exercises.program_symbol"}
 
 
 def in_language(symbol: str, language: str) -> str:
     """The markup of a symbol with its words in the language."""
-    word = messages.text(language, "exercises.new")
-    return symbol.replace(_UPDATED, f"^[ {word}]")
+    for word, key in _WORDS.items():
+        symbol = symbol.replace(word, f"^[ {messages.text(language, key)}]")
+    return symbol
 
 
 def html(symbol: str, language: str) -> str:
@@ -30,10 +31,16 @@ def latex(symbol: str, language: str) -> str:
     """The same as LaTeX; a derivative becomes a fraction."""
     above, bar, below = symbol.partition("/")
     if bar:
+        of_program = "^[ program]"
+        if below.endswith(of_program):
+            quotient = latex(symbol.removesuffix(of_program), language)
+            word = messages.text(language, _WORDS[of_program])
+            return rf"{{\left( {quotient} \right)}}^{{\text{{{word}}}}}"
         return rf"\frac{{{latex(above, language)}}}{{{latex(below, language)}}}"
     parts: list[str] = []
     raised: list[str] = []
-    for run in runs(symbol.removesuffix(_UPDATED)):
+    word = next((word for word in _WORDS if symbol.endswith(word)), "")
+    for run in runs(symbol.removesuffix(word)):
         if run.shift and run.shift != SUBSCRIPT:
             raised.append(run.text)
         elif run.shift:
@@ -45,8 +52,8 @@ def latex(symbol: str, language: str) -> str:
             parts.append(
                 run.text.replace("∂", r"\partial ").replace("η", r"\eta ").replace("′", "'")
             )
-    if symbol.endswith(_UPDATED):
-        raised.append(rf"\text{{ {messages.text(language, 'exercises.new')}}}")
+    if word:
+        raised.append(rf"\text{{ {messages.text(language, _WORDS[word])}}}")
     return "".join([*parts, *_raised(raised)])
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base import messages
-from clearprop.base.numbers import number, percent
+from clearprop.base.arrays import Array
+from clearprop.base.numbers import brief, number, percent
 from clearprop.engine.losses import MSE
 from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.reproduction import Reproduction
@@ -72,6 +73,7 @@ def facts(result: Reproduction, language: str, versions: Mapping[str, str]) -> d
         "numpy": versions["numpy"],
         "torch": f"PyTorch {versions['torch']}" if "torch" in versions else "—",
         "samples": str(len(data.x)),
+        "params_count": str(with_relu().size),
         "x_min": number(data.x.min()),
         "x_max": number(data.x.max()),
         "variance": number(data.variance, 5),
@@ -100,12 +102,20 @@ def median_text(study: Study) -> str:
 
 def _worked_facts(result: Reproduction) -> dict[str, str]:
     worked = result.worked
+    forward = worked.backward.forward
     return {
+        "worked_input": _listed(forward.input[0]),
+        "worked_target": _listed(worked.target[0]),
+        "worked_output": _listed(forward.output[0]),
         "worked_loss": number(worked.loss, 6),
         "worked_rate": "0.5",
         "worked_old": f"{worked.loss_old_weights:.12f}",
         "worked_new": f"{worked.loss_new_weights:.12f}",
     }
+
+
+def _listed(values: Array) -> str:
+    return ", ".join(brief(float(value)) for value in values)
 
 
 def _training_facts(result: Reproduction, language: str) -> dict[str, str]:

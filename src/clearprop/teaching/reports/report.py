@@ -1,29 +1,29 @@
 """The whole report of a reproduction: page, figures, numbers and networks, written to a folder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
-from clearprop.drawing import DIAGRAMS, drawable_language, png, svg
+from clearprop.drawing import DIAGRAMS, Scene, drawable_language, png, sample_cost, svg
 from clearprop.engine.losses import MSE
 from clearprop.engine.optimizers import SGD
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import START_PARAMS, save_checkpoint
-from clearprop.teaching.experiments.data import RegressionData
+from clearprop.formats.checkpoints import save_checkpoint
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.experiments.tutorial_networks import with_relu, without_activation
 from clearprop.teaching.reports.figures.figure_catalogue import CURVES, draw_curves
 from clearprop.teaching.reports.figures.theme import standalone
 from clearprop.teaching.reports.report_page import render
 from clearprop.teaching.reports.results import results_json, versions
+from clearprop.teaching.reports.tutorial_programs import WHOLE_PROGRAMS, program_text
 
 PAGE = "report.html"
 
 # What an earlier report may have left and this one does not write again.
 KNOWN_FILES = tuple(
     f"figures/{name.replace('_', '-')}.{kind}"
-    for name in (*CURVES, *DIAGRAMS)
+    for name in (*CURVES, "sample_cost", *DIAGRAMS)
     for kind in ("svg", "png")
 )
 
@@ -50,6 +50,9 @@ def write_report(
         versions(result),
         labels_language=drawable_language(language),
     ).encode()
+    for name in WHOLE_PROGRAMS:
+        text = program_text(name, result.settings, language)
+        content[f"programs/{name}_program.py"] = text.encode()
     content["results.json"] = results_json(result, language).encode()
     try:
         for path, data in content.items():
@@ -66,10 +69,19 @@ def _pictures(
 ) -> Iterator[tuple[str, str, str, bytes]]:
     """(name, SVG to stand in the page, SVG as a file, PNG) of every diagram and curve."""
     labels_language = drawable_language(language)
-    for name, diagram in DIAGRAMS.items():
-        scene = diagram(result.worked.backward, language=language)
+    worked = result.worked
+    forward = worked.backward.forward
+
+    def cost(language: str) -> Scene:
+        sample = (forward.input[0], forward.output[0], worked.target[0])
+        return sample_cost(*sample, worked.loss, language=language)
+
+    diagrams: dict[str, Callable[..., Scene]] = {"sample_cost": cost}
+    diagrams |= {name: partial(diagram, worked.backward) for name, diagram in DIAGRAMS.items()}
+    for name, diagram_in in diagrams.items():
+        scene = diagram_in(language=language)
         # The SVG's text is drawn by the reader's browser, the PNG's by matplotlib.
-        bitmap_scene = diagram(result.worked.backward, language=labels_language)
+        bitmap_scene = diagram_in(language=labels_language)
         yield name, svg(scene, prefix=name), svg(scene, standalone=True), png(bitmap_scene, scale=3)
     for name, drawn in draw_curves(result, language, progress).items():
         yield name, drawn.svg, standalone(drawn.svg), drawn.png
@@ -91,7 +103,9 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
             run.state,
             optimizer=optimizer,
             loss=MSE(),
-            arrays={**_sample(result.data), START_PARAMS: run.start},
+            x=result.data.x,
+            target=result.data.target,
+            start=run.start,
             notes={"experiment": run.name},
         )
     curved = result.curved
@@ -103,11 +117,7 @@ def _save_networks(result: Reproduction, folder: Path) -> None:
             folder / f"{name}.safetensors",
             network,
             params,
-            arrays=_sample(curved.data),
+            x=curved.data.x,
+            target=curved.data.target,
             notes={"experiment": name},
         )
-
-
-def _sample(data: RegressionData) -> Mapping[str, Array]:
-    """The data itself, which is small, to explain and examine the network with all of it."""
-    return {"sample.x": data.x, "sample.target": data.target}

@@ -1,7 +1,7 @@
 """The report as one HTML page: self-contained, no external request, light, dark and printed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.dependencies import PACKAGES
@@ -13,16 +13,26 @@ from clearprop.teaching.reports import report_equations
 from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.facts import facts
 from clearprop.teaching.reports.report_tables import ReportTables
+from clearprop.teaching.reports.tutorial_programs import program_html, program_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+# The lecture that the tutorial credits. A link to follow; the page asks nothing of it by itself.
+LECTURE = "https://www.youtube.com/watch?v=ibJpTrp5mcE"
 
 SECTIONS = (
     "question",
     "neuron",
+    "data",
     "linear",
     "activations",
     "bent",
     "descent",
+    "needed",
     "chain",
     "backward",
+    "program",
     "training",
     "check",
     "torch",
@@ -54,21 +64,30 @@ def render(
     from markupsafe import Markup
 
     values = facts(result, language, versions)
+    lecture = f'<a href="{LECTURE}">{LECTURE}</a>'
 
     def say(key: str, **more: object) -> Markup:
         # Our own sentences hold inline tags; the values are numbers that we wrote out.
-        return Markup(messages.text(language, f"report.{key}", **{**values, **more}))
+        return Markup(
+            messages.text(language, f"report.{key}", lecture=lecture, **{**values, **more})
+        )
 
     def equation(name: str) -> Markup:
-        return Markup(mathml(report_equations.EQUATIONS[name]))
+        return _formula(report_equations.EQUATIONS[name])
+
+    def program(name: str) -> Markup:
+        return Markup(program_html(program_text(name, result.settings, language)))
 
     return filled.render(
         language=language,
         sections=SECTIONS,
         say=say,
         equation=equation,
-        neuron_numbers=Markup(mathml(_neuron_latex(result))),
-        product_numbers=Markup(mathml(_product_latex(result))),
+        numbers={
+            name: _formula(latex)
+            for name, latex in report_equations.equations_with_numbers(result).items()
+        },
+        program=program,
         pictures={name: Markup(svg) for name, svg in pictures.items()},
         palette=Markup(css()),
         tables=ReportTables(result, language),
@@ -102,23 +121,9 @@ def command(settings: ReproductionSettings, language: str) -> str:
     return " ".join(parts)
 
 
-def _neuron_latex(result: Reproduction) -> str:
-    forward = result.worked.backward.forward
-    named: Mapping[str, Any] = forward.network.named(forward.params)
-    weights = named["layers[0].weight"][:, 0]
-    x = forward.input[0]
-    return report_equations.neuron_with_numbers(
-        (float(weights[0]), float(weights[1])),
-        (float(x[0]), float(x[1])),
-        float(named["layers[0].bias"][0, 0]),
-        float(forward["layers[0]"].output[0, 0]),
-        float(forward["layers[1]"].output[0, 0]),
-    )
+def _formula(latex: str) -> "Markup":
+    """The formula as MathML, each part that may stand on a line of its own by itself."""
+    from markupsafe import Markup
 
-
-def _product_latex(result: Reproduction) -> str:
-    backward = result.worked.backward
-    return report_equations.product_with_numbers(
-        float(backward.forward.input[0, 0]),
-        float(backward["layers[0]"].output_gradient[0, 0]),
-    )
+    parts = [mathml(part.strip()) for part in latex.split(report_equations.BREAK)]
+    return Markup('<div class="formula">' + "".join(parts) + "</div>")

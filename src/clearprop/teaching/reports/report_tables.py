@@ -1,12 +1,16 @@
 """The report's tables: rows of text, made from the numbers of a reproduction."""
 
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.numbers import number, number_or_dash
+from clearprop.engine.combinators import Sequential
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.network import Network
 from clearprop.teaching.experiments.claims import Claim, ClaimVerdict
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.facts import gradient_shares, median_text
@@ -39,6 +43,10 @@ SYMBOLS = {
 }
 
 
+# The tutorial's network, and two that are still small: digits of 8 × 8 and of 28 × 28 pixels.
+COMPARED_WIDTHS = ((1, 10, 1), (64, 128, 10), (784, 128, 128, 10))
+
+
 class ReportTable(NamedTuple):
     """Head, rows, and which columns hold numbers (they are aligned at the right)."""
 
@@ -53,6 +61,18 @@ class ReportTables:
     def __init__(self, result: Reproduction, language: str) -> None:
         self._result = result
         self._say = partial(messages.within("report"), language)
+
+    def passes(self) -> ReportTable:
+        """How many passes a gradient takes, by moving every parameter and by backpropagation."""
+        head = tuple(
+            self._say(f"needed.{key}") for key in ("network", "count", "differences", "both_passes")
+        )
+        rows = tuple(
+            ("-".join(map(str, widths)), f"{count:,}", f"{2 * count:,}", "1 + 1")
+            for widths in COMPARED_WIDTHS
+            for count in (_dense(widths).size,)
+        )
+        return ReportTable(head, rows, frozenset({1, 2, 3}))
 
     def shares(self) -> ReportTable:
         """One weight's gradient, sample by sample."""
@@ -105,7 +125,7 @@ class ReportTables:
             loss_allowed, params_allowed = one.tolerances
             rows.append(
                 (
-                    f"{one.name}, {one.dtype}",
+                    self._say(f"torch.{one.name}", dtype=one.dtype),
                     self._say(f"torch.start_{one.start}"),
                     number(one.loss_difference, 2),
                     number(loss_allowed, 1),
@@ -197,3 +217,8 @@ class ReportTables:
         if claim.key == "relu_predicts_better" and claim.verdict is ClaimVerdict.HOLDS:
             key += "_holds"
         return self._say(key, **values)
+
+
+def _dense(widths: tuple[int, ...]) -> Network:
+    layers = [Linear(before, after) for before, after in pairwise(widths)]
+    return Network(Sequential(*layers))

@@ -1,13 +1,13 @@
 """The sheet of an exercise and its answer key as HTML pages that print on A4."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from clearprop.base import messages
 from clearprop.drawing import svg
 from clearprop.drawing.pen.palette import css
-from clearprop.teaching.exercises import bugs
+from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import FUNCTIONS
 from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
@@ -21,6 +21,9 @@ from clearprop.teaching.reports.workings import in_words, workings
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
 TENTHS, PER_ROW = 21, 7
 
+# The sentences of the derivation that a program follows, in their order.
+DERIVATION = ("forward", "weight", "back", "program")
+
 say = messages.within("exercises")
 
 
@@ -33,40 +36,83 @@ class Entry(NamedTuple):
     points: int = 0
 
 
+Sheets = Sequence[tuple[Exercise, Student]]
+
+
 def worksheet(sheet: Exercise, student: Student) -> str:
     """The sheet to be filled in. Raises MissingDependencyError without Jinja2."""
-    language = student.language
-    blanks = [
-        Entry(exercise_symbols.html(blank.symbol, language), blank.name, "", blank.points)
-        for blank in sheet.blanks
-    ]
-    return _page(
-        "worksheet.html.j2",
-        sheet,
-        student,
-        blanks=blanks,
-        tables=_tables(sheet),
-        picture_text=_picture_text(sheet),
-        with_code=sheet.topic in TOPICS_WITH_CODE,
-        negative=[say(language, f"negative.{name}") for name in _smooth(sheet)],
-    )
+    return worksheets([(sheet, student)], student.language)
 
 
 def answer_key(sheet: Exercise, student: Student) -> str:
     """The answers with their full working. Raises MissingDependencyError without Jinja2 or
     latex2mathml."""
-    return _page(
+    return answer_keys([(sheet, student)], student.language)
+
+
+def worksheets(sheets: Sheets, language: str) -> str:
+    """The sheets of several students as one page, each on paper of its own."""
+    articles = [_worksheet(*one, place) for place, one in enumerate(sheets, 1)]
+    return _page(sheets, articles, "worksheet", language)
+
+
+def answer_keys(sheets: Sheets, language: str) -> str:
+    """The same of their keys."""
+    articles = [_answer_key(*one, place) for place, one in enumerate(sheets, 1)]
+    return _page(sheets, articles, "key", language)
+
+
+def _page(sheets: Sheets, articles: Sequence[str], kind: str, language: str) -> str:
+    from markupsafe import Markup
+
+    sheet, _ = sheets[0]
+    several = len(sheets) > 1
+    colon, topic = say(language, "colon"), say(language, f"title.{sheet.topic}")
+    which = str(len(sheets)) if several else sheet.variant
+    page = template("exercise_page.html.j2").render(
+        language=language,
+        title=f"{say(language, kind)}{colon}{topic} {which}",
+        palette=Markup(css()),
+        articles=[Markup(one) for one in articles],
+    )
+    return page if page.endswith("\n") else f"{page}\n"
+
+
+def _worksheet(sheet: Exercise, student: Student, place: int) -> str:
+    language = student.language
+    blanks = [
+        Entry(exercise_symbols.html(blank.symbol, language), blank.name, "", blank.points)
+        for blank in sheet.blanks
+    ]
+    return _article(
+        "worksheet.html.j2",
+        sheet,
+        student,
+        place,
+        blanks=blanks,
+        tables=_tables(sheet),
+        picture_text=_picture_text(sheet),
+        with_code=sheet.topic in TOPICS_WITH_CODE,
+        derivation=DERIVATION if sheet.topic == tutorial_slip.TOPIC else (),
+        negative=[say(language, f"negative.{name}") for name in _smooth(sheet)],
+    )
+
+
+def _answer_key(sheet: Exercise, student: Student, place: int) -> str:
+    return _article(
         "answer_key.html.j2",
         sheet,
         student,
+        place,
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
         correction=bugs.correction(sheet) if sheet.program else None,
+        line_points=sum(blank.points for blank in sheet.blanks if blank.kind == "line"),
         program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
     )
 
 
-def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
+def _article(name: str, sheet: Exercise, student: Student, place: int, **more: object) -> str:
     from markupsafe import Markup
 
     language = student.language
@@ -78,22 +124,23 @@ def _page(name: str, sheet: Exercise, student: Student, **more: object) -> str:
         )
         for given in sheet.givens
     ]
-    page = template(name).render(
+    # A name in a page is there once.
+    figure = "network" if place == 1 else f"network-{place}"
+    return template(name).render(
         language=language,
         say=lambda key, **values: Markup(say(language, key, **values)),
         sheet=sheet,
         student=student,
         givens=givens,
         conventions=list(_conventions(sheet, language)),
-        picture=Markup(svg(diagram(sheet, language), prefix="network")),
-        palette=Markup(css()),
+        figure=figure,
+        picture=Markup(svg(diagram(sheet, language), prefix=figure)),
         **more,
     )
-    return page if page.endswith("\n") else f"{page}\n"
 
 
 def _picture_text(sheet: Exercise) -> str:
-    if sheet.program:
+    if sheet.topic == bugs.TOPIC:
         return "picture_program"
     return "picture_samples" if sheet.network.samples > 1 else "picture"
 
@@ -114,10 +161,12 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
         yield say(language, "convention.layers")
     if shape.samples > 1:
         yield say(language, "convention.samples", count=shape.samples)
-    for name in ("relu", "sigmoid", "tanh"):
+    for name in ("relu", "sigmoid", "tanh", "softmax"):
         if name in shape.activations:
             yield say(language, f"convention.{name}")
-    if shape.target:
+    if shape.has_classes:
+        yield say(language, "convention.cost_classes")
+    elif shape.target:
         several = shape.samples > 1
         outputs = "many" if shape.widths[-1] > 1 else "one"
         key = f"convention.cost_{'samples' if several else outputs}"
@@ -129,10 +178,13 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
     if "error" in kinds:
         yield say(language, "convention.error")
     if kinds & {"new_w", "new_b"}:
-        yield say(language, "convention.update")
-    key = "convention.rounded" if _smooth(sheet) else "convention.exact"
+        yield say(language, "convention.update", cost=shape.naming.cost)
+    if sheet.topic == tutorial_slip.TOPIC:
+        yield say(language, "convention.program")
+    endless = _smooth(sheet) or shape.has_classes
+    key = "convention.rounded" if endless else "convention.exact"
     yield say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
-    if not sheet.program:
+    if sheet.topic != bugs.TOPIC:
         yield say(language, "convention.follows")
 
 

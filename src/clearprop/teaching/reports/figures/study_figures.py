@@ -48,16 +48,9 @@ def seeds(result: Reproduction, labels: Labels) -> "Figure":
         panel.scatter(final, row + offsets, s=9, color=colour(role), alpha=0.45, linewidths=0)
         median = float(np.median(final))
         panel.plot([median] * 2, [row - 0.36, row + 0.36], color=colour("ink"), linewidth=2.2)
-        direct_label(
-            panel,
-            labels("median", value=number(median)),
-            median,
-            row - 0.43,
-            "ink",
-            ha="center",
-            va="bottom",
-            fontsize=8.5,
-        )
+        # Beside the panel, where no dot can be.
+        panel.text(1.02, row, number(median), va="center", transform=panel.get_yaxis_transform())
+    panel.text(1.02, 1.03, labels("median"), va="bottom", transform=panel.transAxes)
     panel.set_xscale("log")
     panel.set_xlim(
         min([*drawn, result.line.mse]) * 0.86, max([*drawn, result.data.variance]) * 1.25
@@ -67,16 +60,17 @@ def seeds(result: Reproduction, labels: Labels) -> "Figure":
         (result.data.variance, "mean_only", "variance"),
     ):
         panel.axvline(value, color=colour("accent"), linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        direct_label(
-            panel,
-            labels(key, **{field: number(value)}),
+        panel.text(
             value,
-            -0.95,
-            "accent",
+            1.03,
+            labels(key, **{field: number(value)}),
+            color=colour("accent"),
             ha="left" if key == "best_line" else "right",
+            va="bottom",
             fontsize=8.5,
+            transform=panel.get_xaxis_transform(),
         )
-    panel.set_ylim(len(names) - 0.5, -1.2)
+    panel.set_ylim(len(names) - 0.5, -0.5)
     panel.set_yticks(range(len(names)), [labels(name) for name in names])
     panel.set_xlabel(labels("final_loss"))
     panel.grid(axis="y", visible=False)
@@ -94,7 +88,7 @@ def curved(result: Reproduction, labels: Labels) -> "Figure":
     panel.plot(fit.fit_x, fit.relu_fit, color=colour("forward"))
     direct_label(
         panel,
-        f"{labels('curved_linear')}: {number(np.median(fit.linear.final))}",
+        labels("with_loss", name=labels("curved_linear"), loss=number(np.median(fit.linear.final))),
         0,
         float(fit.linear_fit[150, 0]) + 0.75,
         "backward",
@@ -102,7 +96,7 @@ def curved(result: Reproduction, labels: Labels) -> "Figure":
     )
     direct_label(
         panel,
-        f"{labels('curved_relu')}: {number(np.median(fit.relu.final))}",
+        labels("with_loss", name=labels("curved_relu"), loss=number(np.median(fit.relu.final))),
         0,
         -1.35,
         "forward",
@@ -165,9 +159,13 @@ def rate_curves(result: Reproduction, labels: Labels) -> "Figure":
             panel.plot(shown + 1, losses[shown], color=colour(role), linewidth=1.4)
             ends.append((losses[shown[-1]], shown[-1] + 1, f"{study.learning_rate:g}", role))
         panel.set_yscale("log")
-        panel.set_ylim(40, 1.5 * LARGEST_DRAWN)
-        for y, x, text, end_role in _apart(ends):
-            direct_label(panel, text, x + 0.012 * result.settings.steps, y, end_role, fontsize=8.5)
+        panel.set_ylim(40, 6 * LARGEST_DRAWN)
+        # A curve that ends early has its name above it, where the others do not go.
+        last = result.settings.steps
+        for y, x, text, end_role in (end for end in ends if end[1] < last):
+            direct_label(panel, text, x, 1.4 * y, end_role, ha="center", va="bottom", fontsize=8.5)
+        for y, x, text, end_role in _apart([end for end in ends if end[1] == last]):
+            direct_label(panel, text, x + 0.012 * last, y, end_role, fontsize=8.5)
         panel.set_xlim(0, result.settings.steps * 1.16 + 1)
         panel.set_xlabel(labels("step"))
         panel.set_title(labels(name))
@@ -179,9 +177,8 @@ def _apart(ends: list[tuple[float, int, str, Role]]) -> list[tuple[float, int, s
     """The labels at the ends of the curves, moved up where two would overlap."""
     placed: list[tuple[float, int, str, Role]] = []
     for y, x, text, role in sorted(ends):
-        for other_y, other_x, _, _ in placed:
-            if abs(x - other_x) < 8 and y < other_y * 2.1:
-                y = other_y * 2.1
+        for other_y, *_ in placed:
+            y = max(y, other_y * 2.1)
         placed.append((y, x, text, role))
     return placed
 

@@ -120,6 +120,44 @@ def direct_label(axes: "Axes", text: str, x: float, y: float, role: Role, **opti
     )
 
 
+def label_level(
+    axes: "Axes", text: str, level: float, role: Role, x: Array, y: Array, **options: Any
+) -> None:
+    """The name of a level line, above or below it and at the end or place where the curve through
+    (x, y), which has to be drawn already, comes least in its way."""
+    to_axes = axes.transAxes.inverted()
+    shown = np.isfinite(y)
+    curve = to_axes.transform(axes.transData.transform(np.column_stack([x[shown], y[shown]])))
+    steps = np.linspace(0, 1, 400)
+    at = np.interp(steps, curve[:, 0], curve[:, 1]) if len(curve) else np.full(400, np.nan)
+    height = to_axes.transform(axes.transData.transform((x[0], level)))[1]
+    width, tall = 0.025 * len(text), 0.09
+    sides: dict[str, tuple[float, float]] = {
+        "right": (0.98 - width, 0.98),
+        "left": (0.02, 0.02 + width),
+        "center": (0.5 - width / 2, 0.5 + width / 2),
+    }
+
+    def in_the_way(side: str, up: int) -> int:
+        left, right = sides[side]
+        near = (steps > left) & (steps < right) & (np.abs(at - height - up * tall / 2) < tall / 2)
+        return int(near.sum()) + (1000 if not 0 < height + up * tall < 1 else 0)
+
+    side, up = min(((side, up) for up in (1, -1) for side in sides), key=lambda p: in_the_way(*p))
+    place = {"right": 0.98, "left": 0.02, "center": 0.5}[side]
+    direct_label(
+        axes,
+        text,
+        place,
+        height + up * 0.02,
+        role,
+        ha=side,
+        va="bottom" if up > 0 else "top",
+        transform=axes.transAxes,
+        **options,
+    )
+
+
 def to_png(figure: "Figure") -> bytes:
     """The figure for slides: light, 200 dots per inch."""
     stream = io.BytesIO()

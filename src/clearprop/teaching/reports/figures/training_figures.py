@@ -17,6 +17,7 @@ from clearprop.teaching.reports.figures.theme import (
     colour,
     direct_label,
     drawable,
+    label_level,
     new_figure,
 )
 
@@ -41,7 +42,8 @@ def training_relu(result: Reproduction, labels: Labels) -> "Figure":
     runs = (result.trainings.relu_as_printed, result.trainings.relu)
     for column, (run, name) in enumerate(zip(runs, ("as_printed", "done_right"), strict=True)):
         _draw_training(axes[0, column], axes[1, column], run, result, labels)
-        axes[0, column].set_title(f"{labels(name)}: {number(run.final_loss)}")
+        title = labels("with_loss", name=labels(name), loss=number(run.final_loss))
+        axes[0, column].set_title(title)
         axes[1, column].set_title("")
     return figure
 
@@ -50,7 +52,7 @@ def gradient_check(result: Reproduction, labels: Labels) -> "Figure":
     """∂L/∂W₂ unit by unit, three ways, over the count of samples where z is negative."""
     figure, axes = new_figure(2, 1, 4.2, sharex=True, height_ratios=[2.4, 1])
     check, part = result.check, ARRAYS["W2"]
-    units = np.arange(1, 11)
+    units = np.arange(10)
     top, bottom = axes[:, 0]
     top.plot(
         units,
@@ -92,8 +94,8 @@ def parity(result: Reproduction, labels: Labels) -> "Figure":
     """The largest relative difference of the losses so far, one line per comparison."""
     figure, axes = new_figure(1, 2, 3.3, sharey=True)
     comparisons = result.comparisons or ()
-    for panel, name in zip(axes[0], ("S14", "S15"), strict=True):
-        panel.set_title(labels(name.lower()))
+    for panel, name in zip(axes[0], ("linear", "relu"), strict=True):
+        panel.set_title(labels(name))
         panel.set_yscale("log")
         panel.set_ylim(SMALLEST_DRAWN / 3, 1e-2)
         panel.set_xlabel(labels("step"))
@@ -146,7 +148,7 @@ def torch_fits(result: Reproduction, labels: Labels) -> "Figure":
             linewidth=1.6,
             label=labels("ours"),
         )
-        panel.set_title(labels(one.name.lower()))
+        panel.set_title(labels(one.name))
     axes[0, 0].legend(loc="upper left")
     return figure
 
@@ -162,13 +164,13 @@ def _draw_training(
     ):
         if low <= value <= high:
             loss_axes.axhline(value, color=colour("accent"), linewidth=1, linestyle=(0, (4, 3)))
-            direct_label(
+            label_level(
                 loss_axes,
                 labels(key, **{field: number(value)}),
-                max(len(run.losses), 2),
-                value + 0.035 * (high - low),
+                value,
                 "accent",
-                ha="right",
+                np.arange(1, len(run.losses) + 1),
+                drawable(run.losses),
                 fontsize=8.5,
             )
     scatter_data(fit_axes, result.data.x, result.data.target, labels)

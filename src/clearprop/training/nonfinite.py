@@ -9,9 +9,9 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Address
 from clearprop.engine.graph import INPUT, Node, join_path
+from clearprop.engine.nodes import is_activation, is_linear, is_skip, layer_name
 from clearprop.engine.step import Step
-from clearprop.reading.health.finding import Finding, Severity, Symptom, Values
-from clearprop.reading.nodes import is_activation, is_linear, is_skip, layer_name
+from clearprop.training.finding import Finding, Severity, Symptom, Values
 
 
 def first_nonfinite(step: Step) -> Finding | None:
@@ -27,10 +27,19 @@ def first_nonfinite(step: Step) -> Finding | None:
     return next((found for search in searches for found in search(step)), None)
 
 
+def nonfinite_data(x: Array, target: Array) -> Finding | None:
+    """The finding about data alone, (N, ...) both."""
+    return next(_of_data(x, target), None)
+
+
 def _in_the_data(step: Step) -> Iterator[Finding]:
+    return _of_data(step.forward.input, step.target)
+
+
+def _of_data(x: Array, target: Array) -> Iterator[Finding]:
     for name, kind, array in (
-        (INPUT, Symptom.NONFINITE_INPUT, step.forward.input),
-        ("target", Symptom.NONFINITE_TARGET, step.target),
+        (INPUT, Symptom.NONFINITE_INPUT, x),
+        ("target", Symptom.NONFINITE_TARGET, target),
     ):
         where = _first(array)
         if where is not None:

@@ -1,0 +1,201 @@
+"""A file of comma-separated values as columns of text: encoding, delimiter, header, ragged rows."""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from clearprop.base.errors import FileError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DELIMITERS = ",;\t|"
+# What spreadsheets and other programs write where there is no value.
+MISSING = (
+    "", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "#N/A", "<NA>", "?",
+)  # fmt: skip
+# One row has to fit into a block; a larger one is no table.
+BLOCK_BYTES = 16 << 20
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class CsvForm:
+    """How a file is written: its encoding, what stands between two cells, and its columns' names;
+    `headed` says whether these stand in its first row."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    names: tuple[str, ...]
+    headed: bool
+
+
+def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
+    """Look at the first row of a file. A first row of numbers alone is no header: the columns are
+    then called 0, 1, 2 …
+
+    Raises FileError where the file is missing or unreadable, is empty, names a column twice, or is
+    not in its encoding (UTF-8, or UTF-16 with its mark, unless told otherwise).
+    """
+    with opened(path) as stream:
+        start = stream.read(4)
+    if encoding is None:
+        found = [name for mark, name in _MARKS.items() if start.startswith(mark)]
+        encoding = found[0] if found else "utf-8"
+    try:
+        codecs.lookup(encoding)
+    except LookupError as problem:
+        raise FileError("encoding_unknown", path=path, encoding=encoding) from problem
+    first = _first_row(path, encoding)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(first)
+    cells = next(csv.reader(io.StringIO(first), delimiter=delimiter), [])
+    if not any(cell.strip() for cell in cells):
+        raise FileError("table_empty", path=path)
+    headed = not all(_is_number(cell) for cell in cells)
+    names = tuple(
+        cell.strip() or f"column_{position}" if headed else str(position)
+        for position, cell in enumerate(cells)
+    )
+    for name in names:
+        if names.count(name) > 1:
+            where = ", ".join(str(k) for k, other in enumerate(names) if other == name)
+            raise FileError("column_twice", path=path, column=name, where=where)
+    return CsvForm(path, encoding, delimiter, names, headed)
+
+
+def text_batches(form: CsvForm) -> Iterator["pa.RecordBatch"]:
+    """The rows as record batches of strings, null where a value is missing.
+
+    Raises FileError for a ragged row, with its line, for one that is longer than a block, and for
+    bytes that are not in the file's encoding.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row)
+        return "error"
+
+    try:
+        reader = arrow_csv.open_csv(
+            str(form.path) if form.encoding.startswith("utf-8") else _transcoded(form),
+            read_options=arrow_csv.ReadOptions(
+                column_names=form.names,
+                skip_rows_after_names=0,
+                use_threads=False,
+                block_size=BLOCK_BYTES,
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=note
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(form.names, pa.string()),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=list(MISSING),
+            ),
+        )
+        header = form.headed
+        for batch in reader:
+            rows = batch.slice(1) if header and batch.num_rows else batch
+            header = header and not batch.num_rows
+            if rows.num_rows:
+                yield rows
+    except pa.ArrowInvalid as problem:
+        raise _refusal(form, problem, ragged) from problem
+    except UnicodeError as problem:
+        raise FileError("encoding_wrong", path=form.path, encoding=form.encoding) from problem
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise FileError("file_unreadable", path=form.path, problem=reason) from problem
+
+
+def line_of(form: CsvForm, row: int) -> int:
+    """The line of the file in which a row (from 0, without the header) begins."""
+    wanted = row + form.headed
+    with form.path.open(newline="", encoding=form.encoding) as stream:
+        reader = csv.reader(stream, delimiter=form.delimiter)
+        begins = 1
+        for cells in reader:
+            if cells:
+                if wanted == 0:
+                    return begins
+                wanted -= 1
+            begins = reader.line_num + 1
+    return begins
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, opened to read bytes. Raises FileError."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError as problem:
+        raise FileError("file_missing", path=path) from problem
+    except IsADirectoryError as problem:
+        raise FileError("path_is_folder", path=path) from problem
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise FileError("file_unreadable", path=path, problem=reason) from problem
+
+
+def _first_row(path: Path, encoding: str) -> str:
+    try:
+        with path.open(encoding=encoding) as stream:
+            for _ in range(1000):
+                line = stream.readline(BLOCK_BYTES)
+                if len(line) == BLOCK_BYTES:
+                    raise FileError("line_too_long", path=path, limit=f"{BLOCK_BYTES >> 20} MB")
+                if line.strip() or not line:
+                    return line
+    except UnicodeError as problem:
+        raise FileError("encoding_wrong", path=path, encoding=encoding) from problem
+    return ""
+
+
+def _delimiter(line: str) -> str:
+    """What most often stands between the cells of the first row, outside of quotes."""
+    outside = "".join(line.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _transcoded(form: CsvForm) -> Any:
+    import pyarrow as pa
+
+    stream = pa.OSFile(str(form.path), "rb")
+    return pa.transcoding_input_stream(stream, form.encoding, "utf-8")
+
+
+def _refusal(form: CsvForm, problem: Exception, ragged: list[Any]) -> FileError:
+    if ragged and ragged[0].number is not None:
+        row = ragged[0]
+        return FileError(
+            "table_ragged",
+            path=form.path,
+            line=line_of(form, row.number - 1 - form.headed),
+            came=row.actual_columns,
+            expected=row.expected_columns,
+        )
+    if "UTF8" in str(problem):
+        return FileError("encoding_wrong", path=form.path, encoding=form.encoding)
+    if "straddling" in str(problem):
+        return FileError("line_too_long", path=form.path, limit=f"{BLOCK_BYTES >> 20} MB")
+    return FileError("file_unreadable", path=form.path, problem=problem)

@@ -1,0 +1,267 @@
+"""What a network is given of a table's columns, and how a feature reads in the table's own units.
+
+Number       (x − centre) · factor: the median and the interquartile range, half the span where
+             that is 0; a column of two values becomes 0 and 1. A date is its days since 1970.
+             A missing value becomes the median; where some were missing a further feature says so.
+Category     one feature for every word seen, 1 for the word that stands there. All of them are 0
+             for a word that was not seen: the bucket of everything else, which the words share that
+             were too rare to learn.
+
+What was measured is kept, so that new rows are treated as those of the training were.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import DataError
+from clearprop.base.settings import settle_choice
+from clearprop.data.table import Column, Table
+
+MissingPolicy: TypeAlias = Literal["error", "drop", "median", "indicator"]
+MISSING_POLICIES = ("error", "drop", "median", "indicator")
+Scaling: TypeAlias = Literal["robust", "standard", "none"]
+SCALINGS = ("robust", "standard", "none")
+
+# What a missing word is called among the words.
+NO_WORD = ""
+
+
+@dataclass(frozen=True)
+class NumberInput(Configurable):
+    """A column of numbers or dates: (x − centre) · factor.
+
+    fill       what stands for a missing value; None where they are refused
+    indicator  whether a further feature says that a value is missing
+    low, high  the range that was seen
+    binary     whether only two values were seen
+    """
+
+    column: str
+    centre: float
+    factor: float
+    fill: float | None
+    indicator: bool
+    low: float
+    high: float
+    binary: bool
+    is_date: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What its features are called."""
+        return (self.column, f"{self.column}=?") if self.indicator else (self.column,)
+
+    def matrix(self, column: Column) -> Array:
+        """Its features (N, 1 or 2). Raises DataError for words, and for missing values where they
+        are refused."""
+        _require_numbers(column)
+        values = column.numbers
+        if np.isinf(values).any():
+            row = int(np.argmax(np.isinf(values)))
+            raise DataError("value_infinite", column=self.column, row=row)
+        missing = column.missing
+        if missing.any():
+            if self.fill is None:
+                row = int(np.argmax(missing))
+                raise DataError("value_missing", column=self.column, row=row)
+            values = np.where(missing, self.fill, values)
+        scaled = (values - self.centre) * self.factor
+        if not self.indicator:
+            return scaled[:, None]
+        return np.column_stack([scaled, missing.astype(np.float64)])
+
+
+@dataclass(frozen=True)
+class CategoryInput(Configurable):
+    """A column of words: one feature for each of `words`; NO_WORD is a missing one."""
+
+    column: str
+    words: tuple[str, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What its features are called."""
+        return tuple(f"{self.column}={word or '?'}" for word in self.words)
+
+    def matrix(self, column: Column) -> Array:
+        """Its features (N, words). Raises DataError for numbers."""
+        if column.kind not in ("category", "text"):
+            raise DataError("column_is_number", column=self.column)
+        place = {word: k for k, word in enumerate(self.words)}
+        found = np.zeros((len(column.values), len(self.words)))
+        for row, value in enumerate(column.values):
+            at = place.get(NO_WORD if value is None else value)
+            if at is not None:
+                found[row, at] = 1
+        return found
+
+    def unseen(self, column: Column) -> Array:
+        """Where a word stands that has no feature of its own, (N,) booleans."""
+        known = set(self.words)
+        return np.array([value is not None and value not in known for value in column.values], bool)
+
+
+Input: TypeAlias = NumberInput | CategoryInput
+
+
+@dataclass(frozen=True)
+class Preparation(Configurable):
+    """What was measured of every column that the network is given, in order."""
+
+    inputs: tuple[Input, ...]
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a table has to have."""
+        return tuple(one.column for one in self.inputs)
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """What the features are called: the column, or column=word."""
+        return tuple(name for one in self.inputs for name in one.features)
+
+    @cached_property
+    def sources(self) -> tuple[Input, ...]:
+        """The column that every feature comes from."""
+        return tuple(one for one in self.inputs for _ in one.features)
+
+    @cached_property
+    def bends(self) -> Array:
+        """Which features are numbers of more than two values, (F,) booleans: those that a piecewise
+        linear encoding has anything to say of."""
+        return np.array(
+            [
+                isinstance(one, NumberInput) and not one.binary and k == 0
+                for one in self.inputs
+                for k in range(len(one.features))
+            ],
+            bool,
+        )
+
+    def matrix(self, table: Table) -> Array:
+        """The features (N, F) of a table's rows, in float64.
+
+        Raises DataError for a column that is not there or holds something else than in training.
+        """
+        missing = [name for name in self.columns if name not in table.names]
+        if missing:
+            raise DataError(
+                "columns_missing", columns=", ".join(missing), known=", ".join(table.names)
+            )
+        if not self.inputs:
+            return np.zeros((table.rows, 0))
+        return np.hstack([one.matrix(table[one.column]) for one in self.inputs])
+
+
+def prepare(
+    table: Table,
+    *,
+    missing: MissingPolicy = "indicator",
+    scaling: Scaling = "robust",
+    least_count: int = 1,
+) -> Preparation:
+    """Measure every column of a table that a network is to be given.
+
+    missing      what is done where a value is missing: refuse; `drop` (the caller leaves those rows
+                 out); put the median; put the median and say so in a further feature
+    scaling      robust: median and interquartile range; standard: mean and deviation; none
+    least_count  how often a word has to stand there to get a feature of its own
+
+    Raises DataError for a column of text that is no category, with what to do about it.
+    """
+    settings = _Settings(missing, scaling, least_count)
+    return Preparation(tuple(_input(column, settings) for column in table.columns))
+
+
+def rows_without_missing(table: Table) -> Array:
+    """Which rows have a value in every column, (N,) booleans."""
+    whole = np.ones(table.rows, bool)
+    for column in table.columns:
+        whole &= ~column.missing
+    return whole
+
+
+@dataclass(frozen=True)
+class _Settings:
+    missing: MissingPolicy
+    scaling: Scaling
+    least_count: int
+
+    def __post_init__(self) -> None:
+        settle_choice(self, "missing", MISSING_POLICIES)
+        settle_choice(self, "scaling", SCALINGS)
+
+
+def _input(column: Column, settings: _Settings) -> Input:
+    if column.kind == "text":
+        raise DataError("column_of_text", column=column.name, count=len(column.distinct))
+    if column.kind == "category":
+        return _category(column, settings)
+    values = column.numbers
+    finite = values[np.isfinite(values)]
+    if np.isinf(values).any():
+        raise DataError("value_infinite", column=column.name, row=int(np.argmax(np.isinf(values))))
+    if not len(finite):
+        raise DataError("column_all_missing", column=column.name)
+    refused = settings.missing in ("error", "drop")
+    if settings.missing == "error" and column.missing.any():
+        row = int(np.argmax(column.missing))
+        raise DataError("value_missing", column=column.name, row=row)
+    distinct = np.unique(finite[:5000])
+    binary = len(distinct) <= 2 and len(np.unique(finite)) <= 2
+    centre, factor = _scale(finite, settings.scaling, binary)
+    return NumberInput(
+        column=column.name,
+        centre=centre,
+        factor=factor,
+        fill=None if refused else float(np.median(finite)),
+        indicator=settings.missing == "indicator" and bool(column.missing.any()),
+        low=float(finite.min()),
+        high=float(finite.max()),
+        binary=binary,
+        is_date=column.kind == "date",
+    )
+
+
+def _category(column: Column, settings: _Settings) -> CategoryInput:
+    counts = Counter(NO_WORD if value is None else str(value) for value in column.values)
+    if settings.missing == "error" and column.missing.any():
+        row = int(np.argmax(column.missing))
+        raise DataError("value_missing", column=column.name, row=row)
+    words = sorted(word for word, count in counts.items() if count >= settings.least_count)
+    return CategoryInput(column.name, tuple(words))
+
+
+def _scale(values: Array, scaling: Scaling, binary: bool) -> tuple[float, float]:
+    """Centre and factor; a constant column gets the factor 0."""
+    low, span = float(values.min()), float(np.ptp(values))
+    if scaling == "none":
+        return 0.0, 1.0
+    if span == 0:
+        return low, 0.0
+    if scaling == "standard":
+        return float(values.mean()), 1 / float(values.std())
+    if binary:
+        return low, 1 / span
+    first, middle, third = np.quantile(values, [0.25, 0.5, 0.75])
+    spread = float(third - first)
+    return float(middle), 1 / spread if spread > 0 else 2 / span
+
+
+def _require_numbers(column: Column) -> None:
+    if column.kind not in ("number", "date"):
+        row = next((k for k, value in enumerate(column.values) if value is not None), 0)
+        raise DataError("column_is_word", column=column.name, value=column.values[row], row=row)
+
+
+def preparation_kinds() -> dict[str, type[Configurable]]:
+    """The classes that stand in a preparation's JSON, by their names there."""
+    kinds: Sequence[type[Configurable]] = (Preparation, NumberInput, CategoryInput)
+    return {kind.type_name: kind for kind in kinds}

@@ -1,0 +1,86 @@
+"""What a column of text holds: numbers, dates, categories, or words.
+
+The same rules for every file, so that a file read in blocks gets the types of the whole.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.data.table import MOST_CATEGORIES, ColumnKind
+
+_NUMBER = r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*"
+_INFINITE = r"\s*[+-]?(?i:inf|infinity)\s*"
+# 1.234.567,89 or 3,5: a comma before the decimals, as in much of Europe.
+_COMMA = r"\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|\s*[+-]?\d+,\d+\s*|\s*[+-]?\d+\s*"
+_DATE = r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?\s*"
+# A column with fewer strays than this share is meant to be of numbers.
+STRAYS = 0.02
+
+
+class ColumnType(NamedTuple):
+    """The kind of a column of text, and whether a comma stands before its decimals.
+
+    stray  the first row (from 0) whose value does not fit a column that is meant to be of numbers,
+           or None
+    """
+
+    kind: ColumnKind
+    comma: bool = False
+    stray: int | None = None
+
+
+def type_of(values: Sequence[Any] | Array, *, delimiter: str = ",") -> ColumnType:
+    """The type of a column of str or None. A column without any value is one of numbers."""
+    words = [(row, value) for row, value in enumerate(values) if value is not None]
+    if not words:
+        return ColumnType("number")
+    for pattern, comma in ((_NUMBER, False), (_COMMA, True)):
+        if comma and delimiter == ",":
+            continue
+        number = re.compile(f"{pattern}|{_INFINITE}")
+        strays = [row for row, value in words if not number.fullmatch(value)]
+        if not strays:
+            return ColumnType("number", comma)
+        if len(strays) <= STRAYS * len(words):
+            return ColumnType("number", comma, strays[0])
+    date = re.compile(_DATE)
+    if all(date.fullmatch(value) for _, value in words):
+        return ColumnType("date")
+    distinct = len({value for _, value in words})
+    return ColumnType("category" if distinct <= MOST_CATEGORIES else "text")
+
+
+def typed(values: Sequence[Any] | Array, kind: ColumnKind, *, comma: bool = False) -> Array:
+    """The values of a column of str or None as its kind has them. Raises ValueError for a value
+    that is not of the kind."""
+    if kind == "number":
+        return np.array([_number(value, comma) for value in values], np.float64)
+    if kind == "date":
+        return np.array([_date(value) for value in values], "datetime64[us]")
+    found = np.empty(len(values), object)
+    found[:] = [None if value is None else str(value).strip() for value in values]
+    return found
+
+
+def _number(value: str | None, comma: bool) -> float:
+    if value is None:
+        return float("nan")
+    if comma:
+        value = value.replace(".", "").replace(",", ".")
+    return float(value)
+
+
+def _date(value: str | None) -> np.datetime64:
+    if value is None:
+        return np.datetime64("NaT")
+    day, _, time = value.strip().rstrip("Z").replace("/", "-").replace("T", " ").partition(" ")
+    year, month, of_month = day.split("-")
+    text = f"{year}-{month.zfill(2)}-{of_month.zfill(2)}"
+    if time:
+        hour, _, rest = time.partition(":")
+        text += f"T{hour.zfill(2)}:{rest}"
+    return np.datetime64(text, "us")

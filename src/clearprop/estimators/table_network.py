@@ -1,0 +1,113 @@
+"""The network for a table: what a column goes through first, and the layers behind it.
+
+    SoftClip → PiecewiseLinear → FeatureScale → (Linear → activation → Dropout) … → Linear
+
+The layers up to PiecewiseLinear have no parameters and draw nothing, so a training runs them once
+for all of its steps; `TableNetwork.front` is these, `rest` those behind it. The parameters of
+`whole` are those of `rest`, entry by entry.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.engine.combinators import Sequential
+from clearprop.engine.initializers import Initializer, KaimingNormal, Normal, Zeros
+from clearprop.engine.layers.dropout import Dropout
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
+from clearprop.engine.network import Network
+
+
+@dataclass(frozen=True)
+class InputForm:
+    """What features go through before the first Linear layer.
+
+    soft_clip    the limit of SoftClip; None leaves it out
+    bins         how many bins PiecewiseLinear has for a feature of many values; 0 leaves it out
+    scale_rate   FeatureScale's rate; None leaves it out
+    """
+
+    soft_clip: float | None = 3.0
+    bins: int = 8
+    scale_rate: float | None = 6.0
+
+
+PLAIN_INPUT = InputForm(soft_clip=None, bins=0, scale_rate=None)
+
+
+@dataclass(frozen=True, eq=False)
+class TableNetwork:
+    """The network for a table, whole and in its two parts; `front` is None where it has none."""
+
+    whole: Network
+    front: Network | None
+    rest: Network
+
+    def encode(self, features: Array) -> Array:
+        """What the front makes of features (N, F): the input of `rest`, in the features' dtype."""
+        if self.front is None:
+            return features
+        return self.front.predict(np.zeros(0, features.dtype), features)
+
+
+def table_network(
+    features: Array,
+    bends: Array,
+    outputs: int,
+    *,
+    form: InputForm,
+    hidden: Sequence[int],
+    activations: Sequence[Layer],
+    dropout: float = 0.0,
+    weights: Initializer | None = None,
+) -> TableNetwork:
+    """The network for features (N, F), which its bins are taken from.
+
+    bends        which features have many values, (F,) booleans
+    activations  one for each hidden layer
+    weights      how the weights of hidden layers start: He's normal distribution unless told
+                 otherwise; the last layer's start from N(0, 1/inputs), every bias at 0
+    """
+    front: list[Layer] = []
+    if form.soft_clip is not None:
+        front.append(SoftClip(form.soft_clip))
+    width = features.shape[1]
+    if form.bins:
+        clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
+        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins))
+        if any(encoding.edges):
+            front.append(encoding)
+            width += sum(max(len(edges) - 1, 0) for edges in encoding.edges)
+    rest: list[Layer] = []
+    if form.scale_rate is not None:
+        rest.append(FeatureScale(width, form.scale_rate))
+    for size, activation in zip(hidden, activations, strict=True):
+        rest.append(_linear(width, size, weights or KaimingNormal()))
+        rest.append(activation)
+        if dropout:
+            rest.append(Dropout(dropout))
+        width = size
+    rest.append(_linear(width, outputs, weights or Normal(0.0, 1 / math.sqrt(width))))
+    return TableNetwork(
+        whole=Network(Sequential(*front, *rest)),
+        front=Network(Sequential(*front)) if front else None,
+        rest=Network(Sequential(*rest)),
+    )
+
+
+def quantile_edges(features: Array, bends: Array, bins: int) -> tuple[tuple[float, ...], ...]:
+    """The edges of bins that hold equally many rows; none for a feature of few values."""
+    edges = []
+    for column, bent in zip(features.T, bends, strict=True):
+        found = np.unique(np.quantile(column.astype(np.float64), np.linspace(0, 1, bins + 1)))
+        edges.append(tuple(map(float, found)) if bent and len(found) > 2 else ())
+    return tuple(edges)
+
+
+def _linear(inputs: int, outputs: int, weights: Initializer) -> Linear:
+    return Linear(inputs, outputs, weight_initializer=weights, bias_initializer=Zeros())

@@ -1,0 +1,246 @@
+"""SoftClip, PiecewiseLinear and FeatureScale: what a table's numbers go through first."""
+
+from itertools import pairwise
+from typing import Any
+
+from clearprop.base.numbers import brief, product_text
+from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
+from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
+from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
+from clearprop.kinds.row import (
+    Arithmetic,
+    Equations,
+    InJax,
+    LayerExample,
+    LayerRow,
+    OneEntry,
+    ParameterSymbols,
+    TorchTwin,
+    applied,
+    of_activation,
+)
+
+
+def _soft_clip(site: Site) -> Passes:
+    """Divided by a root that is 1 near 0 and grows with z."""
+    z, da = site.x, site.dy
+    limit, limit_math = literal(site.layer.limit), in_equation(site.layer.limit)
+    inner, inner_math = f"1 + ({z} / {limit}) ** 2", f"1 + ({z:math}/{limit_math})²"
+    return two_lines(
+        site,
+        (f"{z} / np.sqrt({inner})", f"{z:math} / √({inner_math})"),
+        (f"{da} * ({inner}) ** -1.5", f"{da:math} ⊙ ({inner_math})^(−3/2)"),
+    )
+
+
+def _bins(layer: PiecewiseLinear) -> list[tuple[int, float, float]]:
+    """(feature, lower edge, upper edge) of every bin, in the order of the output."""
+    return [
+        (feature, low, high)
+        for feature, ours in enumerate(layer.edges)
+        for low, high in pairwise(ours)
+    ]
+
+
+def _piecewise(site: Site) -> Passes:
+    """One share for every bin, and the signal through the bins that x lies in."""
+    x, y, dx, dy = site.x, site.y, site.dx, site.dy
+    bins, features = _bins(site.layer), site.layer.features
+    if not bins:
+        return Passes(
+            (Line(f"{y} = {x}", f"{y:math} = {x:math}"),),
+            (Line(f"{dx} = {dy}", f"{dx:math} = {dy:math}"),),
+        )
+    low, high = site.own("low", "e"), site.own("high", "e′")
+    source, share = site.own("source", "j"), site.own("share", "h")
+    inside, through = site.own("inside", "m"), site.own("through", "g")
+    edges = (
+        Line(f"{source} = {[one[0] for one in bins]}", f"{source:math}: the feature of every bin"),
+        Line(
+            f"{low} = np.array([{', '.join(literal(one[1]) for one in bins)}], {x}.dtype)",
+            f"{low:math}: where every bin begins",
+        ),
+        Line(
+            f"{high} = np.array([{', '.join(literal(one[2]) for one in bins)}], {x}.dtype)",
+            f"{high:math}: where it ends",
+        ),
+    )
+    return Passes(
+        (
+            *edges,
+            Line(
+                f"{share} = np.clip(({x}[..., {source}] - {low}) / ({high} - {low}), 0, 1)",
+                f"{share:math} = min(max(({x:math} − {low:math}) / "
+                f"({high:math} − {low:math}), 0), 1)",
+            ),
+            Line(
+                f"{y} = np.concatenate([{x}, {share}], axis=-1)",
+                f"{y:math} = [{x:math}, {share:math}]",
+            ),
+        ),
+        (
+            *edges,
+            Line(
+                f"{inside} = ({x}[..., {source}] >= {low}) & ({x}[..., {source}] < {high})",
+                f"{inside:math} = [{low:math} ≤ {x:math} < {high:math}]",
+            ),
+            Line(
+                f"{through} = {dy}[..., {features}:] * {inside} / ({high} - {low})",
+                f"{through:math} = {inside:math} ⊙ ∂L/∂{share:math} / ({high:math} − {low:math})",
+            ),
+            Line(
+                f"{dx} = {dy}[..., :{features}] + "
+                f"{through} @ (np.array({source})[:, None] == np.arange({features}))",
+                f"{dx:math} = {dy:math} of x itself + the sum of {through:math} over its bins",
+            ),
+        ),
+    )
+
+
+def _piecewise_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    *lead, place = entry.place
+    features = entry.layer.features
+    if place < features:
+        return (Arithmetic("y", (brief(entry.x),), entry.y),)
+    feature, low, high = _bins(entry.layer)[place - features]
+    x = float(entry.input[(*lead, feature)])
+    share = f"({brief(x)} − {_minus(low)}) / ({brief(high)} − {_minus(low)})"
+    held = "" if low < x < high else " → "
+    right = share if not held else f"{share}{held}{brief(entry.y)}"
+    return (Arithmetic("h", (right,), entry.y),)
+
+
+def _minus(value: float) -> str:
+    text = brief(value)
+    return f"({text})" if value < 0 else text
+
+
+def _piecewise_in_jax(at: InJax, x: Any) -> Any:
+    jnp = at.jax.numpy
+    bins = _bins(at.layer)
+    if not bins:
+        return x
+    source = [one[0] for one in bins]
+    low, high = (jnp.array([one[side] for one in bins], x.dtype) for side in (1, 2))
+    share = (x[..., jnp.array(source)] - low) / (high - low)
+    held = jnp.where(share < 0, 0, jnp.where(share >= 1, 1, share))
+    return jnp.concatenate([x, held], axis=-1)
+
+
+def _scale(site: Site) -> Passes:
+    """A factor for every feature."""
+    x, y, dx, dy = site.x, site.y, site.dx, site.dy
+    weight, gradient = site.params["weight"], site.gradients["weight"]
+    times, times_math = "", ""
+    if site.layer.rate != 1:
+        times = f"{literal(site.layer.rate)} * "
+        times_math = f"{in_equation(site.layer.rate)} "
+    return Passes(
+        (
+            Line(
+                f"{y} = {x} * ({times}{weight})", f"{y:math} = {x:math} ⊙ {times_math}{weight:math}"
+            ),
+        ),
+        (
+            Line(
+                f"{gradient} = {times}{sum_of_samples(f'{dy} * {x}', site.shape)}",
+                f"{gradient:math} = {times_math}Σₙ {dy:math} ⊙ {x:math}",
+            ),
+            Line(
+                f"{dx} = {dy} * ({times}{weight})",
+                f"{dx:math} = {dy:math} ⊙ {times_math}{weight:math}",
+            ),
+        ),
+    )
+
+
+def _scale_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    weight = float(entry.params["weight"].ravel()[entry.place[-1]])
+    factors = (weight, entry.x) if entry.layer.rate == 1 else (entry.layer.rate, weight, entry.x)
+    return (Arithmetic("y", (product_text(*factors),), entry.y),)
+
+
+def _module(nn: Any, compute: Any, **parameters: Any) -> Any:
+    """A module without a name of its own in PyTorch, with these parameters."""
+    made = type("TableInput", (nn.Module,), {"forward": compute})()
+    for name, value in parameters.items():
+        made.register_parameter(name, nn.Parameter(value))
+    return made
+
+
+def _piecewise_in_torch(nn: Any, layer: PiecewiseLinear) -> Any:
+    bins, pad = _bins(layer), nn.functional.pad
+
+    def compute(_: Any, x: Any) -> Any:
+        if not bins:
+            return x
+        low, high = (x.new_tensor([one[side] for one in bins]) for side in (1, 2))
+        share = (x[..., [one[0] for one in bins]] - low) / (high - low)
+        # torch.clamp passes the signal at both of its bounds.
+        held = share.where(share >= 0, share.new_zeros(()))
+        held = held.where(share < 1, share.new_ones(()))
+        return pad(x, (0, len(bins))) + pad(held, (layer.features, 0))
+
+    return compute
+
+
+TABLE_INPUTS = (
+    LayerRow(
+        kind=SoftClip,
+        examples=(LayerExample(SoftClip(), (5,)), LayerExample(SoftClip(0.7), (2, 3))),
+        equations=of_activation("z / √(1 + (z/c)²)", "(1 + (z/c)²)^(−3/2)"),
+        worked=applied,
+        passes=_soft_clip,
+        output=A,
+        torch=TorchTwin(
+            lambda nn, one: _module(nn, lambda _, z: z / (1 + (z / one.limit) ** 2) ** 0.5)
+        ),
+        jax=lambda at, x: x / at.jax.numpy.sqrt(1 + (x / at.layer.limit) ** 2),
+        onnx=None,
+        compiled=lambda _: NoKernel("not_covered"),
+    ),
+    LayerRow(
+        kind=PiecewiseLinear,
+        examples=(
+            LayerExample(PiecewiseLinear(((-1.0, 0.0, 2.0), (), (-0.5, 0.5))), (3,)),
+            LayerExample(PiecewiseLinear(((-2.0, -0.3, 0.4, 1.5),)), (2, 1)),
+            LayerExample(PiecewiseLinear(((), ())), (2,)),
+        ),
+        equations=Equations(
+            ("y = [x, h]", "h = min(max((x − e) / (e′ − e), 0), 1) for every bin from e to e′"),
+            ("∂C/∂x = its own ∂C/∂y + Σ over its bins [e ≤ x < e′] / (e′ − e) · ∂C/∂h",),
+        ),
+        worked=_piecewise_worked,
+        passes=_piecewise,
+        output=Symbol("y", "y"),
+        torch=TorchTwin(lambda nn, one: _module(nn, _piecewise_in_torch(nn, one))),
+        jax=_piecewise_in_jax,
+        onnx=None,
+        compiled=lambda _: NoKernel("not_covered"),
+    ),
+    LayerRow(
+        kind=FeatureScale,
+        examples=(
+            LayerExample(FeatureScale(4), (4,)),
+            LayerExample(FeatureScale(3, rate=6.0), (2, 3)),
+        ),
+        equations=Equations(("y = r w ⊙ x",), ("∂C/∂x = r w ⊙ ∂C/∂y", "∂L/∂w = r Σ x ⊙ ∂C/∂y")),
+        worked=_scale_worked,
+        passes=_scale,
+        output=Symbol("y", "y"),
+        parameters={"weight": ParameterSymbols("w", Symbol("s", "s"))},
+        torch=TorchTwin(
+            lambda nn, one: _module(
+                nn,
+                lambda self, x: x * (one.rate * self.weight),
+                weight=nn.Linear(one.features, 1, bias=False).weight.detach()[0],
+            )
+        ),
+        jax=lambda at, x: x * (at.layer.rate * at.params["weight"]),
+        onnx=None,
+        compiled=lambda _: NoKernel("not_covered"),
+        told_features=True,
+    ),
+)

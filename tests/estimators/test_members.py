@@ -1,0 +1,94 @@
+"""Members: folds, held-out rows that are never learned from, and everyone's own best epoch."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearprop import MSE, SGD, Linear, Network
+from clearprop.engine.layers.activations import ReLU
+from clearprop.estimators.members import Course, MemberEpoch, Rows, best_of, folds, train_members
+from clearprop.estimators.table_network import (
+    PLAIN_INPUT,
+    InputForm,
+    quantile_edges,
+    table_network,
+)
+
+
+@given(count=st.integers(2, 60), members=st.integers(1, 9), seed=st.integers(0, 5))
+def test_folds_are_apart_and_alike(count: int, members: int, seed: int) -> None:
+    parts = folds(count, members, seed)
+    assert len(parts) == members
+    if count >= members:
+        chosen = np.concatenate(parts)
+        assert len(set(chosen.tolist())) == len(chosen)
+        assert {len(part) for part in parts} == {count // members}
+
+
+def test_every_fold_has_its_share_of_each_class() -> None:
+    classes = np.array([0] * 80 + [1] * 16)
+    for part in folds(96, 8, 0, classes):
+        assert np.bincount(classes[part]).tolist() == [10, 2]
+
+
+def mean_squared(output: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+    return float(np.average((output - target)[:, 0] ** 2, weights=weight))
+
+
+def test_a_held_out_row_is_never_learned_from() -> None:
+    # y = w x from x = 1. Member 0 does not see the target 10, member 1 not the target 0: by their
+    # own rows w goes to 0 and to 10.
+    network = Network(Linear(1, 1, bias=False))
+    rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
+    weights = np.array([[1.0, 0.0], [0.0, 1.0]])
+    held_out = [rows.take(np.array([1])), rows.take(np.array([0]))]
+    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=2)
+    epochs = list(
+        train_members(network, np.full((2, 1), 4.0), rows, held_out, weights, course, mean_squared)
+    )
+    np.testing.assert_allclose(epochs[-1].state.params, [[0], [10]], atol=1e-6)
+    # The first step alone: w − 0.1 · 2 (w − t), so 4 → 3.2 and 4 → 5.2; scores 6.8² and 5.2².
+    np.testing.assert_allclose(epochs[0].state.params, [[3.2], [5.2]])
+    np.testing.assert_allclose(epochs[0].scores, [46.24, 27.04])
+    # Each goes away from what it holds out, so everyone's first epoch is the best.
+    found = best_of(iter(epochs), None)
+    assert found.epoch.tolist() == [0, 0]
+    np.testing.assert_allclose(found.params, [[3.2], [5.2]])
+
+
+def test_patience_ends_a_training_and_a_watcher_may() -> None:
+    network = Network(Linear(1, 1, bias=False))
+    rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
+    held_out = [rows.take(np.array([1]))]
+    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=2, patience=3)
+    start = np.full((1, 1), 4.0)
+    weights = np.array([[1.0, 0.0]])
+    ran = list(train_members(network, start, rows, held_out, weights, course, mean_squared))
+    assert len(ran) == 4
+    seen: list[MemberEpoch] = []
+
+    def stop(one: MemberEpoch) -> bool:
+        seen.append(one)
+        return len(seen) == 2
+
+    best_of(train_members(network, start, rows, None, weights, course, mean_squared), stop)
+    assert [one.epoch for one in seen] == [0, 1]
+
+
+def test_edges_hold_equally_many_rows() -> None:
+    features = np.column_stack([np.arange(9.0), np.repeat([0.0, 1.0, 0.0], 3), np.arange(9.0)])
+    edges = quantile_edges(features, np.array([True, True, False]), 4)
+    assert edges == ((0, 2, 4, 6, 8), (), ())
+
+
+@pytest.mark.parametrize("form", [InputForm(), PLAIN_INPUT, InputForm(bins=3, scale_rate=None)])
+def test_the_front_and_the_rest_are_the_whole(form: InputForm) -> None:
+    features = np.random.default_rng(0).normal(size=(30, 3))
+    bends = np.array([True, False, True])
+    made = table_network(features, bends, 2, form=form, hidden=(5, 4), activations=(ReLU(), ReLU()))
+    params = made.whole.initialize(0)
+    assert made.whole.size == made.rest.size
+    expected = made.whole.predict(params, features)
+    found = made.rest.predict(params, made.encode(features))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
