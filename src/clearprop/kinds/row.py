@@ -119,12 +119,53 @@ class Arithmetic(NamedTuple):
 
     right      summands as they are written
     products   (factors, others), where there are more of them than are written out
+    terms      (values, how each is written), where the summands are no products
     """
 
     symbol: str
     right: tuple[str, ...]
     value: float
     products: tuple[Array, Array] | None = None
+    terms: tuple[Array, tuple[str, ...]] | None = None
+
+
+class LossEntry(NamedTuple):
+    """One entry of one sample, as the loss meets it.
+
+    output  the sample's output
+    target  what the sample should be: of the output's shape, or a class id
+    cost    ℓ, the entry's or the sample's
+    slope   ∂ℓ/∂y at `place`, before anything is divided
+    """
+
+    loss: Any
+    output: Array
+    target: Array
+    cost: float
+    slope: float
+    sample: int
+    place: Index
+
+    @property
+    def y(self) -> float:
+        """The output at the place."""
+        return float(self.output[self.place])
+
+    @property
+    def t(self) -> float:
+        """The target at the place."""
+        return float(self.target[self.place])
+
+    def at(self, symbol: str, *index: int) -> str:
+        """`p[0,2]`: entry 2 of sample 0."""
+        return f"{symbol}[{','.join(map(str, (self.sample, *index)))}]"
+
+    def lines(self, cost: str, slope: str) -> tuple[Arithmetic, ...]:
+        """ℓ and ∂ℓ/∂y of a loss that costs entry by entry, as they are written."""
+        return (
+            Arithmetic(self.at("ℓ", *self.place), (cost,), self.cost),
+            Arithmetic(self.at("∂ℓ/∂y", *self.place), (slope,), self.slope),
+        )
 
 
 def applied(entry: OneEntry) -> tuple[Arithmetic, ...]:
@@ -277,7 +318,9 @@ class LossRow(KindRow):
 
     examples        small ones, for everything that runs over all losses
     equations       its entries in symbols
-    written         from y and t to one entry with its numbers; None writes the loss's name
+    worked          from one entry to its cost and slope, line by line with their numbers
+    constant        from the loss, a target and how many outputs there are to the output (D,) that
+                    costs least where every sample gets the same
     lines           from the loss, a target and an output such as the program meets to its lines
     torch           from torch and the loss to torch's own
     jax             from jax, the loss, output and target to the loss's value
@@ -292,7 +335,8 @@ class LossRow(KindRow):
     kind: type[Loss]
     examples: tuple[LossExample, ...]
     equations: Callable[[Any], tuple[str, ...]]
-    written: Callable[[float, float], str] | None
+    worked: Callable[[LossEntry], tuple[Arithmetic, ...]]
+    constant: Callable[[Any, Array, int], Array]
     lines: Callable[[Any, Array, Array], LossLines]
     torch: Callable[[Any, Any], Any]
     jax: Callable[[Any, Any, Any, Any], Any]

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,18 +101,35 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
     """Plant every known mistake, say what was found of each; the status is 0 where every mistake
     is rejected and no correct backward is."""
     from clearprop.checking.gallery import judge, specimens, totals
-    from clearprop.cli.terminal import bar, console
-    from clearprop.cli.verdict_tables import print_gallery
+    from clearprop.checking.gallery.strangers import STRANGER
+    from clearprop.cli.terminal import bar, console, taken_away
+    from clearprop.cli.verdict_tables import GalleryRows, print_totals
 
     cases = list(specimens())
+    # A mistake's specimens one after the other: its row is printed when they are done.
+    order = {mistake: number for number, mistake in enumerate({one.mistake: None for one in cases})}
+    cases.sort(key=lambda one: order[one.mistake])
+    told = [mistake for mistake in order if mistake and mistake != STRANGER]
+    shown = None if as_json else console()
+    printed = None if shown is None else GalleryRows(shown, told, language)
     rows = []
     with bar() as progress:
         task = progress.add_task(messages.text(language, "gallery.judging"), total=len(cases))
-        for specimen in cases:
-            rows.append(judge(specimen))
-            progress.advance(task)
+        if printed is not None:
+            with taken_away(progress):
+                printed.begin()
+        for mistake, ones in groupby(cases, key=lambda one: one.mistake):
+            judged = []
+            for specimen in ones:
+                judged.append(judge(specimen))
+                progress.advance(task)
+            rows += judged
+            if printed is not None and mistake in told:
+                with taken_away(progress):
+                    printed.print(mistake, judged)
+                sys.stdout.flush()
     figures = totals(rows)
-    if as_json:
+    if shown is None:
         listed = [
             {
                 "subject": row.subject,
@@ -124,7 +142,7 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
         ]
         _print_json({"totals": figures._asdict(), "rows": listed})
     else:
-        print_gallery(console(), rows, figures, language)
+        print_totals(shown, figures, language)
     return status.WRONG if figures.missed or figures.false_alarms else status.DONE
 
 
