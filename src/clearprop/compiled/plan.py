@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import DTYPES, Array, require_count
 from clearprop.compiled.column_places import has_columns, place_columns
 from clearprop.compiled.lowering import (
     LoweredGraph,
@@ -100,10 +100,12 @@ def plan_of(
     """The plan of a training, or why there is none.
 
     Raises the errors of the loss in NumPy for targets and weights that cannot be: they are looked
-    at here, before machine code reads them.
+    at here, before machine code reads them. Raises ConfigurationError for an empty batch.
     """
     samples = len(x)
-    batch = samples if batch_size is None else batch_size
+    batch = require_count("batch_size", samples if batch_size is None else batch_size)
+    if dtype not in DTYPES or x.dtype != dtype:
+        return Refusal("other_dtype", {"x": x.dtype, "params": dtype})
     lowered = lower_graph(network.graph, x.shape[1:])
     if isinstance(lowered, Refusal):
         return lowered

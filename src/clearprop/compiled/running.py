@@ -12,6 +12,7 @@ from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import Plan
 from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
 from clearprop.engine.layers.layer import Tree
+from clearprop.engine.losses.loss import require_targets
 from clearprop.engine.optimizers import OptimizerState
 from clearprop.engine.schedules import Schedule, rate_at
 
@@ -47,7 +48,8 @@ class Buffers:
 
     updates  how many steps the optimizer has taken
 
-    Raises ShapeError for data of other shapes than those of the plan.
+    Raises ShapeError for data of other shapes than those of the plan, DataError for ids out of
+    range.
     """
 
     def __init__(
@@ -62,7 +64,10 @@ class Buffers:
         self.arena = raw[first : first + plan.entries]
         self.arena[:] = 0
         self.x = np.ascontiguousarray(x, dtype)
-        self.target = np.ascontiguousarray(target, np.int64 if plan.takes_ids else dtype)
+        if plan.takes_ids:
+            self.target = _own_ids(plan, target)
+        else:
+            self.target = np.ascontiguousarray(target, dtype)
         self.sample_weight = None
         if sample_weight is not None:
             self.sample_weight = np.ascontiguousarray(sample_weight, dtype)
@@ -267,6 +272,15 @@ def _require_planned(plan: Plan, x: Array, target: Array, sample_weight: Array |
         if array.shape != expected[name]:
             came, shape = shape_text(array.shape), shape_text(expected[name])
             raise ShapeError("plan_data", name=name, came=came, expected=shape)
+
+
+def _own_ids(plan: Plan, target: Array) -> Array:
+    """Class ids that nobody else can write to: the kernels go where they lead."""
+    ids = freeze(np.array(target, np.int64))
+    outputs, ignored = int(plan.loss_row["outputs"]), plan.loss_row["ignored"]
+    inside = (ids == ignored) | ((ids >= 0) & (ids < outputs))
+    require_targets(inside, ids, condition=f"0 <= t <= {outputs - 1}")
+    return ids
 
 
 def samples_of(plan: Plan, steps: int, step: int) -> int:
