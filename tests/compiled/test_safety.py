@@ -108,6 +108,7 @@ X = np.random.default_rng(2).normal(size=(21, 6))
 IDS = np.arange(21) % 3
 
 
+@pytest.mark.filterwarnings("ignore::clearprop.training.divergence.DivergenceWarning")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324])
 @pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(), Clipped(SGD(0.1), value=0.1)])
 def test_numbers_that_are_none_survive(value: float, optimizer: Any, kernels: Library) -> None:

@@ -34,6 +34,7 @@ class Activation(IntEnum):
     SILU = 10
     SOFTPLUS = 11
     MISH = 12
+    SOFT_CLIP = 13
 
 
 # Those whose derivative is taken from their output, so that their input need not be kept.
@@ -52,7 +53,9 @@ class OperationKind(IntEnum):
     BATCH_NORM = 6
     SOFTMAX = 7
     LOG_SOFTMAX = 8
-    MOVE = 9
+    FEATURE_SCALE = 9
+    PIECEWISE_LINEAR = 10
+    MOVE = 11
 
 
 class LossKind(IntEnum):
@@ -64,6 +67,7 @@ class LossKind(IntEnum):
     BINARY_CROSS_ENTROPY = 3
     POISSON = 4
     CROSS_ENTROPY = 5
+    PINBALL = 6
 
 
 class OptimizerKind(IntEnum):

@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import MAE, MSE, Huber, Pinball
-from clearprop.kinds.kernels import NoKernel, kernel
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.loss_parts import reduced_by
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -156,6 +156,13 @@ def _pinball_in_torch(torch: Any, loss: Any) -> Any:
     return compute
 
 
+def _pinball_compiled(one: Pinball) -> Kernel:
+    # Below 0: one quantile for each output.
+    if len(one.quantiles) == 1:
+        return Kernel("PINBALL", one.quantiles)
+    return Kernel("PINBALL", (-1.0,), (one.quantiles,))
+
+
 REGRESSION_LOSSES = (
     LossRow(
         kind=MSE,
@@ -226,7 +233,7 @@ REGRESSION_LOSSES = (
         torch=_pinball_in_torch,
         jax=_pinball_in_jax,
         onnx=None,
-        compiled=lambda _: NoKernel("not_covered"),
+        compiled=_pinball_compiled,
         example_target=None,
     ),
 )

@@ -7,7 +7,7 @@
 /* The order is that of `Activation` in tables.py. */
 enum Activation {
     IDENTITY, RELU, TANH, SIGMOID, LEAKY_RELU, ELU, SELU, HARDTANH,
-    GELU, GELU_TANH, SILU, SOFTPLUS, MISH,
+    GELU, GELU_TANH, SILU, SOFTPLUS, MISH, SOFT_CLIP,
 };
 
 /* Beyond it the normal distribution is 0 or 1 in float64. */
@@ -55,6 +55,12 @@ INLINE vec elu_slope(vec z, real alpha)
     return choose(up, splat(1), alpha * power_of_e(choose(up, (vec){0}, z)));
 }
 
+/* z/c of the soft clip, held where its square would leave the numbers: there a is c already. */
+INLINE vec clipped_share(vec z, const double *settings)
+{
+    return held(z / (real)settings[0], -(real)1e9, (real)1e9);
+}
+
 INLINE vec activated(const int kind, vec z, const double *settings)
 {
     const vec zero = {0};
@@ -76,6 +82,10 @@ INLINE vec activated(const int kind, vec z, const double *settings)
         return choose(above(u, splat((real)settings[1])), z, curve / (real)settings[0]);
     }
     case MISH: return z * bent_softplus(z).value;
+    case SOFT_CLIP: {
+        vec share = clipped_share(z, settings);
+        return (real)settings[0] * share / square_root(1 + share * share);
+    }
     default: return z;
     }
 }
@@ -118,6 +128,10 @@ INLINE vec activation_slope(const int kind, vec z, const double *settings)
     case MISH: {
         struct Bent bent = bent_softplus(z);
         return bent.value + bent.bend * logistic(z) * z;
+    }
+    case SOFT_CLIP: {
+        vec share = clipped_share(z, settings), root = square_root(1 + share * share);
+        return 1 / (root * root * root);
     }
     default: return one;
     }
@@ -171,6 +185,7 @@ static void activate(int64_t kind, const struct Sweep *s)
     case SILU: activate_all(SILU, s); break;
     case SOFTPLUS: activate_all(SOFTPLUS, s); break;
     case MISH: activate_all(MISH, s); break;
+    case SOFT_CLIP: activate_all(SOFT_CLIP, s); break;
     default: activate_all(IDENTITY, s);
     }
 }
@@ -190,6 +205,7 @@ static void deactivate(int64_t kind, const struct Sweep *s)
     case SILU: deactivate_all(SILU, s); break;
     case SOFTPLUS: deactivate_all(SOFTPLUS, s); break;
     case MISH: deactivate_all(MISH, s); break;
+    case SOFT_CLIP: deactivate_all(SOFT_CLIP, s); break;
     default: deactivate_all(IDENTITY, s);
     }
 }

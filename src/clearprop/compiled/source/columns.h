@@ -167,6 +167,7 @@ static double step_of_columns(const struct Run *run, const struct Batch *batch, 
     case MSE: total = loss_of_columns(MSE, run, batch, divisor); break;
     case MAE: total = loss_of_columns(MAE, run, batch, divisor); break;
     case HUBER: total = loss_of_columns(HUBER, run, batch, divisor); break;
+    case PINBALL: total = loss_of_columns(PINBALL, run, batch, divisor); break;
     case POISSON: total = loss_of_columns(POISSON, run, batch, divisor); break;
     case CROSS_ENTROPY: total = cross_entropy_of_columns(run, batch, divisor); break;
     default: total = loss_of_columns(BINARY_CROSS_ENTROPY, run, batch, divisor);

@@ -214,6 +214,7 @@ static vec lane_loss(const struct Run *run, const struct LaneData *d, const stru
         case MSE: cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale); break;
         case MAE: cost = lane_loss_by_entry(MAE, run, d, n, y, dy, scale); break;
         case HUBER: cost = lane_loss_by_entry(HUBER, run, d, n, y, dy, scale); break;
+        case PINBALL: cost = lane_loss_by_entry(PINBALL, run, d, n, y, dy, scale); break;
         case POISSON: cost = lane_loss_by_entry(POISSON, run, d, n, y, dy, scale); break;
         case BINARY_CROSS_ENTROPY:
             cost = lane_loss_by_entry(BINARY_CROSS_ENTROPY, run, d, n, y, dy, scale);

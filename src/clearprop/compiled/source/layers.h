@@ -1,5 +1,6 @@
-/* What is neither linear, nor an elementwise function, nor a norm: softmax, dropout, PReLU, and the
- * moves that make sums and concatenations. In layout "rows". */
+/* What is neither linear, nor an elementwise function, nor a norm: softmax, dropout, PReLU, what
+ * stands before the first layer of a table, and the moves that make sums and concatenations. In
+ * layout "rows". */
 
 /* Softmax      yᵢ = e^(xᵢ − top) / S            dxᵢ = yᵢ (dyᵢ − Σⱼ dyⱼ yⱼ)
  * LogSoftmax   yᵢ = (xᵢ − top) − ln S           dxᵢ = dyᵢ − e^yᵢ Σⱼ dyⱼ */
@@ -84,6 +85,69 @@ static void prelu_back(int64_t samples, int64_t features, struct Rows x, struct 
     }
     if (shared)
         *gradient = lane_sum(all) + (gradient_adds ? *gradient : 0);
+}
+
+/* FeatureScale   y = r w ⊙ x     dx = r w ⊙ dy     ∂C/∂w = r Σ x ⊙ dy */
+static void scale_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
+                          const real *weight, real rate)
+{
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t j = 0; j < features; j += LANES) {
+            vec v = load(x.at + i * x.stride + j) * (rate * load(weight + j));
+            store(y.at + i * y.stride + j, v);
+        }
+}
+
+static void scale_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
+                       struct Rows dx, int64_t dx_adds, const real *weight, real rate,
+                       real *gradient, int64_t gradient_adds)
+{
+    for (int64_t j = 0; j < features; j += LANES) {
+        vec sum = {0}, factor = rate * load(weight + j);
+        for (int64_t i = 0; i < samples; i++) {
+            vec d = load(dy.at + i * dy.stride + j);
+            sum += load(x.at + i * x.stride + j) * d;
+            if (dx.at)
+                store_or_add(dx.at + i * dx.stride + j, factor * d, dx_adds);
+        }
+        store_or_add(gradient + j, keep_some(rate * sum, (vec){0}, features - j), gradient_adds);
+    }
+}
+
+/* PiecewiseLinear   y = [x, h],  h = min(max((x − low) / (high − low), 0), 1) of every bin
+ *                   dx = dy + Σ over its bins [low ≤ x < high] / (high − low) · dh
+ * `bins`: how many, then feature, low and high of each. */
+static void piecewise_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
+                              const double *bins)
+{
+    for (int64_t i = 0; i < samples; i++) {
+        const real *from = x.at + i * x.stride;
+        real *to = y.at + i * y.stride;
+        memcpy(to, from, (size_t)features * sizeof(real));
+        for (int64_t b = 0; b < (int64_t)bins[0]; b++) {
+            const double *bin = bins + 1 + 3 * b;
+            real low = (real)bin[1], width = (real)(bin[2] - bin[1]);
+            real share = (from[(int64_t)bin[0]] - low) / width;
+            to[features + b] = share <= 0 ? 0 : share >= 1 ? 1 : share;
+        }
+    }
+}
+
+static void piecewise_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
+                           struct Rows dx, int64_t adds, const double *bins)
+{
+    for (int64_t i = 0; i < samples; i++) {
+        const real *value = x.at + i * x.stride, *from = dy.at + i * dy.stride;
+        real *to = dx.at + i * dx.stride;
+        for (int64_t j = 0; j < features; j++)
+            to[j] = from[j] + (adds ? to[j] : 0);
+        for (int64_t b = 0; b < (int64_t)bins[0]; b++) {
+            const double *bin = bins + 1 + 3 * b;
+            int64_t j = (int64_t)bin[0];
+            if (value[j] >= (real)bin[1] && value[j] < (real)bin[2])
+                to[j] += from[features + b] / ((real)bin[2] - (real)bin[1]);
+        }
+    }
 }
 
 /* `features` columns, and no more: a neighbour's may lie behind them. */

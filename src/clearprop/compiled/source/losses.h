@@ -73,6 +73,11 @@ INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec we
         return (struct Cost){choose(far, delta * (size - delta / 2), e * e / 2),
                              choose(far, choose(up, delta, -delta), e)};
     }
+    case PINBALL: { /* (1 − q) e where e > 0, else −q e; one quantile q, or one for each output */
+        vec q = s[0] >= 0 ? splat((real)s[0]) : weight;
+        vec slope = choose(up, 1 - q, choose(down, -q, e));
+        return (struct Cost){slope * e, slope};
+    }
     case POISSON: { /* log_input: eʸ − t y, eʸ − t;  else y − t ln(y + ε), 1 − t / (y + ε) */
         vec full = s[1] != 0 ? log_factorial(t) : zero;
         if (s[0] != 0) {
@@ -271,6 +276,7 @@ static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
     case MSE: return loss_by_entry(MSE, l, b, arena, settings, divisor);
     case MAE: return loss_by_entry(MAE, l, b, arena, settings, divisor);
     case HUBER: return loss_by_entry(HUBER, l, b, arena, settings, divisor);
+    case PINBALL: return loss_by_entry(PINBALL, l, b, arena, settings, divisor);
     case POISSON: return loss_by_entry(POISSON, l, b, arena, settings, divisor);
     case BINARY_CROSS_ENTROPY:
         return loss_by_entry(BINARY_CROSS_ENTROPY, l, b, arena, settings, divisor);

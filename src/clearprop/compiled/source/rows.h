@@ -119,6 +119,10 @@ static void operation_forward(const struct Run *run, const struct Operation *o, 
         break;
     case SOFTMAX: softmax_forward(samples, o->inputs, x, y, 0); break;
     case LOG_SOFTMAX: softmax_forward(samples, o->inputs, x, y, 1); break;
+    case FEATURE_SCALE:
+        scale_forward(samples, o->inputs, x, y, run->arena + o->weight, (real)settings[0]);
+        break;
+    case PIECEWISE_LINEAR: piecewise_forward(samples, o->inputs, x, y, settings); break;
     default: move(samples, o->inputs, x, y, o->y_adds);
     }
 }
@@ -166,6 +170,13 @@ static void operation_back(const struct Run *run, const struct Operation *o, int
         break;
     case SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 0, o->dx_adds); break;
     case LOG_SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 1, o->dx_adds); break;
+    case FEATURE_SCALE:
+        scale_back(samples, o->inputs, x, dy, dx, o->dx_adds, run->arena + o->weight,
+                   (real)settings[0], run->arena + o->weight_gradient, o->weight_adds);
+        break;
+    case PIECEWISE_LINEAR:
+        piecewise_back(samples, o->inputs, x, dy, dx, o->dx_adds, settings);
+        break;
     default: move(samples, o->inputs, dy, dx, o->dx_adds);
     }
 }

@@ -16,6 +16,8 @@ enum OperationKind {
     BATCH_NORM,  /* y = γ (x − μ) r + β over the samples */
     SOFTMAX,
     LOG_SOFTMAX,
+    FEATURE_SCALE,    /* y = r w ⊙ x */
+    PIECEWISE_LINEAR, /* y = [x, h], h_b = min(max((x − low) / (high − low), 0), 1) of every bin */
     MOVE,        /* y = x, or y = y + x: the terms of a sum and of a concatenation */
 };
 
@@ -43,7 +45,7 @@ struct Block {
     int64_t parameter, gradient, entries;
 };
 
-enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY };
+enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY, PINBALL };
 
 struct Loss {
     int64_t kind, outputs, is_mean;
