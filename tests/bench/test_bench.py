@@ -12,9 +12,10 @@ import pytest
 
 from clearprop import fit
 from clearprop.base.dependencies import is_installed
-from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.base.errors import ConfigurationError, ContractError, KernelsError
 from clearprop.bench.comparison import PEERS, Measured, compare, installed_peers, require_equal
 from clearprop.bench.growth_picture import growth_picture
+from clearprop.bench.peers import own_peers
 from clearprop.bench.peers.bare_numpy import BARE
 from clearprop.bench.scaling import Growth
 from clearprop.bench.telling import details, growth_table, picture, summary
@@ -69,6 +70,15 @@ def test_no_time_is_told_where_the_work_differs() -> None:
         compare(SMALL["mse"], [PEERS["clearprop-numpy"], planted], rounds=1)
     assert problem.value.key == "bench_losses_differ"
     assert problem.value.values["name"] == "numpy"
+
+
+def test_without_kernels_numpy_is_not_taken_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(dtype: str) -> object:
+        raise KernelsError("kernels_no_compiler")
+
+    monkeypatch.setattr(own_peers, "library", none)
+    with pytest.raises(KernelsError):
+        compare(SMALL["mse"], [PEERS["clearprop"]], rounds=1)
 
 
 def test_one_that_draws_its_own_start_must_come_near() -> None:

@@ -6,10 +6,14 @@ import numpy as np
 
 from clearprop.bench.peers.peer import Peer, Run
 from clearprop.bench.workloads import Workload
+from clearprop.compiled.building import library
 from clearprop.training import fit
 
 
 def _ready(engine: str, workload: Workload) -> Run:
+    if engine == "compiled":
+        library(workload.dtype)  # which says why where there is none: NumPy is another peer
+
     def run(steps: int) -> float:
         trained = fit(
             workload.network,
