@@ -225,9 +225,14 @@ def test_without_a_chinese_font_labels_are_english_and_the_page_says_so(
 def test_the_command_names_what_differs_from_the_defaults() -> None:
     assert command(ReproductionSettings(), "en") == "clearprop reproduce --lang en"
     settings = ReproductionSettings(
-        steps=7, learning_rate=0.02, seeds=3, dtype="float32", with_torch=False
+        steps=7,
+        learning_rate=0.02,
+        seeds=3,
+        dtype="float32",
+        with_torch=False,
+        engine="numpy",
     )
     assert command(settings, "zh-TW") == (
         "clearprop reproduce --lang zh-TW --steps 7 --learning-rate 0.02 --seeds 3 "
-        "--dtype float32 --without-torch"
+        "--dtype float32 --engine numpy --without-torch"
     )

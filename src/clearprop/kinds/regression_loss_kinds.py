@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import MAE, MSE, Huber, Pinball
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.loss_parts import reduced_by
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -155,6 +156,13 @@ def _pinball_in_torch(torch: Any, loss: Any) -> Any:
     return compute
 
 
+def _pinball_compiled(one: Pinball) -> Kernel:
+    # Below 0: one quantile for each output.
+    if len(one.quantiles) == 1:
+        return Kernel("PINBALL", one.quantiles)
+    return Kernel("PINBALL", (-1.0,), (one.quantiles,))
+
+
 REGRESSION_LOSSES = (
     LossRow(
         kind=MSE,
@@ -170,6 +178,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.MSELoss(reduction=one.reduction),
         jax=lambda _, one, y, t: reduced_by(one, (y - t) ** 2),
         onnx=None,
+        compiled=kernel("MSE"),
         example_target=None,
     ),
     LossRow(
@@ -185,6 +194,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.L1Loss(reduction=one.reduction),
         jax=lambda jax, one, y, t: reduced_by(one, jax.numpy.abs(y - t)),
         onnx=None,
+        compiled=kernel("MAE"),
         example_target=None,
     ),
     LossRow(
@@ -203,6 +213,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.HuberLoss(one.reduction, one.delta),
         jax=_huber_in_jax,
         onnx=None,
+        compiled=kernel("HUBER", "delta"),
         example_target=None,
     ),
     LossRow(
@@ -222,6 +233,7 @@ REGRESSION_LOSSES = (
         torch=_pinball_in_torch,
         jax=_pinball_in_jax,
         onnx=None,
+        compiled=_pinball_compiled,
         example_target=None,
     ),
 )

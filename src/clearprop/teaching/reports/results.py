@@ -147,6 +147,7 @@ def _study(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "learning_rate": study.learning_rate,
+        "engine": study.engine.name,
         "seeds": list(range(study.losses.shape[1])),
         "losses": study.losses.T,
         "outcomes": {name: int(mask.sum()) for name, mask in study.outcomes.items()},
