@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows
+from benchmarks.measuring import Row, print_rows
 from clearprop import SGD, Layer, Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import keyed_generator
+from clearprop.bench.timing import cores, interleaved
 from clearprop.training import StepEvent, start, train
 
 LEARNING_RATE = 0.01
@@ -108,7 +109,7 @@ def ours(case: Case, params: Any, x: Any, target: Any) -> Iterator[float]:
     network, optimizer = network_of(case.widths), SGD(LEARNING_RATE)
     size = None if case.batch == case.samples else case.batch
     state = start(network, params, optimizer)
-    told: Any = {"optimizer": optimizer, "epochs": 10**9, "batch_size": size}
+    told: Any = {"optimizer": optimizer, "epochs": 10**9, "batch_size": size, "engine": "numpy"}
     for event in train(network, state, x, target, **told):
         if isinstance(event, StepEvent):
             yield event.loss

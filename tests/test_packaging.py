@@ -99,7 +99,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
     } <= names
     info = f"clearprop-{clearprop.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"clearprop", info}
-    assert f"{info}/licenses/LICENSE" in names
+    licences = ("LICENSE", "src/clearprop/teaching/reports/fonts/OFL.txt")
+    assert {f"{info}/licenses/{name}" for name in licences} <= names
 
 
 def test_the_sdist_can_be_tested(built: tuple[Path, Path]) -> None:

@@ -20,6 +20,7 @@ from clearprop.base.version import __version__ as __version__
 if TYPE_CHECKING:
     from clearprop import base as base
     from clearprop import checking as checking
+    from clearprop import compiled as compiled
     from clearprop import data as data
     from clearprop import drawing as drawing
     from clearprop import engine as engine
@@ -113,11 +114,14 @@ if TYPE_CHECKING:
     from clearprop.teaching import grading as grading
     from clearprop.training import DivergenceEvent as DivergenceEvent
     from clearprop.training import DivergenceWarning as DivergenceWarning
+    from clearprop.training import EngineChoice as EngineChoice
     from clearprop.training import EpochEvent as EpochEvent
     from clearprop.training import StepEvent as StepEvent
     from clearprop.training import Training as Training
+    from clearprop.training import TrainingInterrupted as TrainingInterrupted
     from clearprop.training import TrainingState as TrainingState
     from clearprop.training import fit as fit
+    from clearprop.training import fit_many as fit_many
     from clearprop.training import start as start
     from clearprop.training import train as train
 
@@ -182,13 +186,16 @@ _OTHER_HOMES = {
     ],
     "clearprop.engine.step": ["Step", "take_step"],
     "clearprop.training": [
+        "EngineChoice",
         "DivergenceEvent",
         "DivergenceWarning",
         "EpochEvent",
         "StepEvent",
         "Training",
+        "TrainingInterrupted",
         "TrainingState",
         "fit",
+        "fit_many",
         "start",
         "train",
     ],
@@ -206,8 +213,10 @@ __all__ = sorted(_NAMES)
 # The rooms, and those within them that the README names, as attributes.
 _ROOMS = {
     "base": "clearprop.base",
+    "bench": "clearprop.bench",
     "checking": "clearprop.checking",
     "cli": "clearprop.cli",
+    "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",

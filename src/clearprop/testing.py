@@ -10,8 +10,9 @@ def assert_gradients(target: Any, /, *arrays: Any, language: str = "en", **optio
     """Check `target` as `clearprop.check` does, with the same arguments, and return the verdict.
 
     Raises AssertionError, whose message is the verdict in `language`, unless it is right: an
-    undecided check has shown nothing.
+    undecided check has shown nothing. In pytest's traceback the test's own line is the last.
     """
+    __tracebackhide__ = True
     verdict = check(target, *arrays, **options)
     if verdict.outcome != RIGHT:
         raise AssertionError(verdict.text(language))

@@ -34,18 +34,34 @@ def keys(mistakes: tuple[LikelyMistake, ...]) -> list[str]:
 
 
 def of_arrays(seed: int = 0, **claimed: Any) -> Evidence:
-    """Evidence of arrays alone: W (3, 4), b (1, 4), v (1, 4), and an output of (6, 4)."""
+    """Evidence of arrays alone: W (3, 4), b (1, 4), v (1, 4), and an output of (6, 4).
+
+    The function behind it is linear, so that the gradients are the same wherever it is run.
+    """
     generator = np.random.default_rng(seed)
     shapes = {"x": (6, 3), "W": (3, 4), "b": (1, 4), "v": (1, 4)}
     arrays = {name: generator.normal(size=shape) for name, shape in shapes.items()}
     right = {name: generator.normal(size=shape) for name, shape in shapes.items()}
     made = {name: make(right, arrays) for name, make in claimed.items()}
+    output, dy = generator.normal(size=(6, 4)), generator.normal(size=(6, 4))
+
+    def forward(given: Mapping[str, Array]) -> Array:
+        change = sum(np.sum(right[n] * (given[n] - arrays[n])) for n in arrays if n in given)
+        y: Array = output + change * dy / np.sum(dy * dy)
+        return y
+
+    def backward(other: Array, given: Mapping[str, Array]) -> Mapping[str, Array]:
+        share = np.sum(other * dy) / np.sum(dy * dy)
+        return {name: share * np.asarray(array) for name, array in {**right, **made}.items()}
+
     return Evidence(
         arrays=arrays,
-        output=generator.normal(size=(6, 4)),
-        output_gradient=generator.normal(size=(6, 4)),
+        output=output,
+        output_gradient=dy,
         claimed={**right, **made},
         expected=right,
+        forward=forward,
+        backward=backward,
     )
 
 
@@ -160,9 +176,31 @@ def test_a_factor_is_found_in_a_tiny_gradient_and_shared_by_all_arrays() -> None
     evidence = of_arrays()
     small = {name: 1e-9 * array for name, array in evidence.expected.items()}
     claimed = {name: 0.3 * array for name, array in small.items()}
-    (mistake,) = diagnose(replace(evidence, expected=small, claimed=claimed))
+    dy, right = 1e-9 * evidence.output_gradient, evidence.backward
+    assert right is not None
+    scaled = replace(
+        evidence,
+        output_gradient=dy,
+        backward=lambda other, given: {n: 0.3 * g for n, g in right(other, given).items()},
+    )
+    (mistake,) = diagnose(replace(scaled, expected=small, claimed=claimed))
     assert (mistake.key, set(mistake.arrays)) == ("factor", {"x", "W", "b", "v"})
     assert mistake.values["factor"] == pytest.approx(0.3)
+
+
+def test_a_factor_that_is_another_one_elsewhere_is_no_constant() -> None:
+    evidence = of_arrays(W=lambda g, a: 1.7 * g["W"])
+    own = evidence.backward
+    assert own is not None
+
+    def backward(dy: Array, given: Mapping[str, Array]) -> Mapping[str, Array]:
+        moved = np.asarray(given.get("W", evidence.arrays["W"]))
+        by = np.abs(moved).max() / np.abs(evidence.arrays["W"]).max()
+        return {name: by * array for name, array in own(dy, given).items()}
+
+    assert keys(diagnose(evidence)) == ["factor"]
+    assert diagnose(replace(evidence, backward=backward)) == ()
+    assert diagnose(replace(evidence, forward=None)) == ()
 
 
 def test_where_numbers_coincide_the_other_name_is_an_alternative() -> None:

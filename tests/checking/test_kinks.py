@@ -174,3 +174,20 @@ def test_of_an_array_too_large_for_every_entry_many_lie_at_kinks(planted: float)
     assert (verdict.outcome, one.reason) == (
         ("wrong", "direction") if planted else ("undecided", "kinks")
     )
+
+
+def test_a_hinge_at_its_kink_with_the_0_before_it() -> None:
+    s, y = np.array([0.5, 1.0, 2.0, -1.0]), np.array([1.0, 1.0, 1.0, -1.0])
+
+    def backward(dy: Array, s: Array, y: Array) -> tuple[Array, Array]:
+        active = y * s < 1
+        return dy * np.where(active, -y, 0) / 4, dy * np.where(active, -s, 0) / 4
+
+    verdict = check(lambda s, y: np.mean(np.maximum(0, 1 - y * s)), backward, s, y)
+    assert verdict.outcome == "right"
+    assert verdict.array("s").kinks_met == 2
+
+
+def test_a_norm_at_0_has_a_kink_that_no_comparison_makes() -> None:
+    verdict = check(lambda x: np.linalg.norm(x), lambda dy, x: 0 * x, np.zeros(2))
+    assert (verdict.outcome, verdict.array("x").kinks_met) == ("right", 2)

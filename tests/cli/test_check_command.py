@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from clearprop.base import messages
+from clearprop.checking import checker
+from clearprop.checking.name_search import with_names
 from clearprop.cli import main
 
 PRINTED = Path(__file__).parent.parent / "data" / "printed_training.py"
@@ -100,7 +102,10 @@ def test_the_status_is_the_outcome(
     ("arguments", "sentence"),
     [
         ([], "check needs a TARGET"),
-        (["mine.py"], "'mine.py' is no target; write file.py:name"),
+        (["mine"], "'mine' is no target; write file.py:name"),
+        (["mine.py"], "No training step is found in mine.py"),
+        (["gone.py"], "There is no file 'gone.py'"),
+        (["syntax.py"], "'syntax.py' could not be imported: SyntaxError"),
         (["mine.py:"], "'mine.py:' is no target"),
         (["gone.py:f"], "There is no file 'gone.py'"),
         (["gone:f"], "There is no module 'gone'"),
@@ -211,7 +216,27 @@ def test_other_frameworks_are_heard_where_they_are_asked_for(
     assert main(["check", "mine.py:layer", "--witness", "tensorflow"]) == 2
     assert "The witness 'tensorflow' is not known" in capsys.readouterr().err
     assert main(["check", "--all", "--witness", "torch"]) == 2
-    assert "take neither a TARGET nor --against or --witness" in capsys.readouterr().err
+    assert "take neither a TARGET nor --against, --witness or --why" in capsys.readouterr().err
+
+
+def test_the_verdict_is_printed_before_a_name_is_looked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = []
+
+    def looked_for(verdict: Any, *rest: Any) -> Any:
+        printed.append(capsys.readouterr().out)
+        return with_names(verdict, *rest)
+
+    monkeypatch.setattr(checker, "with_names", looked_for)
+    assert main(["check", "mine.py:other_forward"]) == 1
+    (before,) = printed
+    assert before.startswith("WRONG: ")
+    assert "│ x " in before
+    assert "The likely mistake" not in before
+    after = capsys.readouterr().out
+    assert after.startswith("- The likely mistake")
+    assert after.count("\n") == 1
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,8 +280,8 @@ def test_help_names_every_option(language: str, capsys: pytest.CaptureFixture[st
     assert main(["check", "--lang", language, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.strip() == messages.text(language, "cli.help.check").strip()
-    options = {"--against", "--witness", "--all", "--gallery", "--json", "--junit", "--lang"}
-    options.add("--help")
+    options = {"--against", "--witness", "--why", "--all", "--gallery", "--json", "--junit"}
+    options |= {"--averaged", "--lang", "--help"}
     assert set(re.findall(r"--[a-z-]+", text)) == options
     assert max(messages.display_width(line) for line in text.splitlines()) <= 100
 
@@ -273,3 +298,34 @@ def test_as_a_process_of_its_own(folder: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == ""
     assert done.stdout.startswith("WRONG: the backward pass of other_forward")
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_why_is_said_where_it_is_asked_for(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\n"
+        "def forward(x):\n    return np.tanh(x)\n"
+        "def backward(dy, x):\n    return dy * np.tanh(x)\n"
+        "inputs = (np.linspace(-1.2, 1, 7),)\n"
+    )
+    asked = ["check", f"{path}:forward", "--lang", language]
+    assert main(asked) == 1
+    short = capsys.readouterr().out
+    assert main([*asked, "--why"]) == 1
+    said = capsys.readouterr().out
+    head = messages.text(language, "checking.why.head_named")
+    assert head in said
+    assert head not in short
+    # What was named comes first, and every other kind that was tried has a line of its own.
+    lines = said.partition(head)[2].strip().splitlines()
+    assert messages.text(language, "mistakes.value_for_derivative.name") in lines[0]
+    assert messages.text(language, "checking.why.named") in lines[0]
+    assert len(lines) > 10
+
+
+def test_why_is_asked_of_one_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--all", "--why", "--lang", "en"]) == 2
+    assert "--why" in capsys.readouterr().err

@@ -62,36 +62,36 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_trained_network(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, str(trained), *WEIGHT)
-    assert text.startswith("The weight layers[0].weight[0,1] is ")
+    assert text.startswith("1.  The weight layers[0].weight[0,1] (w₁₂⁽¹⁾): ")
     assert "a sum over 3 samples" in text
-    assert "SGD with η = 0.1 moves it" in text
-    assert "A witness agrees" in text
+    assert "SGD with η = 0.1 takes a step" in text
+    assert "A witness that evaluates the loss again agrees" in text
     assert "sample by sample" in text
 
 
 def test_in_chinese(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, str(trained), *WEIGHT, "--lang", "zh-TW")
-    assert text.startswith("權重 layers[0].weight[0,1] 是 ")
+    assert text.startswith("1.  權重 layers[0].weight[0,1] (w₁₂⁽¹⁾)：")
     assert "逐一樣本" in text
 
 
 def test_a_neuron_and_a_sample(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "For sample 2, the neuron layers[0][1]" in answer(
+    assert "The neuron layers[0][1] (z₂⁽¹⁾) for sample 2" in answer(
         capsys, str(trained), "--neuron", "layers[0][1]", "--sample", "2"
     )
-    assert "Sample 1 costs" in answer(capsys, str(trained), "--sample", "1")
-    assert "of which sample 0 gives" in answer(
+    assert "Sample 1 is number 2 of 3 samples" in answer(capsys, str(trained), "--sample", "1")
+    assert "of which this is sample 0" in answer(
         capsys, str(trained), "--weight", "layers[2].bias[0]", "--sample", "0"
     )
 
 
 def test_a_feature_of_the_input(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, str(trained), "--neuron", "input[1]")
-    assert text.startswith("If input[1] were a little larger in every sample")
+    assert text.startswith("1.  input[1] (x₂) in every sample: ")
     assert "∂L/∂x of input[1], sample by sample" in text
-    assert "A witness agrees" in text
+    assert "A witness that evaluates the loss again agrees" in text
     chosen = answer(capsys, str(trained), "--neuron", " input[0]", "--sample", "2", "--depth", "1")
-    assert "of which sample 2 gives" in chosen
+    assert "of which this is sample 2" in chosen
     assert "input[1]" in complaint(capsys, str(trained), "--neuron", "input[2]")
 
 
@@ -169,7 +169,13 @@ def test_pictures_and_pages(
 def test_the_ending_of_out_says_the_format(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    starts = {"svg": "<?xml", "html": "<!DOCTYPE", "tex": "\\[", "json": "{", "txt": "The weight"}
+    starts = {
+        "svg": "<?xml",
+        "html": "<!DOCTYPE",
+        "tex": "\\[",
+        "json": "{",
+        "txt": "1.  The weight",
+    }
     for ending, start in starts.items():
         answer(capsys, str(trained), *WEIGHT, "-o", f"why.{ending}")
         assert Path(f"why.{ending}").read_text(encoding="utf-8").startswith(start)
@@ -187,7 +193,7 @@ def test_a_network_of_reproduce(
     assert len(saved) == 5
     for path in saved:
         text = answer(capsys, str(path), "--weight", "layers[0].weight[0,3]")
-        assert "A witness agrees" in text
+        assert "A witness that evaluates the loss again agrees" in text
         # Of the parabola's networks no training is kept, so there is nothing to update with.
         assert ("SGD with η" in text) is not path.name.startswith("curved")
 

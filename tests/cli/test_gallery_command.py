@@ -6,9 +6,9 @@ import pytest
 
 from clearprop.base import messages
 from clearprop.checking import gallery
-from clearprop.checking.gallery import judge, specimens
+from clearprop.checking.gallery import Row, judge, specimens
 from clearprop.checking.gallery.specimen import Specimen
-from clearprop.cli import main
+from clearprop.cli import main, terminal
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,28 @@ def test_every_mistake_is_rejected_and_named(
     out = capsys.readouterr().out
     assert messages.text(language, "gallery.title") in out
     assert messages.text(language, "mistakes.weight_from_z.name")[:12] in out
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_a_row_is_printed_as_soon_as_its_mistake_is_judged(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "FILE_WIDTH", columns)
+    monkeypatch.setattr(terminal.console, "__defaults__", (columns,))
+    printed: list[int] = []
+
+    def counted(one: Specimen) -> Row:
+        printed.append(len(capsys.readouterr().out.splitlines()))
+        return judge(one)
+
+    monkeypatch.setattr(gallery, "judge", counted)
+    assert main(["check", "--gallery", "--lang", "en"]) == 0
+    # The title in two lines, or title and heads, before the first; then a row, or a name with six
+    # numbers, for each.
+    lines = {40: {7, 8}, 120: {1}}[columns]
+    assert printed[0] == 2
+    # A long name takes two lines.
+    assert set(printed[5:]) == lines
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:

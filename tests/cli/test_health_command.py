@@ -61,7 +61,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_healthy_network(capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, saved("fine.safetensors"))
-    assert text.startswith("Nothing found, looking at one step over 30 samples")
+    assert text.startswith("Nothing wrong found, looking at one step over 30 samples")
     assert "At the start (loss " in text
     assert "At the end (loss " in text
     assert text.count("The rate 0.01 is below it.") == 2

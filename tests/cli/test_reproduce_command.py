@@ -5,6 +5,7 @@ Figures take most of its time; the tests of what it says go without them.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def test_in_chinese_and_without_torch(
         "seeds": 3,
         "dtype": "float32",
         "with_torch": False,
+        "engine": "auto",
         "language": "zh-TW",
     }
     assert '<html lang="zh-TW">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -203,3 +205,28 @@ def test_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
     done = python("-c", code, folder=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_engine_can_be_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = ["reproduce", *QUICK, "--without-torch", "--lang", "en"]
+    assert main([*told, "--engine", "compiled"]) == 0
+    # The printed network's own layer has no kernel, and is told of once.
+    printed = capsys.readouterr()
+    assert printed.out.count("ReLUThenLinearAsPrinted") == 1
+    assert printed.err == ""
+    results = json.loads(Path("clearprop-report/results.json").read_text(encoding="utf-8"))
+    engines = {study["name"]: study["engine"] for study in results["seed_studies"]}
+    assert engines == {
+        "tutorial_linear": "compiled",
+        "tutorial_relu_as_printed": "numpy",
+        "tutorial_relu": "compiled",
+        "pytorch_linear": "compiled",
+        "pytorch_relu": "compiled",
+    }
+    assert main([*told, "--engine", "fast"]) == 2
+    assert "auto, numpy, compiled" in capsys.readouterr().err

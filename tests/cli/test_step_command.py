@@ -79,7 +79,7 @@ def test_into_a_pipe_every_stage_is_printed(
 def test_the_sample_and_the_language(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, str(trained), "--sample", "2", "--lang", "zh-TW")
     assert text.startswith("1/10  前向：layers[0] Linear(2, 3)\n")
-    assert "第 2 個樣本的數字：" in text
+    assert "代入樣本 2 的數字：" in text
     assert "z[2,0] = " in text
 
 

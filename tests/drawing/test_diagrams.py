@@ -297,7 +297,7 @@ def test_a_layer_without_activation_has_a_equal_to_z() -> None:
     backward = random_pass(Linear(2, 1), samples=1)
     z = backward.forward.output[0, 0]
     assert f"*a* = *z* = {number_markup(z)}" in texts(draw("neuron_forward", backward))
-    assert "layer 1: no activation" in texts(draw("network_forward", backward))
+    assert "layers[0]: no activation" in texts(draw("network_forward", backward))
     deeper = random_pass(Linear(1, 2), Linear(2, 1), samples=1)
     assert "*a*′(*z*) = 1" in texts(draw("reversed_neuron", deeper))
 
@@ -315,7 +315,7 @@ class SquareOfANumberOfOnes(Activation):
 
 def test_an_activation_of_one_s_own_is_named_and_its_slope_drawn() -> None:
     backward = random_pass(Linear(1, 1), SquareOfANumberOfOnes(), Linear(1, 1), samples=1)
-    assert "layer 1: SquareOfANumberOf…" in texts(draw("network_forward", backward))
+    assert "layers[0]: SquareOfANumberOf…" in texts(draw("network_forward", backward))
     z = backward.forward.records[0].output[0, 0]
     assert f"*a*′(*z*) = {number_markup(2 * z)}" in texts(draw("reversed_neuron", backward))
 

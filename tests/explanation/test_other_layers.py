@@ -239,7 +239,7 @@ def test_a_wrong_backward_is_found_by_the_witness() -> None:
     assert_gradient_adds_up(explained)  # every line as that backward computed it
     assert explained.witness.outcome == "disagrees"
     assert "A WITNESS DISAGREES" in explained.words()
-    assert "證人不同意" in explained.words("zh-TW")
+    assert "獨立的方法結果不同" in explained.words("zh-TW")
     assert explain_weight(step, "layers[2].weight[0,0]").witness.outcome == "agrees"
 
 

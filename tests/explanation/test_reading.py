@@ -8,9 +8,21 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Linear, Network, Optimizer, OptimizerState, ReLU, Sequential, Tanh
+from clearprop import (
+    MSE,
+    SGD,
+    CrossEntropy,
+    Linear,
+    Network,
+    Optimizer,
+    OptimizerState,
+    ReLU,
+    Sequential,
+    Tanh,
+)
 from clearprop.base.arrays import Array
 from clearprop.base.errors import MissingDependencyError
+from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import (
     explain_input,
@@ -18,6 +30,7 @@ from clearprop.reading.explanation import (
     explain_sample,
     explain_weight,
 )
+from clearprop.reading.explanation.explained_steps import as_text
 from clearprop.reading.explanation.readable import Readable
 
 # 1-2-1, three samples: z1 = [w x + b], a = relu, y = 2 a_0 + 3 a_1 − 1.
@@ -80,8 +93,89 @@ def test_the_table_by_hand(step: Step) -> None:
             "      layers[2].weight[0,0]: 2 × (−1.333) = −2.667 (100 %)",
             "          ∂C/∂layers[2][0] = −1.333",
             "              case 1: ∂C/∂y = −1.333, MSE at y = 1, t = 3",
+            "                  ∂ℓ/∂y[0,0] = 2 × (1 − 3) = −4",
         ]
     )
+
+
+def test_the_steps_by_hand(step: Step) -> None:
+    """The same numbers as in the words, one step a line, its equals signs in one column."""
+    text = explain_weight(step, "layers[0].weight[0,0]").text()
+    told, _, table = text.partition("\n\n")
+    assert told.splitlines()[:-1] == [
+        "1.  The weight layers[0].weight[0,0] (w₁₁⁽¹⁾): raise it a little, and the loss",
+        "    stays as it is.",
+        "             w = 1",
+        "         ∂L/∂w = Σₙ ∂C[n]/∂w = 0",
+        "2.  The gradient is a sum over 3 samples; the largest share comes from sample 0",
+        "    (50 % of all shares by size). The samples pull both ways: the sizes of their",
+        "    shares add up to 5.333, and 100 % of that cancels.",
+        "      ∂C[0]/∂w = −2.667",
+        "3.  The weight multiplies input[0], and meets the error signal of layers[0][0]",
+        "    (z₁⁽¹⁾).",
+        "      ∂C[0]/∂w = ∂z/∂w · ∂C/∂z₁⁽¹⁾ = 1 × (−2.667) = −2.667",
+        "4.  The error signal of layers[0][0] (z₁⁽¹⁾) is what comes back to it, times the",
+        "    slope of ReLU at z = 1 (case 2).",
+        "     ∂C/∂z₁⁽¹⁾ = a'(z) · ∂C/∂a = 1 × (−2.667) = −2.667",
+        "5.  All that comes back to layers[0][0] (z₁⁽¹⁾) comes through",
+        "    layers[2].weight[0,0].",
+        "         ∂C/∂a = 2 × (−1.333) = −2.667",
+        "6.  layers[2][0] (z₁⁽²⁾) is an output (case 1): its signal is the derivative of",
+        "    the loss itself, MSE. S is what the sum is divided by: 3, the number of",
+        "    samples.",
+        "        ℓ[0,0] = (1 − 3)² = 4",
+        "    ∂ℓ/∂y[0,0] = 2 × (1 − 3) = −4",
+        "     ∂C/∂z₁⁽²⁾ = ∂C/∂y = ∂ℓ/∂y / S = −4 / 3 = −1.333",
+        "7.  SGD with η = 0.1 takes a step against the gradient.",
+        "            w′ = w − η · ∂L/∂w = 1.00000 − 0.1 × 0 = 1.00000",
+        "8.  A witness that evaluates the loss again agrees: moved by ±6.1 × 10⁻⁶.",
+    ]
+    assert table.startswith("∂L/∂w of layers[0].weight[0,0]")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_steps_keep_to_the_width_and_to_their_column(step: Step, language: str, width: int) -> None:
+    for explained in everything(step):
+        lines = as_text(explained.steps(language), width)
+        assert all(display_width(line) <= width for line in lines)
+        # An equation begins with its left side, which ends where the column is.
+        columns = {display_width(line.partition(" = ")[0]) for line in lines if " = " in line[:22]}
+        lefts = {chain.left for one in explained.steps(language) for chain in one.chains}
+        assert columns >= {4 + max(map(display_width, lefts))}
+
+
+def test_a_class_is_named_and_its_loss_written_out() -> None:
+    network = Network(Sequential(Linear(1, 2), Linear(2, 3)))
+    names = ("setosa", "versicolor", "virginica")
+    ids = np.array([2, 0])
+    x = np.array([[1.0], [-0.5]])
+    made = take_step(network, network.initialize(0), x, ids, loss=CrossEntropy(), classes=names)
+    for explained in everything_of_classes(made):
+        for language in LANGUAGES:
+            text = explained.text(language)
+            assert any(name in text for name in names)
+            assert "Σ e^y" in text
+            assert "= ∂ℓ/∂y / S =" in text
+            assert "t = —" not in text + explained.words(language)
+            assert any(name in explained.words(language) for name in names)
+            assert any(name in explained.svg(language) for name in names)
+
+
+def everything_of_classes(step: Step) -> list[Readable]:
+    return [
+        explain_weight(step, "layers[0].weight[0,1]", depth=3),
+        explain_neuron(step, "layers[0][1]", depth=3),
+        explain_sample(step, 1),
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sample_stands_where_a_power_would(step: Step, language: str) -> None:
+    for explained in everything(step):
+        assert not re.search(r"C\^\{?\d|C[⁰¹²³⁴⁵⁶⁷⁸⁹]", explained.latex(language))
+        assert "C[" in explained.latex(language)
+        assert not re.search(r"C</tspan><tspan[^>]*>\d", explained.svg(language))
 
 
 def test_a_slope_of_0_is_said(step: Step) -> None:
@@ -256,9 +350,9 @@ def test_long_sums_are_broken() -> None:
 
 def test_in_a_terminal_and_in_a_notebook(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
     explained = explain_weight(step, "layers[0].weight[0,0]")
-    assert str(explained) == explained.words() + "\n\n" + explained.table()
+    assert str(explained).endswith("\n\n" + explained.table())
     page = explained._repr_html_()
-    assert page.startswith('<div lang="en"><p>The weight')
+    assert page.startswith('<div lang="en"><ol><li>The weight')
     assert "<math" in page
     assert "a&#x27;(z)" in page
     assert 'lang="zh-TW"' in explained.html("zh-TW")

@@ -240,9 +240,31 @@ def test_every_loss_walks(example: LossExample) -> None:
     walk = walk_step(step, sample=3)
     stage = next(one for one in walk.stages if one.part == "loss")
     assert stage.equations[0] != "ℓ = f(y, t)"
-    assert stage.worked[-2].value == pytest.approx(step.value)
-    assert stage.worked[-1].value == step.result.gradient[3, 0]
+    *_, start, total = stage.worked
+    assert total.value == pytest.approx(step.value)
+    assert not total.of_sample
+    # Of classes, the one that the sample should be.
+    output = int(target[3]) if target.ndim == 1 else 0
+    assert (start.left, start.value) == (f"∂C/∂y[3,{output}]", step.result.gradient[3, output])
     assert_readable(walk)
+
+
+def test_only_what_is_of_the_sample_is_said_to_be() -> None:
+    """A gradient and the loss are sums over all samples, whatever sample is looked at."""
+    network = Network(Linear(2, 1))
+    for stage in walk_step(step_of(network), sample=1).stages:
+        for line in stage.worked:
+            summed = line.left.startswith(("∂L", "L ="))
+            assert line.of_sample != summed or stage.part in ("update", "after")
+        lines = stage.body(1, "en", 200, None)
+        if stage.part == "backward":
+            own, all_of_them = (
+                lines.index("With the numbers of sample 1:"),
+                lines.index("Over all samples:"),
+            )
+            assert own < all_of_them
+            assert lines[own + 1].startswith("  ∂C/∂x[1,0]")
+            assert lines[all_of_them + 1].startswith("  ∂L/∂W[0,0]")
 
 
 OPTIMIZERS = [optimizer for row in OPTIMIZER_ROWS.values() for optimizer in row.examples]

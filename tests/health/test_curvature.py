@@ -302,5 +302,6 @@ def test_start_and_end() -> None:
     assert found.stability[0].curvature == pytest.approx(22, rel=1e-5)
     # At (0.1, 0.1): [[0.02, −1.96], [−1.96, 0.02]], λmax = 1.98.
     assert found.stability[1].curvature == pytest.approx(1.98, rel=1e-3)
-    assert [one.kind for one in found.findings] == ["rate_start"]
+    # And the loss, (0.01 − 1)², is above that of the constant 1, which is 0.
+    assert [one.kind for one in found.findings] == ["rate_start", "worse_than_constant"]
     assert found.findings[0].values["bound"] == pytest.approx(2 / 22, rel=1e-5)

@@ -82,16 +82,22 @@ def test_what_follows_from_it_is_a_note(too_fast: Examination) -> None:
     assert order == sorted(order, key=[Severity.SERIOUS, Severity.WARNING, Severity.NOTE].index)
 
 
-def test_at_the_tutorials_rate_nothing_is_found() -> None:
+def test_at_the_tutorials_rate_the_line_is_still_better() -> None:
     data = regression_data()
     run = train_all(data, ReproductionSettings()).relu
     step = take_step(
         run.network, run.state.params, data.x, data.target, optimizer=SGD(0.01), number=50
     )
     found = examine(step, start=run.start)
-    assert kinds(found) == []
+    assert kinds(found) == ["worse_than_line"]
     assert found.healthy
-    assert found.text().startswith("Nothing found, looking at one step over 100 samples")
+    note = the(found, "worse_than_line")
+    # The best line's loss, by np.polyfit.
+    residual = np.polyfit(data.x[:, 0], data.target[:, 0], 1, full=True)[1][0]
+    assert note.values == {"loss": step.value, "baseline": pytest.approx(residual / 100)}
+    assert [round(one.loss, 1) for one in found.baselines] == [943.7, 80.8]
+    assert found.text().startswith("Nothing wrong found, looking at one step over 100 samples")
+    assert "the best straight line (least squares) costs 80.8" in found.text()
     assert found.text("zh-TW").startswith("以 100 個樣本的一步檢查")
     assert "Looked at:" in found.text()
 

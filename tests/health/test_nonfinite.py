@@ -172,7 +172,9 @@ def test_a_layer_and_a_sum_that_overflow() -> None:
     assert (found.places, found.values["name"]) == (("layers[1][2]",), "Inverse")
     residual = Network(Sequential(Residual(Identity()), Linear(3, 1)))
     step = step_of(residual, x=np.full((2, 3), 1.5e308), target=np.ones((2, 1)))
-    assert only_nonfinite(step, "nonfinite_forward_sum").places == ("layers[0][0]",)
+    found = only_nonfinite(step, "nonfinite_forward_sum")
+    assert found.places == ("layers[0][0]",)
+    assert "the sum of Residual overflows" in found.sentence()
 
 
 def test_a_loss_that_overflows() -> None:

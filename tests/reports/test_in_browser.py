@@ -1,12 +1,15 @@
 """The page as a browser lays it out: nothing sticks out, no label covers another."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PageObject, PdfReader
 
 from clearprop.base import messages
+from clearprop.reading.explanation.mathml import mathml
 from tests.browser import MEASURE, Open
 
 
@@ -60,6 +63,37 @@ def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:
     assert found["overlaps"] == [["f", "weight", "bias"]]
     assert found["outside"] == [["f", "cut off"]]
     assert found["width"] > found["window"]
+
+
+def fonts_of_formulas(page: Any) -> dict[str, int]:
+    """What the letters and signs of all formulas are drawn in, and how many of them each font
+    draws."""
+    page.evaluate(
+        "() => Promise.all([...document.fonts].map(font => font.load())).then(() => true)"
+    )
+    tools = page.context.new_cdp_session(page)
+    tools.send("DOM.enable")
+    tools.send("CSS.enable")
+    root = tools.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    query = {"nodeId": root, "selector": "mi, mn, mo, mtext"}
+    fonts: Counter[str] = Counter()
+    for node in tools.send("DOM.querySelectorAll", query)["nodeIds"]:
+        for font in tools.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]:
+            name = (
+                font["familyName"] if font["isCustomFont"] else f"the reader's {font['familyName']}"
+            )
+            fonts[name] += int(font["glyphCount"])
+    return dict(fonts)
+
+
+def test_formulas_are_drawn_in_the_font_that_the_page_brings(html: str, opened: Open) -> None:
+    assert list(fonts_of_formulas(opened(html))) == ["Clearprop Math"]
+
+
+def test_the_asking_finds_a_sign_that_the_font_lacks(opened: Open) -> None:
+    page = mathml("w").replace(">w<", ">Ж<")
+    found = fonts_of_formulas(opened(f"<!DOCTYPE html><meta charset=utf-8>{page}"))
+    assert [name.partition(" ")[0] for name in found] == ["the"]
 
 
 def _filled(page: PageObject) -> float:

@@ -78,6 +78,7 @@ def test_results_hold_every_loss_of_every_run(folder: Path, result: Reproduction
         "seeds": 200,
         "dtype": "float64",
         "with_torch": True,
+        "engine": "auto",
         "language": "en",
     }
     assert data["versions"]["numpy"] == np.__version__

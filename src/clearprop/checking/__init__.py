@@ -1,17 +1,15 @@
 """Checking a backward pass against witnesses that know nothing of it.
 
-`check` stands here by itself, so that `import clearprop` offers it and loads nothing for it.
+`check` stands here with the types that it takes and returns; how it is done is loaded when it is
+called.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from clearprop.base.arrays import Array
-    from clearprop.checking.verdict import Verdict
-    from clearprop.engine.losses import Loss
+from clearprop.base.arrays import Array
+from clearprop.checking.verdict import Verdict
+from clearprop.engine.losses import Loss
 
 
 def check(
@@ -27,6 +25,7 @@ def check(
     params: Array | None = None,
     loss: Loss | None = None,
     dy: Any = None,
+    averaged: bool = False,
     training: bool = True,
     against: Any = None,
     twins: Mapping[str, Callable[..., Any]] | None = None,
@@ -44,17 +43,21 @@ def check(
         a Network                     x; with `loss` also t; params, its start unless given
         forward, a NumPy function     backward and the arrays of the point, in forward's order:
                                       check(forward, backward, x, *params)
+        an object or a class          what its forward takes; its gradients are returned or kept
+        a loss with its gradients     the arrays that it takes; it returns (loss, gradients)
         a function of one number      gradient=…, with the same arguments: check(f, x, gradient=df)
-        a torch.autograd.Function     the arrays that its forward takes
+        a torch.nn.Module or torch.autograd.Function     the arrays that its forward takes
         a jax.custom_vjp function     the arrays that it takes
 
-    forward(x, *params) returns y, or (y, cache). backward is called as backward(dy, x, *params), or
-    as backward(dy, cache) where there is a cache; `order` names its arguments where they stand
-    otherwise, as in order=("x", "params", "dy"). It returns the gradients as one array, a tuple in
-    forward's order, or a dictionary by the names of forward's parameters. `wrt` names the arrays
-    that it returns gradients of; all floating ones unless told otherwise.
+    forward(x, *params) returns y, or (y, cache), or several outputs. backward takes dy, what
+    forward took, returned or saved, as its arguments' names say; where they do not, what it
+    computes says it, and `order` does for good: order=("x", "params", "dy"). Arrays may stand in
+    lists, dictionaries and dataclasses. The gradients are one array, a tuple in forward's order, or
+    a container by the arrays' names. `wrt` names the arrays that they are of.
+    docs/check-forms.md has every form.
 
     dy         the upstream gradient, of y's shape; random unless given, 1 for a loss
+    averaged   True where the gradients of the parameters are means over the samples, 1/m · Σ
     training   False checks a layer as it is used, not trained
     against    what the code should equal: a Network or a layer (the arrays are its x, its
                parameters and, with `loss`, t, in that order), or functions (forward, backward)
@@ -84,6 +87,7 @@ def check(
             params=params,
             loss=loss,
             dy=dy,
+            averaged=averaged,
             training=training,
             against=against,
             twins=twins or {},

@@ -1,30 +1,31 @@
 """One check, from a subject to its verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator, shape_text
 from clearprop.base.errors import ShapeError
-from clearprop.checking.diagnosis import Diagnosis, diagnose
-from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
+from clearprop.checking.name_search import Judgements, wants_a_name, with_names
 from clearprop.checking.rules import conduct
+from clearprop.checking.rules.exercised import not_exercised
 from clearprop.checking.rules.judging import Judgement, judge
+from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.neighbours import Beside
 from clearprop.checking.rules.precision import Judged, in_best_precision, lost_digits
-from clearprop.checking.rules.tolerances import FLOAT32, given
-from clearprop.checking.subjects.randomness import draws_globally, keyed
+from clearprop.checking.rules.second_opinion import with_second_opinion
+from clearprop.checking.rules.ties import ties_judged
+from clearprop.checking.rules.tolerances import FLOAT32, OF_NARROW_CLAIMS, given, narrowed
+from clearprop.checking.subjects.randomness import drawn_anew, draws_globally, keyed
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import (
     RIGHT,
     UNDECIDED,
     WRONG,
-    Candidate,
     CheckFinding,
     FindingKind,
-    LikelyMistake,
     Verdict,
     WitnessName,
     WitnessOutcome,
@@ -34,10 +35,13 @@ from clearprop.checking.verdict import (
 from clearprop.checking.witnesses import others as witnesses
 from clearprop.checking.witnesses.quotients import Quotients
 from clearprop.checking.witnesses.reference import Reference
+from clearprop.checking.witnesses.traced_forward import Observed, observed
 
 # Every entry is moved up to here; a function without structure costs two runs for each.
 LIMIT = 4_000
 LIMIT_STRUCTURED = 200_000
+# As many numbers are moved for one array of a structured function, and then every entry to LIMIT.
+NUMBERS = 200_000_000
 
 
 class CheckSettings(NamedTuple):
@@ -53,53 +57,81 @@ def check_subject(
     subject: Subject, settings: CheckSettings, reference: Reference | None = None
 ) -> Verdict:
     """Check one subject at its point."""
-    findings: list[CheckFinding] = []
-    if draws_globally(subject):
-        subject = keyed(subject, settings.seed)
+    *_, verdict = verdicts(subject, settings, reference)
+    return verdict
+
+
+def verdicts(
+    subject: Subject, settings: CheckSettings, reference: Reference | None = None
+) -> Iterator[Verdict]:
+    """The verdict of one subject at its point; where there is a mistake to name, once more with the
+    name, which takes longer to find."""
+    findings: list[CheckFinding] = [*subject.notes]
+    draws = subject if draws_globally(subject) else None
+    if draws is not None:
+        subject = keyed(draws, settings.seed)
         findings.append(CheckFinding(FindingKind.REPEATED_BY_KEY, RIGHT, {}))
     if not conduct.repeatable(subject):
-        return _nothing(subject, CheckFinding(FindingKind.NOT_REPEATABLE, UNDECIDED, {}))
+        yield _nothing(subject, CheckFinding(FindingKind.NOT_REPEATABLE, UNDECIDED, {}))
+        return
     if bad := conduct.output_finding(subject):
-        return _nothing(subject, bad)
-    if spread := conduct.broadcast_finding(subject):
+        yield _nothing(subject, bad)
+        return
+    seen = observed(subject)
+    if spread := conduct.broadcast_finding(subject, seen):
         findings.append(spread)
     dy = _upstream(subject, settings.seed)
     gradients, conduct_findings = conduct.observe(subject, dy)
-    claimed, gradient_findings = conduct.inspect_gradients(subject, gradients)
-    findings += conduct_findings + gradient_findings
-    if not gradient_findings:
-        findings += conduct.training_findings(subject, dy, claimed)
-    judged = in_best_precision(subject, dy, claimed)
+    claims = conduct.inspect_gradients(subject, gradients)
+    findings += conduct_findings
+    if not claims.findings:
+        findings += conduct.training_findings(subject, dy, claims.usable)
+    judged = in_best_precision(subject, dy, claims)
+    if judged.half:
+        yield _nothing(subject, CheckFinding(FindingKind.HALF_PRECISION, UNDECIDED, {}))
+        return
     judged = judged._replace(tolerance=given(judged.tolerance, settings.rtol, settings.atol))
+    judgements = _judge_all(judged, settings.seed, seen)
+    misshapen = {
+        name
+        for name in claims.reshaped & set(judgements)
+        if judgements[name].verdict.outcome != RIGHT
+    }
+    judgements = {name: one for name, one in judgements.items() if name not in misshapen}
+    judged = judged._replace(
+        claimed={name: one for name, one in judged.claimed.items() if name not in misshapen}
+    )
+    findings += [_of_misshapen(one, misshapen) for one in claims.findings]
     findings += judged.findings
-    judgements = _judge_all(judged, settings.seed)
     arrays = [one.verdict for one in judgements.values()]
     if judged.subject is not subject:
-        findings += lost_digits(subject, dy, claimed, judgements)
+        findings += lost_digits(subject, dy, claims.usable, judgements)
     others = _others(judged, judgements, settings, reference)
     findings += _disagreements(others, judgements)
-    found = Diagnosis()
-    candidates: tuple[Candidate, ...] = ()
-    if any(one.outcome == WRONG for one in arrays) or any(
-        one.key == FindingKind.SHAPE for one in findings
-    ):
-        evidence = _evidence(judged, gradients, judgements, reference)
-        # A hypothesis may be far from what the numbers are, and overflow.
-        with np.errstate(all="ignore"):
-            found = diagnose(evidence)
-            candidates = found.candidates
-        findings += [*found.findings, *_without_a_name(judgements)]
-    own = {path: name for name, path in reference.paths.items()} if reference else {}
+    if not arrays and all(one.outcome == RIGHT for one in findings):
+        findings.append(CheckFinding(FindingKind.NOTHING_COMPARED, UNDECIDED, {}))
     outcomes = [one.outcome for one in arrays] + [one.outcome for one in findings]
-    return Verdict(
+    verdict = Verdict(
         name=subject.name,
         outcome=worst_outcome(outcomes),
         arrays=tuple(arrays),
         findings=tuple(findings),
         witnesses=others,
-        mistakes=_renamed_mistakes(found.mistakes, own),
-        candidates=_renamed_candidates(candidates, own),
+        not_compared=conduct.not_compared(subject),
+        not_exercised=not_exercised(subject, dy, seen, judgements),
     )
+    yield verdict
+    if wants_a_name(verdict):
+        redrawn = drawn_anew(draws, dy, settings.seed) if draws is not None else frozenset()
+        found = Judgements(judged, gradients, judgements, redrawn)
+        yield with_names(verdict, found, reference)
+
+
+def _of_misshapen(finding: CheckFinding, misshapen: Collection[str]) -> CheckFinding:
+    """A finding of a shape whose numbers are not the right ones in the array's order either."""
+    if finding.key == FindingKind.SHAPE and finding.values["name"] in misshapen:
+        return replace(finding, outcome=WRONG)
+    return finding
 
 
 def _nothing(subject: Subject, finding: CheckFinding) -> Verdict:
@@ -122,16 +154,21 @@ def _upstream(subject: Subject, seed: int) -> Array:
     return subject.dy
 
 
-def _judge_all(judged: Judged, seed: int) -> dict[str, Judgement]:
+def _judge_all(judged: Judged, seed: int, seen: Observed | None) -> dict[str, Judgement]:
     subject, tolerance = judged.subject, judged.tolerance
     quotients = Quotients(subject, judged.dy, tolerance.epsilon, tolerance.rungs)
-    limit = LIMIT_STRUCTURED if subject.is_structured else LIMIT
-    beside = Beside(subject, judged.dy, tolerance, seed)
-    return {
-        name: judge(quotients, name, values, tolerance, beside, limit=limit, seed=seed)
-        for name, values in judged.claimed.items()
-        if values.size
-    }
+    limit = LIMIT
+    if subject.is_structured:
+        limit = max(LIMIT, min(LIMIT_STRUCTURED, NUMBERS // max(1, subject.widest)))
+    beside = Beside(subject, judged.dy, tolerance, seed, KinkWatch(subject, seen))
+    found = {}
+    for name, values in judged.claimed.items():
+        if values.size:
+            own = narrowed(tolerance, judged.digits.get(name))
+            found[name] = judge(quotients, name, values, own, beside, limit=limit, seed=seed)
+    found = ties_judged(quotients, found, tolerance)
+    is_double = subject.output.dtype == np.float64
+    return with_second_opinion(subject, judged.dy, found) if is_double else found
 
 
 def _others(
@@ -148,7 +185,10 @@ def _others(
     subject, dy, claimed = judged.subject, judged.dy, judged.claimed
     kinks = {name: judgement.kinks for name, judgement in judgements.items()}
     double = subject.output.dtype == np.float64
-    exact = max(witnesses.EXACT if double else FLOAT32.relative, settings.rtol or 0.0)
+    rounded = [OF_NARROW_CLAIMS * one for one in judged.digits.values()]
+    exact = max(
+        witnesses.EXACT if double else FLOAT32.relative, settings.rtol or 0.0, *rounded, 0.0
+    )
     found = []
     if asked(WitnessName.COMPLEX_STEP) and double:
         found.append(
@@ -181,98 +221,4 @@ def _disagreements(
         )
         for one in others
         if one.outcome == WitnessOutcome.DISAGREES and one.array not in open_ones
-    ]
-
-
-def _evidence(
-    judged: Judged,
-    gradients: Mapping[str, Any],
-    judgements: Mapping[str, Judgement],
-    reference: Reference | None,
-) -> Evidence:
-    """What the diagnosis is given: every array whose gradient is known in every entry, with a
-    claim of a wrong shape as it came. Of one that is undecided nothing is known."""
-    subject, dy, claimed = judged.subject, judged.dy, judged.claimed
-    quotients = Quotients(subject, dy, judged.tolerance.epsilon, judged.tolerance.rungs)
-    expected, tolerances, kinks = {}, {}, {}
-    claims = dict(claimed)
-    for name, judgement in judgements.items():
-        known = judgement.verdict.outcome != UNDECIDED
-        if known and np.isfinite(judgement.expected).all():
-            expected[name] = judgement.expected
-            tolerances[name] = judgement.tolerance
-            kinks[name] = judgement.kinks
-    for name in (one for one in subject.variables if one not in judged.claimed):
-        values, size = np.asarray(gradients.get(name)), subject.arrays[name].size
-        if values.dtype.kind in "fiu" and size <= LIMIT:
-            claims[name] = values.astype(np.float64)
-            central = quotients.slopes(name, np.arange(size), 1.0).central
-            expected[name] = central.reshape(subject.arrays[name].shape)
-            tolerances[name] = judged.tolerance.relative * float(np.max(np.abs(central), initial=0))
-    claims = {name: claims[name] for name in expected}
-    paths = reference.paths if reference else {}
-
-    def renamed(arrays: Mapping[str, Any]) -> dict[str, Any]:
-        return {paths.get(name, name): value for name, value in arrays.items()}
-
-    own = {path: name for name, path in paths.items()}
-
-    def replaced(arrays: Mapping[str, Array]) -> dict[str, Array]:
-        return {**subject.arrays, **{own.get(name, name): a for name, a in arrays.items()}}
-
-    return Evidence(
-        arrays=renamed(subject.arrays),
-        output=subject.output,
-        output_gradient=dy,
-        claimed=renamed(claims),
-        expected=renamed(expected),
-        tolerances=renamed(tolerances),
-        forward=lambda arrays: subject.forward(replaced(arrays)),
-        backward=lambda upstream, arrays: renamed(subject.gradients(replaced(arrays), upstream)),
-        layer=subject.layer,
-        checked=_under_check(subject) if reference is None and subject.layer is None else None,
-        reference=reference.backward(dy) if reference and reference.backward else None,
-        context=subject.context,
-        kinks=renamed(kinks),
-        loss=subject.loss if subject.network is None else None,
-    )
-
-
-def _under_check(subject: Subject) -> UnderCheck | None:
-    return UnderCheck(subject.network, subject.loss) if subject.network is not None else None
-
-
-def _renamed_mistakes(
-    mistakes: Sequence[LikelyMistake], own: Mapping[str, str]
-) -> tuple[LikelyMistake, ...]:
-    return tuple(
-        replace(
-            one,
-            arrays=tuple(own.get(name, name) for name in one.arrays),
-            alternatives=_renamed_mistakes(one.alternatives, own),
-        )
-        for one in mistakes
-    )
-
-
-def _renamed_candidates(
-    candidates: Sequence[Candidate], own: Mapping[str, str]
-) -> tuple[Candidate, ...]:
-    return tuple(
-        replace(
-            one,
-            predictions=tuple(
-                replace(each, array=own.get(each.array, each.array)) for each in one.predictions
-            ),
-        )
-        for one in candidates
-    )
-
-
-def _without_a_name(judgements: Mapping[str, Judgement]) -> list[CheckFinding]:
-    """Wrong arrays of which a sample was compared: a mistake has to give every entry."""
-    return [
-        CheckFinding(FindingKind.NO_NAME_OF_A_SAMPLE, RIGHT, {"name": name})
-        for name, one in judgements.items()
-        if one.verdict.outcome == WRONG and one.verdict.checked < one.verdict.size
     ]

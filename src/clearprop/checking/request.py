@@ -1,6 +1,6 @@
 """From what a person hands to `check` to a subject, and from there to the verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,8 +8,15 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator, require_seed
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
-from clearprop.checking.checker import CheckSettings, check_subject
-from clearprop.checking.subjects import foreign, own_kinds, plain_functions
+from clearprop.checking import partners
+from clearprop.checking.checker import CheckSettings, verdicts
+from clearprop.checking.subjects import (
+    foreign,
+    own_kinds,
+    plain_functions,
+    structures,
+    written_forms,
+)
 from clearprop.checking.subjects.randomness import kept_state
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.verdict import Verdict, WitnessName, worst_outcome
@@ -38,6 +45,7 @@ class Request:
     params: Array | None = None
     loss: Loss | None = None
     dy: Any = None
+    averaged: bool = False
     training: bool = True
     against: Any = None
     twins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -49,23 +57,32 @@ class Request:
 
 def answer(request: Request) -> Verdict:
     """Check what was asked for. Raises what `clearprop.check` says."""
+    *_, verdict = answers(request)
+    return verdict
+
+
+def answers(request: Request) -> Iterator[Verdict]:
+    """The verdict as soon as it stands; where there is a mistake to name, once more with its name,
+    which takes longer to find. Raises what `clearprop.check` says."""
     with kept_state():
-        return _answer(request)
+        yield from _answers(request)
 
 
-def _answer(request: Request) -> Verdict:
+def _answers(request: Request) -> Iterator[Verdict]:
     _require_valid(request)
     settings = CheckSettings(request.witnesses, request.rtol, request.atol, request.seed)
     made = _of_a_class(request)
     if made is not None:
-        return _together(request.target.__name__, [_answer(one) for one in made])
+        last = [list(_answers(one))[-1] for one in made]
+        yield _together(request.target.__name__, last)
+        return
     subject = _with_twins(subject_of(request), request)
     reference: Reference | None = None
     if request.against is not None:
         reference = reference_for(subject, request.against, request.loss, request.seed)
         if isinstance(request.against, Layer):
             subject = replace(subject, layer=request.against)
-    return check_subject(subject, settings, reference)
+    yield from verdicts(subject, settings, reference)
 
 
 def subject_of(request: Request) -> Subject:
@@ -101,17 +118,23 @@ def subject_of(request: Request) -> Subject:
 
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
     target = request.target
-    if not callable(target):
+    if isinstance(target, type):
+        target = partners.made_instance(target)
+    known = structures.is_object(target)
+    if not (callable(target) or known):
         raise ContractError("check_target", came=plain_functions.described(target))
-    if not arrays:
+    if not arrays and not known:
         raise ConfigurationError("check_no_arrays", function=plain_functions.function_name(target))
-    if request.gradient is not None:
-        return plain_functions.scalar_subject(target, request.gradient, arrays, wrt=request.wrt)
-    if request.backward is None:
-        name = plain_functions.function_name(target)
-        raise ConfigurationError("check_no_backward", function=name)
-    return plain_functions.function_subject(
-        target, request.backward, arrays, order=request.order, wrt=request.wrt, dy=dy
+    return written_forms.written_subject(
+        target,
+        arrays,
+        backward=request.backward,
+        gradient=request.gradient,
+        order=request.order,
+        wrt=request.wrt,
+        dy=dy,
+        averaged=request.averaged,
+        seed=request.seed,
     )
 
 
@@ -148,22 +171,22 @@ def of_loss_example(request: Request, example: LossExample) -> Request:
     return replace(request, target=example.loss, x=output, t=target)
 
 
-def _together(name: str, verdicts: list[Verdict]) -> Verdict:
+def _together(name: str, parts: list[Verdict]) -> Verdict:
     """One verdict of several: their arrays with the subject's name before them."""
-    if len(verdicts) == 1:
-        return verdicts[0]
+    if len(parts) == 1:
+        return parts[0]
     return Verdict(
         name=name,
-        outcome=worst_outcome(one.outcome for one in verdicts),
-        arrays=tuple(
-            replace(a, name=f"{one.name}: {a.name}") for one in verdicts for a in one.arrays
-        ),
-        findings=tuple(finding for one in verdicts for finding in one.findings),
+        outcome=worst_outcome(one.outcome for one in parts),
+        arrays=tuple(replace(a, name=f"{one.name}: {a.name}") for one in parts for a in one.arrays),
+        findings=tuple(finding for one in parts for finding in one.findings),
         witnesses=tuple(
-            replace(w, name=f"{one.name}: {w.name}") for one in verdicts for w in one.witnesses
+            replace(w, name=f"{one.name}: {w.name}") for one in parts for w in one.witnesses
         ),
-        mistakes=tuple(mistake for one in verdicts for mistake in one.mistakes),
-        candidates=tuple(candidate for one in verdicts for candidate in one.candidates),
+        mistakes=tuple(mistake for one in parts for mistake in one.mistakes),
+        candidates=tuple(candidate for one in parts for candidate in one.candidates),
+        not_compared=tuple(left_out for one in parts for left_out in one.not_compared),
+        not_exercised=tuple(unseen for one in parts for unseen in one.not_exercised),
     )
 
 

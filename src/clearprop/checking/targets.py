@@ -1,9 +1,10 @@
 """Targets by name, `file.py:name` or `package.module:name`, and what is checked of them.
 
-A function called `forward`, or one whose name ends in forward, is checked with the backward that is
-named alike, at the arrays in `inputs` (or `<name>_inputs`, named alike: `relu_forward`,
-`relu_backward`, `relu_inputs`). A function that needs no arguments is called, and returns a
-dictionary of what `clearprop.check` takes, with `target` and, as a tuple, `arrays`.
+A function is checked with the backward beside it that is named alike, an object or a class with
+its own, at the arrays in `inputs` (or `<name>_inputs`), or at those that the file calls as the
+function calls its arguments. A function that needs no arguments is called: it returns an object, or
+a dictionary of what `clearprop.check` takes, with `target` and, as a tuple, `arrays`. A name may
+have dots: `net.loss` is a method.
 """
 
 import importlib
@@ -13,13 +14,16 @@ import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
+from clearprop.checking import partners
 from clearprop.checking.request import Request
-from clearprop.checking.subjects import foreign
-from clearprop.checking.subjects.plain_functions import call, described, raised
+from clearprop.checking.script_steps import TrainingScript
+from clearprop.checking.subjects import foreign, written_forms
+from clearprop.checking.subjects.plain_functions import call, described, guarded, raised
+from clearprop.checking.subjects.structures import is_object
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -31,6 +35,8 @@ def request_for(target: str, against: str | None = None) -> Request:
     Raises ConfigurationError, FileError, UnknownNameError and ContractError for what is not there,
     cannot be imported, or is nothing that can be checked.
     """
+    if target.endswith(".py"):
+        return Request(TrainingScript(Path(target)))
     module, name = _load(target)
     request = _request(module, name, _member(module, name, target))
     if against is None:
@@ -43,33 +49,64 @@ def request_for(target: str, against: str | None = None) -> Request:
 
 def _request(module: ModuleType, name: str, value: Any) -> Request:
     kinds = (Layer, Loss, Network)
-    is_class = isinstance(value, type) and issubclass(value, kinds)
-    if isinstance(value, kinds) or is_class:
+    is_class = isinstance(value, type)
+    if isinstance(value, kinds) or (is_class and issubclass(value, kinds)):
         return Request(value)
     if foreign.is_foreign(value):
-        return Request(value, _inputs(module, name))
+        return Request(value, _inputs(module, name, getattr(value, "forward", value)))
     if isinstance(value, Mapping):
         return _of_case(name, value)
+    if is_class:
+        made = guarded(name, lambda: partners.made_instance(value), but=(ConfigurationError,))
+        return _of_object(module, (name, name.lower()), made)
+    if is_object(value) and not isinstance(value, MethodType):
+        return _of_object(module, (name, type(value).__name__), value)
     if not callable(value):
         raise ContractError("check_target", came=described(value))
+    return _of_function(module, name, value)
+
+
+def _of_object(module: ModuleType, names: tuple[str, ...], value: Any) -> Request:
+    forwards = written_forms.forwards_of(value)
+    if not forwards:
+        raise ContractError("check_target", came=described(value))
+    return Request(value, _inputs(module, names[0], forwards[0], also=names[1:]))
+
+
+def _of_function(module: ModuleType, name: str, value: Any) -> Request:
+    if isinstance(value, MethodType):
+        owner = value.__self__
+        beside = partners.backward_beside(owner, value.__name__)
+        backward = None if beside is None else getattr(owner, beside)
+        return Request(value, _inputs(module, name, value), backward=backward)
+    beside = partners.backward_beside(module, name)
+    if beside is not None:
+        return Request(value, _inputs(module, name, value), backward=getattr(module, beside))
+    ahead = partners.forward_beside(module, name)
+    if ahead is not None:
+        return _of_function(module, ahead, getattr(module, ahead))
     if name.endswith("backward"):
         ahead = name.removesuffix("backward") + "forward"
-        if not hasattr(module, ahead):
-            raise ConfigurationError("target_no_forward", name=name, wanted=ahead)
-        return _request(module, ahead, getattr(module, ahead))
-    if name.endswith("forward"):
-        beside = name.removesuffix("forward") + "backward"
-        if not hasattr(module, beside):
-            raise ConfigurationError("target_no_backward", name=name, wanted=beside)
-        return Request(value, _inputs(module, name), backward=getattr(module, beside))
+        raise ConfigurationError("target_no_forward", name=name, wanted=ahead)
     if inspect.isfunction(value) and not inspect.signature(value).parameters:
-        returned = call(value, [])
-        if isinstance(returned, kinds):
-            return Request(returned)
-        if not isinstance(returned, Mapping):
-            raise ContractError("target_case", name=name, came=described(returned))
+        return _made(module, name, value)
+    arrays = partners.inputs_beside(module, (name,), value)
+    if arrays is not None and written_forms.has_gradients(value, arrays):
+        return Request(value, arrays)
+    wanted = partners.expected_backward(name)
+    raise ConfigurationError("target_no_backward", name=name, wanted=wanted)
+
+
+def _made(module: ModuleType, name: str, maker: Any) -> Request:
+    """What a function without arguments makes: a case, or something to check."""
+    returned = call(maker, [])
+    if isinstance(returned, Layer | Loss | Network):
+        return Request(returned)
+    if isinstance(returned, Mapping):
         return _of_case(name, returned)
-    raise ConfigurationError("target_no_backward", name=name, wanted=f"{name}_backward")
+    if is_object(returned) and written_forms.forwards_of(returned):
+        return _of_object(module, (name, type(returned).__name__), returned)
+    raise ContractError("target_case", name=name, came=described(returned))
 
 
 def _of_case(name: str, case: Mapping[str, Any]) -> Request:
@@ -79,16 +116,15 @@ def _of_case(name: str, case: Mapping[str, Any]) -> Request:
     return Request(**case)
 
 
-def _inputs(module: ModuleType, name: str) -> tuple[Any, ...]:
-    stem = name.removesuffix("forward")
-    own = f"{stem}inputs" if name.endswith("forward") else f"{name}_inputs"
-    for wanted in (own, "inputs"):
-        found = getattr(module, wanted, None)
-        if isinstance(found, Mapping):
-            return tuple(found.values())
-        if isinstance(found, tuple | list):
-            return tuple(found)
-    raise ConfigurationError("target_no_arrays", name=name, wanted=own)
+def _inputs(
+    module: ModuleType, name: str, function: Any, also: tuple[str, ...] = ()
+) -> tuple[Any, ...]:
+    stem = name.removesuffix("forward").removesuffix("_").replace(".", "_")
+    found = partners.inputs_beside(module, (*dict.fromkeys((stem, name, *also)),), function)
+    if found is None:
+        wanted = "inputs" if not stem else f"{stem}_inputs"
+        raise ConfigurationError("target_no_arrays", name=name, wanted=wanted)
+    return found
 
 
 def _reference(module: ModuleType, name: str, value: Any) -> Any:
@@ -124,7 +160,7 @@ def module_of(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         del sys.modules[name]
         raise _import_failed(str(path), problem) from problem
     finally:
@@ -140,23 +176,27 @@ def _module(name: str) -> ModuleType:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
             raise FileError("target_module_missing", module=name) from problem
         raise _import_failed(name, problem) from problem
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise _import_failed(name, problem) from problem
     finally:
         sys.path.pop(0)
 
 
-def _import_failed(where: str, problem: Exception) -> FileError:
+def _import_failed(where: str, problem: BaseException) -> FileError:
     return FileError("target_import", where=where, problem=raised(problem))
 
 
 def _member(module: ModuleType, name: str, target: str) -> Any:
-    if not hasattr(module, name):
-        known = [one for one in vars(module) if not one.startswith("_")]
-        raise UnknownNameError(
-            "target_name_missing",
-            name=name,
-            where=target.rpartition(":")[0],
-            known=", ".join(known[:12]) or "—",
-        )
-    return getattr(module, name)
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            known = [one for one in dir(value) if not one.startswith("_")]
+            known = list(vars(module)) if value is module else known
+            raise UnknownNameError(
+                "target_name_missing",
+                name=name,
+                where=target.rpartition(":")[0],
+                known=", ".join([one for one in known if not one.startswith("_")][:12]) or "—",
+            )
+        value = getattr(value, part)
+    return value

@@ -14,8 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Everything that goes wrong for a known reason is one sentence on standard error.
     """
+    of_the_process = arguments is None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     language = _language(arguments)
+    if of_the_process and arguments[:1] == ["check"]:
+        from clearprop.cli.supervision import runs_code, supervised
+
+        if runs_code(arguments):
+            return supervised(arguments, language)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark; it does not end the run.
         if hasattr(stream, "reconfigure"):
@@ -26,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ClearpropError as problem:
         _complain(problem.message(language))
+        return NOT_DONE
+    except SystemExit as problem:
+        # No command ends so; code that it ran did.
+        _complain(messages.text(language, "cli.ended_by_code", how=problem.code))
         return NOT_DONE
     except KeyboardInterrupt:
         _complain(messages.text(language, "cli.interrupted"))

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from clearprop.base import messages
 from clearprop.base.numbers import general, percent
+from clearprop.base.text_tables import GAP, pad_left
 from clearprop.checking.gallery import Row, Totals
-from clearprop.checking.gallery.strangers import STRANGER
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
 from clearprop.checking.verdict.outcomes import say as say_of_check
 
@@ -21,8 +21,21 @@ WITNESSES = ("complex-step", "torch", "jax")
 NAMED = ("right", "among", "unknown", "wrong")
 
 
-def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
-    """The outcome, the arrays, and everything that there is to say of them."""
+def print_verdict(
+    console: Console, verdict: Verdict, language: str, told: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """The outcome, the arrays, and everything that there is to say of them; of a verdict that is
+    printed once more, what was not `told` the first time. Returns the sentences."""
+    sentences = list(verdict.sentences(language))
+    if not told:
+        _print_table(console, verdict, language)
+    for sentence in sentences:
+        if sentence not in told:
+            console.print(escape(f"- {sentence}"), soft_wrap=True)
+    return frozenset(sentences)
+
+
+def _print_table(console: Console, verdict: Verdict, language: str) -> None:
     head = verdict.headline(language)
     console.print(escape(head), style=STYLES[verdict.outcome], soft_wrap=True)
     if verdict.arrays:
@@ -34,8 +47,12 @@ def print_verdict(console: Console, verdict: Verdict, language: str) -> None:
             style = None if one.outcome == RIGHT else STYLES[one.outcome]
             table.add_row(*map(escape, row), style=style)
         console.print(table)
-    for sentence in verdict.sentences(language):
-        console.print(escape(f"- {sentence}"), soft_wrap=True)
+
+
+def print_why(console: Console, verdict: Verdict, language: str) -> None:
+    """Every mistake that was thought of, what it gives, and why it was named or not."""
+    console.print()
+    console.print(escape(verdict.why(language)), soft_wrap=True)
 
 
 def print_catalogue(
@@ -70,24 +87,48 @@ def print_catalogue(
     console.print(say("total", seconds=f"{seconds:.1f}", **counts), soft_wrap=True)
 
 
-def print_gallery(console: Console, rows: Sequence[Row], figures: Totals, language: str) -> None:
-    """One row a mistake, and how many were found and named."""
+class GalleryRows:
+    """One row a mistake, each printed as soon as it is known; a narrow terminal has a row's numbers
+    below its name."""
+
+    def __init__(self, console: Console, mistakes: Sequence[str], language: str) -> None:
+        self._console = console
+        self._say = partial(messages.within("gallery"), language)
+        self._names = {
+            mistake: messages.text(language, f"mistakes.{mistake}.name") for mistake in mistakes
+        }
+        self._heads = [self._say(name) for name in ("mistake", "planted", "rejected", *NAMED)]
+        named = max(map(messages.display_width, [self._heads[0], *self._names.values()]))
+        self._widths = [named, *(max(messages.display_width(one), 5) for one in self._heads[1:])]
+        self._fits = sum(self._widths) + len(GAP) * len(NAMED) + 2 * len(GAP) <= console.width
+
+    def begin(self) -> None:
+        """Print the title and the heads."""
+        self._console.print(self._say("title"), style="bold")
+        if self._fits:
+            self._console.print(self._line(self._heads), style="bold", soft_wrap=True)
+
+    def print(self, mistake: str, rows: Sequence[Row]) -> None:
+        """Print what became of one mistake's specimens."""
+        count = Counter[str](row.outcome for row in rows)
+        numbers = [len(rows), sum(row.rejected for row in rows), *(count[one] for one in NAMED)]
+        cells = [self._names[mistake], *map(str, numbers)]
+        if self._fits:
+            self._console.print(escape(self._line(cells)), soft_wrap=True)
+            return
+        self._console.print(escape(cells[0]), style="bold")
+        for head, cell in zip(self._heads[1:], cells[1:], strict=True):
+            self._console.print(f"{GAP}{head}: {cell}")
+
+    def _line(self, cells: Sequence[str]) -> str:
+        first, *others = zip(cells, self._widths, strict=True)
+        return GAP.join([messages.pad(*first), *(pad_left(*one) for one in others)])
+
+
+def print_totals(console: Console, figures: Totals, language: str) -> None:
+    """How many mistakes were found and named."""
     say = partial(messages.within("gallery"), language)
 
-    table = Table(title=say("title"), title_justify="left", title_style="bold")
-    for name in ("mistake", "planted", "rejected", *NAMED):
-        table.add_column(say(name), justify="left" if name == "mistake" else "right")
-    known = {row.mistake: None for row in rows if row.mistake and row.mistake != STRANGER}
-    for mistake in known:
-        mine = [row for row in rows if row.mistake == mistake]
-        count = Counter[str](row.outcome for row in mine)
-        table.add_row(
-            escape(messages.text(language, f"mistakes.{mistake}.name")),
-            str(len(mine)),
-            str(sum(row.rejected for row in mine)),
-            *(str(count[outcome]) for outcome in NAMED),
-        )
-    console.print(table)
     console.print(
         say(
             "totals",

@@ -3,7 +3,8 @@
 Everything that goes in or comes out is copied, for `torch.from_numpy` shares memory.
 """
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,41 @@ def is_function(target: object) -> bool:
         (base.__module__, base.__name__) == ("torch.autograd.function", "Function")
         for base in target.__mro__[1:]
     )
+
+
+def is_module(target: object) -> bool:
+    """Whether `target` is a torch.nn.Module; torch is not imported for it."""
+    return any(
+        (base.__module__, base.__name__) == ("torch.nn.modules.module", "Module")
+        for base in type(target).__mro__
+    )
+
+
+def module_parameters(module: Any) -> dict[str, Array]:
+    """A module's parameters that take a gradient, in float64, by its own names for them."""
+    named = module.named_parameters()
+    return {n: p.detach().double().numpy().copy() for n, p in named if p.requires_grad}
+
+
+def module_forward(
+    module: Any, parameters: Mapping[str, Array], arrays: Sequence[Array]
+) -> tuple[Array, Any]:
+    """Y of a module with other parameters, and its graph for `backward`: of the arrays, then of the
+    parameters. It runs on a copy, in the mode that it is in, with random numbers of one seed.
+
+    Raises ContractError where it returns something else than one tensor.
+    """
+    torch = torch_twin.pytorch()
+    double = next(iter((*parameters.values(), *arrays))).dtype == np.float64
+    twin = copy.deepcopy(module).double() if double else copy.deepcopy(module)
+    own = {name: torch.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    taken = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        y = torch.func.functional_call(twin, own, tuple(taken))
+    if not isinstance(y, torch.Tensor):
+        raise ContractError("check_output_tensor", came=type(y).__name__)
+    return y.detach().numpy().copy(), ([*taken, *own.values()], y)
 
 
 def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Any]:

@@ -5,11 +5,20 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy
-from clearprop.kinds.loss_parts import reduced_by, reduced_lines, tensor
+from clearprop.kinds.kernels import Kernel
+from clearprop.kinds.loss_parts import MOST, reduced_by, reduced_lines, tensor
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
-from clearprop.kinds.row import LossExample, LossRow, OnnxAttribute, OnnxOperator
+from clearprop.kinds.row import (
+    Arithmetic,
+    LossEntry,
+    LossExample,
+    LossRow,
+    OnnxAttribute,
+    OnnxOperator,
+)
 
 
 def shares(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
@@ -166,6 +175,115 @@ def _cross_entropy_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
     return reduced_by(loss, entries)
 
 
+def _cross_entropy_compiled(one: Any) -> Kernel:
+    return Kernel("CROSS_ENTROPY", (one.label_smoothing, one.ignore_index), (one.weight,))
+
+
+# Beyond it e^y leaves what a float holds, or a reader reads, and the largest logit is taken off
+# first, as the loss itself does; the probabilities are the same.
+READABLE = 20.0
+
+
+def _cross_entropy_worked(entry: LossEntry) -> tuple[Arithmetic, ...]:
+    """The softmax, −ln of the class that the target names, and p − q of the entry asked for."""
+    y = entry.output.astype(np.float64)
+    highest = float(y.max()) if np.abs(y).max() > READABLE else 0.0
+    powers = np.exp(y - highest)
+    total = float(powers.sum())
+    less = f" − {bracketed(highest)}" if highest else ""
+    written = tuple(f"e^({brief(v)}{less})" if less else f"e^{bracketed(v)}" for v in y)
+    mass = _mass(entry, len(y))
+    (asked,) = entry.place
+    wanted = int(entry.target) if not np.ndim(entry.target) else int(np.argmax(mass))
+    named = dict.fromkeys([asked, wanted] if mass.any() else [asked])
+    sums = entry.at("Σ e^y") if not less else entry.at("Σ e^(y − max y)")
+    lines = [Arithmetic(sums, (), total, terms=(powers, written))]
+    lines += [
+        Arithmetic(entry.at("p", j), (f"{written[j]} / {brief(total)}",), float(powers[j] / total))
+        for j in named
+    ]
+    paid = np.flatnonzero(mass)
+    logs = y - highest - np.log(total)
+    costs = tuple(
+        ("−" if mass[j] == 1 else f"−{brief(mass[j])} × ") + f"ln {brief(powers[j] / total)}"
+        for j in paid
+    )
+    lines.append(Arithmetic(entry.at("ℓ"), (), entry.cost, terms=(-mass[paid] * logs[paid], costs)))
+    times = float(mass.sum())
+    slope = f"{brief(powers[asked] / total)} − {brief(mass[asked])}"
+    if times != 1:
+        slope = f"{brief(times)} × {slope}"
+    return (*lines, Arithmetic(entry.at("∂ℓ/∂y", asked), (slope,), entry.slope))
+
+
+def _mass(entry: LossEntry, outputs: int) -> Array:
+    """W q of one sample: how much every class counts."""
+    loss, target = entry.loss, entry.target
+    if np.ndim(target):
+        found = target.astype(np.float64)
+        counts = 1.0
+    else:
+        counts = float(int(target) != loss.ignore_index)
+        found = (np.arange(outputs) == int(target)).astype(np.float64)
+    found = (1 - loss.label_smoothing) * found + counts * loss.label_smoothing / outputs
+    if loss.weight is not None:
+        found = found * np.array(loss.weight)
+    return np.asarray(found)
+
+
+def _class_shares(loss: Any, target: Array, outputs: int) -> Array:
+    """Ln p of the p that Σ w q ln p is largest for: how often each class is wanted, with its
+    weight."""
+    if target.dtype.kind in "biu":
+        kept = target[target != loss.ignore_index].astype(np.int64)
+        wanted, samples = np.bincount(kept, minlength=outputs).astype(np.float64), len(kept)
+    else:
+        wanted, samples = target.sum(axis=0, dtype=np.float64), len(target)
+    mass = (1 - loss.label_smoothing) * wanted + loss.label_smoothing * samples / outputs
+    if loss.weight is not None:
+        mass = mass * np.array(loss.weight)
+    found: Array = np.log(np.maximum(mass / max(mass.sum(), 1e-300), np.exp(-MOST)))
+    return found
+
+
+def _binary_worked(entry: LossEntry) -> tuple[Arithmetic, ...]:
+    """The sigmoid, the logarithms that the target asks for, and σ(y) − t."""
+    loss, t, p = entry.loss, entry.t, float(np.exp(-np.logaddexp(0, -entry.y)))
+    j = entry.place[-1]
+    w = 1.0 if loss.weight is None else loss.weight[j]
+    c = 1.0 if loss.pos_weight is None else loss.pos_weight[j]
+    yes = _weighed((w, c, t), f"ln {brief(p)}")
+    no = _weighed((w, 1 - t), f"ln(1 − {brief(p)})")
+    slope = f"{brief(p)} − {brief(t)}"
+    if w != 1 or c != 1:
+        slope = f"{brief(w * (1 - t))} × {brief(p)} − {brief(w * c * t)} × (1 − {brief(p)})"
+    squashed = f"1 / (1 + e^{bracketed(-entry.y)})"
+    costs = tuple(f"−{one}" for one in (yes, no) if one)
+    cost, back = entry.lines("", slope)
+    return (
+        Arithmetic(entry.at("σ(y)", *entry.place), (squashed,), p),
+        cost._replace(right=costs),
+        back,
+    )
+
+
+def _weighed(factors: tuple[float, ...], logarithm: str) -> str:
+    """A logarithm with what it is multiplied by; nothing where that is 0."""
+    if not all(factors):
+        return ""
+    return "".join(f"{brief(one)} × " for one in factors if one != 1) + logarithm
+
+
+def _log_odds(loss: Any, target: Array, _: int) -> Array:
+    """Where c Σt σ(−y) = Σ(1 − t) σ(y): at y = ln(c Σt / Σ(1 − t))."""
+    yes, no = target.sum(axis=0, dtype=np.float64), (1.0 - target).sum(axis=0, dtype=np.float64)
+    if loss.pos_weight is not None:
+        yes = yes * np.array(loss.pos_weight)
+    with np.errstate(divide="ignore"):
+        found: Array = np.clip(np.log(yes) - np.log(no), -MOST, MOST)
+    return found
+
+
 ENTROPY_LOSSES = (
     LossRow(
         kind=BinaryCrossEntropy,
@@ -175,7 +293,8 @@ ENTROPY_LOSSES = (
             LossExample(BinaryCrossEntropy(reduction="sum"), 2, shares),
         ),
         equations=_binary_equations,
-        written=None,
+        worked=_binary_worked,
+        constant=_log_odds,
         lines=_binary,
         torch=lambda torch, one: torch.nn.BCEWithLogitsLoss(
             tensor(torch, one.weight),
@@ -184,6 +303,7 @@ ENTROPY_LOSSES = (
         ),
         jax=_binary_in_jax,
         onnx=None,
+        compiled=lambda one: Kernel("BINARY_CROSS_ENTROPY", arrays=(one.weight, one.pos_weight)),
         example_target=lambda seen, real: f"({seen} > 0).astype({real})",
         tells_two_apart=True,
     ),
@@ -197,7 +317,8 @@ ENTROPY_LOSSES = (
             LossExample(CrossEntropy(reduction="sum"), 2, classes),
         ),
         equations=_cross_entropy_equations,
-        written=None,
+        worked=_cross_entropy_worked,
+        constant=_class_shares,
         lines=_cross_entropy,
         torch=lambda torch, one: torch.nn.CrossEntropyLoss(
             tensor(torch, one.weight),
@@ -213,6 +334,7 @@ ENTROPY_LOSSES = (
                 "reduction": OnnxAttribute("reduction", "mean"),
             },
         ),
+        compiled=_cross_entropy_compiled,
         example_target=lambda seen, _: f"({seen}).argmax(axis=1)",
         takes_classes=True,
     ),

@@ -5,6 +5,10 @@ from typing import Any
 from clearprop.engine.losses import Loss
 from clearprop.kinds.program_lines import Line
 
+# A probability of 0 has the logarithm −∞, and a constant that is made of it stops here: e^−80 is
+# nothing beside 1, in every precision.
+MOST = 80.0
+
 
 def reduced_lines(
     loss: Loss, entries: str, entry: str, slope: str, slope_equation: str

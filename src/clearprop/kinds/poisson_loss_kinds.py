@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import PoissonNLL
-from clearprop.kinds.loss_parts import reduced_by, reduced_lines
+from clearprop.kinds.kernels import kernel
+from clearprop.kinds.loss_parts import MOST, reduced_by, reduced_lines
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
-from clearprop.kinds.row import LossExample, LossRow
+from clearprop.kinds.row import Arithmetic, LossEntry, LossExample, LossRow
 
 
 def counts(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
@@ -61,6 +63,26 @@ def _in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
     return reduced_by(loss, cost)
 
 
+def _worked(entry: LossEntry) -> tuple[Arithmetic, ...]:
+    y, t = brief(entry.y), brief(entry.t)
+    if entry.loss.log_input:
+        power = f"e^{bracketed(entry.y)}"
+        cost, slope = f"{power} − {t} × {bracketed(entry.y)}", f"{power} − {t}"
+    else:
+        shifted = f"({y} + {brief(entry.loss.eps)})"
+        cost, slope = f"{y} − {t} × ln {shifted}", f"1 − {t} / {shifted}"
+    if entry.loss.full and entry.t > 1:
+        cost += f" + ({t} × ln {t} − {t} + ½ ln(2π × {t}))"
+    return entry.lines(cost, slope)
+
+
+def _constant(loss: Any, target: Array, _: int) -> Array:
+    """The mean of the counts, as the loss takes it."""
+    mean = np.maximum(target.mean(axis=0), np.exp(-MOST))
+    found: Array = np.log(mean) if loss.log_input else mean
+    return found
+
+
 POISSON = LossRow(
     kind=PoissonNLL,
     examples=(
@@ -69,12 +91,14 @@ POISSON = LossRow(
         LossExample(PoissonNLL(log_input=False, full=True), 3, counts, rates),
     ),
     equations=_equations,
-    written=None,
+    worked=_worked,
+    constant=_constant,
     lines=_poisson,
     torch=lambda torch, one: torch.nn.PoissonNLLLoss(
         one.log_input, one.full, eps=one.eps, reduction=one.reduction
     ),
     jax=_in_jax,
     onnx=None,
+    compiled=kernel("POISSON", "log_input", "full", "eps"),
     example_target=lambda _, real: f"rng.poisson(np.exp(wave)).astype({real})",
 )

@@ -19,6 +19,7 @@ from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Rate, Schedule
+from clearprop.kinds.kernels import KernelOf, NoKernel, OptimizerKernel
 from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines
 
@@ -118,12 +119,53 @@ class Arithmetic(NamedTuple):
 
     right      summands as they are written
     products   (factors, others), where there are more of them than are written out
+    terms      (values, how each is written), where the summands are no products
     """
 
     symbol: str
     right: tuple[str, ...]
     value: float
     products: tuple[Array, Array] | None = None
+    terms: tuple[Array, tuple[str, ...]] | None = None
+
+
+class LossEntry(NamedTuple):
+    """One entry of one sample, as the loss meets it.
+
+    output  the sample's output
+    target  what the sample should be: of the output's shape, or a class id
+    cost    ℓ, the entry's or the sample's
+    slope   ∂ℓ/∂y at `place`, before anything is divided
+    """
+
+    loss: Any
+    output: Array
+    target: Array
+    cost: float
+    slope: float
+    sample: int
+    place: Index
+
+    @property
+    def y(self) -> float:
+        """The output at the place."""
+        return float(self.output[self.place])
+
+    @property
+    def t(self) -> float:
+        """The target at the place."""
+        return float(self.target[self.place])
+
+    def at(self, symbol: str, *index: int) -> str:
+        """`p[0,2]`: entry 2 of sample 0."""
+        return f"{symbol}[{','.join(map(str, (self.sample, *index)))}]"
+
+    def lines(self, cost: str, slope: str) -> tuple[Arithmetic, ...]:
+        """ℓ and ∂ℓ/∂y of a loss that costs entry by entry, as they are written."""
+        return (
+            Arithmetic(self.at("ℓ", *self.place), (cost,), self.cost),
+            Arithmetic(self.at("∂ℓ/∂y", *self.place), (slope,), self.slope),
+        )
 
 
 def applied(entry: OneEntry) -> tuple[Arithmetic, ...]:
@@ -197,6 +239,7 @@ class LayerRow(KindRow):
     jax            from its place in JAX and x to y, for automatic derivatives: at a kink `where`
                    takes a branch as ours does; None where JAX has no such thing in that mode
     onnx           the operator that computes the same, if there is one
+    compiled       from the layer to what the compiled trainer calls it, or why that has none
     parameters     what they are called, by the layer's own names
     opens          whether it begins a group in a program: a weighted sum and what is made of it
                    share a number
@@ -217,6 +260,7 @@ class LayerRow(KindRow):
     torch: TorchTwin
     jax: Callable[[InJax, Any], Any]
     onnx: OnnxOperator | None
+    compiled: KernelOf
     parameters: Mapping[str, ParameterSymbols] = field(default_factory=dict)
     opens: bool = False
     in_use: InUse | None = None
@@ -274,11 +318,14 @@ class LossRow(KindRow):
 
     examples        small ones, for everything that runs over all losses
     equations       its entries in symbols
-    written         from y and t to one entry with its numbers; None writes the loss's name
+    worked          from one entry to its cost and slope, line by line with their numbers
+    constant        from the loss, a target and how many outputs there are to the output (D,) that
+                    costs least where every sample gets the same
     lines           from the loss, a target and an output such as the program meets to its lines
     torch           from torch and the loss to torch's own
     jax             from jax, the loss, output and target to the loss's value
     onnx            the operator that computes the same, if there is one
+    compiled        from the loss to what the compiled trainer calls it
     example_target  from the code of a noisy wave and of a floating dtype's name to the code of a
                     target that it can take; None takes the wave itself
     takes_classes   whether a target may be class ids
@@ -288,11 +335,13 @@ class LossRow(KindRow):
     kind: type[Loss]
     examples: tuple[LossExample, ...]
     equations: Callable[[Any], tuple[str, ...]]
-    written: Callable[[float, float], str] | None
+    worked: Callable[[LossEntry], tuple[Arithmetic, ...]]
+    constant: Callable[[Any, Array, int], Array]
     lines: Callable[[Any, Array, Array], LossLines]
     torch: Callable[[Any, Any], Any]
     jax: Callable[[Any, Any, Any, Any], Any]
     onnx: OnnxOperator | None
+    compiled: KernelOf
     example_target: Callable[[str, str], str] | None
     takes_classes: bool = False
     tells_two_apart: bool = False
@@ -306,6 +355,7 @@ class OptimizerRow(KindRow):
     equations   its update in symbols; the second argument gives those of an optimizer inside
     update      its update as lines of a program; the second argument gives those of one inside
     onnx        the operator that computes the same, if there is one
+    compiled    what the compiled trainer calls it; the second argument gives that of one inside
     """
 
     kind: type[Optimizer]
@@ -313,6 +363,9 @@ class OptimizerRow(KindRow):
     equations: Callable[[Any, Callable[[Optimizer], tuple[str, ...]]], tuple[str, ...]]
     update: Callable[[Any, Callable[[Optimizer], UpdateLines]], UpdateLines]
     onnx: OnnxOperator | None
+    compiled: Callable[
+        [Any, Callable[[Optimizer], OptimizerKernel | NoKernel]], OptimizerKernel | NoKernel
+    ]
 
 
 # From a rate, the code of a step's number and its name in equations to the lines of a function.

@@ -6,6 +6,7 @@ from typing import Any
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -185,6 +186,16 @@ def _piecewise_in_torch(nn: Any, layer: PiecewiseLinear) -> Any:
     return compute
 
 
+def _piecewise_compiled(one: PiecewiseLinear) -> Kernel:
+    bins = [
+        (float(feature), low, high)
+        for feature, edges in enumerate(one.edges)
+        for low, high in pairwise(edges)
+    ]
+    numbers = (number for each in bins for number in each)
+    return Kernel("PIECEWISE_LINEAR", (float(len(bins)), *numbers))
+
+
 TABLE_INPUTS = (
     LayerRow(
         kind=SoftClip,
@@ -198,6 +209,7 @@ TABLE_INPUTS = (
         ),
         jax=lambda at, x: x / at.jax.numpy.sqrt(1 + (x / at.layer.limit) ** 2),
         onnx=None,
+        compiled=kernel("SOFT_CLIP", "limit"),
     ),
     LayerRow(
         kind=PiecewiseLinear,
@@ -216,6 +228,7 @@ TABLE_INPUTS = (
         torch=TorchTwin(lambda nn, one: _module(nn, _piecewise_in_torch(nn, one))),
         jax=_piecewise_in_jax,
         onnx=None,
+        compiled=_piecewise_compiled,
     ),
     LayerRow(
         kind=FeatureScale,
@@ -237,6 +250,7 @@ TABLE_INPUTS = (
         ),
         jax=lambda at, x: x * (at.layer.rate * at.params["weight"]),
         onnx=None,
+        compiled=kernel("FEATURE_SCALE", "rate"),
         told_features=True,
     ),
 )

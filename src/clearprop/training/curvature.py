@@ -67,16 +67,33 @@ class Curvature(NamedTuple):
         return 2 / self.largest if self.largest > 0 else float("inf")
 
 
-def curvature(step: Step, *, seed: int = 0) -> Curvature:
-    """λmax of the Hessian of a step's loss by its parameters, in float64.
+def curvature(step: Step, *, seed: int = 0, downwards: bool = False) -> Curvature:
+    """λmax of the Hessian of a step's loss by its parameters, in float64; with `downwards` that of
+    its negative, which is −λmin.
 
     The random draws of the step stay as they are. NaN where a gradient is not finite.
     """
     product = _Product(step)
     start = keyed_generator(seed, path="health.curvature").normal(size=product.size)
     with np.errstate(all="ignore"):
-        found = _largest(product, start)
+        found = _largest(lambda v: -product(v) if downwards else product(v), start)
     return found._replace(kinked=product.kinked)
+
+
+def left_to_gain(step: Step, gradient: Array) -> float:
+    """How much the best step along a gradient g lowers the loss: ½ ‖g‖² / vᵀHv with v = g / ‖g‖.
+    NaN where the loss does not curve upwards along it.
+
+    `gradient` (P,) is the step's, or a part of it with 0 everywhere else.
+    """
+    along = gradient.astype(np.float64)
+    length = float(np.linalg.norm(along))
+    if length == 0:
+        return 0.0
+    along /= length
+    with np.errstate(all="ignore"):
+        curved = float(along @ _Product(step)(along))
+    return length**2 / (2 * curved) if curved > 0 else float("nan")
 
 
 def _largest(product: Callable[[Array], Array], start: Array) -> Curvature:

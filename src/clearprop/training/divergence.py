@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import takewhile
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.engine.optimizers import OptimizerState
 from clearprop.engine.step import Step, take_step
-from clearprop.training.arguments import Data
+from clearprop.training.course import Course
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
 from clearprop.training.finding import Finding, Symptom, shown
 
@@ -36,27 +34,6 @@ NOT_THE_RATE = (Symptom.NONFINITE_INPUT, Symptom.NONFINITE_TARGET, Symptom.NONFI
 
 
 NOT_THE_UPDATE = tuple(one for one in Symptom if one is not Symptom.NONFINITE_UPDATE)
-
-
-class Course(Protocol):
-    """What a training does in each step."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def data(self) -> Data: ...
-    @property
-    def loss(self) -> Loss: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
-    @property
-    def steps_per_epoch(self) -> int: ...
-
-    def order(self, seed: int, epoch: int) -> Array | None:
-        """The samples of an epoch in their order; None where a step takes all as they are."""
-
-    def rows(self, step: int, order: Array | None) -> Array | None:
-        """The samples of a step."""
 
 
 class Rates(NamedTuple):

@@ -7,6 +7,7 @@ from clearprop.base.arrays import Array, shape_text
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import BackwardPass
 from clearprop.engine.optimizers import OptimizerState
+from clearprop.training.engine_choice import ASKED_NUMPY, EngineChoice
 
 
 class TrainingState(NamedTuple):
@@ -42,11 +43,13 @@ class StepEvent(NamedTuple):
     before: TrainingState
     state: TrainingState
     replay: Callable[[TrainingState], BackwardPass]
+    engine: EngineChoice = ASKED_NUMPY
 
     @property
     def backward(self) -> BackwardPass:
         """The backward pass of the step, and in it the forward pass, with all records. Made again
-        at each look, equal to the step's own to the bit; keep it where it is looked at often."""
+        in NumPy at each look: equal to the step's own to the bit where NumPy took it, and but for
+        rounding where machine code did. Keep it where it is looked at often."""
         return self.replay(self.before)
 
 
@@ -56,14 +59,16 @@ class EpochEvent(NamedTuple):
     epoch: int
     loss: Any
     state: TrainingState
+    engine: EngineChoice = ASKED_NUMPY
 
 
 class Training(NamedTuple):
     """A training that has ended. `losses` holds every step's loss from before its update, (steps,)
-    or (steps, K)."""
+    or (steps, K); `engine` what ran it, and why."""
 
     losses: Array
     state: TrainingState
+    engine: EngineChoice = ASKED_NUMPY
 
     @property
     def params(self) -> Array:
@@ -74,4 +79,16 @@ class Training(NamedTuple):
         # Not every loss and every parameter.
         last = f", last loss {self.losses[-1]:.6g}" if self.losses[-1:].ndim == 1 else ""
         shape = shape_text(self.params.shape)
-        return f"Training({len(self.losses)} steps{last}, params {shape})"
+        return f"Training({len(self.losses)} steps{last}, params {shape}, {self.engine.name})"
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `fit` or `fit_many`; `training` is what had been done, up to its last whole
+    step, and can be gone on with."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training = training
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.training,)

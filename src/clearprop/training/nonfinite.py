@@ -89,9 +89,10 @@ def _in_forward(step: Step) -> Iterator[Finding]:
             symptom = _operation(one)
             handed = _forward_numbers(step, one, where)
             values = {**values, "name": type(one.layer).__name__, **handed}
-        elif not is_skip(graph, one):
-            symptom = Symptom.NONFINITE_FORWARD_JOIN
+        else:
             values = {**values, "name": type(graph.combinator_of(one.path).layer).__name__}
+            if not is_skip(graph, one):
+                symptom = Symptom.NONFINITE_FORWARD_JOIN
         place = str(Address(one.path, tuple(index)))
         yield Finding(symptom, Severity.SERIOUS, (place,), values)
 

@@ -7,9 +7,10 @@ nothing does, the answer is empty: a wrong name costs more than none.
 
     the arrays alone         elementary.py, fitted.py
     running the code again   behaviour.py
-    the trusted pass         trusted.py, recognition.py, altered_pass.py; chain_rule.py, mixing.py
-    another loss or layout   other_losses.py, layouts.py
-    the choice, and why      why_named.py; what it found: diagnosis.py
+    a forward in NumPy       recording/: its tape; along_tape/: the parts on it, the slips at them
+    what is ours             trusted.py, altered_pass.py; chain_rule.py, mixing.py
+    a forward of neither     recognition.py: guessed from the numbers; other_losses.py, layouts.py
+    the choice, and why      choice.py, why_named.py, why_on_tape.py; what it found: diagnosis.py
 """
 
 from clearprop.checking.diagnosis.diagnosis import Diagnosis

@@ -124,9 +124,12 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     """Mistakes about f'(z) where a = f(z)."""
     right = partial(_slope_at, layer)
     wrong: tuple[tuple[MistakeKind, Callable[[AlteredStep], Array]], ...] = (
-        (MistakeKind.DERIVATIVE_AT_A, lambda s: _slope(layer, s.output, layer.value(s.output))),
-        (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.input, s.input)),
-        (MistakeKind.DERIVATIVE_OF_Z, lambda s: _slope(layer, s.output, s.output)),
+        (
+            MistakeKind.DERIVATIVE_AT_A,
+            lambda s: slope_formula(layer, s.output, layer.value(s.output)),
+        ),
+        (MistakeKind.DERIVATIVE_OF_Z, lambda s: slope_formula(layer, s.input, s.input)),
+        (MistakeKind.DERIVATIVE_OF_Z, lambda s: slope_formula(layer, s.output, s.output)),
         (MistakeKind.DERIVATIVE_TWICE, lambda s: right(s) ** 2),
         (MistakeKind.VALUE_FOR_DERIVATIVE, lambda s: s.output),
         (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * 1.0),
@@ -137,7 +140,7 @@ def _activation(layer: Activation) -> Iterator[Slip]:
         (MistakeKind.KINK, lambda s: np.where(s.input == 0, 0.0, right(s))),
     )
     for key, slope in wrong:
-        yield key, {}, _with_slope(slope)
+        yield key, {}, _withslope_formula(slope)
     for examples in LAYER_EXAMPLES.values():
         for other in dict.fromkeys(example.layer for example in examples):
             # Identity's f' = 1 is the missing derivative.
@@ -149,23 +152,24 @@ def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:
     """The derivative of another activation; its formula at this one's a, as a(1 − a) of a tanh."""
     same = type(other) is type(layer)
     values: dict[str, object] = {"other": str(other) if same else type(other).__name__}
-    yield MistakeKind.OTHER_FUNCTION, values, _with_slope(partial(_slope_at, other))
+    yield MistakeKind.OTHER_FUNCTION, values, _withslope_formula(partial(_slope_at, other))
     yield (
         MistakeKind.OTHER_FUNCTION,
         values,
-        _with_slope(lambda s: _slope(other, s.input, s.output)),
+        _withslope_formula(lambda s: slope_formula(other, s.input, s.output)),
     )
 
 
-def _with_slope(slope: Callable[[AlteredStep], Array]) -> Alteration:
+def _withslope_formula(slope: Callable[[AlteredStep], Array]) -> Alteration:
     return another_dx(lambda step: step.dy * slope(step))
 
 
 def _slope_at(layer: Activation, step: AlteredStep) -> Array:
-    return _slope(layer, step.input, layer.value(step.input))
+    return slope_formula(layer, step.input, layer.value(step.input))
 
 
-def _slope(layer: Activation, z: Array, a: Array) -> Array:
+def slope_formula(layer: Activation, z: Array, a: Array) -> Array:
+    """F' as the layer writes it, of z and a."""
     # Numbers for a mask, so that it can be multiplied and subtracted. Arguments that f' was never
     # meant for may overflow, which only says that this was not the mistake.
     with np.errstate(all="ignore"):

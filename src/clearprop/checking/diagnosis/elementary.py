@@ -36,7 +36,7 @@ def considered(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
         (MistakeKind.TRANSPOSED, _transposed, {}),
         (MistakeKind.ZEROS, np.zeros_like, {}),
     ]
-    for key, factor, count in _named_factors(discrepancy):
+    for key, factor, count in named_factors(discrepancy):
         values: dict[str, object] = {"factor": factor, "count": count}
         transformations.append((key, partial(np.multiply, factor), values))
     for key, transformation, fields in transformations:
@@ -71,20 +71,19 @@ def _transposed(right: Array) -> Array | None:
 
 
 def _factors(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
-    for key, factor, count in _named_factors(discrepancy):
+    for key, factor, count in named_factors(discrepancy):
         yield from over_arrays(
             discrepancy, key, partial(np.multiply, factor), factor=factor, count=count
         )
 
 
-def _named_factors(discrepancy: Discrepancy) -> list[tuple[MistakeKind, float, int]]:
+def named_factors(discrepancy: Discrepancy) -> list[tuple[MistakeKind, float, int]]:
     """Of the numbers that people multiply by, those that are something here."""
     n, d = discrepancy.samples, discrepancy.outputs
+    counts = dict.fromkeys((*(discrepancy.batch or (n,)), n * d))
     factors = [
-        (MistakeKind.SUMMED_FOR_MEAN, float(n), n),
-        (MistakeKind.SUMMED_FOR_MEAN, float(n * d), n * d),
-        (MistakeKind.MEAN_FOR_SUM, 1 / n, n),
-        (MistakeKind.MEAN_FOR_SUM, 1 / (n * d), n * d),
+        *((MistakeKind.SUMMED_FOR_MEAN, float(count), count) for count in counts),
+        *((MistakeKind.MEAN_FOR_SUM, 1 / count, count) for count in counts),
         (MistakeKind.FACTOR_TWO, 2.0, 2),
         (MistakeKind.FACTOR_HALF, 0.5, 2),
         (MistakeKind.FACTOR_OUTPUTS, float(d), d),
@@ -119,14 +118,16 @@ def _like(discrepancy: Discrepancy, name: str, other: str) -> Array:
 
 
 def _unsummed(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
-    """The claimed array has a row for every sample, and the rows add up to the right gradient."""
+    """The claimed array has an entry for every sample, and those add up to the right gradient."""
     predicted = {}
     for name in discrepancy.wrong:
         claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
-        if claimed.ndim < 2 or len(claimed) < 2 or claimed.size != len(claimed) * right.size:
-            continue
-        summed = claimed.sum(axis=0).reshape(right.shape)
-        if difference(summed, right) <= discrepancy.relative[name]:
-            predicted[name] = claimed
+        for axes in [*(tuple(range(n)) for n in range(1, claimed.ndim)), (-1,)]:
+            rows = claimed.size // max(right.size, 1)
+            summed = claimed.sum(axis=axes) if claimed.ndim > 1 else claimed
+            if rows < 2 or summed.size != right.size:
+                continue
+            if difference(summed.reshape(right.shape), right) <= discrepancy.relative[name]:
+                predicted[name] = claimed
     if predicted:
         yield Hypothesis(MistakeKind.UNSUMMED, predicted, {"count": discrepancy.samples})

@@ -37,6 +37,8 @@ class Evidence:
     claimed    the gradient that the person's backward returned, by name of the array
     expected   the trusted gradient (a witness's), by name; tolerance is in `tolerances`
     tolerances absolute tolerance by name: differences below it are rounding
+    run        the person's forward with nothing copied, so that arrays that write down what is done
+               with them arrive as they are
     forward, backward   the person's own functions, to run again where a hypothesis needs it; None
                where they are not at hand
     layer      the layer of ours that the person's code should equal, where they say so: its forward
@@ -46,8 +48,10 @@ class Evidence:
     checked    the network that is checked, where it is one
     context    what `layer` or `checked` is run with: the mode, the key of its random draws
     kinks      by name, True at the entries whose derivative was taken at a kink
+    deadline   when the search for a name ends, by `time.monotonic()`; None for no end
     loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
                and the other array of `arrays` is the target
+    redrawn    the names of the gradients that depend on random numbers which backward draws
     """
 
     arrays: Mapping[str, Array]
@@ -56,6 +60,7 @@ class Evidence:
     claimed: Mapping[str, Array]
     expected: Mapping[str, Array]
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    run: Callable[[Mapping[str, Array]], object] | None = None
     forward: Forward | None = None
     backward: Backward | None = None
     layer: Layer | None = None
@@ -64,6 +69,8 @@ class Evidence:
     context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
+    deadline: float | None = None
+    redrawn: frozenset[str] = frozenset()
 
     def tolerance(self, name: str) -> float:
         """The absolute tolerance of one array: what was given, or a millionth of its scale."""

@@ -9,6 +9,7 @@ large one. A claimed array of another shape than its parameter's is brought to i
 adds or drops axes of length 1; otherwise its shape is part of what has to be reproduced.
 """
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ class Discrepancy:
     relative  by name, the tolerance relative to an array's largest entry
     wrong     the names of the arrays that are wrong by far more than the tolerance
     doubtful  those that are beyond the tolerance at all
+    batch     how many samples there are, and of a sequence other numbers that people divide by;
+              guessed from the output's shape where it is empty
+    features  how many outputs one sample has; guessed as well where it is None
     """
 
     evidence: Evidence
@@ -71,6 +75,8 @@ class Discrepancy:
     relative: Mapping[str, float]
     wrong: tuple[str, ...]
     doubtful: tuple[str, ...]
+    batch: tuple[int, ...] = ()
+    features: int | None = None
 
     @classmethod
     def of(cls, evidence: Evidence) -> "Discrepancy | None":
@@ -97,12 +103,12 @@ class Discrepancy:
     @property
     def samples(self) -> int:
         """N, the number of rows of the output; where that is one number, of what it is made of."""
-        return self._rows_shape[0]
+        return self.batch[0] if self.batch else self._rows_shape[0]
 
     @property
     def outputs(self) -> int:
         """D, the number of entries of one sample's output."""
-        return int(np.prod(self._rows_shape[1:]))
+        return int(np.prod(self._rows_shape[1:])) if self.features is None else self.features
 
     @property
     def _rows_shape(self) -> tuple[int, ...]:
@@ -110,7 +116,7 @@ class Discrepancy:
         if checked is not None and checked.loss is not None:
             return np.shape(self.evidence.arrays["t"]) or (1,)
         shapes = [np.shape(array) for array in self.evidence.arrays.values()]
-        first = next(iter(self.expected.values())).shape
+        first = next((array.shape for array in self.expected.values()), ())
         return self.evidence.output.shape or _target_shape(shapes) or first or (1,)
 
     def reproduces(self, name: str, predicted: Array) -> bool:
@@ -153,6 +159,26 @@ class Discrepancy:
         if not held:
             return Weighed(hypothesis, held, worst, Lost.OTHER_NUMBERS)
         return Weighed(hypothesis, held, worst, Lost.ONLY_SOME if len(held) < len(off) else None)
+
+
+@dataclass(eq=False)
+class Budget:
+    """How many candidates may still be tried, and until when.
+
+    The number is what ends a search, so that it ends alike on every machine; the deadline, a time
+    of `time.monotonic`, is for what takes longer than was reckoned.
+    """
+
+    candidates: int
+    deadline: float | None = None
+    is_spent: bool = False
+
+    def spend(self, count: int = 1) -> bool:
+        """Whether so many more may be tried."""
+        self.candidates -= count
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        self.is_spent = self.is_spent or late or self.candidates < 0
+        return not self.is_spent
 
 
 def _target_shape(shapes: Sequence[Shape]) -> Shape | None:

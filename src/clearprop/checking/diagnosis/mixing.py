@@ -97,6 +97,29 @@ def _normalization(step: AlteredStep) -> Iterator[Slip]:
             {},
             another_dx(lambda s: inverse * (scale * s.dy - hat * mean(scale * s.dy * hat))),
         )
+    count = int(np.prod([hat.shape[axis] for axis in axes]))
+
+    def paths(shift: float, along: float) -> Alteration:
+        """With factors before the term of the mean and that of the variance."""
+
+        def altered(step: AlteredStep) -> Altered:
+            g = scale * step.dy
+            of_mean = shift * mean(g) if centred else 0.0
+            return inverse * (g - of_mean - along * hat * mean(g * hat)), step.gradients
+
+        return altered
+
+    bessel = count / (count - 1) if count > 1 else 1.0
+    yield MistakeKind.NORM_BESSEL, {"count": count}, paths(1, bessel)
+    yield MistakeKind.NORM_BESSEL, {"count": count}, paths(bessel, bessel)
+    for factor in (2.0, 0.5, -1.0, float(count), 1 / count):
+        values: dict[str, object] = {"path": "v", "factor": factor}
+        yield MistakeKind.NORM_PATH_FACTOR, values, paths(1, factor)
+        if centred:
+            values = {"path": "μ", "factor": factor}
+            yield MistakeKind.NORM_PATH_FACTOR, values, paths(factor, 1)
+            values = {"path": "μ, v", "factor": factor}
+            yield MistakeKind.NORM_PATH_FACTOR, values, paths(factor, factor)
     if gain is not None:
         yield MistakeKind.NORM_GAIN_MISSING, {}, _without_gain(inverse, hat, mean, centred)
         yield MistakeKind.NORM_GAIN_FROM_INPUT, {}, _gain_gradient(gain, lambda s: s.input)

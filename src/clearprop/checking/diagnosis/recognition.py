@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypotheses import USUAL, difference
+from clearprop.checking.diagnosis.hypotheses import USUAL, Budget, difference
 from clearprop.engine.combinators import Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
@@ -28,10 +28,11 @@ from clearprop.engine.losses import Loss
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSSES
 
 ROWS = 8
-# Enough for four linear layers with any activation of the catalogue behind each.
-TRIES = 40_000
-# Every loss is tried behind every one of these.
-TRIES_OF_LOSSES = 4_000
+# Enough for three linear layers with any activation of the catalogue behind each: what has more
+# leaves a tape, as a rule, and is not guessed.
+TRIES = 12_000
+# Every loss is tried behind a candidate, which costs as much as so many others.
+A_LOSS = 8
 
 NONE = Identity()
 BETWEEN: tuple[Activation, ...] = tuple(
@@ -67,12 +68,13 @@ class _Placed(NamedTuple):
     arrays: Mapping[int, tuple[str, ...]]
 
 
-def recognized_loss(arrays: Mapping[str, Array], value: float) -> Iterator[RecognizedLoss]:
+def recognized_loss(
+    arrays: Mapping[str, Array], value: float, budget: Budget
+) -> Iterator[RecognizedLoss]:
     """The layers and the loss behind them that turn the arrays into one number.
 
     All samples are looked at, since all of them are in the number.
     """
-    tries = iter(range(TRIES_OF_LOSSES))
     for x, target in permutations(arrays, 2):
         t = arrays[target]
         left = {name: array for name, array in arrays.items() if name not in (x, target)}
@@ -80,7 +82,11 @@ def recognized_loss(arrays: Mapping[str, Array], value: float) -> Iterator[Recog
         if not floating or min(arrays[x].ndim, t.ndim) < 1 or len(arrays[x]) != len(t):
             continue
         with np.errstate(all="ignore"):
-            for placed, output in _grow(arrays[x].astype(np.float64), left, _Placed((), {}), tries):
+            for placed, output in _grow(
+                arrays[x].astype(np.float64), left, _Placed((), {}), budget
+            ):
+                if not budget.spend(A_LOSS):
+                    return
                 for loss, factor in _losses(output, t, value):
                     yield RecognizedLoss(_made(placed, x, residual=False), loss, factor, target)
 
@@ -102,9 +108,8 @@ def _losses(output: Array, target: Array, value: float) -> Iterator[tuple[Loss, 
                     yield loss, factor
 
 
-def recognized(arrays: Mapping[str, Array], output: Array) -> Iterator[Recognized]:
+def recognized(arrays: Mapping[str, Array], output: Array, budget: Budget) -> Iterator[Recognized]:
     """The layers that turn the arrays into the output (N, …), as far as some rows tell."""
-    tries = iter(range(TRIES))
     for name, x in arrays.items():
         others = {other: array for other, array in arrays.items() if other != name}
         floating = all(array.dtype.kind == "f" for array in arrays.values())
@@ -114,7 +119,7 @@ def recognized(arrays: Mapping[str, Array], output: Array) -> Iterator[Recognize
         y = np.asarray(output[:ROWS], np.float64)
         sums = y - some if y.shape == some.shape and others else None
         with np.errstate(all="ignore"):
-            for placed, values in _grow(some, others, _Placed((), {}), tries):
+            for placed, values in _grow(some, others, _Placed((), {}), budget):
                 if difference(values, y) <= USUAL:
                     yield _made(placed, name, residual=False)
                 elif sums is not None and difference(values, sums) <= USUAL:
@@ -122,11 +127,11 @@ def recognized(arrays: Mapping[str, Array], output: Array) -> Iterator[Recognize
 
 
 def _grow(
-    values: Array, left: Mapping[str, Array], placed: _Placed, tries: Iterator[int]
+    values: Array, left: Mapping[str, Array], placed: _Placed, budget: Budget
 ) -> Iterator[tuple[_Placed, Array]]:
     """Every way to use what is left, activation by activation, linear layer by linear layer."""
     for activation in LAST if not left else BETWEEN:
-        if next(tries, None) is None:
+        if not budget.spend():
             return
         layers = placed.layers if activation == NONE else (*placed.layers, activation)
         after = activation.value(values)
@@ -141,7 +146,7 @@ def _grow(
             linear = Linear(len(weight), weight.shape[1], bias=bool(bias))
             there = _Placed((*layers, linear), {**placed.arrays, len(layers): names})
             remaining = {name: array for name, array in left.items() if name not in names}
-            yield from _grow(further, remaining, there, tries)
+            yield from _grow(further, remaining, there, budget)
 
 
 def _linear(inputs: int, left: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:

@@ -15,7 +15,13 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
-from clearprop.checking.diagnosis.hypotheses import USUAL, Discrepancy, difference, scale
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    Budget,
+    Discrepancy,
+    difference,
+    scale,
+)
 from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
 from clearprop.checking.diagnosis.trusted_nodes import (
     MEASURED,
@@ -102,22 +108,23 @@ class TrustedPass:
         return replace(self, output_gradient=changed)
 
 
-def trusted_pass(discrepancy: Discrepancy) -> TrustedPass | None:
-    """The trusted pass of what was checked, or None where nothing of ours computes the same."""
+def trusted_pass(discrepancy: Discrepancy, budget: Budget) -> TrustedPass | None:
+    """The trusted pass of what was checked, or None where nothing of ours computes the same, as
+    far as the budget goes."""
     evidence = discrepancy.evidence
     if evidence.reference is not None:
         return _of_reference(evidence.reference)
     if evidence.loss is not None:
         return None
     if evidence.checked is not None:
-        found = _of_checked(discrepancy, evidence.checked)
+        found = _of_checked(discrepancy, evidence.checked, budget)
         return next((one for one in found if agrees(discrepancy, one)), None)
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     if not evidence.output.shape:
-        return _of_loss(discrepancy, arrays)
+        return _of_loss(discrepancy, arrays, budget)
     if evidence.layer is not None:
         return of_layer(evidence.layer, evidence)
-    return next(_of_function(discrepancy, arrays), None)
+    return next(_of_function(discrepancy, arrays, budget), None)
 
 
 def agrees(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
@@ -146,10 +153,12 @@ def _equals(discrepancy: Discrepancy, trusted: TrustedPass, arrays: Mapping[str,
     )
 
 
-def _of_function(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> Iterator[TrustedPass]:
+def _of_function(
+    discrepancy: Discrepancy, arrays: Mapping[str, Array], budget: Budget
+) -> Iterator[TrustedPass]:
     """The layers of ours that compute what a function computes."""
     output = np.asarray(discrepancy.evidence.output)
-    for found in recognized(arrays, output):
+    for found in recognized(arrays, output, budget):
         trusted = of_layer(found.layer, discrepancy.evidence, found.names)
         if trusted is None or difference(trusted.output, output) > USUAL:
             continue
@@ -167,10 +176,12 @@ def _recognized(trusted: TrustedPass) -> TrustedPass:
     return replace(trusted, called=called)
 
 
-def _of_loss(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> TrustedPass | None:
+def _of_loss(
+    discrepancy: Discrepancy, arrays: Mapping[str, Array], budget: Budget
+) -> TrustedPass | None:
     """The trusted pass of a function that gives one number: of the layers before its loss."""
     evidence = discrepancy.evidence
-    for found in recognized_loss(arrays, float(evidence.output)):
+    for found in recognized_loss(arrays, float(evidence.output), budget):
         upstream = found.factor * float(evidence.output_gradient)
         target = arrays[found.target]
 
@@ -185,7 +196,9 @@ def _of_loss(discrepancy: Discrepancy, arrays: Mapping[str, Array]) -> TrustedPa
     return None
 
 
-def _of_checked(discrepancy: Discrepancy, checked: UnderCheck) -> Iterator[TrustedPass]:
+def _of_checked(
+    discrepancy: Discrepancy, checked: UnderCheck, budget: Budget
+) -> Iterator[TrustedPass]:
     """The passes of the network that is checked, with backwards that are not its own: those of
     layers that together compute what a single one does, then those of the layers that its layers
     are, then measured ones."""
@@ -194,7 +207,7 @@ def _of_checked(discrepancy: Discrepancy, checked: UnderCheck) -> Iterator[Trust
     whole = len(checked.network.graph.nodes) == 1 and checked.loss is None
     if whole and (known is None or any(node.kind is None for node in known.nodes.values())):
         arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
-        yield from _of_function(discrepancy, arrays)
+        yield from _of_function(discrepancy, arrays, budget)
     if known is not None:
         yield known
     measured = _through_network(evidence, checked, measured_node)

@@ -14,8 +14,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
-from clearprop.checking.diagnosis.hypotheses import difference
-from clearprop.checking.diagnosis.recognition import recognized
+from clearprop.checking.diagnosis.hypotheses import Budget, difference
+from clearprop.checking.diagnosis.recognition import TRIES, recognized
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.graph import Node
 from clearprop.engine.layers.layer import Context, Layer, Tree
@@ -134,7 +134,7 @@ def _kinds(
     if len(params) > 2:
         return  # more than the weight and the bias of one layer
     arrays = {"": x, **params}
-    for found in recognized(arrays, y):
+    for found in recognized(arrays, y, Budget(TRIES)):
         if not isinstance(found.layer, Combinator) and found.names["x"] == "":
             yield found.layer, {own: name for own, name in found.names.items() if own != "x"}
 

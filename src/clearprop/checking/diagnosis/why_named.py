@@ -1,16 +1,18 @@
-"""Which of the hypotheses that hold is named.
+"""What is named: from the evidence to the diagnosis."""
 
-Better founded goes first: shown by running the code, then exact, then fitted, then merely
-described; among equals the one that explains more arrays. Of equals that explain the same arrays
-nothing in the numbers tells one from the other, so the others are named as alternatives.
-"""
-
+import math
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.tape_search import (
+    counted,
+    taped,
+)
+from clearprop.checking.diagnosis.along_tape.two_mistakes import identity
 from clearprop.checking.diagnosis.altered_pass import (
     altered,
     bare_step,
@@ -18,19 +20,26 @@ from clearprop.checking.diagnosis.altered_pass import (
     neighbours,
     steps,
 )
-from clearprop.checking.diagnosis.behaviour import another_gradient, behaviour, run_again
+from clearprop.checking.diagnosis.behaviour import (
+    another_gradient,
+    behaviour,
+    is_constant,
+    run_again,
+)
 from clearprop.checking.diagnosis.chain_rule import (
     bare_slips,
     factors_handed_on,
     slips,
     updated_weights,
 )
+from clearprop.checking.diagnosis.choice import cover, mistake_of, weighed
 from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.evidence import Evidence
-from clearprop.checking.diagnosis.fitted import ENOUGH, described, fitted, precision, telling
+from clearprop.checking.diagnosis.fitted import described, fitted, precision
 from clearprop.checking.diagnosis.hypotheses import (
     WIDEST,
+    Budget,
     Discrepancy,
     Hypothesis,
     Weighed,
@@ -39,19 +48,20 @@ from clearprop.checking.diagnosis.hypotheses import (
 from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
+from clearprop.checking.diagnosis.recognition import TRIES
 from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
+from clearprop.checking.diagnosis.why_on_tape import SECONDS, found_on_tape, said_of
 from clearprop.checking.verdict.candidates import Lost, Standing
-from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
-from clearprop.checking.verdict.outcomes import RIGHT
 
 ALL = frozenset(MistakeKind)
-# Keys whose numbers are all zero; of no other mistake are zeros evidence.
-ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
     """The likely mistakes, most likely first; none where nothing known explains the numbers.
+
+    The search ends by itself after about two seconds, or at the evidence's deadline; one that was
+    cut short names what was shown, and nothing that was fitted.
 
     Several mistakes explain different arrays. Those that explain the same arrays equally well stand
     in `alternatives` of the first.
@@ -67,41 +77,74 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if rounded:
         first = rounded[0]
         return Diagnosis(
-            mistakes=(_mistake(discrepancy, first),), discrepancy=discrepancy, named=(first,)
+            mistakes=(mistake_of(discrepancy, first),), discrepancy=discrepancy, named=(first,)
         )
     if not discrepancy.wrong:
         return Diagnosis()
-    trusted = trusted_pass(discrepancy)
+    if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
+        return found_on_tape(counted(discrepancy, on), on)
+    budget = Budget(TRIES, min(evidence.deadline or math.inf, time.monotonic() + SECONDS))
+    trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}
-    if trusted is not None or set(discrepancy.wrong) <= explained:
+    if set(discrepancy.wrong) <= explained:
         return found
-    return _in_another_layout(discrepancy) or found
+    if not _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
+        # It is not only what it should equal: a loss with a penalty, a layer of several of ours.
+        along = found_on_tape(counted(discrepancy, on), on)
+        if along.mistakes:
+            return along
+    if trusted is not None:
+        return found
+    return _in_another_layout(discrepancy, budget) or found
+
+
+def _is_a_function(evidence: Evidence) -> bool:
+    """Whether nothing of ours says what the code should equal."""
+    ours = (evidence.layer, evidence.reference, evidence.checked, evidence.loss)
+    return all(one is None for one in ours)
 
 
 def _found(discrepancy: Discrepancy, trusted: TrustedPass | None) -> Diagnosis:
     tried = _tried(discrepancy, trusted)
-    held = [one for one in tried if one.lost is None]
-    chosen, passed_over = _cover(discrepancy, held)
+    held, unconfirmed = _confirmed([one for one in tried if one.lost is None], discrepancy)
+    chosen, passed_over = cover(discrepancy, held)
     groups, coincidences, problem = _second_look(discrepancy, trusted, chosen)
     return Diagnosis(
-        mistakes=tuple(_mistake(discrepancy, *group) for group in groups),
+        mistakes=tuple(mistake_of(discrepancy, *group) for group in groups),
         discrepancy=discrepancy,
         named=tuple(one for group in groups for one in group),
-        lost=(*coincidences, *passed_over, *(one for one in tried if one.lost is not None)),
-        findings=tuple(
-            CheckFinding(FindingKind.FAILS_WHEN_RUN_AGAIN, RIGHT, {"problem": said})
-            for said in [problem]
-            if said
+        lost=(
+            *coincidences,
+            *unconfirmed,
+            *passed_over,
+            *(one for one in tried if one.lost is not None),
         ),
+        findings=said_of(problem),
     )
 
 
-def _in_another_layout(discrepancy: Discrepancy) -> Diagnosis | None:
+def _confirmed(
+    held: Sequence[Weighed], discrepancy: Discrepancy
+) -> tuple[list[Weighed], list[Weighed]]:
+    """Those that may be said, and the constants that no second point has confirmed."""
+    kept, fallen = list[Weighed](), list[Weighed]()
+    for one in held:
+        is_factor = one.hypothesis.key is MistakeKind.FACTOR
+        factor = one.hypothesis.values.get("factor")
+        if is_factor and not is_constant(discrepancy, sorted(one.names), factor):
+            fallen.append(one._replace(lost=Lost.COINCIDENCE))
+        else:
+            kept.append(one)
+    return kept, fallen
+
+
+def _in_another_layout(discrepancy: Discrepancy, budget: Budget) -> Diagnosis | None:
     """What is found where the arrays, turned round, are those of a function that is recognized."""
     for turn, evidence in turned(discrepancy.evidence, discrepancy.samples):
         other = Discrepancy.of(evidence)
-        trusted = trusted_pass(other) if other else None
+        again = Budget(TRIES, budget.deadline)
+        trusted = trusted_pass(other, again) if other else None
         if other is not None and trusted is not None:
             found = _found(other, trusted)
             return _turned_back(discrepancy, found, turn)
@@ -140,18 +183,7 @@ def _tried(
     kinds: Collection[MistakeKind] = ALL,
 ) -> list[Weighed]:
     """Every hypothesis of these kinds, weighed."""
-    tried = []
-    for hypothesis in _hypotheses(discrepancy, trusted, kinds):
-        one = discrepancy.weigh(hypothesis)
-        if one.lost is None and not _says_something(one):
-            one = one._replace(lost=Lost.NO_EVIDENCE)
-        tried.append(one)
-    return tried
-
-
-def _says_something(weighed: Weighed) -> bool:
-    predicted = weighed.hypothesis.predicted
-    return weighed.hypothesis.key in ZEROS or any(np.any(predicted[name]) for name in weighed.names)
+    return [weighed(discrepancy, one) for one in _hypotheses(discrepancy, trusted, kinds)]
 
 
 def _hypotheses(
@@ -210,51 +242,6 @@ def _stops_in_between(
     )
 
 
-def _cover(
-    discrepancy: Discrepancy, held: Sequence[Weighed]
-) -> tuple[list[list[Weighed]], list[Weighed]]:
-    """Groups of hypotheses for all wrong arrays, in each the first and its alternatives; and those
-    that were passed over, with the reason."""
-    remaining = set(discrepancy.wrong)
-    groups: list[list[Weighed]] = []
-    ordered = sorted(held, key=lambda one: (one.hypothesis.standing.rank, -len(one.names)))
-    for first in ordered:
-        if not first.names & remaining:
-            continue
-        group = [first]
-        for other in ordered:
-            same = other.names == first.names
-            equal = other.hypothesis.standing == first.hypothesis.standing
-            known = any(other.hypothesis.key == member.hypothesis.key for member in group)
-            if same and equal and not known:
-                group.append(other)
-        groups.append(group)
-        remaining -= first.names
-    alone = []
-    if remaining:
-        # Something unknown is at work; what else is named must stand on its own.
-        alone = [one for group in groups if not _stands_alone(group[0]) for one in group]
-        groups = [group for group in groups if _stands_alone(group[0])]
-    chosen = [id(one) for group in groups for one in group] + [id(one) for one in alone]
-    return groups, [
-        *(one._replace(lost=Lost.NOT_ALONE) for one in alone),
-        *(one._replace(lost=_passed_over(one, groups)) for one in ordered if id(one) not in chosen),
-    ]
-
-
-def _passed_over(one: Weighed, groups: Sequence[Sequence[Weighed]]) -> Lost:
-    ranks = [group[0].hypothesis.standing.rank for group in groups if group[0].names & one.names]
-    better = bool(ranks) and min(ranks) < one.hypothesis.standing.rank
-    return Lost.BETTER_FOUNDED if better else Lost.EXPLAINS_FEWER
-
-
-def _stands_alone(weighed: Weighed) -> bool:
-    if weighed.hypothesis.standing == Standing.DESCRIBED:
-        return False
-    predicted = weighed.hypothesis.predicted
-    return sum(telling(predicted[name]) for name in weighed.names) >= ENOUGH
-
-
 def _second_look(
     discrepancy: Discrepancy, trusted: TrustedPass | None, groups: list[list[Weighed]]
 ) -> tuple[list[list[Weighed]], list[Weighed], str]:
@@ -291,13 +278,13 @@ def _second_look(
         return groups, [], ""
     kinds = {one.hypothesis.key for group in groups for one in group}
     tried = _tried(other, again, kinds)
-    holding = {_identity(one.hypothesis) for one in tried if one.lost is None}
+    holding = {identity(one.hypothesis) for one in tried if one.lost is None}
 
     def holds(one: Weighed) -> bool:
         return (
             one.hypothesis.standing == Standing.PROVEN
             or not one.names & set(other.wrong)
-            or _identity(one.hypothesis) in holding
+            or identity(one.hypothesis) in holding
         )
 
     kept = [[one for one in group if holds(one)] for group in groups]
@@ -317,23 +304,3 @@ def _of_zeros(discrepancy: Discrepancy) -> dict[str, float]:
         for name, tolerance in tolerances.items()
         if tolerance > WIDEST * scale(discrepancy.expected[name])
     }
-
-
-def _identity(hypothesis: Hypothesis) -> tuple[object, ...]:
-    """A hypothesis without its arrays; a fitted number to four digits."""
-    values = (
-        f"{value:.3e}" if isinstance(value, float) else value
-        for value in hypothesis.values.values()
-    )
-    return (hypothesis.key, *values)
-
-
-def _mistake(discrepancy: Discrepancy, first: Weighed, *others: Weighed) -> LikelyMistake:
-    hypothesis = first.hypothesis
-    return LikelyMistake(
-        key=hypothesis.key,
-        arrays=tuple(name for name in discrepancy.claimed if name in first.names),
-        values=dict(hypothesis.values),
-        residual=first.off,
-        alternatives=tuple(_mistake(discrepancy, other) for other in others),
-    )

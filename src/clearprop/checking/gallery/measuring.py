@@ -10,12 +10,14 @@ from clearprop.checking.gallery import (
     spoiled_layers,
     strangers,
     written_functions,
+    written_layouts,
     written_losses,
     written_networks,
+    written_slips,
     written_structures,
 )
-from clearprop.checking.gallery.specimen import Specimen
-from clearprop.checking.gallery.strangers import STRANGER
+from clearprop.checking.gallery.specimen import STRANGER, Specimen
+from clearprop.checking.gallery.written_slips import AND
 from clearprop.checking.verdict import LikelyMistake
 from clearprop.checking.verdict.outcomes import PlainEnum
 
@@ -71,21 +73,23 @@ class Totals(NamedTuple):
     strangers_named: int
 
 
-def specimens(seeds: int = 3) -> Iterator[Specimen]:
+def specimens(seeds: int = 2) -> Iterator[Specimen]:
     """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
     return chain(
         written_networks.specimens(several),
         written_structures.specimens(several),
         written_functions.specimens(several),
+        written_layouts.specimens(several),
         written_losses.specimens(several),
+        written_slips.specimens(several),
         spoiled_layers.specimens(several),
         planted.specimens(several),
         strangers.specimens(several),
     )
 
 
-def measure(seeds: int = 3) -> list[Row]:
+def measure(seeds: int = 2) -> list[Row]:
     """Judge every specimen."""
     return [judge(specimen) for specimen in specimens(seeds)]
 
@@ -130,6 +134,9 @@ def _outcome(mistake: str, rejected: bool, named: tuple[LikelyMistake, ...]) -> 
     if not named:
         return NamingOutcome.UNKNOWN
     said = [{one.key, *(other.key for other in one.alternatives)} for one in named]
-    if not all(mistake in keys for keys in said):
+    planted = set(mistake.split(AND))
+    if not all(keys & planted for keys in said):
         return NamingOutcome.WRONG
+    if not all(any(one in keys for keys in said) for one in planted):
+        return NamingOutcome.UNKNOWN
     return NamingOutcome.RIGHT if all(len(keys) == 1 for keys in said) else NamingOutcome.AMONG

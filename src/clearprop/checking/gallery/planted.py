@@ -64,7 +64,7 @@ class Planted:
             mistake=self.mistake,
             arrays=subject.arrays,
             dy=dy,
-            forward=subject.forward,
+            forward=lambda arrays: np.asarray(subject.run(arrays)[0]),
             start=start,
             loss=subject.loss if network is None else None,
             context=subject.context,
@@ -162,6 +162,8 @@ def everything(seeds: range) -> Iterator[Planted]:
 
 def _written_layers(seeds: range) -> Iterator[Planted]:
     for specimen in chain(written_functions.specimens(seeds), written_structures.specimens(seeds)):
+        if not _is_a_layer(specimen):
+            continue
         yield _planted("a layer", specimen, _layer)
         x = next(iter(specimen.arrays.values()))
         if specimen.network is None and x.shape == specimen.dy.shape and x.dtype.kind == "f":
@@ -172,6 +174,12 @@ def _written_layers(seeds: range) -> Iterator[Planted]:
         # One of every kind of network, and that the square one, in which every mistake can be made.
         if specimen.subject.startswith("3-3-3") and specimen.network is not None:
             yield _planted("a layer", specimen, _layer)
+
+
+def _is_a_layer(specimen: Specimen) -> bool:
+    """Whether it can be one: from its first array to more than a number, the others floating."""
+    _, *params = specimen.arrays.values()
+    return bool(specimen.dy.shape) and all(array.dtype.kind == "f" for array in params)
 
 
 # SideBySide another way back, a factor is no longer one of the whole gradient.

@@ -14,6 +14,9 @@ from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 
+# The mistake of a code whose own is none that the diagnosis knows.
+STRANGER = "(stranger)"
+
 Arrays = Mapping[str, Array]
 # A backward as a person writes it: ∂C/∂y and the arrays → the gradients by name.
 Code = Callable[[Array, Arrays], Arrays]
@@ -40,6 +43,7 @@ class Specimen:
     variables  the arrays that are differentiated by; all floating ones unless told otherwise, of
                a loss the first
     checked    the network that is checked, where it is one
+    redrawn    the names of the gradients that depend on what backward draws
     """
 
     subject: str
@@ -54,6 +58,7 @@ class Specimen:
     context: Context = field(default_factory=Context)
     variables: tuple[str, ...] | None = None
     checked: UnderCheck | None = None
+    redrawn: frozenset[str] = frozenset()
 
     def alone(self) -> "Specimen":
         """The same with nothing of ours beside it: the diagnosis has to find out what it is."""
@@ -79,6 +84,7 @@ class Specimen:
             claimed={name: claimed[name] for name in expected},
             expected=expected,
             tolerances=tolerances,
+            run=lambda changed: self.forward({**self.arrays, **changed}),
             forward=lambda changed: self.forward({**self.arrays, **changed}),
             backward=lambda dy, changed: backward(dy, {**self.arrays, **changed}),
             layer=self.layer,
@@ -86,6 +92,7 @@ class Specimen:
             checked=self.checked,
             loss=self.loss,
             context=self.context,
+            redrawn=self.redrawn,
         )
 
     def _witness(self, output: Array) -> tuple[Arrays, Mapping[str, float]]:

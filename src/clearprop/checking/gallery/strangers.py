@@ -1,11 +1,10 @@
-"""Mistakes that the diagnosis does not know, and two of those it knows at once: here every name
-would be a wrong one."""
+"""Mistakes that the diagnosis does not know: here every name would be a wrong one."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.checking.gallery.specimen import Arrays, Specimen
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen
 from clearprop.checking.gallery.written_networks import (
     NONLINEARITIES,
     Tape,
@@ -13,8 +12,6 @@ from clearprop.checking.gallery.written_networks import (
     right,
     specimen,
 )
-
-STRANGER = "(stranger)"
 
 
 def reversed_samples(t: Tape) -> Arrays:
@@ -49,9 +46,10 @@ def noisy(t: Tape) -> Arrays:
     }
 
 
-def no_derivative_and_turned_round(t: Tape) -> Arrays:
-    """The derivative is missing, and the sign of what goes on is wrong."""
-    dz = -t.dy @ t.w2.T
+def no_derivative_and_clipped(t: Tape) -> Arrays:
+    """The derivative is missing, and what goes on is cut: one of the two has no name."""
+    dz = t.dy @ t.w2.T
+    dz = np.clip(dz, -abs(dz).max() / 3, None)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
@@ -73,7 +71,7 @@ ALL = (
     clipped,
     signs_only,
     noisy,
-    no_derivative_and_turned_round,
+    no_derivative_and_clipped,
     z_for_a_squared,
     shifted_slope,
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import Arrays, Code, Specimen, always
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
@@ -41,7 +41,8 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                 dy = generator.normal(size=written.forward(arrays).shape)
                 yield Specimen(
                     subject=written.name,
-                    mistake=mistake,
+                    # What stands behind a comma tells two codes of one mistake apart.
+                    mistake=mistake.partition(",")[0],
                     arrays=arrays,
                     dy=dy,
                     forward=written.forward,
@@ -207,6 +208,22 @@ def _norm(name: str, axis: int, layer: Layer) -> Written:
         g = dy * a["gamma"] / std
         return {**right(dy, a), "x": g - hat * np.mean(g * hat, axis, keepdims=True)}
 
+    def paths(of_mean: float, of_variance: float) -> Code:
+        """Factors before what comes back through the mean and through the variance."""
+
+        def code(dy: Array, a: Arrays) -> Arrays:
+            hat, std = parts(a)
+            g = dy * a["gamma"] / std
+            along = hat * np.mean(g * hat, axis, keepdims=True)
+            dx = g - of_mean * g.mean(axis, keepdims=True) - of_variance * along
+            return {**right(dy, a), "x": dx}
+
+        return code
+
+    def bessel(dy: Array, a: Arrays) -> Arrays:
+        count = a["x"].shape[axis]
+        return paths(1, count / (count - 1))(dy, a)
+
     def gain_missing(dy: Array, a: Arrays) -> Arrays:
         hat, std = parts(a)
         inner = dy - dy.mean(axis, keepdims=True) - hat * (dy * hat).mean(axis, keepdims=True)
@@ -231,6 +248,11 @@ def _norm(name: str, axis: int, layer: Layer) -> Written:
             "norm_constant": constant,
             "norm_variance_constant": variance_constant,
             "norm_mean_constant": mean_constant,
+            "norm_path_factor": paths(1, 2),
+            "norm_path_factor, the mean's": paths(2, 1),
+            "norm_path_factor, a sign": paths(1, -1),
+            "norm_bessel": bessel,
+            STRANGER: paths(0.8, 1.3),
             "norm_gain_missing": gain_missing,
             "norm_gain_from_input": gain_from_input,
             "unsummed": unsummed,
@@ -311,12 +333,53 @@ def _table_overwritten(dy: Array, a: Arrays) -> Arrays:
     return {"table": gradient}
 
 
+def _table_by_a_loop(dy: Array, a: Arrays) -> Arrays:
+    gradient = np.zeros_like(a["table"])
+    for row, one in enumerate(a["ids"]):
+        gradient[one] = dy[row]
+    return {"table": gradient}
+
+
 EMBEDDING = Written(
     "rows of a table",
     _table_point,
     lambda a: a["table"][a["ids"]],
-    {"": _table_right, "embedding_overwritten": _table_overwritten},
+    {
+        "": _table_right,
+        "embedding_overwritten": _table_overwritten,
+        "embedding_overwritten, by a loop": _table_by_a_loop,
+        STRANGER: lambda dy, a: {"table": _table_right(dy, a)["table"] + 0.1 * a["table"] ** 2},
+    },
     Embedding(5, 3),
+)
+TABLE_FIRST = EMBEDDING._replace(
+    name="rows of a table that comes first",
+    point=lambda generator: dict(reversed(_table_point(generator).items())),
+    layer=None,
+)
+
+# Cross-entropy of probabilities
+
+
+def _probabilities(generator: np.random.Generator) -> dict[str, Array]:
+    return {"p": generator.dirichlet(np.ones(4), size=5), "t": np.eye(4)[[0, 3, 1, 2, 2]]}
+
+
+ENTROPY = Written(
+    "cross-entropy of probabilities",
+    _probabilities,
+    lambda a: np.asarray(-np.sum(a["t"] * np.log(a["p"]))),
+    {
+        "": lambda dy, a: {"p": -dy * a["t"] / a["p"], "t": -dy * np.log(a["p"])},
+        "cross_entropy_of_logits": lambda dy, a: {
+            "p": dy * (a["p"] - a["t"]),
+            "t": -dy * np.log(a["p"]),
+        },
+        STRANGER: lambda dy, a: {
+            "p": dy * (a["p"] ** 2 - a["t"]),
+            "t": -dy * np.log(a["p"]),
+        },
+    },
 )
 
 WRITTEN = (
@@ -328,5 +391,12 @@ WRITTEN = (
     _norm("layer norm", 1, LayerNorm(5)),
     _norm("batch norm", 0, BatchNorm(5)),
     RMS_NORM,
+    RMS_NORM._replace(
+        name="RMS norm in one line",
+        forward=lambda a: a["gamma"] * (a["x"] / _rms(a)),
+        layer=None,
+    ),
     EMBEDDING,
+    TABLE_FIRST,
+    ENTROPY,
 )

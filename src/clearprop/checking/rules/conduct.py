@@ -5,19 +5,23 @@ accumulates), returns one gradient for every array, of its shape and dtype, with
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
 from clearprop.checking.subjects.subject import Subject, copies
+from clearprop.checking.verdict.coverage import NotCompared, NotComparedReason
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
-from clearprop.checking.verdict.outcomes import UNDECIDED, WRONG
+from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG
+from clearprop.checking.witnesses.traced_forward import Observed
 
 # A mask of a few entries may come out the same by chance once, hardly every time.
 REPEATS = 8
 # Two ways to the same gradient may differ by rounding, in float32 too.
 SAME = 1e-5
+# What people call a target.
+TARGETS = ("y", "t", "target", "targets", "label", "labels", "y_true", "ytrue", "truth")
 
 
 def repeatable(subject: Subject) -> bool:
@@ -95,67 +99,114 @@ def training_findings(
             yield CheckFinding(FindingKind.TRAINING_DIFFERS, WRONG, values)
 
 
-def inspect_gradients(
-    subject: Subject, gradients: Mapping[str, Any]
-) -> tuple[dict[str, Array], list[CheckFinding]]:
-    """The gradients that can be compared, in float64, and what is wrong with the others."""
-    usable: dict[str, Array] = {}
-    findings = []
+class Inspected(NamedTuple):
+    """The gradients that can be compared, in float64 and of their arrays' shapes, and what there is
+    to say of them and of the others.
+
+    reshaped  those whose entries had to be taken for the array's in its order: what they are is
+              decided by their numbers
+    digits    the rounding of those that came with fewer digits than their array has
+    """
+
+    usable: dict[str, Array]
+    findings: list[CheckFinding]
+    reshaped: frozenset[str]
+    digits: dict[str, float]
+
+
+def inspect_gradients(subject: Subject, gradients: Mapping[str, Any]) -> Inspected:
+    """The gradients that can be compared, and what is wrong with the others.
+
+    Another shape with as many entries, and another dtype, are no mistake by themselves: the numbers
+    are compared, and the finding says what came.
+    """
+    made = Inspected({}, [], frozenset(), {})
+    reshaped = set()
     for name in subject.variables:
         array, gradient = subject.arrays[name], np.asarray(gradients.get(name))
-        if gradient.dtype.kind not in "fiu":
+        same = gradient.dtype == array.dtype
+        if not same:
+            known = gradient.dtype.kind in "fiu"
             values = {"name": name, "came": gradient.dtype, "expected": array.dtype}
-            findings.append(CheckFinding(FindingKind.DTYPE, WRONG, values))
-            continue
+            outcome = RIGHT if known else WRONG
+            made.findings.append(CheckFinding(FindingKind.DTYPE, outcome, values))
+            if not known:
+                continue
         if gradient.shape != array.shape:
             expected, came = shape_text(array.shape), shape_text(gradient.shape)
             values = {"name": name, "came": came, "expected": expected}
-            findings.append(CheckFinding(FindingKind.SHAPE, WRONG, values))
-            continue
-        if gradient.dtype != array.dtype:
-            values = {"name": name, "came": gradient.dtype, "expected": array.dtype}
-            findings.append(CheckFinding(FindingKind.DTYPE, WRONG, values))
+            outcome = RIGHT if gradient.size == array.size else WRONG
+            made.findings.append(CheckFinding(FindingKind.SHAPE, outcome, values))
+            if gradient.size != array.size:
+                continue
+            if _without_ones(gradient) != _without_ones(array):
+                reshaped.add(name)
+            gradient = gradient.reshape(array.shape)
         if (place := first_not_finite(gradient)) is not None:
             values = {"name": name, "index": place, "value": str(gradient[place])}
-            findings.append(CheckFinding(FindingKind.NOT_FINITE, WRONG, values))
-        usable[name] = gradient.astype(np.float64)
-    return usable, findings
+            made.findings.append(CheckFinding(FindingKind.NOT_FINITE, WRONG, values))
+        if gradient.dtype.kind == "f" and gradient.dtype.itemsize < array.dtype.itemsize:
+            made.digits[name] = float(np.finfo(gradient.dtype).eps)
+        made.usable[name] = gradient.astype(np.float64)
+    return made._replace(reshaped=frozenset(reshaped))
+
+
+def _without_ones(array: Array) -> list[int]:
+    return [size for size in array.shape if size != 1]
+
+
+def not_compared(subject: Subject) -> tuple[NotCompared, ...]:
+    """The arrays that nobody compared, where somebody might think so. What is no variable of a
+    layer, a loss or a network of ours, as a target, is none by its nature."""
+    ours = subject.network is not None or subject.loss is not None
+    found = []
+    for name, array in subject.arrays.items():
+        if array.dtype.kind != "f":
+            reason = NotComparedReason.INTEGERS
+        elif name in subject.variables and not array.size:
+            reason = NotComparedReason.EMPTY
+        elif name not in subject.variables and not ours:
+            reason = NotComparedReason.NOT_ASKED
+        else:
+            continue
+        if not (ours and name not in subject.variables and name != "x"):
+            found.append(NotCompared(name, reason, str(array.dtype)))
+    return tuple(found)
 
 
 def output_finding(subject: Subject) -> CheckFinding | None:
     """What is wrong with the output itself, so that nothing can be compared."""
+    if subject.output.dtype.kind == "c":
+        values: dict[str, object] = {"dtype": subject.output.dtype}
+        return CheckFinding(FindingKind.OUTPUT_COMPLEX, UNDECIDED, values)
     if (place := first_not_finite(subject.output)) is not None:
         values = {"index": place, "value": str(subject.output[place])}
         return CheckFinding(FindingKind.OUTPUT_NOT_FINITE, UNDECIDED, values)
+    if not subject.output.size:
+        return CheckFinding(FindingKind.NOTHING_COMPARED, UNDECIDED, {})
     return None
 
 
-def broadcast_finding(subject: Subject) -> CheckFinding | None:
-    """(N,) met (N, 1) and was broadcast to (N, N).
+def broadcast_finding(subject: Subject, seen: Observed | None) -> CheckFinding | None:
+    """A row (N,) met a column (N, 1) in the forward, and pairs came of them.
 
-    An array (N,) beside a column is taken for that where the function gives something else for it
-    as a column, and where it may be shortened by itself: a bias, whose N is a number of features,
-    may not. Where a number comes out it is a mistake; where (N, N) comes out, pairs may be meant.
+    Where a target is subtracted so, and the pairs end in one number, it lost its axis: a mistake.
+    A target is an array that no gradient is claimed for, or one that is called so. Pairs may be
+    meant where they are the output, and where the row is anything else, as the centres of a kernel:
+    then it is said and no more.
     """
-    for name, array in subject.arrays.items():
-        column = (array.size, 1)
-        beside = [n for n, other in subject.arrays.items() if other.shape == column]
-        if array.ndim != 1 or array.size < 2 or not beside:
+    for spread in seen.spreads if seen is not None else ():
+        if spread.array is None:
             continue
-        pairs = subject.output.shape == (array.size, array.size)
-        if not (pairs or subject.output.ndim == 0):
-            continue
-        try:
-            y = subject.forward({**subject.arrays, name: array.reshape(column)})
-            subject.forward({**subject.arrays, name: array[:-1]})
-        except Exception:
-            continue
-        same = y.shape == subject.output.shape and np.allclose(
-            y, subject.output, rtol=1e-6, atol=0, equal_nan=True
-        )
-        if not same:
-            values = {"name": name, "size": array.size, "other": beside[0]}
-            return CheckFinding(FindingKind.BROADCAST, UNDECIDED if pairs else WRONG, values)
+        other = spread.column or spread.place.code or spread.place.operation
+        values = {"name": spread.array, "size": spread.size, "other": other}
+        if subject.output.ndim:
+            outcome = UNDECIDED if subject.output.shape == (spread.size, spread.size) else RIGHT
+        else:
+            target = spread.array not in subject.variables or spread.array.lower() in TARGETS
+            outcome = WRONG if target and spread.place.operation == "subtract" else RIGHT
+        key = FindingKind.BROADCAST if spread.column else FindingKind.BROADCAST_COMPUTED
+        return CheckFinding(key, outcome, values)
     return None
 
 

@@ -1,41 +1,55 @@
 """Judging one array: its claimed gradient against difference quotients.
 
-Kinks. An entry that fails, or whose two sides differ, is looked at on the whole ladder of steps. A
-jump between the sides that fades with the step was curvature, or a kink beside the point, and the
-small steps decide. A jump that stays is a kink at the point: every value between the slopes of the
-two sides is accepted (each is a subgradient). Where kinks combine, the claimed value can lie
-outside that interval though every primitive kept its convention: x = relu(x) − relu(−x) at 0. Then
-the gradient is compared at points beside this one; if it is right there, nothing can be said here.
+An entry that fails, or whose two sides differ, is looked at on a finer ladder of steps (`limits`).
+Where a kink is at the point every value between the slopes of the two sides is accepted: each is a
+subgradient. Where kinks combine, the right answer of every primitive's convention may lie outside
+that: x = relu(x) − relu(−x) at 0. Then the gradient is compared at points beside this one; if it is
+right there, and the function has a kink here at all, nothing can be said.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.rules.kink_watch import KinkWatch
+from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink, Method, Reason
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
-from clearprop.checking.witnesses.quotients import TRIED, Ladder, Quotients
+from clearprop.checking.witnesses.quotients import TRIED, Quotients
 
 KINKS_KEPT = 8
+CLOSELY = 400  # entries, at most, that are all looked at closely
 BLOCK = 32  # entries that are looked at closely before the next are
+BLOCK_OF_MANY = 4  # where moving one takes very many numbers
 DIRECTIONS = 12
-SAMPLE = 200  # entries that are compared of an array too large to compare them all
+# An entry is decided where its own error is below this many times an array's resolution.
+UNKNOWN = 20
+# Entries that are compared of an array too large to compare them all; fewer where moving one takes
+# very many numbers.
+SAMPLE = 200
+SAMPLE_OF_MANY, MANY = 64, 100_000
 
 
 class Judgement(NamedTuple):
     """The verdict of one array, and for the diagnosis the gradient that was expected, of the
-    array's shape with NaN where it was not compared, the kinks among it, and the tolerance."""
+    array's shape with NaN where it was not compared, the kinks among it, and the tolerance; with
+    the claimed gradient, and the slopes at kinks by flat index."""
 
     verdict: ArrayVerdict
+    claimed: Array
     expected: Array
     kinks: Array
     tolerance: float
+    sides: Mapping[int, Kink]
 
 
 class Neighbours(Protocol):
     """Whether the claimed gradient is right at points beside this one."""
+
+    watch: KinkWatch
 
     def __call__(self, name: str, index: int) -> bool:
         """That of the entry at a flat index of the array `name`."""
@@ -54,6 +68,9 @@ class _Entries:
         self.tolerance = tolerance
         self.kinks: dict[int, Kink] = {}
         self.unresolved = np.zeros(len(indices), bool)
+        self.refined = np.zeros(len(indices), bool)
+        self.errors = np.full(len(indices), np.inf)
+        self.steps = np.zeros(len(indices))
 
     @property
     def error(self) -> Array:
@@ -80,7 +97,7 @@ def judge(
     than `limit`."""
     generator = np.random.default_rng(seed)
     flat = claimed.ravel().astype(np.float64)
-    indices = _chosen(flat, flat.size if flat.size <= limit else SAMPLE, generator)
+    indices = _chosen(flat, flat.size if flat.size <= limit else _sample(quotients), generator)
     rung, error = _step(quotients, name, _chosen(flat, TRIED, generator), tolerance)
     with np.errstate(all="ignore"):
         slopes = quotients.slopes(name, indices, rung)
@@ -95,9 +112,8 @@ def judge(
         outcome, reason = _look_closely(
             quotients, name, entries, two_sided, scale, tolerance, neighbours
         )
-        blind = tolerance.absolute is None and 8 * error > tolerance.resolution * scale
-        if outcome == RIGHT and blind:
-            outcome, reason = UNDECIDED, Reason.RESOLUTION
+        if outcome == RIGHT and _blind(entries, error, scale, tolerance):
+            outcome, reason = _seen_closely(quotients, name, entries, scale, tolerance)
         directions = 0
         if len(indices) < flat.size:
             directions = DIRECTIONS
@@ -107,6 +123,10 @@ def judge(
                 )
     step = quotients.base * rung
     return _judgement(name, claimed, entries, scale, tolerance, step, outcome, reason, directions)
+
+
+def _sample(quotients: Quotients) -> int:
+    return SAMPLE if quotients.subject.widest <= MANY else SAMPLE_OF_MANY
 
 
 def _chosen(flat: Array, count: int, generator: np.random.Generator) -> Array:
@@ -154,17 +174,59 @@ def _look_closely(
     suspects = np.flatnonzero(entries.failing | two_sided)
     with np.errstate(all="ignore"):
         suspects = suspects[np.argsort(-(entries.error / entries.tolerance)[suspects])]
-    for start in range(0, len(suspects), BLOCK):
-        block = suspects[start : start + BLOCK]
+    size = BLOCK if quotients.subject.widest <= MANY else BLOCK_OF_MANY
+    for start in range(0, len(suspects), size):
+        block = suspects[start : start + size]
         _refine(quotients, name, entries, block, scale, tolerance)
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
-        if wrong and all(neighbours(name, int(entries.indices[row])) for row in wrong[:2]):
+        if wrong and all(_may_be_kinks(entries, row, name, neighbours) for row in wrong[:2]):
             return UNDECIDED, Reason.KINKS
         if wrong:
             finite = np.isfinite(entries.claimed[wrong]).all()
             return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
     if entries.unresolved.any():
         return UNDECIDED, Reason.UNRESOLVED
+    if any(_is_beside(entries, row, name, neighbours) for row in entries.kinks):
+        return UNDECIDED, Reason.UNRESOLVED
+    return RIGHT, None
+
+
+def _is_beside(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:
+    """Whether what looks like a kink at the point is one beside it, nearer than any step: no two
+    equal numbers are compared here, and a comparison flips within the step. The slope is then that
+    of one side, and which one nobody can see in slopes."""
+    watch = neighbours.watch
+    return not watch.tied and watch.flips(name, int(entries.indices[row]), entries.steps[row])
+
+
+def _may_be_kinks(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:
+    """Whether the claim for an entry may be right where its slopes say otherwise: there is a kink
+    at the point, or within the step that the slopes rest on, and beside it the claim is right."""
+    index, watch = int(entries.indices[row]), neighbours.watch
+    kinked = row in entries.kinks or watch.tied or watch.flips(name, index, entries.steps[row])
+    return kinked and neighbours(name, index)
+
+
+def _blind(entries: _Entries, error: Array | float, scale: float, tolerance: Tolerance) -> bool:
+    """Whether a mistake could hide in the error of the quotients. Where all are 0 and all that is
+    claimed is 0, there is none to hide."""
+    if tolerance.absolute is not None or (scale == 0 and not entries.claimed.any()):
+        return False
+    return bool(np.any(8 * error > tolerance.resolution * scale))
+
+
+def _seen_closely(
+    quotients: Quotients, name: str, entries: _Entries, scale: float, tolerance: Tolerance
+) -> tuple[Outcome, Reason | None]:
+    """Where the one step for all entries cannot see enough, each may have one that can."""
+    if len(entries.indices) > CLOSELY:
+        return UNDECIDED, Reason.RESOLUTION
+    rest = np.flatnonzero(~entries.refined)
+    for start in range(0, len(rest), BLOCK):
+        _refine(quotients, name, entries, rest[start : start + BLOCK], scale, tolerance)
+    scale = max(scale, _largest(entries.expected))
+    if entries.failing.any() or _blind(entries, entries.errors, scale, tolerance):
+        return UNDECIDED, Reason.RESOLUTION
     return RIGHT, None
 
 
@@ -176,46 +238,25 @@ def _refine(
     scale: float,
     tolerance: Tolerance,
 ) -> None:
-    """Put the best that the whole ladder can say in the place of the first quotients."""
-    ladder = quotients.ladder(name, entries.indices[rows])
-    rungs, errors = ladder.best()
+    """Put the best that the finer ladder can say in the place of the first quotients."""
+    found = limits(quotients.fine_ladder(name, entries.indices[rows]))
     shape = quotients.subject.arrays[name].shape
-    for column, row in enumerate(rows):
-        sides = _kink(ladder, column)
-        if sides is not None:
-            left, right, noise = sides
-            slack = tolerance.of(np.array(max(abs(left), abs(right))), noise, scale)
-            low, high = sorted((left, right))
-            entries.expected[row] = np.clip(entries.claimed[row], low, high)
-            entries.tolerance[row] = slack
+    for row, limit in zip(rows, found, strict=True):
+        low, high = sorted((limit.left, limit.right))
+        largest = max(abs(low), abs(high))
+        # Where the first step was too large for an entry, the scale does not know of it yet.
+        of = max(scale, largest) if np.isfinite(largest) else scale
+        entries.expected[row] = limit.nearest(float(entries.claimed[row]))
+        entries.tolerance[row] = tolerance.of(np.array(largest), limit.error, of)
+        entries.refined[row], entries.errors[row] = True, limit.error
+        entries.steps[row] = limit.step
+        if limit.kink:
             index = tuple(int(i) for i in np.unravel_index(entries.indices[row], shape))
-            entries.kinks[int(row)] = Kink(index, left, right)
-            continue
-        central, error = ladder.central[rungs[column], column], errors[column]
-        entries.expected[row] = central
-        entries.tolerance[row] = tolerance.of(central, error, scale)
-        if not np.isfinite(error) or (
-            tolerance.absolute is None and 8 * error > 1e3 * tolerance.resolution * scale
-        ):
+            entries.kinks[int(row)] = Kink(index, limit.left, limit.right)
+        unknown = 8 * limit.error > UNKNOWN * tolerance.resolution * of
+        unknown &= bool(largest or entries.claimed[row])
+        if not np.isfinite(limit.error) or (tolerance.absolute is None and unknown):
             entries.unresolved[row] = True
-
-
-def _kink(ladder: Ladder, column: int) -> tuple[float, float, float] | None:
-    """The slopes (left, right) and their rounding, where the two sides stay apart as the step
-    shrinks: the jump at the smallest step that shows it above its rounding is still most of the
-    jump at a hundred times that step, where curvature would have left a hundredth."""
-    right, left, noise = ladder.right[:, column], ladder.left[:, column], ladder.noise[:, column]
-    jump = np.abs(right - left)
-    seen = np.isfinite(jump) & (jump > 20 * noise)
-    seen &= jump > 1e-3 * (np.abs(right) + np.abs(left))
-    rungs = np.flatnonzero(seen)
-    if len(rungs) == 0:
-        return None
-    first = rungs[0]
-    later = min(first + 2, len(jump) - 1)
-    if later == first or not jump[first] > 0.5 * jump[later]:
-        return None
-    return float(left[first]), float(right[first]), float(noise[first])
 
 
 def _motionless(
@@ -327,4 +368,5 @@ def _judgement(
     )
     shape = claimed.shape
     limit = float(np.max(entries.tolerance, initial=0.0))
-    return Judgement(verdict, expected.reshape(shape), kinks.reshape(shape), limit)
+    sides = {int(entries.indices[row]): kink for row, kink in entries.kinks.items()}
+    return Judgement(verdict, claimed, expected.reshape(shape), kinks.reshape(shape), limit, sides)

@@ -4,7 +4,7 @@ Where they do not, float32's tolerance is used, and a finding says why: ten thou
 is let pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,31 +21,37 @@ from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
 
 class Judged(NamedTuple):
     """A subject as it is judged: at which point, with which upstream gradient and claims, by which
-    tolerance; and what has to be said of that."""
+    tolerance; and what has to be said of that. `digits` is the rounding of claims that came with
+    fewer digits than their arrays have; `half` says that the function computes in float16."""
 
     subject: Subject
     dy: Array
     claimed: Mapping[str, Array]
     tolerance: Tolerance
+    digits: Mapping[str, float]
     findings: tuple[CheckFinding, ...] = ()
+    half: bool = False
 
 
-def in_best_precision(subject: Subject, dy: Array, claimed: Mapping[str, Array]) -> Judged:
+def in_best_precision(subject: Subject, dy: Array, claims: conduct.Inspected) -> Judged:
     """The subject in float64, or as it came with the reason why not."""
-    as_it_came = Judged(subject, dy, claimed, FLOAT32)
-    single = any(array.dtype == np.float32 for array in subject.arrays.values())
-    if not single and not _rounds_to_float32(subject):
+    claimed = claims.usable
+    half = _rounds_to(np.float16, subject)
+    as_it_came = Judged(subject, dy, claimed, FLOAT32, claims.digits, half=half)
+    narrow_kinds = (np.float16, np.float32)
+    single = any(array.dtype in narrow_kinds for array in subject.arrays.values())
+    if not single and not _rounds_to(np.float32, subject):
         return as_it_came._replace(tolerance=FLOAT64)
     wide = subject.at(in_dtype(subject.arrays, "float64"), None)
     try:
-        rounds = wide.output.dtype != np.float64 or _rounds_to_float32(wide)
+        rounds = wide.output.dtype != np.float64 or _rounds_to(np.float32, wide)
     except Exception as problem:  # the person's code, in a precision that it was not written for
         return _because(
             as_it_came, FindingKind.FORWARD_FAILS_IN_FLOAT64, problem=first_raised(problem)
         )
     if rounds:
         # The function computes in float32, as the verdict says of its tolerance.
-        return as_it_came
+        return as_it_came._replace(half=_rounds_to(np.float16, wide))
     dy64 = dy.astype(np.float64)
     try:
         returned = wide.gradients(wide.arrays, dy64)
@@ -53,15 +59,17 @@ def in_best_precision(subject: Subject, dy: Array, claimed: Mapping[str, Array])
         return _because(
             as_it_came, FindingKind.BACKWARD_FAILS_IN_FLOAT64, problem=first_raised(problem)
         )
-    gradients, findings = conduct.inspect_gradients(wide, returned)
+    inspected = conduct.inspect_gradients(wide, returned)
+    gradients, findings = inspected.usable, inspected.findings
     narrow = [one.values["name"] for one in findings if one.key == FindingKind.DTYPE]
     if narrow:
         names = ", ".join(map(str, narrow))
         return _because(as_it_came, FindingKind.FLOAT32_GRADIENTS, names=names)
-    if set(gradients) != set(claimed):
-        names = ", ".join(sorted(set(gradients) ^ set(claimed)))
+    others = set(gradients) ^ set(claimed) | _shaped(findings) ^ _shaped(claims.findings)
+    if others:
+        names = ", ".join(sorted(others))
         return _because(as_it_came, FindingKind.GRADIENTS_LOST_IN_FLOAT64, names=names)
-    return Judged(wide, dy64, gradients, FLOAT64)
+    return Judged(wide, dy64, gradients, FLOAT64, inspected.digits)
 
 
 def lost_digits(
@@ -85,15 +93,21 @@ def lost_digits(
     return findings
 
 
+def _shaped(findings: Sequence[CheckFinding]) -> set[str]:
+    return {str(one.values["name"]) for one in findings if one.key == FindingKind.SHAPE}
+
+
 def _because(judged: Judged, kind: FindingKind, **values: Any) -> Judged:
     relative = {"float32": f"{FLOAT32.relative:g}", "float64": f"{FLOAT64.relative:g}"}
     return judged._replace(findings=(CheckFinding(kind, RIGHT, {**values, **relative}),))
 
 
-def _rounds_to_float32(subject: Subject) -> bool:
-    """Whether the outputs are float32 numbers at a point where nothing of float64 would be."""
-    if subject.output.dtype == np.float32:
+def _rounds_to(dtype: Any, subject: Subject) -> bool:
+    """Whether the outputs are numbers of `dtype` at a point where nothing of float64 would be."""
+    if subject.output.dtype == dtype:
         return True
+    if subject.output.dtype.itemsize < np.dtype(dtype).itemsize:
+        return False
     generator = np.random.default_rng(0)
     moved = {
         name: array * (1 + 1e-3 * generator.random(array.shape))
@@ -106,4 +120,5 @@ def _rounds_to_float32(subject: Subject) -> bool:
     except Exception:  # it cannot be run there: then it is judged as strictly as any
         return False
     some = y[(y != np.round(y)) & np.isfinite(y)] if y.ndim else y
-    return bool(some.size > 0 and np.all(some.astype(np.float32) == some) and np.any(some != 0))
+    with np.errstate(over="ignore"):
+        return bool(some.size > 0 and np.all(some.astype(dtype) == some) and np.any(some != 0))

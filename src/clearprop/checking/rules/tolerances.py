@@ -63,6 +63,19 @@ FLOAT32 = Tolerance(
 )
 
 
+# Of the digits that a claim came with: what rounding leaves of sums of a few dozen terms.
+OF_NARROW_CLAIMS = 64
+
+
+def narrowed(tolerance: Tolerance, digits: float | None) -> Tolerance:
+    """The tolerance for claims that came with `digits` of rounding, fewer than their array has;
+    None for claims with all of them, and what a person gave stays what it is."""
+    if digits is None or tolerance.absolute is not None:
+        return tolerance
+    allowed = max(OF_NARROW_CLAIMS * digits, tolerance.relative)
+    return replace(tolerance, relative=allowed, floor=allowed, source=ToleranceSource.NARROW)
+
+
 def given(tolerance: Tolerance, rtol: float | None, atol: float | None) -> Tolerance:
     """The tolerance with what the person gave in place of what was derived."""
     if rtol is None and atol is None:

@@ -33,10 +33,13 @@ def _whose(target: Any) -> str | None:
 def subject_of(
     target: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
 ) -> Subject | None:
-    """The subject of a torch.autograd.Function or a jax.custom_vjp; None for anything else.
+    """The subject of a torch.autograd.Function, a torch.nn.Module or a jax.custom_vjp; None for
+    anything else.
 
     Raises ConfigurationError without arrays, and for a name in `wrt` that no gradient is by.
     """
+    if _is_module(target):
+        return _of_module(target, arrays, dy, wrt)
     name = _whose(target)
     if name is None:
         return None
@@ -64,6 +67,43 @@ def subject_of(
             title, lambda: framework.backward(cache[0], dy), but=(ContractError,)
         )
         return {one: g for one, g in zip(names, found, strict=True) if one in variables}
+
+    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
+
+
+def _is_module(target: Any) -> bool:
+    return "torch" in sys.modules and bool(_framework("torch").is_module(target))
+
+
+def _of_module(
+    module: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
+) -> Subject:
+    """A torch.nn.Module by its inputs and its parameters, in float64."""
+    title, framework = type(module).__name__, _framework("torch")
+    if not arrays:
+        raise ConfigurationError("check_no_arrays", function=title)
+    inputs = plain_functions.argument_names(module.forward, len(arrays))
+    point = {one: plain_functions.as_array(one, a) for one, a in zip(inputs, arrays, strict=True)}
+    point = {one: a.astype(np.float64) if a.dtype.kind == "f" else a for one, a in point.items()}
+    parameters = framework.module_parameters(module)
+    point.update(parameters)
+    floating = tuple(one for one, a in point.items() if a.dtype.kind == "f")
+    variables = tuple(wrt) if wrt is not None else floating
+    plain_functions.require_names(variables, floating)
+
+    def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
+        own = {one: given[one] for one in parameters}
+        taken = [given[one] for one in inputs]
+        y, graph = plain_functions.guarded(
+            title, lambda: framework.module_forward(module, own, taken), but=(ContractError,)
+        )
+        return y, (graph,)
+
+    def back(dy: Array, _given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
+        found = plain_functions.guarded(
+            title, lambda: framework.backward(cache[0], dy), but=(ContractError,)
+        )
+        return {one: g for one, g in zip(point, found, strict=True) if one in variables}
 
     return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
 
@@ -127,5 +167,5 @@ def _output_shape(subject: Subject, arrays: Mapping[str, Array]) -> tuple[int, .
 
 
 def is_foreign(target: Any) -> bool:
-    """Whether `target` is a torch.autograd.Function or a jax.custom_vjp."""
-    return _whose(target) is not None
+    """Whether `target` is a torch.autograd.Function, a torch.nn.Module or a jax.custom_vjp."""
+    return _is_module(target) or _whose(target) is not None

@@ -62,40 +62,6 @@ def function_subject(
     return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
 
 
-def scalar_subject(
-    function: Callable[..., Any],
-    gradient: Callable[..., Any],
-    arrays: Sequence[Any],
-    *,
-    wrt: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-) -> Subject:
-    """A function that returns one number, and its gradient with the same arguments.
-
-    To run it raises ContractError where the function returns anything but one number.
-    """
-    names = tuple(names or argument_names(function, len(arrays)))
-    point = {name: as_array(name, value) for name, value in zip(names, arrays, strict=True)}
-    floating = tuple(name for name in names if point[name].dtype.kind == "f")
-    variables = tuple(wrt) if wrt is not None else floating
-    require_names(variables, floating)
-    title = function_name(function)
-
-    def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, _ = _run(function, given, title)
-        if y.size != 1:
-            raise ContractError("check_scalar", function=title, came=y.shape)
-        return y.reshape(()), None
-
-    def back(_dy: Array, given: Mapping[str, Array], _cache: Any) -> Mapping[str, Any]:
-        returned = call(gradient, [given[name] for name in names])
-        return named(returned, variables, names, function_name(gradient))
-
-    return Subject(
-        name=title, arrays=point, variables=variables, run=run, back=back, dy=np.ones(())
-    )
-
-
 def argument_names(function: Callable[..., Any], count: int) -> list[str]:
     """The names of the first `count` positional parameters: x, then p1, p2 … where they have
     none of their own. Raises ConfigurationError where the function takes fewer."""
@@ -144,7 +110,7 @@ def guarded(title: str, action: Callable[[], Any], *, but: tuple[type[Exception]
     try:
         with np.errstate(all="ignore"):
             return action()
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         if isinstance(problem, but):
             raise
         raise ContractError("check_raised", function=title, problem=raised(problem)) from problem

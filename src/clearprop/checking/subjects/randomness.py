@@ -16,6 +16,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.subjects.subject import Subject
 
+# NumPy's seeds are below this.
+LARGEST = 2**32
+
 
 def draws_globally(subject: Subject) -> bool:
     """Whether a forward moves the state of NumPy's or of Python's global generator."""
@@ -24,18 +27,29 @@ def draws_globally(subject: Subject) -> bool:
     return _global_states() != before
 
 
-def keyed(subject: Subject, seed: int) -> Subject:
-    """The subject with every run of its code started from the same global random state."""
+def keyed(subject: Subject, seed: int, draw: int = 1) -> Subject:
+    """The subject with every forward started from one global random state, and every backward from
+    another: what backward draws is not what forward drew. `draw` numbers that other state."""
 
     def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
         with _global_state(seed):
             return subject.run(arrays)
 
     def back(dy: Array, arrays: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        with _global_state(seed):
+        with _global_state((seed + draw) % LARGEST):
             return subject.back(dy, arrays, cache)
 
     return replace(subject, run=run, back=back)
+
+
+def drawn_anew(subject: Subject, dy: Array, seed: int) -> frozenset[str]:
+    """The names of the arrays whose gradients depend on what backward draws."""
+    first, second = (keyed(subject, seed, draw).gradients(subject.arrays, dy) for draw in (1, 2))
+    return frozenset(
+        name
+        for name in subject.variables
+        if not np.array_equal(np.asarray(first.get(name)), np.asarray(second.get(name)))
+    )
 
 
 def _global_states() -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.verdict.findings import CheckFinding
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -41,6 +42,7 @@ class Subject:
     layer       a layer of ours that it should equal, if the person says so; never itself
     network, context, loss   what of ours it is; None or default otherwise
     twins       other computations of (y, gradient by name) at (arrays, dy), by the witness's name
+    notes       what has to be said of how the person's code was read
     """
 
     name: str
@@ -56,6 +58,7 @@ class Subject:
     context: Context = Context()  # noqa: RUF009 (a NamedTuple, which nobody can edit)
     loss: Loss | None = None
     twins: Mapping[str, "Twin"] = field(default_factory=dict)
+    notes: tuple[CheckFinding, ...] = ()
 
     def at(self, arrays: Mapping[str, Array], dy: Array | None) -> "Subject":
         """The same subject at another point."""
@@ -89,15 +92,34 @@ class Subject:
         """Whether moving an entry costs less than running the whole function."""
         return self.mover != self._one_by_one
 
+    @cached_property
+    def widest(self) -> int:
+        """How many numbers moving an entry takes: the outputs, or of a network the values between
+        its layers where those are more; of a function that is run whole its arrays as well."""
+        if self.network is not None and self.is_structured:
+            _y, (values, *_) = self.run(copies(self.arrays))
+            return max(int(np.size(value)) for value in values.values())
+        return self.output.size + sum(array.size for array in self.arrays.values())
+
     def _one_by_one(self, name: str, indices: Array, moves: Array) -> Array:
+        # A float32 array stays one: the function may refuse anything else.
+        kind = moves.dtype if moves.dtype.kind == "c" else self.arrays[name].dtype
+        own = {**copies(self.arrays), name: np.array(self.arrays[name], kind)}
+        untouched = {**self.arrays, name: own[name].copy()}
         dtype = np.result_type(self.output, moves) if moves.dtype.kind == "c" else self.output.dtype
         outputs = np.empty((len(indices), self.output.size), dtype)
         for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
-            # A float32 array stays one: the function may refuse anything else.
-            kind = moves.dtype if moves.dtype.kind == "c" else self.arrays[name].dtype
-            moved = self.arrays[name].astype(kind)
-            moved.flat[index] += move
-            outputs[row] = self.forward({**self.arrays, name: moved}).ravel()
+            own[name].flat[index] += move
+            with np.errstate(all="ignore"):
+                outputs[row] = np.asarray(self.run(own)[0]).ravel()
+            own[name].flat[index] = untouched[name].flat[index]
+        # The same arrays are handed over every time, for copies of large ones cost more than many a
+        # function; one that edits them is given new ones.
+        if any(not np.array_equal(own[one], untouched[one], equal_nan=True) for one in own):
+            for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
+                moved = untouched[name].copy()
+                moved.flat[index] += move
+                outputs[row] = self.forward({**self.arrays, name: moved}).ravel()
         return outputs
 
 

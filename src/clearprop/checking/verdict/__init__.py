@@ -2,6 +2,12 @@
 
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict, Kink
 from clearprop.checking.verdict.candidates import Candidate, Lost, Prediction, Standing
+from clearprop.checking.verdict.coverage import (
+    NotCompared,
+    NotComparedReason,
+    NotExercised,
+    NotExercisedKind,
+)
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome, worst_outcome
@@ -20,6 +26,10 @@ __all__ = [
     "LikelyMistake",
     "Lost",
     "MistakeKind",
+    "NotCompared",
+    "NotComparedReason",
+    "NotExercised",
+    "NotExercisedKind",
     "Outcome",
     "Prediction",
     "Standing",

@@ -17,22 +17,27 @@ class Reason(PlainEnum):
     RESOLUTION = "resolution"
     UNRESOLVED = "unresolved"
     KINKS = "kinks"
+    TIES = "ties"
 
 
 class ToleranceSource(PlainEnum):
     """Where a tolerance comes from: derived from dtype, step and scale; float32's, where the
-    function computes in it; given by the person."""
+    function computes in it; that of a backward which returns fewer digits than the array has; given
+    by the person."""
 
     DERIVED = "derived"
     FLOAT32 = "float32"
+    NARROW = "narrow"
     GIVEN = "given"
 
 
 class Method(PlainEnum):
-    """Whether every entry was compared, or a sample and some random directions."""
+    """Whether every entry was compared, or a sample and some random directions; or every entry
+    with the complex step, for which difference quotients are too coarse."""
 
     EVERY_ENTRY = "every_entry"
     SAMPLE = "sample"
+    COMPLEX_STEP = "complex_step"
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class ArrayVerdict:
                 relative=general(self.relative, 2),
                 tolerance=general(self.tolerance, 2),
             )
+        if self.method == Method.COMPLEX_STEP:
+            yield say(language, "by_complex_step", name=self.name)
         if self.kinks_met:
             first = self.kinks[0]
             yield say(

@@ -38,7 +38,9 @@ class Lost(PlainEnum):
     NO_EVIDENCE     what it gives is zero everywhere, as much else is
     BETTER_FOUNDED  a mistake with less that was fitted explains the same arrays
     EXPLAINS_FEWER  a mistake that explains more arrays was named for these
-    COINCIDENCE     it does not hold for another upstream gradient
+    LESS_LIKELY     what was named gives the same numbers, and is made more often
+    COINCIDENCE     it does not hold at another point or for another upstream gradient, or that
+                    cannot be tried and it rests on one fitted number
     NOT_ALONE       other arrays are wrong in a way that nothing explains, and it is too little
                     to stand by itself
     LAYOUT          it speaks of rows and columns of a layout that is not the person's
@@ -50,6 +52,7 @@ class Lost(PlainEnum):
     NO_EVIDENCE = "no_evidence"
     BETTER_FOUNDED = "better_founded"
     EXPLAINS_FEWER = "explains_fewer"
+    LESS_LIKELY = "less_likely"
     COINCIDENCE = "coincidence"
     NOT_ALONE = "not_alone"
     LAYOUT = "layout"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearprop.base import messages
 from clearprop.checking.verdict.outcomes import Outcome, PlainEnum, place, say
 
 
@@ -12,7 +13,11 @@ class FindingKind(PlainEnum):
     NOT_REPEATABLE = "not_repeatable"
     REPEATED_BY_KEY = "repeated_by_key"
     OUTPUT_NOT_FINITE = "output_not_finite"
+    OUTPUT_COMPLEX = "output_complex"
+    HALF_PRECISION = "half_precision"
+    NOTHING_COMPARED = "nothing_compared"
     BROADCAST = "broadcast"
+    BROADCAST_COMPUTED = "broadcast_computed"
     FORWARD_EDITS = "forward_edits"
     BACKWARD_EDITS = "backward_edits"
     CACHE_EDITED = "cache_edited"
@@ -32,6 +37,14 @@ class FindingKind(PlainEnum):
     FLOAT32_GRADIENTS = "float32_gradients"
     FAILS_WHEN_RUN_AGAIN = "fails_when_run_again"
     NO_NAME_OF_A_SAMPLE = "no_name_of_a_sample"
+    LOSS_GRADIENT = "loss_gradient"
+    LOSS_MEAN = "loss_mean"
+    LOSS_SUM = "loss_sum"
+    LOSS_WITH_GRADIENTS = "loss_with_gradients"
+    AVERAGED = "averaged"
+    IMPLIED_LOSS = "implied_loss"
+    NOT_CLAIMED = "not_claimed"
+    NOT_CLAIMED_PARAMETER = "not_claimed_parameter"
 
 
 @dataclass(frozen=True)
@@ -47,4 +60,7 @@ class CheckFinding:
         values = {**self.values}
         if "index" in values:
             values["index"] = place(values["index"])
-        return say(language, f"findings.{self.key}", **values)
+        # A shape or a dtype of its own with the right numbers in it is no mistake by itself.
+        known = messages.table(language, "checking")
+        own = f"findings.{self.key}_{self.outcome}"
+        return say(language, own if own in known else f"findings.{self.key}", **values)

@@ -34,11 +34,13 @@ class Case(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """The cases of one verdict, and its whole report, which a failed case shows."""
+    """The cases of one verdict, its whole report, which a failed case shows, and what was not
+    looked at, which a suite says for itself."""
 
     name: str
     cases: Sequence[Case]
     report: str
+    left_open: str = ""
 
 
 def as_text(words: ReportWords) -> str:
@@ -93,6 +95,8 @@ def as_junit(suites: Sequence[Suite]) -> str:
                 failure.text = suite.report
             elif outcome == UNDECIDED:
                 ElementTree.SubElement(case, "skipped", message=lines)
+        if suite.left_open:
+            ElementTree.SubElement(element, "system-out").text = suite.left_open
         element.set("tests", str(len(suite.cases)))
         for attribute, outcome in (("failures", WRONG), ("skipped", UNDECIDED)):
             element.set(attribute, str(sum(case.outcome == outcome for case in suite.cases)))

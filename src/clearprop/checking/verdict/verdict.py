@@ -1,14 +1,15 @@
 """The verdict of a check, as data that can be asked and that tells itself."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from clearprop.base.errors import GradientError
+from clearprop.base.json_values import json_values
 from clearprop.base.numbers import general
 from clearprop.checking.verdict.array_verdicts import ArrayVerdict
 from clearprop.checking.verdict.candidates import Candidate
+from clearprop.checking.verdict.coverage import NotCompared, NotExercised
 from clearprop.checking.verdict.findings import CheckFinding
 from clearprop.checking.verdict.mistakes import LikelyMistake
 from clearprop.checking.verdict.outcomes import (
@@ -35,6 +36,8 @@ HEADS = ("array", "outcome", "checked", "claimed", "expected", "error", "toleran
 class Verdict:
     """The outcome of one check, with everything that it rests on.
 
+    not_compared   arrays whose gradient was not compared
+    not_exercised  what the point leaves open: a mistake there would not have been seen
     mistakes    what was probably done wrong, most likely first
     candidates  every mistake that was thought of for it, the nearest of each kind: those that were
                 named, then those that lost, the nearest first
@@ -50,6 +53,8 @@ class Verdict:
     witnesses: tuple[WitnessVerdict, ...] = ()
     mistakes: tuple[LikelyMistake, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
+    not_exercised: tuple[NotExercised, ...] = ()
 
     def __str__(self) -> str:
         return self.text()
@@ -71,6 +76,7 @@ class Verdict:
             yield from one.sentences(language)
         for mistake in self.mistakes:
             yield mistake.sentence(language)
+        yield from self._left_open(language)
         for witness in self.witnesses:
             yield witness.sentence(language)
         if self.arrays:
@@ -96,8 +102,11 @@ class Verdict:
         return "\n".join([head, *(f"- {one.sentence(language)}" for one in self.candidates)])
 
     def to_json(self) -> str:
-        """Everything in the verdict as JSON; numbers that are not finite become null."""
-        return json.dumps(_plain(asdict(self)), ensure_ascii=False, indent=2, allow_nan=False)
+        """Everything in the verdict as JSON; numbers that are not finite are the strings "NaN",
+        "Infinity" and "-Infinity"."""
+        return json.dumps(
+            json_values(self), ensure_ascii=False, indent=2, allow_nan=False, default=str
+        )
 
     def to_junit(self, language: str = "en") -> str:
         """The verdict as JUnit XML, a test case for every array, for a build server."""
@@ -112,11 +121,13 @@ class Verdict:
             lines = "\n".join(one.sentence(language) for one in self.findings)
             worst = worst_outcome(one.outcome for one in self.findings)
             cases.append(Case(say(language, "rules"), worst, lines))
-        return Suite(self.name, cases, self.text(language))
+        left_open = "\n".join(self._left_open(language))
+        return Suite(self.name, cases, self.text(language), left_open)
 
     def raise_if_wrong(self, *, undecided: bool = False) -> "Verdict":
         """Return the verdict. Raises GradientError, whose sentence is the verdict, where it is
         wrong; with `undecided=True` also where it is not known to be right."""
+        __tracebackhide__ = True  # in pytest, the line that asked is the last
         if self.outcome == WRONG or (undecided and self.outcome == UNDECIDED):
             raise GradientError("gradient_wrong", verdict=self)
         return self
@@ -127,6 +138,13 @@ class Verdict:
             if one.name == name:
                 return one
         raise KeyError(name)
+
+    def _left_open(self, language: str) -> Iterator[str]:
+        """What was not compared, and what was not exercised."""
+        for left_out in self.not_compared:
+            yield left_out.sentence(language)
+        for unseen in self.not_exercised:
+            yield unseen.sentence(language)
 
     def _words(self, language: str) -> ReportWords:
         heads, rows = self.table(language)
@@ -151,16 +169,3 @@ class Verdict:
 def junit(verdicts: Sequence[Verdict], language: str = "en") -> str:
     """JUnit XML of several verdicts, a suite for each."""
     return as_junit([one.suite(language) for one in verdicts])
-
-
-def _plain(value: Any) -> Any:
-    """`value` with nothing in it but what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    return str(value)

@@ -16,10 +16,15 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.subjects.subject import Subject, Twin
+from clearprop.checking.verdict.array_verdicts import ArrayVerdict
+from clearprop.checking.verdict.outcomes import UNDECIDED
 from clearprop.checking.verdict.witness_verdicts import WitnessName, WitnessOutcome, WitnessVerdict
+from clearprop.checking.witnesses.quotients import chunks
 
 COMPLEX_STEP = 1e-30
-ENTRIES = 300  # of an array, that the complex step is taken at
+# Entries of an array that the complex step is taken at; fewer where moving one takes many numbers.
+ENTRIES = 300
+NUMBERS = 10_000_000
 # What two computations without differences may differ by in float64: of the array's largest entry,
 # and of dy·y, beside which a small gradient keeps few digits (1 − tanh² where tanh is nearly 1).
 EXACT = 1e-8
@@ -42,6 +47,10 @@ class Expecting(Protocol):
     def tolerance(self) -> float:
         """Absolute."""
 
+    @property
+    def verdict(self) -> ArrayVerdict:
+        """Of the array."""
+
 
 def complex_step(
     subject: Subject,
@@ -56,31 +65,51 @@ def complex_step(
     They agree within `exact` of an array's largest entry, and `allowed`.
     """
     name = WitnessName.COMPLEX_STEP
-    # Every array that is differentiated, so that none is asked to take complex numbers into real.
+    there = widened(subject, dy)
+    floor = _floor(subject, dy) + allowed
+    differences = []
+    for array, judgement in judgements.items():
+        # Of an array of which nothing is known, nobody can say whether the step is right.
+        if judgement.verdict.outcome == UNDECIDED:
+            continue
+        flat = judgement.expected.ravel()
+        known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
+        most = max(16, min(ENTRIES, NUMBERS // max(1, subject.widest)))
+        indices = known[:: max(1, len(known) // most)]
+        try:
+            slopes, imaginary = complex_slopes(there, array, indices, dy)
+        except Exception:
+            return WitnessVerdict(name, WitnessOutcome.UNUSED, "complex_refused")
+        scale = float(np.max(np.abs(flat[known]), initial=0.0))
+        apart = np.abs(slopes - flat[indices])
+        if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
+            reason = "complex_differs" if imaginary else "complex_dropped"
+            return WitnessVerdict(name, WitnessOutcome.UNUSED, reason, array)
+        differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
+    return _said(name, differences, exact)
+
+
+def widened(subject: Subject, dy: Array) -> Subject:
+    """The subject with complex arrays: every one that is differentiated, so that none is asked to
+    take complex numbers into real."""
     wide = {
         one: values.astype(complex) if one in subject.variables else values
         for one, values in subject.arrays.items()
     }
-    there = subject.at(wide, dy)
-    floor = _floor(subject, dy) + allowed
-    differences = []
-    for array, judgement in judgements.items():
-        flat = judgement.expected.ravel()
-        known = np.flatnonzero(np.isfinite(flat) & ~judgement.kinks.ravel())
-        indices = known[:: max(1, len(known) // ENTRIES)]
-        try:
-            with np.errstate(all="ignore"):
-                outputs = there.mover(array, indices, np.full(len(indices), 1j * COMPLEX_STEP))
-        except Exception:
-            return WitnessVerdict(name, WitnessOutcome.UNUSED, "complex_refused")
-        slopes = outputs.imag @ dy.ravel() / COMPLEX_STEP
-        scale = float(np.max(np.abs(flat[known]), initial=0.0))
-        apart = np.abs(slopes - flat[indices])
-        if not np.all(apart <= judgement.tolerance + 1e-6 * scale):
-            reason = "complex_differs" if outputs.imag.any() else "complex_dropped"
-            return WitnessVerdict(name, WitnessOutcome.UNUSED, reason, array)
-        differences.append(difference(array, claimed[array].ravel()[indices], slopes, floor))
-    return _said(name, differences, exact)
+    return subject.at(wide, dy)
+
+
+def complex_slopes(there: Subject, array: str, indices: Array, dy: Array) -> tuple[Array, bool]:
+    """The complex step's slopes of the entries at flat `indices` of a subject that is `widened`,
+    and whether any output has an imaginary part."""
+    slopes, imaginary = np.empty(len(indices)), False
+    with np.errstate(all="ignore"):
+        for part in chunks(len(indices), there):
+            moves = np.full(len(indices[part]), 1j * COMPLEX_STEP)
+            outputs = there.mover(array, indices[part], moves)
+            slopes[part] = outputs.imag @ dy.ravel() / COMPLEX_STEP
+            imaginary |= bool(outputs.imag.any())
+    return slopes, imaginary
 
 
 def compared(
@@ -136,7 +165,9 @@ def difference(array: str, values: Any, reference: Any, floor: float) -> Largest
 
 
 def _floor(subject: Subject, dy: Array) -> float:
-    size = max(1.0, float(np.max(np.abs(subject.output), initial=0.0)))
+    # Numbers that cancel inside leave the rounding of the large ones that they were.
+    numbers = (subject.output, *subject.arrays.values())
+    size = max(1.0, *(float(np.max(np.abs(one), initial=0.0)) for one in numbers))
     return ROUNDING * size * float(np.max(np.abs(dy), initial=0.0))
 
 

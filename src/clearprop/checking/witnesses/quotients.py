@@ -15,9 +15,13 @@ Where S, S''' and θ are of size 1 the sum is least near h = ∛ε, 6e-6 in floa
 That is where the ladder of steps below starts. Nobody knows S''', nor all of the rounding inside a
 function, so the step is not trusted but tried: over a few entries, two neighbouring steps of the
 ladder that agree best are taken, and how far they are apart is the error that is assumed.
+
+An entry that has to be looked at closely gets a finer ladder, which goes down to steps a thousand
+times smaller, and further where the entry itself is small: log at 1e-8 is smooth for steps below
+that only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +33,13 @@ from clearprop.checking.subjects.subject import Subject
 RUNGS = tuple(10.0**power for power in range(-4, 5))
 # In float32 a step below ∛ε/10 is mostly rounding, and one above 20 ∛ε is not small.
 RUNGS_FLOAT32 = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+# The finer ladder: so many steps, from this part of the smallest one of the ladder to its largest,
+# and from this part of ∛ε·|θ| where |θ| is smaller than 1; a number below TINY is taken for 0.
+FINE = 12
+FINER = 1e-3
+FINER_FLOAT32 = 1e-2
+OF_A_SMALL_ENTRY = 1e-2
+TINY = 1e-20
 TRIED = 8  # entries that the step is tried on
 CHUNK = 2**21  # floats that one stack of outputs may hold
 
@@ -59,28 +70,22 @@ class Slopes(NamedTuple):
 
 
 class Ladder(NamedTuple):
-    """Slopes of some entries at every step of the ladder, (rungs, n) each, small steps first.
+    """Slopes of some entries at every step of a ladder, (rungs, n) each, small steps first.
 
     hidden   what an entry that moves no output by a single bit may hide: the rounding of all
     """
 
-    central: Array
+    steps: Array
     right: Array
     left: Array
     noise: Array
     hidden: Array
 
-    def best(self) -> tuple[Array, Array]:
-        """(n,) index of the best rung of each entry, and the error to assume there.
-
-        Of all neighbouring pairs, the one whose quotients differ least; its larger step is taken,
-        whose rounding is the smaller one.
-        """
-        gaps = np.abs(np.diff(self.central, axis=0)) + self.noise[1:] + self.hidden[1:]
-        gaps[~np.isfinite(gaps)] = np.inf
-        lower = np.argmin(gaps, axis=0)
-        columns = np.arange(gaps.shape[1])
-        return lower + 1, gaps[lower, columns]
+    @property
+    def central(self) -> Array:
+        """The central quotients."""
+        mean: Array = (self.right + self.left) / 2
+        return mean
 
 
 class Quotients:
@@ -92,27 +97,33 @@ class Quotients:
         self.dy = dy.ravel().astype(np.float64)
         self.base = float(np.cbrt(epsilon))
         self.rungs = rungs
+        self._epsilon = epsilon
         self._rounding = epsilon * np.abs(self.dy * self.output)
+        self._squared = self._rounding**2
 
     def slopes(self, name: str, indices: Array, rung: float) -> Slopes:
         """The slopes of the entries at flat `indices` of the array `name`, at one rung."""
-        parts = [self._slopes(name, part, rung) for part in self._chunks(indices)]
-        return Slopes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return self._slopes_at(name, indices, self._usual_steps(name, indices, rung))
 
     def ladder(self, name: str, indices: Array) -> Ladder:
         """The slopes of the entries at every rung."""
-        found = [self.slopes(name, indices, rung) for rung in self.rungs]
-        rounding = float(np.linalg.norm(self._rounding))
-        hidden = [
-            np.where(one.moved, 0.0, rounding / (self.base * rung))
-            for rung, one in zip(self.rungs, found, strict=True)
-        ]
-        return Ladder(
-            np.stack([one.central for one in found]),
-            np.stack([one.right for one in found]),
-            np.stack([one.left for one in found]),
-            np.stack([one.noise for one in found]),
-            np.stack(hidden),
+        return self._ladder_at(
+            name, indices, [self._usual_steps(name, indices, rung) for rung in self.rungs]
+        )
+
+    def fine_ladder(self, name: str, indices: Array) -> Ladder:
+        """The slopes of the entries at the steps of the finer ladder, each entry's own."""
+        points = np.abs(self._points(name, indices))
+        size = np.maximum(1.0, points)
+        finer = FINER if self._epsilon < 1e-12 else FINER_FLOAT32
+        lowest = self.base * self.rungs[0] * finer * size
+        small = (points > TINY) & (points < 1)
+        # In float32 an entry is moved by whole digits of its own, and no step is smaller.
+        lowest[small] = np.minimum(lowest, self.base * OF_A_SMALL_ENTRY * points)[small]
+        highest = self.base * self.rungs[-1] * size
+        ways = np.linspace(0, 1, FINE)
+        return self._ladder_at(
+            name, indices, [lowest * (highest / lowest) ** way for way in ways.tolist()]
         )
 
     def along(self, name: str, direction: Array, rung: float) -> tuple[float, float]:
@@ -120,33 +131,84 @@ class Quotients:
 
         The step is divided by the direction's length, so that S moves as far as for one entry.
         """
-        values = self.subject.arrays[name]
-        size = max(1.0, float(np.abs(values).max(initial=0.0)))
-        step = self.base * rung * size / float(np.linalg.norm(direction))
+        sides = self.sides_along({name: direction}, rung)
+        return (sides.right + sides.left) / 2, sides.noise
+
+    def sides_along(self, directions: Mapping[str, Array], rung: float) -> "SidesAlong":
+        """The slopes of S on both sides along a direction in several arrays, by their names."""
+        arrays = self.subject.arrays
+        size = max(1.0, *(float(np.abs(arrays[name]).max(initial=0)) for name in directions))
+        length = float(np.sqrt(sum(np.sum(one * one) for one in directions.values())))
+        step = self.base * rung * size / length
         ends = []
         for sign in (1.0, -1.0):
-            moved = values + sign * step * direction
-            ends.append(self.subject.forward({**self.subject.arrays, name: moved}).ravel())
+            moved = {name: arrays[name] + sign * step * one for name, one in directions.items()}
+            ends.append(self.subject.forward({**arrays, **moved}).ravel().astype(np.float64))
         above, below = ends
-        noise = float(np.linalg.norm(self._rounding[above != below]))
-        return float((above - below) @ self.dy) / (2 * step), noise / step
+        noise = float(np.linalg.norm(self._rounding[above != below])) / step
+        right = float((above - self.output) @ self.dy) / step
+        left = float((self.output - below) @ self.dy) / step
+        return SidesAlong(right, left, noise)
 
-    def _slopes(self, name: str, indices: Array, rung: float) -> Slopes:
-        points = self.subject.arrays[name].ravel()[indices].astype(np.float64)
-        wanted = self.base * rung * np.maximum(1.0, np.abs(points))
+    def _points(self, name: str, indices: Array) -> Array:
+        points: Array = self.subject.arrays[name].ravel()[indices].astype(np.float64)
+        return points
+
+    def _usual_steps(self, name: str, indices: Array, rung: float) -> Array:
+        steps: Array = self.base * rung * np.maximum(1.0, np.abs(self._points(name, indices)))
+        return steps
+
+    def _ladder_at(self, name: str, indices: Array, steps: Sequence[Array]) -> Ladder:
+        found = [self._slopes_at(name, indices, one) for one in steps]
+        rounding = float(np.linalg.norm(self._rounding))
+        hidden = [
+            np.where(one.moved, 0.0, rounding / step)
+            for step, one in zip(steps, found, strict=True)
+        ]
+        return Ladder(
+            np.stack(steps),
+            np.stack([one.right for one in found]),
+            np.stack([one.left for one in found]),
+            np.stack([one.noise for one in found]),
+            np.stack(hidden),
+        )
+
+    def _slopes_at(self, name: str, indices: Array, wanted: Array) -> Slopes:
+        parts = [
+            self._slopes(name, indices[part], wanted[part])
+            for part in chunks(len(indices), self.subject)
+        ]
+        return Slopes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _slopes(self, name: str, indices: Array, wanted: Array) -> Slopes:
+        points = self._points(name, indices)
         # The distance that is really moved: θ + h is rounded.
-        steps = (points + wanted) - points
+        kind = self.subject.arrays[name].dtype
+        steps = (points + wanted).astype(kind).astype(np.float64) - points
         with np.errstate(all="ignore"):
             above = self.subject.mover(name, indices, steps) - self.output
             below = self.output - self.subject.mover(name, indices, -steps)
             changed = ((above != 0) | (below != 0)).astype(np.float64)
-            noise = np.sqrt(changed @ self._rounding**2) / steps
             right, left = above @ self.dy / steps, below @ self.dy / steps
+            # What is computed of θ is rounded as θ is.
+            inside = self._epsilon * np.abs(points) * np.maximum(np.abs(right), np.abs(left))
+            noise = np.sqrt(changed @ self._squared + inside**2) / steps
         return Slopes(right, left, noise, changed.any(axis=1))
 
-    def _chunks(self, indices: Array) -> Iterator[Array]:
-        rows = max(1, CHUNK // max(1, self.output.size))
-        if self.subject.is_structured:
-            rows = min(rows, 2048)
-        for start in range(0, max(1, len(indices)), rows):
-            yield indices[start : start + rows]
+
+class SidesAlong(NamedTuple):
+    """The slopes of S on the two sides of the point along one direction, and their rounding."""
+
+    right: float
+    left: float
+    noise: float
+
+
+def chunks(count: int, subject: Subject) -> Iterator[slice]:
+    """`count` moved entries in parts whose outputs are not too many at once."""
+    at_once = subject.widest if subject.is_structured else subject.output.size
+    rows = max(1, CHUNK // max(1, at_once))
+    if subject.is_structured:
+        rows = min(rows, 2048)
+    for start in range(0, max(1, count), rows):
+        yield slice(start, start + rows)

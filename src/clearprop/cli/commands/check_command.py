@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,10 @@ def run(given: Arguments) -> int:
     target, against = given.operand, given.text("--against")
     witnesses = given.text("--witness")
     over_all = given.given("--all") or given.given("--gallery")
+    alone = target or against is not None or witnesses is not None or given.given("--why")
     if junit is not None:
         require_ending(junit, (".xml",))
-    if over_all and (target or against is not None or witnesses is not None):
+    if over_all and alone:
         raise ConfigurationError("target_and_all")
     if given.given("--gallery"):
         return _check_gallery(language, as_json=as_json)
@@ -36,7 +38,11 @@ def run(given: Arguments) -> int:
         return _check_catalogue(language, junit, as_json=as_json)
     if not target:
         raise ConfigurationError("target_missing")
-    return _check_target(target, against, witnesses, language, junit, as_json=as_json)
+    why = given.given("--why")
+    averaged = given.given("--averaged")
+    return _check_target(
+        target, against, witnesses, language, junit, averaged=averaged, as_json=as_json, why=why
+    )
 
 
 def _check_target(
@@ -46,21 +52,37 @@ def _check_target(
     language: str,
     junit: Path | None,
     *,
+    averaged: bool,
     as_json: bool,
+    why: bool,
 ) -> int:
-    from clearprop.checking.request import answer
+    from dataclasses import replace
+
+    from clearprop.checking.request import answers
     from clearprop.checking.targets import request_for
+    from clearprop.cli.output_apart import output_apart
     from clearprop.cli.terminal import console
 
-    shown = None if as_json else console()
-    verdict = answer(_heard(request_for(target, against), witnesses))
-    _write_junit([verdict], language, junit)
-    if shown is None:
-        sys.stdout.write(f"{verdict.to_json()}\n")
-    else:
-        from clearprop.cli.verdict_tables import print_verdict
+    request = request_for(target, against)
+    if averaged:
+        request = replace(request, averaged=True)
+    with output_apart() as out:
+        shown = None if as_json else console(file=out)
+        told: frozenset[str] = frozenset()
+        for verdict in answers(_heard(request, witnesses)):
+            _write_junit([verdict], language, junit)
+            if shown is not None:
+                from clearprop.cli.verdict_tables import print_verdict
 
-        print_verdict(shown, verdict, language)
+                told = print_verdict(shown, verdict, language, told)
+                # Before the name of a mistake is looked for, which can take a while.
+                out.flush()
+        if shown is not None and why:
+            from clearprop.cli.verdict_tables import print_why
+
+            print_why(shown, verdict, language)
+        if as_json:
+            out.write(f"{verdict.to_json()}\n")
     return _status([verdict])
 
 
@@ -100,18 +122,35 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
     """Plant every known mistake, say what was found of each; the status is 0 where every mistake
     is rejected and no correct backward is."""
     from clearprop.checking.gallery import judge, specimens, totals
-    from clearprop.cli.terminal import bar, console
-    from clearprop.cli.verdict_tables import print_gallery
+    from clearprop.checking.gallery.specimen import STRANGER
+    from clearprop.cli.terminal import bar, console, taken_away
+    from clearprop.cli.verdict_tables import GalleryRows, print_totals
 
     cases = list(specimens())
+    # A mistake's specimens one after the other: its row is printed when they are done.
+    order = {mistake: number for number, mistake in enumerate({one.mistake: None for one in cases})}
+    cases.sort(key=lambda one: order[one.mistake])
+    told = [mistake for mistake in order if mistake and mistake != STRANGER]
+    shown = None if as_json else console()
+    printed = None if shown is None else GalleryRows(shown, told, language)
     rows = []
     with bar() as progress:
         task = progress.add_task(messages.text(language, "gallery.judging"), total=len(cases))
-        for specimen in cases:
-            rows.append(judge(specimen))
-            progress.advance(task)
+        if printed is not None:
+            with taken_away(progress):
+                printed.begin()
+        for mistake, ones in groupby(cases, key=lambda one: one.mistake):
+            judged = []
+            for specimen in ones:
+                judged.append(judge(specimen))
+                progress.advance(task)
+            rows += judged
+            if printed is not None and mistake in told:
+                with taken_away(progress):
+                    printed.print(mistake, judged)
+                sys.stdout.flush()
     figures = totals(rows)
-    if as_json:
+    if shown is None:
         listed = [
             {
                 "subject": row.subject,
@@ -124,7 +163,7 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
         ]
         _print_json({"totals": figures._asdict(), "rows": listed})
     else:
-        print_gallery(console(), rows, figures, language)
+        print_totals(shown, figures, language)
     return status.WRONG if figures.missed or figures.false_alarms else status.DONE
 
 
@@ -153,6 +192,8 @@ COMMAND = Command(
     (
         Option("--against", takes=Takes.FILE),
         Option("--witness", words=("torch", "jax")),
+        Option("--why", takes=Takes.NOTHING),
+        Option("--averaged", takes=Takes.NOTHING),
         Option("--all", takes=Takes.NOTHING),
         Option("--gallery", takes=Takes.NOTHING),
         options.JSON,

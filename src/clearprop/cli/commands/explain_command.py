@@ -36,6 +36,7 @@ def run(given: Arguments) -> int:
 
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import opened
+    from clearprop.cli.terminal import width_of_output
 
     form = chosen_format(given.text("--format"), out, FORMATS)
     step, _, inputs = opened(given, file)
@@ -54,7 +55,8 @@ def run(given: Arguments) -> int:
         page = explanation_page(answer, step, language)
         content = printed(page) if form == "pdf" else page
     else:
-        content = answer.text(language)
+        width = width_of_output() if out is None else None
+        content = answer.text(language) if width is None else answer.text(language, width)
     deliver(content, out, "cli.explain.written", language, inputs=inputs)
     return DONE
 

@@ -34,7 +34,7 @@ def run(given: Arguments) -> int:
     from clearprop.base.writing import write_whole
     from clearprop.cli.delivery import require_other_file
     from clearprop.cli.saved_networks import opened
-    from clearprop.cli.terminal import write
+    from clearprop.cli.terminal import width_of_output, write
     from clearprop.reading.health import examine
 
     # Numbers that are not finite are looked for, not warned of.
@@ -47,7 +47,7 @@ def run(given: Arguments) -> int:
     if form == "json":
         sys.stdout.write(f"{found.to_json()}\n")
     else:
-        write(found.text(language))
+        write(found.text(language, width_of_output()))
         if plot is not None:
             write("\n" + messages.text(language, "cli.health.written", path=plot))
     return DONE if found.healthy else FOUND

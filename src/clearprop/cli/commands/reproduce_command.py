@@ -1,5 +1,6 @@
 """`clearprop reproduce`: run every experiment of the tutorial and write the report."""
 
+import warnings
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.dependencies import PACKAGES, is_installed, require
+from clearprop.base.errors import EngineWarning
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
@@ -29,6 +31,7 @@ def run(given: Arguments) -> int:
         seeds=given.whole("--seeds", 200),
         dtype=given.text_or("--dtype", "float64"),
         with_torch=not given.given("--without-torch"),
+        engine=given.text_or("--engine", "auto"),
     )
     folder = given.path("--out") or Path("clearprop-report")
     language = given.language()
@@ -49,6 +52,9 @@ def run(given: Arguments) -> int:
             task = bars.add_task(messages.text(language, f"cli.stages.{name}"), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
+        # What machine code does not have is said in the summary.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", EngineWarning)
         result = reproduce(settings, watch)
         write_report(result, stage, language, watch("figures"))
         publish(stage, folder, last=PAGE, stale=KNOWN_FILES)
@@ -83,6 +89,16 @@ def _print_summary(console: "Console", result: "Reproduction", page: Path, langu
         if run.diverged:
             name = messages.text(language, f"cli.runs.{run.name}")
             console.print(escape(say("diverged", run=name)), soft_wrap=True)
+    if result.settings.engine == "compiled":
+        studies = (
+            *result.studies.values(),
+            *result.rates,
+            result.curved.linear,
+            result.curved.relu,
+        )
+        told = (one.engine.message(language) for one in studies if one.engine.name == "numpy")
+        for sentence in dict.fromkeys(told):
+            console.print(escape(sentence), soft_wrap=True)
     console.print()
     for one in result.out_of_tolerance:
         sentence = say("out_of_tolerance", name=one.name, start=one.start, dtype=one.dtype)
@@ -130,6 +146,7 @@ COMMAND = Command(
         options.LEARNING_RATE,
         Option("--seeds"),
         options.DTYPE,
+        options.ENGINE,
         Option("--without-torch", takes=Takes.NOTHING),
     ),
 )

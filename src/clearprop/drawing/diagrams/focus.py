@@ -38,8 +38,10 @@ class Successor(NamedTuple):
 
 @dataclass(frozen=True)
 class Focus:
-    """The picked neuron. `activation` is None where a = z; `bias` is None where there is none."""
+    """The picked neuron, at the address `neuron`. `activation` is None where a = z; `bias` is None
+    where there is none."""
 
+    neuron: str
     layer: int
     unit: int
     sample: int
@@ -59,7 +61,7 @@ class Focus:
 
     def said(self, language: str, key: str) -> str:
         """A message that says which neuron and which sample this is."""
-        return say(language, key, sample=self.sample, layer=self.layer + 1, unit=self.unit + 1)
+        return say(language, key, sample=self.sample, neuron=self.neuron)
 
 
 def focus(
@@ -82,6 +84,7 @@ def focus(
         last = dense.outputs - 1
         raise ConfigurationError("drawing_index", name="unit", value=unit, last=last)
     return Focus(
+        neuron=f"{dense.path}[{unit}]",
         layer=layer,
         unit=unit,
         sample=sample,

@@ -29,6 +29,7 @@ from clearprop.drawing.diagrams.parts import (
     port_heights,
     say,
     symbol,
+    weight_symbol,
 )
 from clearprop.drawing.pen.items import Item, Path, Text, saying
 from clearprop.drawing.pen.markup import number_markup, plain, text_width
@@ -80,7 +81,7 @@ class LayeredView:
 
 
 def _weight(dense: DenseLayer, i: int, j: int) -> str:
-    return symbol("w", f"{i + 1}{j + 1}", dense.layer)
+    return weight_symbol(i, j, dense.layer)
 
 
 def _bias(dense: DenseLayer, j: int) -> str:
@@ -168,7 +169,8 @@ def draw_small(backward: BackwardPass, sample: int, language: str, view: Layered
         [
             LegendEntry(role, way, say(language, f"legend.{key}", name=view.quantity))
             for role, way, key in entries
-        ],
+        ]
+        + [LegendEntry("muted", 0, say(language, "legend.symbols", **_first_symbol(chain[0])))],
         title=say(language, f"{view.name}.title"),
         description=[
             say(language, f"{view.name}.description", sample=sample, widths=widths),
@@ -178,9 +180,15 @@ def draw_small(backward: BackwardPass, sample: int, language: str, view: Layered
     )
 
 
+def _first_symbol(dense: DenseLayer) -> dict[str, str]:
+    """A symbol beside the address of the same number, for both begin to count elsewhere."""
+    weight = join_path(dense.path, "weight")
+    return {"first": weight_symbol(0, 0, dense.layer), "address": f"{weight}[0,0]"}
+
+
 def _heading(language: str, dense: DenseLayer) -> str:
     name = dense.activation or say(language, "no_activation")
-    return say(language, "layer", number=dense.layer, activation=name)
+    return say(language, "layer", path=dense.path or "—", activation=name)
 
 
 def _spoken(heading: str, dense: DenseLayer, view: LayeredView) -> str:

@@ -61,6 +61,13 @@ def symbol(letter: str, index: object = "", layer: object = "") -> str:
     return f"*{letter}*{below}{above}"
 
 
+def weight_symbol(row: int, unit: int, layer: int) -> str:
+    """The weight from input `row` to `unit`, both from 0, of the Linear layer number `layer`, from
+    1: w₁₄⁽¹⁾, as it is written in formulas, where everything counts from 1."""
+    comma = "," if max(row, unit) > 8 else ""
+    return symbol("w", f"{row + 1}{comma}{unit + 1}", layer)
+
+
 def derivative(of: str, by: str) -> str:
     """`∂of/∂by`, both in markup."""
     return f"∂{of}/∂{by}"

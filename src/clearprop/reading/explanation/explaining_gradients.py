@@ -20,6 +20,7 @@ from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
+from clearprop.reading.formula_symbols import neuron_symbol, parameter_symbol_at
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
 
 
@@ -60,6 +61,7 @@ def explain_weight(
         rest=rest,
         size=size,
         update=step.update_of(position),
+        symbol=sums.symbol,
         witness=witness_of_parameter(step, position, gradient, size),
     )
 
@@ -97,6 +99,7 @@ def explain_input(
         rest=rest,
         size=size,
         update=None,
+        symbol=neuron_symbol(step.forward.network.graph, INPUT, place.index),
         witness=witness_of_feature(step, place.index, gradient, size),
     )
 
@@ -143,6 +146,7 @@ class _ParameterShares:
 
     kind     a weight or a bias of Linear layers with samples in rows, otherwise a parameter
     values   (N,) every sample's share
+    symbol   what the entry is called in formulas; "" where it has no name there
     """
 
     def __init__(self, tracer: Tracer, address: Address) -> None:
@@ -162,6 +166,10 @@ class _ParameterShares:
         if all(use.plain for use in self._uses):
             is_bias = self._uses[0].is_bias
             self.kind = GradientKind.BIAS if is_bias else GradientKind.WEIGHT
+        self.symbol = ""
+        if len(self._uses) == 1:
+            use = self._uses[0]
+            self.symbol = parameter_symbol_at(graph, use.node, use.name, address.index)
         self.values = np.sum([self._values(use) for use in self._uses], axis=0)
 
     def share(self, sample: int, size: float, depth: int) -> SampleShare:

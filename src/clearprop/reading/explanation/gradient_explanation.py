@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clearprop.base.numbers import brief, number, percent
-from clearprop.base.text_tables import aligned
+from clearprop.base.numbers import bracketed, brief, number, percent, product_text
 from clearprop.drawing.diagrams.bar_chart import Bar, bars
 from clearprop.drawing.diagrams.parts import TextLine, derivative, equation, explained
 from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.step import Update
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    narrowed,
+    titled,
+)
 from clearprop.reading.explanation.latex import (
     braced,
     chain,
@@ -30,6 +36,7 @@ from clearprop.reading.explanation.signal_pictures import (
     rest_bars,
     stacked,
 )
+from clearprop.reading.explanation.signal_steps import signal_steps
 from clearprop.reading.explanation.signals import cancellation, sentences, taken_apart
 from clearprop.reading.explanation.witness import Witness
 from clearprop.reading.largest_terms import Rest, others_heading
@@ -45,6 +52,15 @@ class GradientKind(StrEnum):
     INPUT = "input"
 
 
+# What the number is called in the equations of a step.
+_LETTERS = {
+    GradientKind.WEIGHT: "w",
+    GradientKind.BIAS: "b",
+    GradientKind.PARAMETER: "w",
+    GradientKind.INPUT: "x",
+}
+
+
 @dataclass(frozen=True)
 class GradientExplanation(Readable):
     """∂L/∂w of one number w: gradient = Σ shares + rest.
@@ -58,6 +74,7 @@ class GradientExplanation(Readable):
     rest      all other samples
     size      Σ|shares| over all samples, against which shares are taken
     update    what the optimizer does; None without one, and of a feature
+    symbol    what w is called in formulas, w₁₄⁽¹⁾; "" where it has no name there
     """
 
     kind: GradientKind
@@ -71,6 +88,7 @@ class GradientExplanation(Readable):
     size: float
     update: Update | None
     witness: Witness
+    symbol: str = ""
 
     @property
     def cancelled(self) -> float:
@@ -96,7 +114,27 @@ class GradientExplanation(Readable):
         found.append(self.witness.sentence(language))
         return joined(language, found)
 
-    def table(self, language: str = "en") -> str:
+    def steps(self, language: str = "en") -> tuple[ExplainedStep, ...]:
+        """Gradient, samples, factors, signal, update and witness."""
+        letter = _LETTERS[self.kind]
+        found = [self._gradient_step(letter, language)]
+        if self.shares:
+            first = self.shares[0]
+            if self.samples > 1:
+                chain = Chain(f"∂C[{first.sample}]/∂{letter}", (brief(first.value),))
+                told = self._sample(first, language, "step.sample")
+                for more in cancellation("gradient", self.gradient, self.size, language):
+                    told = say(language, "then", before=told, after=more)
+                found.append(ExplainedStep(told, (chain,)))
+            if first.products:
+                if self.kind != GradientKind.INPUT:
+                    found.append(first.step(letter, language))
+                found += signal_steps(first.products[0].signal, language)
+        if self.update is not None:
+            found.append(_update_step(self.update, self.gradient, letter, language))
+        return (*found, self.witness.step_of(letter, language))
+
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The samples line by line with their sum, then the signal of the first one taken apart."""
         names = ("sample", "forward", "backward", "product", "share")
         rows = [[say(language, f"table.{name}") for name in names]]
@@ -114,12 +152,12 @@ class GradientExplanation(Readable):
             rows = [[row[0], row[3], row[4]] for row in rows]
             rows[0][1] = "∂C/∂x"
         title = say(language, f"table.title_{self.kind}", address=self.address)
-        text = [title, *(f"  {line}" for line in aligned(rows))]
+        text = [*titled(title, width), *indented(rows, width)]
         for share in self.shares[:1]:
             for one in share.products:
                 if one.signal.opened:
-                    text += ["", say(language, "table.signal", sample=share.sample)]
-                    text += [f"  {line}" for line in taken_apart(one.signal, language)]
+                    text += ["", *titled(say(language, "table.signal", sample=share.sample), width)]
+                    text += narrowed(taken_apart(one.signal, language), width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
@@ -131,7 +169,7 @@ class GradientExplanation(Readable):
         found = [
             chain(
                 rf"\frac{{\partial L}}{{\partial\, {w}}}",
-                r"\sum_{n} \frac{\partial C^{n}}{\partial w}",
+                r"\sum_{n} \frac{\partial C[n]}{\partial w}",
                 summands,
                 latex_number(self.gradient),
             )
@@ -167,7 +205,7 @@ class GradientExplanation(Readable):
                 if self.kind == GradientKind.BIAS
                 else "*w*"
             )
-            name = derivative(f"*C*^[{share.sample}]", variable)
+            name = derivative(f"*C*[{share.sample}]", variable)
             root = [TextLine(self.address)]
             if self.value is not None:
                 root.append(TextLine(equation(variable, self.value)))
@@ -196,7 +234,17 @@ class GradientExplanation(Readable):
             effect=effect,
         )
 
-    def _sample(self, first: SampleShare, language: str) -> str:
+    def _gradient_step(self, letter: str, language: str) -> ExplainedStep:
+        gradient = self.gradient
+        direction = "nothing" if gradient == 0 else "rises" if gradient > 0 else "falls"
+        effect = say(language, f"gradient.{direction}", size=brief(abs(gradient)))
+        named = f"{self.address} ({self.symbol})" if self.symbol else self.address
+        told = say(language, f"step.{self.kind}", named=named, effect=effect)
+        chains = [Chain(letter, (brief(self.value),))] if self.value is not None else []
+        summed = f"Σₙ ∂C[n]/∂{letter}" if self.samples > 1 else ""
+        return ExplainedStep(told, (*chains, Chain(f"∂L/∂{letter}", (summed, brief(gradient)))))
+
+    def _sample(self, first: SampleShare, language: str, within: str = "sample") -> str:
         values = {
             "sample": first.sample,
             "value": brief(first.value),
@@ -210,7 +258,7 @@ class GradientExplanation(Readable):
             # A sample that the caller chose need not be the largest.
             largest = abs(first.value) * self.rest.count >= self.rest.size
             key = "largest" if largest and len(self.shares) > 1 else "chosen"
-        return say(language, f"sample.{key}", samples=self.samples, **values)
+        return say(language, f"{within}.{key}", samples=self.samples, **values)
 
     def _bars(self, language: str) -> list[Bar]:
         rows = [
@@ -238,6 +286,19 @@ def _update(update: Update, language: str) -> str:
     return say(language, "update.plain", rate=brief(update.learning_rate), **values)
 
 
+def _update_step(update: Update, gradient: float, letter: str, language: str) -> ExplainedStep:
+    before, after = number(update.before, 6), number(update.after, 6)
+    if update.learning_rate is None:
+        told = say(language, "step.update_other", optimizer=update.optimizer)
+        moved = f"{before} + {bracketed(update.change)}"
+        return ExplainedStep(told, (Chain(f"{letter}′", (moved, after)),))
+    rate = brief(update.learning_rate)
+    told = say(language, "step.update", optimizer=update.optimizer, rate=rate)
+    moved = f"{before} − {product_text(update.learning_rate, gradient)}"
+    symbols = f"{letter} − η · ∂L/∂{letter}"
+    return ExplainedStep(told, (Chain(f"{letter}′", (symbols, moved, after)),))
+
+
 def _product(share: SampleShare, w: str, language: str) -> str:
     summands = [
         braced(one.factor, r"\partial z / \partial w")
@@ -246,5 +307,5 @@ def _product(share: SampleShare, w: str, language: str) -> str:
         for one in share.products
     ]
     summands += rest_braced(share.rest, language)
-    left = rf"\frac{{\partial C^{{{share.sample}}}}}{{\partial\, {w}}}"
+    left = rf"\frac{{\partial C[{share.sample}]}}{{\partial\, {w}}}"
     return chain(left, summands or "0", latex_number(share.value))

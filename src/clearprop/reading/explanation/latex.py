@@ -38,7 +38,7 @@ def place(address: str) -> str:
 
 def derivative(address: str, sample: int | None = None) -> str:
     """∂C/∂(the number at an address), of one sample where it is named."""
-    cost = "C" if sample is None else f"C^{{{sample}}}"
+    cost = "C" if sample is None else f"C[{sample}]"
     return rf"\frac{{\partial {cost}}}{{\partial\, {place(address)}}}"
 
 

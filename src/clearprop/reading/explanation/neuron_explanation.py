@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from clearprop.base.numbers import brief, percent, product_text
-from clearprop.base.text_tables import aligned
 from clearprop.drawing.diagrams.neuron_diagrams import (
     COST_BY_A,
     COST_BY_Y,
@@ -23,6 +22,13 @@ from clearprop.drawing.diagrams.sankey import SankeyLink, SankeyNode, parts_of, 
 from clearprop.drawing.pen.items import Item, Path, Text, bounds, moved
 from clearprop.drawing.pen.markup import factor_markup, number_markup, plain
 from clearprop.drawing.pen.scene import Scene
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    narrowed,
+    titled,
+)
 from clearprop.reading.explanation.latex import (
     braced,
     chain,
@@ -41,8 +47,10 @@ from clearprop.reading.explanation.signal_pictures import (
     signal_lines,
     successors,
 )
+from clearprop.reading.explanation.signal_steps import signal_steps
 from clearprop.reading.explanation.signals import Signal, cancellation, sentences, taken_apart
-from clearprop.reading.largest_terms import Rest, others_heading, others_label
+from clearprop.reading.largest_terms import NOTHING, Rest, others_heading, others_label
+from clearprop.reading.worked_lines import WorkedLine
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,48 @@ class NeuronExplanation(Readable):
             found.append(say(language, "neuron.silent", address=self.address, **numbers))
         return joined(language, found)
 
-    def table(self, language: str = "en") -> str:
+    def steps(self, language: str = "en") -> tuple[ExplainedStep, ...]:
+        """What it takes, what it makes of it, what comes back."""
+        values = {"named": self.signal.named, "sample": self.sample}
+        found = []
+        if self.adds_up and self.inputs:
+            count = len(self.inputs) + self.rest.count
+            key = "step.neuron_sum" if self.bias is None else "step.neuron_sum_and_bias"
+            told = say(language, key, count=count, **values)
+            sums = "Σ x" if all(one.factor == 1 for one in self.inputs) else "Σ w · x"
+            symbols = sums if self.bias is None else f"{sums} + b"
+            chain = Chain("z", (symbols, self._summed(language), brief(self.z)))
+            found.append(ExplainedStep(told, (chain,)))
+        else:
+            told = say(language, "step.neuron", **values)
+            found.append(ExplainedStep(told, (Chain("z", (brief(self.z),)),)))
+        if self.inputs and not self.adds_up:
+            first = self.inputs[0]
+            told = say(language, "step.influence", source=first.source)
+            chain = Chain("∂z/∂x", (brief(first.factor),))
+            found.append(ExplainedStep(told, (Chain("x", (brief(first.x),)), chain)))
+        slope = self.signal.slope
+        if slope is not None:
+            told = say(language, "step.activation", name=slope.name)
+            made = Chain("a", (f"{slope.name}({brief(slope.z)})", brief(slope.a)))
+            found.append(ExplainedStep(told, (made, Chain("a'(z)", (brief(slope.value),)))))
+        found += signal_steps(self.signal, language)
+        if self.silent:
+            numbers = {"count": self.silent, "samples": self.samples}
+            told = say(language, "neuron.silent", address=self.address, **numbers)
+            found.append(ExplainedStep(told))
+        return tuple(found)
+
+    def _summed(self, language: str) -> str:
+        more = () if self.bias is None else (brief(self.bias),)
+        rest = self.rest if self.rest.value else NOTHING
+        products = [
+            brief(one.value) if one.factor == 1 else product_text(one.factor, one.x)
+            for one in self.inputs
+        ]
+        return WorkedLine("z", (*products, *more), self.z, rest).written(language)
+
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The inputs line by line, then the signal taken apart."""
         title = say(
             language,
@@ -138,7 +187,7 @@ class NeuronExplanation(Readable):
             address=self.address,
             sample=self.sample,
         )
-        text = [title]
+        text = titled(title, width)
         rows = [
             [say(language, f"table.{name}") for name in ("input", "weight_name", "x", "product")]
         ]
@@ -158,11 +207,11 @@ class NeuronExplanation(Readable):
         if self.adds_up:
             rows.append([say(language, "table.sum_z"), "", "", brief(self.z), ""])
         if len(rows) > 1:
-            text += [f"  {line}" for line in aligned(rows)]
+            text += indented(rows, width)
         else:
             text.append(f"  z = {brief(self.z)}")
-        text += ["", say(language, "table.signal", sample=self.sample)]
-        text += [f"  {line}" for line in taken_apart(self.signal, language)]
+        text += ["", *titled(say(language, "table.signal", sample=self.sample), width)]
+        text += narrowed(taken_apart(self.signal, language), width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:

@@ -9,13 +9,14 @@ from clearprop.base import messages
 from clearprop.base.dependencies import is_installed
 from clearprop.drawing.pen.scene import Scene, svg
 from clearprop.reading.document import Document
+from clearprop.reading.explanation.explained_steps import ExplainedStep, as_text
 from clearprop.reading.explanation.mathml import mathml
 
 say = messages.within("explanation")
 
 
 class Readable(Document):
-    """An explanation. In a terminal it is its words and its table, in a notebook its equations as
+    """An explanation. In a terminal it is its steps and its table, in a notebook its equations as
     well."""
 
     @abstractmethod
@@ -23,8 +24,12 @@ class Readable(Document):
         """A short paragraph, as a teacher would say it, with the numbers in it."""
 
     @abstractmethod
-    def table(self, language: str = "en") -> str:
-        """Every number of it, line by line, for a terminal."""
+    def steps(self, language: str = "en") -> tuple[ExplainedStep, ...]:
+        """The same step by step: a sentence each, and its equations with their numbers."""
+
+    @abstractmethod
+    def table(self, language: str = "en", width: int | None = None) -> str:
+        """Every number of it, line by line, for a terminal of `width` columns; None takes any."""
 
     @abstractmethod
     def equations(self, language: str = "en") -> tuple[str, ...]:
@@ -38,9 +43,10 @@ class Readable(Document):
         """The diagram as an SVG file of its own."""
         return svg(self.picture(language), standalone=True)
 
-    def text(self, language: str = "en") -> str:
-        """The words and the table."""
-        return f"{self.words(language)}\n\n{self.table(language)}"
+    def text(self, language: str = "en", width: int = 80) -> str:
+        """The steps, in lines of `width` columns, and the table."""
+        steps = "\n".join(as_text(self.steps(language), width))
+        return f"{steps}\n\n{self.table(language, width)}"
 
     def latex(self, language: str = "en") -> str:
         """The equations as LaTeX to put into a document that uses amsmath."""
@@ -57,7 +63,7 @@ class Readable(Document):
         """Words, diagram, equations (where latex2mathml is installed) and table, as a piece of a
         page."""
         picture = self.picture(language)
-        parts = [f"<p>{html.escape(self.words(language))}</p>", picture.embedded()]
+        parts = [_steps_html(self.steps(language)), picture.embedded()]
         if is_installed("latex2mathml"):
             parts.append(self.mathml(language))
         parts.append(f"<pre>{html.escape(self.table(language))}</pre>")
@@ -68,6 +74,20 @@ class Readable(Document):
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def _steps_html(steps: Sequence[ExplainedStep]) -> str:
+    """The steps as a list, their equations in a table whose equals signs stand in a column."""
+    right = "text-align: right; white-space: nowrap; padding: 0 .4em 0 0"
+    items = []
+    for step in steps:
+        rows = "".join(
+            f'<tr><td style="{right}">{html.escape(one.left)} =</td>'
+            f'<td style="text-align: left">{html.escape(one.told)}</td></tr>'
+            for one in step.chains
+        )
+        items.append(f"<li>{html.escape(step.says)}<table>{rows}</table></li>")
+    return f"<ol>{''.join(items)}</ol>"
 
 
 def joined(language: str, sentences: Sequence[str]) -> str:

@@ -10,9 +10,21 @@ from clearprop.drawing.diagrams.parts import derivative, explained
 from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
+from clearprop.reading.explanation.explained_steps import (
+    Chain,
+    ExplainedStep,
+    indented,
+    titled,
+)
 from clearprop.reading.explanation.latex import braced, chain, latex_number, place
 from clearprop.reading.explanation.readable import Readable, joined, say
-from clearprop.reading.explanation.signal_pictures import named_bar, rest_bars, stacked
+from clearprop.reading.explanation.signal_pictures import (
+    named_bar,
+    rest_bars,
+    stacked,
+    target_lines,
+)
+from clearprop.reading.explanation.signal_steps import loss_chains, loss_says
 from clearprop.reading.explanation.signals import LossDerivative
 from clearprop.reading.largest_terms import Rest, others_heading, others_label
 
@@ -88,16 +100,48 @@ class SampleExplanation(Readable):
         else:
             found.append(say(language, "pull.none"))
         if self.alignment is not None and self.samples > 1:
-            cosine = self.alignment
-            way = "with" if cosine > CLEARLY else "against" if cosine < -CLEARLY else "across"
-            found.append(say(language, f"pull.{way}", cosine=number(cosine, 2)))
+            cosine = number(self.alignment, 2)
+            found.append(say(language, f"pull.{self._way}", cosine=cosine))
         return joined(language, found)
 
-    def table(self, language: str = "en") -> str:
+    def steps(self, language: str = "en") -> tuple[ExplainedStep, ...]:
+        """What the sample costs, why, and what it pulls at."""
+        n = self.sample
+        key = "only" if self.samples == 1 else "first" if self.rank == 1 else "ranked"
+        values = {"sample": n, "rank": self.rank, "samples": self.samples}
+        told = say(language, f"step.cost_{key}", share=percent(self.share), **values)
+        costs = [Chain(f"C[{n}]", (brief(self.cost),)), Chain("L", (brief(self.loss),))]
+        found = [ExplainedStep(told, tuple(costs[: 1 if self.samples == 1 else 2]))]
+        first = self.outputs[0]
+        told = say(language, "step.output", place=first.place, loss=first.loss.loss)
+        told = say(language, "then", before=told, after=loss_says(first.loss, language))
+        found.append(ExplainedStep(told, loss_chains(first.loss, language)))
+        if not self.pulls:
+            return (*found, ExplainedStep(say(language, "pull.none")))
+        pull = self.pulls[0]
+        chains = (
+            Chain(f"∂C[{n}]/∂w", (brief(pull.value),)),
+            Chain("∂L/∂w", (brief(pull.gradient),)),
+        )
+        told = say(language, "step.pull", address=pull.address)
+        found.append(ExplainedStep(told, chains))
+        if self.alignment is not None and self.samples > 1:
+            chain = Chain("cos", (number(self.alignment, 2),))
+            told = say(language, f"step.{self._way}")
+            found.append(ExplainedStep(told, (chain,)))
+        return tuple(found)
+
+    @property
+    def _way(self) -> str:
+        """Whether the sample pulls with the whole gradient, against it, or across."""
+        cosine = 0.0 if self.alignment is None else self.alignment
+        return "with" if cosine > CLEARLY else "against" if cosine < -CLEARLY else "across"
+
+    def table(self, language: str = "en", width: int | None = None) -> str:
         """The loss as a sum, the outputs, and what the sample pulls hardest at."""
         n = {"sample": self.sample}
-        text = [say(language, "table.title_cost", **n)]
-        costs = [[f"C({self.sample})", brief(self.cost)]]
+        text = titled(say(language, "table.title_cost", **n), width)
+        costs = [[f"C[{self.sample}]", brief(self.cost)]]
         if self.samples > 1:
             heading = others_heading(self.samples - 1, language).rstrip()
             costs.append([heading, brief(self.others)])
@@ -106,16 +150,16 @@ class SampleExplanation(Readable):
 
         rows = [[say(language, "table.output_name"), "y", "t", "∂C/∂y"]]
         for one in self.outputs:
-            target = "—" if one.loss.target is None else brief(one.loss.target)
+            target = _target(one.loss)
             rows.append([one.place, brief(one.loss.output), target, brief(one.loss.value)])
         if self.unlisted.count:
             rest = self.unlisted
             rows.append([others_heading(rest.count, language).rstrip(), "", "", brief(rest.value)])
-        text += ["", say(language, "table.title_outputs", **n)]
-        text += [f"  {line}" for line in aligned(rows)]
+        text += ["", *titled(say(language, "table.title_outputs", **n), width)]
+        text += indented(rows, width)
 
         if self.pulls:
-            head = [say(language, "table.parameter"), f"∂C({self.sample})/∂w"]
+            head = [say(language, "table.parameter"), f"∂C[{self.sample}]/∂w"]
             rows = [[*head, say(language, "table.share"), "∂L/∂w"]]
             for pull in self.pulls:
                 numbers = [brief(pull.value), percent(pull.share), brief(pull.gradient)]
@@ -125,23 +169,23 @@ class SampleExplanation(Readable):
                 rows.append(
                     [others_heading(rest.count, language).rstrip(), brief(rest.value), "", ""]
                 )
-            text += ["", say(language, "table.title_pulls", **n)]
-            text += [f"  {line}" for line in aligned(rows)]
+            text += ["", *titled(say(language, "table.title_pulls", **n), width)]
+            text += indented(rows, width)
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
         """L as a sum, the loss's derivative at each output, and the pull at each weight."""
         n = self.sample
-        summands = [braced(self.cost, f"C^{{{n}}}")]
+        summands = [braced(self.cost, f"C[{n}]")]
         if self.samples > 1:
-            summands.append(braced(self.others, rf"\sum_{{k \ne {n}}} C^{{k}}"))
-        found = [chain("L", r"\sum_{k} C^{k}", summands, latex_number(self.loss))]
+            summands.append(braced(self.others, rf"\sum_{{k \ne {n}}} C[k]"))
+        found = [chain("L", r"\sum_{k} C[k]", summands, latex_number(self.loss))]
         for one in self.outputs:
-            left = rf"\frac{{\partial C^{{{n}}}}}{{\partial\, {place(one.place)}}}"
+            left = rf"\frac{{\partial C[{n}]}}{{\partial\, {place(one.place)}}}"
             found.append(rf"{left} = {latex_number(one.loss.value)}")
         for pull in self.pulls:
             left = rf"\frac{{\partial L}}{{\partial\, {place(pull.address)}}}"
-            own = braced(pull.value, rf"\partial C^{{{n}}} / \partial w")
+            own = braced(pull.value, rf"\partial C[{n}] / \partial w")
             others = braced(pull.gradient - pull.value, rf"k \ne {n}")
             found.append(chain(left, [own, others], latex_number(pull.gradient)))
         return tuple(found)
@@ -178,8 +222,7 @@ class SampleExplanation(Readable):
         for one in self.outputs:
             written = f"{derivative('*C*', '*y*')} = {number_markup(one.loss.value)},  *y* = "
             written += number_markup(one.loss.output)
-            if one.loss.target is not None:
-                written += f",  *t* = {number_markup(one.loss.target)}"
+            written += "".join(f",  {line.content}" for line in target_lines(one.loss))
             rows.append(named_bar(one.place, one.loss.value, written))
         return [*rows, *rest_bars(self.unlisted, language)]
 
@@ -195,6 +238,16 @@ class SampleExplanation(Readable):
 def _output(one: SampleOutput, language: str) -> str:
     values = {"place": one.place, "y": brief(one.loss.output), "loss": one.loss.loss}
     values["derivative"] = brief(one.loss.value)
+    if one.loss.wanted is not None:
+        told = say(language, "cost.output_without_target", **values)
+        return say(language, "then", before=told, after=one.loss.wanted.sentence(language))
     if one.loss.target is None:
         return say(language, "cost.output_without_target", **values)
     return say(language, "cost.output", t=brief(one.loss.target), **values)
+
+
+def _target(loss: LossDerivative) -> str:
+    """The target of an output as a cell: the class by its name where it is one."""
+    if loss.wanted is not None:
+        return loss.wanted.name
+    return "—" if loss.target is None else brief(loss.target)

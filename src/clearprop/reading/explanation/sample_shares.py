@@ -11,7 +11,9 @@ layers (tied weights): ∂Cⁿ/∂w = Σ_j ∂y_j/∂w · ∂Cⁿ/∂y_j, with �
 from dataclasses import dataclass
 
 from clearprop.base.numbers import brief, percent, product_text
+from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
 from clearprop.reading.explanation.readable import say
+from clearprop.reading.explanation.signal_steps import by
 from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
 
@@ -65,6 +67,25 @@ class SampleShare:
             value=brief(one.value),
             count=len(self.products) + self.rest.count,
         )
+
+    def step(self, letter: str, language: str) -> ExplainedStep:
+        """Its largest product as a step; `letter` is what the number is called."""
+        one = self.products[0]
+        several = len(self.products) > 1 or self.rest.count
+        key = "of_input" if one.input else "alone" if one.factor == 1 else "local"
+        count = len(self.products) + self.rest.count
+        values = {"input": one.input, "place": one.signal.named, "count": count}
+        told = say(language, f"step.factors_{'several' if several else key}", **values)
+        left = f"∂C[{self.sample}]/∂{letter}"
+        behind = by(one.signal)
+        product = product_text(one.factor, one.signal.value)
+        if several:
+            # The largest of several products, and not their sum.
+            left = f"∂z/∂{letter} · {behind}"
+            return ExplainedStep(told, (Chain(left, (product, brief(one.value))),))
+        symbols = behind if key == "alone" else f"∂z/∂{letter} · {behind}"
+        right = (symbols, "" if key == "alone" else product, brief(one.value))
+        return ExplainedStep(told, (Chain(left, right),))
 
     def rows(self, language: str) -> list[list[str]]:
         """Its rows of a table: sample, ∂z/∂w, ∂C/∂z, their product, part of all shares."""

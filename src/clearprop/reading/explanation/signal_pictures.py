@@ -14,7 +14,7 @@ from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.drawing.pen.palette import Role
 from clearprop.reading.explanation.paths import Passage, Paths, Place
 from clearprop.reading.explanation.readable import say
-from clearprop.reading.explanation.signals import Signal, WayKind
+from clearprop.reading.explanation.signals import LossDerivative, Signal, WayKind
 from clearprop.reading.largest_terms import Rest, others_label
 
 # What a way's factor is, in markup; ways that are not here have none but 1.
@@ -104,9 +104,15 @@ def _loss_lines(signal: Signal) -> tuple[TextLine, ...]:
     if loss is None:
         return ()
     lines = [TextLine(loss.loss), TextLine(equation("*y*", loss.output), "forward")]
-    if loss.target is not None:
-        lines.append(TextLine(equation("*t*", loss.target)))
+    lines += target_lines(loss)
     return (*lines, TextLine(equation(derivative("*C*", "*y*"), loss.value), "backward"))
+
+
+def target_lines(loss: LossDerivative) -> list[TextLine]:
+    """What the output should be: a number, or the class of the sample by its name."""
+    if loss.wanted is not None:
+        return [TextLine(f"*t*: {loss.wanted.name}")]
+    return [] if loss.target is None else [TextLine(equation("*t*", loss.target))]
 
 
 def _label(one: Passage) -> str:
@@ -144,8 +150,7 @@ def successors(signal: Signal, language: str) -> list[tuple[SankeyNode, SankeyLi
     if signal.loss is not None:
         loss = signal.loss
         lines = [TextLine(loss.loss), TextLine(equation("*y*", loss.output), "forward")]
-        if loss.target is not None:
-            lines.append(TextLine(equation("*t*", loss.target)))
+        lines += target_lines(loss)
         rows.append(("loss", tuple(lines), loss.value, equation(COST_BY_Y, loss.value)))
     for k, term in enumerate(signal.terms):
         if term.signal is None:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.readable import say
 from clearprop.reading.largest_terms import NOTHING, Rest, others_heading
+from clearprop.reading.loss_lines import Divisor, WantedClass
+from clearprop.reading.worked_lines import WorkedLine
 
 INDENT = "    "
 # From here on, cancellation is worth a sentence.
@@ -33,13 +35,25 @@ class Slope:
 
 @dataclass(frozen=True)
 class LossDerivative:
-    """∂C/∂y at one output y: what the loss itself says. `target` is None where the target is not
-    one number for each output."""
+    """∂C/∂y at one output y: what the loss itself says.
+
+    target   None where the target is not one number for each output
+    lines    ℓ and ∂ℓ/∂y of this output written out
+    divisor  S, which ∂ℓ/∂y is divided by
+    wanted   the class that the sample should be, where the target is a class
+    """
 
     loss: str
     output: float
     target: float | None
     value: float
+    lines: tuple[WorkedLine, ...]
+    divisor: Divisor
+    wanted: WantedClass | None = None
+
+    def slope(self, language: str) -> str:
+        """∂ℓ/∂y with its numbers: `0.2803 − 1`."""
+        return self.lines[-1].written(language) or brief(self.lines[-1].value)
 
 
 class WayKind(StrEnum):
@@ -101,6 +115,7 @@ class Signal:
     terms    case 2: the largest terms, largest first
     rest     case 2: all other terms
     size     Σ|terms|, the rest's included, times |slope|
+    symbol   what v is called in formulas, z₄⁽¹⁾; "" where it has no name there
     """
 
     place: str
@@ -113,6 +128,12 @@ class Signal:
     terms: tuple[Term, ...] = ()
     rest: Rest = NOTHING
     size: float = 0.0
+    symbol: str = ""
+
+    @property
+    def named(self) -> str:
+        """The address, with the symbol behind it where there is one."""
+        return f"{self.place} ({self.symbol})" if self.symbol else self.place
 
     @property
     def case(self) -> int | None:
@@ -178,12 +199,22 @@ def _from_loss(signal: Signal, loss: LossDerivative, language: str) -> str:
         "t": "—" if loss.target is None else brief(loss.target),
         "derivative": brief(loss.value),
         "value": brief(signal.value),
+        "slope_of_loss": loss.slope(language),
+        "divisor": brief(loss.divisor.value),
     }
     key = "with_target" if loss.target is not None else "without_target"
     if signal.slope is None:
-        return say(language, f"case_1.{key}", **values)
+        return _with_class(say(language, f"case_1.{key}", **values), loss, language)
     slope = {"name": signal.slope.name, "slope": brief(signal.slope.value)}
-    return say(language, f"case_1.{key}_and_slope", **values, **slope)
+    told = say(language, f"case_1.{key}_and_slope", **values, **slope)
+    return _with_class(told, loss, language)
+
+
+def _with_class(told: str, loss: LossDerivative, language: str) -> str:
+    """A sentence about the loss, and behind it which class the sample should be."""
+    if loss.wanted is None:
+        return told
+    return say(language, "then", before=told, after=loss.wanted.sentence(language))
 
 
 def _largest(signal: Signal, term: Term, language: str) -> str:
@@ -212,6 +243,7 @@ def taken_apart(signal: Signal, language: str) -> list[str]:
         found.append(INDENT + _slope_line(signal.slope, language))
     if signal.loss is not None:
         found.append(INDENT + _loss_line(signal.loss, language))
+        found.append(2 * INDENT + signal.loss.lines[-1].text(language))
     for term in signal.terms:
         found += [INDENT + line for line in _term_lines(term, language)]
     if signal.opened and signal.rest.count:

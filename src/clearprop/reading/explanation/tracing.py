@@ -22,7 +22,9 @@ from clearprop.reading.explanation.signals import (
     Term,
     WayKind,
 )
+from clearprop.reading.formula_symbols import neuron_symbol
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
+from clearprop.reading.loss_lines import divisor_of, loss_lines, wanted_class
 from clearprop.reading.probing import Probe
 
 # How deep signals are taken apart, and how many terms of a line are listed, unless told otherwise.
@@ -64,8 +66,9 @@ class Tracer:
         """∂C/∂v of the entry `index` of `wire` for one sample, opened `depth` lines deep."""
         value = self.gradient(wire, sample, index)
         place = str(Address(wire, index))
+        symbol = neuron_symbol(self._graph, wire, index)
         if depth == 0:
-            return Signal(place, sample, value)
+            return Signal(place, sample, value, symbol=symbol)
         slope, inner_wire = self.slope(wire, sample, index)
         factor = 1.0 if slope is None else slope.value
         if inner_wire == self._graph.output:
@@ -79,6 +82,7 @@ class Tracer:
                 inner=loss.value,
                 loss=loss,
                 size=abs(factor * loss.value),
+                symbol=symbol,
             )
         takers = self._graph.takers(inner_wire)
         ways = [self._ways(taker, inner_wire, sample, index, depth - 1) for taker in takers]
@@ -94,6 +98,7 @@ class Tracer:
             terms=terms,
             rest=rest,
             size=abs(factor) * size,
+            symbol=symbol,
         )
 
     def gradient(self, wire: str, sample: int, index: Index) -> float:
@@ -150,6 +155,9 @@ class Tracer:
             output=float(output[sample][index]),
             target=target,
             value=float(step.backward.output_gradient[sample][index]),
+            lines=loss_lines(step, sample, index),
+            divisor=divisor_of(step),
+            wanted=wanted_class(step, sample),
         )
 
     def _ways(self, taker: GraphStep, wire: str, sample: int, index: Index, depth: int) -> Ways:

@@ -28,6 +28,7 @@ from clearprop.base.numbers import number
 from clearprop.engine.addresses import every_sample
 from clearprop.engine.kinks import Sides, leaves_side, same_sides, sides
 from clearprop.engine.step import Step
+from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
 from clearprop.reading.explanation.latex import latex_number
 from clearprop.reading.explanation.readable import say
 
@@ -95,6 +96,15 @@ class Witness:
             above=number(self.above, LOSS_DIGITS),
             quotient=number(self.quotient, 6),
         )
+
+    def step_of(self, letter: str, language: str) -> ExplainedStep:
+        """The same as a step; `letter` is what the number is called."""
+        moved = say(language, f"witness.{self.method}", step=number(self.step, 2))
+        told = say(language, f"step.witness_{self.outcome}", moved=moved)
+        ends = f"({number(self.above, LOSS_DIGITS)} − {number(self.below, LOSS_DIGITS)})"
+        wide = self.step if self.method in (HowMoved.RIGHT, HowMoved.LEFT) else 2 * self.step
+        moved = "" if wide == self.step else f"{ends} / {number(wide, 4)}"
+        return ExplainedStep(told, (Chain(f"ΔL/Δ{letter}", (moved, number(self.quotient, 6))),))
 
     def equation(self) -> str:
         """The difference quotient as LaTeX."""

@@ -4,6 +4,8 @@ health = examine(take_step(network, params, x, target, optimizer=SGD(0.05)))
 print(health)
 """
 
+from clearprop.reading.health.baselines import Baseline, BaselineKind
+from clearprop.reading.health.convergence import Convergence
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.examining import examine
 from clearprop.reading.health.signal_bars import signals_picture
@@ -14,6 +16,9 @@ from clearprop.training.finding import Finding, Severity, Symptom
 from clearprop.training.rate_bound import RateRule
 
 __all__ = [
+    "Baseline",
+    "BaselineKind",
+    "Convergence",
     "Curvature",
     "Examination",
     "Finding",

@@ -17,8 +17,12 @@ from clearprop.training.finding import Finding, Severity, Symptom
 SAME = 1e-12
 
 
-def constant_output(step: Step) -> Iterator[Finding]:
-    """A finding where samples that differ get the same output."""
+def constant_output(step: Step, *, settled: bool) -> Iterator[Finding]:
+    """A finding where samples that differ get the same output.
+
+    `settled` says that the network has converged with every unit alive: then the constant is what
+    it learned, because the inputs tell it nothing.
+    """
     output = step.forward.output
     if not _is_constant(output) or _is_constant(step.forward.input):
         return
@@ -30,7 +34,9 @@ def constant_output(step: Step) -> Iterator[Finding]:
         "y": float(output[0].ravel()[0]),
         "loss": step.value,
     }
-    if isinstance(step.loss, MSE) and step.loss.reduction == "mean":
+    if settled:
+        yield Finding(Symptom.CONSTANT_BEST, Severity.NOTE, (graph.output,), values)
+    elif isinstance(step.loss, MSE) and step.loss.reduction == "mean":
         target = step.target.astype(np.float64)
         values["mean"] = float(target.mean(axis=0).ravel()[0])
         values["variance"] = float(target.var(axis=0).mean())

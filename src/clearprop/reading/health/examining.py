@@ -5,10 +5,13 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ShapeError
 from clearprop.engine.step import Step, take_step
+from clearprop.reading.health.baselines import baselines, worse_than_simple
 from clearprop.reading.health.constant_output import constant_output
+from clearprop.reading.health.convergence import converged, convergence_of
 from clearprop.reading.health.draws import draws
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.replay import where_it_broke
+from clearprop.reading.health.rounding import rounding_of
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
 from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
 from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
@@ -41,22 +44,39 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
     steps = draws(step) if broken is None else (step,)
     units = units_of(steps)
     sizes = signal_sizes(step)
+    rounding = rounding_of(step) if broken is None and len(step.forward.params) else None
+    convergence = convergence_of(step, rounding) if rounding is not None else None
+    reached = convergence is not None and convergence.reached
+    of_units = [*dead_units(units, sum(one.samples for one in steps)), *saturated_units(units)]
     findings = [] if broken is None else [broken]
     if broken is not None and broken.kind == Symptom.NONFINITE_PARAMETER and start is not None:
         findings += where_it_broke(step, start.astype(step.forward.params.dtype))
-    findings += constant_output(step)
-    findings += dead_units(units, sum(one.samples for one in steps))
-    findings += saturated_units(units)
-    findings += vanishing_or_exploding(sizes)
-    findings += unmoved_weights(steps, units)
+    findings += constant_output(step, settled=reached and not of_units)
+    findings += of_units
+    if rounding is not None:
+        noise = bool((np.abs(step.backward.output_gradient) <= rounding.signals).all())
+        findings += vanishing_or_exploding(sizes, rounding=noise)
+        findings += unmoved_weights(steps, units, rounding, converged=reached)
     stability = _stability(step, start, rate, broken is None)
-    findings += rate_above_bound(stability)
+    findings += rate_above_bound(stability, converged=reached)
+    simple = baselines(step) if broken is None else ()
+    if rounding is not None and (reached or _has_begun(step, start)):
+        findings += worse_than_simple(step, simple, rounding.loss, converged=reached)
+    if convergence is not None:
+        findings += converged(step, convergence, findings)
     findings.sort(key=lambda one: list(Severity).index(one.severity))
     looked_at = [
         LookedAt(Looked.NUMBERS, {"samples": step.samples, "params": len(step.forward.params)}),
         LookedAt(Looked.UNITS, {"count": sum(len(one.z) for one in units), "layers": len(units)}),
         LookedAt(Looked.SIGNALS, {"layers": len(sizes)}),
     ]
+    if convergence is not None:
+        numbers: dict[str, float | int | str] = {
+            "largest": convergence.largest,
+            "place": convergence.place,
+            "rounding": convergence.rounding,
+        }
+        looked_at.append(LookedAt(Looked.CONVERGENCE, numbers))
     if len(steps) > 1:
         looked_at.append(LookedAt(Looked.DRAWS, {"count": len(steps)}))
     if broken is not None:
@@ -73,6 +93,8 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
         silent=silent_samples(units),
         signals=sizes,
         stability=stability,
+        baselines=simple,
+        convergence=convergence,
     )
 
 
@@ -82,13 +104,19 @@ def _stability(
     """At the start and here, wherever the numbers are finite."""
     if not len(step.forward.params):
         return ()
-    begun = start is not None or (step.state is not None and step.state.step > 0)
+    begun = start is not None or _has_begun(step, start)
     steps = [(Moment.END if begun else Moment.HERE, step)] if finite else []
     if start is not None:
         first = _first_step(step, start)
         if first_nonfinite(first) is None:
             steps.insert(0, (Moment.START, first))
     return tuple(stability_at(one, when, rate) for when, one in steps)
+
+
+def _has_begun(step: Step, start: Array | None) -> bool:
+    """Whether the step is known to be of a training that has begun."""
+    moved = start is not None and not np.array_equal(start, step.forward.params)
+    return moved or (step.state is not None and step.state.step > 0)
 
 
 def _first_step(step: Step, start: Array) -> Step:

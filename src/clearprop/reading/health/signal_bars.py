@@ -5,6 +5,7 @@ from functools import partial
 
 from clearprop.base import messages
 from clearprop.base.numbers import number
+from clearprop.base.text_tables import aligned
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
 from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.scene import Scene
@@ -12,7 +13,7 @@ from clearprop.reading.health.signal_sizes import SignalSize
 from clearprop.training.finding import shown
 
 # In a terminal a bar of the largest signal is at most so long.
-LONGEST = 36
+LONGEST, SHORTEST = 36, 6
 # In a picture: the sizes of a row and its bar, of the plot, its margins and its letters.
 ROW, BAR = 30.0, 16.0
 PLOT, MARGIN, SIZE = 420.0, 16.0, 13.0
@@ -21,15 +22,19 @@ TOP, BOTTOM = 56.0, 52.0
 TICKS = 8
 
 
-def bars(sizes: tuple[SignalSize, ...]) -> list[str]:
-    """Every layer's signal as a bar on a scale of powers of ten, and its number."""
-    width = max(messages.display_width(one.layer) for one in sizes)
-    named = max(len(one.name) for one in sizes)
-    return [
-        f"{messages.pad(one.layer, width)}  {one.name:<{named}}  "
-        f"{'█' * _characters(one, sizes):<{LONGEST}}  {number(one.size, 3)}".rstrip()
-        for one in sizes
+def bars(sizes: tuple[SignalSize, ...], width: int | None = None) -> list[str]:
+    """Every layer's signal as a bar on a scale of powers of ten, and its number. The bars are
+    shorter where a terminal has less than `width` columns for all of it."""
+    numbers = [number(one.size, 3) for one in sizes]
+    rows = [(one.layer, one.name, "", value) for one, value in zip(sizes, numbers, strict=True)]
+    taken = max(map(messages.display_width, aligned(rows, left=None)))
+    longest = LONGEST if width is None else min(LONGEST, max(width - taken, SHORTEST))
+    drawn = [
+        (one.layer, one.name, "█" * _characters(one, sizes, longest), value)
+        for one, value in zip(sizes, numbers, strict=True)
     ]
+    drawn.append(("", "", " " * longest, ""))
+    return aligned(drawn, left=None)[:-1]
 
 
 def signals_picture(sizes: tuple[SignalSize, ...], language: str = "en") -> Scene:
@@ -66,11 +71,11 @@ def signals_picture(sizes: tuple[SignalSize, ...], language: str = "en") -> Scen
     return Scene(width, height, tuple(items), say("title"), description, language)
 
 
-def _characters(one: SignalSize, sizes: tuple[SignalSize, ...]) -> int:
+def _characters(one: SignalSize, sizes: tuple[SignalSize, ...], longest: int) -> int:
     if not 0 < one.size < math.inf:
-        return LONGEST if one.size > 0 else 0
+        return longest if one.size > 0 else 0
     low, high = _scale(sizes)
-    return max(1, round(LONGEST * (math.log10(one.size) - low) / (high - low)))
+    return max(1, round(longest * (math.log10(one.size) - low) / (high - low)))
 
 
 def _length(size: float, low: int, high: int) -> float:

@@ -50,10 +50,14 @@ def signal_sizes(step: Step) -> tuple[SignalSize, ...]:
     )
 
 
-def vanishing_or_exploding(sizes: tuple[SignalSize, ...]) -> Iterator[Finding]:
-    """A finding where the first layer's signal is far from the last one's. A signal of exactly 0
-    has not vanished on the way: a dead unit, or a loss without a slope, has stopped it."""
-    if len(sizes) < 2 or not np.isfinite([one.size for one in sizes]).all():
+def vanishing_or_exploding(sizes: tuple[SignalSize, ...], *, rounding: bool) -> Iterator[Finding]:
+    """A finding where the first layer's signal is far from the last one's.
+
+    A signal of exactly 0 has not vanished on the way: a dead unit, or a loss without a slope, has
+    stopped it. `rounding` says that what starts from the loss is no more than that, and so has no
+    size to compare.
+    """
+    if rounding or len(sizes) < 2 or not np.isfinite([one.size for one in sizes]).all():
         return
     first, last = sizes[0], sizes[-1]
     if first.size == 0 or last.size == 0 or VANISHED <= first.ratio <= EXPLODED:

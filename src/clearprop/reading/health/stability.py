@@ -98,8 +98,9 @@ def stability_at(step: Step, when: Moment, rate: float | None) -> Stability:
     )
 
 
-def rate_above_bound(found: tuple[Stability, ...]) -> Iterator[Finding]:
-    """A finding for every point at which the rate is above the bound."""
+def rate_above_bound(found: tuple[Stability, ...], *, converged: bool) -> Iterator[Finding]:
+    """A finding for every point at which the rate is above the bound; a note where the network has
+    converged, for no step is to come."""
     for one in found:
         if (
             one.rate is None
@@ -110,7 +111,7 @@ def rate_above_bound(found: tuple[Stability, ...]) -> Iterator[Finding]:
             continue
         yield Finding(
             ABOVE[one.when],
-            Severity.WARNING,
+            Severity.NOTE if converged else Severity.WARNING,
             (),
             {"rate": one.rate, "bound": one.bound, "curvature": one.curvature},
         )

@@ -17,15 +17,20 @@ from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.nodes import is_linear, layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.reading.health.rounding import Rounding
 from clearprop.reading.health.units import Units
+from clearprop.training.curvature import left_to_gain
 from clearprop.training.finding import Finding, Severity, Symptom
 
-# A sum is off by so many roundings of the sum of its terms' sizes at most, as a rule.
-ROUNDINGS = 8
 
+def unmoved_weights(
+    steps: tuple[Step, ...], units: list[Units], rounding: Rounding, *, converged: bool
+) -> Iterator[Finding]:
+    """A finding for every parameter and every reason why entries of it never move.
 
-def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Finding]:
-    """A finding for every parameter and every reason why entries of it never move."""
+    A gradient that is no more than rounding has nothing to move by; where the whole network has
+    converged, that is said of it once, and not of every parameter.
+    """
     step = steps[0]
     if not np.isfinite(step.backward.gradient).all():
         return
@@ -52,10 +57,11 @@ def unmoved_weights(steps: tuple[Step, ...], units: list[Units]) -> Iterator[Fin
             for reason, (severity, mask) in reasons.items():
                 if mask.any():
                     yield _finding(reason, severity, path, node, mask)
-    lost = np.zeros(len(still), bool)
+    if converged:
+        return
     for node in graph.nodes.values():
-        yield from _lost_in_rounding(step, node, weighed[0], still, lost)
-    yield from _left_by_the_optimizer(step, lost)
+        yield from _lost_in_rounding(step, node, weighed[0], still, rounding)
+    yield from _left_by_the_optimizer(step, rounding)
 
 
 def _weighed(step: Step) -> Array:
@@ -141,32 +147,28 @@ def _finding(kind: Symptom, severity: Severity, path: str, node: Node, mask: Arr
 
 
 def _lost_in_rounding(
-    step: Step, node: Node, weighed: Array, still: Array, lost: Array
+    step: Step, node: Node, weighed: Array, still: Array, rounding: Rounding
 ) -> Iterator[Finding]:
     """Entries of a Linear layer whose samples cancel down to rounding, though not to an exact 0:
-    what they add is taken off again behind them. They are marked in `lost`."""
-    signals, values = step.signals(node.path), step.forward.value(node.source)
-    if not is_linear(node.layer) or signals.ndim != 2:
+    what they add is taken off again behind them."""
+    if not is_linear(node.layer):
         return
     layout = step.forward.network.layout
-    # Σ of the sizes of the samples' shares, which is what rounding is measured by.
-    sizes = {"weight": np.abs(values).T @ np.abs(signals), "bias": np.abs(signals).sum(0)[None]}
-    for name, slot in node.parameters.items():
+    for slot in node.parameters.values():
         path = slot.path
         gradient = layout.view(step.backward.gradient, path)
         largest = np.maximum(np.abs(gradient), np.abs(layout.view(weighed, path)))
-        rounding = ROUNDINGS * np.finfo(gradient.dtype).eps * sizes[name]
-        mask = (largest <= rounding) & ~layout.view(still, path)
+        mask = (largest <= layout.view(rounding.gradient, path)) & ~layout.view(still, path)
         # By chance one entry may be so small; where all of a parameter are, there is a reason.
         if mask.all():
-            layout.view(lost, path)[...] = True
             found = _finding(Symptom.UNMOVED_ROUNDING, Severity.NOTE, path, node, mask)
             numbers = {**found.values, "largest": float(np.abs(gradient).max())}
             yield replace(found, values=numbers)
 
 
-def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
-    """Entries that have a gradient, and stay where they are all the same."""
+def _left_by_the_optimizer(step: Step, rounding: Rounding) -> Iterator[Finding]:
+    """Entries that have a gradient and stay where they are, although the loss would show it if they
+    moved: what is less than its rounding is no matter."""
     stepped = step.stepped
     if stepped is None or step.optimizer is None:
         return
@@ -174,8 +176,10 @@ def _left_by_the_optimizer(step: Step, lost: Array) -> Iterator[Finding]:
     layout = step.forward.network.layout
     for path in layout.slots:
         old, new, slope = (layout.view(one, path) for one in (params, stepped, gradient))
-        left = (old == new) & (slope != 0) & ~layout.view(lost, path)
-        if not left.any():
+        left = (old == new) & (np.abs(slope) > layout.view(rounding.gradient, path))
+        alone = np.zeros_like(gradient)
+        layout.view(alone, path)[left] = slope[left]
+        if left_to_gain(step, alone) <= rounding.loss:
             continue
         where = [tuple(int(i) for i in index) for index in np.argwhere(left)]
         values: dict[str, float | int | str] = {

@@ -52,7 +52,7 @@ def save_program(path: str | Path, recipe: Recipe, *, language: str = "en") -> t
         # The numbers first: a program without them is of no use.
         files = {beside: stored.getvalue(), **files}
     for file, content in files.items():
-        if file.exists() and not _is_the_same(file, content):
+        if file.is_file() and not _is_the_same(file, content):
             raise FileError("program_exists", path=file)
     for file, content in files.items():
         write_whole(file, content)

@@ -5,7 +5,8 @@ walk = walk_step(step, sample=0)
 print(walk.text())
 """
 
-from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, Walk, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, Walk, WalkStage
 from clearprop.reading.walk.walking import walk_step
+from clearprop.reading.worked_lines import WorkedLine
 
 __all__ = ["ArrayRole", "Part", "StageArray", "Walk", "WalkStage", "WorkedLine", "walk_step"]

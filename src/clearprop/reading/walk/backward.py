@@ -1,6 +1,8 @@
 """The stages of the backward pass: what comes to every layer, what goes on and what its parameters
 get, with one entry of each worked out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from clearprop.engine.graph import Index, Node, join_path
@@ -11,10 +13,10 @@ from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.largest_terms import Rest, rest_of
 from clearprop.reading.probing import MOST_PROBES, Probe
-from clearprop.reading.walk.arithmetic import label, sum_of_numbers, sum_of_products
 from clearprop.reading.walk.equations import of_layer
 from clearprop.reading.walk.forward import parameter_symbol, runs_constant, symbols
-from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage
+from clearprop.reading.worked_lines import WorkedLine, label, sum_of_numbers, sum_of_products
 
 # The gradient of a parameter of a layer that is not Linear is asked for sample by sample; of more
 # samples than these, it stands there without its summands.
@@ -41,7 +43,9 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
     ]
     constant = runs_constant(step.forward[node.path])
     equations = of_layer(node.layer, constant=constant).backward
-    worked = [*_signal(step, node, record, sample), *_gradients(step, node, record, sample)]
+    # A gradient is a sum over all samples.
+    gradients = [replace(one, of_sample=False) for one in _gradients(step, node, record, sample)]
+    worked = [*_signal(step, node, record, sample), *gradients]
     return WalkStage(
         part=Part.BACKWARD,
         path=node.path,

@@ -3,15 +3,15 @@ it leads."""
 
 import numpy as np
 
-from clearprop.base.numbers import brief, product_text
+from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.graph import Node
 from clearprop.engine.step import Step, Update
 from clearprop.engine.summary import repr_short
-from clearprop.kinds.kind_tables import LOSS_ROWS
-from clearprop.reading.walk.arithmetic import label, sum_of_numbers
+from clearprop.reading.loss_lines import WantedClass, divisor_of, loss_lines, wanted_class
 from clearprop.reading.walk.equations import of_loss, of_optimizer
 from clearprop.reading.walk.forward import parameter_symbol
-from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage
+from clearprop.reading.worked_lines import WorkedLine, label, sum_of_numbers
 
 LOSS_PLACE = "loss"
 
@@ -19,6 +19,7 @@ LOSS_PLACE = "loss"
 def loss_stage(step: Step, sample: int) -> WalkStage:
     """The loss at the output, and the derivative that the backward pass starts from."""
     result, output = step.result, step.forward.output
+    wanted = wanted_class(step, sample)
     where = step.forward.network.graph.output
     arrays = [
         StageArray("y", where, ArrayRole.SAMPLES, output),
@@ -32,36 +33,27 @@ def loss_stage(step: Step, sample: int) -> WalkStage:
         path="",
         name=repr_short(step.loss),
         equations=of_loss(step.loss),
-        worked=tuple(_loss_work(step, sample)),
+        worked=tuple(_loss_work(step, sample, wanted)),
+        notes=(*([wanted] if wanted else []), divisor_of(step)),
         arrays=tuple(arrays),
     )
 
 
-def _loss_work(step: Step, sample: int) -> list[WorkedLine]:
-    result, loss = step.result, step.loss
+def _loss_work(step: Step, sample: int, wanted: WantedClass | None) -> list[WorkedLine]:
+    result = step.result
     index = (0,) * (step.forward.output.ndim - 1)
-    y = float(step.forward.output[sample][index])
+    if wanted is not None and wanted.counted:
+        # The class that the sample should be says more than the first one.
+        index = (wanted.number,)
     slope = float(result.gradient[sample][index])
-    weight = float(result.weight)
-    lines = []
-    target = step.target[sample]
-    if result.entries is not None:
-        alone = index if result.entries[sample].ndim else ()
-        entry = float(result.entries[sample][alone])
-        left = label("ℓ", sample, alone)
-        if np.shape(target) == step.forward.output.shape[1:]:
-            t = float(target[index])
-            row = LOSS_ROWS.get(type(loss))
-            written = f"{type(loss).__name__}(y = {brief(y)}, t = {brief(t)})"
-            if row is not None and row.written is not None:
-                written = row.written(y, t)
-        else:
-            written = f"{type(loss).__name__}(y, t = {target})"
-        lines.append(WorkedLine(left, (written,), entry))
-    total = f"{brief(float(result.total))} / {brief(weight)}"
-    lines.append(WorkedLine("L = Σ ℓ / S", (total,), step.value))
-    back = f"{brief(slope * weight)} / {brief(weight)}"
-    return [*lines, WorkedLine(label("∂C/∂y", sample, index), (back,), slope)]
+    weight = brief(float(result.weight))
+    back = f"{bracketed(slope * float(result.weight))} / {weight}"
+    total = f"{brief(float(result.total))} / {weight}"
+    return [
+        *loss_lines(step, sample, index),
+        WorkedLine(label("∂C/∂y", sample, index), (back,), slope),
+        WorkedLine("L = Σ ℓ / S", (total,), step.value, of_sample=False),
+    ]
 
 
 def update_stage(step: Step, node: Node) -> WalkStage:

@@ -8,10 +8,10 @@ from clearprop.engine.records import ForwardRecord
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.kinds.row import Arithmetic, OneEntry, applied
-from clearprop.reading.walk.arithmetic import label, sum_of_products
+from clearprop.kinds.row import OneEntry, applied
 from clearprop.reading.walk.equations import of_layer
-from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage
+from clearprop.reading.worked_lines import WorkedLine, label, worked_line
 
 
 def symbols(layer: Layer) -> tuple[str, str]:
@@ -88,11 +88,4 @@ def _worked(record: ForwardRecord, sample: int) -> tuple[WorkedLine, ...]:
         lines = row.worked(entry)
     else:
         lines = applied(entry) if is_activation(record.layer) else ()
-    return tuple(_line(one, sample, index) for one in lines)
-
-
-def _line(one: Arithmetic, sample: int, index: Index) -> WorkedLine:
-    left = label(one.symbol, sample, index)
-    if one.products is None:
-        return WorkedLine(left, one.right, one.value)
-    return sum_of_products(left, *one.products, one.value, one.right)
+    return tuple(worked_line(one, label(one.symbol, sample, index)) for one in lines)

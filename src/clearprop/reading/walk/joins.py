@@ -12,8 +12,8 @@ from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join,
 from clearprop.engine.nodes import is_skip, terms_behind
 from clearprop.engine.step import Step
 from clearprop.kinds.program_lines import subscript
-from clearprop.reading.walk.arithmetic import label, sum_of_numbers
-from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage, WorkedLine
+from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage
+from clearprop.reading.worked_lines import WorkedLine, label, sum_of_numbers
 
 
 class Fork(NamedTuple):

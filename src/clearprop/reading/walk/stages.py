@@ -1,6 +1,5 @@
 """The stages of a walk: as data, the same in every language, and as lines for a terminal."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,9 +8,10 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.numbers import brief
-from clearprop.base.text_tables import aligned
+from clearprop.base.text_tables import aligned, wrapped
 from clearprop.reading.document import Document
-from clearprop.reading.largest_terms import NOTHING, Rest, others_label
+from clearprop.reading.loss_lines import Divisor, WantedClass
+from clearprop.reading.worked_lines import WorkedLine
 
 INDENT = "  "
 # Arrays of more rows or numbers than these are abbreviated, however much room there is.
@@ -119,32 +119,6 @@ class StageArray:
         return f"{self.name} {shape_text(self.values.shape)}{place}"
 
 
-@dataclass(frozen=True)
-class WorkedLine:
-    """One line of arithmetic: left = Σ right + rest = value.
-
-    left   the number that is worked out: `z[0,3]` is entry 3 of sample 0
-    right  the summands, as they are written: `0.15 × 0.05`
-    rest   the summands that are not written out
-    value  as the step recorded it
-    """
-
-    left: str
-    right: tuple[str, ...]
-    value: float
-    rest: Rest = NOTHING
-
-    def text(self, language: str) -> str:
-        """`z[0,3] = 0.15 × 0.05 + 0.2 × 0.1 + 0.35 = 0.3775`."""
-        summands = list(self.right)
-        if self.rest.count:
-            name = others_label(self.rest.count, language)
-            summands.append(f"{brief(self.rest.value)} ({name})")
-        parts = [self.left, *([_joined(summands)] if summands else []), brief(self.value)]
-        # A line whose only summand is its value says it once.
-        return " = ".join(parts[:1] + parts[2:] if parts[1:2] == parts[2:] else parts)
-
-
 @dataclass(frozen=True, eq=False)
 class WalkStage:
     """One stage of a step.
@@ -154,6 +128,7 @@ class WalkStage:
     equations  what is computed, in symbols
     worked     the same with the stage's own numbers, for one entry of one sample
     arrays     everything that the stage takes and makes
+    notes      what else its symbols and numbers are: S of the loss, the class of the sample
     """
 
     part: Part
@@ -162,6 +137,7 @@ class WalkStage:
     equations: tuple[str, ...]
     worked: tuple[WorkedLine, ...]
     arrays: tuple[StageArray, ...]
+    notes: tuple[Divisor | WantedClass, ...] = ()
 
     def title(self, position: int, count: int, language: str) -> str:
         """`3/11  Forward: layers[1] ReLU()`."""
@@ -174,10 +150,16 @@ class WalkStage:
         lines = _wrapped(say(language, f"says.{self.part}"), width, "")
         for equation in self.equations:
             lines += _wrapped(equation, width, INDENT)
-        if self.worked:
-            key = "worked_of_parameters" if self.part in (Part.UPDATE, Part.AFTER) else "worked"
-            lines.append(say(language, key, sample=sample))
-            for one in self.worked:
+        for note in self.notes:
+            lines += _wrapped(note.sentence(language), width, "")
+        for of_sample in (True, False):
+            worked = [one for one in self.worked if one.of_sample == of_sample]
+            if worked:
+                key = "worked" if of_sample else "worked_of_all"
+                if self.part in (Part.UPDATE, Part.AFTER):
+                    key = "worked_of_parameters"
+                lines.append(say(language, key, sample=sample))
+            for one in worked:
                 lines += _wrapped(one.text(language), width, INDENT)
         left = None if height is None else height - len(lines)
         return lines + _arrays(self.arrays, sample, language, width, left)
@@ -243,13 +225,6 @@ def _arrays(
     return lines
 
 
-def _joined(summands: list[str]) -> str:
-    """Summands in a row: one that is negative is taken off."""
-    first, *more = summands
-    signed = [f"− {one[1:]}" if one[0] == "−" else f"+ {one}" for one in more]
-    return " ".join([first, *signed])
-
-
 def _summary(values: Array) -> tuple[str, str, str]:
     with np.errstate(all="ignore"):
         found = (values.min(), values.mean(dtype=np.float64), values.max())
@@ -262,18 +237,5 @@ def _numbers(row: Array) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    """`text` in lines of at most `width` columns, broken at spaces; between any two characters
-    where there are none, as in Chinese. `textwrap` counts characters, of which some take two."""
-    lines = [indent]
-    for word in re.findall(r"\S+\s*", text):
-        if _room(lines[-1], word.rstrip()) > width and lines[-1].strip():
-            lines.append(indent + INDENT)
-        for char in word:
-            if _room(lines[-1], char.rstrip()) > width:
-                lines.append(indent + INDENT)
-            lines[-1] += char
-    return [line.rstrip() for line in lines]
-
-
-def _room(line: str, more: str) -> int:
-    return messages.display_width(line) + messages.display_width(more)
+    """`text` in lines of at most `width` columns; those behind the first are indented further."""
+    return wrapped(text, width, indent + INDENT, indent, break_words=True)

@@ -42,7 +42,9 @@ class CurvedFit(NamedTuple):
     relu_fit: Array
 
 
-def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit:
+def curved_fit(
+    dtype: str = "float64", progress: Progress = silent, *, engine: str = "auto"
+) -> CurvedFit:
     """Train both networks on `curved_data` from PyTorch's default distribution of starts."""
     data = curved_data(dtype)
     fit_x = np.linspace(data.x.min(), data.x.max(), 301, dtype=data.x.dtype)[:, None]
@@ -58,6 +60,7 @@ def curved_fit(dtype: str = "float64", progress: Progress = silent) -> CurvedFit
             data,
             learning_rate=LEARNING_RATE,
             steps=STEPS,
+            engine=engine,
             progress=part(progress, index, len(cases)),
         )
         middle = np.argsort(result.final)[len(SEEDS) // 2]

@@ -72,7 +72,7 @@ def reproduce(settings: ReproductionSettings, watch: Watch = unwatched) -> Repro
     studies = {study.name: study for study in seed_studies(data, settings, watch("studies"))}
     rates = tuple(sorted({*LEARNING_RATES, settings.learning_rate}))
     rate_studies = learning_rate_studies(data, settings, rates, watch("rates"))
-    curved = curved_fit(settings.dtype, watch("curved"))
+    curved = curved_fit(settings.dtype, watch("curved"), engine=settings.engine)
     comparisons = None
     if settings.with_torch and is_installed("torch"):
         comparisons = compare_with_torch(settings, watch("torch"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from clearprop.base.arrays import DTYPES, require_count
 from clearprop.base.errors import ConfigurationError
+from clearprop.training.engine_choice import require_engine
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class ReproductionSettings:
     seeds          how many starts the studies train, seeds 0 to seeds − 1
     dtype          "float64" or "float32": what the experiments compute in
     with_torch     False leaves PyTorch out even where it is installed
+    engine         what takes the steps: "auto", "numpy" or "compiled", as in `fit`
 
     Raises ConfigurationError, naming the option, for what cannot be.
     """
@@ -25,6 +27,7 @@ class ReproductionSettings:
     seeds: int = 200
     dtype: str = "float64"
     with_torch: bool = True
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         require_count("steps", self.steps)
@@ -33,3 +36,4 @@ class ReproductionSettings:
             raise ConfigurationError("learning_rate_invalid", value=self.learning_rate)
         if self.dtype not in DTYPES:
             raise ConfigurationError("dtype_unknown", name=self.dtype, known=", ".join(DTYPES))
+        require_engine(self.engine)

@@ -25,7 +25,7 @@ from clearprop.teaching.experiments.tutorial_networks import (
     with_relu_as_printed,
     without_activation,
 )
-from clearprop.training import StepEvent, start, train
+from clearprop.training import EngineChoice, fit_many
 
 # What became of a training from one start.
 TrainingOutcome: TypeAlias = Literal["trained", "grown", "dead", "overflow"]
@@ -36,6 +36,7 @@ class Study(NamedTuple):
 
     losses    (steps, K) each from before its update
     params    (K, P) after the last update
+    engine    what took the steps, and why
     overflow  (K,) a loss or a parameter is not finite
     dead      (K,) finite, and every ReLU gives 0 for every sample: no gradient is left
     """
@@ -44,6 +45,7 @@ class Study(NamedTuple):
     learning_rate: float
     losses: Array
     params: Array
+    engine: EngineChoice
     overflow: Array
     dead: Array
 
@@ -84,32 +86,30 @@ def study(
     *,
     learning_rate: float,
     steps: int,
+    engine: str = "auto",
     progress: Progress = silent,
 ) -> Study:
     """Train from every row of `starts` (K, P) at once."""
-    optimizer = SGD(learning_rate)
-    state = start(network, starts, optimizer)
-    losses = []
-    for event in train(
+    trained = fit_many(
         network,
-        state,
+        starts,
         data.x,
         data.target,
-        optimizer=optimizer,
+        optimizer=SGD(learning_rate),
         epochs=steps,
-    ):
-        state = event.state
-        if isinstance(event, StepEvent):
-            losses.append(event.loss)
-            progress(len(losses), steps)
-    history = np.array(losses)
-    overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(state.params).all(axis=1))
-    dead = _dead(network, state.params, data) & ~overflow
+        engine=engine,
+        progress=progress,
+    )
+    history = trained.losses
+    finite = np.isfinite(history).all(axis=0) & np.isfinite(trained.params).all(axis=1)
+    overflow = np.logical_not(np.asarray(finite))
+    dead = _dead(network, trained.params, data) & ~overflow
     return Study(
         name=name,
         learning_rate=learning_rate,
         losses=history,
-        params=state.params,
+        params=trained.params,
+        engine=trained.engine,
         overflow=overflow,
         dead=dead,
     )
@@ -175,6 +175,7 @@ def _one_after_another(
             data,
             learning_rate=rate,
             steps=settings.steps,
+            engine=settings.engine,
             progress=part(progress, index, len(cases)),
         )
         for index, (name, network, starts, rate) in enumerate(cases)

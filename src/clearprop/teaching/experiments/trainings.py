@@ -78,6 +78,7 @@ def run(
             data.target,
             optimizer=SGD(settings.learning_rate),
             epochs=settings.steps,
+            engine=settings.engine,
         )
     fit_x = np.linspace(data.x.min(), data.x.max(), 201, dtype=data.x.dtype)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):

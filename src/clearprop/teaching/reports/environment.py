@@ -1,6 +1,8 @@
 """The pages' templates, and how they are filled: everything is escaped, nothing may be missing."""
 
+from base64 import b64encode
 from functools import lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from clearprop.base.dependencies import require
@@ -20,7 +22,7 @@ def template(name: str) -> "jinja2.Template":
 def _environment() -> "jinja2.Environment":
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("clearprop.teaching.reports"),
         # Python is no HTML: what a program is shown in escapes it.
         autoescape=lambda name: name is None or not name.endswith(".py.j2"),
@@ -28,3 +30,6 @@ def _environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    font = files("clearprop.teaching.reports").joinpath("fonts", "clearprop-math.woff2")
+    environment.globals["math_font"] = b64encode(font.read_bytes()).decode()
+    return environment

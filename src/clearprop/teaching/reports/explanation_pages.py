@@ -14,6 +14,7 @@ from clearprop.base.version import __version__
 from clearprop.drawing import DIAGRAMS, Scene, css, svg
 from clearprop.engine.step import Step
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
+from clearprop.reading.explanation.explained_steps import ExplainedStep
 from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.environment import template
 
@@ -28,7 +29,7 @@ class Figure(NamedTuple):
 
 
 def explanation_page(of: Readable, step: Step, language: str) -> str:
-    """Words, pictures, equations, table, and the whole network of the sample that is looked at.
+    """Steps, pictures, equations, table, and the whole network of the sample that is looked at.
 
     Raises MissingDependencyError without Jinja2 or latex2mathml.
     """
@@ -51,7 +52,7 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
     return _rendered(
         language,
         title=_title(of, language),
-        words=of.words(language),
+        steps=of.steps(language),
         description="",
         figures=figures,
         equations=of.mathml(language),
@@ -65,7 +66,7 @@ def diagram_page(scene: Scene, language: str) -> str:
     return _rendered(
         language,
         title=scene.title,
-        words="",
+        steps=(),
         description=scene.description,
         figures=[Figure("", scene)],
         equations="",
@@ -78,7 +79,7 @@ def _rendered(
     language: str,
     *,
     title: str,
-    words: str,
+    steps: Sequence[ExplainedStep],
     description: str,
     figures: Sequence[Figure],
     equations: str,
@@ -104,7 +105,7 @@ def _rendered(
     page = filled.render(
         language=language,
         title=title,
-        words=words,
+        steps=steps,
         description=description,
         figures=drawn(figures, "picture"),
         equations=Markup(equations),
@@ -126,7 +127,8 @@ def _sample(of: Readable) -> int:
 
 def _title(of: Readable, language: str) -> str:
     if isinstance(of, GradientExplanation):
-        return say(language, "weight", address=of.address)
+        named = f"{of.address} ({of.symbol})" if of.symbol else of.address
+        return say(language, "weight", address=named)
     if isinstance(of, NeuronExplanation):
         return say(language, "neuron", address=of.address, sample=of.sample)
     return say(language, "sample", sample=_sample(of))

@@ -112,7 +112,7 @@ def command(settings: ReproductionSettings, language: str) -> str:
     """The command that makes the same report again, with what differs from the defaults."""
     usual = ReproductionSettings()
     parts = ["clearprop reproduce", f"--lang {language}"]
-    for name in ("steps", "learning_rate", "seeds", "dtype"):
+    for name in ("steps", "learning_rate", "seeds", "dtype", "engine"):
         value = getattr(settings, name)
         if value != getattr(usual, name):
             parts.append(f"--{name.replace('_', '-')} {value}")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.base.json_values import json_values
 from clearprop.base.version import __version__
 from clearprop.formats import torch_twin
-from clearprop.reading.document import json_values
 from clearprop.teaching.experiments import curve
 from clearprop.teaching.experiments.parity import Comparison
 from clearprop.teaching.experiments.reproduction import Reproduction
@@ -147,6 +147,7 @@ def _study(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "learning_rate": study.learning_rate,
+        "engine": study.engine.name,
         "seeds": list(range(study.losses.shape[1])),
         "losses": study.losses.T,
         "outcomes": {name: int(mask.sum()) for name, mask in study.outcomes.items()},

@@ -1,0 +1,190 @@
+"""Mistakes at linear layers, in any layout."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.part_kinds import Affine, Function
+from clearprop.checking.diagnosis.along_tape.tape_pass import (
+    Gradients,
+    TapePass,
+    TapeSlip,
+    named_wires,
+)
+from clearprop.checking.diagnosis.hypotheses import (
+    difference,
+)
+from clearprop.checking.diagnosis.recording.primitives import summed_to
+from clearprop.checking.diagnosis.recording.tape import Share, Wire
+from clearprop.checking.verdict.mistakes import MistakeKind
+
+
+def of_affine(found: TapePass) -> Iterator[TapeSlip]:
+    """At every linear layer, and at what is added as a bias is."""
+    for one in found.parts.affine:
+        yield from _of_one_affine(found, one)
+    yield from _of_biases(found)
+
+
+def ends_of(one: Affine, found: TapePass) -> dict[str, int]:
+    """Where the gradients of a linear layer come out: "x", and its parameters."""
+    return {"x": one.signal, **{name: found.tape.leaves[name] for name in one.leaves}}
+
+
+def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
+    tape, parts = found.tape, found.parts
+    product = tape.wires[one.product]
+    values = tape.values(product)
+    where = {"where": one.called}
+
+    # From ∂C/∂a where ∂C/∂z belongs, for some of the gradients and not for all.
+    for function in parts.functions:
+        if function.source == one.out:
+            yield from _before(found, one, function)
+
+    def another(place: int, value: Array) -> Share:
+        """The product's share of one operand, had the other one another value."""
+
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            changed = list(values)
+            changed[1 - place] = value
+            given = tape.shares(product, dy)
+            wrong = tape.share(product, dy, place, changed)
+            return given if wrong is None else {**given, product.sources[place]: wrong}
+
+        return share
+
+    weight, signal = found.value(one.weight), found.value(one.signal)
+    if weight.ndim == 2 and weight.shape[0] == weight.shape[1] > 1:
+        yield TapeSlip(
+            MistakeKind.WEIGHT_NOT_TRANSPOSED,
+            where,
+            {one.product: another(1 - one.place, weight.T)},
+        )
+    before = {
+        function.source: function for function in parts.functions if function.out == one.signal
+    }
+    for other in named_wires(found, signal.shape, {one.signal, one.weight}):
+        key, more = MistakeKind.WRONG_CACHE, {"other": parts.called(other.number)}
+        if other.number in before:
+            key, more = MistakeKind.WEIGHT_FROM_Z, {"before": parts.called(one.signal)}
+        yield TapeSlip(key, {**where, **more}, {one.product: another(one.place, other.value)})
+    for other in tape.order:
+        leaf = parts.leaf_of(other.number)
+        if leaf is None or leaf in one.leaves or leaf in parts.data or other.number == one.signal:
+            continue
+        if other.value.shape == weight.shape and other.value.dtype.kind == "f":
+            more = {"other": leaf}
+            yield TapeSlip(
+                MistakeKind.WRONG_CACHE,
+                {**where, **more},
+                {one.product: another(1 - one.place, other.value)},
+            )
+    yield from _samples_missing(found, one)
+
+
+def _before(found: TapePass, one: Affine, function: Function) -> Iterator[TapeSlip]:
+    ends, tape, parts = ends_of(one, found), found.tape, found.parts
+    # Of samples that nobody differentiates by it cannot be told.
+    seen = bool(tape.names[one.signal] & found.asked)
+    names = tuple(ends) if seen else one.leaves
+    for count in range(1, len(names)):
+        for taken in combinations(names, count):
+            key = MistakeKind.DERIVATIVE_MISSING_FOR_WEIGHT
+            values = {"where": one.called, "after": parts.called(function.out)}
+            if "x" in taken:
+                key, values = MistakeKind.DERIVATIVE_MISSING, {"where": values["after"]}
+
+            def share(
+                dy: Array, signals: Mapping[int, Array], taken: tuple[str, ...] = taken
+            ) -> Mapping[int, Array]:
+                right = tape.pull(one.out, dy, ends.values())
+                wrong = tape.pull(one.out, signals[function.out], ends.values())
+                return {
+                    number: (wrong if name in taken else right)[number]
+                    for name, number in ends.items()
+                    if number in right
+                }
+
+            yield TapeSlip(key, values, {one.out: share})
+
+
+def _samples_missing(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
+    ends, tape = ends_of(one, found), found.tape
+    axis = samples_axis(found, one)
+    out = found.value(one.out)
+    if axis is None or out.shape[axis] < 3:
+        return
+    for names in dict.fromkeys([one.leaves, *((name,) for name in one.leaves)]):
+        for sample in (0, out.shape[axis] - 1):
+
+            def share(
+                dy: Array,
+                _: Mapping[int, Array],
+                sample: int = sample,
+                names: tuple[str, ...] = names,
+            ) -> Mapping[int, Array]:
+                fewer = np.array(dy)
+                fewer[(slice(None),) * axis + (sample,)] = 0
+                right = tape.pull(one.out, dy, ends.values())
+                wrong = tape.pull(one.out, fewer, ends.values())
+                return {
+                    number: (wrong if name in names else right)[number]
+                    for name, number in ends.items()
+                    if number in right
+                }
+
+            values = {"where": one.called, "index": sample}
+            yield TapeSlip(MistakeKind.SAMPLE_MISSING, values, {one.out: share})
+
+
+def samples_axis(found: TapePass, one: Affine) -> int | None:
+    """The axis of the samples in what a linear layer gives; None where there is one sample."""
+    if found.value(one.signal).ndim < 2:
+        return None
+    return 0 if one.place == 1 else found.value(one.out).ndim - 1
+
+
+def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
+    """Sums over another axis than that of the samples, or over all."""
+    tape = found.tape
+    for wire in tape.order:
+        if wire.operation is None or wire.operation.name != "add":
+            continue
+        for source in wire.sources:
+            leaf, own = tape.wires[source].leaf, found.value(source)
+            if leaf is None or leaf in found.parts.data or wire.number not in found.signals:
+                continue
+            if own.size == wire.value.size and own.size == 1:
+                continue
+            yield from _other_axes(found, wire, leaf, own)
+
+
+def _other_axes(found: TapePass, wire: Wire, leaf: str, own: Array) -> Iterator[TapeSlip]:
+    for axes in (None, *range(wire.value.ndim)):
+        dy = found.signals[wire.number]
+        wrong = np.asarray(dy.sum(axis=axes))
+        if axes is None and own.size == 1:
+            continue
+
+        def changed(
+            gradients: Gradients, axes: int | None = axes, number: int = wire.number
+        ) -> Gradients:
+            total = np.asarray(found.signals[number].sum(axis=axes))
+            return {leaf: total if axes is None else _as(total, own.shape)}
+
+        def filled(gradients: Gradients, number: int = wire.number) -> Gradients:
+            return {leaf: np.full(own.shape, found.signals[number].sum())}
+
+        right = summed_to(np.asarray(dy), own.shape)
+        if axes is None or (wrong.size == own.size and difference(_as(wrong, own.shape), right)):
+            values = {"where": found.parts.called(wire.number)}
+            yield TapeSlip(MistakeKind.WRONG_AXIS, values, leaves=changed)
+            if axes is None:
+                yield TapeSlip(MistakeKind.WRONG_AXIS, values, leaves=filled)
+
+
+def _as(array: Array, shape: tuple[int, ...]) -> Array:
+    return array.reshape(shape) if array.size == np.prod(shape) else array

@@ -1,0 +1,211 @@
+"""Mistakes at softmax, at cross-entropy behind it, and at penalties."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.part_kinds import Shares
+from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
+from clearprop.checking.diagnosis.hypotheses import (
+    USUAL,
+    difference,
+    scale,
+)
+from clearprop.checking.diagnosis.recording.tape import Signal
+from clearprop.checking.verdict.mistakes import MistakeKind
+
+
+def of_shares(found: TapePass) -> Iterator[TapeSlip]:
+    """At softmax and its logarithm."""
+    for part in found.parts.shares:
+        yield from _of_one_share(found, part)
+
+
+def _of_one_share(found: TapePass, part: Shares) -> Iterator[TapeSlip]:
+    where, p = {"where": f"Softmax({found.parts.called(part.source)})"}, part.p
+
+    def slip(key: MistakeKind, made: Signal) -> TapeSlip:
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            return {part.source: made(dy)}
+
+        return TapeSlip(key, where, {part.out: share})
+
+    yield slip(MistakeKind.DERIVATIVE_MISSING, lambda dy: dy)
+    if part.is_log:
+        yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * (1 - p))
+        yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy - p)
+    else:
+        yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * p * (1 - p))
+        yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy * p)
+
+
+class Target(NamedTuple):
+    """∂C/∂z = c (p − t), or ∂C/∂p that belongs to it: the wire, p, t, c, and the axis of the
+    classes, None where every output is one by itself."""
+
+    wire: int
+    p: Array
+    t: Array
+    factor: float
+    axis: int | None
+
+
+def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
+    """Where ∂C/∂z is c (p − t), or ∂C/∂p what belongs to that."""
+    for one in _targets(found):
+        yield from _of_logits(found, one)
+    for one in _targets(found, of_probabilities=True):
+        yield _of_given(found, one)
+
+
+def _of_logits(found: TapePass, one: Target) -> Iterator[TapeSlip]:
+    p, t, axis, factor = one.p, one.t, one.axis, one.factor
+    where = {"where": found.parts.called(one.wire)}
+
+    def instead(key: MistakeKind, made: Signal) -> TapeSlip:
+        return TapeSlip(key, where, signals={one.wire: made})
+
+    yield instead(MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY, lambda g: g * p * (1 - p))
+    if axis is not None:
+        yield instead(
+            MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
+            lambda g: p * (g - (g * p).sum(axis, keepdims=True)),
+        )
+        after, before = np.roll(t, 1, axis), np.roll(t, -1, axis)
+        yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - after))
+        yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - before))
+    yield instead(MistakeKind.TARGET_MISSING, lambda g: factor * p)
+
+
+def _of_given(found: TapePass, one: Target) -> TapeSlip:
+    """P − t for ∂C/∂p: of probabilities that are the function's own, and of those that it made."""
+    own = found.tape.wires[one.wire].leaf is not None
+    return TapeSlip(
+        MistakeKind.CROSS_ENTROPY_OF_LOGITS if own else MistakeKind.DERIVATIVE_ON_CROSS_ENTROPY,
+        {"where": found.parts.called(one.wire)},
+        signals={one.wire: lambda g: one.factor * (one.p - one.t)},
+    )
+
+
+def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Target]:
+    seen: set[int] = set()
+    for wire in found.tape.order:
+        z = wire.value
+        g = found.signals.get(wire.number)
+        if g is None or z.dtype.kind != "f" or z.size < 2 or not np.any(g):
+            continue
+        for p, axis in _probabilities(z, of_probabilities):
+            for t in (*_labels(found, z.shape, axis), *_told(g, p, axis, of_probabilities)):
+                if of_probabilities:
+                    with np.errstate(all="ignore"):
+                        unit = -t / p if axis is not None else (p - t) / (p * (1 - p))
+                else:
+                    unit = p - t
+                if not np.isfinite(unit).all() or not np.any(unit):
+                    continue
+                factor = float(np.sum(g * unit) / np.sum(unit * unit))
+                if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
+                    seen.add(wire.number)
+                    yield Target(wire.number, p, t, factor, axis)
+
+
+def _told(g: Array, p: Array, axis: int | None, of_probabilities: bool) -> Iterator[Array]:
+    """The target that ∂C/∂z itself tells, where every t is 0 or 1: it may be no argument."""
+    with np.errstate(all="ignore"):
+        if of_probabilities:
+            candidates = [(np.abs(g) > 0) * 1.0] if axis is not None else []
+        else:
+            # Where t is 0, g/p is c; where it is 1, g/p has the other sign.
+            ratio = g / p
+            candidates = [p - g / factor for factor in (ratio.max(), ratio.min()) if factor]
+    for t in candidates:
+        whole = np.round(t)
+        ones = whole.sum(axis=axis) if axis is not None else np.ones(1)
+        if scale(t - whole) < USUAL and np.all((whole == 0) | (whole == 1)) and np.all(ones == 1):
+            yield whole
+
+
+def _probabilities(z: Array, given: bool) -> Iterator[tuple[Array, int | None]]:
+    if given:
+        if np.all((z > 0) & (z < 1)):
+            yield from ((z, axis) for axis in range(z.ndim - 1, -1, -1))
+            yield z, None
+        return
+    with np.errstate(all="ignore"):
+        yield 1 / (1 + np.exp(-z)), None
+        for axis in range(z.ndim - 1, -1, -1):
+            if z.shape[axis] > 1:
+                e = np.exp(z - z.max(axis=axis, keepdims=True))
+                yield e / e.sum(axis=axis, keepdims=True), axis
+
+
+def _labels(found: TapePass, shape: tuple[int, ...], axis: int | None) -> Iterator[Array]:
+    """What may be the target: an array of that shape between 0 and 1, or ids of classes."""
+    given = [*found.arrays.values()]
+    given += [
+        one
+        for wire in found.tape.order
+        for one in wire.operands
+        if not isinstance(one, int) and one.shape == shape
+    ]
+    for array in given:
+        a = np.asarray(array)
+        if a.shape == shape and np.all((a >= 0) & (a <= 1)):
+            yield a.astype(np.float64)
+        elif axis is not None and a.dtype.kind in "iu":
+            classes = shape[axis]
+            without = shape[:axis] + shape[axis + 1 :]
+            if a.size == np.prod(without) and a.size and a.min() >= 0 and a.max() < classes:
+                yield np.moveaxis(np.eye(classes)[a.reshape(without)], -1, axis)
+
+
+PENALTIES = {
+    MistakeKind.PENALTY_MISSING: 0.0,
+    MistakeKind.PENALTY_HALVED: 0.5,
+    MistakeKind.PENALTY_DOUBLED: 2.0,
+    MistakeKind.PENALTY_NEGATIVE: -1.0,
+}
+
+
+def penalty_of(found: TapePass) -> Gradients:
+    """The part of every gradient that comes from the penalties."""
+    kept = frozenset(found.parts.penalties)
+    if not kept:
+        return {}
+    total: dict[str, Array] = {}
+    for number in kept:
+        pulled = found.tape.pull(number, found.signals[number], found.tape.leaves.values())
+        for name, leaf in found.tape.leaves.items():
+            if leaf in pulled:
+                total[name] = total[name] + pulled[leaf] if name in total else pulled[leaf]
+    return total
+
+
+def of_penalties(found: TapePass) -> Iterator[TapeSlip]:
+    """A penalty that is forgotten or has a factor, in all its parameters or in one."""
+    penalty = penalty_of(found)
+    chosen = [tuple(penalty), *((name,) for name in penalty if len(penalty) > 1)]
+    factors = {**PENALTIES}
+    counts = {n for leaf in found.tape.leaves.values() for n in found.value(leaf).shape}
+    for names in chosen if penalty else []:
+        for key, factor in factors.items():
+            yield _penalty(key, factor, names, penalty, {})
+        for count in sorted(counts - {1, 2}):
+            for factor in (float(count), 1 / count):
+                values = {"factor": factor}
+                yield _penalty(MistakeKind.PENALTY_FACTOR, factor, names, penalty, values)
+
+
+def _penalty(
+    key: MistakeKind,
+    factor: float,
+    names: tuple[str, ...],
+    penalty: Gradients,
+    values: Mapping[str, object],
+) -> TapeSlip:
+    def changed(gradients: Gradients) -> Gradients:
+        return {name: gradients[name] + (factor - 1) * penalty[name] for name in names}
+
+    return TapeSlip(key, values, leaves=changed)

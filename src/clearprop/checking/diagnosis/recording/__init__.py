@@ -1,0 +1,1 @@
+"""A person's forward as a tape: arrays that write down what is done with them."""

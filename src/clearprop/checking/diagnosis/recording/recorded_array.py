@@ -1,0 +1,451 @@
+"""An array that writes down what is done with it: the person's forward is run on such arrays.
+
+It is a NumPy array in every other way. What NumPy's functions do with it is written down where
+`primitives.py` knows the derivative; what nobody knows gives a bare array, whose numbers are known
+again where nothing but their order was changed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.primitives import Operation
+from clearprop.checking.diagnosis.recording.recorder import Recorder, TooLongError, telling
+from clearprop.checking.diagnosis.recording.tape import Tape
+
+# A sum that Python divided is looked for among so many wires; its factor is a whole number or half
+# of one, up to some size and to the last digits.
+LATELY, MANY, SAME = 12, 10_000, 1e-13
+LAST_DIGITS = 1e-12
+# Nothing of ∂C/∂ goes through them.
+WITHOUT_SLOPE = frozenset(
+    ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
+     "logical_and", "logical_or", "logical_xor", "isfinite", "isnan", "isinf", "signbit", "sign",
+     "floor", "ceil", "rint", "trunc", "heaviside", "bitwise_and", "bitwise_or", "invert",
+     "floor_divide")
+)  # fmt: skip
+MOVED = {
+    np.transpose, np.reshape, np.ravel, np.swapaxes, np.moveaxis, np.rollaxis, np.roll, np.flip,
+    np.fliplr, np.flipud, np.rot90, np.take, np.take_along_axis, np.squeeze, np.expand_dims,
+    np.atleast_1d, np.atleast_2d, np.atleast_3d, np.diag, np.diagonal, np.tile, np.repeat,
+    np.broadcast_to, np.copy, np.triu, np.tril, np.pad, np.delete,
+}  # fmt: skip
+JOINED = {
+    np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack, np.append,
+    np.insert,
+}  # fmt: skip
+
+
+def _sigmoid_of_minus(z: Any) -> Any:
+    return 1 / (1 + np.exp(z))
+
+
+# What `math` and Python's arithmetic are known by: exp(−z) is half of a sigmoid.
+OUTSIDE = (
+    primitives.entrywise("positive", np.positive),
+    primitives.entrywise("exp", np.exp),
+    primitives.entrywise("tanh", np.tanh),
+    primitives.entrywise("log", np.log),
+    primitives.entrywise("sqrt", np.sqrt),
+    primitives.entrywise("sigmoid", lambda z: _sigmoid_of_minus(-z)),
+    primitives.entrywise("sigmoid of minus", _sigmoid_of_minus),
+)
+
+
+class RecordedArray(np.ndarray[Any, Any]):
+    """An array with its wire; one without is bare."""
+
+    recorder: Recorder | None
+    wire: int | None
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.recorder = getattr(other, "recorder", None)
+        # A view of another's entries has no wire of its own.
+        self.wire = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **options: Any) -> Any:
+        out = options.pop("out", None)
+        recorder = _recorder(given) or _recorder(out or ())
+        if recorder is None:
+            return NotImplemented
+        result = _of_ufunc(recorder, ufunc, method, given, options)
+        if out is None:
+            return result
+        (target,) = out
+        np.copyto(_bare(target), _bare(result), casting="unsafe")
+        if isinstance(target, RecordedArray):
+            target.recorder, target.wire = recorder, getattr(result, "wire", None)
+        return target
+
+    def __array_function__(
+        self, func: Any, types: Any, args: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        args = tuple(args)
+        recorder = _recorder([*_flattened(args), *kwargs.values()])
+        if recorder is not None:
+            found = _of_function(recorder, func, args, kwargs)
+            if found is not None:
+                return found
+        return func(*_bare_in(args), **{key: _bare_in(value) for key, value in kwargs.items()})
+
+    def __getitem__(self, key: Any) -> Any:
+        recorder, bare = self.recorder, _bare_in(key)
+        if recorder is None:
+            return _bare(self)[bare]
+        made = primitives.movement("chosen", lambda v: v[bare], 1, chosen=bare)
+        return _made(recorder, made, [self])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        recorder, bare = self.recorder, _bare_in(key)
+        if recorder is not None:
+            one = np.ndim(value) == 0 and isinstance(key, np.ndarray) and key.dtype == bool
+            if one and key.shape == self.shape:
+                made = _made(recorder, primitives.entrywise("where", np.where), [key, value, self])
+            else:
+                made = _made(recorder, primitives.written_into(bare), [self, value])
+            self.wire = made.wire
+        _bare(self)[bare] = _bare(value)
+
+    @property
+    def T(self) -> Any:  # noqa: N802 (NumPy's name)
+        return np.transpose(self)
+
+    def __iter__(self) -> Any:
+        return (self[index] for index in range(len(self)))
+
+    def __float__(self) -> float:
+        value = float(_bare(self))
+        if self.recorder is not None and self.wire is not None:
+            for operation in OUTSIDE:
+                self.recorder.offer(
+                    self.wire, float(operation.apply([np.asarray(value)])), operation
+                )
+        return value
+
+    def transpose(self, *axes: Any) -> Any:
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return np.transpose(self, order or None)
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        wanted = shape[0] if len(shape) == 1 else shape
+        return np.reshape(self, wanted, **options)
+
+    def flatten(self, *given: Any) -> Any:
+        return np.ravel(self)
+
+    def ravel(self, *given: Any) -> Any:
+        return np.ravel(self)
+
+    def copy(self, *given: Any) -> Any:
+        return np.copy(self)
+
+    def astype(self, dtype: Any, *given: Any, **options: Any) -> Any:
+        if self.recorder is None:
+            return _bare(self).astype(dtype, *given, **options)
+        return _made(
+            self.recorder,
+            primitives.movement("cast", lambda v: np.array(v), 1),
+            [self],
+            value=_bare(self).astype(dtype),
+        )
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+
+def _method(name: str, function: Any) -> Callable[..., Any]:
+    def method(self: RecordedArray, *given: Any, **options: Any) -> Any:
+        return function(self, *given, **options)
+
+    method.__name__ = name
+    return method
+
+
+for _name, _function in {
+    "sum": np.sum, "mean": np.mean, "var": np.var, "std": np.std, "max": np.max, "min": np.min,
+    "dot": np.dot, "squeeze": np.squeeze, "swapaxes": np.swapaxes, "repeat": np.repeat,
+    "take": np.take, "clip": np.clip, "diagonal": np.diagonal, "prod": np.prod,
+    "cumsum": np.cumsum, "round": np.round,
+}.items():  # fmt: skip
+    setattr(RecordedArray, _name, _method(_name, _function))
+
+
+def recorded(
+    run: Callable[[Mapping[str, Array]], Any], arrays: Mapping[str, Array], output: Array
+) -> Tape | None:
+    """The tape of a forward at some arrays; None where it cannot be run on such arrays, is too
+    long, or gives `output` by a way that leaves NumPy."""
+    recorder = Recorder()
+    given: dict[str, Array] = {}
+    for name, array in arrays.items():
+        given[name] = _on_wire(recorder, np.array(array), recorder.leaf(name, np.array(array)))
+    try:
+        with np.errstate(all="ignore"):
+            run(given)
+    except (TooLongError, Exception):  # the person's code: it may refuse such arrays
+        return None
+    for wire in reversed(recorder.wires):
+        if wire.value.size == output.size and _is_same(wire.value.reshape(output.shape), output):
+            return Tape(tuple(recorder.wires), wire.number)
+    return _scaled_outside(recorder, output) if output.size == 1 and np.any(output) else None
+
+
+def _is_same(value: Array, output: Array) -> bool:
+    """Whether the numbers are the same, up to the order in which they were added up."""
+    if value.dtype.kind != "f":
+        return False
+    close = np.isclose(value, output, rtol=LAST_DIGITS, atol=0, equal_nan=output.dtype.kind == "f")
+    return bool(close.all())
+
+
+def _scaled_outside(recorder: Recorder, output: Array) -> Tape | None:
+    """The tape of a loss whose last factor is Python's own: `float(total) / N`. Whether it is one
+    is seen by the gradients."""
+    for wire in reversed(recorder.wires):
+        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.all(wire.value):
+            factor = float(output.reshape(())) / float(wire.value.reshape(()))
+            scaled = primitives.entrywise("multiply", np.multiply)
+            value = np.asarray(output, np.float64).reshape(wire.value.shape)
+            number = recorder.made(scaled, [wire.number, np.asarray(factor)], value)
+            return Tape(tuple(recorder.wires), number)
+    return None
+
+
+def _on_wire(recorder: Recorder, value: Any, wire: int) -> RecordedArray:
+    array = np.asarray(value).view(RecordedArray)
+    array.recorder, array.wire = recorder, wire
+    return array
+
+
+def _bare(value: Any) -> Any:
+    return value.view(np.ndarray) if isinstance(value, RecordedArray) else value
+
+
+def _bare_in(value: Any) -> Any:
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(_bare_in(one) for one in value)
+    return _bare(value)
+
+
+def _flattened(values: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        found += _flattened(value) if isinstance(value, tuple | list) else [value]
+    return found
+
+
+def _recorder(values: Sequence[Any]) -> Recorder | None:
+    return next((v.recorder for v in values if isinstance(v, RecordedArray) and v.recorder), None)
+
+
+def _operand(recorder: Recorder, value: Any) -> "int | Array":
+    """The wire that a value is on; a bare array whose numbers were on one is taken for it."""
+    bare = np.asarray(_bare(value))
+    if isinstance(value, RecordedArray) and value.wire is not None:
+        wire = recorder.wires[value.wire]
+        # Its entries may have been edited through a view.
+        if np.array_equal(wire.value, bare, equal_nan=bare.dtype.kind == "f"):
+            return value.wire
+    found = recorder.recalled(bare)
+    if found is None and bare.dtype.kind == "f" and bare.size == 1:
+        return _taken_back(recorder, bare)
+    if found is None:
+        return np.array(bare)
+    number, turned = found
+    if not turned and recorder.wires[number].value.shape == bare.shape:
+        return number
+    shape = bare.shape
+    move = (lambda v: v.T.reshape(shape)) if turned else (lambda v: v.reshape(shape))
+    return recorder.made(primitives.movement("seen again", move, 1), [number], np.array(bare))
+
+
+def _taken_back(recorder: Recorder, bare: Array) -> "int | Array":
+    """A single number that Python's own arithmetic or `math` made of one on a wire."""
+    value = float(bare.reshape(()))
+    made = recorder.taken_back(value)
+    if made is not None:
+        number, operation = made
+        return recorder.made(operation, [number], np.array(bare))
+    for wire in reversed(recorder.wires[-LATELY:] if telling(bare) else ()):
+        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.any(wire.value):
+            factor = value / float(wire.value.reshape(()))
+            if _is_simple(factor) or _is_simple(1 / factor):
+                scaled = primitives.entrywise("multiply", np.multiply)
+                shaped = np.asarray(value).reshape(wire.value.shape)
+                return recorder.made(scaled, [wire.number, np.asarray(factor)], shaped)
+    return np.array(bare)
+
+
+def _is_simple(factor: float) -> bool:
+    """Whether people multiply by it: a whole number, or half of one."""
+    return bool(
+        0.4 < abs(factor) < MANY and abs(2 * factor - round(2 * factor)) < SAME * abs(factor)
+    )
+
+
+def _made(
+    recorder: Recorder, operation: Operation, given: Sequence[Any], value: Array | None = None
+) -> Any:
+    """What an operation gives, on a wire of its own."""
+    operands = [_operand(recorder, one) for one in given]
+    if value is None:
+        # A copy: what is chosen of an array and then edited would edit the array under its wire.
+        value = np.array(operation.apply([np.asarray(_bare(one)) for one in given]))
+    if not any(isinstance(one, int) for one in operands):
+        return np.asarray(value)
+    return _on_wire(recorder, value, recorder.made(operation, operands, np.array(value)))
+
+
+def _of_ufunc(
+    recorder: Recorder, ufunc: Any, method: str, given: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
+    name = ufunc.__name__
+    if method == "__call__" and not (options.keys() - {"dtype", "casting"}) and ufunc.nout == 1:
+        if name == "matmul":
+            return _made(recorder, primitives.MATMUL, given)
+        if name in WITHOUT_SLOPE:
+            return _made(recorder, primitives.flat(name, ufunc), given)
+        return _made(recorder, primitives.entrywise(name, ufunc), given)
+    if method == "reduce" and name in ("add", "maximum", "minimum"):
+        function: Any = {"add": np.sum, "maximum": np.max, "minimum": np.min}[name]
+        axis = given[1] if len(given) > 1 else options.get("axis", 0)
+        return function(given[0], axis=axis, keepdims=bool(options.get("keepdims")))
+    if method == "outer":
+        first, second = given
+        shape = np.shape(first) + (1,) * np.ndim(second)
+        return _of_ufunc(recorder, ufunc, "__call__", [np.reshape(first, shape), second], options)
+    return getattr(ufunc, method)(*_bare_in(tuple(given)), **options)
+
+
+def _of_function(
+    recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """What a function of NumPy's gives, written down; None of one that is not known here."""
+    if func in MOVED:
+        rest = _bare_in(tuple(args[1:])), {k: _bare_in(v) for k, v in kwargs.items()}
+        made = primitives.movement(func.__name__, lambda v: func(v, *rest[0], **rest[1]), 1)
+        return _made(recorder, made, args[:1])
+    if func in JOINED and len(args) > 0:
+        return _joined(recorder, func, args, kwargs)
+    own = FUNCTIONS.get(func)
+    return None if own is None else own(*args, **kwargs)
+
+
+def _joined(recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    if func in (np.append, np.insert):
+        return None
+    parts, rest = list(args[0]), _bare_in(tuple(args[1:]))
+    made = primitives.movement(func.__name__, lambda *v: func(v, *rest, **kwargs), len(parts))
+    return _made(recorder, made, parts)
+
+
+def _reduced(function: str) -> Callable[..., Any]:
+    def called(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **rest: Any) -> Any:
+        keepdims = bool(rest.get("keepdims", False))
+        recorder = _recorder([a])
+        if recorder is None or rest.keys() - {"keepdims", "ddof"} or np.ndim(a) == 0:
+            return a if np.ndim(a) == 0 and function in ("sum", "mean", "max", "min") else None
+        if function == "sum":
+            return _made(recorder, primitives.total(axis, keepdims), [a])
+        if function in ("max", "min"):
+            extreme = np.max if function == "max" else np.min
+            return _made(recorder, primitives.extreme(function, extreme, axis, keepdims), [a])
+        summed = _made(recorder, primitives.total(axis, keepdims or function != "mean"), [a])
+        count = np.size(a) / max(np.size(summed), 1)
+        mean = summed / count
+        if function == "mean":
+            return mean
+        deviation = a - mean
+        squares = _made(recorder, primitives.total(axis, keepdims), [deviation * deviation])
+        variance = squares / (count - rest.get("ddof", 0))
+        return variance if function == "var" else np.sqrt(variance)
+
+    return called
+
+
+def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return np.matmul(a, b) if np.ndim(b) <= 2 else None
+
+
+def _inner(a: Any, b: Any) -> Any:
+    return np.matmul(a, np.transpose(b)) if max(np.ndim(a), np.ndim(b)) <= 2 else None
+
+
+def _outer(a: Any, b: Any, out: Any = None) -> Any:
+    return np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1)))
+
+
+def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
+    recorder = _recorder(operands)
+    if recorder is None or not isinstance(subscripts, str) or "." in subscripts:
+        return None
+    if len(operands) > 2:
+        return None
+    if "->" not in subscripts:
+        letters = subscripts.replace(",", "").replace(" ", "")
+        subscripts += "->" + "".join(sorted(one for one in letters if letters.count(one) == 1))
+    return _made(recorder, primitives.einsum(subscripts), operands)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    left, right = LETTERS[: np.ndim(a)], LETTERS[np.ndim(a) : np.ndim(a) + np.ndim(b)]
+    if isinstance(axes, int):
+        axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
+    pairs = [(one,) if isinstance(one, int) else tuple(one) for one in axes]
+    own = list(right)
+    for i, j in zip(*pairs, strict=True):
+        own[j] = left[i]
+    taken = {left[i] for i in pairs[0]}
+    output = "".join(c for c in (*left, *own) if c not in taken)
+    return _einsum(f"{left},{''.join(own)}->{output}", a, b)
+
+
+def _where(condition: Any, *choices: Any) -> Any:
+    recorder = _recorder([condition, *choices])
+    if recorder is None or len(choices) != 2:
+        return None
+    return _made(recorder, primitives.entrywise("where", np.where), [condition, *choices])
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
+    recorder = _recorder([a])
+    low = options.get("min", a_min)
+    high = options.get("max", a_max)
+    if recorder is None:
+        return None
+    bounds = (-np.inf if low is None else low, np.inf if high is None else high)
+    return _made(recorder, primitives.entrywise("clip", np.clip), [a, *bounds])
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) > 1):
+        return None
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, **options: Any) -> Any:
+    return np.mean(a, axis=axis) if weights is None and not options else None
+
+
+def _trace(a: Any, *given: Any) -> Any:
+    return np.sum(np.diagonal(a)) if not given else None
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: _reduced("sum"), np.mean: _reduced("mean"), np.var: _reduced("var"),
+    np.std: _reduced("std"), np.max: _reduced("max"), np.min: _reduced("min"),
+    np.amax: _reduced("max"), np.amin: _reduced("min"), np.average: _average,
+    np.dot: _dot, np.inner: _inner, np.outer: _outer, np.vdot: lambda a, b: _dot(
+        np.ravel(a), np.ravel(b)
+    ),
+    np.einsum: _einsum, np.tensordot: _tensordot, np.where: _where, np.clip: _clip,
+    np.linalg.norm: _norm, np.trace: _trace,
+}  # fmt: skip
