@@ -3,6 +3,7 @@ runs it, from top to bottom in one empty folder."""
 
 import contextlib
 import io
+import linecache
 import re
 import shlex
 import subprocess
@@ -89,8 +90,11 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python" and _can_run(block):
+            # So that a line of it can be shown, as of a notebook's cell.
+            file = f"<block {ran} of {name}>"
+            linecache.cache[file] = (len(block.text), None, block.text.splitlines(True), file)
             with _printed() as printed:
-                exec(compile(block.text, name, "exec"), namespace)
+                exec(compile(block.text, file, "exec"), namespace)
             expected = following.text if following.language == "text" else ""
             assert _shows(expected, printed[0]), f"{block.text}\n{printed[0]}"
             ran += 1
