@@ -210,7 +210,7 @@ _NAMES = {
 }
 __all__ = sorted(_NAMES)
 
-# The rooms, and those within them that the README names, as attributes.
+# The rooms, and those within them that the manual names, as attributes.
 _ROOMS = {
     "base": "clearprop.base",
     "bench": "clearprop.bench",

@@ -38,7 +38,7 @@ CLASSES = ["setosa", "versicolor", "virginica"]
 
 
 def regression() -> None:
-    """The README's ten lines, and their network saved."""
+    """The manual's ten lines, and their network saved."""
     x = np.linspace(-1, 1, 100).reshape(-1, 1)
     target = x**2
     network = Network(Sequential(Linear(1, 10), ReLU(), Linear(10, 1)))

@@ -52,9 +52,14 @@ def test_ruff_has_nothing_to_say(written: Path, arguments: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-TW.md"])
-def test_the_readmes_show_what_is_written(name: str) -> None:
-    shown = (ROOT / name).read_text(encoding="utf-8").partition("```py\n")[2].partition("```")[0]
+@pytest.mark.parametrize("name", ["see.md", "see.zh-TW.md"])
+def test_the_pages_show_what_is_written(name: str) -> None:
+    shown = (
+        (ROOT / "docs" / name)
+        .read_text(encoding="utf-8")
+        .partition("```py\n")[2]
+        .partition("```")[0]
+    )
     assert shown
     assert shown in write_program(Recipe(network_of("1-10-relu-1")))
 
