@@ -78,7 +78,7 @@ def test_patience_ends_a_training_and_a_watcher_may() -> None:
 
 def test_edges_hold_equally_many_rows() -> None:
     features = np.column_stack([np.arange(9.0), np.repeat([0.0, 1.0, 0.0], 3), np.arange(9.0)])
-    edges = quantile_edges(features, np.array([True, True, False]), 4)
+    edges = quantile_edges(features, np.array([True, True, False]), 4, np.ones(9))
     assert edges == ((0, 2, 4, 6, 8), (), ())
 
 
@@ -86,7 +86,15 @@ def test_edges_hold_equally_many_rows() -> None:
 def test_the_front_and_the_rest_are_the_whole(form: InputForm) -> None:
     features = np.random.default_rng(0).normal(size=(30, 3))
     bends = np.array([True, False, True])
-    made = table_network(features, bends, 2, form=form, hidden=(5, 4), activations=(ReLU(), ReLU()))
+    made = table_network(
+        features,
+        bends,
+        2,
+        weight=np.ones(30),
+        form=form,
+        hidden=(5, 4),
+        activations=(ReLU(), ReLU()),
+    )
     params = made.whole.initialize(0)
     assert made.whole.size == made.rest.size
     expected = made.whole.predict(params, features)

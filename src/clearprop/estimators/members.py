@@ -39,9 +39,12 @@ class Rows:
 class Course:
     """How the members are trained.
 
-    epochs    how many at most
-    patience  how many epochs without a better one end it, for all members; None never does
-    least     how much better an epoch has to be to count as such
+    epochs          how many at most
+    patience        how many epochs without a better one (by the held-out score, or by the loss
+                    where none is held out) end it, for all members; None never does
+    least           how much better an epoch has to be to count as such
+    engine          what takes the steps, as for `train`
+    state           the last state of a training to go on from, by this many epochs more
     """
 
     loss: Loss
@@ -51,6 +54,8 @@ class Course:
     seed: int = 0
     patience: int | None = None
     least: float = 0.0
+    engine: str = "auto"
+    state: TrainingState | None = None
 
 
 class MemberEpoch(NamedTuple):
@@ -61,7 +66,7 @@ class MemberEpoch(NamedTuple):
     losses: Array
     scores: Array
     best: Array
-    state: TrainingState
+    state: Any
 
 
 class Members(NamedTuple):
@@ -101,6 +106,10 @@ def train_members(
     weights   (K, N): how much each row counts for each member; 0 for what it holds out
     """
     state = start(network, params, course.optimizer, seed=course.seed)
+    if course.state is not None:
+        # The optimizer's memory and its place in the schedule go on; the epochs are counted anew,
+        # because there may be other rows now.
+        state = state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
     best = np.full(len(params), np.inf)
     without_better = 0
     for event in train(
@@ -114,17 +123,20 @@ def train_members(
         batch_size=course.batch_size,
         sample_weight=weights,
         own=("sample_weight",),
+        engine=course.engine,
+        by="epoch",
     ):
         if not isinstance(event, EpochEvent):
             continue
         losses = np.asarray(event.loss, np.float64)
         scores = np.full(len(params), np.nan)
-        better = np.ones(len(params), bool)
         if held_out is not None:
             scores = _scores(network, event.state, held_out, metric)
-            better = scores <= best - course.least
-            best = np.where(better, scores, best)
-        yield MemberEpoch(event.epoch, losses, scores, better, event.state)
+        better = (losses if held_out is None else scores) <= best - course.least
+        best = np.where(better, losses if held_out is None else scores, best)
+        # Without held-out rows the last epoch is the one that counts.
+        kept = better if held_out is not None else np.ones(len(params), bool)
+        yield MemberEpoch(event.epoch, losses, scores, kept, event.state)
         without_better = 0 if better.any() else without_better + 1
         if course.patience is not None and without_better >= course.patience:
             return

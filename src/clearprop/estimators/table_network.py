@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.data.preparation import quantiles
 from clearprop.engine.combinators import Sequential
 from clearprop.engine.initializers import Initializer, KaimingNormal, Normal, Zeros
 from clearprop.engine.layers.dropout import Dropout
@@ -60,6 +61,7 @@ def table_network(
     bends: Array,
     outputs: int,
     *,
+    weight: Array,
     form: InputForm,
     hidden: Sequence[int],
     activations: Sequence[Layer],
@@ -68,6 +70,7 @@ def table_network(
 ) -> TableNetwork:
     """The network for features (N, F), which its bins are taken from.
 
+    weight       (N,) how much each row counts for its bins
     bends        which features have many values, (F,) booleans
     activations  one for each hidden layer
     weights      how the weights of hidden layers start: He's normal distribution unless told
@@ -79,7 +82,7 @@ def table_network(
     width = features.shape[1]
     if form.bins:
         clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
-        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins))
+        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins, weight))
         if any(encoding.edges):
             front.append(encoding)
             width += sum(max(len(edges) - 1, 0) for edges in encoding.edges)
@@ -100,11 +103,14 @@ def table_network(
     )
 
 
-def quantile_edges(features: Array, bends: Array, bins: int) -> tuple[tuple[float, ...], ...]:
+def quantile_edges(
+    features: Array, bends: Array, bins: int, weight: Array
+) -> tuple[tuple[float, ...], ...]:
     """The edges of bins that hold equally many rows; none for a feature of few values."""
     edges = []
     for column, bent in zip(features.T, bends, strict=True):
-        found = np.unique(np.quantile(column.astype(np.float64), np.linspace(0, 1, bins + 1)))
+        shares = np.linspace(0, 1, bins + 1)
+        found = np.unique(quantiles(column.astype(np.float64), shares, weight))
         edges.append(tuple(map(float, found)) if bent and len(found) > 2 else ())
     return tuple(edges)
 

@@ -109,11 +109,16 @@ TableTarget: TypeAlias = NumberTarget | ClassTarget | LabelTarget
 
 
 def number_target(
-    values: Array, columns: Sequence[str], *, standardise: bool = True, held: bool = True
+    values: Array,
+    columns: Sequence[str],
+    weight: Array | None = None,
+    *,
+    standardise: bool = True,
+    held: bool = True,
 ) -> NumberTarget:
-    """The target for numbers (N, D) as they were measured."""
-    deviation = values.std(axis=0)
-    centre = values.mean(axis=0)
+    """The target for numbers (N, D) as they were measured, each row with its weight (N,)."""
+    centre = np.average(values, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((values - centre) ** 2, axis=0, weights=weight))
     if not standardise:
         centre, deviation = np.zeros_like(centre), np.ones_like(deviation)
     return NumberTarget(
