@@ -6,12 +6,15 @@
 
 # The Python that makes .venv, 3.11 or newer.
 PYTHON ?= python3
-# What `make reproduce` passes on: make reproduce ARGS="--lang zh-TW"
+# What `make reproduce` and `make wheels` pass on: make reproduce ARGS="--lang zh-TW"
 ARGS =
 # The one package that is installed by a line of its own; `make reproduce TORCH=` goes without.
 TORCH = torch==2.13.0
 # More options for that line, such as another index.
 TORCH_OPTIONS =
+
+# The cross compiler of `make wheels`, half a gigabyte, for nothing else.
+ZIG = ziglang==0.17.1
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -21,11 +24,12 @@ VENV_STAMP = $(VENV)/.stamp-venv
 RUN_STAMP = $(VENV)/.stamp-run
 DEV_STAMP = $(VENV)/.stamp-dev
 TORCH_STAMP = $(VENV)/.stamp-torch
+ZIG_STAMP = $(VENV)/.stamp-zig
 SOURCES_OF_VERSIONS = pyproject.toml constraints.txt Makefile
 
 WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
 
-.PHONY: help reproduce test check bench clean
+.PHONY: help reproduce test check bench wheels clean
 # Two installations into one .venv must not run side by side.
 .NOTPARALLEL:
 
@@ -35,6 +39,7 @@ help:
 	@echo "make test        run the tests"
 	@echo "make check       the tests with branch coverage, formatting, linting, types, rooms, a build"
 	@echo "make bench       measure speed beside NumPy and PyTorch"
+	@echo "make wheels      make the wheels of every platform, with machine code, and try what runs here"
 	@echo "make clean       delete .venv and everything that the commands above made"
 	@echo
 	@echo "All of them install what they need into .venv. PYTHON=python3.12 names the Python to use;"
@@ -57,6 +62,9 @@ check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
 
 bench: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
 	$(BIN)/python -m benchmarks
+
+wheels: $(DEV_STAMP) $(ZIG_STAMP)
+	$(BIN)/python -m wheels $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build htmlcov clearprop-report .coverage .coverage.* .hypothesis
@@ -92,4 +100,9 @@ $(TORCH_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
 	@$(PIP) install --quiet -c constraints.txt $(TORCH_OPTIONS) $(TORCH) || { \
 	  echo "$(TORCH) could not be installed; to go on without it, add TORCH= to the command" >&2; \
 	  exit 1; }
+	@touch $@
+
+$(ZIG_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
+	@echo "Installing $(ZIG) (once)"
+	@$(PIP) install --quiet $(ZIG)
 	@touch $@

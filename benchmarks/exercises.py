@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows
+from benchmarks.measuring import Row, print_rows
 from clearprop.base.configuration import encode
+from clearprop.bench.timing import cores, interleaved
 from clearprop.teaching.exercises import exercise
 from clearprop.teaching.exercises.students import Student
 from clearprop.teaching.grading import mark_folder

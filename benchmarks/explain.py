@@ -3,8 +3,9 @@
 
 import numpy as np
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows
+from benchmarks.measuring import Row, print_rows
 from clearprop import SGD, Layer, Linear, Network, ReLU, Sequential, Tanh
+from clearprop.bench.timing import cores, interleaved
 from clearprop.drawing import DIAGRAMS, svg
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight

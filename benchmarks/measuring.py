@@ -1,10 +1,6 @@
-"""What every benchmark needs: turns, medians, a number of cores, a row."""
+"""What every benchmark needs: a row, and an environment."""
 
 import os
-import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -30,40 +26,6 @@ class Row:
         if self.at_least is not None:
             return self.value >= self.at_least
         return None
-
-
-def interleaved(
-    runs: Mapping[str, Callable[[], object]], *, repeats: int, calls: int = 1
-) -> dict[str, float]:
-    """The median seconds of one call of each, over `repeats` rounds of `calls` calls.
-
-    A round runs them all, one after another, so that a slow moment of the machine meets all of
-    them; the first round is not counted.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(repeats + 1):
-        for name, run in runs.items():
-            begin = time.perf_counter()
-            for _ in range(calls):
-                run()
-            elapsed = time.perf_counter() - begin
-            if repeat > 0:
-                seconds[name].append(elapsed / calls)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
-@contextmanager
-def cores(count: int) -> Iterator[None]:
-    """Keep this process, and what it starts, on `count` cores, where the system lets us."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(sorted(before)[:count]))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def fresh_environment() -> dict[str, str]:

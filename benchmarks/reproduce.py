@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.measuring import Row, cores, fresh_environment, print_rows, torch_is_installed
+from benchmarks.measuring import Row, fresh_environment, print_rows, torch_is_installed
+from clearprop.bench.timing import cores
 
 ROUNDS = 3
 

@@ -4,7 +4,8 @@ The starts of PyTorch's kind are drawn by our own generator, and, where PyTorch 
 as well (200 modules made one by one).
 """
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
+from benchmarks.measuring import Row, print_rows, torch_is_installed
+from clearprop.bench.timing import cores, interleaved
 from clearprop.teaching.experiments.data import regression_data
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.experiments.studies import seed_studies

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows
+from benchmarks.measuring import Row, print_rows
 from clearprop import SGD, Layer, Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import keyed_generator
+from clearprop.bench.timing import cores, interleaved
 from clearprop.training import StepEvent, start, train
 
 LEARNING_RATE = 0.01

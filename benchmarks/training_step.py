@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Row, cores, interleaved, print_rows, torch_is_installed
+from benchmarks.measuring import Row, print_rows, torch_is_installed
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
+from clearprop.bench.timing import cores, interleaved
 from clearprop.training import start, train
 
 LEARNING_RATE = 0.01

@@ -36,6 +36,7 @@ NAMES = [
     "CrossEntropy",
     "Dropout",
     "Embedding",
+    "EngineChoice",
     "EpochEvent",
     "ExponentialDecay",
     "FanInUniform",
@@ -81,6 +82,7 @@ NAMES = [
     "StepEvent",
     "Tanh",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "Uniform",
     "Warmup",
@@ -89,6 +91,7 @@ NAMES = [
     "Zeros",
     "check",
     "fit",
+    "fit_many",
     "load",
     "load_checkpoint",
     "save",
@@ -100,8 +103,10 @@ NAMES = [
 
 ROOMS = [
     "base",
+    "bench",
     "checking",
     "cli",
+    "compiled",
     "data",
     "drawing",
     "engine",
@@ -123,11 +128,14 @@ SUBROOMS = {
 }
 
 TRAINING_NAMES = [
+    "EngineChoice",
     "EpochEvent",
     "StepEvent",
     "Training",
+    "TrainingInterrupted",
     "TrainingState",
     "fit",
+    "fit_many",
     "start",
     "train",
 ]

@@ -19,7 +19,9 @@ from clearprop.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from clearprop import base as base
+    from clearprop import bench as bench
     from clearprop import checking as checking
+    from clearprop import compiled as compiled
     from clearprop import data as data
     from clearprop import drawing as drawing
     from clearprop import engine as engine
@@ -111,11 +113,14 @@ if TYPE_CHECKING:
     from clearprop.reading import walk as walk
     from clearprop.teaching import exercises as exercises
     from clearprop.teaching import grading as grading
+    from clearprop.training import EngineChoice as EngineChoice
     from clearprop.training import EpochEvent as EpochEvent
     from clearprop.training import StepEvent as StepEvent
     from clearprop.training import Training as Training
+    from clearprop.training import TrainingInterrupted as TrainingInterrupted
     from clearprop.training import TrainingState as TrainingState
     from clearprop.training import fit as fit
+    from clearprop.training import fit_many as fit_many
     from clearprop.training import start as start
     from clearprop.training import train as train
 
@@ -180,11 +185,14 @@ _OTHER_HOMES = {
     ],
     "clearprop.engine.step": ["Step", "take_step"],
     "clearprop.training": [
+        "EngineChoice",
         "EpochEvent",
         "StepEvent",
         "Training",
+        "TrainingInterrupted",
         "TrainingState",
         "fit",
+        "fit_many",
         "start",
         "train",
     ],
@@ -202,8 +210,10 @@ __all__ = sorted(_NAMES)
 # The rooms, and those within them that the README names, as attributes.
 _ROOMS = {
     "base": "clearprop.base",
+    "bench": "clearprop.bench",
     "checking": "clearprop.checking",
     "cli": "clearprop.cli",
+    "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",

@@ -163,4 +163,7 @@ def test_the_loss_of_an_epoch_is_added_up_in_float64() -> None:
 
 def test_a_training_is_printed_in_one_line() -> None:
     training = fit(NETWORK, NETWORK.initialize(), X, IDS, loss="cross_entropy", epochs=3)
-    assert repr(training) == f"Training(3 steps, last loss {training.losses[-1]:.6g}, params (27,))"
+    assert (
+        repr(training)
+        == f"Training(3 steps, last loss {training.losses[-1]:.6g}, params (27,), numpy)"
+    )

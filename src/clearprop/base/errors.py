@@ -12,7 +12,8 @@
     │   ├── DamagedFileError                 truncated, or altered after it was written
     │   └── NewerFileError                   written by a newer version
     ├── GradientError (AssertionError)       a gradient that a check found wrong
-    └── MissingDependencyError (ImportError) an optional package that is not installed
+    ├── MissingDependencyError (ImportError) an optional package that is not installed
+    └── KernelsError (RuntimeError)          machine code that cannot be made or loaded
 
 An error carries the key of its sentence and the values in it, so that a program can read them and
 a person reads them in their own language: `str(error)` is English, `error.message("zh-TW")`
@@ -99,6 +100,14 @@ class GradientError(ClearpropError, AssertionError):
 
 class MissingDependencyError(ClearpropError, ImportError):
     """An optional package that is not installed."""
+
+
+class KernelsError(ClearpropError, RuntimeError):
+    """Machine code that cannot be made or loaded."""
+
+
+class EngineWarning(UserWarning):
+    """A training runs, but not as it was asked to, or not as fast as it could."""
 
 
 def _rebuild(kind: type[ClearpropError], key: str, values: dict[str, object]) -> ClearpropError:

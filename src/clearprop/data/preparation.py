@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,9 +24,7 @@ from clearprop.base.errors import DataError
 from clearprop.base.settings import settle_choice
 from clearprop.data.table import Column, Table
 
-MissingPolicy: TypeAlias = Literal["error", "drop", "median", "indicator"]
 MISSING_POLICIES = ("error", "drop", "median", "indicator")
-Scaling: TypeAlias = Literal["robust", "standard", "none"]
 SCALINGS = ("robust", "standard", "none")
 
 # Below so many rows everything is done so that a row of weight 2 is the same as that row twice.
@@ -166,8 +164,8 @@ class Preparation(Configurable):
 def prepare(
     table: Table,
     *,
-    missing: MissingPolicy = "indicator",
-    scaling: Scaling = "robust",
+    missing: str = "indicator",
+    scaling: str = "robust",
     least_count: int = 1,
     weight: Array | None = None,
 ) -> Preparation:
@@ -209,8 +207,8 @@ def rows_without_missing(table: Table) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Settings:
-    missing: MissingPolicy
-    scaling: Scaling
+    missing: str
+    scaling: str
     least_count: int
     weight: Array
 
@@ -259,7 +257,7 @@ def _category(column: Column, settings: _Settings) -> CategoryInput:
     return CategoryInput(column.name, tuple(words))
 
 
-def _scale(values: Array, weight: Array, scaling: Scaling, binary: bool) -> tuple[float, float]:
+def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[float, float]:
     """Centre and factor; a constant column gets the factor 0."""
     low, span = float(values.min()), float(np.ptp(values))
     if scaling == "none":

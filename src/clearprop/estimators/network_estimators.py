@@ -31,9 +31,8 @@ from clearprop.data.frames import is_frame, table_of_array, table_of_frame
 from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.initializers import Initializer, XavierUniform
-from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Huber, Loss
-from clearprop.estimators.learning import Learned, learn, metric_of
+from clearprop.estimators.learning import Learned, learn
 from clearprop.estimators.members import MemberEpoch, Metric
 from clearprop.estimators.recipe import Recipe
 from clearprop.estimators.spelled import activations_of, loss_named
@@ -46,7 +45,7 @@ from clearprop.estimators.targets import (
 )
 
 
-class NetworkEstimator(BaseEstimator):
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     """What the two estimators share.
 
     hidden_layer_sizes    sizes of the hidden layers; (64, 64) unless told otherwise
@@ -305,7 +304,7 @@ class NetworkEstimator(BaseEstimator):
         if scoring is None:
             return None
 
-        def metric(output: Array, said: Array, weight: Array) -> float:
+        def metric(output: Array, said: Array, _: Array) -> float:
             return -float(scoring(said, target.decode(output)))
 
         return metric
@@ -314,7 +313,13 @@ class NetworkEstimator(BaseEstimator):
         callbacks = tuple(self.callbacks)
         if not callbacks:
             return None
-        return lambda epoch: any([callback(epoch) is True for callback in callbacks])
+
+        def watch(epoch: MemberEpoch) -> bool:
+            # Every one of them is told, also behind one that ends the training.
+            answers = [callback(epoch) for callback in callbacks]
+            return any(answer is True for answer in answers)
+
+        return watch
 
     def _keep(self, learned: Learned, *, going_on: bool) -> None:
         losses = learned.history.losses.mean(axis=1).tolist()
@@ -372,7 +377,7 @@ class NetworkEstimator(BaseEstimator):
         ]
 
 
-class NetworkRegressor(RegressorMixin, NetworkEstimator):
+class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     """Networks that predict numbers, one or several for each row."""
 
     def __sklearn_tags__(self) -> Any:
@@ -410,12 +415,12 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return self.learned_.mean(features)
 
     @classmethod
-    def like_mlp(cls, **changes: Any) -> "NetworkRegressor":
+    def like_mlp(cls, **changes: Any) -> Any:
         """One that starts and trains as scikit-learn's MLPRegressor does."""
         return _like_mlp(cls, changes, loss=Huber(1e300))
 
 
-class NetworkClassifier(ClassifierMixin, NetworkEstimator):
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """Networks that predict one of several classes, or several labels, for each row."""
 
     def __sklearn_tags__(self) -> Any:
@@ -433,7 +438,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         validation_set: tuple[Any, Any] | None = None,
     ) -> Self:
         """Train on X (N, F) and classes y (N,), or labels y (N, D) of 0 and 1."""
-        self._all_classes = None
+        self._all_classes: Any = None
         return super().fit(X, y, sample_weight, validation_set=validation_set)
 
     def partial_fit(
@@ -459,7 +464,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if known is not None:
             return known, values
         if values.ndim == 2:
-            self.classes_ = [np.array([0, 1])] * values.shape[1]
+            self.classes_: Any = [np.array([0, 1])] * values.shape[1]
             return LabelTarget(tuple(f"y{k}" for k in range(values.shape[1]))), values
         classes = getattr(self, "_all_classes", None)
         self.classes_ = np.unique(values) if classes is None else classes
@@ -496,7 +501,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return likeliest
 
     @classmethod
-    def like_mlp(cls, **changes: Any) -> "NetworkClassifier":
+    def like_mlp(cls, **changes: Any) -> Any:
         """One that starts and trains as scikit-learn's MLPClassifier does."""
         return _like_mlp(cls, changes)
 

@@ -110,7 +110,7 @@ def quantile_edges(
     edges = []
     for column, bent in zip(features.T, bends, strict=True):
         shares = np.linspace(0, 1, bins + 1)
-        found = np.unique(quantiles(column.astype(np.float64), shares, weight))
+        found = np.unique(quantiles(column.astype(np.float64), shares.tolist(), weight))
         edges.append(tuple(map(float, found)) if bent and len(found) > 2 else ())
     return tuple(edges)
 

@@ -20,7 +20,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.formats import network_file as files
 from clearprop.kinds.kind_tables import LOSSES, OPTIMIZERS, SCHEDULES
-from clearprop.training.loop import TrainingState
+from clearprop.training.events import TrainingState
 
 # The name among a checkpoint's arrays for the parameters (P,) before the first step, for whoever
 # wants to look at the start of a training beside its end.

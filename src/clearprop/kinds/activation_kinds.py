@@ -1,6 +1,7 @@
 """ReLU, Tanh, Sigmoid and Identity."""
 
 from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
+from clearprop.kinds.kernels import kernel
 from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
 from clearprop.kinds.row import (
@@ -61,6 +62,7 @@ ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.ReLU()),
         jax=lambda at, x: at.jax.nn.relu(x),
         onnx=OnnxOperator("Relu"),
+        compiled=kernel("RELU"),
     ),
     LayerRow(
         kind=Tanh,
@@ -72,6 +74,7 @@ ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.Tanh()),
         jax=lambda at, x: at.jax.numpy.tanh(x),
         onnx=OnnxOperator("Tanh"),
+        compiled=kernel("TANH"),
     ),
     LayerRow(
         kind=Sigmoid,
@@ -83,6 +86,7 @@ ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.Sigmoid()),
         jax=lambda at, x: at.jax.nn.sigmoid(x),
         onnx=OnnxOperator("Sigmoid"),
+        compiled=kernel("SIGMOID"),
     ),
     LayerRow(
         kind=Identity,
@@ -94,6 +98,7 @@ ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.Identity()),
         jax=lambda _, x: x,
         onnx=OnnxOperator("Identity"),
+        compiled=kernel("IDENTITY"),
         does_nothing=lambda _: True,
     ),
 )

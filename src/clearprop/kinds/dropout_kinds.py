@@ -4,6 +4,7 @@ from typing import Any
 
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.dropout import Dropout
+from clearprop.kinds.kernels import Kernel
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Mask, Passes, Site
 from clearprop.kinds.row import (
@@ -55,6 +56,11 @@ def _in_jax(at: InJax, x: Any) -> Any:
     return None if at.training and at.layer.probability else x
 
 
+def _compiled(one: Any) -> Kernel:
+    kept = 1 - one.probability
+    return Kernel("DROPOUT", (1 / kept if kept else 0.0,))
+
+
 DROPOUT = LayerRow(
     kind=Dropout,
     examples=(
@@ -74,6 +80,7 @@ DROPOUT = LayerRow(
     ),
     jax=_in_jax,
     onnx=OnnxOperator("Dropout"),
+    compiled=_compiled,
     in_use=InUse(Equations(("y = x",), ("∂C/∂x = ∂C/∂y",)), lambda cache: cache.mask is None),
     shown=lambda cache: {} if cache.mask is None else {"m": cache.mask},
     does_nothing=lambda one: one.probability == 0,

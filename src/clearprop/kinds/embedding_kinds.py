@@ -2,6 +2,7 @@
 
 from clearprop.engine.initializers import Uniform
 from clearprop.engine.layers.embedding import Embedding
+from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import (
@@ -53,5 +54,6 @@ EMBEDDING = LayerRow(
     torch=TorchTwin(lambda nn, one: nn.Embedding(one.entries, one.features)),
     jax=lambda at, x: at.params["weight"][x],
     onnx=OnnxOperator("Gather"),
+    compiled=lambda _: NoKernel("ids"),
     ids=lambda one: one.entries,
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy
+from clearprop.kinds.kernels import Kernel
 from clearprop.kinds.loss_parts import reduced_by, reduced_lines, tensor
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -166,6 +167,10 @@ def _cross_entropy_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
     return reduced_by(loss, entries)
 
 
+def _cross_entropy_compiled(one: Any) -> Kernel:
+    return Kernel("CROSS_ENTROPY", (one.label_smoothing, one.ignore_index), (one.weight,))
+
+
 ENTROPY_LOSSES = (
     LossRow(
         kind=BinaryCrossEntropy,
@@ -184,6 +189,7 @@ ENTROPY_LOSSES = (
         ),
         jax=_binary_in_jax,
         onnx=None,
+        compiled=lambda one: Kernel("BINARY_CROSS_ENTROPY", arrays=(one.weight, one.pos_weight)),
         example_target=lambda seen, real: f"({seen} > 0).astype({real})",
     ),
     LossRow(
@@ -212,6 +218,7 @@ ENTROPY_LOSSES = (
                 "reduction": OnnxAttribute("reduction", "mean"),
             },
         ),
+        compiled=_cross_entropy_compiled,
         example_target=lambda seen, _: f"({seen}).argmax(axis=1)",
         takes_classes=True,
     ),

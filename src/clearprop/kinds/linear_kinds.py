@@ -4,6 +4,7 @@ import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.linear import Linear
+from clearprop.kinds.kernels import kernel
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples
 from clearprop.kinds.row import (
@@ -79,4 +80,5 @@ LINEAR = LayerRow(
     ),
     jax=lambda at, x: x @ at.params["weight"] + at.params.get("bias", 0.0),
     onnx=OnnxOperator("Gemm"),
+    compiled=kernel("LINEAR"),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
 from clearprop.kinds.row import (
@@ -232,6 +233,16 @@ def _affine(at: InJax, x: Any, square: Any) -> Any:
     return x * at.params.get("weight", 1.0) + at.params.get("bias", 0.0)
 
 
+def _rms_norm_compiled(one: Any) -> Kernel:
+    # Below 0: the machine epsilon of the dtype.
+    return Kernel("RMS_NORM", (-1.0 if one.epsilon is None else one.epsilon,))
+
+
+def _batch_norm_compiled(one: Any) -> Kernel:
+    # Below 0: the same share for every batch so far.
+    return Kernel("BATCH_NORM", (one.epsilon, -1.0 if one.momentum is None else one.momentum))
+
+
 NORMALIZATIONS = (
     LayerRow(
         kind=BatchNorm,
@@ -255,6 +266,7 @@ NORMALIZATIONS = (
         ),
         jax=_batch_norm_in_jax,
         onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        compiled=_batch_norm_compiled,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
@@ -279,6 +291,7 @@ NORMALIZATIONS = (
         ),
         jax=_layer_norm_in_jax,
         onnx=OnnxOperator("LayerNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        compiled=kernel("LAYER_NORM", "epsilon"),
         told_features=True,
     ),
     LayerRow(
@@ -299,6 +312,7 @@ NORMALIZATIONS = (
         torch=TorchTwin(lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine)),
         jax=_rms_norm_in_jax,
         onnx=OnnxOperator("RMSNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        compiled=_rms_norm_compiled,
         told_features=True,
     ),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from clearprop.engine.optimizers import SGD, Adagrad, Adam, AdamW, Clipped, Optimizer, RMSprop
 from clearprop.engine.optimizers.clipping import NORM_EPS
 from clearprop.engine.schedules import CosineDecay, Warmup, rate_at
+from clearprop.kinds.kernels import NoKernel, OptimizerKernel, optimizer_kernel
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Memory, UpdateLines, is_constant
 from clearprop.kinds.row import OnnxAttribute, OnnxOperator, OptimizerRow
@@ -233,6 +234,21 @@ def _clipped_equations(
     return (first, *inner(optimizer.optimizer))
 
 
+def _adam_compiled(one: Adam, *, decoupled: bool = False) -> OptimizerKernel:
+    settings = (*one.betas, one.eps, one.weight_decay, float(one.amsgrad), float(decoupled))
+    return OptimizerKernel("ADAM", settings, one.learning_rate)
+
+
+def _clipped_compiled(
+    one: Clipped, inner: Callable[[Optimizer], OptimizerKernel | NoKernel]
+) -> OptimizerKernel | NoKernel:
+    found = inner(one.optimizer)
+    if isinstance(found, NoKernel):
+        return found
+    clip = (False, one.norm) if one.norm is not None else (True, one.value or 0.0)
+    return found._replace(clips=(clip, *found.clips))
+
+
 # What ONNX calls a weight decay that is part of the gradient.
 DECAY = OnnxAttribute("norm_coefficient", 0.0)
 
@@ -251,6 +267,7 @@ OPTIMIZER_KINDS = (
         onnx=OnnxOperator(
             "Momentum", {"momentum": OnnxAttribute("alpha", None), "weight_decay": DECAY}
         ),
+        compiled=optimizer_kernel("SGD", "momentum", "dampening", "weight_decay", "nesterov"),
     ),
     OptimizerRow(
         kind=RMSprop,
@@ -262,6 +279,9 @@ OPTIMIZER_KINDS = (
         equations=_rmsprop_equations,
         update=_rmsprop,
         onnx=None,
+        compiled=optimizer_kernel(
+            "RMSPROP", "alpha", "eps", "weight_decay", "momentum", "centered"
+        ),
     ),
     OptimizerRow(
         kind=Adagrad,
@@ -279,6 +299,7 @@ OPTIMIZER_KINDS = (
                 "eps": OnnxAttribute("epsilon", 0.0),
             },
         ),
+        compiled=optimizer_kernel("ADAGRAD", "lr_decay", "eps", "weight_decay"),
     ),
     OptimizerRow(
         kind=Adam,
@@ -290,6 +311,7 @@ OPTIMIZER_KINDS = (
         equations=_adam_equations,
         update=_adam,
         onnx=OnnxOperator("Adam", {"eps": OnnxAttribute("epsilon", 0.0), "weight_decay": DECAY}),
+        compiled=lambda one, _: _adam_compiled(one),
     ),
     OptimizerRow(
         kind=AdamW,
@@ -297,6 +319,7 @@ OPTIMIZER_KINDS = (
         equations=_adamw_equations,
         update=_adamw,
         onnx=None,
+        compiled=lambda one, _: _adam_compiled(one, decoupled=True),
     ),
     OptimizerRow(
         kind=Clipped,
@@ -307,5 +330,6 @@ OPTIMIZER_KINDS = (
         equations=_clipped_equations,
         update=_clipped,
         onnx=None,
+        compiled=_clipped_compiled,
     ),
 )

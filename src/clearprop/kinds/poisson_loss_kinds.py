@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.losses import PoissonNLL
+from clearprop.kinds.kernels import kernel
 from clearprop.kinds.loss_parts import reduced_by, reduced_lines
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -76,5 +77,6 @@ POISSON = LossRow(
     ),
     jax=_in_jax,
     onnx=None,
+    compiled=kernel("POISSON", "log_input", "full", "eps"),
     example_target=lambda _, real: f"rng.poisson(np.exp(wave)).astype({real})",
 )

@@ -12,6 +12,7 @@ from clearprop.engine.layers.rectifiers import (
     PReLU,
 )
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -158,6 +159,7 @@ RECTIFIERS = (
         torch=TorchTwin(lambda nn, one: nn.LeakyReLU(one.slope)),
         jax=lambda at, x: at.jax.numpy.where(x > 0, x, at.layer.slope * x),
         onnx=OnnxOperator("LeakyRelu", {"slope": OnnxAttribute("alpha", 0.01)}),
+        compiled=kernel("LEAKY_RELU", "slope"),
     ),
     LayerRow(
         kind=PReLU,
@@ -180,6 +182,7 @@ RECTIFIERS = (
         ),
         jax=lambda at, x: at.jax.numpy.where(x > 0, x, at.params["weight"] * x),
         onnx=OnnxOperator("PRelu"),
+        compiled=lambda one: Kernel("PRELU", (float(one.features == 1),)),
     ),
     LayerRow(
         kind=ELU,
@@ -191,6 +194,7 @@ RECTIFIERS = (
         torch=TorchTwin(lambda nn, one: nn.ELU(one.alpha)),
         jax=lambda at, x: at.jax.nn.elu(x, at.layer.alpha),
         onnx=OnnxOperator("Elu", {"alpha": OnnxAttribute("alpha", 1.0)}),
+        compiled=kernel("ELU", "alpha"),
     ),
     LayerRow(
         kind=SELU,
@@ -202,6 +206,7 @@ RECTIFIERS = (
         torch=TorchTwin(lambda nn, _: nn.SELU()),
         jax=lambda at, x: at.jax.nn.selu(x),
         onnx=OnnxOperator("Selu"),
+        compiled=kernel("SELU"),
     ),
     LayerRow(
         kind=Hardtanh,
@@ -217,5 +222,6 @@ RECTIFIERS = (
             at.jax.numpy.where(x >= at.layer.high, at.layer.high, x),
         ),
         onnx=OnnxOperator("Clip"),
+        compiled=kernel("HARDTANH", "low", "high"),
     ),
 )

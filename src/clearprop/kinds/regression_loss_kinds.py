@@ -4,6 +4,7 @@ from typing import Any
 
 from clearprop.base.numbers import bracketed, brief
 from clearprop.engine.losses import MAE, MSE, Huber, Pinball
+from clearprop.kinds.kernels import NoKernel, kernel
 from clearprop.kinds.loss_parts import reduced_by
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
@@ -124,6 +125,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.MSELoss(reduction=one.reduction),
         jax=lambda _, one, y, t: reduced_by(one, (y - t) ** 2),
         onnx=None,
+        compiled=kernel("MSE"),
         example_target=None,
     ),
     LossRow(
@@ -138,6 +140,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.L1Loss(reduction=one.reduction),
         jax=lambda jax, one, y, t: reduced_by(one, jax.numpy.abs(y - t)),
         onnx=None,
+        compiled=kernel("MAE"),
         example_target=None,
     ),
     LossRow(
@@ -155,6 +158,7 @@ REGRESSION_LOSSES = (
         torch=lambda torch, one: torch.nn.HuberLoss(one.reduction, one.delta),
         jax=_huber_in_jax,
         onnx=None,
+        compiled=kernel("HUBER", "delta"),
         example_target=None,
     ),
     LossRow(
@@ -173,6 +177,7 @@ REGRESSION_LOSSES = (
         torch=_pinball_in_torch,
         jax=_pinball_in_jax,
         onnx=None,
+        compiled=lambda _: NoKernel("quantiles"),
         example_target=None,
     ),
 )

@@ -19,6 +19,7 @@ from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Rate, Schedule
+from clearprop.kinds.kernels import KernelOf, NoKernel, OptimizerKernel
 from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines
 
@@ -197,6 +198,7 @@ class LayerRow(KindRow):
     jax            from its place in JAX and x to y, for automatic derivatives: at a kink `where`
                    takes a branch as ours does; None where JAX has no such thing in that mode
     onnx           the operator that computes the same, if there is one
+    compiled       from the layer to what the compiled trainer calls it, or why that has none
     parameters     what they are called, by the layer's own names
     opens          whether it begins a group in a program: a weighted sum and what is made of it
                    share a number
@@ -217,6 +219,7 @@ class LayerRow(KindRow):
     torch: TorchTwin
     jax: Callable[[InJax, Any], Any]
     onnx: OnnxOperator | None
+    compiled: KernelOf
     parameters: Mapping[str, ParameterSymbols] = field(default_factory=dict)
     opens: bool = False
     in_use: InUse | None = None
@@ -279,6 +282,7 @@ class LossRow(KindRow):
     torch           from torch and the loss to torch's own
     jax             from jax, the loss, output and target to the loss's value
     onnx            the operator that computes the same, if there is one
+    compiled        from the loss to what the compiled trainer calls it
     example_target  from the code of a noisy wave and of a floating dtype's name to the code of a
                     target that it can take; None takes the wave itself
     takes_classes   whether a target may be class ids
@@ -292,6 +296,7 @@ class LossRow(KindRow):
     torch: Callable[[Any, Any], Any]
     jax: Callable[[Any, Any, Any, Any], Any]
     onnx: OnnxOperator | None
+    compiled: KernelOf
     example_target: Callable[[str, str], str] | None
     takes_classes: bool = False
 
@@ -304,6 +309,7 @@ class OptimizerRow(KindRow):
     equations   its update in symbols; the second argument gives those of an optimizer inside
     update      its update as lines of a program; the second argument gives those of one inside
     onnx        the operator that computes the same, if there is one
+    compiled    what the compiled trainer calls it; the second argument gives that of one inside
     """
 
     kind: type[Optimizer]
@@ -311,6 +317,9 @@ class OptimizerRow(KindRow):
     equations: Callable[[Any, Callable[[Optimizer], tuple[str, ...]]], tuple[str, ...]]
     update: Callable[[Any, Callable[[Optimizer], UpdateLines]], UpdateLines]
     onnx: OnnxOperator | None
+    compiled: Callable[
+        [Any, Callable[[Optimizer], OptimizerKernel | NoKernel]], OptimizerKernel | NoKernel
+    ]
 
 
 # From a rate, the code of a step's number and its name in equations to the lines of a function.

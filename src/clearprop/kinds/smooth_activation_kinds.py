@@ -4,6 +4,7 @@ from typing import Any
 
 from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
 from clearprop.kinds.row import (
@@ -151,6 +152,7 @@ SMOOTH_ACTIVATIONS = (
         torch=TorchTwin(lambda nn, one: nn.GELU(one.approximate)),
         jax=lambda at, x: at.jax.nn.gelu(x, approximate=at.layer.approximate == "tanh"),
         onnx=OnnxOperator("Gelu", {"approximate": OnnxAttribute("approximate", "none")}),
+        compiled=lambda one: Kernel("GELU" if one.approximate == "none" else "GELU_TANH"),
     ),
     LayerRow(
         kind=SiLU,
@@ -162,6 +164,7 @@ SMOOTH_ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.SiLU()),
         jax=lambda at, x: at.jax.nn.silu(x),
         onnx=OnnxOperator("Swish"),
+        compiled=kernel("SILU"),
     ),
     LayerRow(
         kind=Softplus,
@@ -176,6 +179,7 @@ SMOOTH_ACTIVATIONS = (
         torch=TorchTwin(lambda nn, one: nn.Softplus(one.beta, one.threshold)),
         jax=_softplus_in_jax,
         onnx=OnnxOperator("Softplus"),
+        compiled=kernel("SOFTPLUS", "beta", "threshold"),
     ),
     LayerRow(
         kind=Mish,
@@ -187,5 +191,6 @@ SMOOTH_ACTIVATIONS = (
         torch=TorchTwin(lambda nn, _: nn.Mish()),
         jax=lambda at, x: at.jax.nn.mish(x),
         onnx=OnnxOperator("Mish"),
+        compiled=kernel("MISH"),
     ),
 )

@@ -1,9 +1,12 @@
 """Softmax and its logarithm."""
 
+from typing import Any
+
 import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
+from clearprop.kinds.kernels import Kernel, NoKernel
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import (
@@ -88,6 +91,10 @@ def _log_softmax_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (f"{below} − ln {total}",), entry.y),)
 
 
+def _compiled(one: Any, name: str) -> Kernel | NoKernel:
+    return Kernel(name) if one.axis == -1 else NoKernel("axis")
+
+
 SOFTMAX = (
     LayerRow(
         kind=Softmax,
@@ -99,6 +106,7 @@ SOFTMAX = (
         torch=TorchTwin(lambda nn, one: nn.Softmax(one.axis)),
         jax=lambda at, x: at.jax.nn.softmax(x, axis=at.layer.axis),
         onnx=OnnxOperator("Softmax", {"axis": OnnxAttribute("axis", -1)}),
+        compiled=lambda one: _compiled(one, "SOFTMAX"),
     ),
     LayerRow(
         kind=LogSoftmax,
@@ -110,5 +118,6 @@ SOFTMAX = (
         torch=TorchTwin(lambda nn, one: nn.LogSoftmax(one.axis)),
         jax=lambda at, x: at.jax.nn.log_softmax(x, axis=at.layer.axis),
         onnx=OnnxOperator("LogSoftmax", {"axis": OnnxAttribute("axis", -1)}),
+        compiled=lambda one: _compiled(one, "LOG_SOFTMAX"),
     ),
 )

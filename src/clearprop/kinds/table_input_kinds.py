@@ -6,6 +6,7 @@ from typing import Any
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -198,6 +199,7 @@ TABLE_INPUTS = (
         ),
         jax=lambda at, x: x / at.jax.numpy.sqrt(1 + (x / at.layer.limit) ** 2),
         onnx=None,
+        compiled=lambda _: NoKernel("table_input"),
     ),
     LayerRow(
         kind=PiecewiseLinear,
@@ -216,6 +218,7 @@ TABLE_INPUTS = (
         torch=TorchTwin(lambda nn, one: _module(nn, _piecewise_in_torch(nn, one))),
         jax=_piecewise_in_jax,
         onnx=None,
+        compiled=lambda _: NoKernel("table_input"),
     ),
     LayerRow(
         kind=FeatureScale,
@@ -237,6 +240,7 @@ TABLE_INPUTS = (
         ),
         jax=lambda at, x: x * (at.layer.rate * at.params["weight"]),
         onnx=None,
+        compiled=lambda _: NoKernel("table_input"),
         told_features=True,
     ),
 )

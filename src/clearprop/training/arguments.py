@@ -98,6 +98,10 @@ class Samples:
     def count(self) -> int:
         return int(self.array.shape[int(self.own)])
 
+    def of(self, network: int) -> Array:
+        """One network's samples."""
+        return self.array[network] if self.own else self.array
+
     def take(self, rows: Array | None) -> Array:
         """The samples of these numbers; all of them for None."""
         if rows is None:
@@ -111,6 +115,21 @@ class Data(NamedTuple):
     x: Samples
     target: Samples
     sample_weight: Samples | None
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Which of the three each of K networks has of its own."""
+        held = zip(self._fields, self, strict=True)
+        return tuple(name for name, samples in held if samples is not None and samples.own)
+
+    def of(self, network: int) -> tuple[Array, Array, Array | None]:
+        """x, target and sample_weight of one network."""
+        weights = self.sample_weight
+        return (
+            self.x.of(network),
+            self.target.of(network),
+            None if weights is None else weights.of(network),
+        )
 
     def take(self, rows: Array | None) -> tuple[Array, Array, Array | None]:
         """x, target and sample_weight of these samples; of all of them for None."""

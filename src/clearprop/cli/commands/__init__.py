@@ -7,6 +7,7 @@ completion do not wait for it.
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli.command_line import HELP, Command, Option, Takes
 from clearprop.cli.commands import (
+    bench_command,
     check_command,
     diagram_command,
     exercise_command,
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     exercise_command.COMMAND,
     grade_command.COMMAND,
     write_command.COMMAND,
+    bench_command.COMMAND,
 )
 
 

@@ -25,7 +25,7 @@ from clearprop.teaching.experiments.tutorial_networks import (
     with_relu_as_printed,
     without_activation,
 )
-from clearprop.training import StepEvent, start, train
+from clearprop.training import fit_many
 
 # What became of a training from one start.
 TrainingOutcome: TypeAlias = Literal["trained", "grown", "dead", "overflow"]
@@ -87,29 +87,24 @@ def study(
     progress: Progress = silent,
 ) -> Study:
     """Train from every row of `starts` (K, P) at once."""
-    optimizer = SGD(learning_rate)
-    state = start(network, starts, optimizer)
-    losses = []
-    for event in train(
+    trained = fit_many(
         network,
-        state,
+        starts,
         data.x,
         data.target,
-        optimizer=optimizer,
+        optimizer=SGD(learning_rate),
         epochs=steps,
-    ):
-        state = event.state
-        if isinstance(event, StepEvent):
-            losses.append(event.loss)
-            progress(len(losses), steps)
-    history = np.array(losses)
-    overflow = ~(np.isfinite(history).all(axis=0) & np.isfinite(state.params).all(axis=1))
-    dead = _dead(network, state.params, data) & ~overflow
+        progress=progress,
+    )
+    history = trained.losses
+    finite = np.isfinite(history).all(axis=0) & np.isfinite(trained.params).all(axis=1)
+    overflow = np.logical_not(np.asarray(finite))
+    dead = _dead(network, trained.params, data) & ~overflow
     return Study(
         name=name,
         learning_rate=learning_rate,
         losses=history,
-        params=state.params,
+        params=trained.params,
         overflow=overflow,
         dead=dead,
     )

@@ -1,0 +1,58 @@
+"""Times in turns, so that a slow moment of the machine meets everybody; and how many cores."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+# What the packages of linear algebra read when they are loaded.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def interleaved(
+    runs: Mapping[str, Callable[[], object]], *, repeats: int, calls: int = 1
+) -> dict[str, float]:
+    """The median seconds of one call of each, over `repeats` rounds of `calls` calls.
+
+    A round runs them all, one after another; the first round is not counted.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for repeat in range(repeats + 1):
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            for _ in range(calls):
+                run()
+            elapsed = time.perf_counter() - begin
+            if repeat > 0:
+                seconds[name].append(elapsed / calls)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+@contextmanager
+def cores(count: int) -> Iterator[None]:
+    """Keep this process, and what it starts, on `count` cores, where the system lets us."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[:count]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def limit_threads(count: int) -> None:
+    """Have the packages that are loaded from now on use so many threads: to be called before NumPy
+    is loaded, and meant for the rest of the process."""
+    os.environ |= dict.fromkeys(THREAD_VARIABLES, str(count))
+    if count == 1:
+        own = "--xla_cpu_multi_thread_eigen=false"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {own}".strip()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -1,0 +1,28 @@
+"""The same training, lowered from the graph to machine code: kernels in C behind ctypes.
+
+    plan = plan_of(network, loss, optimizer, x, target, dtype="float32", batch_size=32)
+    if isinstance(plan, Refusal):        # a sentence: what the kernels do not have
+        ...                              # and the training runs in NumPy
+    buffers = Buffers(plan, x, target, sample_weight)
+    put(plan, buffers, params, optimizer_state, layers_state)
+    ran = run(plan, library(plan.dtype), buffers, steps=500, step=0, seed=0, order=order)
+    params, optimizer_state, layers_state = take(plan, buffers)
+
+`plan`      lowers `network.graph`, loss, optimizer and schedule to tables, or refuses
+`running`   runs many steps of a plan without returning to Python, the GIL released
+`lanes`     the same for many equal networks: one network a SIMD lane
+`building`  makes or finds the machine code: `library(dtype)`
+
+The NumPy engine is the reference. Shuffles and dropout masks are drawn there and handed over, so
+that the same seeds give the same training; the kernels stop before a step that they cannot take
+(weights that sum to 0), and the NumPy engine takes it, or says what is wrong.
+
+The C sources lie in `source/`: `float32.c` and `float64.c` are the two translation units, each
+complete by itself and a library of its own with the same exported names, `clearprop_train` and
+`clearprop_lanes`; everything else there is included by them. They need libm and nothing else:
+
+    cc -O3 -std=gnu11 -fno-math-errno -ffp-contract=fast -shared -fPIC source/float32.c -lm
+
+with `-march=x86-64-v4` or `-march=x86-64-v3` where the processor has it. Options that let the
+compiler assume finite numbers (`-ffast-math`) are wrong: NaN must survive.
+"""

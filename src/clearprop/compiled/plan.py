@@ -1,0 +1,241 @@
+"""Lower a training to tables of numbers: what the kernels read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.compiled.column_places import has_columns, place_columns
+from clearprop.compiled.lowering import (
+    LoweredGraph,
+    LoweredLoss,
+    Refusal,
+    lower_graph,
+    lower_loss,
+    lower_optimizer,
+)
+from clearprop.compiled.placing import Arena, Placed, panel_of
+from clearprop.compiled.row_places import place_rows
+from clearprop.compiled.tables import (
+    BLOCK,
+    LOSS,
+    NONE,
+    OPTIMIZER,
+    OperationKind,
+    OptimizerKind,
+)
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import Optimizer
+from clearprop.engine.schedules import Rate
+from clearprop.kinds.kernels import OptimizerKernel
+
+# From so many operations on, the matrix product of NumPy's BLAS is faster than the tile.
+LARGE = 2e8
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A training as tables.
+
+    dtype       "float32" or "float64"
+    placed      operations, and where everything lies in the arena of `entries` numbers
+    blocks      the parameters that are updated after the backward pass
+    settings    the numbers that operations, loss and optimizer read
+    loss_row, optimizer_row
+    constants   numbers that never change, and where they lie
+    slots       what the optimizer remembers, by its names
+    rate        the optimizer's learning rate
+    takes_ids   whether the target is class ids
+    """
+
+    network: Network
+    loss: Loss
+    optimizer: Optimizer
+    dtype: str
+    samples: int
+    batch_size: int
+    features: int
+    placed: Placed
+    entries: int
+    blocks: Array
+    settings: Array
+    loss_row: Array
+    optimizer_row: Array
+    constants: tuple[tuple[int, Array], ...]
+    slots: tuple[str, ...]
+    rate: Rate
+    takes_ids: bool
+    large: float
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether steps take some of the samples, in another order in every epoch."""
+        return self.batch_size < self.samples
+
+    @property
+    def has_large_products(self) -> bool:
+        """Whether a layer is large enough for NumPy's BLAS."""
+        return any(
+            2.0 * self.batch_size * one.rows * one.columns >= self.large
+            for one in self.placed.parameters
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps all samples are."""
+        return -(-self.samples // self.batch_size)
+
+
+def plan_of(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    x: Array,
+    target: Array,
+    sample_weight: Array | None = None,
+    *,
+    dtype: str,
+    batch_size: int | None = None,
+) -> Plan | Refusal:
+    """The plan of a training, or why there is none.
+
+    Raises the errors of the loss in NumPy for targets and weights that cannot be: they are looked
+    at here, before machine code reads them.
+    """
+    samples = len(x)
+    batch = samples if batch_size is None else batch_size
+    lowered = lower_graph(network.graph, x.shape[1:])
+    if isinstance(lowered, Refusal):
+        return lowered
+    loss_kind = lower_loss(loss)
+    if isinstance(loss_kind, Refusal):
+        return loss_kind
+    update = lower_optimizer(optimizer)
+    if isinstance(update, Refusal):
+        return update
+    if any(one.kind is OperationKind.BATCH_NORM for one in lowered.operations) and 1 in (
+        batch,
+        samples % batch,
+    ):
+        return Refusal("batch_of_one")
+    outputs = lowered.widths[lowered.output]
+    require_targets(loss, outputs, target, sample_weight, dtype, batch)
+    return _plan(
+        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch
+    )
+
+
+def require_targets(
+    loss: Loss,
+    outputs: int,
+    target: Array,
+    sample_weight: Array | None,
+    dtype: str,
+    batch: int,
+) -> None:
+    """Refuse what the loss refuses, and as it does: it is asked batch by batch, at an output of
+    zeros. Raises ShapeError, DtypeError and DataError."""
+    for first in range(0, len(target), batch):
+        part = target[first : first + batch]
+        weights = None if sample_weight is None else sample_weight[first : first + batch]
+        # A batch whose samples all count nothing is a matter of the shuffle.
+        loss.evaluate(
+            np.zeros((len(part), outputs), dtype), part, sample_weight=weights, divisor=1.0
+        )
+
+
+def is_ids(target: Array) -> bool:
+    """Whether a target is the numbers of classes, for a loss that takes them."""
+    return target.ndim == 1 and target.dtype.kind in "iub"
+
+
+def _plan(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    lowered: LoweredGraph,
+    loss_kind: LoweredLoss,
+    update: tuple[OptimizerKind, OptimizerKernel],
+    target: Array,
+    dtype: str,
+    samples: int,
+    batch: int,
+) -> Plan:
+    kind, kernel = update
+    slots = tuple(optimizer.start(np.zeros(1)).slots)
+    descends = kind is OptimizerKind.SGD and not slots
+    arena = Arena(panel_of(dtype))
+    if has_columns(lowered, loss_kind, arena.panel):
+        placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
+    else:
+        is_fused = descends or (kind is OptimizerKind.ADAM and len(slots) == 2)
+        placed = place_rows(
+            lowered,
+            arena,
+            batch=batch,
+            is_shuffled=batch < samples,
+            slots=len(slots),
+            at_once=is_fused and not kernel.clips,
+            descends=descends,
+            large=LARGE,
+        )
+    settings = list(placed.settings)
+    loss_row, constants = _loss_row(lowered, placed, loss, loss_kind, arena, dtype, len(settings))
+    settings += loss_kind.settings
+    row = np.zeros((), OPTIMIZER)
+    row["kind"], row["slot"], row["setting"] = kind, placed.slot, len(settings)
+    settings += kernel.settings
+    row["clips"], row["clip_setting"] = len(kernel.clips), len(settings)
+    settings += [float(value) for clip in kernel.clips for value in clip]
+    blocks = [(p.place, p.gradient, p.entries) for p in placed.parameters if p.gradient != NONE]
+    return Plan(
+        network=network,
+        loss=loss,
+        optimizer=optimizer,
+        dtype=dtype,
+        samples=samples,
+        batch_size=batch,
+        features=lowered.widths["input"],
+        placed=placed,
+        entries=arena.size,
+        blocks=np.array(blocks, BLOCK),
+        settings=np.array(settings, np.float64),
+        loss_row=loss_row,
+        optimizer_row=row,
+        constants=constants,
+        slots=slots,
+        rate=kernel.rate,
+        takes_ids=is_ids(target),
+        large=LARGE,
+    )
+
+
+def _loss_row(
+    lowered: LoweredGraph,
+    placed: Placed,
+    loss: Loss,
+    loss_kind: LoweredLoss,
+    arena: Arena,
+    dtype: str,
+    first_setting: int,
+) -> tuple[Array, tuple[tuple[int, Array], ...]]:
+    row: Any = np.zeros((), LOSS)
+    row["kind"], row["outputs"] = loss_kind.kind, lowered.widths[lowered.output]
+    row["is_mean"] = loss.reduction == "mean"
+    row["y"], row["y_stride"] = placed.output, placed.output_stride
+    row["dy"], row["setting"] = placed.output_signal, first_setting
+    constants = []
+    for name, numbers in zip(
+        ("weight", "other_weight"), (*loss_kind.arrays, None, None), strict=False
+    ):
+        row[name] = NONE
+        if numbers is not None:
+            row[name] = arena.take(len(numbers))
+            constants.append((int(row[name]), np.array(numbers, dtype)))
+    ignored = getattr(loss, "ignore_index", None)
+    # What no id of 64 bits can be is no id.
+    bounds = np.iinfo(np.int64)
+    row["ignored"] = ignored if ignored is not None and ignored <= bounds.max else bounds.min
+    return row, tuple(constants)

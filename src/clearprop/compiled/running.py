@@ -1,0 +1,254 @@
+"""Run a plan: many steps without returning to Python."""
+
+import ctypes
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator
+from clearprop.compiled.blas import large_product
+from clearprop.compiled.placing import ParameterPlace
+from clearprop.compiled.plan import Plan
+from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
+from clearprop.engine.layers.layer import Tree
+from clearprop.engine.optimizers import OptimizerState
+from clearprop.engine.schedules import Schedule, rate_at
+
+# Entries before and behind the arena, which nothing may write to.
+GUARD = 64
+GUARD_VALUE = -1.5
+
+
+class Ran(NamedTuple):
+    """What a run of steps gives back.
+
+    totals, weights   of every step that was done, (steps,) in float64: the loss is their quotient
+    stop              "done"; "not_finite" after a step whose loss is infinite or NaN, where that
+                      was asked for; "weights_zero" before a step whose samples all count nothing,
+                      for which the NumPy engine has the sentence
+    """
+
+    totals: Array
+    weights: Array
+    stop: str
+
+    @property
+    def steps(self) -> int:
+        """The number of steps done."""
+        return len(self.totals)
+
+
+class Buffers:
+    """The memory of a plan: one arena, and the caller's data, which is read where it lies.
+
+    updates  how many steps the optimizer has taken
+    """
+
+    def __init__(
+        self, plan: Plan, x: Array, target: Array, sample_weight: Array | None = None
+    ) -> None:
+        dtype = np.dtype(plan.dtype)
+        raw = np.full(plan.entries + 2 * GUARD + GUARD, GUARD_VALUE, dtype)
+        # On the border of a cache line.
+        first = GUARD + (-raw[GUARD:].ctypes.data % 64) // dtype.itemsize
+        self.raw = raw
+        self.arena = raw[first : first + plan.entries]
+        self.arena[:] = 0
+        for place, numbers in plan.constants:
+            self.arena[place : place + len(numbers)] = numbers
+        self.x = np.ascontiguousarray(x, dtype)
+        self.target = np.ascontiguousarray(target, np.int64 if plan.takes_ids else dtype)
+        self.sample_weight = None
+        if sample_weight is not None:
+            self.sample_weight = np.ascontiguousarray(sample_weight, dtype)
+        self.updates = 0
+        placed = plan.placed
+        for place in placed.ones:
+            self.arena[place : place + plan.batch_size] = 1
+        if placed.is_columns and not plan.is_shuffled:
+            self._lay(placed.input, placed.input_stride, self.x.T)
+            self._lay(placed.target_rows, placed.input_stride, self.target.T)
+            if self.sample_weight is not None:
+                self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
+        elif placed.input != NONE and not plan.is_shuffled:
+            self._lay(placed.input, placed.input_stride, self.x)
+
+    def _lay(self, place: int, stride: int, matrix: Array) -> None:
+        rows, columns = matrix.shape
+        self.arena[place : place + rows * stride].reshape(rows, stride)[:, :columns] = matrix
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing was written before or behind the arena."""
+        inside = np.zeros(len(self.raw), bool)
+        first = (self.arena.ctypes.data - self.raw.ctypes.data) // self.raw.itemsize
+        inside[first : first + len(self.arena)] = True
+        return bool((self.raw[~inside] == GUARD_VALUE).all())
+
+
+def put(
+    plan: Plan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
+) -> None:
+    """Write a training's state into the buffers."""
+    buffers.updates = optimizer.step
+    arrays = [params, *(optimizer.slots[name] for name in plan.slots)]
+    for number, flat in enumerate(arrays):
+        for parameter in plan.placed.parameters:
+            given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+            for view, columns in _panels(plan, buffers, parameter, number):
+                view[...] = given[:, columns]
+    for state in plan.placed.states:
+        given = layers[state.path]
+        mean, variance, batches = _statistics(buffers, state.place, state.features)
+        mean[...], variance[...] = given["running_mean"], given["running_var"]
+        batches[...] = given["num_batches"]
+
+
+def take(plan: Plan, buffers: Buffers) -> tuple[Array, OptimizerState, Tree]:
+    """The state of the training after the last whole step: new, read-only arrays."""
+    flats = [np.empty(plan.network.size, plan.dtype) for _ in range(1 + len(plan.slots))]
+    for number, flat in enumerate(flats):
+        for parameter in plan.placed.parameters:
+            into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+            for view, columns in _panels(plan, buffers, parameter, number):
+                into[:, columns] = view
+    params, *slots = map(freeze, flats)
+    named = dict(zip(plan.slots, slots, strict=True))
+    layers = {}
+    for state in plan.placed.states:
+        mean, variance, batches = _statistics(buffers, state.place, state.features)
+        layers[state.path] = {
+            "running_mean": freeze(mean.reshape(1, -1).copy()),
+            "running_var": freeze(variance.reshape(1, -1).copy()),
+            "num_batches": freeze(batches.astype(np.int64).reshape(())),
+        }
+    return params, OptimizerState(buffers.updates, named or EMPTY), layers or EMPTY
+
+
+def _panels(
+    plan: Plan, buffers: Buffers, parameter: ParameterPlace, number: int
+) -> list[tuple[Array, slice]]:
+    """Views (rows, some columns) of a parameter, or of its slot number - 1, and which columns."""
+    first = parameter.place + number * plan.placed.slot
+    whole = buffers.arena[first : first + parameter.entries]
+    wide = parameter.entries // parameter.rows
+    if parameter.row == wide:
+        return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
+    panels = whole.reshape(-1, parameter.rows, parameter.row)
+    return [
+        (
+            panel[:, : parameter.columns - first],
+            slice(first, first + parameter.row),
+        )
+        for first, panel in zip(range(0, parameter.columns, parameter.row), panels, strict=True)
+    ]
+
+
+def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Array, Array]:
+    panel = 64 // buffers.arena.itemsize
+    wide = -(-features // panel) * panel
+    mean = buffers.arena[place : place + features]
+    variance = buffers.arena[place + wide : place + wide + features]
+    return mean, variance, buffers.arena[place + 2 * wide : place + 2 * wide + 1]
+
+
+def run(
+    plan: Plan,
+    library: ctypes.CDLL,
+    buffers: Buffers,
+    *,
+    steps: int,
+    step: int,
+    seed: int = 0,
+    order: Array | None = None,
+    stop_at_nonfinite: bool = False,
+) -> Ran:
+    """Take `steps` steps, the first of them the training's step number `step`.
+
+    order  the numbers of the samples, int64, as the epochs have shuffled them, from the first
+           sample of step `step` on: at least as many as the steps take; None where every step takes
+           all samples as they are
+    """
+    totals, weights = np.empty(steps), np.empty(steps)
+    stopped = ctypes.c_int64()
+    rates = rates_of(plan, buffers.updates, steps)
+    masks = _masks(plan, seed, step, steps)
+    placed = plan.placed
+    fields = RunFields(
+        operations=address(placed.operations),
+        operation_count=len(placed.operations),
+        blocks=address(plan.blocks),
+        block_count=len(plan.blocks),
+        settings=address(plan.settings),
+        arena=address(buffers.arena),
+        input=placed.input,
+        input_stride=placed.input_stride,
+        features=plan.features,
+        target_rows=placed.target_rows,
+        weight_row=placed.weight_row,
+        is_columns=placed.is_columns,
+        pack=placed.pack,
+        gemm=_large_product(plan, library),
+        large=plan.large,
+        x=address(buffers.x),
+        x_stride=plan.features,
+        target=None if plan.takes_ids else address(buffers.target),
+        ids=address(buffers.target) if plan.takes_ids else None,
+        sample_weight=address(buffers.sample_weight),
+        order=address(order),
+        masks=address(masks),
+        mask_bytes=placed.mask_bytes,
+        rates=address(rates),
+        samples=plan.samples,
+        batch=plan.batch_size,
+        first=step % plan.steps_per_epoch,
+        step=buffers.updates,
+        steps=steps,
+        stops_at_nonfinite=stop_at_nonfinite,
+        totals=address(totals),
+        weights=address(weights),
+        stopped=ctypes.addressof(stopped),
+        loss=LossFields(*plan.loss_row.tolist()),
+        optimizer=OptimizerFields(*plan.optimizer_row.tolist()),
+    )
+    train = library.clearprop_train
+    train.restype, train.argtypes = ctypes.c_int64, [ctypes.POINTER(RunFields)]
+    done = train(ctypes.byref(fields))
+    buffers.updates += done
+    return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
+
+
+def _large_product(plan: Plan, library: ctypes.CDLL) -> int | None:
+    if not plan.has_large_products:
+        return None
+    return large_product(plan.dtype, library.clearprop_lane_count() * np.dtype(plan.dtype).itemsize)
+
+
+def address(array: Array | None) -> int | None:
+    """Where an array begins in memory; None for none."""
+    return None if array is None else array.ctypes.data
+
+
+def rates_of(plan: Plan, first: int, steps: int) -> Array:
+    """The learning rates of so many updates, the first of them number `first`."""
+    if isinstance(plan.rate, Schedule):
+        return np.array([rate_at(plan.rate, first + k) for k in range(steps)])
+    return np.full(steps, plan.rate)
+
+
+def _masks(plan: Plan, seed: int, first: int, steps: int) -> Array | None:
+    """What the dropout layers keep in every step: the NumPy engine's draws, by seed, step and
+    path."""
+    placed = plan.placed
+    if not placed.masks:
+        return None
+    masks = np.zeros((steps, placed.mask_bytes), np.uint8)
+    for number in range(steps):
+        step = first + number
+        begins = step % plan.steps_per_epoch * plan.batch_size
+        count = min(plan.batch_size, plan.samples - begins)
+        for one in placed.masks:
+            drawn: Any = keyed_generator(seed, step, one.path).random((count, one.features))
+            kept = (drawn >= one.probability).ravel()
+            masks[number, one.first : one.first + kept.size] = kept
+    return masks

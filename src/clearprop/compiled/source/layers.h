@@ -1,0 +1,98 @@
+/* The layers that are neither linear, nor elementwise functions, nor norms: softmax, dropout, PReLU,
+ * and the moves that make sums and concatenations. In layout "rows". */
+
+/* Softmax      yᵢ = e^(xᵢ − top) / S            dxᵢ = yᵢ (dyᵢ − Σⱼ dyⱼ yⱼ)
+ * LogSoftmax   yᵢ = (xᵢ − top) − ln S           dxᵢ = dyᵢ − e^yᵢ Σⱼ dyⱼ */
+static void softmax_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y, int is_log)
+{
+    for (int64_t i = 0; i < samples; i++) {
+        const real *from = x.at + i * x.stride;
+        real *to = y.at + i * y.stride;
+        real top = powers_of(from, to, features), sum = sum_of(to, features);
+        real log_sum = (real)log((double)sum);
+        for (int64_t j = 0; j < padded(features); j += LANES)
+            store(to + j, is_log ? (load(from + j) - top) - log_sum : load(to + j) / sum);
+    }
+}
+
+static void softmax_back(int64_t samples, int64_t features, struct Rows y, struct Rows dy,
+                         struct Rows dx, int is_log, int64_t adds)
+{
+    for (int64_t i = 0; i < samples; i++) {
+        const real *value = y.at + i * y.stride, *from = dy.at + i * dy.stride;
+        real *to = dx.at + i * dx.stride;
+        vec sums = {0};
+        for (int64_t j = 0; j < padded(features); j += LANES) {
+            vec d = load(from + j);
+            sums += keep_some(is_log ? d : d * load(value + j), (vec){0}, features - j);
+        }
+        real sum = lane_sum(sums);
+        for (int64_t j = 0; j < padded(features); j += LANES) {
+            vec share = load(value + j), d = load(from + j);
+            vec v = is_log ? d - power_of_e(share) * sum : share * (d - sum);
+            v = keep_some(v, (vec){0}, features - j);
+            store_or_add(to + j, v, adds);
+        }
+    }
+}
+
+/* y = x ⊙ m; a byte of the mask is 1 where an entry is kept, and is worth `factor` there. The same
+ * runs back: dx = dy ⊙ m. */
+static void masked(int64_t samples, int64_t features, struct Rows x, struct Rows y,
+                   const uint8_t *kept, real factor, int64_t adds)
+{
+    for (int64_t i = 0; i < samples; i++, kept += features)
+        for (int64_t j = 0; j < features; j++) {
+            real v = x.at[i * x.stride + j] * (kept[j] ? factor : 0);
+            real *to = y.at + i * y.stride + j;
+            *to = adds ? *to + v : v;
+        }
+}
+
+/* PReLU   y = x where x > 0, else s x     dx = dy, s dy     ∂C/∂sⱼ = Σₙ dyₙⱼ min(0, xₙⱼ)
+ * `shared`: one slope for all features. */
+static void prelu_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
+                          const real *slope, int shared)
+{
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t j = 0; j < padded(features); j += LANES) {
+            vec v = load(x.at + i * x.stride + j);
+            vec s = shared ? splat(*slope) : load(slope + j);
+            store(y.at + i * y.stride + j, choose(above(v, (vec){0}), v, s * v));
+        }
+}
+
+static void prelu_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
+                       struct Rows dx, int64_t dx_adds, const real *slope, int shared,
+                       real *gradient, int64_t gradient_adds)
+{
+    vec all = {0};
+    for (int64_t j = 0; j < padded(features); j += LANES) {
+        vec s = shared ? splat(*slope) : load(slope + j), sum = {0};
+        for (int64_t i = 0; i < samples; i++) {
+            vec v = load(x.at + i * x.stride + j), d = load(dy.at + i * dy.stride + j);
+            mask up = above(v, (vec){0});
+            sum += d * choose(up, (vec){0}, v);
+            if (dx.at)
+                store_or_add(dx.at + i * dx.stride + j, choose(up, d, s * d), dx_adds);
+        }
+        sum = keep_some(sum, (vec){0}, features - j);
+        all += sum;
+        if (!shared)
+            store_or_add(gradient + j, sum, gradient_adds);
+    }
+    if (shared)
+        *gradient = lane_sum(all) + (gradient_adds ? *gradient : 0);
+}
+
+/* `features` columns, and no more: a neighbour's may lie behind them. */
+static void move(int64_t samples, int64_t features, struct Rows from, struct Rows to, int64_t adds)
+{
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t j = 0; j < features; j += LANES) {
+            const real *x = from.at + i * from.stride + j;
+            real *y = to.at + i * to.stride + j;
+            vec v = load_some(x, features - j);
+            store_some(y, adds ? load_some(y, features - j) + v : v, features - j);
+        }
+}

@@ -1,0 +1,214 @@
+/* Losses: the total over a batch, and the slope of total / divisor at every output.
+ *
+ * The equations are those of the losses in the NumPy engine. Sums are kept in double. */
+
+/* Which samples a step takes, and what there is of them. */
+struct Batch {
+    int64_t samples;
+    const int64_t *order;          /* their numbers; NULL: 0, 1, 2, … */
+    const real *target;            /* (all samples, outputs) */
+    const int64_t *ids;            /* (all samples,) of a cross-entropy of classes, else NULL */
+    const real *sample_weight;     /* (all samples,); NULL: all 1 */
+};
+
+INLINE int64_t sample_at(const struct Batch *b, int64_t i) { return b->order ? b->order[i] : i; }
+
+/* How much a sample counts: its own weight, and that of its class. */
+INLINE real share_of(const struct Loss *l, const struct Batch *b, const real *arena, int64_t i)
+{
+    int64_t n = sample_at(b, i);
+    real share = b->sample_weight ? b->sample_weight[n] : 1;
+    if (b->ids) {
+        if (b->ids[n] == l->ignored)
+            return 0;
+        if (l->weight != NONE)
+            share *= arena[l->weight + b->ids[n]];
+    }
+    return share;
+}
+
+/* What the total is divided by: 1 of a sum, of a mean how much all samples count. */
+static double loss_weight(const struct Loss *l, const struct Batch *b, const real *arena)
+{
+    if (!l->is_mean)
+        return 1;
+    if (!b->sample_weight && l->weight == NONE) {
+        int64_t left_out = 0;
+        for (int64_t i = 0; b->ids && i < b->samples; i++)
+            left_out += b->ids[sample_at(b, i)] == l->ignored;
+        return (double)((b->samples - left_out) * (l->kind == CROSS_ENTROPY ? 1 : l->outputs));
+    }
+    double shares = 0;
+    for (int64_t i = 0; i < b->samples; i++)
+        shares += (double)share_of(l, b, arena, i);
+    return l->kind == CROSS_ENTROPY ? shares : shares * (double)l->outputs;
+}
+
+/* The cost of entries and its slope by the output y. */
+struct Cost { vec entry, slope; };
+
+/* ln t! by Stirling: t ln t − t + ½ ln(2πt) where t > 1 */
+INLINE vec log_factorial(vec t)
+{
+    vec many = choose(above(t, splat(1)), t, splat(1));
+    vec stirling = many * logarithm(many) - many
+                   + (real)0.5 * logarithm((real)6.28318530717958647693 * many);
+    return choose(above(t, splat(1)), stirling, (vec){0});
+}
+
+INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec weight, vec yes_weight)
+{
+    const vec zero = {0}, one = splat(1);
+    vec e = y - t;
+    mask up = above(e, zero), down = above(zero, e);
+    switch (kind) {
+    case MSE: /* e², 2e */
+        return (struct Cost){e * e, 2 * e};
+    case MAE: /* |e|, sign e */
+        return (struct Cost){absolute(e), choose(up, one, choose(down, -one, e))};
+    case HUBER: { /* ½ e² where |e| ≤ δ, else δ (|e| − ½ δ) */
+        vec size = absolute(e), delta = splat((real)s[0]);
+        mask far = above(size, delta);
+        return (struct Cost){choose(far, delta * (size - delta / 2), e * e / 2),
+                             choose(far, choose(up, delta, -delta), e)};
+    }
+    case POISSON: { /* log_input: eʸ − t y, eʸ − t;  else y − t ln(y + ε), 1 − t / (y + ε) */
+        vec full = s[1] != 0 ? log_factorial(t) : zero;
+        if (s[0] != 0) {
+            vec rate = power_of_e(y);
+            return (struct Cost){rate - t * y + full, rate - t};
+        }
+        vec shifted = y + (real)s[2];
+        return (struct Cost){y - t * logarithm(shifted) + full, 1 - t / shifted};
+    }
+    default: { /* −w (c t ln σ(y) + (1 − t) ln σ(−y)),  ln σ(y) = −ln(1 + e⁻ʸ) */
+        mask positive = above(y, zero);
+        vec small = power_of_e(choose(positive, -y, y)), log = log_of_1_plus(small);
+        vec high = 1 / (1 + small), low = small / (1 + small);
+        vec yes = t * yes_weight * weight, no = (1 - t) * weight;
+        vec entry = no * (choose(positive, y, zero) + log) + yes * (choose(positive, zero, -y) + log);
+        return (struct Cost){entry, no * choose(positive, high, low) - yes * choose(positive, low, high)};
+    }
+    }
+}
+
+/* Losses of every entry by itself. */
+INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b, real *arena,
+                            const double *settings, double divisor)
+{
+    const double *s = settings + l->setting;
+    double total = 0;
+    for (int64_t i = 0; i < b->samples; i++) {
+        int64_t n = sample_at(b, i);
+        const real *y = arena + l->y + i * l->y_stride, *t = b->target + n * l->outputs;
+        real *dy = arena + l->dy + i * l->y_stride;
+        real counts = b->sample_weight ? b->sample_weight[n] : 1;
+        vec sum = {0}, scale = splat((real)(1 / divisor) * counts);
+        for (int64_t j = 0; j < padded(l->outputs); j += LANES) {
+            vec weight = l->weight == NONE ? splat(1) : load(arena + l->weight + j);
+            vec yes = l->other_weight == NONE ? splat(1) : load(arena + l->other_weight + j);
+            int64_t left = l->outputs - j;
+            struct Cost c = cost_of(kind, load(y + j), load_some(t + j, left > 0 ? left : 0), s,
+                                    weight, yes);
+            sum += keep_some(c.entry, (vec){0}, left);
+            store(dy + j, keep_some(c.slope * scale, (vec){0}, left));
+        }
+        total += (double)(lane_sum(sum) * counts);
+    }
+    return total;
+}
+
+/* The powers e^(y_c − top) of a row, behind the last class zeros; returns the top. */
+static real powers_of(const real *y, real *to, int64_t classes)
+{
+    real top = largest_of(y, classes);
+    for (int64_t j = 0; j < padded(classes); j += LANES)
+        store(to + j, keep_some(power_of_e(load(y + j) - top), (vec){0}, classes - j));
+    return top;
+}
+
+/* Softmax cross-entropy of classes, all of one weight:
+ *     ℓ = ln S − (y_id − top),  S = Σ_c e^(y_c − top),   ∂ℓ/∂y = p − [c = id]
+ * The logarithms of several samples are one: ln S₁ + ln S₂ = ln (S₁ S₂). */
+static double cross_entropy_of_classes(const struct Loss *l, const struct Batch *b, real *arena,
+                                       double divisor)
+{
+    double total = 0, product = 1;
+    real scale = (real)(1 / divisor);
+    for (int64_t i = 0; i < b->samples; i++) {
+        int64_t id = b->ids[sample_at(b, i)], columns = padded(l->outputs);
+        const real *y = arena + l->y + i * l->y_stride;
+        real *dy = arena + l->dy + i * l->y_stride;
+        if (id == l->ignored) {
+            memset(dy, 0, (size_t)columns * sizeof(real));
+            continue;
+        }
+        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs), share = scale / sum;
+        for (int64_t j = 0; j < columns; j += LANES)
+            store(dy + j, load(dy + j) * share);
+        dy[id] -= scale;
+        total -= (double)(y[id] - top);
+        product *= (double)sum;
+        if (product > 1e200)
+            total += log(product), product = 1;
+    }
+    return total + log(product);
+}
+
+/* The share of class c in a sample's target, smoothed by ε: (1 − ε) q + ε/C, and its weight. */
+INLINE real mass_of(const struct Loss *l, const struct Batch *b, const real *arena, int64_t n,
+                    int64_t c, real smoothing)
+{
+    real q = b->ids ? c == b->ids[n] : b->target[n * l->outputs + c];
+    q = (1 - smoothing) * q + smoothing / (real)l->outputs;
+    if (b->ids && b->ids[n] == l->ignored)
+        return 0;
+    return l->weight == NONE ? q : q * arena[l->weight + c];
+}
+
+/* Of any targets and weights:
+ *     ℓ = − Σ_c m_c ln p_c,   ∂ℓ/∂y = M p − m,   m_c = w_c q_c,  M = Σ_c m_c
+ *     ln p_c = (y_c − top) − ln S */
+static double cross_entropy(const struct Loss *l, const struct Batch *b, real *arena,
+                            const double *settings, double divisor)
+{
+    double total = 0;
+    real smoothing = (real)settings[l->setting];
+    for (int64_t i = 0; i < b->samples; i++) {
+        int64_t n = sample_at(b, i);
+        const real *y = arena + l->y + i * l->y_stride;
+        real *dy = arena + l->dy + i * l->y_stride;
+        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs);
+        real log_sum = (real)log((double)sum), entry = 0, mass = 0;
+        for (int64_t c = 0; c < l->outputs; c++) {
+            real m = mass_of(l, b, arena, n, c, smoothing);
+            mass += m;
+            /* A class without mass costs nothing, were its logit −∞. */
+            if (m != 0)
+                entry -= m * ((y[c] - top) - log_sum);
+        }
+        real counts = b->sample_weight ? b->sample_weight[n] : 1, scale = (real)(1 / divisor) * counts;
+        for (int64_t c = 0; c < l->outputs; c++)
+            dy[c] = (dy[c] / sum * mass - mass_of(l, b, arena, n, c, smoothing)) * scale;
+        total += (double)(counts * entry);
+    }
+    return total;
+}
+
+/* The total, and ∂(total / divisor)/∂output into the output's signal. */
+static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
+                      const double *settings, double divisor)
+{
+    switch (l->kind) {
+    case MSE: return loss_by_entry(MSE, l, b, arena, settings, divisor);
+    case MAE: return loss_by_entry(MAE, l, b, arena, settings, divisor);
+    case HUBER: return loss_by_entry(HUBER, l, b, arena, settings, divisor);
+    case POISSON: return loss_by_entry(POISSON, l, b, arena, settings, divisor);
+    case BINARY_CROSS_ENTROPY:
+        return loss_by_entry(BINARY_CROSS_ENTROPY, l, b, arena, settings, divisor);
+    default:
+        if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
+            return cross_entropy_of_classes(l, b, arena, divisor);
+        return cross_entropy(l, b, arena, settings, divisor);
+    }
+}

@@ -1,0 +1,53 @@
+/* A run: a plan's tables, the memory, the data, and the steps to take. running.py has the same. */
+
+/* Fortran's sgemm or dgemm with integers of 64 bits, and the lengths of the two texts behind. */
+typedef void Gemm(const char *, const char *, const int64_t *, const int64_t *, const int64_t *,
+                  const real *, const real *, const int64_t *, const real *, const int64_t *,
+                  const real *, real *, const int64_t *, size_t, size_t);
+
+struct Run {
+    const struct Operation *operations;
+    int64_t operation_count;
+    const struct Block *blocks;
+    int64_t block_count;
+    const double *settings;
+    real *arena;
+    int64_t input;               /* place of the batch's own rows; NONE: read where the caller has them */
+    int64_t input_stride, features;
+    int64_t target_rows, weight_row; /* of layout "columns": those of the batch */
+    int64_t is_columns;
+    int64_t pack;                /* place of the panel that is read again and again */
+    Gemm *gemm;                  /* NULL: none */
+    double large;                /* from how many operations on a product is large */
+    const real *x;
+    int64_t x_stride;
+    const real *target;
+    const int64_t *ids;
+    const real *sample_weight;
+    const int64_t *order;        /* of all steps of the run; NULL: all samples as they are */
+    const uint8_t *masks;        /* of all steps of the run, `mask_bytes` apart */
+    int64_t mask_bytes;
+    const double *rates;         /* η of every step */
+    int64_t samples, batch;
+    int64_t first;               /* the first step's number within its epoch */
+    int64_t step;                /* and how many updates came before it */
+    int64_t steps;
+    int64_t stops_at_nonfinite;
+    double *totals, *weights;    /* of every step */
+    int64_t *stopped;            /* why */
+    struct Loss loss;
+    struct Optimizer optimizer;
+};
+
+/* All parameters whose gradients were kept. */
+static void update_all(const struct Run *run, const struct Update *u)
+{
+    clip(&run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
+    for (int64_t b = 0; b < run->block_count; b++) {
+        const struct Block *block = run->blocks + b;
+        update_block(run->optimizer.kind, run->arena + block->parameter,
+                     run->arena + block->gradient, block->entries, u);
+    }
+}
+
+enum Stop { DONE, NOT_FINITE, WEIGHTS_ZERO };

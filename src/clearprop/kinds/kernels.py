@@ -1,0 +1,57 @@
+"""What the compiled trainer calls a kind: the name of its C code, and the settings that it reads.
+
+The names are those of the enumerations in `compiled/source/tables.h` and `activations.h`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from clearprop.engine.schedules import Rate
+
+
+class Kernel(NamedTuple):
+    """A kind, with its settings, in C.
+
+    settings  the numbers that the kernel reads, in its order
+    arrays    one number for each output, or None where there are none, in the kernel's order
+    """
+
+    name: str
+    settings: tuple[float, ...] = ()
+    arrays: tuple[tuple[float, ...] | None, ...] = ()
+
+
+class OptimizerKernel(NamedTuple):
+    """An optimizer in C.
+
+    rate   its learning rate; what the kernel reads is that of every step
+    clips  what happens to the gradient first: by value or by norm, and the bound
+    """
+
+    name: str
+    settings: tuple[float, ...]
+    rate: Rate
+    clips: tuple[tuple[bool, float], ...] = ()
+
+
+class NoKernel(NamedTuple):
+    """Why there is no kernel: the name of a sentence among the reasons in `kernels.toml`."""
+
+    reason: str
+
+
+KernelOf: TypeAlias = Callable[[Any], Kernel | NoKernel]
+
+
+def kernel(name: str, *settings: str) -> KernelOf:
+    """A kernel that reads these settings of its kind, by their names."""
+    return lambda one: Kernel(name, tuple(float(getattr(one, each)) for each in settings))
+
+
+def optimizer_kernel(
+    name: str, *settings: str
+) -> Callable[[Any, object], OptimizerKernel | NoKernel]:
+    """The kernel of an optimizer that reads these settings, by their names."""
+    return lambda one, _: OptimizerKernel(
+        name, tuple(float(getattr(one, each)) for each in settings), one.learning_rate
+    )

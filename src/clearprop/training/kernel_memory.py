@@ -1,0 +1,168 @@
+"""Where the state of a training in machine code lies: of one network, of many in the SIMD lanes, or
+of many side by side."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import CDLL
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError
+from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
+from clearprop.compiled.lowering import Refusal
+from clearprop.compiled.plan import Plan, plan_of, require_targets
+from clearprop.compiled.running import Buffers, Ran, put, run, take
+from clearprop.training.course import Course
+from clearprop.training.stacking import Held, separate, together, with_settings
+
+
+class KernelMemory(Protocol):
+    """The kernels' memory of a training."""
+
+    def put(self, held: Held) -> None:
+        """Write a state into it."""
+
+    def take(self) -> Held:
+        """The state, in arrays of its own."""
+
+    def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
+        """Take so many steps, the first of them step number `step`; `stops` at a loss that is not
+        finite, where the memory is of one network."""
+
+
+class OneNetwork:
+    """One network's."""
+
+    def __init__(self, plan: Plan, library: CDLL, data: Sequence[Array | None]) -> None:
+        self.plan, self.library = plan, library
+        self.buffers = Buffers(plan, *data)  # type: ignore[arg-type]
+
+    def put(self, held: Held) -> None:
+        put(self.plan, self.buffers, *held)
+
+    def take(self) -> Held:
+        return take(self.plan, self.buffers)
+
+    def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
+        return run(
+            self.plan,
+            self.library,
+            self.buffers,
+            steps=steps,
+            step=step,
+            seed=seed,
+            order=order,
+            stop_at_nonfinite=stops,
+        )
+
+
+class InLanes:
+    """K equal networks', one a lane, over threads."""
+
+    def __init__(self, plan: Plan, library: CDLL, stack: Stack, threads: int) -> None:
+        self.plan, self.library, self.stack, self.threads = plan, library, stack, threads
+
+    def put(self, held: Held) -> None:
+        params, optimizer, _ = held
+        put_stack(self.plan, self.stack, params, optimizer)
+
+    def take(self) -> Held:
+        return take_stack(self.plan, self.stack)
+
+    def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
+        return run_stack(
+            self.plan,
+            self.library,
+            self.stack,
+            steps=steps,
+            step=step,
+            order=order,
+            threads=self.threads,
+        )
+
+
+class EachAlone:
+    """K networks', each by itself, over threads: for what the lanes do not have."""
+
+    def __init__(self, parts: Sequence[OneNetwork], threads: int) -> None:
+        self.parts = parts
+        self._map: Callable[..., Any] = map
+        if threads > 1:
+            self._map = ThreadPoolExecutor(threads, thread_name_prefix="clearprop").map
+
+    def put(self, held: Held) -> None:
+        for part, own in zip(self.parts, separate(held, len(self.parts)), strict=True):
+            part.put(own)
+
+    def take(self) -> Held:
+        return together([part.take() for part in self.parts])
+
+    def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
+        ran = [*self._map(lambda part: part.run(steps, step, seed, order, False), self.parts)]
+        if any(one.steps < steps for one in ran):
+            raise DataError("weights_zero")  # all that the kernels stop for
+        totals = np.stack([one.totals for one in ran], axis=-1)
+        return Ran(totals, np.stack([one.weights for one in ran], axis=-1), "done")
+
+
+def plan_course(course: Course, dtype: str) -> Plan | Refusal:
+    """The plan of one network of a course. Raises what the loss raises for targets and weights that
+    cannot be, of every network."""
+    x, target, sample_weight = course.data.of(0)
+    plan = plan_of(
+        course.network,
+        course.loss,
+        course.optimizer,
+        x,
+        target,
+        sample_weight,
+        dtype=dtype,
+        batch_size=course.batch_size,
+    )
+    data = course.data
+    if isinstance(plan, Plan) and (
+        data.target.own or (data.sample_weight and data.sample_weight.own)
+    ):
+        for network in range(1, course.networks or 1):
+            _, target, sample_weight = data.of(network)
+            outputs = int(plan.loss_row["outputs"])
+            require_targets(course.loss, outputs, target, sample_weight, dtype, course.batch_size)
+    return plan
+
+
+def memory_of(
+    course: Course,
+    plan: Plan,
+    library: CDLL,
+    *,
+    settings: Mapping[str, Sequence[float]],
+    threads: int,
+) -> KernelMemory:
+    """The memory of a course: in the lanes where there are several networks and the lanes can have
+    them. `settings` are numbers of the optimizer that each of K networks has of its own."""
+    if course.networks is None:
+        return OneNetwork(plan, library, course.data.of(0))
+    if has_lanes(plan, settings):
+        x, target, sample_weight = course.data.take(None)
+        stack = Stack(
+            plan,
+            course.networks,
+            x,
+            target,
+            sample_weight,
+            own=course.data.own,
+            settings=settings,
+        )
+        return InLanes(plan, library, stack, threads)
+    parts = []
+    for network in range(course.networks):
+        own = {name: numbers[network] for name, numbers in settings.items()}
+        planned = plan
+        if own:
+            one = replace(course, optimizer=with_settings(course.optimizer, own))
+            planned = plan_course(replace(one, networks=None), plan.dtype)  # type: ignore[assignment]
+        parts.append(OneNetwork(planned, library, course.data.of(network)))
+    return EachAlone(parts, threads)

@@ -1,0 +1,122 @@
+"""A training made ready: what it is made of, which engine takes its steps, and why."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.compiled.plan import Plan
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.engine.optimizers import Optimizer
+from clearprop.training.arguments import data_of, loss_of, optimizer_of
+from clearprop.training.course import Course, course_of
+from clearprop.training.engine_choice import (
+    EngineChoice,
+    choose,
+    numpy_seconds,
+    require_engine,
+    without_a_plan,
+)
+from clearprop.training.events import EpochEvent, StepEvent, TrainingState
+from clearprop.training.kernel_memory import memory_of, plan_course
+from clearprop.training.machine import Machine
+from clearprop.training.machine_events import machine_events
+from clearprop.training.numpy_events import numpy_events
+
+
+class Prepared(NamedTuple):
+    """A training that can begin. `machine` is None where NumPy takes its steps."""
+
+    course: Course
+    state: TrainingState
+    engine: EngineChoice
+    machine: Machine | None
+
+    def events(
+        self, *, by_epoch: bool = False, stop_at_nonfinite: bool = False
+    ) -> Iterator[StepEvent | EpochEvent]:
+        """The events to the end of the training; only those of the epochs where that is asked."""
+        if self.machine is not None:
+            return machine_events(
+                self.machine, by_epoch=by_epoch, stop_at_nonfinite=stop_at_nonfinite
+            )
+        events = numpy_events(self.course, self.state, self.engine)
+        if stop_at_nonfinite:
+            events = _until_nonfinite(events, self.course.steps_per_epoch)
+        if by_epoch:
+            return (event for event in events if isinstance(event, EpochEvent))
+        return events
+
+
+def prepare(
+    network: Network,
+    state: TrainingState,
+    x: Array,
+    target: Array,
+    *,
+    loss: Loss | str | None,
+    optimizer: Optimizer | str | None,
+    epochs: int,
+    batch_size: int | None,
+    sample_weight: Array | None,
+    own: Collection[str],
+    engine: str,
+    settings: Mapping[str, Sequence[float]] | None = None,
+    threads: int | None = None,
+    by_step: bool = False,
+) -> Prepared:
+    """What `train` and `fit` were handed, made ready. Raises what `train` raises.
+
+    settings  of K networks: numbers of the optimizer that each has of its own, which machine code
+              alone can take
+    threads   how many threads may take the steps; one for every core unless told otherwise
+    by_step   whether the state after every step will be asked for
+    """
+    require_engine(engine)
+    loss, optimizer = loss_of(loss), optimizer_of(optimizer)
+    data = data_of(network, state.params, x, target, sample_weight, own)
+    course = course_of(network, state, data, loss, optimizer, epochs, batch_size)
+    seconds = numpy_seconds(
+        network,
+        samples=course.batch_size * int(np.prod(data.x.array.shape[1 + data.x.own : -1])),
+        parameters=state.params.size,
+        steps=course.epochs * course.steps_per_epoch,
+    )
+    dtype = state.params.dtype.name
+    steps = course.epochs * course.steps_per_epoch
+    call_seconds = seconds / steps if by_step and steps else None
+    chosen = without_a_plan(engine, seconds, call_seconds)
+    if chosen is not None:
+        return Prepared(course, state, chosen, None)
+    plan = plan_course(course, dtype)
+    chosen, kernels = choose(engine, plan, seconds)
+    machine = None
+    if kernels is not None and isinstance(plan, Plan):
+        memory = memory_of(
+            course, plan, kernels, threads=threads or usable_cores(), settings=settings or {}
+        )
+        machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
+    return Prepared(course, state, chosen, machine)
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _until_nonfinite(
+    events: Iterator[StepEvent | EpochEvent], per_epoch: int
+) -> Iterator[StepEvent | EpochEvent]:
+    """The events up to the first step that left no finite loss, and the end of its epoch if it
+    was the last one of it."""
+    for event in events:
+        yield event
+        if isinstance(event, StepEvent) and not np.isfinite(event.loss).any():
+            if (event.step + 1) % per_epoch == 0:
+                yield next(events)
+            return

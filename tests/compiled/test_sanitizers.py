@@ -1,0 +1,54 @@
+"""AddressSanitizer and UndefinedBehaviorSanitizer find nothing in the kernels."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def runtime() -> str | None:
+    """The sanitizers' library, which must be loaded before Python; None where there is none."""
+    if sys.platform != "linux" or shutil.which("gcc") is None:
+        return None
+    asked = ["gcc", "-print-file-name=libasan.so"]
+    found = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.strip()
+    return found if Path(found).is_absolute() else None
+
+
+pytestmark = pytest.mark.skipif(runtime() is None, reason="there are no sanitizers")
+
+
+def sanitized(what: str) -> subprocess.CompletedProcess[str]:
+    told = {
+        "CC": "gcc",
+        "LD_PRELOAD": runtime() or "",
+        # Python itself keeps some memory to its end.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "tests.compiled.sanitized", what],
+        cwd=ROOT,
+        env={**os.environ, **told},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nothing_is_found(dtype: str) -> None:
+    done = sanitized(dtype)
+    assert (done.returncode, done.stdout) == (0, "nothing found\n"), done.stderr
+
+
+def test_a_planted_write_behind_an_array_would_be_found() -> None:
+    done = sanitized("planted")
+    assert done.returncode != 0
+    assert "heap-buffer-overflow" in done.stderr

@@ -1,0 +1,1 @@
+"""Wheels with machine code in them, for every platform, from one machine."""
