@@ -34,7 +34,8 @@ def table_of_frame(frame: Any, source: str = "") -> Table:
 
     wrapped = narwhals.from_native(frame, eager_only=True)
     return Table(
-        tuple(_column_of_series(wrapped[name], str(name)) for name in wrapped.columns), source
+        tuple(_column_of_series(series, str(series.name)) for series in wrapped.iter_columns()),
+        source,
     )
 
 

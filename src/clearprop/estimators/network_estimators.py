@@ -388,7 +388,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     def _target(
         self, y: Any, weight: Array, before: Learned | None, target: TableTarget | None = None
     ) -> tuple[TableTarget, Any]:
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        values = check_array(_given(y), ensure_2d=False, dtype=np.float64, input_name="y")
         if len(values) != len(weight):
             raise ValueError(f"X has {len(weight)} rows and y has {len(values)}.")
         flat = values.ndim == 1
@@ -453,6 +453,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     def _target(
         self, y: Any, weight: Array, before: Learned | None, target: TableTarget | None = None
     ) -> tuple[TableTarget, Any]:
+        check_array(_given(y), ensure_2d=False, dtype=None, input_name="y")
         check_classification_targets(y)
         if type_of_target(y, input_name="y") == "multilabel-indicator":
             values = check_array(y, dtype=np.float64, input_name="y")
@@ -531,6 +532,12 @@ MLP_SETTINGS: dict[str, Any] = {
 
 def _like_mlp(kind: Any, changes: dict[str, Any], **more: Any) -> Any:
     return kind(**{**MLP_SETTINGS, **more, **changes})
+
+
+def _given(y: Any) -> Any:
+    if y is None:
+        raise ValueError("A network requires y to be passed, but the target y is None.")
+    return y
 
 
 def _all_numbers(frame: Any) -> bool:
