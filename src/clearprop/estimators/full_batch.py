@@ -16,7 +16,7 @@ def minimize_members(
     network: Network,
     starts: Array,
     rows: Rows,
-    weights: Array,
+    parts: list[Array],
     loss: Loss,
     recipe: Recipe,
     spans: tuple[tuple[int, int], ...] = (),
@@ -24,13 +24,17 @@ def minimize_members(
     """Each network from its start: parameters (K, P), iterations (K,), and the losses
     (iterations, K), NaN behind a network's last.
 
+    parts  the rows that each network holds out
+
     Raises MissingDependencyError without SciPy.
     """
     require("scipy")
     from scipy.optimize import minimize
 
     ends, counts, courses = [], [], []
-    for start, weight in zip(starts, weights, strict=True):
+    for start, part in zip(starts, parts, strict=True):
+        weight = rows.weight.copy()
+        weight[part] = 0
         losses: list[float] = []
 
         def value_and_gradient(flat: Any, weight: Array = weight) -> tuple[float, Array]:

@@ -19,6 +19,7 @@ from clearprop.estimators.members import (
     Rows,
     best_of,
     folds,
+    rows_of_members,
     train_members,
 )
 from clearprop.estimators.penalty import Penalized
@@ -119,18 +120,23 @@ def learn(
     x = network.encode(features.astype(dtype))
     rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
     starts = _starts(network, recipe, before)
-    weights, judged = _held_out(rows, target, recipe)
+    if held_out is not None:
+        recipe = replace(recipe, validation="none")
+    parts = _parts(rows, target, recipe)
+    judged: list[Rows] | None = None
     if held_out is not None:
         judged = [_rows(network, target, held_out, dtype)] * recipe.networks
-        weights = np.repeat(rows.weight[None], recipe.networks, axis=0)
+    elif len(parts[0]):
+        judged = [rows.take(part) for part in parts]
     if recipe.optimizer == "lbfgs":
         params, epoch, losses = minimize_members(
-            network.rest, starts, rows, weights, loss, recipe, weight_spans(network)
+            network.rest, starts, rows, parts, loss, recipe, weight_spans(network)
         )
         history = History(losses, np.full_like(losses, np.nan))
         return Learned(network, target, params, EMPTY, epoch, history, None)
-    batch_size, epochs = recipe.batches(len(features))
-    steps = epochs * -(-len(features) // batch_size)
+    batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
+    rows = rows_of_members(rows, parts, batch_size, recipe.seed)
+    steps = epochs * -(-rows.weight.shape[-1] // batch_size)
     course = Course(
         loss=loss,
         optimizer=_penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
@@ -149,9 +155,7 @@ def learn(
         return watch is not None and watch(one) is True
 
     found = best_of(
-        train_members(
-            network.rest, starts, rows, judged, weights, course, metric or metric_of(loss)
-        ),
+        train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss)),
         tell,
     )
     best = recipe.restore_best and judged is not None
@@ -207,21 +211,17 @@ def _starts(network: TableNetwork, recipe: Recipe, before: Learned | None) -> Ar
     return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
 
 
-def _held_out(rows: Rows, target: TableTarget, recipe: Recipe) -> tuple[Array, list[Rows] | None]:
-    """Each member's weights (K, N), 0 for the rows that it holds out, and those rows."""
-    weights = np.repeat(rows.weight[None], recipe.networks, axis=0)
+def _parts(rows: Rows, target: TableTarget, recipe: Recipe) -> list[Array]:
+    """The rows that each member holds out; as many for each."""
+    count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
-        return weights, None
+        return [np.zeros(0, int)] * members
     groups = rows.target if isinstance(target, ClassTarget) else None
-    count = len(rows.x)
     if recipe.validation == "folds":
-        parts = folds(count, max(recipe.networks, 2), recipe.seed, groups)[: recipe.networks]
-    else:
-        parts = folds(count, max(2, round(1 / recipe.share)), recipe.seed, groups)[:1]
-        parts *= recipe.networks
-    for member, part in enumerate(parts):
-        weights[member, part] = 0
-    return weights, [rows.take(part) for part in parts]
+        parts = folds(count, min(max(members, 2), count), recipe.seed, groups)
+        return [parts[member % len(parts)] for member in range(members)]
+    parts = folds(count, max(2, round(1 / recipe.share)), recipe.seed, groups)
+    return [parts[0]] * members
 
 
 def _rows(

@@ -1,12 +1,14 @@
 """Several networks trained at once on the same rows, each with rows of its own that it never sees.
 
 Every network (a member) holds out a fold, is judged on it after each epoch, and goes back to its
-own best epoch. Held-out rows have the weight 0 in that member's loss and are in the batches of all:
-all members share one pass over the rows.
+own best epoch. The members walk through their rows in orders of their own: what noise one batch
+brings is not that of the others, and averages out of what they say together. Where so many copies
+of the rows would be too large, all walk through the same batches, and what a member holds out has
+the weight 0 in its loss.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +23,24 @@ from clearprop.training import EpochEvent, TrainingState, start, train
 # better.
 Metric = Callable[[Array, Array, Array], float]
 
+# How much the members' own copies of the rows may take.
+MOST_BYTES = 1 << 29
+# Members that walk through the same batches need some that are not all held out by one of them:
+# with two members a batch of so many rows is so once in 2^64 times, with more less often.
+SAFE_BATCH = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows as a network takes them: inputs (N, F), targets (N, D) or ids (N,), weights (N,)."""
+    """Rows as a network takes them: inputs (N, F), targets (N, D) or ids (N,), weights (N,).
+
+    own  which of "x", "target" and "sample_weight" have an axis K before these, for K members
+    """
 
     x: Array
     target: Array
     weight: Array
+    own: tuple[str, ...] = ()
 
     def take(self, rows: Array) -> "Rows":
         """Some of the rows."""
@@ -90,12 +102,37 @@ def folds(count: int, members: int, seed: int, groups: Array | None = None) -> l
     return [order[part * size : (part + 1) * size] for part in range(members)]
 
 
+def rows_of_members(rows: Rows, parts: list[Array], batch_size: int, seed: int) -> Rows:
+    """The rows that K members learn from, each all but its part, in an order of its own.
+
+    parts  what each holds out, all of one size
+    """
+    count, members = len(rows.x), len(parts)
+    if batch_size >= count and not any(map(len, parts)):
+        return rows
+    copies = members * rows.x.nbytes
+    if members == 1 or copies <= MOST_BYTES or batch_size < SAFE_BATCH:
+        chosen = [np.setdiff1d(np.arange(count), part) for part in parts]
+        if members == 1:
+            return rows.take(chosen[0])
+        own = np.stack(
+            [
+                keyed_generator(seed, member, path="orders").permutation(part)
+                for member, part in enumerate(chosen)
+            ]
+        )
+        return replace(rows.take(own), own=("x", "target", "sample_weight"))
+    weights = np.repeat(rows.weight[None], members, axis=0)
+    for member, part in enumerate(parts):
+        weights[member, part] = 0
+    return Rows(rows.x, rows.target, weights, own=("sample_weight",))
+
+
 def train_members(
     network: Network,
     params: Array,
     rows: Rows,
     held_out: list[Rows] | None,
-    weights: Array,
     course: Course,
     metric: Metric,
 ) -> Iterator[MemberEpoch]:
@@ -103,8 +140,8 @@ def train_members(
 
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
-    weights   (K, N): how much each row counts for each member; 0 for what it holds out
     """
+    weigh = bool((rows.weight != rows.weight.flat[0]).any())
     state = start(network, params, course.optimizer, seed=course.seed)
     if course.state is not None:
         # The optimizer's memory and its place in the schedule go on; the epochs are counted anew,
@@ -121,8 +158,8 @@ def train_members(
         optimizer=course.optimizer,
         epochs=course.epochs,
         batch_size=course.batch_size,
-        sample_weight=weights,
-        own=("sample_weight",),
+        sample_weight=rows.weight if weigh else None,
+        own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
         engine=course.engine,
         by="epoch",
     ):
