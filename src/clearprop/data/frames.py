@@ -39,6 +39,11 @@ def table_of_frame(frame: Any, source: str = "") -> Table:
     )
 
 
+def has_numbers_alone(frame: Any) -> bool:
+    """Whether every column of a data frame is one of numbers."""
+    return all(column.kind == "number" for column in table_of_frame(frame).columns)
+
+
 def table_of_arrow(table: "pa.Table", source: str) -> Table:
     """The columns of an Arrow table. Raises what `table_of_frame` raises, and DataError for a name
     that stands there twice."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
@@ -25,7 +25,7 @@ from clearprop.estimators.members import (
 from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.recipe import Recipe
 from clearprop.estimators.table_network import TableNetwork, table_network
-from clearprop.estimators.targets import ClassTarget, LabelTarget, TableTarget
+from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
 from clearprop.training import TrainingState
 
 Watch = Callable[[MemberEpoch], Any]
@@ -49,15 +49,20 @@ class Learned:
     layers   what the layers changed (running statistics), of the last step
     epoch    (K,) which epoch each one's parameters are of
     state    the last state, to go on from; None where the optimizer takes no steps
+    parts    the training's rows that each network held out, K of them, empty where none were
+    average  (F,) the mean of the features that were learned from
     """
 
     network: TableNetwork
     target: TableTarget
+    loss: Loss
     params: Array
     layers: Tree
     epoch: Array
     history: History
     state: TrainingState | None
+    parts: tuple[Array, ...]
+    average: Array
 
     def members(self, features: Array) -> Array:
         """What every network says of features (N, F): numbers or probabilities (K, N, D)."""
@@ -80,9 +85,9 @@ class Learned:
 
 def loss_for(target: TableTarget) -> Loss:
     """The loss that a target asks for."""
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassTarget) and not target.single:
         return CrossEntropy()
-    return BinaryCrossEntropy() if isinstance(target, LabelTarget) else MSE()
+    return MSE() if isinstance(target, NumberTarget) else BinaryCrossEntropy()
 
 
 def learn(
@@ -97,6 +102,7 @@ def learn(
     metric: Metric | None = None,
     watch: Watch | None = None,
     before: Learned | None = None,
+    start: Array | None = None,
 ) -> Learned:
     """Train the networks that a recipe asks for.
 
@@ -108,6 +114,7 @@ def learn(
     metric    what a network is judged by on held-out rows, less is better; None takes the loss
     watch     told of every epoch; True ends the training
     before    a training to go on from: its network and its last parameters
+    start     the parameters to begin with, (P,) or (K, P); by default the network's own start
 
     Raises ConfigurationError for settings that do not go together.
     """
@@ -119,7 +126,8 @@ def learn(
     )
     x = network.encode(features.astype(dtype))
     rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
-    starts = _starts(network, recipe, before)
+    starts = _starts(network, recipe, before, start)
+    average = np.average(features, axis=0, weights=weight)
     if held_out is not None:
         recipe = replace(recipe, validation="none")
     parts = _parts(rows, target, recipe)
@@ -133,7 +141,9 @@ def learn(
             network.rest, starts, rows, parts, loss, recipe, weight_spans(network)
         )
         history = History(losses, np.full_like(losses, np.nan))
-        return Learned(network, target, params, EMPTY, epoch, history, None)
+        return Learned(
+            network, target, loss, params, EMPTY, epoch, history, None, tuple(parts), average
+        )
     batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
     rows = rows_of_members(rows, parts, batch_size, recipe.seed)
     steps = epochs * -(-rows.weight.shape[-1] // batch_size)
@@ -165,11 +175,14 @@ def learn(
     return Learned(
         network=network,
         target=target,
+        loss=loss,
         params=freeze(found.params) if best else found.state.params,
         layers=found.state.layers,
         epoch=found.epoch if best else np.full(len(starts), len(told) - 1),
         history=history,
         state=found.state,
+        parts=tuple(parts),
+        average=average,
     )
 
 
@@ -200,13 +213,20 @@ def _network(
     )
 
 
-def _starts(network: TableNetwork, recipe: Recipe, before: Learned | None) -> Array:
+def _starts(
+    network: TableNetwork, recipe: Recipe, before: Learned | None, start: Array | None
+) -> Array:
     if before is not None:
         if before.params.shape[0] != recipe.networks:
             raise ConfigurationError(
                 "warm_start_networks", before=len(before.params), networks=recipe.networks
             )
         return before.params if before.state is None else before.state.params
+    if start is not None:
+        shape = (recipe.networks, network.rest.size)
+        if start.shape not in (shape, shape[1:]):
+            raise ShapeError("start_shape", came=start.shape, networks=shape[0], size=shape[1])
+        return freeze(np.broadcast_to(start, shape).astype(recipe.dtype))
     seeds = [recipe.seed * 1000 + member for member in range(recipe.networks)]
     return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
 
@@ -216,7 +236,7 @@ def _parts(rows: Rows, target: TableTarget, recipe: Recipe) -> list[Array]:
     count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
         return [np.zeros(0, int)] * members
-    groups = rows.target if isinstance(target, ClassTarget) else None
+    groups = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
     if recipe.validation == "folds":
         parts = folds(count, min(max(members, 2), count), recipe.seed, groups)
         return [parts[member % len(parts)] for member in range(members)]

@@ -17,6 +17,7 @@ from clearprop.base.arrays import Array, keyed_generator
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.penalty import Penalized
 from clearprop.training import EpochEvent, TrainingState, start, train
 
 # From the outputs (M, D), the targets and the weights (M,) of held-out rows to a number: less is
@@ -53,8 +54,9 @@ class Course:
 
     epochs          how many at most
     patience        how many epochs without a better one (by the held-out score, or by the loss
-                    where none is held out) end it, for all members; None never does
-    least           how much better an epoch has to be to count as such
+                    where none is held out) are borne, of all members; one more ends it; None
+                    bears any number
+    least           how much better an epoch has to be to count as such for patience
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
     """
@@ -149,6 +151,8 @@ def train_members(
         state = state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
     best = np.full(len(params), np.inf)
     without_better = 0
+    penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
+    penalties, steps = np.zeros(len(params)), 0
     for event in train(
         network,
         state,
@@ -161,21 +165,26 @@ def train_members(
         sample_weight=rows.weight if weigh else None,
         own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
         engine=course.engine,
-        by="epoch",
+        by="step" if penalty is not None else "epoch",
     ):
         if not isinstance(event, EpochEvent):
+            # What the loss of a step has on top: that of the parameters before it.
+            if penalty is not None:
+                penalties, steps = penalties + penalty(event.before.params), steps + 1
             continue
-        losses = np.asarray(event.loss, np.float64)
+        losses = np.asarray(event.loss, np.float64) + penalties / max(steps, 1)
+        penalties, steps = np.zeros(len(params)), 0
         scores = np.full(len(params), np.nan)
         if held_out is not None:
             scores = _scores(network, event.state, held_out, metric)
-        better = (losses if held_out is None else scores) <= best - course.least
-        best = np.where(better, losses if held_out is None else scores, best)
+        judged = losses if held_out is None else scores
+        is_better, is_notable = judged <= best, judged <= best - course.least
+        best = np.where(is_better, judged, best)
         # Without held-out rows the last epoch is the one that counts.
-        kept = better if held_out is not None else np.ones(len(params), bool)
+        kept = is_better if held_out is not None else np.ones(len(params), bool)
         yield MemberEpoch(event.epoch, losses, scores, kept, event.state)
-        without_better = 0 if better.any() else without_better + 1
-        if course.patience is not None and without_better >= course.patience:
+        without_better = 0 if is_notable.any() else without_better + 1
+        if course.patience is not None and without_better > course.patience:
             return
 
 

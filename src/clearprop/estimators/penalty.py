@@ -10,6 +10,8 @@ Source: Krogh and Hertz, "A simple weight decay can improve generalization", 199
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.settings import AT_LEAST_0, settle_number
@@ -33,6 +35,13 @@ class Penalized(Optimizer):
         settle_number(self, "penalty", AT_LEAST_0)
         if any(not 0 <= first < end for first, end in self.spans):
             raise ConfigurationError("spans_invalid", came=self.spans)
+
+    def value(self, params: Array) -> Array:
+        """½ λ Σ w² of parameters (K, P): (K,), in float64."""
+        parts = [params[..., first:end].astype(np.float64) for first, end in self.spans]
+        sums = [np.add.reduce(part * part, axis=-1) for part in parts]
+        value: Array = 0.5 * self.penalty * np.add.reduce(sums, axis=0)
+        return value
 
     def start(self, params: Array) -> OptimizerState:
         return self.optimizer.start(params)

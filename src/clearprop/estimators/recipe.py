@@ -32,10 +32,11 @@ from clearprop.engine.optimizers import (
     RMSprop,
 )
 from clearprop.engine.schedules import ConstantRate, CosineDecay, Rate
+from clearprop.estimators.like_mlp import SklearnAdam
 from clearprop.estimators.table_network import InputForm
 
 Validation: TypeAlias = Literal["folds", "share", "none"]
-OPTIMIZER_NAMES = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs")
+OPTIMIZER_NAMES = ("adam", "adamw", "sklearn_adam", "sgd", "rmsprop", "adagrad", "lbfgs")
 SCHEDULE_NAMES = ("cosine", "constant")
 
 
@@ -55,7 +56,7 @@ class Recipe(Configurable):
     networks       how many are trained at once, whose answers are averaged
     validation     folds: each network holds out its own part of the rows; share: all hold out the
                    same `share` of them; none
-    patience       epochs without a better one that end the training; None never does
+    patience       epochs without a better one that are borne; one more ends the training
     dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone
     form, scaling  what the columns go through before the first layer
     standardise    whether numbers that are to be predicted are standardised
@@ -155,6 +156,7 @@ class Recipe(Configurable):
         kinds: dict[str, type[Optimizer]] = {
             "adam": AdamW if self.weight_decay else Adam,
             "adamw": AdamW,
+            "sklearn_adam": SklearnAdam,
             "sgd": SGD,
             "rmsprop": RMSprop,
             "adagrad": Adagrad,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError
+from clearprop.engine.initializers import Initializer, XavierUniform
 from clearprop.engine.layers.activations import Activation, Identity, Sigmoid
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.losses import Loss
@@ -38,3 +39,10 @@ def _activation(given: Any) -> Layer:
     if kind is None:
         raise ConfigurationError("activation_unknown", value=given, known=", ".join(sorted(known)))
     return kind()
+
+
+def start_named(name: str) -> Initializer | None:
+    """How weights start: None is the network's own way, He's. Raises ConfigurationError."""
+    if name not in ("he", "glorot"):
+        raise ConfigurationError("start_unknown", value=name)
+    return XavierUniform() if name == "glorot" else None

@@ -43,11 +43,13 @@ PLAIN_INPUT = InputForm(soft_clip=None, bins=0, scale_rate=None)
 
 @dataclass(frozen=True, eq=False)
 class TableNetwork:
-    """The network for a table, whole and in its two parts; `front` is None where it has none."""
+    """The network for a table, whole and in its two parts; `front`, of the first `fronts` layers,
+    is None where there are none."""
 
     whole: Network
     front: Network | None
     rest: Network
+    fronts: int
 
     def encode(self, features: Array) -> Array:
         """What the front makes of features (N, F): the input of `rest`, in the features' dtype."""
@@ -96,10 +98,17 @@ def table_network(
             rest.append(Dropout(dropout))
         width = size
     rest.append(_linear(width, outputs, weights or Normal(0.0, 1 / math.sqrt(width))))
+    return of_layers((*front, *rest), len(front))
+
+
+def of_layers(layers: Sequence[Layer], fronts: int) -> TableNetwork:
+    """The network of these layers, of which the first `fronts` have no parameters."""
+    front, rest = layers[:fronts], layers[fronts:]
     return TableNetwork(
-        whole=Network(Sequential(*front, *rest)),
+        whole=Network(Sequential(*layers)),
         front=Network(Sequential(*front)) if front else None,
         rest=Network(Sequential(*rest)),
+        fronts=fronts,
     )
 
 
