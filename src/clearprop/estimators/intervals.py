@@ -74,9 +74,11 @@ class Calibration:
         rows cannot tell.
         """
         rows = len(self.score)
-        place = math.ceil((rows + 1) * _level(level))
+        level = _level(level)
+        # Rounded: 0.9 / (1 - 0.9) is a little more than 9 in binary.
+        place = math.ceil(round((rows + 1) * level, 9))
         if place > rows:
-            needed = math.ceil(level / (1 - level))
+            needed = math.ceil(round(level / (1 - level), 9))
             raise DataError("interval_rows", level=number(level), rows=rows, needed=needed)
         reach = np.sort(self.score, axis=0)[place - 1] * self._scale(said)
         # A negative score is that of quantiles that lie too far apart.

@@ -1,13 +1,16 @@
 """A training on a table's features: members, their held-out rows, and what came of them."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.base import messages
 from clearprop.base.arrays import EMPTY, Array, freeze
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError, DataError, DivergenceWarning, ShapeError
+from clearprop.base.numbers import number
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
@@ -116,7 +119,8 @@ def learn(
     before    a training to go on from: its network and its last parameters
     start     the parameters to begin with, (P,) or (K, P); by default the network's own start
 
-    Raises ConfigurationError for settings that do not go together.
+    Raises ConfigurationError for settings that do not go together, DataError for a training that
+    diverged; where every network has been good before, it ends with those and a warning.
     """
     recipe = recipe.for_rows(len(features))
     dtype = np.dtype(recipe.dtype)
@@ -169,6 +173,15 @@ def learn(
         tell,
     )
     best = recipe.restore_best and judged is not None
+    good = found.score if best else np.append(told[-1].losses, found.state.params.sum())
+    if not np.isfinite(good).all():
+        raise DataError(
+            "training_diverged", epoch=len(told), rate=number(0.1 * recipe.learning_rate)
+        )
+    if not np.isfinite(told[-1].losses).all():
+        rate = number(0.1 * recipe.learning_rate)
+        sentence = messages.text("en", "training.diverged_late", epoch=len(told), rate=rate)
+        warnings.warn(sentence, DivergenceWarning, stacklevel=2)
     history = History(
         np.array([one.losses for one in told]), np.array([one.scores for one in told])
     )

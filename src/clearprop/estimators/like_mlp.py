@@ -12,7 +12,9 @@ Its conventions, and what says the same here:
 
 scikit-learn divides by a smaller last batch's own rows; batches here are evened out instead, so
 both do the same where batch_size divides the rows. Its start is drawn by other means: `start_of`
-hands it over.
+hands it over. It also clips probabilities at the dtype's epsilon where it takes their logarithm:
+losses above 36 an entry, as a first step of lbfgs that is much too long can bring, are those of
+this engine.
 """
 
 from dataclasses import dataclass
@@ -48,7 +50,7 @@ SETTINGS: dict[str, Any] = {
     "dtype": "float64",
 }
 CLASSIFIER_SETTINGS: dict[str, Any] = {**SETTINGS, "single_logit": True}
-REGRESSOR_SETTINGS: dict[str, Any] = {**SETTINGS, "loss": Huber(1e300)}
+REGRESSOR_SETTINGS: dict[str, Any] = {**SETTINGS, "loss": Huber(1e18)}
 
 
 @dataclass(frozen=True)

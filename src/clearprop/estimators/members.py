@@ -138,7 +138,8 @@ def train_members(
     course: Course,
     metric: Metric,
 ) -> Iterator[MemberEpoch]:
-    """Train K members; yields after every epoch. `best_of` gathers what is yielded.
+    """Train K members; yields after every epoch, up to the first whose loss is not finite.
+    `best_of` gathers what is yielded.
 
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
@@ -183,6 +184,8 @@ def train_members(
         # Without held-out rows the last epoch is the one that counts.
         kept = is_better if held_out is not None else np.ones(len(params), bool)
         yield MemberEpoch(event.epoch, losses, scores, kept, event.state)
+        if not np.isfinite(losses).all():
+            return  # It has diverged, and does not come back.
         without_better = 0 if is_notable.any() else without_better + 1
         if course.patience is not None and without_better > course.patience:
             return

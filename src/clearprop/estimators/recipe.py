@@ -39,6 +39,9 @@ Validation: TypeAlias = Literal["folds", "share", "none"]
 OPTIMIZER_NAMES = ("adam", "adamw", "sklearn_adam", "sgd", "rmsprop", "adagrad", "lbfgs")
 SCHEDULE_NAMES = ("cosine", "constant")
 
+# With so few rows that an epoch is a step or two, more epochs than this teach nothing more.
+MOST_EPOCHS = 300
+
 
 @dataclass(frozen=True)
 class Recipe(Configurable):
@@ -51,7 +54,8 @@ class Recipe(Configurable):
     optimizer      one of OPTIMIZER_NAMES, or an optimizer, which then has its own rate
     learning_rate  where the schedule begins
     schedule       cosine goes to 0 with the last step; constant stays
-    epochs         how many at most, but at least so many that `least_steps` are taken
+    epochs         how many at most, but at least so many that `least_steps` are taken, for whose
+                   sake there are MOST_EPOCHS and no more
     batch_size     rows in a step; they are evened out, so that no batch is small
     networks       how many are trained at once, whose answers are averaged
     validation     folds: each network holds out its own part of the rows; share: all hold out the
@@ -68,11 +72,11 @@ class Recipe(Configurable):
     activations: tuple[Layer, ...] = (ReLU(),)
     loss: Loss | None = None
     optimizer: str | Optimizer = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float = 0.005
     schedule: str = "cosine"
     epochs: int = 64
-    least_steps: int = 300
-    batch_size: int = 128
+    least_steps: int = 1000
+    batch_size: int = 64
     networks: int = 8
     validation: str = "folds"
     share: float = 0.1
@@ -83,7 +87,7 @@ class Recipe(Configurable):
     weight_decay: float = 0.0
     l2: float = 0.0
     soft_clip: float | None = 3.0
-    bins: int = 8
+    bins: int = 16
     scale_rate: float | None = 6.0
     scaling: str = "robust"
     standardise: bool = True
@@ -141,9 +145,10 @@ class Recipe(Configurable):
 
     def batches(self, rows: int) -> tuple[int, int]:
         """(batch size, epochs) for so many rows: batches of equal size but for one row, and no
-        fewer steps than `least_steps`."""
+        fewer steps than `least_steps` or MOST_EPOCHS epochs."""
         count = max(1, round(rows / min(self.batch_size, rows)))
-        return -(-rows // count), max(self.epochs, -(-self.least_steps // count))
+        for_steps = min(-(-self.least_steps // count), MOST_EPOCHS)
+        return -(-rows // count), max(self.epochs, for_steps)
 
     def optimizer_for(self, steps: int) -> Optimizer:
         """The optimizer of a training of so many steps. Raises ConfigurationError for lbfgs, which

@@ -40,7 +40,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     batch_size            rows in a step
     learning_rate         "cosine" goes to 0 with the last step; "constant" stays
     learning_rate_init    where it begins
-    max_iter, min_steps   epochs at most, but at least so many steps
+    max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
     n_iter_no_change, tol  epochs without a better one that end it; None never does
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon   of the solvers that have them
     dropout, weight_decay
@@ -71,11 +71,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         loss: str | Loss | None = None,
         solver: Any = "adam",
         alpha: float = 0.0,
-        batch_size: int = 128,
+        batch_size: int = 64,
         learning_rate: str = "cosine",
-        learning_rate_init: float = 0.01,
+        learning_rate_init: float = 0.005,
         max_iter: int = 64,
-        min_steps: int = 300,
+        min_steps: int = 1000,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         momentum: float = 0.9,
@@ -90,7 +90,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         validation_fraction: float = 0.1,
         scoring: Any = None,
         soft_clip: float | None = 3.0,
-        bins: int = 8,
+        bins: int = 16,
         input_scale: float | None = 6.0,
         scaling: str = "robust",
         missing: str = "indicator",

@@ -34,7 +34,7 @@ class InputForm:
     """
 
     soft_clip: float | None = 3.0
-    bins: int = 8
+    bins: int = 16
     scale_rate: float | None = 6.0
 
 
