@@ -180,8 +180,18 @@ def main() -> None:
     for column in ("calibration", "inside", "width", "boosting_inside", "boosting_width"):
         if column not in rows:
             rows[column] = np.nan
-    print("| model | against | mean gain | worst set | error ratio | log loss / RMSE | calibration error | time |")
-    print("|---|---|---|---|---|---|---|---|")
+    head = (
+        "model",
+        "against",
+        "mean gain",
+        "worst set",
+        "error ratio",
+        "log loss / RMSE",
+        "calibration error",
+        "time",
+    )
+    print(f"| {' | '.join(head)} |")
+    print("|---" * len(head) + "|")
     models = options.models.split(",")
     for model in models:
         for against in ("mlp", "boosting"):
@@ -190,7 +200,8 @@ def main() -> None:
     intervals = rows[rows["inside"].notna()]
     if len(intervals):
         means = intervals.groupby("set")[["inside", "boosting_inside"]].mean()
-        widths = np.log(intervals.width / intervals.boosting_width).groupby(intervals["set"]).mean()
+        ratios = np.log(intervals.width / intervals.boosting_width)
+        widths = ratios.groupby(intervals["set"]).mean()
         print(
             f"{100 * LEVEL:.0f} % intervals hold {100 * means.inside.mean():.1f} % "
             f"({100 * means.inside.min():.1f} to {100 * means.inside.max():.1f}), those of quantile "

@@ -62,7 +62,8 @@ def minimize_members(
         )
         ends.append(found.x.astype(starts.dtype))
         counts.append(found.nit)
-        courses.append(losses)
+        # A start that cannot be bettered takes no iteration and has a loss all the same.
+        courses.append(losses or [float(found.fun)])
     longest = max(map(len, courses))
     padded = [one + [np.nan] * (longest - len(one)) for one in courses]
     return np.array(ends), np.array(counts), np.array(padded).T

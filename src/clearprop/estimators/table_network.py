@@ -29,7 +29,8 @@ class InputForm:
     """What features go through before the first Linear layer.
 
     soft_clip    the limit of SoftClip; None leaves it out
-    bins         how many bins PiecewiseLinear has for a feature of many values; 0 leaves it out
+    bins         how many bins PiecewiseLinear has for a feature of many values, at most; 0 leaves
+                 it out
     scale_rate   FeatureScale's rate; None leaves it out
     """
 
@@ -37,6 +38,15 @@ class InputForm:
     bins: int = 16
     scale_rate: float | None = 6.0
 
+    def bins_of(self, bends: Array) -> int:
+        """The bins of each of these features of many values, (F,) booleans."""
+        return min(self.bins, max(FEW_BINS, MOST_BINS // max(int(bends.sum()), 1)))
+
+
+# With many columns of many values each gets fewer bins, so that the first layer does not grow to be
+# most of the network; no fewer than FEW_BINS.
+MOST_BINS = 384
+FEW_BINS = 6
 
 PLAIN_INPUT = InputForm(soft_clip=None, bins=0, scale_rate=None)
 
@@ -84,7 +94,7 @@ def table_network(
     width = features.shape[1]
     if form.bins:
         clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
-        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins, weight))
+        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins_of(bends), weight))
         if any(encoding.edges):
             front.append(encoding)
             width += sum(max(len(edges) - 1, 0) for edges in encoding.edges)
