@@ -204,8 +204,8 @@ def main() -> None:
         widths = ratios.groupby(intervals["set"]).mean()
         print(
             f"{100 * LEVEL:.0f} % intervals hold {100 * means.inside.mean():.1f} % "
-            f"({100 * means.inside.min():.1f} to {100 * means.inside.max():.1f}), those of quantile "
-            f"gradient boosting {100 * means.boosting_inside.mean():.1f} %; "
+            f"({100 * means.inside.min():.1f} to {100 * means.inside.max():.1f}), those of "
+            f"quantile gradient boosting {100 * means.boosting_inside.mean():.1f} %; "
             f"{np.exp(widths.mean()):.3f} times as wide"
         )
 

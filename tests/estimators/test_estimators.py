@@ -313,7 +313,7 @@ def test_what_cannot_be_is_refused(
 def test_a_training_that_diverges_says_so() -> None:
     X = frame(90)
     settings = {**QUICK, "solver": "sgd", "learning_rate": "constant"}
-    with pytest.raises(DataError, match="rate of 1.000 × 10⁸"):
+    with pytest.raises(DataError, match=r"rate of 1\.000 × 10⁸"):
         NetworkRegressor(**{**settings, "learning_rate_init": 1e9}).fit(X, numbers(X))
     # Whether it diverges in the end or not, what is kept is finite.
     late = NetworkRegressor(**settings, momentum=0.99, learning_rate_init=0.03)

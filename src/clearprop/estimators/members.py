@@ -26,6 +26,7 @@ Metric = Callable[[Array, Array, Array], float]
 
 # How much the members' own copies of the rows may take.
 MOST_BYTES = 1 << 29
+LEAST = 0.002
 # Members that walk through the same batches need some that are not all held out by one of them:
 # with two members a batch of so many rows is so once in 2^64 times, with more less often.
 SAFE_BATCH = 64
@@ -56,7 +57,8 @@ class Course:
     patience        how many epochs without a better one (by the held-out score, or by the loss
                     where none is held out) are borne, of all members; one more ends it; None
                     bears any number
-    least           how much better an epoch has to be to count as such for patience
+    least           how much better an epoch has to be to count as such for patience; None: LEAST of
+                    the best so far
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
     """
@@ -67,7 +69,7 @@ class Course:
     batch_size: int
     seed: int = 0
     patience: int | None = None
-    least: float = 0.0
+    least: float | None = None
     engine: str = "auto"
     state: TrainingState | None = None
 
@@ -179,7 +181,7 @@ def train_members(
         if held_out is not None:
             scores = _scores(network, event.state, held_out, metric)
         judged = losses if held_out is None else scores
-        is_better, is_notable = judged <= best, judged <= best - course.least
+        is_better, is_notable = judged <= best, judged <= best - _least(course, best)
         best = np.where(is_better, judged, best)
         # Without held-out rows the last epoch is the one that counts.
         kept = is_better if held_out is not None else np.ones(len(params), bool)
@@ -189,6 +191,12 @@ def train_members(
         without_better = 0 if is_notable.any() else without_better + 1
         if course.patience is not None and without_better > course.patience:
             return
+
+
+def _least(course: Course, best: Array) -> Array | float:
+    if course.least is not None:
+        return course.least
+    return np.where(np.isfinite(best), LEAST * np.abs(best), 0.0)
 
 
 def best_of(epochs: Iterator[MemberEpoch], watch: Callable[[MemberEpoch], Any] | None) -> Members:

@@ -60,7 +60,9 @@ class Recipe(Configurable):
     networks       how many are trained at once, whose answers are averaged
     validation     folds: each network holds out its own part of the rows; share: all hold out the
                    same `share` of them; none
-    patience       epochs without a better one that are borne; one more ends the training
+    patience       epochs without a better one that are borne; one more ends the training; None
+                   bears any number
+    tolerance      how much better an epoch has to be to count there; None: 0.2 % of the best
     dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone
     form, scaling  what the columns go through before the first layer
     standardise    whether numbers that are to be predicted are standardised
@@ -80,8 +82,8 @@ class Recipe(Configurable):
     networks: int = 8
     validation: str = "folds"
     share: float = 0.1
-    patience: int | None = None
-    tolerance: float = 0.0
+    patience: int | None = 16
+    tolerance: float | None = None
     restore_best: bool = True
     dropout: float = 0.0
     weight_decay: float = 0.0
@@ -104,8 +106,10 @@ class Recipe(Configurable):
         for name in ("least_steps", "bins", "seed"):
             settle_whole(self, name, 0)
         settle_number(self, "learning_rate", ABOVE_0)
-        for name in ("weight_decay", "l2", "tolerance"):
+        for name in ("weight_decay", "l2"):
             settle_number(self, name, AT_LEAST_0)
+        if self.tolerance is not None:
+            settle_number(self, "tolerance", AT_LEAST_0)
         for name in ("dropout", "share"):
             settle_number(self, name, BELOW_1)
         for name in ("standardise", "held", "restore_best"):
@@ -187,6 +191,8 @@ def plain(**changes: Any) -> Recipe:
         "networks": 1,
         "validation": "none",
         "restore_best": False,
+        "patience": 10,
+        "tolerance": 1e-4,
         "l2": 1e-4,
         "soft_clip": None,
         "bins": 0,

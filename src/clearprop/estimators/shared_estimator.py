@@ -41,7 +41,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     learning_rate         "cosine" goes to 0 with the last step; "constant" stays
     learning_rate_init    where it begins
     max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
-    n_iter_no_change, tol  epochs without a better one that end it; None never does
+    n_iter_no_change, tol  more epochs than this, none of them tol better than the best before, end
+                          it; None never does; tol None is 0.2 % of the best
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon   of the solvers that have them
     dropout, weight_decay
     n_networks            how many are trained at once; their answers are averaged
@@ -76,8 +77,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         learning_rate_init: float = 0.005,
         max_iter: int = 64,
         min_steps: int = 1000,
-        n_iter_no_change: int | None = None,
-        tol: float = 0.0,
+        n_iter_no_change: int | None = 16,
+        tol: float | None = None,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         beta_1: float = 0.9,
@@ -305,7 +306,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         scores = learned.history.scores
         self.learned_ = learned
         self.loss_curve_ = [*getattr(self, "loss_curve_", []), *losses] if going_on else losses
-        self.validation_scores_ = (
+        self.validation_scores_: Any = (
             None if np.isnan(scores).all() else (-scores).mean(axis=1).tolist()
         )
         self.loss_ = losses[-1]
