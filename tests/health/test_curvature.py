@@ -259,7 +259,7 @@ def test_momentum_and_rules_that_scale_every_parameter() -> None:
     adaptive = lines_of(Adam(1.5))
     assert adaptive.findings == ()
     assert "this optimizer scales every parameter by itself" in adaptive.text()
-    assert "這個最佳化方法會分別縮放每個參數" in adaptive.text("zh-TW")
+    assert "這個最佳化器會分別縮放每個參數" in adaptive.text("zh-TW")
     clipped = lines_of(Clipped(SGD(1.5), norm=1.0))
     assert (clipped.stability[0].rule, clipped.stability[0].rate) == ("plain", 1.5)
 
