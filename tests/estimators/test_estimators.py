@@ -33,6 +33,7 @@ QUICK: dict[str, Any] = {
     "max_iter": 12,
     "min_steps": 60,
     "n_networks": 2,
+    "learning_rate_init": 0.02,
     "random_state": 0,
 }
 
@@ -273,7 +274,7 @@ def test_ones_own_validation_set_and_callbacks() -> None:
         {"loss": "huber"},
         {"loss": MAE()},
         {"solver": "rmsprop", "weight_decay": 0.01},
-        {"solver": "sgd", "learning_rate": "constant"},
+        {"solver": "sgd", "learning_rate": "constant", "learning_rate_init": 0.01},
         {"solver": "lbfgs", "alpha": 0.01},
         {"solver": SGD(0.01, momentum=0.9)},
         {"soft_clip": None, "bins": 0, "input_scale": None, "scaling": "standard"},
@@ -316,7 +317,7 @@ def test_a_training_that_diverges_says_so() -> None:
     with pytest.raises(DataError, match=r"rate of 1\.000 × 10⁸"):
         NetworkRegressor(**{**settings, "learning_rate_init": 1e9}).fit(X, numbers(X))
     # Whether it diverges in the end or not, what is kept is finite.
-    late = NetworkRegressor(**settings, momentum=0.99, learning_rate_init=0.03)
+    late = NetworkRegressor(**{**settings, "momentum": 0.99, "learning_rate_init": 0.03})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         assert np.isfinite(late.fit(X, numbers(X)).predict(X)).all()

@@ -27,6 +27,7 @@ Metric = Callable[[Array, Array, Array], float]
 # How much the members' own copies of the rows may take.
 MOST_BYTES = 1 << 29
 LEAST = 0.002
+LEAST_OF_ALL = 1e-4
 # Members that walk through the same batches need some that are not all held out by one of them:
 # with two members a batch of so many rows is so once in 2^64 times, with more less often.
 SAFE_BATCH = 64
@@ -58,7 +59,7 @@ class Course:
                     where none is held out) are borne, of all members; one more ends it; None
                     bears any number
     least           how much better an epoch has to be to count as such for patience; None: LEAST of
-                    the best so far
+                    the best so far, and LEAST_OF_ALL
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
     """
@@ -179,7 +180,9 @@ def train_members(
         penalties, steps = np.zeros(len(params)), 0
         scores = np.full(len(params), np.nan)
         if held_out is not None:
-            scores = _scores(network, event.state, held_out, metric)
+            # A training that diverges is told by its scores, and not by warnings.
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = _scores(network, event.state, held_out, metric)
         judged = losses if held_out is None else scores
         is_better, is_notable = judged <= best, judged <= best - _least(course, best)
         best = np.where(is_better, judged, best)
@@ -196,7 +199,7 @@ def train_members(
 def _least(course: Course, best: Array) -> Array | float:
     if course.least is not None:
         return course.least
-    return np.where(np.isfinite(best), LEAST * np.abs(best), 0.0)
+    return np.where(np.isfinite(best), np.maximum(LEAST * np.abs(best), LEAST_OF_ALL), 0.0)
 
 
 def best_of(epochs: Iterator[MemberEpoch], watch: Callable[[MemberEpoch], Any] | None) -> Members:

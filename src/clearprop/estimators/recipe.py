@@ -62,7 +62,8 @@ class Recipe(Configurable):
                    same `share` of them; none
     patience       epochs without a better one that are borne; one more ends the training; None
                    bears any number
-    tolerance      how much better an epoch has to be to count there; None: 0.2 % of the best
+    tolerance      how much better an epoch has to be to count there; None: 0.2 % of the best,
+                   and 0.0001
     dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone
     form, scaling  what the columns go through before the first layer
     standardise    whether numbers that are to be predicted are standardised

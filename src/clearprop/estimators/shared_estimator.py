@@ -42,7 +42,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     learning_rate_init    where it begins
     max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
     n_iter_no_change, tol  more epochs than this, none of them tol better than the best before, end
-                          it; None never does; tol None is 0.2 % of the best
+                          it; None never does; tol None is 0.2 % of the best, and 0.0001
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon   of the solvers that have them
     dropout, weight_decay
     n_networks            how many are trained at once; their answers are averaged
