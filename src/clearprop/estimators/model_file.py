@@ -27,9 +27,7 @@ from clearprop.estimators.like_mlp import SklearnAdam
 from clearprop.estimators.table_network import of_layers
 from clearprop.estimators.targets import ClassTarget, LabelTarget, NumberTarget
 from clearprop.formats import network_file as files
-from clearprop.formats.checkpoints import checkpoint_in, save_checkpoint
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
-from clearprop.training import start
 
 NOTE = "table_model"
 LEFT_OUT = ("callbacks", "scoring", "start")
@@ -51,10 +49,11 @@ def save_model(path: str | Path, model: Any, sample: tuple[Array, Any] | None) -
         "history.scores": learned.history.scores,
     }
     dtype = learned.params.dtype
+    x = target = None
     if sample is not None:
         features, values = sample
-        arrays["sample.x"] = features[:MOST_ROWS].astype(dtype)
-        arrays["sample.target"] = learned.target.encode(values, dtype)[:MOST_ROWS]
+        x = features[:MOST_ROWS].astype(dtype)
+        target = learned.target.encode(values, dtype)[:MOST_ROWS]
     calibration: Calibration | None = getattr(model, "calibration_", None)
     if calibration is not None:
         for name in ("prediction", "error", "score"):
@@ -71,13 +70,16 @@ def save_model(path: str | Path, model: Any, sample: tuple[Array, Any] | None) -
         "features": list(model.preparation_.features),
     }
     optimizer = model.solver if isinstance(model.solver, Optimizer) else SGD(0.01)
-    network = learned.network.whole
-    save_checkpoint(
+    names = learned.target.classes if isinstance(learned.target, ClassTarget) else ()
+    files.save(
         path,
-        network,
-        start(network, learned.params[0], optimizer),
+        learned.network.whole,
+        learned.params[0],
+        x=x,
+        target=target,
         optimizer=optimizer,
         loss=learned.loss,
+        classes=tuple(map(str, names)),
         arrays=arrays,
         notes={NOTE: note},
     )
@@ -93,8 +95,7 @@ def load_model(path: str | Path, kind: Any) -> Any:
     note = saved.notes.get(NOTE)
     if not isinstance(note, dict) or note.get("kind") != kind.__name__:
         raise FileError("file_without_model", path=path, kind=kind.__name__)
-    checkpoint = checkpoint_in(saved)
-    if checkpoint is None:
+    if saved.loss is None:
         raise FileError("file_without_model", path=path, kind=kind.__name__)
     try:
         model = kind(**_decoded(note["parameters"]))
@@ -109,7 +110,7 @@ def load_model(path: str | Path, kind: Any) -> Any:
         learned = Learned(
             network=of_layers(layers, note["fronts"]),
             target=target,
-            loss=checkpoint.loss,
+            loss=saved.loss,
             params=arrays["networks"],
             layers=EMPTY,
             epoch=arrays["epoch"],
