@@ -18,6 +18,7 @@ from clearprop.base.errors import (
     FileError,
     ForeignFileError,
     GradientError,
+    KernelsError,
     MissingDependencyError,
     NewerFileError,
     ShapeError,
@@ -49,6 +50,7 @@ CASES: list[tuple[type[ClearpropError], type[Exception], str, dict[str, Any]]] =
         "dependency_missing",
         {"package": "torch", "command": "pip install torch"},
     ),
+    (KernelsError, RuntimeError, "kernels_no_compiler", {}),
 ]
 every_error = pytest.mark.parametrize(
     ("kind", "key", "values"),
@@ -78,7 +80,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     classes = {
         name: tuple(base.__name__ for base in item.__bases__)
         for name, item in vars(errors).items()
-        if isinstance(item, type) and issubclass(item, Exception)
+        if isinstance(item, type) and issubclass(item, Exception) and not issubclass(item, Warning)
     }
     assert drawn_tree() == classes
 

@@ -15,7 +15,10 @@ from clearprop.cli.command_line import Option, Takes, parse
 from clearprop.cli.commands import COMMANDS
 from clearprop.cli.status import NOBODY_READS
 
-OPTIONS = ("--out", "--lang", "--steps", "--learning-rate", "--seeds", "--dtype", "--without-torch")
+OPTIONS = (
+    *("--out", "--lang", "--steps", "--learning-rate", "--seeds", "--dtype", "--engine"),
+    "--without-torch",
+)
 
 
 @pytest.fixture(autouse=True)

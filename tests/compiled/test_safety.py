@@ -259,6 +259,7 @@ def _in_a_child(library: ctypes.CDLL, task: Task) -> Any:
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # of JAX, where it was loaded
 def test_a_child_of_a_fork_goes_on(kernels: Library) -> None:
     task = Task(
         Network(Sequential(Linear(6, 4), Tanh(), Linear(4, 3))), MSE(), SGD(0.1), X, X[:, :3]

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from clearprop import MSE, SGD, Linear, Network
 from clearprop.engine.layers.activations import ReLU
-from clearprop.estimators.members import Course, MemberEpoch, Rows, best_of, folds, train_members
+from clearprop.estimators import members
+from clearprop.estimators.members import (
+    Course,
+    MemberEpoch,
+    Rows,
+    best_of,
+    folds,
+    rows_of_members,
+    train_members,
+)
 from clearprop.estimators.table_network import (
     PLAIN_INPUT,
     InputForm,
@@ -40,12 +49,13 @@ def test_a_held_out_row_is_never_learned_from() -> None:
     # y = w x from x = 1. Member 0 does not see the target 10, member 1 not the target 0: by their
     # own rows w goes to 0 and to 10.
     network = Network(Linear(1, 1, bias=False))
-    rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
-    weights = np.array([[1.0, 0.0], [0.0, 1.0]])
-    held_out = [rows.take(np.array([1])), rows.take(np.array([0]))]
-    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=2)
+    all_rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
+    parts = [np.array([1]), np.array([0])]
+    held_out = [all_rows.take(part) for part in parts]
+    rows = rows_of_members(all_rows, parts, 1, seed=0)
+    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=1)
     epochs = list(
-        train_members(network, np.full((2, 1), 4.0), rows, held_out, weights, course, mean_squared)
+        train_members(network, np.full((2, 1), 4.0), rows, held_out, course, mean_squared)
     )
     np.testing.assert_allclose(epochs[-1].state.params, [[0], [10]], atol=1e-6)
     # The first step alone: w − 0.1 · 2 (w − t), so 4 → 3.2 and 4 → 5.2; scores 6.8² and 5.2².
@@ -57,28 +67,48 @@ def test_a_held_out_row_is_never_learned_from() -> None:
     np.testing.assert_allclose(found.params, [[3.2], [5.2]])
 
 
+@pytest.mark.parametrize("most_bytes", [1 << 29, 0])
+def test_members_learn_from_all_but_their_part(
+    monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    # Without room for copies the rows are shared, and a part has the weight 0.
+    monkeypatch.setattr(members, "MOST_BYTES", most_bytes)
+    rows = Rows(np.arange(200.0)[:, None], np.arange(200), np.full(200, 2.0))
+    parts = folds(200, 4, 0)
+    made = rows_of_members(rows, parts, 64, seed=0)
+    for member, part in enumerate(parts):
+        x = made.x[member] if "x" in made.own else made.x
+        target = made.target[member] if "x" in made.own else made.target
+        learned = made.weight[member] > 0
+        assert sorted(x[learned, 0].tolist()) == sorted(set(range(200)) - set(part.tolist()))
+        assert (target == x[:, 0]).all()
+    assert ("x" in made.own) == bool(most_bytes)
+    # Batches that could be held out whole are never shared.
+    assert "x" in rows_of_members(rows, parts, 3, seed=0).own
+
+
 def test_patience_ends_a_training_and_a_watcher_may() -> None:
     network = Network(Linear(1, 1, bias=False))
-    rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
-    held_out = [rows.take(np.array([1]))]
-    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=2, patience=3)
+    all_rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
+    rows, held_out = all_rows.take(np.array([0])), [all_rows.take(np.array([1]))]
+    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=1, patience=3, least=0)
     start = np.full((1, 1), 4.0)
-    weights = np.array([[1.0, 0.0]])
-    ran = list(train_members(network, start, rows, held_out, weights, course, mean_squared))
-    assert len(ran) == 4
+    ran = list(train_members(network, start, rows, held_out, course, mean_squared))
+    # The first is the best; three are borne, as scikit-learn counts them, and the next ends it.
+    assert len(ran) == 5
     seen: list[MemberEpoch] = []
 
     def stop(one: MemberEpoch) -> bool:
         seen.append(one)
         return len(seen) == 2
 
-    best_of(train_members(network, start, rows, None, weights, course, mean_squared), stop)
+    best_of(train_members(network, start, rows, None, course, mean_squared), stop)
     assert [one.epoch for one in seen] == [0, 1]
 
 
 def test_edges_hold_equally_many_rows() -> None:
     features = np.column_stack([np.arange(9.0), np.repeat([0.0, 1.0, 0.0], 3), np.arange(9.0)])
-    edges = quantile_edges(features, np.array([True, True, False]), 4)
+    edges = quantile_edges(features, np.array([True, True, False]), 4, np.ones(9))
     assert edges == ((0, 2, 4, 6, 8), (), ())
 
 
@@ -86,7 +116,15 @@ def test_edges_hold_equally_many_rows() -> None:
 def test_the_front_and_the_rest_are_the_whole(form: InputForm) -> None:
     features = np.random.default_rng(0).normal(size=(30, 3))
     bends = np.array([True, False, True])
-    made = table_network(features, bends, 2, form=form, hidden=(5, 4), activations=(ReLU(), ReLU()))
+    made = table_network(
+        features,
+        bends,
+        2,
+        weight=np.ones(30),
+        form=form,
+        hidden=(5, 4),
+        activations=(ReLU(), ReLU()),
+    )
     params = made.whole.initialize(0)
     assert made.whole.size == made.rest.size
     expected = made.whole.predict(params, features)

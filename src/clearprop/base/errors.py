@@ -110,5 +110,9 @@ class EngineWarning(UserWarning):
     """A training runs, but not as it was asked to, or not as fast as it could."""
 
 
+class DivergenceWarning(UserWarning):
+    """A training diverged after it had been good, and what was best is kept."""
+
+
 def _rebuild(kind: type[ClearpropError], key: str, values: dict[str, object]) -> ClearpropError:
     return kind(key, **values)

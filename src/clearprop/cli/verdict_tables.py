@@ -13,6 +13,7 @@ from clearprop.base import messages
 from clearprop.base.numbers import general, percent
 from clearprop.base.text_tables import GAP, pad_left
 from clearprop.checking.gallery import Row, Totals
+from clearprop.checking.gallery.specimen import AND
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
 from clearprop.checking.verdict.outcomes import say as say_of_check
 
@@ -94,11 +95,11 @@ class GalleryRows:
     def __init__(self, console: Console, mistakes: Sequence[str], language: str) -> None:
         self._console = console
         self._say = partial(messages.within("gallery"), language)
-        self._names = {
-            mistake: messages.text(language, f"mistakes.{mistake}.name") for mistake in mistakes
-        }
+        self._names = {mistake: _names_of(mistake, language) for mistake in mistakes}
         self._heads = [self._say(name) for name in ("mistake", "planted", "rejected", *NAMED)]
-        named = max(map(messages.display_width, [self._heads[0], *self._names.values()]))
+        # Two mistakes of one code have a line of their own above their numbers.
+        single = [name for mistake, name in self._names.items() if AND not in mistake]
+        named = max(map(messages.display_width, [self._heads[0], *single]))
         self._widths = [named, *(max(messages.display_width(one), 5) for one in self._heads[1:])]
         self._fits = sum(self._widths) + len(GAP) * len(NAMED) + 2 * len(GAP) <= console.width
 
@@ -114,6 +115,9 @@ class GalleryRows:
         numbers = [len(rows), sum(row.rejected for row in rows), *(count[one] for one in NAMED)]
         cells = [self._names[mistake], *map(str, numbers)]
         if self._fits:
+            if messages.display_width(cells[0]) > self._widths[0]:
+                self._console.print(escape(cells[0]), soft_wrap=True)
+                cells[0] = ""
             self._console.print(escape(self._line(cells)), soft_wrap=True)
             return
         self._console.print(escape(cells[0]), style="bold")
@@ -123,6 +127,12 @@ class GalleryRows:
     def _line(self, cells: Sequence[str]) -> str:
         first, *others = zip(cells, self._widths, strict=True)
         return GAP.join([messages.pad(*first), *(pad_left(*one) for one in others)])
+
+
+def _names_of(mistake: str, language: str) -> str:
+    """What a mistake is called; of two in one code, both."""
+    names = (messages.text(language, f"mistakes.{one}.name") for one in mistake.split(AND))
+    return " + ".join(names)
 
 
 def print_totals(console: Console, figures: Totals, language: str) -> None:

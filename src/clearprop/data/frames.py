@@ -34,8 +34,14 @@ def table_of_frame(frame: Any, source: str = "") -> Table:
 
     wrapped = narwhals.from_native(frame, eager_only=True)
     return Table(
-        tuple(_column_of_series(wrapped[name], str(name)) for name in wrapped.columns), source
+        tuple(_column_of_series(series, str(series.name)) for series in wrapped.iter_columns()),
+        source,
     )
+
+
+def has_numbers_alone(frame: Any) -> bool:
+    """Whether every column of a data frame is one of numbers."""
+    return all(column.kind == "number" for column in table_of_frame(frame).columns)
 
 
 def table_of_arrow(table: "pa.Table", source: str) -> Table:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from clearprop.base.errors import DataError
 from clearprop.base.settings import settle_choice
 from clearprop.data.table import Column, Table
 
-MissingPolicy: TypeAlias = Literal["error", "drop", "median", "indicator"]
 MISSING_POLICIES = ("error", "drop", "median", "indicator")
-Scaling: TypeAlias = Literal["robust", "standard", "none"]
 SCALINGS = ("robust", "standard", "none")
+
+# Below so many rows everything is done so that a row of weight 2 is the same as that row twice.
+FEW_ROWS = 64
 
 # What a missing word is called among the words.
 NO_WORD = ""
@@ -163,9 +164,10 @@ class Preparation(Configurable):
 def prepare(
     table: Table,
     *,
-    missing: MissingPolicy = "indicator",
-    scaling: Scaling = "robust",
+    missing: str = "indicator",
+    scaling: str = "robust",
     least_count: int = 1,
+    weight: Array | None = None,
 ) -> Preparation:
     """Measure every column of a table that a network is to be given.
 
@@ -173,11 +175,26 @@ def prepare(
                  out); put the median; put the median and say so in a further feature
     scaling      robust: median and interquartile range; standard: mean and deviation; none
     least_count  how often a word has to stand there to get a feature of its own
+    weight       (N,) how much each row counts; all the same unless told otherwise
 
     Raises DataError for a column of text that is no category, with what to do about it.
     """
-    settings = _Settings(missing, scaling, least_count)
+    weight = np.ones(table.rows) if weight is None else weight
+    settings = _Settings(missing, scaling, least_count, weight)
     return Preparation(tuple(_input(column, settings) for column in table.columns))
+
+
+def quantiles(values: Array, shares: Sequence[float], weight: Array) -> Array:
+    """The values below which these shares of the weight lie.
+
+    Of few rows, and of rows that count differently, they are among the values: a row of weight 2 is
+    then the same as that row twice. Of many rows that count alike they lie between.
+    """
+    if len(values) >= FEW_ROWS and (weight == weight[0]).all():
+        found: Array = np.quantile(values, shares)
+    else:
+        found = np.quantile(values, shares, weights=weight, method="inverted_cdf")
+    return found
 
 
 def rows_without_missing(table: Table) -> Array:
@@ -188,11 +205,12 @@ def rows_without_missing(table: Table) -> Array:
     return whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Settings:
-    missing: MissingPolicy
-    scaling: Scaling
+    missing: str
+    scaling: str
     least_count: int
+    weight: Array
 
     def __post_init__(self) -> None:
         settle_choice(self, "missing", MISSING_POLICIES)
@@ -205,7 +223,7 @@ def _input(column: Column, settings: _Settings) -> Input:
     if column.kind == "category":
         return _category(column, settings)
     values = column.numbers
-    finite = values[np.isfinite(values)]
+    finite, weight = values[np.isfinite(values)], settings.weight[np.isfinite(values)]
     if np.isinf(values).any():
         raise DataError("value_infinite", column=column.name, row=int(np.argmax(np.isinf(values))))
     if not len(finite):
@@ -216,12 +234,12 @@ def _input(column: Column, settings: _Settings) -> Input:
         raise DataError("value_missing", column=column.name, row=row)
     distinct = np.unique(finite[:5000])
     binary = len(distinct) <= 2 and len(np.unique(finite)) <= 2
-    centre, factor = _scale(finite, settings.scaling, binary)
+    centre, factor = _scale(finite, weight, settings.scaling, binary)
     return NumberInput(
         column=column.name,
         centre=centre,
         factor=factor,
-        fill=None if refused else float(np.median(finite)),
+        fill=None if refused else float(quantiles(finite, [0.5], weight)[0]),
         indicator=settings.missing == "indicator" and bool(column.missing.any()),
         low=float(finite.min()),
         high=float(finite.max()),
@@ -239,7 +257,7 @@ def _category(column: Column, settings: _Settings) -> CategoryInput:
     return CategoryInput(column.name, tuple(words))
 
 
-def _scale(values: Array, scaling: Scaling, binary: bool) -> tuple[float, float]:
+def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[float, float]:
     """Centre and factor; a constant column gets the factor 0."""
     low, span = float(values.min()), float(np.ptp(values))
     if scaling == "none":
@@ -247,10 +265,12 @@ def _scale(values: Array, scaling: Scaling, binary: bool) -> tuple[float, float]
     if span == 0:
         return low, 0.0
     if scaling == "standard":
-        return float(values.mean()), 1 / float(values.std())
+        mean = float(np.average(values, weights=weight))
+        variance = float(np.average((values - mean) ** 2, weights=weight))
+        return mean, 1 / variance**0.5
     if binary:
         return low, 1 / span
-    first, middle, third = np.quantile(values, [0.25, 0.5, 0.75])
+    first, middle, third = quantiles(values, [0.25, 0.5, 0.75], weight)
     spread = float(third - first)
     return float(middle), 1 / spread if spread > 0 else 2 / span
 

@@ -23,7 +23,7 @@ def start_state_of(graph: Graph) -> Tree:
 def state_beside(params: Array, start: Tree) -> Tree:
     """The state that goes with `params` (P,) or (K, P): with their leading axis, and floating
     arrays in their dtype."""
-    if start is EMPTY:
+    if not start:
         return EMPTY
     return {
         path: {name: _beside(params, array) for name, array in state.items()}
@@ -41,7 +41,7 @@ def state_of(graph: Graph, params: Array, start: Tree, given: object, *, trainin
     one of another network.
     """
     if given is None:
-        if start is not EMPTY and not training:
+        if start and not training:
             raise ConfigurationError("state_missing", layers=_layers(graph, start))
         return state_beside(params, start)
     if not isinstance(given, Mapping):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.data.preparation import quantiles
 from clearprop.engine.combinators import Sequential
 from clearprop.engine.initializers import Initializer, KaimingNormal, Normal, Zeros
 from clearprop.engine.layers.dropout import Dropout
@@ -28,25 +29,37 @@ class InputForm:
     """What features go through before the first Linear layer.
 
     soft_clip    the limit of SoftClip; None leaves it out
-    bins         how many bins PiecewiseLinear has for a feature of many values; 0 leaves it out
+    bins         how many bins PiecewiseLinear has for a feature of many values, at most; 0 leaves
+                 it out
     scale_rate   FeatureScale's rate; None leaves it out
     """
 
     soft_clip: float | None = 3.0
-    bins: int = 8
+    bins: int = 16
     scale_rate: float | None = 6.0
 
+    def bins_of(self, bends: Array) -> int:
+        """The bins of each of these features of many values, (F,) booleans."""
+        return min(self.bins, max(FEW_BINS, MOST_BINS // max(int(bends.sum()), 1)))
+
+
+# With many columns of many values each gets fewer bins, so that the first layer does not grow to be
+# most of the network; no fewer than FEW_BINS.
+MOST_BINS = 384
+FEW_BINS = 6
 
 PLAIN_INPUT = InputForm(soft_clip=None, bins=0, scale_rate=None)
 
 
 @dataclass(frozen=True, eq=False)
 class TableNetwork:
-    """The network for a table, whole and in its two parts; `front` is None where it has none."""
+    """The network for a table, whole and in its two parts; `front`, of the first `fronts` layers,
+    is None where there are none."""
 
     whole: Network
     front: Network | None
     rest: Network
+    fronts: int
 
     def encode(self, features: Array) -> Array:
         """What the front makes of features (N, F): the input of `rest`, in the features' dtype."""
@@ -60,6 +73,7 @@ def table_network(
     bends: Array,
     outputs: int,
     *,
+    weight: Array,
     form: InputForm,
     hidden: Sequence[int],
     activations: Sequence[Layer],
@@ -68,6 +82,7 @@ def table_network(
 ) -> TableNetwork:
     """The network for features (N, F), which its bins are taken from.
 
+    weight       (N,) how much each row counts for its bins
     bends        which features have many values, (F,) booleans
     activations  one for each hidden layer
     weights      how the weights of hidden layers start: He's normal distribution unless told
@@ -79,7 +94,7 @@ def table_network(
     width = features.shape[1]
     if form.bins:
         clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
-        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins))
+        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins_of(bends), weight))
         if any(encoding.edges):
             front.append(encoding)
             width += sum(max(len(edges) - 1, 0) for edges in encoding.edges)
@@ -93,18 +108,28 @@ def table_network(
             rest.append(Dropout(dropout))
         width = size
     rest.append(_linear(width, outputs, weights or Normal(0.0, 1 / math.sqrt(width))))
+    return of_layers((*front, *rest), len(front))
+
+
+def of_layers(layers: Sequence[Layer], fronts: int) -> TableNetwork:
+    """The network of these layers, of which the first `fronts` have no parameters."""
+    front, rest = layers[:fronts], layers[fronts:]
     return TableNetwork(
-        whole=Network(Sequential(*front, *rest)),
+        whole=Network(Sequential(*layers)),
         front=Network(Sequential(*front)) if front else None,
         rest=Network(Sequential(*rest)),
+        fronts=fronts,
     )
 
 
-def quantile_edges(features: Array, bends: Array, bins: int) -> tuple[tuple[float, ...], ...]:
+def quantile_edges(
+    features: Array, bends: Array, bins: int, weight: Array
+) -> tuple[tuple[float, ...], ...]:
     """The edges of bins that hold equally many rows; none for a feature of few values."""
     edges = []
     for column, bent in zip(features.T, bends, strict=True):
-        found = np.unique(np.quantile(column.astype(np.float64), np.linspace(0, 1, bins + 1)))
+        shares = np.linspace(0, 1, bins + 1)
+        found = np.unique(quantiles(column.astype(np.float64), shares.tolist(), weight))
         edges.append(tuple(map(float, found)) if bent and len(found) > 2 else ())
     return tuple(edges)
 

@@ -7,7 +7,7 @@ Labels       0 or 1 for every column; the outputs are logits, one for each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -47,18 +47,34 @@ class NumberTarget(Configurable):
         values: Array = output.astype(np.float64) * np.array(self.deviation) + np.array(self.mean)
         return np.clip(values, self.low, self.high) if self.held else values
 
+    def slope(self, output: Array, column: int) -> Array:
+        """The derivative (…, D) of a decoded column by the outputs (…, D); 0 where it is held."""
+        slopes = np.zeros_like(output)
+        slopes[..., column] = self.deviation[column]
+        if self.held:
+            free = replace(self, held=False).decode(output)[..., column]
+            slopes[..., column] *= (free >= self.low[column]) & (free <= self.high[column])
+        return slopes
+
 
 @dataclass(frozen=True)
 class ClassTarget(Configurable):
-    """One of several classes. `classes` are words, whole numbers or flags, in their order."""
+    """One of several classes. `classes` are words, whole numbers or flags, in their order.
+
+    single  whether two classes have one logit, that of the second; the target is then (N, 1)
+    """
 
     column: str
     classes: tuple[Any, ...]
+    single: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "single", self.single and len(self.classes) == 2)
 
     @property
     def outputs(self) -> int:
         """How many outputs a network has for it."""
-        return len(self.classes)
+        return 1 if self.single else len(self.classes)
 
     @cached_property
     def _ids(self) -> dict[Any, int]:
@@ -67,7 +83,8 @@ class ClassTarget(Configurable):
     def encode(self, values: Sequence[Any] | Array, dtype: Any) -> Array:
         """The ids (N,) of classes (N,). Raises DataError for a class that was not in training."""
         try:
-            return np.array([self._ids[value] for value in _plain(values)], np.int64)
+            ids = np.array([self._ids[value] for value in _plain(values)], np.int64)
+            return ids[:, None].astype(dtype) if self.single else ids
         except KeyError as problem:
             known = ", ".join(map(str, self.classes))
             raise DataError(
@@ -77,9 +94,21 @@ class ClassTarget(Configurable):
     def decode(self, output: Array) -> Array:
         """The probabilities (…, classes) of logits (…, classes), in float64."""
         logits = output.astype(np.float64)
+        if self.single:
+            logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
         shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probabilities: Array = shares / shares.sum(axis=-1, keepdims=True)
         return probabilities
+
+    def slope(self, output: Array, column: int) -> Array:
+        """The derivative of a class's probability by the logits: p_c ([c = j] − p_j)."""
+        probabilities = self.decode(output)
+        chosen = probabilities[..., [column]]
+        if self.single:
+            single: Array = chosen * (1 - chosen) * (1 if column else -1)
+            return single
+        slopes: Array = chosen * ((np.arange(self.outputs) == column) - probabilities)
+        return slopes
 
 
 @dataclass(frozen=True)
@@ -104,16 +133,28 @@ class LabelTarget(Configurable):
         probabilities: Array = np.where(logits >= 0, 1, shrunk) / (1 + shrunk)
         return probabilities
 
+    def slope(self, output: Array, column: int) -> Array:
+        """The derivative of a label's probability by the logits: p (1 − p)."""
+        probabilities = self.decode(output)
+        own = np.arange(self.outputs) == column
+        slopes: Array = probabilities * (1 - probabilities) * own
+        return slopes
+
 
 TableTarget: TypeAlias = NumberTarget | ClassTarget | LabelTarget
 
 
 def number_target(
-    values: Array, columns: Sequence[str], *, standardise: bool = True, held: bool = True
+    values: Array,
+    columns: Sequence[str],
+    weight: Array | None = None,
+    *,
+    standardise: bool = True,
+    held: bool = True,
 ) -> NumberTarget:
-    """The target for numbers (N, D) as they were measured."""
-    deviation = values.std(axis=0)
-    centre = values.mean(axis=0)
+    """The target for numbers (N, D) as they were measured, each row with its weight (N,)."""
+    centre = np.average(values, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((values - centre) ** 2, axis=0, weights=weight))
     if not standardise:
         centre, deviation = np.zeros_like(centre), np.ones_like(deviation)
     return NumberTarget(
@@ -126,9 +167,11 @@ def number_target(
     )
 
 
-def class_target(values: Sequence[Any] | Array, column: str) -> ClassTarget:
+def class_target(
+    values: Sequence[Any] | Array, column: str, *, single: bool = False
+) -> ClassTarget:
     """The target for the classes that stand in a column, in their order."""
-    return ClassTarget(column, tuple(sorted(set(_plain(values)))))
+    return ClassTarget(column, tuple(sorted(set(_plain(values)))), single)
 
 
 def _plain(values: Sequence[Any] | Array) -> list[Any]:

@@ -14,6 +14,9 @@ from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 
+# Two mistakes of one code are written with this between their keys.
+AND = " & "
+
 # The mistake of a code whose own is none that the diagnosis knows.
 STRANGER = "(stranger)"
 

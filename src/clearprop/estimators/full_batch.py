@@ -1,0 +1,69 @@
+"""L-BFGS: SciPy's solver on the whole of the loss, network by network."""
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.dependencies import require
+from clearprop.engine.losses import Loss
+from clearprop.engine.network import Network
+from clearprop.estimators.members import Rows
+from clearprop.estimators.recipe import Recipe
+
+
+def minimize_members(
+    network: Network,
+    starts: Array,
+    rows: Rows,
+    parts: list[Array],
+    loss: Loss,
+    recipe: Recipe,
+    spans: tuple[tuple[int, int], ...] = (),
+) -> tuple[Array, Array, Array]:
+    """Each network from its start: parameters (K, P), iterations (K,), and the losses
+    (iterations, K), NaN behind a network's last.
+
+    parts  the rows that each network holds out
+
+    Raises MissingDependencyError without SciPy.
+    """
+    require("scipy")
+    from scipy.optimize import minimize
+
+    ends, counts, courses = [], [], []
+    for start, part in zip(starts, parts, strict=True):
+        weight = rows.weight.copy()
+        weight[part] = 0
+        losses: list[float] = []
+
+        def value_and_gradient(flat: Any, weight: Array = weight) -> tuple[float, Array]:
+            params = flat.astype(starts.dtype)
+            forward = network.forward(params, rows.x, training=False)
+            result = loss.evaluate(forward.output, rows.target, sample_weight=weight)
+            gradient = network.backward(forward, result.gradient).gradient.astype(np.float64)
+            value = float(result.value)
+            for first, end in spans:
+                part = flat[first:end]
+                value += 0.5 * recipe.l2 / len(rows.x) * float(part @ part)
+                gradient[first:end] += recipe.l2 / len(rows.x) * part
+            return value, gradient
+
+        def note(result: Any, losses: list[float] = losses) -> None:
+            losses.append(float(result.fun))
+
+        found = minimize(
+            value_and_gradient,
+            start.astype(np.float64),
+            jac=True,
+            method="L-BFGS-B",
+            callback=lambda intermediate_result: note(intermediate_result),
+            options={"maxiter": recipe.epochs, "gtol": recipe.tolerance or 1e-5},
+        )
+        ends.append(found.x.astype(starts.dtype))
+        counts.append(found.nit)
+        # A start that cannot be bettered takes no iteration and has a loss all the same.
+        courses.append(losses or [float(found.fun)])
+    longest = max(map(len, courses))
+    padded = [one + [np.nan] * (longest - len(one)) for one in courses]
+    return np.array(ends), np.array(counts), np.array(padded).T

@@ -1,0 +1,289 @@
+"""A training on a table's features: members, their held-out rows, and what came of them."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base import messages
+from clearprop.base.arrays import EMPTY, Array, freeze
+from clearprop.base.errors import ConfigurationError, DataError, DivergenceWarning, ShapeError
+from clearprop.base.numbers import number
+from clearprop.engine.layers.layer import Tree
+from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.full_batch import minimize_members
+from clearprop.estimators.members import (
+    Course,
+    MemberEpoch,
+    Metric,
+    Rows,
+    best_of,
+    folds,
+    rows_of_members,
+    train_members,
+)
+from clearprop.estimators.penalty import Penalized
+from clearprop.estimators.recipe import Recipe
+from clearprop.estimators.table_network import TableNetwork, table_network
+from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
+from clearprop.training import TrainingState
+
+Watch = Callable[[MemberEpoch], Any]
+
+# Rows that a prediction takes at once, so that its memory does not grow with the table.
+CHUNK = 4096
+
+
+class History(NamedTuple):
+    """A training, epoch by epoch: the losses and the held-out scores (epochs, K)."""
+
+    losses: Array
+    scores: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Trained networks for a table's features.
+
+    params   (K, P), each network's of its own best epoch
+    layers   what the layers changed (running statistics), of the last step
+    epoch    (K,) which epoch each one's parameters are of
+    state    the last state, to go on from; None where the optimizer takes no steps
+    parts    the training's rows that each network held out, K of them, empty where none were
+    average  (F,) the mean of the features that were learned from
+    """
+
+    network: TableNetwork
+    target: TableTarget
+    loss: Loss
+    params: Array
+    layers: Tree
+    epoch: Array
+    history: History
+    state: TrainingState | None
+    parts: tuple[Array, ...]
+    average: Array
+
+    def members(self, features: Array) -> Array:
+        """What every network says of features (N, F): numbers or probabilities (K, N, D)."""
+        parts = [
+            self.target.decode(self.outputs(features[first : first + CHUNK]))
+            for first in range(0, max(len(features), 1), CHUNK)
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def outputs(self, features: Array) -> Array:
+        """The networks' outputs (K, N, D) as they are: standardised numbers, or logits."""
+        x = self.network.encode(features.astype(self.params.dtype))
+        return self.network.rest.predict(self.params, x, state=self.layers)
+
+    def mean(self, features: Array) -> Array:
+        """The average of what the networks say (N, D)."""
+        average: Array = self.members(features).mean(axis=0)
+        return average
+
+
+def loss_for(target: TableTarget) -> Loss:
+    """The loss that a target asks for."""
+    if isinstance(target, ClassTarget) and not target.single:
+        return CrossEntropy()
+    return MSE() if isinstance(target, NumberTarget) else BinaryCrossEntropy()
+
+
+def learn(
+    features: Array,
+    bends: Array,
+    target: TableTarget,
+    values: Any,
+    weight: Array,
+    recipe: Recipe,
+    *,
+    held_out: tuple[Array, Any, Array] | None = None,
+    metric: Metric | None = None,
+    watch: Watch | None = None,
+    before: Learned | None = None,
+    start: Array | None = None,
+) -> Learned:
+    """Train the networks that a recipe asks for.
+
+    features  (N, F) in float64, scaled as a Preparation does
+    bends     which features have many values, (F,) booleans
+    values    what the target encodes: numbers (N, D), classes (N,) or labels (N, D)
+    weight    (N,) how much each row counts
+    held_out  features, values and weight of rows to be judged on, in place of folds
+    metric    what a network is judged by on held-out rows, less is better; None takes the loss
+    watch     told of every epoch; True ends the training
+    before    a training to go on from: its network and its last parameters
+    start     the parameters to begin with, (P,) or (K, P); by default the network's own start
+
+    Raises ConfigurationError for settings that do not go together, DataError for a training that
+    diverged; where every network has been good before, it ends with those and a warning.
+    """
+    recipe = recipe.for_rows(len(features))
+    dtype = np.dtype(recipe.dtype)
+    loss = recipe.loss or loss_for(target)
+    network = (
+        before.network if before is not None else _network(features, bends, weight, target, recipe)
+    )
+    x = network.encode(features.astype(dtype))
+    rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
+    starts = _starts(network, recipe, before, start)
+    average = np.average(features, axis=0, weights=weight)
+    if held_out is not None:
+        recipe = replace(recipe, validation="none")
+    parts = _parts(rows, target, recipe)
+    judged: list[Rows] | None = None
+    if held_out is not None:
+        judged = [_rows(network, target, held_out, dtype)] * recipe.networks
+    elif len(parts[0]):
+        judged = [rows.take(part) for part in parts]
+    if recipe.optimizer == "lbfgs":
+        params, epoch, losses = minimize_members(
+            network.rest, starts, rows, parts, loss, recipe, weight_spans(network)
+        )
+        history = History(losses, np.full_like(losses, np.nan))
+        return Learned(
+            network, target, loss, params, EMPTY, epoch, history, None, tuple(parts), average
+        )
+    batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
+    rows = rows_of_members(rows, parts, batch_size, recipe.seed)
+    steps = epochs * -(-rows.weight.shape[-1] // batch_size)
+    course = Course(
+        loss=loss,
+        optimizer=_penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=recipe.seed,
+        patience=recipe.patience,
+        least=recipe.tolerance,
+        engine=recipe.engine,
+        state=None if before is None else before.state,
+    )
+    told: list[MemberEpoch] = []
+
+    def tell(one: MemberEpoch) -> bool:
+        told.append(one._replace(state=None))
+        return watch is not None and watch(one) is True
+
+    found = best_of(
+        train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss)),
+        tell,
+    )
+    best = recipe.restore_best and judged is not None
+    good = found.score if best else np.append(told[-1].losses, found.state.params.sum())
+    if not np.isfinite(good).all():
+        raise DataError(
+            "training_diverged", epoch=len(told), rate=number(0.1 * recipe.learning_rate)
+        )
+    if not np.isfinite(told[-1].losses).all():
+        rate = number(0.1 * recipe.learning_rate)
+        sentence = messages.text("en", "training.diverged_late", epoch=len(told), rate=rate)
+        warnings.warn(sentence, DivergenceWarning, stacklevel=2)
+    history = History(
+        np.array([one.losses for one in told]), np.array([one.scores for one in told])
+    )
+    return Learned(
+        network=network,
+        target=target,
+        loss=loss,
+        params=freeze(found.params) if best else found.state.params,
+        layers=found.state.layers,
+        epoch=found.epoch if best else np.full(len(starts), len(told) - 1),
+        history=history,
+        state=found.state,
+        parts=tuple(parts),
+        average=average,
+    )
+
+
+def metric_of(loss: Loss) -> Metric:
+    """The loss itself as what a network is judged by."""
+    judged = replace(loss, reduction="mean")  # type: ignore[type-var]
+
+    def metric(output: Array, target: Array, weight: Array) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(judged.evaluate(output, target, sample_weight=weight).value)
+
+    return metric
+
+
+def _network(
+    features: Array, bends: Array, weight: Array, target: TableTarget, recipe: Recipe
+) -> TableNetwork:
+    return table_network(
+        features,
+        bends,
+        target.outputs,
+        weight=weight,
+        form=recipe.form,
+        hidden=recipe.hidden,
+        activations=recipe.activation_layers,
+        dropout=recipe.dropout,
+        weights=recipe.weights,
+    )
+
+
+def _starts(
+    network: TableNetwork, recipe: Recipe, before: Learned | None, start: Array | None
+) -> Array:
+    if before is not None:
+        if before.params.shape[0] != recipe.networks:
+            raise ConfigurationError(
+                "warm_start_networks", before=len(before.params), networks=recipe.networks
+            )
+        return before.params if before.state is None else before.state.params
+    if start is not None:
+        shape = (recipe.networks, network.rest.size)
+        if start.shape not in (shape, shape[1:]):
+            raise ShapeError("start_shape", came=start.shape, networks=shape[0], size=shape[1])
+        return freeze(np.broadcast_to(start, shape).astype(recipe.dtype))
+    seeds = [recipe.seed * 1000 + member for member in range(recipe.networks)]
+    return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
+
+
+def _parts(rows: Rows, target: TableTarget, recipe: Recipe) -> list[Array]:
+    """The rows that each member holds out; as many for each."""
+    count, members = len(rows.x), recipe.networks
+    if recipe.validation == "none":
+        return [np.zeros(0, int)] * members
+    groups = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
+    if recipe.validation == "folds":
+        parts = folds(count, min(max(members, 2), count), recipe.seed, groups)
+        return [parts[member % len(parts)] for member in range(members)]
+    parts = folds(count, max(2, round(1 / recipe.share)), recipe.seed, groups)
+    return [parts[0]] * members
+
+
+def _rows(
+    network: TableNetwork,
+    target: TableTarget,
+    held_out: tuple[Array, Any, Array],
+    dtype: "np.dtype[Any]",
+) -> Rows:
+    features, values, weight = held_out
+    return Rows(
+        network.encode(features.astype(dtype)), target.encode(values, dtype), weight.astype(dtype)
+    )
+
+
+def _penalized(
+    optimizer: Optimizer, network: TableNetwork, recipe: Recipe, batch_size: int
+) -> Optimizer:
+    """With the L2 term of the weights: ½ λ ‖W‖² / (rows of a batch), as scikit-learn adds it."""
+    if not recipe.l2:
+        return optimizer
+    return Penalized(optimizer, recipe.l2 / batch_size, weight_spans(network))
+
+
+def weight_spans(network: TableNetwork) -> tuple[tuple[int, int], ...]:
+    """Where the weights of the Linear layers stand in the flat array: (first, end) of each."""
+    layers = network.rest.graph.nodes
+    return tuple(
+        (slot.start, slot.stop)
+        for node in layers.values()
+        for name, slot in node.parameters.items()
+        if name == "weight" and "bias" in node.layer.parameters()
+    )

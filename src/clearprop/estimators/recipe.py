@@ -1,0 +1,205 @@
+"""How a network for a table is made and trained: everything that a run is told.
+
+The defaults are those that were found best on a panel of real tables (benchmarks/README.md has the
+figures and what each part of them is worth). `plain` is the recipe of scikit-learn's MLP.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.settings import (
+    ABOVE_0,
+    AT_LEAST_0,
+    BELOW_1,
+    settle_choice,
+    settle_flag,
+    settle_number,
+    settle_whole,
+)
+from clearprop.data.preparation import FEW_ROWS, SCALINGS
+from clearprop.engine.initializers import Initializer
+from clearprop.engine.layers.activations import ReLU
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import Loss
+from clearprop.engine.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSprop,
+)
+from clearprop.engine.schedules import ConstantRate, CosineDecay, Rate
+from clearprop.estimators.like_mlp import SklearnAdam
+from clearprop.estimators.table_network import InputForm
+
+Validation: TypeAlias = Literal["folds", "share", "none"]
+OPTIMIZER_NAMES = ("adam", "adamw", "sklearn_adam", "sgd", "rmsprop", "adagrad", "lbfgs")
+SCHEDULE_NAMES = ("cosine", "constant")
+
+# With so few rows that an epoch is a step or two, more epochs than this teach nothing more.
+MOST_EPOCHS = 300
+
+
+@dataclass(frozen=True)
+class Recipe(Configurable):
+    """Everything that a training on a table is told.
+
+    hidden         the sizes of the hidden layers
+    activations    one for all hidden layers, or one for each
+    loss           None takes the one that the target asks for: MSE, CrossEntropy or
+                   BinaryCrossEntropy
+    optimizer      one of OPTIMIZER_NAMES, or an optimizer, which then has its own rate
+    learning_rate  where the schedule begins
+    schedule       cosine goes to 0 with the last step; constant stays
+    epochs         how many at most, but at least so many that `least_steps` are taken, for whose
+                   sake there are MOST_EPOCHS and no more
+    batch_size     rows in a step; they are evened out, so that no batch is small
+    networks       how many are trained at once, whose answers are averaged
+    validation     folds: each network holds out its own part of the rows; share: all hold out the
+                   same `share` of them; none
+    patience       epochs without a better one that are borne; one more ends the training; None
+                   bears any number
+    tolerance      how much better an epoch has to be to count there; None: 0.2 % of the best,
+                   and 0.0001
+    dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone
+    form, scaling  what the columns go through before the first layer
+    standardise    whether numbers that are to be predicted are standardised
+    held           whether predictions are held within the range of the training's targets
+    weights        how weights start; None is He's normal distribution
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    activations: tuple[Layer, ...] = (ReLU(),)
+    loss: Loss | None = None
+    optimizer: str | Optimizer = "adam"
+    learning_rate: float = 0.005
+    schedule: str = "cosine"
+    epochs: int = 64
+    least_steps: int = 1000
+    batch_size: int = 64
+    networks: int = 8
+    validation: str = "folds"
+    share: float = 0.1
+    patience: int | None = 16
+    tolerance: float | None = None
+    restore_best: bool = True
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+    l2: float = 0.0
+    soft_clip: float | None = 3.0
+    bins: int = 16
+    scale_rate: float | None = 6.0
+    scaling: str = "robust"
+    standardise: bool = True
+    held: bool = True
+    weights: Initializer | None = None
+    optimizer_settings: tuple[tuple[str, Any], ...] = field(default=())
+    dtype: str = "float32"
+    seed: int = 0
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "networks"):
+            settle_whole(self, name, 1)
+        for name in ("least_steps", "bins", "seed"):
+            settle_whole(self, name, 0)
+        settle_number(self, "learning_rate", ABOVE_0)
+        for name in ("weight_decay", "l2"):
+            settle_number(self, name, AT_LEAST_0)
+        if self.tolerance is not None:
+            settle_number(self, "tolerance", AT_LEAST_0)
+        for name in ("dropout", "share"):
+            settle_number(self, name, BELOW_1)
+        for name in ("standardise", "held", "restore_best"):
+            settle_flag(self, name)
+        settle_choice(self, "validation", ("folds", "share", "none"))
+        settle_choice(self, "scaling", SCALINGS)
+        settle_choice(self, "schedule", SCHEDULE_NAMES)
+        settle_choice(self, "dtype", ("float32", "float64"))
+        if isinstance(self.optimizer, str):
+            settle_choice(self, "optimizer", OPTIMIZER_NAMES)
+        if self.patience is not None:
+            settle_whole(self, "patience", 1)
+        if any(isinstance(size, bool) or size < 1 for size in self.hidden):
+            raise ConfigurationError("hidden_sizes", value=self.hidden)
+        if len(self.activations) not in (1, len(self.hidden)):
+            raise ConfigurationError(
+                "activations_count", count=len(self.activations), layers=len(self.hidden)
+            )
+
+    @property
+    def form(self) -> InputForm:
+        """What the columns go through before the first Linear layer."""
+        return InputForm(self.soft_clip, self.bins, self.scale_rate)
+
+    @property
+    def activation_layers(self) -> tuple[Layer, ...]:
+        """One activation for each hidden layer."""
+        if len(self.activations) == 1:
+            return self.activations * len(self.hidden)
+        return self.activations
+
+    def for_rows(self, rows: int) -> "Recipe":
+        """The recipe for so many rows: few are taken whole, in float64, with none held out."""
+        if rows >= FEW_ROWS:
+            return self
+        return replace(self, validation="none", batch_size=max(rows, 1), dtype="float64")
+
+    def batches(self, rows: int) -> tuple[int, int]:
+        """(batch size, epochs) for so many rows: batches of equal size but for one row, and no
+        fewer steps than `least_steps` or MOST_EPOCHS epochs."""
+        count = max(1, round(rows / min(self.batch_size, rows)))
+        for_steps = min(-(-self.least_steps // count), MOST_EPOCHS)
+        return -(-rows // count), max(self.epochs, for_steps)
+
+    def optimizer_for(self, steps: int) -> Optimizer:
+        """The optimizer of a training of so many steps. Raises ConfigurationError for lbfgs, which
+        takes no steps of this kind."""
+        if isinstance(self.optimizer, Optimizer):
+            return self.optimizer
+        rate: Rate = ConstantRate(self.learning_rate)
+        if self.schedule == "cosine":
+            rate = CosineDecay(self.learning_rate, max(steps, 1))
+        kinds: dict[str, type[Optimizer]] = {
+            "adam": AdamW if self.weight_decay else Adam,
+            "adamw": AdamW,
+            "sklearn_adam": SklearnAdam,
+            "sgd": SGD,
+            "rmsprop": RMSprop,
+            "adagrad": Adagrad,
+        }
+        if self.optimizer not in kinds:
+            raise ConfigurationError("optimizer_of_steps", optimizer=self.optimizer)
+        settings = dict(self.optimizer_settings)
+        if self.weight_decay:
+            settings["weight_decay"] = self.weight_decay
+        return kinds[self.optimizer](learning_rate=rate, **settings)
+
+
+# The recipe of scikit-learn's MLP: one network on the columns as they are, no best epoch.
+def plain(**changes: Any) -> Recipe:
+    """The recipe of scikit-learn's MLP, with changes."""
+    settings: dict[str, Any] = {
+        "hidden": (100,),
+        "learning_rate": 0.001,
+        "schedule": "constant",
+        "epochs": 200,
+        "least_steps": 0,
+        "batch_size": 200,
+        "networks": 1,
+        "validation": "none",
+        "restore_best": False,
+        "patience": 10,
+        "tolerance": 1e-4,
+        "l2": 1e-4,
+        "soft_clip": None,
+        "bins": 0,
+        "scale_rate": None,
+        "scaling": "none",
+        "standardise": False,
+        "held": False,
+    }
+    return Recipe(**{**settings, **changes})

@@ -1,0 +1,79 @@
+"""What held-out rows are judged by, spelled as scikit-learn spells it: a name, or a scorer."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError
+from clearprop.estimators.members import Metric
+from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
+
+
+class _Said(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose predictions are made already: scorers ask for nothing else."""
+
+    def __init__(self, target: TableTarget | None = None) -> None:
+        self.target = target
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Nothing is left to learn."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class _SaidNumbers(RegressorMixin, _Said):  # type: ignore[misc]
+    def predict(self, X: Array) -> Array:
+        return X[:, 0] if X.shape[1] == 1 else X
+
+
+class _SaidClasses(ClassifierMixin, _Said):  # type: ignore[misc]
+    @property
+    def classes_(self) -> Any:
+        target = self.target
+        if isinstance(target, ClassTarget):
+            return np.array(target.classes)
+        return [np.array([0, 1])] * (0 if target is None else target.outputs)
+
+    def predict_proba(self, X: Array) -> Array:
+        return X
+
+    def predict(self, X: Array) -> Array:
+        if isinstance(self.target, ClassTarget):
+            likeliest: Array = self.classes_[X.argmax(axis=1)]
+            return likeliest
+        return (X > 0.5).astype(int)
+
+
+def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
+    """A name of scikit-learn's or a scorer (estimator, X, y) as what members are judged by; None
+    for None. Raises ConfigurationError for a name that is not known."""
+    if scoring is None:
+        return None
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ConfigurationError(
+            "scoring_unknown", value=scoring, known=", ".join(get_scorer_names())
+        )
+    scorer = get_scorer(scoring)
+    # What is judged is the truth itself, also beyond the range that was seen.
+    if isinstance(target, NumberTarget):
+        target = replace(target, held=False)
+        said: Any = _SaidNumbers(target)
+    else:
+        said = _SaidClasses(target)
+
+    def metric(output: Array, encoded: Array, _: Array) -> float:
+        truth: Any = encoded
+        if isinstance(target, NumberTarget):
+            truth = target.decode(encoded)
+            truth = truth[:, 0] if truth.shape[1] == 1 else truth
+        elif isinstance(target, ClassTarget):
+            truth = said.classes_[np.asarray(encoded).reshape(-1).astype(int)]
+        return -float(scorer(said, target.decode(output), truth))
+
+    return metric

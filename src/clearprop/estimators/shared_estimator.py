@@ -1,0 +1,397 @@
+"""What NetworkRegressor and NetworkClassifier share: parameters, columns, training, files."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError
+from clearprop.data.frames import has_numbers_alone, is_frame, table_of_array, table_of_frame
+from clearprop.data.preparation import prepare
+from clearprop.data.table import Table
+from clearprop.engine.losses import Loss
+from clearprop.estimators.learning import Learned, learn
+from clearprop.estimators.members import MemberEpoch
+from clearprop.estimators.model_file import load_model, save_model
+from clearprop.estimators.recipe import Recipe
+from clearprop.estimators.row_explanation import RowExplanation, explain_row
+from clearprop.estimators.scoring import metric_named
+from clearprop.estimators.spelled import activations_of, loss_named, start_named
+from clearprop.estimators.targets import TableTarget
+
+
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+    """What the two estimators share.
+
+    hidden_layer_sizes    sizes of the hidden layers; (64, 64) unless told otherwise
+    activation            a name or layer for all hidden layers, or one for each in a list
+    loss                  a name or loss; by default the one that the target asks for
+    solver                "adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs", or an optimizer
+    alpha                 the L2 term of the weights, as in MLPClassifier
+    batch_size            rows in a step
+    learning_rate         "cosine" goes to 0 with the last step; "constant" stays
+    learning_rate_init    where it begins
+    max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
+    n_iter_no_change, tol  more epochs than this, none of them tol better than the best before, end
+                          it; None never does; tol None is 0.2 % of the best, and 0.0001
+    momentum, nesterovs_momentum, beta_1, beta_2, epsilon   of the solvers that have them
+    dropout, weight_decay
+    n_networks            how many are trained at once; their answers are averaged
+    validation            "folds": each network holds out its own part; "share": all hold out
+                          `validation_fraction`; "none"
+    scoring               what held-out rows are judged by, more is better: a name that
+                          scikit-learn knows, or a scorer; by default the loss
+    soft_clip, bins, input_scale, scaling, missing   what the columns go through first
+    dtype, engine         "float32" or "float64"; "auto", "numpy" or "compiled"
+    warm_start            whether `fit` goes on from the fit before
+    callbacks             functions that are told of every epoch; True from one ends the training
+    start                 how weights start: "he" or "glorot", or the parameters themselves, (P,) or
+                          (K, P)
+    standardize_target    whether numbers to predict are standardised, and held within their range
+    single_logit          whether two classes have one logit, as in MLPClassifier, and not two
+    class_weight          "balanced", or a weight for every class; of the classifier alone
+    random_state          of the starts, the folds and the shuffling
+    """
+
+    _task: str
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (64, 64),
+        activation: Any = "relu",
+        *,
+        loss: str | Loss | None = None,
+        solver: Any = "adam",
+        alpha: float = 0.0,
+        batch_size: int = 64,
+        learning_rate: str = "cosine",
+        learning_rate_init: float = 0.005,
+        max_iter: int = 64,
+        min_steps: int = 1000,
+        n_iter_no_change: int | None = 16,
+        tol: float | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        n_networks: int = 8,
+        validation: str = "folds",
+        validation_fraction: float = 0.1,
+        scoring: Any = None,
+        soft_clip: float | None = 3.0,
+        bins: int = 16,
+        input_scale: float | None = 6.0,
+        scaling: str = "robust",
+        missing: str = "indicator",
+        dtype: str = "float32",
+        engine: str = "auto",
+        warm_start: bool = False,
+        callbacks: Sequence[Callable[[MemberEpoch], Any]] = (),
+        start: Any = "he",
+        standardize_target: bool = True,
+        single_logit: bool = False,
+        class_weight: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.loss = loss
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.min_steps = min_steps
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.n_networks = n_networks
+        self.validation = validation
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.soft_clip = soft_clip
+        self.bins = bins
+        self.input_scale = input_scale
+        self.scaling = scaling
+        self.missing = missing
+        self.dtype = dtype
+        self.engine = engine
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.start = start
+        self.standardize_target = standardize_target
+        self.single_logit = single_logit
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing in ("median", "indicator")
+        tags.input_tags.categorical = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    # Columns in
+
+    def _table(self, X: Any, *, reset: bool) -> Table:
+        """X as a table; its names and number of columns are kept, or held against the fit's.
+
+        A frame may hold words and dates, an array numbers alone.
+        """
+        if is_frame(X) and not has_numbers_alone(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            return table_of_frame(X, "X")
+        finite = "allow-nan" if self.missing in ("median", "indicator") else True
+        array = validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, accept_sparse=False
+        )
+        names = getattr(self, "feature_names_in_", None)
+        return table_of_array(array, None if names is None else tuple(map(str, names)))
+
+    def _features(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return self.preparation_.matrix(self._table(X, reset=False))
+
+    # Training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_set: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Train on X (N, F) and y (N,) or (N, D).
+
+        sample_weight   (N,) how much each row counts
+        validation_set  (X, y) to be judged on, in place of rows held out
+        """
+        return self._fit(X, y, sample_weight, validation_set, going_on=self.warm_start)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_set: tuple[Any, Any] | None,
+        *,
+        going_on: bool,
+        epochs: int | None = None,
+        **of_target: Any,
+    ) -> Self:
+        before: Learned | None = getattr(self, "learned_", None) if going_on else None
+        table = self._table(X, reset=before is None)
+        weight = np.ones(table.rows)
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, np.empty((table.rows, 1)), dtype=np.float64, ensure_non_negative=True
+            )
+        target, values, weight = self._targets(y, weight, before, **of_target)
+        counted = weight > 0
+        if not counted.any():
+            raise DataError("weights_zero")
+        table, values, weight = table.take(counted), values[counted], weight[counted]
+        if before is None:
+            self.preparation_ = prepare(
+                table, missing=self.missing, scaling=self.scaling, weight=weight
+            )
+        held_out = None
+        if validation_set is not None:
+            judged = self._table(validation_set[0], reset=False)
+            said = self._values(validation_set[1], judged.rows, target)
+            held_out = (self.preparation_.matrix(judged), said, np.ones(judged.rows))
+        features = self.preparation_.matrix(table)
+        learned = learn(
+            features,
+            self.preparation_.bends,
+            target,
+            values,
+            weight,
+            self._recipe(epochs),
+            held_out=held_out,
+            metric=metric_named(self.scoring, target),
+            watch=self._watch(),
+            before=before,
+            start=None if isinstance(self.start, str) else np.asarray(self.start),
+        )
+        self.keep(learned, going_on=before is not None)
+        self._calibrate(features, values, held_out)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One epoch on these rows, from where the fit before ended."""
+        # A first call takes what is measured of the columns and of the target from its rows.
+        return self._fit(X, y, sample_weight, None, going_on=True, epochs=1)
+
+    def _recipe(self, epochs: int | None) -> Recipe:
+        hidden = self.hidden_layer_sizes
+        sizes = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
+        settings: dict[str, Any] = {}
+        if self.solver == "sgd":
+            settings = {"momentum": self.momentum}
+            settings["nesterov"] = bool(self.nesterovs_momentum and self.momentum)
+        elif self.solver in ("adam", "adamw", "sklearn_adam"):
+            settings = {"betas": (self.beta_1, self.beta_2), "eps": self.epsilon}
+        return Recipe(
+            hidden=tuple(int(size) for size in sizes),
+            activations=activations_of(self.activation),
+            loss=None if self.loss is None else loss_named(self.loss),
+            optimizer=self.solver,
+            optimizer_settings=tuple(settings.items()),
+            learning_rate=self.learning_rate_init,
+            schedule=self.learning_rate,
+            epochs=epochs or self.max_iter,
+            least_steps=0 if epochs else self.min_steps,
+            batch_size=self.batch_size,
+            networks=self.n_networks,
+            validation=self.validation if epochs is None else "none",
+            share=self.validation_fraction,
+            patience=self.n_iter_no_change,
+            tolerance=self.tol,
+            dropout=self.dropout,
+            weight_decay=self.weight_decay,
+            l2=self.alpha,
+            soft_clip=self.soft_clip,
+            bins=self.bins,
+            scale_rate=self.input_scale,
+            scaling=self.scaling,
+            weights=start_named(self.start) if isinstance(self.start, str) else None,
+            standardise=self.standardize_target,
+            held=self.standardize_target,
+            dtype=self.dtype,
+            seed=self._seed(),
+            engine=self.engine,
+        )
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _watch(self) -> Callable[[MemberEpoch], bool] | None:
+        callbacks = tuple(self.callbacks)
+        if not callbacks:
+            return None
+
+        def watch(epoch: MemberEpoch) -> bool:
+            # Every one of them is told, also behind one that ends the training.
+            answers = [callback(epoch) for callback in callbacks]
+            return any(answer is True for answer in answers)
+
+        return watch
+
+    def keep(self, learned: Learned, *, going_on: bool) -> None:
+        """Take over what was learned, as `fit` and `load` do."""
+        losses = learned.history.losses.mean(axis=1).tolist()
+        scores = learned.history.scores
+        self.learned_ = learned
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), *losses] if going_on else losses
+        self.validation_scores_: Any = (
+            None if np.isnan(scores).all() else (-scores).mean(axis=1).tolist()
+        )
+        self.loss_ = losses[-1]
+        self.best_loss_ = float(np.nanmin(losses))
+        self.n_iter_ = len(self.loss_curve_)
+        self.n_outputs_ = learned.target.outputs
+        self.n_layers_ = len(self.coefs_) + 1
+
+    def _targets(
+        self, y: Any, weight: Array, before: Learned | None
+    ) -> tuple[TableTarget, Any, Array]:
+        """The target for y, y's values as it encodes them, and the weights of the rows."""
+        raise NotImplementedError
+
+    def _values(self, y: Any, rows: int, target: TableTarget) -> Any:
+        """Y's values for a target that is known."""
+        raise NotImplementedError
+
+    def _calibrate(
+        self, features: Array, values: Any, held_out: tuple[Array, Any, Array] | None
+    ) -> None:
+        """Learn from held-out rows how far predictions are off; of numbers alone."""
+
+    # Files and readings
+
+    def save(self, path: str | Path, X: Any = None, y: Any = None) -> None:
+        """Write the model to a network file, from which `load` makes it again to the bit.
+
+        The file holds the first of the networks as its parameters, for the commands that read a
+        network, and all of them beside it. X and y are rows to keep as its sample. Parameters that
+        are functions (callbacks, scoring) are not kept. Raises FileError.
+        """
+        check_is_fitted(self)
+        sample = None
+        if X is not None and y is not None:
+            table = self._table(X, reset=False)
+            sample = (
+                self.preparation_.matrix(table),
+                self._values(y, table.rows, self.learned_.target),
+            )
+        save_model(path, self, sample)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Any:
+        """The model that `save` wrote. Raises FileError."""
+        return load_model(path, cls)
+
+    def explain_row(self, X: Any, row: int = 0, *, output: int | Any = None) -> RowExplanation:
+        """Which columns made the prediction of one row of X, in the table's own units.
+
+        output  which column or class is explained, by its place; the likeliest class, and the first
+                column, unless told otherwise
+        """
+        table = self._table(X, reset=False)
+        return explain_row(self.preparation_, self.learned_, table, row, output)
+
+    # What was learned
+
+    @property
+    def network_(self) -> Any:
+        """The whole network: what the columns go through first, and the layers behind."""
+        check_is_fitted(self)
+        return self.learned_.network.whole
+
+    @property
+    def params_(self) -> Array:
+        """The networks' parameters (K, P)."""
+        check_is_fitted(self)
+        return self.learned_.params
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights (in, out) of every Linear layer of the first network."""
+        return self._arrays("weight")
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases (out,) of every Linear layer of the first network."""
+        return [array[0] for array in self._arrays("bias")]
+
+    def _arrays(self, name: str) -> list[Array]:
+        learned = self.learned_
+        views = learned.network.rest.named(learned.params[0])
+        return [
+            views[f"{node.path}.{name}"]
+            for node in learned.network.rest.graph.nodes.values()
+            if "bias" in node.parameters and name in node.parameters
+        ]
