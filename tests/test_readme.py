@@ -32,6 +32,7 @@ def test_the_first_page_is_short_with_one_picture_and_an_output_for_every_reader
     ]
     asked = {command.split()[2] for command in commands}
     assert {"reproduce", "exercise", "check"} <= asked
+    assert any("NetworkClassifier" in block.text for block in blocks(name))
 
 
 @pytest.mark.parametrize("name", READMES)
