@@ -194,3 +194,10 @@ def test_arrays_are_named_in_the_order_of_the_arguments() -> None:
         ("transposed", ("e", "d", "c", "b", "a"))
     ]
     assert [one.array for one in verdict.candidates[0].predictions] == ["e", "d", "c", "b", "a"]
+
+
+def test_a_smooth_activation_has_no_convention_at_a_kink() -> None:
+    verdict = check(np.tanh, lambda dy, x: dy * np.tanh(x), np.array([0.5, -1.0, 2.0]))
+    assert verdict.outcome == "wrong"
+    assert verdict.candidates
+    assert all(one.key != MistakeKind.KINK for one in verdict.candidates)

@@ -235,3 +235,26 @@ def test_an_own_loss_has_no_baseline() -> None:
 
     found: Examination = examine(take_step(Network(Linear(2, 1)), np.ones(3), X, LINE, loss=Own()))
     assert found.baselines == ()
+
+
+def test_weights_of_zero_are_told_to_start_from_random_ones() -> None:
+    network = Network(Sequential(Linear(2, 3), Tanh(), Linear(3, 1)))
+    step = take_step(network, np.zeros(network.size), X, LINE, optimizer=SGD(0.1))
+    found = examine(step)
+    assert "constant_zero" in kinds(found)
+    assert "constant_squared" not in kinds(found)
+    assert "random" in found.text()
+
+
+def test_a_rate_above_its_bound_is_not_told_to_train_longer() -> None:
+    # L = mean of (w x − t)²: 2/λmax = 1 / mean of x² is below 100 by far.
+    network = Network(Linear(2, 1))
+    params = 50.0 + network.initialize(0)
+    step = take_step(network, params, X, LINE, optimizer=SGD(100.0))
+    found = examine(step, start=network.initialize(0))
+    assert "rate_end" in kinds(found)
+    assert "worse_than_line" not in kinds(found)
+    assert "worse_than_constant" not in kinds(found)
+    # The same network at a rate that is safe.
+    calm = take_step(network, params, X, LINE, optimizer=SGD(0.01))
+    assert "worse_than_line" in kinds(examine(calm, start=network.initialize(0)))

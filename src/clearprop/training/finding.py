@@ -35,6 +35,7 @@ class Symptom(StrEnum):
     DEAD_LAYER = "dead_layer"
     DEAD_UNITS = "dead_units"
     SATURATED = "saturated"
+    CONSTANT_ZERO = "constant_zero"
     CONSTANT_SQUARED = "constant_squared"
     CONSTANT = "constant"
     CONSTANT_BEST = "constant_best"

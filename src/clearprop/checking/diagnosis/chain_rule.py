@@ -135,17 +135,26 @@ def _activation(layer: Activation) -> Iterator[Slip]:
         (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * 1.0),
         (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * right(s)),
         (MistakeKind.MASK_INVERTED, lambda s: 1 - right(s)),
-        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 1.0, right(s))),
-        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 0.5, right(s))),
-        (MistakeKind.KINK, lambda s: np.where(s.input == 0, 0.0, right(s))),
     )
-    for key, slope in wrong:
+    # A smooth function leaves nothing to a convention.
+    conventions = (1.0, 0.5, 0.0) if layer.kinks() else ()
+    at_kinks: tuple[tuple[MistakeKind, Callable[[AlteredStep], Array]], ...] = tuple(
+        (MistakeKind.KINK, partial(_slope_with, right, one)) for one in conventions
+    )
+    for key, slope in (*wrong, *at_kinks):
         yield key, {}, _withslope_formula(slope)
     for examples in LAYER_EXAMPLES.values():
         for other in dict.fromkeys(example.layer for example in examples):
             # Identity's f' = 1 is the missing derivative.
             if isinstance(other, Activation) and other not in (layer, Identity()):
                 yield from _of_another(layer, other)
+
+
+def _slope_with(
+    right: Callable[[AlteredStep], Array], convention: float, step: AlteredStep
+) -> Array:
+    """The right slope, but for an input of exactly 0."""
+    return np.where(step.input == 0, convention, right(step))
 
 
 def _of_another(layer: Activation, other: Activation) -> Iterator[Slip]:

@@ -108,7 +108,8 @@ def _kinks(discrepancy: Discrepancy) -> Iterator[Hypothesis]:
     for name in discrepancy.wrong:
         kinks = discrepancy.evidence.kinks.get(name)
         claimed, right = discrepancy.claimed[name], discrepancy.expected[name]
-        if kinks is not None and kinks.shape == claimed.shape == right.shape:
+        # Where no entry lies at a kink, a convention has nothing to say.
+        if kinks is not None and kinks.any() and kinks.shape == claimed.shape == right.shape:
             predicted[name] = np.where(kinks, claimed, right)
     if predicted:
         yield Hypothesis(MistakeKind.KINK, predicted)

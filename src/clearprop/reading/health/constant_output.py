@@ -36,6 +36,8 @@ def constant_output(step: Step, *, settled: bool) -> Iterator[Finding]:
     }
     if settled:
         yield Finding(Symptom.CONSTANT_BEST, Severity.NOTE, (graph.output,), values)
+    elif _weighs_nothing(step, places[0]):
+        yield Finding(Symptom.CONSTANT_ZERO, Severity.SERIOUS, (places[0],), values)
     elif isinstance(step.loss, MSE) and step.loss.reduction == "mean":
         target = step.target.astype(np.float64)
         values["mean"] = float(target.mean(axis=0).ravel()[0])
@@ -43,6 +45,12 @@ def constant_output(step: Step, *, settled: bool) -> Iterator[Finding]:
         yield Finding(Symptom.CONSTANT_SQUARED, Severity.SERIOUS, (graph.output,), values)
     else:
         yield Finding(Symptom.CONSTANT, Severity.SERIOUS, (graph.output,), values)
+
+
+def _weighs_nothing(step: Step, path: str) -> bool:
+    """Whether all weights of a layer are 0, so that it cannot say anything of its input."""
+    weight = step.forward.views[path].get("weight") if path in step.forward.views else None
+    return weight is not None and not weight.any()
 
 
 def _is_constant(array: Array) -> bool:

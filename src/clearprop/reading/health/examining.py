@@ -58,9 +58,12 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
         findings += vanishing_or_exploding(sizes, rounding=noise)
         findings += unmoved_weights(steps, units, rounding, converged=reached)
     stability = _stability(step, start, rate, broken is None)
-    findings += rate_above_bound(stability, converged=reached)
+    rates = list(rate_above_bound(stability, converged=reached))
+    findings += rates
     simple = baselines(step) if broken is None else ()
-    if rounding is not None and (reached or _has_begun(step, start)):
+    # Where the rate is above its bound now, that is what is wrong: training longer would not help.
+    runs_away = any(one.kind in (Symptom.RATE_END, Symptom.RATE_HERE) for one in rates)
+    if rounding is not None and not runs_away and (reached or _has_begun(step, start)):
         findings += worse_than_simple(step, simple, rounding.loss, converged=reached)
     if convergence is not None:
         findings += converged(step, convergence, findings)
