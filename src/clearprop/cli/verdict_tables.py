@@ -13,6 +13,7 @@ from clearprop.base import messages
 from clearprop.base.numbers import general, percent
 from clearprop.base.text_tables import GAP, pad_left
 from clearprop.checking.gallery import Row, Totals
+from clearprop.checking.gallery.specimen import AND
 from clearprop.checking.verdict import RIGHT, UNDECIDED, WRONG, Verdict
 from clearprop.checking.verdict.outcomes import say as say_of_check
 
@@ -87,6 +88,11 @@ def print_catalogue(
     console.print(say("total", seconds=f"{seconds:.1f}", **counts), soft_wrap=True)
 
 
+def _mistake_name(mistake: str, language: str) -> str:
+    """What a specimen's mistake is called; where two are planted in one code, both."""
+    return AND.join(messages.text(language, f"mistakes.{one}.name") for one in mistake.split(AND))
+
+
 class GalleryRows:
     """One row a mistake, each printed as soon as it is known; a narrow terminal has a row's numbers
     below its name."""
@@ -94,9 +100,7 @@ class GalleryRows:
     def __init__(self, console: Console, mistakes: Sequence[str], language: str) -> None:
         self._console = console
         self._say = partial(messages.within("gallery"), language)
-        self._names = {
-            mistake: messages.text(language, f"mistakes.{mistake}.name") for mistake in mistakes
-        }
+        self._names = {mistake: _mistake_name(mistake, language) for mistake in mistakes}
         self._heads = [self._say(name) for name in ("mistake", "planted", "rejected", *NAMED)]
         named = max(map(messages.display_width, [self._heads[0], *self._names.values()]))
         self._widths = [named, *(max(messages.display_width(one), 5) for one in self._heads[1:])]

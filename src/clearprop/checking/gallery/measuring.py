@@ -16,8 +16,7 @@ from clearprop.checking.gallery import (
     written_slips,
     written_structures,
 )
-from clearprop.checking.gallery.specimen import STRANGER, Specimen
-from clearprop.checking.gallery.written_slips import AND
+from clearprop.checking.gallery.specimen import AND, STRANGER, Specimen
 from clearprop.checking.verdict import LikelyMistake
 from clearprop.checking.verdict.outcomes import PlainEnum
 

@@ -16,6 +16,8 @@ from clearprop.engine.network import BackwardPass, Network
 
 # The mistake of a code whose own is none that the diagnosis knows.
 STRANGER = "(stranger)"
+# What stands between the mistakes where two are planted in one code.
+AND = " & "
 
 Arrays = Mapping[str, Array]
 # A backward as a person writes it: ∂C/∂y and the arrays → the gradients by name.

@@ -7,10 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always
-
-# Two mistakes of one code are written with this between their keys.
-AND = " & "
+from clearprop.checking.gallery.specimen import AND, STRANGER, Arrays, Code, Specimen, always
 
 
 class Tape(NamedTuple):
