@@ -185,6 +185,35 @@ def test_arrays_that_were_not_compared_are_listed() -> None:
     assert check(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2), X).not_compared == ()
 
 
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("dx", [True, False])
+def test_a_generic_backward_beside_whole_numbers(dx: bool, factor: float) -> None:
+    """x = [[0, 1, 2], [3, 4, 5]] as whole numbers: dW = xᵀ·dy is compared, dx is not, and the
+    backward need not know it."""
+
+    def backward(dy: Array, x: Array, w: Array, b: Array) -> tuple[Any, ...]:
+        return dy @ w.T if dx else None, factor * (x.T @ dy), dy.sum(axis=0)
+
+    x, w = np.arange(6).reshape(2, 3), np.linspace(-1, 1, 6).reshape(3, 2)
+    verdict = check(lambda x, w, b: x @ w + b, x, w, np.ones(2), backward=backward)
+    assert verdict.outcome == ("right" if factor == 1 else "wrong")
+    assert [(one.name, one.outcome) for one in verdict.arrays] == [
+        ("w", verdict.outcome),
+        ("b", "right"),
+    ]
+    assert [(one.name, one.reason) for one in verdict.not_compared] == [("x", "integers")]
+
+
+def test_a_loss_beside_its_gradient_is_not_taken_for_the_gradient_of_a_label() -> None:
+    def loss(z: Array, t: Array) -> tuple[Any, Array]:
+        return np.sum((z - t) ** 2), 2 * (z - t)
+
+    z, t = np.array([0.3, -1.2, 0.7]), np.array([0, 1, 1])
+    verdict = check(loss, z, t)
+    assert verdict.outcome == "right"
+    assert [one.name for one in verdict.arrays] == ["z"]
+
+
 @pytest.mark.parametrize("slope", [1.0, 2.0])
 def test_an_output_of_complex_numbers_is_not_cut_down_to_its_real_part(slope: float) -> None:
     with warnings.catch_warnings(action="error"):

@@ -67,14 +67,16 @@ def claims(
     wrt: Sequence[str] | None,
     updated: Mapping[str, Spot],
     *,
+    arguments: Sequence[str],
     alone: bool,
 ) -> Iterator[Claims]:
     """The ways to read the gradients, the likely one first.
 
-    labels   the names of what was returned, "" or fewer where they have none
-    after    what was handed over, as backward left it
-    updated  parameters that backward itself changed
-    alone    whether there is no backward, and the gradients are in forward's own result
+    labels     the names of what was returned, "" or fewer where they have none
+    after      what was handed over, as backward left it
+    updated    parameters that backward itself changed
+    arguments  the names of forward's arguments, in its order
+    alone      whether there is no backward, and the gradients are in forward's own result
     """
     found = _returned_leaves(returned, labels)
     named = _by_name(found, variables, must_say=False)
@@ -95,6 +97,10 @@ def claims(
     asked = [v for v in asked if v.name not in kept]
     floating = [v for v in floating if v.name not in kept]
     rest = kept_ones if wrt is None else []
+    beside = None if alone else _beside_integers(returned, {n: after[n] for n in arguments}, asked)
+    if beside is not None and all(beside.get(n, p[1:]) == p[1:] for n, p in named.items()):
+        named = {name: ("", *path) for name, path in beside.items()}
+        both.update({name: Spot(RETURNED, path) for name, path in beside.items()})
     for extra in _unnamed(returned, found, named, floating, asked, rest, alone=alone):
         whole = {**both, **{name: Spot(RETURNED, path) for name, path in extra.items()}}
         if wrt is not None:
@@ -301,6 +307,30 @@ def _by_position(
             names = {variable.name for variable in asked}
             return {n: p for n, p in paths.items() if n in names and at(returned, p) is not None}
     return None
+
+
+def _beside_integers(
+    returned: Any, arguments: Mapping[str, Any], asked: Sequence[Variable]
+) -> dict[str, Path] | None:
+    """One gradient of every argument in turn, those of whole numbers among them, whose gradient a
+    generic backward computes like any other: each of its argument's shape, or None."""
+    whole = [
+        name
+        for name, value in arguments.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iub"
+    ]
+    if not whole or not isinstance(returned, tuple | list) or len(returned) != len(arguments):
+        return None
+    pairs = list(zip(arguments.values(), returned, strict=True))
+    if any(one is not None and np.shape(one) != np.shape(value) for value, one in pairs):
+        return None
+    names = {variable.name for variable in asked}
+    found: dict[str, Path] = {
+        name: (number,)
+        for number, (name, one) in enumerate(zip(arguments, returned, strict=True))
+        if name in names and one is not None
+    }
+    return found or None
 
 
 def _may_be(leaf: Leaf, floating: Sequence[Variable]) -> bool:

@@ -261,7 +261,14 @@ def _claimed(
     }
     read, alone = False, blank.backward is None and not blank.engine
     for claimed in gradients.claims(
-        returned, labels, run.roots, variables, wrt, updated, alone=alone
+        returned,
+        labels,
+        run.roots,
+        variables,
+        wrt,
+        updated,
+        arguments=blank.handed.names,
+        alone=alone,
     ):
         read = True
         handed = blank.handed.only_globals(list(claimed))
