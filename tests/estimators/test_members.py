@@ -1,5 +1,7 @@
 """Members: folds, held-out rows that are never learned from, and everyone's own best epoch."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,7 +56,7 @@ def test_a_held_out_row_is_never_learned_from() -> None:
     held_out = [all_rows.take(part) for part in parts]
     rows = rows_of_members(all_rows, parts, 1, seed=0)
     course = Course(MSE(), SGD(0.1), epochs=100, batch_size=1)
-    epochs = list(
+    epochs: list[Any] = list(
         train_members(network, np.full((2, 1), 4.0), rows, held_out, course, mean_squared)
     )
     np.testing.assert_allclose(epochs[-1].state.params, [[0], [10]], atol=1e-6)

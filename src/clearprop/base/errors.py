@@ -36,7 +36,7 @@ class ClearpropError(Exception):
     def message(self, language: str = "en") -> str:
         """The sentence in `language` ("en" or "zh-TW"); so is another error's within it."""
         values = {
-            name: value.message(language) if isinstance(value, ClearpropError) else value
+            name: value.message(language) if hasattr(value, "message") else value
             for name, value in self.values.items()
         }
         return messages.text(language, f"errors.{self.key}", **values)
@@ -108,10 +108,6 @@ class KernelsError(ClearpropError, RuntimeError):
 
 class EngineWarning(UserWarning):
     """A training runs, but not as it was asked to, or not as fast as it could."""
-
-
-class DivergenceWarning(UserWarning):
-    """A training diverged after it had been good, and what was best is kept."""
 
 
 def _rebuild(kind: type[ClearpropError], key: str, values: dict[str, object]) -> ClearpropError:

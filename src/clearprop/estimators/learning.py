@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base import messages
 from clearprop.base.arrays import EMPTY, Array, freeze
-from clearprop.base.errors import ConfigurationError, DataError, DivergenceWarning, ShapeError
-from clearprop.base.numbers import number
+from clearprop.base.errors import ConfigurationError, DataError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
@@ -29,7 +27,7 @@ from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.recipe import Recipe
 from clearprop.estimators.table_network import TableNetwork, table_network
 from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
-from clearprop.training import TrainingState
+from clearprop.training import DivergenceWarning, TrainingState
 
 Watch = Callable[[MemberEpoch], Any]
 
@@ -175,13 +173,11 @@ def learn(
     best = recipe.restore_best and judged is not None
     good = found.score if best else np.append(told[-1].losses, found.state.params.sum())
     if not np.isfinite(good).all():
-        raise DataError(
-            "training_diverged", epoch=len(told), rate=number(0.1 * recipe.learning_rate)
-        )
-    if not np.isfinite(told[-1].losses).all():
-        rate = number(0.1 * recipe.learning_rate)
-        sentence = messages.text("en", "training.diverged_late", epoch=len(told), rate=rate)
-        warnings.warn(sentence, DivergenceWarning, stacklevel=2)
+        if found.divergence is None:
+            raise DataError("scores_not_finite")
+        raise DataError("training_diverged", problem=found.divergence)
+    if found.divergence is not None:
+        warnings.warn(DivergenceWarning(found.divergence), stacklevel=2)
     history = History(
         np.array([one.losses for one in told]), np.array([one.scores for one in told])
     )

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.errors import DataError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.penalty import Penalized
-from clearprop.training import EpochEvent, StepEvent, TrainingState, start, train
+from clearprop.training import DivergenceEvent, EpochEvent, TrainingState, start, train
 
 # From the outputs (M, D), the targets and the weights (M,) of held-out rows to a number: less is
 # better.
@@ -88,12 +89,13 @@ class MemberEpoch(NamedTuple):
 
 class Members(NamedTuple):
     """Trained members: each one's parameters of its best epoch (K, P), that epoch and its score
-    (K,), and the last state."""
+    (K,), the last state, and what ended the training where it diverged."""
 
     params: Array
     epoch: Array
     score: Array
     state: TrainingState
+    divergence: DivergenceEvent | None = None
 
 
 def folds(count: int, members: int, seed: int, groups: Array | None = None) -> list[Array]:
@@ -140,9 +142,9 @@ def train_members(
     held_out: list[Rows] | None,
     course: Course,
     metric: Metric,
-) -> Iterator[MemberEpoch]:
-    """Train K members; yields after every epoch, up to the first whose loss is not finite.
-    `best_of` gathers what is yielded.
+) -> Iterator[MemberEpoch | DivergenceEvent]:
+    """Train K members; yields after every epoch, and what happened where a loss is not finite any
+    more, which is the end. `best_of` gathers what is yielded.
 
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
@@ -155,6 +157,7 @@ def train_members(
         state = state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
     best = np.full(len(params), np.inf)
     without_better = 0
+    divergence: DivergenceEvent | None = None
     penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
     penalties, steps = np.zeros(len(params)), 0
     for event in train(
@@ -171,9 +174,15 @@ def train_members(
         engine=course.engine,
         by="step" if penalty is not None else "epoch",
     ):
+        if isinstance(event, DivergenceEvent):
+            divergence = event
+            if not np.isfinite(event.loss).all():
+                yield event
+                return
+            continue
         if not isinstance(event, EpochEvent):
             # What the loss of a step has on top: that of the parameters before it.
-            if penalty is not None and isinstance(event, StepEvent):
+            if penalty is not None:
                 penalties, steps = penalties + penalty(event.before.params), steps + 1
             continue
         losses = np.asarray(event.loss, np.float64) + penalties / max(steps, 1)
@@ -189,8 +198,10 @@ def train_members(
         # Without held-out rows the last epoch is the one that counts.
         kept = is_better if held_out is not None else np.ones(len(params), bool)
         yield MemberEpoch(event.epoch, losses, scores, kept, event.state)
-        if not np.isfinite(losses).all():
-            return  # It has diverged, and does not come back.
+        # It ran away before, which is told once, and has broken now.
+        if divergence is not None and not np.isfinite(losses).all():
+            yield divergence
+            return
         without_better = 0 if is_notable.any() else without_better + 1
         if course.patience is not None and without_better > course.patience:
             return
@@ -202,11 +213,17 @@ def _least(course: Course, best: Array) -> Array | float:
     return np.where(np.isfinite(best), np.maximum(LEAST * np.abs(best), LEAST_OF_ALL), 0.0)
 
 
-def best_of(epochs: Iterator[MemberEpoch], watch: Callable[[MemberEpoch], Any] | None) -> Members:
+def best_of(
+    epochs: Iterator[MemberEpoch | DivergenceEvent], watch: Callable[[MemberEpoch], Any] | None
+) -> Members:
     """Every member as it was in its best epoch. `watch` is told of every epoch; where it returns
-    True, the training ends there."""
+    True, the training ends there. Raises DataError for one that diverges in its first epoch."""
     kept: Members | None = None
     for one in epochs:
+        if isinstance(one, DivergenceEvent):
+            if kept is None:
+                raise DataError("training_diverged", problem=one)
+            return kept._replace(divergence=one)
         params = one.state.params
         if kept is None:
             kept = Members(params.copy(), np.zeros(len(params), int), one.scores, one.state)
