@@ -415,8 +415,8 @@ def test_two_processes_at_once_both_get_it(place: Workplace) -> None:
     assert list(place.cache.iterdir()) == place.kept
 
 
-# Under coverage a child process is ended by coverage's own hooks, and its compiler lives on: what is
-# tested here is how a program ends without them. `make test` runs it.
+# Coverage ends a child process by hooks of its own, and its compiler lives on: what is tested here
+# is how a program ends without them. `make test` runs it.
 @pytest.mark.skipif("COVERAGE_PROCESS_CONFIG" in os.environ, reason="coverage ends processes")
 def test_a_program_that_ends_does_not_wait_for_the_compiler(
     place: Workplace, tmp_path: Path
