@@ -415,9 +415,6 @@ def test_two_processes_at_once_both_get_it(place: Workplace) -> None:
     assert list(place.cache.iterdir()) == place.kept
 
 
-# Coverage ends a child process by hooks of its own, and its compiler lives on: what is tested here
-# is how a program ends without them. `make test` runs it.
-@pytest.mark.skipif("COVERAGE_PROCESS_CONFIG" in os.environ, reason="coverage ends processes")
 def test_a_program_that_ends_does_not_wait_for_the_compiler(
     place: Workplace, tmp_path: Path
 ) -> None:

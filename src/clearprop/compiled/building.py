@@ -37,7 +37,10 @@ PREBUILT = HERE / "prebuilt"
 
 @dataclass
 class _Shelf:
-    """What this process has loaded, what could not be had, and what is being made, by dtype."""
+    """What this process has loaded, what could not be had, and what is being made, by dtype.
+
+    ends  whether the program is ending: a compiler that begins now is ended at once
+    """
 
     loaded: dict[str, ctypes.CDLL] = field(default_factory=dict)
     failed: dict[str, KernelsError] = field(default_factory=dict)
@@ -45,6 +48,13 @@ class _Shelf:
     ahead: dict[str, threading.Thread] = field(default_factory=dict)
     processes: set["Popen[str]"] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    ends: bool = False
+
+    def begun(self, process: "Popen[str]") -> None:
+        """Note a compiler that is at work."""
+        self.processes.add(process)
+        if self.ends:
+            process.kill()
 
 
 _shelf = _Shelf()
@@ -184,9 +194,9 @@ def _compiled(dtype: str, compiler: "Compiler", stage: Path) -> tuple[Target, Pa
     *better, last = usable_targets()
     for target in better:
         with suppress(KernelsError):
-            compile_library(compiler, _source(dtype), target, made, begun=_shelf.processes.add)
+            compile_library(compiler, _source(dtype), target, made, begun=_shelf.begun)
             return target, made
-    compile_library(compiler, _source(dtype), last, made, begun=_shelf.processes.add)
+    compile_library(compiler, _source(dtype), last, made, begun=_shelf.begun)
     return last, made
 
 
@@ -217,7 +227,9 @@ def _forget_threads() -> None:
 
 
 def _end_compilers() -> None:
-    for process in _shelf.processes:
+    # The thread that waited for a compiler goes on to the next kind of processor.
+    _shelf.ends = True
+    for process in tuple(_shelf.processes):
         if process.poll() is None:
             process.kill()
 
