@@ -11,9 +11,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.compiled import column_places
+from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import Plan, plan_of
-from clearprop.compiled.running import Buffers, Ran, put, run, take
+from clearprop.compiled.plan import TrainingPlan, plan_of
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -54,19 +54,19 @@ class Task:
         """The parameters to begin with."""
         return self.network.initialize(self.seed, dtype=dtype)
 
-    def plans(self, dtype: str) -> list[Plan]:
+    def plans(self, dtype: str) -> list[TrainingPlan]:
         """Its plans in every layout that can be had, the one that is chosen first."""
         plans = [self.plan(dtype)]
         for waste in (0.0, math.inf):
             with mock.patch.object(column_places, "WASTE", waste):
                 plans.append(self.plan(dtype))
-        assert all(isinstance(plan, Plan) for plan in plans), plans
+        assert all(isinstance(plan, TrainingPlan) for plan in plans), plans
         by_layout: dict[bool, Any] = {}
         for plan in plans:
             by_layout.setdefault(plan.placed.is_columns, plan)  # type: ignore[union-attr]
         return list(by_layout.values())
 
-    def plan(self, dtype: str) -> Plan | Refusal:
+    def plan(self, dtype: str) -> TrainingPlan | Refusal:
         """Its plan."""
         return plan_of(
             self.network,
@@ -119,7 +119,7 @@ def compiled(
     library: Library,
     *,
     chunk: int | None = None,
-    plan: Plan | None = None,
+    plan: TrainingPlan | None = None,
 ) -> Trained:
     """The training by the kernels, in calls of `chunk` steps; the arena's borders are looked at."""
     task = task.of(dtype)
@@ -132,7 +132,7 @@ def compiled(
 
 
 def run_plan(
-    plan: Plan, task: Task, library: ctypes.CDLL, *, chunk: int | None = None
+    plan: TrainingPlan, task: Task, library: ctypes.CDLL, *, chunk: int | None = None
 ) -> tuple[list[Ran], Buffers]:
     """All steps of a task."""
     buffers = Buffers(plan, task.x, task.target, task.sample_weight)

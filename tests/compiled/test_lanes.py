@@ -23,7 +23,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
-from clearprop.compiled.plan import Plan
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS, OPTIMIZER_ROWS
 from clearprop.training import fit
 from tests.compiled.both_engines import CLOSE, Library, Task
@@ -35,7 +35,7 @@ Y = GENERATOR.normal(size=(37, 2))
 NETWORK = Network(Sequential(Linear(3, 7), ReLU(), Linear(7, 2)))
 
 
-def shuffles(task: Task, plan: Plan) -> Array | None:
+def shuffles(task: Task, plan: TrainingPlan) -> Array | None:
     if not plan.is_shuffled:
         return None
     drawn = [
@@ -50,7 +50,7 @@ def in_lanes(
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Losses (steps, K), parameters, slots."""
     plan = task.plan(params.dtype.name)
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, TrainingPlan)
     assert has_lanes(plan)
     stack = Stack(plan, len(params), task.x, task.target, task.sample_weight, **more)
     put_stack(plan, stack, params, task.optimizer.start(params))
@@ -241,9 +241,9 @@ def test_what_has_no_lanes() -> None:
         Network(Sequential(Linear(3, 900), ReLU(), Linear(900, 2))),
     ):
         plan = Task(network, MSE(), SGD(0.1), X, Y).plan("float64")
-        assert isinstance(plan, Plan)
+        assert isinstance(plan, TrainingPlan)
         assert not has_lanes(plan)
     plan = Task(NETWORK, MSE(), SGD(0.1), X, Y).plan("float64")
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, TrainingPlan)
     assert has_lanes(plan, ["learning_rate"])
     assert not has_lanes(plan, ["momentum"])

@@ -22,9 +22,9 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, DtypeError, ShapeError
+from clearprop.compiled.kernel_running import Buffers
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import Plan
-from clearprop.compiled.running import Buffers
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.optimizers import Optimizer
 from tests.compiled.both_engines import Task
 
@@ -86,7 +86,7 @@ def test_losses_and_optimizers_of_ones_own() -> None:
 def test_a_batch_of_one_has_no_variance(batch_size: int | None, plans: bool) -> None:
     network = Network(Sequential(Linear(3, 2), BatchNorm(2)))
     task = Task(network, MSE(), SGD(0.1), X, Y, batch_size=batch_size)
-    assert isinstance(task.plan("float64"), Plan) == plans
+    assert isinstance(task.plan("float64"), TrainingPlan) == plans
 
 
 @pytest.mark.parametrize("x", [X.astype("float32"), X.astype(int), X.astype(complex)])
@@ -103,7 +103,7 @@ def test_empty_batches(x: Array, batch_size: int | None) -> None:
 def test_ids_are_looked_at_again_where_they_are_copied() -> None:
     ids = IDS.copy()
     plan = Task(NETWORK, CrossEntropy(), SGD(0.1), X, ids).plan("float64")
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, TrainingPlan)
     ids[3] = 7
     with pytest.raises(DataError):
         Buffers(plan, X, ids)
@@ -126,7 +126,7 @@ def test_ids_out_of_range(wrong: int) -> None:
 def test_ids_that_are_left_out_are_no_mistake() -> None:
     ids = IDS.copy()
     ids[5] = -100
-    assert isinstance(Task(NETWORK, CrossEntropy(), SGD(0.1), X, ids).plan("float64"), Plan)
+    assert isinstance(Task(NETWORK, CrossEntropy(), SGD(0.1), X, ids).plan("float64"), TrainingPlan)
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.compiled import running
-from clearprop.compiled.plan import Plan
-from clearprop.compiled.running import Buffers, put, run, take
+from clearprop.compiled import kernel_running
+from clearprop.compiled.kernel_running import Buffers, put, run, take
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.layers.layer import Layer
 from tests.compiled.both_engines import (
     CLOSE,
@@ -203,7 +203,7 @@ def test_masks_are_drawn_a_few_steps_at_a_time(
     task = Task(network, CrossEntropy(), Adam(0.01), X, IDS, batch_size=8, epochs=3)
     whole = compiled(task, "float64", kernels)
     for most in (1, 8 * 36 * 2, 8 * 36 * 4):
-        monkeypatch.setattr(running, "MASK_BYTES", most)
+        monkeypatch.setattr(kernel_running, "MASK_BYTES", most)
         assert difference(whole, compiled(task, "float64", kernels)) == 0
 
 
@@ -295,7 +295,7 @@ def test_memory_is_within_the_budget() -> None:
         x, target = np.zeros((samples, sizes[0]), "float32"), np.arange(samples) % 10
         task = Task(network, CrossEntropy(), optimizer, x, target, batch_size=batch)
         plan = task.plan("float32")
-        assert isinstance(plan, Plan)
+        assert isinstance(plan, TrainingPlan)
         slots = len(optimizer.start(np.zeros(1)).slots)
         activations = batch * sum((*sizes, *sizes[1:-1]))
         numbers = network.size * (2 + slots) + activations + x.size + target.size * 2

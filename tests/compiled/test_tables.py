@@ -44,7 +44,7 @@ def fields(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["Activation", "OperationKind", "LossKind", "OptimizerKind", "Stop"]
+    "name", ["ActivationKind", "OperationKind", "LossKind", "OptimizerKind", "Stop"]
 )
 def test_enumerations(name: str) -> None:
     kind: type[IntEnum] = getattr(tables, name)
@@ -80,7 +80,7 @@ def test_numbers_that_both_know() -> None:
 
 
 def test_every_layer_has_its_kernel_or_a_reason() -> None:
-    known = {*tables.Activation.__members__, *tables.OperationKind.__members__}
+    known = {*tables.ActivationKind.__members__, *tables.OperationKind.__members__}
     for row in LAYER_ROWS.values():
         for example in row.examples:
             check(row.compiled(example.layer), known)

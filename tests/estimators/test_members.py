@@ -11,7 +11,7 @@ from clearprop import MSE, SGD, Linear, Network
 from clearprop.engine.layers.activations import ReLU
 from clearprop.estimators import members
 from clearprop.estimators.members import (
-    Course,
+    MemberCourse,
     MemberEpoch,
     Rows,
     best_of,
@@ -55,7 +55,7 @@ def test_a_held_out_row_is_never_learned_from() -> None:
     parts = [np.array([1]), np.array([0])]
     held_out = [all_rows.take(part) for part in parts]
     rows = rows_of_members(all_rows, parts, 1, seed=0)
-    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=1)
+    course = MemberCourse(MSE(), SGD(0.1), epochs=100, batch_size=1)
     epochs: list[Any] = list(
         train_members(network, np.full((2, 1), 4.0), rows, held_out, course, mean_squared)
     )
@@ -93,7 +93,7 @@ def test_patience_ends_a_training_and_a_watcher_may() -> None:
     network = Network(Linear(1, 1, bias=False))
     all_rows = Rows(np.ones((2, 1)), np.array([[0.0], [10.0]]), np.ones(2))
     rows, held_out = all_rows.take(np.array([0])), [all_rows.take(np.array([1]))]
-    course = Course(MSE(), SGD(0.1), epochs=100, batch_size=1, patience=3, least=0)
+    course = MemberCourse(MSE(), SGD(0.1), epochs=100, batch_size=1, patience=3, least=0)
     start = np.full((1, 1), 4.0)
     ran = list(train_members(network, start, rows, held_out, course, mean_squared))
     # The first is the best; three are borne, as scikit-learn counts them, and the next ends it.

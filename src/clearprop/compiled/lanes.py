@@ -15,10 +15,10 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze
 from clearprop.compiled.column_places import has_rows_of_features, place_columns
+from clearprop.compiled.kernel_running import Ran, address, rates_of, require_order
 from clearprop.compiled.lowering import LoweredGraph, lower_graph
 from clearprop.compiled.placing import Arena, Placed
-from clearprop.compiled.plan import Plan
-from clearprop.compiled.running import Ran, address, rates_of, require_order
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.compiled.tables import (
     NONE,
     PANEL_BYTES,
@@ -41,7 +41,7 @@ MOST_PARAMETERS = 2048
 OWN_SETTINGS = ("learning_rate", "weight_decay")
 
 
-def has_lanes(plan: Plan, settings: Collection[str] = ()) -> bool:
+def has_lanes(plan: TrainingPlan, settings: Collection[str] = ()) -> bool:
     """Whether networks of this plan can share the lanes, with these settings of their own; if not,
     each is run by itself."""
     return (
@@ -51,7 +51,7 @@ def has_lanes(plan: Plan, settings: Collection[str] = ()) -> bool:
     )
 
 
-def _lowered(plan: Plan) -> LoweredGraph:
+def _lowered(plan: TrainingPlan) -> LoweredGraph:
     # What has a plan has been lowered before, and was not refused.
     return cast(LoweredGraph, lower_graph(plan.network.graph, (plan.features,)))
 
@@ -68,7 +68,7 @@ class LanePlan:
     entries: int
 
 
-def lane_plan(plan: Plan, own: Collection[str]) -> LanePlan:
+def lane_plan(plan: TrainingPlan, own: Collection[str]) -> LanePlan:
     """The tables, with room for what each network has of its own."""
     lowered, arena = _lowered(plan), Arena(1)
     placed = place_columns(
@@ -104,7 +104,7 @@ class Stack:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: TrainingPlan,
         networks: int,
         x: Array,
         target: Array,
@@ -129,7 +129,7 @@ class Stack:
         self.rates = _numbers(settings.get("learning_rate"))
         self.decays = _numbers(settings.get("weight_decay"))
 
-    def counts(self, plan: Plan) -> Array | None:
+    def counts(self, plan: TrainingPlan) -> Array | None:
         """How much each sample counts, (N,) or (K, N); None where all count the same and none is
         left out."""
         ignored: Any = np.zeros((), bool)
@@ -145,7 +145,7 @@ def _numbers(given: Sequence[float] | None) -> Array | None:
     return None if given is None else np.ascontiguousarray(given, np.float64)
 
 
-def put_stack(plan: Plan, stack: Stack, params: Array, optimizer: OptimizerState) -> None:
+def put_stack(plan: TrainingPlan, stack: Stack, params: Array, optimizer: OptimizerState) -> None:
     """Write the state (K, P) of a training into the stack. No layer in the lanes has a state."""
     stack.updates = optimizer.step
     stack.state[0] = params
@@ -153,7 +153,7 @@ def put_stack(plan: Plan, stack: Stack, params: Array, optimizer: OptimizerState
         stack.state[number] = optimizer.slots[name]
 
 
-def take_stack(plan: Plan, stack: Stack) -> tuple[Array, OptimizerState, Tree]:
+def take_stack(plan: TrainingPlan, stack: Stack) -> tuple[Array, OptimizerState, Tree]:
     """The state (K, P) of the training: new, read-only arrays."""
     params, *slots = (freeze(array.copy()) for array in stack.state)
     named = dict(zip(plan.slots, slots, strict=True))
@@ -161,7 +161,7 @@ def take_stack(plan: Plan, stack: Stack) -> tuple[Array, OptimizerState, Tree]:
 
 
 def run_stack(
-    plan: Plan,
+    plan: TrainingPlan,
     library: ctypes.CDLL,
     stack: Stack,
     *,
@@ -229,7 +229,7 @@ def _over_threads(train: Any, networks: int, wide: int, threads: int) -> None:
 
 
 def _fields(
-    plan: Plan, stack: Stack, arena: Array, order: Array | None, rates: Array, step: int
+    plan: TrainingPlan, stack: Stack, arena: Array, order: Array | None, rates: Array, step: int
 ) -> RunFields:
     placed = stack.lanes.placed
     shares_ids = plan.takes_ids and "target" not in stack.own
@@ -258,7 +258,9 @@ def _fields(
     )
 
 
-def _steps_with_weight(plan: Plan, stack: Stack, steps: int, step: int, order: Array | None) -> int:
+def _steps_with_weight(
+    plan: TrainingPlan, stack: Stack, steps: int, step: int, order: Array | None
+) -> int:
     """How many steps come before one in which all samples of some network count nothing."""
     counts = stack.counts(plan)
     if counts is None or not plan.loss_row["is_mean"]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from clearprop.base import messages
 from clearprop.base.arrays import Shape
-from clearprop.compiled.tables import Activation, LossKind, OperationKind, OptimizerKind
+from clearprop.compiled.tables import ActivationKind, LossKind, OperationKind, OptimizerKind
 from clearprop.engine.graph import INPUT, Graph, Join, Node
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
@@ -42,7 +42,7 @@ class Lowered:
     inputs: int
     outputs: int
     node: Node | None = None
-    activation: Activation = Activation.IDENTITY
+    activation: ActivationKind = ActivationKind.IDENTITY
     settings: tuple[float, ...] = ()
     column: int = 0
     adds: bool = False
@@ -107,7 +107,7 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
 
 def _operation(node: Node, kernel: Kernel, source: str, shapes: Mapping[str, Any]) -> Lowered:
     (inputs,), (outputs,) = shapes[node.source], shapes[node.path]
-    is_function = kernel.name in Activation.__members__
+    is_function = kernel.name in ActivationKind.__members__
     return Lowered(
         OperationKind.ACTIVATION if is_function else OperationKind[kernel.name],
         source,
@@ -115,7 +115,7 @@ def _operation(node: Node, kernel: Kernel, source: str, shapes: Mapping[str, Any
         inputs,
         outputs,
         node,
-        Activation[kernel.name] if is_function else Activation.IDENTITY,
+        ActivationKind[kernel.name] if is_function else ActivationKind.IDENTITY,
         kernel.settings,
     )
 

@@ -36,7 +36,7 @@ LARGE = 2e8
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class TrainingPlan:
     """A training as tables.
 
     dtype       "float32" or "float64"
@@ -96,7 +96,7 @@ def plan_of(
     *,
     dtype: str,
     batch_size: int | None = None,
-) -> Plan | Refusal:
+) -> TrainingPlan | Refusal:
     """The plan of a training, or why there is none.
 
     Raises the errors of the loss in NumPy for targets and weights that cannot be: they are looked
@@ -162,7 +162,7 @@ def _plan(
     dtype: str,
     samples: int,
     batch: int,
-) -> Plan:
+) -> TrainingPlan:
     kind, kernel = update
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
@@ -190,7 +190,7 @@ def _plan(
     row["clips"], row["clip_setting"] = len(kernel.clips), len(settings)
     settings += [float(value) for clip in kernel.clips for value in clip]
     blocks = [(p.place, p.gradient, p.entries) for p in placed.parameters if p.gradient != NONE]
-    return Plan(
+    return TrainingPlan(
         network=network,
         loss=loss,
         optimizer=optimizer,

@@ -16,7 +16,7 @@ from clearprop.compiled.tables import (
     NONE,
     OPERATION,
     PART,
-    Activation,
+    ActivationKind,
     OperationKind,
 )
 from clearprop.engine.graph import INPUT
@@ -138,7 +138,7 @@ class Placer:
                 and [operations[i].kind for i in made_by] == [OperationKind.LINEAR]
             ):
                 self.value[one.target] = self.value[one.source]
-                if one.activation is Activation.RELU:
+                if one.activation is ActivationKind.RELU:
                     self._rectify(number, made_by[0])
             elif one.target not in self.value:
                 self.value[one.target] = self.arena.take(self.entries(one.target))

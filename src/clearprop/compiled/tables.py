@@ -18,7 +18,7 @@ PANEL_BYTES = 64
 PART = 256
 
 
-class Activation(IntEnum):
+class ActivationKind(IntEnum):
     """The elementwise activations."""
 
     IDENTITY = 0
@@ -38,7 +38,7 @@ class Activation(IntEnum):
 
 
 # Those whose derivative is taken from their output, so that their input need not be kept.
-FROM_OUTPUT = (Activation.RELU, Activation.TANH, Activation.SIGMOID)
+FROM_OUTPUT = (ActivationKind.RELU, ActivationKind.TANH, ActivationKind.SIGMOID)
 
 
 class OperationKind(IntEnum):

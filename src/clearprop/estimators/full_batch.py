@@ -9,7 +9,7 @@ from clearprop.base.dependencies import require
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.estimators.members import Rows
-from clearprop.estimators.recipe import Recipe
+from clearprop.estimators.table_recipe import TableRecipe
 
 
 def minimize_members(
@@ -18,7 +18,7 @@ def minimize_members(
     rows: Rows,
     parts: list[Array],
     loss: Loss,
-    recipe: Recipe,
+    recipe: TableRecipe,
     spans: tuple[tuple[int, int], ...] = (),
 ) -> tuple[Array, Array, Array]:
     """Each network from its start: parameters (K, P), iterations (K,), and the losses

@@ -14,7 +14,7 @@ from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.full_batch import minimize_members
 from clearprop.estimators.members import (
-    Course,
+    MemberCourse,
     MemberEpoch,
     Metric,
     Rows,
@@ -24,9 +24,9 @@ from clearprop.estimators.members import (
     train_members,
 )
 from clearprop.estimators.penalty import Penalized
-from clearprop.estimators.recipe import Recipe
 from clearprop.estimators.table_network import TableNetwork, table_network
-from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
+from clearprop.estimators.table_recipe import TableRecipe
+from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 from clearprop.training import DivergenceWarning, TrainingState
 
 Watch = Callable[[MemberEpoch], Any]
@@ -97,7 +97,7 @@ def learn(
     target: TableTarget,
     values: Any,
     weight: Array,
-    recipe: Recipe,
+    recipe: TableRecipe,
     *,
     held_out: tuple[Array, Any, Array] | None = None,
     metric: Metric | None = None,
@@ -149,7 +149,7 @@ def learn(
     batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
     rows = rows_of_members(rows, parts, batch_size, recipe.seed)
     steps = epochs * -(-rows.weight.shape[-1] // batch_size)
-    course = Course(
+    course = MemberCourse(
         loss=loss,
         optimizer=_penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
         epochs=epochs,
@@ -207,7 +207,7 @@ def metric_of(loss: Loss) -> Metric:
 
 
 def _network(
-    features: Array, bends: Array, weight: Array, target: TableTarget, recipe: Recipe
+    features: Array, bends: Array, weight: Array, target: TableTarget, recipe: TableRecipe
 ) -> TableNetwork:
     return table_network(
         features,
@@ -223,7 +223,7 @@ def _network(
 
 
 def _starts(
-    network: TableNetwork, recipe: Recipe, before: Learned | None, start: Array | None
+    network: TableNetwork, recipe: TableRecipe, before: Learned | None, start: Array | None
 ) -> Array:
     if before is not None:
         if before.params.shape[0] != recipe.networks:
@@ -240,7 +240,7 @@ def _starts(
     return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
 
 
-def _parts(rows: Rows, target: TableTarget, recipe: Recipe) -> list[Array]:
+def _parts(rows: Rows, target: TableTarget, recipe: TableRecipe) -> list[Array]:
     """The rows that each member holds out; as many for each."""
     count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
@@ -266,7 +266,7 @@ def _rows(
 
 
 def _penalized(
-    optimizer: Optimizer, network: TableNetwork, recipe: Recipe, batch_size: int
+    optimizer: Optimizer, network: TableNetwork, recipe: TableRecipe, batch_size: int
 ) -> Optimizer:
     """With the L2 term of the weights: ½ λ ‖W‖² / (rows of a batch), as scikit-learn adds it."""
     if not recipe.l2:

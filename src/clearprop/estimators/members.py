@@ -52,7 +52,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class MemberCourse:
     """How the members are trained.
 
     epochs          how many at most
@@ -140,7 +140,7 @@ def train_members(
     params: Array,
     rows: Rows,
     held_out: list[Rows] | None,
-    course: Course,
+    course: MemberCourse,
     metric: Metric,
 ) -> Iterator[MemberEpoch | DivergenceEvent]:
     """Train K members; yields after every epoch, and what happened where a loss is not finite any
@@ -207,7 +207,7 @@ def train_members(
             return
 
 
-def _least(course: Course, best: Array) -> Array | float:
+def _least(course: MemberCourse, best: Array) -> Array | float:
     if course.least is not None:
         return course.least
     return np.where(np.isfinite(best), np.maximum(LEAST * np.abs(best), LEAST_OF_ALL), 0.0)

@@ -25,7 +25,7 @@ from clearprop.estimators.intervals import Calibration
 from clearprop.estimators.learning import History, Learned
 from clearprop.estimators.like_mlp import SklearnAdam
 from clearprop.estimators.table_network import of_layers
-from clearprop.estimators.targets import ClassTarget, LabelTarget, NumberTarget
+from clearprop.estimators.table_targets import ClassTarget, LabelTarget, NumberTarget
 from clearprop.formats import network_file as files
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 

@@ -27,7 +27,7 @@ from clearprop.estimators.learning import Learned
 from clearprop.estimators.like_mlp import CLASSIFIER_SETTINGS, REGRESSOR_SETTINGS
 from clearprop.estimators.shared_estimator import NetworkEstimator
 from clearprop.estimators.spelled import loss_named
-from clearprop.estimators.targets import (
+from clearprop.estimators.table_targets import (
     LabelTarget,
     TableTarget,
     class_target,

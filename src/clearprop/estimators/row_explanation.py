@@ -30,7 +30,7 @@ from clearprop.base.text_tables import ruled
 from clearprop.data.preparation import NumberInput, Preparation
 from clearprop.data.table import Column, Table
 from clearprop.estimators.learning import Learned
-from clearprop.estimators.targets import ClassTarget, LabelTarget
+from clearprop.estimators.table_targets import ClassTarget, LabelTarget
 
 STEPS = 128
 MOVED = 1e-5

@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.estimators.members import Metric
-from clearprop.estimators.targets import ClassTarget, NumberTarget, TableTarget
+from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 
 
 class _Said(BaseEstimator):  # type: ignore[misc]

@@ -22,11 +22,11 @@ from clearprop.engine.losses import Loss
 from clearprop.estimators.learning import Learned, learn
 from clearprop.estimators.members import MemberEpoch
 from clearprop.estimators.model_file import load_model, save_model
-from clearprop.estimators.recipe import Recipe
 from clearprop.estimators.row_explanation import RowExplanation, explain_row
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.spelled import activations_of, loss_named, start_named
-from clearprop.estimators.targets import TableTarget
+from clearprop.estimators.table_recipe import TableRecipe
+from clearprop.estimators.table_targets import TableTarget
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -243,7 +243,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         # A first call takes what is measured of the columns and of the target from its rows.
         return self._fit(X, y, sample_weight, None, going_on=True, epochs=1)
 
-    def _recipe(self, epochs: int | None) -> Recipe:
+    def _recipe(self, epochs: int | None) -> TableRecipe:
         hidden = self.hidden_layer_sizes
         sizes = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
         settings: dict[str, Any] = {}
@@ -252,7 +252,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             settings["nesterov"] = bool(self.nesterovs_momentum and self.momentum)
         elif self.solver in ("adam", "adamw", "sklearn_adam"):
             settings = {"betas": (self.beta_1, self.beta_2), "eps": self.epsilon}
-        return Recipe(
+        return TableRecipe(
             hidden=tuple(int(size) for size in sizes),
             activations=activations_of(self.activation),
             loss=None if self.loss is None else loss_named(self.loss),

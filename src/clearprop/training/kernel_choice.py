@@ -6,7 +6,7 @@ from ctypes import CDLL
 from clearprop.base.errors import EngineWarning, KernelsError
 from clearprop.compiled.building import build_ahead, library, notices, ready_library
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import Plan
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.training.engine_choice import EngineChoice
 
 # In seconds that a training takes in NumPy, by estimate. From the first on the kernels are made
@@ -16,7 +16,9 @@ WORTH_BUILDING = 1.0
 WORTH_WAITING = 20.0
 
 
-def choose(engine: str, plan: Plan | Refusal, seconds: float) -> tuple[EngineChoice, CDLL | None]:
+def choose(
+    engine: str, plan: TrainingPlan | Refusal, seconds: float
+) -> tuple[EngineChoice, CDLL | None]:
     """The engine for a training that takes `seconds` in NumPy, and its kernels where it is
     compiled.
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
+from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import Plan, plan_of, require_targets
-from clearprop.compiled.running import Buffers, Ran, put, run, take
+from clearprop.compiled.plan import TrainingPlan, plan_of, require_targets
 from clearprop.training.course import Course
 from clearprop.training.stacking import Held, separate, together, with_settings
 
@@ -36,7 +36,7 @@ class KernelMemory(Protocol):
 class OneNetwork:
     """One network's."""
 
-    def __init__(self, plan: Plan, library: CDLL, data: Sequence[Array | None]) -> None:
+    def __init__(self, plan: TrainingPlan, library: CDLL, data: Sequence[Array | None]) -> None:
         self.plan, self.library = plan, library
         self.buffers = Buffers(plan, *data)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ class OneNetwork:
 class InLanes:
     """K equal networks', one a lane, over threads."""
 
-    def __init__(self, plan: Plan, library: CDLL, stack: Stack, threads: int) -> None:
+    def __init__(self, plan: TrainingPlan, library: CDLL, stack: Stack, threads: int) -> None:
         self.plan, self.library, self.stack, self.threads = plan, library, stack, threads
 
     def put(self, held: Held) -> None:
@@ -108,7 +108,7 @@ class EachAlone:
         return Ran(totals, np.stack([one.weights for one in ran], axis=-1), "done")
 
 
-def plan_course(course: Course, dtype: str) -> Plan | Refusal:
+def plan_course(course: Course, dtype: str) -> TrainingPlan | Refusal:
     """The plan of one network of a course. Raises what the loss raises for targets and weights that
     cannot be, of every network."""
     x, target, sample_weight = course.data.of(0)
@@ -123,7 +123,7 @@ def plan_course(course: Course, dtype: str) -> Plan | Refusal:
         batch_size=course.batch_size,
     )
     data = course.data
-    if isinstance(plan, Plan) and (
+    if isinstance(plan, TrainingPlan) and (
         data.target.own or (data.sample_weight and data.sample_weight.own)
     ):
         for network in range(1, course.networks or 1):
@@ -135,7 +135,7 @@ def plan_course(course: Course, dtype: str) -> Plan | Refusal:
 
 def memory_of(
     course: Course,
-    plan: Plan,
+    plan: TrainingPlan,
     library: CDLL,
     *,
     settings: Mapping[str, Sequence[float]],

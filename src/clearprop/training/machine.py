@@ -16,7 +16,7 @@ from clearprop.training.events import TrainingState
 from clearprop.training.numpy_events import numpy_events
 
 if TYPE_CHECKING:
-    from clearprop.compiled.running import Ran
+    from clearprop.compiled.kernel_running import Ran
     from clearprop.training.kernel_memory import KernelMemory
 
 # A call cannot be interrupted: long enough that Python does not matter, short enough for Ctrl-C and

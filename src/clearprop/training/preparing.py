@@ -93,14 +93,14 @@ def prepare(
     if chosen is not None:
         return Prepared(course, state, chosen, None)
     # Here, so that a program that trains nothing for long need not load them.
-    from clearprop.compiled.plan import Plan
+    from clearprop.compiled.plan import TrainingPlan
     from clearprop.training.kernel_choice import choose
     from clearprop.training.kernel_memory import memory_of, plan_course
 
     plan = plan_course(course, dtype)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
-    if kernels is not None and isinstance(plan, Plan):
+    if kernels is not None and isinstance(plan, TrainingPlan):
         memory = memory_of(
             course, plan, kernels, threads=threads or usable_cores(), settings=settings or {}
         )

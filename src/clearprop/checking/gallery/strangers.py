@@ -7,37 +7,37 @@ import numpy as np
 from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen
 from clearprop.checking.gallery.written_networks import (
     NONLINEARITIES,
-    Tape,
+    LoopState,
     gradients,
     right,
     specimen,
 )
 
 
-def reversed_samples(t: Tape) -> Arrays:
+def reversed_samples(t: LoopState) -> Arrays:
     """The rows of x and of dz do not belong together."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x[::-1].T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def another_slope(t: Tape) -> Arrays:
+def another_slope(t: LoopState) -> Arrays:
     """A derivative of no function here."""
     dz = t.dy @ t.w2.T * np.exp(-np.abs(t.z))
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def clipped(t: Tape) -> Arrays:
+def clipped(t: LoopState) -> Arrays:
     """Large gradients are cut without a word."""
     found = right(t)
     return {name: np.clip(g, -0.1 * abs(g).max(), None) for name, g in found.items()}
 
 
-def signs_only(t: Tape) -> Arrays:
+def signs_only(t: LoopState) -> Arrays:
     """The size of the gradient is lost."""
     return {name: np.sign(g) for name, g in right(t).items()}
 
 
-def noisy(t: Tape) -> Arrays:
+def noisy(t: LoopState) -> Arrays:
     """A thousandth of something else is in it."""
     found = right(t)
     return {
@@ -46,7 +46,7 @@ def noisy(t: Tape) -> Arrays:
     }
 
 
-def no_derivative_and_clipped(t: Tape) -> Arrays:
+def no_derivative_and_clipped(t: LoopState) -> Arrays:
     """The derivative is missing, and what goes on is cut: one of the two has no name."""
     dz = t.dy @ t.w2.T
     # On both sides: whatever the signs, the largest entry is cut.
@@ -54,12 +54,12 @@ def no_derivative_and_clipped(t: Tape) -> Arrays:
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def z_for_a_squared(t: Tape) -> Arrays:
+def z_for_a_squared(t: LoopState) -> Arrays:
     """Z where a belongs, and squared."""
     return {**right(t), "layers[2].weight": (t.z**2).T @ t.dy}
 
 
-def shifted_slope(t: Tape) -> Arrays:
+def shifted_slope(t: LoopState) -> Arrays:
     """The derivative is taken at another point."""
     z = t.z + 0.5
     dz = t.dy @ t.w2.T * t.n.slope(z, t.n.f(z))

@@ -18,7 +18,7 @@ INPUTS, HIDDEN, OUTPUTS, SAMPLES, STEPS = 3, 5, 4, 7, 3
 RATE, STRENGTH, KEPT = 0.1, 0.3, 0.7
 
 
-class Layout(NamedTuple):
+class SampleLayout(NamedTuple):
     """Where the samples and the units lie.
 
     data       the shape of arrays with so many units a sample
@@ -50,28 +50,28 @@ def _out_of(inputs: int, outputs: int) -> Shape:
 
 
 LAYOUTS = (
-    Layout(
+    SampleLayout(
         "rows", lambda n: (SAMPLES, n), _into, lambda a, w: a @ w, lambda d, w: d @ w.T,
         lambda a, d: a.T @ d, lambda n: (1, n), (0,), 0,
     ),
-    Layout(
+    SampleLayout(
         "rows, weights as in PyTorch", lambda n: (SAMPLES, n), _out_of, lambda a, w: a @ w.T,
         lambda d, w: d @ w, lambda a, d: d.T @ a, lambda n: (n,), (0,), 0,
     ),
-    Layout(
+    SampleLayout(
         "columns", lambda n: (n, SAMPLES), _out_of, lambda a, w: w @ a, lambda d, w: w.T @ d,
         lambda a, d: d @ a.T, lambda n: (n, 1), (1,), 1, 0,
     ),
-    Layout(
+    SampleLayout(
         "a sequence", lambda n: (SAMPLES, STEPS, n), _into, lambda a, w: a @ w,
         lambda d, w: d @ w.T, lambda a, d: np.einsum("bti,bto->io", a, d), lambda n: (n,),
         (0, 1), 0,
     ),
-    Layout(
+    SampleLayout(
         "a vector, W @ x", lambda n: (n,), _out_of, lambda a, w: w @ a, lambda d, w: w.T @ d,
         lambda a, d: np.outer(d, a), lambda n: (n,), (), None,
     ),
-    Layout(
+    SampleLayout(
         "a vector, x @ W", lambda n: (n,), _into, lambda a, w: a @ w, lambda d, w: w @ d,
         lambda a, d: np.outer(a, d), lambda n: (n,), (), None,
     ),
@@ -145,10 +145,10 @@ HEADS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class WrittenNetwork:
     """One network: its layout, its unit, its loss (None hands out y), with dropout or a penalty."""
 
-    layout: Layout
+    layout: SampleLayout
     unit: Unit
     head: Head | None = None
     strength: float = 0.0
@@ -294,7 +294,7 @@ def specimens(seeds: range) -> Iterator[Specimen]:
         yield from _with_dropout(layout, seed)
 
 
-def _plain(layout: Layout, unit: Unit, seed: int) -> Iterator[Specimen]:
+def _plain(layout: SampleLayout, unit: Unit, seed: int) -> Iterator[Specimen]:
     mistakes = [*ANY]
     if layout.samples is not None:
         mistakes += OF_A_BATCH
@@ -303,13 +303,13 @@ def _plain(layout: Layout, unit: Unit, seed: int) -> Iterator[Specimen]:
     else:
         mistakes += OF_A_MASK if unit.is_mask else OF_A_SMOOTH
     for mistake in mistakes:
-        yield _specimen(Written(layout, unit), mistake, seed)
-    square = Written(layout, unit, inputs=HIDDEN, outputs=HIDDEN)
+        yield _specimen(WrittenNetwork(layout, unit), mistake, seed)
+    square = WrittenNetwork(layout, unit, inputs=HIDDEN, outputs=HIDDEN)
     for mistake in OF_A_SQUARE:
         yield _specimen(square, mistake, seed)
 
 
-def _under_a_loss(layout: Layout, head: Head, seed: int) -> Iterator[Specimen]:
+def _under_a_loss(layout: SampleLayout, head: Head, seed: int) -> Iterator[Specimen]:
     mistakes = ["", "derivative_missing", "weight_from_z", "updated_weights", *OF_A_LOSS]
     if layout.samples is not None:
         mistakes += ["summed_for_mean", "mean_for_sum"]
@@ -318,11 +318,11 @@ def _under_a_loss(layout: Layout, head: Head, seed: int) -> Iterator[Specimen]:
     if head.name.startswith("sigmoid"):
         mistakes += ["derivative_on_cross_entropy", "target_missing"]
     for mistake in mistakes:
-        yield _specimen(Written(layout, UNITS[0], head), mistake, seed)
+        yield _specimen(WrittenNetwork(layout, UNITS[0], head), mistake, seed)
 
 
-def _with_a_penalty(layout: Layout, seed: int) -> Iterator[Specimen]:
-    written = Written(layout, UNITS[2], HEADS[1], STRENGTH)
+def _with_a_penalty(layout: SampleLayout, seed: int) -> Iterator[Specimen]:
+    written = WrittenNetwork(layout, UNITS[2], HEADS[1], STRENGTH)
     mistakes = ["", *OF_A_PENALTY, "derivative_missing", "weight_from_z", "mask_inverted", "sign"]
     if layout.samples is None:
         mistakes.remove("penalty_factor")
@@ -332,16 +332,16 @@ def _with_a_penalty(layout: Layout, seed: int) -> Iterator[Specimen]:
         yield _specimen(written, mistake, seed)
 
 
-def _with_dropout(layout: Layout, seed: int) -> Iterator[Specimen]:
+def _with_dropout(layout: SampleLayout, seed: int) -> Iterator[Specimen]:
     for head in (None, HEADS[0]):
         shape = layout.data(HIDDEN)
         mask = np.random.default_rng([seed, 11]).permutation(np.arange(np.prod(shape))) % 3 > 0
-        written = Written(layout, UNITS[0], head, mask=mask.reshape(shape))
+        written = WrittenNetwork(layout, UNITS[0], head, mask=mask.reshape(shape))
         for mistake in ("", "dropout_mask", "dropout_scale", "derivative_missing", STRANGER):
             yield _specimen(written, mistake, seed)
 
 
-def _specimen(written: Written, mistake: str, seed: int) -> Specimen:
+def _specimen(written: WrittenNetwork, mistake: str, seed: int) -> Specimen:
     """One of them at a point where every hidden unit is on both sides, if there are samples."""
     layout, head = written.layout, written.head
     for attempt in range(1000):
@@ -381,7 +381,9 @@ def _specimen(written: Written, mistake: str, seed: int) -> Specimen:
     )
 
 
-def _target(head: Head, layout: Layout, outputs: int, generator: np.random.Generator) -> Array:
+def _target(
+    head: Head, layout: SampleLayout, outputs: int, generator: np.random.Generator
+) -> Array:
     shape = layout.data(outputs)
     if head.name == "squares":
         return generator.normal(size=shape)

@@ -63,7 +63,7 @@ NONLINEARITIES = (
 LAYER_OF: dict[str, Callable[[], Layer]] = {"ReLU": ReLU, "Tanh": Tanh, "Sigmoid": Sigmoid}
 
 
-class Tape(NamedTuple):
+class LoopState(NamedTuple):
     """What the loop has at hand when it goes back."""
 
     n: Nonlinearity
@@ -80,27 +80,27 @@ def gradients(x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Arrays:
     return {"x": x, W1: w1, B1: b1, W2: w2, B2: b2}
 
 
-def right(t: Tape) -> Arrays:
+def right(t: LoopState) -> Arrays:
     """As it should be."""
     da = t.dy @ t.w2.T
     dz = da * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def weight_from_z(t: Tape) -> Arrays:
+def weight_from_z(t: LoopState) -> Arrays:
     """The tutorial's own."""
     dw2 = t.z.T @ t.dy
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), dw2, t.dy.sum(0))
 
 
-def derivative_missing(t: Tape) -> Arrays:
+def derivative_missing(t: LoopState) -> Arrays:
     """The activation is passed over."""
     dz = t.dy @ t.w2.T
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def derivative_missing_for_weight(t: Tape) -> Arrays:
+def derivative_missing_for_weight(t: LoopState) -> Arrays:
     """The gradients are taken a line too early."""
     delta = t.dy @ t.w2.T
     dw1, db1 = t.x.T @ delta, delta.sum(0)
@@ -108,19 +108,19 @@ def derivative_missing_for_weight(t: Tape) -> Arrays:
     return gradients(delta @ t.w1.T, dw1, db1, t.a.T @ t.dy, t.dy.sum(0))
 
 
-def derivative_at_a(t: Tape) -> Arrays:
+def derivative_at_a(t: LoopState) -> Arrays:
     """F' is handed the activation."""
     dz = t.dy @ t.w2.T * t.n.at_a(t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def derivative_of_z(t: Tape) -> Arrays:
+def derivative_of_z(t: LoopState) -> Arrays:
     """The formula in a is handed z."""
     dz = t.dy @ t.w2.T * t.n.of_z(t.z)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def derivative_twice(t: Tape) -> Arrays:
+def derivative_twice(t: LoopState) -> Arrays:
     """Once on leaving, once on entering."""
     slope = t.n.slope(t.z, t.a)
     dz = t.dy @ t.w2.T * slope
@@ -128,21 +128,21 @@ def derivative_twice(t: Tape) -> Arrays:
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def mask_from_upstream(t: Tape) -> Arrays:
+def mask_from_upstream(t: LoopState) -> Arrays:
     """The negative entries of the gradient are cut off."""
     dz = t.dy @ t.w2.T
     dz[dz < 0] = 0
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def mask_inverted(t: Tape) -> Arrays:
+def mask_inverted(t: LoopState) -> Arrays:
     """Z > 0 is cut off."""
     dz = t.dy @ t.w2.T
     dz[t.z > 0] = 0
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def updated_weights(t: Tape) -> Arrays:
+def updated_weights(t: LoopState) -> Arrays:
     """The update comes too early."""
     dw2 = t.a.T @ t.dy
     w2 = t.w2 - RATE * dw2
@@ -152,45 +152,45 @@ def updated_weights(t: Tape) -> Arrays:
     return gradients(dz @ w1.T, dw1, dz.sum(0), dw2, t.dy.sum(0))
 
 
-def weight_not_transposed(t: Tape) -> Arrays:
+def weight_not_transposed(t: LoopState) -> Arrays:
     """W2 is square, and nothing complains."""
     dz = t.dy @ t.w2 * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def transposed(t: Tape) -> Arrays:
+def transposed(t: LoopState) -> Arrays:
     """dzᵀ·a in place of aᵀ·dz."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.dy.T @ t.a, t.dy.sum(0))
 
 
-def upstream_ignored(t: Tape) -> Arrays:
+def upstream_ignored(t: LoopState) -> Arrays:
     """Everything starts from 1."""
     start = np.ones_like(t.dy)
     dz = start @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ start, start.sum(0))
 
 
-def gradient_stops(t: Tape) -> Arrays:
+def gradient_stops(t: LoopState) -> Arrays:
     """Nothing is handed to the first layer."""
     dw1, db1 = np.zeros_like(t.w1), np.zeros(t.w1.shape[1])
     return gradients(np.zeros_like(t.x), dw1, db1, t.a.T @ t.dy, t.dy.sum(0))
 
 
-def unsummed(t: Tape) -> Arrays:
+def unsummed(t: LoopState) -> Arrays:
     """The biases' gradients keep a row for each sample."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz, dz, t.a.T @ t.dy, t.dy)
 
 
-def mean_for_sum(t: Tape) -> Arrays:
+def mean_for_sum(t: LoopState) -> Arrays:
     """Divided by N a second time."""
     n = len(t.x)
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     return gradients(dz @ t.w1.T, t.x.T @ dz / n, dz.mean(0), t.a.T @ t.dy / n, t.dy.mean(0))
 
 
-def sample_missing(t: Tape) -> Arrays:
+def sample_missing(t: LoopState) -> Arrays:
     """The loop over the samples ends one too early."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     dw1 = np.zeros_like(t.w1)
@@ -199,33 +199,33 @@ def sample_missing(t: Tape) -> Arrays:
     return gradients(dz @ t.w1.T, dw1, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
-def swapped(t: Tape) -> Arrays:
+def swapped(t: LoopState) -> Arrays:
     """The two biases' gradients, returned in the wrong order."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     db1, db2 = dz.sum(0), t.dy.sum(0)
     return gradients(dz @ t.w1.T, t.x.T @ dz, db2, t.a.T @ t.dy, db1)
 
 
-def weight_decay(t: Tape) -> Arrays:
+def weight_decay(t: LoopState) -> Arrays:
     """The penalty of the weights is in their gradients."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
     dw1, dw2 = t.x.T @ dz + DECAY * t.w1, t.a.T @ t.dy + DECAY * t.w2
     return gradients(dz @ t.w1.T, dw1, dz.sum(0), dw2, t.dy.sum(0))
 
 
-def _turned_round(t: Tape) -> Arrays:
+def _turned_round(t: LoopState) -> Arrays:
     return right(t._replace(dy=-t.dy))
 
 
-def _half(t: Tape) -> Arrays:
+def _half(t: LoopState) -> Arrays:
     return right(t._replace(dy=t.dy / 2))
 
 
-def _twice(t: Tape) -> Arrays:
+def _twice(t: LoopState) -> Arrays:
     return right(t._replace(dy=t.dy + t.dy))
 
 
-def _summed(t: Tape) -> Arrays:
+def _summed(t: LoopState) -> Arrays:
     return right(t._replace(dy=t.dy * len(t.dy)))
 
 
@@ -277,7 +277,7 @@ def specimen(
     sizes: tuple[int, int, int],
     n: Nonlinearity,
     mistake: str,
-    code: Callable[[Tape], Arrays],
+    code: Callable[[LoopState], Arrays],
     seed: int,
 ) -> Specimen:
     """One network with one way to go back, at one point."""
@@ -295,7 +295,7 @@ def specimen(
 
     def backward(dy: Array, a: Arrays) -> Arrays:
         z = a["x"] @ a[W1] + a[B1]
-        return code(Tape(n, a["x"], a[W1], a[W2], z, n.f(z), dy))
+        return code(LoopState(n, a["x"], a[W1], a[W2], z, n.f(z), dy))
 
     # ∂L/∂y of a mean squared error.
     target = generator.normal(size=(samples, outputs))

@@ -10,7 +10,7 @@ from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import AND, STRANGER, Arrays, Code, Specimen, always
 
 
-class Tape(NamedTuple):
+class ThreeLayers(NamedTuple):
     """Three layers in rows: x → tanh → tanh → y, all of one width, and x beside the last sum."""
 
     a: Arrays
@@ -20,11 +20,11 @@ class Tape(NamedTuple):
     a2: Array
 
 
-def _tape(a: Arrays) -> Tape:
+def _tape(a: Arrays) -> ThreeLayers:
     z1 = a["x"] @ a["W1"] + a["b1"]
     a1 = np.tanh(z1)
     z2 = a1 @ a["W2"] + a["b2"]
-    return Tape(a, z1, a1, z2, np.tanh(z2))
+    return ThreeLayers(a, z1, a1, z2, np.tanh(z2))
 
 
 def _forward(a: Arrays) -> Array:
@@ -32,7 +32,7 @@ def _forward(a: Arrays) -> Array:
     return y
 
 
-def _backward(**wrong: Callable[[Tape, Array, Array], Array]) -> Code:
+def _backward(**wrong: Callable[[ThreeLayers, Array, Array], Array]) -> Code:
     """The way back, where some lines are other ones: made of the tape, the right result and dy."""
 
     def code(dy: Array, a: Arrays) -> Arrays:

@@ -14,7 +14,13 @@ from clearprop.base.arrays import Array
 from clearprop.checking.rules.judging import Judgement
 from clearprop.checking.subjects.subject import Subject, copies
 from clearprop.checking.verdict.coverage import NotExercised, NotExercisedKind
-from clearprop.checking.witnesses.traced_forward import Branch, Observed, Place, branches, observed
+from clearprop.checking.witnesses.traced_forward import (
+    Branch,
+    CodePlace,
+    Observed,
+    branches,
+    observed,
+)
 from clearprop.engine.layers.dropout import Dropout
 
 MOST = 8  # comparisons and kinks that are told
@@ -103,7 +109,7 @@ def _sides(subject: Subject, seen: Observed | None) -> dict[object, _Side]:
     return found
 
 
-def _compared(place: Place, branch: Branch) -> _Side:
+def _compared(place: CodePlace, branch: Branch) -> _Side:
     operation, _, bound = place.operation.partition(" ")
     kind = {
         "clip": NotExercisedKind.BOUND,

@@ -37,7 +37,7 @@ Reduction = Callable[[Sequence[Array], Mapping[str, Any]], Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class ReadingRun:
     """One forward: the copies that it ran on, its outputs as they came and as arrays, its cache,
     and the numbers that it started from."""
 
@@ -90,7 +90,7 @@ class Reading:
             return False
         return self.way is not None and self.way.takes_dy
 
-    def run(self, arrays: Mapping[str, Array]) -> Run:
+    def run(self, arrays: Mapping[str, Array]) -> ReadingRun:
         """One forward on copies of everything."""
         roots = self.handed.filled(arrays)
         kept = [spot for spot in self.claims.values() if spot.root not in (RETURNED, CHANGED)]
@@ -98,13 +98,13 @@ class Reading:
         made = forward_run(self.forward, self.handed, roots, self.split)
         return replace(made, start=arrays)
 
-    def output(self, run: Run) -> Array:
+    def output(self, run: ReadingRun) -> Array:
         """Y: the outputs one after another, or the number that they are reduced to."""
         if self.reduction is not None:
             return np.asarray(self.reduction(run.arrays, run.roots))
         return joined(run.arrays)
 
-    def gradients(self, dy: Array, run: Run) -> dict[str, Any]:
+    def gradients(self, dy: Array, run: ReadingRun) -> dict[str, Any]:
         """The claimed gradients, after a backward."""
         ones = [np.ones(array.shape) for array in run.arrays]
         dys = parted(dy, run.arrays) if self.takes_dy else ones
@@ -131,7 +131,7 @@ class Reading:
                 raise ContractError("check_gradient_kind", function=title, name=name, came=came)
         return {name: dy * value for name, value in found.items()}
 
-    def back(self, dys: Sequence[Array], run: Run) -> Any:
+    def back(self, dys: Sequence[Array], run: ReadingRun) -> Any:
         if self.engine:
             return guarded(self.forward.name, lambda: engine_back(run.outputs))
         if self.backward is None:
@@ -192,16 +192,18 @@ def point_of(handed: Handed, claimed: Mapping[str, Any]) -> dict[str, Array]:
     return found
 
 
-def forward_run(forward: Callee, handed: Handed, roots: dict[str, Any], split: Split | None) -> Run:
+def forward_run(
+    forward: Callee, handed: Handed, roots: dict[str, Any], split: Split | None
+) -> ReadingRun:
     """One forward on `roots`; without a split only its result."""
     result = _called(forward, roots, [roots[name] for name in handed.names])
     if split is None:
-        return Run(roots, result, (), (), None)
+        return ReadingRun(roots, result, (), (), None)
     outputs, cache = split.parts(result, roots)
     arrays = [output_array(one) for one in outputs]
     if any(array is None for array in arrays):
         raise ContractError("check_output_kind", function=forward.name, came=described(result))
-    return Run(roots, result, outputs, [a for a in arrays if a is not None], cache)
+    return ReadingRun(roots, result, outputs, [a for a in arrays if a is not None], cache)
 
 
 def _called(callee: Callee, roots: Mapping[str, Any], arguments: Sequence[Any]) -> Any:

@@ -23,7 +23,7 @@ from clearprop.checking.subjects.calling import (
 from clearprop.checking.subjects.gradient_claims import CHANGED, Variable
 from clearprop.checking.subjects.handed_over import Handed
 from clearprop.checking.subjects.implied_losses import ImpliedLoss, fits, implied_losses
-from clearprop.checking.subjects.one_reading import Reading, Run, forward_run, point_of
+from clearprop.checking.subjects.one_reading import Reading, ReadingRun, forward_run, point_of
 from clearprop.checking.subjects.plain_functions import described
 from clearprop.checking.subjects.refusals import unread
 from clearprop.checking.subjects.structures import Attribute, Path, at
@@ -74,7 +74,7 @@ def _alone(
     handed: Handed,
     forward: Callee,
     split: Split,
-    probe: Run,
+    probe: ReadingRun,
     wrt: Sequence[str] | None,
     problems: list[ContractError],
 ) -> Iterator[Reading]:
@@ -104,7 +104,7 @@ def _beside(
     forward: Callee,
     backward: Callee,
     split: Split,
-    probe: Run,
+    probe: ReadingRun,
     order: Sequence[str] | None,
     wrt: Sequence[str] | None,
     problems: list[ContractError],
@@ -278,7 +278,7 @@ def _claimed(
         problems.append(unread(blank, returned))
 
 
-def _kept_numbers(run: Run, variables: Sequence[Variable]) -> dict[str, Any]:
+def _kept_numbers(run: ReadingRun, variables: Sequence[Variable]) -> dict[str, Any]:
     """What an object keeps, before a backward may change it."""
     own = [variable for variable in variables if variable.spots[0].root == "self"]
     return {one.name: np.copy(gradients.read(one.spots[0], None, run.roots)) for one in own}

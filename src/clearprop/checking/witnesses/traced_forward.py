@@ -38,7 +38,7 @@ _NUMPY = str(Path(np.__file__).parent)
 _OURS = str(Path(__file__).parents[2] / "engine")
 
 
-class Place(NamedTuple):
+class CodePlace(NamedTuple):
     """A line of the person's code, and the operation on it."""
 
     file: str
@@ -71,7 +71,7 @@ class Spread(NamedTuple):
     array, column   the arrays that they are, None for one that was computed
     """
 
-    place: Place
+    place: CodePlace
     size: int
     array: str | None
     column: str | None
@@ -86,9 +86,9 @@ class Observed:
     single  the reductions that went over one entry each
     """
 
-    branches: dict[Place, Branch] = field(default_factory=dict)
+    branches: dict[CodePlace, Branch] = field(default_factory=dict)
     spreads: list[Spread] = field(default_factory=list)
-    single: set[Place] = field(default_factory=set)
+    single: set[CodePlace] = field(default_factory=set)
     tied: bool = False
     sides: list[bytes] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ def observed(subject: Subject) -> Observed | None:
     return seen if np.array_equal(y, subject.output, equal_nan=True) else None
 
 
-def branches(seen: Observed) -> Mapping[Place, Branch]:
+def branches(seen: Observed) -> Mapping[CodePlace, Branch]:
     """The comparisons of the person's own lines."""
     return {place: one for place, one in seen.branches.items() if not place.file.startswith(_OURS)}
 
@@ -216,7 +216,9 @@ def _note(
         _note_spread(seen, place, inputs, result)
 
 
-def _note_reduction(seen: Observed, place: Place, array: Any, options: Mapping[str, Any]) -> None:
+def _note_reduction(
+    seen: Observed, place: CodePlace, array: Any, options: Mapping[str, Any]
+) -> None:
     axis = options.get("axis", 0)
     if place.operation in ("maximum", "minimum"):
         of = np.argmax if place.operation == "maximum" else np.argmin
@@ -225,7 +227,7 @@ def _note_reduction(seen: Observed, place: Place, array: Any, options: Mapping[s
         seen.single |= {place} if np.shape(array)[axis] == 1 else set()
 
 
-def _note_spread(seen: Observed, place: Place, inputs: tuple[Any, ...], result: Any) -> None:
+def _note_spread(seen: Observed, place: CodePlace, inputs: tuple[Any, ...], result: Any) -> None:
     shape = np.shape(result)
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
         return
@@ -236,7 +238,7 @@ def _note_spread(seen: Observed, place: Place, inputs: tuple[Any, ...], result: 
             seen.spreads.append(Spread(place, shape[0], own, other))
 
 
-def _count(seen: Observed, place: Place, true: Any, one: Any, other: Any) -> None:
+def _count(seen: Observed, place: CodePlace, true: Any, one: Any, other: Any) -> None:
     branch = seen.branches.setdefault(place, Branch())
     branch.entries += int(np.size(true))
     branch.true += int(np.count_nonzero(true))
@@ -261,12 +263,12 @@ def _note_extreme(seen: Observed, array: Array, axis: Any, place_of: Callable[..
     seen.tied |= bool(np.any(equal > 1))
 
 
-def _place(operation: str) -> Place | None:
+def _place(operation: str) -> CodePlace | None:
     """The nearest line that is neither NumPy's nor of this file."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if file != __file__ and not file.startswith((_NUMPY, "<__array_function__")):
-            return Place(file, frame.f_lineno, operation)
+            return CodePlace(file, frame.f_lineno, operation)
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -4,8 +4,8 @@
  * taken from z, or from a where that is all that is kept: of those of which a says which piece z
  * is on, or is what f' is made of. At a kink the same side counts. */
 
-/* The order is that of `Activation` in tables.py. */
-enum Activation {
+/* The order is that of `ActivationKind` in tables.py. */
+enum ActivationKind {
     IDENTITY, RELU, TANH, SIGMOID, LEAKY_RELU, ELU, SELU, HARDTANH,
     GELU, GELU_TANH, SILU, SOFTPLUS, MISH, SOFT_CLIP,
 };

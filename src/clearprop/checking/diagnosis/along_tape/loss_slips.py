@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.part_kinds import Shares
+from clearprop.checking.diagnosis.along_tape.part_kinds import SoftmaxPart
 from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
@@ -23,7 +23,7 @@ def of_shares(found: TapePass) -> Iterator[TapeSlip]:
         yield from _of_one_share(found, part)
 
 
-def _of_one_share(found: TapePass, part: Shares) -> Iterator[TapeSlip]:
+def _of_one_share(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
     where, p = {"where": f"Softmax({found.parts.called(part.source)})"}, part.p
 
     def slip(key: MistakeKind, made: Signal) -> TapeSlip:
@@ -41,7 +41,7 @@ def _of_one_share(found: TapePass, part: Shares) -> Iterator[TapeSlip]:
         yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy * p)
 
 
-class Target(NamedTuple):
+class LossTarget(NamedTuple):
     """∂C/∂z = c (p − t), or ∂C/∂p that belongs to it: the wire, p, t, c, and the axis of the
     classes, None where every output is one by itself."""
 
@@ -60,7 +60,7 @@ def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
         yield _of_given(found, one)
 
 
-def _of_logits(found: TapePass, one: Target) -> Iterator[TapeSlip]:
+def _of_logits(found: TapePass, one: LossTarget) -> Iterator[TapeSlip]:
     p, t, axis, factor = one.p, one.t, one.axis, one.factor
     where = {"where": found.parts.called(one.wire)}
 
@@ -79,7 +79,7 @@ def _of_logits(found: TapePass, one: Target) -> Iterator[TapeSlip]:
     yield instead(MistakeKind.TARGET_MISSING, lambda g: factor * p)
 
 
-def _of_given(found: TapePass, one: Target) -> TapeSlip:
+def _of_given(found: TapePass, one: LossTarget) -> TapeSlip:
     """P − t for ∂C/∂p: of probabilities that are the function's own, and of those that it made."""
     own = found.tape.wires[one.wire].leaf is not None
     return TapeSlip(
@@ -89,7 +89,7 @@ def _of_given(found: TapePass, one: Target) -> TapeSlip:
     )
 
 
-def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Target]:
+def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[LossTarget]:
     seen: set[int] = set()
     for wire in found.tape.order:
         z = wire.value
@@ -108,7 +108,7 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Tar
                 factor = float(np.sum(g * unit) / np.sum(unit * unit))
                 if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
                     seen.add(wire.number)
-                    yield Target(wire.number, p, t, factor, axis)
+                    yield LossTarget(wire.number, p, t, factor, axis)
 
 
 def _told(g: Array, p: Array, axis: int | None, of_probabilities: bool) -> Iterator[Array]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.part_kinds import Drop, Normal
+from clearprop.checking.diagnosis.along_tape.part_kinds import Drop, NormPart
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
@@ -21,7 +21,7 @@ def of_normals(found: TapePass) -> Iterator[TapeSlip]:
         yield from _of_normal(found, part)
 
 
-def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
+def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
     hat, inverse = part.hat, part.inverse
     name = "RMSNorm" if not part.is_centred else "norm"
     where: dict[str, object] = {"where": f"{name}({found.parts.called(part.source)})"}
@@ -87,7 +87,7 @@ def _of_normal(found: TapePass, part: Normal) -> Iterator[TapeSlip]:
 
 def _gains_within(
     found: TapePass,
-    part: Normal,
+    part: NormPart,
     where: Mapping[str, object],
     mean: Callable[[Array], Array],
 ) -> Iterator[TapeSlip]:
@@ -103,7 +103,7 @@ def _gains_within(
         yield TapeSlip(MistakeKind.NORM_GAIN_FROM_INPUT, where, {part.out: share})
 
 
-def _outputs(found: TapePass, part: Normal) -> Iterator[Array]:
+def _outputs(found: TapePass, part: NormPart) -> Iterator[Array]:
     """What the layer hands on: γ·x̂, and that plus β."""
     if part.gain is not None:
         yield found.value(part.gain)

@@ -38,7 +38,7 @@ class Function(NamedTuple):
     name: str
 
 
-class Shares(NamedTuple):
+class SoftmaxPart(NamedTuple):
     """Softmax or its logarithm over an axis: p = softmax(z), and what comes out."""
 
     source: int
@@ -48,7 +48,7 @@ class Shares(NamedTuple):
     is_log: bool
 
 
-class Normal(NamedTuple):
+class NormPart(NamedTuple):
     """x̂ = s (x − μ) over some axes, of RMS norm without μ.
 
     gain, place  the wire of γ·x̂ that is made of it, and the place of γ among its operands

@@ -15,8 +15,8 @@ from clearprop.checking.diagnosis.along_tape.part_kinds import (
     Affine,
     Drop,
     Function,
-    Normal,
-    Shares,
+    NormPart,
+    SoftmaxPart,
 )
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
@@ -166,7 +166,7 @@ class Parts:
         return ", ".join(n for n in self.tape.leaves if n in self.tape.names[number]) or "…"
 
     @cached_property
-    def shares(self) -> tuple[Shares, ...]:
+    def shares(self) -> tuple[SoftmaxPart, ...]:
         """Softmax and its logarithm, over whatever axis."""
         found = []
         for wire in self._floats():
@@ -181,7 +181,7 @@ class Parts:
                         continue
                     source = self._source(wire, partial(_is_shifted, logarithm, axis))
                     if source is not None:
-                        found.append(Shares(source, wire.number, axis, p, is_log))
+                        found.append(SoftmaxPart(source, wire.number, axis, p, is_log))
                         break
         return tuple(_first_of_each(found))
 
@@ -203,7 +203,7 @@ class Parts:
         return None
 
     @cached_property
-    def normals(self) -> tuple[Normal, ...]:
+    def normals(self) -> tuple[NormPart, ...]:
         """Normalizations, over the features, the samples, or all but one axis."""
         found = []
         for wire in self._floats():
@@ -213,7 +213,7 @@ class Parts:
                 found.append(made._replace(gain=gain, place=place))
         return tuple(_first_of_each(found)) or tuple(self._normals_with_gain())
 
-    def _normal(self, wire: Wire, y: Array) -> Normal | None:
+    def _normal(self, wire: Wire, y: Array) -> NormPart | None:
         """The normalization that gives y, which is the wire's value or made of that."""
         groups = [(y.ndim - 1,), (0,), tuple(range(y.ndim - 1)), (0, *range(2, y.ndim))]
         for axes in dict.fromkeys(one for one in groups if one):
@@ -227,7 +227,7 @@ class Parts:
             if source is not None:
                 inverse = _unit(self.tape.wires[source].value, y, axes, centred)
                 if inverse is not None and self._forgets_scale(source, wire):
-                    return Normal(source, wire.number, axes, inverse, y, centred)
+                    return NormPart(source, wire.number, axes, inverse, y, centred)
         return None
 
     def _forgets_scale(self, source: int, wire: Wire) -> bool:
@@ -237,7 +237,7 @@ class Parts:
             played = self.tape.played(wire.number, {source: 2 * self.tape.wires[source].value})
         return scale(played - wire.value) < scale(wire.value) / 2
 
-    def _normals_with_gain(self) -> Iterator[Normal]:
+    def _normals_with_gain(self) -> Iterator[NormPart]:
         """Those whose γ is multiplied in before x̂ is a wire of its own."""
         for wire in self._floats():
             y = wire.value

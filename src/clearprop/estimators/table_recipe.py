@@ -44,7 +44,7 @@ MOST_EPOCHS = 300
 
 
 @dataclass(frozen=True)
-class Recipe(Configurable):
+class TableRecipe(Configurable):
     """Everything that a training on a table is told.
 
     hidden         the sizes of the hidden layers
@@ -142,7 +142,7 @@ class Recipe(Configurable):
             return self.activations * len(self.hidden)
         return self.activations
 
-    def for_rows(self, rows: int) -> "Recipe":
+    def for_rows(self, rows: int) -> "TableRecipe":
         """The recipe for so many rows: few are taken whole, in float64, with none held out."""
         if rows >= FEW_ROWS:
             return self
@@ -180,7 +180,7 @@ class Recipe(Configurable):
 
 
 # The recipe of scikit-learn's MLP: one network on the columns as they are, no best epoch.
-def plain(**changes: Any) -> Recipe:
+def plain(**changes: Any) -> TableRecipe:
     """The recipe of scikit-learn's MLP, with changes."""
     settings: dict[str, Any] = {
         "hidden": (100,),
@@ -202,4 +202,4 @@ def plain(**changes: Any) -> Recipe:
         "standardise": False,
         "held": False,
     }
-    return Recipe(**{**settings, **changes})
+    return TableRecipe(**{**settings, **changes})

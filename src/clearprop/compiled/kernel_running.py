@@ -9,7 +9,7 @@ from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator, shape_t
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.compiled.blas import large_product
 from clearprop.compiled.placing import ParameterPlace
-from clearprop.compiled.plan import Plan
+from clearprop.compiled.plan import TrainingPlan
 from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses.loss import require_targets
@@ -53,7 +53,7 @@ class Buffers:
     """
 
     def __init__(
-        self, plan: Plan, x: Array, target: Array, sample_weight: Array | None = None
+        self, plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None = None
     ) -> None:
         _require_planned(plan, x, target, sample_weight)
         dtype = np.dtype(plan.dtype)
@@ -99,7 +99,7 @@ class Buffers:
 
 
 def put(
-    plan: Plan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
+    plan: TrainingPlan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
 ) -> None:
     """Write a training's state into the buffers."""
     buffers.updates = optimizer.step
@@ -116,7 +116,7 @@ def put(
         batches[...] = given["num_batches"]
 
 
-def take(plan: Plan, buffers: Buffers) -> tuple[Array, OptimizerState, Tree]:
+def take(plan: TrainingPlan, buffers: Buffers) -> tuple[Array, OptimizerState, Tree]:
     """The state of the training after the last whole step: new, read-only arrays."""
     flats = [np.empty(plan.network.size, plan.dtype) for _ in range(1 + len(plan.slots))]
     for number, flat in enumerate(flats):
@@ -138,7 +138,7 @@ def take(plan: Plan, buffers: Buffers) -> tuple[Array, OptimizerState, Tree]:
 
 
 def _panels(
-    plan: Plan, buffers: Buffers, parameter: ParameterPlace, number: int
+    plan: TrainingPlan, buffers: Buffers, parameter: ParameterPlace, number: int
 ) -> list[tuple[Array, slice]]:
     """Views (rows, some columns) of a parameter, or of its slot number - 1, and which columns."""
     first = parameter.place + number * plan.placed.slot
@@ -165,7 +165,7 @@ def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Arr
 
 
 def run(
-    plan: Plan,
+    plan: TrainingPlan,
     library: ctypes.CDLL,
     buffers: Buffers,
     *,
@@ -203,7 +203,7 @@ def run(
 
 
 def _call(
-    plan: Plan,
+    plan: TrainingPlan,
     library: ctypes.CDLL,
     buffers: Buffers,
     *,
@@ -262,7 +262,9 @@ def _call(
     return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
 
 
-def _require_planned(plan: Plan, x: Array, target: Array, sample_weight: Array | None) -> None:
+def _require_planned(
+    plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None
+) -> None:
     outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
     expected = {"x": (plan.samples, plan.features), "target": (plan.samples, *outputs)}
     given = {"x": x, "target": target}
@@ -274,7 +276,7 @@ def _require_planned(plan: Plan, x: Array, target: Array, sample_weight: Array |
             raise ShapeError("plan_data", name=name, came=came, expected=shape)
 
 
-def _own_ids(plan: Plan, target: Array) -> Array:
+def _own_ids(plan: TrainingPlan, target: Array) -> Array:
     """Class ids that nobody else can write to: the kernels go where they lead."""
     ids = freeze(np.array(target, np.int64))
     outputs, ignored = int(plan.loss_row["outputs"]), plan.loss_row["ignored"]
@@ -283,14 +285,14 @@ def _own_ids(plan: Plan, target: Array) -> Array:
     return ids
 
 
-def samples_of(plan: Plan, steps: int, step: int) -> int:
+def samples_of(plan: TrainingPlan, steps: int, step: int) -> int:
     """How many samples so many steps take, the first of them step number `step`."""
     epochs, within = divmod(step % plan.steps_per_epoch + steps, plan.steps_per_epoch)
     begun = step % plan.steps_per_epoch * plan.batch_size
     return epochs * plan.samples + min(within * plan.batch_size, plan.samples) - begun
 
 
-def require_order(plan: Plan, order: Array | None, steps: int, step: int) -> Array | None:
+def require_order(plan: TrainingPlan, order: Array | None, steps: int, step: int) -> Array | None:
     """The order as the kernels read it. Raises ConfigurationError for one that would lead out of
     the data."""
     if not plan.is_shuffled:
@@ -307,7 +309,7 @@ def require_order(plan: Plan, order: Array | None, steps: int, step: int) -> Arr
     return np.ascontiguousarray(order[:count])
 
 
-def _large_product(plan: Plan, library: ctypes.CDLL) -> int | None:
+def _large_product(plan: TrainingPlan, library: ctypes.CDLL) -> int | None:
     if not plan.has_large_products:
         return None
     return large_product(plan.dtype, library.clearprop_lane_count() * np.dtype(plan.dtype).itemsize)
@@ -318,14 +320,14 @@ def address(array: Array | None) -> int | None:
     return None if array is None else array.ctypes.data
 
 
-def rates_of(plan: Plan, first: int, steps: int) -> Array:
+def rates_of(plan: TrainingPlan, first: int, steps: int) -> Array:
     """The learning rates of so many updates, the first of them number `first`."""
     if isinstance(plan.rate, Schedule):
         return np.array([rate_at(plan.rate, first + k) for k in range(steps)])
     return np.full(steps, plan.rate)
 
 
-def _masks(plan: Plan, seed: int, first: int, steps: int) -> Array | None:
+def _masks(plan: TrainingPlan, seed: int, first: int, steps: int) -> Array | None:
     """What the dropout layers keep in every step: the NumPy engine's draws, by seed, step and
     path."""
     placed = plan.placed

@@ -7,7 +7,7 @@ import pytest
 
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import DataError
-from clearprop.estimators.targets import (
+from clearprop.estimators.table_targets import (
     ClassTarget,
     LabelTarget,
     NumberTarget,
