@@ -26,13 +26,13 @@ from clearprop.estimators.intervals import Bounds, Interval, calibrate
 from clearprop.estimators.learning import Learned
 from clearprop.estimators.like_mlp import CLASSIFIER_SETTINGS, REGRESSOR_SETTINGS
 from clearprop.estimators.shared_estimator import NetworkEstimator
-from clearprop.estimators.spelled import loss_named
 from clearprop.estimators.table_targets import (
     LabelTarget,
     TableTarget,
     class_target,
     number_target,
 )
+from clearprop.training.arguments import loss_of
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
@@ -80,7 +80,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return values
 
     def _quantiles(self) -> tuple[float, ...]:
-        loss = None if self.loss is None else loss_named(self.loss)
+        loss = None if self.loss is None else loss_of(self.loss)
         return loss.quantiles if isinstance(loss, Pinball) else ()
 
     def _calibrate(

@@ -24,9 +24,10 @@ from clearprop.estimators.members import MemberEpoch
 from clearprop.estimators.model_file import load_model, save_model
 from clearprop.estimators.row_explanation import RowExplanation, explain_row
 from clearprop.estimators.scoring import metric_named
-from clearprop.estimators.spelled import activations_of, loss_named, start_named
+from clearprop.estimators.spelled import activations_of, start_named
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import TableTarget
+from clearprop.training.arguments import loss_of
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -255,7 +256,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return TableRecipe(
             hidden=tuple(int(size) for size in sizes),
             activations=activations_of(self.activation),
-            loss=None if self.loss is None else loss_named(self.loss),
+            loss=None if self.loss is None else loss_of(self.loss),
             optimizer=self.solver,
             optimizer_settings=tuple(settings.items()),
             learning_rate=self.learning_rate_init,

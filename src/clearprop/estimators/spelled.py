@@ -1,4 +1,4 @@
-"""Activations and losses by their names, as scikit-learn and the command line spell them."""
+"""Activations and starts by their names, as scikit-learn and the command line spell them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,7 @@ from clearprop.base.errors import ConfigurationError
 from clearprop.engine.initializers import Initializer, XavierUniform
 from clearprop.engine.layers.activations import Activation, Identity, Sigmoid
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.losses import Loss
 from clearprop.kinds.kind_tables import LAYERS
-from clearprop.training.arguments import loss_of
 
 # What scikit-learn calls otherwise.
 ALIASES: dict[str, type[Layer]] = {"logistic": Sigmoid, "linear": Identity}
@@ -20,11 +18,6 @@ def activations_of(given: Any) -> tuple[Layer, ...]:
     ConfigurationError."""
     items: Sequence[Any] = given if isinstance(given, list | tuple) else (given,)
     return tuple(_activation(one) for one in items)
-
-
-def loss_named(given: str | Loss) -> Loss:
-    """A loss itself or by its name. Raises ConfigurationError."""
-    return loss_of(given)
 
 
 def _activation(given: Any) -> Layer:

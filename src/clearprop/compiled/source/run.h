@@ -1,4 +1,5 @@
-/* A run: a plan's tables, the memory, the data, and the steps to take. kernel_running.py has the same. */
+/* A run: a plan's tables, the memory, the data, and the steps to take. kernel_running.py has the
+ * same. */
 
 /* Fortran's sgemm or dgemm with integers of 64 bits, and the lengths of the two texts behind. */
 typedef void Gemm(const char *, const char *, const int64_t *, const int64_t *, const int64_t *,
