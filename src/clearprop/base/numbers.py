@@ -59,3 +59,12 @@ def general(value: float | None, digits: int = 7) -> str:
 def percent(share: float) -> str:
     """A share as a percentage without decimals; a dash where there is none: NaN."""
     return "—" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether Python reads the text as a number, NaN and infinities included."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -9,6 +9,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
+from clearprop.base.numbers import reads_as_number
+from clearprop.base.opening import read_or_refused
 
 
 class CsvTable(NamedTuple):
@@ -33,7 +35,7 @@ class CsvTable(NamedTuple):
     def is_numeric(self, column: int) -> bool:
         """Whether every cell of a column is a number, or empty, and some are numbers."""
         cells = [row[column] for row in self.rows if row[column]]
-        return bool(cells) and all(_is_number(cell) for cell in cells)
+        return bool(cells) and all(reads_as_number(cell) for cell in cells)
 
     def texts(self, column: int) -> list[str]:
         """The cells of a column. Raises FileError, with the line, for one that is empty."""
@@ -80,25 +82,20 @@ def read_table(path: Path) -> CsvTable:
     that is half names and half numbers, which would be lost as the one or the other.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with read_or_refused(path), path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, strict=True)
             found = [
                 (reader.line_num, tuple(cell.strip() for cell in cells))
                 for cells in reader
                 if any(map(str.strip, cells))
             ]
-    except FileNotFoundError as problem:
-        raise FileError("file_missing", path=path) from problem
-    except IsADirectoryError as problem:
-        raise FileError("path_is_folder", path=path) from problem
-    except (OSError, UnicodeError, csv.Error) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise FileError("file_unreadable", path=path, problem=reason) from problem
+    except (UnicodeError, csv.Error) as problem:
+        raise FileError("file_unreadable", path=path, problem=problem) from problem
     if not found:
         raise FileError("table_empty", path=path)
     first = found[0][1]
     names = tuple(str(position) for position in range(len(first)))
-    if not any(map(_is_number, first)):
+    if not any(map(reads_as_number, first)):
         names = first
         del found[0]
     if not found:
@@ -117,24 +114,15 @@ def read_table(path: Path) -> CsvTable:
 def _require_no_half_header(table: CsvTable) -> None:
     below = table._replace(rows=table.rows[1:])
     for column, cell in enumerate(table.rows[0]):
-        if cell and not _is_number(cell) and below.is_numeric(column):
+        if cell and not reads_as_number(cell) and below.is_numeric(column):
             raise table.problem("header_half", 0, column)
 
 
 def _takes(cell: str, *, finite: bool) -> bool:
     if not cell:
         return not finite
-    return _is_number(cell) and (not finite or math.isfinite(float(cell)))
+    return reads_as_number(cell) and (not finite or math.isfinite(float(cell)))
 
 
 def _number(cell: str) -> float:
-    return float(cell) if _is_number(cell) else math.nan
-
-
-def _is_number(cell: str) -> bool:
-    """Whether the cell is a number, NaN and infinities included."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return float(cell) if reads_as_number(cell) else math.nan

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clearprop.base.errors import FileError
+from clearprop.base.numbers import reads_as_number
+from clearprop.base.opening import read_or_refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +62,7 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
     cells = next(csv.reader(io.StringIO(first), delimiter=delimiter), [])
     if not any(cell.strip() for cell in cells):
         raise FileError("table_empty", path=path)
-    headed = not all(_is_number(cell) for cell in cells)
+    headed = not all(reads_as_number(cell) for cell in cells)
     names = tuple(
         cell.strip() or f"column_{position}" if headed else str(position)
         for position, cell in enumerate(cells)
@@ -138,15 +140,8 @@ def line_of(form: CsvForm, row: int) -> int:
 
 def opened(path: Path) -> BinaryIO:
     """The file, opened to read bytes. Raises FileError."""
-    try:
+    with read_or_refused(path):
         return path.open("rb")
-    except FileNotFoundError as problem:
-        raise FileError("file_missing", path=path) from problem
-    except IsADirectoryError as problem:
-        raise FileError("path_is_folder", path=path) from problem
-    except OSError as problem:
-        reason = problem.strerror or problem
-        raise FileError("file_unreadable", path=path, problem=reason) from problem
 
 
 def _first_row(path: Path, encoding: str) -> str:
@@ -167,14 +162,6 @@ def _delimiter(line: str) -> str:
     """What most often stands between the cells of the first row, outside of quotes."""
     outside = "".join(line.split('"')[::2])
     return max(DELIMITERS, key=outside.count)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _transcoded(form: CsvForm) -> Any:

@@ -22,11 +22,11 @@ from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import (
     DamagedFileError,
-    FileError,
     ForeignFileError,
     NewerFileError,
     UnknownNameError,
 )
+from clearprop.base.opening import read_or_refused
 from clearprop.base.writing import write_whole
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
@@ -145,16 +145,8 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    try:
-        with path.open("rb") as stream:
-            return _parse(stream, path)
-    except FileNotFoundError as problem:
-        raise FileError("file_missing", path=path) from problem
-    except IsADirectoryError as problem:
-        raise FileError("path_is_folder", path=path) from problem
-    except OSError as problem:
-        reason = problem.strerror or problem
-        raise FileError("file_unreadable", path=path, problem=reason) from problem
+    with read_or_refused(path), path.open("rb") as stream:
+        return _parse(stream, path)
 
 
 def _parse(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, Array]]:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from clearprop.base import messages
 from clearprop.base.errors import FileError
+from clearprop.base.opening import read_or_refused
 from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
 # The folder of the answer keys stands beside those of the students.
@@ -121,20 +122,17 @@ def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    with read_or_refused(path):
+        content = path.read_bytes()
     try:
-        text = decoded(path.read_bytes())
+        text = decoded(content)
         stream = io.StringIO(text, newline="")
         reader = csv.reader(stream, delimiter=delimiter_of(text), strict=True)
         return [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    except FileNotFoundError as problem:
-        raise FileError("file_missing", path=path) from problem
-    except IsADirectoryError as problem:
-        raise FileError("path_is_folder", path=path) from problem
     except UnicodeError as problem:
         raise FileError("roster_encoding", path=path) from problem
-    except (OSError, csv.Error) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise FileError("file_unreadable", path=path, problem=reason) from problem
+    except csv.Error as problem:
+        raise FileError("file_unreadable", path=path, problem=problem) from problem
 
 
 def _student(path: Path, line: int, row: Mapping[str, str], language: str) -> Student:

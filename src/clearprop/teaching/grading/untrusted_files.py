@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError, NewerFileError
+from clearprop.base.opening import read_or_refused
 from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
 # A sheet has a few dozen blanks; a form that is much longer is none.
@@ -41,13 +42,8 @@ def read_content(path: Path) -> bytes:
         raise FileError("file_is_link", path=path)
     if path.is_dir():
         raise FileError("path_is_folder", path=path)
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-    except FileNotFoundError as problem:
-        raise FileError("file_missing", path=path) from problem
-    except OSError as problem:
-        raise FileError("file_unreadable", path=path, problem=problem.strerror) from problem
+    with read_or_refused(path), path.open("rb") as stream:
+        content = stream.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise FileError("file_too_large", path=path, most=LARGEST)
     return content
