@@ -93,12 +93,12 @@ def _arrays(params: Array, slots: Mapping[str, Array], layers: Mapping[str, Any]
     return {"params": params, **slots, **states}
 
 
-def in_numpy(task: Task, dtype: str) -> Trained:
-    """The training by the NumPy engine."""
+def in_numpy(task: Task, dtype: str, params: Array | None = None) -> Trained:
+    """The training by the NumPy engine, of K networks where `params` (K, P) are theirs."""
     task = task.of(dtype)
     done = fit(
         task.network,
-        task.start(dtype),
+        task.start(dtype) if params is None else params,
         task.x,
         task.target,
         loss=task.loss,

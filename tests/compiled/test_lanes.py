@@ -26,7 +26,7 @@ from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, tak
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS, OPTIMIZER_ROWS
 from clearprop.training import fit
-from tests.compiled.both_engines import CLOSE, Library, Task
+from tests.compiled.both_engines import CLOSE, Library, Task, in_numpy
 from tests.own_combinators import Concatenated
 
 GENERATOR = np.random.default_rng(5)
@@ -85,21 +85,9 @@ def assert_as_numpy(task: Task, kernels: Library, dtype: str, networks: int = 5)
     task = task.of(dtype)
     params = starts(task.network, networks, dtype)
     losses, found, slots = in_lanes(task, params, kernels)
-    expected = fit(
-        task.network,
-        params,
-        task.x,
-        task.target,
-        loss=task.loss,
-        optimizer=task.optimizer,
-        epochs=task.epochs,
-        batch_size=task.batch_size,
-        sample_weight=task.sample_weight,
-        seed=task.seed,
-        engine="numpy",
-    )
-    pairs = [(losses, expected.losses), (found, expected.params)]
-    pairs += [(slots[name], array) for name, array in expected.state.optimizer.slots.items()]
+    expected = in_numpy(task, dtype, params)
+    pairs = [(losses, expected.losses)]
+    pairs += [({"params": found, **slots}[name], a) for name, a in expected.arrays.items()]
     for one, other in pairs:
         assert np.abs(one - other).max() <= CLOSE[dtype] * np.abs(other).max()
 

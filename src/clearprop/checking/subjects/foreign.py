@@ -4,7 +4,7 @@ This file knows no tensor; `clearprop.formats` does.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -51,9 +51,7 @@ def subject_of(
     described = target.forward if name == "torch" else target
     names = plain_functions.argument_names(described, len(arrays) + first)[first:]
     point = {one: plain_functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
-    floating = tuple(one for one in names if point[one].dtype.kind == "f")
-    variables = tuple(wrt) if wrt is not None else floating
-    plain_functions.require_names(variables, floating)
+    variables = plain_functions.variables_of(point, wrt)
     framework, title = _framework(name), str(target.__name__)
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
@@ -62,13 +60,22 @@ def subject_of(
         )
         return y, (graph,)
 
+    back = _way_back(framework, title, point, variables)
+    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
+
+
+def _way_back(
+    framework: Any, title: str, names: Iterable[str], variables: Collection[str]
+) -> Callable[..., Mapping[str, Any]]:
+    """What the framework hands back along its graph, by the names of the arrays that went in."""
+
     def back(dy: Array, _given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
         found = plain_functions.guarded(
             title, lambda: framework.backward(cache[0], dy), but=(ContractError,)
         )
         return {one: g for one, g in zip(names, found, strict=True) if one in variables}
 
-    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
+    return back
 
 
 def _is_module(target: Any) -> bool:
@@ -87,9 +94,7 @@ def _of_module(
     point = {one: a.astype(np.float64) if a.dtype.kind == "f" else a for one, a in point.items()}
     parameters = framework.module_parameters(module)
     point.update(parameters)
-    floating = tuple(one for one, a in point.items() if a.dtype.kind == "f")
-    variables = tuple(wrt) if wrt is not None else floating
-    plain_functions.require_names(variables, floating)
+    variables = plain_functions.variables_of(point, wrt)
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
         own = {one: given[one] for one in parameters}
@@ -99,12 +104,7 @@ def _of_module(
         )
         return y, (graph,)
 
-    def back(dy: Array, _given: Mapping[str, Array], cache: Any) -> Mapping[str, Any]:
-        found = plain_functions.guarded(
-            title, lambda: framework.backward(cache[0], dy), but=(ContractError,)
-        )
-        return {one: g for one, g in zip(point, found, strict=True) if one in variables}
-
+    back = _way_back(framework, title, point, variables)
     return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
 
 

@@ -39,9 +39,7 @@ def function_subject(
     """
     names = tuple(names or argument_names(forward, len(arrays)))
     point = {name: as_array(name, value) for name, value in zip(names, arrays, strict=True)}
-    floating = tuple(name for name in names if point[name].dtype.kind == "f")
-    variables = tuple(wrt) if wrt is not None else floating
-    require_names(variables, floating)
+    variables = variables_of(point, wrt)
     title = function_name(forward)
     _, cached = _run(forward, point, title)
     if order is None:
@@ -178,13 +176,19 @@ def named(
     return found
 
 
-def require_names(asked: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse a name that is not one of the floating arrays. Raises ConfigurationError."""
-    for name in asked:
-        if name not in known:
-            raise ConfigurationError("check_name", name=name, known=", ".join(known))
-    if not asked:
+def variables_of(point: Mapping[str, Array], wrt: Sequence[str] | None) -> tuple[str, ...]:
+    """The names that are differentiated by: `wrt`, or every floating array of `point`.
+
+    Raises ConfigurationError for a name that is not one of the floating arrays, and for none.
+    """
+    floating = tuple(name for name, array in point.items() if array.dtype.kind == "f")
+    variables = floating if wrt is None else tuple(wrt)
+    for name in variables:
+        if name not in floating:
+            raise ConfigurationError("check_name", name=name, known=", ".join(floating))
+    if not variables:
         raise ConfigurationError("check_no_variables")
+    return variables
 
 
 def described(value: Any) -> str:
