@@ -100,6 +100,14 @@ def test_what_the_code_prints_is_not_in_the_json_and_not_lost(folder: Path) -> N
         assert said in done.stderr
 
 
+def test_what_a_file_prints_while_it_is_imported_is_not_in_the_json_either(folder: Path) -> None:
+    (folder / "says.py").write_text(f"print('while imported')\n{CODE}")
+    done = checked("says.py:forward", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["outcome"] == "right"
+    assert "while imported" in done.stderr
+
+
 @pytest.mark.parametrize(("name", "status"), [("forward", 0), ("wrong_forward", 1)])
 def test_threads_signals_and_what_is_left_for_the_end_change_no_status(
     folder: Path, name: str, status: int

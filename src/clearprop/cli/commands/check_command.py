@@ -63,10 +63,11 @@ def _check_target(
     from clearprop.cli.output_apart import output_apart
     from clearprop.cli.terminal import console
 
-    request = request_for(target, against)
-    if averaged:
-        request = replace(request, averaged=True)
     with output_apart() as out:
+        # What the file prints while it is imported is no part of the answer either.
+        request = request_for(target, against)
+        if averaged:
+            request = replace(request, averaged=True)
         shown = None if as_json else console(file=out)
         told: frozenset[str] = frozenset()
         for verdict in answers(_heard(request, witnesses)):
