@@ -1,5 +1,6 @@
 """Fixtures that more than one test file needs."""
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,10 @@ from clearprop.teaching.experiments.reproduction_settings import ReproductionSet
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("clearprop")
 
+
+# What a test does not say of the language is English, whatever the machine's locale is.
+for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+    os.environ.pop(variable, None)
 
 # Files that share what is slow to make: the whole reproduction with its report and a browser, and
 # what JAX has compiled.
