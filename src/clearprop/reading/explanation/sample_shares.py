@@ -48,8 +48,8 @@ class SampleShare:
     products: tuple[FactorPair, ...]
     rest: Rest = NOTHING
 
-    def factors(self, language: str) -> str:
-        """The sentence of its largest product."""
+    def factors(self, letter: str, language: str) -> str:
+        """The sentence of its largest product; `letter` is what the number is called."""
         one = self.products[0]
         key = "factors.of_input" if one.input else "factors.alone"
         if len(self.products) > 1 or self.rest.count:
@@ -59,6 +59,7 @@ class SampleShare:
         return say(
             language,
             key,
+            letter=letter,
             input=one.input,
             factor=brief(one.factor),
             place=one.signal.place,
@@ -69,12 +70,12 @@ class SampleShare:
         )
 
     def step(self, letter: str, language: str) -> ExplainedStep:
-        """Its largest product as a step; `letter` is what the number is called."""
+        """The same as a step."""
         one = self.products[0]
         several = len(self.products) > 1 or self.rest.count
         key = "of_input" if one.input else "alone" if one.factor == 1 else "local"
         count = len(self.products) + self.rest.count
-        values = {"input": one.input, "place": one.signal.named, "count": count}
+        values = {"letter": letter, "input": one.input, "place": one.signal.named, "count": count}
         told = say(language, f"step.factors_{'several' if several else key}", **values)
         left = f"∂C[{self.sample}]/∂{letter}"
         behind = by(one.signal)
