@@ -258,7 +258,7 @@ class _ParameterShares:
 
 
 class _FeatureShares:
-    """The shares of one feature of the input: each sample's own ∂Cⁿ/∂x.
+    """The shares of one feature of the input: each sample's own ∂C[n]/∂x.
 
     Their sum is the gradient by a number that is added to the feature in every sample.
     """

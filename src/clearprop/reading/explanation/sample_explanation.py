@@ -43,7 +43,7 @@ class SampleOutput:
 
 @dataclass(frozen=True)
 class Pull:
-    """One parameter entry: this sample's ∂Cⁿ/∂w, the whole ∂L/∂w, and |value| / Σ|∂Cⁿ/∂w| over
+    """One parameter entry: this sample's ∂C[n]/∂w, the whole ∂L/∂w, and |value| / Σ|∂C[n]/∂w| over
     all parameters."""
 
     address: str
@@ -54,17 +54,17 @@ class Pull:
 
 @dataclass(frozen=True)
 class SampleExplanation(Readable):
-    """One sample: L = Σₙ Cⁿ, and its part in the gradient.
+    """One sample: L = Σₙ C[n], and its part in the gradient.
 
-    cost        Cⁿ, with its 1/N where the loss is a mean
+    cost        C[n], with its 1/N where the loss is a mean
     loss        L = cost + others
     others      the costs of all other samples, summed
-    share       |Cⁿ| / Σ|costs|
+    share       |C[n]| / Σ|costs|
     rank        1 for the costliest sample
     outputs     the outputs with the largest |∂C/∂y|, largest first
     unlisted    the ∂C/∂y of all other outputs
     pulls       the parameter entries that it pulls hardest at, hardest first
-    rest        its ∂Cⁿ/∂w at all other entries
+    rest        its ∂C[n]/∂w at all other entries
     alignment   the cosine between its gradient and the whole one: 1 pulls the same way, −1 against
                 it; None where one of them is 0
     """

@@ -1,11 +1,12 @@
 """One sample's share of a gradient, as forward factor × backward factor.
 
-    ∂L/∂w = Σₙ ∂Cⁿ/∂w                        Cⁿ carries its 1/N where the loss is a mean
-    ∂Cⁿ/∂w = ∂z/∂w · ∂Cⁿ/∂z                  of a Linear layer: the input that w multiplies (for a
+    ∂L/∂w = Σₙ ∂C[n]/∂w                      C[n] carries its 1/N where the loss is a mean
+    ∂C[n]/∂w = ∂z/∂w · ∂C[n]/∂z              of a Linear layer: the input that w multiplies (for a
                                              bias: 1) times the signal at its neuron
 
 In any other layer a parameter may touch several outputs y_j of one sample, and may stand in several
-layers (tied weights): ∂Cⁿ/∂w = Σ_j ∂y_j/∂w · ∂Cⁿ/∂y_j, with ∂y_j/∂w from the layer's own backward.
+layers (tied weights): ∂C[n]/∂w = Σ_j ∂y_j/∂w · ∂C[n]/∂y_j, with ∂y_j/∂w from the layer's own
+backward.
 """
 
 from dataclasses import dataclass
