@@ -158,6 +158,7 @@ def test_every_weight_and_bias(step: Step) -> None:
     assert "∂z/∂b" in bias.table()
     assert not any("∂w" in one for one in told)
     assert not any(r"\partial w" in one or "(w" in one for one in bias.equations())
+    assert "∂z/∂b = 1" in bias.svg()
 
 
 def test_the_neuron(neuron: NeuronExplanation) -> None:

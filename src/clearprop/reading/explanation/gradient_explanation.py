@@ -199,7 +199,7 @@ class GradientExplanation(Readable):
             if self.value is not None:
                 root.append(TextLine(equation(variable, self.value)))
             root.append(TextLine(equation(name, share.value), "backward"))
-            drawn = draw_paths(paths, tuple(root), language).items
+            drawn = draw_paths(paths, tuple(root), language, variable=variable).items
             items = stacked(items, drawn)
             entries = path_legend(name, largest_of(paths), language)
         return explained(
