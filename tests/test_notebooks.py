@@ -24,12 +24,12 @@ def programs(book: Any) -> list[Any]:
 
 
 def shown(cell: Any) -> list[tuple[str, str]]:
-    """What a cell prints, and what it shows without its numbers, of which the last digits differ
-    between machines."""
-    printed = [("printed", one.text) for one in cell.outputs if one.output_type == "stream"]
+    """What a cell prints, which comes in one piece or in several, and what it shows without its
+    numbers, of which the last digits differ between machines."""
+    printed = "".join(one.text for one in cell.outputs if one.output_type == "stream")
     results = [one.data for one in cell.outputs if one.output_type == "execute_result"]
     return [
-        *printed,
+        *([("printed", printed)] if printed else []),
         *(("shown", re.sub(r"[\d.]+", "0", "".join(one["text/html"]))) for one in results),
     ]
 

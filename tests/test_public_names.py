@@ -267,7 +267,7 @@ WITHOUT = """
 import sys
 from pathlib import Path
 
-for name in ("scipy", "scipy.special", "safetensors", "safetensors.numpy"):
+for name in ("scipy", "scipy.special", "safetensors", "safetensors.numpy", "torch", "jax"):
     sys.modules[name] = None  # as if it were not installed
 
 from pathlib import Path
