@@ -41,7 +41,12 @@ TOGETHER = {
         "the report and the browser",
     ),
     **dict.fromkeys(
-        ("tests/checking/test_frameworks.py", "tests/cli/test_check_command.py"), "JAX"
+        (
+            "tests/bench/test_bench.py",
+            "tests/checking/test_frameworks.py",
+            "tests/cli/test_check_command.py",
+        ),
+        "JAX",
     ),
 }
 

@@ -35,10 +35,12 @@ SMALL = {
 FAST = [name for name in PEERS if name != "torch-compiled"]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("workload", SMALL.values(), ids=str)
-def test_every_peer_comes_to_the_loss_of_fit(workload: Workload, dtype: str) -> None:
-    workload = replace(workload, dtype=dtype)
+# Every kind of training in float64, where peers agree to the last digits; one in float32 too.
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, "float64") for name in SMALL), ("shuffled", "float32")]
+)
+def test_every_peer_comes_to_the_loss_of_fit(name: str, dtype: str) -> None:
+    workload = replace(SMALL[name], dtype=dtype)
     peers = [PEERS[name] for name in FAST if all(map(is_installed, PEERS[name].packages))]
     measured = compare(workload, peers, rounds=1)
     trained = fit(
@@ -57,9 +59,9 @@ def test_every_peer_comes_to_the_loss_of_fit(workload: Workload, dtype: str) -> 
     assert ("numpy" in measured.losses) == (workload.networks is None)
     has_sklearn = is_installed("sklearn") and workload.is_shuffled
     assert ("sklearn" in measured.losses) == has_sklearn
-    for name, loss in measured.losses.items():
-        if PEERS[name].trains and not PEERS[name].draws:
-            assert loss == pytest.approx(expected, rel=2e-4 if dtype == "float32" else 1e-9), name
+    for peer, loss in measured.losses.items():
+        if PEERS[peer].trains and not PEERS[peer].draws:
+            assert loss == pytest.approx(expected, rel=2e-4 if dtype == "float32" else 1e-9), peer
     assert all(seconds > 0 for seconds in measured.seconds.values())
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearprop import Identity, Layer, Linear, Network, ReLU, Residual, Sequential, Sigmoid, Tanh
@@ -81,6 +81,8 @@ def test_gradients_of_parameters(step: Step, data: st.DataObject) -> None:
         assert explained.latex(language).count("{") == explained.latex(language).count("}")
 
 
+# Every wire, feature and sample of each network, in both languages.
+@settings(max_examples=25)
 @given(step=steps(), data=st.data())
 def test_neurons_features_and_samples(step: Step, data: st.DataObject) -> None:
     sample = data.draw(st.integers(0, step.samples - 1))

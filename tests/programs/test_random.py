@@ -121,7 +121,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
 
 
 @given(made=st.lists(recipes(), min_size=5, max_size=5))
-@settings(max_examples=8)
+@settings(max_examples=6)
 def test_random_programs_do_what_the_engine_does(made: list[Recipe], bare_site: Path) -> None:
     # A folder for each: Python would keep the byte code of a file that was there this second.
     with tempfile.TemporaryDirectory() as folder:
