@@ -57,12 +57,9 @@ class Links(HTMLParser):
         self.found += [value for name, value in attrs if name in names and value]
 
 
+@pytest.mark.usefixtures("torch", "without_figures")
 def test_from_end_to_end(
-    torch: Any,
-    tmp_path: Path,
-    without_figures: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["reproduce", *QUICK]) == 0
