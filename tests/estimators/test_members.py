@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from clearprop import MSE, SGD, Linear, Network
 from clearprop.engine.layers.activations import ReLU
 from clearprop.estimators import members
+from clearprop.estimators.member_training import best_of, train_members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
     Members,
     Rows,
-    best_of,
     folds,
     rows_of_members,
-    train_members,
 )
 from clearprop.estimators.table_network import (
     PLAIN_INPUT,

@@ -17,8 +17,9 @@ from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED
 
 if TYPE_CHECKING:
+    from clearprop.runs.run_plan import RunPlan
     from clearprop.runs.run_settings import RunSettings
-    from clearprop.runs.run_training import EndedRun, RunPlan
+    from clearprop.runs.run_training import EndedRun
 
 FOLDER = "clearprop-run"
 
@@ -62,7 +63,8 @@ def _resume(given: Arguments, folder: Path, language: str) -> int:
 def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     from clearprop.cli.training_display import TrainingDisplay
     from clearprop.runs.plan_words import note_lines, plan_lines
-    from clearprop.runs.run_training import most_epochs, train_run
+    from clearprop.runs.run_plan import most_epochs
+    from clearprop.runs.run_training import train_run
     from clearprop.training.interruption import ctrl_c_noted
 
     for line in aligned(plan_lines(plan, language), left=None):
