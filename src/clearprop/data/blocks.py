@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 TEXTS = (".csv", ".tsv", ".txt")
 BINARIES = (".parquet", ".arrow", ".feather")
-LEAST_BLOCK = 1 << 20
+# A block takes at least so much, and several rows.
+LEAST_BLOCK, LEAST_ROWS = 1 << 16, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +81,14 @@ def content_bytes(path: Path) -> int:
             return stream.seek(0, 2)
     require("pyarrow")
     metadata = _parquet(path).metadata
-    return sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(int(group.total_byte_size) for group in groups)
 
 
 def bytes_per_row(path: Path) -> int:
     """About how many bytes a row of a file has: of text by its first lines."""
     if path.suffix.lower() == ".parquet":
-        return max(1, content_bytes(path) // max(_parquet(path).metadata.num_rows, 1))
+        return max(1, content_bytes(path) // max(int(_parquet(path).metadata.num_rows), 1))
     with opened(path) as stream:
         start = stream.read(1 << 16)
     return max(16, len(start) // max(start.count(b"\n"), 1))
@@ -114,7 +116,7 @@ def measure(
     Raises what `read_table` raises.
     """
     require("pyarrow")
-    block_bytes = max(block_bytes, LEAST_BLOCK)
+    block_bytes = max(block_bytes, LEAST_BLOCK, LEAST_ROWS * bytes_per_row(path))
     form = csv_form(path, encoding) if path.suffix.lower() in TEXTS else None
     counts: list[TypeCounts] = []
     found: list[_Found] = []
@@ -226,7 +228,9 @@ def _batches(path: Path, form: CsvForm | None, block_bytes: int) -> Iterator["pa
         if path.suffix.lower() == ".parquet":
             file = _parquet(path)
             rows = max(1, block_bytes // bytes_per_row(path))
-            yield from (batch for batch in file.iter_batches(rows) if batch.num_rows)
+            # Group by group: all at once, threads would read ahead as far as they can.
+            for group in range(file.metadata.num_row_groups):
+                yield from file.iter_batches(rows, row_groups=[group], use_threads=False)
             return
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
             for number in range(reader.num_record_batches):
