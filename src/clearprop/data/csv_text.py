@@ -74,10 +74,11 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
     return CsvForm(path, encoding, delimiter, names, headed)
 
 
-def text_batches(form: CsvForm, block_bytes: int = BLOCK_BYTES) -> Iterator["pa.RecordBatch"]:
+def text_batches(form: CsvForm, block_bytes: int | None = None) -> Iterator["pa.RecordBatch"]:
     """The rows as record batches of strings, null where a value is missing.
 
-    block_bytes  how much of the file is read at once; a row is no longer than this
+    block_bytes  how much of the file is read at once, BLOCK_BYTES unless told otherwise; a row is
+                 no longer than this
 
     Raises FileError for a ragged row, with its line, for one that is longer than a block, and for
     bytes that are not in the file's encoding.
@@ -85,6 +86,7 @@ def text_batches(form: CsvForm, block_bytes: int = BLOCK_BYTES) -> Iterator["pa.
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    block_bytes = block_bytes or BLOCK_BYTES
     ragged: list[Any] = []
 
     def note(row: Any) -> str:

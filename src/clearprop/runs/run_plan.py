@@ -3,14 +3,31 @@
 from dataclasses import dataclass
 from typing import Any
 
-from clearprop.base.errors import DataError
+from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.blocks import TableBlocks
+from clearprop.engine.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Loss,
+    Pinball,
+)
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.runs.run_checkpoints import RunCheckpoint
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import model_class
 from clearprop.runs.run_settings import FOLDS, NOTHING, RunSettings
 from clearprop.runs.stopping import StopMetric, stop_metric
+from clearprop.training.arguments import loss_of
+
+# What a task can be trained by. PoissonNLL speaks of counts, and not of standardised numbers.
+LOSSES: dict[str, tuple[type[Loss], ...]] = {
+    "regression": (MSE, MAE, Huber, Pinball),
+    "classification": (CrossEntropy,),
+    "multilabel": (BinaryCrossEntropy,),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +67,22 @@ def most_epochs(plan: RunPlan) -> int:
     if recipe.validation == FOLDS:
         rows -= rows // max(settings.networks, 2)
     return recipe.batches(rows)[1]
+
+
+def require_loss(plan: RunPlan) -> None:
+    """Refuse a loss that is not for the task. Raises ConfigurationError."""
+    settings = plan.settings
+    if settings.loss is None:
+        return
+    loss = loss_of(settings.loss)
+    known = LOSSES[settings.task]
+    if settings.task == "classification" and settings.single_logit and len(plan.classes) == 2:
+        known = (BinaryCrossEntropy,)
+    if not isinstance(loss, known):
+        names = ", ".join(kind.__name__ for kind in known)
+        raise ConfigurationError(
+            "loss_of_task", loss=type(loss).__name__, task=settings.task, known=names
+        )
 
 
 def estimator(plan: RunPlan, metric: StopMetric) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import FileError
+from clearprop.base.errors import DataError, FileError
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
 from clearprop.runs.run_data import read_run_table, run_data, split
@@ -27,7 +27,7 @@ from clearprop.runs.run_folder import (
 )
 from clearprop.runs.run_history import HistoryRow, RunHistory
 from clearprop.runs.run_notes import Note, noticed
-from clearprop.runs.run_plan import RunPlan, estimator
+from clearprop.runs.run_plan import RunPlan, estimator, require_loss
 from clearprop.runs.run_recorder import RunRecorder, Watch
 from clearprop.runs.run_settings import (
     FOLDS,
@@ -77,6 +77,8 @@ def plan_run(settings: RunSettings) -> RunPlan:
         is_classes = data.task == "classification"
         classes = tuple(np.unique(data.truth).tolist()) if is_classes else ()
         notes = table.notes
+    if len(classes) == 1:
+        raise DataError("target_one_class", column=data.columns[0], value=classes[0])
     one_for_all = blocks is not None or settings.networks == 1 or settings.time is not None
     if settings.validation == FOLDS and one_for_all:
         settings = replace(settings, validation=SHARE)
@@ -91,8 +93,17 @@ def plan_run(settings: RunSettings) -> RunPlan:
         settings, training, held_out, classes, checksum(*files), blocks=blocks, notes=notes
     )
     # What cannot be is refused here, and not where the training begins.
+    require_loss(plan)
     recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
     return plan
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether nothing is left to train of the run in a folder. Raises FileError."""
+    require_run(folder)
+    before = newest_checkpoint(folder / CHECKPOINTS)
+    # A solver that takes no steps has no checkpoints.
+    return (folder / MODEL).is_file() and (before is None or before.ended)
 
 
 def resumed(folder: Path) -> RunPlan:
