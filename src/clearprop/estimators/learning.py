@@ -1,7 +1,7 @@
 """A training on a table's features: members, their held-out rows, and what came of them."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,24 +12,27 @@ from clearprop.base.errors import ConfigurationError, DataError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.finding_rate import found_rate
 from clearprop.estimators.full_batch import minimize_members
+from clearprop.estimators.member_training import best_of, train_members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
+    Members,
     Metric,
     Rows,
-    best_of,
     folds,
+    folds_of_groups,
     rows_of_members,
-    train_members,
 )
 from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork, table_network
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
-from clearprop.training import DivergenceWarning, TrainingState
+from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState
 
-Watch = Callable[[MemberEpoch], Any]
+# Told of an epoch, and of where the training stands then; True ends it.
+Watch = Callable[[MemberEpoch, Members], Any]
 
 # Rows that a prediction takes at once, so that its memory does not grow with the table.
 CHUNK = 4096
@@ -42,6 +45,14 @@ class History(NamedTuple):
     scores: Array
 
 
+class Begun(NamedTuple):
+    """Where a training stood that is to end as if it had never stopped: its members after an epoch,
+    and the epochs up to there."""
+
+    members: Members
+    history: History
+
+
 @dataclass(frozen=True, eq=False)
 class Learned:
     """Trained networks for a table's features.
@@ -52,6 +63,7 @@ class Learned:
     state    the last state, to go on from; None where the optimizer takes no steps
     parts    the training's rows that each network held out, K of them, empty where none were
     average  (F,) the mean of the features that were learned from
+    rate     where the learning rate began; None of an optimizer of one's own
     """
 
     network: TableNetwork
@@ -64,6 +76,7 @@ class Learned:
     state: TrainingState | None
     parts: tuple[Array, ...]
     average: Array
+    rate: float | None = None
 
     def members(self, features: Array) -> Array:
         """What every network says of features (N, F): numbers or probabilities (K, N, D)."""
@@ -82,6 +95,19 @@ class Learned:
         """The average of what the networks say (N, D)."""
         average: Array = self.members(features).mean(axis=0)
         return average
+
+    def owners(self) -> list[tuple[Array, int | None]]:
+        """The parts that were held out, each row in one of them, and the network that never saw
+        it: None where that is so of all networks."""
+        if not self.parts or not len(self.parts[0]):
+            return []
+        if all(part is self.parts[0] for part in self.parts):
+            return [(self.parts[0], None)]
+        # With more networks than folds, the first of them.
+        found: dict[bytes, tuple[Array, int | None]] = {}
+        for member, part in enumerate(self.parts):
+            found.setdefault(part.tobytes(), (part, member))
+        return list(found.values())
 
 
 def loss_for(target: TableTarget) -> Loss:
@@ -103,7 +129,9 @@ def learn(
     metric: Metric | None = None,
     watch: Watch | None = None,
     before: Learned | None = None,
+    begun: Begun | None = None,
     start: Array | None = None,
+    groups: Array | None = None,
 ) -> Learned:
     """Train the networks that a recipe asks for.
 
@@ -115,7 +143,10 @@ def learn(
     metric    what a network is judged by on held-out rows, less is better; None takes the loss
     watch     told of every epoch; True ends the training
     before    a training to go on from: its network and its last parameters
+    begun     where this training stood, with the same of everything else; what comes of it is that
+              of one that never stopped, to the bit
     start     the parameters to begin with, (P,) or (K, P); by default the network's own start
+    groups    (N,) rows of equal values are held out together
 
     Raises ConfigurationError for settings that do not go together, DataError for a training that
     diverged; where every network has been good before, it ends with those and a warning.
@@ -124,18 +155,20 @@ def learn(
     dtype = np.dtype(recipe.dtype)
     loss = recipe.loss or loss_for(target)
     network = (
-        before.network if before is not None else _network(features, bends, weight, target, recipe)
+        before.network
+        if before is not None
+        else network_for(features, bends, weight, target, recipe)
     )
     x = network.encode(features.astype(dtype))
     rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
-    starts = _starts(network, recipe, before, start)
+    starts = starts_of(network, recipe, before, start)
     average = np.average(features, axis=0, weights=weight)
     if held_out is not None:
         recipe = replace(recipe, validation="none")
-    parts = _parts(rows, target, recipe)
+    parts = _parts(rows, target, recipe, groups)
     judged: list[Rows] | None = None
     if held_out is not None:
-        judged = [_rows(network, target, held_out, dtype)] * recipe.networks
+        judged = [rows_of(network, target, held_out, dtype)] * recipe.networks
     elif len(parts[0]):
         judged = [rows.take(part) for part in parts]
     if recipe.optimizer == "lbfgs":
@@ -148,10 +181,13 @@ def learn(
         )
     batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
     rows = rows_of_members(rows, parts, batch_size, recipe.seed)
+    if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
+        rate = found_rate(network.rest, starts, rows, loss, recipe, batch_size)
+        recipe = replace(recipe, learning_rate=rate)
     steps = epochs * -(-rows.weight.shape[-1] // batch_size)
     course = MemberCourse(
         loss=loss,
-        optimizer=_penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
+        optimizer=penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
         epochs=epochs,
         batch_size=batch_size,
         seed=recipe.seed,
@@ -159,39 +195,59 @@ def learn(
         least=recipe.tolerance,
         engine=recipe.engine,
         state=None if before is None else before.state,
+        begun=None if begun is None else begun.members,
     )
-    told: list[MemberEpoch] = []
-
-    def tell(one: MemberEpoch) -> bool:
-        told.append(one._replace(state=None))
-        return watch is not None and watch(one) is True
-
-    found = best_of(
-        train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss)),
-        tell,
+    trained = train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss))
+    found, history = gathered(trained, watch, begun)
+    return learned_of(
+        network,
+        target,
+        loss,
+        recipe,
+        found,
+        history,
+        parts=tuple(parts),
+        average=average,
+        is_judged=judged is not None,
     )
-    best = recipe.restore_best and judged is not None
-    good = found.score if best else np.append(told[-1].losses, found.state.params.sum())
+
+
+def learned_of(
+    network: TableNetwork,
+    target: TableTarget,
+    loss: Loss,
+    recipe: TableRecipe,
+    found: Members,
+    history: History,
+    *,
+    parts: tuple[Array, ...],
+    average: Array,
+    is_judged: bool,
+) -> Learned:
+    """What came of members that were trained; `is_judged` says whether any rows were held out.
+
+    Raises DataError where nothing good came, and warns of a divergence where something did.
+    """
+    best = recipe.restore_best and is_judged
+    good = found.score if best else np.append(history.losses[-1], found.state.params.sum())
     if not np.isfinite(good).all():
         if found.divergence is None:
             raise DataError("scores_not_finite")
         raise DataError("training_diverged", problem=found.divergence)
     if found.divergence is not None:
-        warnings.warn(DivergenceWarning(found.divergence), stacklevel=2)
-    history = History(
-        np.array([one.losses for one in told]), np.array([one.scores for one in told])
-    )
+        warnings.warn(DivergenceWarning(found.divergence), stacklevel=3)
     return Learned(
         network=network,
         target=target,
         loss=loss,
         params=freeze(found.params) if best else found.state.params,
         layers=found.state.layers,
-        epoch=found.epoch if best else np.full(len(starts), len(told) - 1),
+        epoch=found.epoch if best else np.full(len(found.params), len(history.losses) - 1),
         history=history,
         state=found.state,
-        parts=tuple(parts),
+        parts=parts,
         average=average,
+        rate=recipe.learning_rate if isinstance(recipe.optimizer, str) else None,
     )
 
 
@@ -206,9 +262,26 @@ def metric_of(loss: Loss) -> Metric:
     return metric
 
 
-def _network(
+def gathered(
+    epochs: Iterator[MemberEpoch | DivergenceEvent], watch: Watch | None, begun: Begun | None
+) -> tuple[Members, History]:
+    """The members at their best, and all epochs, with those before an interruption."""
+    losses = [] if begun is None else list(begun.history.losses)
+    scores = [] if begun is None else list(begun.history.scores)
+
+    def tell(one: MemberEpoch, kept: Members) -> bool:
+        losses.append(one.losses)
+        scores.append(one.scores)
+        return watch is not None and watch(one, kept) is True
+
+    found = best_of(epochs, tell, None if begun is None else begun.members)
+    return found, History(np.array(losses), np.array(scores))
+
+
+def network_for(
     features: Array, bends: Array, weight: Array, target: TableTarget, recipe: TableRecipe
 ) -> TableNetwork:
+    """The network that a recipe asks for, for features (N, F) that its bins are taken from."""
     return table_network(
         features,
         bends,
@@ -222,9 +295,11 @@ def _network(
     )
 
 
-def _starts(
+def starts_of(
     network: TableNetwork, recipe: TableRecipe, before: Learned | None, start: Array | None
 ) -> Array:
+    """The parameters (K, P) that a training begins with. Raises ConfigurationError and
+    ShapeError."""
     if before is not None:
         if before.params.shape[0] != recipe.networks:
             raise ConfigurationError(
@@ -240,32 +315,41 @@ def _starts(
     return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
 
 
-def _parts(rows: Rows, target: TableTarget, recipe: TableRecipe) -> list[Array]:
-    """The rows that each member holds out; as many for each."""
+def _parts(
+    rows: Rows, target: TableTarget, recipe: TableRecipe, groups: Array | None
+) -> list[Array]:
+    """The rows that each member holds out; as many for each, unless whole groups are."""
     count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
         return [np.zeros(0, int)] * members
-    groups = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
     if recipe.validation == "folds":
-        parts = folds(count, min(max(members, 2), count), recipe.seed, groups)
+        most = min(max(members, 2), count)
+    else:
+        most = max(2, round(1 / recipe.share))
+    if groups is not None:
+        parts = folds_of_groups(groups, most, recipe.seed)
+    else:
+        classes = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
+        parts = folds(count, most, recipe.seed, classes)
+    if recipe.validation == "folds":
         return [parts[member % len(parts)] for member in range(members)]
-    parts = folds(count, max(2, round(1 / recipe.share)), recipe.seed, groups)
     return [parts[0]] * members
 
 
-def _rows(
+def rows_of(
     network: TableNetwork,
     target: TableTarget,
     held_out: tuple[Array, Any, Array],
     dtype: "np.dtype[Any]",
 ) -> Rows:
+    """Features, values and weight as `network.rest` takes them."""
     features, values, weight = held_out
     return Rows(
         network.encode(features.astype(dtype)), target.encode(values, dtype), weight.astype(dtype)
     )
 
 
-def _penalized(
+def penalized(
     optimizer: Optimizer, network: TableNetwork, recipe: TableRecipe, batch_size: int
 ) -> Optimizer:
     """With the L2 term of the weights: ½ λ ‖W‖² / (rows of a batch), as scikit-learn adds it."""

@@ -102,10 +102,7 @@ def load_model(path: str | Path, kind: Any) -> Any:
         arrays = saved.arrays
         layers = saved.network.layer.settings()["layers"]
         history = History(arrays["history.losses"], arrays["history.scores"])
-        model.preparation_ = decode(note["preparation"], preparation_kinds())
-        if note["columns"] is not None:
-            model.feature_names_in_ = np.array(note["columns"], object)
-        model.n_features_in_ = len(model.preparation_.inputs)
+        preparation = decode(note["preparation"], preparation_kinds())
         target = decode(note["target"], _kinds(NumberTarget, ClassTarget, LabelTarget))
         learned = Learned(
             network=of_layers(layers, note["fronts"]),
@@ -125,7 +122,7 @@ def load_model(path: str | Path, kind: Any) -> Any:
             model.classes_ = [np.array([0, 1])] * target.outputs
         else:
             model.calibration_ = _calibration(arrays, note["share"])
-        model.keep(learned, going_on=False)
+        model.take_over(preparation, learned, note["columns"])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
     return model

@@ -17,6 +17,7 @@ from clearprop.cli.commands import (
     reproduce_command,
     show_command,
     step_command,
+    train_command,
     write_command,
 )
 
@@ -27,6 +28,7 @@ COMPLETION = Option("--completion", words=SHELLS)
 OPTIONS = (VERSION, COMPLETION, HELP)
 
 COMMANDS: tuple[Command, ...] = (
+    train_command.COMMAND,
     reproduce_command.COMMAND,
     check_command.COMMAND,
     show_command.COMMAND,

@@ -1,0 +1,190 @@
+"""A run from its settings to its folder: the data, the training, the files.
+
+    plan = plan_run(settings)
+    ended = train_run(plan, folder)
+
+A run that was interrupted goes on with `resumed(folder)` in place of the first line.
+"""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError, EngineWarning, FileError
+from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
+from clearprop.runs.run_data import read_run_table, run_data, split
+from clearprop.runs.run_folder import (
+    CHECKPOINTS,
+    MODEL,
+    SETTINGS,
+    Run,
+    require_run,
+)
+from clearprop.runs.run_history import HistoryRow, RunHistory
+from clearprop.runs.run_notes import Note, noticed
+from clearprop.runs.run_plan import RunPlan, estimator, require_loss
+from clearprop.runs.run_recorder import RunRecorder, Watch
+from clearprop.runs.run_settings import (
+    FOLDS,
+    RunSettings,
+    read_settings,
+    write_settings,
+)
+from clearprop.runs.stopping import stop_metric
+from clearprop.runs.streamed_run import (
+    all_classes,
+    fit_streamed,
+    is_too_large,
+    measured,
+    sampled_data,
+)
+from clearprop.training import DivergenceEvent, DivergenceWarning
+
+# What is held out where folds cannot be: of one network, which would hold out half, and by time.
+SHARE = 0.2
+
+
+class EndedRun(NamedTuple):
+    """A run that has ended.
+
+    divergence   what ended it where it diverged; the model is that of the best epoch before
+    is_whole     False where the watcher ended it: `resumed` goes on
+    refusal      why machine code, which was asked for, did not take the steps
+    """
+
+    run: Run
+    divergence: DivergenceEvent | None
+    is_whole: bool
+    refusal: str | None = None
+
+
+def plan_run(settings: RunSettings) -> RunPlan:
+    """Read the data and make everything ready. Raises what reading a table, `run_data` and `split`
+    raise, and ConfigurationError for settings that do not go together."""
+    path = Path(settings.data)
+    blocks = measured(path, settings) if is_too_large(path, settings) else None
+    notes: tuple[Note, ...] = ()
+    if blocks is not None:
+        data = sampled_data(blocks, settings)
+        classes = all_classes(blocks, data)
+        notes = (("in_blocks", {"rows": f"{blocks.rows:,}", "sample": f"{len(data):,}"}),)
+    else:
+        table = read_run_table(path, settings)
+        data = run_data(table, settings)
+        is_classes = data.task == "classification"
+        classes = tuple(np.unique(data.truth).tolist()) if is_classes else ()
+        notes = table.notes
+    if len(classes) == 1:
+        raise DataError("target_one_class", column=data.columns[0], value=classes[0])
+    one_for_all = blocks is not None or settings.networks == 1 or settings.time is not None
+    if settings.validation == FOLDS and one_for_all:
+        settings = replace(settings, validation=SHARE)
+    settings = replace(settings, task=data.task)
+    training, held_out = split(data, settings)
+    file = settings.validation_file
+    if file is not None:
+        held_out = run_data(read_run_table(file, settings), settings, classes or None)
+    notes = (*notes, *data.notes, *noticed(training, settings))
+    files = [path] if file is None else [path, file]
+    plan = RunPlan(
+        settings, training, held_out, classes, checksum(*files), blocks=blocks, notes=notes
+    )
+    # What cannot be is refused here, and not where the training begins.
+    require_loss(plan)
+    recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
+    return plan
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether nothing is left to train of the run in a folder. Raises FileError."""
+    require_run(folder)
+    before = newest_checkpoint(folder / CHECKPOINTS)
+    # A solver that takes no steps has no checkpoints.
+    return (folder / MODEL).is_file() and (before is None or before.ended)
+
+
+def resumed(folder: Path) -> RunPlan:
+    """The plan of a run that has not ended, with the checkpoint that it goes on from.
+
+    Raises FileError for a folder without a run, and where the data are not what they were.
+    """
+    require_run(folder)
+    settings = read_settings(folder / SETTINGS)
+    before = newest_checkpoint(folder / CHECKPOINTS)
+    plan = plan_run(settings)
+    if before is None:
+        return plan
+    if plan.data != before.data:
+        raise FileError("resume_data_changed", path=settings.data, folder=folder)
+    return replace(plan, settings=replace(plan.settings, engine=before.engine), before=before)
+
+
+def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> EndedRun:
+    """Train, and write the model, the history and the settings into the folder, which is made where
+    there is none once the first epoch has ended.
+
+    watch  told of every epoch; True ends the training there, and the run can be gone on with
+
+    Raises DataError for a training that diverged before anything good came of it, FileError where
+    the folder cannot be written: the checkpoints before stay.
+    """
+    settings, training = plan.settings, plan.training
+    metric = stop_metric(settings, len(plan.classes))
+    recorder = RunRecorder(folder, settings, metric, plan.data, watch, plan.before)
+    model = estimator(plan, metric)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if plan.blocks is not None:
+            fit_streamed(model, plan, folder, recorder)
+        else:
+            _fit(model, plan, recorder)
+    learned = model.learned_
+    if learned.state is None:
+        recorder.rows = _without_steps(learned.history.losses)
+    settings = replace(
+        settings, learning_rate=learned.rate, engine=recorder.engine or settings.engine
+    )
+    # As the run was in the end, however it was asked for.
+    model.set_params(engine=settings.engine)
+    if learned.rate is not None:
+        model.set_params(learning_rate_init=learned.rate)
+    run = Run(settings, model, RunHistory(tuple(recorder.rows)), folder)
+    recorder.write()
+    model.save(folder / MODEL, training.inputs, training.truth)
+    write_settings(settings, folder / SETTINGS)
+    if not recorder.was_ended:
+        recorder.write(ended=True)
+    diverged = [one.message for one in caught if isinstance(one.message, DivergenceWarning)]
+    refusals = [str(one.message) for one in caught if issubclass(one.category, EngineWarning)]
+    return EndedRun(
+        run,
+        divergence=diverged[0].event if diverged else None,
+        is_whole=not recorder.was_ended,
+        refusal=refusals[0] if refusals else None,
+    )
+
+
+def _fit(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:
+    training, held_out = plan.training, plan.held_out
+    model.fit_table(
+        training.inputs,
+        training.truth,
+        training.columns,
+        sample_weight=training.weight,
+        groups=training.groups,
+        validation_set=None if held_out is None else (held_out.inputs, held_out.truth),
+        watch=recorder,
+        begun=None if plan.before is None else plan.before.begun,
+    )
+
+
+def _without_steps(losses: Array) -> list[HistoryRow]:
+    """The epochs of a solver that takes no steps: its iterations."""
+    nan = float("nan")
+    means = np.nanmean(losses, axis=1)
+    return [HistoryRow(k, float(loss), None, True, nan, nan) for k, loss in enumerate(means)]
