@@ -156,8 +156,14 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _table(self, X: Any, *, reset: bool) -> Table:
         """X as a table; its names and number of columns are kept, or held against the fit's.
 
-        A frame may hold words and dates, an array numbers alone.
+        A frame may hold words and dates, an array numbers alone. Of a Table of `clearprop.data`
+        columns are taken by their names, and there may be more of them.
         """
+        if isinstance(X, Table):
+            if reset:
+                self.feature_names_in_ = np.array(X.names, object)
+                self.n_features_in_ = len(X.names)
+            return X
         if is_frame(X) and not has_numbers_alone(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             return table_of_frame(X, "X")
