@@ -19,10 +19,11 @@ from clearprop.data.frames import has_numbers_alone, is_frame, table_of_array, t
 from clearprop.data.preparation import prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
+from clearprop.estimators.explaining_rows import explain_row
 from clearprop.estimators.learning import Learned, learn
 from clearprop.estimators.members import MemberEpoch
 from clearprop.estimators.model_file import load_model, save_model
-from clearprop.estimators.row_explanation import RowExplanation, explain_row
+from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.spelled import activations_of, start_named
 from clearprop.estimators.table_recipe import TableRecipe
