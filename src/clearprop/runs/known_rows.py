@@ -14,7 +14,8 @@ from clearprop.engine.losses import Pinball
 from clearprop.estimators.table_targets import ClassTarget
 from clearprop.runs.prediction import input_notes, open_model, table_for, task_of_model
 from clearprop.runs.run_data import RunData, run_data
-from clearprop.runs.run_settings import RunSettings
+from clearprop.runs.run_folder import SETTINGS, is_run
+from clearprop.runs.run_settings import RunSettings, read_settings
 
 
 class KnownRows(NamedTuple):
@@ -66,6 +67,15 @@ def known_rows(
     rows = table.take(data.rows)
     left_out = tuple((f"runs.notes.{key}", values) for key, values in data.notes)
     return KnownRows(rows, data, (*left_out, *input_notes(model.preparation_, rows)))
+
+
+def learned_from(path: Path, data: Path) -> tuple[Note, ...]:
+    """That a run has learned from the very file that it is to be judged by; nothing of others."""
+    if not is_run(path):
+        return ()
+    own = Path(read_settings(path / SETTINGS).data)
+    same = own.exists() and data.exists() and own.samefile(data)
+    return (("prediction.notes.learned_from", {"path": data}),) if same else ()
 
 
 def samples_for(
