@@ -128,6 +128,10 @@ BAD_TABLES: dict[str, tuple[Spoil, str]] = {
         lambda f: f.assign(km=f["first"]),
         "The column 'km' held numbers in training and holds dates here.",
     ),
+    "words where dates were": (
+        lambda f: f.assign(first="last week"),
+        "The column 'first' held dates in training; row 0 has the word 'last week'",
+    ),
     "an infinity": (
         lambda f: f.assign(km=[np.inf, *f["km"][1:]]),
         "The column 'km' is infinite in row 0",

@@ -329,7 +329,8 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
 def _require_numbers(column: Column, *, is_date: bool) -> None:
     if column.kind not in ("number", "date"):
         row = next((k for k, value in enumerate(column.values) if value is not None), 0)
-        raise DataError("column_is_word", column=column.name, value=column.values[row], row=row)
+        key = "column_is_word_no_date" if is_date else "column_is_word"
+        raise DataError(key, column=column.name, value=column.values[row], row=row)
     if is_date != (column.kind == "date") and not column.missing.all():
         raise DataError("column_is_date" if is_date else "column_no_date", column=column.name)
 
