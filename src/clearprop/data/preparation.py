@@ -10,6 +10,7 @@ Category     one feature for every word seen, 1 for the word that stands there. 
 What was measured is kept, so that new rows are treated as those of the training were.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +63,10 @@ class NumberInput(Configurable):
     def matrix(self, column: Column) -> Array:
         """Its features (N, 1 or 2). Raises DataError for words, and for missing values where they
         are refused."""
-        _require_numbers(column)
+        if column.missing.all():
+            # Nothing says what such a column would hold.
+            column = Column(column.name, "number", np.full(len(column.values), np.nan))
+        _require_numbers(column, is_date=self.is_date)
         values = column.numbers
         if np.isinf(values).any():
             row = int(np.argmax(np.isinf(values)))
@@ -77,6 +81,25 @@ class NumberInput(Configurable):
         if not self.indicator:
             return scaled[:, None]
         return np.column_stack([scaled, missing.astype(np.float64)])
+
+    def column_of(self, features: Array) -> Column:
+        """The column that has these features (N, 1 or 2), but for rounding. Where a missing value
+        was filled and nothing says so, the median stands."""
+        scaled = features[:, 0].astype(np.float64)
+        values = scaled / self.factor + self.centre if self.factor else scaled * 0 + self.centre
+        if self.factor:
+            # 3.3 in float32 comes back as 3.3000001: what rounding has made is rounded away.
+            largest = max(1.0, float(np.abs(scaled).max(initial=0))) / abs(self.factor)
+            unit = 4 * float(np.finfo(features.dtype).eps) * max(largest, abs(self.centre) * 1e-9)
+            values = np.round(values, -math.ceil(math.log10(unit)))
+        if self.indicator:
+            values = np.where(features[:, 1] > 0, np.nan, values)
+        if not self.is_date:
+            return Column(self.column, "number", values)
+        days = np.where(np.isnan(values), 0, values)
+        # To the minute: float32 has no more digits of a date.
+        dates = (np.round(days * 1440) * 60e6).astype("datetime64[us]")
+        return Column(self.column, "date", np.where(np.isnan(values), np.datetime64("NaT"), dates))
 
 
 @dataclass(frozen=True)
@@ -93,18 +116,29 @@ class CategoryInput(Configurable):
 
     def matrix(self, column: Column) -> Array:
         """Its features (N, words). Raises DataError for numbers."""
-        if column.kind not in ("category", "text"):
+        is_words = column.kind in ("category", "text")
+        if not is_words and not column.missing.all():
             raise DataError("column_is_number", column=self.column)
         place = {word: k for k, word in enumerate(self.words)}
         found = np.zeros((len(column.values), len(self.words)))
-        for row, value in enumerate(column.values):
+        for row, value in enumerate(column.values if is_words else [None] * len(found)):
             at = place.get(NO_WORD if value is None else value)
             if at is not None:
                 found[row, at] = 1
         return found
 
+    def column_of(self, features: Array) -> Column:
+        """The column that has these features (N, words); a word without one is not known any
+        more, and stands as None."""
+        words = np.full(len(features), None, object)
+        for row, place in np.argwhere(features > 0):
+            words[row] = self.words[place] or None
+        return Column(self.column, "category", words)
+
     def unseen(self, column: Column) -> Array:
         """Where a word stands that has no feature of its own, (N,) booleans."""
+        if column.kind not in ("category", "text"):
+            return np.zeros(len(column.values), bool)
         known = set(self.words)
         return np.array([value is not None and value not in known for value in column.values], bool)
 
@@ -146,19 +180,36 @@ class Preparation(Configurable):
             bool,
         )
 
-    def matrix(self, table: Table) -> Array:
-        """The features (N, F) of a table's rows, in float64.
-
-        Raises DataError for a column that is not there or holds something else than in training.
-        """
+    def require_columns(self, table: Table) -> None:
+        """Raises DataError where columns of the training are not there, with all of them."""
         missing = [name for name in self.columns if name not in table.names]
         if missing:
             raise DataError(
                 "columns_missing", columns=", ".join(missing), known=", ".join(table.names)
             )
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The columns that hold words: a file that is read for them has words there as well."""
+        return tuple(one.column for one in self.inputs if isinstance(one, CategoryInput))
+
+    def matrix(self, table: Table) -> Array:
+        """The features (N, F) of a table's rows, in float64.
+
+        Raises DataError for a column that is not there or holds something else than in training.
+        """
+        self.require_columns(table)
         if not self.inputs:
             return np.zeros((table.rows, 0))
         return np.hstack([one.matrix(table[one.column]) for one in self.inputs])
+
+    def table_of(self, features: Array) -> Table:
+        """The table whose features (N, F) these are, but for rounding."""
+        ends = np.cumsum([len(one.features) for one in self.inputs])[:-1]
+        parts = np.split(features, ends, axis=1)
+        return Table(
+            tuple(one.column_of(part) for one, part in zip(self.inputs, parts, strict=True))
+        )
 
 
 def prepare(
@@ -275,10 +326,13 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
     return float(middle), 1 / spread if spread > 0 else 2 / span
 
 
-def _require_numbers(column: Column) -> None:
+def _require_numbers(column: Column, *, is_date: bool) -> None:
     if column.kind not in ("number", "date"):
         row = next((k for k, value in enumerate(column.values) if value is not None), 0)
-        raise DataError("column_is_word", column=column.name, value=column.values[row], row=row)
+        key = "column_is_word_no_date" if is_date else "column_is_word"
+        raise DataError(key, column=column.name, value=column.values[row], row=row)
+    if is_date != (column.kind == "date") and not column.missing.all():
+        raise DataError("column_is_date" if is_date else "column_no_date", column=column.name)
 
 
 def preparation_kinds() -> dict[str, type[Configurable]]:

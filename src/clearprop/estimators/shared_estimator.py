@@ -20,10 +20,11 @@ from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.explaining_rows import explain_row
 from clearprop.estimators.learning import Begun, Learned, Watch, learn
 from clearprop.estimators.members import MemberEpoch, Members
 from clearprop.estimators.model_file import load_model, save_model
-from clearprop.estimators.row_explanation import RowExplanation, explain_row
+from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
 
@@ -154,7 +155,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _table(self, X: Any, *, reset: bool) -> Table:
         """X as a table; its names and number of columns are kept, or held against the fit's.
 
-        A frame may hold words and dates, an array numbers alone. A Table is taken as it is.
+        A frame may hold words and dates, an array numbers alone. Of a Table of `clearprop.data`
+        columns are taken by their names, and there may be more of them.
         """
         if isinstance(X, Table):
             if reset:

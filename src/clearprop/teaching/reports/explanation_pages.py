@@ -13,6 +13,7 @@ from clearprop.base.dependencies import require
 from clearprop.base.version import __version__
 from clearprop.drawing import DIAGRAMS, Scene, css, svg
 from clearprop.engine.step import Step
+from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
 from clearprop.reading.explanation.explained_steps import ExplainedStep
 from clearprop.reading.explanation.readable import Readable
@@ -64,6 +65,22 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
     )
 
 
+def row_page(of: RowExplanation, language: str) -> str:
+    """What made one row's prediction: sentences, the columns as bars, and all numbers. Raises
+    MissingDependencyError without Jinja2."""
+    return _rendered(
+        language,
+        title=of.title(language),
+        steps=[ExplainedStep(one) for one in of.sentences(language)],
+        description="",
+        figures=[Figure(say(language, "picture"), of.picture(language))],
+        equations="",
+        table=of.table(language),
+        around=[],
+        subtitle=say(language, "subtitle_row"),
+    )
+
+
 def diagram_page(scene: Scene, language: str) -> str:
     """One diagram with its title and description. Raises MissingDependencyError without Jinja2."""
     return _rendered(
@@ -88,6 +105,7 @@ def _rendered(
     equations: str,
     table: str,
     around: Sequence[Figure],
+    subtitle: str = "",
 ) -> str:
     filled = template("explained.html.j2")
     from markupsafe import Markup
@@ -109,6 +127,7 @@ def _rendered(
     page = filled.render(
         language=language,
         title=title,
+        subtitle=subtitle or say(language, "subtitle"),
         steps=steps,
         description=description,
         figures=drawn(figures, "picture"),
