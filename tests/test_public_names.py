@@ -116,6 +116,7 @@ ROOMS = [
     "formats",
     "kinds",
     "reading",
+    "runs",
     "teaching",
     "testing",
     "training",

@@ -229,6 +229,7 @@ _ROOMS = {
     "kinds": "clearprop.kinds",
     "programs": "clearprop.reading.programs",
     "reading": "clearprop.reading",
+    "runs": "clearprop.runs",
     "teaching": "clearprop.teaching",
     "testing": "clearprop.testing",
     "training": "clearprop.training",

@@ -1,0 +1,70 @@
+"""The folder of a run: what its files are called, and how it is opened again.
+
+model.safetensors   the model of the best epoch, as the estimator's `save` writes it
+history.csv         one row an epoch
+config.toml         every setting
+report.html         what came of it, in words and pictures
+checkpoints/        whole states of the training, the newest and the one before
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clearprop.base.dependencies import require
+from clearprop.base.errors import FileError
+from clearprop.runs.run_history import RunHistory, read_history
+from clearprop.runs.run_settings import RunSettings, read_settings
+
+MODEL = "model.safetensors"
+HISTORY = "history.csv"
+SETTINGS = "config.toml"
+REPORT = "report.html"
+CHECKPOINTS = "checkpoints"
+
+
+class Run(NamedTuple):
+    """A run that has ended: what it was told, the model (a NetworkRegressor or NetworkClassifier),
+    and its epochs."""
+
+    settings: RunSettings
+    model: Any
+    history: RunHistory
+    folder: Path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder is one of a run, ended or not."""
+    return (folder / SETTINGS).is_file()
+
+
+def require_run(folder: Path) -> None:
+    """Refuse a folder that is none, or none of a run. Raises FileError."""
+    if not folder.exists():
+        raise FileError("folder_missing", path=folder)
+    if not folder.is_dir():
+        raise FileError("path_not_folder", path=folder)
+    if not is_run(folder):
+        raise FileError("run_missing", path=folder)
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder.
+
+    Raises FileError for a folder that holds none, or one that has not ended; NewerFileError for one
+    of a newer version; DamagedFileError for files that were altered.
+    """
+    folder = Path(folder)
+    require_run(folder)
+    settings = read_settings(folder / SETTINGS)
+    if not (folder / MODEL).is_file():
+        raise FileError("run_unfinished", path=folder)
+    model = model_class(settings.task).load(folder / MODEL)
+    return Run(settings, model, read_history(folder / HISTORY), folder)
+
+
+def model_class(task: str) -> Any:
+    """The estimator of a task. Raises MissingDependencyError."""
+    require("sklearn")
+    from clearprop.estimators import NetworkClassifier, NetworkRegressor
+
+    return NetworkRegressor if task == "regression" else NetworkClassifier
