@@ -13,6 +13,7 @@ from clearprop.estimators import members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
+    Members,
     Rows,
     best_of,
     folds,
@@ -64,7 +65,7 @@ def test_a_held_out_row_is_never_learned_from() -> None:
     np.testing.assert_allclose(epochs[0].state.params, [[3.2], [5.2]])
     np.testing.assert_allclose(epochs[0].scores, [46.24, 27.04])
     # Each goes away from what it holds out, so everyone's first epoch is the best.
-    found = best_of(iter(epochs), None)
+    found = best_of(iter(epochs))
     assert found.epoch.tolist() == [0, 0]
     np.testing.assert_allclose(found.params, [[3.2], [5.2]])
 
@@ -100,7 +101,7 @@ def test_patience_ends_a_training_and_a_watcher_may() -> None:
     assert len(ran) == 5
     seen: list[MemberEpoch] = []
 
-    def stop(one: MemberEpoch) -> bool:
+    def stop(one: MemberEpoch, kept: Members) -> bool:
         seen.append(one)
         return len(seen) == 2
 

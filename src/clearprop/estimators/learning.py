@@ -12,14 +12,17 @@ from clearprop.base.errors import ConfigurationError, DataError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.finding_rate import found_rate
 from clearprop.estimators.full_batch import minimize_members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
+    Members,
     Metric,
     Rows,
     best_of,
     folds,
+    folds_of_groups,
     rows_of_members,
     train_members,
 )
@@ -29,7 +32,8 @@ from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 from clearprop.training import DivergenceWarning, TrainingState
 
-Watch = Callable[[MemberEpoch], Any]
+# Told of an epoch, and of where the training stands then; True ends it.
+Watch = Callable[[MemberEpoch, Members], Any]
 
 # Rows that a prediction takes at once, so that its memory does not grow with the table.
 CHUNK = 4096
@@ -42,6 +46,14 @@ class History(NamedTuple):
     scores: Array
 
 
+class Begun(NamedTuple):
+    """Where a training stood that is to end as if it had never stopped: its members after an epoch,
+    and the epochs up to there."""
+
+    members: Members
+    history: History
+
+
 @dataclass(frozen=True, eq=False)
 class Learned:
     """Trained networks for a table's features.
@@ -52,6 +64,7 @@ class Learned:
     state    the last state, to go on from; None where the optimizer takes no steps
     parts    the training's rows that each network held out, K of them, empty where none were
     average  (F,) the mean of the features that were learned from
+    rate     where the learning rate began; None of an optimizer of one's own
     """
 
     network: TableNetwork
@@ -64,6 +77,7 @@ class Learned:
     state: TrainingState | None
     parts: tuple[Array, ...]
     average: Array
+    rate: float | None = None
 
     def members(self, features: Array) -> Array:
         """What every network says of features (N, F): numbers or probabilities (K, N, D)."""
@@ -82,6 +96,31 @@ class Learned:
         """The average of what the networks say (N, D)."""
         average: Array = self.members(features).mean(axis=0)
         return average
+
+    def owners(self) -> list[tuple[Array, int | None]]:
+        """The parts that were held out, each row in one of them, and the network that never saw
+        it: None where that is so of all networks."""
+        if not self.parts or not len(self.parts[0]):
+            return []
+        if all(part is self.parts[0] for part in self.parts):
+            return [(self.parts[0], None)]
+        # With more networks than folds, the first of them.
+        found: dict[bytes, tuple[Array, int | None]] = {}
+        for member, part in enumerate(self.parts):
+            found.setdefault(part.tobytes(), (part, member))
+        return list(found.values())
+
+    def of_held_out(self, features: Array) -> tuple[Array, Array]:
+        """The rows that were held out, (M,), and what is said of each (M, D) by the networks that
+        never saw it; `features` (N, F) are those that were learned from."""
+        owners = self.owners()
+        if not owners:
+            return np.zeros(0, int), np.zeros((0, self.target.outputs))
+        said = []
+        for part, member in owners:
+            members = self.members(features[part])
+            said.append(members.mean(axis=0) if member is None else members[member])
+        return np.concatenate([part for part, _ in owners]), np.concatenate(said)
 
 
 def loss_for(target: TableTarget) -> Loss:
@@ -103,7 +142,9 @@ def learn(
     metric: Metric | None = None,
     watch: Watch | None = None,
     before: Learned | None = None,
+    begun: Begun | None = None,
     start: Array | None = None,
+    groups: Array | None = None,
 ) -> Learned:
     """Train the networks that a recipe asks for.
 
@@ -115,7 +156,10 @@ def learn(
     metric    what a network is judged by on held-out rows, less is better; None takes the loss
     watch     told of every epoch; True ends the training
     before    a training to go on from: its network and its last parameters
+    begun     where this training stood, with the same of everything else; what comes of it is that
+              of one that never stopped, to the bit
     start     the parameters to begin with, (P,) or (K, P); by default the network's own start
+    groups    (N,) rows of equal values are held out together
 
     Raises ConfigurationError for settings that do not go together, DataError for a training that
     diverged; where every network has been good before, it ends with those and a warning.
@@ -132,7 +176,7 @@ def learn(
     average = np.average(features, axis=0, weights=weight)
     if held_out is not None:
         recipe = replace(recipe, validation="none")
-    parts = _parts(rows, target, recipe)
+    parts = _parts(rows, target, recipe, groups)
     judged: list[Rows] | None = None
     if held_out is not None:
         judged = [_rows(network, target, held_out, dtype)] * recipe.networks
@@ -148,6 +192,9 @@ def learn(
         )
     batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
     rows = rows_of_members(rows, parts, batch_size, recipe.seed)
+    if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
+        rate = found_rate(network.rest, starts, rows, loss, recipe, batch_size)
+        recipe = replace(recipe, learning_rate=rate)
     steps = epochs * -(-rows.weight.shape[-1] // batch_size)
     course = MemberCourse(
         loss=loss,
@@ -159,39 +206,40 @@ def learn(
         least=recipe.tolerance,
         engine=recipe.engine,
         state=None if before is None else before.state,
+        begun=None if begun is None else begun.members,
     )
     told: list[MemberEpoch] = []
 
-    def tell(one: MemberEpoch) -> bool:
+    def tell(one: MemberEpoch, kept: Members) -> bool:
         told.append(one._replace(state=None))
-        return watch is not None and watch(one) is True
+        return watch is not None and watch(one, kept) is True
 
     found = best_of(
         train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss)),
         tell,
+        course.begun,
     )
+    history = _history(told, begun)
     best = recipe.restore_best and judged is not None
-    good = found.score if best else np.append(told[-1].losses, found.state.params.sum())
+    good = found.score if best else np.append(history.losses[-1], found.state.params.sum())
     if not np.isfinite(good).all():
         if found.divergence is None:
             raise DataError("scores_not_finite")
         raise DataError("training_diverged", problem=found.divergence)
     if found.divergence is not None:
         warnings.warn(DivergenceWarning(found.divergence), stacklevel=2)
-    history = History(
-        np.array([one.losses for one in told]), np.array([one.scores for one in told])
-    )
     return Learned(
         network=network,
         target=target,
         loss=loss,
         params=freeze(found.params) if best else found.state.params,
         layers=found.state.layers,
-        epoch=found.epoch if best else np.full(len(starts), len(told) - 1),
+        epoch=found.epoch if best else np.full(len(starts), len(history.losses) - 1),
         history=history,
         state=found.state,
         parts=tuple(parts),
         average=average,
+        rate=recipe.learning_rate if isinstance(recipe.optimizer, str) else None,
     )
 
 
@@ -204,6 +252,17 @@ def metric_of(loss: Loss) -> Metric:
             return float(judged.evaluate(output, target, sample_weight=weight).value)
 
     return metric
+
+
+def _history(told: list[MemberEpoch], begun: Begun | None) -> History:
+    if not told and begun is not None:
+        return begun.history
+    history = History(
+        np.array([one.losses for one in told]), np.array([one.scores for one in told])
+    )
+    if begun is None:
+        return history
+    return History(*map(np.concatenate, zip(begun.history, history, strict=True)))
 
 
 def _network(
@@ -240,16 +299,24 @@ def _starts(
     return np.stack([network.rest.initialize(seed, dtype=recipe.dtype) for seed in seeds])
 
 
-def _parts(rows: Rows, target: TableTarget, recipe: TableRecipe) -> list[Array]:
-    """The rows that each member holds out; as many for each."""
+def _parts(
+    rows: Rows, target: TableTarget, recipe: TableRecipe, groups: Array | None
+) -> list[Array]:
+    """The rows that each member holds out; as many for each, unless whole groups are."""
     count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
         return [np.zeros(0, int)] * members
-    groups = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
     if recipe.validation == "folds":
-        parts = folds(count, min(max(members, 2), count), recipe.seed, groups)
+        most = min(max(members, 2), count)
+    else:
+        most = max(2, round(1 / recipe.share))
+    if groups is not None:
+        parts = folds_of_groups(groups, most, recipe.seed)
+    else:
+        classes = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
+        parts = folds(count, most, recipe.seed, classes)
+    if recipe.validation == "folds":
         return [parts[member % len(parts)] for member in range(members)]
-    parts = folds(count, max(2, round(1 / recipe.share)), recipe.seed, groups)
     return [parts[0]] * members
 
 

@@ -17,7 +17,8 @@ from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import DataError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
-from clearprop.engine.optimizers import Optimizer
+from clearprop.engine.optimizers import Clipped, Optimizer
+from clearprop.engine.schedules import rate_at
 from clearprop.estimators.penalty import Penalized
 from clearprop.training import DivergenceEvent, EpochEvent, TrainingState, start, train
 
@@ -63,6 +64,7 @@ class MemberCourse:
                     the best so far, and LEAST_OF_ALL
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
+    begun           where this very training stood, to end it as if it had never stopped
     """
 
     loss: Loss
@@ -74,45 +76,86 @@ class MemberCourse:
     least: float | None = None
     engine: str = "auto"
     state: TrainingState | None = None
+    begun: "Members | None" = None
 
 
 class MemberEpoch(NamedTuple):
-    """One epoch: the losses (K,) of training, the scores (K,) of held-out rows (NaN without any),
-    and which members (K,) are at their best."""
+    """One epoch.
+
+    losses, scores  (K,) of training, and of held-out rows; NaN without any
+    best            (K,) which members are at their best
+    record          (K,) the best that each was judged by so far
+    waited          epochs since one that was notably better
+    rate            the learning rate of the last step; NaN of an optimizer without one
+    engine          what took the steps
+    """
 
     epoch: int
     losses: Array
     scores: Array
     best: Array
     state: Any
+    record: Array
+    waited: int
+    rate: float
+    engine: str
 
 
 class Members(NamedTuple):
-    """Trained members: each one's parameters of its best epoch (K, P), that epoch and its score
-    (K,), the last state, and what ended the training where it diverged."""
+    """Trained members, or where their training stands after an epoch: all that it takes to go on.
+
+    params      (K, P) each one's of its best epoch
+    epoch       (K,) that epoch
+    score       (K,) its score
+    state       the last state
+    record, waited  as in MemberEpoch
+    divergence  what ended the training where it diverged
+    """
 
     params: Array
     epoch: Array
     score: Array
     state: TrainingState
+    record: Array
+    waited: int = 0
     divergence: DivergenceEvent | None = None
 
 
-def folds(count: int, members: int, seed: int, groups: Array | None = None) -> list[Array]:
+def folds(count: int, members: int, seed: int, classes: Array | None = None) -> list[Array]:
     """For each member the rows that it holds out: an equal part of the rows each, drawn by `seed`;
-    with `groups` (N,) (the classes), every part has its share of each group."""
+    with `classes` (N,) every part has its share of each."""
     order = keyed_generator(seed, path="folds").permutation(count)
-    if groups is not None:
-        order = order[np.argsort(groups[order], kind="stable")]
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
         order = np.concatenate([order[part::members] for part in range(members)])
     size = max(1, count // members)
     return [order[part * size : (part + 1) * size] for part in range(members)]
 
 
+def folds_of_groups(groups: Array, members: int, seed: int) -> list[Array]:
+    """For each member the rows that it holds out, whole groups (N,) of them; the largest group
+    goes to the part that has the fewest rows, and so on. With fewer groups than members some hold
+    out the same.
+
+    Raises DataError where all rows are of one group.
+    """
+    names, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        raise DataError("group_alone", value=names[0])
+    parts = min(members, len(names))
+    drawn = keyed_generator(seed, path="folds").permutation(len(names))
+    part_of, filled = np.zeros(len(names), int), np.zeros(parts, int)
+    for group in drawn[np.argsort(-sizes[drawn], kind="stable")]:
+        part_of[group] = filled.argmin()
+        filled[part_of[group]] += sizes[group]
+    rows = [np.flatnonzero(part_of[which] == part) for part in range(parts)]
+    return [rows[member % parts] for member in range(members)]
+
+
 def rows_of_members(rows: Rows, parts: list[Array], batch_size: int, seed: int) -> Rows:
     """The rows that K members learn from, each all but its part, in an order of its own.
 
-    parts  what each holds out, all of one size
+    parts  what each holds out
     """
     count, members = len(rows.x), len(parts)
     if batch_size >= count and not any(map(len, parts)):
@@ -122,17 +165,30 @@ def rows_of_members(rows: Rows, parts: list[Array], batch_size: int, seed: int) 
         chosen = [np.setdiff1d(np.arange(count), part) for part in parts]
         if members == 1:
             return rows.take(chosen[0])
+        longest = max(map(len, chosen))
+        # Where parts differ in size some rows are repeated, and count as nothing there.
         own = np.stack(
             [
-                keyed_generator(seed, member, path="orders").permutation(part)
+                keyed_generator(seed, member, path="orders").permutation(np.resize(part, longest))
                 for member, part in enumerate(chosen)
             ]
         )
-        return replace(rows.take(own), own=("x", "target", "sample_weight"))
+        taken = replace(rows.take(own), own=("x", "target", "sample_weight"))
+        if any(len(part) < longest for part in chosen):
+            taken = replace(taken, weight=taken.weight * _first_of_each(own))
+        return taken
     weights = np.repeat(rows.weight[None], members, axis=0)
     for member, part in enumerate(parts):
         weights[member, part] = 0
     return Rows(rows.x, rows.target, weights, own=("sample_weight",))
+
+
+def _first_of_each(rows: Array) -> Array:
+    """Where a row (K, N) stands for the first time, (K, N) booleans."""
+    first = np.zeros(rows.shape, bool)
+    for member, own in enumerate(rows):
+        first[member, np.unique(own, return_index=True)[1]] = True
+    return first
 
 
 def train_members(
@@ -143,8 +199,8 @@ def train_members(
     course: MemberCourse,
     metric: Metric,
 ) -> Iterator[MemberEpoch | DivergenceEvent]:
-    """Train K members; yields after every epoch, and what happened where a loss is not finite any
-    more, which is the end. `best_of` gathers what is yielded.
+    """Train K members; yields after every epoch, and what happened where the training breaks or
+    runs away, which is the end. `best_of` gathers what is yielded.
 
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
@@ -155,9 +211,11 @@ def train_members(
         # The optimizer's memory and its place in the schedule go on; the epochs are counted anew,
         # because there may be other rows now.
         state = state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
-    best = np.full(len(params), np.inf)
-    without_better = 0
-    divergence: DivergenceEvent | None = None
+    record, waited = np.full(len(params), np.inf), 0
+    if course.begun is not None:
+        state, record, waited = course.begun.state, course.begun.record, course.begun.waited
+        if _is_over(course, waited):
+            return
     penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
     penalties, steps = np.zeros(len(params)), 0
     for event in train(
@@ -175,11 +233,8 @@ def train_members(
         by="step" if penalty is not None else "epoch",
     ):
         if isinstance(event, DivergenceEvent):
-            divergence = event
-            if not np.isfinite(event.loss).all():
-                yield event
-                return
-            continue
+            yield event
+            return
         if not isinstance(event, EpochEvent):
             # What the loss of a step has on top: that of the parameters before it.
             if penalty is not None:
@@ -193,18 +248,33 @@ def train_members(
             with np.errstate(over="ignore", invalid="ignore"):
                 scores = _scores(network, event.state, held_out, metric)
         judged = losses if held_out is None else scores
-        is_better, is_notable = judged <= best, judged <= best - _least(course, best)
-        best = np.where(is_better, judged, best)
-        # Without held-out rows the last epoch is the one that counts.
-        kept = is_better if held_out is not None else np.ones(len(params), bool)
-        yield MemberEpoch(event.epoch, losses, scores, kept, event.state)
-        # It ran away before, which is told once, and has broken now.
-        if divergence is not None and not np.isfinite(losses).all():
-            yield divergence
+        is_better, is_notable = judged <= record, judged <= record - _least(course, record)
+        record = np.where(is_better, judged, record)
+        waited = 0 if is_notable.any() else waited + 1
+        yield MemberEpoch(
+            epoch=event.epoch,
+            losses=losses,
+            scores=scores,
+            # Without held-out rows the last epoch is the one that counts.
+            best=is_better if held_out is not None else np.ones(len(params), bool),
+            state=event.state,
+            record=record,
+            waited=waited,
+            rate=_rate(course.optimizer, event.state),
+            engine=event.engine.name,
+        )
+        if _is_over(course, waited):
             return
-        without_better = 0 if is_notable.any() else without_better + 1
-        if course.patience is not None and without_better > course.patience:
-            return
+
+
+def _is_over(course: MemberCourse, waited: int) -> bool:
+    return course.patience is not None and waited > course.patience
+
+
+def _rate(optimizer: Optimizer, state: TrainingState) -> float:
+    inner = optimizer.optimizer if isinstance(optimizer, Penalized | Clipped) else optimizer
+    rate = getattr(inner, "learning_rate", None)
+    return float("nan") if rate is None else float(rate_at(rate, state.optimizer.step - 1))
 
 
 def _least(course: MemberCourse, best: Array) -> Array | float:
@@ -214,11 +284,19 @@ def _least(course: MemberCourse, best: Array) -> Array | float:
 
 
 def best_of(
-    epochs: Iterator[MemberEpoch | DivergenceEvent], watch: Callable[[MemberEpoch], Any] | None
+    epochs: Iterator[MemberEpoch | DivergenceEvent],
+    watch: Callable[[MemberEpoch, Members], Any] | None = None,
+    begun: Members | None = None,
 ) -> Members:
-    """Every member as it was in its best epoch. `watch` is told of every epoch; where it returns
-    True, the training ends there. Raises DataError for one that diverges in its first epoch."""
-    kept: Members | None = None
+    """Every member as it was in its best epoch.
+
+    watch  told of every epoch and of where the training stands then, whose arrays are good until
+           the next one; where it returns True, the training ends there
+    begun  where a training stood that is gone on with
+
+    Raises DataError for one that diverges in its first epoch.
+    """
+    kept = None if begun is None else begun._replace(params=begun.params.copy())
     for one in epochs:
         if isinstance(one, DivergenceEvent):
             if kept is None:
@@ -226,16 +304,18 @@ def best_of(
             return kept._replace(divergence=one)
         params = one.state.params
         if kept is None:
-            kept = Members(params.copy(), np.zeros(len(params), int), one.scores, one.state)
-        else:
-            kept.params[one.best] = params[one.best]
-            kept = Members(
-                kept.params,
-                np.where(one.best, one.epoch, kept.epoch),
-                np.where(one.best, one.scores, kept.score),
-                one.state,
-            )
-        if watch is not None and watch(one) is True:
+            first = np.zeros(len(params), int)
+            kept = Members(params.copy(), first, one.scores, one.state, one.record)
+        kept.params[one.best] = params[one.best]
+        kept = Members(
+            kept.params,
+            np.where(one.best, one.epoch, kept.epoch),
+            np.where(one.best, one.scores, kept.score),
+            one.state,
+            one.record,
+            one.waited,
+        )
+        if watch is not None and watch(one, kept) is True:
             break
     if kept is None:
         raise ValueError("a training of no epochs has no best one")

@@ -10,6 +10,7 @@ another recipe: several networks at once, each with held-out rows of its own, on
 columns. `like_mlp()` has scikit-learn's own.
 """
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -47,7 +48,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return tags
 
     def _targets(
-        self, y: Any, weight: Array, before: Learned | None
+        self, y: Any, weight: Array, before: Learned | None, columns: Sequence[str] | None = None
     ) -> tuple[TableTarget, Any, Array]:
         if self.class_weight is not None:
             raise ConfigurationError("class_weight_of_numbers")
@@ -55,12 +56,12 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
             return before.target, self._values(y, len(weight), before.target), weight
         values = _numbers(y, len(weight))
         quantiles = self._quantiles()
-        names = tuple(f"y{k}" for k in range(values.shape[1]))
+        names = tuple(columns or (f"y{k}" for k in range(values.shape[1])))
         if len(quantiles) > 1:
             if values.shape[1] > 1:
                 raise DataError("quantiles_of_one", columns=values.shape[1])
             values = np.repeat(values, len(quantiles), axis=1)
-            names = tuple(f"y0@{quantile:g}" for quantile in quantiles)
+            names = tuple(f"{names[0]}@{quantile:g}" for quantile in quantiles)
         counted = weight > 0
         target = number_target(
             values[counted] if counted.any() else values,
@@ -87,26 +88,17 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         self, features: Array, values: Any, held_out: tuple[Array, Any, Array] | None
     ) -> None:
         learned: Learned = self.learned_
-        parts = learned.parts
         self.calibration_ = None
         if held_out is not None:
             bounds, truth = self._bounds(learned.members(held_out[0])), held_out[1]
-        elif not parts or not len(parts[0]):
-            return
-        elif all(part is parts[0] for part in parts):
-            bounds, truth = self._bounds(learned.members(features[parts[0]])), values[parts[0]]
-        else:
-            # Of every row the one network that did not learn from it; with more networks than
-            # folds, the first of them.
-            owners: dict[bytes, int] = {}
-            for member, part in enumerate(parts):
-                owners.setdefault(part.tobytes(), member)
+        elif owners := learned.owners():
             said = [
-                self._bounds(learned.members(features[parts[member]]), member)
-                for member in owners.values()
+                self._bounds(learned.members(features[part]), member) for part, member in owners
             ]
             bounds = Bounds(*map(np.concatenate, zip(*map(_parts_of, said), strict=True)))
-            truth = values[np.concatenate([parts[member] for member in owners.values()])]
+            truth = values[np.concatenate([part for part, _ in owners])]
+        else:
+            return
         self.calibration_ = calibrate(bounds, truth[:, : bounds.low.shape[1]])
 
     def _bounds(self, members: Array, member: int | None = None) -> Bounds:
@@ -183,11 +175,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         return self._fit(X, y, sample_weight, None, going_on=True, epochs=1, classes=classes)
 
     def _targets(
-        self, y: Any, weight: Array, before: Learned | None, classes: Any = None
+        self,
+        y: Any,
+        weight: Array,
+        before: Learned | None,
+        classes: Any = None,
+        columns: Sequence[str] | None = None,
     ) -> tuple[TableTarget, Any, Array]:
         values = _classes(y, len(weight))
         if before is None:
-            target = self._target(values, classes)
+            target = self._target(values, classes, columns)
         else:
             target = before.target
             if (values.ndim == 2) != isinstance(target, LabelTarget):
@@ -199,14 +196,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             weight = weight * weights[target.encode(values, np.float64).reshape(-1).astype(int)]
         return target, values, weight
 
-    def _target(self, values: Array, classes: Any) -> TableTarget:
+    def _target(self, values: Array, classes: Any, columns: Sequence[str] | None) -> TableTarget:
         if values.ndim == 2:
             self.classes_: Any = [np.array([0, 1])] * values.shape[1]
-            return LabelTarget(tuple(f"y{k}" for k in range(values.shape[1])))
+            return LabelTarget(tuple(columns or (f"y{k}" for k in range(values.shape[1]))))
         self.classes_ = np.unique(values) if classes is None else np.unique(classes)
         if len(self.classes_) < 2:
             raise DataError("class_alone", value=self.classes_[0])
-        return class_target(self.classes_, "y", single=self.single_logit)
+        return class_target(self.classes_, columns[0] if columns else "y", single=self.single_logit)
 
     def _values(self, y: Any, rows: int, target: TableTarget) -> Array:
         return _classes(y, rows)

@@ -19,15 +19,13 @@ from clearprop.data.frames import has_numbers_alone, is_frame, table_of_array, t
 from clearprop.data.preparation import prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
-from clearprop.estimators.learning import Learned, learn
-from clearprop.estimators.members import MemberEpoch
+from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.learning import Begun, Learned, Watch, learn
+from clearprop.estimators.members import MemberEpoch, Members
 from clearprop.estimators.model_file import load_model, save_model
 from clearprop.estimators.row_explanation import RowExplanation, explain_row
 from clearprop.estimators.scoring import metric_named
-from clearprop.estimators.spelled import activations_of, start_named
-from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import TableTarget
-from clearprop.training.arguments import loss_of
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -40,7 +38,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     alpha                 the L2 term of the weights, as in MLPClassifier
     batch_size            rows in a step
     learning_rate         "cosine" goes to 0 with the last step; "constant" stays
-    learning_rate_init    where it begins
+    learning_rate_init    where it begins; "auto" finds it before the first step
     max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
     n_iter_no_change, tol  more epochs than this, none of them tol better than the best before, end
                           it; None never does; tol None is 0.2 % of the best, and 0.0001
@@ -75,7 +73,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         alpha: float = 0.0,
         batch_size: int = 64,
         learning_rate: str = "cosine",
-        learning_rate_init: float = 0.005,
+        learning_rate_init: float | str = 0.005,
         max_iter: int = 64,
         min_steps: int = 1000,
         n_iter_no_change: int | None = 16,
@@ -156,8 +154,13 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _table(self, X: Any, *, reset: bool) -> Table:
         """X as a table; its names and number of columns are kept, or held against the fit's.
 
-        A frame may hold words and dates, an array numbers alone.
+        A frame may hold words and dates, an array numbers alone. A Table is taken as it is.
         """
+        if isinstance(X, Table):
+            if reset:
+                self.feature_names_in_ = np.array(X.names, object)
+                self.n_features_in_ = len(X.names)
+            return X
         if is_frame(X) and not has_numbers_alone(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             return table_of_frame(X, "X")
@@ -189,6 +192,30 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """
         return self._fit(X, y, sample_weight, validation_set, going_on=self.warm_start)
 
+    def fit_table(
+        self,
+        table: Table,
+        y: Any,
+        columns: Sequence[str],
+        *,
+        sample_weight: Any = None,
+        groups: Array | None = None,
+        validation_set: tuple[Any, Any] | None = None,
+        watch: Watch | None = None,
+        begun: Begun | None = None,
+    ) -> Self:
+        """Train on a table as `fit` does, with all that a run of its own has to say and to know.
+
+        columns  what the columns of y are called
+        groups   (N,) rows of equal values are held out together
+        watch    told of every epoch, and of where the training stands then; True ends it
+        begun    where this training stood; it ends as if it had never stopped, to the bit
+        """
+        given: dict[str, Any] = {"groups": groups, "begun": begun, "columns": columns}
+        return self._fit(
+            table, y, sample_weight, validation_set, going_on=False, watch=watch, **given
+        )
+
     def _fit(
         self,
         X: Any,
@@ -198,6 +225,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         *,
         going_on: bool,
         epochs: int | None = None,
+        watch: Watch | None = None,
+        groups: Array | None = None,
+        begun: Begun | None = None,
         **of_target: Any,
     ) -> Self:
         before: Learned | None = getattr(self, "learned_", None) if going_on else None
@@ -212,6 +242,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if not counted.any():
             raise DataError("weights_zero")
         table, values, weight = table.take(counted), values[counted], weight[counted]
+        groups = None if groups is None else groups[counted]
         if before is None:
             self.preparation_ = prepare(
                 table, missing=self.missing, scaling=self.scaling, weight=weight
@@ -228,11 +259,13 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             target,
             values,
             weight,
-            self._recipe(epochs),
+            recipe_of(self, self._seed(), epochs),
             held_out=held_out,
             metric=metric_named(self.scoring, target),
-            watch=self._watch(),
+            watch=self._watch(watch),
             before=before,
+            begun=begun,
+            groups=groups,
             start=None if isinstance(self.start, str) else np.asarray(self.start),
         )
         self.keep(learned, going_on=before is not None)
@@ -244,62 +277,24 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         # A first call takes what is measured of the columns and of the target from its rows.
         return self._fit(X, y, sample_weight, None, going_on=True, epochs=1)
 
-    def _recipe(self, epochs: int | None) -> TableRecipe:
-        hidden = self.hidden_layer_sizes
-        sizes = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
-        settings: dict[str, Any] = {}
-        if self.solver == "sgd":
-            settings = {"momentum": self.momentum}
-            settings["nesterov"] = bool(self.nesterovs_momentum and self.momentum)
-        elif self.solver in ("adam", "adamw", "sklearn_adam"):
-            settings = {"betas": (self.beta_1, self.beta_2), "eps": self.epsilon}
-        return TableRecipe(
-            hidden=tuple(int(size) for size in sizes),
-            activations=activations_of(self.activation),
-            loss=None if self.loss is None else loss_of(self.loss),
-            optimizer=self.solver,
-            optimizer_settings=tuple(settings.items()),
-            learning_rate=self.learning_rate_init,
-            schedule=self.learning_rate,
-            epochs=epochs or self.max_iter,
-            least_steps=0 if epochs else self.min_steps,
-            batch_size=self.batch_size,
-            networks=self.n_networks,
-            validation=self.validation if epochs is None else "none",
-            share=self.validation_fraction,
-            patience=self.n_iter_no_change,
-            tolerance=self.tol,
-            dropout=self.dropout,
-            weight_decay=self.weight_decay,
-            l2=self.alpha,
-            soft_clip=self.soft_clip,
-            bins=self.bins,
-            scale_rate=self.input_scale,
-            scaling=self.scaling,
-            weights=start_named(self.start) if isinstance(self.start, str) else None,
-            standardise=self.standardize_target,
-            held=self.standardize_target,
-            dtype=self.dtype,
-            seed=self._seed(),
-            engine=self.engine,
-        )
-
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _watch(self) -> Callable[[MemberEpoch], bool] | None:
+    def _watch(self, watch: Watch | None) -> Watch | None:
         callbacks = tuple(self.callbacks)
         if not callbacks:
-            return None
+            return watch
 
-        def watch(epoch: MemberEpoch) -> bool:
+        def tell(epoch: MemberEpoch, kept: Members) -> bool:
             # Every one of them is told, also behind one that ends the training.
             answers = [callback(epoch) for callback in callbacks]
+            if watch is not None:
+                answers.append(watch(epoch, kept))
             return any(answer is True for answer in answers)
 
-        return watch
+        return tell
 
     def keep(self, learned: Learned, *, going_on: bool) -> None:
         """Take over what was learned, as `fit` and `load` do."""

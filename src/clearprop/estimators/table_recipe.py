@@ -52,7 +52,7 @@ class TableRecipe(Configurable):
     loss           None takes the one that the target asks for: MSE, CrossEntropy or
                    BinaryCrossEntropy
     optimizer      one of OPTIMIZER_NAMES, or an optimizer, which then has its own rate
-    learning_rate  where the schedule begins
+    learning_rate  where the schedule begins; None: `finding_rate` finds it before the first step
     schedule       cosine goes to 0 with the last step; constant stays
     epochs         how many at most, but at least so many that `least_steps` are taken, for whose
                    sake there are MOST_EPOCHS and no more
@@ -75,7 +75,7 @@ class TableRecipe(Configurable):
     activations: tuple[Layer, ...] = (ReLU(),)
     loss: Loss | None = None
     optimizer: str | Optimizer = "adam"
-    learning_rate: float = 0.005
+    learning_rate: float | None = 0.005
     schedule: str = "cosine"
     epochs: int = 64
     least_steps: int = 1000
@@ -106,7 +106,8 @@ class TableRecipe(Configurable):
             settle_whole(self, name, 1)
         for name in ("least_steps", "bins", "seed"):
             settle_whole(self, name, 0)
-        settle_number(self, "learning_rate", ABOVE_0)
+        if self.learning_rate is not None:
+            settle_number(self, "learning_rate", ABOVE_0)
         for name in ("weight_decay", "l2"):
             settle_number(self, name, AT_LEAST_0)
         if self.tolerance is not None:
@@ -157,9 +158,11 @@ class TableRecipe(Configurable):
 
     def optimizer_for(self, steps: int) -> Optimizer:
         """The optimizer of a training of so many steps. Raises ConfigurationError for lbfgs, which
-        takes no steps of this kind."""
+        takes no steps of this kind, and for a rate that was not found yet."""
         if isinstance(self.optimizer, Optimizer):
             return self.optimizer
+        if self.learning_rate is None:
+            raise ConfigurationError("learning_rate_invalid", value=None)
         rate: Rate = ConstantRate(self.learning_rate)
         if self.schedule == "cosine":
             rate = CosineDecay(self.learning_rate, max(steps, 1))

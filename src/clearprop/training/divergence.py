@@ -281,7 +281,13 @@ def _among_all(found: Finding, course: Course, state: TrainingState) -> Finding:
 
 def _rates(course: Course, first: TrainingState, network: int | None) -> Rates:
     from clearprop.training.curvature import curvature
-    from clearprop.training.rate_bound import RateRule, bound_of, inside_clipping, rate_of
+    from clearprop.training.rate_bound import (
+        RateRule,
+        bound_of,
+        inside_clipping,
+        rate_of,
+        two_digits,
+    )
 
     optimizer = inside_clipping(course.optimizer)
     try:
@@ -293,15 +299,9 @@ def _rates(course: Course, first: TrainingState, network: int | None) -> Rates:
     if rate is None:
         return Rates()
     if rule is RateRule.ADAPTIVE:
-        return Rates(rate, None, _two_digits(rate / 10))
+        return Rates(rate, None, two_digits(rate / 10))
     # Half the bound goes to the lowest point along the sharpest direction.
-    return Rates(rate, bound, _two_digits(bound / 2)) if rate > bound else Rates()
-
-
-def _two_digits(value: float) -> float:
-    """Rounded down to two digits."""
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.floor(value / unit) * unit:.1e}")
+    return Rates(rate, bound, two_digits(bound / 2)) if rate > bound else Rates()
 
 
 def _step_from(course: Course, state: TrainingState, network: int | None) -> Step:

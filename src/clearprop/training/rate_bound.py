@@ -19,6 +19,7 @@ Sources: LeCun, Simard and Pearlmutter, Automatic learning rate maximization by 
 of the Hessian's eigenvectors, 1992; Polyak, 1964 (momentum).
 """
 
+import math
 from enum import StrEnum
 
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer
@@ -64,3 +65,9 @@ def bound_of(optimizer: Optimizer | None, found: Curvature) -> tuple[RateRule, f
         return RateRule.MOMENTUM, bound * factor / (1 + 2 * optimizer.momentum)
     left = 1 - optimizer.dampening
     return RateRule.MOMENTUM, bound * factor / left if left > 0 else float("inf")
+
+
+def two_digits(value: float) -> float:
+    """A rate to try, rounded down to two digits."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.floor(value / unit) * unit:.1e}")
