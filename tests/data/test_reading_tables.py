@@ -80,7 +80,10 @@ def test_decimal_commas(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "price;n\n1,5;2\n1.234,25;3\n-7;4\n"))
     assert table["price"].values.tolist() == [1.5, 1234.25, -7]
     assert table["n"].values.tolist() == [2, 3, 4]
-    assert table.notes == (("decimal_comma", {"column": "price"}),)
+    assert table.notes == (
+        ("delimiter", {"delimiter": "';'"}),
+        ("decimal_comma", {"column": "price"}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,14 @@ def test_words_that_look_like_numbers(tmp_path: Path) -> None:
     assert table["code"].values.tolist() == ["1", "02", None]
     with pytest.raises(DataError, match="no column 'zip'"):
         read_table(path, categories=("zip",))
+
+
+def test_long_numbers_as_words_stay_apart(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"code": [1234567, 1234568, 2**53], "x": [0.1, 0.25, 1e-7]}).to_parquet(path)
+    table = read_table(path, categories=("code", "x"))
+    assert table["code"].values.tolist() == ["1234567", "1234568", "9007199254740992"]
+    assert table["x"].values.tolist() == ["0.1", "0.25", "1e-07"]
 
 
 def frame() -> pd.DataFrame:

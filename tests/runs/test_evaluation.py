@@ -12,7 +12,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
 from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.runs.bootstrap import Estimate, draws_for, estimates
-from clearprop.runs.evaluation import evaluate
+from clearprop.runs.evaluation import Groups, evaluate
 from clearprop.runs.weighted_metrics import (
     CALIBRATION_BINS,
     class_measures,
@@ -183,7 +183,7 @@ def judged(task: str, **options: Any) -> Any:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", ["regression", "classification", "multilabel"])
 def test_in_words_and_as_json(task: str, language: str) -> None:
-    groups = np.array(["台北", "Tainan"] * 30)
+    groups = Groups(np.array(["台北", "Tainan"] * 30), ("台北", "Tainan", "nobody"))
     found = judged(task, groups=groups, group="city", weight=np.arange(60.0))
     assert [one.target for one in found.targets] == {
         "regression": ["price", "重量"],

@@ -53,6 +53,17 @@ def ruled(rows: Sequence[Sequence[str]], *, left: int | None = 1) -> list[str]:
     return [head, "─" * (width + len(GAP) * (len(rows[0]) - 1)), *lines]
 
 
+def shortened(sentence: str, width: int) -> str:
+    """The sentence where it is at most `width` columns wide, otherwise its beginning and "…".
+    Characters that cannot be shown, as the end of a line, stand as Python writes them."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
+    if display_width(shown) <= width:
+        return shown
+    while display_width(shown) > width - 1:
+        shown = shown[:-1]
+    return f"{shown.rstrip()}…"
+
+
 def pad_left(sentence: str, width: int) -> str:
     """The sentence with spaces before it up to `width` columns."""
     return " " * (width - display_width(sentence)) + sentence

@@ -53,11 +53,12 @@ HELP = Option("--help", "-h", Takes.NOTHING)
 
 class Arguments(NamedTuple):
     """What was given to a command: the values of its options by their long names, "" for a flag;
-    the operand, "" where there is none; the language of the locale."""
+    the operand and a second one, "" where there is none; the language of the locale."""
 
     values: Mapping[str, str]
     operand: str
     preferred_language: str
+    second: str = ""
 
     def given(self, option: str) -> bool:
         """Whether a flag, or an option with any value, was given."""
@@ -70,6 +71,17 @@ class Arguments(NamedTuple):
     def text_or(self, option: str, default: str) -> str:
         """The value as it was typed, or the default."""
         return self.values.get(option, default)
+
+    def names(self, option: str) -> tuple[str, ...]:
+        """The names with commas between, none where the option is not given. Raises
+        ConfigurationError for an empty one."""
+        text = self.text(option)
+        if text is None:
+            return ()
+        names = tuple(name.strip() for name in text.split(","))
+        if not all(names):
+            raise ConfigurationError("option_empty", option=option)
+        return names
 
     def path(self, option: str) -> Path | None:
         """A path, None where the option is not given. Raises ConfigurationError for an empty
@@ -95,6 +107,14 @@ class Arguments(NamedTuple):
             raise ConfigurationError("option_whole", option=option, value=text, least=least)
         return value
 
+    def share(self, option: str) -> float | None:
+        """A number between 0 and 1, None where the option is not given. Raises ConfigurationError
+        for anything else."""
+        value = self.decimal(option, None)
+        if value is not None and value >= 1:
+            raise ConfigurationError("option_share", option=option, value=self.text(option))
+        return value
+
     def decimal(self, option: str, default: Default) -> float | Default:
         """A finite number above 0, or the default. Raises ConfigurationError for anything else."""
         text = self.text(option)
@@ -114,6 +134,12 @@ class Arguments(NamedTuple):
             raise ConfigurationError(problem)
         return self.operand
 
+    def required_second(self, problem: str) -> str:
+        """The second operand. Raises the ConfigurationError `problem` where there is none."""
+        if not self.second.strip():
+            raise ConfigurationError(problem)
+        return self.second
+
     def language(self) -> str:
         """The language of `--lang`, or the locale's. Raises ConfigurationError for one that there
         are no texts in."""
@@ -125,8 +151,8 @@ class Arguments(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command: its options beside `--help`, its operand where it takes one, and what runs it,
-    which returns the exit status.
+    """A command: its options beside `--help`, its operand where it takes one, a second one where it
+    takes two, and what runs it, which returns the exit status.
 
     `listed` are names that its help lists, by the fields of its text.
     """
@@ -135,6 +161,7 @@ class Command(NamedTuple):
     run: Callable[[Arguments], int]
     options: tuple[Option, ...]
     operand: Takes = Takes.NOTHING
+    second: Takes = Takes.NOTHING
     listed: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def read(self, words: Sequence[str], language: str) -> Arguments | None:
@@ -145,10 +172,12 @@ class Command(NamedTuple):
         values, operands = parse(words, (*self.options, HELP), f"clearprop {self.name}")
         if HELP.name in values:
             return None
-        surplus = operands[0 if self.operand is Takes.NOTHING else 1 :]
+        takes = [one for one in (self.operand, self.second) if one is not Takes.NOTHING]
+        surplus = operands[len(takes) :]
         if surplus:
             raise ConfigurationError("arguments_surplus", surplus=" ".join(surplus))
-        return Arguments(values, "".join(operands), language)
+        first, second = [*operands, "", ""][:2]
+        return Arguments(values, first, language, second)
 
     def help(self, language: str) -> str:
         """What the command is told to people as."""

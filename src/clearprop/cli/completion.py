@@ -154,8 +154,11 @@ def _zsh() -> str:
     cases = []
     for one in COMMANDS:
         words = [*map(told, _options(one))]
-        if one.operand in _ZSH_PATHS:
-            words.append(quote(f":operand:{_ZSH_PATHS[one.operand]}"))
+        words += [
+            quote(f":operand:{_ZSH_PATHS[operand]}")
+            for operand in (one.operand, one.second)
+            if operand in _ZSH_PATHS
+        ]
         cases.append(f"        {one.name}) _arguments {' '.join(words)} ;;")
     return _ZSH.format(
         options=" ".join(map(told, OPTIONS)),

@@ -1,6 +1,7 @@
 """A saved network and samples for it, opened as the step that its training would take next."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,3 +100,9 @@ def tell(notices: tuple[Notice, ...], language: str) -> None:
     for notice in notices:
         sentence = messages.text(language, f"cli.notice.{notice.key}", **notice.values)
         sys.stderr.write(f"clearprop: {sentence}\n")
+
+
+def tell_of_rows(notes: Sequence[tuple[str, Mapping[str, object]]], language: str) -> None:
+    """Say what there is to know of a table's rows, likewise."""
+    for key, values in notes:
+        sys.stderr.write(f"clearprop: {messages.text(language, key, **values)}\n")

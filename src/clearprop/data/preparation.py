@@ -62,7 +62,10 @@ class NumberInput(Configurable):
     def matrix(self, column: Column) -> Array:
         """Its features (N, 1 or 2). Raises DataError for words, and for missing values where they
         are refused."""
-        _require_numbers(column)
+        if column.missing.all():
+            # Nothing says what such a column would hold.
+            column = Column(column.name, "number", np.full(len(column.values), np.nan))
+        _require_numbers(column, is_date=self.is_date)
         values = column.numbers
         if np.isinf(values).any():
             row = int(np.argmax(np.isinf(values)))
@@ -93,11 +96,12 @@ class CategoryInput(Configurable):
 
     def matrix(self, column: Column) -> Array:
         """Its features (N, words). Raises DataError for numbers."""
-        if column.kind not in ("category", "text"):
+        is_words = column.kind in ("category", "text")
+        if not is_words and not column.missing.all():
             raise DataError("column_is_number", column=self.column)
         place = {word: k for k, word in enumerate(self.words)}
         found = np.zeros((len(column.values), len(self.words)))
-        for row, value in enumerate(column.values):
+        for row, value in enumerate(column.values if is_words else [None] * len(found)):
             at = place.get(NO_WORD if value is None else value)
             if at is not None:
                 found[row, at] = 1
@@ -105,6 +109,8 @@ class CategoryInput(Configurable):
 
     def unseen(self, column: Column) -> Array:
         """Where a word stands that has no feature of its own, (N,) booleans."""
+        if column.kind not in ("category", "text"):
+            return np.zeros(len(column.values), bool)
         known = set(self.words)
         return np.array([value is not None and value not in known for value in column.values], bool)
 
@@ -146,16 +152,25 @@ class Preparation(Configurable):
             bool,
         )
 
-    def matrix(self, table: Table) -> Array:
-        """The features (N, F) of a table's rows, in float64.
-
-        Raises DataError for a column that is not there or holds something else than in training.
-        """
+    def require_columns(self, table: Table) -> None:
+        """Raises DataError where columns of the training are not there, with all of them."""
         missing = [name for name in self.columns if name not in table.names]
         if missing:
             raise DataError(
                 "columns_missing", columns=", ".join(missing), known=", ".join(table.names)
             )
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The columns that hold words: a file that is read for them has words there as well."""
+        return tuple(one.column for one in self.inputs if isinstance(one, CategoryInput))
+
+    def matrix(self, table: Table) -> Array:
+        """The features (N, F) of a table's rows, in float64.
+
+        Raises DataError for a column that is not there or holds something else than in training.
+        """
+        self.require_columns(table)
         if not self.inputs:
             return np.zeros((table.rows, 0))
         return np.hstack([one.matrix(table[one.column]) for one in self.inputs])
@@ -275,10 +290,12 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
     return float(middle), 1 / spread if spread > 0 else 2 / span
 
 
-def _require_numbers(column: Column) -> None:
+def _require_numbers(column: Column, *, is_date: bool) -> None:
     if column.kind not in ("number", "date"):
         row = next((k for k, value in enumerate(column.values) if value is not None), 0)
         raise DataError("column_is_word", column=column.name, value=column.values[row], row=row)
+    if is_date != (column.kind == "date") and not column.missing.all():
+        raise DataError("column_is_date" if is_date else "column_no_date", column=column.name)
 
 
 def preparation_kinds() -> dict[str, type[Configurable]]:

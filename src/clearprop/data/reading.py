@@ -4,32 +4,40 @@ The ending of the name says which. Nothing is ever unpickled.
 """
 
 import zipfile
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.csv_text import csv_form, line_of, opened, text_batches
+from clearprop.data.csv_text import CsvForm, csv_form, line_of, opened, text_batches
 from clearprop.data.frames import table_of_arrow
 from clearprop.data.table import Column, ColumnKind, Table
-from clearprop.data.typing_columns import type_of, typed
+from clearprop.data.typing_columns import type_of, typed, word_of_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# What is told of an encoding that its mark says.
+ENCODING_NAMES = {"utf-8-sig": "UTF-8 with a mark (BOM)", "utf-16": "UTF-16"}
 READERS = ("csv", "tsv", "txt", "parquet", "arrow", "feather", "npz")
 
 
 def read_table(
-    path: str | Path, *, encoding: str | None = None, categories: tuple[str, ...] = ()
+    path: str | Path,
+    *,
+    encoding: str | None = None,
+    categories: tuple[str, ...] = (),
+    words: Collection[str] = (),
 ) -> Table:
     """Read a file into a table.
 
     encoding    of a CSV file: UTF-8, or UTF-16 with its mark, unless told otherwise
     categories  columns that hold words even where they look like numbers
+    words       the same of columns that need not be there: those that a model knows as words
 
     Raises FileError for a file that is missing, damaged, empty, of another kind or ragged, with the
     line; DataError for a column that is not there; MissingDependencyError without pyarrow.
@@ -43,14 +51,36 @@ def read_table(
     else:
         require("pyarrow")
         if ending in ("csv", "tsv", "txt"):
-            return _read_csv(path, encoding, categories)
+            return _read_csv(path, encoding, categories, words)
         table = table_of_arrow(_read_arrow(path, ending), str(path))
     if not table.rows:
         raise FileError("table_empty", path=path)
-    return _as_words(table, categories)
+    return _as_words(table, (*categories, *(name for name in words if name in table.names)))
 
 
-def _read_csv(path: Path, encoding: str | None, categories: tuple[str, ...]) -> Table:
+def read_as_written(
+    path: Path, names: Sequence[str], encoding: str | None = None
+) -> dict[str, Any]:
+    """Columns to be carried along as they stand in a file: text (or None) of a CSV file, pyarrow's
+    and NumPy's columns of the others, none of whose digits are lost on the way through float64.
+
+    Raises what `read_table` raises.
+    """
+    ending = path.suffix.lower().removeprefix(".")
+    table = read_table(path, encoding=encoding, words=names)
+    found: dict[str, Any] = {name: table[name].values for name in names}
+    if ending in ("parquet", "arrow", "feather"):
+        arrow = _read_arrow(path, ending)
+        return {name: arrow.column(name) for name in names}
+    if ending == "npz":
+        arrays = _npz_arrays(path)
+        return {name: arrays.get(name, found[name]) for name in names}
+    return found
+
+
+def _read_csv(
+    path: Path, encoding: str | None, categories: tuple[str, ...], known_words: Collection[str]
+) -> Table:
     form = csv_form(path, encoding)
     batches = list(text_batches(form))
     if not batches:
@@ -66,7 +96,7 @@ def _read_csv(path: Path, encoding: str | None, categories: tuple[str, ...]) -> 
         words = [value for batch in batches for value in batch.column(position).to_pylist()]
         kind: ColumnKind = "category"
         comma = False
-        if name not in categories:
+        if name not in categories and name not in known_words:
             kind, comma, stray = type_of(words, delimiter=form.delimiter)
             if stray is not None:
                 raise DataError(
@@ -79,9 +109,18 @@ def _read_csv(path: Path, encoding: str | None, categories: tuple[str, ...]) -> 
         if comma:
             notes.append(("decimal_comma", {"column": name}))
         columns.append(Column(name, kind, typed(words, kind, comma=comma)))
-    if not form.headed:
-        notes.insert(0, ("no_header", {}))
+    notes = [*_notes_of_form(form), *notes]
     return Table(tuple(columns), str(path), tuple(notes))
+
+
+def _notes_of_form(form: CsvForm) -> Iterator[tuple[str, dict[str, object]]]:
+    """What is not as most CSV files are."""
+    if form.encoding != "utf-8":
+        yield "encoding", {"encoding": ENCODING_NAMES.get(form.encoding, form.encoding)}
+    if form.delimiter != "," and form.path.suffix.lower() != ".tsv" and len(form.names) > 1:
+        yield "delimiter", {"delimiter": repr(form.delimiter)}
+    if not form.headed:
+        yield "no_header", {}
 
 
 def _read_arrow(path: Path, ending: str) -> "pa.Table":
@@ -101,14 +140,18 @@ def _read_arrow(path: Path, ending: str) -> "pa.Table":
         raise FileError("table_damaged", path=path, kind=ending, problem=problem) from problem
 
 
-def _read_npz(path: Path) -> Table:
+def _npz_arrays(path: Path) -> dict[str, Array]:
     with opened(path):
         pass
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as problem:
         raise FileError("table_damaged", path=path, kind="npz", problem=problem) from problem
+
+
+def _read_npz(path: Path) -> Table:
+    found = _npz_arrays(path)
     columns = [one for name, array in found.items() for one in _columns_of_array(path, name, array)]
     rows = {len(column.values) for column in columns}
     if len(rows) > 1:
@@ -149,7 +192,7 @@ def _as_words(table: Table, categories: tuple[str, ...]) -> Table:
             continue
         words = np.empty(table.rows, object)
         words[:] = [
-            None if missing else f"{value:g}" if column.kind == "number" else str(value)
+            None if missing else word_of_number(value) if column.kind == "number" else str(value)
             for value, missing in zip(column.values, column.missing, strict=True)
         ]
         changed = Column(name, "category", words)

@@ -84,3 +84,9 @@ def _date(value: str | None) -> np.datetime64:
         hour, _, rest = time.partition(":")
         text += f"T{hour.zfill(2)}:{rest}"
     return np.datetime64(text, "us")
+
+
+def word_of_number(value: float) -> str:
+    """A number as a word, 1234567 or 0.5: two different ones never become the same."""
+    whole = np.isfinite(value) and value == np.round(value)
+    return str(int(value)) if whole else repr(float(value))

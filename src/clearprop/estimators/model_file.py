@@ -85,18 +85,19 @@ def save_model(path: str | Path, model: Any, sample: tuple[Array, Any] | None) -
     )
 
 
-def load_model(path: str | Path, kind: Any) -> Any:
-    """The estimator that `save_model` wrote, of the class `kind`.
+def load_model(path: str | Path, *kinds: Any) -> Any:
+    """The estimator that `save_model` wrote, of one of the classes `kinds`.
 
     Raises what `formats.network_file.load` raises, and FileError for a file that holds another kind
     of model, or none.
     """
     saved = files.load(path)
     note = saved.notes.get(NOTE)
-    if not isinstance(note, dict) or note.get("kind") != kind.__name__:
-        raise FileError("file_without_model", path=path, kind=kind.__name__)
-    if saved.loss is None:
-        raise FileError("file_without_model", path=path, kind=kind.__name__)
+    named = note.get("kind") if isinstance(note, dict) else None
+    kind = next((one for one in kinds if one.__name__ == named), None)
+    if not isinstance(note, dict) or kind is None or saved.loss is None:
+        names = ", ".join(one.__name__ for one in kinds)
+        raise FileError("file_without_model", path=path, kind=names)
     try:
         model = kind(**_decoded(note["parameters"]))
         arrays = saved.arrays

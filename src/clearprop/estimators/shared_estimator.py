@@ -154,7 +154,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _table(self, X: Any, *, reset: bool) -> Table:
         """X as a table; its names and number of columns are kept, or held against the fit's.
 
-        A frame may hold words and dates, an array numbers alone. A Table is taken as it is.
+        A frame may hold words and dates, an array numbers alone. Of a Table of `clearprop.data`
+        columns are taken by their names, and there may be more of them.
         """
         if isinstance(X, Table):
             if reset:

@@ -7,6 +7,7 @@ better has learned nothing of use here.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,18 @@ IN_SHORT = {
 }
 
 say = messages.within("evaluation")
+
+
+class Groups(NamedTuple):
+    """The group (N,) of every row, as text, and the groups in the order in which they are told."""
+
+    names: Array
+    order: tuple[str, ...]
+
+    def each(self) -> Iterator[tuple[str, Array]]:
+        """Every group with its rows, (N,) booleans."""
+        for name in self.order:
+            yield name, np.asarray(self.names == name)
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,7 @@ def evaluate(
     *,
     columns: Sequence[str],
     weight: Array | None = None,
-    groups: Array | None = None,
+    groups: Groups | None = None,
     group: str | None = None,
     bounds: tuple[Array, Array, float] | None = None,
     level: float = 0.95,
@@ -140,7 +153,7 @@ def evaluate(
             (N,) and probabilities (N, classes); "multilabel", 0 or 1 and probabilities, both (N, D)
     columns what the target's columns are called
     weight  (N,) how much each row counts; all the same unless told otherwise
-    groups  (N,) the group of every row, as text; `group` is the column that they come from
+    groups  the group of every row; `group` is the column that they come from
     bounds  the lower and the upper bounds (N, D) of the predictions, and their level
     level   of the metrics' intervals; `seed` is that of their resamples
 
@@ -159,7 +172,7 @@ def evaluate(
             None if bounds is None else (bounds[0][:, place], bounds[1][:, place]),
         )
         by_group = []
-        for name, members in _members(groups):
+        for name, members in [] if groups is None else groups.each():
             if (weight[members] > 0).any():
                 metrics = rows.take(members).metrics(weight[members], level, seed)
                 by_group.append(GroupMetrics(name, int(members.sum()), metrics))
@@ -207,7 +220,12 @@ class _Rows:
         classes = self.said.shape[-1]
         constant = constant_baseline(self.task, self.truth, weight, classes)
         measured = self._measures(np.broadcast_to(constant, self.said.shape))(weight[None])
-        baseline = {name: defined(float(one[0])) for name, one in measured.items()}
+        # A mean is off by rounding.
+        least = 1e-12 * float(measured.get("rmse", np.ones(1))[0])
+        baseline = {
+            name: defined(0.0 if abs(one[0]) < least else float(one[0]))
+            for name, one in measured.items()
+        }
         return tuple(MetricValue(name, *one, baseline.get(name)) for name, one in found.items())
 
     def _measures(self, said: Array) -> Measures:
@@ -216,13 +234,6 @@ class _Rows:
         if self.task == "classification":
             return class_measures(self.truth, said)
         return label_measures(self.truth, said)
-
-
-def _members(groups: Array | None) -> Iterator[tuple[str, Array]]:
-    """Every group with its rows, (N,) booleans, in the order in which they first stand there."""
-    if groups is not None:
-        for name in dict.fromkeys(groups.tolist()):
-            yield str(name), np.asarray(groups == name)
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:

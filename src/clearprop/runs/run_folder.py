@@ -56,10 +56,22 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     require_run(folder)
     settings = read_settings(folder / SETTINGS)
-    if not (folder / MODEL).is_file():
-        raise FileError("run_unfinished", path=folder)
-    model = model_class(settings.task).load(folder / MODEL)
+    model = model_class(settings.task).load(model_path(folder))
     return Run(settings, model, read_history(folder / HISTORY), folder)
+
+
+def model_path(path: Path) -> Path:
+    """The file of a model: `path` itself, or the one in the folder of a run.
+
+    Raises FileError for a folder that holds none, NewerFileError for one of a newer version.
+    """
+    if not path.is_dir():
+        return path
+    require_run(path)
+    read_settings(path / SETTINGS)
+    if not (path / MODEL).is_file():
+        raise FileError("run_unfinished", path=path)
+    return path / MODEL
 
 
 def model_class(task: str) -> Any:

@@ -9,11 +9,14 @@ from clearprop.cli.command_line import HELP, Command, Option, Takes
 from clearprop.cli.commands import (
     bench_command,
     check_command,
+    data_command,
     diagram_command,
+    evaluate_command,
     exercise_command,
     explain_command,
     grade_command,
     health_command,
+    predict_command,
     reproduce_command,
     show_command,
     step_command,
@@ -37,6 +40,9 @@ COMMANDS: tuple[Command, ...] = (
     exercise_command.COMMAND,
     grade_command.COMMAND,
     write_command.COMMAND,
+    data_command.COMMAND,
+    predict_command.COMMAND,
+    evaluate_command.COMMAND,
     bench_command.COMMAND,
 )
 

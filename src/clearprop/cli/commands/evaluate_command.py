@@ -1,0 +1,57 @@
+"""`clearprop evaluate`: how good a model's predictions of a table are, with intervals."""
+
+import sys
+from pathlib import Path
+
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.status import DONE
+
+
+def run(given: Arguments) -> int:
+    """Judge the predictions, and print the metrics; returns the exit status."""
+    model_path = Path(given.required_operand("evaluate_no_model"))
+    data = Path(given.required_second("evaluate_no_data"))
+    target, weights, group = given.names("--target"), given.text("--weights"), given.text("--group")
+    interval, encoding = given.share("--interval"), given.text("--encoding")
+    seed, language = given.whole("--seed", 0, least=0), given.language()
+
+    from clearprop.cli.saved_networks import tell_of_rows
+    from clearprop.cli.terminal import width_of_output, write
+    from clearprop.runs.judging_models import judge
+    from clearprop.runs.prediction import open_model
+
+    found, notes = judge(
+        open_model(model_path),
+        data,
+        target=target,
+        weights=weights,
+        group=group,
+        interval=interval,
+        encoding=encoding,
+        seed=seed,
+    )
+    tell_of_rows(notes, language)
+    if given.given("--json"):
+        sys.stdout.write(f"{found.to_json()}\n")
+    else:
+        write(found.text(language, width_of_output()))
+    return DONE
+
+
+COMMAND = Command(
+    "evaluate",
+    run,
+    (
+        options.TARGET,
+        Option("--weights"),
+        Option("--group"),
+        Option("--interval"),
+        options.ENCODING,
+        options.SEED,
+        options.JSON,
+        options.LANG,
+    ),
+    operand=Takes.FILE,
+    second=Takes.FILE,
+)

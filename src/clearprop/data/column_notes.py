@@ -1,0 +1,89 @@
+"""What a person should know of a table's columns before a network is trained on them.
+
+Each is a key and values: a sentence of `data.notes`.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.data.table import Column, Table
+
+Note: TypeAlias = tuple[str, dict[str, object]]
+
+# Fewer rows than this are too few to tell an id from a number that happens to differ everywhere.
+ID_ROWS = 20
+# A column with a smaller share of values than this is spoken of.
+FEW_VALUES = 0.5
+
+
+def column_notes(table: Table) -> tuple[Note, ...]:
+    """Columns that are constant, have no or few values, tell nothing but the rows apart, hold text,
+    dates or infinities, or say the same as another one."""
+    notes = [note for column in table.columns for note in _notes_of(column)]
+    return (*notes, *_repeated(table))
+
+
+def is_id_like(column: Column) -> bool:
+    """Whether every row has another value, and the values are names or count the rows."""
+    if len(column.values) < ID_ROWS or column.missing.any() or column.kind == "date":
+        return False
+    if column.kind != "number":
+        return len(column.distinct) == len(column.values)
+    values = column.values
+    if not np.isfinite(values).all() or (values != np.round(values)).any():
+        return False
+    ordered = np.sort(values)
+    if (np.diff(ordered) == 0).any():
+        return False
+    # Numbered one after the other, in whatever order and with gaps; or in the order of the rows.
+    return bool(np.ptp(values) < 2 * len(values) or np.array_equal(ordered, values))
+
+
+def _notes_of(column: Column) -> Iterator[Note]:
+    named: dict[str, object] = {"column": column.name}
+    there = ~column.missing
+    share = float(there.mean())
+    if not there.any():
+        yield "all_missing", named
+        return
+    if column.kind == "number" and (endless := int(np.isinf(column.values).sum())):
+        yield "infinite", {**named, "count": endless, "row": _first(np.isinf(column.values))}
+    if share < FEW_VALUES:
+        yield "mostly_missing", {**named, "percent": f"{100 * (1 - share):.0f}"}
+    if _is_constant(column.take(there)):
+        yield "constant", {**named, "value": column.values[there][0]}
+    elif is_id_like(column):
+        yield "id_like", named
+    elif column.kind == "text":
+        yield "text", {**named, "count": f"{len(column.distinct):,}"}
+    elif column.kind == "date":
+        yield "date", named
+
+
+def _is_constant(column: Column) -> bool:
+    if column.kind in ("number", "date"):
+        return bool((column.values == column.values[0]).all())
+    return len(column.distinct) == 1
+
+
+def _repeated(table: Table) -> Iterator[Note]:
+    """Columns whose values are those of an earlier one."""
+    seen: dict[object, str] = {}
+    for column in table.columns:
+        values = column.values
+        key = (
+            column.kind,
+            values.tobytes() if column.kind in ("number", "date") else tuple(values),
+        )
+        if column.missing.all() or _is_constant(column.take(~column.missing)):
+            continue
+        if key in seen:
+            yield "repeated", {"column": column.name, "other": seen[key]}
+        seen.setdefault(key, column.name)
+
+
+def _first(where: Array) -> int:
+    return int(np.argmax(where))
