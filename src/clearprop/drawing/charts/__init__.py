@@ -15,6 +15,7 @@ from clearprop.drawing.charts.chart_axes import (
 from clearprop.drawing.charts.chart_marks import Band, Cloud, Columns, Curve, Guide, Mark, Whiskers
 from clearprop.drawing.charts.interval_chart import IntervalRow, interval_chart
 from clearprop.drawing.charts.matrix_chart import matrix_chart
+from clearprop.drawing.charts.sparkline import sparkline
 
 __all__ = [
     "Band",
@@ -36,5 +37,6 @@ __all__ = [
     "number_axis",
     "share_axis",
     "short_number",
+    "sparkline",
     "whole_axis",
 ]
