@@ -22,6 +22,8 @@ from clearprop.data.table import Column, ColumnKind
 MOST_VALUES, MOST_WORDS = 24, 12
 BINS = 24
 BAND = (0.1, 0.9)
+# Of a day.
+MICROSECONDS = 86_400e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +93,12 @@ def _of_numbers(
     grid = grid_of(numbers, most)
     if len(grid) < 2:
         return None
-    rows = prepared.matrix(Column(column.name, "number", grid))
+    kind: ColumnKind = "date" if prepared.is_date else "number"
+    asked = (grid * MICROSECONDS).round().astype("datetime64[us]") if prepared.is_date else grid
+    rows = prepared.matrix(Column(column.name, kind, asked))
     mean, low, high = _curves(predict, features, block, rows)
     edges = _edges(numbers)
     counts = np.histogram(numbers, edges)[0]
-    kind: ColumnKind = "date" if prepared.is_date else "number"
     return ColumnDependence(column.name, kind, grid, (), mean, low, high, edges, counts)
 
 

@@ -51,12 +51,17 @@ class JudgedRows:
     def predict(self, features: Array) -> Array:
         """What is said of features (N, F) that stand for these rows, in their order: numbers or
         probabilities (N, D)."""
-        members = self.learned.members(features)
         if self.owner is None:
-            average: Array = members.mean(axis=0)
-            return average
-        own: Array = members[self.owner, np.arange(len(features))]
-        return own
+            return self.learned.mean(features)
+        asked = np.unique(self.owner).tolist()
+        parts = [np.flatnonzero(self.owner == member) for member in asked]
+        told = [
+            _alone(self.learned, member).mean(features[part])
+            for member, part in zip(asked, parts, strict=True)
+        ]
+        said = np.concatenate(told)
+        said[np.concatenate(parts)] = said.copy()
+        return said
 
     def take(self, rows: Array) -> "JudgedRows":
         """Some of the rows, by their places."""
@@ -120,6 +125,15 @@ def _judged(learned: Learned, data: RunData, judging: Judging, owner: Array | No
         unseen=int((~known).sum()),
     )
     return every.take(np.flatnonzero(known))
+
+
+def _alone(learned: Learned, member: int) -> Learned:
+    """One of the networks by itself."""
+    layers = {
+        path: {name: array[[member]] for name, array in arrays.items()}
+        for path, arrays in learned.layers.items()
+    }
+    return replace(learned, params=learned.params[[member]], layers=layers)
 
 
 def _distinct(parts: tuple[Array, ...]) -> list[tuple[int, Array]]:

@@ -29,7 +29,7 @@ from clearprop.runs.report.error_breakdown import (
 )
 from clearprop.runs.report.judged_rows import JudgedRows, judged_rows, learned_rows
 from clearprop.runs.report.model_scores import ModelScores, model_scores
-from clearprop.runs.report.network_health import network_health
+from clearprop.runs.report.network_health import MOST_ROWS, network_health
 from clearprop.runs.report.reliability import (
     IntervalCoverage,
     ReliabilityBin,
@@ -241,5 +241,5 @@ def _coverage(judged: JudgedRows) -> tuple[tuple[IntervalCoverage, ...], ...]:
 
 
 def _health(model: Any, training: RunData) -> Examination:
-    data = _sampled(training, 500)
+    data = _sampled(training, MOST_ROWS)
     return network_health(model.learned_, model.preparation_.matrix(data.inputs), data.truth)
