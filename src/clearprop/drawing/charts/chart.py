@@ -74,8 +74,8 @@ def chart(
     top = EDGE + LINE * len(heading) + 4
     legend, rows = _legend(marks, top)
     top += LINE * rows
-    if y.label:
-        items.append(Text(EDGE, top + LINE / 2, literal(y.label), "muted", SIZE, "start"))
+    for line in lines_of(y.label, WIDTH - 2 * EDGE, SIZE) if y.label else []:
+        items.append(Text(EDGE, top + LINE / 2, line, "muted", SIZE, "start"))
         top += LINE
     field = _Field(x, y, left, top + 6)
     items += legend
