@@ -25,8 +25,9 @@ from clearprop.base.errors import (
     ForeignFileError,
     NewerFileError,
 )
+from clearprop.formats.checked_file import _checksum, _parse
 from clearprop.formats.network_contents import SavedNetwork
-from clearprop.formats.network_file import _checksum, _parse, load, save
+from clearprop.formats.network_file import FORMAT, load, save
 from clearprop.formats.safetensors_layout import to_bytes
 
 NETWORK = Network(Sequential(Linear(1, 2), ReLU(), Linear(2, 1)))
@@ -179,7 +180,7 @@ def test_a_changed_header_is_refused(
 
 def forged(content: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
     """The file with another header and the checksum that goes with it."""
-    (metadata, arrays) = _parse(io.BytesIO(rewritten(content, change)), Path("forged"))
+    (metadata, arrays) = _parse(io.BytesIO(rewritten(content, change)), Path("forged"), FORMAT)
     del metadata["sha256"]
     metadata["sha256"] = _checksum(metadata, arrays)
     return to_bytes(arrays, metadata)

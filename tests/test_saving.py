@@ -35,8 +35,9 @@ from clearprop.base.errors import (
     DtypeError,
     ShapeError,
 )
+from clearprop.formats.checked_file import _checksum, _parse
 from clearprop.formats.network_contents import VERSION
-from clearprop.formats.network_file import _checksum, _parse
+from clearprop.formats.network_file import FORMAT
 from clearprop.formats.safetensors_layout import to_bytes
 
 OLD = Path(__file__).parent / "data" / "version-1"
@@ -255,7 +256,7 @@ def test_version_1_saved_again_is_of_today(tmp_path: Path) -> None:
 
 def rewritten(path: Path, change: Any) -> bytes:
     with path.open("rb") as stream:
-        metadata, arrays = _parse(stream, path)
+        metadata, arrays = _parse(stream, path, FORMAT)
     del metadata["sha256"]
     arrays = dict(arrays)
     change(metadata, arrays)
@@ -308,7 +309,7 @@ def test_the_header_says_what_its_docstring_says(tmp_path: Path) -> None:
     trained = fit(NORMAL, NORMAL.initialize(), X, T, optimizer=Adam(), epochs=1)
     told: Any = {"x": X, "target": T, "optimizer": Adam(), "state": trained.state, "loss": MSE()}
     save(tmp_path / "f", NORMAL, trained.params, start=trained.params, arrays={"a": X}, **told)
-    metadata, arrays = _parse(io.BytesIO((tmp_path / "f").read_bytes()), tmp_path)
+    metadata, arrays = _parse(io.BytesIO((tmp_path / "f").read_bytes()), tmp_path, FORMAT)
     assert set(arrays) == {
         "params",
         "x",

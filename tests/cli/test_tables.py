@@ -213,7 +213,7 @@ def test_columns_of_very_different_scale_are_spoken_of(
     # 200 and 100 are of size √(25000) = 158, 0.1 and 0.2 of √(0.025) = 0.158: 1000 times.
     network = Network(Linear(2, 1))
     notices = read(text, network, MSE()).notices
-    assert [notice.key for notice in notices] == ([] if spoken is None else ["scales"])
+    assert [notice.key for notice in notices] == ([] if spoken is None else ["cli.notice.scales"])
     save("net.safetensors", network, network.initialize(0))
     for name, *words in COMMANDS:
         assert main([name, "net.safetensors", *words, "--data", "data.csv"]) in (DONE, FOUND)

@@ -1,5 +1,6 @@
 """One row in its columns' shares: by hand, by differences, in both languages."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pandas as pd
 import pytest
 
 from clearprop.base.errors import DataError
+from clearprop.base.messages import display_width
 from clearprop.cli import main
 from clearprop.estimators import NetworkClassifier, NetworkRegressor
+from clearprop.teaching.reports.explanation_pages import row_page
 
 QUICK: dict[str, Any] = {"max_iter": 30, "n_networks": 2, "random_state": 0}
 
@@ -74,12 +77,45 @@ def test_shares_add_up_and_slopes_are_differences_of_the_table(task: str, dtype:
         assert slope == pytest.approx((said[0] - said[1]) / 2e-4, rel=1e-3, abs=1e-7)
 
 
+def test_at_a_bend_the_slope_is_that_of_one_side() -> None:
+    # Bins have their edges at values of the table: half of these rows stand on one.
+    X = pd.DataFrame({"rooms": np.arange(200) % 5, "km": np.linspace(0, 1, 200)})
+    model = NetworkRegressor(**QUICK).fit(X, np.abs(X["rooms"] - 2) + X["km"])
+    bent = 0
+    for row in range(5):
+        found = model.explain_row(X, row)
+        bent += sum(one.bends for one in found.columns)
+        for one in found.columns:
+            assert one.slope == pytest.approx(one.witness, rel=1e-4, abs=1e-6)
+    assert bent
+    assert "the network bends" in model.explain_row(X, 2).text()
+    smooth = NetworkRegressor(**QUICK, activation="tanh", bins=0, soft_clip=None).fit(X, X["km"])
+    assert not any(one.bends for row in range(20) for one in smooth.explain_row(X, row).columns)
+
+
+def test_a_row_in_every_form() -> None:
+    X = frame()
+    wide = pd.concat([X, pd.DataFrame({f"c{k}": X["重量"] * k for k in range(1, 25)})], axis=1)
+    found = NetworkRegressor(**QUICK).fit(wide, X["重量"]).explain_row(wide, 3)
+    document = json.loads(found.to_json())
+    assert len(document["columns"]) == 27
+    assert "7 others" in found.text()
+    assert "<svg" in found.svg("zh-TW")
+    assert "其餘 7 欄" in found.svg("zh-TW")
+    assert found.columns[0].named in row_page(found, "en")
+    for language in ("en", "zh-TW"):
+        assert [
+            one for one in found.text(language, 40).split("\n") if display_width(one) > 40
+        ] == []
+
+
 def test_in_words() -> None:
     X = frame()
     model = NetworkClassifier(**QUICK).fit(X, X["farbe"])
     text = model.explain_row(X, 0, output=1).text()
     assert "the probability of y = rot" in text
-    assert "farbe" in text.splitlines()[4]
+    assert text.splitlines()[1].startswith("Above all, farbe = ")
+    assert "farbe" in text.splitlines()[5]
     chinese = model.explain_row(X, 0, output=1).text("zh-TW")
     assert "y = rot 的機率" in chinese
     assert "重量" in chinese

@@ -43,6 +43,8 @@ settings = st.builds(
     stop_on=words,
     patience=st.none() | sizes,
     tolerance=st.none() | shares,
+    drop=st.lists(words, max_size=2).map(tuple),
+    encoding=st.none() | words,
     weights=st.none() | words,
     group=st.none() | words,
     time=st.none() | words,

@@ -30,6 +30,7 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import DamagedFileError, FileError, UnknownNameError
+from clearprop.formats import checked_file
 from clearprop.formats import network_file as network_files
 from clearprop.formats.checkpoints import load_checkpoint, save_checkpoint
 from clearprop.formats.safetensors_layout import to_bytes
@@ -352,12 +353,12 @@ def test_a_forged_training_with_a_right_checksum_is_one_sentence(
     state = start(network, network.initialize(), SGD(0.1))
     save_checkpoint(path, network, state, optimizer=SGD(0.1), loss=MSE())
     with path.open("rb") as stream:
-        metadata, arrays = network_files._parse(stream, path)
+        metadata, arrays = checked_file._parse(stream, path, network_files.FORMAT)
     if isinstance(forged, dict):
         forged = {**json.loads(metadata["training"]), **forged}
     del metadata["sha256"]
     metadata["training"] = json.dumps(forged)
-    metadata["sha256"] = network_files._checksum(metadata, arrays)
+    metadata["sha256"] = checked_file._checksum(metadata, arrays)
     path.write_bytes(to_bytes(arrays, metadata))
     with pytest.raises((DamagedFileError, UnknownNameError)) as caught:
         load_checkpoint(path)

@@ -75,10 +75,7 @@ class Arguments(NamedTuple):
     def names(self, option: str) -> tuple[str, ...]:
         """The names with commas between, none where the option is not given. Raises
         ConfigurationError for an empty one."""
-        text = self.text(option)
-        if text is None:
-            return ()
-        names = tuple(name.strip() for name in text.split(","))
+        names = names_in(self.text(option))
         if not all(names):
             raise ConfigurationError("option_empty", option=option)
         return names
@@ -182,6 +179,11 @@ class Command(NamedTuple):
     def help(self, language: str) -> str:
         """What the command is told to people as."""
         return help_text(self.name, language, self.listed)
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names with commas between; none in None."""
+    return () if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def help_text(topic: str, language: str, listed: Mapping[str, Sequence[str]]) -> str:

@@ -8,15 +8,18 @@ import numpy as np
 
 from clearprop.base.arrays import dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
+from clearprop.cli.command_line import names_in
 from clearprop.cli.csv_tables import CsvTable, read_table
 from clearprop.cli.table_samples import Notice, TableSamples, samples_of
 from clearprop.engine.optimizers import SGD, Clipped, Optimizer, OptimizerState
 from clearprop.engine.schedules import Rate
+from clearprop.estimators.model_file import holds_model
 from clearprop.formats import network_file as files
 from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe
 from clearprop.reading.programs.architecture import network_of
 from clearprop.reading.programs.spelling import spelled
+from clearprop.runs.run_folder import model_path
 from clearprop.training.arguments import USUAL_OPTIMIZER
 
 ENCODINGS = ("ascii", "utf-8", "utf-8-sig")
@@ -57,6 +60,8 @@ def recipe_of(wish: Wish, out: Path | None) -> tuple[Recipe, tuple[Notice, ...]]
     recipe = _recipe(wish)
     if wish.data is None:
         return recipe, ()
+    if _is_file(wish.what) and holds_model(files.load(model_path(Path(wish.what)))):
+        return _with_prepared(recipe, wish, wish.data)
     return _with_table(recipe, wish.data, wish.target, out)
 
 
@@ -89,7 +94,7 @@ def _is_file(what: str) -> bool:
 
 def _of_file(wish: Wish) -> Recipe:
     """A saved network, as its training would go on."""
-    path = Path(wish.what)
+    path = model_path(Path(wish.what))
     try:
         saved = files.load(path)
     except UnknownNameError as problem:
@@ -141,6 +146,15 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
     if isinstance(optimizer, Clipped):
         return replace(optimizer, optimizer=_at_rate(optimizer.optimizer, rate))
     return type(optimizer).from_settings({**optimizer.settings(), "learning_rate": rate})
+
+
+def _with_prepared(recipe: Recipe, wish: Wish, data: Path) -> tuple[Recipe, tuple[Notice, ...]]:
+    """The recipe with a table's rows as the network of a model takes them: the program holds these,
+    for what is done to the columns first is no part of the network."""
+    from clearprop.runs.known_rows import samples_for
+
+    x, target, notes = samples_for(Path(wish.what), data, names_in(wish.target))
+    return replace(recipe, x=x, target=target), tuple(Notice(*note) for note in notes)
 
 
 def _with_table(

@@ -11,11 +11,13 @@ from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.cli.command_line import Arguments
 from clearprop.cli.csv_tables import read_table
-from clearprop.cli.table_samples import Notice, samples_of
+from clearprop.cli.table_samples import samples_of
 from clearprop.engine.losses import MSE
 from clearprop.engine.step import Step, take_step
+from clearprop.estimators.model_file import holds_model
 from clearprop.formats import network_file as files
 from clearprop.formats.network_contents import SavedNetwork
+from clearprop.runs.run_folder import model_path
 
 
 class Opened(NamedTuple):
@@ -28,9 +30,9 @@ class Opened(NamedTuple):
 
 
 def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
-    """The next step of the training that is saved in `file`, on the samples of `--data` or those
-    that are kept with it; without a loss it is a pass with MSE. What a person should know of the
-    data is told on standard error.
+    """The next step of the training that is saved in `file`, or in the folder of a run, on the
+    samples of `--data` or those that are kept with it; without a loss it is a pass with MSE. What a
+    person should know of the data is told on standard error.
 
     finite  False takes data with NaN and infinities in it
 
@@ -40,10 +42,16 @@ def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
     own, language = given.path("--kinds"), given.language()
     if target is not None and data is None:
         raise ConfigurationError("explain_target_without_data")
+    file = model_path(file)
     saved = load_with(file, own)
     loss = saved.loss or MSE()
     classes = saved.classes
-    if data is not None:
+    if data is not None and holds_model(saved):
+        from clearprop.runs.known_rows import samples_for
+
+        x, t, notes = samples_for(file, data, given.names("--target"))
+        tell(notes, language)
+    elif data is not None:
         dtype, table = saved.params.dtype, read_table(data)
         samples = samples_of(
             table, saved.network, loss, target, classes, dtype=dtype, finite=finite
@@ -72,10 +80,12 @@ def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
 
 
 def load_with(file: Path, own: Path | None) -> SavedNetwork:
-    """The saved network, with the classes of a person's own that the Python file `own` defines.
+    """The saved network of a file or of a run's folder, with the classes of a person's own that the
+    Python file `own` defines.
 
     Raises what `files.load` raises, and ContractError for a class that is not known, with what to
     type."""
+    file = model_path(file)
     try:
         return files.load(file, kinds=() if own is None else kinds_in(own))
     except UnknownNameError as problem:
@@ -95,14 +105,8 @@ def kinds_in(path: Path) -> list[type[Configurable]]:
     return [one for one in values if isinstance(one, type) and issubclass(one, Configurable)]
 
 
-def tell(notices: tuple[Notice, ...], language: str) -> None:
-    """Say what a person should know, where it does not mix with the answer."""
-    for notice in notices:
-        sentence = messages.text(language, f"cli.notice.{notice.key}", **notice.values)
-        sys.stderr.write(f"clearprop: {sentence}\n")
-
-
-def tell_of_rows(notes: Sequence[tuple[str, Mapping[str, object]]], language: str) -> None:
-    """Say what there is to know of a table's rows, likewise."""
-    for key, values in notes:
+def tell(notices: Sequence[tuple[str, Mapping[str, object]]], language: str) -> None:
+    """Say what a person should know, where it does not mix with the answer; each is the key of a
+    sentence and what stands in it."""
+    for key, values in notices:
         sys.stderr.write(f"clearprop: {messages.text(language, key, **values)}\n")

@@ -1,7 +1,7 @@
 """The samples in a table, as a network and its loss take them: features, and as the target numbers,
 ids of classes or names of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +21,11 @@ VERY_DIFFERENT = 100.0
 
 
 class Notice(NamedTuple):
-    """Something about the data that a person should know: the key of its sentence,
-    `cli.notice.KEY`, and what stands in it."""
+    """Something about the data that a person should know: the key of its sentence, and what stands
+    in it."""
 
     key: str
-    values: dict[str, str | int | float]
+    values: Mapping[str, object]
 
 
 class TableSamples(NamedTuple):
@@ -92,7 +92,7 @@ def samples_of(
         ids, names = _class_ids(table, targets[0], loss, names, max(outputs, 2))
         if names and not classes:
             told = ", ".join(f"{number} = {name}" for number, name in enumerate(names))
-            notices.append(Notice("classes_found", {"classes": told}))
+            notices.append(Notice("cli.notice.classes_found", {"classes": told}))
         t = ids if _takes_classes(loss) else ids[:, None].astype(dtype)
     else:
         t = table.numbers(targets, finite=finite).astype(dtype)
@@ -220,4 +220,4 @@ def _of_scale(table: CsvTable, features: list[int], numbers: Array) -> list[Noti
         "small_size": f"{sizes[small]:.3g}",
         "times": f"{sizes[large] / sizes[small]:,.0f}",
     }
-    return [Notice("scales", {**values})]
+    return [Notice("cli.notice.scales", {**values})]

@@ -10,6 +10,7 @@ Category     one feature for every word seen, 1 for the word that stands there. 
 What was measured is kept, so that new rows are treated as those of the training were.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,6 +82,25 @@ class NumberInput(Configurable):
             return scaled[:, None]
         return np.column_stack([scaled, missing.astype(np.float64)])
 
+    def column_of(self, features: Array) -> Column:
+        """The column that has these features (N, 1 or 2), but for rounding. Where a missing value
+        was filled and nothing says so, the median stands."""
+        scaled = features[:, 0].astype(np.float64)
+        values = scaled / self.factor + self.centre if self.factor else scaled * 0 + self.centre
+        if self.factor:
+            # 3.3 in float32 comes back as 3.3000001: what rounding has made is rounded away.
+            largest = max(1.0, float(np.abs(scaled).max(initial=0))) / abs(self.factor)
+            unit = 4 * float(np.finfo(features.dtype).eps) * max(largest, abs(self.centre) * 1e-9)
+            values = np.round(values, -math.ceil(math.log10(unit)))
+        if self.indicator:
+            values = np.where(features[:, 1] > 0, np.nan, values)
+        if not self.is_date:
+            return Column(self.column, "number", values)
+        days = np.where(np.isnan(values), 0, values)
+        # To the minute: float32 has no more digits of a date.
+        dates = (np.round(days * 1440) * 60e6).astype("datetime64[us]")
+        return Column(self.column, "date", np.where(np.isnan(values), np.datetime64("NaT"), dates))
+
 
 @dataclass(frozen=True)
 class CategoryInput(Configurable):
@@ -106,6 +126,14 @@ class CategoryInput(Configurable):
             if at is not None:
                 found[row, at] = 1
         return found
+
+    def column_of(self, features: Array) -> Column:
+        """The column that has these features (N, words); a word without one is not known any
+        more, and stands as None."""
+        words = np.full(len(features), None, object)
+        for row, place in np.argwhere(features > 0):
+            words[row] = self.words[place] or None
+        return Column(self.column, "category", words)
 
     def unseen(self, column: Column) -> Array:
         """Where a word stands that has no feature of its own, (N,) booleans."""
@@ -174,6 +202,14 @@ class Preparation(Configurable):
         if not self.inputs:
             return np.zeros((table.rows, 0))
         return np.hstack([one.matrix(table[one.column]) for one in self.inputs])
+
+    def table_of(self, features: Array) -> Table:
+        """The table whose features (N, F) these are, but for rounding."""
+        ends = np.cumsum([len(one.features) for one in self.inputs])[:-1]
+        parts = np.split(features, ends, axis=1)
+        return Table(
+            tuple(one.column_of(part) for one, part in zip(self.inputs, parts, strict=True))
+        )
 
 
 def prepare(

@@ -86,6 +86,12 @@ def _date(value: str | None) -> np.datetime64:
     return np.datetime64(text, "us")
 
 
+def date_text(value: np.datetime64) -> str:
+    """A date as people write it: 2001-02-03, or 2001-02-03 04:05:06."""
+    text = str(value.astype("datetime64[s]"))
+    return text.removesuffix("T00:00:00").replace("T", " ")
+
+
 def word_of_number(value: float) -> str:
     """A number as a word, 1234567 or 0.5: two different ones never become the same."""
     whole = np.isfinite(value) and value == np.round(value)

@@ -9,6 +9,9 @@ from clearprop.base.configuration import Configurable
 from clearprop.base.text_tables import ruled
 from clearprop.engine.graph import Graph
 
+# A tuple that is longer than this as text is not written out.
+LONGEST = 60
+
 say = messages.within("network")
 
 
@@ -33,8 +36,10 @@ def repr_short(made: Configurable) -> str:
     parts = []
     for name, value in made.settings().items():
         default = defaults.get(name, inspect.Parameter.empty)
+        # Such as the edges of a hundred bins, which are measured and not chosen.
+        told = "(…)" if isinstance(value, tuple) and len(str(value)) > LONGEST else f"{value}"
         if default is inspect.Parameter.empty:
-            parts.append(f"{value}")
+            parts.append(told)
         elif value != default:
-            parts.append(f"{name}={value}")
+            parts.append(f"{name}={told}")
     return f"{type(made).__name__}({', '.join(parts)})"

@@ -110,18 +110,6 @@ class Learned:
             found.setdefault(part.tobytes(), (part, member))
         return list(found.values())
 
-    def of_held_out(self, features: Array) -> tuple[Array, Array]:
-        """The rows that were held out, (M,), and what is said of each (M, D) by the networks that
-        never saw it; `features` (N, F) are those that were learned from."""
-        owners = self.owners()
-        if not owners:
-            return np.zeros(0, int), np.zeros((0, self.target.outputs))
-        said = []
-        for part, member in owners:
-            members = self.members(features[part])
-            said.append(members.mean(axis=0) if member is None else members[member])
-        return np.concatenate([part for part, _ in owners]), np.concatenate(said)
-
 
 def loss_for(target: TableTarget) -> Loss:
     """The loss that a target asks for."""

@@ -19,14 +19,20 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.configuration import Configurable, decode, encode
 from clearprop.base.errors import ContractError, DamagedFileError, FileError
-from clearprop.data.preparation import preparation_kinds
+from clearprop.data.preparation import Preparation, preparation_kinds
 from clearprop.engine.optimizers import SGD, Optimizer
 from clearprop.estimators.intervals import Calibration
 from clearprop.estimators.learning import History, Learned
 from clearprop.estimators.like_mlp import SklearnAdam
 from clearprop.estimators.table_network import of_layers
-from clearprop.estimators.table_targets import ClassTarget, LabelTarget, NumberTarget
+from clearprop.estimators.table_targets import (
+    ClassTarget,
+    LabelTarget,
+    NumberTarget,
+    TableTarget,
+)
 from clearprop.formats import network_file as files
+from clearprop.formats.network_contents import SavedNetwork
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 
 NOTE = "table_model"
@@ -85,6 +91,20 @@ def save_model(path: str | Path, model: Any, sample: tuple[Array, Any] | None) -
     )
 
 
+def holds_model(saved: SavedNetwork) -> bool:
+    """Whether a file is an estimator's, whose network takes prepared features and not a table's
+    columns."""
+    return isinstance(saved.notes.get(NOTE), dict)
+
+
+def measured_in(saved: SavedNetwork) -> tuple[Preparation, TableTarget]:
+    """What an estimator's file says of the table's columns and of its target."""
+    note = saved.notes[NOTE]
+    preparation: Preparation = decode(note["preparation"], preparation_kinds())
+    target: TableTarget = decode(note["target"], _kinds(NumberTarget, ClassTarget, LabelTarget))
+    return preparation, target
+
+
 def load_model(path: str | Path, *kinds: Any) -> Any:
     """The estimator that `save_model` wrote, of one of the classes `kinds`.
 
@@ -99,15 +119,15 @@ def load_model(path: str | Path, *kinds: Any) -> Any:
         names = ", ".join(one.__name__ for one in kinds)
         raise FileError("file_without_model", path=path, kind=names)
     try:
+        preparation, target = measured_in(saved)
         model = kind(**_decoded(note["parameters"]))
         arrays = saved.arrays
         layers = saved.network.layer.settings()["layers"]
         history = History(arrays["history.losses"], arrays["history.scores"])
-        model.preparation_ = decode(note["preparation"], preparation_kinds())
+        model.preparation_ = preparation
         if note["columns"] is not None:
             model.feature_names_in_ = np.array(note["columns"], object)
         model.n_features_in_ = len(model.preparation_.inputs)
-        target = decode(note["target"], _kinds(NumberTarget, ClassTarget, LabelTarget))
         learned = Learned(
             network=of_layers(layers, note["fronts"]),
             target=target,

@@ -20,10 +20,11 @@ from clearprop.data.preparation import prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.explaining_rows import explain_row
 from clearprop.estimators.learning import Begun, Learned, Watch, learn
 from clearprop.estimators.members import MemberEpoch, Members
 from clearprop.estimators.model_file import load_model, save_model
-from clearprop.estimators.row_explanation import RowExplanation, explain_row
+from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
 

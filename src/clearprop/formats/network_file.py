@@ -1,37 +1,24 @@
 """A network saved to one `.safetensors` file with all that it is used with, and loaded again.
 
 The file holds named arrays, and as metadata JSON that says what made them; `network_contents` has
-their names. Beside these the metadata say
-
-    format   "clearprop-network"
-    version  the version of this format, a whole number
-    sha256   the checksum of everything else
-
-Nothing in a file is ever executed or unpickled; a class of one's own is handed to `load`, never
-imported by a name that stands in the file. A file of an earlier version is read as one of today.
+their names, and `checked_file` says what else stands in it. Nothing in a file is ever executed or
+unpickled; a class of one's own is handed to `load`, never imported by a name that stands in the
+file. A file of an earlier version is read as one of today.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
-from clearprop.base.errors import (
-    DamagedFileError,
-    ForeignFileError,
-    NewerFileError,
-    UnknownNameError,
-)
-from clearprop.base.opening import read_or_refused
-from clearprop.base.writing import write_whole
+from clearprop.base.errors import DamagedFileError, UnknownNameError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
+from clearprop.formats.checked_file import read_checked, write_checked
 from clearprop.formats.earlier_versions import from_version_1
 from clearprop.formats.network_contents import (
     VERSION,
@@ -40,13 +27,10 @@ from clearprop.formats.network_contents import (
     contents_of,
     metadata_of,
 )
-from clearprop.formats.safetensors_layout import read_arrays, read_header, storable, to_bytes
 from clearprop.formats.saving import what_is_saved
 from clearprop.training.events import TrainingState
 
 FORMAT = "clearprop-network"
-# The format's name stands within this many bytes from the start.
-HEAD = 1 << 20
 
 
 def save(
@@ -102,10 +86,7 @@ def save(
         arrays=arrays or {},
         notes=notes or {},
     )
-    stored = {name: storable(name, array) for name, array in arrays_of(saved).items()}
-    metadata = {"format": FORMAT, "version": str(VERSION), **metadata_of(saved)}
-    metadata["sha256"] = _checksum(metadata, stored)
-    write_whole(Path(path), to_bytes(stored, metadata))
+    write_checked(Path(path), FORMAT, VERSION, arrays_of(saved), metadata_of(saved))
 
 
 def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> SavedNetwork:
@@ -117,15 +98,8 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
     of a newer version, UnknownNameError for a class that is not known.
     """
     path = Path(path)
-    metadata, arrays = _read(path)
-    if "params" not in arrays:
-        raise ForeignFileError("file_foreign", path=path)
+    metadata, arrays = read_checked(path, FORMAT, VERSION, needed="params")
     version = metadata.get("version", "")
-    if version.isdecimal() and int(version) > VERSION:
-        raise NewerFileError("file_newer", path=path, version=version, known=VERSION)
-    claimed = metadata.pop("sha256", "")
-    if claimed != _checksum(metadata, arrays):
-        raise DamagedFileError("file_altered", path=path)
     try:
         if version == "1":
             metadata, arrays = from_version_1(metadata, arrays)
@@ -142,33 +116,3 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
         ValueError,
     ) as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    with read_or_refused(path), path.open("rb") as stream:
-        return _parse(stream, path)
-
-
-def _parse(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, Array]]:
-    try:
-        header = read_header(stream)
-        # Before the arrays: another program's file may be very large.
-        if header.metadata.get("format") != FORMAT:
-            raise ForeignFileError("file_foreign", path=path)
-        return dict(header.metadata), read_arrays(stream, header)
-    except DamagedFileError as problem:
-        stream.seek(0)
-        if FORMAT.encode() not in stream.read(HEAD):
-            raise ForeignFileError("file_foreign", path=path) from problem
-        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
-
-
-def _checksum(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(metadata):
-        digest.update(json.dumps([name, metadata[name]]).encode())
-    for name in sorted(arrays):
-        array = storable(name, arrays[name])
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(array.reshape(-1).data)
-    return digest.hexdigest()

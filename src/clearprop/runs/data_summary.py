@@ -13,6 +13,7 @@ from clearprop.base.numbers import brief, percent
 from clearprop.base.text_tables import fitted, shortened, wrapped
 from clearprop.data.column_notes import column_notes
 from clearprop.data.table import Column, Table
+from clearprop.data.typing_columns import date_text
 from clearprop.reading.document import Document
 
 # Bars of a picture, and their heights; a bar that is empty is a space.
@@ -108,7 +109,7 @@ def _summary(column: Column) -> ColumnSummary:
     mean = None
     if len(finite) and column.kind == "date":
         days = np.sort(there.values)
-        low, high, median = (_date(days[place]) for place in (0, -1, len(days) // 2))
+        low, high, median = (date_text(days[place]) for place in (0, -1, len(days) // 2))
     elif len(finite):
         low, high, median = float(finite.min()), float(finite.max()), float(np.median(finite))
         mean = float(finite.mean())
@@ -179,18 +180,13 @@ def _shown(value: float | str) -> str:
     return f"{value:.0f}".replace("-", "−") if whole else brief(value)
 
 
-def _date(value: np.datetime64) -> str:
-    text = str(value.astype("datetime64[s]"))
-    return text.removesuffix("T00:00:00").replace("T", " ")
-
-
 def _sentence(key: str, values: Mapping[str, Any], language: str) -> str:
     return say(language, f"notes.{key}", **{name: _told(one) for name, one in values.items()})
 
 
 def _told(value: Any) -> str:
     if isinstance(value, np.datetime64):
-        return _date(value)
+        return date_text(value)
     return _shown(float(value)) if isinstance(value, float) else shortened(str(value), 60)
 
 

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ConfigurationError, DataError
+from clearprop.base.errors import ConfigurationError
 from clearprop.base.numbers import brief
 from clearprop.data.column_notes import Note
 from clearprop.data.table import Column
-from clearprop.engine.losses import Pinball
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget
 from clearprop.runs.evaluation import Evaluation, Groups, evaluate
-from clearprop.runs.prediction import input_notes, table_for, task_of_model
-from clearprop.runs.run_data import run_data
-from clearprop.runs.run_settings import RunSettings
+from clearprop.runs.known_rows import known_rows, quantiles_of
 
 # Numbers and dates of more different values than this are told in parts of equally many rows.
 MOST_NUMBERS = 12
@@ -46,31 +43,15 @@ def judge(
     group    the column whose groups are told apart
     interval the level of the predictions' intervals, which are then judged as well
 
-    Raises what `table_for` and `run_data` raise, DataError for a class that was not in training,
-    and ConfigurationError for an interval around classes.
+    Raises what `known_rows` raises, DataError for a class that was not in training, and
+    ConfigurationError for an interval around classes.
     """
     learned_target = model.learned_.target
-    columns = tuple(target) or target_columns(model)
-    if len(columns) != len(target_columns(model)):
-        raise DataError(
-            "evaluation_targets", came=len(columns), expected=", ".join(target_columns(model))
-        )
     if interval is not None and not isinstance(learned_target, NumberTarget):
         raise ConfigurationError("interval_of_classes")
-    classes = list(model.classes_) if isinstance(learned_target, ClassTarget) else None
-    words = columns if classes is not None and isinstance(classes[0], str) else ()
-    table = table_for(model, path, encoding=encoding, words=words)
-    used = [*model.preparation_.columns, *columns, weights, group]
-    table = table.only(dict.fromkeys(name for name in used if name is not None))
-    settings = RunSettings(
-        data=str(path),
-        target=columns,
-        task=task_of_model(model),
-        weights=weights,
-        missing=model.missing,
+    rows, data, notes = known_rows(
+        model, path, target=target, weights=weights, group=group, encoding=encoding
     )
-    data = run_data(table, settings, classes)
-    rows = table.take(data.rows)
     truth: Array = data.truth
     bounds = None
     if isinstance(learned_target, NumberTarget):
@@ -80,29 +61,17 @@ def judge(
     if isinstance(learned_target, ClassTarget):
         truth = learned_target.encode(truth, np.float64).reshape(-1).astype(np.int64)
     found = evaluate(
-        settings.task,
+        data.task,
         truth,
         said,
-        columns=columns,
+        columns=data.columns,
         weight=data.weight,
         groups=None if group is None else groups_of(rows[group]),
         group=group,
         bounds=bounds,
         seed=seed,
     )
-    left_out = tuple((f"runs.notes.{key}", values) for key, values in data.notes)
-    return found, (*left_out, *input_notes(model.preparation_, rows))
-
-
-def target_columns(model: Any) -> tuple[str, ...]:
-    """What a model's target is called in its table; several quantiles are of one column."""
-    target = model.learned_.target
-    if isinstance(target, ClassTarget):
-        return (target.column,)
-    if len(_quantiles(model)) > 1:
-        return (target.columns[0].rpartition("@")[0],)
-    columns: tuple[str, ...] = target.columns
-    return columns
+    return found, notes
 
 
 def groups_of(column: Column) -> Groups:
@@ -139,7 +108,7 @@ def _numbers(
     model: Any, rows: Any, interval: float | None
 ) -> tuple[Array, tuple[Array, Array, float] | None]:
     """The predictions (N, D), and their bounds with the level that these are meant to have."""
-    quantiles = _quantiles(model)
+    quantiles = quantiles_of(model)
     if interval is not None:
         said, low, high = (
             one.reshape(rows.rows, -1) for one in model.predict(rows, interval=interval)
@@ -153,8 +122,3 @@ def _numbers(
     level = float(quantiles[order[-1]] - quantiles[order[0]])
     middle = int(np.argmin(np.abs(np.array(quantiles) - 0.5)))
     return said[:, [middle]], (said[:, order[:1]], said[:, order[-1:]], level)
-
-
-def _quantiles(model: Any) -> tuple[float, ...]:
-    loss = model.learned_.loss
-    return loss.quantiles if isinstance(loss, Pinball) else ()

@@ -3,6 +3,7 @@ held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.preparation import rows_without_missing
+from clearprop.data.reading import read_table
 from clearprop.data.table import MOST_CATEGORIES, Column, Table
 from clearprop.runs.run_settings import RunSettings
 
@@ -71,27 +73,26 @@ class RunData:
         )
 
 
-class Judged(NamedTuple):
-    """Rows that were held out, and what is predicted of them by networks that never saw them:
-    numbers (N, D), or probabilities (N, classes) or (N, labels)."""
-
-    data: RunData
-    said: Array
+def read_run_table(path: str | Path, settings: RunSettings) -> Table:
+    """A file as the run's own table is read. Raises what `data.read_table` raises."""
+    return read_table(path, encoding=settings.encoding, categories=settings.categories)
 
 
 def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None = None) -> RunData:
     """A table's rows as a run takes them; `classes` are those of a model that knows them already.
 
     Rows without a target are left out, and with `missing="drop"` those that lack anything; `notes`
-    say how many. Raises DataError for columns that are not there or hold something else than the
-    task takes, and for a table that has no row left.
+    say how many. So are rows of the weight 0.
+
+    Raises DataError for columns that are not there or hold something else than the task takes, and
+    for a table that has no row left.
     """
     aside = dict.fromkeys(settings.aside)
-    twice = [name for name in aside if name in settings.target]
+    twice = [name for name in (*aside, *settings.drop) if name in settings.target]
     if twice:
         raise ConfigurationError("column_of_two_kinds", column=twice[0])
     targets = targets_of(table, settings.target, settings.task, classes)
-    inputs = table.without([*dict.fromkeys(settings.target), *aside])
+    inputs = table.without([*dict.fromkeys((*settings.target, *aside, *settings.drop))])
     if not inputs.columns:
         raise DataError("no_inputs", source=table.source)
     notes: list[tuple[str, dict[str, object]]] = []
@@ -104,6 +105,9 @@ def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None 
         if (kept & ~whole).any():
             notes.append(("rows_dropped", {"count": int((kept & ~whole).sum())}))
         kept = kept & whole
+    weight = None if settings.weights is None else _weights(table[settings.weights])
+    if weight is not None:
+        kept = kept & (weight > 0)
     if not kept.any():
         raise DataError("no_rows_left", source=table.source)
     data = RunData(
@@ -111,7 +115,7 @@ def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None 
         task=targets.task,
         truth=targets.truth,
         columns=settings.target,
-        weight=None if settings.weights is None else _weights(table[settings.weights]),
+        weight=weight,
         groups=None if settings.group is None else _words(table[settings.group]),
         times=None if settings.time is None else _times(table[settings.time]),
         rows=np.arange(table.rows),

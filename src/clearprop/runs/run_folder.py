@@ -47,6 +47,22 @@ def require_run(folder: Path) -> None:
         raise FileError("run_missing", path=folder)
 
 
+def require_free(folder: Path) -> None:
+    """Refuse a folder that a run is in already. Raises FileError."""
+    if folder.exists() and not folder.is_dir():
+        raise FileError("path_not_folder", path=folder)
+    if is_run(folder):
+        raise FileError("run_there", path=folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where there is none. Raises FileError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise FileError("file_unwritable", path=folder, problem=problem.strerror) from problem
+
+
 def open_run(folder: str | Path) -> Run:
     """The run in a folder.
 

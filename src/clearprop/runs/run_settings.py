@@ -54,6 +54,9 @@ class RunSettings(Configurable):
     validation     "folds": every network holds out its own part; a share of the rows; a file;
                    "none"
     stop_on        what an epoch is judged by: "loss", or a metric's name (`runs.stopping`)
+    drop           columns that are left out
+    categories     columns that hold words even where they look like numbers
+    encoding       of a CSV file; None: UTF-8, or UTF-16 with its mark
     weights        a column that says how much each row counts
     group          a column whose equal values stay together when rows are held out
     time           a column by which the latest rows are held out
@@ -82,6 +85,9 @@ class RunSettings(Configurable):
     stop_on: str = "loss"
     patience: int | None = 16
     tolerance: float | None = None
+    drop: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    encoding: str | None = None
     weights: str | None = None
     group: str | None = None
     time: str | None = None
@@ -100,10 +106,10 @@ class RunSettings(Configurable):
     memory: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("data", "loss", "stop_on", "weights", "group", "time"):
+        for name in ("data", "loss", "stop_on", "encoding", "weights", "group", "time"):
             _settle_text(self, name)
-        for name in ("target", "activation"):
-            _settle_words(self, name)
+        for name, least in (("target", 1), ("activation", 1), ("drop", 0), ("categories", 0)):
+            _settle_words(self, name, least)
         hidden = self.hidden if isinstance(self.hidden, list | tuple) else (self.hidden,)
         if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in hidden):
             raise ConfigurationError("hidden_sizes", value=hidden)
@@ -138,6 +144,30 @@ class RunSettings(Configurable):
         return tuple(name for name in (self.weights, self.group, self.time) if name is not None)
 
 
+# What scikit-learn's MLP does, in the settings that differ from those above.
+PLAIN: dict[str, Any] = {
+    "hidden": (100,),
+    "optimizer": "sklearn_adam",
+    "learning_rate": 0.001,
+    "schedule": "constant",
+    "epochs": 200,
+    "least_steps": 0,
+    "batch_size": 200,
+    "l2": 1e-4,
+    "validation": NOTHING,
+    "patience": 10,
+    "tolerance": 1e-4,
+    "missing": "error",
+    "networks": 1,
+    "soft_clip": None,
+    "bins": 0,
+    "input_scale": None,
+    "scaling": "none",
+    "start": "glorot",
+    "standardise": False,
+    "single_logit": True,
+    "dtype": "float64",
+}
 _CHOICES = {
     "task": TASKS,
     "optimizer": OPTIMIZER_NAMES,
@@ -247,12 +277,12 @@ def _settle_text(settings: RunSettings, name: str) -> None:
         raise ConfigurationError("setting_text", name=name, value=value)
 
 
-def _settle_words(settings: RunSettings, name: str) -> None:
+def _settle_words(settings: RunSettings, name: str, least: int) -> None:
     value = getattr(settings, name)
     words = (value,) if isinstance(value, str) else value
     if (
         not isinstance(words, list | tuple)
-        or not words
+        or len(words) < least
         or any(not isinstance(word, str) or not word.strip() for word in words)
     ):
         raise ConfigurationError("setting_words", name=name, value=value)

@@ -20,6 +20,7 @@ from clearprop.cli.commands import (
     reproduce_command,
     show_command,
     step_command,
+    train_command,
     write_command,
 )
 
@@ -30,6 +31,7 @@ COMPLETION = Option("--completion", words=SHELLS)
 OPTIONS = (VERSION, COMPLETION, HELP)
 
 COMMANDS: tuple[Command, ...] = (
+    train_command.COMMAND,
     reproduce_command.COMMAND,
     check_command.COMMAND,
     show_command.COMMAND,

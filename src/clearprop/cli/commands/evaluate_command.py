@@ -16,7 +16,7 @@ def run(given: Arguments) -> int:
     interval, encoding = given.share("--interval"), given.text("--encoding")
     seed, language = given.whole("--seed", 0, least=0), given.language()
 
-    from clearprop.cli.saved_networks import tell_of_rows
+    from clearprop.cli.saved_networks import tell
     from clearprop.cli.terminal import width_of_output, write
     from clearprop.runs.judging_models import judge
     from clearprop.runs.prediction import open_model
@@ -31,7 +31,7 @@ def run(given: Arguments) -> int:
         encoding=encoding,
         seed=seed,
     )
-    tell_of_rows(notes, language)
+    tell(notes, language)
     if given.given("--json"):
         sys.stdout.write(f"{found.to_json()}\n")
     else:

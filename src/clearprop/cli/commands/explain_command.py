@@ -26,12 +26,16 @@ def run(given: Arguments) -> int:
     """Answer on standard output, or in the file `--out`; returns the exit status."""
     file = Path(given.required_operand("explain_no_file"))
     weight, neuron = given.text("--weight"), given.text("--neuron")
-    sample = given.whole("--sample", None, least=0)
+    sample, row = given.whole("--sample", None, least=0), given.whole("--row", None, least=0)
     depth = given.whole("--depth", 2)
     if weight is not None and neuron is not None:
         raise ConfigurationError("explain_two_questions")
-    if weight is None and neuron is None and sample is None:
+    if row is not None and any(one is not None for one in (weight, neuron, sample)):
+        raise ConfigurationError("explain_row_alone")
+    if weight is None and neuron is None and sample is None and row is None:
         raise ConfigurationError("explain_no_question")
+    if row is None and given.given("--output"):
+        raise ConfigurationError("explain_output_without_row")
     out, language = given.path("--out"), given.language()
 
     from clearprop.cli.delivery import chosen_format, deliver
@@ -39,6 +43,8 @@ def run(given: Arguments) -> int:
     from clearprop.cli.terminal import width_of_output
 
     form = chosen_format(given.text("--format"), out, FORMATS)
+    if row is not None:
+        return _explain_row(given, file, row, form)
     step, _, inputs = opened(given, file)
     answer = _answer(step, weight, neuron, sample, depth)
     content: str | bytes
@@ -58,6 +64,37 @@ def run(given: Arguments) -> int:
         width = width_of_output() if out is None else None
         content = answer.text(language) if width is None else answer.text(language, width)
     deliver(content, out, "cli.explain.written", language, inputs=inputs)
+    return DONE
+
+
+def _explain_row(given: Arguments, file: Path, row: int, form: str) -> int:
+    """Which columns made the prediction of one row: of `--data`, or of those kept with the
+    model."""
+    if form == "latex":
+        raise ConfigurationError("explain_row_latex")
+    data, out, language = given.path("--data"), given.path("--out"), given.language()
+
+    from clearprop.cli.delivery import deliver
+    from clearprop.cli.saved_networks import tell
+    from clearprop.cli.terminal import width_of_output
+    from clearprop.runs.explained_rows import explain_row_of
+
+    answer, notes = explain_row_of(file, data, row, given.text("--output"))
+    tell(notes, language)
+    content: str | bytes
+    if form == "json":
+        content = answer.to_json()
+    elif form == "svg":
+        content = answer.svg(language).rstrip()
+    elif form in ("html", "pdf"):
+        from clearprop.teaching.reports.explanation_pages import row_page
+        from clearprop.teaching.reports.printing import printed
+
+        page = row_page(answer, language)
+        content = printed(page) if form == "pdf" else page
+    else:
+        content = answer.text(language, width_of_output() if out is None else None)
+    deliver(content, out, "cli.explain.written", language, inputs=(file, data))
     return DONE
 
 
@@ -85,6 +122,8 @@ COMMAND = Command(
         options.WEIGHT,
         options.NEURON,
         options.SAMPLE,
+        Option("--row"),
+        Option("--output"),
         options.DATA,
         options.TARGET,
         options.KINDS,

@@ -21,7 +21,7 @@ def run(given: Arguments) -> int:
 
     from clearprop.base.writing import write_whole
     from clearprop.cli.delivery import require_ending, require_other_file
-    from clearprop.cli.saved_networks import tell_of_rows
+    from clearprop.cli.saved_networks import tell
     from clearprop.data.table_writing import WRITERS, table_bytes, table_text
     from clearprop.runs.prediction import (
         input_notes,
@@ -38,7 +38,7 @@ def run(given: Arguments) -> int:
     model = open_model(model_path)
     table = table_for(model, data, encoding=encoding)
     found = with_kept(predictions(model, table, interval=interval), data, kept, encoding)
-    tell_of_rows(input_notes(model.preparation_, table), language)
+    tell(input_notes(model.preparation_, table), language)
     if out is None:
         sys.stdout.write(table_text(found))
         return DONE

@@ -13,6 +13,7 @@ from clearprop.base.dependencies import require
 from clearprop.base.version import __version__
 from clearprop.drawing import DIAGRAMS, Scene, css, svg
 from clearprop.engine.step import Step
+from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.reading.explanation import GradientExplanation, NeuronExplanation, SampleExplanation
 from clearprop.reading.explanation.explained_steps import ExplainedStep
 from clearprop.reading.explanation.readable import Readable
@@ -58,6 +59,21 @@ def explanation_page(of: Readable, step: Step, language: str) -> str:
         equations=of.mathml(language),
         table=of.table(language),
         around=around,
+    )
+
+
+def row_page(of: RowExplanation, language: str) -> str:
+    """What made one row's prediction: sentences, the columns as bars, and all numbers. Raises
+    MissingDependencyError without Jinja2."""
+    return _rendered(
+        language,
+        title=of.title(language),
+        steps=[ExplainedStep(one) for one in of.sentences(language)],
+        description="",
+        figures=[Figure(say(language, "picture"), of.picture(language))],
+        equations="",
+        table=of.table(language),
+        around=[],
     )
 
 

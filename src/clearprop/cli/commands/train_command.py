@@ -1,0 +1,287 @@
+"""`clearprop train`: from a table to a network that one can trust, in a folder of its own."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.numbers import number
+from clearprop.base.text_tables import aligned, wrapped
+from clearprop.cli import options
+from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED
+
+if TYPE_CHECKING:
+    from clearprop.runs.run_settings import RunSettings
+    from clearprop.runs.run_training import EndedRun, RunPlan
+
+FOLDER = "clearprop-run"
+
+_say = messages.within("runs")
+
+
+def run(given: Arguments) -> int:
+    """Train and write the folder, or go on with one; returns the exit status."""
+    language = given.language()
+    folder = given.path("--resume")
+    if folder is not None:
+        return _resume(given, folder, language)
+    settings = _settings(given)
+    from clearprop.runs.run_folder import require_free
+    from clearprop.runs.run_training import plan_run
+
+    folder = given.path("--out") or _free_folder()
+    require_free(folder)
+    return _train(plan_run(settings), folder, language)
+
+
+def _resume(given: Arguments, folder: Path, language: str) -> int:
+    for name in given.values:
+        if name not in ("--resume", "--lang"):
+            raise ConfigurationError("resume_alone", option=name)
+    if given.operand:
+        raise ConfigurationError("resume_alone", option=given.operand)
+    from clearprop.runs.run_training import resumed
+
+    plan = resumed(folder)
+    if plan.before is not None and plan.before.ended:
+        _print(_say(language, "told.has_ended", folder=folder))
+        return DONE
+    if plan.before is None:
+        _print(_say(language, "told.begins_again"))
+    else:
+        _print(_say(language, "told.goes_on", epoch=len(plan.before.rows)))
+    return _train(plan, folder, language)
+
+
+def _train(plan: "RunPlan", folder: Path, language: str) -> int:
+    from clearprop.cli.training_display import TrainingDisplay
+    from clearprop.runs.plan_words import note_lines, plan_lines
+    from clearprop.runs.run_training import most_epochs, train_run
+    from clearprop.training.interruption import ctrl_c_noted
+
+    for line in aligned(plan_lines(plan, language), left=None):
+        _print(line)
+    for sentence in note_lines(plan, language):
+        _print("\n".join(wrapped(sentence, 100)))
+    again = f"clearprop train --resume {shlex.quote(str(folder))}"
+    done = 0 if plan.before is None else len(plan.before.rows)
+    try:
+        with (
+            ctrl_c_noted() as noted,
+            TrainingDisplay(
+                most_epochs(plan), plan.settings.stop_on, lambda: noted.asked, language
+            ) as display,
+        ):
+
+            def watch(row: Any) -> bool:
+                display.told(row)
+                return noted.asked
+
+            ended = train_run(plan, folder, watch)
+    except KeyboardInterrupt:
+        from clearprop.runs.run_checkpoints import newest_checkpoint
+        from clearprop.runs.run_folder import CHECKPOINTS
+
+        newest = newest_checkpoint(folder / CHECKPOINTS)
+        done = 0 if newest is None else len(newest.rows)
+        key = "stopped_at_once" if done else "interrupted_early"
+        sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=again) + "\n")
+        return INTERRUPTED
+    return _tell(ended, folder, again, language)
+
+
+def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
+    run, history = ended.run, ended.run.history
+    best = history.best
+    if best is not None and best.score is not None:
+        metric = run.settings.stop_on
+        if metric == "loss":
+            metric = _say(language, "words.loss_metric")
+        values = {"metric": metric, "score": number(best.score)}
+        epochs = len(history.rows)
+        _print(_say(language, "told.best_epoch", epoch=best.epoch + 1, epochs=epochs, **values))
+    elif best is not None:
+        loss = number(history.rows[-1].loss)
+        _print(_say(language, "told.last_epoch", epochs=len(history.rows), loss=loss))
+    files = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    listed = _say(language, "comma").join(files)
+    _print(_say(language, "told.written", folder=folder, files=listed))
+    if ended.divergence is not None:
+        problem = ended.divergence.message(language)
+        sys.stderr.write(_say(language, "told.diverged", problem=problem) + "\n")
+        return DIVERGED
+    if not ended.is_whole:
+        epoch = len(history.rows)
+        sys.stderr.write(_say(language, "told.interrupted", epoch=epoch, command=again) + "\n")
+        return INTERRUPTED
+    return DONE
+
+
+def _print(sentence: str) -> None:
+    from clearprop.cli.terminal import write
+
+    write(sentence)
+
+
+def _free_folder() -> Path:
+    """A folder that no run is in yet."""
+    names = (Path(FOLDER) if k == 1 else Path(f"{FOLDER}-{k}") for k in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def _settings(given: Arguments) -> "RunSettings":
+    """The settings of the command line, over those of `--config`. Raises ConfigurationError."""
+    from clearprop.runs.run_settings import PLAIN, RunSettings, read_settings
+
+    config = given.path("--config")
+    told: dict[str, Any] = {
+        name: read(given, option) for option, (name, read) in _READ.items() if given.given(option)
+    }
+    if given.given("--plain"):
+        told = {**PLAIN, **told}
+    if "epochs" in told and "--epochs" in given.values:
+        # Who says how many epochs wants these, and not as many as take so many steps.
+        told["least_steps"] = 0
+    if config is not None:
+        if given.operand:
+            told["data"] = given.operand
+        return replace(read_settings(config), **told)
+    data = given.required_operand("train_no_data")
+    if "target" not in told:
+        raise ConfigurationError("train_no_target")
+    return RunSettings(data=data, **told)
+
+
+def _text(given: Arguments, option: str) -> str:
+    return given.values[option].strip()
+
+
+def _words(given: Arguments, option: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in given.values[option].split(","))
+
+
+def _whole(least: int) -> Callable[[Arguments, str], int]:
+    return lambda given, option: given.whole(option, 0, least=least)
+
+
+def _number(given: Arguments, option: str) -> float:
+    try:
+        return float(given.values[option])
+    except ValueError:
+        raise ConfigurationError(
+            "option_number", option=option, value=given.values[option]
+        ) from None
+
+
+def _hidden(given: Arguments, option: str) -> tuple[int, ...]:
+    words = [word for word in _words(given, option) if word]
+    if not all(word.isdecimal() for word in words):
+        raise ConfigurationError("hidden_sizes", value=given.values[option])
+    return tuple(map(int, words))
+
+
+def _learning_rate(given: Arguments, option: str) -> float | None:
+    return None if _text(given, option) == "auto" else given.decimal(option, None)
+
+
+def _patience(given: Arguments, option: str) -> int | None:
+    return None if _text(given, option) == "none" else given.whole(option, 1)
+
+
+def _validation(given: Arguments, option: str) -> float | str:
+    text = _text(given, option)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _class_weight(given: Arguments, option: str) -> Any:
+    text = _text(given, option)
+    if text == "balanced":
+        return text
+    pairs = [pair.rpartition("=") for pair in text.split(",")]
+    try:
+        return tuple((name.strip(), float(weight)) for name, _, weight in pairs)
+    except ValueError:
+        raise ConfigurationError("class_weight_unknown", value=text) from None
+
+
+# Which setting an option says, and how it is read.
+_READ: dict[str, tuple[str, Callable[[Arguments, str], Any]]] = {
+    "--target": ("target", _words),
+    "--task": ("task", _text),
+    "--hidden": ("hidden", _hidden),
+    "--activation": ("activation", _words),
+    "--loss": ("loss", _text),
+    "--optimizer": ("optimizer", _text),
+    "--learning-rate": ("learning_rate", _learning_rate),
+    "--schedule": ("schedule", _text),
+    "--epochs": ("epochs", _whole(1)),
+    "--batch-size": ("batch_size", _whole(1)),
+    "--dropout": ("dropout", _number),
+    "--weight-decay": ("weight_decay", _number),
+    "--class-weight": ("class_weight", _class_weight),
+    "--validation": ("validation", _validation),
+    "--stop-on": ("stop_on", _text),
+    "--patience": ("patience", _patience),
+    "--drop": ("drop", _words),
+    "--categories": ("categories", _words),
+    "--encoding": ("encoding", _text),
+    "--weights": ("weights", _text),
+    "--group": ("group", _text),
+    "--time": ("time", _text),
+    "--missing": ("missing", _text),
+    "--networks": ("networks", _whole(1)),
+    "--seed": ("seed", _whole(0)),
+    "--dtype": ("dtype", _text),
+    "--engine": ("engine", _text),
+    "--memory": ("memory", _text),
+}
+
+COMMAND = Command(
+    "train",
+    run,
+    (
+        options.TARGET,
+        Option("--task", words=("auto", "regression", "classification", "multilabel")),
+        Option("--hidden"),
+        Option("--activation"),
+        Option("--loss"),
+        Option("--optimizer", words=("adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs")),
+        options.LEARNING_RATE,
+        Option("--schedule", words=("cosine", "constant")),
+        Option("--epochs"),
+        Option("--batch-size"),
+        Option("--dropout"),
+        Option("--weight-decay"),
+        Option("--class-weight", words=("balanced",)),
+        Option("--validation", takes=Takes.FILE),
+        Option("--stop-on"),
+        Option("--patience"),
+        Option("--drop"),
+        Option("--categories"),
+        Option("--encoding"),
+        Option("--weights"),
+        Option("--group"),
+        Option("--time"),
+        Option("--missing", words=("error", "drop", "median", "indicator")),
+        Option("--networks"),
+        Option("--plain", takes=Takes.NOTHING),
+        options.SEED,
+        options.DTYPE,
+        options.ENGINE,
+        Option("--memory"),
+        options.OUT_FOLDER,
+        Option("--config", takes=Takes.FILE),
+        Option("--resume", takes=Takes.FOLDER),
+        options.LANG,
+    ),
+    operand=Takes.FILE,
+)
