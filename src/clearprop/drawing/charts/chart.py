@@ -27,6 +27,8 @@ WIDTH = 344.0
 FIELD, STRIP = 190.0, 30.0
 SIZE, HEADING = 11.5, 13.0
 LINE = 17.0
+# How much wider bold letters are, as `text_width` has it.
+BOLD = 1.12
 EDGE = 6.0
 # Names below an axis are turned where they do not fit beside one another, and cut here.
 LONGEST_NAME = 96.0
@@ -99,16 +101,17 @@ def chart(
 
 
 def lines_of(words: str, width: float, size: float) -> list[str]:
-    """Words that are no markup, in as many lines of at most this width as they need."""
+    """Words that are no markup, in as many lines of at most this width as they need; a word that is
+    longer than a line is cut."""
     lines: list[str] = []
     line = ""
     for piece in _pieces(words):
         if line.strip() and text_width(literal(line + piece.rstrip()), size, bold=True) > width:
-            lines.append(literal(line.strip()))
+            lines.append(line.strip())
             line = piece.lstrip()
         else:
             line += piece
-    return [*lines, literal(line.strip())]
+    return [shortened(one, width / BOLD, size) for one in (*lines, line.strip())]
 
 
 def shortened(words: str, width: float, size: float) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.numbers import number
 from clearprop.base.version import __version__
 from clearprop.data.preparation import CategoryInput, NumberInput, Preparation
 from clearprop.drawing.charts import date_text, short_number
@@ -44,7 +43,7 @@ def card_table(findings: RunFindings, language: str) -> PageTable:
         "hidden": sizes,
         "parameters": f"{learned.params.shape[1]:,}",
         "epochs": f"{len(run.history.rows):,}",
-        "seconds": number(run.history.rows[-1].seconds, 3) if run.history.rows else "—",
+        "seconds": f"{run.history.rows[-1].seconds:.1f}" if run.history.rows else "—",
         "seed": f"{run.settings.seed}",
         "versions": tell("comma").join(f"{name} {one}" for name, one in versions().items()),
     }

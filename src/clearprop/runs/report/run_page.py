@@ -30,6 +30,7 @@ from clearprop.runs.report.trust_figures import (
 )
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import REPORT, Run
+from clearprop.runs.run_notes import noticed
 from clearprop.teaching.reports.environment import template
 
 # Columns of the table that stand open; the others are one click away.
@@ -152,8 +153,11 @@ def notices(findings: RunFindings, language: str) -> list[str]:
         found.append(tell("notice.linear"))
     if judged.data.weight is not None:
         found.append(tell("notice.weights", column=findings.run.settings.weights))
-    for key, values in findings.training.notes:
-        found.append(messages.text(language, f"runs.notes.{key}", **values))
+    training = findings.training
+    noted = (*training.notes, *noticed(training, findings.run.settings))
+    found += [messages.text(language, f"runs.notes.{key}", **values) for key, values in noted]
+    of_table = training.inputs.notes
+    found += [messages.text(language, f"data.notes.{key}", **values) for key, values in of_table]
     return found
 
 

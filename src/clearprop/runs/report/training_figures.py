@@ -18,8 +18,10 @@ from clearprop.drawing.charts import (
     whole_axis,
 )
 from clearprop.drawing.pen.scene import Scene
+from clearprop.estimators.table_targets import ClassTarget
 from clearprop.runs.report.report_figure import ReportFigure, say, thinned
 from clearprop.runs.report.run_findings import RunFindings
+from clearprop.runs.stopping import stop_metric
 from clearprop.teaching.reports.page_table import PageTable
 
 # A range of more than this is shown on a logarithmic axis.
@@ -40,14 +42,16 @@ def training_figure(findings: RunFindings, language: str) -> ReportFigure | None
     scores = np.array([np.nan if row.score is None else row.score for row in history])
     rates = np.array([row.rate for row in history])
     best = findings.run.history.best
-    stop = findings.run.settings.stop_on
-    # The model keeps what it is judged by as "less is better".
-    sign = 1.0 if stop == "loss" else -1.0
+    target = findings.target
+    classes = len(target.classes) if isinstance(target, ClassTarget) else 0
+    metric = stop_metric(findings.run.settings, classes)
     own = _of_networks(learned.history.losses, len(history))
-    own_scores = _of_networks(sign * learned.history.scores, len(history))
+    own_scores = _of_networks(learned.history.scores, len(history))
+    if own_scores is not None and metric.more_is_better:
+        own_scores = -own_scores
     panels = [_panel(epochs, losses, own, None, tell("training.loss"), language)]
     if np.isfinite(scores).any():
-        judged_by = tell("training.loss") if stop == "loss" else stop
+        judged_by = tell("training.loss") if metric.scorer is None else metric.name
         told = tell("training.held_out", metric=judged_by)
         bests = None
         if own_scores is not None and len(learned.epoch) == own_scores.shape[1]:
