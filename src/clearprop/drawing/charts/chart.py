@@ -68,12 +68,7 @@ def chart(
     strip  bars below the field, to a scale of their own: how many rows there are at each place
     """
     left = EDGE + max((text_width(one.written, SIZE) for one in y.ticks), default=0.0) + 8
-    heading = lines_of(title, WIDTH - 2 * EDGE, HEADING)
-    items: list[Item] = [
-        Text(EDGE, EDGE + LINE * (k + 0.5), line, size=HEADING, anchor="start", bold=True)
-        for k, line in enumerate(heading)
-    ]
-    top = EDGE + LINE * len(heading) + 4
+    items, top = heading(title)
     legend, rows = _legend(marks, top)
     top += LINE * rows
     for line in lines_of(y.label, WIDTH - 2 * EDGE, SIZE) if y.label else []:
@@ -93,11 +88,29 @@ def chart(
         items += _strip(strip, field, base)
     below, height = _names_below(field, base)
     items += below
-    label = lines_of(x.label, WIDTH - 2 * EDGE, SIZE) if x.label else []
-    for line in label:
-        items.append(Text(WIDTH / 2, height + LINE / 2, line, "muted", SIZE))
-        height += LINE
+    label, height = axis_name(x.label, height)
+    items += label
     return Scene(WIDTH, math.ceil(height + EDGE), tuple(items), title, description, language)
+
+
+def heading(title: str) -> tuple[list[Item], float]:
+    """The title of a picture, which is no markup, in as many lines as it needs; and where what
+    stands below it begins."""
+    lines = lines_of(title, WIDTH - 2 * EDGE, HEADING)
+    items: list[Item] = [
+        Text(EDGE, EDGE + LINE * (k + 0.5), line, size=HEADING, anchor="start", bold=True)
+        for k, line in enumerate(lines)
+    ]
+    return items, EDGE + LINE * len(lines) + 4
+
+
+def axis_name(label: str, top: float) -> tuple[list[Item], float]:
+    """What the lower axis is called, which is no markup, and where it ends."""
+    lines = lines_of(label, WIDTH - 2 * EDGE, SIZE) if label else []
+    items: list[Item] = [
+        Text(WIDTH / 2, top + LINE * (k + 0.5), line, "muted", SIZE) for k, line in enumerate(lines)
+    ]
+    return items, top + LINE * len(lines)
 
 
 def lines_of(words: str, width: float, size: float) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from clearprop.base.numbers import number_or_dash
-from clearprop.drawing.charts.chart import EDGE, HEADING, LINE, SIZE, WIDTH, lines_of, shortened
+from clearprop.drawing.charts.chart import EDGE, LINE, SIZE, WIDTH, axis_name, heading, shortened
 from clearprop.drawing.charts.chart_axes import ChartAxis
 from clearprop.drawing.pen.items import Circle, Item, Path, Rectangle, Text, saying
 from clearprop.drawing.pen.markup import literal, text_width
@@ -45,12 +45,7 @@ def interval_chart(
     # The numbers stand in a column of their own, where no bar can cover them.
     right = WIDTH - EDGE - max((text_width(one, SIZE) for one in written), default=0.0) - 8
     wide = right - left
-    heading = lines_of(title, WIDTH - 2 * EDGE, HEADING)
-    items: list[Item] = [
-        Text(EDGE, EDGE + LINE * (k + 0.5), line, size=HEADING, anchor="start", bold=True)
-        for k, line in enumerate(heading)
-    ]
-    top = EDGE + LINE * len(heading) + 8
+    items, top = heading(title)
     bottom = top + ROW * len(rows)
     end = left
     for tick in axis.ticks:
@@ -67,11 +62,8 @@ def interval_chart(
         one += _drawn(row, y, lambda value: left + wide * axis.at(value), bars=bars)
         one.append(Text(WIDTH - EDGE, y, told, "ink", SIZE, "end"))
         items += saying(one, f"{row.name}\n{_told(row)}")
-    height = bottom + LINE + 4
-    if axis.label:
-        for line in lines_of(axis.label, WIDTH - 2 * EDGE, SIZE):
-            items.append(Text(WIDTH / 2, height + LINE / 2, line, "muted", SIZE))
-            height += LINE
+    label, height = axis_name(axis.label, bottom + LINE + 4)
+    items += label
     return Scene(WIDTH, math.ceil(height + EDGE), tuple(items), title, description, language)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import percent
-from clearprop.drawing.charts.chart import EDGE, HEADING, LINE, SIZE, WIDTH, lines_of, shortened
+from clearprop.drawing.charts.chart import EDGE, LINE, SIZE, WIDTH, heading, shortened
 from clearprop.drawing.pen.items import Item, Rectangle, Text, saying
 from clearprop.drawing.pen.markup import text_width
 from clearprop.drawing.pen.palette import NEGATIVE, POSITIVE, Role
@@ -36,12 +36,7 @@ def matrix_chart(
     left = EDGE + max(text_width(name, SIZE) for name in left_names) + 8
     cell = (WIDTH - EDGE - left) / count
     high = max(min(cell, 44.0), 7.0)
-    heading = lines_of(title, WIDTH - 2 * EDGE, HEADING)
-    items: list[Item] = [
-        Text(EDGE, EDGE + LINE * (k + 0.5), line, size=HEADING, anchor="start", bold=True)
-        for k, line in enumerate(heading)
-    ]
-    top = EDGE + LINE * len(heading) + 4
+    items, top = heading(title)
     items.append(Text(EDGE, top + LINE / 2, rows, "muted", SIZE, "start"))
     items.append(Text(WIDTH - EDGE, top + LINE / 2, columns, "muted", SIZE, "end"))
     top += LINE
