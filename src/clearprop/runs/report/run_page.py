@@ -18,10 +18,10 @@ from clearprop.reading.health import Severity
 from clearprop.runs.data_summary import ColumnSummary, summarise
 from clearprop.runs.report import model_card
 from clearprop.runs.report.column_figures import dependence_figure, importance_figure
+from clearprop.runs.report.epoch_figures import training_figure
 from clearprop.runs.report.prediction_figures import prediction_figures
 from clearprop.runs.report.report_figure import ReportFigure, estimate_text, metric_name, say
 from clearprop.runs.report.run_findings import RunFindings, run_findings
-from clearprop.runs.report.epoch_figures import training_figure
 from clearprop.runs.report.trust_figures import (
     calibration_figure,
     group_figure,
