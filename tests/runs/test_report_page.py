@@ -185,6 +185,13 @@ def test_what_is_judged_on_is_said(reported: Callable[[str], Reported]) -> None:
     assert notice not in Page(run_page(reported("numbers").findings, "en")).text
 
 
+def test_rows_of_the_training_tell_no_winner(reported: Callable[[str], Reported]) -> None:
+    text = Page(run_page(reported("training").findings, "en")).text
+    assert "this does not tell which is better" in text
+    assert "is better than a linear model" not in text
+    assert "none learned from them" not in text
+
+
 def test_no_interval_is_judged_by_the_rows_of_the_training(
     reported: Callable[[str], Reported],
 ) -> None:

@@ -103,16 +103,12 @@ def _of_numbers(
 
 
 def _edges(numbers: Array) -> Array:
-    """Of few different values the middles between them, so that each has a bar of its own."""
-    distinct = np.unique(numbers)
-    if len(distinct) > BINS:
-        return np.linspace(distinct[0], distinct[-1], BINS + 1)
-    middles = (distinct[1:] + distinct[:-1]) / 2
-    first, last = (
-        distinct[0] - (middles[0] - distinct[0]),
-        distinct[-1] + distinct[-1] - middles[-1],
-    )
-    edges: Array = np.r_[first, middles, last]
+    """Of equal width; around whole numbers that are close together, so that each has a bar of its
+    own."""
+    low, high = numbers.min(), numbers.max()
+    if high - low > BINS or (numbers != np.round(numbers)).any():
+        return np.linspace(low, high, BINS + 1)
+    edges: Array = np.arange(low - 0.5, high + 1)
     return edges
 
 

@@ -85,6 +85,7 @@ def run_page(findings: RunFindings, language: str) -> str:
         open_columns=MOST_COLUMNS,
         figures=figures,
         drawn=drawn,
+        leads={"scores": "lead_training"} if findings.judged.judging == "training" else {},
         linear="ridge" if isinstance(target, NumberTarget) else "logistic",
         health=_health(findings, language),
         card=model_card.card_table(findings, language),
@@ -110,7 +111,8 @@ def lead(findings: RunFindings, language: str) -> list[str]:
     ]
     for scores in findings.scores[:4]:
         first = scores.rows[0]
-        metrics = [row for row in scores.rows if row.metric in ("r2", "accuracy", "exact_match")]
+        second = ("r2", "accuracy", "exact_match")
+        metrics = [row for row in scores.rows if row.metric in second and row.network.value]
         told = [metric_name(language, row.metric) for row in (first, *metrics)]
         values = [estimate_text(row.network, language) for row in (first, *metrics)]
         pairs = tell("comma").join(
@@ -121,7 +123,7 @@ def lead(findings: RunFindings, language: str) -> list[str]:
             pairs = f"{column}{tell('colon')}{pairs}"
         sentences.append(
             tell(
-                f"lead.{scores.verdict}",
+                f"lead.{'known' if judged.judging == 'training' else scores.verdict}",
                 scores=pairs,
                 metric=metric_name(language, first.metric),
                 linear=_value(first.linear.value),
