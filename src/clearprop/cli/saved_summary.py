@@ -12,10 +12,12 @@ from clearprop.base import messages
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.configuration import encode
 from clearprop.base.text_tables import aligned, wrapped
+from clearprop.cli.model_summary import model_lines
 from clearprop.cli.table_samples import widths
 from clearprop.engine.addresses import Address
 from clearprop.engine.graph import join_path
 from clearprop.engine.summary import repr_short
+from clearprop.estimators.model_file import NOTE, holds_model
 from clearprop.formats.network_contents import VERSION, SavedNetwork
 from clearprop.reading.document import Document
 
@@ -129,6 +131,9 @@ def summary_text(saved: SavedNetwork, file: str, language: str) -> str:
     say = _Sayings(language)
     found = summary_in(saved)
     lines = [saved.network.summary(language)]
+    is_model = holds_model(saved)
+    if is_model:
+        lines += model_lines(saved, file, language, WIDTH)
     if found.networks > 1:
         lines.append(say("networks", count=found.networks))
     lines += ["", say("training")]
@@ -154,6 +159,8 @@ def summary_text(saved: SavedNetwork, file: str, language: str) -> str:
         told = messages.text(language, "cli.comma").join(named)
         lines += wrapped(told, WIDTH, "    ", f"  {say('classes')}  ")
     for name, note in found.notes.items():
+        if name == NOTE and is_model:
+            continue
         lines += wrapped(f"{note}", WIDTH, "    ", f"  notes: {name}  ")
     lines += ["", say("addresses")]
     lines += [f"  {line}" for line in aligned(_address_rows(found, say), left=None)]

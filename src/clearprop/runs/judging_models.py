@@ -49,7 +49,7 @@ def judge(
     learned_target = model.learned_.target
     if interval is not None and not isinstance(learned_target, NumberTarget):
         raise ConfigurationError("interval_of_classes")
-    rows, data, notes = known_rows(
+    rows, data, named, notes = known_rows(
         model, path, target=target, weights=weights, group=group, encoding=encoding
     )
     truth: Array = data.truth
@@ -58,8 +58,8 @@ def judge(
         said, bounds = _numbers(model, rows, interval)
     else:
         said = model.predict_proba(rows)
-    if isinstance(learned_target, ClassTarget):
-        truth = learned_target.encode(truth, np.float64).reshape(-1).astype(np.int64)
+    if isinstance(named, ClassTarget):
+        truth = named.encode(truth, np.float64).reshape(-1).astype(np.int64)
     found = evaluate(
         data.task,
         truth,
@@ -101,7 +101,11 @@ def groups_of(column: Column) -> Groups:
 
 def _told(column: Column, value: float) -> str:
     """A number of the column as its table has it."""
-    return str(np.datetime64(int(value), "D")) if column.kind == "date" else brief(value)
+    return (
+        str(np.datetime64(int(value), "D"))
+        if column.kind == "date"
+        else brief(float(f"{value:.4g}"))
+    )
 
 
 def _numbers(

@@ -1,6 +1,7 @@
 """Rows of a table whose truth is known, as a model takes them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,18 +12,20 @@ from clearprop.base.errors import DataError
 from clearprop.data.column_notes import Note
 from clearprop.data.table import Table
 from clearprop.engine.losses import Pinball
-from clearprop.estimators.table_targets import ClassTarget
+from clearprop.estimators.table_targets import ClassTarget, TableTarget
 from clearprop.runs.prediction import input_notes, open_model, table_for, task_of_model
 from clearprop.runs.run_data import RunData, run_data
-from clearprop.runs.run_settings import RunSettings
+from clearprop.runs.run_folder import SETTINGS, is_run
+from clearprop.runs.run_settings import RunSettings, read_settings
 
 
 class KnownRows(NamedTuple):
     """The rows that have a truth: with all columns that were asked for, and as a run takes them;
-    and what to know of them, whole sentences by their keys."""
+    the model's target, called as it is there; and what to know of them, sentences by their keys."""
 
     rows: Table
     data: RunData
+    target: TableTarget
     notes: tuple[Note, ...]
 
 
@@ -65,7 +68,19 @@ def known_rows(
     data = run_data(table, settings, classes)
     rows = table.take(data.rows)
     left_out = tuple((f"runs.notes.{key}", values) for key, values in data.notes)
-    return KnownRows(rows, data, (*left_out, *input_notes(model.preparation_, rows)))
+    learned = model.learned_.target
+    if isinstance(learned, ClassTarget):
+        learned = replace(learned, column=columns[0])
+    return KnownRows(rows, data, learned, (*left_out, *input_notes(model.preparation_, rows)))
+
+
+def learned_from(path: Path, data: Path) -> tuple[Note, ...]:
+    """That a run has learned from the very file that it is to be judged by; nothing of others."""
+    if not is_run(path):
+        return ()
+    own = Path(read_settings(path / SETTINGS).data)
+    same = own.exists() and data.exists() and own.samefile(data)
+    return (("prediction.notes.learned_from", {"path": data}),) if same else ()
 
 
 def samples_for(
@@ -81,7 +96,7 @@ def samples_for(
     if len(quantiles_of(model)) > 1:
         truth = np.repeat(truth, learned.target.outputs, axis=1)
     features: Array = model.preparation_.matrix(known.rows)
-    return features.astype(dtype), learned.target.encode(truth, dtype), known.notes
+    return features.astype(dtype), known.target.encode(truth, dtype), known.notes
 
 
 def target_columns(model: Any) -> tuple[str, ...]:

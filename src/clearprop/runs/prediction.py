@@ -108,6 +108,9 @@ def _notes_of(one: NumberInput | CategoryInput, column: Column) -> Iterator[Note
             named = ", ".join(words[:MOST_NAMED]) + (" …" if len(words) > MOST_NAMED else "")
             yield "unseen", {"column": one.column, "count": int(unseen.sum()), "words": named}
         return
+    if column.kind not in ("number", "date"):
+        # Refused where the features are made of it.
+        return
     if one.fill is not None and not one.indicator and column.missing.any():
         yield "filled", {"column": one.column, "count": int(column.missing.sum())}
     with np.errstate(invalid="ignore"):

@@ -19,6 +19,7 @@ def run(given: Arguments) -> int:
     from clearprop.cli.saved_networks import tell
     from clearprop.cli.terminal import width_of_output, write
     from clearprop.runs.judging_models import judge
+    from clearprop.runs.known_rows import learned_from
     from clearprop.runs.prediction import open_model
 
     found, notes = judge(
@@ -31,7 +32,7 @@ def run(given: Arguments) -> int:
         encoding=encoding,
         seed=seed,
     )
-    tell(notes, language)
+    tell((*learned_from(model_path, data), *notes), language)
     if given.given("--json"):
         sys.stdout.write(f"{found.to_json()}\n")
     else:

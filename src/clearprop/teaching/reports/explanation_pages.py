@@ -74,6 +74,7 @@ def row_page(of: RowExplanation, language: str) -> str:
         equations="",
         table=of.table(language),
         around=[],
+        subtitle=say(language, "subtitle_row"),
     )
 
 
@@ -101,6 +102,7 @@ def _rendered(
     equations: str,
     table: str,
     around: Sequence[Figure],
+    subtitle: str = "",
 ) -> str:
     filled = template("explained.html.j2")
     from markupsafe import Markup
@@ -121,6 +123,7 @@ def _rendered(
     page = filled.render(
         language=language,
         title=title,
+        subtitle=subtitle or say(language, "subtitle"),
         steps=steps,
         description=description,
         figures=drawn(figures, "picture"),
