@@ -17,6 +17,7 @@ from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED
 
 if TYPE_CHECKING:
+    from clearprop.runs.run_folder import Run
     from clearprop.runs.run_settings import RunSettings
     from clearprop.runs.run_training import EndedRun, RunPlan
 
@@ -93,7 +94,22 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
         key = "stopped_at_once" if done else "interrupted_early"
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=again) + "\n")
         return INTERRUPTED
+    if ended.is_whole:
+        _report(ended.run, plan, folder, language)
     return _tell(ended, folder, again, language)
+
+
+def _report(run: "Run", plan: "RunPlan", folder: Path, language: str) -> None:
+    """Write the report, which the model does without where Jinja2 is missing."""
+    from clearprop.base.dependencies import PACKAGES, is_installed
+
+    if not is_installed("jinja2"):
+        command = PACKAGES["jinja2"].command
+        sys.stderr.write(_say(language, "told.report_left_out", command=command) + "\n")
+        return
+    from clearprop.runs.report import write_report
+
+    write_report(folder, run, plan.training, plan.held_out, language)
 
 
 def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:

@@ -35,7 +35,7 @@ def card_table(findings: RunFindings, language: str) -> PageTable:
         "data": run.settings.data,
         "target": tell("comma").join(run.settings.target),
         "task": tell(f"task.{run.settings.task}"),
-        "trained_rows": f"{len(findings.training):,}",
+        "trained_rows": f"{findings.trained_rows:,}",
         "judged_rows": f"{findings.judged.total:,}",
         "columns": f"{len(preparation.columns):,}",
         "features": f"{len(preparation.features):,}",

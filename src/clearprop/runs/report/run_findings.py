@@ -56,7 +56,9 @@ LEAST_FOR_INTERVALS = 30
 class RunFindings:
     """What is told of a run.
 
-    training, judged   the rows that were learned from and those that it is judged on
+    training, judged   the rows that were learned from, or a sample of them, and those that it is
+                       judged on
+    trained_rows       how many were learned from
     said               what was said of the judged rows: numbers or probabilities (N, D)
     scores             beside the simple models', for each column of numbers
     importances        the largest first; empty where the target never differs
@@ -69,6 +71,7 @@ class RunFindings:
 
     run: Run
     training: RunData
+    trained_rows: int
     judged: JudgedRows
     said: Array
     simple: SimpleModels
@@ -92,9 +95,12 @@ class RunFindings:
         return learned.target
 
 
-def run_findings(run: Run, training: RunData, held_out: RunData | None) -> RunFindings:
-    """Look at a run from all sides."""
+def run_findings(
+    run: Run, training: RunData, held_out: RunData | None, trained_rows: int | None = None
+) -> RunFindings:
+    """Look at a run from all sides. The arguments are those of `write_report`."""
     model, learned = run.model, run.model.learned_
+    training = _weighed(model, training)
     target: TableTarget = learned.target
     judged = judged_rows(model, training, held_out)
     said = judged.predict(judged.features)
@@ -108,6 +114,7 @@ def run_findings(run: Run, training: RunData, held_out: RunData | None) -> RunFi
     return RunFindings(
         run=run,
         training=learned_from,
+        trained_rows=trained_rows or len(learned_from),
         judged=judged,
         said=said,
         simple=simple,
@@ -124,6 +131,13 @@ def run_findings(run: Run, training: RunData, held_out: RunData | None) -> RunFi
         times=() if data.times is None else errors_by_time(errors, days_of(data.times)),
         health=_health(model, learned_from),
     )
+
+
+def _weighed(model: Any, training: RunData) -> RunData:
+    """The rows without those of classes of the weight 0, which the fit left out."""
+    weights = model.class_weight if isinstance(model.class_weight, dict) else {}
+    without = [name for name, weight in weights.items() if weight == 0]
+    return training.take(~np.isin(training.truth, without)) if without else training
 
 
 def _rows(most: int, judged: JudgedRows) -> int:

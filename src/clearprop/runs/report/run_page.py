@@ -38,18 +38,25 @@ MOST_COLUMNS = 40
 
 
 def write_report(
-    folder: Path, run: Run, training: RunData, held_out: RunData | None, language: str
+    folder: Path,
+    run: Run,
+    training: RunData,
+    held_out: RunData | None,
+    language: str,
+    *,
+    trained_rows: int | None = None,
 ) -> Path:
     """Look at a run from all sides and write its page into `folder`; returns where.
 
     training  the rows that `run.model` was fitted on, in the order that it was given them
     held_out  rows that it never learned from; None takes the folds of a model that still knows
               them, or else judges it on the rows of its training, and says so
+    trained_rows  how many rows were learned from, where `training` is a sample of them
 
     Raises MissingDependencyError without Jinja2, FileError where the folder cannot be written.
     """
     path = folder / REPORT
-    page = run_page(run_findings(run, training, held_out), language)
+    page = run_page(run_findings(run, training, held_out, trained_rows), language)
     write_whole(path, page.encode())
     return path
 
@@ -105,7 +112,7 @@ def lead(findings: RunFindings, language: str) -> list[str]:
         tell(
             f"lead.{judged.judging}",
             networks=tell("lead.one_network" if count == 1 else "lead.networks", count=count),
-            trained=f"{len(findings.training):,}",
+            trained=f"{findings.trained_rows:,}",
             judged=f"{judged.total:,}",
         )
     ]
@@ -149,6 +156,8 @@ def notices(findings: RunFindings, language: str) -> list[str]:
         found.append(tell("notice.few", count=len(judged)))
     if judged.total > len(judged):
         found.append(tell("notice.sample", shown=f"{len(judged):,}", total=f"{judged.total:,}"))
+    if findings.trained_rows > len(findings.training):
+        found.append(tell("notice.blocks", count=f"{len(findings.training):,}"))
     if judged.unseen:
         found.append(tell("notice.unseen", count=f"{judged.unseen:,}"))
     if not findings.simple.converged:
