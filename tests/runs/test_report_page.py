@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from clearprop.base import messages
+from clearprop.base import dependencies, messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
 from clearprop.base.numbers import number
+from clearprop.cli import main
 from clearprop.runs.report import write_report
 from clearprop.runs.report.model_card import quoted
 from clearprop.runs.report.run_findings import RunFindings, run_findings
@@ -234,6 +235,36 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     (tmp_path / "report.html").mkdir()
     with pytest.raises(FileError):
         write_report(tmp_path, made.run, made.training, made.held_out, "en")
+
+
+def test_the_command_writes_it(
+    reported: Callable[[str], Reported],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = reported("binary").run.settings.data
+    options = ["--target", "sold", "--epochs", "1", "--hidden", "4", "--networks", "1"]
+    assert main(["train", data, *options, "--out", str(tmp_path / "run"), "--lang", "zh-TW"]) == 0
+    assert 'lang="zh-TW"' in (tmp_path / "run" / "report.html").read_text("utf-8")
+    # The model does without Jinja2.
+    monkeypatch.setattr(dependencies, "is_installed", lambda module: module != "jinja2")
+    capsys.readouterr()
+    assert main(["train", data, *options, "--out", str(tmp_path / "bare"), "--lang", "en"]) == 0
+    assert "pip install 'clearprop[report]'" in capsys.readouterr().err
+    files = {path.name for path in (tmp_path / "bare").iterdir()}
+    assert "model.safetensors" in files
+    assert "report.html" not in files
+
+
+def test_a_table_larger_than_its_memory_is_said_to_be_sampled(
+    reported: Callable[[str], Reported],
+) -> None:
+    made = reported("training")
+    findings = run_findings(made.run, made.training, None, trained_rows=5_000_000)
+    text = Page(run_page(findings, "en")).text
+    assert "learned from 5,000,000 rows" in text
+    assert "from 160 rows of it" in text
 
 
 @pytest.mark.parametrize(
