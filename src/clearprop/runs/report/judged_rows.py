@@ -17,8 +17,10 @@ from clearprop.runs.run_data import RunData
 
 Judging: TypeAlias = Literal["held_out", "folds", "training"]
 
-# Of more rows than this a report takes a sample, and says so.
-MOST_ROWS = 10_000
+# Of more rows than this a report takes a sample, and says so; of many classes of fewer, for every
+# class has curves of its own in every resample.
+MOST_ROWS, FEWEST_ROWS = 5000, 500
+ROWS_AND_CLASSES = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,9 @@ def judged_rows(model: Any, training: RunData, held_out: RunData | None) -> Judg
         found = _judged(learned, training.take(rows), "folds", owner)
     else:
         found = _judged(learned, training, "training", None)
-    found = found.sample(MOST_ROWS, "judged")
+    classes = len(learned.target.classes) if isinstance(learned.target, ClassTarget) else 1
+    most = int(np.clip(ROWS_AND_CLASSES // classes, FEWEST_ROWS, MOST_ROWS))
+    found = found.sample(most, "judged")
     return replace(found, features=model.preparation_.matrix(found.data.inputs))
 
 
