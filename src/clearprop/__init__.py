@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from clearprop import formats as formats
     from clearprop import kinds as kinds
     from clearprop import reading as reading
-    from clearprop import runs as runs
     from clearprop import teaching as teaching
     from clearprop import testing as testing
     from clearprop import training as training

@@ -20,6 +20,8 @@ from clearprop.cli.command_line import HELP, Takes
 from clearprop.cli.commands import COMMANDS, OPTIONS, SHELLS
 from clearprop.cli.commands.write_command import OPTIMIZERS
 from clearprop.cli.completion import script
+from clearprop.runs.run_folder import MODEL, SETTINGS
+from clearprop.runs.run_settings import RunSettings, write_settings
 
 pty = pytest.importorskip("pty")
 
@@ -42,6 +44,10 @@ LINES: list[tuple[str, set[str]]] = [
     ),
     ("clearprop health ne", {"net.safetensors", "networks/"}),
     ("clearprop step --data da", {"data.csv"}),
+    ("clearprop predict ne", {"net.safetensors", "networks/"}),
+    ("clearprop predict networks da", {"data.csv"}),
+    ("clearprop evaluate networks data.csv --gr", {"--group"}),
+    ("clearprop data d", {"data.csv"}),
     ("clearprop grade --out da", {"data.csv"}),
     ("clearprop exercise --out n", {"networks/"}),
     ("clearprop exercise -o n", {"networks/"}),
@@ -61,6 +67,8 @@ LISTED: list[tuple[str, set[str]]] = [
     ),
     ("clearprop diagram 2-2-1.safetensors --neuron in", {"input[0]", "input[1]"}),
     ("clearprop step 2-2-1.safetensors --sample ", {"0", "1"}),
+    ("clearprop step run --sample ", {"0", "1"}),
+    ("clearprop explain run/ --neuron in", {"input[0]", "input[1]"}),
     ("clearprop step --sample ", set()),
     ("clearprop step missing.safetensors --sample ", set()),
 ]
@@ -73,6 +81,9 @@ def network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = Network(Sequential(Linear(2, 2), Linear(2, 1)))
     told: Any = {"x": np.ones((2, 2)), "target": np.ones((2, 1))}
     save(folder / "2-2-1.safetensors", made, made.initialize(0), **told)
+    (folder / "run").mkdir()
+    shutil.copy(folder / "2-2-1.safetensors", folder / "run" / MODEL)
+    write_settings(RunSettings(data="data.csv", target=("y",)), folder / "run" / SETTINGS)
     command = folder.parent / "bin" / "clearprop"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m clearprop "$@"\n', encoding="utf-8")

@@ -8,17 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import MSE, SGD, Linear, Network
+from clearprop.base.errors import DataError
 from clearprop.engine.layers.activations import ReLU
 from clearprop.estimators import members
+from clearprop.estimators.learning import Begun, learn
+from clearprop.estimators.member_training import best_of, train_members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
     Members,
     Rows,
-    best_of,
     folds,
+    folds_of_groups,
     rows_of_members,
-    train_members,
 )
 from clearprop.estimators.table_network import (
     PLAIN_INPUT,
@@ -26,6 +28,8 @@ from clearprop.estimators.table_network import (
     quantile_edges,
     table_network,
 )
+from clearprop.estimators.table_recipe import TableRecipe
+from clearprop.estimators.table_targets import number_target
 
 
 @given(count=st.integers(2, 60), members=st.integers(1, 9), seed=st.integers(0, 5))
@@ -133,3 +137,57 @@ def test_the_front_and_the_rest_are_the_whole(form: InputForm) -> None:
     expected = made.whole.predict(params, features)
     found = made.rest.predict(params, made.encode(features))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_groups_are_held_out_whole_and_evenly() -> None:
+    groups = np.repeat(np.arange(7), [50, 20, 20, 10, 10, 5, 5])
+    parts = folds_of_groups(groups, 3, seed=0)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(120))
+    held = [set(groups[part]) for part in parts]
+    assert not held[0] & held[1]
+    assert not held[1] & held[2]
+    # The largest stands alone, the others are even.
+    assert sorted(map(len, parts)) == [35, 35, 50]
+    # Fewer groups than members: some hold out the same.
+    assert len({part.tobytes() for part in folds_of_groups(groups // 4, 3, seed=0)}) == 2
+    with pytest.raises(DataError, match="one group"):
+        folds_of_groups(np.zeros(5), 2, seed=0)
+
+
+def test_parts_of_different_sizes_are_learned_from_once_each() -> None:
+    rows = Rows(np.arange(100.0)[:, None], np.arange(100), np.full(100, 2.0))
+    parts = [np.arange(10), np.arange(10, 60)]
+    made = rows_of_members(rows, parts, 8, seed=0)
+    assert made.x.shape == (2, 90, 1)
+    for member, part in enumerate(parts):
+        learned = made.weight[member] > 0
+        assert sorted(made.target[member][learned]) == sorted({*range(100)} - {*part.tolist()})
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_training_goes_on_as_if_it_had_never_stopped(engine: str) -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(120, 3))
+    values = features[:, :1] - features[:, 1:2] ** 2
+    recipe = TableRecipe(
+        hidden=(6,), networks=3, epochs=12, least_steps=0, dropout=0.1, l2=0.01, engine=engine
+    )
+    target = number_target(values, ("y",))
+    given = (features, np.ones(3, bool), target, values, np.ones(120), recipe)
+    stood: list[Begun] = []
+
+    def stop(one: MemberEpoch, kept: Members) -> bool:
+        if one.epoch == 4:
+            stood.append(Begun(kept._replace(params=kept.params.copy()), losses))
+        return one.epoch == 4
+
+    whole = learn(*given)
+    losses = whole.history._replace(
+        losses=whole.history.losses[:5], scores=whole.history.scores[:5]
+    )
+    learn(*given, watch=stop)
+    again = learn(*given, begun=stood[0])
+    np.testing.assert_array_equal(again.params, whole.params)
+    np.testing.assert_array_equal(again.epoch, whole.epoch)
+    np.testing.assert_array_equal(again.history.losses, whole.history.losses)
+    np.testing.assert_array_equal(again.history.scores, whole.history.scores)

@@ -13,9 +13,11 @@ from sklearn import metrics as theirs
 
 from clearprop.cli import main
 from clearprop.data.frames import table_of_frame
-from clearprop.data.table import Column
+from clearprop.data.table import Column, Table
 from clearprop.runs.judging_models import MOST_GROUPS, groups_of
+from clearprop.runs.run_data import run_data
 from clearprop.runs.run_folder import MODEL, SETTINGS
+from clearprop.runs.run_settings import RunSettings
 from tests.runs.conftest import COLUMNS, TARGETS, Runs
 
 
@@ -239,3 +241,12 @@ def test_folders_that_are_refused(
     (tmp_path / MODEL).write_bytes(model)
     (tmp_path / SETTINGS).write_text(settings.replace("version = 1", "version = 99"))
     refused(words, f"{tmp_path / SETTINGS} was written by a newer version", capsys)
+
+
+def test_long_numbers_of_groups_stay_apart() -> None:
+    codes = np.array([1234567.0, 1234568, 1234567])
+    table = Table(tuple(Column(name, "number", codes) for name in ("g", "x", "y")))
+    settings = RunSettings(data="t.csv", target=("y",), task="regression", group="g")
+    found = run_data(table, settings).groups
+    assert found is not None
+    assert found.tolist() == ["1234567", "1234568", "1234567"]

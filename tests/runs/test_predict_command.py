@@ -147,10 +147,10 @@ def test_what_training_did_not_have_is_said(
     data = written(frame, tmp_path / "new.csv")
     found, said = predicted([str(runs.folders["regression"]), str(data)], capsys)
     assert np.isfinite(found["predicted_price"]).all()
-    assert "'燃料': 3 rows have words that training did not have (電, hydrogen)" in said
-    assert "'km': 1 rows lie outside" in said
-    assert "'first': 1 rows lie outside of what training had, 2015-" in said
-    assert "'first': 1 rows have no value" in said
+    assert "'燃料' has words that training did not have (電, hydrogen) in 3 of 4 rows" in said
+    assert "'km' lies outside of what training had" in said
+    assert "'first' lies outside of what training had (2015-" in said
+    assert "'first' has no value in 1 of 4 rows" in said
     assert main(["predict", str(runs.folders["regression"]), str(data), "--lang", "zh-TW"]) == 0
     assert "訓練時沒有的" in capsys.readouterr().err
 

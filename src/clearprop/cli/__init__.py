@@ -80,14 +80,14 @@ def _run(words: list[str], language: str) -> int:
 
 def _language(arguments: list[str]) -> str:
     """The language of `--lang` where it is a known one, otherwise the locale's: it is needed for
-    complaints about the arguments themselves."""
+    complaints about the arguments themselves. The last one counts."""
+    language = messages.preferred_language()
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name == "--lang":
             value = value or "".join(arguments[position + 1 : position + 2])
-            if value in messages.LANGUAGES:
-                return value
-    return messages.preferred_language()
+            language = value if value in messages.LANGUAGES else language
+    return language
 
 
 def _complain(sentence: str) -> None:

@@ -40,12 +40,14 @@ _clearprop_paths() {{
     while IFS= read -r one; do COMPREPLY+=("$one"); done < <(compgen "$1" -- "$2")
 }}
 _clearprop_listed() {{
-    local one file=
-    for one in "${{COMP_WORDS[@]}}"; do [[ $one == *.safetensors* ]] && file=$one; done
+    local one bare file=
+    for one in "${{COMP_WORDS[@]}}"; do
+        bare=${{one//[\\\\\\'\\"]/}}
+        [[ $bare == *.safetensors || -f ${{bare/#\\~/$HOME}}/model.safetensors ]] && file=$bare
+    done
     [[ $file ]] || return
     # As it is without the quotes and backslashes that it was typed with.
     local typed=${{2//[\\\\\\'\\"]/}}
-    file=${{file//[\\\\\\'\\"]/}}
     compopt -o filenames 2>/dev/null
     while IFS= read -r one; do [[ $one == "$typed"* ]] && COMPREPLY+=("$one"); done \\
         < <("${{COMP_WORDS[0]}}" show "${{file/#\\~/$HOME}}" --list "$1" 2>/dev/null)
@@ -117,7 +119,10 @@ _ZSH = """\
 #compdef clearprop
 # Completion of clearprop for zsh, in ~/.zshrc: eval "$(clearprop --completion zsh)"
 _clearprop_listed() {{
-    local file=${{(Q)words[(R)*.safetensors]}}
+    local one file=
+    for one in ${{(Q)words}}; do
+        [[ $one == *.safetensors || -f ${{~one}}/model.safetensors ]] && file=$one
+    done
     [[ -n $file ]] || return 1
     local -a found=(${{(f)"$(clearprop show ${{~file}} --list $1 2>/dev/null)"}})
     compadd -a found
@@ -170,7 +175,7 @@ def _zsh() -> str:
 _FISH_LISTED = (
     "function __clearprop_listed",
     "    for word in (commandline -opc)",
-    "        string match -q '*.safetensors' -- $word",
+    "        string match -q '*.safetensors' -- $word; or test -f $word/model.safetensors",
     "        and clearprop show $word --list $argv[1] 2>/dev/null",
     "    end",
     "end",

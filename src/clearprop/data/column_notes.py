@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import Array
 from clearprop.data.table import Column, Table
 
 Note: TypeAlias = tuple[str, dict[str, object]]
@@ -50,7 +49,8 @@ def _notes_of(column: Column) -> Iterator[Note]:
         yield "all_missing", named
         return
     if column.kind == "number" and (endless := int(np.isinf(column.values).sum())):
-        yield "infinite", {**named, "count": endless, "row": _first(np.isinf(column.values))}
+        first = int(np.argmax(np.isinf(column.values)))
+        yield "infinite", {**named, "count": endless, "rows": len(there), "row": first}
     if share < FEW_VALUES:
         yield "mostly_missing", {**named, "percent": f"{100 * (1 - share):.0f}"}
     if _is_constant(column.take(there)):
@@ -83,7 +83,3 @@ def _repeated(table: Table) -> Iterator[Note]:
         if key in seen:
             yield "repeated", {"column": column.name, "other": seen[key]}
         seen.setdefault(key, column.name)
-
-
-def _first(where: Array) -> int:
-    return int(np.argmax(where))

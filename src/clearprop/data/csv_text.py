@@ -74,8 +74,11 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
     return CsvForm(path, encoding, delimiter, names, headed)
 
 
-def text_batches(form: CsvForm) -> Iterator["pa.RecordBatch"]:
+def text_batches(form: CsvForm, block_bytes: int | None = None) -> Iterator["pa.RecordBatch"]:
     """The rows as record batches of strings, null where a value is missing.
+
+    block_bytes  how much of the file is read at once, BLOCK_BYTES unless told otherwise; a row is
+                 no longer than this
 
     Raises FileError for a ragged row, with its line, for one that is longer than a block, and for
     bytes that are not in the file's encoding.
@@ -83,6 +86,7 @@ def text_batches(form: CsvForm) -> Iterator["pa.RecordBatch"]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    block_bytes = block_bytes or BLOCK_BYTES
     ragged: list[Any] = []
 
     def note(row: Any) -> str:
@@ -96,7 +100,7 @@ def text_batches(form: CsvForm) -> Iterator["pa.RecordBatch"]:
                 column_names=form.names,
                 skip_rows_after_names=0,
                 use_threads=False,
-                block_size=BLOCK_BYTES,
+                block_size=block_bytes,
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=note
@@ -115,7 +119,7 @@ def text_batches(form: CsvForm) -> Iterator["pa.RecordBatch"]:
             if rows.num_rows:
                 yield rows
     except pa.ArrowInvalid as problem:
-        raise _refusal(form, problem, ragged) from problem
+        raise _refusal(form, problem, ragged, block_bytes) from problem
     except UnicodeError as problem:
         raise FileError("encoding_wrong", path=form.path, encoding=form.encoding) from problem
     except OSError as problem:
@@ -171,7 +175,7 @@ def _transcoded(form: CsvForm) -> Any:
     return pa.transcoding_input_stream(stream, form.encoding, "utf-8")
 
 
-def _refusal(form: CsvForm, problem: Exception, ragged: list[Any]) -> FileError:
+def _refusal(form: CsvForm, problem: Exception, ragged: list[Any], block_bytes: int) -> FileError:
     if ragged and ragged[0].number is not None:
         row = ragged[0]
         return FileError(
@@ -184,5 +188,5 @@ def _refusal(form: CsvForm, problem: Exception, ragged: list[Any]) -> FileError:
     if "UTF8" in str(problem):
         return FileError("encoding_wrong", path=form.path, encoding=form.encoding)
     if "straddling" in str(problem):
-        return FileError("line_too_long", path=form.path, limit=f"{BLOCK_BYTES >> 20} MB")
+        return FileError("line_too_long", path=form.path, limit=f"{block_bytes >> 20} MB")
     return FileError("file_unreadable", path=form.path, problem=problem)

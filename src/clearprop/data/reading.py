@@ -55,7 +55,7 @@ def read_table(
         table = table_of_arrow(_read_arrow(path, ending), str(path))
     if not table.rows:
         raise FileError("table_empty", path=path)
-    return _as_words(table, (*categories, *(name for name in words if name in table.names)))
+    return as_words(table, (*categories, *(name for name in words if name in table.names)))
 
 
 def read_as_written(
@@ -184,7 +184,7 @@ def _kind_and_values(path: Path, name: str, array: Array) -> tuple[ColumnKind, A
     raise FileError("npz_dtype", path=path, name=name, dtype=array.dtype)
 
 
-def _as_words(table: Table, categories: tuple[str, ...]) -> Table:
+def as_words(table: Table, categories: tuple[str, ...]) -> Table:
     """The columns that were said to be categories, as words."""
     for name in categories:
         column = table[name]

@@ -1,6 +1,6 @@
 """What a column of text holds: numbers, dates, categories, or words.
 
-The same rules for every file, so that a file read in blocks gets the types of the whole.
+The same rules for every file, also for one that is read in blocks.
 """
 
 import re
@@ -35,23 +35,55 @@ class ColumnType(NamedTuple):
 
 def type_of(values: Sequence[Any] | Array, *, delimiter: str = ",") -> ColumnType:
     """The type of a column of str or None. A column without any value is one of numbers."""
-    words = [(row, value) for row, value in enumerate(values) if value is not None]
-    if not words:
-        return ColumnType("number")
-    for pattern, comma in ((_NUMBER, False), (_COMMA, True)):
-        if comma and delimiter == ",":
-            continue
-        number = re.compile(f"{pattern}|{_INFINITE}")
-        strays = [row for row, value in words if not number.fullmatch(value)]
-        if not strays:
-            return ColumnType("number", comma)
-        if len(strays) <= STRAYS * len(words):
-            return ColumnType("number", comma, strays[0])
-    date = re.compile(_DATE)
-    if all(date.fullmatch(value) for _, value in words):
-        return ColumnType("date")
-    distinct = len({value for _, value in words})
-    return ColumnType("category" if distinct <= MOST_CATEGORIES else "text")
+    counts = TypeCounts(delimiter)
+    counts.add(values)
+    return counts.type()
+
+
+class TypeCounts:
+    """What a column of text has held so far, block by block.
+
+    rows, words  how many values there were, and how many of them were not missing
+    distinct     the different words, as long as they are no more than MOST_CATEGORIES
+    """
+
+    def __init__(self, delimiter: str = ",") -> None:
+        patterns = [_NUMBER] if delimiter == "," else [_NUMBER, _COMMA]
+        self._numbers = [re.compile(f"{pattern}|{_INFINITE}") for pattern in patterns]
+        self._date = re.compile(_DATE)
+        # Of each way to write a number: how many words are none, and the row of the first.
+        self._strays, self._first = [0] * len(patterns), [-1] * len(patterns)
+        self._may_be_dates = True
+        self.rows = self.words = 0
+        self.distinct: set[str] = set()
+
+    def add(self, values: Sequence[Any] | Array) -> None:
+        """The next values, str or None."""
+        words = [(row, value) for row, value in enumerate(values, self.rows) if value is not None]
+        for k, number in enumerate(self._numbers):
+            strays = [row for row, value in words if not number.fullmatch(value)]
+            if strays and not self._strays[k]:
+                self._first[k] = strays[0]
+            self._strays[k] += len(strays)
+        date = self._date
+        self._may_be_dates &= all(date.fullmatch(value) for _, value in words)
+        if len(self.distinct) <= MOST_CATEGORIES:
+            self.distinct.update(value for _, value in words)
+        self.rows += len(values)
+        self.words += len(words)
+
+    def type(self) -> ColumnType:
+        """The type of what there was."""
+        if not self.words:
+            return ColumnType("number")
+        for k, strays in enumerate(self._strays):
+            if not strays:
+                return ColumnType("number", k == 1)
+            if strays <= STRAYS * self.words:
+                return ColumnType("number", k == 1, self._first[k])
+        if self._may_be_dates:
+            return ColumnType("date")
+        return ColumnType("category" if len(self.distinct) <= MOST_CATEGORIES else "text")
 
 
 def typed(values: Sequence[Any] | Array, kind: ColumnKind, *, comma: bool = False) -> Array:

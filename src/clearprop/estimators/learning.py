@@ -1,7 +1,7 @@
 """A training on a table's features: members, their held-out rows, and what came of them."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,23 +14,22 @@ from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.finding_rate import found_rate
 from clearprop.estimators.full_batch import minimize_members
+from clearprop.estimators.member_training import best_of, train_members
 from clearprop.estimators.members import (
     MemberCourse,
     MemberEpoch,
     Members,
     Metric,
     Rows,
-    best_of,
     folds,
     folds_of_groups,
     rows_of_members,
-    train_members,
 )
 from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork, table_network
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
-from clearprop.training import DivergenceWarning, TrainingState
+from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState
 
 # Told of an epoch, and of where the training stands then; True ends it.
 Watch = Callable[[MemberEpoch, Members], Any]
@@ -156,18 +155,20 @@ def learn(
     dtype = np.dtype(recipe.dtype)
     loss = recipe.loss or loss_for(target)
     network = (
-        before.network if before is not None else _network(features, bends, weight, target, recipe)
+        before.network
+        if before is not None
+        else network_for(features, bends, weight, target, recipe)
     )
     x = network.encode(features.astype(dtype))
     rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
-    starts = _starts(network, recipe, before, start)
+    starts = starts_of(network, recipe, before, start)
     average = np.average(features, axis=0, weights=weight)
     if held_out is not None:
         recipe = replace(recipe, validation="none")
     parts = _parts(rows, target, recipe, groups)
     judged: list[Rows] | None = None
     if held_out is not None:
-        judged = [_rows(network, target, held_out, dtype)] * recipe.networks
+        judged = [rows_of(network, target, held_out, dtype)] * recipe.networks
     elif len(parts[0]):
         judged = [rows.take(part) for part in parts]
     if recipe.optimizer == "lbfgs":
@@ -186,7 +187,7 @@ def learn(
     steps = epochs * -(-rows.weight.shape[-1] // batch_size)
     course = MemberCourse(
         loss=loss,
-        optimizer=_penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
+        optimizer=penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
         epochs=epochs,
         batch_size=batch_size,
         seed=recipe.seed,
@@ -196,36 +197,55 @@ def learn(
         state=None if before is None else before.state,
         begun=None if begun is None else begun.members,
     )
-    told: list[MemberEpoch] = []
-
-    def tell(one: MemberEpoch, kept: Members) -> bool:
-        told.append(one._replace(state=None))
-        return watch is not None and watch(one, kept) is True
-
-    found = best_of(
-        train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss)),
-        tell,
-        course.begun,
+    trained = train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss))
+    found, history = gathered(trained, watch, begun)
+    return learned_of(
+        network,
+        target,
+        loss,
+        recipe,
+        found,
+        history,
+        parts=tuple(parts),
+        average=average,
+        is_judged=judged is not None,
     )
-    history = _history(told, begun)
-    best = recipe.restore_best and judged is not None
+
+
+def learned_of(
+    network: TableNetwork,
+    target: TableTarget,
+    loss: Loss,
+    recipe: TableRecipe,
+    found: Members,
+    history: History,
+    *,
+    parts: tuple[Array, ...],
+    average: Array,
+    is_judged: bool,
+) -> Learned:
+    """What came of members that were trained; `is_judged` says whether any rows were held out.
+
+    Raises DataError where nothing good came, and warns of a divergence where something did.
+    """
+    best = recipe.restore_best and is_judged
     good = found.score if best else np.append(history.losses[-1], found.state.params.sum())
     if not np.isfinite(good).all():
         if found.divergence is None:
             raise DataError("scores_not_finite")
         raise DataError("training_diverged", problem=found.divergence)
     if found.divergence is not None:
-        warnings.warn(DivergenceWarning(found.divergence), stacklevel=2)
+        warnings.warn(DivergenceWarning(found.divergence), stacklevel=3)
     return Learned(
         network=network,
         target=target,
         loss=loss,
         params=freeze(found.params) if best else found.state.params,
         layers=found.state.layers,
-        epoch=found.epoch if best else np.full(len(starts), len(history.losses) - 1),
+        epoch=found.epoch if best else np.full(len(found.params), len(history.losses) - 1),
         history=history,
         state=found.state,
-        parts=tuple(parts),
+        parts=parts,
         average=average,
         rate=recipe.learning_rate if isinstance(recipe.optimizer, str) else None,
     )
@@ -242,20 +262,26 @@ def metric_of(loss: Loss) -> Metric:
     return metric
 
 
-def _history(told: list[MemberEpoch], begun: Begun | None) -> History:
-    if not told and begun is not None:
-        return begun.history
-    history = History(
-        np.array([one.losses for one in told]), np.array([one.scores for one in told])
-    )
-    if begun is None:
-        return history
-    return History(*map(np.concatenate, zip(begun.history, history, strict=True)))
+def gathered(
+    epochs: Iterator[MemberEpoch | DivergenceEvent], watch: Watch | None, begun: Begun | None
+) -> tuple[Members, History]:
+    """The members at their best, and all epochs, with those before an interruption."""
+    losses = [] if begun is None else list(begun.history.losses)
+    scores = [] if begun is None else list(begun.history.scores)
+
+    def tell(one: MemberEpoch, kept: Members) -> bool:
+        losses.append(one.losses)
+        scores.append(one.scores)
+        return watch is not None and watch(one, kept) is True
+
+    found = best_of(epochs, tell, None if begun is None else begun.members)
+    return found, History(np.array(losses), np.array(scores))
 
 
-def _network(
+def network_for(
     features: Array, bends: Array, weight: Array, target: TableTarget, recipe: TableRecipe
 ) -> TableNetwork:
+    """The network that a recipe asks for, for features (N, F) that its bins are taken from."""
     return table_network(
         features,
         bends,
@@ -269,9 +295,11 @@ def _network(
     )
 
 
-def _starts(
+def starts_of(
     network: TableNetwork, recipe: TableRecipe, before: Learned | None, start: Array | None
 ) -> Array:
+    """The parameters (K, P) that a training begins with. Raises ConfigurationError and
+    ShapeError."""
     if before is not None:
         if before.params.shape[0] != recipe.networks:
             raise ConfigurationError(
@@ -308,19 +336,20 @@ def _parts(
     return [parts[0]] * members
 
 
-def _rows(
+def rows_of(
     network: TableNetwork,
     target: TableTarget,
     held_out: tuple[Array, Any, Array],
     dtype: "np.dtype[Any]",
 ) -> Rows:
+    """Features, values and weight as `network.rest` takes them."""
     features, values, weight = held_out
     return Rows(
         network.encode(features.astype(dtype)), target.encode(values, dtype), weight.astype(dtype)
     )
 
 
-def _penalized(
+def penalized(
     optimizer: Optimizer, network: TableNetwork, recipe: TableRecipe, batch_size: int
 ) -> Optimizer:
     """With the L2 term of the weights: ½ λ ‖W‖² / (rows of a batch), as scikit-learn adds it."""

@@ -7,7 +7,7 @@ of the rows would be too large, all walk through the same batches, and what a me
 the weight 0 in its loss.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,11 +16,8 @@ import numpy as np
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import DataError
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import Network
-from clearprop.engine.optimizers import Clipped, Optimizer
-from clearprop.engine.schedules import rate_at
-from clearprop.estimators.penalty import Penalized
-from clearprop.training import DivergenceEvent, EpochEvent, TrainingState, start, train
+from clearprop.engine.optimizers import Optimizer
+from clearprop.training import DivergenceEvent, TrainingState
 
 # From the outputs (M, D), the targets and the weights (M,) of held-out rows to a number: less is
 # better.
@@ -28,8 +25,6 @@ Metric = Callable[[Array, Array, Array], float]
 
 # How much the members' own copies of the rows may take.
 MOST_BYTES = 1 << 29
-LEAST = 0.002
-LEAST_OF_ALL = 1e-4
 # Members that walk through the same batches need some that are not all held out by one of them:
 # with two members a batch of so many rows is so once in 2^64 times, with more less often.
 SAFE_BATCH = 64
@@ -60,8 +55,8 @@ class MemberCourse:
     patience        how many epochs without a better one (by the held-out score, or by the loss
                     where none is held out) are borne, of all members; one more ends it; None
                     bears any number
-    least           how much better an epoch has to be to count as such for patience; None: LEAST of
-                    the best so far, and LEAST_OF_ALL
+    least           how much better an epoch has to be to count as such for patience; None:
+                    `member_training` has how much
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
     begun           where this very training stood, to end it as if it had never stopped
@@ -189,161 +184,3 @@ def _first_of_each(rows: Array) -> Array:
     for member, own in enumerate(rows):
         first[member, np.unique(own, return_index=True)[1]] = True
     return first
-
-
-def train_members(
-    network: Network,
-    params: Array,
-    rows: Rows,
-    held_out: list[Rows] | None,
-    course: MemberCourse,
-    metric: Metric,
-) -> Iterator[MemberEpoch | DivergenceEvent]:
-    """Train K members; yields after every epoch, and what happened where the training breaks or
-    runs away, which is the end. `best_of` gathers what is yielded.
-
-    params    the starts (K, P)
-    held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
-    """
-    weigh = bool((rows.weight != rows.weight.flat[0]).any())
-    state = start(network, params, course.optimizer, seed=course.seed)
-    if course.state is not None:
-        # The optimizer's memory and its place in the schedule go on; the epochs are counted anew,
-        # because there may be other rows now.
-        state = state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
-    record, waited = np.full(len(params), np.inf), 0
-    if course.begun is not None:
-        state, record, waited = course.begun.state, course.begun.record, course.begun.waited
-        if _is_over(course, waited):
-            return
-    penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
-    penalties, steps = np.zeros(len(params)), 0
-    for event in train(
-        network,
-        state,
-        rows.x,
-        rows.target,
-        loss=course.loss,
-        optimizer=course.optimizer,
-        epochs=course.epochs,
-        batch_size=course.batch_size,
-        sample_weight=rows.weight if weigh else None,
-        own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
-        engine=course.engine,
-        by="step" if penalty is not None else "epoch",
-    ):
-        if isinstance(event, DivergenceEvent):
-            yield event
-            return
-        if not isinstance(event, EpochEvent):
-            # What the loss of a step has on top: that of the parameters before it.
-            if penalty is not None:
-                penalties, steps = penalties + penalty(event.before.params), steps + 1
-            continue
-        losses = np.asarray(event.loss, np.float64) + penalties / max(steps, 1)
-        penalties, steps = np.zeros(len(params)), 0
-        scores = np.full(len(params), np.nan)
-        if held_out is not None:
-            # A training that diverges is told by its scores, and not by warnings.
-            with np.errstate(over="ignore", invalid="ignore"):
-                scores = _scores(network, event.state, held_out, metric)
-        judged = losses if held_out is None else scores
-        is_better, is_notable = judged <= record, judged <= record - _least(course, record)
-        record = np.where(is_better, judged, record)
-        waited = 0 if is_notable.any() else waited + 1
-        yield MemberEpoch(
-            epoch=event.epoch,
-            losses=losses,
-            scores=scores,
-            # Without held-out rows the last epoch is the one that counts.
-            best=is_better if held_out is not None else np.ones(len(params), bool),
-            state=event.state,
-            record=record,
-            waited=waited,
-            rate=_rate(course.optimizer, event.state),
-            engine=event.engine.name,
-        )
-        if _is_over(course, waited):
-            return
-
-
-def _is_over(course: MemberCourse, waited: int) -> bool:
-    return course.patience is not None and waited > course.patience
-
-
-def _rate(optimizer: Optimizer, state: TrainingState) -> float:
-    inner = optimizer.optimizer if isinstance(optimizer, Penalized | Clipped) else optimizer
-    rate = getattr(inner, "learning_rate", None)
-    return float("nan") if rate is None else float(rate_at(rate, state.optimizer.step - 1))
-
-
-def _least(course: MemberCourse, best: Array) -> Array | float:
-    if course.least is not None:
-        return course.least
-    return np.where(np.isfinite(best), np.maximum(LEAST * np.abs(best), LEAST_OF_ALL), 0.0)
-
-
-def best_of(
-    epochs: Iterator[MemberEpoch | DivergenceEvent],
-    watch: Callable[[MemberEpoch, Members], Any] | None = None,
-    begun: Members | None = None,
-) -> Members:
-    """Every member as it was in its best epoch.
-
-    watch  told of every epoch and of where the training stands then, whose arrays are good until
-           the next one; where it returns True, the training ends there
-    begun  where a training stood that is gone on with
-
-    Raises DataError for one that diverges in its first epoch.
-    """
-    kept = None if begun is None else begun._replace(params=begun.params.copy())
-    for one in epochs:
-        if isinstance(one, DivergenceEvent):
-            if kept is None:
-                raise DataError("training_diverged", problem=one)
-            return kept._replace(divergence=one)
-        params = one.state.params
-        if kept is None:
-            first = np.zeros(len(params), int)
-            kept = Members(params.copy(), first, one.scores, one.state, one.record)
-        kept.params[one.best] = params[one.best]
-        kept = Members(
-            kept.params,
-            np.where(one.best, one.epoch, kept.epoch),
-            np.where(one.best, one.scores, kept.score),
-            one.state,
-            one.record,
-            one.waited,
-        )
-        if watch is not None and watch(one, kept) is True:
-            break
-    if kept is None:
-        raise ValueError("a training of no epochs has no best one")
-    return kept
-
-
-def _scores(network: Network, state: TrainingState, held_out: list[Rows], metric: Metric) -> Array:
-    sizes = {len(rows.x) for rows in held_out}
-    if len(sizes) == 1:
-        x = np.stack([rows.x for rows in held_out])
-        outputs = list(network.predict(state.params, x, state=state.layers, own_input=True))
-    else:
-        outputs = [
-            network.predict(member, rows.x, state=_of_member(state.layers, k))
-            for k, (member, rows) in enumerate(zip(state.params, held_out, strict=True))
-        ]
-    return np.array(
-        [
-            metric(output, rows.target, rows.weight)
-            for output, rows in zip(outputs, held_out, strict=True)
-        ],
-        np.float64,
-    )
-
-
-def _of_member(layers: Any, member: int) -> dict[str, dict[str, Array]]:
-    """One member's running statistics."""
-    return {
-        path: {name: array[member] for name, array in arrays.items()}
-        for path, arrays in layers.items()
-    }

@@ -124,10 +124,6 @@ def load_model(path: str | Path, *kinds: Any) -> Any:
         arrays = saved.arrays
         layers = saved.network.layer.settings()["layers"]
         history = History(arrays["history.losses"], arrays["history.scores"])
-        model.preparation_ = preparation
-        if note["columns"] is not None:
-            model.feature_names_in_ = np.array(note["columns"], object)
-        model.n_features_in_ = len(model.preparation_.inputs)
         learned = Learned(
             network=of_layers(layers, note["fronts"]),
             target=target,
@@ -146,7 +142,7 @@ def load_model(path: str | Path, *kinds: Any) -> Any:
             model.classes_ = [np.array([0, 1])] * target.outputs
         else:
             model.calibration_ = _calibration(arrays, note["share"])
-        model.keep(learned, going_on=False)
+        model.take_over(preparation, learned, note["columns"])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
     return model

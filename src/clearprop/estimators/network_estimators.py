@@ -202,7 +202,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             return LabelTarget(tuple(columns or (f"y{k}" for k in range(values.shape[1]))))
         self.classes_ = np.unique(values) if classes is None else np.unique(classes)
         if len(self.classes_) < 2:
-            raise DataError("class_alone", value=self.classes_[0])
+            raise DataError("class_alone", value=self.classes_.tolist()[0])
         return class_target(self.classes_, columns[0] if columns else "y", single=self.single_logit)
 
     def _values(self, y: Any, rows: int, target: TableTarget) -> Array:

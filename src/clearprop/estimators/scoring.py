@@ -50,12 +50,17 @@ class _SaidClasses(ClassifierMixin, _Said):  # type: ignore[misc]
         return (X > 0.5).astype(int)
 
 
+def is_scorer(name: str) -> bool:
+    """Whether scikit-learn has a scorer of that name."""
+    return name in get_scorer_names()
+
+
 def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
     """A name of scikit-learn's or a scorer (estimator, X, y) as what members are judged by; None
     for None. Raises ConfigurationError for a name that is not known."""
     if scoring is None:
         return None
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
+    if isinstance(scoring, str) and not is_scorer(scoring):
         raise ConfigurationError(
             "scoring_unknown", value=scoring, known=", ".join(get_scorer_names())
         )
@@ -74,6 +79,11 @@ def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
             truth = truth[:, 0] if truth.shape[1] == 1 else truth
         elif isinstance(target, ClassTarget):
             truth = said.classes_[np.asarray(encoded).reshape(-1).astype(int)]
-        return -float(scorer(said, target.decode(output), truth))
+        try:
+            return -float(scorer(said, target.decode(output), truth))
+        except ValueError as problem:
+            if not isinstance(scoring, str):
+                raise
+            raise ConfigurationError("scoring_failed", value=scoring, problem=problem) from problem
 
     return metric

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
 from clearprop.data.frames import has_numbers_alone, is_frame, table_of_array, table_of_frame
-from clearprop.data.preparation import prepare
+from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
@@ -297,6 +297,17 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             return any(answer is True for answer in answers)
 
         return tell
+
+    def take_over(
+        self, preparation: Preparation, learned: Learned, columns: Sequence[str] | None
+    ) -> None:
+        """Become an estimator that was fitted: with what was measured of the columns, what was
+        learned, and what the columns are called, None where they have no names."""
+        self.preparation_ = preparation
+        self.n_features_in_ = len(preparation.inputs)
+        if columns is not None:
+            self.feature_names_in_ = np.array(columns, object)
+        self.keep(learned, going_on=False)
 
     def keep(self, learned: Learned, *, going_on: bool) -> None:
         """Take over what was learned, as `fit` and `load` do."""

@@ -154,7 +154,7 @@ def number_target(
 ) -> NumberTarget:
     """The target for numbers (N, D) as they were measured, each row with its weight (N,)."""
     centre = np.average(values, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((values - centre) ** 2, axis=0, weights=weight))
+    deviation = _deviation(values - centre, weight)
     if not standardise:
         centre, deviation = np.zeros_like(centre), np.ones_like(deviation)
     return NumberTarget(
@@ -165,6 +165,18 @@ def number_target(
         high=tuple(map(float, values.max(axis=0))),
         held=held,
     )
+
+
+def _deviation(centred: Array, weight: Array | None) -> Array:
+    with np.errstate(over="ignore"):
+        squared = np.average(centred**2, axis=0, weights=weight)
+    if np.isfinite(squared).all():
+        return np.sqrt(squared)
+    # Numbers whose squares are too large: in units of the largest.
+    unit = np.abs(centred).max(axis=0)
+    unit[unit == 0] = 1
+    deviation: Array = unit * np.sqrt(np.average((centred / unit) ** 2, axis=0, weights=weight))
+    return deviation
 
 
 def class_target(

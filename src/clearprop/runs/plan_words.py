@@ -7,8 +7,8 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.numbers import brief, number, percent
+from clearprop.runs.run_plan import RunPlan
 from clearprop.runs.run_settings import FOLDS, RunSettings
-from clearprop.runs.run_training import RunPlan
 from clearprop.runs.stopping import LOSS
 
 # So many classes and columns are named.
@@ -50,7 +50,7 @@ def _table(plan: RunPlan, language: str) -> str:
         for kind in ("number", "category", "date", "text")
         if kind in kinds
     ]
-    rows = len(plan.training) + (0 if plan.held_out is None else len(plan.held_out))
+    rows = plan.rows + (0 if plan.held_out is None else len(plan.held_out))
     parts = [
         say("words.table", source=Path(settings.data).name, rows=f"{rows:,}"),
         say("words.going_in", count=len(kinds), kinds=say("comma").join(counted)),

@@ -101,24 +101,26 @@ def input_notes(preparation: Preparation, table: Table) -> tuple[Note, ...]:
 
 
 def _notes_of(one: NumberInput | CategoryInput, column: Column) -> Iterator[Note]:
+    def counted(where: Array) -> dict[str, object]:
+        return {"column": one.column, "count": int(where.sum()), "rows": len(where)}
+
     if isinstance(one, CategoryInput):
         unseen = one.unseen(column)
         if unseen.any():
             words = list(dict.fromkeys(map(str, column.values[unseen])))
             named = ", ".join(words[:MOST_NAMED]) + (" …" if len(words) > MOST_NAMED else "")
-            yield "unseen", {"column": one.column, "count": int(unseen.sum()), "words": named}
+            yield "unseen", {**counted(unseen), "words": named}
         return
     if column.kind not in ("number", "date"):
         # Refused where the features are made of it.
         return
     if one.fill is not None and not one.indicator and column.missing.any():
-        yield "filled", {"column": one.column, "count": int(column.missing.sum())}
+        yield "filled", counted(column.missing)
     with np.errstate(invalid="ignore"):
         outside = (column.numbers < one.low) | (column.numbers > one.high)
     if outside.any():
         low, high = (_told(one, value) for value in (one.low, one.high))
-        seen = {"low": low, "high": high}
-        yield "outside", {"column": one.column, "count": int(outside.sum()), **seen}
+        yield "outside", {**counted(outside), "low": low, "high": high}
 
 
 def _told(one: NumberInput, value: float) -> str:

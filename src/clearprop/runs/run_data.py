@@ -13,6 +13,7 @@ from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.preparation import rows_without_missing
 from clearprop.data.reading import read_table
 from clearprop.data.table import MOST_CATEGORIES, Column, Table
+from clearprop.data.typing_columns import word_of_number
 from clearprop.runs.run_settings import RunSettings
 
 # Whole numbers 0, 1, 2 … (or from 1 on) of no more kinds than this are taken for classes.
@@ -239,7 +240,7 @@ def _classes(column: Column, known: Array, classes: Sequence[Any] | None) -> Arr
         if classes is not None and not words:
             return _as_numbers(found, known)
     elif words:
-        found = np.array([f"{value:g}" for value in column.values])
+        found = np.array([word_of_number(value) for value in column.values])
     else:
         values = np.where(known, column.values, column.values[np.argmax(known)])
         whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2**53)
@@ -295,7 +296,7 @@ def _weights(column: Column) -> Array:
 
 def _words(column: Column) -> Array:
     if column.kind == "number":
-        return np.array([f"{value:g}" for value in column.values])
+        return np.array([word_of_number(value) for value in column.values])
     return np.array(["" if value is None else str(value) for value in column.values])
 
 

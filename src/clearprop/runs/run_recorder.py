@@ -78,7 +78,8 @@ class RunRecorder:
         self.engine, self._kept = one.engine, kept
         ends = self.was_ended = self._watch(row)
         begin = perf_counter()
-        if ends or begin >= self._due:
+        # From an epoch that has broken there is nothing to go on with.
+        if np.isfinite(one.losses).all() and (ends or begin >= self._due):
             self.write()
             end = perf_counter()
             self._due = end + (end - begin) / MOST_SHARE

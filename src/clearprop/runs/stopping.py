@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from clearprop.base.errors import ConfigurationError
+from clearprop.estimators.scoring import is_scorer
 from clearprop.runs.run_settings import RunSettings
 
 LOSS = "loss"
@@ -17,6 +19,7 @@ SCORERS = {
     "classification": {
         "accuracy": "accuracy",
         "balanced_accuracy": "balanced_accuracy",
+        "f1": "f1_macro",
         "f1_macro": "f1_macro",
         "auc": "roc_auc_ovr",
         "log_loss": "neg_log_loss",
@@ -29,7 +32,6 @@ SCORERS = {
         "auc": "roc_auc",
     },
 }
-NAMES = (LOSS, *dict.fromkeys(name for names in SCORERS.values() for name in names))
 
 
 class StopMetric(NamedTuple):
@@ -47,12 +49,15 @@ class StopMetric(NamedTuple):
 
 
 def stop_metric(settings: RunSettings, classes: int = 0) -> StopMetric:
-    """The metric of the settings, whose task is known. Names of scikit-learn's scorers are taken as
-    they are; the estimator refuses one that there is not."""
-    name = settings.stop_on
+    """The metric of the settings, whose task is known; names of scikit-learn's scorers are taken as
+    they are. Raises ConfigurationError for a name that is neither, or of another task."""
+    name, known = settings.stop_on, SCORERS[settings.task]
     if name == LOSS:
         return StopMetric(name, None, more_is_better=False)
-    scorer = SCORERS[settings.task].get(name, name)
+    if name not in known and not is_scorer(name):
+        names = ", ".join((LOSS, *known))
+        raise ConfigurationError("metric_of_task", name=name, task=settings.task, known=names)
+    scorer = known.get(name, name)
     if scorer == "roc_auc_ovr" and classes == 2:
         scorer = "roc_auc"
     return StopMetric(name, scorer, more_is_better=not scorer.startswith("neg_"))

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearprop.base import messages
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.dependencies import require
+from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.base.numbers import number
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
-from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED
+from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
     from clearprop.runs.run_folder import Run
+    from clearprop.runs.run_plan import RunPlan
     from clearprop.runs.run_settings import RunSettings
-    from clearprop.runs.run_training import EndedRun, RunPlan
+    from clearprop.runs.run_training import EndedRun
 
 FOLDER = "clearprop-run"
 
@@ -29,6 +31,7 @@ _say = messages.within("runs")
 def run(given: Arguments) -> int:
     """Train and write the folder, or go on with one; returns the exit status."""
     language = given.language()
+    require("sklearn", "pyarrow", "narwhals", "rich")
     folder = given.path("--resume")
     if folder is not None:
         return _resume(given, folder, language)
@@ -47,12 +50,12 @@ def _resume(given: Arguments, folder: Path, language: str) -> int:
             raise ConfigurationError("resume_alone", option=name)
     if given.operand:
         raise ConfigurationError("resume_alone", option=given.operand)
-    from clearprop.runs.run_training import resumed
+    from clearprop.runs.run_training import has_ended, resumed
 
-    plan = resumed(folder)
-    if plan.before is not None and plan.before.ended:
+    if has_ended(folder):
         _print(_say(language, "told.has_ended", folder=folder))
         return DONE
+    plan = resumed(folder)
     if plan.before is None:
         _print(_say(language, "told.begins_again"))
     else:
@@ -63,7 +66,8 @@ def _resume(given: Arguments, folder: Path, language: str) -> int:
 def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     from clearprop.cli.training_display import TrainingDisplay
     from clearprop.runs.plan_words import note_lines, plan_lines
-    from clearprop.runs.run_training import most_epochs, train_run
+    from clearprop.runs.run_plan import most_epochs
+    from clearprop.runs.run_training import train_run
     from clearprop.training.interruption import ctrl_c_noted
 
     for line in aligned(plan_lines(plan, language), left=None):
@@ -71,7 +75,6 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     for sentence in note_lines(plan, language):
         _print("\n".join(wrapped(sentence, 100)))
     again = f"clearprop train --resume {shlex.quote(str(folder))}"
-    done = 0 if plan.before is None else len(plan.before.rows)
     try:
         with (
             ctrl_c_noted() as noted,
@@ -85,14 +88,18 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
                 return noted.asked
 
             ended = train_run(plan, folder, watch)
+    except FileError as problem:
+        done = _epochs_kept(folder)
+        if not done:
+            raise
+        sys.stderr.write(f"clearprop: {problem.message(language)}\n")
+        sys.stderr.write(_say(language, "told.kept", epoch=done, command=again) + "\n")
+        return NOT_DONE
     except KeyboardInterrupt:
-        from clearprop.runs.run_checkpoints import newest_checkpoint
-        from clearprop.runs.run_folder import CHECKPOINTS
-
-        newest = newest_checkpoint(folder / CHECKPOINTS)
-        done = 0 if newest is None else len(newest.rows)
+        done = _epochs_kept(folder)
         key = "stopped_at_once" if done else "interrupted_early"
-        sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=again) + "\n")
+        command = again if done else shlex.join(["clearprop", *sys.argv[1:]])
+        sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
     if ended.is_whole:
         _report(ended.run, plan, folder, language)
@@ -109,7 +116,8 @@ def _report(run: "Run", plan: "RunPlan", folder: Path, language: str) -> None:
         return
     from clearprop.runs.report import write_report
 
-    write_report(folder, run, plan.training, plan.held_out, language)
+    trained = None if plan.blocks is None else plan.rows
+    write_report(folder, run, plan.training, plan.held_out, language, trained_rows=trained)
 
 
 def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
@@ -137,6 +145,14 @@ def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
         sys.stderr.write(_say(language, "told.interrupted", epoch=epoch, command=again) + "\n")
         return INTERRUPTED
     return DONE
+
+
+def _epochs_kept(folder: Path) -> int:
+    from clearprop.runs.run_checkpoints import newest_checkpoint
+    from clearprop.runs.run_folder import CHECKPOINTS
+
+    newest = newest_checkpoint(folder / CHECKPOINTS)
+    return 0 if newest is None else len(newest.rows)
 
 
 def _print(sentence: str) -> None:

@@ -1,0 +1,190 @@
+"""A training on rows that are too many for memory: from a file of them, in shuffled blocks.
+
+The file holds every row as the network takes it, so that an epoch only reads. It is cut into
+pieces; an epoch draws the pieces in an order of its own, some of them make a block, and within a
+block the rows are shuffled. Every network sees the same batches and starts elsewhere; the held-out
+rows are the same for all, and stand in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array, keyed_generator
+from clearprop.base.opening import read_or_refused
+from clearprop.estimators.finding_rate import found_rate
+from clearprop.estimators.learning import (
+    Begun,
+    Learned,
+    Watch,
+    gathered,
+    learned_of,
+    loss_for,
+    metric_of,
+    penalized,
+    rows_of,
+    starts_of,
+)
+from clearprop.estimators.member_training import (
+    TrainedEpoch,
+    first_state,
+    judged_epochs,
+    penalised_epochs,
+)
+from clearprop.estimators.members import MemberCourse, Metric, Rows
+from clearprop.estimators.penalty import Penalized
+from clearprop.estimators.table_network import TableNetwork
+from clearprop.estimators.table_recipe import TableRecipe
+from clearprop.estimators.table_targets import ClassTarget, TableTarget
+from clearprop.training import DivergenceEvent, train
+
+# So many pieces make a block: rows that stand together in the file are apart in an epoch.
+PIECES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class RowFile:
+    """A file of rows: features, target and weight of each, one behind another, of one dtype.
+
+    features, targets  how many numbers a row has of each
+    piece              how many rows are read at once
+    """
+
+    path: Path
+    rows: int
+    features: int
+    targets: int
+    dtype: str
+    piece: int
+
+    @property
+    def width(self) -> int:
+        """The numbers of a row."""
+        return self.features + self.targets + 1
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces there are; the last may be shorter."""
+        return -(-self.rows // self.piece)
+
+    def read(self, pieces: Array) -> tuple[Array, Array, Array]:
+        """Features, targets and weights of the rows of some pieces. Raises FileError."""
+        row_bytes = self.width * np.dtype(self.dtype).itemsize
+        found = []
+        with read_or_refused(self.path), self.path.open("rb") as stream:
+            for piece in pieces.tolist():
+                first = piece * self.piece
+                stream.seek(first * row_bytes)
+                count = min(self.piece, self.rows - first)
+                numbers = np.frombuffer(stream.read(count * row_bytes), self.dtype)
+                found.append(numbers.reshape(count, self.width))
+        rows = np.concatenate(found)
+        return rows[:, : self.features], rows[:, self.features : -1], rows[:, -1]
+
+
+def learn_blocks(
+    file: RowFile,
+    network: TableNetwork,
+    target: TableTarget,
+    recipe: TableRecipe,
+    *,
+    held_out: tuple[Array, Any, Array] | None,
+    average: Array,
+    metric: Metric | None = None,
+    watch: Watch | None = None,
+    begun: Begun | None = None,
+) -> Learned:
+    """Train the networks that a recipe asks for on the rows of a file; the arguments are those of
+    `learn`. Without held-out rows the last epoch counts."""
+    loss = recipe.loss or loss_for(target)
+    starts = starts_of(network, recipe, None, None)
+    size = min(recipe.batch_size, file.rows)
+    if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
+        rows = _rows(file, network, target, np.arange(min(PIECES, file.pieces)))
+        rate = found_rate(network.rest, starts, rows, loss, recipe, min(size, len(rows.x)))
+        recipe = replace(recipe, learning_rate=rate)
+    epochs = recipe.batches(file.rows)[1]
+    blocks = -(-file.pieces // PIECES)
+    per_epoch = blocks * -(-min(file.piece * PIECES, file.rows) // size)
+    course = MemberCourse(
+        loss=loss,
+        optimizer=penalized(recipe.optimizer_for(epochs * per_epoch), network, recipe, size),
+        epochs=epochs,
+        batch_size=size,
+        seed=recipe.seed,
+        patience=recipe.patience,
+        least=recipe.tolerance,
+        engine=recipe.engine,
+        begun=None if begun is None else begun.members,
+    )
+    trained = _epochs(file, network, target, starts, course)
+    judged = None
+    if held_out is not None:
+        judged = [rows_of(network, target, held_out, np.dtype(recipe.dtype))] * recipe.networks
+    found, history = gathered(
+        judged_epochs(
+            trained, network.rest, len(starts), judged, course, metric or metric_of(loss)
+        ),
+        watch,
+        begun,
+    )
+    return learned_of(
+        network,
+        target,
+        loss,
+        recipe,
+        found,
+        history,
+        parts=(),
+        average=average,
+        is_judged=judged is not None,
+    )
+
+
+def _epochs(
+    file: RowFile, network: TableNetwork, target: TableTarget, starts: Array, course: MemberCourse
+) -> Iterator[TrainedEpoch | DivergenceEvent]:
+    state = first_state(network.rest, starts, course)
+    first = 0 if course.begun is None else int(course.begun.state.step)
+    for epoch in range(first, course.epochs):
+        order = keyed_generator(course.seed, epoch, "pieces").permutation(file.pieces)
+        losses, weights = np.zeros(len(starts)), 0.0
+        engine = course.engine
+        for block in range(-(-file.pieces // PIECES)):
+            rows = _rows(file, network, target, order[block * PIECES : (block + 1) * PIECES])
+            # Each block is a training of one epoch, from where the one before it ended, with a key
+            # of its own for what it draws.
+            drawn = keyed_generator(course.seed, epoch, f"block{block}").integers(2**31)
+            events = train(
+                network.rest,
+                state._replace(step=0, seed=int(drawn)),
+                rows.x,
+                rows.target,
+                loss=course.loss,
+                optimizer=course.optimizer,
+                epochs=1,
+                batch_size=min(course.batch_size, len(rows.x)),
+                sample_weight=rows.weight,
+                engine=course.engine,
+                by="step" if isinstance(course.optimizer, Penalized) else "epoch",
+            )
+            for one in penalised_epochs(events, course.optimizer, len(starts)):
+                if isinstance(one, DivergenceEvent):
+                    yield one._replace(epoch=epoch)
+                    return
+                weight = float(rows.weight.sum())
+                losses, weights = losses + one.losses * weight, weights + weight
+                state, engine = one.state, one.engine
+        # Between epochs the state counts these: what is drawn has keys of its own.
+        state = state._replace(step=epoch + 1, seed=course.seed, total=0.0, weight=0.0)
+        yield TrainedEpoch(epoch, losses / weights, state, engine)
+
+
+def _rows(file: RowFile, network: TableNetwork, target: TableTarget, pieces: Array) -> Rows:
+    features, targets, weight = file.read(pieces)
+    if isinstance(target, ClassTarget) and not target.single:
+        targets = targets[:, 0].astype(np.int64)
+    return Rows(network.encode(features), targets, weight)
