@@ -71,6 +71,7 @@ def columns() -> dict[str, list[Any]]:
         "cheap": words(price < 4),
         "never": ["no"] * (ROWS - 1) + ["yes"],
         "constant": [7] * ROWS,
+        "huge": (price * 1e250).tolist(),
     }
 
 
@@ -83,6 +84,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "labels": (("cheap", "never"), {"validation": 0.25}),
     "training": (("價格",), {"validation": "none", "networks": 1}),
     "constant": (("constant",), {"validation": 0.25}),
+    "huge": (("huge",), {"dtype": "float64", "group": "dealer", "time": "day"}),
 }
 # What each of them is given beside its target.
 INPUTS = (HOSTILE, "里程", "fuel", "day")
@@ -180,6 +182,7 @@ def test_what_is_judged_on_is_said(reported: Callable[[str], Reported]) -> None:
         "labels": "held_out",
         "training": "training",
         "constant": "held_out",
+        "huge": "held_out",
     }
     notice = messages.text("en", "run_report.notice.training")
     assert notice in Page(run_page(reported("training").findings, "en")).text

@@ -51,11 +51,12 @@ class GroupError(NamedTuple):
 
 class GroupErrors(NamedTuple):
     """The groups, the largest first, and the metric of the rows of all others, if there are any
-    (`others` counts those groups)."""
+    (`others` counts those groups); `every` is that of all rows together."""
 
     groups: tuple[GroupError, ...]
     others: int
     rest: GroupError | None
+    every: GroupError
 
 
 class TimeError(NamedTuple):
@@ -89,7 +90,8 @@ def errors_by_group(errors: RowErrors, groups: Array) -> GroupErrors:
     found = [_group(name, errors, groups == name) for name in told]
     others = len(names) - len(told)
     rest = _group("", errors, ~np.isin(groups, told)) if others else None
-    return GroupErrors(tuple(found), others, rest)
+    every = _group("", errors, np.ones(len(groups), bool))
+    return GroupErrors(tuple(found), others, rest, every)
 
 
 def errors_by_time(errors: RowErrors, times: Array) -> tuple[TimeError, ...]:

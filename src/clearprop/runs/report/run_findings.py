@@ -98,7 +98,17 @@ class RunFindings:
 def run_findings(
     run: Run, training: RunData, held_out: RunData | None, trained_rows: int | None = None
 ) -> RunFindings:
-    """Look at a run from all sides. The arguments are those of `write_report`."""
+    """Look at a run from all sides. The arguments are those of `write_report`.
+
+    A metric that numbers are too large for is not defined, and no warning.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _findings(run, training, held_out, trained_rows)
+
+
+def _findings(
+    run: Run, training: RunData, held_out: RunData | None, trained_rows: int | None
+) -> RunFindings:
     model, learned = run.model, run.model.learned_
     training = _weighed(model, training)
     target: TableTarget = learned.target

@@ -108,9 +108,12 @@ def _linear(target: TableTarget, rows: LearningRows, judged: Array) -> tuple[Arr
 def _ridge(x: Array, rows: LearningRows, asked: Array) -> Array:
     from sklearn.linear_model import RidgeCV
 
-    model: Any = RidgeCV(alphas=PENALTIES).fit(x, rows.truth, sample_weight=rows.weight)
+    # In their own largest number, for the squares of very large ones are infinite.
+    largest = np.abs(rows.truth).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    model: Any = RidgeCV(alphas=PENALTIES).fit(x, rows.truth / unit, sample_weight=rows.weight)
     said: Array = model.predict(asked)
-    return said.reshape(len(asked), -1)
+    return said.reshape(len(asked), -1) * unit
 
 
 def _shares(x: Array, classes: Array, weight: Array, asked: Array, count: int) -> Array:

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import numpy as np
-
 from clearprop.base import messages
 from clearprop.base.numbers import number, percent
 from clearprop.drawing.charts import (
@@ -80,7 +78,7 @@ def group_figure(findings: RunFindings, language: str) -> ReportFigure | None:
     tell = partial(say, language)
     metric = tell(f"metric.{findings.errors.metric}")
     column = findings.run.settings.group or ""
-    every = findings.errors.estimate(np.arange(len(findings.judged)))
+    every = errors.every.error
     told: list[tuple[str, GroupError]] = [
         (one.group or tell("nothing"), one) for one in errors.groups
     ]
