@@ -37,6 +37,7 @@ TOGETHER = {
             "tests/reports/test_page.py",
             "tests/reports/test_report_files.py",
             "tests/reports/test_worksheets.py",
+            "tests/runs/test_report_page.py",
         ),
         "the report and the browser",
     ),

@@ -47,7 +47,7 @@ def test_two_words_train_and_everything_stands_in_the_folder(
     assert "epoch 1/2  loss" in out
     assert "Written to" in out
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "checkpoints", "config.toml", "history.csv", "model.safetensors",
+        "checkpoints", "config.toml", "history.csv", "model.safetensors", "report.html",
     ]  # fmt: skip
     assert len(run.history.rows) == 2
     assert run.settings.task == "regression"

@@ -43,7 +43,7 @@ class RunData:
     task, truth  as in `Targets`; `columns` are their names
     weight   (N,) how much each row counts; None where all count alike
     groups   (N,) words by which errors are told; None without a group column
-    times    (N,) by which rows are earlier or later; None without a time column
+    times    (N,) numbers or datetime64, by which rows are earlier or later; None without a column
     rows     (N,) which row of its file each is, from 0
     notes    (key, values) of what a person should know: sentences of `runs.notes`
     """
@@ -306,4 +306,4 @@ def _times(column: Column) -> Array:
     if column.missing.any():
         row = int(np.argmax(column.missing))
         raise DataError("value_missing_time", column=column.name, row=row)
-    return column.numbers
+    return column.values

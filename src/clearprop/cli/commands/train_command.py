@@ -18,6 +18,7 @@ from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
+    from clearprop.runs.run_folder import Run
     from clearprop.runs.run_plan import RunPlan
     from clearprop.runs.run_settings import RunSettings
     from clearprop.runs.run_training import EndedRun
@@ -100,7 +101,23 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
         command = again if done else shlex.join(["clearprop", *sys.argv[1:]])
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
+    if ended.is_whole:
+        _report(ended.run, plan, folder, language)
     return _tell(ended, folder, again, language)
+
+
+def _report(run: "Run", plan: "RunPlan", folder: Path, language: str) -> None:
+    """Write the report, which the model does without where Jinja2 is missing."""
+    from clearprop.base.dependencies import PACKAGES, is_installed
+
+    if not is_installed("jinja2"):
+        command = PACKAGES["jinja2"].command
+        sys.stderr.write(_say(language, "told.report_left_out", command=command) + "\n")
+        return
+    from clearprop.runs.report import write_report
+
+    trained = None if plan.blocks is None else plan.rows
+    write_report(folder, run, plan.training, plan.held_out, language, trained_rows=trained)
 
 
 def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:

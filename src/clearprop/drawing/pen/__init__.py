@@ -1,8 +1,8 @@
 """Pictures as data: items and scenes of them, and what writes a scene as SVG, PNG or PDF."""
 
 from clearprop.drawing.pen.fonts import drawable_language, traditional_chinese_font
-from clearprop.drawing.pen.items import Circle, Item, Path, Rectangle, Text
-from clearprop.drawing.pen.markup import factor_markup, number_markup, plain, text_width
+from clearprop.drawing.pen.items import Circle, Dots, Item, Path, Rectangle, Text
+from clearprop.drawing.pen.markup import factor_markup, literal, number_markup, plain, text_width
 from clearprop.drawing.pen.palette import COLOURS, SERIES, Role, css
 from clearprop.drawing.pen.pdf import pdf
 from clearprop.drawing.pen.png import png
@@ -12,6 +12,7 @@ __all__ = [
     "COLOURS",
     "SERIES",
     "Circle",
+    "Dots",
     "Item",
     "Path",
     "Rectangle",
@@ -22,6 +23,7 @@ __all__ = [
     "drawable_language",
     "factor_markup",
     "framed",
+    "literal",
     "number_markup",
     "pdf",
     "plain",

@@ -117,7 +117,17 @@ class Text:
     says: str = ""
 
 
-Item: TypeAlias = Circle | Rectangle | Path | Text
+@dataclass(frozen=True)
+class Dots:
+    """Many points of one size and colour: a cloud of them is one shape, and small in a file."""
+
+    points: tuple[tuple[float, float], ...]
+    radius: float = 2.0
+    role: Role = "ink"
+    says: str = ""
+
+
+Item: TypeAlias = Circle | Rectangle | Path | Text | Dots
 
 
 class Box(NamedTuple):
@@ -141,18 +151,22 @@ def box(item: Item) -> Box:
         return Box(item.x - reach, item.y - reach, item.x + reach, item.y + reach)
     if isinstance(item, Rectangle):
         return Box(item.x, item.y, item.x + item.width, item.y + item.height)
+    if isinstance(item, Dots):
+        xs, ys = zip(*item.points, strict=True)
+        reach = item.radius
+        return Box(min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach)
     heads = item.head if item.arrow else ()
     points = [
         item.start[0],
         *(v for segment in item.segments for v in segment[::2]),
         *(p[0] for p in heads),
     ]
-    ys = [
+    heights = [
         item.start[1],
         *(v for segment in item.segments for v in segment[1::2]),
         *(p[1] for p in heads),
     ]
-    return Box(min(points), min(ys), max(points), max(ys))
+    return Box(min(points), min(heights), max(points), max(heights))
 
 
 def bounds(items: Iterable[Item]) -> Box:
@@ -169,6 +183,8 @@ def moved(item: Item, dx: float, dy: float) -> Item:
             for segment in item.segments
         )
         return replace(item, start=(item.start[0] + dx, item.start[1] + dy), segments=segments)
+    if isinstance(item, Dots):
+        return replace(item, points=tuple((x + dx, y + dy) for x, y in item.points))
     return replace(item, x=item.x + dx, y=item.y + dy)
 
 

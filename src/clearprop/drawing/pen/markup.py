@@ -4,7 +4,7 @@
     *z*_[1]         an italic z with a subscript 1
 
 Square brackets, because a message table fills fields in curly ones. A `_`, `^` or `*` without its
-partner stands for itself.
+partner stands for itself; `literal` makes a person's own words stand for themselves.
 """
 
 import math
@@ -16,7 +16,11 @@ MINUS = "\u2212"
 INDEX_SIZE = 0.72
 SUBSCRIPT, SUPERSCRIPT = 0.2, -0.36
 
-_TOKENS = re.compile(r"([_^])\[([^\[\]]*)\]|\*([^*]+)\*|([^_^*]+|[_^*])")
+# Stands before a sign that means nothing but itself; of Unicode's private use, as no text has it.
+_ITSELF = "\ue000"
+_TOKENS = re.compile(
+    rf"([_^])\[([^\[\]]*)\]|\*([^*{_ITSELF}]+)\*|{_ITSELF}?([^_^*{_ITSELF}]+|[_^*])"
+)
 _RAISED = str.maketrans("0123456789+-\u2212=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾")
 _LOWERED = str.maketrans("0123456789+-\u2212=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 
@@ -46,6 +50,11 @@ def runs(content: str) -> tuple[TextRun, ...]:
         else:
             found.append(TextRun(literal))
     return tuple(found)
+
+
+def literal(words: str) -> str:
+    """Words that are no markup, a column's name for one, in markup that shows them as they are."""
+    return re.sub(r"[_^*]", rf"{_ITSELF}\g<0>", words.replace(_ITSELF, ""))
 
 
 def plain(content: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.pen.fonts import require_matplotlib, traditional_chinese_font
-from clearprop.drawing.pen.items import BASELINE, Circle, Item, Path, Rectangle, Text
+from clearprop.drawing.pen.items import BASELINE, Circle, Dots, Item, Path, Rectangle, Text
 from clearprop.drawing.pen.markup import plain, runs
 from clearprop.drawing.pen.palette import COLOURS, Role
 from clearprop.drawing.pen.scene import Scene
@@ -81,6 +81,9 @@ def _artists(item: Item, families: list[str]) -> list[Any]:
     if isinstance(item, Circle):
         style = _style(item.stroke, item.fill, item.width)
         return [patches.Circle((item.x, item.y), item.radius, **style)]
+    if isinstance(item, Dots):
+        style = _style(None, item.role, 0)
+        return [patches.Circle(point, item.radius, **style) for point in item.points]
     style = _style(item.stroke, item.fill, item.stroke_width)
     return [_rectangle(item, style)]
 

@@ -16,6 +16,7 @@ from zlib import crc32
 from clearprop.drawing.pen.items import (
     BASELINE,
     Circle,
+    Dots,
     Item,
     Path,
     Rectangle,
@@ -127,6 +128,8 @@ def _element(item: Item) -> str:
             f'height="{_n(item.height)}" rx="{_n(item.corner)}" '
             f"{_paint(fill=item.fill, stroke=item.stroke, width=item.stroke_width)}/>"
         )
+    if isinstance(item, Dots):
+        return _dots(item)
     return _path(item)
 
 
@@ -147,6 +150,13 @@ def _path(item: Path) -> str:
         return line
     corners = " ".join(f"{_n(x)},{_n(y)}" for x, y in item.head)
     return f'{line}\n<polygon points="{corners}" {_paint(fill=item.stroke)}/>'
+
+
+def _dots(item: Dots) -> str:
+    # A line of no length with round ends is a dot.
+    drawn = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in item.points)
+    paint = _paint(fill=None, stroke=item.role, width=2 * item.radius)
+    return f'<path d="{drawn}" {paint} stroke-linecap="round"/>'
 
 
 def _text(item: Text) -> str:

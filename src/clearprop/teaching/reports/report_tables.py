@@ -2,7 +2,6 @@
 
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from clearprop.engine.network import Network
 from clearprop.teaching.experiments.claims import Claim, ClaimVerdict
 from clearprop.teaching.experiments.reproduction import Reproduction
 from clearprop.teaching.reports.facts import gradient_shares, median_text
+from clearprop.teaching.reports.page_table import PageTable
 
 CONVENTIONS = (
     "relu",
@@ -47,14 +47,6 @@ SYMBOLS = {
 COMPARED_WIDTHS = ((1, 10, 1), (64, 128, 10), (784, 128, 128, 10))
 
 
-class ReportTable(NamedTuple):
-    """Head, rows, and which columns hold numbers (they are aligned at the right)."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-
-
 class ReportTables:
     """Every table of one reproduction in one language."""
 
@@ -62,7 +54,7 @@ class ReportTables:
         self._result = result
         self._say = partial(messages.within("report"), language)
 
-    def passes(self) -> ReportTable:
+    def passes(self) -> PageTable:
         """How many passes a gradient takes, by moving every parameter and by backpropagation."""
         head = tuple(
             self._say(f"needed.{key}") for key in ("network", "count", "differences", "both_passes")
@@ -72,9 +64,9 @@ class ReportTables:
             for widths in COMPARED_WIDTHS
             for count in (_dense(widths).size,)
         )
-        return ReportTable(head, rows, frozenset({1, 2, 3}))
+        return PageTable(head, rows, frozenset({1, 2, 3}))
 
-    def shares(self) -> ReportTable:
+    def shares(self) -> PageTable:
         """One weight's gradient, sample by sample."""
         shares = gradient_shares(self._result)
         rows = [
@@ -90,9 +82,9 @@ class ReportTables:
         rows.append((rest, "", "", number(shares.rest)))
         rows.append((self._say("chain.total"), "", "", number(shares.total)))
         head = (self._say("chain.sample"), "∂z/∂w", "∂C[n]/∂z", "∂C[n]/∂w")
-        return ReportTable(head, tuple(rows), frozenset({1, 2, 3}))
+        return PageTable(head, tuple(rows), frozenset({1, 2, 3}))
 
-    def check(self) -> ReportTable:
+    def check(self) -> PageTable:
         """Both backward passes against finite differences, array by array."""
         head = tuple(self._say(f"check.{key}") for key in ("array", "printed", "right", "verdict"))
         rows = tuple(
@@ -104,9 +96,9 @@ class ReportTables:
             )
             for one in self._result.check.arrays
         )
-        return ReportTable(head, rows, frozenset({1, 2}))
+        return PageTable(head, rows, frozenset({1, 2}))
 
-    def torch(self) -> ReportTable:
+    def torch(self) -> PageTable:
         """Every comparison with PyTorch, with the tolerance that it has to meet."""
         keys = (
             "experiment",
@@ -135,9 +127,9 @@ class ReportTables:
                 )
             )
         head = tuple(self._say(f"torch.{key}") for key in keys)
-        return ReportTable(head, tuple(rows), frozenset({2, 3, 4, 5}))
+        return PageTable(head, tuple(rows), frozenset({2, 3, 4, 5}))
 
-    def seeds(self) -> ReportTable:
+    def seeds(self) -> PageTable:
         """The spread of the final losses."""
         keys = ("study", "minimum", "median", "maximum", "overflow", "dead")
         rows = []
@@ -155,9 +147,9 @@ class ReportTables:
                 )
             )
         head = tuple(self._say(f"seeds.{key}") for key in keys)
-        return ReportTable(head, tuple(rows), frozenset(range(1, 6)))
+        return PageTable(head, tuple(rows), frozenset(range(1, 6)))
 
-    def rates(self) -> ReportTable:
+    def rates(self) -> PageTable:
         """What became of the starts at each learning rate."""
         head = [self._say(f"rates.{key}") for key in ("network", "rate", "trained", "grown")]
         head += [self._say("seeds.dead"), self._say("seeds.overflow"), self._say("seeds.median")]
@@ -170,7 +162,7 @@ class ReportTables:
             )
             for study in self._result.rates
         )
-        return ReportTable(tuple(head), rows, frozenset(range(1, 7)))
+        return PageTable(tuple(head), rows, frozenset(range(1, 7)))
 
     def claims(self) -> tuple[tuple[str, str, str, str], ...]:
         """(says, measured, verdict, its name) of every claim."""
@@ -184,7 +176,7 @@ class ReportTables:
             for claim in self._result.claims
         )
 
-    def conventions(self, broadcast: str) -> ReportTable:
+    def conventions(self, broadcast: str) -> PageTable:
         """What is taken here where others take something else."""
         head = tuple(self._say(f"conventions.{key}") for key in ("topic", "ours", "others"))
         rows = tuple(
@@ -194,13 +186,13 @@ class ReportTables:
             )
             for topic in CONVENTIONS
         )
-        return ReportTable(head, rows)
+        return PageTable(head, rows)
 
-    def glossary(self) -> ReportTable:
+    def glossary(self) -> PageTable:
         """The symbols."""
         head = (self._say("glossary.symbol"), self._say("glossary.meaning"))
         rows = tuple((symbol, self._say(f"glossary.{key}")) for key, symbol in SYMBOLS.items())
-        return ReportTable(head, rows)
+        return PageTable(head, rows)
 
     def _measured(self, claim: Claim) -> str:
         if not claim.values:
