@@ -42,6 +42,10 @@ SCHEDULE_NAMES = ("cosine", "constant")
 # With so few rows that an epoch is a step or two, more epochs than this teach nothing more.
 MOST_EPOCHS = 300
 
+# Adam's, unless told otherwise: squares of gradients are forgotten sooner than usual, because a
+# training has a thousand steps and not a million.
+BETAS = (0.9, 0.95)
+
 
 @dataclass(frozen=True)
 class TableRecipe(Configurable):
@@ -83,7 +87,7 @@ class TableRecipe(Configurable):
     networks: int = 8
     validation: str = "folds"
     share: float = 0.1
-    patience: int | None = 16
+    patience: int | None = 8
     tolerance: float | None = None
     restore_best: bool = True
     dropout: float = 0.0
@@ -91,6 +95,7 @@ class TableRecipe(Configurable):
     l2: float = 0.0
     soft_clip: float | None = 3.0
     bins: int = 16
+    bin_height: float = 0.5
     scale_rate: float | None = 6.0
     scaling: str = "robust"
     standardise: bool = True
@@ -106,7 +111,8 @@ class TableRecipe(Configurable):
             settle_whole(self, name, 1)
         for name in ("least_steps", "bins", "seed"):
             settle_whole(self, name, 0)
-        settle_number(self, "learning_rate", ABOVE_0)
+        for name in ("learning_rate", "bin_height"):
+            settle_number(self, name, ABOVE_0)
         for name in ("weight_decay", "l2"):
             settle_number(self, name, AT_LEAST_0)
         if self.tolerance is not None:
@@ -133,7 +139,7 @@ class TableRecipe(Configurable):
     @property
     def form(self) -> InputForm:
         """What the columns go through before the first Linear layer."""
-        return InputForm(self.soft_clip, self.bins, self.scale_rate)
+        return InputForm(self.soft_clip, self.bins, self.bin_height, self.scale_rate)
 
     @property
     def activation_layers(self) -> tuple[Layer, ...]:
@@ -174,6 +180,8 @@ class TableRecipe(Configurable):
         if self.optimizer not in kinds:
             raise ConfigurationError("optimizer_of_steps", optimizer=self.optimizer)
         settings = dict(self.optimizer_settings)
+        if self.optimizer in ("adam", "adamw"):
+            settings.setdefault("betas", BETAS)
         if self.weight_decay:
             settings["weight_decay"] = self.weight_decay
         return kinds[self.optimizer](learning_rate=rate, **settings)
@@ -184,6 +192,7 @@ def plain(**changes: Any) -> TableRecipe:
     """The recipe of scikit-learn's MLP, with changes."""
     settings: dict[str, Any] = {
         "hidden": (100,),
+        "optimizer_settings": (("betas", (0.9, 0.999)),),
         "learning_rate": 0.001,
         "schedule": "constant",
         "epochs": 200,
