@@ -166,7 +166,8 @@ def told(rows: pd.DataFrame, model: str, against: str) -> str:
     seconds = (ours.seconds / theirs.seconds).mean()
     return (
         f"| {model} | {against} | {gain.mean():+.2f} | {gain.min():+.2f} ({gain.idxmin()}) "
-        f"| {errors:.3f} | {pair[0]:.3f} / {pair[1]:.3f} | {error:.2f} ({by_chance:.2f}) | {seconds:.2f} |"
+        f"| {errors:.3f} | {pair[0]:.3f} / {pair[1]:.3f} | {error:.2f} ({by_chance:.2f}) "
+        f"| {seconds:.2f} |"
     )
 
 
