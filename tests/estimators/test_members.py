@@ -26,7 +26,7 @@ from clearprop.estimators.table_network import (
     quantile_edges,
     table_network,
 )
-from clearprop.estimators.table_recipe import TableRecipe, plain
+from clearprop.estimators.table_recipe import TableRecipe
 
 
 @given(count=st.integers(2, 60), members=st.integers(1, 9), seed=st.integers(0, 5))
@@ -129,13 +129,6 @@ def test_bins_are_as_high_as_the_form_says() -> None:
         activations=(),
     )
     assert made.encode(np.array([[6.0]])).tolist() == [[6, 0.25, 0.125]]
-
-
-def test_adam_forgets_squares_sooner_unless_told_otherwise() -> None:
-    assert TableRecipe().optimizer_for(8).settings()["betas"] == (0.9, 0.95)
-    decayed = TableRecipe(weight_decay=0.1, optimizer_settings=(("betas", (0.8, 0.9)),))
-    assert decayed.optimizer_for(8).settings()["betas"] == (0.8, 0.9)
-    assert plain().optimizer_for(8).settings()["betas"] == (0.9, 0.999)
 
 
 def test_what_an_estimator_does_by_itself_is_the_recipe() -> None:

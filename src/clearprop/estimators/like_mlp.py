@@ -34,7 +34,6 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 200,
     "learning_rate": "constant",
     "learning_rate_init": 0.001,
-    "beta_2": 0.999,
     "max_iter": 200,
     "min_steps": 0,
     "n_iter_no_change": 10,

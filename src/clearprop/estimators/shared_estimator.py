@@ -82,7 +82,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         beta_1: float = 0.9,
-        beta_2: float = 0.95,
+        beta_2: float = 0.999,
         epsilon: float = 1e-8,
         dropout: float = 0.0,
         weight_decay: float = 0.0,

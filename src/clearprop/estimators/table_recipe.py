@@ -42,10 +42,6 @@ SCHEDULE_NAMES = ("cosine", "constant")
 # With so few rows that an epoch is a step or two, more epochs than this teach nothing more.
 MOST_EPOCHS = 300
 
-# Adam's, unless told otherwise: squares of gradients are forgotten sooner than usual, because a
-# training has a thousand steps and not a million.
-BETAS = (0.9, 0.95)
-
 
 @dataclass(frozen=True)
 class TableRecipe(Configurable):
@@ -180,8 +176,6 @@ class TableRecipe(Configurable):
         if self.optimizer not in kinds:
             raise ConfigurationError("optimizer_of_steps", optimizer=self.optimizer)
         settings = dict(self.optimizer_settings)
-        if self.optimizer in ("adam", "adamw"):
-            settings.setdefault("betas", BETAS)
         if self.weight_decay:
             settings["weight_decay"] = self.weight_decay
         return kinds[self.optimizer](learning_rate=rate, **settings)
@@ -192,7 +186,6 @@ def plain(**changes: Any) -> TableRecipe:
     """The recipe of scikit-learn's MLP, with changes."""
     settings: dict[str, Any] = {
         "hidden": (100,),
-        "optimizer_settings": (("betas", (0.9, 0.999)),),
         "learning_rate": 0.001,
         "schedule": "constant",
         "epochs": 200,
