@@ -278,6 +278,7 @@ def test_ones_own_validation_set_and_callbacks() -> None:
         {"solver": "lbfgs", "alpha": 0.01},
         {"solver": SGD(0.01, momentum=0.9)},
         {"soft_clip": None, "bins": 0, "input_scale": None, "scaling": "standard"},
+        {"bins": 4, "bin_height": 1.0},
         {"dtype": "float64", "start": "glorot", "missing": "median"},
     ],
     ids=lambda settings: "-".join(map(str, settings)),
@@ -294,6 +295,7 @@ def test_every_setting_learns(settings: dict[str, Any]) -> None:
     [
         (NetworkRegressor, {"class_weight": "balanced"}, ConfigurationError, "sample_weight"),
         (NetworkClassifier, {"scoring": "acuracy"}, ConfigurationError, "acuracy"),
+        (NetworkClassifier, {"bin_height": 0}, ConfigurationError, "bin_height"),
         (NetworkClassifier, {"start": np.zeros(3)}, ClearpropError, "parameters"),
         (NetworkClassifier, {"start": "his"}, ConfigurationError, "glorot"),
         (NetworkClassifier, {"activation": "relux"}, ConfigurationError, "relux"),

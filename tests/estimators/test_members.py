@@ -1,5 +1,6 @@
 """Members: folds, held-out rows that are never learned from, and everyone's own best epoch."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from clearprop import MSE, SGD, Linear, Network
 from clearprop.base.errors import DataError
 from clearprop.engine.layers.activations import ReLU
-from clearprop.estimators import members
+from clearprop.estimators import NetworkRegressor, members
+from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.learning import Begun, learn
 from clearprop.estimators.member_training import best_of, train_members
 from clearprop.estimators.members import (
@@ -117,6 +119,27 @@ def test_edges_hold_equally_many_rows() -> None:
     features = np.column_stack([np.arange(9.0), np.repeat([0.0, 1.0, 0.0], 3), np.arange(9.0)])
     edges = quantile_edges(features, np.array([True, True, False]), 4, np.ones(9))
     assert edges == ((0, 2, 4, 6, 8), (), ())
+
+
+def test_bins_are_as_high_as_the_form_says() -> None:
+    # Edges 0, 4, 8: 6 is through the first bin and half through the second, and counts a quarter.
+    features = np.arange(9.0)[:, None]
+    made = table_network(
+        features,
+        np.array([True]),
+        1,
+        weight=np.ones(9),
+        form=InputForm(soft_clip=None, bins=2, bin_height=0.25),
+        hidden=(),
+        activations=(),
+    )
+    assert made.encode(np.array([[6.0]])).tolist() == [[6, 0.25, 0.125]]
+
+
+def test_what_an_estimator_does_by_itself_is_the_recipe() -> None:
+    ours, recipe = recipe_of(NetworkRegressor(), seed=0), TableRecipe()
+    assert replace(ours, optimizer_settings=()) == recipe
+    assert ours.optimizer_for(8) == recipe.optimizer_for(8)
 
 
 @pytest.mark.parametrize("form", [InputForm(), PLAIN_INPUT, InputForm(bins=3, scale_rate=None)])

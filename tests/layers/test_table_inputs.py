@@ -44,6 +44,23 @@ def test_piecewise_linear_by_hand() -> None:
     assert np.asarray(dx).tolist() == [[6, 2], [101, 2], [1, 2]]
 
 
+def test_bins_grow_to_their_height_by_hand() -> None:
+    # As above with t = ½: halves of the shares go on, and halves of their signals come back:
+    # 1 + ½ · 10/2 = 3.5 and 1 + ½ · 100/1 = 51.
+    layer = PiecewiseLinear(((0.0, 2.0, 3.0), ()), height=0.5)
+    x = np.array([[1.0, 7.0], [2.25, 8.0], [-1.0, 9.0]])
+    y, cache, _ = layer.forward(EMPTY, x, Context())
+    assert y.tolist() == [[1, 7, 0.25, 0], [2.25, 8, 0.5, 0.125], [-1, 9, 0, 0]]
+    dx, _ = layer.backward(EMPTY, cache, np.array([[1.0, 2.0, 10.0, 100.0]] * 3))
+    assert np.asarray(dx).tolist() == [[3.5, 2], [51, 2], [1, 2]]
+
+
+@pytest.mark.parametrize("height", [0.0, -1.0, np.inf, np.nan, "high"])
+def test_a_height_that_is_none_is_refused(height: object) -> None:
+    with pytest.raises(ConfigurationError, match="height"):
+        PiecewiseLinear(((0.0, 1.0),), height)  # type: ignore[arg-type]
+
+
 def test_at_an_edge_the_bin_that_begins_there_counts() -> None:
     layer = PiecewiseLinear(((0.0, 2.0, 3.0),))
     x = np.array([[0.0], [2.0], [3.0]])

@@ -44,6 +44,7 @@ def recipe_of(model: Any, seed: int, epochs: int | None = None) -> TableRecipe:
         l2=model.alpha,
         soft_clip=model.soft_clip,
         bins=model.bins,
+        bin_height=model.bin_height,
         scale_rate=model.input_scale,
         scaling=model.scaling,
         weights=start_named(model.start) if isinstance(model.start, str) else None,

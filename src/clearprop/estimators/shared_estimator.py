@@ -50,7 +50,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                           `validation_fraction`; "none"
     scoring               what held-out rows are judged by, more is better: a name that
                           scikit-learn knows, or a scorer; by default the loss
-    soft_clip, bins, input_scale, scaling, missing   what the columns go through first
+    soft_clip, bins, bin_height, input_scale, scaling, missing
+                          what the columns go through first
     dtype, engine         "float32" or "float64"; "auto", "numpy" or "compiled"
     warm_start            whether `fit` goes on from the fit before
     callbacks             functions that are told of every epoch; True from one ends the training
@@ -61,8 +62,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     class_weight          "balanced", or a weight for every class; of the classifier alone
     random_state          of the starts, the folds and the shuffling
     """
-
-    _task: str
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         learning_rate_init: float | str = 0.005,
         max_iter: int = 64,
         min_steps: int = 1000,
-        n_iter_no_change: int | None = 16,
+        n_iter_no_change: int | None = 8,
         tol: float | None = None,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -92,6 +91,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         scoring: Any = None,
         soft_clip: float | None = 3.0,
         bins: int = 16,
+        bin_height: float = 0.5,
         input_scale: float | None = 6.0,
         scaling: str = "robust",
         missing: str = "indicator",
@@ -130,6 +130,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.scoring = scoring
         self.soft_clip = soft_clip
         self.bins = bins
+        self.bin_height = bin_height
         self.input_scale = input_scale
         self.scaling = scaling
         self.missing = missing

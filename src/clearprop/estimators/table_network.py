@@ -31,11 +31,14 @@ class InputForm:
     soft_clip    the limit of SoftClip; None leaves it out
     bins         how many bins PiecewiseLinear has for a feature of many values, at most; 0 leaves
                  it out
+    bin_height   how far a bin's number grows: below 1, so that a number of many values does not
+                 drown a word, which has one feature
     scale_rate   FeatureScale's rate; None leaves it out
     """
 
     soft_clip: float | None = 3.0
     bins: int = 16
+    bin_height: float = 0.5
     scale_rate: float | None = 6.0
 
     def bins_of(self, bends: Array) -> int:
@@ -94,7 +97,8 @@ def table_network(
     width = features.shape[1]
     if form.bins:
         clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
-        encoding = PiecewiseLinear(quantile_edges(clipped, bends, form.bins_of(bends), weight))
+        edges = quantile_edges(clipped, bends, form.bins_of(bends), weight)
+        encoding = PiecewiseLinear(edges, form.bin_height)
         if any(encoding.edges):
             front.append(encoding)
             width += sum(max(len(edges) - 1, 0) for edges in encoding.edges)

@@ -83,7 +83,7 @@ class TableRecipe(Configurable):
     networks: int = 8
     validation: str = "folds"
     share: float = 0.1
-    patience: int | None = 16
+    patience: int | None = 8
     tolerance: float | None = None
     restore_best: bool = True
     dropout: float = 0.0
@@ -91,6 +91,7 @@ class TableRecipe(Configurable):
     l2: float = 0.0
     soft_clip: float | None = 3.0
     bins: int = 16
+    bin_height: float = 0.5
     scale_rate: float | None = 6.0
     scaling: str = "robust"
     standardise: bool = True
@@ -108,6 +109,7 @@ class TableRecipe(Configurable):
             settle_whole(self, name, 0)
         if self.learning_rate is not None:
             settle_number(self, "learning_rate", ABOVE_0)
+        settle_number(self, "bin_height", ABOVE_0)
         for name in ("weight_decay", "l2"):
             settle_number(self, name, AT_LEAST_0)
         if self.tolerance is not None:
@@ -134,7 +136,7 @@ class TableRecipe(Configurable):
     @property
     def form(self) -> InputForm:
         """What the columns go through before the first Linear layer."""
-        return InputForm(self.soft_clip, self.bins, self.scale_rate)
+        return InputForm(self.soft_clip, self.bins, self.bin_height, self.scale_rate)
 
     @property
     def activation_layers(self) -> tuple[Layer, ...]:

@@ -53,6 +53,7 @@ def _piecewise(site: Site) -> Passes:
             (Line(f"{y} = {x}", f"{y:math} = {x:math}"),),
             (Line(f"{dx} = {dy}", f"{dx:math} = {dy:math}"),),
         )
+    height, height_math = _times(site.layer.height)
     low, high = site.own("low", "e"), site.own("high", "e′")
     source, share = site.own("source", "j"), site.own("share", "h")
     inside, through = site.own("inside", "m"), site.own("through", "g")
@@ -71,8 +72,8 @@ def _piecewise(site: Site) -> Passes:
         (
             *edges,
             Line(
-                f"{share} = np.clip(({x}[..., {source}] - {low}) / ({high} - {low}), 0, 1)",
-                f"{share:math} = min(max(({x:math} − {low:math}) / "
+                f"{share} = {height}np.clip(({x}[..., {source}] - {low}) / ({high} - {low}), 0, 1)",
+                f"{share:math} = {height_math}min(max(({x:math} − {low:math}) / "
                 f"({high:math} − {low:math}), 0), 1)",
             ),
             Line(
@@ -87,8 +88,9 @@ def _piecewise(site: Site) -> Passes:
                 f"{inside:math} = [{low:math} ≤ {x:math} < {high:math}]",
             ),
             Line(
-                f"{through} = {dy}[..., {features}:] * {inside} / ({high} - {low})",
-                f"{through:math} = {inside:math} ⊙ ∂L/∂{share:math} / ({high:math} − {low:math})",
+                f"{through} = {height}{dy}[..., {features}:] * {inside} / ({high} - {low})",
+                f"{through:math} = {height_math}{inside:math} ⊙ ∂L/∂{share:math} / "
+                f"({high:math} − {low:math})",
             ),
             Line(
                 f"{dx} = {dy}[..., :{features}] + "
@@ -107,9 +109,16 @@ def _piecewise_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     feature, low, high = _bins(entry.layer)[place - features]
     x = float(entry.input[(*lead, feature)])
     share = f"({brief(x)} − {_minus(low)}) / ({brief(high)} − {_minus(low)})"
-    held = "" if low < x < high else " → "
-    right = share if not held else f"{share}{held}{brief(entry.y)}"
-    return (Arithmetic("h", (right,), entry.y),)
+    if not low < x < high:
+        share += f" → {brief(entry.y / entry.layer.height)}"
+    if entry.layer.height != 1:
+        share = f"{brief(entry.layer.height)} · ({share})"
+    return (Arithmetic("h", (share,), entry.y),)
+
+
+def _times(factor: float) -> tuple[str, str]:
+    """A factor in front of a product, in a program and in an equation; nothing for 1."""
+    return ("", "") if factor == 1 else (f"{literal(factor)} * ", f"{in_equation(factor)} ")
 
 
 def _minus(value: float) -> str:
@@ -126,17 +135,14 @@ def _piecewise_in_jax(at: InJax, x: Any) -> Any:
     low, high = (jnp.array([one[side] for one in bins], x.dtype) for side in (1, 2))
     share = (x[..., jnp.array(source)] - low) / (high - low)
     held = jnp.where(share < 0, 0, jnp.where(share >= 1, 1, share))
-    return jnp.concatenate([x, held], axis=-1)
+    return jnp.concatenate([x, at.layer.height * held], axis=-1)
 
 
 def _scale(site: Site) -> Passes:
     """A factor for every feature."""
     x, y, dx, dy = site.x, site.y, site.dx, site.dy
     weight, gradient = site.params["weight"], site.gradients["weight"]
-    times, times_math = "", ""
-    if site.layer.rate != 1:
-        times = f"{literal(site.layer.rate)} * "
-        times_math = f"{in_equation(site.layer.rate)} "
+    times, times_math = _times(site.layer.rate)
     return Passes(
         (
             Line(
@@ -181,7 +187,7 @@ def _piecewise_in_torch(nn: Any, layer: PiecewiseLinear) -> Any:
         # torch.clamp passes the signal at both of its bounds.
         held = share.where(share >= 0, share.new_zeros(()))
         held = held.where(share < 1, share.new_ones(()))
-        return pad(x, (0, len(bins))) + pad(held, (layer.features, 0))
+        return pad(x, (0, len(bins))) + pad(layer.height * held, (layer.features, 0))
 
     return compute
 
@@ -193,7 +199,7 @@ def _piecewise_compiled(one: PiecewiseLinear) -> Kernel:
         for low, high in pairwise(edges)
     ]
     numbers = (number for each in bins for number in each)
-    return Kernel("PIECEWISE_LINEAR", (float(len(bins)), *numbers))
+    return Kernel("PIECEWISE_LINEAR", (float(len(bins)), one.height, *numbers))
 
 
 TABLE_INPUTS = (
@@ -215,12 +221,12 @@ TABLE_INPUTS = (
         kind=PiecewiseLinear,
         examples=(
             LayerExample(PiecewiseLinear(((-1.0, 0.0, 2.0), (), (-0.5, 0.5))), (3,)),
-            LayerExample(PiecewiseLinear(((-2.0, -0.3, 0.4, 1.5),)), (2, 1)),
+            LayerExample(PiecewiseLinear(((-2.0, -0.3, 0.4, 1.5),), height=0.5), (2, 1)),
             LayerExample(PiecewiseLinear(((), ())), (2,)),
         ),
         equations=Equations(
-            ("y = [x, h]", "h = min(max((x − e) / (e′ − e), 0), 1) for every bin from e to e′"),
-            ("∂C/∂x = its own ∂C/∂y + Σ over its bins [e ≤ x < e′] / (e′ − e) · ∂C/∂h",),
+            ("y = [x, h]", "h = t min(max((x − e) / (e′ − e), 0), 1) for every bin from e to e′"),
+            ("∂C/∂x = its own ∂C/∂y + Σ over its bins [e ≤ x < e′] t / (e′ − e) · ∂C/∂h",),
         ),
         worked=_piecewise_worked,
         passes=_piecewise,

@@ -110,6 +110,7 @@ def estimator(plan: RunPlan, metric: StopMetric) -> Any:
         "scoring": metric.scorer,
         "soft_clip": settings.soft_clip,
         "bins": settings.bins,
+        "bin_height": settings.bin_height,
         "input_scale": settings.input_scale,
         "scaling": settings.scaling,
         "missing": settings.missing,

@@ -83,7 +83,7 @@ class RunSettings(Configurable):
     class_weight: str | tuple[tuple[str, float], ...] | None = None
     validation: float | str = FOLDS
     stop_on: str = "loss"
-    patience: int | None = 16
+    patience: int | None = 8
     tolerance: float | None = None
     drop: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
@@ -95,6 +95,7 @@ class RunSettings(Configurable):
     networks: int = 8
     soft_clip: float | None = 3.0
     bins: int = 16
+    bin_height: float = 0.5
     input_scale: float | None = 6.0
     scaling: str = "robust"
     start: str = "he"
@@ -185,6 +186,7 @@ _NUMBERS = {
     "l2": AT_LEAST_0,
     "tolerance": AT_LEAST_0,
     "soft_clip": ABOVE_0,
+    "bin_height": ABOVE_0,
     "input_scale": ABOVE_0,
 }
 

@@ -114,21 +114,22 @@ static void scale_back(int64_t samples, int64_t features, struct Rows x, struct 
     }
 }
 
-/* PiecewiseLinear   y = [x, h],  h = min(max((x − low) / (high − low), 0), 1) of every bin
- *                   dx = dy + Σ over its bins [low ≤ x < high] / (high − low) · dh
- * `bins`: how many, then feature, low and high of each. */
+/* PiecewiseLinear   y = [x, h],  h = t min(max((x − low) / (high − low), 0), 1) of every bin
+ *                   dx = dy + Σ over its bins [low ≤ x < high] t / (high − low) · dh
+ * `bins`: how many, their height t, then feature, low and high of each. */
 static void piecewise_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
                               const double *bins)
 {
+    real height = (real)bins[1];
     for (int64_t i = 0; i < samples; i++) {
         const real *from = x.at + i * x.stride;
         real *to = y.at + i * y.stride;
         memcpy(to, from, (size_t)features * sizeof(real));
         for (int64_t b = 0; b < (int64_t)bins[0]; b++) {
-            const double *bin = bins + 1 + 3 * b;
+            const double *bin = bins + 2 + 3 * b;
             real low = (real)bin[1], width = (real)(bin[2] - bin[1]);
             real share = (from[(int64_t)bin[0]] - low) / width;
-            to[features + b] = share <= 0 ? 0 : share >= 1 ? 1 : share;
+            to[features + b] = height * (share <= 0 ? 0 : share >= 1 ? 1 : share);
         }
     }
 }
@@ -136,16 +137,17 @@ static void piecewise_forward(int64_t samples, int64_t features, struct Rows x, 
 static void piecewise_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
                            struct Rows dx, int64_t adds, const double *bins)
 {
+    real height = (real)bins[1];
     for (int64_t i = 0; i < samples; i++) {
         const real *value = x.at + i * x.stride, *from = dy.at + i * dy.stride;
         real *to = dx.at + i * dx.stride;
         for (int64_t j = 0; j < features; j++)
             to[j] = from[j] + (adds ? to[j] : 0);
         for (int64_t b = 0; b < (int64_t)bins[0]; b++) {
-            const double *bin = bins + 1 + 3 * b;
+            const double *bin = bins + 2 + 3 * b;
             int64_t j = (int64_t)bin[0];
             if (value[j] >= (real)bin[1] && value[j] < (real)bin[2])
-                to[j] += from[features + b] / ((real)bin[2] - (real)bin[1]);
+                to[j] += from[features + b] * (height / ((real)bin[2] - (real)bin[1]));
         }
     }
 }

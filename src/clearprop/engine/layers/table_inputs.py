@@ -5,10 +5,11 @@ Forward      SoftClip         a = z / √(1 + (z/c)²)     z and a of any one sh
 
              PiecewiseLinear  y = [x, h]                x (N, D); feature j has edges
                                                         e₀ < e₁ < ... < e_B, or none
-                              hₙⱼᵦ = min(max((xₙⱼ − e_{b−1}) / (e_b − e_{b−1}), 0), 1)
-             Between two edges one of a feature's h grows from 0 to 1; those before it are 1, those
-             behind it 0. So a Linear layer behind it draws any function of x that is straight
-             between the edges: no neuron has to find a bend by itself.
+                              hₙⱼᵦ = t min(max((xₙⱼ − e_{b−1}) / (e_b − e_{b−1}), 0), 1)
+             Between two edges one of a feature's h grows from 0 to t, the `height`; those before it
+             are t, those behind it 0. So a Linear layer behind it draws any function of x that is
+             straight between the edges: no neuron has to find a bend by itself. Many of a feature's
+             h are not 0 at once: a height below 1 keeps them from drowning the other features.
 
              FeatureScale     yₙⱼ = r wⱼ xₙⱼ            w (1, D), `rate` r
              It starts as r w = 1. An optimizer whose steps have a given size, such as Adam, moves
@@ -20,7 +21,7 @@ Backward     SoftClip         by the quotient rule, with u = 1 + (z/c)²:
 
              PiecewiseLinear  xₙⱼ is in its own place of y, and in h where it is between the edges:
                               ∂C/∂xₙⱼ = ∂C/∂yₙⱼ
-                                      + Σ_b [e_{b−1} ≤ xₙⱼ < e_b] / (e_b − e_{b−1}) · ∂C/∂hₙⱼᵦ
+                                      + Σ_b [e_{b−1} ≤ xₙⱼ < e_b] t / (e_b − e_{b−1}) · ∂C/∂hₙⱼᵦ
              At an edge there is no derivative; what begins there counts, as on its right.
 
              FeatureScale     ∂C/∂wⱼ = r Σₙ xₙⱼ ∂C/∂yₙⱼ, ∂C/∂xₙⱼ = r wⱼ ∂C/∂yₙⱼ
@@ -104,11 +105,14 @@ class PiecewiseLinear(Layer):
     """The features themselves, and behind them one number for every bin between two edges.
 
     edges   for each of the D features its edges in growing order; () for one without bins
+    height  how far a bin's number grows, from 0
 
-    Raises ConfigurationError unless every feature has none or at least two finite edges that grow.
+    Raises ConfigurationError unless every feature has none or at least two finite edges that grow,
+    and the height is a finite number above 0.
     """
 
     edges: tuple[tuple[float, ...], ...]
+    height: float = 1.0
 
     stackable: ClassVar[bool] = True
 
@@ -124,6 +128,7 @@ class PiecewiseLinear(Layer):
             if len(ours) == 1 or not grows or not all(map(is_finite_number, ours)):
                 raise ConfigurationError("edges_grow", feature=feature, came=ours)
         object.__setattr__(self, "edges", edges)
+        require_positive(self, "height")
 
     @cached_property
     def features(self) -> int:
@@ -168,12 +173,13 @@ class PiecewiseLinear(Layer):
         share = (x[..., self._source] - low) / width
         real = share.real
         bins = np.where(real <= 0, dtype.type(0), np.where(real >= 1, dtype.type(1), share))
-        return np.concatenate([x, bins], axis=-1), PiecewiseLinearCache(x), EMPTY
+        return np.concatenate([x, self.height * bins], axis=-1), PiecewiseLinearCache(x), EMPTY
 
     def backward(self, params: Tree, cache: PiecewiseLinearCache, dy: Array) -> Backward:
         x = cache.x.real[..., self._source]
         low, high = self._low.astype(x.dtype), self._high.astype(x.dtype)
-        through = dy[..., self.features :] * ((x >= low) & (x < high)) / (high - low)
+        inside = (x >= low) & (x < high)
+        through = dy[..., self.features :] * inside * (self.height / (high - low))
         back = through @ self._features_of_bins.astype(x.dtype)
         return dy[..., : self.features] + back, EMPTY
 
