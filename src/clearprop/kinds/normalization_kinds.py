@@ -6,7 +6,9 @@ import numpy as np
 
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.kinds.counterparts import ArrayNames, OnnxAttribute, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
+from clearprop.kinds.normalization_in_onnx import BATCH_NORM_FORMS, LAYER_NORM_FORMS, RMS_NORM_FORMS
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
 from clearprop.kinds.row import (
@@ -17,10 +19,7 @@ from clearprop.kinds.row import (
     LayerExample,
     LayerRow,
     OneEntry,
-    OnnxAttribute,
-    OnnxOperator,
     ParameterSymbols,
-    TorchTwin,
 )
 
 H = Symbol("h", "h")
@@ -243,6 +242,20 @@ def _batch_norm_compiled(one: Any) -> Kernel:
     return Kernel("BATCH_NORM", (one.epsilon, -1.0 if one.momentum is None else one.momentum))
 
 
+def _layer_norm_of_torch(module: Any) -> LayerNorm | None:
+    if len(module.normalized_shape) > 1:
+        return None
+    affine = module.elementwise_affine
+    bias = affine and module.bias is not None
+    return LayerNorm(module.normalized_shape[0], module.eps, affine, bias or not affine)
+
+
+def _rms_norm_of_torch(module: Any) -> RMSNorm | None:
+    if len(module.normalized_shape) > 1:
+        return None
+    return RMSNorm(module.normalized_shape[0], module.eps, module.elementwise_affine)
+
+
 NORMALIZATIONS = (
     LayerRow(
         kind=BatchNorm,
@@ -261,11 +274,28 @@ NORMALIZATIONS = (
             lambda nn, one: nn.BatchNorm1d(
                 one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
             ),
+            {
+                "BatchNorm1d": lambda m: BatchNorm(
+                    m.num_features, m.eps, m.momentum, m.affine, m.track_running_stats
+                )
+            },
+            renamed={"num_batches": "num_batches_tracked"},
             # torch takes the second axis for the features, ours is the last.
             differs=lambda _, axes, __: axes > 2,
         ),
         jax=_batch_norm_in_jax,
         onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=BATCH_NORM_FORMS,
+        keras=ArrayNames(
+            "BatchNormalization",
+            {"weight": "gamma", "bias": "beta"},
+            {"running_mean": "moving_mean", "running_var": "moving_variance"},
+        ),
+        flax=ArrayNames(
+            "BatchNorm",
+            {"weight": "scale", "bias": "bias"},
+            {"running_mean": "mean", "running_var": "var"},
+        ),
         compiled=_batch_norm_compiled,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
@@ -287,10 +317,14 @@ NORMALIZATIONS = (
         output=H,
         parameters=SCALE_AND_SHIFT,
         torch=TorchTwin(
-            lambda nn, one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias)
+            lambda nn, one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias),
+            {"LayerNorm": _layer_norm_of_torch},
         ),
         jax=_layer_norm_in_jax,
         onnx=OnnxOperator("LayerNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=LAYER_NORM_FORMS,
+        keras=ArrayNames("LayerNormalization", {"weight": "gamma", "bias": "beta"}),
+        flax=ArrayNames("LayerNorm", {"weight": "scale", "bias": "bias"}),
         compiled=kernel("LAYER_NORM", "epsilon"),
         told_features=True,
     ),
@@ -309,9 +343,15 @@ NORMALIZATIONS = (
         passes=_rms_norm,
         output=H,
         parameters=SCALE_AND_SHIFT,
-        torch=TorchTwin(lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine)),
+        torch=TorchTwin(
+            lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine),
+            {"RMSNorm": _rms_norm_of_torch},
+        ),
         jax=_rms_norm_in_jax,
         onnx=OnnxOperator("RMSNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=RMS_NORM_FORMS,
+        keras=ArrayNames("RMSNormalization", {"weight": "scale"}),
+        flax=ArrayNames("RMSNorm", {"weight": "scale"}),
         compiled=_rms_norm_compiled,
         told_features=True,
     ),
