@@ -144,16 +144,14 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
 
 
 def _is_leaf(module: Any) -> bool:
-    kind = type(module)
-    if kind.__name__ in READS and kind.__module__.startswith("torch.nn"):
-        return True
-    return _own(module)
+    name, home = type(module).__name__, type(module).__module__
+    return (name in READS and home.startswith("torch.nn")) or _own(module)
 
 
 def _own(module: Any) -> bool:
     """Whether it is a twin that PyTorch has no module for, which says which layer it is."""
     layer = getattr(type(module), "layer", None)
-    return isinstance(layer, Layer) and type(layer).__name__ == str(type(module).__name__)
+    return isinstance(layer, Layer)
 
 
 def _layer(module: Any, path: str, source: str) -> TracedLayer:
@@ -199,7 +197,7 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
 
 
 def _scaled(node: Any) -> bool:
-    return node.kwargs.get("alpha", 1) != 1
+    return bool(node.kwargs.get("alpha", 1) != 1)
 
 
 def _called(node: Any) -> str:

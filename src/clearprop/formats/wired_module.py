@@ -1,10 +1,12 @@
 """A network's graph as a module of PyTorch's, for networks in which wires are added or joined."""
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
 
-from clearprop.engine.graph import Graph, Node, propagate
+from clearprop.engine.graph import INPUT, Graph, Node, Sum
 from clearprop.formats.torch_arrays import torch_name
 
 
@@ -20,8 +22,14 @@ class Wired(torch.nn.Module):
 
     def forward(self, x: Any) -> Any:
         """The network's output at x (N, ...)."""
-
-        def through(node: Node, value: Any) -> Any:
-            return self.get_submodule(torch_name(node.path))(value)
-
-        return propagate(self.graph, x, through, concatenate=torch.cat)[self.graph.output]
+        # Not `propagate`: whoever traces this module has no shapes to compare.
+        values = {INPUT: x}
+        for step in self.graph.steps:
+            taken = [values[wire] for wire in step.sources]
+            if isinstance(step, Node):
+                values[step.path] = self.get_submodule(torch_name(step.path))(*taken)
+            elif isinstance(step, Sum):
+                values[step.path] = reduce(add, taken)
+            else:
+                values[step.path] = torch.cat(taken, -1)
+        return values[self.graph.output]

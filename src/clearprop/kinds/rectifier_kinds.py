@@ -225,7 +225,6 @@ RECTIFIERS = (
                 _prelu_read,
             ),
         ),
-        flax=ArrayNames("PReLU", {"weight": "negative_slope"}),
         keras=ArrayNames("PReLU", {"weight": "alpha"}),
         compiled=lambda one: Kernel("PRELU", (float(one.features == 1),)),
     ),

@@ -162,9 +162,11 @@ def _logarithm(u: Operand) -> Term:
 
 
 _U = op("Mul", X, Slot("beta"))
-_SOFTPLUS = op(
-    "Where", op("Greater", _U, Slot("threshold")), X, op("Div", _logarithm(_U), Slot("beta"))
-)
+
+
+def _softplus_of(u: Term, logarithm: Term) -> Term:
+    above = op("Greater", u, Slot("threshold"))
+    return op("Where", above, X, op("Div", logarithm, Slot("beta")))
 
 
 def _gelu_forms() -> Iterator[OnnxForm]:
@@ -254,7 +256,13 @@ SMOOTH_ACTIVATIONS = (
         onnx=OnnxOperator("Softplus"),
         onnx_forms=(
             in_float32(OnnxForm(op("Softplus", X), _plain_softplus, _read_softplus)),
-            of_settings(_SOFTPLUS, Softplus, "beta", "threshold"),
+            of_settings(_softplus_of(_U, _logarithm(_U)), Softplus, "beta", "threshold"),
+            of_settings(_softplus_of(_U, op("Softplus", _U)), Softplus, "beta", "threshold"),
+            of_settings(
+                op("Where", op("Greater", X, Slot("threshold")), X, op("Softplus", X)),
+                Softplus,
+                "threshold",
+            ),
         ),
         compiled=kernel("SOFTPLUS", "beta", "threshold"),
     ),
