@@ -21,7 +21,13 @@ from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
 from clearprop.formats.torch_functions import is_module
 from clearprop.formats.torch_twin import pytorch
-from clearprop.formats.traced_layers import Traced, TracedLayer, TracedSum, network_of_traced
+from clearprop.formats.traced_layers import (
+    Traced,
+    TracedLayer,
+    TracedNetwork,
+    TracedSum,
+    network_of_traced,
+)
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
 if TYPE_CHECKING:
@@ -60,11 +66,17 @@ def from_torch(
     if network is not None:
         return _of_state_dict(given.state_dict(), network)
     module = copy.deepcopy(given).cpu().eval()
-    steps, start, output = _traced(module)
-    network, params, state = network_of_traced(steps, start, output, _dtype(module))
+    network, params, state = traced_module(module)
     saved = SavedNetwork(network=network, params=params, state=state)
     _try(module, saved)
     return saved
+
+
+def traced_module(module: Any) -> TracedNetwork:
+    """What a module runs, as it stands in its code; whoever hands it on tries it. What is raised is
+    that of `from_torch`."""
+    steps, start, output = _traced(module)
+    return network_of_traced(steps, start, output, _dtype(module))
 
 
 def _of_state_dict(arrays: Any, network: Network | None) -> SavedNetwork:
@@ -75,11 +87,12 @@ def _of_state_dict(arrays: Any, network: Network | None) -> SavedNetwork:
     strange = next((name for name, one in arrays.items() if not hasattr(one, "shape")), None)
     if strange is not None:
         raise ContractError("state_dict_entry", name=strange, came=type(arrays[strange]).__name__)
-    params, state = from_torch_arrays(network, {n: _numpy(one) for n, one in arrays.items()})
+    params, state = from_torch_arrays(network, {n: array_of(one) for n, one in arrays.items()})
     return SavedNetwork(network=network, params=params, state=state)
 
 
-def _numpy(tensor: Any) -> Array:
+def array_of(tensor: Any) -> Array:
+    """A tensor's numbers, copied; those of half precision as float32."""
     if isinstance(tensor, np.ndarray):
         return tensor
     tensor = tensor.detach().cpu()
@@ -162,10 +175,10 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
         raise ContractError("torch_layer_unknown", path=path, module=repr(module), known=known)
     renamed = LAYER_ROWS[type(layer)].torch.renamed
     parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
-    params = {one: from_torch_layout(layer, one, _numpy(p)) for one, p in parameters.items()}
+    params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
     buffers = dict(module.named_buffers(recurse=False))
     state = {
-        one: from_torch_layout(layer, one, _numpy(buffers[renamed.get(one, one)]))
+        one: from_torch_layout(layer, one, array_of(buffers[renamed.get(one, one)]))
         for one in layer.state()
     }
     shared = {one: id(p) for one, p in parameters.items()}
@@ -215,7 +228,7 @@ def _rows(called: str, source: str, start: str) -> str:
 
 def _dtype(module: Any) -> np.dtype[Any]:
     kept = [one for one in module.state_dict().values() if one.is_floating_point()]
-    return working_dtype(*(_numpy(one).dtype for one in kept)) if kept else np.dtype(np.float64)
+    return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
 
 
 def _try(module: Any, saved: SavedNetwork) -> None:
@@ -223,7 +236,7 @@ def _try(module: Any, saved: SavedNetwork) -> None:
     torch = pytorch()
     x = example_rows(saved.network, saved.params.dtype)
     with torch.no_grad():
-        theirs = _numpy(module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x)))
+        theirs = array_of(module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x)))
     close = CLOSE[saved.params.dtype.name]
     with np.errstate(all="ignore"):
         ours = saved.predict(x)
