@@ -5,7 +5,7 @@ the layer is written out of operators whose numbers are arrays, so that the file
 in float64. So it is where the operator set that is written does not have the operator yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,22 +45,26 @@ OUTPUT, PROBABILITIES, LABEL = "output", "probabilities", "label"
 class GraphDraft:
     """A graph that is being written: nodes, constants, and the names that are taken."""
 
-    def __init__(self, dtype: np.dtype[Any], opset: int) -> None:
+    def __init__(
+        self, dtype: np.dtype[Any], opset: int, inputs: Collection[str] = (INPUT,)
+    ) -> None:
         require("onnx")
         import onnx
 
         self.onnx = onnx
         self.dtype = dtype
         self.opset = opset
+        self.inputs = inputs
         self.nodes: list[Any] = []
         self.constants: dict[str, Array] = {}
         self._same: dict[tuple[str, Shape, bytes], str] = {}
 
-    def constant(self, value: Any, name: str) -> str:
-        """A constant's name, `name` where it is new; equal ones are one."""
+    def constant(self, value: Any, name: str, dtype: np.dtype[Any] | None = None) -> str:
+        """A constant's name, `name` where it is new; equal ones are one. Floating numbers are of
+        the network's dtype unless told otherwise."""
         array = np.asarray(value)
         if array.dtype.kind == "f":
-            array = array.astype(self.dtype)
+            array = array.astype(self.dtype if dtype is None else dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if array.dtype.kind in "OU":
             key = ("words", array.shape, "\0".join(map(str, array.ravel())).encode())
@@ -145,7 +149,7 @@ class GraphDraft:
     def _free(self, name: str) -> str:
         taken = {*self.constants, *(output for node in self.nodes for output in node.output)}
         free, count = name, 1
-        while free in taken or free == INPUT:
+        while free in taken or free in self.inputs:
             count += 1
             free = f"{name}_{count}"
         return free

@@ -65,8 +65,8 @@ _READS = {
 
 
 class GradientDifference(NamedTuple):
-    """Where PyTorch's gradient is furthest from ours in one parameter array, in units of the
-    array's largest entry (or of what is above rounding): the address, both values, and how far that is."""
+    """Where PyTorch's gradient is furthest from ours in one parameter array: the address, both
+    values, and how far that is of the array's largest entry, or of what is above rounding."""
 
     address: str
     ours: float

@@ -8,7 +8,7 @@ from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel
 from clearprop.kinds.onnx_terms import OnnxForm, Slot, X, of_settings, op
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
-from clearprop.kinds.program_pieces import Mask, Passes, Site
+from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
 from clearprop.kinds.row import (
     Arithmetic,
     Equations,
@@ -92,7 +92,11 @@ DROPOUT = LayerRow(
         of_settings(op("Dropout", X), Dropout),
     ),
     compiled=_compiled,
-    in_use=InUse(Equations(("y = x",), ("∂C/∂x = ∂C/∂y",)), lambda cache: cache.mask is None),
+    in_use=InUse(
+        Equations(("y = x",), ("∂C/∂x = ∂C/∂y",)),
+        lambda cache: cache.mask is None,
+        lambda site: UsedLines((Line(f"{site.y} = {site.x}", f"{site.y:math} = {site.x:math}"),)),
+    ),
     shown=lambda cache: {} if cache.mask is None else {"m": cache.mask},
     does_nothing=lambda one: one.probability == 0,
 )

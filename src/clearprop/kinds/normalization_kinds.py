@@ -10,7 +10,13 @@ from clearprop.kinds.counterparts import ArrayNames, OnnxAttribute, OnnxOperator
 from clearprop.kinds.kernels import Kernel, kernel
 from clearprop.kinds.normalization_in_onnx import BATCH_NORM_FORMS, LAYER_NORM_FORMS, RMS_NORM_FORMS
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
-from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
+from clearprop.kinds.program_pieces import (
+    Passes,
+    Site,
+    Statistics,
+    UsedLines,
+    sum_of_samples,
+)
 from clearprop.kinds.row import (
     Arithmetic,
     Equations,
@@ -47,6 +53,23 @@ def _batch_norm(site: Site) -> Passes:
         site.layer.momentum,
     )
     return Passes(passes.forward, passes.backward, statistics=(statistics,))
+
+
+def _batch_norm_in_use(site: Site) -> UsedLines:
+    """Over what training has remembered, where it remembers anything."""
+    if not site.layer.running_statistics:
+        return UsedLines(_centred(site, axis=0).forward)
+    mean, variance = site.own("running_mean", "μ̄"), site.own("running_var", "v̄")
+    x, epsilon = site.x, site.layer.epsilon
+    r, _ = _normal(site)
+    lines = (
+        Line(
+            f"{r} = 1 / np.sqrt({variance} + {literal(epsilon)})",
+            f"{r:math} = 1 / √({variance:math} + {in_equation(epsilon)})",
+        ),
+        *_normalized(site, f"({x} - {mean}) * {r}", f"({x:math} − {mean:math}) ⊙ {r:math}"),
+    )
+    return UsedLines(lines, {"running_mean": mean, "running_var": variance})
 
 
 def _layer_norm(site: Site) -> Passes:
@@ -300,6 +323,7 @@ NORMALIZATIONS = (
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
+            _batch_norm_in_use,
         ),
         told_features=True,
     ),

@@ -23,7 +23,7 @@ from clearprop.kinds.counterparts import ArrayNames, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import KernelOf, NoKernel, OptimizerKernel
 from clearprop.kinds.onnx_terms import OnnxForm
 from clearprop.kinds.program_lines import Symbol
-from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines
+from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines, UsedLines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,11 +82,12 @@ class ParameterSymbols(NamedTuple):
 
 
 class InUse(NamedTuple):
-    """A layer that computes something else in use: its equations, and whether it did so, by its
-    cache."""
+    """A layer that computes something else in use: its equations, whether it did so, by its cache,
+    and its forward as lines of a program."""
 
     equations: Equations
     ran: Callable[[Any], bool]
+    lines: Callable[[Site], UsedLines]
 
 
 class OneEntry(NamedTuple):

@@ -12,8 +12,10 @@ from clearprop.cli.commands import (
     diagram_command,
     exercise_command,
     explain_command,
+    export_command,
     grade_command,
     health_command,
+    import_command,
     reproduce_command,
     show_command,
     step_command,
@@ -37,6 +39,8 @@ COMMANDS: tuple[Command, ...] = (
     exercise_command.COMMAND,
     grade_command.COMMAND,
     write_command.COMMAND,
+    export_command.COMMAND,
+    import_command.COMMAND,
     bench_command.COMMAND,
 )
 
