@@ -38,6 +38,7 @@ class OnnxSource:
     inputs     the wires that come in, and whether each is floating numbers ("f"), whole numbers
                ("i") or words ("U")
     outputs    the wires that go out, likewise
+    widths     the last size of each of these, where it is told
     dtype      float64 where an input or a constant is, otherwise float32
     """
 
@@ -46,11 +47,8 @@ class OnnxSource:
     constants: Mapping[str, Array]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    widths: Mapping[str, int]
     dtype: np.dtype[Any]
-
-    def attribute(self, node: Any, name: str, default: Any) -> Any:
-        """An attribute of a node, text as str; the default where it has none."""
-        return attributes_of(node).get(name, default)
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
@@ -129,6 +127,11 @@ def _settled(model: Any, path: str, folder: Path | None) -> OnnxSource:
             continue
         nodes |= {name: node for name in node.output if name}
     outputs = {one.name: _kind(one) for one in graph.output}
+    widths = {
+        one.name: one.type.tensor_type.shape.dim[-1].dim_value
+        for one in graph.output
+        if one.type.tensor_type.shape.dim
+    }
     absent = [name for name in outputs if name not in known]
     if absent or not outputs:
         raise DamagedFileError("onnx_output", path=path, wire=", ".join(absent))
@@ -136,7 +139,13 @@ def _settled(model: Any, path: str, folder: Path | None) -> OnnxSource:
         one.type.tensor_type.elem_type == FLOAT64 for one in graph.input
     )
     return OnnxSource(
-        path, nodes, constants, inputs, outputs, np.dtype(np.float64 if double else np.float32)
+        path,
+        nodes,
+        constants,
+        inputs,
+        outputs,
+        widths,
+        np.dtype(np.float64 if double else np.float32),
     )
 
 

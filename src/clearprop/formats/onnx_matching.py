@@ -39,7 +39,7 @@ class MatchedLayer(NamedTuple):
 def layer_before(source: OnnxSource, wire: str) -> MatchedLayer | None:
     """The layer that puts out a wire; None where no layer's term stands there."""
     for form in FORMS:
-        for found in _matches(source, form.term, wire, {}):
+        for found in matches(source, form.term, wire, {}):
             values = {name: value for name, value in found.items() if name != X.name}
             made = form.layer(values, source.dtype)
             if made is not None and X.name in found:
@@ -47,7 +47,7 @@ def layer_before(source: OnnxSource, wire: str) -> MatchedLayer | None:
     return None
 
 
-def _matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> Iterator[Found]:
+def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> Iterator[Found]:
     """Every way in which an operand stands at a wire, beside what was found before."""
     if operand is None:
         if not wire:
@@ -97,7 +97,7 @@ def _all_match(
     if not operands:
         yield found
         return
-    for one in _matches(source, operands[0], wires[0], found):
+    for one in matches(source, operands[0], wires[0], found):
         yield from _all_match(source, operands[1:], wires[1:], one)
 
 

@@ -130,8 +130,8 @@ def _arrays(made: _Subject, number: int) -> list[ProgramArray]:
 
 
 def _names(made: _Subject) -> list[str]:
-    arrays = (*made.program.parameters, *made.program.remembered)
-    return [one.symbol.name for one in arrays]
+    learned = [one.symbol.name for one in made.program.parameters]
+    return learned + [one.symbol.name for one in made.program.remembered]
 
 
 def _forward(made: _Subject, language: str) -> list[str]:
