@@ -39,6 +39,22 @@ def read_foreign(path: Path, told: str | None) -> SavedNetwork:
     return from_state_dict_file(path, network=network)
 
 
+def table_in(path: Path) -> Any:
+    """The estimator in the ONNX model of a table; None for every other file."""
+    if path.suffix.lower() != ".onnx":
+        return None
+    from clearprop.base.dependencies import require
+    from clearprop.formats.onnx_graph import read_onnx
+    from clearprop.formats.onnx_table_reading import holds_table
+
+    if not holds_table(read_onnx(path)):
+        return None
+    require("sklearn")
+    from clearprop.estimators import from_onnx
+
+    return from_onnx(path)
+
+
 def network_told(text: str) -> Network:
     """A network as it is spelled, or that of a file."""
     if text.endswith(".safetensors"):

@@ -15,7 +15,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.dependencies import require
-from clearprop.base.errors import DamagedFileError, ForeignFileError
+from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError
 from clearprop.base.opening import read_or_refused
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def read_onnx(source: "str | Path | bytes | onnx.ModelProto") -> OnnxSource:
     try:
         return _settled(model, path, folder)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
-        if isinstance(problem, DamagedFileError):
+        if isinstance(problem, FileError):
             raise
         raise DamagedFileError("onnx_damaged", path=path, problem=problem) from problem
 

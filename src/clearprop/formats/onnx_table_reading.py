@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
+from clearprop.engine.graph import INPUT
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, read_onnx
 from clearprop.formats.onnx_matching import Found, matches
 from clearprop.formats.onnx_reading import network_before
@@ -42,6 +43,11 @@ class _Network(NamedTuple):
 
     wire: str
     answer: TableAnswer
+
+
+def holds_table(source: OnnxSource) -> bool:
+    """Whether a model begins with a table's columns, as `onnx_tables` writes them."""
+    return any(_is_features(source, wire) for wire in source.nodes)
 
 
 def onnx_to_table(source: "str | Path | bytes | onnx.ModelProto") -> TableForm:
@@ -97,12 +103,17 @@ def _classes(source: OnnxSource) -> tuple[Any, ...]:
 
 def _features(source: OnnxSource) -> tuple[str, list[str]]:
     """The wire of all features as the networks take them, and the columns' own."""
-    for wire, node in source.nodes.items():
-        if node.op_type == "Cast" and node.input[0] in source.nodes:
-            before = source.nodes[node.input[0]]
-            if before.op_type == "Concat" and wire.endswith("_features"):
-                return wire, list(before.input)
+    for wire in source.nodes:
+        if _is_features(source, wire):
+            return wire, list(source.nodes[source.nodes[wire].input[0]].input)
     raise ContractError("onnx_no_table", path=source.path, names=", ".join(source.inputs))
+
+
+def _is_features(source: OnnxSource, wire: str) -> bool:
+    node = source.nodes[wire]
+    before = source.nodes.get(node.input[0]) if node.input else None
+    joined = before is not None and before.op_type == "Concat"
+    return joined and node.op_type == "Cast" and wire.startswith(f"{INPUT}_features")
 
 
 def _columns(source: OnnxSource, features: list[str]) -> Iterator[TableColumn]:

@@ -1,11 +1,13 @@
 """Files of arrays under PyTorch's names: `.safetensors`, which needs no torch, and `.pt`.
 
 A `.pt` file is a pickle. It is read by `torch.load(weights_only=True)` alone, which makes tensors
-and runs no code; whatever else stands in such a file is refused.
+and runs no code; whatever else stands in such a file is refused (`pickle` is imported for its error alone).
 """
 
 import io
 import json
+import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,11 +109,11 @@ def from_state_dict_file(path: str | Path, *, network: Network | None = None) ->
     torch = pytorch()
     with read_or_refused(path):
         data = path.read_bytes()
-    import pickle
-
     try:
-        # Nothing but tensors and plain values is made of it, whatever stands in it.
-        found: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Nothing but tensors and plain values is made of it, whatever stands in it.
+            found: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         raise ForeignFileError("weights_pickled", path=path) from problem
     except Exception as problem:  # torch raises of every kind for bytes that are no such file

@@ -18,22 +18,25 @@ def run(given: Arguments) -> int:
         raise ConfigurationError("import_no_out")
 
     from clearprop.cli.delivery import require_ending, require_other_file
-    from clearprop.cli.foreign_files import read_foreign
+    from clearprop.cli.foreign_files import read_foreign, table_in
     from clearprop.formats import network_file as files
 
     require_ending(out, (".safetensors",))
     require_other_file(out, (file,))
-    saved = read_foreign(file, told)
-    files.save(
-        out,
-        saved.network,
-        saved.params,
-        loss=saved.loss,
-        state=saved.state or None,
-        classes=saved.classes,
-        arrays=saved.arrays,
-        notes=saved.notes,
-    )
+    model = table_in(file)
+    if model is not None:
+        model.save(out)
+        saved = files.load(out)
+    else:
+        saved = read_foreign(file, told)
+        files.save(
+            out,
+            saved.network,
+            saved.params,
+            loss=saved.loss,
+            state=saved.state or None,
+            classes=saved.classes,
+        )
     sentence = messages.text(
         language,
         "cli.import.written",
