@@ -1,4 +1,4 @@
-"""A table's whole model in other formats: scikit-learn's pipelines in, ONNX out and in, NumPy out."""
+"""A table's whole model elsewhere: scikit-learn's pipelines in, ONNX out and in, NumPy out."""
 
 import csv
 import importlib.util
@@ -137,7 +137,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "classes": (NetworkClassifier(**SETTINGS), WORDS),
     "one logit": (NetworkClassifier(single_logit=True, dtype="float64", **SETTINGS), WORDS == "a"),
     "labels": (NetworkClassifier(**SETTINGS), LABELS),
-    "numbers": (NetworkRegressor(activation="gelu", dropout=0.1, **SETTINGS), NUMBERS),
+    "numbers": (NetworkRegressor(activation="silu", dropout=0.1, **SETTINGS), NUMBERS),
     "quantiles": (NetworkRegressor(loss=Pinball((0.9, 0.1, 0.5)), **SETTINGS), NUMBERS[:, 0]),
 }
 

@@ -60,7 +60,7 @@ def from_sklearn(model: Any) -> NetworkClassifier | NetworkRegressor:
     if mlp.out_activation_ == "exp":
         raise ContractError("sklearn_poisson")
     form = TableForm(columns, saved.network, params[None], _answer_of(mlp))
-    return estimator_of(form)
+    return estimator_of(form, losses=getattr(mlp, "loss_curve_", [mlp.loss_]))
 
 
 def from_onnx(
@@ -73,8 +73,11 @@ def from_onnx(
     return estimator_of(onnx_to_table(source))
 
 
-def estimator_of(form: TableForm) -> NetworkClassifier | NetworkRegressor:
-    """The fitted estimator that a table's form says."""
+def estimator_of(
+    form: TableForm, *, losses: Sequence[float] = (np.nan,)
+) -> NetworkClassifier | NetworkRegressor:
+    """The fitted estimator that a table's form says; `losses` are those of its training's epochs,
+    where anybody has kept them."""
     layers: Sequence[Layer] = form.network.layer.settings()["layers"]
     fronts = 0
     while fronts < len(layers) - 1 and _is_front(layers[fronts]):
@@ -91,7 +94,7 @@ def estimator_of(form: TableForm) -> NetworkClassifier | NetworkRegressor:
         "missing": missing,
     }
     network = of_layers(layers, fronts)
-    unknown = np.full((1, len(params)), np.nan)
+    curve = np.repeat(np.array(losses, np.float64)[:, None], len(params), axis=1)
     learned = Learned(
         network=network,
         target=target,
@@ -99,7 +102,7 @@ def estimator_of(form: TableForm) -> NetworkClassifier | NetworkRegressor:
         params=params,
         layers=EMPTY,
         epoch=np.zeros(len(params), np.int64),
-        history=History(unknown, unknown),
+        history=History(curve, np.full_like(curve, np.nan)),
         state=None,
         parts=(),
         average=np.zeros(sum(len(one.features) for one in inputs)),

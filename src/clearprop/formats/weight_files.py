@@ -1,7 +1,7 @@
 """Files of arrays under PyTorch's names: `.safetensors`, which needs no torch, and `.pt`.
 
 A `.pt` file is a pickle. It is read by `torch.load(weights_only=True)` alone, which makes tensors
-and runs no code; whatever else stands in such a file is refused (`pickle` is imported for its error alone).
+and runs no code; whatever else stands in such a file is refused. Of `pickle` its error is caught.
 """
 
 import io
@@ -33,6 +33,8 @@ from clearprop.kinds.kind_tables import INITIALIZERS, LAYERS
 
 # Where the layers stand in the metadata of a file of ours, which then says what its arrays are of.
 ARCHITECTURE = "clearprop.architecture"
+# How a zip file begins, in which torch keeps its pickle, and a pickle by itself.
+PICKLES = (b"PK", b"\x80")
 # What a checkpoint calls the state dict in it.
 STATE_DICTS = ("state_dict", "model_state_dict", "model")
 
@@ -114,9 +116,9 @@ def from_state_dict_file(path: str | Path, *, network: Network | None = None) ->
             warnings.simplefilter("ignore")
             # Nothing but tensors and plain values is made of it, whatever stands in it.
             found: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as problem:
-        raise ForeignFileError("weights_pickled", path=path) from problem
     except Exception as problem:  # torch raises of every kind for bytes that are no such file
+        if isinstance(problem, pickle.UnpicklingError) and data.startswith(PICKLES):
+            raise ForeignFileError("weights_pickled", path=path) from problem
         said = str(problem).strip().partition("\n")[0] or type(problem).__name__
         raise DamagedFileError("weights_damaged", path=path, problem=said) from problem
     for name in STATE_DICTS:
