@@ -2,8 +2,7 @@
 and the ONNX model of a table."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +33,6 @@ from clearprop.formats.table_form import (
     TableForm,
 )
 
-if TYPE_CHECKING:
-    import onnx
-
 
 def from_sklearn(model: Any) -> NetworkClassifier | NetworkRegressor:
     """A fitted MLPClassifier or MLPRegressor, or a pipeline that ends in one, as an estimator that
@@ -63,10 +59,9 @@ def from_sklearn(model: Any) -> NetworkClassifier | NetworkRegressor:
     return estimator_of(form, losses=getattr(mlp, "loss_curve_", [mlp.loss_]))
 
 
-def from_onnx(
-    source: "str | Path | bytes | onnx.ModelProto",
-) -> NetworkClassifier | NetworkRegressor:
-    """The estimator in a table's ONNX model, as `clearprop export` and `table_to_onnx` write it.
+def from_onnx(source: Any) -> NetworkClassifier | NetworkRegressor:
+    """The estimator in a table's ONNX model, a file or its bytes, as `clearprop export` and
+    `table_to_onnx` write it.
 
     Raises what `onnx_to_table` raises.
     """
