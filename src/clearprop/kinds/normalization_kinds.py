@@ -265,6 +265,13 @@ def _batch_norm_compiled(one: Any) -> Kernel:
     return Kernel("BATCH_NORM", (one.epsilon, -1.0 if one.momentum is None else one.momentum))
 
 
+def _batch_norm_of_torch(module: Any) -> BatchNorm | None:
+    if module.affine and module.bias is None:
+        return None
+    settings = (module.eps, module.momentum, module.affine, module.track_running_stats)
+    return BatchNorm(module.num_features, *settings)
+
+
 def _layer_norm_of_torch(module: Any) -> LayerNorm | None:
     if len(module.normalized_shape) > 1:
         return None
@@ -297,11 +304,7 @@ NORMALIZATIONS = (
             lambda nn, one: nn.BatchNorm1d(
                 one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
             ),
-            {
-                "BatchNorm1d": lambda m: BatchNorm(
-                    m.num_features, m.eps, m.momentum, m.affine, m.track_running_stats
-                )
-            },
+            {"BatchNorm1d": _batch_norm_of_torch},
             renamed={"num_batches": "num_batches_tracked"},
             # torch takes the second axis for the features, ours is the last.
             differs=lambda _, axes, __: axes > 2,
