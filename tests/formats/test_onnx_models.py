@@ -5,7 +5,7 @@ import contextlib
 import io
 import math
 import warnings
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,22 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from clearprop import (
+    ELU,
     GELU,
     BatchNorm,
     BinaryCrossEntropy,
     CrossEntropy,
     Dropout,
     Embedding,
+    LayerNorm,
+    LeakyReLU,
     Linear,
     Network,
     ReLU,
     Sequential,
 )
 from clearprop.base.arrays import Array
+from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import (
     ClearpropError,
     ConfigurationError,
@@ -39,12 +43,13 @@ from clearprop.base.errors import (
     ForeignFileError,
 )
 from clearprop.formats import from_onnx, to_onnx
-from clearprop.kinds.kind_tables import LAYER_EXAMPLES
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
 from clearprop.kinds.row import LayerExample
 from tests.formats.random_networks import Drawn, draw
 from tests.own_combinators import Concatenated
 
 OPSETS = (17, 18, 20, 23)
+KNOWN = {**LAYERS, **INITIALIZERS}
 DTYPES = ("float64", "float32")
 CLOSE = {"float64": 1e-12, "float32": 1e-5}
 EXAMPLES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
@@ -132,8 +137,20 @@ def test_a_network_comes_back_as_it_was(seed: int, opset: int, dtype: str) -> No
     back = from_onnx(model)
     assert back.params.dtype == params.dtype
     np.testing.assert_allclose(back.predict(x), expected, close, close)
+    assert decode(encode(back.network.layer), KNOWN) == back.network.layer  # as a file keeps it
     kinds = [type(node.layer) for node in network.graph.nodes.values()]
     assert [type(node.layer) for node in back.network.graph.nodes.values()] == kinds
+
+
+def test_settings_come_back_as_they_were_typed() -> None:
+    layers = Sequential(
+        Linear(2, 2), LeakyReLU(0.01), ELU(0.7), BatchNorm(2), LayerNorm(2, 1e-3), Dropout(0.3)
+    )
+    network = Network(layers)
+    for dtype in DTYPES:
+        params = network.initialize(0, dtype=dtype)
+        model = to_onnx(network, params, state=network.initial_state(params))
+        assert from_onnx(model).network.layer == layers
 
 
 def test_many_networks_are_one_model() -> None:
@@ -160,10 +177,12 @@ def test_probabilities_and_names_of_classes_stand_in_the_model() -> None:
     back = from_onnx(model)
     assert back.classes == names
     assert back.network.layer == network.layer  # the softmax is the loss's
+    assert back.loss == CrossEntropy()
     single = Network(Sequential(Linear(2, 1)))
     model = to_onnx(single, single.initialize(1), loss=BinaryCrossEntropy(), classes=("no", "yes"))
     output, probabilities, label = run(model, x)
     np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-output)), 1e-12)
+    assert from_onnx(model).loss == BinaryCrossEntropy()
     assert label.tolist() == ["yes" if logit > 0 else "no" for logit in output[:, 0]]
 
 
@@ -222,6 +241,7 @@ def made(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
 
 
+@cache
 def hostile() -> dict[str, tuple[Any, str]]:
     """Models that do not hold together, and what is said of them."""
     node = helper.make_node
@@ -263,6 +283,20 @@ def hostile() -> dict[str, tuple[Any, str]]:
     absent = made(gemm, good, ["x"])
     absent.graph.output[0].name = "nowhere"
     found["no output"] = (absent, "onnx_output")
+    lists = made([node("Gemm", ["x", "w", "b"], ["y"], alpha=[1.0, 2.0])], good, ["x"])
+    found["attribute of another type"] = (lists, "onnx_node_unknown")
+    deep = [
+        one
+        for k in range(3000)
+        for one in (
+            node("Relu", [f"a{k}" if k else "x"], [f"r{k}"]),
+            node("Add", ["x", f"r{k}"], [f"a{k + 1}" if k < 2999 else "y"]),
+        )
+    ]
+    found["nested"] = (made(deep, {}, ["x"]), "onnx_damaged")
+    chars = made(gemm, good, ["x"])
+    chars.graph.initializer[0].data_type = 99
+    found["dtype"] = (chars, "onnx_damaged")
     other = made([node("Relu", ["x"], ["y"], domain="evil.example")], {}, ["x"])
     found["other domain"] = (other, "onnx_node_unknown")
     return found

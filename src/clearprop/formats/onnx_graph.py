@@ -6,7 +6,8 @@ other files are read from one that lies beside the model under a plain name, and
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.dependencies import require
-from clearprop.base.errors import DamagedFileError, FileError, ForeignFileError
+from clearprop.base.errors import ClearpropError, DamagedFileError, ForeignFileError
 from clearprop.base.opening import read_or_refused
 
 if TYPE_CHECKING:
@@ -94,12 +95,28 @@ def read_onnx(source: "str | Path | bytes | onnx.ModelProto") -> OnnxSource:
             model = onnx.load_model_from_string(data)
         except (DecodeError, ValueError, RecursionError) as problem:
             raise ForeignFileError("onnx_foreign", path=path) from problem
-    try:
+    with or_damaged(path):
         return _settled(model, path, folder)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
-        if isinstance(problem, FileError):
-            raise
-        raise DamagedFileError("onnx_damaged", path=path, problem=problem) from problem
+
+
+@contextmanager
+def or_damaged(path: str) -> Iterator[None]:
+    """Around whatever reads a model: what Python raises for contents that do not go together is a
+    DamagedFileError."""
+    try:
+        yield
+    except ClearpropError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as problem:
+        said = str(problem) or type(problem).__name__
+        raise DamagedFileError("onnx_damaged", path=path, problem=said) from problem
 
 
 def _settled(model: Any, path: str, folder: Path | None) -> OnnxSource:

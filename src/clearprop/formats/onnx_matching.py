@@ -108,12 +108,20 @@ def _attributes(term: Term, there: dict[str, Any], found: Found) -> Found | None
     for name, value in told.items():
         if isinstance(value, Held):
             bound[value.name] = there.get(name, value.default)
+            if not _alike(bound[value.name], value.default):
+                return None
         elif not _same(there.get(name, _default(term.operator, name)), value):
             return None
     for name, value in there.items():
         if name not in told and not _same(value, _default(term.operator, name)):
             return None
     return bound
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether an attribute has the type that it should have."""
+    kinds = float | np.floating if isinstance(default, float) else type(default)
+    return isinstance(value, kinds)
 
 
 def _default(operator: str, name: str) -> Any:

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clearprop.base.errors import ContractError, DamagedFileError
+from clearprop.base.errors import ContractError
+from clearprop.engine.losses import Loss
 from clearprop.formats.network_contents import SavedNetwork
-from clearprop.formats.onnx_graph import OnnxSource, attributes_of, read_onnx
+from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import layer_before
 from clearprop.formats.traced_layers import (
     TracedLayer,
@@ -14,7 +15,7 @@ from clearprop.formats.traced_layers import (
     TracedSum,
     network_of_traced,
 )
-from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 if TYPE_CHECKING:
     import onnx
@@ -36,7 +37,8 @@ class Reached(NamedTuple):
 
 def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     """The network of an ONNX model, a file or its bytes: what it computes from its one input to its
-    first output of numbers, and what its classes are called where it puts out their names.
+    first output of numbers; what its classes are called where it puts out their names, and the loss
+    where it puts out that loss's probabilities.
 
     Raises ContractError for a node that no layer here computes, with its name; ForeignFileError,
     DamagedFileError and FileError for a file that cannot be used; MissingDependencyError without
@@ -48,20 +50,41 @@ def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     output = next((wire for wire, kind in found.outputs.items() if kind == "f"), None)
     if output is None:
         raise ContractError("onnx_no_numbers", path=found.path)
+    with or_damaged(found.path):
+        return _network(found, output)
+
+
+def _network(found: OnnxSource, output: str) -> SavedNetwork:
     reached = network_before(found, output)
     if reached.source not in found.inputs:
         raise ContractError("onnx_from_constants", path=found.path, wire=output)
     network, params, state = reached.traced
     return SavedNetwork(
-        network=network, params=params, state=state, classes=classes_in(found) or ()
+        network=network,
+        params=params,
+        state=state,
+        loss=_loss_behind(found, output),
+        classes=classes_in(found) or (),
     )
+
+
+def _loss_behind(source: OnnxSource, output: str) -> Loss | None:
+    """The loss whose probabilities the model puts out as well; None where there are none."""
+    for wire in source.outputs:
+        behind = layer_before(source, wire) if wire != output else None
+        if behind is None or behind.source != output:
+            continue
+        for row in LOSS_ROWS.values():
+            if row.probabilities == behind.layer.layer:
+                return row.kind()
+    return None
 
 
 def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()) -> Reached:
     """The layers before a wire, back to what comes in, or to one of the wires `begins`.
 
-    Raises ContractError for a node between layers that no layer computes, DamagedFileError for a
-    model that is nested beyond measure.
+    Raises ContractError for a node between layers that no layer computes, and what Python raises
+    for contents that do not go together (`or_damaged`).
     """
     steps: dict[str, TracedLayer | TracedSum] = {}
     aliases: dict[str, str] = {}
@@ -106,14 +129,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
         wire: _without_aliases(steps[wire], aliases)
         for wire in sorted(steps, key=lambda wire: order[wire])
     }
-    try:
-        traced = network_of_traced(
-            settled, _behind(starts[0], aliases), _behind(output, aliases), source.dtype
-        )
-    except RecursionError as problem:
-        raise DamagedFileError(
-            "onnx_damaged", path=source.path, problem="RecursionError"
-        ) from problem
+    ends = (_behind(starts[0], aliases), _behind(output, aliases))
+    traced = network_of_traced(settled, *ends, source.dtype)
     return Reached(traced, starts[0])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
 from clearprop.engine.graph import INPUT
-from clearprop.formats.onnx_graph import OnnxSource, attributes_of, read_onnx
+from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import Found, matches
 from clearprop.formats.onnx_reading import network_before
 from clearprop.formats.table_form import (
@@ -57,6 +57,11 @@ def onnx_to_table(source: "str | Path | bytes | onnx.ModelProto") -> TableForm:
     and `network_before` raise.
     """
     found = read_onnx(source)
+    with or_damaged(found.path):
+        return _form(found)
+
+
+def _form(found: OnnxSource) -> TableForm:
     network = _answer(found)
     cast = _node(found, network.wire, "Cast")
     reached_from, features = _features(found)

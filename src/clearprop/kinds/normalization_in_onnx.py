@@ -94,7 +94,7 @@ def _batch_norm_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     epsilon = number(found["epsilon"])
     if arrays is None or epsilon is None:
         return None
-    momentum = round(1 - found.get("momentum", 0.9), 7)
+    momentum = round(1 - float(found.get("momentum", 0.9)), 7)
     state = {}
     if "mean" in arrays:
         state = {

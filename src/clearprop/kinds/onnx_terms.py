@@ -102,12 +102,25 @@ class OnnxForm(NamedTuple):
 def unary(kind: type[Layer], operator: OnnxOperator) -> OnnxForm:
     """The form of an operator that takes x alone and has all settings as attributes."""
     held = tuple((one.name, Held(ours, one.default)) for ours, one in operator.attributes.items())
+
+    def layer(found: Mapping[str, Any], dtype: np.dtype[Any]) -> ReadLayer:
+        return ReadLayer(
+            kind(**{ours: _setting(found[ours], dtype) for ours in operator.attributes})
+        )
+
     return OnnxForm(
         Term(operator.name, (X,), held),
         lambda at: {ours: getattr(at.layer, ours) for ours in operator.attributes},
-        lambda found, _: ReadLayer(kind(**{name: found[name] for name in operator.attributes})),
+        layer,
         operator.since,
     )
+
+
+def _setting(value: Any, dtype: np.dtype[Any]) -> Any:
+    """An attribute as a setting: in float64 the very number that stands in the file."""
+    if not isinstance(value, np.floating):
+        return value
+    return shortest(value) if dtype == np.float32 else float(value)
 
 
 def in_float32(form: OnnxForm) -> OnnxForm:

@@ -24,11 +24,13 @@ from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing
 
 @dataclass(frozen=True)
 class Section:
-    """The lines of one layer in one pass: the layer's class, how it was made, and its shapes."""
+    """The lines of one layer in one pass: the layer's class, how it was made, and its shapes;
+    `said` is the key of the sentence on it where that is not the pass's own."""
 
     kind: str
     title: str
     lines: tuple[Line, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,13 @@ class _Writing:
         passes = row.passes(site)
         title = _title(layer, shape)
         kind = type(layer).__name__
-        forward = passes.forward
+        forward, said = passes.forward, ""
         if self.in_use and row.in_use is not None:
             used = row.in_use.lines(site)
+            said = f"predict.{kind}" if used.forward != forward else ""
             forward = used.forward
             self.remembered += [RememberedName(s, path, name) for name, s in used.state.items()]
-        self.forward.append(Section(kind, title, forward))
+        self.forward.append(Section(kind, title, forward, said))
         self.backward.append(Section(kind, title, passes.backward))
         self.masks += passes.masks
         self.statistics += passes.statistics

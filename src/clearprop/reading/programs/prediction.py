@@ -207,7 +207,7 @@ def _networks(
         f"{INDENT}{INDENT}found.append({inside})",
         f"{INDENT}return found",
     ]
-    doc = say(language, "predict.networks", count=count)
+    doc = say(language, "predict.networks" if count > 1 else "predict.network", count=count)
     return function("networks", [], doc, body), text, stored
 
 
@@ -284,7 +284,8 @@ def _constants(made: _Subject, language: str) -> list[str]:
 
 
 def _written(value: object) -> str:
-    return pprint.pformat(value, width=WIDTH - 10, compact=True)
+    text = pprint.pformat(value, width=WIDTH - 10, compact=True)
+    return re.sub(r"'([^'\"\\]*)'", r'"\1"', text)  # as Black has them
 
 
 def _predict(made: _Subject, language: str) -> list[str]:
@@ -327,11 +328,11 @@ def _main(made: _Subject, language: str) -> list[str]:
             f"{INDENT}said = predict(list(csv.DictReader(stream)))",
         ]
     lines.append("for row in said:")
-    show = '", ".join(f"{value:.6g}" for value in np.ravel(row))'
+    lines.append(f'{INDENT}values = ", ".join(f"{{value:.6g}}" for value in np.ravel(row))')
     if isinstance(made.answer, ClassAnswer):
-        lines.append(f'{INDENT}print(CLASSES[int(np.argmax(row))], {show}, sep=": ")')
+        lines.append(f'{INDENT}print(f"{{CLASSES[np.argmax(row)]}}: {{values}}")')
     else:
-        lines.append(f"{INDENT}print({show})")
+        lines.append(f"{INDENT}print(values)")
     body = [f"{INDENT}{line}" for line in lines]
     return function("main", ["path"], say(language, "predict.main"), body)
 

@@ -72,7 +72,7 @@ def passes(language: str, sections: Iterable[Section], which: str) -> list[str]:
         if section.title:
             lines += comment(section.title)
         if section.kind not in explained:
-            lines += comment(say(language, f"{which}.{section.kind}"))
+            lines += comment(say(language, section.said or f"{which}.{section.kind}"))
             explained.add(section.kind)
         lines += code_lines(section.lines)
     return lines
