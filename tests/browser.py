@@ -39,6 +39,14 @@ MEASURE = """
 }
 """
 
+# What scrolls and has no hint above it that says so.
+SILENT = """
+() => [...document.querySelectorAll(".scroll, .picture, .equations, pre, math")]
+  .filter(box => box.scrollWidth > box.clientWidth + 24)
+  .filter(box => !box.previousElementSibling?.matches(".sideways"))
+  .map(box => box.textContent.trim().slice(0, 40))
+"""
+
 Open = Callable[..., Any]
 
 

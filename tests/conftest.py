@@ -1,5 +1,7 @@
 """Fixtures that more than one test file needs."""
 
+import os
+import signal
 from collections import Counter
 from typing import Any
 
@@ -16,6 +18,14 @@ from clearprop.teaching.experiments.reproduction_settings import ReproductionSet
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("clearprop")
 
+
+# What a test does not say of the language is English, whatever the machine's locale is.
+for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+    os.environ.pop(variable, None)
+
+# A shell starts what runs in its background without Ctrl-C, which the tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Files that share what is slow to make: the whole reproduction with its report and a browser, and
 # what JAX has compiled.

@@ -214,6 +214,10 @@ def test_the_summary_in_chinese_lines_up_in_columns() -> None:
 
 def test_the_summary_of_one_layer_and_of_an_unknown_shape() -> None:
     assert Network(Sigmoid()).summary().splitlines()[2] == "—     Sigmoid()  ?       0"
+    # A table of ids takes one id a sample, or T of them.
+    table = Network(Embedding(7, 4))
+    for shape, output in ((None, "?"), ((), "(N, 4)"), ((5,), "(N, 5, 4)")):
+        assert output in table.summary(input_shape=shape).splitlines()[2]
     # A tied parameter is a layer's own count, and counts once in the total.
     tied = Network(Sequential(Linear(1, 1), Linear(1, 1)), {"layers[1].bias": "layers[0].bias"})
     lines = tied.summary().splitlines()

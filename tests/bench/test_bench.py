@@ -172,7 +172,7 @@ def test_the_command_measures_and_prints(
     own = [*told[:-3], "clearprop,numpy", "--rounds", "1", "--plot", str(path), "--lang", "zh-TW"]
     assert main(own) == 0
     printed = capsys.readouterr().out
-    assert "最快的對手" in printed
+    assert "最快的套件" in printed
     assert str(path) in printed
     assert path.read_text(encoding="utf-8").startswith("<")
 

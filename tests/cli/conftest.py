@@ -11,10 +11,8 @@ from clearprop.training import fit
 
 
 @pytest.fixture
-def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """English unless told otherwise, in a folder of the test's own."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of the test's own."""
     monkeypatch.chdir(tmp_path)
 
 

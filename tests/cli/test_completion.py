@@ -53,7 +53,7 @@ lines = pytest.mark.parametrize(("line", "proposed"), LINES, ids=[line for line,
 LISTED: list[tuple[str, set[str]]] = [
     (
         "clearprop explain 2-2-1.safetensors --weight layers[0].b",
-        {"layers[0].bias[0]", "layers[0].bias[1]"},
+        {"layers[0].bias[0,0]", "layers[0].bias[0,1]"},
     ),
     (
         "clearprop explain 2-2-1.safetensors --weight layers[1].w",
@@ -224,7 +224,7 @@ def test_zsh(line: str, proposed: set[str], folder: Path) -> None:
     [
         # Quoted as it would stand in the line.
         ("clearprop diagram 2-2-1.safetensors --neuron in", {r"input\[0\]", r"input\[1\]"}),
-        ("clearprop explain 2-2-1.safetensors --weight=layers[0].b", {r"layers\[0\].bias\[1\]"}),
+        ("clearprop explain 2-2-1.safetensors --weight=layers[0].b", {r"layers\[0\].bias\[0,1\]"}),
     ],
 )
 def test_zsh_proposes_addresses(line: str, shown: set[str], network: Path) -> None:

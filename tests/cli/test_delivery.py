@@ -10,7 +10,7 @@ from clearprop.base.messages import LANGUAGES
 from clearprop.cli import main
 from clearprop.cli.delivery import chosen_format, require_ending
 
-pytestmark = pytest.mark.usefixtures("english_locale")
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 SUFFIXES = {"text": ".txt", "svg": ".svg", "png": ".png"}
 

@@ -34,7 +34,7 @@ OPTIONS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("english_locale")
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def drawn(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

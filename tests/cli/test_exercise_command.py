@@ -8,6 +8,7 @@ import pytest
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.teaching.exercises import TOPICS
+from clearprop.teaching.exercises.students import MOST_STUDENTS
 
 OPTIONS = (
     "--out",
@@ -21,11 +22,7 @@ OPTIONS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -96,6 +93,23 @@ def test_a_form_that_is_filled_in_is_never_lost(
     assert main(command) == 2
     assert f"'{form}' is there already with another content" in capsys.readouterr().err
     assert contents(Path("class")) == before
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_more_sheets_than_a_folder_is_for_are_refused(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roster = tmp_path / "all.csv"
+    lines = "".join(f"B{k},Ann\n" for k in range(MOST_STUDENTS + 1))
+    roster.write_text(f"id,name\n{lines}", encoding="utf-8")
+    for orders, key, values in (
+        (["--count", "1001"], "exercise_too_many", {}),
+        (["--students", str(roster)], "roster_long", {"path": roster}),
+    ):
+        assert main(["exercise", *orders, "-o", "class", "--lang", language]) == 2
+        told = messages.text(language, f"errors.{key}", count="1,001", most="1,000", **values)
+        assert told in capsys.readouterr().err
+    assert not Path("class").exists()
 
 
 def test_a_student_who_joins_later_gets_a_sheet_and_the_others_keep_theirs(roster: Path) -> None:

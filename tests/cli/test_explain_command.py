@@ -33,7 +33,7 @@ OPTIONS = (
 WEIGHT = ["--weight", "layers[0].weight[0,1]"]
 
 
-pytestmark = pytest.mark.usefixtures("english_locale")
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

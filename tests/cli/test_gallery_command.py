@@ -1,6 +1,7 @@
 """`clearprop check --gallery`: the lesson and its figures."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -18,9 +19,27 @@ def one_of_each() -> list[Specimen]:
     return list({one.mistake: one for one in specimens(1)}.values())
 
 
+@pytest.fixture(scope="module")
+def judged() -> Callable[[Specimen], Row]:
+    """The gallery's judgement, made once of every specimen."""
+    rows: dict[int, Row] = {}
+
+    def judged(one: Specimen) -> Row:
+        if id(one) not in rows:
+            rows[id(one)] = judge(one)
+        return rows[id(one)]
+
+    return judged
+
+
 @pytest.fixture(autouse=True)
-def short_gallery(one_of_each: list[Specimen], monkeypatch: pytest.MonkeyPatch) -> None:
+def short_gallery(
+    one_of_each: list[Specimen],
+    judged: Callable[[Specimen], Row],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(gallery, "specimens", lambda: one_of_each)
+    monkeypatch.setattr(gallery, "judge", judged)
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
@@ -35,7 +54,10 @@ def test_every_mistake_is_rejected_and_named(
 
 @pytest.mark.parametrize("columns", [40, 120])
 def test_a_row_is_printed_as_soon_as_its_mistake_is_judged(
-    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    columns: int,
+    judged: Callable[[Specimen], Row],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(terminal, "FILE_WIDTH", columns)
     monkeypatch.setattr(terminal.console, "__defaults__", (columns, None))
@@ -43,7 +65,7 @@ def test_a_row_is_printed_as_soon_as_its_mistake_is_judged(
 
     def counted(one: Specimen) -> Row:
         printed.append(len(capsys.readouterr().out.splitlines()))
-        return judge(one)
+        return judged(one)
 
     monkeypatch.setattr(gallery, "judge", counted)
     assert main(["check", "--gallery", "--lang", "en"]) == 0
@@ -65,9 +87,11 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_mistake_that_is_missed_is_status_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    judged: Callable[[Specimen], Row],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(gallery, "judge", lambda one: judge(one)._replace(rejected=False))
+    monkeypatch.setattr(gallery, "judge", lambda one: judged(one)._replace(rejected=False))
     assert main(["check", "--gallery", "--lang", "en"]) == 1
     assert "0 not rejected" not in capsys.readouterr().out
 

@@ -14,12 +14,6 @@ from clearprop.teaching.grading.marked_handins import CodeMark
 from tests.grading.classroom import BLANK, RIGHT, SHEET, write_csv, write_json, write_key
 
 
-@pytest.fixture(autouse=True)
-def english_locale(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.setenv(name, "en_US.UTF-8")
-
-
 @pytest.fixture
 def classroom(tmp_path: Path) -> Path:
     write_key(tmp_path)

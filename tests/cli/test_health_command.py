@@ -16,12 +16,7 @@ from clearprop.formats import network_file as files
 from clearprop.formats.checkpoints import save_checkpoint
 from clearprop.training import fit
 
-
-@pytest.fixture(autouse=True)
-def english_locale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def saved(

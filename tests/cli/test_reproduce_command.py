@@ -210,7 +210,10 @@ def test_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("without_figures")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_the_engine_can_be_chosen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    without_figures: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     told = ["reproduce", *QUICK, "--without-torch", "--lang", "en"]

@@ -31,7 +31,7 @@ from clearprop.cli import main
 from clearprop.cli.commands import command_named
 from clearprop.cli.status import DONE, FOUND
 
-pytestmark = pytest.mark.usefixtures("english_locale")
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 RANDOM = np.random.default_rng(0)
 CLASSES = ["setosa", "versicolor", "virginica"]
@@ -201,7 +201,7 @@ def test_show_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
         "  target             (30,) int64",
         "  classes  0 = setosa, 1 = versicolor, 2 = virginica",
         "  --weight  layers[0].weight[0,0] … layers[0].weight[3,4]  20",
-        "            layers[0].bias[0] … layers[0].bias[4]          5",
+        "            layers[0].bias[0,0] … layers[0].bias[0,4]      5",
         "  --neuron  input[0] … input[3]                            4",
         "  --sample  0 … 29                                         30",
         "Try: clearprop explain net.safetensors --weight 'layers[0].weight[0,0]'",
@@ -216,6 +216,15 @@ def test_show_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
         "last": "layers[0].weight[3,4]",
         "count": 20,
     }
+
+
+def test_show_knows_what_an_embedding_takes_from_the_samples(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = Network(Sequential(Embedding(7, 4), Linear(4, 3)))
+    ids, target = RANDOM.integers(7, size=(5, 2)), RANDOM.normal(size=(5, 2, 3))
+    save("net.safetensors", network, network.initialize(0), x=ids, target=target)
+    assert "layers[0]  Embedding(7, 4)  (N, 2, 4)  28" in shown(capsys)
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)

@@ -28,7 +28,7 @@ from clearprop.cli.status import DONE, FOUND
 from clearprop.cli.table_samples import TableSamples, samples_of
 from clearprop.engine.losses import MSE, Loss
 
-pytestmark = pytest.mark.usefixtures("english_locale")
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 FLOAT = np.dtype(np.float64)
 NAMES = ("setosa", "versicolor", "virginica")

@@ -286,7 +286,7 @@ def test_neurons_and_edges_say_what_they_are_and_their_numbers() -> None:
         "∂C/∂z₂⁽¹⁾ = 0.009954",
     ]
     assert said["layers[0].weight[0,0]"].splitlines()[-1] == "∂C/∂w₁₁⁽¹⁾ = 0.0004386"
-    assert "b₁⁽²⁾ = 0.6" in draw_says("network_forward", "layers[2].bias[0]")
+    assert "b₁⁽²⁾ = 0.6" in draw_says("network_forward", "layers[2].bias[0,0]")
 
 
 def draw_says(name: str, part: str) -> str:

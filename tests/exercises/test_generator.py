@@ -198,13 +198,13 @@ def test_every_class_has_weights_of_its_own(level: int, seed: int) -> None:
 
 def test_a_batch_by_hand() -> None:
     sheet = exercise("batch", 1, seed=0)
-    given = {"x[1]": -2.0, "x[2]": 4.0, "w(1)": -0.8, "b(1)": 0.6, "w(2)": 0.1, "b(2)": 0.2}
-    assert sheet.given_values == {**given, "t[1]": 1.7, "t[2]": 1.4}
+    given = {"x[0]": -2.0, "x[1]": 4.0, "w(1)": -0.8, "b(1)": 0.6, "w(2)": 0.1, "b(2)": 0.2}
+    assert sheet.given_values == {**given, "t[0]": 1.7, "t[1]": 1.4}
     # z = 1.6 + 0.6 and −3.2 + 0.6; y = 0.22 + 0.2 and 0 + 0.2; ∂L/∂y = 2(y − t)/2 = −1.28, −1.2;
-    # ∂L/∂w(2) = 2.2·(−1.28) + 0; 0.1·(−1.28), and 0 of sample 2; ∂L/∂w(1) = −2·(−0.128) + 0
-    answers = {"z(1)[1]": 2.2, "a(1)[1]": 2.2, "z(1)[2]": -2.6, "a(1)[2]": 0.0}
-    answers |= {"y[1]": 0.42, "y[2]": 0.2, "dL/dy[1]": -1.28, "dL/dy[2]": -1.2}
-    answers |= {"dL/dw(2)": -2.816, "dL/dz(1)[1]": -0.128, "dL/dz(1)[2]": 0.0, "dL/dw(1)": 0.256}
+    # ∂L/∂w(2) = 2.2·(−1.28) + 0; 0.1·(−1.28), and 0 of sample 1; ∂L/∂w(1) = −2·(−0.128) + 0
+    answers = {"z(1)[0]": 2.2, "a(1)[0]": 2.2, "z(1)[1]": -2.6, "a(1)[1]": 0.0}
+    answers |= {"y[0]": 0.42, "y[1]": 0.2, "dL/dy[0]": -1.28, "dL/dy[1]": -1.2}
+    answers |= {"dL/dw(2)": -2.816, "dL/dz(1)[0]": -0.128, "dL/dz(1)[1]": 0.0, "dL/dw(1)": 0.256}
     assert {blank.name: blank.value for blank in sheet.blanks} == answers
 
 
@@ -214,9 +214,9 @@ def test_a_sample_is_no_power() -> None:
         shape = TOPICS[topic][level - 1].shape
         for n in range(shape.samples if shape.samples > 1 else 0):
             for label in (shape.source(0, 0, n), shape.z(0, 0, n), shape.a(shape.last, 0, n)):
-                assert label.name.endswith(f"[{n + 1}]")
-                assert label.symbol.endswith(f"[{n + 1}]")
-                assert not label.symbol.endswith(f"^[{n + 1}]")
+                assert label.name.endswith(f"[{n}]")
+                assert label.symbol.endswith(f"[{n}]")
+                assert not label.symbol.endswith(f"^[{n}]")
 
 
 def test_what_is_not_there_is_refused() -> None:

@@ -187,7 +187,7 @@ def test_a_linear_layer_over_sequences() -> None:
         assert assert_gradient_adds_up(explained) > 5
         assert explained.witness.outcome == "agrees"
         assert explained.kind == "parameter"
-    # Of layers[0], ∂Cⁿ/∂w is Σ over the 5 places of the sequence, x times the signal of each.
+    # Of layers[0], ∂C[n]/∂w is Σ over the 5 places of the sequence, x times the signal of each.
     explained = explain_weight(step, "layers[0].weight[1,2]", most=9)
     signals = step.signals("layers[0]")[:, :, 2]
     for share in explained.shares:

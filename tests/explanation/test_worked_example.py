@@ -149,6 +149,16 @@ def test_every_weight_and_bias(step: Step) -> None:
     assert (bias.kind, bias.address) == ("bias", "layers[0].bias[0,0]")
     assert bias.gradient == near(0.008771354)
     assert bias.shares[0].products[0].factor == 1
+    # Nothing of what is told of a bias is by a w.
+    told = [
+        bias.words(),
+        bias.table(),
+        *(chain.left for one in bias.steps() for chain in one.chains),
+    ]
+    assert "∂z/∂b" in bias.table()
+    assert not any("∂w" in one for one in told)
+    assert not any(r"\partial w" in one or "(w" in one for one in bias.equations())
+    assert "∂z/∂b = 1" in bias.svg()
 
 
 def test_the_neuron(neuron: NeuronExplanation) -> None:
@@ -177,6 +187,10 @@ def test_the_sample(step: Step) -> None:
     # ∂C/∂b_o1 = ∂C/∂z_o1 is the largest of all derivatives.
     assert explained.pulls[0].address == "layers[2].bias[0,0]"
     assert explained.pulls[0].value == near(0.138498562)
+    # A bias is no w, and in a list of both kinds they are θ.
+    assert [chain.left for chain in explained.steps()[2].chains] == ["∂C[0]/∂b", "∂L/∂b"]
+    assert "parameter θ" in explained.table()
+    assert "∂w" not in explained.table()
 
 
 def test_depth_ends_where_the_caller_says(step: Step) -> None:

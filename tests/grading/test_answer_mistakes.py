@@ -10,7 +10,7 @@ from clearprop.teaching.grading.answer_mistakes import AnswerMistake
 # x 1, w11(1) 0.9, w12(1) −0.3, b1(1) 0.6, b2(1) −0.5, w11(2) 0.4, w21(2) 0.9, b1(2) 0.5, t 1.8:
 # z = 1.5 and −0.8, y = 1.1, ∂C/∂y = −1.4
 CHAIN = exercise("chain", 1, seed=1)
-# x[1] −2, x[2] 4, w(1) −0.8, b(1) 0.6, w(2) 0.1, b(2) 0.2, t 1.7 and 1.4: z = 2.2 and −2.6,
+# x[0] −2, x[1] 4, w(1) −0.8, b(1) 0.6, w(2) 0.1, b(2) 0.2, t 1.7 and 1.4: z = 2.2 and −2.6,
 # ∂L/∂y = −1.28 and −1.2
 BATCH = exercise("batch", 1, seed=0)
 # x 1, −2, w 0.8, 0.5, b 0.5, t 1.6, η 0.1: ∂C/∂w = −2.6 and 5.2
@@ -34,10 +34,10 @@ STEP = exercise("step", 1, seed=1)
         (CHAIN, "dC/dz1(1)", "7", None),
         # 2.2·(−1.28) + (−2.6)·(−1.2), and the other sums over the two samples
         (BATCH, "dL/dw(2)", "0.304", "z_for_a"),
-        (BATCH, "dL/dy[1]", "-2.56", "factor_two"),
+        (BATCH, "dL/dy[0]", "-2.56", "factor_two"),
         (BATCH, "dL/dw(1)", "0.128", "factor_half"),
         # −2·(−0.128) + 4·0.1·(−1.2) is right after the 2nd ∂L/∂z without ReLU'
-        (BATCH, "dL/dz(1)[2]", "-0.12", "derivative_missing"),
+        (BATCH, "dL/dz(1)[1]", "-0.12", "derivative_missing"),
         # 0.8 − 0.1·2.6
         (STEP, "new w1", "0.54", "ascent"),
         # 0.8·1 + 0.5 without 0.5·(−2)
@@ -56,9 +56,9 @@ def test_a_mistake_is_recognized(
 def test_a_sample_that_is_left_out_and_swapped_indices() -> None:
     sheet = exercise("linear", 2, seed=0)
     given = dict(sheet.given_values)
-    # ∂L/∂w1 = x1[1]·∂L/∂z[1] + x1[2]·∂L/∂z[2], without sample 2
+    # ∂L/∂w1 = x1[0]·∂L/∂z[0] + x1[1]·∂L/∂z[1], without sample 1
     wanted = next(blank for blank in sheet.blanks if blank.kind == "dw")
-    only_first = given["x1[1]"] * given["dL/dz[1]"]
+    only_first = given["x1[0]"] * given["dL/dz[0]"]
     answers = {blank.name: str(blank.value) for blank in sheet.blanks}
     marked = mark(sheet, answers | {wanted.name: str(only_first)})
     (one,) = [blank for blank in marked.blanks if blank.name == wanted.name]

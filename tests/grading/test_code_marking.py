@@ -172,6 +172,15 @@ def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
     assert mistake in [one.key for one in mark.verdict.mistakes]
 
 
+def test_a_mask_whose_threshold_is_off_is_wrong(tmp_path: Path) -> None:
+    # The sheet's one neuron has no z between 0 and 0.6 for any of its samples.
+    sheet = exercise("batch", 1)
+    path = tmp_path / "backward.py"
+    source = solution(sheet).replace("(z1 > 0)", "(z1 > 0.6)")
+    path.write_text("import numpy as np\n" + source, encoding="utf-8")
+    assert check_code(path, sheet.network).outcome == "wrong"
+
+
 @pytest.mark.parametrize("topic", TOPICS_WITH_CODE)
 def test_the_solution_on_the_key_is_right(tmp_path: Path, topic: str) -> None:
     sheet = exercise(topic, 3, seed=7, key="B1")

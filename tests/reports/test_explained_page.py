@@ -11,7 +11,7 @@ from clearprop.reading.explanation import explain_neuron, explain_sample, explai
 from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK, draw
 from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.explanation_pages import diagram_page, explanation_page
-from tests.browser import MEASURE, Open
+from tests.browser import MEASURE, SILENT, Open
 from tests.explanation.networks import STEPS, random_step, worked_step
 
 
@@ -46,6 +46,16 @@ def test_no_label_of_any_diagram_covers_another(opened: Open, name: str, languag
     assert found["labels"] > 100
     assert found["overlaps"] == []
     assert found["outside"] == []
+
+
+@pytest.mark.parametrize("kind", ["weight", "neuron", "sample"])
+def test_what_is_wider_than_a_phone_says_that_it_scrolls(opened: Open, kind: str) -> None:
+    page = opened(page_of(kind), width=390)
+    assert page.evaluate(SILENT) == []
+    # The columns of the numbers stay columns.
+    assert (
+        page.evaluate("() => getComputedStyle(document.querySelector('pre')).whiteSpace") == "pre"
+    )
 
 
 def test_the_measuring_finds_what_is_wrong(opened: Open) -> None:

@@ -1,8 +1,7 @@
 """The programs that the report shows: they run as they are, and print the report's numbers."""
 
-import os
-import subprocess
-import sys
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +19,23 @@ from clearprop.teaching.reports.tutorial_programs import (
     program_text,
 )
 
+Printed = Callable[[str], list[float]]
 
-def printed_losses(text: str, folder: Path) -> list[float]:
-    """What the program prints, run as a person would: copied to a file."""
-    path = folder / "program.py"
-    path.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(path)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1"},
-        check=True,
-    )
-    steps, losses = zip(*(line.split() for line in done.stdout.splitlines()), strict=True)
-    assert [int(step) for step in steps] == list(range(len(steps)))
-    return [float(loss) for loss in losses]
+
+@pytest.fixture
+def printed_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Printed:
+    """What a program prints, copied to a file and run; in this process, which has its libraries."""
+
+    def run(text: str) -> list[float]:
+        path = tmp_path / "program.py"
+        path.write_text(text, encoding="utf-8")
+        runpy.run_path(str(path), run_name="__main__")
+        printed = capsys.readouterr().out.splitlines()
+        steps, losses = zip(*(line.split() for line in printed), strict=True)
+        assert [int(step) for step in steps] == list(range(len(steps)))
+        return [float(loss) for loss in losses]
+
+    return run
 
 
 def as_printed(text: str) -> str:
@@ -55,10 +55,9 @@ def without_activation(text: str) -> str:
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_the_numpy_program_is_the_training_done_right(
-    result: Reproduction, tmp_path: Path, language: str
+    result: Reproduction, printed_losses: Printed, language: str
 ) -> None:
-    text = program_text("numpy", ReproductionSettings(), language)
-    losses = printed_losses(text, tmp_path)
+    losses = printed_losses(program_text("numpy", ReproductionSettings(), language))
     np.testing.assert_allclose(losses, result.trainings.relu.losses, rtol=1e-12)
 
 
@@ -66,18 +65,18 @@ def test_the_numpy_program_is_the_training_done_right(
     ("change", "run"), [(as_printed, "relu_as_printed"), (without_activation, "linear")]
 )
 def test_the_other_trainings_are_a_line_away(
-    result: Reproduction, tmp_path: Path, change: Any, run: str
+    result: Reproduction, printed_losses: Printed, change: Any, run: str
 ) -> None:
     text = change(program_text("numpy", ReproductionSettings(), "en"))
     expected: TrainingRun = getattr(result.trainings, run)
-    np.testing.assert_allclose(printed_losses(text, tmp_path), expected.losses, rtol=1e-9)
+    np.testing.assert_allclose(printed_losses(text), expected.losses, rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_torch_program_prints_the_same(torch: Any, tmp_path: Path, dtype: str) -> None:
+def test_the_torch_program_prints_the_same(torch: Any, printed_losses: Printed, dtype: str) -> None:
     settings = ReproductionSettings(steps=7, learning_rate=0.005, dtype=dtype)
-    ours = printed_losses(program_text("numpy", settings, "en"), tmp_path)
-    theirs = printed_losses(program_text("torch", settings, "en"), tmp_path)
+    ours = printed_losses(program_text("numpy", settings, "en"))
+    theirs = printed_losses(program_text("torch", settings, "en"))
     assert len(ours) == 7
     np.testing.assert_allclose(theirs, ours, rtol=1e-12 if dtype == "float64" else 1e-5)
 

@@ -128,7 +128,7 @@ def test_the_number_of_a_sample_is_never_raised(language: str) -> None:
         if sheet.network.samples == 1:
             continue
         for page in (worksheet(sheet, READ_IN[language]), answer_key(sheet, READ_IN[language])):
-            assert "<i>x</i>[2]" in page
+            assert "<i>x</i>[1]" in page
             # Raised stand the number of a layer, the word at a new parameter, and e to the z.
             raised = set(re.findall(r"<sup>(.*?)</sup>", page))
             assert all(re.fullmatch(r"\(\d\)|\D*", one) for one in raised), raised

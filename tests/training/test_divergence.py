@@ -57,6 +57,12 @@ def told(
     return events, found[0]
 
 
+def test_fit_warns_in_the_language_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "zh_TW.UTF-8")
+    with pytest.warns(DivergenceWarning, match="請改試 0"):
+        fit(LINE, np.ones(1), X, T, optimizer=SGD(0.5), epochs=6)
+
+
 def test_a_rate_above_its_bound_by_hand() -> None:
     # w ← w − 0.5 · 10 w = −4 w, so the loss grows 16 times a step: 10⁴ times after 4 steps.
     events, found = told(LINE, np.ones(1), X, T, optimizer=SGD(0.5), epochs=6)

@@ -128,7 +128,7 @@ def summary_text(saved: SavedNetwork, file: str, language: str) -> str:
     """All of it, for a terminal."""
     say = _Sayings(language)
     found = summary_in(saved)
-    lines = [saved.network.summary(language)]
+    lines = [saved.network.summary(language, input_shape=_input_shape(saved))]
     if found.networks > 1:
         lines.append(say("networks", count=found.networks))
     lines += ["", say("training")]
@@ -189,15 +189,16 @@ def _address_rows(found: SavedSummary, say: _Sayings) -> list[list[str]]:
 
 
 def _shapes(saved: SavedNetwork) -> Mapping[str, Shape | None]:
-    """The shape of one sample on every wire, from the samples that are kept or what the first
-    layers take."""
-    graph = saved.network.graph
-    shape: Shape | None = None
+    """The shape of one sample on every wire, where it is known."""
+    return saved.network.graph.shapes(_input_shape(saved))
+
+
+def _input_shape(saved: SavedNetwork) -> Shape | None:
+    """The shape of one sample, from those that are kept or from what the first layers take."""
     if saved.x is not None and saved.params.ndim == 1:
-        shape = saved.x.shape[1:]
-    elif (inputs := widths(saved.network)[0]) is not None:
-        shape = (inputs,)
-    return graph.shapes(shape)
+        return saved.x.shape[1:]
+    inputs = widths(saved.network)[0]
+    return None if inputs is None else (inputs,)
 
 
 def _kept(saved: SavedNetwork) -> Iterator[KeptArray]:
@@ -212,18 +213,11 @@ def _kept(saved: SavedNetwork) -> Iterator[KeptArray]:
 
 
 def _span(path: str, shape: Shape) -> AddressSpan:
-    last = tuple(size - 1 for size in shape)
-    first = _short(path, (0,) * len(shape), shape)
-    return AddressSpan(first, _short(path, last, shape), int(np.prod(shape)))
+    first = Address(path, (0,) * len(shape))
+    last = Address(path, tuple(size - 1 for size in shape))
+    return AddressSpan(str(first), str(last), int(np.prod(shape)))
 
 
 def _entries(path: str, shape: Shape) -> Iterator[str]:
     for index in product(*map(range, shape)):
-        yield _short(path, index, shape)
-
-
-def _short(path: str, index: tuple[int, ...], shape: Shape) -> str:
-    """The address as it is most briefly written: a bias is one row."""
-    if len(shape) == 2 and shape[0] == 1 and not path.endswith("weight"):
-        index = index[1:]
-    return str(Address(path, index))
+        yield str(Address(path, index))

@@ -1,6 +1,7 @@
 """Addresses: how a person points at one number of a network.
 
-    layers[0].weight[0,3]    one entry of a parameter; of a bias (1, out) also layers[0].bias[3]
+    layers[0].weight[0,3]    one entry of a parameter
+    layers[0].bias[0,3]      of a bias (1, out), which may be typed layers[0].bias[3]
     layers[0][3]             one neuron: an entry of what a layer puts out, for any sample
     input[0]                 one feature of the network's input
 

@@ -23,6 +23,7 @@ import numpy as np
 from clearprop.base.arrays import (
     EMPTY,
     Array,
+    Shape,
     dtype_named,
     freeze,
     frozen,
@@ -216,9 +217,11 @@ class Network:
             params, x, training=False, records=False, state=state, own_input=own_input
         ).output
 
-    def summary(self, language: str = "en") -> str:
-        """A table of the layers, their output shapes and parameter counts, and the total."""
-        return summary_of(self.graph, language)
+    def summary(self, language: str = "en", *, input_shape: Shape | None = None) -> str:
+        """A table of the layers, their output shapes and parameter counts, and the total. The first
+        layers may leave open what they take, as an Embedding does: `input_shape` says it, of one
+        sample, () of a single id. Raises ShapeError where the layers cannot take it."""
+        return summary_of(self.graph, self.graph.shapes(input_shape), language)
 
     def _check_params(self, params: Array) -> None:
         if params.ndim not in (1, 2) or params.shape[-1] != self.size:

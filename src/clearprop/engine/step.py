@@ -84,7 +84,7 @@ class Step:
         return float(self.result.total / self.result.weight)
 
     def cost(self, sample: int) -> float:
-        """Cⁿ, one sample's share of the loss: the shares of all samples add up to L."""
+        """C[n], one sample's share of the loss: the shares of all samples add up to L."""
         rows = slice(sample, sample + 1)
         alone = self.loss.evaluate(self.forward.output[rows], self.target[rows])
         return float(alone.total / self.result.weight)

@@ -2,9 +2,10 @@
 
 import inspect
 import math
+from collections.abc import Mapping
 
 from clearprop.base import messages
-from clearprop.base.arrays import shape_text
+from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.configuration import Configurable
 from clearprop.base.text_tables import ruled
 from clearprop.engine.graph import Graph
@@ -12,11 +13,12 @@ from clearprop.engine.graph import Graph
 say = messages.within("network")
 
 
-def summary_of(graph: Graph, language: str = "en") -> str:
-    """The layers in the order in which they run, and the total of their parameters."""
+def summary_of(graph: Graph, shapes: Mapping[str, Shape | None], language: str = "en") -> str:
+    """The layers in the order in which they run, and the total of their parameters; `shapes` are
+    those of one sample on every wire, "?" where one is not known."""
     rows = [[say(language, name) for name in ("path", "layer", "output", "parameters")]]
     for path, node in graph.nodes.items():
-        shape = node.output_shape
+        shape = shapes[path]
         count = sum(math.prod(slot.shape) for slot in node.parameters.values())
         output = "?" if shape is None else shape_text(("N", *shape))
         rows.append([path or "—", repr_short(node.layer), output, f"{count:,}"])

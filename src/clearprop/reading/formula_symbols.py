@@ -24,6 +24,12 @@ def neuron_symbol(graph: Graph, wire: str, index: Index) -> str:
     return "" if number is None else plain(symbol("z", index[0] + 1, number))
 
 
+def parameter_letter(address: str) -> str:
+    """What an entry of a parameter is called where no number tells it from the others: b of a bias,
+    and w."""
+    return "b" if address.rpartition("[")[0].rpartition(".")[2] == "bias" else "w"
+
+
 def parameter_symbol_at(graph: Graph, node: Node, name: str, index: Index) -> str:
     """What an entry of a Linear layer's parameter is called in formulas: w₁₄⁽¹⁾, b₄⁽¹⁾."""
     number = linear_number(graph, node.path)

@@ -90,10 +90,11 @@ class DivergenceEvent(NamedTuple):
 
 
 class DivergenceWarning(UserWarning):
-    """What `fit` says of a training that broke or ran away; `event` has it as data."""
+    """What `fit` says of a training that broke or ran away, in the language of the locale, as the
+    commands do; `event` has it as data."""
 
     def __init__(self, event: DivergenceEvent) -> None:
-        super().__init__(event.message())
+        super().__init__(event.message(messages.preferred_language()))
         self.event = event
 
     def message(self, language: str = "en") -> str:

@@ -121,7 +121,8 @@ def fit(
     progress: Callable[[int, int], object] | None = None,
 ) -> Training:
     """Train to the end and return the losses and the last state; the arguments are those of
-    `train`. Of a training that breaks or runs away it warns, with a DivergenceWarning.
+    `train`. Of a training that breaks or runs away it warns, with a DivergenceWarning in the
+    language of the locale.
 
     `progress` is called with the steps that are done and those of the whole training, some thirty
     times a second. Raises TrainingInterrupted, a KeyboardInterrupt that holds what has been done,

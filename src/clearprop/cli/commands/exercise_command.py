@@ -33,7 +33,7 @@ def run(given: Arguments) -> int:
     """Write all files of the order into the folder `--out`; returns the exit status.
 
     Raises FileError for a roster that cannot be read, and for a folder with other files of the
-    same names; ConfigurationError for a topic, level or seed that cannot be.
+    same names; ConfigurationError for a topic, level, seed or number of sheets that cannot be.
     """
     folder = given.path("--out")
     pack = given.path("--gradescope")
@@ -46,6 +46,7 @@ def run(given: Arguments) -> int:
     language = given.language()
 
     from clearprop.base.writing import write_whole
+    from clearprop.cli.terminal import bar
     from clearprop.teaching.exercises.students import KEY_FOLDER
     from clearprop.teaching.grading.autograder_pack import autograder_pack, require_pack_path
     from clearprop.teaching.reports.class_handouts import (
@@ -59,7 +60,14 @@ def run(given: Arguments) -> int:
     if pack is not None:
         require_pack_path(pack, folder)
     is_class = bool(students[0].folder)
-    made = list(handouts(topic, level, seed, students))
+    made = []
+    with bar() as progress:
+        task = progress.add_task(
+            messages.text(language, "cli.exercise.making"), total=len(students)
+        )
+        for one in handouts(topic, level, seed, students):
+            made.append(one)
+            progress.advance(task)
     files = {place: content for one in made for place, content in one.files.items()}
     if is_class:
         files |= class_pages(made, language)

@@ -263,7 +263,7 @@ def _labelled_edges(
             else:
                 begin = (target.ports_begin, port)
                 line = Path(begin, (end,), "muted", arrow=not view.backwards)
-                bias = join_path(dense.path, f"bias[{j}]")
+                bias = join_path(dense.path, f"bias[0,{j}]")
                 says = f"{bias}\n{plain(labels[i].content)}"
             items += saying([line, label_above(target.ports_begin + 4, port, labels[i])], says)
     return items

@@ -63,7 +63,7 @@ class LossResult(NamedTuple):
 
     @property
     def per_sample(self) -> Array:
-        """Cⁿ, each sample's cost with its share of the mean in it: (N,) or (K, N), with sum L.
+        """C[n], each sample's cost with its share of the mean in it: (N,) or (K, N), with sum L.
 
         Raises ContractError for a loss of one's own that did not return its entries.
         """

@@ -10,7 +10,7 @@ Backward     ∂ℓₙd/∂yₙd = f'(eₙd)
                          δ (|e| − ½ δ) elsewhere            f' = δ sign(e)
 
 Means        are over all N·D entries, as in PyTorch: MSE has no ½, and ∂L/∂yₙd = 2 eₙd / (N·D).
-             One sample's cost is Cⁿ = Σ_d ℓₙd / (N·D), its 1/(N·D) included, so that L = Σₙ Cⁿ.
+             One sample's cost is C[n] = Σ_d ℓₙd / (N·D), its 1/(N·D) included, so that L = Σₙ C[n].
 
 Kinks        MAE has one at e = 0, where its slope is taken as 0, as in PyTorch. Huber has none: at
              |e| = δ both pieces have the slope ±δ, and only the second derivative jumps.

@@ -34,7 +34,7 @@ def explain_weight(
 ) -> GradientExplanation:
     """Why one entry of one parameter has its gradient.
 
-    address  `layers[0].weight[0,3]`, `layers[0].bias[3]`
+    address  `layers[0].weight[0,3]`, `layers[0].bias[0,3]`
     depth    how many lines deep every signal is taken apart; 0 leaves it a number
     most     how many samples, and how many terms of a line, are listed one by one
     sample   show this sample alone instead of the largest shares
@@ -258,7 +258,7 @@ class _ParameterShares:
 
 
 class _FeatureShares:
-    """The shares of one feature of the input: each sample's own ∂Cⁿ/∂x.
+    """The shares of one feature of the input: each sample's own ∂C[n]/∂x.
 
     Their sum is the gradient by a number that is added to the feature in every sample.
     """

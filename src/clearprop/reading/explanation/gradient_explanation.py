@@ -39,6 +39,7 @@ from clearprop.reading.explanation.signal_pictures import (
 from clearprop.reading.explanation.signal_steps import signal_steps
 from clearprop.reading.explanation.signals import cancellation, sentences, taken_apart
 from clearprop.reading.explanation.witness import Witness
+from clearprop.reading.formula_symbols import parameter_letter
 from clearprop.reading.largest_terms import Rest, others_heading
 
 
@@ -50,15 +51,6 @@ class GradientKind(StrEnum):
     BIAS = "bias"
     PARAMETER = "parameter"
     INPUT = "input"
-
-
-# What the number is called in the equations of a step.
-_LETTERS = {
-    GradientKind.WEIGHT: "w",
-    GradientKind.BIAS: "b",
-    GradientKind.PARAMETER: "w",
-    GradientKind.INPUT: "x",
-}
 
 
 @dataclass(frozen=True)
@@ -91,6 +83,11 @@ class GradientExplanation(Readable):
     symbol: str = ""
 
     @property
+    def letter(self) -> str:
+        """What the number is called in equations."""
+        return "x" if self.kind == GradientKind.INPUT else parameter_letter(self.address)
+
+    @property
     def cancelled(self) -> float:
         """The part of Σ|shares| that cancels: 0 where all samples pull one way, 1 where nothing
         is left of them."""
@@ -105,7 +102,7 @@ class GradientExplanation(Readable):
                 found.append(self._sample(first, language))
             if first.products:
                 if self.kind != GradientKind.INPUT:
-                    found.append(first.factors(language))
+                    found.append(first.factors(self.letter, language))
                 found += sentences(first.products[0].signal, language)
         if self.samples > 1:
             found += cancellation("gradient", self.gradient, self.size, language)
@@ -116,7 +113,7 @@ class GradientExplanation(Readable):
 
     def steps(self, language: str = "en") -> tuple[ExplainedStep, ...]:
         """Gradient, samples, factors, signal, update and witness."""
-        letter = _LETTERS[self.kind]
+        letter = self.letter
         found = [self._gradient_step(letter, language)]
         if self.shares:
             first = self.shares[0]
@@ -137,7 +134,7 @@ class GradientExplanation(Readable):
     def table(self, language: str = "en", width: int | None = None) -> str:
         """The samples line by line with their sum, then the signal of the first one taken apart."""
         names = ("sample", "forward", "backward", "product", "share")
-        rows = [[say(language, f"table.{name}") for name in names]]
+        rows = [[say(language, f"table.{name}", letter=self.letter) for name in names]]
         for share in self.shares:
             rows += share.rows(language)
         if self.rest.count:
@@ -151,7 +148,7 @@ class GradientExplanation(Readable):
             # Every share is a signal, so there are no factors to show.
             rows = [[row[0], row[3], row[4]] for row in rows]
             rows[0][1] = "∂C/∂x"
-        title = say(language, f"table.title_{self.kind}", address=self.address)
+        title = say(language, "table.title", letter=self.letter, address=self.address)
         text = [*titled(title, width), *indented(rows, width)]
         for share in self.shares[:1]:
             for one in share.products:
@@ -163,54 +160,46 @@ class GradientExplanation(Readable):
     def equations(self, language: str = "en") -> tuple[str, ...]:
         """The sum over the samples, the first one's product, its signal taken apart, the update and
         the witness."""
-        w = place(self.address)
+        letter, w = self.letter, place(self.address)
         summands = [braced(share.value, f"n = {share.sample}") for share in self.shares]
         summands += rest_braced(self.rest, language)
         found = [
             chain(
                 rf"\frac{{\partial L}}{{\partial\, {w}}}",
-                r"\sum_{n} \frac{\partial C[n]}{\partial w}",
+                rf"\sum_{{n}} \frac{{\partial C[n]}}{{\partial {letter}}}",
                 summands,
                 latex_number(self.gradient),
             )
         ]
         for share in self.shares[:1]:
-            found.append(_product(share, w, language))
+            found.append(_product(share, letter, w, language))
             for one in share.products:
                 found += signal_chains(one.signal, language)
         update = self.update
         if update is not None and update.learning_rate is not None:
             eta = braced(update.learning_rate, r"\eta")
-            slope = braced(self.gradient, r"\partial L / \partial w")
-            moved = rf"{braced(update.before, 'w')} - {eta} \cdot {slope}"
-            found.append(
-                chain(r"w - \eta \frac{\partial L}{\partial w}", moved, latex_number(update.after))
-            )
-        return (*found, self.witness.equation())
+            slope = braced(self.gradient, rf"\partial L / \partial {letter}")
+            moved = rf"{braced(update.before, letter)} - {eta} \cdot {slope}"
+            stepped = rf"{letter} - \eta \frac{{\partial L}}{{\partial {letter}}}"
+            found.append(chain(stepped, moved, latex_number(update.after)))
+        return (*found, self.witness.equation_of(letter))
 
     def picture(self, language: str = "en") -> Scene:
         """The shares as bars where there are several samples, then the paths."""
         items: list[Item] = []
         if self.samples > 1:
-            items += bars(
-                self._bars(language), say(language, "picture.shares", address=self.address)
-            )
+            title = say(language, "table.title", letter=self.letter, address=self.address)
+            items += bars(self._bars(language), title)
         entries = []
         for share in self.shares[:1]:
             paths = paths_of_share(share)
-            variable = (
-                "*x*"
-                if self.kind == GradientKind.INPUT
-                else "*b*"
-                if self.kind == GradientKind.BIAS
-                else "*w*"
-            )
+            variable = f"*{self.letter}*"
             name = derivative(f"*C*[{share.sample}]", variable)
             root = [TextLine(self.address)]
             if self.value is not None:
                 root.append(TextLine(equation(variable, self.value)))
             root.append(TextLine(equation(name, share.value), "backward"))
-            drawn = draw_paths(paths, tuple(root), language).items
+            drawn = draw_paths(paths, tuple(root), language, variable=variable).items
             items = stacked(items, drawn)
             entries = path_legend(name, largest_of(paths), language)
         return explained(
@@ -228,6 +217,7 @@ class GradientExplanation(Readable):
         return say(
             language,
             f"gradient.{self.kind}",
+            letter=self.letter,
             address=self.address,
             value="" if self.value is None else brief(self.value),
             gradient=brief(gradient),
@@ -299,9 +289,9 @@ def _update_step(update: Update, gradient: float, letter: str, language: str) ->
     return ExplainedStep(told, (Chain(f"{letter}′", (symbols, moved, after)),))
 
 
-def _product(share: SampleShare, w: str, language: str) -> str:
+def _product(share: SampleShare, letter: str, w: str, language: str) -> str:
     summands = [
-        braced(one.factor, r"\partial z / \partial w")
+        braced(one.factor, rf"\partial z / \partial {letter}")
         + r" \cdot "
         + braced(one.signal.value, rf"\partial C / \partial\, {place(one.signal.place)}")
         for one in share.products

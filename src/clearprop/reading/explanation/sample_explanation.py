@@ -26,6 +26,7 @@ from clearprop.reading.explanation.signal_pictures import (
 )
 from clearprop.reading.explanation.signal_steps import loss_chains, loss_says
 from clearprop.reading.explanation.signals import LossDerivative
+from clearprop.reading.formula_symbols import parameter_letter
 from clearprop.reading.largest_terms import Rest, others_heading, others_label
 
 # Beyond this cosine a sample pulls clearly with the whole gradient, or clearly against it.
@@ -42,7 +43,7 @@ class SampleOutput:
 
 @dataclass(frozen=True)
 class Pull:
-    """One parameter entry: this sample's ∂Cⁿ/∂w, the whole ∂L/∂w, and |value| / Σ|∂Cⁿ/∂w| over
+    """One parameter entry: this sample's ∂C[n]/∂w, the whole ∂L/∂w, and |value| / Σ|∂C[n]/∂w| over
     all parameters."""
 
     address: str
@@ -53,17 +54,17 @@ class Pull:
 
 @dataclass(frozen=True)
 class SampleExplanation(Readable):
-    """One sample: L = Σₙ Cⁿ, and its part in the gradient.
+    """One sample: L = Σₙ C[n], and its part in the gradient.
 
-    cost        Cⁿ, with its 1/N where the loss is a mean
+    cost        C[n], with its 1/N where the loss is a mean
     loss        L = cost + others
     others      the costs of all other samples, summed
-    share       |Cⁿ| / Σ|costs|
+    share       |C[n]| / Σ|costs|
     rank        1 for the costliest sample
     outputs     the outputs with the largest |∂C/∂y|, largest first
     unlisted    the ∂C/∂y of all other outputs
     pulls       the parameter entries that it pulls hardest at, hardest first
-    rest        its ∂Cⁿ/∂w at all other entries
+    rest        its ∂C[n]/∂w at all other entries
     alignment   the cosine between its gradient and the whole one: 1 pulls the same way, −1 against
                 it; None where one of them is 0
     """
@@ -119,9 +120,10 @@ class SampleExplanation(Readable):
         if not self.pulls:
             return (*found, ExplainedStep(say(language, "pull.none")))
         pull = self.pulls[0]
+        letter = parameter_letter(pull.address)
         chains = (
-            Chain(f"∂C[{n}]/∂w", (brief(pull.value),)),
-            Chain("∂L/∂w", (brief(pull.gradient),)),
+            Chain(f"∂C[{n}]/∂{letter}", (brief(pull.value),)),
+            Chain(f"∂L/∂{letter}", (brief(pull.gradient),)),
         )
         told = say(language, "step.pull", address=pull.address)
         found.append(ExplainedStep(told, chains))
@@ -159,8 +161,8 @@ class SampleExplanation(Readable):
         text += indented(rows, width)
 
         if self.pulls:
-            head = [say(language, "table.parameter"), f"∂C[{self.sample}]/∂w"]
-            rows = [[*head, say(language, "table.share"), "∂L/∂w"]]
+            head = [say(language, "table.parameter"), f"∂C[{self.sample}]/∂θ"]
+            rows = [[*head, say(language, "table.share"), "∂L/∂θ"]]
             for pull in self.pulls:
                 numbers = [brief(pull.value), percent(pull.share), brief(pull.gradient)]
                 rows.append([pull.address, *numbers])
@@ -185,7 +187,8 @@ class SampleExplanation(Readable):
             found.append(rf"{left} = {latex_number(one.loss.value)}")
         for pull in self.pulls:
             left = rf"\frac{{\partial L}}{{\partial\, {place(pull.address)}}}"
-            own = braced(pull.value, rf"\partial C[{n}] / \partial w")
+            letter = parameter_letter(pull.address)
+            own = braced(pull.value, rf"\partial C[{n}] / \partial {letter}")
             others = braced(pull.gradient - pull.value, rf"k \ne {n}")
             found.append(chain(left, [own, others], latex_number(pull.gradient)))
         return tuple(found)
@@ -229,7 +232,8 @@ class SampleExplanation(Readable):
     def _pull_bars(self, language: str) -> list[Bar]:
         rows = []
         for pull in self.pulls:
-            whole = f"{derivative('*L*', '*w*')} = {number_markup(pull.gradient)}"
+            variable = f"*{parameter_letter(pull.address)}*"
+            whole = f"{derivative('*L*', variable)} = {number_markup(pull.gradient)}"
             written = f"{number_markup(pull.value)} ({percent(pull.share)}),  {whole}"
             rows.append(named_bar(pull.address, pull.value, written))
         return [*rows, *rest_bars(self.rest, language)] if rows else []

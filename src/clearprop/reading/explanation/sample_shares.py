@@ -1,11 +1,12 @@
 """One sample's share of a gradient, as forward factor × backward factor.
 
-    ∂L/∂w = Σₙ ∂Cⁿ/∂w                        Cⁿ carries its 1/N where the loss is a mean
-    ∂Cⁿ/∂w = ∂z/∂w · ∂Cⁿ/∂z                  of a Linear layer: the input that w multiplies (for a
+    ∂L/∂w = Σₙ ∂C[n]/∂w                      C[n] carries its 1/N where the loss is a mean
+    ∂C[n]/∂w = ∂z/∂w · ∂C[n]/∂z              of a Linear layer: the input that w multiplies (for a
                                              bias: 1) times the signal at its neuron
 
 In any other layer a parameter may touch several outputs y_j of one sample, and may stand in several
-layers (tied weights): ∂Cⁿ/∂w = Σ_j ∂y_j/∂w · ∂Cⁿ/∂y_j, with ∂y_j/∂w from the layer's own backward.
+layers (tied weights): ∂C[n]/∂w = Σ_j ∂y_j/∂w · ∂C[n]/∂y_j, with ∂y_j/∂w from the layer's own
+backward.
 """
 
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ class SampleShare:
     products: tuple[FactorPair, ...]
     rest: Rest = NOTHING
 
-    def factors(self, language: str) -> str:
-        """The sentence of its largest product."""
+    def factors(self, letter: str, language: str) -> str:
+        """The sentence of its largest product; `letter` is what the number is called."""
         one = self.products[0]
         key = "factors.of_input" if one.input else "factors.alone"
         if len(self.products) > 1 or self.rest.count:
@@ -59,6 +60,7 @@ class SampleShare:
         return say(
             language,
             key,
+            letter=letter,
             input=one.input,
             factor=brief(one.factor),
             place=one.signal.place,
@@ -69,12 +71,12 @@ class SampleShare:
         )
 
     def step(self, letter: str, language: str) -> ExplainedStep:
-        """Its largest product as a step; `letter` is what the number is called."""
+        """The same as a step."""
         one = self.products[0]
         several = len(self.products) > 1 or self.rest.count
         key = "of_input" if one.input else "alone" if one.factor == 1 else "local"
         count = len(self.products) + self.rest.count
-        values = {"input": one.input, "place": one.signal.named, "count": count}
+        values = {"letter": letter, "input": one.input, "place": one.signal.named, "count": count}
         told = say(language, f"step.factors_{'several' if several else key}", **values)
         left = f"∂C[{self.sample}]/∂{letter}"
         behind = by(one.signal)

@@ -2,7 +2,7 @@
 contribution and colour by sign; what a neuron feeds; bars, and one group of items under another."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clearprop.base.numbers import percent
 from clearprop.drawing.diagrams.bar_chart import Bar
@@ -17,9 +17,9 @@ from clearprop.reading.explanation.readable import say
 from clearprop.reading.explanation.signals import LossDerivative, Signal, WayKind
 from clearprop.reading.largest_terms import Rest, others_label
 
-# What a way's factor is, in markup; ways that are not here have none but 1.
+# What a way's factor is, in markup; ways that are not here have none but 1. That of a product is
+# the derivative by the number that is explained.
 FACTORS = {
-    WayKind.PRODUCT: derivative("*z*", "*w*"),
     WayKind.WEIGHT: "*w*",
     WayKind.SLOPE: "*a*′(*z*)",
     WayKind.OUTPUT: derivative("*y*", "*z*"),
@@ -27,8 +27,13 @@ FACTORS = {
 }
 
 
-def draw_paths(paths: Paths, root: tuple[TextLine, ...], language: str) -> SankeyLayout:
-    """Every place as a box and every passage as a way. `root` is written in the first box."""
+def draw_paths(
+    paths: Paths, root: tuple[TextLine, ...], language: str, *, variable: str = ""
+) -> SankeyLayout:
+    """Every place as a box and every passage as a way. `root` is written in the first box;
+    `variable` is what the number that is explained is called, in markup, where there are products.
+    """
+    names = {**FACTORS, WayKind.PRODUCT: derivative("*z*", variable)}
     parts = parts_of([one.contribution for one in paths.passages])
     size = sum(abs(one.contribution) for one in paths.passages if one.start == paths.root.key)
     named = {place.key: place for place in paths.places}
@@ -38,8 +43,8 @@ def draw_paths(paths: Paths, root: tuple[TextLine, ...], language: str) -> Sanke
             one.end,
             one.contribution,
             part,
-            _label(one),
-            _way_says(one, named[one.end], size, language),
+            _label(one, names),
+            _way_says(one, named[one.end], names, size, language),
             dashed=one.kind == WayKind.REST,
         )
         for one, part in zip(paths.passages, parts, strict=True)
@@ -115,20 +120,22 @@ def target_lines(loss: LossDerivative) -> list[TextLine]:
     return [] if loss.target is None else [TextLine(equation("*t*", loss.target))]
 
 
-def _label(one: Passage) -> str:
-    name = FACTORS.get(one.kind)
+def _label(one: Passage, names: Mapping[WayKind, str]) -> str:
+    name = names.get(one.kind)
     if one.factor is None or name is None:
         return number_markup(one.contribution)
     return f"{name} = {number_markup(one.factor)} → {number_markup(one.contribution)}"
 
 
-def _way_says(one: Passage, end: Place, size: float, language: str) -> str:
+def _way_says(
+    one: Passage, end: Place, names: Mapping[WayKind, str], size: float, language: str
+) -> str:
     name = one.via
     if end.end == WayKind.LOSS and end.signal is not None and end.signal.loss is not None:
         name = f"{end.signal.place} → {end.signal.loss.loss}"
     lines = [name or say(language, "picture.way")]
     if one.factor is not None:
-        factor = FACTORS.get(one.kind, "1")
+        factor = names.get(one.kind, "1")
         lines.append(factor if factor == "1" else f"{factor} = {number_markup(one.factor)}")
     if end.signal is not None and end.end is None:
         lines.append(f"∂*C*/∂{end.signal.place} = {number_markup(end.signal.value)}")

@@ -106,11 +106,12 @@ class Witness:
         moved = "" if wide == self.step else f"{ends} / {number(wide, 4)}"
         return ExplainedStep(told, (Chain(f"ΔL/Δ{letter}", (moved, number(self.quotient, 6))),))
 
-    def equation(self) -> str:
+    def equation_of(self, letter: str) -> str:
         """The difference quotient as LaTeX."""
-        quotient = r"\frac{L(w + h) - L(w - h)}{2h}"
+        quotient = rf"\frac{{L({letter} + h) - L({letter} - h)}}{{2h}}"
         if self.method in (HowMoved.RIGHT, HowMoved.LEFT):
-            quotient = r"\frac{-3 L(w) + 4 L(w + h) - L(w + 2h)}{2h}"
+            losses = f"-3 L({letter}) + 4 L({letter} + h) - L({letter} + 2h)"
+            quotient = rf"\frac{{{losses}}}{{2h}}"
         h = -self.step if self.method == HowMoved.LEFT else self.step
         return rf"{quotient} \approx {latex_number(self.quotient)}, \quad h = {latex_number(h)}"
 

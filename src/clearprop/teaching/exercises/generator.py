@@ -4,9 +4,10 @@ The same topic, level, seed and key give the same exercise again, whatever else 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,7 @@ from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
+from clearprop.teaching.exercises.naming import Label
 from clearprop.teaching.exercises.quantities import (
     NetworkShape,
     Quantity,
@@ -68,7 +70,8 @@ def worked(sheet: Exercise) -> Exercise:
     if sheet.topic != bugs.TOPIC:
         return replace(sheet, blanks=tuple(one for one in sheet.blanks if one.kind != "line"))
     plan = _plan(sheet.topic, sheet.level)
-    blanks = _blanks(plan, quantities(plan.shape), sheet.givens)
+    given = {one.name: one.value for one in sheet.givens}
+    blanks = _blanks(plan, quantities(plan.shape), given)
     return sheet if blanks is None else replace(sheet, blanks=blanks)
 
 
@@ -94,19 +97,21 @@ def _search(
     known = quantities(plan.shape)
     code = hashlib.sha256(f"{topic}/{level}/{seed}/{key}".encode()).hexdigest()[:8].upper()
     variant = f"{topic}{level}-{code}"
+    labels = tuple(_given_labels(plan))
     for _ in range(MOST_CANDIDATES):
-        givens = _draw(plan, generator)
-        if sum(given.value < 0 for given in givens) != plan.negatives:
+        drawn = _draw(plan, generator)
+        if sum(value < 0 for value in drawn) != plan.negatives:
             continue
-        blanks = _blanks(plan, known, givens)
-        if blanks is None or not _tells_classes_apart(plan.shape, givens):
+        given = {label.name: value for label, value in zip(labels, drawn, strict=True)}
+        blanks = _blanks(plan, known, given)
+        if blanks is None or not _tells_classes_apart(plan.shape, given):
             continue
         found = Exercise(
             topic=topic,
             level=level,
             variant=variant,
-            network=_network(plan.shape, givens),
-            givens=givens,
+            network=_network(plan.shape, given),
+            givens=tuple(Given(*label, value=given[label.name]) for label in labels),
             blanks=blanks,
         )
         if digits is None or abs(found.digits - digits) <= max(1.0, ALIKE * digits):
@@ -114,34 +119,48 @@ def _search(
     raise ConfigurationError("exercise_not_found", topic=topic, level=level)
 
 
-def _draw(plan: Plan, generator: np.random.Generator) -> tuple[Given, ...]:
-    """The given numbers of one candidate: inputs are small whole numbers, the rest has one
-    decimal."""
+def _given_labels(plan: Plan) -> Iterator[Label]:
+    """What the numbers that `_draw` draws are called."""
     shape, naming = plan.shape, plan.shape.naming
-    # Inputs of different sizes: where two are equal, so are two gradients, and a mix-up is hidden.
-    sizes = iter(generator.permutation([1, 2, 3, 4, 5]).tolist())
-    givens = [
-        Given(*naming.of_input("x", i, n), value=float(_sign(generator) * next(sizes)))
-        for n in range(shape.samples)
-        for i in range(shape.widths[0])
-    ]
+    for n in range(shape.samples):
+        yield from (naming.of_input("x", i, n) for i in range(shape.widths[0]))
     for layer in range(len(shape.activations)):
         outputs = range(shape.widths[layer + 1])
-        weights = [naming.weight(layer, i, j) for i in range(shape.widths[layer]) for j in outputs]
-        biases = [naming.of_unit("b", layer, j) for j in outputs]
-        givens += [Given(*label, value=_tenth(generator)) for label in (*weights, *biases)]
+        for i in range(shape.widths[layer]):
+            yield from (naming.weight(layer, i, j) for j in outputs)
+        yield from (naming.of_unit("b", layer, j) for j in outputs)
     for n in range(shape.samples):
+        yield from (_given_of_output(shape, j, n) for j in range(shape.widths[-1]))
+    if plan.asked & {"new_w", "new_b"}:
+        yield Label("eta", "*η*")
+
+
+def _draw(plan: Plan, generator: np.random.Generator) -> list[float]:
+    """The given numbers of one candidate: inputs are small whole numbers, the rest has one
+    decimal."""
+    shape = plan.shape
+    # Inputs of different sizes: where two are equal, so are two gradients, and a mix-up is hidden.
+    sizes = iter(generator.permutation([1, 2, 3, 4, 5]).tolist())
+    values = [float(_sign(generator) * next(sizes)) for _ in range(shape.samples * shape.widths[0])]
+    for inputs, outputs in pairwise(shape.widths):
+        values += [_tenth(generator) for _ in range((inputs + 1) * outputs)]
+    for _ in range(shape.samples):
         of_sample = int(generator.integers(shape.widths[-1])) if shape.has_classes else None
         for j in range(shape.widths[-1]):
-            label = naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
             if of_sample is None:
-                value = _tenth(generator, 2 if shape.target else 1)
+                values.append(_tenth(generator, 2 if shape.target else 1))
             else:
-                value = float(j == of_sample)
-            givens.append(Given(*label, value=value))
+                values.append(float(j == of_sample))
     if plan.asked & {"new_w", "new_b"}:
-        givens.append(Given("eta", "*η*", RATE))
-    return tuple(givens)
+        values.append(RATE)
+    return values
+
+
+def _given_of_output(shape: NetworkShape, j: int, sample: int) -> Label:
+    """What is given at an output: the target, or the derivative."""
+    if shape.target:
+        return shape.naming.of_output("t", j, sample)
+    return upstream(shape, j, sample)
 
 
 def _tenth(generator: np.random.Generator, most: int = 1) -> float:
@@ -153,14 +172,14 @@ def _sign(generator: np.random.Generator) -> int:
 
 
 def _blanks(
-    plan: Plan, known: Sequence[Quantity], givens: Sequence[Given]
+    plan: Plan, known: Sequence[Quantity], given: Mapping[str, float]
 ) -> tuple[Blank, ...] | None:
     """The blanks of a candidate, or None where one of them is not pleasant."""
-    values = {given.name: given.value for given in givens}
+    values = dict(given)
     smooth = any(name in SMOOTH for name in plan.shape.activations)
     dead: set[Unit] = set()
     hidden: dict[str, Expression] = {}
-    blanks = []
+    asked: list[tuple[Quantity, float]] = []
     for one in known:
         name = one.label.name
         # A given number stays given, and the update is not worked out where it is not asked for.
@@ -181,20 +200,26 @@ def _blanks(
             continue
         if not off and not (_pleasant(value, smooth=smooth) and _moves(one, value, values)):
             return None
-        points = POINTS.get(one.kind, 1)
-        formula = inlined(one.formula, hidden)
-        blanks.append(
-            Blank(*one.label, kind=one.kind, formula=formula, value=_settled(value), points=points)
+        asked.append((one, value))
+    if len(dead) != plan.dead:
+        return None
+    return tuple(
+        Blank(
+            *one.label,
+            kind=one.kind,
+            formula=inlined(one.formula, hidden),
+            value=_settled(value),
+            points=POINTS.get(one.kind, 1),
         )
-    return tuple(blanks) if len(dead) == plan.dead else None
+        for one, value in asked
+    )
 
 
-def _tells_classes_apart(shape: NetworkShape, givens: Sequence[Given]) -> bool:
+def _tells_classes_apart(shape: NetworkShape, values: Mapping[str, float]) -> bool:
     """Whether softmax's weights of every input differ: where they are equal the shares do not
     depend on it, and its derivative is 0."""
     if not shape.has_classes:
         return True
-    values = {given.name: given.value for given in givens}
     inputs, classes = shape.widths[-2:]
     return all(
         len({values[shape.naming.weight(shape.last, i, j).name] for j in range(classes)}) == classes
@@ -218,8 +243,7 @@ def _moves(one: Quantity, value: float, values: dict[str, float]) -> bool:
     return abs(value - values[one.label.name.removeprefix("new ")]) >= MOVED
 
 
-def _network(shape: NetworkShape, givens: Iterable[Given]) -> SmallNetwork:
-    values = {given.name: given.value for given in givens}
+def _network(shape: NetworkShape, values: Mapping[str, float]) -> SmallNetwork:
     naming, widths = shape.naming, shape.widths
     layers = range(len(shape.activations))
     weights = tuple(
@@ -255,13 +279,9 @@ def _network(shape: NetworkShape, givens: Iterable[Given]) -> SmallNetwork:
     )
 
 
-def _output_rows(shape: NetworkShape, values: dict[str, float]) -> Rows:
-    """The given numbers at the outputs: the targets, or the derivatives."""
-
-    def name(j: int, n: int) -> str:
-        label = shape.naming.of_output("t", j, n) if shape.target else upstream(shape, j, n)
-        return label.name
-
+def _output_rows(shape: NetworkShape, values: Mapping[str, float]) -> Rows:
+    """The given numbers at the outputs."""
     return tuple(
-        tuple(values[name(j, n)] for j in range(shape.widths[-1])) for n in range(shape.samples)
+        tuple(values[_given_of_output(shape, j, n).name] for j in range(shape.widths[-1]))
+        for n in range(shape.samples)
     )

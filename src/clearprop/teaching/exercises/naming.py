@@ -5,7 +5,8 @@
     dC/dw1     ∂*C*/∂*w*_[1]      of a single neuron: no layer and no second index
     z1(1)[2]   *z*_[1]^[(1)][2]   of sample 2; raised, it would be a power
 
-An index that says nothing is left out.
+Symbols count from 1; what stands in brackets counts from 0, as in every address. An index that says
+nothing is left out.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Label(NamedTuple):
 @dataclass(frozen=True)
 class Naming:
     """The names in a network of these `widths` with so many `samples`. Layers, units and samples
-    are counted from 0 here, and from 1 in what is written."""
+    are counted from 0 here, layers and units from 1 in what is written."""
 
     widths: tuple[int, ...]
     samples: int = 1
@@ -71,7 +72,7 @@ class Naming:
         return str(layer + 1) if len(self.widths) > 2 else ""
 
     def _sample(self, sample: int | None) -> str:
-        return "" if sample is None or self.samples == 1 else str(sample + 1)
+        return "" if sample is None or self.samples == 1 else str(sample)
 
 
 def updated(of: Label) -> Label:

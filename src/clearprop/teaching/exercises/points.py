@@ -14,6 +14,9 @@ from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
 
 # With 5 samples no factor of N is mistaken for one of the two or three outputs.
 SAMPLES = 5
+# Elsewhere more of them, and every kink has a z this near on either side, which shows a mask whose
+# threshold is off.
+MORE, NEAR = 20, 0.3
 # No pre-activation is nearer to a kink than this.
 AWAY = 0.05
 # Whole numbers up to the first bound are tried first, so that they can be worked with by hand.
@@ -74,11 +77,18 @@ def elsewhere(small: SmallNetwork, seed: int = 0) -> SmallNetwork:
         biases = _rows(generator.normal(scale=0.5, size=len(bias)) for bias in small.biases)
         found = _with_samples(
             replace(small, weights=weights, biases=biases),
-            _rows(2 * generator.normal(size=(SAMPLES + 1, small.widths[0]))),
+            _rows(2 * generator.normal(size=(MORE + 1, small.widths[0]))),
         )
-        if exercises_everything(found):
+        if exercises_everything(found) and _comes_near(found):
             return found
     raise ConfigurationError("exercise_points")
+
+
+def _comes_near(small: SmallNetwork) -> bool:
+    """Whether every ReLU has a pre-activation near its kink on either side."""
+    kinks = [z for activation, z in pre_activations(small) if activation == "relu"]
+    sides = [side for z in kinks for side in (z, -z)]
+    return all(bool(((side > 0) & (side < NEAR)).any(axis=0).all()) for side in sides)
 
 
 def _with_samples(small: SmallNetwork, x: Rows) -> SmallNetwork:

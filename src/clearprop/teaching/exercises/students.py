@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from clearprop.base import messages
-from clearprop.base.errors import FileError
+from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.base.opening import read_or_refused
 from clearprop.teaching.exercises.spreadsheet_text import decoded, delimiter_of
 
@@ -24,6 +24,8 @@ KEY_FOLDER = "key"
 # What one file system or another cannot have in a name.
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _LONGEST = 64
+# A sheet with its key takes a fifth of a second and 0.3 MB.
+MOST_STUDENTS = 1000
 # What the columns of a roster are called, the surest name first.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -58,7 +60,10 @@ class Student:
 
 
 def numbered_students(count: int, language: str) -> tuple[Student, ...]:
-    """So many sheets for nobody in particular: 01, 02 …"""
+    """So many sheets for nobody in particular: 01, 02 … Raises ConfigurationError for more than
+    `MOST_STUDENTS`."""
+    if count > MOST_STUDENTS:
+        raise ConfigurationError("exercise_too_many", count=f"{count:,}", most=f"{MOST_STUDENTS:,}")
     width = max(2, len(str(count)))
     return tuple(Student(language, sheet=f"{k:0{width}d}") for k in range(1, count + 1))
 
@@ -69,7 +74,8 @@ def read_roster(path: Path, language: str) -> tuple[Student, ...]:
     language   of every student without one
 
     Raises FileError, with the number of the line, for a cell too few or too many, an id that is
-    empty, there twice or not fit to name a folder, and a language that there are no texts in.
+    empty, there twice or not fit to name a folder, and a language that there are no texts in; and
+    for more than `MOST_STUDENTS`.
     """
     lines = _lines(path)
     if not lines:
@@ -94,6 +100,9 @@ def read_roster(path: Path, language: str) -> tuple[Student, ...]:
         students.append(student)
     if not students:
         raise FileError("roster_empty", path=path)
+    if len(students) > MOST_STUDENTS:
+        told = {"count": f"{len(students):,}", "most": f"{MOST_STUDENTS:,}"}
+        raise FileError("roster_long", path=path, **told)
     return tuple(students)
 
 

@@ -20,6 +20,9 @@ from clearprop.teaching.reports.environment import template
 
 say = messages.within("page")
 
+# How far a picture shrinks before it scrolls, as in explained.css, and what a phone has for it.
+SHRUNK, NARROW = 0.8, 320
+
 
 class Figure(NamedTuple):
     """A picture of a page, under the heading that it stands behind; "" continues the section."""
@@ -97,6 +100,7 @@ def _rendered(
                 "heading": one.heading,
                 "title": one.scene.title,
                 "width": int(one.scene.width),
+                "scrolls": SHRUNK * one.scene.width > NARROW,
                 "svg": Markup(svg(one.scene, prefix=f"{prefix}-{k}")),
             }
             for k, one in enumerate(pictures)
@@ -112,6 +116,7 @@ def _rendered(
         table=table,
         around=drawn(around, "network"),
         say=partial(say, language),
+        sideways=messages.text(language, "report.page.sideways"),
         palette=Markup(css()),
         version=__version__,
     )

@@ -23,7 +23,7 @@ SHARES_SHOWN = 5
 
 
 class Share(NamedTuple):
-    """One sample's share of a weight's gradient: ∂z/∂w, ∂Cⁿ/∂z and their product."""
+    """One sample's share of a weight's gradient: ∂z/∂w, ∂C[n]/∂z and their product."""
 
     sample: int
     forward_factor: float
@@ -83,7 +83,7 @@ def facts(result: Reproduction, language: str, versions: Mapping[str, str]) -> d
         "broadcast": number(_broadcast_mse(result), 6),
         "straight_w": number(straight[0], 3),
         "straight_b": number(straight[1], 3),
-        "sum_path": f"<code>{SUM_PATH}[{SUM_ROW}, {SUM_COLUMN}]</code>",
+        "sum_path": f"<code>{SUM_PATH}[{SUM_ROW},{SUM_COLUMN}]</code>",
         "rest_count": str(len(data.x) - SHARES_SHOWN),
     }
     return (

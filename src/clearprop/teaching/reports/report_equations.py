@@ -36,8 +36,8 @@ EQUATIONS: Mapping[str, str] = {
         r"\theta^2 = \theta^1 - \eta \, \nabla L(\theta^1) \qquad \cdots"
     ),
     "sum": (
-        r"L(\theta) = \sum_{n=1}^{N} C^n(\theta) \qquad \frac{\partial L}{\partial w}"
-        r" = \sum_{n=1}^{N} \frac{\partial C^n}{\partial w}"
+        r"L(\theta) = \sum_{n} C[n](\theta) \qquad \frac{\partial L}{\partial w}"
+        r" = \sum_{n} \frac{\partial C[n]}{\partial w}"
     ),
     "factors": (
         r"\frac{\partial C}{\partial w}"

@@ -89,7 +89,7 @@ class ReportTables:
         rest = self._say("chain.rest", rest_count=shares.rest_count)
         rows.append((rest, "", "", number(shares.rest)))
         rows.append((self._say("chain.total"), "", "", number(shares.total)))
-        head = (self._say("chain.sample"), "∂z/∂w", "∂Cⁿ/∂z", "∂Cⁿ/∂w")
+        head = (self._say("chain.sample"), "∂z/∂w", "∂C[n]/∂z", "∂C[n]/∂w")
         return ReportTable(head, tuple(rows), frozenset({1, 2, 3}))
 
     def check(self) -> ReportTable:
