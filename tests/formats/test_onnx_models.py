@@ -41,6 +41,7 @@ from clearprop.base.errors import (
     ContractError,
     DamagedFileError,
     ForeignFileError,
+    MissingDependencyError,
 )
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
@@ -363,6 +364,14 @@ def test_what_onnx_has_not_is_refused_by_its_path() -> None:
     for opset in (16, 99, True, "17"):
         with pytest.raises(ConfigurationError, match="operator set must be"):
             to_onnx(network, network.initialize(0), opset=opset)  # type: ignore[arg-type]
+
+
+def test_without_onnx_the_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda _: False)
+    network = Network(Linear(2, 1))
+    for call in (lambda: to_onnx(network, network.initialize(0)), lambda: from_onnx(b"")):
+        with pytest.raises(MissingDependencyError, match=r"clearprop\[formats\]"):
+            call()
 
 
 def test_joins_of_ones_own_are_written() -> None:

@@ -21,6 +21,7 @@ from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.base.numbers import number
+from clearprop.engine.addresses import Address
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -248,5 +249,6 @@ def _furthest(path: str, ours: Array, theirs: Array, least: float) -> GradientDi
     apart = np.abs(ours - theirs)
     place = tuple(int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape))
     distance = float(apart[place]) / largest if largest else 0.0
-    address = f"{path}[{','.join(map(str, place))}]"
-    return GradientDifference(address, float(ours[place]), float(theirs[place]), distance)
+    return GradientDifference(
+        str(Address(path, place)), float(ours[place]), float(theirs[place]), distance
+    )
