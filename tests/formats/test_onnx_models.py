@@ -206,6 +206,18 @@ def test_what_pytorchs_exporter_writes_comes_in(torch: Any, opset: int) -> None:
     np.testing.assert_allclose(back.predict(x.numpy()), module(x).detach().numpy(), 1e-4, 1e-5)
 
 
+def test_what_pytorchs_newer_exporter_wrote_comes_in() -> None:
+    """torch.onnx.export(dynamo=True), which needs packages that are not here, wrote the file: its
+    batch normalization is in the Linear before it."""
+    path = Path(__file__).parents[1] / "data" / "onnx" / "exported_by_pytorch_2_13.onnx"
+    saved = from_onnx(path)
+    kinds = [type(node.layer).__name__ for node in saved.network.graph.nodes.values()]
+    assert kinds == ["Linear", "LayerNorm", "GELU", "SiLU", "Linear", "Softplus", "Linear"]
+    x = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
+    said = [[0.04064524, -0.65526974], [0.02476358, -0.57444912]]
+    np.testing.assert_allclose(saved.predict(x), said, 1e-5)
+
+
 def test_what_another_exporter_lays_out_otherwise_comes_in() -> None:
     """Gemm with its factors and a weight turned round, constants by nodes, the bias first."""
     rng = np.random.default_rng(0)

@@ -112,20 +112,38 @@ def two_branches(torch: Any) -> Any:
     return Doubled()
 
 
-REFUSED = {
-    "torch_layer_unknown": lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
-    "torch_untraceable": branching,
-    "torch_reshape": lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten()),
-    "torch_not_module": lambda _: 3,
-    "state_dict_alone": lambda t: t.nn.Linear(2, 2).state_dict(),
-    "import_sum": two_branches,
+def sliced(torch: Any) -> Any:
+    class Sliced(torch.nn.Linear):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return torch.relu(x[:, 0])
+
+    return torch.nn.Sequential(torch.nn.ReLU(), Sliced(2, 2))
+
+
+def normed(torch: Any) -> Any:
+    return torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2))
+
+
+REFUSED: dict[str, tuple[str, Any]] = {
+    "activation": (
+        "torch_layer_unknown",
+        lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
+    ),
+    "branching": ("torch_untraceable", branching),
+    "reshape": ("torch_reshape", lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten())),
+    "number": ("torch_not_module", lambda _: 3),
+    "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
+    "two branches": ("import_sum", two_branches),
+    "sliced": ("torch_layer_unknown", sliced),
+    "weight norm": ("torch_layer_unknown", normed),
 }
 
 
-@pytest.mark.parametrize("key", REFUSED)
-def test_what_no_layer_computes_is_refused(torch: Any, key: str) -> None:
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_layer_computes_is_refused(torch: Any, name: str) -> None:
+    key, make = REFUSED[name]
     with pytest.raises(ContractError) as caught:
-        from_torch(REFUSED[key](torch))
+        from_torch(make(torch))
     assert caught.value.key == key
     assert all(caught.value.message(language) for language in ("en", "zh-TW"))
 

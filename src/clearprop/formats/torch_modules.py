@@ -37,7 +37,13 @@ READS: Mapping[str, Callable[[Any], Layer | None]] = {
     name: read for row in LAYER_ROWS.values() for name, read in row.torch.reads.items()
 }
 # How torch.nn.functional and torch call what torch.nn has as a module.
-_BY_FUNCTION = {name.lower(): name for name in READS}
+# Those with parameters of their own are not called so.
+_BY_FUNCTION = {
+    name.lower(): name
+    for row in LAYER_ROWS.values()
+    for name in row.torch.reads
+    if not row.parameters
+}
 SUMS = ("add", "__add__", "__radd__", "iadd")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
@@ -125,7 +131,8 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         ) from problem
     steps: dict[str, TracedLayer | TracedSum] = {}
     wires: dict[str, str] = {}
-    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    # What has a default and is not used need not be handed over.
+    inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(inputs) != 1:
         raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
     (start,) = inputs
@@ -138,7 +145,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             output = wires.get(str(node.args[0]), "")
         elif node.op == "call_module":
             called = module.get_submodule(node.target)
-            taken = wires[str(node.args[0])]
+            taken = _taken(node, wires, repr(called))
             if type(called).__name__ == "Flatten":
                 wires[name] = _rows(str(node.target), taken, str(start))
                 continue
@@ -147,7 +154,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         elif _called(node) in MEASURES:
             continue
         elif _called(node) in RESHAPES:
-            wires[name] = _rows(_called(node), wires[str(node.args[0])], str(start))
+            wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
         else:
             wires[name] = name
             steps[name] = _function(torch.nn, node, wires)
@@ -171,8 +178,7 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     name = type(module).__name__
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
-        known = ", ".join(sorted(READS))
-        raise ContractError("torch_layer_unknown", path=path, module=repr(module), known=known)
+        raise _unknown(path, repr(module))
     renamed = LAYER_ROWS[type(layer)].torch.renamed
     parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
     params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
@@ -188,25 +194,35 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
 def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
     """A sum of two wires, or a function as the module that computes the same."""
     called = _called(node)
-    taken = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
-    if called in SUMS and len(taken) == 2 and None not in taken and not _scaled(node):
-        return TracedSum(*map(str, taken))
+    terms = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
+    if called in SUMS and len(terms) == 2 and None not in terms and not _scaled(node):
+        return TracedSum(*map(str, terms))
     name = _BY_FUNCTION.get(called.strip("_").replace("_", ""))
-    if name is None or len(taken) != 1 or taken[0] is None:
-        known = ", ".join(sorted(READS))
-        raise ContractError("torch_layer_unknown", path=str(node), module=called, known=known)
+    if name is None or len(terms) != 1:
+        raise _unknown(str(node), called)
     left_out = ("input", "inplace", "training", "_stacklevel", "dtype")
     settings = {k: v for k, v in node.kwargs.items() if k not in left_out}
     given = () if name == "Dropout" and node.args[2:] else node.args[1:]
     try:
         module = getattr(nn, name)(*given, **settings)
     except (TypeError, ValueError) as problem:
-        raise ContractError(
-            "torch_layer_unknown", path=str(node), module=called, known=str(problem)
-        ) from problem
-    if any(True for _ in module.parameters()):
-        raise ContractError("torch_layer_unknown", path=str(node), module=called, known="torch.nn")
-    return _layer(module, str(node), taken[0])
+        raise _unknown(str(node), called) from problem
+    return _layer(module, str(node), _taken(node, wires, called))
+
+
+def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:
+    """The wire that a call takes. Raises ContractError where it takes none of the network's."""
+    wire = wires.get(str(node.args[0])) if node.args else None
+    if wire is None:
+        raise _unknown(str(node.target) if node.op == "call_module" else str(node), called)
+    return wire
+
+
+def _unknown(path: str, called: str) -> ContractError:
+    known = ", ".join(sorted(READS))
+    return ContractError(
+        "torch_layer_unknown", path=path, module=" ".join(called.split()), known=known
+    )
 
 
 def _scaled(node: Any) -> bool:
