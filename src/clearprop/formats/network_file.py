@@ -26,7 +26,7 @@ from clearprop.base.errors import (
     NewerFileError,
     UnknownNameError,
 )
-from clearprop.base.opening import read_or_refused
+from clearprop.base.opening import CONTENTS_REFUSED, read_or_refused
 from clearprop.base.writing import write_whole
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
@@ -132,15 +132,8 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
         return replace(contents_of(metadata, arrays, kinds), version=int(version))
     except UnknownNameError:
         raise
-    # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as problem:
+    # The checksum is right, so somebody made it so.
+    except CONTENTS_REFUSED as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
 
 

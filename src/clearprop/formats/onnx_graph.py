@@ -17,7 +17,7 @@ import numpy as np
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ClearpropError, DamagedFileError, ForeignFileError
-from clearprop.base.opening import read_or_refused
+from clearprop.base.opening import CONTENTS_REFUSED, read_or_refused
 
 if TYPE_CHECKING:
     import onnx
@@ -107,14 +107,7 @@ def or_damaged(path: str) -> Iterator[None]:
         yield
     except ClearpropError:
         raise
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as problem:
+    except CONTENTS_REFUSED as problem:
         said = str(problem) or type(problem).__name__
         raise DamagedFileError("onnx_damaged", path=path, problem=said) from problem
 

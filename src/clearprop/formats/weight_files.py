@@ -15,12 +15,11 @@ from typing import Any
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import (
-    ClearpropError,
     ContractError,
     DamagedFileError,
     ForeignFileError,
 )
-from clearprop.base.opening import read_or_refused
+from clearprop.base.opening import CONTENTS_REFUSED, read_or_refused
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import Network
 from clearprop.formats.network_contents import SavedNetwork
@@ -94,9 +93,7 @@ def _told_network(path: Path, metadata: Mapping[str, str]) -> Network:
     try:
         told = json.loads(metadata[ARCHITECTURE])
         return Network(decode(told["layer"], {**LAYERS, **INITIALIZERS}), told["tied"])
-    except ClearpropError as problem:
-        raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as problem:
+    except CONTENTS_REFUSED as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
 
 
