@@ -174,9 +174,13 @@ def test_a_model_of_a_table_is_one_onnx_model(
     close = 1e-12 if model.dtype == "float64" else 1e-5
     outputs = [one.name for one in written.graph.output]
     expected = answers(model, DATED)
-    ort = pytest.importorskip("onnxruntime")
-    session = ort.InferenceSession(written.SerializeToString(), providers=["CPUExecutionProvider"])
-    runs = [session.run(None, feeds(DATED))]
+    runs = []
+    if importlib.util.find_spec("onnxruntime"):
+        runtime = importlib.import_module("onnxruntime")
+        session = runtime.InferenceSession(
+            written.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        runs.append(session.run(None, feeds(DATED)))
     if name != "quantiles":  # its TopK is not sorted in the way that ONNX says
         runs.append(ReferenceEvaluator(written).run(None, feeds(DATED)))
     for run in runs:
