@@ -237,7 +237,7 @@ def test_words_that_are_not_understood(words: str, sentence: str) -> None:
     ("words", "english", "chinese"),
     [
         (["bogus"], "(No such command 'bogus'.)", "（沒有「bogus」這個指令）"),
-        (["exp"], "Did you mean 'explain'?)", "相近的有 'explain'）"),
+        (["explian"], "Did you mean 'explain'?)", "相近的有 'explain'）"),
         (["health", "a", "b", "c"], "extra argument(s) (b c))", "（多出來的：b c）"),
         (["exercise", "a"], "extra argument(s) (a))", "（多出來的：a）"),
         (["check", "--all=3"], "--all takes no value, and was given '3'.", "後面不接值"),

@@ -28,7 +28,7 @@ pty = pytest.importorskip("pty")
 # A command line, and what is proposed for its last word.
 LINES: list[tuple[str, set[str]]] = [
     ("clearprop ", {one.name for one in COMMANDS}),
-    ("clearprop ex", {"explain", "exercise"}),
+    ("clearprop ex", {"explain", "exercise", "export"}),
     ("clearprop --comp", {"--completion"}),
     ("clearprop --completion ", set(SHELLS)),
     ("clearprop explain --we", {"--weight"}),

@@ -60,7 +60,7 @@ class Square(Activation):
 def test_the_twin_computes_the_same_output(torch: Any) -> None:
     params = EVERYTHING.initialize(seed=3)
     x = np.random.default_rng(0).normal(size=(6, 3))
-    twin = torch_twin.module(EVERYTHING, params, state=EVERYTHING.initial_state(params))
+    twin = torch_twin.to_torch(EVERYTHING, params, state=EVERYTHING.initial_state(params))
     theirs = twin(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(EVERYTHING.predict(params, x), theirs, rtol=1e-13)
 
@@ -86,7 +86,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
         kept = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
         state = {"": kept}
 
-    twin = torch_twin.module(network, params, state=state).train(training)
+    twin = torch_twin.to_torch(network, params, state=state).train(training)
     there = torch.tensor(x, requires_grad=example.ids is None)
     output = twin(there)
     output.backward(torch.tensor(dy))
@@ -115,15 +115,15 @@ def test_a_state_in_a_nested_network_reaches_its_buffers(torch: Any, tmp_path: P
     params = network.initialize(seed=1)
     x = np.random.default_rng(0).normal(size=(5, 3))
     state = network.forward(params, x).state
-    twin = torch_twin.module(network, params, state=state).eval()
+    twin = torch_twin.to_torch(network, params, state=state).eval()
     theirs = twin(torch.tensor(x)).detach().numpy()
     ours = network.predict(params, x, state=state)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     with pytest.raises(ConfigurationError, match="computes with running statistics"):
-        torch_twin.module(network, params)
+        torch_twin.to_torch(network, params)
     # Out of a file the arrays come in another order.
     save(tmp_path / "f", network, params, state=state)
-    loaded = torch_twin.module(network, params, state=load(tmp_path / "f").state).eval()
+    loaded = torch_twin.to_torch(network, params, state=load(tmp_path / "f").state).eval()
     np.testing.assert_allclose(ours, loaded(torch.tensor(x)).detach().numpy(), rtol=1e-12)
 
 
@@ -202,7 +202,7 @@ def test_torchs_own_generator_is_left_as_it_was(torch: Any) -> None:
 def test_a_layer_without_a_twin_is_named(torch: Any) -> None:
     network = Network(Sequential(Linear(1, 1), Square()))
     with pytest.raises(ContractError, match=r"layers\[1\]: Square has no twin"):
-        torch_twin.module(network, network.initialize())
+        torch_twin.to_torch(network, network.initialize())
 
 
 def test_without_torch_the_sentence_says_how_to_install_it(

@@ -127,7 +127,7 @@ def test_at_a_kink_the_convention_is_torchs(
 
     network = Network(layer)
     params = np.array(slope or [], float)
-    twin = torch_twin.module(network, params)
+    twin = torch_twin.to_torch(network, params)
     z = torch.tensor([[kink]], dtype=torch.float64, requires_grad=True)
     twin(z).backward(torch.tensor([[3.0]], dtype=torch.float64))
     assert z.grad.item() == pytest.approx(3 * expected, rel=1e-15)

@@ -27,8 +27,8 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Context
+from clearprop.kinds.counterparts import OnnxOperator
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.kinds.row import OnnxOperator
 from tests.onnx_nodes.cases import NodeCase
 
 IN_USE = Context(training=False)

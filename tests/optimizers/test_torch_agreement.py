@@ -43,7 +43,7 @@ def assert_agrees(
     torch: Any, ours: Optimizer, make: Any, *, clip: Any = None, schedule: Any = None
 ) -> None:
     """Fifty losses and the last parameters are torch's, to 1e-10."""
-    twin = torch_twin.module(NETWORK, PARAMS)
+    twin = torch_twin.to_torch(NETWORK, PARAMS)
     theirs = make(twin.parameters())
     scheduler = schedule(theirs) if schedule else None
     x, t, losses = torch.tensor(X), torch.tensor(T), []

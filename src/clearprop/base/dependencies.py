@@ -19,6 +19,7 @@ PACKAGES = {
     "latex2mathml": Package("latex2mathml", "pip install 'clearprop[report]'"),
     "matplotlib": Package("matplotlib", "pip install 'clearprop[plot]'"),
     "narwhals": Package("narwhals", "pip install 'clearprop[data]'"),
+    "onnx": Package("ONNX", "pip install 'clearprop[formats]'"),
     "pyarrow": Package("pyarrow", "pip install 'clearprop[data]'"),
     "rich": Package("rich", "pip install 'clearprop[cli]'"),
     "scipy": Package("SciPy", "pip install 'clearprop[scipy]'"),

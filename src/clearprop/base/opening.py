@@ -6,6 +6,17 @@ from pathlib import Path
 
 from clearprop.base.errors import FileError
 
+# What Python raises for contents that nobody has written with this program. RecursionError: what is
+# nested too deeply.
+CONTENTS_REFUSED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 
 @contextmanager
 def read_or_refused(path: Path) -> Iterator[None]:

@@ -320,7 +320,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             None if np.isnan(scores).all() else (-scores).mean(axis=1).tolist()
         )
         self.loss_ = losses[-1]
-        self.best_loss_ = float(np.nanmin(losses))
+        self.best_loss_ = float(np.fmin.reduce(losses))  # without a warning where none is known
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = learned.target.outputs
         self.n_layers_ = len(self.coefs_) + 1

@@ -14,6 +14,7 @@ from typing import Any
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import DamagedFileError, UnknownNameError
+from clearprop.base.opening import CONTENTS_REFUSED
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -106,13 +107,6 @@ def load(path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Saved
         return replace(contents_of(metadata, arrays, kinds), version=int(version))
     except UnknownNameError:
         raise
-    # The checksum is right, so somebody made it so. RecursionError: JSON that is nested too deeply.
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as problem:
+    # The checksum is right, so somebody made it so.
+    except CONTENTS_REFUSED as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem

@@ -96,7 +96,7 @@ def network_gradients(
     """
     torch = torch_twin.pytorch()
     state = network.initial_state(params)
-    twin = torch_twin.module(network, params, state=state).train(training)
+    twin = torch_twin.to_torch(network, params, state=state).train(training)
     for path, node in network.graph.nodes.items():
         kind = type(node.layer)
         if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):

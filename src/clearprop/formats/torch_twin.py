@@ -7,7 +7,8 @@ side's update would reach the other.
 Dropout's twin draws from torch's own generator: the two agree in use, not in training.
 """
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,11 +16,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
-from clearprop.engine.graph import Node, propagate
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.network import Network
-from clearprop.engine.state import state_of
-from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.formats.torch_arrays import from_torch_arrays, to_torch_arrays, torch_name, twin_of
 
 if TYPE_CHECKING:
     import torch
@@ -46,20 +45,23 @@ def version() -> str:
     return str(pytorch().__version__)
 
 
-def module(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
+def to_torch(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
     """The twin of `network` with copies of `params` (P,), in their dtype, and of the layers' state
-    in its buffers. It is in training mode; `.eval()` is our training=False, for which a network
-    with running statistics needs them: `state` is what a training or a pass left.
+    in its buffers: an `nn.Sequential`, or, where wires are added, a module that is wired as the
+    network's graph says. Tied parameters are one parameter there.
 
-    Raises ContractError for a layer that has no twin, ConfigurationError for running statistics
-    that are missing, MissingDependencyError without PyTorch.
+    It is in training mode; `.eval()` is our training=False, for which a network with running
+    statistics needs them: `state` is what a training or a pass left.
+
+    Raises ContractError for a layer that has no twin and for several networks as one,
+    ConfigurationError for running statistics that are missing, MissingDependencyError without
+    PyTorch.
     """
-    state = state_of(network.graph, params, network.start_state, state, training=False)
-    twin = _twin(network)
+    tensor = pytorch().tensor
+    arrays = to_torch_arrays(network, params, state=state)
+    twin: torch.nn.Module = _twin(network)
     twin.to(dtype=getattr(pytorch(), params.dtype.name))
-    _write(network, twin, params)
-    if network.start_state:
-        _write_state(network, twin, state)
+    twin.load_state_dict({name: tensor(array) for name, array in arrays.items()})
     return twin
 
 
@@ -116,7 +118,7 @@ def _train(
     make_update: Callable[["torch.nn.Module"], Callable[["torch.nn.Module"], None]],
 ) -> TwinTraining:
     torch = pytorch()
-    twin = module(network, params, state=network.initial_state(params))
+    twin = to_torch(network, params, state=network.initial_state(params))
     update = make_update(twin)
     features, targets = torch.tensor(x), torch.tensor(target)
     criterion = torch.nn.MSELoss()
@@ -129,77 +131,49 @@ def _train(
     return TwinTraining(losses, read_parameters(network, twin, params.dtype))
 
 
-def _twin(network: Network) -> "torch.nn.Module":
+def _twin(network: Network) -> Any:
     nn, graph = pytorch().nn, network.graph
-    concatenate = pytorch().cat
-    places = {path: number for number, path in enumerate(graph.nodes)}
-    modules = [_module(node) for node in graph.nodes.values()]
+    modules = {
+        torch_name(path): twin_of(node).module(nn, node.layer) for path, node in graph.nodes.items()
+    }
+    _tie(network, modules)
+    if "" in modules:
+        return modules[""]
+    if graph.joins:
+        from clearprop.formats.wired_module import Wired
 
-    class Twin(nn.Module):  # type: ignore[misc, name-defined]
-        """A network's layers, wired as its graph says."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = nn.ModuleList(modules)
-
-        def forward(self, x: Any) -> Any:
-            def through(node: Node, value: Any) -> Any:
-                return self.layers[places[node.path]](value)
-
-            return propagate(graph, x, through, concatenate=concatenate)[graph.output]
-
-    made: torch.nn.Module = Twin()
-    return made
+        return Wired(graph, _nested(nn.ModuleDict, modules))
+    return nn.Sequential(OrderedDict(_nested(_sequential, modules)))
 
 
-def _module(node: Node) -> Any:
-    kind = type(node.layer)
-    if kind not in LAYER_ROWS:
-        raise ContractError("torch_twin_missing", path=node.path, layer=kind.__name__)
-    return LAYER_ROWS[kind].torch.module(pytorch().nn, node.layer)
+def _sequential(modules: Mapping[str, Any]) -> Any:
+    return pytorch().nn.Sequential(OrderedDict(modules))
 
 
-class _Pair(NamedTuple):
-    """One parameter on both sides: our path, torch's tensor, and whether that is transposed."""
-
-    path: str
-    tensor: Any
-    transposed: bool
-
-
-def _pairs(network: Network, twin: "torch.nn.Module") -> list[_Pair]:
-    """Every parameter; both sides list them in the same order."""
-    ours = [
-        (slot.path, name in LAYER_ROWS[type(node.layer)].torch.transposed)
-        for node in network.graph.nodes.values()
-        for name, slot in node.parameters.items()
-    ]
-    tensors = list(twin.parameters())
-    return [_Pair(path, t, turned) for (path, turned), t in zip(ours, tensors, strict=True)]
+def _nested(container: Callable[..., Any], modules: Mapping[str, Any]) -> dict[str, Any]:
+    """Modules by names with dots, as containers in containers."""
+    inside: dict[str, dict[str, Any]] = {}
+    for name, module in modules.items():
+        first, _, rest = name.partition(".")
+        inside.setdefault(first, {})[rest] = module
+    return {
+        name: own[""] if "" in own else container(_nested(container, own))
+        for name, own in inside.items()
+    }
 
 
-def _write(network: Network, twin: "torch.nn.Module", params: Array) -> None:
-    torch = pytorch()
-    views = network.named(params)
-    with torch.no_grad():
-        for path, tensor, transposed in _pairs(network, twin):
-            array = views[path].T if transposed else views[path]
-            tensor.copy_(torch.tensor(array.copy()).reshape(tensor.shape))
-
-
-def _write_state(network: Network, twin: "torch.nn.Module", state: Tree) -> None:
-    torch = pytorch()
-    # A layer declares its arrays in the order of torch's buffers, and so stand the layers; a state
-    # out of a file has another order.
-    arrays = [state[path][name] for path, own in network.start_state.items() for name in own]
-    for buffer, array in zip(twin.buffers(), arrays, strict=True):
-        buffer.copy_(torch.tensor(array.copy()).reshape(buffer.shape))
+def _tie(network: Network, modules: Mapping[str, Any]) -> None:
+    """Make tied parameters one. Raises ContractError where PyTorch keeps one of them transposed."""
+    for path in network.tied:
+        (first, ours), *others = network.graph.users(path)
+        for node, name in others:
+            if (name in twin_of(node).transposed) != (ours in twin_of(first).transposed):
+                raise ContractError("torch_tied_transposed", path=path, other=first.path)
+            shared = getattr(modules[torch_name(first.path)], ours)
+            setattr(modules[torch_name(node.path)], name, shared)
 
 
 def read_parameters(network: Network, twin: "torch.nn.Module", dtype: Any) -> Array:
     """The twin's parameters as our flat array (P,), copied."""
-    values = {}
-    for path, tensor, transposed in _pairs(network, twin):
-        array = tensor.detach().numpy().astype(dtype)
-        values[path] = (array.T if transposed else array).reshape(network.layout.slot(path).shape)
-    return network.replace(np.zeros(network.size, dtype), values)
+    arrays = {name: tensor.detach().numpy() for name, tensor in twin.state_dict().items()}
+    return from_torch_arrays(network, arrays)[0].astype(dtype)

@@ -1,17 +1,12 @@
 """ReLU, Tanh, Sigmoid and Identity."""
 
 from clearprop.engine.layers.activations import Identity, ReLU, Sigmoid, Tanh
+from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import kernel
+from clearprop.kinds.onnx_terms import unary
 from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
-from clearprop.kinds.row import (
-    LayerExample,
-    LayerRow,
-    OnnxOperator,
-    TorchTwin,
-    applied,
-    of_activation,
-)
+from clearprop.kinds.row import LayerExample, LayerRow, applied, of_activation
 
 A = Symbol("a", "a")
 
@@ -59,9 +54,10 @@ ACTIVATIONS = (
         worked=applied,
         passes=_relu,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.ReLU()),
+        torch=TorchTwin(lambda nn, _: nn.ReLU(), {"ReLU": lambda _: ReLU()}),
         jax=lambda at, x: at.jax.nn.relu(x),
         onnx=OnnxOperator("Relu"),
+        onnx_forms=(unary(ReLU, OnnxOperator("Relu")),),
         compiled=kernel("RELU"),
     ),
     LayerRow(
@@ -71,9 +67,10 @@ ACTIVATIONS = (
         worked=applied,
         passes=_tanh,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.Tanh()),
+        torch=TorchTwin(lambda nn, _: nn.Tanh(), {"Tanh": lambda _: Tanh()}),
         jax=lambda at, x: at.jax.numpy.tanh(x),
         onnx=OnnxOperator("Tanh"),
+        onnx_forms=(unary(Tanh, OnnxOperator("Tanh")),),
         compiled=kernel("TANH"),
     ),
     LayerRow(
@@ -83,9 +80,10 @@ ACTIVATIONS = (
         worked=applied,
         passes=_sigmoid,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.Sigmoid()),
+        torch=TorchTwin(lambda nn, _: nn.Sigmoid(), {"Sigmoid": lambda _: Sigmoid()}),
         jax=lambda at, x: at.jax.nn.sigmoid(x),
         onnx=OnnxOperator("Sigmoid"),
+        onnx_forms=(unary(Sigmoid, OnnxOperator("Sigmoid")),),
         compiled=kernel("SIGMOID"),
     ),
     LayerRow(
@@ -95,9 +93,10 @@ ACTIVATIONS = (
         worked=applied,
         passes=_identity,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.Identity()),
+        torch=TorchTwin(lambda nn, _: nn.Identity(), {"Identity": lambda _: Identity()}),
         jax=lambda _, x: x,
         onnx=OnnxOperator("Identity"),
+        onnx_forms=(unary(Identity, OnnxOperator("Identity")),),
         compiled=kernel("IDENTITY"),
         does_nothing=lambda _: True,
     ),

@@ -4,9 +4,11 @@ from typing import Any
 
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.layers.dropout import Dropout
+from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel
+from clearprop.kinds.onnx_terms import OnnxForm, Slot, X, of_settings, op
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
-from clearprop.kinds.program_pieces import Mask, Passes, Site
+from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
 from clearprop.kinds.row import (
     Arithmetic,
     Equations,
@@ -15,8 +17,6 @@ from clearprop.kinds.row import (
     LayerExample,
     LayerRow,
     OneEntry,
-    OnnxOperator,
-    TorchTwin,
 )
 
 
@@ -76,12 +76,27 @@ DROPOUT = LayerRow(
     output=Symbol("m", "m"),
     torch=TorchTwin(
         lambda nn, one: nn.Dropout(one.probability),
+        {"Dropout": lambda m: Dropout(m.p)},
         differs=lambda one, _, training: training and one.probability > 0,
     ),
     jax=_in_jax,
     onnx=OnnxOperator("Dropout"),
+    onnx_forms=(
+        # The operator leaves out less than everything. In use nothing is left out.
+        OnnxForm(
+            op("Identity", X),
+            lambda at: {} if at.layer.probability == 1 else None,
+            lambda _, __: None,
+        ),
+        of_settings(op("Dropout", X, Slot("probability")), Dropout, "probability"),
+        of_settings(op("Dropout", X), Dropout),
+    ),
     compiled=_compiled,
-    in_use=InUse(Equations(("y = x",), ("∂C/∂x = ∂C/∂y",)), lambda cache: cache.mask is None),
+    in_use=InUse(
+        Equations(("y = x",), ("∂C/∂x = ∂C/∂y",)),
+        lambda cache: cache.mask is None,
+        lambda site: UsedLines((Line(f"{site.y} = {site.x}", f"{site.y:math} = {site.x:math}"),)),
+    ),
     shown=lambda cache: {} if cache.mask is None else {"m": cache.mask},
     does_nothing=lambda one: one.probability == 0,
 )

@@ -1,8 +1,13 @@
 """Embedding: rows of a table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from clearprop.engine.initializers import Uniform
 from clearprop.engine.layers.embedding import Embedding
+from clearprop.kinds.counterparts import ArrayNames, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import (
@@ -11,9 +16,7 @@ from clearprop.kinds.row import (
     LayerExample,
     LayerRow,
     OneEntry,
-    OnnxOperator,
     ParameterSymbols,
-    TorchTwin,
 )
 
 
@@ -39,6 +42,20 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (f"W[{row},{entry.place[-1]}]",), entry.y),)
 
 
+def _of_torch(module: Any) -> Embedding | None:
+    # What these do to the table while it is trained no layer here does.
+    if module.max_norm is not None or module.padding_idx is not None or module.scale_grad_by_freq:
+        return None
+    return Embedding(module.num_embeddings, module.embedding_dim)
+
+
+def _read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+    table = found["weight"]
+    if table.dtype.kind != "f" or table.ndim != 2 or not table.size:
+        return None
+    return ReadLayer(Embedding(*table.shape), {"weight": table})
+
+
 EMBEDDING = LayerRow(
     kind=Embedding,
     examples=(
@@ -51,9 +68,22 @@ EMBEDDING = LayerRow(
     output=Symbol("e", "e"),
     opens=True,
     parameters={"weight": ParameterSymbols("W", Symbol("E", "E"))},
-    torch=TorchTwin(lambda nn, one: nn.Embedding(one.entries, one.features)),
+    torch=TorchTwin(
+        lambda nn, one: nn.Embedding(one.entries, one.features),
+        {"Embedding": _of_torch},
+        tables=frozenset({"weight"}),
+    ),
     jax=lambda at, x: at.params["weight"][x],
     onnx=OnnxOperator("Gather"),
+    onnx_forms=(
+        OnnxForm(
+            op("Gather", Slot("weight"), X, axis=0),
+            lambda at: None if at.stacked else at.params,
+            _read,
+        ),
+    ),
+    keras=ArrayNames("Embedding", {"weight": "embeddings"}),
+    flax=ArrayNames("Embed", {"weight": "embedding"}),
     compiled=lambda _: NoKernel("ids"),
     ids=lambda one: one.entries,
 )

@@ -6,19 +6,15 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import bracketed, brief
+from clearprop.engine.layers.activations import Sigmoid
+from clearprop.engine.layers.softmax import Softmax
 from clearprop.engine.losses import BinaryCrossEntropy, CrossEntropy
+from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator
 from clearprop.kinds.kernels import Kernel
-from clearprop.kinds.loss_parts import MOST, reduced_by, reduced_lines, tensor
+from clearprop.kinds.loss_parts import MOST, numbers, reduced_by, reduced_lines, tensor
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import LossLines
-from clearprop.kinds.row import (
-    Arithmetic,
-    LossEntry,
-    LossExample,
-    LossRow,
-    OnnxAttribute,
-    OnnxOperator,
-)
+from clearprop.kinds.row import Arithmetic, LossEntry, LossExample, LossRow
 
 
 def shares(generator: "np.random.Generator", samples: int, outputs: int) -> Array:
@@ -301,6 +297,12 @@ ENTROPY_LOSSES = (
             reduction=one.reduction,
             pos_weight=tensor(torch, one.pos_weight),
         ),
+        reads={
+            "BCEWithLogitsLoss": lambda m: BinaryCrossEntropy(
+                numbers(m.weight), numbers(m.pos_weight), m.reduction
+            )
+        },
+        probabilities=Sigmoid(),
         jax=_binary_in_jax,
         onnx=None,
         compiled=lambda one: Kernel("BINARY_CROSS_ENTROPY", arrays=(one.weight, one.pos_weight)),
@@ -326,6 +328,12 @@ ENTROPY_LOSSES = (
             reduction=one.reduction,
             label_smoothing=one.label_smoothing,
         ),
+        reads={
+            "CrossEntropyLoss": lambda m: CrossEntropy(
+                numbers(m.weight), m.label_smoothing, m.ignore_index, m.reduction
+            )
+        },
+        probabilities=Softmax(),
         jax=_cross_entropy_in_jax,
         onnx=OnnxOperator(
             "SoftmaxCrossEntropyLoss",

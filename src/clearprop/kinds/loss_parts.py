@@ -33,3 +33,8 @@ def reduced_by(loss: Any, entries: Any) -> Any:
 def tensor(torch: Any, values: Any) -> Any:
     """Weights of a loss as a tensor; None where there are none."""
     return None if values is None else torch.tensor(values, dtype=torch.float64)
+
+
+def numbers(tensor: Any) -> tuple[float, ...] | None:
+    """The inverse of `tensor`."""
+    return None if tensor is None else tuple(map(float, tensor.reshape(-1).tolist()))

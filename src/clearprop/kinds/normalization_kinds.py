@@ -6,9 +6,17 @@ import numpy as np
 
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.kinds.counterparts import ArrayNames, OnnxAttribute, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
+from clearprop.kinds.normalization_in_onnx import BATCH_NORM_FORMS, LAYER_NORM_FORMS, RMS_NORM_FORMS
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
-from clearprop.kinds.program_pieces import Passes, Site, Statistics, sum_of_samples
+from clearprop.kinds.program_pieces import (
+    Passes,
+    Site,
+    Statistics,
+    UsedLines,
+    sum_of_samples,
+)
 from clearprop.kinds.row import (
     Arithmetic,
     Equations,
@@ -17,10 +25,7 @@ from clearprop.kinds.row import (
     LayerExample,
     LayerRow,
     OneEntry,
-    OnnxAttribute,
-    OnnxOperator,
     ParameterSymbols,
-    TorchTwin,
 )
 
 H = Symbol("h", "h")
@@ -48,6 +53,23 @@ def _batch_norm(site: Site) -> Passes:
         site.layer.momentum,
     )
     return Passes(passes.forward, passes.backward, statistics=(statistics,))
+
+
+def _batch_norm_in_use(site: Site) -> UsedLines:
+    """Over what training has remembered, where it remembers anything."""
+    if not site.layer.running_statistics:
+        return UsedLines(_centred(site, axis=0).forward)
+    mean, variance = site.own("running_mean", "μ̄"), site.own("running_var", "v̄")
+    x, epsilon = site.x, site.layer.epsilon
+    r, _ = _normal(site)
+    lines = (
+        Line(
+            f"{r} = 1 / np.sqrt({variance} + {literal(epsilon)})",
+            f"{r:math} = 1 / √({variance:math} + {in_equation(epsilon)})",
+        ),
+        *_normalized(site, f"({x} - {mean}) * {r}", f"({x:math} − {mean:math}) ⊙ {r:math}"),
+    )
+    return UsedLines(lines, {"running_mean": mean, "running_var": variance})
 
 
 def _layer_norm(site: Site) -> Passes:
@@ -243,6 +265,27 @@ def _batch_norm_compiled(one: Any) -> Kernel:
     return Kernel("BATCH_NORM", (one.epsilon, -1.0 if one.momentum is None else one.momentum))
 
 
+def _batch_norm_of_torch(module: Any) -> BatchNorm | None:
+    if module.affine and module.bias is None:
+        return None
+    settings = (module.eps, module.momentum, module.affine, module.track_running_stats)
+    return BatchNorm(module.num_features, *settings)
+
+
+def _layer_norm_of_torch(module: Any) -> LayerNorm | None:
+    if len(module.normalized_shape) > 1:
+        return None
+    affine = module.elementwise_affine
+    bias = affine and module.bias is not None
+    return LayerNorm(module.normalized_shape[0], module.eps, affine, bias or not affine)
+
+
+def _rms_norm_of_torch(module: Any) -> RMSNorm | None:
+    if len(module.normalized_shape) > 1:
+        return None
+    return RMSNorm(module.normalized_shape[0], module.eps, module.elementwise_affine)
+
+
 NORMALIZATIONS = (
     LayerRow(
         kind=BatchNorm,
@@ -261,15 +304,29 @@ NORMALIZATIONS = (
             lambda nn, one: nn.BatchNorm1d(
                 one.features, one.epsilon, one.momentum, one.affine, one.running_statistics
             ),
+            {"BatchNorm1d": _batch_norm_of_torch},
+            renamed={"num_batches": "num_batches_tracked"},
             # torch takes the second axis for the features, ours is the last.
             differs=lambda _, axes, __: axes > 2,
         ),
         jax=_batch_norm_in_jax,
         onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=BATCH_NORM_FORMS,
+        keras=ArrayNames(
+            "BatchNormalization",
+            {"weight": "gamma", "bias": "beta"},
+            {"running_mean": "moving_mean", "running_var": "moving_variance"},
+        ),
+        flax=ArrayNames(
+            "BatchNorm",
+            {"weight": "scale", "bias": "bias"},
+            {"running_mean": "mean", "running_var": "var"},
+        ),
         compiled=_batch_norm_compiled,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
+            _batch_norm_in_use,
         ),
         told_features=True,
     ),
@@ -287,10 +344,14 @@ NORMALIZATIONS = (
         output=H,
         parameters=SCALE_AND_SHIFT,
         torch=TorchTwin(
-            lambda nn, one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias)
+            lambda nn, one: nn.LayerNorm(one.features, one.epsilon, one.affine, one.bias),
+            {"LayerNorm": _layer_norm_of_torch},
         ),
         jax=_layer_norm_in_jax,
         onnx=OnnxOperator("LayerNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=LAYER_NORM_FORMS,
+        keras=ArrayNames("LayerNormalization", {"weight": "gamma", "bias": "beta"}),
+        flax=ArrayNames("LayerNorm", {"weight": "scale", "bias": "bias"}),
         compiled=kernel("LAYER_NORM", "epsilon"),
         told_features=True,
     ),
@@ -309,9 +370,15 @@ NORMALIZATIONS = (
         passes=_rms_norm,
         output=H,
         parameters=SCALE_AND_SHIFT,
-        torch=TorchTwin(lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine)),
+        torch=TorchTwin(
+            lambda nn, one: nn.RMSNorm(one.features, one.epsilon, one.affine),
+            {"RMSNorm": _rms_norm_of_torch},
+        ),
         jax=_rms_norm_in_jax,
         onnx=OnnxOperator("RMSNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
+        onnx_forms=RMS_NORM_FORMS,
+        keras=ArrayNames("RMSNormalization", {"weight": "scale"}),
+        flax=ArrayNames("RMSNorm", {"weight": "scale"}),
         compiled=_rms_norm_compiled,
         told_features=True,
     ),

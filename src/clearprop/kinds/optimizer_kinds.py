@@ -11,10 +11,11 @@ from typing import Any
 from clearprop.engine.optimizers import SGD, Adagrad, Adam, AdamW, Clipped, Optimizer, RMSprop
 from clearprop.engine.optimizers.clipping import NORM_EPS
 from clearprop.engine.schedules import CosineDecay, Warmup, rate_at
+from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator
 from clearprop.kinds.kernels import NoKernel, OptimizerKernel, optimizer_kernel
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Memory, UpdateLines, is_constant
-from clearprop.kinds.row import OnnxAttribute, OnnxOperator, OptimizerRow
+from clearprop.kinds.row import OptimizerRow
 
 Constants = Sequence[tuple[str, float, str]]
 

@@ -97,6 +97,9 @@ POISSON = LossRow(
     torch=lambda torch, one: torch.nn.PoissonNLLLoss(
         one.log_input, one.full, eps=one.eps, reduction=one.reduction
     ),
+    reads={
+        "PoissonNLLLoss": lambda m: PoissonNLL(m.log_input, m.full, m.eps, m.reduction),
+    },
     jax=_in_jax,
     onnx=None,
     compiled=kernel("POISSON", "log_input", "full", "eps"),

@@ -75,6 +75,14 @@ class Passes:
 
 
 @dataclass(frozen=True)
+class UsedLines:
+    """The forward pass of a layer in use, and what its running statistics are called in it."""
+
+    forward: tuple[Line, ...]
+    state: Mapping[str, Symbol] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LossLines:
     """The lines from y and t to `loss` and `dy`, and the constants that they read."""
 

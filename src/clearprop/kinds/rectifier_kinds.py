@@ -1,5 +1,8 @@
 """LeakyReLU, PReLU, ELU, SELU and Hardtanh."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from clearprop.base.numbers import brief, product_text
 from clearprop.engine.initializers import Constant
 from clearprop.engine.layers.rectifiers import (
@@ -12,7 +15,19 @@ from clearprop.engine.layers.rectifiers import (
     PReLU,
 )
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.counterparts import ArrayNames, OnnxAttribute, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
+from clearprop.kinds.onnx_terms import (
+    OnnxForm,
+    ReadLayer,
+    Slot,
+    X,
+    in_float32,
+    of_settings,
+    op,
+    row,
+    unary,
+)
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -21,10 +36,7 @@ from clearprop.kinds.row import (
     LayerExample,
     LayerRow,
     OneEntry,
-    OnnxAttribute,
-    OnnxOperator,
     ParameterSymbols,
-    TorchTwin,
     applied,
     of_activation,
 )
@@ -148,6 +160,20 @@ def _prelu_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (right,), entry.y),)
 
 
+_LEAKY_RELU = OnnxOperator("LeakyRelu", {"slope": OnnxAttribute("alpha", 0.01)})
+_ELU = OnnxOperator("Elu", {"alpha": OnnxAttribute("alpha", 1.0)})
+# z above 0, z below, and eᶻ − 1 below.
+_ABOVE, _BELOW = op("Max", X, 0.0), op("Min", X, 0.0)
+_POWER = op("Sub", op("Exp", _BELOW), 1.0)
+
+
+def _prelu_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+    slopes = row(found["weight"])
+    if slopes is None:
+        return None
+    return ReadLayer(PReLU(slopes.shape[-1]), {"weight": slopes})
+
+
 RECTIFIERS = (
     LayerRow(
         kind=LeakyReLU,
@@ -156,9 +182,16 @@ RECTIFIERS = (
         worked=applied,
         passes=_leaky_relu,
         output=A,
-        torch=TorchTwin(lambda nn, one: nn.LeakyReLU(one.slope)),
+        torch=TorchTwin(
+            lambda nn, one: nn.LeakyReLU(one.slope),
+            {"LeakyReLU": lambda m: LeakyReLU(m.negative_slope)},
+        ),
         jax=lambda at, x: at.jax.numpy.where(x > 0, x, at.layer.slope * x),
-        onnx=OnnxOperator("LeakyRelu", {"slope": OnnxAttribute("alpha", 0.01)}),
+        onnx=_LEAKY_RELU,
+        onnx_forms=(
+            in_float32(unary(LeakyReLU, _LEAKY_RELU)),
+            of_settings(op("Add", _ABOVE, op("Mul", Slot("slope"), _BELOW)), LeakyReLU, "slope"),
+        ),
         compiled=kernel("LEAKY_RELU", "slope"),
     ),
     LayerRow(
@@ -178,10 +211,21 @@ RECTIFIERS = (
         parameters={"weight": ParameterSymbols("s", Symbol("alpha", "α"))},
         # torch takes the second axis for the features, ours is the last.
         torch=TorchTwin(
-            lambda nn, one: nn.PReLU(one.features), differs=lambda _, axes, __: axes > 2
+            lambda nn, one: nn.PReLU(one.features),
+            {"PReLU": lambda m: PReLU(m.num_parameters)},
+            differs=lambda _, axes, __: axes > 2,
         ),
         jax=lambda at, x: at.jax.numpy.where(x > 0, x, at.params["weight"] * x),
         onnx=OnnxOperator("PRelu"),
+        onnx_forms=(
+            in_float32(OnnxForm(op("PRelu", X, Slot("weight")), lambda at: at.params, _prelu_read)),
+            OnnxForm(
+                op("Add", _ABOVE, op("Mul", Slot("weight"), _BELOW)),
+                lambda at: at.params,
+                _prelu_read,
+            ),
+        ),
+        keras=ArrayNames("PReLU", {"weight": "alpha"}),
         compiled=lambda one: Kernel("PRELU", (float(one.features == 1),)),
     ),
     LayerRow(
@@ -191,9 +235,13 @@ RECTIFIERS = (
         worked=applied,
         passes=_elu,
         output=A,
-        torch=TorchTwin(lambda nn, one: nn.ELU(one.alpha)),
+        torch=TorchTwin(lambda nn, one: nn.ELU(one.alpha), {"ELU": lambda m: ELU(m.alpha)}),
         jax=lambda at, x: at.jax.nn.elu(x, at.layer.alpha),
-        onnx=OnnxOperator("Elu", {"alpha": OnnxAttribute("alpha", 1.0)}),
+        onnx=_ELU,
+        onnx_forms=(
+            in_float32(unary(ELU, _ELU)),
+            of_settings(op("Add", _ABOVE, op("Mul", Slot("alpha"), _POWER)), ELU, "alpha"),
+        ),
         compiled=kernel("ELU", "alpha"),
     ),
     LayerRow(
@@ -203,9 +251,16 @@ RECTIFIERS = (
         worked=applied,
         passes=_selu,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.SELU()),
+        torch=TorchTwin(lambda nn, _: nn.SELU(), {"SELU": lambda _: SELU()}),
         jax=lambda at, x: at.jax.nn.selu(x),
         onnx=OnnxOperator("Selu"),
+        onnx_forms=(
+            # Its two numbers are float32.
+            in_float32(of_settings(op("Selu", X), SELU)),
+            of_settings(
+                op("Mul", SELU_SCALE, op("Add", _ABOVE, op("Mul", SELU_ALPHA, _POWER))), SELU
+            ),
+        ),
         compiled=kernel("SELU"),
     ),
     LayerRow(
@@ -215,13 +270,19 @@ RECTIFIERS = (
         worked=applied,
         passes=_hardtanh,
         output=A,
-        torch=TorchTwin(lambda nn, one: nn.Hardtanh(one.low, one.high)),
+        torch=TorchTwin(
+            lambda nn, one: nn.Hardtanh(one.low, one.high),
+            dict.fromkeys(("Hardtanh", "ReLU6"), lambda m: Hardtanh(m.min_val, m.max_val)),
+        ),
         jax=lambda at, x: at.jax.numpy.where(
             x <= at.layer.low,
             at.layer.low,
             at.jax.numpy.where(x >= at.layer.high, at.layer.high, x),
         ),
         onnx=OnnxOperator("Clip"),
+        onnx_forms=(
+            of_settings(op("Clip", X, Slot("low"), Slot("high")), Hardtanh, "low", "high"),
+        ),
         compiled=kernel("HARDTANH", "low", "high"),
     ),
 )

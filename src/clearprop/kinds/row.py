@@ -19,9 +19,11 @@ from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Rate, Schedule
+from clearprop.kinds.counterparts import ArrayNames, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import KernelOf, NoKernel, OptimizerKernel
+from clearprop.kinds.onnx_terms import OnnxForm
 from clearprop.kinds.program_lines import Symbol
-from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines
+from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines, UsedLines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +82,12 @@ class ParameterSymbols(NamedTuple):
 
 
 class InUse(NamedTuple):
-    """A layer that computes something else in use: its equations, and whether it did so, by its
-    cache."""
+    """A layer that computes something else in use: its equations, whether it did so, by its cache,
+    and its forward as lines of a program."""
 
     equations: Equations
     ran: Callable[[Any], bool]
+    lines: Callable[[Site], UsedLines]
 
 
 class OneEntry(NamedTuple):
@@ -181,42 +184,6 @@ def _nothing(*_: object) -> Mapping[str, Array]:
     return {}
 
 
-class TorchTwin(NamedTuple):
-    """A layer's twin in PyTorch.
-
-    module      from `torch.nn` and the layer to the module that computes the same
-    transposed  the parameters that torch keeps transposed, by the layer's names
-    differs     from the layer, the number of x's axes and the mode: whether the twin computes
-                something else there
-    """
-
-    module: Callable[[Any, Any], Any]
-    transposed: frozenset[str] = frozenset()
-    differs: Callable[[Any, int, bool], bool] = _never
-
-
-class OnnxAttribute(NamedTuple):
-    """An attribute of an ONNX operator, and what it is where it is left out."""
-
-    name: str
-    default: Any
-
-
-class OnnxOperator(NamedTuple):
-    """The ONNX operator that computes the same, and its attributes by our settings' names.
-
-    A setting that is not there has no attribute of the same value: it is one of the operator's
-    inputs, or is counted otherwise.
-    """
-
-    name: str
-    attributes: Mapping[str, OnnxAttribute] = {}
-
-    def settings(self, attribute: Callable[[str, Any], Any]) -> dict[str, Any]:
-        """Our settings, given a function from an attribute's name and default to its value."""
-        return {ours: attribute(*theirs) for ours, theirs in self.attributes.items()}
-
-
 class InJax(NamedTuple):
     """A layer under jax's transformations: the package, the layer, its parameters, the mode."""
 
@@ -239,6 +206,9 @@ class LayerRow(KindRow):
     jax            from its place in JAX and x to y, for automatic derivatives: at a kink `where`
                    takes a branch as ours does; None where JAX has no such thing in that mode
     onnx           the operator that computes the same, if there is one
+    onnx_forms     the ways to compute it with ONNX's operators beside that one, both to write and
+                   to read them: the first that can hold the settings is written
+    keras, flax    what its arrays are called there, if it has arrays and they have such a layer
     compiled       from the layer to what the compiled trainer calls it, or why that has none
     parameters     what they are called, by the layer's own names
     opens          whether it begins a group in a program: a weighted sum and what is made of it
@@ -261,6 +231,9 @@ class LayerRow(KindRow):
     jax: Callable[[InJax, Any], Any]
     onnx: OnnxOperator | None
     compiled: KernelOf
+    onnx_forms: tuple[OnnxForm, ...] = ()
+    keras: ArrayNames | None = None
+    flax: ArrayNames | None = None
     parameters: Mapping[str, ParameterSymbols] = field(default_factory=dict)
     opens: bool = False
     in_use: InUse | None = None
@@ -330,6 +303,9 @@ class LossRow(KindRow):
                     target that it can take; None takes the wave itself
     takes_classes   whether a target may be class ids
     tells_two_apart whether a target of one output is which of two classes it is, 0 or 1
+    probabilities   the layer that makes probabilities of outputs trained with it, if any does
+    reads           PyTorch's losses that it computes the same as, by their classes' names: from the
+                    module to the loss, None for settings that it has not
     """
 
     kind: type[Loss]
@@ -345,6 +321,8 @@ class LossRow(KindRow):
     example_target: Callable[[str, str], str] | None
     takes_classes: bool = False
     tells_two_apart: bool = False
+    probabilities: Layer | None = None
+    reads: Mapping[str, Callable[[Any], Loss | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

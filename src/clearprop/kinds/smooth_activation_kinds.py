@@ -1,22 +1,31 @@
 """GELU, SiLU, Softplus and Mish."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from clearprop.engine.layers.smooth_activations import GELU, Mish, SiLU, Softplus
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
+from clearprop.kinds.onnx_terms import (
+    OnnxForm,
+    OnnxPlace,
+    Operand,
+    ReadLayer,
+    Slot,
+    Term,
+    X,
+    in_float32,
+    of_settings,
+    op,
+    unary,
+)
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, two_lines
-from clearprop.kinds.row import (
-    InJax,
-    LayerExample,
-    LayerRow,
-    OnnxAttribute,
-    OnnxOperator,
-    TorchTwin,
-    applied,
-    of_activation,
-)
+from clearprop.kinds.row import InJax, LayerExample, LayerRow, applied, of_activation
 
 
 def _gelu(site: Site) -> Passes:
@@ -141,6 +150,65 @@ def _softplus_in_jax(at: InJax, x: Any) -> Any:
     return at.jax.numpy.where(u > at.layer.threshold, x, at.jax.nn.softplus(u) / at.layer.beta)
 
 
+_GELU = OnnxOperator("Gelu", {"approximate": OnnxAttribute("approximate", "none")}, since=20)
+_SWISH = OnnxOperator("Swish", since=24)
+_MISH = OnnxOperator("Mish", since=18)
+
+
+def _logarithm(u: Operand) -> Term:
+    """ln(1 + eᵘ), whose power never overflows."""
+    power = op("Exp", op("Neg", op("Abs", u)))
+    return op("Add", op("Max", u, 0.0), op("Log", op("Add", power, 1.0)))
+
+
+_U = op("Mul", X, Slot("beta"))
+
+
+def _softplus_of(u: Term, logarithm: Term) -> Term:
+    above = op("Greater", u, Slot("threshold"))
+    return op("Where", above, X, op("Div", logarithm, Slot("beta")))
+
+
+def _gelu_forms() -> Iterator[OnnxForm]:
+    """The first of each kind is written; exporters spell the same products otherwise."""
+    halved = op("Mul", X, 0.5)
+    for part in (op("Div", X, math.sqrt(2)), op("Mul", X, math.sqrt(0.5))):
+        twice = op("Add", op("Erf", part), 1.0)
+        yield from _gelu_products("none", halved, twice)
+    for cube in (op("Mul", X, op("Mul", X, X)), op("Mul", op("Mul", X, X), X), op("Pow", X, 3.0)):
+        inner = op("Mul", op("Add", X, op("Mul", cube, 0.044715)), math.sqrt(2 / math.pi))
+        yield from _gelu_products("tanh", halved, op("Add", op("Tanh", inner), 1.0))
+
+
+def _gelu_products(approximate: str, halved: Term, twice: Term) -> Iterator[OnnxForm]:
+    for product in (
+        op("Mul", halved, twice),
+        op("Mul", op("Mul", X, twice), 0.5),
+        op("Mul", X, op("Mul", twice, 0.5)),
+    ):
+        yield OnnxForm(
+            product,
+            lambda at: {} if at.layer.approximate == approximate else None,
+            lambda _, __: ReadLayer(GELU(approximate)),
+        )
+
+
+_GELU_FORMS = tuple(_gelu_forms())
+
+
+# Above these ln(1 + eᶻ) is rounded to z.
+_EXACT = {"float32": 20.0, "float64": 40.0}
+
+
+def _plain_softplus(at: OnnxPlace) -> dict[str, Any] | None:
+    exact = at.layer.beta == 1 and at.layer.threshold >= _EXACT[at.dtype.name]
+    return {} if exact else None
+
+
+def _read_softplus(_: object, dtype: np.dtype[Any]) -> ReadLayer:
+    return ReadLayer(Softplus(threshold=_EXACT[dtype.name]))
+
+
 SMOOTH_ACTIVATIONS = (
     LayerRow(
         kind=GELU,
@@ -149,9 +217,12 @@ SMOOTH_ACTIVATIONS = (
         worked=applied,
         passes=_gelu,
         output=A,
-        torch=TorchTwin(lambda nn, one: nn.GELU(one.approximate)),
+        torch=TorchTwin(
+            lambda nn, one: nn.GELU(one.approximate), {"GELU": lambda m: GELU(m.approximate)}
+        ),
         jax=lambda at, x: at.jax.nn.gelu(x, approximate=at.layer.approximate == "tanh"),
-        onnx=OnnxOperator("Gelu", {"approximate": OnnxAttribute("approximate", "none")}),
+        onnx=_GELU,
+        onnx_forms=(in_float32(unary(GELU, _GELU)), *_GELU_FORMS),
         compiled=lambda one: Kernel("GELU" if one.approximate == "none" else "GELU_TANH"),
     ),
     LayerRow(
@@ -161,9 +232,10 @@ SMOOTH_ACTIVATIONS = (
         worked=applied,
         passes=_silu,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.SiLU()),
+        torch=TorchTwin(lambda nn, _: nn.SiLU(), {"SiLU": lambda _: SiLU()}),
         jax=lambda at, x: at.jax.nn.silu(x),
-        onnx=OnnxOperator("Swish"),
+        onnx=_SWISH,
+        onnx_forms=(unary(SiLU, _SWISH), of_settings(op("Mul", X, op("Sigmoid", X)), SiLU)),
         compiled=kernel("SILU"),
     ),
     LayerRow(
@@ -176,9 +248,22 @@ SMOOTH_ACTIVATIONS = (
         worked=applied,
         passes=_softplus,
         output=A,
-        torch=TorchTwin(lambda nn, one: nn.Softplus(one.beta, one.threshold)),
+        torch=TorchTwin(
+            lambda nn, one: nn.Softplus(one.beta, one.threshold),
+            {"Softplus": lambda m: Softplus(float(m.beta), float(m.threshold))},
+        ),
         jax=_softplus_in_jax,
         onnx=OnnxOperator("Softplus"),
+        onnx_forms=(
+            in_float32(OnnxForm(op("Softplus", X), _plain_softplus, _read_softplus)),
+            of_settings(_softplus_of(_U, _logarithm(_U)), Softplus, "beta", "threshold"),
+            of_settings(_softplus_of(_U, op("Softplus", _U)), Softplus, "beta", "threshold"),
+            of_settings(
+                op("Where", op("Greater", X, Slot("threshold")), X, op("Softplus", X)),
+                Softplus,
+                "threshold",
+            ),
+        ),
         compiled=kernel("SOFTPLUS", "beta", "threshold"),
     ),
     LayerRow(
@@ -188,9 +273,14 @@ SMOOTH_ACTIVATIONS = (
         worked=applied,
         passes=_mish,
         output=A,
-        torch=TorchTwin(lambda nn, _: nn.Mish()),
+        torch=TorchTwin(lambda nn, _: nn.Mish(), {"Mish": lambda _: Mish()}),
         jax=lambda at, x: at.jax.nn.mish(x),
-        onnx=OnnxOperator("Mish"),
+        onnx=_MISH,
+        onnx_forms=(
+            in_float32(unary(Mish, _MISH)),
+            of_settings(op("Mul", X, op("Tanh", _logarithm(X))), Mish),
+            of_settings(op("Mul", X, op("Tanh", op("Softplus", X))), Mish),
+        ),
         compiled=kernel("MISH"),
     ),
 )

@@ -1,24 +1,18 @@
 """Softmax and its logarithm."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
+from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import Kernel, NoKernel
+from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, unary
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
-from clearprop.kinds.row import (
-    Arithmetic,
-    Equations,
-    LayerExample,
-    LayerRow,
-    OneEntry,
-    OnnxAttribute,
-    OnnxOperator,
-    TorchTwin,
-)
+from clearprop.kinds.row import Arithmetic, Equations, LayerExample, LayerRow, OneEntry
 
 
 def _softmax(site: Site) -> Passes:
@@ -95,6 +89,24 @@ def _compiled(one: Any, name: str) -> Kernel | NoKernel:
     return Kernel(name) if one.axis == -1 else NoKernel("axis")
 
 
+def _over(kind: type[Any], axis: int | None) -> Any:
+    """The layer over an axis as others count it; None where that cannot be told."""
+    # Of samples in rows the second axis is the last one.
+    axis = -1 if axis == 1 else axis
+    return kind(axis) if axis is not None and axis < 0 else None
+
+
+def _over_axis(kind: type[Any], operator: OnnxOperator) -> OnnxForm:
+    def layer(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+        made = _over(kind, found["axis"])
+        return None if made is None else ReadLayer(made)
+
+    return unary(kind, operator)._replace(layer=layer)
+
+
+_SOFTMAX = OnnxOperator("Softmax", {"axis": OnnxAttribute("axis", -1)})
+_LOG_SOFTMAX = OnnxOperator("LogSoftmax", {"axis": OnnxAttribute("axis", -1)})
+
 SOFTMAX = (
     LayerRow(
         kind=Softmax,
@@ -103,9 +115,12 @@ SOFTMAX = (
         worked=_softmax_worked,
         passes=_softmax,
         output=Symbol("p", "p"),
-        torch=TorchTwin(lambda nn, one: nn.Softmax(one.axis)),
+        torch=TorchTwin(
+            lambda nn, one: nn.Softmax(one.axis), {"Softmax": lambda m: _over(Softmax, m.dim)}
+        ),
         jax=lambda at, x: at.jax.nn.softmax(x, axis=at.layer.axis),
-        onnx=OnnxOperator("Softmax", {"axis": OnnxAttribute("axis", -1)}),
+        onnx=_SOFTMAX,
+        onnx_forms=(_over_axis(Softmax, _SOFTMAX),),
         compiled=lambda one: _compiled(one, "SOFTMAX"),
     ),
     LayerRow(
@@ -115,9 +130,13 @@ SOFTMAX = (
         worked=_log_softmax_worked,
         passes=_log_softmax,
         output=Symbol("log_p", "ln p"),
-        torch=TorchTwin(lambda nn, one: nn.LogSoftmax(one.axis)),
+        torch=TorchTwin(
+            lambda nn, one: nn.LogSoftmax(one.axis),
+            {"LogSoftmax": lambda m: _over(LogSoftmax, m.dim)},
+        ),
         jax=lambda at, x: at.jax.nn.log_softmax(x, axis=at.layer.axis),
-        onnx=OnnxOperator("LogSoftmax", {"axis": OnnxAttribute("axis", -1)}),
+        onnx=_LOG_SOFTMAX,
+        onnx_forms=(_over_axis(LogSoftmax, _LOG_SOFTMAX),),
         compiled=lambda one: _compiled(one, "LOG_SOFTMAX"),
     ),
 )

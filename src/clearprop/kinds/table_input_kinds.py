@@ -1,12 +1,18 @@
 """SoftClip, PiecewiseLinear and FeatureScale: what a table's numbers go through first."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from clearprop.base.numbers import brief, product_text
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
 from clearprop.kinds.activation_kinds import A
+from clearprop.kinds.counterparts import TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
+from clearprop.kinds.onnx_terms import OnnxForm, OnnxPlace, ReadLayer, Slot, X, of_settings, op, row
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -17,7 +23,6 @@ from clearprop.kinds.row import (
     LayerRow,
     OneEntry,
     ParameterSymbols,
-    TorchTwin,
     applied,
     of_activation,
 )
@@ -168,9 +173,9 @@ def _scale_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (product_text(*factors),), entry.y),)
 
 
-def _module(nn: Any, compute: Any, **parameters: Any) -> Any:
-    """A module without a name of its own in PyTorch, with these parameters."""
-    made = type("TableInput", (nn.Module,), {"forward": compute})()
+def _module(nn: Any, layer: Layer, compute: Any, **parameters: Any) -> Any:
+    """A module that PyTorch has not, with these parameters; it says which layer it is."""
+    made = type(type(layer).__name__, (nn.Module,), {"forward": compute, "layer": layer})()
     for name, value in parameters.items():
         made.register_parameter(name, nn.Parameter(value))
     return made
@@ -202,6 +207,60 @@ def _piecewise_compiled(one: PiecewiseLinear) -> Kernel:
     return Kernel("PIECEWISE_LINEAR", (float(len(bins)), one.height, *numbers))
 
 
+_SHARE = op("Div", X, Slot("limit"))
+_LOW = Slot("low")
+# All features, which says how many there are: those at the end may have no bins.
+_EVERY = op("Gather", X, Slot("every"), axis=-1)
+_PIECEWISE = op(
+    "Concat",
+    _EVERY,
+    op(
+        "Clip",
+        op(
+            "Div",
+            op("Sub", op("Gather", X, Slot("source"), axis=-1), _LOW),
+            op("Sub", Slot("high"), _LOW),
+        ),
+        0.0,
+        1.0,
+    ),
+    axis=-1,
+)
+
+
+def _bins_in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
+    every = {"every": np.arange(at.layer.features)}
+    bins = _bins(at.layer)
+    if not bins:
+        return every
+    source, low, high = zip(*bins, strict=True)
+    edges = {"low": np.array(low, at.dtype), "high": np.array(high, at.dtype)}
+    return every | {"source": np.array(source)} | edges
+
+
+def _bins_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+    every = found["every"]
+    if not np.array_equal(every, np.arange(every.size)):
+        return None
+    edges: list[list[float]] = [[] for _ in every]
+    bins = [np.ravel(found.get(name, ())).tolist() for name in ("source", "low", "high")]
+    if max(bins[0], default=0) >= len(edges):
+        return None
+    for feature, start, stop in zip(*bins, strict=True):
+        ours = edges[feature]
+        if ours and ours[-1] != start:
+            return None
+        ours += [stop] if ours else [start, stop]
+    return ReadLayer(PiecewiseLinear(tuple(map(tuple, edges))))
+
+
+def _scale_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+    weight = row(found["weight"])
+    if weight is None or found["weight"].ndim == 0:
+        return None
+    return ReadLayer(FeatureScale(weight.shape[-1]), {"weight": weight})
+
+
 TABLE_INPUTS = (
     LayerRow(
         kind=SoftClip,
@@ -211,10 +270,17 @@ TABLE_INPUTS = (
         passes=_soft_clip,
         output=A,
         torch=TorchTwin(
-            lambda nn, one: _module(nn, lambda _, z: z / (1 + (z / one.limit) ** 2) ** 0.5)
+            lambda nn, one: _module(nn, one, lambda _, z: z / (1 + (z / one.limit) ** 2) ** 0.5)
         ),
         jax=lambda at, x: x / at.jax.numpy.sqrt(1 + (x / at.layer.limit) ** 2),
         onnx=None,
+        onnx_forms=(
+            of_settings(
+                op("Div", X, op("Sqrt", op("Add", op("Mul", _SHARE, _SHARE), 1.0))),
+                SoftClip,
+                "limit",
+            ),
+        ),
         compiled=kernel("SOFT_CLIP", "limit"),
     ),
     LayerRow(
@@ -231,9 +297,13 @@ TABLE_INPUTS = (
         worked=_piecewise_worked,
         passes=_piecewise,
         output=Symbol("y", "y"),
-        torch=TorchTwin(lambda nn, one: _module(nn, _piecewise_in_torch(nn, one))),
+        torch=TorchTwin(lambda nn, one: _module(nn, one, _piecewise_in_torch(nn, one))),
         jax=_piecewise_in_jax,
         onnx=None,
+        onnx_forms=(
+            OnnxForm(_PIECEWISE, _bins_in_onnx, _bins_of_onnx),
+            OnnxForm(_EVERY, _bins_in_onnx, _bins_of_onnx),
+        ),
         compiled=_piecewise_compiled,
     ),
     LayerRow(
@@ -250,12 +320,20 @@ TABLE_INPUTS = (
         torch=TorchTwin(
             lambda nn, one: _module(
                 nn,
+                one,
                 lambda self, x: x * (one.rate * self.weight),
                 weight=nn.Linear(one.features, 1, bias=False).weight.detach()[0],
             )
         ),
         jax=lambda at, x: x * (at.layer.rate * at.params["weight"]),
         onnx=None,
+        onnx_forms=(
+            OnnxForm(
+                op("Mul", X, Slot("weight")),
+                lambda at: {"weight": at.dtype.type(at.layer.rate) * at.params["weight"]},
+                _scale_of_onnx,
+            ),
+        ),
         compiled=kernel("FEATURE_SCALE", "rate"),
         told_features=True,
     ),

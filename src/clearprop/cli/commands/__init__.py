@@ -14,8 +14,10 @@ from clearprop.cli.commands import (
     evaluate_command,
     exercise_command,
     explain_command,
+    export_command,
     grade_command,
     health_command,
+    import_command,
     predict_command,
     reproduce_command,
     show_command,
@@ -45,6 +47,8 @@ COMMANDS: tuple[Command, ...] = (
     data_command.COMMAND,
     predict_command.COMMAND,
     evaluate_command.COMMAND,
+    export_command.COMMAND,
+    import_command.COMMAND,
     bench_command.COMMAND,
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.base.messages import LANGUAGES
 from clearprop.base.writing import write_whole
-from clearprop.reading.programs.composing import compose
+from clearprop.reading.programs.composing import Composed, compose
 from clearprop.reading.programs.recipe import Recipe
 from clearprop.reading.programs.samples import CsvFile
 
@@ -43,14 +43,22 @@ def save_program(path: str | Path, recipe: Recipe, *, language: str = "en") -> t
     path = Path(path)
     if path.is_dir():
         raise FileError("path_is_folder", path=path)
-    beside = path.with_name(f"{path.name.removesuffix('.py')}.npz")
-    made = compose(recipe, _known(language), path.name, beside.name)
+    return save_composed(path, compose(recipe, _known(language), path.name, beside(path).name))
+
+
+def beside(path: Path) -> Path:
+    """The file of a program's numbers."""
+    return path.with_name(f"{path.name.removesuffix('.py')}.npz")
+
+
+def save_composed(path: Path, made: Composed) -> tuple[Path, ...]:
+    """Write a program that is composed, as `save_program` does."""
     files = {path: made.text.encode()}
     if made.arrays:
         stored = io.BytesIO()
         np.savez(stored, allow_pickle=False, **made.arrays)
         # The numbers first: a program without them is of no use.
-        files = {beside: stored.getvalue(), **files}
+        files = {beside(path): stored.getvalue(), **files}
     for file, content in files.items():
         if file.is_file() and not _is_the_same(file, content):
             raise FileError("program_exists", path=file)

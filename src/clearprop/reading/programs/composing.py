@@ -66,7 +66,7 @@ def compose(recipe: Recipe, language: str, name: str, beside: str | None = None)
     begin = beginnings(made, beside)
     functions = [sections.forward(made), sections.backward(made), sections.loss(made)]
     if _calls(functions, "sigmoid"):
-        functions.insert(0, sections.sigmoid(made))
+        functions.insert(0, sections.sigmoid(language))
     if made.update.clipping:
         functions.append(sections.clip(made))
     if made.update.schedule is not None:
@@ -129,11 +129,6 @@ def _story(made: Draft, name: str, body: str) -> str:
     language, recipe = made.language, made.recipe
     layers = [named(node.layer) for node in recipe.network.graph.nodes.values()]
     equations = "\n".join(re.findall(r"^ *# (.*)$", body, re.MULTILINE))
-    legend = [
-        say(language, f"legend.{key}")
-        for key, pattern in LEGEND.items()
-        if re.search(pattern, equations)
-    ]
     return "\n\n".join(
         [
             say(language, "story.title", layers=say(language, "story.join").join(layers)),
@@ -144,7 +139,16 @@ def _story(made: Draft, name: str, body: str) -> str:
                 optimizer=made.update.rule,
                 steps=made.settled.steps,
             ),
-            "\n".join(legend),
+            "\n".join(legend(language, equations)),
             say(language, "story.commands", name=name),
         ]
     )
+
+
+def legend(language: str, equations: str) -> list[str]:
+    """What the names in a program's equations are."""
+    return [
+        say(language, f"legend.{key}")
+        for key, pattern in LEGEND.items()
+        if re.search(pattern, equations)
+    ]

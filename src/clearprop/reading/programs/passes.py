@@ -24,11 +24,13 @@ from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing
 
 @dataclass(frozen=True)
 class Section:
-    """The lines of one layer in one pass: the layer's class, how it was made, and its shapes."""
+    """The lines of one layer in one pass: the layer's class, how it was made, and its shapes;
+    `said` is the key of the sentence on it where that is not the pass's own."""
 
     kind: str
     title: str
     lines: tuple[Line, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class ParameterName:
 
     symbol: Symbol
     path: str
+
+
+@dataclass(frozen=True)
+class RememberedName:
+    """One array of running statistics, with its layer's path and its name there."""
+
+    symbol: Symbol
+    path: str
+    name: str
 
 
 class KeptNames(NamedTuple):
@@ -55,6 +66,7 @@ class Program:
     parameters   in the order of the flat array, shared ones once
     saved        what forward keeps
     input_gradient   whether ∂L/∂x exists: not for ids
+    remembered   the running statistics that forward reads, where it is written as in use
     """
 
     forward: tuple[Section, ...]
@@ -64,6 +76,7 @@ class Program:
     statistics: tuple[Statistics, ...]
     saved: KeptNames
     input_gradient: bool
+    remembered: tuple[RememberedName, ...] = ()
 
     @property
     def gradients(self) -> tuple[Symbol, ...]:
@@ -77,8 +90,9 @@ class Program:
         return tuple(line for part in (*self.forward, *self.backward) for line in part.lines)
 
 
-def passes_of(network: Network, x: Array) -> Program:
-    """The passes of a network at samples such as x.
+def passes_of(network: Network, x: Array, *, in_use: bool = False) -> Program:
+    """The passes of a network at samples such as x; `in_use` writes forward as it is computed in
+    use, with what training has remembered, and nothing of backward is to be read then.
 
     Raises ContractError for a layer that is not of the catalogue, and where ids are taken by
     something that has a derivative.
@@ -87,7 +101,8 @@ def passes_of(network: Network, x: Array) -> Program:
     of_ids = x.dtype.kind in "iu"
     numbers = _numbers(network.graph)
     names = names_of(network.graph, numbers, of_ids=of_ids)
-    return _Writing(network, names, numbers, network.graph.shapes(x.shape[1:])).program(of_ids)
+    shapes = network.graph.shapes(x.shape[1:])
+    return _Writing(network, names, numbers, shapes, in_use).program(of_ids)
 
 
 def require_known(network: Network) -> None:
@@ -124,6 +139,8 @@ class _Writing:
     names: Names
     numbers: Mapping[str, int]
     shapes: Mapping[str, Shape | None]
+    in_use: bool
+    remembered: list[RememberedName] = field(default_factory=list)
     parameters: dict[str, Symbol] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
     forward: list[Section] = field(default_factory=list)
@@ -153,6 +170,7 @@ class _Writing:
             tuple(self.statistics),
             self._saved(parameters),
             not of_ids,
+            tuple(self.remembered),
         )
 
     def _layer(self, node: Node) -> None:
@@ -182,7 +200,13 @@ class _Writing:
         passes = row.passes(site)
         title = _title(layer, shape)
         kind = type(layer).__name__
-        self.forward.append(Section(kind, title, passes.forward))
+        forward, said = passes.forward, ""
+        if self.in_use and row.in_use is not None:
+            used = row.in_use.lines(site)
+            said = f"predict.{kind}" if used.forward != forward else ""
+            forward = used.forward
+            self.remembered += [RememberedName(s, path, name) for name, s in used.state.items()]
+        self.forward.append(Section(kind, title, forward, said))
         self.backward.append(Section(kind, title, passes.backward))
         self.masks += passes.masks
         self.statistics += passes.statistics

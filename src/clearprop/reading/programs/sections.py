@@ -25,7 +25,7 @@ RATE = "rate"
 
 def forward(draft: Draft) -> list[str]:
     """`forward(x, masks, parameters)`, which returns y and what backward needs."""
-    body = _passes(draft, draft.program.forward, "forward")
+    body = passes(draft.language, draft.program.forward, "forward")
     body += [""] if body else []
     kept = [name for group in draft.program.saved for name in group]
     if not is_grouped(draft):
@@ -53,12 +53,17 @@ def backward(draft: Draft) -> list[str]:
             for group in groups:
                 body += unpacked(cache_groups(draft)[group], group)
         body.append("")
-    body += [*_passes(draft, program.backward, "backward"), "", *returned(program.gradients)]
+    body += [
+        *passes(draft.language, program.backward, "backward"),
+        "",
+        *returned(program.gradients),
+    ]
     key = "doc.backward" if program.input_gradient else "doc.backward_of_ids"
     return function("backward", ["dy", "cache"], say(draft.language, key), body)
 
 
-def _passes(draft: Draft, sections: Iterable[Section], which: str) -> list[str]:
+def passes(language: str, sections: Iterable[Section], which: str) -> list[str]:
+    """The lines of a pass, layer by layer, each kind explained once."""
     lines: list[str] = []
     explained: set[str] = set()
     for section in sections:
@@ -67,7 +72,7 @@ def _passes(draft: Draft, sections: Iterable[Section], which: str) -> list[str]:
         if section.title:
             lines += comment(section.title)
         if section.kind not in explained:
-            lines += comment(say(draft.language, f"{which}.{section.kind}"))
+            lines += comment(say(language, section.said or f"{which}.{section.kind}"))
             explained.add(section.kind)
         lines += code_lines(section.lines)
     return lines
@@ -86,10 +91,10 @@ def is_grouped(draft: Draft) -> bool:
     return bool(kept) and len(f"{INDENT}return y, {gathered(kept)}") > WIDTH
 
 
-def sigmoid(draft: Draft) -> list[str]:
+def sigmoid(language: str) -> list[str]:
     """`sigmoid(z)`, which never overflows."""
     line = Line("return np.exp(-np.logaddexp(0, -z))", "σ(z) = 1 / (1 + e^−z) = e^(−ln(1 + e^−z))")
-    return function("sigmoid", ["z"], say(draft.language, "doc.sigmoid"), code_lines([line]))
+    return function("sigmoid", ["z"], say(language, "doc.sigmoid"), code_lines([line]))
 
 
 def loss(draft: Draft) -> list[str]:

@@ -1,0 +1,172 @@
+"""A network out of an ONNX model: its nodes recognised as layers, from the output backwards."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clearprop.base.errors import ContractError
+from clearprop.engine.losses import Loss
+from clearprop.formats.network_contents import SavedNetwork
+from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
+from clearprop.formats.onnx_matching import layer_before
+from clearprop.formats.traced_layers import (
+    TracedLayer,
+    TracedNetwork,
+    TracedSum,
+    network_of_traced,
+)
+from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
+
+if TYPE_CHECKING:
+    import onnx
+
+# What is known of, in a sentence that says so.
+KNOWN = sorted(
+    {form.term.operator for row in LAYER_ROWS.values() for form in row.onnx_forms} | {"Add"}
+)
+# How ONNX counts float32 and float64.
+FLOATING = (1, 11)
+
+
+class Reached(NamedTuple):
+    """A network that was found before a wire, and the wire that it takes."""
+
+    traced: TracedNetwork
+    source: str
+
+
+def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
+    """The network of an ONNX model, a file or its bytes: what it computes from its one input to its
+    first output of numbers; what its classes are called where it puts out their names, and the loss
+    where it puts out that loss's probabilities.
+
+    Raises ContractError for a node that no layer here computes, with its name; ForeignFileError,
+    DamagedFileError and FileError for a file that cannot be used; MissingDependencyError without
+    onnx.
+    """
+    found = read_onnx(source)
+    if len(found.inputs) != 1:
+        raise ContractError("onnx_inputs", path=found.path, names=", ".join(found.inputs))
+    output = next((wire for wire, kind in found.outputs.items() if kind == "f"), None)
+    if output is None:
+        raise ContractError("onnx_no_numbers", path=found.path)
+    with or_damaged(found.path):
+        return _network(found, output)
+
+
+def _network(found: OnnxSource, output: str) -> SavedNetwork:
+    reached = network_before(found, output)
+    if reached.source not in found.inputs:
+        raise ContractError("onnx_from_constants", path=found.path, wire=output)
+    network, params, state = reached.traced
+    return SavedNetwork(
+        network=network,
+        params=params,
+        state=state,
+        loss=_loss_behind(found, output),
+        classes=classes_in(found) or (),
+    )
+
+
+def _loss_behind(source: OnnxSource, output: str) -> Loss | None:
+    """The loss whose probabilities the model puts out as well; None where there are none."""
+    for wire in source.outputs:
+        behind = layer_before(source, wire) if wire != output else None
+        if behind is None or behind.source != output:
+            continue
+        for row in LOSS_ROWS.values():
+            if row.probabilities == behind.layer.layer:
+                return row.kind()
+    return None
+
+
+def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()) -> Reached:
+    """The layers before a wire, back to what comes in, or to one of the wires `begins`.
+
+    Raises ContractError for a node between layers that no layer computes, and what Python raises
+    for contents that do not go together (`or_damaged`).
+    """
+    steps: dict[str, TracedLayer | TracedSum] = {}
+    aliases: dict[str, str] = {}
+    open_wires = [output]
+    starts: list[str] = []
+    while open_wires:
+        wire = open_wires.pop()
+        if wire in steps or wire in aliases or wire in starts:
+            continue
+        if wire in begins:
+            starts.append(wire)
+            continue
+        matched = layer_before(source, wire)
+        if matched is not None:
+            made, before = matched
+            steps[wire] = TracedLayer(made.layer, before, made.params, made.state)
+            open_wires.append(before)
+            continue
+        node = source.nodes.get(wire)
+        if node is None:
+            starts.append(wire)
+            continue
+        taken = [name for name in node.input if name and name not in source.constants]
+        if node.op_type == "Add" and len(taken) == 2 and node.domain in ("", "ai.onnx"):
+            steps[wire] = TracedSum(*taken)
+            open_wires += taken
+        elif _hands_on(source, node, taken):
+            aliases[wire] = taken[0]
+            open_wires += taken
+        else:
+            raise ContractError(
+                "onnx_node_unknown",
+                path=source.path,
+                node=node.name or wire,
+                operator=node.op_type,
+                known=", ".join(KNOWN),
+            )
+    if len(starts) != 1:
+        raise ContractError("onnx_starts", path=source.path, wires=", ".join(starts))
+    order = {wire: place for place, wire in enumerate(source.nodes)}
+    settled = {
+        wire: _without_aliases(steps[wire], aliases)
+        for wire in sorted(steps, key=lambda wire: order[wire])
+    }
+    ends = (_behind(starts[0], aliases), _behind(output, aliases))
+    traced = network_of_traced(settled, *ends, source.dtype)
+    return Reached(traced, starts[0])
+
+
+def classes_in(source: OnnxSource) -> tuple[str, ...] | None:
+    """The words that an output of words is chosen from; None where there is none."""
+    for wire, kind in source.outputs.items():
+        node = source.nodes.get(wire)
+        if kind != "U" or node is None:
+            continue
+        for name in node.input:
+            words = source.constants.get(name)
+            if words is not None and words.dtype.kind == "U":
+                return tuple(map(str, words.ravel()))
+        words = attributes_of(node).get("values_strings")
+        if words:
+            return tuple(map(str, words))
+    return None
+
+
+def _hands_on(source: OnnxSource, node: Any, taken: list[str]) -> bool:
+    """Whether a node only hands on rows that come in, or numbers in another precision."""
+    if node.op_type == "Flatten":
+        return taken[0] in source.inputs
+    return node.op_type == "Cast" and attributes_of(node).get("to") in FLOATING
+
+
+def _behind(wire: str, aliases: dict[str, str]) -> str:
+    while wire in aliases:
+        wire = aliases[wire]
+    return wire
+
+
+def _without_aliases(
+    step: TracedLayer | TracedSum, aliases: dict[str, str]
+) -> TracedLayer | TracedSum:
+    if isinstance(step, TracedSum):
+        return TracedSum(*(_behind(wire, aliases) for wire in step))
+    behind = _behind(step.source, aliases)
+    return TracedLayer(step.layer, behind, step.params, step.state, step.shared)

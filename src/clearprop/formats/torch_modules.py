@@ -1,0 +1,263 @@
+"""A network out of PyTorch: of a module, by following its `forward`, or of a state dict.
+
+A module is traced with torch.fx: its own modules, functions such as `F.relu(x)` and sums such as
+`x + f(x)` are found whatever they are called in it. What was found is then run beside the module at
+a few rows, so that nothing comes in that computes something else.
+"""
+
+import copy
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ContractError
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.network import Network
+from clearprop.formats.example_rows import example_rows
+from clearprop.formats.network_contents import SavedNetwork
+from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
+from clearprop.formats.torch_functions import is_module
+from clearprop.formats.torch_twin import pytorch
+from clearprop.formats.traced_layers import (
+    Traced,
+    TracedLayer,
+    TracedNetwork,
+    TracedSum,
+    network_of_traced,
+)
+from clearprop.kinds.kind_tables import LAYER_ROWS
+
+if TYPE_CHECKING:
+    import torch
+
+READS: Mapping[str, Callable[[Any], Layer | None]] = {
+    name: read for row in LAYER_ROWS.values() for name, read in row.torch.reads.items()
+}
+# How torch.nn.functional and torch call what torch.nn has as a module.
+# Those with parameters of their own are not called so.
+_BY_FUNCTION = {
+    name.lower(): name
+    for row in LAYER_ROWS.values()
+    for name in row.torch.reads
+    if not row.parameters
+}
+SUMS = ("add", "__add__", "__radd__", "iadd")
+# What only makes rows of what comes in.
+RESHAPES = ("flatten", "view", "reshape")
+MEASURES = ("size", "getitem", "getattr")
+CLOSE = {"float64": 1e-10, "float32": 1e-4}
+
+
+def from_torch(
+    source: "torch.nn.Module | Mapping[str, torch.Tensor]", *, network: Network | None = None
+) -> SavedNetwork:
+    """The network that a module computes in use, its parameters and running statistics; copies, in
+    float64 where the module is, otherwise in float32.
+
+    source   a module; or a state dict, for which `network` says what its arrays belong to
+    network  of a state dict: arrays go by PyTorch's names (`torch_arrays`), or by their order
+
+    Samples are rows: `nn.Flatten()` at the beginning takes nothing away from them, and
+    `nn.Softmax(dim=1)` is over their features.
+
+    Raises ContractError for a module that cannot be followed or that no layer here computes, with
+    its name; ShapeError for arrays of another network; MissingDependencyError without PyTorch.
+    """
+    given: Any = source
+    if not is_module(given):
+        return _of_state_dict(given, network)
+    if network is not None:
+        return _of_state_dict(given.state_dict(), network)
+    module = copy.deepcopy(given).cpu().eval()
+    network, params, state = traced_module(module)
+    saved = SavedNetwork(network=network, params=params, state=state)
+    _try(module, saved)
+    return saved
+
+
+def traced_module(module: Any) -> TracedNetwork:
+    """What a module runs, as it stands in its code; whoever hands it on tries it. What is raised is
+    that of `from_torch`."""
+    steps, start, output = _traced(module)
+    return network_of_traced(steps, start, output, _dtype(module))
+
+
+def _of_state_dict(arrays: Any, network: Network | None) -> SavedNetwork:
+    if not isinstance(arrays, Mapping) or not arrays:
+        raise ContractError("torch_not_module", came=type(arrays).__name__)
+    if network is None:
+        raise ContractError("state_dict_alone", names=", ".join(list(map(str, arrays))[:4]))
+    strange = next((name for name, one in arrays.items() if not hasattr(one, "shape")), None)
+    if strange is not None:
+        raise ContractError("state_dict_entry", name=strange, came=type(arrays[strange]).__name__)
+    params, state = from_torch_arrays(network, {n: array_of(one) for n, one in arrays.items()})
+    return SavedNetwork(network=network, params=params, state=state)
+
+
+def array_of(tensor: Any) -> Array:
+    """A tensor's numbers, copied; those of half precision as float32."""
+    if isinstance(tensor, np.ndarray):
+        return tensor
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point() and tensor.element_size() < 4:
+        tensor = tensor.float()
+    array: Array = tensor.numpy().copy()
+    return array
+
+
+def _traced(module: Any) -> tuple[Traced, str, str]:
+    """The layers and sums that a module runs, the wire that comes in, and the one that goes
+    out."""
+    torch = pytorch()
+    from torch import fx
+
+    class Tracer(fx.Tracer):
+        """Goes into every module that is not a layer by itself."""
+
+        def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
+            return _is_leaf(m) or super().is_leaf_module(m, module_qualified_name)
+
+    if _is_leaf(module):
+        module = torch.nn.Sequential(module)
+    try:
+        graph = Tracer().trace(module)
+    except Exception as problem:  # whatever a person's forward raises
+        said = str(problem).strip().partition("\n")[0]
+        raise ContractError(
+            "torch_untraceable", module=type(module).__name__, problem=said
+        ) from problem
+    steps: dict[str, TracedLayer | TracedSum] = {}
+    wires: dict[str, str] = {}
+    # What has a default and is not used need not be handed over.
+    inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
+    if len(inputs) != 1:
+        raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
+    (start,) = inputs
+    output = ""
+    for node in graph.nodes:
+        name = str(node)
+        if node.op == "placeholder":
+            wires[name] = name
+        elif node.op == "output":
+            output = wires.get(str(node.args[0]), "")
+        elif node.op == "call_module":
+            called = module.get_submodule(node.target)
+            taken = _taken(node, wires, repr(called))
+            if type(called).__name__ == "Flatten":
+                wires[name] = _rows(str(node.target), taken, str(start))
+                continue
+            wires[name] = name
+            steps[name] = _layer(called, str(node.target), taken)
+        elif _called(node) in MEASURES:
+            continue
+        elif _called(node) in RESHAPES:
+            wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
+        else:
+            wires[name] = name
+            steps[name] = _function(torch.nn, node, wires)
+    if not output:
+        raise ContractError("torch_output", module=type(module).__name__)
+    return steps, str(start), output
+
+
+def _is_leaf(module: Any) -> bool:
+    name, home = type(module).__name__, type(module).__module__
+    return (name in READS and home.startswith("torch.nn")) or _own(module)
+
+
+def _own(module: Any) -> bool:
+    """Whether it is a twin that PyTorch has no module for, which says which layer it is."""
+    layer = getattr(type(module), "layer", None)
+    return isinstance(layer, Layer)
+
+
+def _layer(module: Any, path: str, source: str) -> TracedLayer:
+    name = type(module).__name__
+    layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
+    if layer is None:
+        raise _unknown(path, repr(module))
+    renamed = LAYER_ROWS[type(layer)].torch.renamed
+    parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+    params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
+    buffers = dict(module.named_buffers(recurse=False))
+    state = {
+        one: from_torch_layout(layer, one, array_of(buffers[renamed.get(one, one)]))
+        for one in layer.state()
+    }
+    shared = {one: id(p) for one, p in parameters.items()}
+    return TracedLayer(layer, source, params, state, shared)
+
+
+def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
+    """A sum of two wires, or a function as the module that computes the same."""
+    called = _called(node)
+    terms = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
+    if called in SUMS and len(terms) == 2 and None not in terms and not _scaled(node):
+        return TracedSum(*map(str, terms))
+    name = _BY_FUNCTION.get(called.strip("_").replace("_", ""))
+    if name is None or len(terms) != 1:
+        raise _unknown(str(node), called)
+    left_out = ("input", "inplace", "training", "_stacklevel", "dtype")
+    settings = {k: v for k, v in node.kwargs.items() if k not in left_out}
+    given = () if name == "Dropout" and node.args[2:] else node.args[1:]
+    try:
+        module = getattr(nn, name)(*given, **settings)
+    except (TypeError, ValueError) as problem:
+        raise _unknown(str(node), called) from problem
+    return _layer(module, str(node), _taken(node, wires, called))
+
+
+def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:
+    """The wire that a call takes. Raises ContractError where it takes none of the network's."""
+    wire = wires.get(str(node.args[0])) if node.args else None
+    if wire is None:
+        raise _unknown(str(node.target) if node.op == "call_module" else str(node), called)
+    return wire
+
+
+def _unknown(path: str, called: str) -> ContractError:
+    known = ", ".join(sorted(READS))
+    return ContractError(
+        "torch_layer_unknown", path=path, module=" ".join(called.split()), known=known
+    )
+
+
+def _scaled(node: Any) -> bool:
+    return bool(node.kwargs.get("alpha", 1) != 1)
+
+
+def _called(node: Any) -> str:
+    target = node.target
+    name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+    return "add" if target in (operator.add, operator.iadd) else str(name)
+
+
+def _rows(called: str, source: str, start: str) -> str:
+    """The wire of a reshape: what comes in is rows already."""
+    if source != start:
+        raise ContractError("torch_reshape", called=called)
+    return source
+
+
+def _dtype(module: Any) -> np.dtype[Any]:
+    kept = [one for one in module.state_dict().values() if one.is_floating_point()]
+    return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
+
+
+def _try(module: Any, saved: SavedNetwork) -> None:
+    """Run both at a few rows. Raises ContractError where they say something else."""
+    torch = pytorch()
+    x = example_rows(saved.network, saved.params.dtype)
+    with torch.no_grad():
+        theirs = array_of(module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x)))
+    close = CLOSE[saved.params.dtype.name]
+    with np.errstate(all="ignore"):
+        ours = saved.predict(x)
+        same = ours.shape == theirs.shape and np.allclose(
+            ours, theirs, rtol=close, atol=close, equal_nan=True
+        )
+    if not same:
+        raise ContractError("torch_differs", module=type(module).__name__)

@@ -1,0 +1,35 @@
+"""A network's graph as a module of PyTorch's, for networks in which wires are added or joined."""
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import torch
+
+from clearprop.engine.graph import INPUT, Graph, Node, Sum
+from clearprop.formats.torch_arrays import torch_name
+
+
+class Wired(torch.nn.Module):
+    """The modules of a network, by the names that its layers' paths are in PyTorch, wired as its
+    graph says."""
+
+    def __init__(self, graph: Graph, children: dict[str, torch.nn.Module]) -> None:
+        super().__init__()
+        self.graph = graph
+        for name, module in children.items():
+            self.add_module(name, module)
+
+    def forward(self, x: Any) -> Any:
+        """The network's output at x (N, ...)."""
+        # Not `propagate`: whoever traces this module has no shapes to compare.
+        values = {INPUT: x}
+        for step in self.graph.steps:
+            taken = [values[wire] for wire in step.sources]
+            if isinstance(step, Node):
+                values[step.path] = self.get_submodule(torch_name(step.path))(*taken)
+            elif isinstance(step, Sum):
+                values[step.path] = reduce(add, taken)
+            else:
+                values[step.path] = torch.cat(taken, -1)
+        return values[self.graph.output]

@@ -1,0 +1,396 @@
+"""ONNX out and in: computed alike by ONNX's reference evaluator and by onnxruntime; what does not
+hold together is refused with a sentence."""
+
+import contextlib
+import io
+import math
+import warnings
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
+from clearprop import (
+    ELU,
+    GELU,
+    BatchNorm,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Sequential,
+)
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import decode, encode
+from clearprop.base.errors import (
+    ClearpropError,
+    ConfigurationError,
+    ContractError,
+    DamagedFileError,
+    ForeignFileError,
+    MissingDependencyError,
+)
+from clearprop.formats import from_onnx, to_onnx
+from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
+from clearprop.kinds.row import LayerExample
+from tests.formats.random_networks import Drawn, draw
+from tests.own_combinators import Concatenated
+
+OPSETS = (17, 18, 20, 23)
+KNOWN = {**LAYERS, **INITIALIZERS}
+DTYPES = ("float64", "float32")
+CLOSE = {"float64": 1e-12, "float32": 1e-5}
+EXAMPLES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
+
+
+class Erf(OpRun):
+    """ONNX's own evaluator computes Erf in float32 alone."""
+
+    def _run(self, x: Array) -> tuple[Array]:
+        return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
+
+
+def run(model: Any, x: Array) -> list[Any]:
+    """What ONNX's reference evaluator makes of x."""
+    onnx.checker.check_model(model, full_check=True)
+    evaluator = ReferenceEvaluator(model, new_ops=[Erf])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return list(evaluator.run(None, {"input": x}))
+
+
+def drawn_of(example: LayerExample, dtype: str) -> Drawn:
+    rng = np.random.default_rng(3)
+    network = Network(example.layer)
+    params = network.initialize(1, dtype=dtype)
+    params = (params + 0.3 * rng.normal(size=params.shape)).astype(dtype)
+    state = {
+        path: {
+            name: rng.uniform(0.5, 2, a.shape).astype(dtype) if a.dtype.kind == "f" else a
+            for name, a in own.items()
+        }
+        for path, own in network.start_state.items()
+    }
+    shape = (6, *example.input_shape)
+    x = 2 * rng.normal(size=shape).astype(dtype)
+    if example.ids is not None:
+        x = rng.integers(example.ids, size=shape)
+    return Drawn(network, params, state or None, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_layer_is_computed_alike_and_comes_back(opset: int, dtype: str) -> None:
+    for example in EXAMPLES:
+        network, params, state, x = drawn_of(example, dtype)
+        shape = example.input_shape
+        model = to_onnx(network, params, state=state, input_shape=shape, opset=opset)
+        (output,) = run(model, x)
+        expected = network.predict(params, x, state=state)
+        close = partial(
+            np.testing.assert_allclose, rtol=CLOSE[dtype], atol=CLOSE[dtype], err_msg=repr(example)
+        )
+        close(output, expected)
+        assert output.dtype == expected.dtype
+        back = from_onnx(model.SerializeToString())
+        close(back.predict(x), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_onnxruntime_computes_every_layer_alike(dtype: str) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    for example in EXAMPLES:
+        if dtype == "float64" and example.layer == GELU():
+            continue  # it has Erf in float32 alone
+        network, params, state, x = drawn_of(example, dtype)
+        model = to_onnx(network, params, state=state, input_shape=example.input_shape)
+        session = ort.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        (output,) = session.run(None, {"input": x})
+        expected = network.predict(params, x, state=state)
+        np.testing.assert_allclose(
+            output, expected, rtol=CLOSE[dtype], atol=CLOSE[dtype], err_msg=repr(example)
+        )
+
+
+@given(seed=st.integers(0, 10**6), opset=st.sampled_from(OPSETS), dtype=st.sampled_from(DTYPES))
+@settings(max_examples=25, deadline=None)
+def test_a_network_comes_back_as_it_was(seed: int, opset: int, dtype: str) -> None:
+    network, params, state, x = draw(seed, dtype)
+    model = to_onnx(network, params, state=state, opset=opset)
+    expected = network.predict(params, x, state=state)
+    close = {"float64": 1e-12, "float32": 1e-4}[dtype]
+    np.testing.assert_allclose(run(model, x)[0], expected, close, close)
+    back = from_onnx(model)
+    assert back.params.dtype == params.dtype
+    np.testing.assert_allclose(back.predict(x), expected, close, close)
+    assert decode(encode(back.network.layer), KNOWN) == back.network.layer  # as a file keeps it
+    kinds = [type(node.layer) for node in network.graph.nodes.values()]
+    assert [type(node.layer) for node in back.network.graph.nodes.values()] == kinds
+
+
+def test_settings_come_back_as_they_were_typed() -> None:
+    layers = Sequential(
+        Linear(2, 2), LeakyReLU(0.01), ELU(0.7), BatchNorm(2), LayerNorm(2, 1e-3), Dropout(0.3)
+    )
+    network = Network(layers)
+    for dtype in DTYPES:
+        params = network.initialize(0, dtype=dtype)
+        model = to_onnx(network, params, state=network.initial_state(params))
+        assert from_onnx(model).network.layer == layers
+
+
+def test_many_networks_are_one_model() -> None:
+    network = Network(Sequential(Linear(3, 4), ReLU(), Dropout(0.2), Linear(4, 2)))
+    params = network.initialize([0, 1, 2])
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    model = to_onnx(network, params)
+    expected = network.predict(params, x)
+    np.testing.assert_allclose(run(model, x)[0], expected, 1e-13)
+    back = from_onnx(model)
+    assert np.array_equal(back.params, params)
+
+
+def test_probabilities_and_names_of_classes_stand_in_the_model() -> None:
+    network = Network(Sequential(Linear(2, 3)))
+    params = network.initialize(0)
+    x = np.random.default_rng(0).normal(size=(7, 2))
+    names = ("貓", "dog", "fish")
+    model = to_onnx(network, params, loss=CrossEntropy(), classes=names)
+    output, probabilities, label = run(model, x)
+    powers = np.exp(output)
+    np.testing.assert_allclose(probabilities, powers / powers.sum(1, keepdims=True), 1e-12)
+    assert label.tolist() == [names[k] for k in output.argmax(1)]
+    back = from_onnx(model)
+    assert back.classes == names
+    assert back.network.layer == network.layer  # the softmax is the loss's
+    assert back.loss == CrossEntropy()
+    single = Network(Sequential(Linear(2, 1)))
+    model = to_onnx(single, single.initialize(1), loss=BinaryCrossEntropy(), classes=("no", "yes"))
+    output, probabilities, label = run(model, x)
+    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-output)), 1e-12)
+    assert from_onnx(model).loss == BinaryCrossEntropy()
+    assert label.tolist() == ["yes" if logit > 0 else "no" for logit in output[:, 0]]
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+def test_what_pytorchs_exporter_writes_comes_in(torch: Any, opset: int) -> None:
+    nn = torch.nn
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Flatten(), nn.Linear(4, 6), nn.ReLU6(), nn.Linear(6, 6), nn.PReLU(6), nn.ELU(),
+        nn.SELU(), nn.GELU("tanh"), nn.GELU(), nn.SiLU(), nn.Mish(), nn.Softplus(),
+        nn.LayerNorm(6), nn.BatchNorm1d(6, affine=False), nn.Dropout(0.2), nn.Linear(6, 2),
+        nn.Softmax(-1),
+    ).eval()  # fmt: skip
+    stream = io.BytesIO()
+    x = torch.randn(5, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (x,), stream, dynamo=False, opset_version=opset)
+    back = from_onnx(stream.getvalue())
+    np.testing.assert_allclose(back.predict(x.numpy()), module(x).detach().numpy(), 1e-4, 1e-5)
+
+
+def test_what_pytorchs_newer_exporter_wrote_comes_in() -> None:
+    """torch.onnx.export(dynamo=True), which needs packages that are not here, wrote the file: its
+    batch normalization is in the Linear before it."""
+    path = Path(__file__).parents[1] / "data" / "onnx" / "exported_by_pytorch_2_13.onnx"
+    saved = from_onnx(path)
+    kinds = [type(node.layer).__name__ for node in saved.network.graph.nodes.values()]
+    assert kinds == ["Linear", "LayerNorm", "GELU", "SiLU", "Linear", "Softplus", "Linear"]
+    x = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
+    said = [[0.04064524, -0.65526974], [0.02476358, -0.57444912]]
+    np.testing.assert_allclose(saved.predict(x), said, 1e-5)
+
+
+def test_what_another_exporter_lays_out_otherwise_comes_in() -> None:
+    """Gemm with its factors and a weight turned round, constants by nodes, the bias first."""
+    rng = np.random.default_rng(0)
+    w, b, x = rng.normal(size=(3, 2)), rng.normal(size=3), rng.normal(size=(4, 2))
+    square = rng.normal(size=(3, 3))
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["g"], alpha=0.5, beta=2.0, transB=1, transA=0),
+        helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(square)),
+        helper.make_node("Transpose", ["c"], ["t"], perm=[1, 0]),
+        helper.make_node("MatMul", ["g", "t"], ["m"]),
+        helper.make_node("Add", ["b", "m"], ["y"]),
+    ]
+    model = made(nodes, {"w": w, "b": b}, ["x"], double=True)
+    expected = (0.5 * x @ w.T + 2 * b) @ square.T + b
+    np.testing.assert_allclose(from_onnx(model).predict(x), expected, 1e-13)
+
+
+def made(
+    nodes: Any,
+    arrays: dict[str, Array],
+    inputs: list[str],
+    *,
+    double: bool = False,
+    opset: int = 17,
+) -> Any:
+    kind = TensorProto.DOUBLE if double else TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, kind, ["N", 2]) for name in inputs],
+        [helper.make_tensor_value_info("y", kind, None)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@cache
+def hostile() -> dict[str, tuple[Any, str]]:
+    """Models that do not hold together, and what is said of them."""
+    node = helper.make_node
+    good = {"w": np.ones((2, 3), np.float32), "b": np.ones(3, np.float32)}
+    gemm = [node("Gemm", ["x", "w", "b"], ["y"])]
+    found = {}
+    circle = [
+        node("Relu", ["b1"], ["a1"]),
+        node("Relu", ["a1"], ["b1"]),
+        node("Add", ["b1", "x"], ["y"]),
+    ]
+    found["cycle"] = (made(circle, {}, ["x"]), "onnx_order")
+    twice = made([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])], {}, ["x"])
+    found["twice"] = (twice, "onnx_twice")
+    huge = made(gemm, good, ["x"])
+    huge.graph.initializer[0].dims[:] = [10**9, 10**9]
+    found["10^18 numbers"] = (huge, "onnx_numbers")
+    negative = made(gemm, good, ["x"])
+    negative.graph.initializer[0].dims[:] = [-2, -3]
+    found["negative"] = (negative, "onnx_shape")
+    for place in ("../secret", "/etc/passwd", "a\\b", "nothing.bin", ""):
+        outside = made(gemm, good, ["x"])
+        tensor = outside.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=place)
+        found[f"outside {place}"] = (outside, "onnx_elsewhere")
+    old = made(gemm, good, ["x"], opset=12)
+    found["old"] = (old, "onnx_old")
+    blown = [
+        node("ConstantOfShape", ["s"], ["w"]),
+        node("MatMul", ["x", "w"], ["y"]),
+    ]
+    shape = {"s": np.array([10**9, 10**9])}
+    found["blown up"] = (made(blown, shape, ["x"]), "onnx_node_unknown")
+    conv = [node("Conv", ["x", "w"], ["y"], name="first/conv")]
+    found["no layer"] = (made(conv, good, ["x"]), "onnx_node_unknown")
+    found["two inputs"] = (made([node("Add", ["x", "z"], ["y"])], {}, ["x", "z"]), "onnx_inputs")
+    absent = made(gemm, good, ["x"])
+    absent.graph.output[0].name = "nowhere"
+    found["no output"] = (absent, "onnx_output")
+    lists = made([node("Gemm", ["x", "w", "b"], ["y"], alpha=[1.0, 2.0])], good, ["x"])
+    found["attribute of another type"] = (lists, "onnx_node_unknown")
+    deep = [
+        one
+        for k in range(3000)
+        for one in (
+            node("Relu", [f"a{k}" if k else "x"], [f"r{k}"]),
+            node("Add", ["x", f"r{k}"], [f"a{k + 1}" if k < 2999 else "y"]),
+        )
+    ]
+    found["nested"] = (made(deep, {}, ["x"]), "onnx_damaged")
+    chars = made(gemm, good, ["x"])
+    chars.graph.initializer[0].data_type = 99
+    found["dtype"] = (chars, "onnx_damaged")
+    other = made([node("Relu", ["x"], ["y"], domain="evil.example")], {}, ["x"])
+    found["other domain"] = (other, "onnx_node_unknown")
+    return found
+
+
+@pytest.mark.parametrize("name", hostile())
+def test_a_hostile_model_is_refused_with_a_sentence(name: str, tmp_path: Path) -> None:
+    model, key = hostile()[name]
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ClearpropError) as caught:
+        from_onnx(tmp_path / "m.onnx")
+    assert caught.value.key == key
+    assert all(str(tmp_path) in caught.value.message(one) for one in ("en", "zh-TW"))
+
+
+def test_arrays_beside_the_model_are_read_and_links_are_not(tmp_path: Path) -> None:
+    network = Network(Sequential(Linear(2, 3)))
+    params = network.initialize(0)
+    model = to_onnx(network, params)
+    path = tmp_path / "m.onnx"
+    onnx.save(model, str(path), save_as_external_data=True, location="m.bin", size_threshold=0)
+    assert np.array_equal(from_onnx(path).params, params)
+    data = (tmp_path / "m.bin").read_bytes()
+    (tmp_path / "m.bin").write_bytes(data[:20])
+    with pytest.raises(DamagedFileError, match="numbers are there"):
+        from_onnx(path)
+    (tmp_path / "m.bin").rename(tmp_path / "other")
+    (tmp_path / "m.bin").symlink_to(tmp_path / "other")
+    with pytest.raises(DamagedFileError, match="in another file"):
+        from_onnx(path)
+
+
+def test_a_file_cut_or_changed_anywhere_is_refused_or_read() -> None:
+    network, params, state, _ = draw(5)
+    data = to_onnx(network, params, state=state).SerializeToString()
+    rng = np.random.default_rng(0)
+    tried = [data[:cut] for cut in rng.integers(0, len(data), 60)]
+    for place in rng.integers(0, len(data), 120):
+        changed = bytearray(data)
+        changed[place] ^= 1 << int(rng.integers(8))
+        tried.append(bytes(changed))
+    for one in tried:
+        # Whatever else it raises fails this test.
+        with contextlib.suppress(ClearpropError):
+            from_onnx(one)
+    for one in (b"", b"no model", b"\x80\x04."):
+        with pytest.raises(ForeignFileError):
+            from_onnx(one)
+
+
+def test_what_onnx_has_not_is_refused_by_its_path() -> None:
+    from tests.experiments.test_torch_twin import Square
+
+    network = Network(Sequential(Linear(2, 2), Square()))
+    with pytest.raises(ContractError, match=r"^layers\[1\]: no ONNX operators compute Square"):
+        to_onnx(network, network.initialize(0))
+    stacked = Network(Sequential(Embedding(4, 2), BatchNorm(2)))
+    with pytest.raises(ContractError, match=r"^layers\[0\]"):
+        to_onnx(
+            stacked,
+            stacked.initialize([0, 1]),
+            state=stacked.initial_state(stacked.initialize([0, 1])),
+        )
+    for opset in (16, 99, True, "17"):
+        with pytest.raises(ConfigurationError, match="operator set must be"):
+            to_onnx(network, network.initialize(0), opset=opset)  # type: ignore[arg-type]
+
+
+def test_without_onnx_the_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda _: False)
+    network = Network(Linear(2, 1))
+    for call in (lambda: to_onnx(network, network.initialize(0)), lambda: from_onnx(b"")):
+        with pytest.raises(MissingDependencyError, match=r"clearprop\[formats\]"):
+            call()
+
+
+def test_joins_of_ones_own_are_written() -> None:
+    network = Network(Sequential(Concatenated(Linear(2, 2), Linear(2, 3)), Linear(7, 1)))
+    params = network.initialize(0)
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    model = to_onnx(network, params)
+    np.testing.assert_allclose(run(model, x)[0], network.predict(params, x), 1e-13)
+    with pytest.raises(ContractError, match="Concat"):
+        from_onnx(model)

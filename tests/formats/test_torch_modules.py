@@ -1,0 +1,245 @@
+"""Networks to PyTorch and back: equal to the bit, and what cannot come in is refused by name."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clearprop import CrossEntropy, Linear, Network, ReLU, Residual, Sequential, Tanh
+from clearprop.base.errors import ContractError, ShapeError
+from clearprop.cli import main
+from clearprop.formats import from_torch, from_torch_step, to_torch
+from clearprop.formats.network_file import load
+from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSS_ROWS
+from clearprop.reading.explanation import explain_weight
+from clearprop.reading.health import examine
+from tests.formats.random_networks import draw, same_state
+
+
+@given(seed=st.integers(0, 10**6), dtype=st.sampled_from(["float64", "float32"]))
+@settings(max_examples=40, deadline=None)
+def test_a_network_comes_back_to_the_bit(torch: Any, seed: int, dtype: str) -> None:
+    network, params, state, x = draw(seed, dtype)
+    module = to_torch(network, params, state=state)
+    back = from_torch(module)
+    assert back.network.layer == network.layer
+    assert np.array_equal(back.params, params)
+    assert back.params.dtype == params.dtype
+    assert same_state(back.state, state)
+    theirs = module.eval()(torch.tensor(x)).detach().numpy()
+    close = 1e-12 if dtype == "float64" else 1e-4
+    np.testing.assert_allclose(network.predict(params, x, state=state), theirs, close, close)
+    by_name = from_torch(module.state_dict(), network=network)
+    assert np.array_equal(by_name.params, params)
+    assert same_state(by_name.state, state)
+
+
+def test_what_is_made_is_a_sequential_with_pytorchs_names(torch: Any) -> None:
+    network = Network(Sequential(Linear(2, 3), ReLU(), Sequential(Linear(3, 1))))
+    module = to_torch(network, network.initialize(0))
+    assert type(module) is torch.nn.Sequential
+    assert list(module.state_dict()) == ["0.weight", "0.bias", "2.0.weight", "2.0.bias"]
+
+
+def own_module(torch: Any) -> Any:
+    functional = torch.nn.functional
+
+    class Classifier(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = torch.nn.Linear(6, 5)
+            self.norm = torch.nn.BatchNorm1d(5)
+            self.inner = torch.nn.Sequential(torch.nn.Linear(5, 5), torch.nn.Tanh())
+            self.last = torch.nn.Linear(5, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = torch.flatten(x, 1)
+            x = functional.leaky_relu(self.norm(self.first(x)), 0.2)
+            x = x + self.inner(x)
+            x = functional.dropout(x, 0.3, self.training)
+            return functional.log_softmax(self.last(x).relu(), dim=1)
+
+    return Classifier()
+
+
+def test_a_module_of_ones_own_is_followed(torch: Any) -> None:
+    torch.manual_seed(0)
+    module = own_module(torch).double()
+    module(torch.randn(8, 2, 3, dtype=torch.float64))  # running statistics of its own
+    saved = from_torch(module)
+    kinds = [type(node.layer).__name__ for node in saved.network.graph.nodes.values()]
+    assert kinds == [
+        "Linear", "BatchNorm", "LeakyReLU", "Linear", "Tanh", "Dropout", "Linear", "ReLU",
+        "LogSoftmax",
+    ]  # fmt: skip
+    assert len(saved.network.graph.joins) == 1
+    x = torch.randn(4, 2, 3, dtype=torch.float64)
+    theirs = module.eval()(x).detach().numpy()
+    np.testing.assert_allclose(saved.predict(x.numpy().reshape(4, 6)), theirs, 1e-12, 1e-12)
+
+
+def test_a_layer_that_stands_twice_shares_its_values(torch: Any) -> None:
+    layer = torch.nn.Linear(3, 3)
+    saved = from_torch(torch.nn.Sequential(layer, torch.nn.Tanh(), layer))
+    assert saved.network.tied == {
+        "layers[2].weight": "layers[0].weight",
+        "layers[2].bias": "layers[0].bias",
+    }
+    back = to_torch(saved.network, saved.params)
+    assert back.get_parameter("0.weight") is back.get_parameter("2.weight")
+
+
+def branching(torch: Any) -> Any:
+    class Branching(torch.nn.Linear):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) if x.sum() > 0 else x
+
+    return Branching(2, 2)
+
+
+def two_branches(torch: Any) -> Any:
+    class Doubled(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            return torch.nn.functional.relu(self.a(x)) + self.a(x)
+
+    return Doubled()
+
+
+def sliced(torch: Any) -> Any:
+    class Sliced(torch.nn.Linear):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return torch.relu(x[:, 0])
+
+    return torch.nn.Sequential(torch.nn.ReLU(), Sliced(2, 2))
+
+
+def normed(torch: Any) -> Any:
+    return torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2))
+
+
+REFUSED: dict[str, tuple[str, Any]] = {
+    "activation": (
+        "torch_layer_unknown",
+        lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
+    ),
+    "branching": ("torch_untraceable", branching),
+    "reshape": ("torch_reshape", lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten())),
+    "number": ("torch_not_module", lambda _: 3),
+    "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
+    "two branches": ("import_sum", two_branches),
+    "sliced": ("torch_layer_unknown", sliced),
+    "weight norm": ("torch_layer_unknown", normed),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_layer_computes_is_refused(torch: Any, name: str) -> None:
+    key, make = REFUSED[name]
+    with pytest.raises(ContractError) as caught:
+        from_torch(make(torch))
+    assert caught.value.key == key
+    assert all(caught.value.message(language) for language in ("en", "zh-TW"))
+
+
+def test_an_embedding_that_is_trained_otherwise_is_refused_by_its_path(torch: Any) -> None:
+    table = torch.nn.Embedding(4, 2, padding_idx=0)
+    with pytest.raises(ContractError, match=r"^0: no layer here.*padding_idx=0"):
+        from_torch(torch.nn.Sequential(table, torch.nn.Linear(2, 1)))
+
+
+def test_arrays_of_another_network_are_refused(torch: Any) -> None:
+    arrays = torch.nn.Linear(3, 2).state_dict()
+    with pytest.raises(ShapeError, match=r"has the shape \(2, 3\), and the network's has"):
+        from_torch(arrays, network=Network(Linear(4, 2)))
+    with pytest.raises(ShapeError, match="are not this network's"):
+        from_torch(arrays, network=Network(Sequential(Linear(3, 2), Linear(2, 2))))
+    # Other names, the same arrays: a module with names of its own.
+    named = {f"net.fc.{name}": array for name, array in arrays.items()}
+    assert from_torch(named, network=Network(Linear(3, 2))).params.size == 8
+
+
+def test_tied_parameters_that_pytorch_keeps_otherwise_are_refused(torch: Any) -> None:
+    from clearprop import Embedding
+
+    network = Network(
+        Sequential(Embedding(3, 3), Linear(3, 3)), {"layers[1].weight": "layers[0].weight"}
+    )
+    with pytest.raises(ContractError, match="keeps one of the two transposed"):
+        to_torch(network, network.initialize(0))
+
+
+@pytest.mark.parametrize("name", [name for row in LOSS_ROWS.values() for name in row.reads])
+def test_a_captured_step_has_pytorchs_own_gradients(torch: Any, name: str) -> None:
+    torch.manual_seed(1)
+    criterion = getattr(torch.nn, name)()
+    ours = next(kind for kind, row in LOSS_ROWS.items() if name in row.reads)
+    _, t = LOSS_EXAMPLES[ours][0].draw(np.random.default_rng(0), 6)
+    outputs = 1 + int(t.max()) if t.ndim == 1 else t.shape[1]
+    module = torch.nn.Sequential(
+        torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.GELU(), torch.nn.Linear(3, outputs)
+    ).double()
+    x, target = torch.randn(6, 4, dtype=torch.float64), torch.tensor(t)
+    criterion(module(x), target).backward()
+    captured = from_torch_step(module, x, target, loss=criterion)
+    assert type(captured.step.loss) is ours
+    assert captured.agrees, str(captured)
+    assert captured.loss == pytest.approx(captured.step.value, rel=1e-12)
+    expected = np.concatenate([
+        p.grad.numpy().T.ravel() if p.ndim > 1 else p.grad.numpy() for p in module.parameters()
+    ])  # fmt: skip
+    np.testing.assert_array_equal(captured.gradient, expected)
+
+
+def test_a_witness_that_disagrees_is_told_with_the_place(torch: Any, tmp_path: Any) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2)).double()
+    x, target = torch.randn(5, 3, dtype=torch.float64), torch.randint(2, (5,))
+    torch.nn.functional.cross_entropy(module(x), target).backward()
+    good = from_torch_step(module, x, target, loss=torch.nn.functional.cross_entropy)
+    assert good.agrees
+    assert "PyTorch agrees with all 8 gradients" in str(good)
+    module[0].weight.grad[1, 2] *= 1.001
+    bad = from_torch_step(module, x, target, loss=CrossEntropy(), optimizer="sgd")
+    assert not bad.agrees
+    assert "layers[0].weight[2,1]" in str(bad)
+    assert "layers[0].weight[2,1]" in bad.text("zh-TW")
+    # The step itself is ours, and opens everywhere.
+    assert "layers[0].weight[2,1]" in str(explain_weight(bad.step, "layers[0].weight[2,1]"))
+    assert examine(bad.step)
+    bad.save(tmp_path / "step.safetensors")
+    kept = load(tmp_path / "step.safetensors").arrays["torch.gradient"]
+    assert np.array_equal(kept, bad.gradient)
+    for command in (["explain", "--weight", "layers[0].weight[2,1]"], ["step"], ["health"]):
+        assert main([*command, str(tmp_path / "step.safetensors")]) == 0
+
+
+def test_a_step_that_cannot_be_made_again_is_refused(torch: Any) -> None:
+    x, t = torch.randn(4, 2), torch.randn(4, 2)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5))
+    with pytest.raises(ContractError, match=r"^layers\[1\]: dropout drew a mask"):
+        from_torch_step(module, x, t, loss="mse")
+    assert from_torch_step(module.eval(), x, t, loss="mse").agrees
+    module[0].weight.grad = torch.zeros(2, 2)
+    with pytest.raises(ContractError, match=r"'0.bias' has no .grad"):
+        from_torch_step(module, x, t, loss="mse")
+    with pytest.raises(ContractError, match="KLDivLoss is none here"):
+        from_torch_step(module, x, t, loss=torch.nn.KLDivLoss())
+
+
+def test_a_residual_has_its_branchs_names(torch: Any) -> None:
+    network = Network(Sequential(Residual(Sequential(Linear(2, 2), Tanh())), Linear(2, 1)))
+    params = network.initialize(0)
+    module = to_torch(network, params)
+    assert list(module.state_dict()) == [
+        "0.branch.0.weight", "0.branch.0.bias", "1.weight", "1.bias",
+    ]  # fmt: skip
+    copied = copy.deepcopy(module)
+    x = torch.randn(3, 2, dtype=torch.float64)
+    np.testing.assert_allclose(copied(x).detach(), network.predict(params, x.numpy()), 1e-13)
