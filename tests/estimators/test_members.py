@@ -170,7 +170,7 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(engine: str) -> None:
     features = random.normal(size=(120, 3))
     values = features[:, :1] - features[:, 1:2] ** 2
     recipe = TableRecipe(
-        hidden=(6,), networks=3, epochs=12, least_steps=0, dropout=0.1, l2=0.01, engine=engine
+        hidden=(6,), networks=3, epochs=12, least_steps=0, dropout=0.1, engine=engine
     )
     target = number_target(values, ("y",))
     given = (features, np.ones(3, bool), target, values, np.ones(120), recipe)

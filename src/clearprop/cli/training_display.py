@@ -51,7 +51,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         self._best: HistoryRow | None = None
         self._last: HistoryRow | None = None
         self._first_epoch: int | None = None
-        self._began = self._printed = perf_counter()
+        self._began = self._printed = perf_counter()  # of the first epoch, once it has ended
 
     def __enter__(self) -> "TrainingDisplay":
         self._bar.start()
@@ -73,7 +73,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         if row.best:
             self._best = row
         if self._first_epoch is None:
-            self._first_epoch = row.epoch
+            self._first_epoch, self._began = row.epoch, perf_counter()
         if self._is_live:
             self._bar.update(
                 self._task,
@@ -107,13 +107,12 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             best = number(self._best.score or 0.0)
             found.append(_say(self._language, "told.best", score=best, epoch=self._best.epoch + 1))
         found.append(_say(self._language, "told.rate", rate=number(row.rate, 2)))
-        found.append(_say(self._language, "told.left", time=_clock(self._left(row))))
+        # The first epoch says nothing of the others: it also loads what they use.
+        done = row.epoch - (self._first_epoch or 0)
+        if done:
+            left = (perf_counter() - self._began) / done * (self._epochs - row.epoch - 1)
+            found.append(_say(self._language, "told.left", time=_clock(left)))
         return found
-
-    def _left(self, row: HistoryRow) -> float:
-        """Seconds to the last epoch that there may be."""
-        done = row.epoch + 1 - (self._first_epoch or 0)
-        return (perf_counter() - self._began) / done * (self._epochs - row.epoch - 1)
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.numbers import brief, number, percent
-from clearprop.runs.run_plan import RunPlan
+from clearprop.runs.run_plan import RunPlan, most_epochs
 from clearprop.runs.run_settings import FOLDS, RunSettings
 from clearprop.runs.stopping import LOSS
 
@@ -25,7 +25,7 @@ def plan_lines(plan: RunPlan, language: str) -> list[tuple[str, str]]:
         "held_out": _held_out(plan, language),
         "network": _network(plan.settings, language),
         "training": _training(plan, language),
-        "stops": _stops(plan.settings, language),
+        "stops": _stops(plan, language),
     }
     return [(_say(language, f"plan.{key}"), words) for key, words in found.items()]
 
@@ -148,13 +148,13 @@ def _training(plan: RunPlan, language: str) -> str:
     return _joined(parts, language)
 
 
-def _stops(settings: RunSettings, language: str) -> str:
+def _stops(plan: RunPlan, language: str) -> str:
     say = partial(_say, language)
-    key = "epochs_least" if settings.least_steps else "epochs"
-    parts = [say(f"words.{key}", epochs=settings.epochs, steps=f"{settings.least_steps:,}")]
+    settings = plan.settings
+    parts = [say("words.epochs", epochs=most_epochs(plan))]
     if settings.patience is not None and settings.optimizer != "lbfgs":
-        metric = settings.stop_on if settings.stop_on != LOSS else say("words.loss_metric")
-        parts.append(say("words.patience", patience=settings.patience, metric=metric))
+        key = "patience" if settings.stop_on == LOSS else "patience_metric"
+        parts.append(say(f"words.{key}", patience=settings.patience, metric=settings.stop_on))
     return _joined(parts, language)
 
 

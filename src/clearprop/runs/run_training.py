@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import DataError, FileError
+from clearprop.base.errors import DataError, EngineWarning, FileError
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
 from clearprop.runs.run_data import read_run_table, run_data, split
@@ -54,11 +54,13 @@ class EndedRun(NamedTuple):
 
     divergence   what ended it where it diverged; the model is that of the best epoch before
     is_whole     False where the watcher ended it: `resumed` goes on
+    refusal      why machine code, which was asked for, did not take the steps
     """
 
     run: Run
     divergence: DivergenceEvent | None
     is_whole: bool
+    refusal: str | None = None
 
 
 def plan_run(settings: RunSettings) -> RunPlan:
@@ -158,8 +160,13 @@ def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> En
     if not recorder.was_ended:
         recorder.write(ended=True)
     diverged = [one.message for one in caught if isinstance(one.message, DivergenceWarning)]
-    divergence = diverged[0].event if diverged else None
-    return EndedRun(run, divergence, is_whole=not recorder.was_ended)
+    refusals = [str(one.message) for one in caught if issubclass(one.category, EngineWarning)]
+    return EndedRun(
+        run,
+        divergence=diverged[0].event if diverged else None,
+        is_whole=not recorder.was_ended,
+        refusal=refusals[0] if refusals else None,
+    )
 
 
 def _fit(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:

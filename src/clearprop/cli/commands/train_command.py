@@ -104,15 +104,17 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
 
 
 def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
+    from clearprop.runs.stopping import LOSS
+
     run, history = ended.run, ended.run.history
+    if ended.refusal is not None:
+        _print(_say(language, "told.with_numpy", reason=ended.refusal))
     best = history.best
     if best is not None and best.score is not None:
         metric = run.settings.stop_on
-        if metric == "loss":
-            metric = _say(language, "words.loss_metric")
-        values = {"metric": metric, "score": number(best.score)}
-        epochs = len(history.rows)
-        _print(_say(language, "told.best_epoch", epoch=best.epoch + 1, epochs=epochs, **values))
+        key = "best_epoch" if metric == LOSS else "best_epoch_metric"
+        values = {"epoch": best.epoch + 1, "epochs": len(history.rows), "metric": metric}
+        _print(_say(language, f"told.{key}", score=number(best.score), **values))
     elif best is not None:
         loss = number(history.rows[-1].loss)
         _print(_say(language, "told.last_epoch", epochs=len(history.rows), loss=loss))
