@@ -22,6 +22,8 @@ OPTIONS = (
     "--weight",
     "--neuron",
     "--sample",
+    "--row",
+    "--output",
     "--data",
     "--target",
     "--kinds",
@@ -201,7 +203,7 @@ def test_a_network_of_reproduce(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say what to explain with --weight, --neuron or --sample."),
+        ([], "Say what to explain with --weight, --neuron or --sample, or of a run"),
         (["--weight", "a", "--neuron", "b"], "--weight and --neuron ask for two explanations"),
         (["--sample", "3"], "There is no sample 3: they are counted from 0 to 2."),
         (["--sample", "-1"], "--sample takes a whole number of at least 0, and '-1' is not."),

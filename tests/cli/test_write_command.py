@@ -200,7 +200,7 @@ def test_a_file_that_is_there_is_not_touched(
         (["1-10-rellu-1"], "near it is relu"),
         (["nothing.safetensors"], "no file 'nothing.safetensors'"),
         (["folder/nothing"], "no file 'folder/nothing'"),
-        (["."], "is a folder"),
+        (["."], "is no run of clearprop train"),
         (["1-1", "--loss", "nothing"], "--loss knows no 'nothing'"),
         (["1-1", "--loss", "mse(reduction='none')"], "none"),
         (["1-1", "--optimizer", "adma"], "--optimizer knows no 'adma'; near it is adam"),

@@ -3,10 +3,22 @@
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.writing import write_whole
+from clearprop.cli import terminal
+
+
+class Telling(Protocol):
+    """An answer that is data as well as words."""
+
+    def to_json(self) -> str:
+        """All of it as JSON text."""
+
+    def text(self, language: str, width: int | None) -> str:
+        """It in words, in lines of at most `width` columns; None takes any."""
 
 
 def chosen_format(given: str | None, out: Path | None, suffixes: Mapping[str, str]) -> str:
@@ -67,6 +79,14 @@ def deliver(
     require_other_file(out, inputs)
     write_whole(out, content if isinstance(content, bytes) else f"{content}\n".encode())
     sys.stdout.write(messages.text(language, sentence, path=out) + "\n")
+
+
+def show(found: Telling, language: str, *, as_json: bool) -> None:
+    """Print an answer on standard output: as JSON, or in words as wide as the terminal is."""
+    if as_json:
+        sys.stdout.write(f"{found.to_json()}\n")
+    else:
+        terminal.write(found.text(language, terminal.width_of_output()))
 
 
 def require_other_file(out: Path, inputs: tuple[Path | None, ...]) -> None:

@@ -23,8 +23,8 @@ from clearprop.estimators.learning import (
     gathered,
     learned_of,
     loss_for,
+    member_course,
     metric_of,
-    penalized,
     rows_of,
     starts_of,
 )
@@ -109,16 +109,14 @@ def learn_blocks(
     epochs = recipe.batches(file.rows)[1]
     blocks = -(-file.pieces // PIECES)
     per_epoch = blocks * -(-min(file.piece * PIECES, file.rows) // size)
-    course = MemberCourse(
-        loss=loss,
-        optimizer=penalized(recipe.optimizer_for(epochs * per_epoch), network, recipe, size),
+    course = member_course(
+        recipe,
+        network,
+        loss,
         epochs=epochs,
+        per_epoch=per_epoch,
         batch_size=size,
-        seed=recipe.seed,
-        patience=recipe.patience,
-        least=recipe.tolerance,
-        engine=recipe.engine,
-        begun=None if begun is None else begun.members,
+        begun=begun,
     )
     trained = _epochs(file, network, target, starts, course)
     judged = None

@@ -184,18 +184,15 @@ def learn(
     if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
         rate = found_rate(network.rest, starts, rows, loss, recipe, batch_size)
         recipe = replace(recipe, learning_rate=rate)
-    steps = epochs * -(-rows.weight.shape[-1] // batch_size)
-    course = MemberCourse(
-        loss=loss,
-        optimizer=penalized(recipe.optimizer_for(steps), network, recipe, batch_size),
+    course = member_course(
+        recipe,
+        network,
+        loss,
         epochs=epochs,
+        per_epoch=-(-rows.weight.shape[-1] // batch_size),
         batch_size=batch_size,
-        seed=recipe.seed,
-        patience=recipe.patience,
-        least=recipe.tolerance,
-        engine=recipe.engine,
         state=None if before is None else before.state,
-        begun=None if begun is None else begun.members,
+        begun=begun,
     )
     trained = train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss))
     found, history = gathered(trained, watch, begun)
@@ -349,7 +346,34 @@ def rows_of(
     )
 
 
-def penalized(
+def member_course(
+    recipe: TableRecipe,
+    network: TableNetwork,
+    loss: Loss,
+    *,
+    epochs: int,
+    per_epoch: int,
+    batch_size: int,
+    state: TrainingState | None = None,
+    begun: Begun | None = None,
+) -> MemberCourse:
+    """How a recipe's members are trained, with so many steps in an epoch."""
+    optimizer = recipe.optimizer_for(epochs * per_epoch)
+    return MemberCourse(
+        loss=loss,
+        optimizer=_penalized(optimizer, network, recipe, batch_size),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=recipe.seed,
+        patience=recipe.patience,
+        least=recipe.tolerance,
+        engine=recipe.engine,
+        state=state,
+        begun=None if begun is None else begun.members,
+    )
+
+
+def _penalized(
     optimizer: Optimizer, network: TableNetwork, recipe: TableRecipe, batch_size: int
 ) -> Optimizer:
     """With the L2 term of the weights: ½ λ ‖W‖² / (rows of a batch), as scikit-learn adds it."""

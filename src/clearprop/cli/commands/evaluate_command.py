@@ -1,6 +1,5 @@
 """`clearprop evaluate`: how good a model's predictions of a table are, with intervals."""
 
-import sys
 from pathlib import Path
 
 from clearprop.cli import options
@@ -16,8 +15,8 @@ def run(given: Arguments) -> int:
     interval, encoding = given.share("--interval"), given.text("--encoding")
     seed, language = given.whole("--seed", 0, least=0), given.language()
 
+    from clearprop.cli.delivery import show
     from clearprop.cli.saved_networks import tell
-    from clearprop.cli.terminal import width_of_output, write
     from clearprop.runs.judging_models import judge
     from clearprop.runs.known_rows import learned_from
     from clearprop.runs.prediction import open_model
@@ -33,10 +32,7 @@ def run(given: Arguments) -> int:
         seed=seed,
     )
     tell((*learned_from(model_path, data), *notes), language)
-    if given.given("--json"):
-        sys.stdout.write(f"{found.to_json()}\n")
-    else:
-        write(found.text(language, width_of_output()))
+    show(found, language, as_json=given.given("--json"))
     return DONE
 
 
