@@ -29,10 +29,8 @@ static void columns_back(const struct Run *run, const struct Operation *o, int64
         struct Tile t = {m + o->weight, o->outputs, 1, m + o->dy + c, o->y_stride, PANEL,
                          run->arena + o->dx + c, o->x_stride, PANEL, ZEROS, 0,
                          m + o->x + c, o->x_stride};
-        if (o->dx_adds)
-            all_rows(AT_ZERO, ADD, panels, o->inputs, o->outputs, &t, NULL);
-        else
-            all_rows(AT_ROW, o->gated ? GATE : STORE, panels, o->inputs, o->outputs, &t, NULL);
+        all_rows(AT_ZERO, o->dx_adds ? ADD : o->gated ? GATE : STORE, panels, o->inputs, o->outputs,
+                 &t, NULL);
     }
 }
 
