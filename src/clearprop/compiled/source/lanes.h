@@ -183,15 +183,15 @@ static vec lane_cross_entropy(const struct Run *run, const struct LaneData *d, i
     return cross_entropy_of_lanes(&run->loss, run->settings, &v, run->ids != NULL, scale);
 }
 
-INLINE vec lane_loss_by_entry(const int kind, const struct Run *run, const struct LaneData *d,
-                              int64_t n, const vec *y, vec *dy, vec scale)
+static vec lane_loss_by_entry(const struct Run *run, const struct LaneData *d, int64_t n,
+                              const vec *y, vec *dy, vec scale)
 {
     const struct Loss *l = &run->loss;
     vec sum = {0};
     for (int64_t j = 0; j < l->outputs; j++) {
         vec weight = splat(l->weight == NONE ? 1 : (real)run->settings[l->weight + j]);
         vec yes = splat(l->other_weight == NONE ? 1 : (real)run->settings[l->other_weight + j]);
-        struct Cost c = cost_of(kind, y[j * l->y_stride], lane_target(run, d, n, j),
+        struct Cost c = cost_of(l->kind, y[j * l->y_stride], lane_target(run, d, n, j),
                                 run->settings + l->setting, weight, yes);
         sum += c.entry;
         dy[j * l->y_stride] = c.slope * scale;
@@ -210,17 +210,10 @@ static vec lane_loss(const struct Run *run, const struct LaneData *d, const stru
         vec *y = m + l->y + i, *dy = m + l->dy + i, cost;
         vec counts = lane_sample_weight(run, d, n);
         vec scale = inverse * counts;
-        switch (l->kind) {
-        case MSE: cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale); break;
-        case MAE: cost = lane_loss_by_entry(MAE, run, d, n, y, dy, scale); break;
-        case HUBER: cost = lane_loss_by_entry(HUBER, run, d, n, y, dy, scale); break;
-        case PINBALL: cost = lane_loss_by_entry(PINBALL, run, d, n, y, dy, scale); break;
-        case POISSON: cost = lane_loss_by_entry(POISSON, run, d, n, y, dy, scale); break;
-        case BINARY_CROSS_ENTROPY:
-            cost = lane_loss_by_entry(BINARY_CROSS_ENTROPY, run, d, n, y, dy, scale);
-            break;
-        default: cost = lane_cross_entropy(run, d, n, y, dy, scale);
-        }
+        if (l->kind == CROSS_ENTROPY)
+            cost = lane_cross_entropy(run, d, n, y, dy, scale);
+        else
+            cost = lane_loss_by_entry(run, d, n, y, dy, scale);
         total += cost * counts;
     }
     return total;

@@ -56,7 +56,8 @@ INLINE vec log_factorial(vec t)
     return choose(above(t, splat(1)), stirling, (vec){0});
 }
 
-INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec weight,
+/* Which loss it is, is asked for every vector: it is always the same, and foreseen. */
+INLINE struct Cost cost_of(int64_t kind, vec y, vec t, const double *s, vec weight,
                            vec yes_weight)
 {
     const vec zero = {0}, one = splat(1);
@@ -109,8 +110,8 @@ INLINE vec weights_from(const double *settings, int64_t place, int64_t j, int64_
 }
 
 /* Losses of every entry by itself. */
-INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b,
-                            real *arena, const double *settings, double divisor)
+static double loss_by_entry(const struct Loss *l, const struct Batch *b, real *arena,
+                            const double *settings, double divisor)
 {
     const double *s = settings + l->setting;
     double total = 0;
@@ -124,8 +125,8 @@ INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct B
             int64_t left = l->outputs - j;
             vec weight = weights_from(settings, l->weight, j, left);
             vec yes = weights_from(settings, l->other_weight, j, left);
-            struct Cost c = cost_of(kind, load(y + j), load_some(t + j, left > 0 ? left : 0), s,
-                                    weight, yes);
+            struct Cost c = cost_of(l->kind, load(y + j), load_some(t + j, left > 0 ? left : 0),
+                                    s, weight, yes);
             sum += keep_some(c.entry, (vec){0}, left);
             store(dy + j, keep_some(c.slope * scale, (vec){0}, left));
         }
@@ -307,17 +308,9 @@ static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
 static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
                       const double *settings, double divisor)
 {
-    switch (l->kind) {
-    case MSE: return loss_by_entry(MSE, l, b, arena, settings, divisor);
-    case MAE: return loss_by_entry(MAE, l, b, arena, settings, divisor);
-    case HUBER: return loss_by_entry(HUBER, l, b, arena, settings, divisor);
-    case PINBALL: return loss_by_entry(PINBALL, l, b, arena, settings, divisor);
-    case POISSON: return loss_by_entry(POISSON, l, b, arena, settings, divisor);
-    case BINARY_CROSS_ENTROPY:
-        return loss_by_entry(BINARY_CROSS_ENTROPY, l, b, arena, settings, divisor);
-    default:
-        if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
-            return cross_entropy_of_classes(l, b, arena, divisor);
-        return cross_entropy(l, b, arena, settings, divisor);
-    }
+    if (l->kind != CROSS_ENTROPY)
+        return loss_by_entry(l, b, arena, settings, divisor);
+    if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
+        return cross_entropy_of_classes(l, b, arena, divisor);
+    return cross_entropy(l, b, arena, settings, divisor);
 }

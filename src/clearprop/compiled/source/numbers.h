@@ -4,6 +4,9 @@
  * integer of the same size. A vector is as wide as the processor's registers; a panel is 64 bytes
  * whatever they are, 16 numbers of float32 or 8 of float64, so that no layout depends on the
  * machine. A vector need not be aligned in memory to more than one number. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#pragma GCC optimize("O3") /* whose O2 takes the roots of a vector one by one */
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
