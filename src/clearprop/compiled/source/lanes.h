@@ -39,7 +39,9 @@ INLINE void lane_tile(const int rows, const int columns, const int finish, int64
                       int64_t start_row, struct Matrix by)
 {
     vec sum[LANE_ROWS][2 * LANE_COLUMNS];
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
         for (int j = 0; j < columns; j++)
             sum[i][j] = start ? start[i * start_row] : (vec){0};
     for (int64_t t = 0; t < inner; t++)
@@ -48,7 +50,9 @@ INLINE void lane_tile(const int rows, const int columns, const int finish, int64
 #pragma GCC unroll 8
             for (int j = 0; j < columns; j++)
                 sum[i][j] += a.at[i * a.row + t * a.step] * b.at[j * b.row + t * b.step];
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
         for (int j = 0; j < columns; j++) {
             vec *to = c.at + i * c.row + j * c.step;
             vec gate = finish == GATE ? by.at[i * by.row + j * by.step] : sum[i][j];
@@ -183,15 +187,15 @@ static vec lane_cross_entropy(const struct Run *run, const struct LaneData *d, i
     return cross_entropy_of_lanes(&run->loss, run->settings, &v, run->ids != NULL, scale);
 }
 
-static vec lane_loss_by_entry(const struct Run *run, const struct LaneData *d, int64_t n,
-                              const vec *y, vec *dy, vec scale)
+INLINE vec lane_loss_by_entry(int64_t kind, const struct Run *run, const struct LaneData *d,
+                              int64_t n, const vec *y, vec *dy, vec scale)
 {
     const struct Loss *l = &run->loss;
     vec sum = {0};
     for (int64_t j = 0; j < l->outputs; j++) {
         vec weight = splat(l->weight == NONE ? 1 : (real)run->settings[l->weight + j]);
         vec yes = splat(l->other_weight == NONE ? 1 : (real)run->settings[l->other_weight + j]);
-        struct Cost c = cost_of(l->kind, y[j * l->y_stride], lane_target(run, d, n, j),
+        struct Cost c = cost_of(kind, y[j * l->y_stride], lane_target(run, d, n, j),
                                 run->settings + l->setting, weight, yes);
         sum += c.entry;
         dy[j * l->y_stride] = c.slope * scale;
@@ -212,8 +216,10 @@ static vec lane_loss(const struct Run *run, const struct LaneData *d, const stru
         vec scale = inverse * counts;
         if (l->kind == CROSS_ENTROPY)
             cost = lane_cross_entropy(run, d, n, y, dy, scale);
+        else if (l->kind == MSE) /* so short that asking would be a part of it */
+            cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale);
         else
-            cost = lane_loss_by_entry(run, d, n, y, dy, scale);
+            cost = lane_loss_by_entry(l->kind, run, d, n, y, dy, scale);
         total += cost * counts;
     }
     return total;
