@@ -82,9 +82,15 @@ def test_beside_other_tests_and_by_its_marker(pytester: pytest.Pytester) -> None
 
 
 def test_what_is_no_verdict_of_right(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(undecided=UNDECIDED, without_arrays=WITHOUT_ARRAYS, leaves=LEAVES)
+    refused = "inputs = __import__('numpy').ones(3, 'float16')\n" + (
+        "def square(x): return x * x\ndef square_backward(dy, x): return 2 * dy * x\n"
+    )
+    pytester.makepyfile(
+        undecided=UNDECIDED, without_arrays=WITHOUT_ARRAYS, leaves=LEAVES, refused=refused
+    )
     result = run(pytester, "--clearprop", "-rs", "-p", "no:faulthandler")
-    result.assert_outcomes(failed=2, skipped=1)
+    result.assert_outcomes(failed=3, skipped=1)
+    result.stdout.fnmatch_lines(["x: float16 has two or three digits*"])
     result.stdout.fnmatch_lines(["UNDECIDED: at this point*"])
     result.stdout.fnmatch_lines(["*leaves.py' could not be imported: SystemExit: 0.*"])
     result.stdout.fnmatch_lines(["SKIPPED*put the arrays that it takes into*"])

@@ -76,11 +76,17 @@ def _compile(platform: Platform, dtype: str, target: Target, folder: Path) -> Pa
     own.mkdir()
     made = own / f"{name}{platform.suffix}"
     is_windows = platform.system == "win32"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", platform.triple, *OPTIONS, "-s"]
+    compiler = [sys.executable, "-m", "ziglang", "cc", "-target", platform.triple]
     # Zig spells the levels of x86-64 with underscores.
     levels = [option.removeprefix("-march=") for option in target.options]
-    command += [f"-mcpu={(levels or ['baseline'])[0].replace('-', '_')}"]
-    command += [str(SOURCES / f"{dtype}.c"), "-o", str(made)]
-    command += [] if is_windows else ["-fPIC", "-lm"]
-    subprocess.run(command, check=True)
+    level = f"-mcpu={(levels or ['baseline'])[0].replace('-', '_')}"
+    position = [] if is_windows else ["-fPIC"]
+    made_of = [str(SOURCES / f"{dtype}.c"), "-o", str(own / "kernels.o")]
+    options = [one for one in OPTIONS if one != "-shared"]
+    subprocess.run([*compiler, *options, *position, level, "-c", *made_of], check=True)
+    # Linked for the oldest processor: Zig makes Windows's own library once for each level that is
+    # named here, which takes it most of a minute.
+    linked = ["-shared", "-s", str(own / "kernels.o"), "-o", str(made)]
+    linked += [] if is_windows else ["-lm"]
+    subprocess.run([*compiler, "-mcpu=baseline", *linked], check=True)
     return made.replace(folder / file_name(name, made.read_bytes(), platform.suffix))

@@ -99,3 +99,25 @@ def test_a_verdict_stands_before_a_name_is_looked_for() -> None:
     assert first.arrays == named.arrays
     right = answers(Request(np.tanh, (x,), backward=lambda dy, x: dy * (1 - np.tanh(x) ** 2)))
     assert len(list(right)) == 1
+
+
+def test_numpy_multiplies_on_one_thread_meanwhile_and_on_as_many_as_before_behind_it() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads() -> set[int]:
+        return {one["num_threads"] for one in threadpoolctl.threadpool_info()
+                if "numpy" in one["filepath"]}  # fmt: skip
+
+    seen: list[set[int]] = []
+
+    def forward(x: Array) -> Array:
+        seen.append(threads())
+        return np.tanh(x)
+
+    with threadpoolctl.threadpool_limits(2):
+        before = threads()
+        if not before:
+            pytest.skip("NumPy was built with another BLAS")
+        check(forward, lambda dy, x: dy * (1 - np.tanh(x) ** 2), np.linspace(-1, 1, 3))
+        assert threads() == before == {2}
+    assert set.union(*seen) == {1}

@@ -191,3 +191,37 @@ def test_a_hinge_at_its_kink_with_the_0_before_it() -> None:
 def test_a_norm_at_0_has_a_kink_that_no_comparison_makes() -> None:
     verdict = check(lambda x: np.linalg.norm(x), lambda dy, x: 0 * x, np.zeros(2))
     assert (verdict.outcome, verdict.array("x").kinks_met) == ("right", 2)
+
+
+# Beside a kink, nearer than differences see
+
+
+def leaky(z: Array) -> Array:
+    return np.where(z > 0, z, 0.01 * z)
+
+
+@pytest.mark.parametrize("distance", [2e-12, 1e-11, 3e-9])
+@pytest.mark.parametrize("size", [1.0, 50.0])
+@pytest.mark.parametrize(("slope", "outcomes"), [(0.01, {"right"}), (1.0, {"wrong", "undecided"})])
+def test_the_other_sides_slope_is_never_right_beside_a_kink(
+    distance: float, size: float, slope: float, outcomes: set[str]
+) -> None:
+    # Beside numbers of this size, the distance is within what sums leave of rounding.
+    x, w = np.array([[-distance, size]]), np.array([[1.0, 0.5], [0.25, 1.0]])
+
+    def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        dz = dy @ w.T * np.where(x > 0, 1.0, np.where(np.abs(x) < 1e-3, slope, 0.01))
+        return dz, leaky(x).T @ dy
+
+    verdict = check(lambda x, w: leaky(x) @ w, backward, x, w)
+    assert verdict.outcome in outcomes
+
+
+def test_at_a_kink_every_slope_between_is_right_all_the_same() -> None:
+    for slope in (0.01, 0.5, 1.0):
+        verdict = check(
+            leaky,
+            lambda dy, x, s=slope: dy * np.where(x > 0, 1, np.where(x == 0, s, 0.01)),
+            np.array([0.0, 1.0, -2.0]),
+        )
+        assert verdict.outcome == "right"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.recording.recorded_array import recorded
+from clearprop.checking.diagnosis.recording.recorded_forward import recorded
 from clearprop.checking.diagnosis.recording.tape import Tape
 from clearprop.checking.witnesses.finite_differences import central_differences
 

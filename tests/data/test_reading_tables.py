@@ -73,7 +73,7 @@ def test_a_first_row_of_numbers_is_data(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "1,2\n3,4\n"))
     assert table.names == ("0", "1")
     assert table.rows == 2
-    assert ("no_header", {}) in table.notes
+    assert ("data.notes.no_header", {}) in table.notes
 
 
 def test_decimal_commas(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_decimal_commas(tmp_path: Path) -> None:
     assert table["price"].values.tolist() == [1.5, 1234.25, -7]
     assert table["n"].values.tolist() == [2, 3, 4]
     assert table.notes == (
-        ("delimiter", {"delimiter": "';'"}),
-        ("decimal_comma", {"column": "price"}),
+        ("data.notes.delimiter", {"delimiter": "';'"}),
+        ("data.notes.decimal_comma", {"column": "price"}),
     )
 
 

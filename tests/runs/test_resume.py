@@ -83,7 +83,7 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(
 ) -> None:
     folder = tmp_path / "run"
     seconds = read_history(whole[engine] / "history.csv").rows[-1].seconds
-    delay = seconds * float(np.random.default_rng([moment, ENGINES.index(engine)]).random())
+    delay = 0.6 * seconds * float(np.random.default_rng([moment, ENGINES.index(engine)]).random())
     while True:
         killed(command(data, engine, folder), folder, delay)
         newest = run_checkpoints.newest_checkpoint(folder / "checkpoints")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ settings = st.builds(
 )
 
 
+@hypothesis.settings(max_examples=25)
 @given(settings)
 def test_settings_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, one: RunSettings

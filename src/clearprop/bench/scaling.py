@@ -16,6 +16,8 @@ SIZES = {
     "depth": (4, 8, 16, 32, 64),
     "networks": (128, 256, 512, 1024, 2048),
 }
+# Half of those at the largest size.
+STEPS = {"batch": 25, "depth": 100, "networks": 10}
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ def _growth(what: str, sizes: Sequence[int], rounds: int, dtype: str) -> Growth:
 
 
 def _workload(what: str, size: int) -> Workload:
-    """About as many steps as take the same time at every size."""
+    """As many steps as take about the same time at every size, long beside what a call takes before
+    its first step."""
     many, small = WORKLOADS["1000x1-10-1"], WORKLOADS["64-128-10"]
-    steps = max(2, 100 * min(SIZES[what]) // size)
+    steps = 2 * max(SIZES[what]) // size * STEPS[what]
     if what == "networks":
         return replace(many, networks=size, steps=steps)
     if what == "batch":

@@ -125,18 +125,18 @@ def _one_batch(name: str, *widths: int, batch: int, steps: int, adam: bool = Fal
     return Workload(name, widths, batch, batch, True, adam, rate, steps)
 
 
-# In the order of their sizes; steps so that a run takes some milliseconds, or many where it is
-# short of others' start of a call.
+# In the order of their sizes; steps so that a run takes some tens of milliseconds, and what a call
+# takes before its first step is little beside that.
 WORKLOADS = {
     one.name: one
     for one in (
-        Workload("1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 2000),
-        _one_batch("64-128-10", 64, 128, 10, batch=128, steps=200),
-        _one_batch("64-128-10-adam", 64, 128, 10, batch=128, steps=200, adam=True),
-        _one_batch("784-128-128-10", 784, 128, 128, 10, batch=32, steps=100),
-        _one_batch("784-256-10", 784, 256, 10, batch=128, steps=40),
+        Workload("1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 10000),
+        _one_batch("64-128-10", 64, 128, 10, batch=128, steps=1000),
+        _one_batch("64-128-10-adam", 64, 128, 10, batch=128, steps=1000, adam=True),
+        _one_batch("784-128-128-10", 784, 128, 128, 10, batch=32, steps=400),
+        _one_batch("784-256-10", 784, 256, 10, batch=128, steps=100),
         _one_batch("1024-1024-1024-10", 1024, 1024, 1024, 10, batch=512, steps=2),
-        Workload("1000x1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 50, networks=1000),
+        Workload("1000x1-10-1", (1, 10, 1), 100, 100, False, False, 0.01, 200, networks=1000),
         # scikit-learn's digits by their numbers, a whole fit: 200 epochs.
         Workload("digits", (64, 100, 10), 1797, 200, True, True, 1e-3, 1800),
     )

@@ -37,8 +37,10 @@ from clearprop.checking.witnesses.quotients import Quotients
 from clearprop.checking.witnesses.reference import Reference
 from clearprop.checking.witnesses.traced_forward import Observed, observed
 
-# Every entry is moved up to here; a function without structure costs two runs for each.
+# Every entry is moved up to here; a function without structure costs two runs for each, which read
+# all its arrays: no more of them than read so many numbers.
 LIMIT = 4_000
+READ = 1_000_000_000
 LIMIT_STRUCTURED = 200_000
 # As many numbers are moved for one array of a structured function, and then every entry to LIMIT.
 NUMBERS = 200_000_000
@@ -157,7 +159,7 @@ def _upstream(subject: Subject, seed: int) -> Array:
 def _judge_all(judged: Judged, seed: int, seen: Observed | None) -> dict[str, Judgement]:
     subject, tolerance = judged.subject, judged.tolerance
     quotients = Quotients(subject, judged.dy, tolerance.epsilon, tolerance.rungs)
-    limit = LIMIT
+    limit = min(LIMIT, READ // max(1, subject.widest))
     if subject.is_structured:
         limit = max(LIMIT, min(LIMIT_STRUCTURED, NUMBERS // max(1, subject.widest)))
     beside = Beside(subject, judged.dy, tolerance, seed, KinkWatch(subject, seen))
@@ -168,7 +170,8 @@ def _judge_all(judged: Judged, seed: int, seen: Observed | None) -> dict[str, Ju
             found[name] = judge(quotients, name, values, own, beside, limit=limit, seed=seed)
     found = ties_judged(quotients, found, tolerance)
     is_double = subject.output.dtype == np.float64
-    return with_second_opinion(subject, judged.dy, found) if is_double else found
+    near = beside.watch.is_near
+    return with_second_opinion(subject, judged.dy, found, near=near) if is_double else found
 
 
 def _others(

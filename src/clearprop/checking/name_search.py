@@ -1,7 +1,6 @@
 """The name of a mistake, looked for once a verdict stands: its evidence, and the names in it."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis import diagnose
-from clearprop.checking.diagnosis.evidence import Evidence, UnderCheck
+from clearprop.checking.diagnosis.evidence import Deadline, Evidence, UnderCheck
 from clearprop.checking.rules.judging import Judgement
 from clearprop.checking.rules.precision import Judged
 from clearprop.checking.subjects.subject import Subject
@@ -21,6 +20,7 @@ from clearprop.checking.verdict import (
     CheckFinding,
     FindingKind,
     LikelyMistake,
+    MistakeKind,
     Verdict,
 )
 from clearprop.checking.witnesses.quotients import Quotients
@@ -60,7 +60,12 @@ def with_names(verdict: Verdict, judgements: Judgements, reference: Reference | 
     own = {path: name for name, path in reference.paths.items()} if reference else {}
     return replace(
         verdict,
-        findings=(*verdict.findings, *found.findings, *_without_a_name(judgements.arrays)),
+        findings=(
+            *verdict.findings,
+            *found.findings,
+            *_meant_averaged(judgements, found.mistakes),
+            *_without_a_name(judgements.arrays),
+        ),
         mistakes=_renamed_mistakes(found.mistakes, own),
         candidates=_renamed_candidates(candidates, own),
     )
@@ -112,7 +117,7 @@ def _evidence(of: Judgements, reference: Reference | None) -> Evidence:
         checked=_under_check(subject) if reference is None and subject.layer is None else None,
         reference=reference.backward(dy) if reference and reference.backward else None,
         context=subject.context,
-        deadline=time.monotonic() + SEARCH,
+        deadline=Deadline.after(SEARCH),
         redrawn=redrawn,
         kinks=renamed(kinks),
         loss=subject.loss if subject.network is None else None,
@@ -148,6 +153,26 @@ def _renamed_candidates(
         )
         for one in candidates
     )
+
+
+def _meant_averaged(of: Judgements, mistakes: Sequence[LikelyMistake]) -> Iterator[CheckFinding]:
+    """Where the one mistake is that gradients of parameters are divided by the number of samples,
+    and that of the data is not, it may be meant so: many courses' code has its 1/m there."""
+    subject = of.judged.subject
+    output = subject.output
+    wrong = [name for name, one in of.arrays.items() if one.verdict.outcome == WRONG]
+    data = [array for name, array in subject.arrays.items() if name not in wrong]
+    for one in mistakes if len(mistakes) == 1 and output.ndim > 1 else ():
+        count = one.values.get("count")
+        of_samples = any(
+            array.shape[axis] == count == output.shape[axis]
+            for array in data
+            for axis in (0, -1)
+            if array.ndim > 1
+        )
+        if one.key == MistakeKind.MEAN_FOR_SUM and {*one.arrays} == {*wrong} and of_samples:
+            values = {"names": ", ".join(wrong), "count": count}
+            yield CheckFinding(FindingKind.MEANT_AVERAGED, RIGHT, values)
 
 
 def _without_a_name(judgements: Mapping[str, Judgement]) -> list[CheckFinding]:

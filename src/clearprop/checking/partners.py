@@ -12,7 +12,12 @@ from typing import Any
 from clearprop.base.errors import ConfigurationError
 from clearprop.checking.subjects.plain_functions import function_name
 from clearprop.checking.subjects.structures import as_numbers, is_container, is_object
-from clearprop.checking.subjects.written_names import is_cache, is_upstream, positional
+from clearprop.checking.subjects.written_names import (
+    is_cache,
+    is_upstream,
+    positional,
+    returned_names,
+)
 
 # Of {} the forward's name, of [] the same without its "forward".
 FORWARD_WORDS = ("forward", "fwd", "feedforward", "propagate", "predict", "loss_fn", "cost")
@@ -138,6 +143,19 @@ def inputs_beside(
     if parameters and all(_is_value(own.get(one)) for one in parameters):
         return tuple(own[one] for one in parameters)
     return None
+
+
+def beside_for_backward(
+    module: ModuleType, forward: Any, backward: Any, count: int
+) -> tuple[Any, ...]:
+    """What only a backward takes, as the labels of a loss that stands nowhere, where the module has
+    it by that name, and forward was handed `count` values, which are all that it takes."""
+    known = {*_required(forward), *returned_names(forward)}
+    if count != len(_required(forward)):
+        return ()
+    wanted = [one for one in _required(backward) if one not in known and not is_cache(one)]
+    own = vars(module)
+    return tuple(own[one] for one in wanted if one in own and _is_value(own[one]))
 
 
 def _is_value(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """From what a person hands to `check` to a subject, and from there to the verdict."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,14 +20,18 @@ from clearprop.checking.subjects import (
 )
 from clearprop.checking.subjects.randomness import kept_state
 from clearprop.checking.subjects.subject import Subject
+from clearprop.checking.subjects.written_names import positional
 from clearprop.checking.verdict import Verdict, WitnessName, worst_outcome
 from clearprop.checking.witnesses.reference import Reference, reference_for
+from clearprop.compiled.blas import on_one_thread
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES
 from clearprop.kinds.row import LayerExample, LossExample
 
+# What is said of functions and objects that a person wrote.
+OF_WRITTEN = ("backward", "gradient", "order", "wrt", "averaged")
 FRAMEWORKS = (WitnessName.TORCH, WitnessName.JAX)
 
 
@@ -64,7 +69,7 @@ def answer(request: Request) -> Verdict:
 def answers(request: Request) -> Iterator[Verdict]:
     """The verdict as soon as it stands; where there is a mistake to name, once more with its name,
     which takes longer to find. Raises what `clearprop.check` says."""
-    with kept_state():
+    with kept_state(), on_one_thread():
         yield from _answers(request)
 
 
@@ -92,6 +97,9 @@ def subject_of(request: Request) -> Subject:
     raises.
     """
     target = request.target
+    if isinstance(target, Loss) and (request.backward or request.gradient) is not None:
+        value = _value_of(target, request.backward or request.gradient)
+        return _of_functions(replace(request, target=value), request.arrays, None)
     context = Context(training=request.training, seed=request.seed)
     x, t, dy = (_optional(name, getattr(request, name)) for name in ("x", "t", "dy"))
     if x is None and request.arrays and isinstance(target, Layer | Loss | Network):
@@ -114,6 +122,20 @@ def subject_of(request: Request) -> Subject:
     if made is not None:
         return made
     return _of_functions(request, arrays, dy)
+
+
+def _value_of(loss: Loss, gradient: Any) -> Callable[[Array, Array], Array]:
+    """A loss of ours as a function, whose gradient somebody else has written: its arguments are
+    called as that one calls them."""
+
+    def evaluate(output: Array, target: Array) -> Array:
+        return np.asarray(loss.evaluate(output, target).value)
+
+    evaluate.__name__ = type(loss).__name__
+    named = positional(gradient) or ()
+    if len(named) == len(inspect.signature(evaluate).parameters):
+        evaluate.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    return evaluate
 
 
 def _of_functions(request: Request, arrays: Sequence[Any], dy: Array | None) -> Subject:
@@ -143,9 +165,10 @@ def _of_a_class(request: Request) -> list[Request] | None:
     kind = request.target
     if not (isinstance(kind, type) and issubclass(kind, Layer | Loss)):
         return None
-    if request.x is None and issubclass(kind, Layer) and kind in LAYER_EXAMPLES:
+    anywhere = request.x is None and not request.arrays
+    if anywhere and issubclass(kind, Layer) and kind in LAYER_EXAMPLES:
         return [of_example(request, example) for example in LAYER_EXAMPLES[kind]]
-    if request.x is None and issubclass(kind, Loss) and kind in LOSS_EXAMPLES:
+    if anywhere and issubclass(kind, Loss) and kind in LOSS_EXAMPLES:
         return [of_loss_example(request, example) for example in LOSS_EXAMPLES[kind]]
     try:
         return [replace(request, target=kind())]
@@ -207,6 +230,7 @@ def _with_twins(subject: Subject, request: Request) -> Subject:
 
 def _require_valid(request: Request) -> None:
     require_seed(request.seed)
+    _require_heeded(request)
     for name in request.witnesses or ():
         if name not in list(WitnessName):
             known = ", ".join(WitnessName)
@@ -218,6 +242,20 @@ def _require_valid(request: Request) -> None:
         value = getattr(request, option)
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise ConfigurationError("check_tolerance", option=option, value=value)
+
+
+def _require_heeded(request: Request) -> None:
+    """Refuse what would be left unheeded: a layer or a network of ours has its own backward, whose
+    arguments are known; a loss may have somebody else's gradient."""
+    target, options = request.target, list(OF_WRITTEN)
+    kind = target if isinstance(target, type) else type(target)
+    if not issubclass(kind, Layer | Loss | Network):
+        return
+    if issubclass(kind, Loss):
+        options = [] if (request.backward or request.gradient) is not None else options[2:]
+    given = [one for one in options if getattr(request, one) not in (None, False)]
+    if given:
+        raise ConfigurationError("check_not_heeded", option=given[0], name=kind.__name__)
 
 
 def _optional(name: str, value: Any) -> Array | None:

@@ -12,13 +12,7 @@ Two comments say which statements are meant where the script does not show it:
 """
 
 import ast
-import contextlib
 import copy
-import io
-import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,14 +22,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.errors import ConfigurationError, ContractError, FileError
+from clearprop.checking.script_supervision import (
+    supervised,
+)
 from clearprop.checking.subjects.plain_functions import raised
 from clearprop.checking.subjects.structures import is_floating, leaves
 from clearprop.checking.subjects.written_names import canonical, gradient_keys, is_rate
 
 BEGIN, END = "# clearprop: forward", "# clearprop: update"
 LOSSES = ("loss", "cost", "j", "l", "totalloss", "objective", "nll", "e", "lossvalue", "trainloss")
-# What runs before the loop may load data and draw pictures; what takes longer is not waited for.
-SECONDS = 60.0
 Names = dict[str, Any]
 
 
@@ -97,7 +92,8 @@ class Script:
     def run(self, code: CodeType, given: Names) -> Names:
         """What the names stand for after one step; the script's own are put back."""
         before = dict(self.names)
-        self.names.update({name: _copied(value) for name, value in before.items()})
+        copies = {name: _copied(value) for name, value in before.items()}
+        self.names.update(_alike(copies, given))
         self.names.update(given)
         try:
             supervised(self.path, lambda: exec(code, self.names))
@@ -105,6 +101,19 @@ class Script:
         finally:
             self.names.clear()
             self.names.update(before)
+
+
+def _alike(values: Names, given: Names) -> Names:
+    """Arrays of the kind of those that were given, where these ask for it: to write down what is
+    done with them they have to meet their like."""
+    found = (getattr(leaf.value, "beside", None) for leaf in leaves(given))
+    beside = next((one for one in found if one is not None), None)
+    if beside is None:
+        return values
+    return {
+        name: beside(name, value) if type(value) is np.ndarray and is_floating(value) else value
+        for name, value in values.items()
+    }
 
 
 def _copied(value: Any) -> Any:
@@ -361,63 +370,3 @@ def _differences(body: Sequence[ast.stmt], after: Names) -> Iterator[tuple[str, 
                     if (output, target) not in seen:
                         seen.add((output, target))
                         yield output, target
-
-
-def supervised(path: Path, action: Any) -> None:
-    """Run a script's code: what it prints is not shown, it does not wait for an answer, and is
-    stopped after a minute. Raises ContractError for what it raises, an exit, and too long a run."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        stack.enter_context(_arguments(path))
-        stack.enter_context(_limited())
-        stack.enter_context(np.errstate(all="ignore"))
-        try:
-            action()
-        except SystemExit as problem:
-            raise ContractError("script_exits", path=path) from problem
-        except _TooLong as problem:
-            raise ContractError("script_time", path=path, seconds=SECONDS) from problem
-        except Exception as problem:  # their script
-            raise ContractError("check_raised", function=path.name, problem=raised(problem)) from (
-                problem
-            )
-
-
-class _TooLong(BaseException):
-    """The time is up; no `except Exception` of the script's catches it."""
-
-
-@contextlib.contextmanager
-def _limited() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def stop(_number: int, _frame: Any) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextlib.contextmanager
-def _arguments(path: Path) -> Iterator[None]:
-    """The script as a command of its own, without a window, and with nobody at the keyboard."""
-    arguments, keyboard, backend = sys.argv, sys.stdin, os.environ.get("MPLBACKEND")
-    sys.argv, sys.stdin = [str(path)], io.StringIO()
-    sys.path.insert(0, str(path.parent.resolve()))
-    os.environ["MPLBACKEND"] = "Agg"
-    try:
-        yield
-    finally:
-        sys.argv, sys.stdin = arguments, keyboard
-        sys.path.pop(0)
-        os.environ.pop("MPLBACKEND")
-        if backend is not None:
-            os.environ["MPLBACKEND"] = backend

@@ -13,8 +13,9 @@ import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import MethodType, ModuleType
+from types import CodeType, MethodType, ModuleType
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
@@ -81,7 +82,10 @@ def _of_function(module: ModuleType, name: str, value: Any) -> Request:
         return Request(value, _inputs(module, name, value), backward=backward)
     beside = partners.backward_beside(module, name)
     if beside is not None:
-        return Request(value, _inputs(module, name, value), backward=getattr(module, beside))
+        backward = getattr(module, beside)
+        own = _inputs(module, name, value)
+        more = partners.beside_for_backward(module, value, backward, len(own))
+        return Request(value, (*own, *more), backward=backward)
     ahead = partners.forward_beside(module, name)
     if ahead is not None:
         return _of_function(module, ahead, getattr(module, ahead))
@@ -144,13 +148,22 @@ def _load(target: str) -> tuple[ModuleType, str]:
     return (module_of(Path(where)) if where.endswith(".py") else _module(where)), name
 
 
+class _AsItStands(SourceFileLoader):
+    """Compiles the file as it stands now. What Python keeps compiled beside a file is known by its
+    time and size, and one that was changed within a second may have both of the one before."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def module_of(path: Path) -> ModuleType:
     """The module that a Python file makes when it is run. Raises FileError."""
     if not path.is_file():
         raise FileError("target_file_missing", path=path)
     # A name that no import finds: the file may be called as a package is.
     name = f"checked file {path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItStands(name, str(path)))
     if spec is None or spec.loader is None:
         raise FileError("target_file_missing", path=path)
     module = importlib.util.module_from_spec(spec)

@@ -30,7 +30,7 @@ complete by itself and a library of its own with the same exported names, `clear
 `clearprop_train_many` and `clearprop_lane_count`; everything else is included by them, by
 `training.h` in an order in which it can be read. They need libm and nothing else:
 
-    cc -O3 -std=gnu11 -fno-math-errno -ffp-contract=fast -shared -fPIC source/float32.c -lm
+    cc -O2 -std=gnu11 -fno-math-errno -ffp-contract=fast -shared -fPIC source/float32.c -lm
 
 with `-march=x86-64-v4` or `-march=x86-64-v3` where the processor has it. Options that let the
 compiler assume finite numbers (`-ffast-math`) are wrong: NaN must survive.

@@ -1,6 +1,9 @@
-"""The matrix product of the BLAS that NumPy brings with it, as an address for the kernels."""
+"""The BLAS that NumPy brings with it: its matrix product as an address for the kernels, and how
+many threads it may use."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +13,7 @@ import numpy as np
 # OpenBLAS with integers of 64 bits, as NumPy's wheels bring it.
 _PRODUCTS = {"float32": "scipy_sgemm_64_", "float64": "scipy_dgemm_64_"}
 _CORE, _THREADS = "scipy_openblas_get_corename64_", "scipy_openblas_get_num_threads64_"
+_SET_THREADS = "scipy_openblas_set_num_threads64_"
 
 # Those of OpenBLAS's kernels that use vectors of 64 bytes.
 _WIDE_CORES = ("SkylakeX", "Cooperlake", "SapphireRapids")
@@ -34,6 +38,23 @@ def large_product(dtype: str, vector_bytes: int) -> int | None:
     if vector_bytes >= _WIDE and not found.is_wide and getattr(found.library, _THREADS)() == 1:
         return None
     return found.product
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Products on one thread meanwhile, where NumPy can be told. For many small ones: threads
+    that wait for each other take several times as long, on a busy machine nearly all of it."""
+    found = _numpy_blas("float64")
+    change = None if found is None else getattr(found.library, _SET_THREADS, None)
+    if found is None or change is None:
+        yield
+        return
+    before = getattr(found.library, _THREADS)()
+    change(1)
+    try:
+        yield
+    finally:
+        change(before)
 
 
 @cache

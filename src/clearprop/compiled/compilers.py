@@ -13,7 +13,7 @@ from clearprop.base.errors import KernelsError
 from clearprop.compiled.processors import Target
 
 # As `compiled/__init__` says. Nothing that lets the compiler assume that numbers are finite.
-OPTIONS: tuple[str, ...] = ("-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast", "-shared")
+OPTIONS: tuple[str, ...] = ("-O2", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast", "-shared")
 NAMES = ("cc", "gcc", "clang")
 SECONDS = 300
 

@@ -1,6 +1,7 @@
 """Run a plan: many steps without returning to Python."""
 
 import ctypes
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +90,20 @@ class Buffers:
         rows, columns = matrix.shape
         self.arena[place : place + rows * stride].reshape(rows, stride)[:, :columns] = matrix
 
+    def shrink(self, entries: int) -> None:
+        """Give back what lies behind so many entries of the arena, which no training can use then;
+        its contents before them stay."""
+        first = (self.arena.ctypes.data - self.raw.ctypes.data) // self.raw.itemsize
+        self.arena = self.raw[:0]
+        # Where somebody still looks at the memory, NumPy refuses, and it stays as it is.
+        with suppress(ValueError):
+            self._resize(first + entries)
+        self.arena = self.raw[first : first + entries]
+
+    def _resize(self, entries: int) -> None:
+        del self.arena
+        self.raw.resize(entries)
+
     @property
     def is_intact(self) -> bool:
         """Whether nothing was written before or behind the arena."""
@@ -116,16 +131,14 @@ def put(
         batches[...] = given["num_batches"]
 
 
-def take(plan: TrainingPlan, buffers: Buffers) -> tuple[Array, OptimizerState, Tree]:
-    """The state of the training after the last whole step: new, read-only arrays."""
-    flats = [np.empty(plan.network.size, plan.dtype) for _ in range(1 + len(plan.slots))]
-    for number, flat in enumerate(flats):
-        for parameter in plan.placed.parameters:
-            into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
-            for view, columns in _panels(plan, buffers, parameter, number):
-                into[:, columns] = view
-    params, *slots = map(freeze, flats)
-    named = dict(zip(plan.slots, slots, strict=True))
+def take(
+    plan: TrainingPlan, buffers: Buffers, *, last: bool = False
+) -> tuple[Array, OptimizerState, Tree]:
+    """The state of the training after the last whole step: new, read-only arrays.
+
+    last  the buffers are not used again: they are given back piece by piece meanwhile, so that the
+          memory never holds the state twice
+    """
     layers = {}
     for state in plan.placed.states:
         mean, variance, batches = _statistics(buffers, state.place, state.features)
@@ -134,7 +147,25 @@ def take(plan: TrainingPlan, buffers: Buffers) -> tuple[Array, OptimizerState, T
             "running_var": freeze(variance.reshape(1, -1).copy()),
             "num_batches": freeze(batches.astype(np.int64).reshape(())),
         }
+        del mean, variance, batches
+    flats: list[Array] = []
+    for number in reversed(range(1 + len(plan.slots))):
+        if last:
+            buffers.shrink((number + 1) * plan.placed.slot)
+        flats.append(_flat(plan, buffers, number))
+    *slots, params = flats
+    named = dict(zip(plan.slots, reversed(slots), strict=True))
     return params, OptimizerState(buffers.updates, named or EMPTY), layers or EMPTY
+
+
+def _flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
+    """The parameters, or slot number - 1, as a flat array."""
+    flat = np.empty(plan.network.size, plan.dtype)
+    for parameter in plan.placed.parameters:
+        into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        for view, columns in _panels(plan, buffers, parameter, number):
+            into[:, columns] = view
+    return freeze(flat)
 
 
 def _panels(

@@ -1,19 +1,15 @@
-"""What a person should know of a table's columns before a network is trained on them.
-
-Each is a key and values: a sentence of `data.notes`.
-"""
+"""What a person should know of a table's columns before a network is trained on them."""
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 
-from clearprop.data.table import Column, Table
+from clearprop.data.table import Column, Note, Table
+from clearprop.data.typing_columns import date_text, word_of_number
 
-Note: TypeAlias = tuple[str, dict[str, object]]
-
-# Fewer rows than this are too few to tell an id from a number that happens to differ everywhere.
-ID_ROWS = 20
+# Of fewer rows a column may differ everywhere, or go with another one, by chance.
+ENOUGH_ROWS = 20
 # A column with a smaller share of values than this is spoken of.
 FEW_VALUES = 0.5
 
@@ -27,7 +23,7 @@ def column_notes(table: Table) -> tuple[Note, ...]:
 
 def is_id_like(column: Column) -> bool:
     """Whether every row has another value, and the values are names or count the rows."""
-    if len(column.values) < ID_ROWS or column.missing.any() or column.kind == "date":
+    if len(column.values) < ENOUGH_ROWS or column.missing.any() or column.kind == "date":
         return False
     if column.kind != "number":
         return len(column.distinct) == len(column.values)
@@ -46,27 +42,33 @@ def _notes_of(column: Column) -> Iterator[Note]:
     there = ~column.missing
     share = float(there.mean())
     if not there.any():
-        yield "all_missing", named
+        yield "data.notes.all_missing", named
         return
     if column.kind == "number" and (endless := int(np.isinf(column.values).sum())):
         first = int(np.argmax(np.isinf(column.values)))
-        yield "infinite", {**named, "count": endless, "rows": len(there), "row": first}
+        yield "data.notes.infinite", {**named, "count": endless, "rows": len(there), "row": first}
     if share < FEW_VALUES:
-        yield "mostly_missing", {**named, "percent": f"{100 * (1 - share):.0f}"}
+        yield "data.notes.mostly_missing", {**named, "percent": f"{100 * (1 - share):.0f}"}
     if _is_constant(column.take(there)):
-        yield "constant", {**named, "value": column.values[there][0]}
+        yield "data.notes.constant", {**named, "value": _told(column, column.values[there][0])}
     elif is_id_like(column):
-        yield "id_like", named
+        yield "data.notes.id_like", named
     elif column.kind == "text":
-        yield "text", {**named, "count": f"{len(column.distinct):,}"}
+        yield "data.notes.text", {**named, "count": f"{len(column.distinct):,}"}
     elif column.kind == "date":
-        yield "date", named
+        yield "data.notes.date", named
 
 
 def _is_constant(column: Column) -> bool:
     if column.kind in ("number", "date"):
         return bool((column.values == column.values[0]).all())
     return len(column.distinct) == 1
+
+
+def _told(column: Column, value: Any) -> str:
+    if column.kind == "number":
+        return word_of_number(value)
+    return date_text(value) if column.kind == "date" else str(value)
 
 
 def _repeated(table: Table) -> Iterator[Note]:
@@ -81,5 +83,5 @@ def _repeated(table: Table) -> Iterator[Note]:
         if column.missing.all() or _is_constant(column.take(~column.missing)):
             continue
         if key in seen:
-            yield "repeated", {"column": column.name, "other": seen[key]}
+            yield "data.notes.repeated", {"column": column.name, "other": seen[key]}
         seen.setdefault(key, column.name)

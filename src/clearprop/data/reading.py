@@ -15,7 +15,7 @@ from clearprop.base.dependencies import require
 from clearprop.base.errors import DataError, FileError
 from clearprop.data.csv_text import CsvForm, csv_form, line_of, opened, text_batches
 from clearprop.data.frames import table_of_arrow
-from clearprop.data.table import Column, ColumnKind, Table
+from clearprop.data.table import Column, ColumnKind, Note, Table
 from clearprop.data.typing_columns import type_of, typed, word_of_number
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _read_csv(
             "column_not_there", source=path, column=unknown[0], known=", ".join(form.names)
         )
     columns = []
-    notes: list[tuple[str, dict[str, object]]] = []
+    notes: list[Note] = []
     for position, name in enumerate(form.names):
         words = [value for batch in batches for value in batch.column(position).to_pylist()]
         kind: ColumnKind = "category"
@@ -107,20 +107,20 @@ def _read_csv(
                     value=words[stray],
                 )
         if comma:
-            notes.append(("decimal_comma", {"column": name}))
+            notes.append(("data.notes.decimal_comma", {"column": name}))
         columns.append(Column(name, kind, typed(words, kind, comma=comma)))
     notes = [*_notes_of_form(form), *notes]
     return Table(tuple(columns), str(path), tuple(notes))
 
 
-def _notes_of_form(form: CsvForm) -> Iterator[tuple[str, dict[str, object]]]:
+def _notes_of_form(form: CsvForm) -> Iterator[Note]:
     """What is not as most CSV files are."""
     if form.encoding != "utf-8":
-        yield "encoding", {"encoding": ENCODING_NAMES.get(form.encoding, form.encoding)}
+        yield "data.notes.encoding", {"encoding": ENCODING_NAMES.get(form.encoding, form.encoding)}
     if form.delimiter != "," and form.path.suffix.lower() != ".tsv" and len(form.names) > 1:
-        yield "delimiter", {"delimiter": repr(form.delimiter)}
+        yield "data.notes.delimiter", {"delimiter": repr(form.delimiter)}
     if not form.headed:
-        yield "no_header", {}
+        yield "data.notes.no_header", {}
 
 
 def _read_arrow(path: Path, ending: str) -> "pa.Table":

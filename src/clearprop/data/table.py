@@ -14,6 +14,9 @@ from clearprop.base.errors import DataError
 # category: str or None, few of them.  text: str or None, so many that they are no categories.
 ColumnKind: TypeAlias = Literal["number", "date", "category", "text"]
 
+# The key of a sentence that a person should read, and what stands in it.
+Note: TypeAlias = tuple[str, dict[str, object]]
+
 # More different words than this are no categories: one-hot columns for each would be most of the
 # network.
 MOST_CATEGORIES = 200
@@ -64,12 +67,12 @@ class Table:
     """The columns of a file or frame, in order.
 
     source  what it is called in sentences
-    notes   (key, values) of what was noticed while it was read: sentences of `data.notes`
+    notes   what was noticed while it was read
     """
 
     columns: tuple[Column, ...]
     source: str = ""
-    notes: tuple[tuple[str, dict[str, object]], ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How a network for a table is made and trained: everything that a run is told.
 
 The defaults are those that were found best on a panel of real tables (benchmarks/README.md has the
-figures and what each part of them is worth). `plain` is the recipe of scikit-learn's MLP.
+figures and what each part of them is worth).
 """
 
 from dataclasses import dataclass, field, replace
@@ -182,29 +182,3 @@ class TableRecipe(Configurable):
         if self.weight_decay:
             settings["weight_decay"] = self.weight_decay
         return kinds[self.optimizer](learning_rate=rate, **settings)
-
-
-# The recipe of scikit-learn's MLP: one network on the columns as they are, no best epoch.
-def plain(**changes: Any) -> TableRecipe:
-    """The recipe of scikit-learn's MLP, with changes."""
-    settings: dict[str, Any] = {
-        "hidden": (100,),
-        "learning_rate": 0.001,
-        "schedule": "constant",
-        "epochs": 200,
-        "least_steps": 0,
-        "batch_size": 200,
-        "networks": 1,
-        "validation": "none",
-        "restore_best": False,
-        "patience": 10,
-        "tolerance": 1e-4,
-        "l2": 1e-4,
-        "soft_clip": None,
-        "bins": 0,
-        "scale_rate": None,
-        "scaling": "none",
-        "standardise": False,
-        "held": False,
-    }
-    return TableRecipe(**{**settings, **changes})

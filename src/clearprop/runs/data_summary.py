@@ -12,7 +12,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief, percent
 from clearprop.base.text_tables import fitted, shortened, wrapped
 from clearprop.data.column_notes import column_notes
-from clearprop.data.table import Column, Table
+from clearprop.data.table import Column, Note, Table
 from clearprop.data.typing_columns import date_text
 from clearprop.reading.document import Document
 
@@ -52,12 +52,12 @@ class ColumnSummary:
 
 @dataclass(frozen=True)
 class DataSummary(Document):
-    """A table: its columns, and (key, values) of what to know, sentences of `data.notes`."""
+    """A table: its columns, and what to know of them."""
 
     source: str
     rows: int
     columns: tuple[ColumnSummary, ...]
-    notes: tuple[tuple[str, Mapping[str, Any]], ...]
+    notes: tuple[Note, ...]
 
     def text(self, language: str = "en", width: int | None = None) -> str:
         """The table and the sentences in `language`, at most `width` columns wide."""
@@ -74,7 +74,7 @@ class DataSummary(Document):
         room = VALUES_WIDTH if width is None else min(VALUES_WIDTH, max(width - 14, 12))
         body = [_cells(column, self.rows, language, room) for column in self.columns]
         lines += ["", *fitted([head, *body], width, left=4)]
-        notes = [_sentence(key, values, language) for key, values in self.notes]
+        notes = [_sentence(note, language) for note in self.notes]
         lines += [""] * bool(notes)
         for note in notes:
             lines += _wrapped(note, width, "- ")
@@ -180,14 +180,10 @@ def _shown(value: float | str) -> str:
     return f"{value:.0f}".replace("-", "−") if whole else brief(value)
 
 
-def _sentence(key: str, values: Mapping[str, Any], language: str) -> str:
-    return say(language, f"notes.{key}", **{name: _told(one) for name, one in values.items()})
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, np.datetime64):
-        return date_text(value)
-    return _shown(float(value)) if isinstance(value, float) else shortened(str(value), 60)
+def _sentence(note: Note, language: str) -> str:
+    key, values = note
+    told = {name: shortened(str(one), 60) for name, one in values.items()}
+    return messages.text(language, key, **told)
 
 
 def _wrapped(sentence: str, width: int | None, first: str = "") -> list[str]:

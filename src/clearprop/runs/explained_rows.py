@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.column_notes import Note
+from clearprop.data.table import Note
 from clearprop.estimators.explaining_rows import explain_row
 from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.table_targets import ClassTarget, TableTarget

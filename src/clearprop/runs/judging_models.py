@@ -11,8 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.numbers import brief
-from clearprop.data.column_notes import Note
-from clearprop.data.table import Column
+from clearprop.data.table import Column, Note
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget
 from clearprop.runs.evaluation import Evaluation, Groups, evaluate
 from clearprop.runs.known_rows import known_rows, quantiles_of

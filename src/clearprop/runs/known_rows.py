@@ -9,8 +9,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
-from clearprop.data.column_notes import Note
-from clearprop.data.table import Table
+from clearprop.data.table import Note, Table
 from clearprop.engine.losses import Pinball
 from clearprop.estimators.table_targets import ClassTarget, TableTarget
 from clearprop.runs.prediction import input_notes, open_model, table_for, task_of_model
@@ -67,11 +66,10 @@ def known_rows(
     )
     data = run_data(table, settings, classes)
     rows = table.take(data.rows)
-    left_out = tuple((f"runs.notes.{key}", values) for key, values in data.notes)
     learned = model.learned_.target
     if isinstance(learned, ClassTarget):
         learned = replace(learned, column=columns[0])
-    return KnownRows(rows, data, learned, (*left_out, *input_notes(model.preparation_, rows)))
+    return KnownRows(rows, data, learned, (*data.notes, *input_notes(model.preparation_, rows)))
 
 
 def learned_from(path: Path, data: Path) -> tuple[Note, ...]:

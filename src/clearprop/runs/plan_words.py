@@ -32,13 +32,7 @@ def plan_lines(plan: RunPlan, language: str) -> list[tuple[str, str]]:
 
 def note_lines(plan: RunPlan, language: str) -> list[str]:
     """What was noticed, a sentence each."""
-    of_runs = messages.table(language, "runs")
-    return [
-        messages.text(
-            language, f"{'runs' if f'notes.{key}' in of_runs else 'data'}.notes.{key}", **values
-        )
-        for key, values in plan.notes
-    ]
+    return [messages.text(language, key, **values) for key, values in plan.notes]
 
 
 def _table(plan: RunPlan, language: str) -> str:

@@ -10,10 +10,9 @@ from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.base.numbers import brief
-from clearprop.data.column_notes import Note
 from clearprop.data.preparation import CategoryInput, NumberInput, Preparation
 from clearprop.data.reading import read_as_written, read_table
-from clearprop.data.table import Column, Table
+from clearprop.data.table import Column, Note, Table
 from clearprop.estimators.table_targets import ClassTarget, LabelTarget, NumberTarget
 from clearprop.runs.run_folder import model_path
 

@@ -12,7 +12,7 @@ from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.preparation import rows_without_missing
 from clearprop.data.reading import read_table
-from clearprop.data.table import MOST_CATEGORIES, Column, Table
+from clearprop.data.table import MOST_CATEGORIES, Column, Note, Table
 from clearprop.data.typing_columns import word_of_number
 from clearprop.runs.run_settings import RunSettings
 
@@ -45,7 +45,7 @@ class RunData:
     groups   (N,) words by which errors are told; None without a group column
     times    (N,) numbers or datetime64, by which rows are earlier or later; None without a column
     rows     (N,) which row of its file each is, from 0
-    notes    (key, values) of what a person should know: sentences of `runs.notes`
+    notes    what a person should know
     """
 
     inputs: Table
@@ -56,7 +56,7 @@ class RunData:
     groups: Array | None
     times: Array | None
     rows: Array
-    notes: tuple[tuple[str, dict[str, object]], ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,15 +96,15 @@ def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None 
     inputs = table.without([*dict.fromkeys((*settings.target, *aside, *settings.drop))])
     if not inputs.columns:
         raise DataError("no_inputs", source=table.source)
-    notes: list[tuple[str, dict[str, object]]] = []
+    notes: list[Note] = []
     kept = targets.known
     if not kept.all():
-        columns = ", ".join(settings.target)
-        notes.append(("target_missing", {"count": int((~kept).sum()), "columns": columns}))
+        left_out = {"count": int((~kept).sum()), "columns": ", ".join(settings.target)}
+        notes.append(("runs.notes.target_missing", left_out))
     if settings.missing == "drop":
         whole = rows_without_missing(inputs)
         if (kept & ~whole).any():
-            notes.append(("rows_dropped", {"count": int((kept & ~whole).sum())}))
+            notes.append(("runs.notes.rows_dropped", {"count": int((kept & ~whole).sum())}))
         kept = kept & whole
     weight = None if settings.weights is None else _weights(table[settings.weights])
     if weight is not None:

@@ -1,22 +1,21 @@
 """What a person should know of the rows before a network learns from them: columns that say
-nothing, that say too much, and settings that do not fit so few rows."""
+nothing, or too much, and settings that do not fit so few rows."""
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.data.column_notes import ENOUGH_ROWS, column_notes
 from clearprop.data.preparation import FEW_ROWS
-from clearprop.data.table import Column
+from clearprop.data.table import Column, Note
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_settings import RunSettings
 
-# (key, values) of a sentence of `runs.notes`.
-Note: TypeAlias = tuple[str, dict[str, object]]
-
-# Of fewer rows any column may tell a target, or look like an id, by chance.
-ENOUGH_ROWS = 20
+# What is said of columns that a network may be given; others it refuses, or they need no warning.
+TOLD = frozenset(
+    f"data.notes.{name}" for name in ("constant", "id_like", "repeated", "mostly_missing")
+)
 # Rank correlations from this on leave no doubt.
 EXACTLY = 0.9999
 
@@ -27,32 +26,24 @@ def noticed(data: RunData, settings: RunSettings) -> tuple[Note, ...]:
 
 
 def _of_columns(data: RunData) -> Iterator[Note]:
-    ranked = [_ranks(column) for column in data.inputs.columns]
-    seen: dict[bytes, str] = {}
-    for column, ranks in zip(data.inputs.columns, ranked, strict=True):
-        values = {"column": column.name}
-        if ranks.max(initial=0) == 0:
-            if not column.missing.all():
-                yield "column_constant", {**values}
-            continue
-        # The ranks of two columns are the same where one is a growing function of the other.
-        other = seen.setdefault(ranks.tobytes(), column.name)
-        if other != column.name and _same(data.inputs[other], column):
-            yield "columns_equal", {"column": other, "other": column.name}
-        if len(data) < ENOUGH_ROWS:
+    yield from (note for note in column_notes(data.inputs) if note[0] in TOLD)
+    if len(data) < ENOUGH_ROWS:
+        return
+    for column in data.inputs.columns:
+        ranks = _ranks(column)
+        if ranks.max() == 0:
             continue
         for target, truth in _targets(data):
             if _tells(ranks, truth, is_number=data.task == "regression"):
-                yield "column_tells_target", {**values, "target": target}
-        if _is_id(column):
-            yield "column_is_id", {**values}
+                named: dict[str, object] = {"column": column.name, "target": target}
+                yield "runs.notes.column_tells_target", named
 
 
 def _of_size(rows: int, settings: RunSettings) -> Iterator[Note]:
     if rows < FEW_ROWS:
-        yield "few_rows", {"least": FEW_ROWS}
+        yield "runs.notes.few_rows", {"least": FEW_ROWS}
     elif settings.batch_size > rows:
-        yield "batch_of_all", {"batch_size": settings.batch_size, "rows": rows}
+        yield "runs.notes.batch_of_all", {"batch_size": settings.batch_size, "rows": rows}
 
 
 def _targets(data: RunData) -> Iterator[tuple[str, Array]]:
@@ -70,22 +61,6 @@ def _ranks(column: Column) -> Array:
     if column.kind in ("category", "text"):
         values = np.array(["" if value is None else str(value) for value in values])
     return np.unique(values, return_inverse=True)[1]
-
-
-def _same(one: Column, other: Column) -> bool:
-    if one.kind != other.kind:
-        return False
-    if one.kind in ("category", "text"):
-        return bool((one.values == other.values).all())
-    return bool(np.array_equal(one.numbers, other.numbers, equal_nan=True))
-
-
-def _is_id(column: Column) -> bool:
-    """Whole numbers, all different and without gaps."""
-    if column.kind != "number" or not np.isfinite(column.values).all():
-        return False
-    values = np.sort(column.values)
-    return bool((np.diff(values) == 1).all() and values[0] == round(values[0]))
 
 
 def _tells(ranks: Array, truth: Array, *, is_number: bool) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.blocks import TableBlocks
+from clearprop.data.table import Note
 from clearprop.engine.losses import (
     MAE,
     MSE,
@@ -41,7 +42,7 @@ class RunPlan:
     data      the checksum of the files
     before    the checkpoint that it goes on from
     blocks    the file, where it is too large for memory: `training` is then a sample of it
-    notes     (key, values) of what a person should know: sentences of `data.notes` and `runs.notes`
+    notes     what a person should know
     """
 
     settings: RunSettings
@@ -51,7 +52,7 @@ class RunPlan:
     data: str
     before: RunCheckpoint | None = None
     blocks: TableBlocks | None = None
-    notes: tuple[tuple[str, dict[str, object]], ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def rows(self) -> int:

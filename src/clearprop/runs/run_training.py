@@ -16,6 +16,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import DataError, EngineWarning, FileError
+from clearprop.data.table import Note
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
 from clearprop.runs.run_data import read_run_table, run_data, split
@@ -28,7 +29,7 @@ from clearprop.runs.run_folder import (
     require_run,
 )
 from clearprop.runs.run_history import HistoryRow, RunHistory
-from clearprop.runs.run_notes import Note, noticed
+from clearprop.runs.run_notes import noticed
 from clearprop.runs.run_plan import RunPlan, estimator, require_loss
 from clearprop.runs.run_recorder import RunRecorder, Watch
 from clearprop.runs.run_settings import (
@@ -74,7 +75,8 @@ def plan_run(settings: RunSettings) -> RunPlan:
     if blocks is not None:
         data = sampled_data(blocks, settings)
         classes = all_classes(blocks, data)
-        notes = (("in_blocks", {"rows": f"{blocks.rows:,}", "sample": f"{len(data):,}"}),)
+        read = {"rows": f"{blocks.rows:,}", "sample": f"{len(data):,}"}
+        notes = (("runs.notes.in_blocks", {**read}),)
     else:
         table = read_run_table(path, settings)
         data = run_data(table, settings)

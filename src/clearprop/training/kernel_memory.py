@@ -25,8 +25,8 @@ class KernelMemory(Protocol):
     def put(self, held: Held) -> None:
         """Write a state into it."""
 
-    def take(self) -> Held:
-        """The state, in arrays of its own."""
+    def take(self, *, last: bool = False) -> Held:
+        """The state, in arrays of its own; `last` lets go of the memory meanwhile."""
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
         """Take so many steps, the first of them step number `step`; `stops` at a loss that is not
@@ -43,8 +43,8 @@ class OneNetwork:
     def put(self, held: Held) -> None:
         put(self.plan, self.buffers, *held)
 
-    def take(self) -> Held:
-        return take(self.plan, self.buffers)
+    def take(self, *, last: bool = False) -> Held:
+        return take(self.plan, self.buffers, last=last)
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
         return run(
@@ -69,7 +69,7 @@ class InLanes:
         params, optimizer, _ = held
         put_stack(self.plan, self.stack, params, optimizer)
 
-    def take(self) -> Held:
+    def take(self, *, last: bool = False) -> Held:
         return take_stack(self.plan, self.stack)
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
@@ -97,8 +97,8 @@ class EachAlone:
         for part, own in zip(self.parts, separate(held, len(self.parts)), strict=True):
             part.put(own)
 
-    def take(self) -> Held:
-        return together([part.take() for part in self.parts])
+    def take(self, *, last: bool = False) -> Held:
+        return together([part.take(last=last) for part in self.parts])
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
         ran = [*self._map(lambda part: part.run(steps, step, seed, order, False), self.parts)]

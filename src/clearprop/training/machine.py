@@ -51,9 +51,11 @@ class Machine:
         """The number of steps of the whole course."""
         return self.course.epochs * self.course.steps_per_epoch
 
-    def state(self) -> TrainingState:
-        """The state after the last step, in arrays of its own."""
-        return TrainingState(*self.memory.take(), self.step, self.seed, self.total, self.weight)
+    def state(self, *, last: bool = False) -> TrainingState:
+        """The state after the steps done, in arrays of its own; `last` if nothing will follow."""
+        return TrainingState(
+            *self.memory.take(last=last), self.step, self.seed, self.total, self.weight
+        )
 
     def advance(self, most: int, *, stop_at_nonfinite: bool = False) -> tuple[Array, Any]:
         """Take steps for about `CALL_SECONDS`, at least one and at most so many, or up to one whose

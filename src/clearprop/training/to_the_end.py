@@ -42,7 +42,7 @@ def _by_machine(
 
 
 def _done(losses: list[Array], machine: Machine) -> Training:
-    return Training(np.concatenate(losses), machine.state(), machine.engine)
+    return Training(np.concatenate(losses), machine.state(last=True), machine.engine)
 
 
 def _by_numpy(

@@ -62,19 +62,24 @@ def _anywhere(step: AlteredStep) -> Iterator[Slip]:
         yield MistakeKind.DERIVATIVE_MISSING, {}, another_dx(lambda s: s.dy)
     yield MistakeKind.GRADIENT_STOPS, {}, another_dx(lambda s: np.zeros_like(s.input))
     yield MistakeKind.UPSTREAM_IGNORED, {}, lambda s: s.back(np.ones_like(s.dy))
-    if len(step.dy) > 2:
-        # All of the layer's gradients at once, or one of them by itself.
-        each = [(name,) for name in step.gradients]
-        for names in dict.fromkeys([tuple(step.gradients), *each]):
-            for sample in (0, len(step.dy) - 1):
-                yield MistakeKind.SAMPLE_MISSING, {"index": sample}, _without(sample, names)
+    # All of the layer's gradients at once, or one of them by itself.
+    each = [(name,) for name in step.gradients]
+    for names in dict.fromkeys([tuple(step.gradients), *each]):
+        for sample in (0, len(step.dy) - 1):
+            values: dict[str, object] = {"index": sample}
+            if len(step.dy) > 2:
+                yield MistakeKind.SAMPLE_MISSING, values, _of_some(sample, names, alone=False)
+            if len(step.dy) > 1:
+                yield MistakeKind.ONE_SAMPLE, values, _of_some(sample, names, alone=True)
 
 
-def _without(sample: int, names: tuple[str, ...]) -> Alteration:
+def _of_some(sample: int, names: tuple[str, ...], *, alone: bool) -> Alteration:
+    """Without one of the samples, or of that one alone."""
+
     def changed(step: AlteredStep) -> Altered:
-        dy = step.dy.copy()
-        dy[sample] = 0
-        fewer = step.back(dy)[1]
+        there = np.arange(len(step.dy)) == sample
+        kept = (there if alone else ~there).reshape((-1,) + (1,) * (step.dy.ndim - 1))
+        fewer = step.back(step.dy * kept)[1]
         return step.dx, {**step.gradients, **{name: fewer[name] for name in names}}
 
     return changed
@@ -132,6 +137,7 @@ def _activation(layer: Activation) -> Iterator[Slip]:
         (MistakeKind.DERIVATIVE_OF_Z, lambda s: slope_formula(layer, s.output, s.output)),
         (MistakeKind.DERIVATIVE_TWICE, lambda s: right(s) ** 2),
         (MistakeKind.VALUE_FOR_DERIVATIVE, lambda s: s.output),
+        (MistakeKind.INPUT_FOR_DERIVATIVE, lambda s: s.input),
         (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * 1.0),
         (MistakeKind.MASK_FROM_UPSTREAM, lambda s: (s.dy > 0) * right(s)),
         (MistakeKind.MASK_INVERTED, lambda s: 1 - right(s)),

@@ -26,6 +26,8 @@ ZEROS = (MistakeKind.ZEROS, MistakeKind.GRADIENT_STOPS)
 # nothing else gives the same, those with the larger number last.
 LESS_LIKELY = {
     MistakeKind.DERIVATIVE_TWICE: 1,
+    # z is in proportion to f' of a square.
+    MistakeKind.INPUT_FOR_DERIVATIVE: 1,
     # Where the loss has a penalty, it is said of that.
     MistakeKind.WEIGHT_DECAY: 1,
     MistakeKind.OTHER_FUNCTION: 1,

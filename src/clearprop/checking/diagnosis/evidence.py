@@ -1,5 +1,6 @@
 """What the diagnosis is given: a backward pass that was found wrong, and what is known of it."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,6 +17,26 @@ Forward = Callable[[Mapping[str, Array]], Array]
 # Runs the person's backward with another upstream gradient (and, where given, arrays replaced):
 # (dy, arrays) → gradient by name.
 Backward = Callable[[Array, Mapping[str, Array]], Mapping[str, Array]]
+# How much longer than on a machine of its own a search may take by the clock.
+PATIENCE = 3
+
+
+class Deadline(NamedTuple):
+    """When a search ends: after so much work of its own, by `time.thread_time`, and by the clock,
+    `time.monotonic`, where the machine is busy with other things."""
+
+    work: float
+    clock: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        """That of a search which begins now."""
+        return cls(time.thread_time() + seconds, time.monotonic() + PATIENCE * seconds)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the search has to end."""
+        return time.thread_time() > self.work or time.monotonic() > self.clock
 
 
 class UnderCheck(NamedTuple):
@@ -48,7 +69,7 @@ class Evidence:
     checked    the network that is checked, where it is one
     context    what `layer` or `checked` is run with: the mode, the key of its random draws
     kinks      by name, True at the entries whose derivative was taken at a kink
-    deadline   when the search for a name ends, by `time.monotonic()`; None for no end
+    deadline   when the search for a name ends; None for no end
     loss       the loss that is checked, where it is one: `claimed` then has its output's gradient,
                and the other array of `arrays` is the target
     redrawn    the names of the gradients that depend on random numbers which backward draws
@@ -69,7 +90,7 @@ class Evidence:
     context: Context = field(default_factory=Context)
     kinks: Mapping[str, Array] = field(default_factory=dict)
     loss: Loss | None = None
-    deadline: float | None = None
+    deadline: Deadline | None = None
     redrawn: frozenset[str] = frozenset()
 
     def tolerance(self, name: str) -> float:

@@ -9,7 +9,6 @@ large one. A claimed array of another shape than its parameter's is brought to i
 adds or drops axes of length 1; otherwise its shape is part of what has to be reproduced.
 """
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape
-from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.verdict.candidates import Lost, Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 
@@ -126,9 +125,11 @@ class Discrepancy:
     def off(self, name: str, predicted: Array) -> float:
         """How far `predicted` is from the claimed array, relative to its largest entry; infinite
         where it has another shape."""
-        if predicted.shape != self.claimed[name].shape:
+        claimed = self.claimed[name]
+        predicted = _aligned(predicted, claimed)
+        if predicted.shape != claimed.shape:
             return np.inf
-        return difference(self.claimed[name], predicted, scale(predicted))
+        return difference(claimed, predicted, scale(predicted))
 
     def changes(self, name: str, predicted: Array) -> bool:
         """Whether `predicted` differs from the right gradient by more than rounding, which is all
@@ -165,18 +166,18 @@ class Discrepancy:
 class Budget:
     """How many candidates may still be tried, and until when.
 
-    The number is what ends a search, so that it ends alike on every machine; the deadline, a time
-    of `time.monotonic`, is for what takes longer than was reckoned.
+    The number is what ends a search, so that it ends alike on every machine; the deadline is for
+    what takes longer than was reckoned.
     """
 
     candidates: int
-    deadline: float | None = None
+    deadline: Deadline | None = None
     is_spent: bool = False
 
     def spend(self, count: int = 1) -> bool:
         """Whether so many more may be tried."""
         self.candidates -= count
-        late = self.deadline is not None and time.monotonic() > self.deadline
+        late = self.deadline is not None and self.deadline.is_past
         self.is_spent = self.is_spent or late or self.candidates < 0
         return not self.is_spent
 

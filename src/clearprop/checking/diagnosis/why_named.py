@@ -1,7 +1,5 @@
 """What is named: from the evidence to the diagnosis."""
 
-import math
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -35,7 +33,7 @@ from clearprop.checking.diagnosis.chain_rule import (
 from clearprop.checking.diagnosis.choice import cover, mistake_of, weighed
 from clearprop.checking.diagnosis.diagnosis import Diagnosis
 from clearprop.checking.diagnosis.elementary import elementary
-from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.diagnosis.fitted import described, fitted, precision
 from clearprop.checking.diagnosis.hypotheses import (
     WIDEST,
@@ -83,7 +81,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return Diagnosis()
     if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
         return found_on_tape(counted(discrepancy, on), on)
-    budget = Budget(TRIES, min(evidence.deadline or math.inf, time.monotonic() + SECONDS))
+    own = Deadline.after(SECONDS)
+    budget = Budget(TRIES, min(evidence.deadline or own, own))
     trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
     explained = {name for mistake in found.mistakes for name in mistake.arrays}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -147,3 +148,13 @@ def is_wrong(evidence: Evidence) -> bool:
         if not off <= evidence.tolerance(name):
             return True
     return False
+
+
+class Written(NamedTuple):
+    """A forward and its backwards: the right one under "", the wrong ones by their mistake."""
+
+    name: str
+    point: Callable[[np.random.Generator], dict[str, Array]]
+    forward: Callable[[Arrays], Array]
+    backwards: Mapping[str, Code]
+    layer: Layer | None = None

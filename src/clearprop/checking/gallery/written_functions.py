@@ -5,30 +5,18 @@ Each is there twice: by itself, where nothing says which layer it is, and beside
 that it should equal.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, Written, always
+from clearprop.checking.gallery.written_norms import RMS_NORM, norm_of, rms_of
 from clearprop.engine.layers.embedding import Embedding
-from clearprop.engine.layers.layer import Layer
-from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.engine.layers.normalization import BatchNorm, LayerNorm
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 
-EPSILON = 1e-5
 KEPT = 0.7
-
-
-class Written(NamedTuple):
-    """A forward and its backwards: the right one under "", the wrong ones by their mistake."""
-
-    name: str
-    point: Callable[[np.random.Generator], dict[str, Array]]
-    forward: Callable[[Arrays], Array]
-    backwards: Mapping[str, Code]
-    layer: Layer | None = None
 
 
 def specimens(seeds: range) -> Iterator[Specimen]:
@@ -170,129 +158,6 @@ LOG_SOFTMAX = Written(
 # Normalization. `axis` is what the means are taken over.
 
 
-def _norm_point(generator: np.random.Generator) -> dict[str, Array]:
-    return {
-        "x": generator.normal(size=(6, 5)) * 2 + 1,
-        "gamma": generator.uniform(0.5, 2, size=5),
-        "beta": generator.normal(size=5),
-    }
-
-
-def _norm(name: str, axis: int, layer: Layer) -> Written:
-    def parts(a: Arrays) -> tuple[Array, Array]:
-        mu = a["x"].mean(axis, keepdims=True)
-        std = np.sqrt(a["x"].var(axis, keepdims=True) + EPSILON)
-        return (a["x"] - mu) / std, std
-
-    def forward(a: Arrays) -> Array:
-        y: Array = a["gamma"] * parts(a)[0] + a["beta"]
-        return y
-
-    def right(dy: Array, a: Arrays) -> Arrays:
-        hat, std = parts(a)
-        g = dy * a["gamma"]
-        inner = g - g.mean(axis, keepdims=True) - hat * (g * hat).mean(axis, keepdims=True)
-        return {"x": inner / std, "gamma": (dy * hat).sum(0), "beta": dy.sum(0)}
-
-    def constant(dy: Array, a: Arrays) -> Arrays:
-        _, std = parts(a)
-        return {**right(dy, a), "x": dy * a["gamma"] / std}
-
-    def variance_constant(dy: Array, a: Arrays) -> Arrays:
-        _, std = parts(a)
-        g = dy * a["gamma"] / std
-        return {**right(dy, a), "x": g - g.mean(axis, keepdims=True)}
-
-    def mean_constant(dy: Array, a: Arrays) -> Arrays:
-        hat, std = parts(a)
-        g = dy * a["gamma"] / std
-        return {**right(dy, a), "x": g - hat * np.mean(g * hat, axis, keepdims=True)}
-
-    def paths(of_mean: float, of_variance: float) -> Code:
-        """Factors before what comes back through the mean and through the variance."""
-
-        def code(dy: Array, a: Arrays) -> Arrays:
-            hat, std = parts(a)
-            g = dy * a["gamma"] / std
-            along = hat * np.mean(g * hat, axis, keepdims=True)
-            dx = g - of_mean * g.mean(axis, keepdims=True) - of_variance * along
-            return {**right(dy, a), "x": dx}
-
-        return code
-
-    def bessel(dy: Array, a: Arrays) -> Arrays:
-        count = a["x"].shape[axis]
-        return paths(1, count / (count - 1))(dy, a)
-
-    def gain_missing(dy: Array, a: Arrays) -> Arrays:
-        hat, std = parts(a)
-        inner = dy - dy.mean(axis, keepdims=True) - hat * (dy * hat).mean(axis, keepdims=True)
-        return {**right(dy, a), "x": inner / std}
-
-    def gain_from_input(dy: Array, a: Arrays) -> Arrays:
-        return {**right(dy, a), "gamma": (dy * a["x"]).sum(0)}
-
-    def unsummed(dy: Array, a: Arrays) -> Arrays:
-        return {**right(dy, a), "gamma": dy * parts(a)[0], "beta": dy}
-
-    def swapped(dy: Array, a: Arrays) -> Arrays:
-        g = right(dy, a)
-        return {"x": g["x"], "gamma": g["beta"], "beta": g["gamma"]}
-
-    return Written(
-        name,
-        _norm_point,
-        forward,
-        {
-            "": right,
-            "norm_constant": constant,
-            "norm_variance_constant": variance_constant,
-            "norm_mean_constant": mean_constant,
-            "norm_path_factor": paths(1, 2),
-            "norm_path_factor, the mean's": paths(2, 1),
-            "norm_path_factor, a sign": paths(1, -1),
-            "norm_bessel": bessel,
-            STRANGER: paths(0.8, 1.3),
-            "norm_gain_missing": gain_missing,
-            "norm_gain_from_input": gain_from_input,
-            "unsummed": unsummed,
-            "swapped": swapped,
-        },
-        layer,
-    )
-
-
-def _rms(a: Arrays) -> Array:
-    r: Array = np.sqrt((a["x"] ** 2).mean(1, keepdims=True) + EPSILON)
-    return r
-
-
-def _rms_right(dy: Array, a: Arrays) -> Arrays:
-    r = _rms(a)
-    g, hat = dy * a["gamma"], a["x"] / r
-    return {"x": (g - hat * (g * hat).mean(1, keepdims=True)) / r, "gamma": (dy * hat).sum(0)}
-
-
-def _rms_point(generator: np.random.Generator) -> dict[str, Array]:
-    point = _norm_point(generator)
-    return {"x": point["x"], "gamma": point["gamma"]}
-
-
-RMS_NORM = Written(
-    "RMS norm",
-    _rms_point,
-    lambda a: a["gamma"] * a["x"] / _rms(a),
-    {
-        "": _rms_right,
-        "norm_constant": lambda dy, a: {**_rms_right(dy, a), "x": dy * a["gamma"] / _rms(a)},
-        "norm_gain_from_input": lambda dy, a: {
-            **_rms_right(dy, a),
-            "gamma": (dy * a["x"]).sum(0),
-        },
-    },
-    RMSNorm(5, epsilon=EPSILON),
-)
-
 # Dropout, its mask drawn once
 
 
@@ -388,12 +253,12 @@ WRITTEN = (
     RELU,
     SOFTMAX,
     LOG_SOFTMAX,
-    _norm("layer norm", 1, LayerNorm(5)),
-    _norm("batch norm", 0, BatchNorm(5)),
+    norm_of("layer norm", 1, LayerNorm(5)),
+    norm_of("batch norm", 0, BatchNorm(5)),
     RMS_NORM,
     RMS_NORM._replace(
         name="RMS norm in one line",
-        forward=lambda a: a["gamma"] * (a["x"] / _rms(a)),
+        forward=lambda a: a["gamma"] * (a["x"] / rms_of(a)),
         layer=None,
     ),
     EMBEDDING,

@@ -5,143 +5,27 @@ A layout says how a linear layer goes forward and back; the network, its losses 
 are written once. Dropout and a penalty are there where the case asks for them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape
+from clearprop.checking.gallery.sample_layouts import (
+    HEADS,
+    HIDDEN,
+    INPUTS,
+    LAYOUTS,
+    OUTPUTS,
+    SAMPLES,
+    UNITS,
+    Head,
+    SampleLayout,
+    Unit,
+)
 from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, always
 
-INPUTS, HIDDEN, OUTPUTS, SAMPLES, STEPS = 3, 5, 4, 7, 3
 RATE, STRENGTH, KEPT = 0.1, 0.3, 0.7
-
-
-class SampleLayout(NamedTuple):
-    """Where the samples and the units lie.
-
-    data       the shape of arrays with so many units a sample
-    weight     the shape of a weight from so many inputs to so many outputs
-    forward    (a, W) → a·W; back  (dz, W) → ∂C/∂a; outer  (a, dz) → ∂C/∂W
-    bias       the shape of a bias; over  the axes that it is summed over
-    samples    the axis of the samples; None where there is one
-    unit       the axis of the units
-    """
-
-    name: str
-    data: Callable[[int], Shape]
-    weight: Callable[[int, int], Shape]
-    forward: Callable[[Array, Array], Array]
-    back: Callable[[Array, Array], Array]
-    outer: Callable[[Array, Array], Array]
-    bias: Callable[[int], Shape]
-    over: tuple[int, ...]
-    samples: int | None
-    unit: int = -1
-
-
-def _into(inputs: int, outputs: int) -> Shape:
-    return inputs, outputs
-
-
-def _out_of(inputs: int, outputs: int) -> Shape:
-    return outputs, inputs
-
-
-LAYOUTS = (
-    SampleLayout(
-        "rows", lambda n: (SAMPLES, n), _into, lambda a, w: a @ w, lambda d, w: d @ w.T,
-        lambda a, d: a.T @ d, lambda n: (1, n), (0,), 0,
-    ),
-    SampleLayout(
-        "rows, weights as in PyTorch", lambda n: (SAMPLES, n), _out_of, lambda a, w: a @ w.T,
-        lambda d, w: d @ w, lambda a, d: d.T @ a, lambda n: (n,), (0,), 0,
-    ),
-    SampleLayout(
-        "columns", lambda n: (n, SAMPLES), _out_of, lambda a, w: w @ a, lambda d, w: w.T @ d,
-        lambda a, d: d @ a.T, lambda n: (n, 1), (1,), 1, 0,
-    ),
-    SampleLayout(
-        "a sequence", lambda n: (SAMPLES, STEPS, n), _into, lambda a, w: a @ w,
-        lambda d, w: d @ w.T, lambda a, d: np.einsum("bti,bto->io", a, d), lambda n: (n,),
-        (0, 1), 0,
-    ),
-    SampleLayout(
-        "a vector, W @ x", lambda n: (n,), _out_of, lambda a, w: w @ a, lambda d, w: w.T @ d,
-        lambda a, d: np.outer(d, a), lambda n: (n,), (), None,
-    ),
-    SampleLayout(
-        "a vector, x @ W", lambda n: (n,), _into, lambda a, w: a @ w, lambda d, w: w @ d,
-        lambda a, d: np.outer(a, d), lambda n: (n,), (), None,
-    ),
-)  # fmt: skip
-
-
-class Unit(NamedTuple):
-    """f, f' written with z and a, and whether f' is 0 or 1."""
-
-    name: str
-    f: Callable[[Array], Array]
-    slope: Callable[[Array, Array], Array]
-    is_mask: bool
-
-
-def _sigmoid(z: Array) -> Array:
-    a: Array = 1 / (1 + np.exp(-z))
-    return a
-
-
-UNITS = (
-    Unit("Tanh", np.tanh, lambda z, a: 1 - a**2, False),
-    Unit("Sigmoid", _sigmoid, lambda z, a: a * (1 - a), False),
-    Unit("ReLU", lambda z: np.maximum(0, z), lambda z, a: (z > 0) * 1.0, True),
-    Unit(
-        "LeakyReLU 0.2",
-        lambda z: np.where(z > 0, z, 0.2 * z),
-        lambda z, a: np.where(z > 0, 1.0, 0.2),
-        False,
-    ),
-)
-
-
-class Head(NamedTuple):
-    """A loss: its value for every sample, summed; ∂C/∂y by p and the target; and p of y."""
-
-    name: str
-    value: Callable[[Array, Array, int], Array]
-    slope: Callable[[Array, Array], Array]
-    p: Callable[[Array, int], Array]
-
-
-def _softmax(y: Array, axis: int) -> Array:
-    e = np.exp(y - y.max(axis=axis, keepdims=True))
-    p: Array = e / e.sum(axis=axis, keepdims=True)
-    return p
-
-
-def _of_sigmoids(y: Array, t: Array, _: int) -> Array:
-    p = _sigmoid(y)
-    return np.asarray(-np.sum(t * np.log(p) + (1 - t) * np.log(1 - p)))
-
-
-HEADS = (
-    Head(
-        "squares",
-        lambda y, t, axis: np.asarray(0.5 * np.sum((y - t) ** 2)),
-        lambda p, t: p - t,
-        lambda y, axis: y,
-    ),
-    Head(
-        "softmax and cross-entropy",
-        lambda y, t, axis: np.asarray(-np.sum(t * np.log(_softmax(y, axis)))),
-        lambda p, t: p - t,
-        _softmax,
-    ),
-    Head(
-        "sigmoid and cross-entropy", _of_sigmoids, lambda p, t: p - t, lambda y, axis: _sigmoid(y)
-    ),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,9 +78,10 @@ class WrittenNetwork:
         slope = unit.slope(z, f)
         dz = dh * self._slope(mistake, slope, z, f, dh)
         for_weights = dh if mistake == "derivative_missing_for_weight" else dz
-        if mistake == "sample_missing" and v.samples is not None:
-            for_weights = np.array(dz)
-            for_weights[(slice(None),) * v.samples + (-1,)] = 0
+        if mistake in ("sample_missing", "one_sample") and v.samples is not None:
+            last = (slice(None),) * v.samples + (-1,)
+            for_weights = np.array(dz) if mistake == "sample_missing" else np.zeros_like(dz)
+            for_weights[last] = 0 if mistake == "sample_missing" else dz[last]
         dw1 = v.outer(a["x"], for_weights)
         db1, db2 = self._biases(mistake, dz, d)
         if mistake == "transposed":
@@ -246,6 +131,8 @@ class WrittenNetwork:
             "derivative_of_z": unit.slope(z, z),
             "derivative_twice": slope**2,
             "value_for_derivative": f,
+            "input_for_derivative": z,
+            f"{STRANGER}, beside z": z - 0.5,
             "mask_from_upstream": unit.slope(dh, dh),
             "mask_inverted": 1 - slope,
             # LeakyReLU goes back as a ReLU.
@@ -260,16 +147,36 @@ class WrittenNetwork:
             db1 = dz
         if mistake == "wrong_axis":
             db1 = np.asarray(dz.sum())
+        if mistake == "wrong_axis, the units'":
+            db1 = dz.sum(axis=v.unit)
+        if v.samples is not None and "sample" in mistake:
+            alone = np.moveaxis(dz, v.samples, 0)
+            if mistake == "one_sample, the bias":
+                # dz[0]
+                db1 = _left_over(alone[0], v, db1.shape)
+            if mistake == f"{STRANGER}, two samples":
+                db1 = _left_over(alone[0] + alone[1], v, db1.shape)
         if mistake == "zeros":
             db1 = np.zeros_like(db1)
         return db1, db2
 
 
+def _left_over(of_samples: Array, layout: SampleLayout, shape: Shape) -> Array:
+    """What one sample gives a bias: of a sequence summed over its steps."""
+    units = np.moveaxis(of_samples, layout.unit if of_samples.ndim > 1 else 0, -1)
+    total: Array = units.reshape(-1, units.shape[-1]).sum(0).reshape(shape)
+    return total
+
+
 ANY = (
     "", "derivative_missing", "derivative_missing_for_weight", "weight_from_z", "updated_weights",
-    "wrong_axis", "weight_decay", "zeros", STRANGER,
+    "wrong_axis", "weight_decay", "zeros", "input_for_derivative", STRANGER,
+    f"{STRANGER}, beside z",
 )  # fmt: skip
-OF_A_BATCH = ("sample_missing", "mean_for_sum", "unsummed")
+OF_A_BATCH = (
+    "sample_missing", "mean_for_sum", "unsummed", "one_sample", "one_sample, the bias",
+    "wrong_axis, the units'", f"{STRANGER}, two samples",
+)  # fmt: skip
 OF_A_SMOOTH = ("derivative_at_a", "derivative_of_z", "derivative_twice", "value_for_derivative")
 OF_A_MASK = ("mask_from_upstream", "mask_inverted")
 OF_A_LOSS = ("sign", "factor_two")
@@ -372,7 +279,7 @@ def _specimen(written: WrittenNetwork, mistake: str, seed: int) -> Specimen:
 
     return Specimen(
         subject=", ".join(parts),
-        mistake=mistake,
+        mistake=mistake.partition(",")[0],
         arrays=arrays,
         dy=dy,
         forward=written.forward,

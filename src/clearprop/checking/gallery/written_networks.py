@@ -199,6 +199,27 @@ def sample_missing(t: LoopState) -> Arrays:
     return gradients(dz @ t.w1.T, dw1, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
 
 
+def one_sample(t: LoopState) -> Arrays:
+    """The loop over the samples overwrites in place of adding."""
+    dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
+    dw1, db1 = np.zeros_like(t.w1), np.zeros(t.w1.shape[1])
+    for row in range(len(t.x)):
+        dw1, db1 = np.outer(t.x[row], dz[row]), dz[row]
+    return gradients(dz @ t.w1.T, dw1, db1, t.a.T @ t.dy, t.dy.sum(0))
+
+
+def input_for_derivative(t: LoopState) -> Arrays:
+    """Z in place of the mask, or of f'(z)."""
+    dz = t.dy @ t.w2.T * t.z
+    return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(0), t.a.T @ t.dy, t.dy.sum(0))
+
+
+def wrong_axis(t: LoopState) -> Arrays:
+    """The bias is summed over the units."""
+    dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
+    return gradients(dz @ t.w1.T, t.x.T @ dz, dz.sum(1), t.a.T @ t.dy, t.dy.sum(0))
+
+
 def swapped(t: LoopState) -> Arrays:
     """The two biases' gradients, returned in the wrong order."""
     dz = t.dy @ t.w2.T * t.n.slope(t.z, t.a)
@@ -240,6 +261,9 @@ ANY = {
     "unsummed": unsummed,
     "mean_for_sum": mean_for_sum,
     "sample_missing": sample_missing,
+    "one_sample": one_sample,
+    "input_for_derivative": input_for_derivative,
+    "wrong_axis": wrong_axis,
     "weight_decay": weight_decay,
     "sign": _turned_round,
     "factor_half": _half,

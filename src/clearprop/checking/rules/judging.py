@@ -21,6 +21,7 @@ from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED, WRONG, Outcome
 from clearprop.checking.witnesses.quotients import TRIED, Quotients
 
 KINKS_KEPT = 8
+SMALL = 1e-2  # of the usual step: what rests on smaller ones may be rounding
 CLOSELY = 400  # entries, at most, that are all looked at closely
 BLOCK = 32  # entries that are looked at closely before the next are
 BLOCK_OF_MANY = 4  # where moving one takes very many numbers
@@ -97,7 +98,9 @@ def judge(
     than `limit`."""
     generator = np.random.default_rng(seed)
     flat = claimed.ravel().astype(np.float64)
-    indices = _chosen(flat, flat.size if flat.size <= limit else _sample(quotients), generator)
+    most = _sample(quotients)
+    every = flat.size <= max(limit, most)
+    indices = _chosen(flat, flat.size if every else most, generator)
     rung, error = _step(quotients, name, _chosen(flat, TRIED, generator), tolerance)
     with np.errstate(all="ignore"):
         slopes = quotients.slopes(name, indices, rung)
@@ -181,9 +184,10 @@ def _look_closely(
         wrong = [row for row in block if entries.failing[row] and not entries.unresolved[row]]
         if wrong and all(_may_be_kinks(entries, row, name, neighbours) for row in wrong[:2]):
             return UNDECIDED, Reason.KINKS
-        if wrong:
+        if not all(_is_doubtful(quotients, entries, row, name, neighbours) for row in wrong):
             finite = np.isfinite(entries.claimed[wrong]).all()
             return WRONG, Reason.DIFFERS if finite else Reason.NOT_FINITE
+        entries.unresolved[wrong] = True
     if entries.unresolved.any():
         return UNDECIDED, Reason.UNRESOLVED
     if any(_is_beside(entries, row, name, neighbours) for row in entries.kinks):
@@ -191,12 +195,39 @@ def _look_closely(
     return RIGHT, None
 
 
+def _is_doubtful(
+    quotients: Quotients, entries: _Entries, row: int, name: str, neighbours: Neighbours
+) -> bool:
+    """Whether an entry that fails may do so for what its slopes rest on: steps across a kink beside
+    the point, with the claim between the slopes of the two sides, or steps so small that the
+    rounding inside the function is all that they show."""
+    between = row in entries.kinks or _is_between(quotients, entries, row, name)
+    if between and _is_beside(entries, row, name, neighbours):
+        return True
+    error = float(entries.error[row])
+    step = float(entries.steps[row])
+    small = 0 < step < SMALL * quotients.base
+    return bool(small and error <= entries.tolerance[row] + 8 * quotients.shaken / step)
+
+
+def _is_between(quotients: Quotients, entries: _Entries, row: int, name: str) -> bool:
+    """Whether the claim lies between the slopes of the two sides at the step that is rested on."""
+    step = entries.steps[row]
+    if not step:
+        return False
+    sides = quotients.slopes_at(name, entries.indices[[row]], np.array([step]))
+    low, high = sorted((float(sides.left[0]), float(sides.right[0])))
+    room = float(entries.tolerance[row])
+    return bool(low - room <= entries.claimed[row] <= high + room)
+
+
 def _is_beside(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:
-    """Whether what looks like a kink at the point is one beside it, nearer than any step: no two
-    equal numbers are compared here, and a comparison flips within the step. The slope is then that
-    of one side, and which one nobody can see in slopes."""
+    """Whether the slopes rest on a step across a kink beside the point: no two equal numbers are
+    compared here, and a comparison flips within the step. The slope is then that of one side, and
+    which one nobody can see in slopes."""
     watch = neighbours.watch
-    return not watch.tied and watch.flips(name, int(entries.indices[row]), entries.steps[row])
+    beside = not watch.tied or watch.is_near
+    return beside and watch.flips(name, int(entries.indices[row]), entries.steps[row])
 
 
 def _may_be_kinks(entries: _Entries, row: int, name: str, neighbours: Neighbours) -> bool:

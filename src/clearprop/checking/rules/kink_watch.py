@@ -14,7 +14,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.subjects.subject import Subject, copies
-from clearprop.checking.witnesses.traced_forward import EQUAL, Observed, observed
+from clearprop.checking.witnesses.traced_forward import (
+    EQUAL,
+    EQUAL_TO_THE_DIGITS,
+    Observed,
+    observed,
+)
 
 OURS = "clearprop.engine."
 
@@ -51,6 +56,19 @@ class KinkWatch:
             return self.seen is None or self.seen.tied
         return any(
             bool(np.any(np.abs(apart) <= EQUAL * largest))
+            for apart, largest in _from_kinks(self.subject, self.subject.arrays)
+        )
+
+    @cached_property
+    def is_near(self) -> bool:
+        """Whether numbers are compared at the point that only may be equal, and none that are: it
+        is no kink then, but one side of it."""
+        if not (self.is_known and self.tied):
+            return False
+        if self._is_of_code:
+            return self.seen is not None and not self.seen.equal
+        return not any(
+            bool(np.any(np.abs(apart) <= EQUAL_TO_THE_DIGITS * largest))
             for apart, largest in _from_kinks(self.subject, self.subject.arrays)
         )
 

@@ -5,6 +5,9 @@ complex step subtracts nothing. Its word counts only where it is known to be goo
 with the difference quotients on what they can see of the same function, and the claim must agree
 with it in every entry. It turns undecided into right, and never into wrong: code that drops an
 imaginary part would be blamed for it.
+
+Nearer to a kink than differences can see, and not at it, they accept what lies between the slopes
+of its two sides. There right needs the second opinion, and is undecided without it.
 """
 
 from collections.abc import Mapping
@@ -26,23 +29,29 @@ _TOO_COARSE = (Reason.RESOLUTION, Reason.UNRESOLVED, Reason.KINKS)
 
 
 def with_second_opinion(
-    subject: Subject, dy: Array, judgements: Mapping[str, Judgement]
+    subject: Subject, dy: Array, judgements: Mapping[str, Judgement], *, near: bool = False
 ) -> dict[str, Judgement]:
     """The judgements with those turned right that were undecided for want of digits, and that the
-    complex step confirms."""
-    judged = dict(judgements)
+    complex step confirms; `near` says that the point is beside a kink, and at none."""
+    judged = {name: _doubted(one) if near else one for name, one in judgements.items()}
     coarse = [name for name, one in judged.items() if _is_coarse(one)]
     if not coarse:
         return judged
     there = widened(subject, dy)
     try:
-        if not any(_agrees(there, dy, name, one) for name, one in judged.items()):
+        if not any(_agrees(there, dy, name, one) for name, one in judgements.items()):
             return judged
-        for name in coarse:
-            judged[name] = _decided(there, dy, name, judged[name])
+        decided = {name: _decided(there, dy, name, judged[name]) for name in coarse}
     except Exception:  # the person's code, which need not take complex numbers
-        return dict(judgements)
-    return judged
+        return judged
+    return {**judged, **decided}
+
+
+def _doubted(one: Judgement) -> Judgement:
+    """What was found right by the slopes of both sides of a kink is undecided."""
+    if one.verdict.outcome != RIGHT or not one.kinks.any():
+        return one
+    return one._replace(verdict=replace(one.verdict, outcome=UNDECIDED, reason=Reason.UNRESOLVED))
 
 
 def _is_coarse(one: Judgement) -> bool:

@@ -14,6 +14,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subjects import plain_functions
+from clearprop.checking.subjects.narrow_dtypes import refuse_narrow
 from clearprop.checking.subjects.subject import Subject, Twin
 from clearprop.engine.network import Network
 
@@ -92,6 +93,7 @@ def _of_module(
     inputs = plain_functions.argument_names(module.forward, len(arrays))
     point = {one: plain_functions.as_array(one, a) for one, a in zip(inputs, arrays, strict=True)}
     point = {one: a.astype(np.float64) if a.dtype.kind == "f" else a for one, a in point.items()}
+    refuse_narrow(dict(module.named_parameters()))
     parameters = framework.module_parameters(module)
     point.update(parameters)
     variables = plain_functions.variables_of(point, wrt)

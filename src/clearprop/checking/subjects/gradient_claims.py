@@ -5,10 +5,16 @@ Gradients are looked for in what a backward returned and in what it left behind:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from clearprop.checking.subjects.gradient_places import (
+    RETURNED,
+    Claims,
+    Spot,
+    Variable,
+)
 from clearprop.checking.subjects.structures import (
     Attribute,
     Leaf,
@@ -16,47 +22,17 @@ from clearprop.checking.subjects.structures import (
     at,
     is_number,
     leaves,
-    placed,
 )
 from clearprop.checking.subjects.written_names import (
     gradient_keys,
+    is_target,
     keys_of,
     own_gradient_keys,
     words,
 )
 
-RETURNED = "returned"
-# Where an object took its gradients off its parameters: the gradient is what they lost.
-CHANGED = "changed"
-
-
 # What a gradient of the first argument is called, whatever that is called: dx, dinputs.
 INPUT_WORDS = ("x", "in", "prev", "aprev", "a")
-
-
-class Spot(NamedTuple):
-    """Where numbers stand: in which of the things handed over, and the way to them there."""
-
-    root: str
-    path: Path
-
-
-class Variable(NamedTuple):
-    """An array that a gradient may be claimed for: where it stands, wherever that is, and whether
-    it is one of forward's arguments itself."""
-
-    name: str
-    spots: tuple[Spot, ...]
-    value: Any
-
-    @property
-    def is_argument(self) -> bool:
-        """Whether it was handed to forward as it is."""
-        return any(not spot.path and spot.root != "self" for spot in self.spots)
-
-
-# variable's name → where its gradient stands, after a backward
-Claims = Mapping[str, Spot]
 
 
 def claims(
@@ -175,6 +151,7 @@ def _by_name(
             for key in keys_of(whole):
                 loosely.setdefault(key, []).append(variable.name)
             own.setdefault((spot.root, *words(spot.path)), []).append(variable.name)
+    shapes = {variable.name: np.shape(variable.value) for variable in variables}
     first = next((variable for variable in variables if variable.is_argument), None)
     for word in INPUT_WORDS if first is not None else ():
         if (word,) not in loosely:
@@ -184,7 +161,8 @@ def _by_name(
         names: set[str] = set()
         if must_say:
             for key in own_gradient_keys(leaf.path):
-                names |= set(own.get(key, []))
+                alike = [one for one in own.get(key, []) if shapes[one] == np.shape(leaf.value)]
+                names |= set(alike)
         if not names:
             keys = _label_keys(leaf, must_say=must_say)
             longest = sorted(keys, key=len, reverse=True)
@@ -230,26 +208,12 @@ def _by_structure(
             continue
         for ahead, part in parts:
             own = {leaf.path: np.shape(leaf.value) for leaf in leaves(part)}
-            if own == {path: np.shape(variable.value) for path, variable in inside.items()}:
+            wanted = {path: np.shape(variable.value) for path, variable in inside.items()}
+            # One of another shape is wrong, and in its place all the same.
+            alike = sum(own.get(path) == shape for path, shape in wanted.items())
+            if own.keys() == wanted.keys() and 2 * alike >= len(wanted):
                 found |= {v.name: ("", *ahead, *path) for path, v in inside.items()}
                 break
-    return found
-
-
-def changed(
-    before: Mapping[str, Any], after: Mapping[str, Any], variables: Sequence[Variable]
-) -> dict[str, Spot]:
-    """Where an object's numbers were changed by a backward."""
-    found = {}
-    for variable in variables:
-        spot = variable.spots[0]
-        if spot.root != "self" or variable.name not in before:
-            continue
-        now = read(spot, None, after)
-        if np.shape(now) == np.shape(before[variable.name]) and not np.array_equal(
-            now, before[variable.name], equal_nan=True
-        ):
-            found[variable.name] = Spot(CHANGED, spot.path)
     return found
 
 
@@ -281,12 +245,19 @@ def _unnamed(
         same = [variable for variable in open_ones if np.shape(variable.value) == shape]
         if not same and (len(open_ones) == 1 or not named):
             same = open_ones[:1]
-        for variable in same:
-            yield {**own, variable.name: left[0].path[1:]}
         if same:
+            yield {**own, _meant(same).name: left[0].path[1:]}
             return
     shaped = _by_shape(left, open_ones) or _by_shape(left, [*open_ones, *rest])
     yield {**own, **shaped}
+
+
+def _meant(alike: Sequence[Variable]) -> Variable:
+    """Of arrays of one shape the one that a single gradient is of: the first that is no target. Of
+    the target it would be the same with the other sign, and no wrong sign may pass for that."""
+    outputs = [one for one in alike if not is_target(one.name)]
+    besides = [one for one in outputs if one.name.lower() != "y"]
+    return next(iter(besides or outputs or alike))
 
 
 def _by_position(
@@ -302,7 +273,9 @@ def _by_position(
         return None
     for group in (asked, floating):
         paths = {variable.name: (number,) for number, variable in enumerate(group)}
+        # What is another array's by its name or its place is none of these.
         agrees = all(paths.get(name, path) == path for name, path in own.items())
+        agrees &= not {path for name, path in own.items() if name not in paths} & {*paths.values()}
         if len(returned) == len(group) and group and agrees:
             names = {variable.name for variable in asked}
             return {n: p for n, p in paths.items() if n in names and at(returned, p) is not None}
@@ -349,23 +322,3 @@ def _by_shape(left: Sequence[Leaf], open_ones: Sequence[Variable]) -> dict[str, 
         found[same[0].name] = leaf.path[1:]
         waiting.remove(same[0])
     return found
-
-
-def read(claim: Spot, returned: Any, after: Mapping[str, Any]) -> Any:
-    """The gradient at a spot; None where there is none. Plain lists are made arrays."""
-    try:
-        if claim.root == CHANGED:
-            return at(after["self"], claim.path)
-        return at(returned if claim.root == RETURNED else after[claim.root], claim.path)
-    except (LookupError, AttributeError, TypeError):
-        return None
-
-
-def cleared(roots: dict[str, Any], kept: Sequence[Spot]) -> None:
-    """Set gradients that an earlier call left behind to zero, as people do between two steps."""
-    for spot in kept:
-        old = read(spot, None, roots)
-        if isinstance(old, np.ndarray) and old.dtype.kind == "f":
-            roots[spot.root] = placed(roots[spot.root], spot.path, np.zeros_like(old))
-        elif isinstance(old, float | int) and not isinstance(old, bool):
-            roots[spot.root] = placed(roots[spot.root], spot.path, type(old)(0))

@@ -13,7 +13,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.checking.subjects.calling import GLOBALS, Callee
-from clearprop.checking.subjects.gradient_claims import Spot, Variable
+from clearprop.checking.subjects.gradient_places import Spot, Variable
+from clearprop.checking.subjects.narrow_dtypes import refuse_narrow
 from clearprop.checking.subjects.plain_functions import argument_names, function_name
 from clearprop.checking.subjects.structures import (
     Copying,
@@ -119,7 +120,8 @@ def hand_over(
 ) -> tuple[Handed, Callee, Callee | None]:
     """Everything by name, and the two functions as they are found in copies of it.
 
-    Raises ConfigurationError for more values than forward takes, unless its backward takes them.
+    Raises ConfigurationError for more values than forward takes, unless its backward takes them,
+    and for numbers of too few digits.
     """
     takes = positional(forward)
     most = len(values) if takes is None else len(takes)
@@ -141,6 +143,7 @@ def hand_over(
     module = _module_arrays([one for one in (there, back) if one is not None])
     if module:
         roots[GLOBALS] = module
+    refuse_narrow(roots)
     return Handed(roots, names, (*surplus, *extra), _variables(roots)), there, back
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
-from clearprop.checking.subjects import gradient_claims as gradients
+from clearprop.checking.subjects import gradient_places
 from clearprop.checking.subjects.calling import (
     GLOBALS,
     Callee,
@@ -25,12 +25,12 @@ from clearprop.checking.subjects.calling import (
     output_array,
     patched,
 )
-from clearprop.checking.subjects.gradient_claims import CHANGED, RETURNED, Claims
+from clearprop.checking.subjects.gradient_places import CHANGED, RETURNED, Claims
 from clearprop.checking.subjects.handed_over import Handed
 from clearprop.checking.subjects.plain_functions import described, guarded
 from clearprop.checking.subjects.structures import as_numbers
 from clearprop.checking.subjects.subject import Subject
-from clearprop.checking.subjects.undisturbed import generators, rewound, undisturbed
+from clearprop.checking.subjects.undisturbed import generators, rewound, state_of, undisturbed
 
 # Turns outputs and the handed-over roots into one number, which the gradients are of.
 Reduction = Callable[[Sequence[Array], Mapping[str, Any]], Array]
@@ -59,6 +59,7 @@ class Reading:
     claims     where the gradients stand afterwards
     reduction  makes one number of the outputs, where the gradients are of a loss of them
     ignores    backward takes an upstream gradient and does not look at it
+    loss_at    where backward's result has the loss, beside its gradients; None where it has none
     factors    what gradients are to be multiplied with, where they are averages
     rate       what an object that updates its own parameters multiplies their gradients with
     """
@@ -72,6 +73,7 @@ class Reading:
     claims: Claims
     reduction: Reduction | None = None
     ignores: bool = False
+    loss_at: int | None = None
     rate: float = 1.0
     factors: Mapping[str, float] = field(default_factory=dict)
     labels: Sequence[str] = ()
@@ -94,7 +96,7 @@ class Reading:
         """One forward on copies of everything."""
         roots = self.handed.filled(arrays)
         kept = [spot for spot in self.claims.values() if spot.root not in (RETURNED, CHANGED)]
-        gradients.cleared(roots, kept)
+        gradient_places.cleared(roots, kept)
         made = forward_run(self.forward, self.handed, roots, self.split)
         return replace(made, start=arrays)
 
@@ -111,7 +113,7 @@ class Reading:
         returned = self.back(dys, run)
         found = {}
         for name, spot in self.claims.items():
-            value = gradients.read(spot, returned, run.roots)
+            value = gradient_places.read(spot, returned, run.roots)
             numbers = as_numbers(value)
             if numbers is None or numbers.dtype.kind not in "fiubc":
                 function = self.backward or self.forward
@@ -138,13 +140,14 @@ class Reading:
             return rest_of(run.result, self.split)
         way = self.way or Way(())
         arguments = way.arguments(dys, run.outputs, run.cache, run.roots)
-        return _called(self.backward, run.roots, arguments)
+        returned = _called(self.backward, run.roots, arguments)
+        return returned if self.loss_at is None else without(returned, self.loss_at)
 
     def subject(self, dy: Array | None) -> Subject:
         """The reading as a subject, at the point that was handed over."""
         arrays = point_of(self.handed, self.claims)
         order = tuple(name for name in arrays if name in self.claims)
-        drawn_from = [(one, one.bit_generator.state) for one in generators(self.functions)]
+        drawn_from = [(one, state_of(one)) for one in generators(self.functions)]
 
         def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
             with rewound(drawn_from):
@@ -180,15 +183,17 @@ class Reading:
 
 
 def point_of(handed: Handed, claimed: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays of a subject: the arguments that are arrays, and every one with a gradient."""
+    """The arrays of a subject: the arguments that are arrays, those that stand in arguments, and
+    every one with a gradient."""
     found: dict[str, Array] = {}
     own = handed.arrays
     for root in handed.roots:
         if root in own:
             found[root] = own[root]
         for name, variable in handed.variables.items():
-            if name in claimed and name not in found and variable.spots[0].root == root:
-                found[name] = np.asarray(variable.value)
+            inside = root in handed.names and isinstance(variable.value, np.ndarray)
+            if (name in claimed or inside) and variable.spots[0].root == root:
+                found.setdefault(name, np.asarray(variable.value))
     return found
 
 
@@ -234,6 +239,12 @@ def parted(dy: Array, arrays: Sequence[Array]) -> list[Array]:
 def rest_of(result: Any, split: Split) -> Any:
     """What stands beside a loss in forward's own result: its gradients."""
     rest = [result[index] for index in split.saved]
+    return rest[0] if len(rest) == 1 else tuple(rest)
+
+
+def without(returned: Any, place: int) -> Any:
+    """What stands beside a loss in backward's result: its gradients."""
+    rest = [one for index, one in enumerate(returned) if index != place]
     return rest[0] if len(rest) == 1 else tuple(rest)
 
 

@@ -10,6 +10,7 @@ dictionary by the arrays' names, which may have a d or grad_ before them: W, dW,
 """
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.checking.subjects.narrow_dtypes import refuse_narrow
 from clearprop.checking.subjects.subject import Subject
 
 PREFIXES = ("", "d", "d_", "grad_", "g")
@@ -74,8 +76,10 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
         raise ConfigurationError(
             "check_arguments", function=function_name(function), takes=len(own), came=count
         )
-    numbered = ["x", *(f"p{index}" for index in range(1, count))]
-    return [*own, *numbered[len(own) :]][:count]
+    # One name is one array: a number that stands for itself is left to it.
+    numbered = ("x" if not index else f"p{index}" for index in itertools.count(len(own)))
+    free = (name for name in numbered if name not in own)
+    return [*own, *itertools.islice(free, max(0, count - len(own)))][:count]
 
 
 def function_name(function: Any) -> str:
@@ -86,8 +90,9 @@ def function_name(function: Any) -> str:
 def as_array(name: str, value: Any) -> Array:
     """`value` as an array of numbers; Python floats and lists of them are float64.
 
-    Raises ContractError for anything else.
+    Raises ContractError for anything else, and ConfigurationError for numbers of too few digits.
     """
+    refuse_narrow({name: value})
     try:
         array = np.asarray(value)
     except ValueError:

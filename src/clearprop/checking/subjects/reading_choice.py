@@ -31,7 +31,7 @@ def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading 
     Raises ContractError where nothing confirms any of several readings, and no name says which is
     meant.
     """
-    best: tuple[int, Reading] | None = None
+    best: tuple[tuple[int, int], Reading] | None = None
     most, tried = 0, list[Reading]()
     for reading in islice(readings, MOST):
         with undisturbed(reading.functions), np.errstate(all="ignore"):
@@ -41,18 +41,26 @@ def chosen(readings: Iterable[Reading], dy: Array | None, seed: int) -> Reading 
             return reading
         tried.append(reading)
         most = max(most, len(confirmed))
-        count = sum(confirmed.values())
+        right = [reading.handed.variables[name].value for name, yes in confirmed.items() if yes]
+        # Of two as good, the one that has more numbers right: weights before biases.
+        count = len(right), sum(np.size(value) for value in right)
         if best is None or count > best[0]:
             best = count, reading
     if best is None:
         return None
     count, reading = best
-    if not count and len(tried) > 1:
+    if not any(count) and len(tried) > 1:
         # At a kink no slope confirms anything; a little beside it, one does.
         for other in tried:
             with undisturbed(other.functions), np.errstate(all="ignore"):
                 beside = _confirmed(other, dy, seed, moved=True)
             if len(beside) >= most and all(beside.values()):
+                return other
+        # The sign of a loss that stands nowhere can be the one thing that is wrong.
+        for other in (one for one in tried if one.key == "implied_loss"):
+            with undisturbed(other.functions), np.errstate(all="ignore"):
+                opposite = _confirmed(other, dy, seed, sign=-1)
+            if len(opposite) >= most and all(opposite.values()):
                 return other
         _require_said(reading)
     return reading
@@ -68,9 +76,10 @@ def _require_said(reading: Reading) -> None:
 
 
 def _confirmed(
-    reading: Reading, dy: Array | None, seed: int, *, moved: bool = False
+    reading: Reading, dy: Array | None, seed: int, *, moved: bool = False, sign: int = 1
 ) -> dict[str, bool]:
-    """By array, whether its gradient is that of the forward pass; of none where it does not run."""
+    """By array, whether its gradient times `sign` is that of the forward pass; of none where it
+    does not run."""
     nothing = dict.fromkeys(reading.claims, False)
     try:
         subject = keyed(reading.subject(dy), seed)
@@ -85,7 +94,7 @@ def _confirmed(
             return nothing
         claimed = subject.gradients(subject.arrays, upstream)
         return {
-            name: agrees(subject, name, upstream, np.asarray(claimed[name]), seed)
+            name: agrees(subject, name, upstream, sign * np.asarray(claimed[name]), seed)
             for name in subject.variables
         }
     except (ContractError, ValueError):

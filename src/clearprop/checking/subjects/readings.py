@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
-from clearprop.checking.subjects import gradient_claims as gradients
+from clearprop.checking.subjects import gradient_claims, gradient_places
 from clearprop.checking.subjects.calling import (
     KEPT_OUTPUTS,
     Callee,
@@ -20,16 +20,27 @@ from clearprop.checking.subjects.calling import (
     result_names,
     splits,
 )
-from clearprop.checking.subjects.gradient_claims import CHANGED, Variable
+from clearprop.checking.subjects.gradient_places import CHANGED, Variable
 from clearprop.checking.subjects.handed_over import Handed
 from clearprop.checking.subjects.implied_losses import ImpliedLoss, fits, implied_losses
-from clearprop.checking.subjects.one_reading import Reading, ReadingRun, forward_run, point_of
+from clearprop.checking.subjects.one_reading import (
+    Reading,
+    ReadingRun,
+    forward_run,
+    point_of,
+    without,
+)
 from clearprop.checking.subjects.plain_functions import described
 from clearprop.checking.subjects.refusals import unread
-from clearprop.checking.subjects.structures import Attribute, Path, at
+from clearprop.checking.subjects.structures import Attribute, Path, as_numbers, at
 from clearprop.checking.subjects.undisturbed import undisturbed
 from clearprop.checking.subjects.ways import Sources, upstream_count, ways
-from clearprop.checking.subjects.written_names import is_rate, returned_names, shown
+from clearprop.checking.subjects.written_names import (
+    is_rate,
+    positional,
+    returned_names,
+    shown,
+)
 
 
 def readings(
@@ -252,15 +263,19 @@ def _claimed(
     except ContractError as problem:
         problems.append(problem)
         return
+    place = _loss_beside(blank, returned, run)
+    if place is not None:
+        blank, labels = replace(blank, loss_at=place), _without_label(labels, returned, place)
+        returned = without(returned, place)
     if isinstance(returned, dict) and len(labels) != 1:
         labels = ()
     updated = {
         name: spot
-        for name, spot in gradients.changed(before, run.roots, variables).items()
+        for name, spot in gradient_places.changed(before, run.roots, variables).items()
         if matters(blank, name)
     }
     read, alone = False, blank.backward is None and not blank.engine
-    for claimed in gradients.claims(
+    for claimed in gradient_claims.claims(
         returned,
         labels,
         run.roots,
@@ -272,27 +287,57 @@ def _claimed(
     ):
         read = True
         handed = blank.handed.only_globals(list(claimed))
-        rate = _rate(run.roots) if any(s.root == CHANGED for s in claimed.values()) else 1.0
+        updates = any(s.root == CHANGED for s in claimed.values())
+        rate = _rate(run.roots, blank.backward) if updates else 1.0
         yield replace(blank, claims=claimed, handed=handed, rate=rate)
     if not read:
         problems.append(unread(blank, returned))
 
 
+def _loss_beside(blank: Reading, returned: Any, run: ReadingRun) -> int | None:
+    """Where a backward returned the loss with its gradients, first or last: one number that is
+    the output, or that can be no gradient, for no array is one number."""
+    if blank.backward is None or not isinstance(returned, tuple | list) or len(returned) < 2:
+        return None
+    own = [v.value for v in blank.handed.variables.values() if v.is_argument]
+    for place in (0, len(returned) - 1):
+        value = as_numbers(returned[place])
+        if value is None or value.ndim or value.dtype.kind != "f":
+            continue
+        if len(returned) == len(own) and not np.shape(own[place]):
+            continue
+        loss = len(run.arrays) == 1 and run.arrays[0].size == 1
+        if not any(np.size(one) == 1 for one in own) or (
+            loss and np.allclose(value, run.arrays[0], rtol=1e-9, atol=0)
+        ):
+            return place
+    return None
+
+
+def _without_label(labels: Sequence[str], returned: Any, place: int) -> Sequence[str]:
+    if len(labels) != len(returned):
+        return ()
+    return [*labels[:place], *labels[place + 1 :]]
+
+
 def _kept_numbers(run: ReadingRun, variables: Sequence[Variable]) -> dict[str, Any]:
     """What an object keeps, before a backward may change it."""
     own = [variable for variable in variables if variable.spots[0].root == "self"]
-    return {one.name: np.copy(gradients.read(one.spots[0], None, run.roots)) for one in own}
+    return {one.name: np.copy(gradient_places.read(one.spots[0], None, run.roots)) for one in own}
 
 
 def _attributes(own: Any) -> dict[str, Any]:
     return dict(getattr(own, "__dict__", {}))
 
 
-def _rate(roots: Mapping[str, Any]) -> float:
-    """The learning rate of an object that updates its own parameters; 1 where it has none."""
+def _rate(roots: Mapping[str, Any], backward: Callee | None) -> float:
+    """The learning rate of an object that updates its own parameters: its own, or what its backward
+    takes where nobody says; 1 where it has none."""
     own = roots.get("self")
     kept = {**{one: getattr(type(own), one, None) for one in dir(type(own))}, **_attributes(own)}
-    for name, value in {**kept, **roots}.items():
+    parameters = positional(backward.function) or () if backward is not None else ()
+    usual = {one.name: one.default for one in parameters if one.default is not one.empty}
+    for name, value in {**kept, **usual, **roots}.items():
         number = isinstance(value, float | int) and not isinstance(value, bool)
         if number and value and is_rate(name):
             return float(value)

@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.base.errors import ContractError
 from clearprop.checking.subjects.one_reading import Reading
 from clearprop.checking.subjects.plain_functions import described
+from clearprop.checking.subjects.structures import as_numbers
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.subjects.undisturbed import undisturbed
 
@@ -18,11 +19,14 @@ def unread(blank: Reading, returned: Any) -> ContractError:
     asked = asked or list(blank.handed.variables)
     names, count = ", ".join(asked), len(asked)
     if isinstance(returned, dict):
+        value = next(iter(returned.values()), None)
+        if len(returned) == count == 1 and as_numbers(value) is None:
+            return _not_numbers(function, names, value)
         came = ", ".join(map(str, returned)) or "{}"
         return ContractError("check_gradient_missing", function=function, missing=names, came=came)
     if isinstance(returned, tuple | list):
         for name, value in zip(asked, returned, strict=False):
-            if isinstance(value, str):
+            if isinstance(value, str) or (len(returned) == count and as_numbers(value) is None):
                 return _not_numbers(function, name, value)
         return ContractError(
             "check_gradient_count",

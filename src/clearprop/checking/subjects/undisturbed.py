@@ -1,6 +1,7 @@
 """Trying a person's code without a trace: what its functions keep of their own is put back."""
 
 import dis
+import random
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -115,25 +116,47 @@ def _globals_in(code: types.CodeType) -> list[str]:
     return list(dict.fromkeys([*own, *(name for one in inner for name in _globals_in(one))]))
 
 
-def generators(functions: Sequence[Any]) -> list[np.random.Generator]:
-    """The random generators of their own that functions draw from."""
+# A random generator of somebody's own.
+OwnGenerator = np.random.Generator | np.random.RandomState | random.Random
+
+
+def generators(functions: Sequence[Any]) -> list[OwnGenerator]:
+    """The random generators of their own that functions draw from, or may draw from: those of
+    their module, which methods of other objects there may use as well."""
     found: list[Any] = []
     for function in functions:
         plain = getattr(function, "__func__", function)
-        names = getattr(plain, "__globals__", {})
-        found += [names.get(name) for name in read_names(function, names)]
+        found += getattr(plain, "__globals__", {}).values()
         found += [cell.cell_contents for cell in getattr(plain, "__closure__", None) or ()]
         found += getattr(plain, "__defaults__", None) or ()
-    return [one for one in found if isinstance(one, np.random.Generator)]
+    return list({id(one): one for one in found if isinstance(one, OwnGenerator)}.values())
+
+
+def state_of(generator: OwnGenerator) -> Any:
+    """Where it stands."""
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    return generator.get_state()
+
+
+def _put_back(generator: OwnGenerator, state: Any) -> None:
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    else:
+        generator.set_state(state)
 
 
 @contextmanager
-def rewound(drawn_from: Sequence[tuple[np.random.Generator, Any]]) -> Iterator[None]:
+def rewound(drawn_from: Sequence[tuple[OwnGenerator, Any]]) -> Iterator[None]:
     """Runs with generators in a state of theirs, and puts them back to it."""
     for generator, state in drawn_from:
-        generator.bit_generator.state = state
+        _put_back(generator, state)
     try:
         yield
     finally:
         for generator, state in drawn_from:
-            generator.bit_generator.state = state
+            _put_back(generator, state)

@@ -15,6 +15,8 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subjects import averages
+from clearprop.checking.subjects.calling import Item
+from clearprop.checking.subjects.gradient_places import Variable, awaits
 from clearprop.checking.subjects.handed_over import Handed, hand_over
 from clearprop.checking.subjects.one_reading import Reading
 from clearprop.checking.subjects.plain_functions import function_name
@@ -24,14 +26,30 @@ from clearprop.checking.subjects.refusals import refuse_without
 from clearprop.checking.subjects.structures import is_object
 from clearprop.checking.subjects.subject import Subject
 from clearprop.checking.subjects.ways import upstream_count
-from clearprop.checking.subjects.written_names import canonical, is_data
+from clearprop.checking.subjects.written_names import canonical, is_data, is_output, positional
 from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.outcomes import RIGHT, UNDECIDED
 
-FORWARDS = ("forward", "feedforward", "feed_forward", "__call__", "predict", "calculate")
+FORWARDS = (
+    "forward",
+    "forward_propagation",
+    "forward_pass",
+    "forward_prop",
+    "feedforward",
+    "feed_forward",
+    "fprop",
+    "propagate",
+    "__call__",
+    "predict",
+    "calculate",
+)
 BACKWARDS = (
     "backward",
+    "backward_propagation",
+    "backward_pass",
+    "backward_prop",
     "backprop",
+    "back_prop",
     "back_propagation",
     "backpropagate",
     "backpropagation",
@@ -161,6 +179,9 @@ def _with_notes(
     if reading.key:
         values = {"function": (reading.backward or reading.forward).name, **(reading.values or {})}
         notes.append(CheckFinding(FindingKind(reading.key), RIGHT, values))
+    if _is_of_the_output(reading):
+        values = {"function": reading.backward.name, "forward": reading.forward.name}  # type: ignore[union-attr]
+        notes.append(CheckFinding(FindingKind.OF_THE_OUTPUT, RIGHT, values))
     if reading.factors:
         names, count = ", ".join(reading.factors), int(next(iter(reading.factors.values())))
         values = {"names": names, "count": count}
@@ -170,6 +191,17 @@ def _with_notes(
     return replace(subject, notes=tuple(notes))
 
 
+def _is_of_the_output(reading: Reading) -> bool:
+    """Whether a derivative is one of the output and not of what the function takes, as
+    a·(1 − a) is sigmoid's, and its argument's name does not say so."""
+    if reading.backward is None or reading.way is None or reading.takes_dy:
+        return False
+    items, parameters = reading.way.items, positional(reading.backward.function)
+    if items != (Item("y"),) or not parameters:
+        return False
+    return not is_output(parameters[0].name)
+
+
 def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
     """Arrays that no gradient is claimed for: of data that is usual; of a parameter of an object,
     on which the output depends, it is a question; an argument's is missing.
@@ -177,19 +209,26 @@ def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
     Raises ContractError for the last, unless backward says None of it.
     """
     claimed = [reading.handed.variables[name].value for name in reading.claims]
+    roots = reading.handed.roots
     for name, variable in reading.handed.variables.items():
         value = variable.value
         if any(np.shares_memory(value, one) for one in claimed):
             continue
-        if name in reading.claims or not _may_be_trained(name, value):
+        if name in reading.claims:
+            continue
+        if not (_may_be_trained(name, value) or awaits(variable, roots)):
+            if _stands_beside(variable, reading) and matters(reading, name):
+                yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
             continue
         root = variable.spots[0].root
         first = variable.is_argument and root == (reading.handed.names or ("",))[0]
-        data = first or is_data(name.rsplit(".", 1)[-1])
+        # Beside gradients of other arguments, one that holds none of theirs holds data.
+        others = root in reading.handed.names and not _holds_claims(root, reading)
+        data = first or is_data(name.rsplit(".", 1)[-1]) or (others and is_data(root))
         if data or not matters(reading, name):
             if variable.is_argument:
                 yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
-        elif variable.is_argument and not reading.takes_dy:
+        elif (variable.is_argument or others) and not reading.takes_dy:
             # Who writes a loss's gradient says by returning it of what it is.
             yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
         elif variable.is_argument and not reading.engine:
@@ -197,6 +236,20 @@ def _unclaimed(reading: Reading, subject: Subject) -> Iterator[CheckFinding]:
             yield CheckFinding(FindingKind.NOT_CLAIMED, RIGHT, {"name": name})
         else:
             yield CheckFinding(FindingKind.NOT_CLAIMED_PARAMETER, UNDECIDED, {"name": name})
+
+
+def _holds_claims(root: str, reading: Reading) -> bool:
+    """Whether a gradient is claimed of what stands in an argument."""
+    places = [spot for name in reading.claims for spot in reading.handed.variables[name].spots]
+    return any(spot.root == root for spot in places)
+
+
+def _stands_beside(variable: Variable, reading: Reading) -> bool:
+    """Whether it is a plain number among others of an argument that have gradients."""
+    root, path = variable.spots[0]
+    names = reading.claims if path and root in reading.handed.names else ()
+    places = [spot for name in names for spot in reading.handed.variables[name].spots]
+    return any(spot.root == root and spot.path[:-1] == path[:-1] for spot in places)
 
 
 def _may_be_trained(name: str, value: Any) -> bool:

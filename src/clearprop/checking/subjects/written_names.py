@@ -51,6 +51,10 @@ SYNONYMS = (
     (re.compile(r"bias(?:es)?(?=$|\d|_)"), "b"),
     (re.compile(r"inputs?(?=$|\d|_)"), "x"),
 )
+TARGET = re.compile(
+    r"t|\w*targets?\w*|\w*labels?\w*|y?_?true\w*|truth|ground_?truth|gt|actuals?|expected|desired"
+    r"|answers?|one_?hot\w*"
+)
 RATES = re.compile(r"l(?:ea)?rn\w*rate|learning_?rate|lr|l_?rate|eta|alpha|step_?size|rate")
 DATA = re.compile(
     r"x\w*|inputs?\w*|a_?prev|t|y\w*|targets?|labels?|true\w*|data|batch|h_?prev|prev_\w+|features"
@@ -96,6 +100,11 @@ def is_output(name: str) -> bool:
 def is_rate(name: str) -> bool:
     """Whether a number is named as a learning rate is."""
     return RATES.fullmatch(name.lower()) is not None
+
+
+def is_target(name: str) -> bool:
+    """Whether an array is named as what a loss compares an output with; y may be either."""
+    return TARGET.fullmatch(name.lower()) is not None
 
 
 def is_data(name: str) -> bool:
@@ -152,7 +161,8 @@ def own_gradient_keys(path: Path) -> set[tuple[str | int, ...]]:
     all_words = words(path)
     if not all_words or not isinstance(all_words[-1], str):
         return set()
-    if not EMPTY_GRADIENT.fullmatch(all_words[-1].lower()):
+    # A capital is another array's name: D, G.
+    if not EMPTY_GRADIENT.fullmatch(all_words[-1]):
         return set()
     return {(*all_words[:-1], own) for own in OWN_VALUE}
 

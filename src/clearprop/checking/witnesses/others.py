@@ -8,6 +8,7 @@ Squire and Trapp, "Using complex variables to estimate derivatives of real funct
 40, 1998.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -103,7 +104,9 @@ def complex_slopes(there: Subject, array: str, indices: Array, dy: Array) -> tup
     """The complex step's slopes of the entries at flat `indices` of a subject that is `widened`,
     and whether any output has an imaginary part."""
     slopes, imaginary = np.empty(len(indices)), False
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # Code that drops an imaginary part is seen by its numbers.
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
         for part in chunks(len(indices), there):
             moves = np.full(len(indices[part]), 1j * COMPLEX_STEP)
             outputs = there.mover(array, indices[part], moves)

@@ -22,11 +22,12 @@ that only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, keyed_generator
 from clearprop.checking.subjects.subject import Subject
 
 # The ladder, as factors of ∛ε: from 6e-10 to 6e-2 in float64.
@@ -41,6 +42,7 @@ FINER_FLOAT32 = 1e-2
 OF_A_SMALL_ENTRY = 1e-2
 TINY = 1e-20
 TRIED = 8  # entries that the step is tried on
+SHAKES = 6
 CHUNK = 2**21  # floats that one stack of outputs may hold
 
 
@@ -103,7 +105,7 @@ class Quotients:
 
     def slopes(self, name: str, indices: Array, rung: float) -> Slopes:
         """The slopes of the entries at flat `indices` of the array `name`, at one rung."""
-        return self._slopes_at(name, indices, self._usual_steps(name, indices, rung))
+        return self.slopes_at(name, indices, self._usual_steps(name, indices, rung))
 
     def ladder(self, name: str, indices: Array) -> Ladder:
         """The slopes of the entries at every rung."""
@@ -125,6 +127,23 @@ class Quotients:
         return self._ladder_at(
             name, indices, [lowest * (highest / lowest) ** way for way in ways.tolist()]
         )
+
+    @cached_property
+    def shaken(self) -> float:
+        """How far S moves where every number that it is made of is moved by its last digit: the
+        rounding inside the function, of numbers that cancel before they come out."""
+        generator, found = keyed_generator(0, path="shaken"), 0.0
+        with np.errstate(all="ignore"):
+            for _ in range(SHAKES):
+                moved = {
+                    name: np.nextafter(array, array + generator.choice([-1, 1], array.shape))
+                    if name in self.subject.variables
+                    else array
+                    for name, array in self.subject.arrays.items()
+                }
+                change = self.subject.forward(moved).ravel().astype(np.float64) - self.output
+                found = max(found, abs(float(change @ self.dy)))
+        return found
 
     def along(self, name: str, direction: Array, rung: float) -> tuple[float, float]:
         """The slope of S along `direction` (of the array's shape), and its rounding.
@@ -159,7 +178,7 @@ class Quotients:
         return steps
 
     def _ladder_at(self, name: str, indices: Array, steps: Sequence[Array]) -> Ladder:
-        found = [self._slopes_at(name, indices, one) for one in steps]
+        found = [self.slopes_at(name, indices, one) for one in steps]
         rounding = float(np.linalg.norm(self._rounding))
         hidden = [
             np.where(one.moved, 0.0, rounding / step)
@@ -173,7 +192,8 @@ class Quotients:
             np.stack(hidden),
         )
 
-    def _slopes_at(self, name: str, indices: Array, wanted: Array) -> Slopes:
+    def slopes_at(self, name: str, indices: Array, wanted: Array) -> Slopes:
+        """The slopes of the entries, each at a step of its own."""
         parts = [
             self._slopes(name, indices[part], wanted[part])
             for part in chunks(len(indices), self.subject)

@@ -19,8 +19,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.subjects.subject import Subject, copies
 
-# Two numbers are equal where they differ by no more than rounding leaves, of the largest of them.
-EQUAL = 1e-12
+# Two numbers may be equal where they differ by no more than sums leave of rounding, of the largest
+# of them; they are where that is a few last digits.
+EQUAL, EQUAL_TO_THE_DIGITS = 1e-12, 2e-15
 LONGEST = 60  # characters of a line of code that are shown
 _COMPARE: dict[str, Callable[..., Any]] = {
     "greater": np.greater,
@@ -81,7 +82,8 @@ class Spread(NamedTuple):
 class Observed:
     """What one run of a forward did.
 
-    tied    whether two equal numbers were compared
+    tied    whether two numbers were compared that may be equal
+    equal   whether two were that are
     sides   how every comparison came out, one after the other
     single  the reductions that went over one entry each
     """
@@ -90,6 +92,7 @@ class Observed:
     spreads: list[Spread] = field(default_factory=list)
     single: set[CodePlace] = field(default_factory=set)
     tied: bool = False
+    equal: bool = False
     sides: list[bytes] = field(default_factory=list)
 
 
@@ -244,7 +247,9 @@ def _count(seen: Observed, place: CodePlace, true: Any, one: Any, other: Any) ->
     branch.true += int(np.count_nonzero(true))
     seen.sides.append(np.packbits(true).tobytes())
     largest = max(float(np.max(np.abs(side), initial=0.0)) for side in (one, other))
-    seen.tied |= bool(np.any(np.abs(np.subtract(one, other)) <= EQUAL * largest))
+    apart = np.abs(np.subtract(one, other))
+    seen.tied |= bool(np.any(apart <= EQUAL * largest))
+    seen.equal |= bool(np.any(apart <= EQUAL_TO_THE_DIGITS * largest))
 
 
 def _note_extreme(seen: Observed, array: Array, axis: Any, place_of: Callable[..., Any]) -> None:
@@ -259,8 +264,9 @@ def _note_extreme(seen: Observed, array: Array, axis: Any, place_of: Callable[..
     places = place_of(rows, axis=-1)[..., None]
     seen.sides.append(places.tobytes())
     apart = np.abs(rows - np.take_along_axis(rows, places, axis=-1))
-    equal = np.sum(apart <= EQUAL * np.max(np.abs(array)), axis=-1)
-    seen.tied |= bool(np.any(equal > 1))
+    largest = np.max(np.abs(array))
+    seen.tied |= bool(np.any(np.sum(apart <= EQUAL * largest, axis=-1) > 1))
+    seen.equal |= bool(np.any(np.sum(apart <= EQUAL_TO_THE_DIGITS * largest, axis=-1) > 1))
 
 
 def _place(operation: str) -> CodePlace | None:

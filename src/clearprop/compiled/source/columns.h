@@ -29,10 +29,8 @@ static void columns_back(const struct Run *run, const struct Operation *o, int64
         struct Tile t = {m + o->weight, o->outputs, 1, m + o->dy + c, o->y_stride, PANEL,
                          run->arena + o->dx + c, o->x_stride, PANEL, ZEROS, 0,
                          m + o->x + c, o->x_stride};
-        if (o->dx_adds)
-            all_rows(AT_ZERO, ADD, panels, o->inputs, o->outputs, &t, NULL);
-        else
-            all_rows(AT_ROW, o->gated ? GATE : STORE, panels, o->inputs, o->outputs, &t, NULL);
+        all_rows(AT_ZERO, o->dx_adds ? ADD : o->gated ? GATE : STORE, panels, o->inputs, o->outputs,
+                 &t, NULL);
     }
 }
 
@@ -97,8 +95,7 @@ static void gather_columns(const struct Run *run, const struct Batch *b)
     }
 }
 
-INLINE double loss_of_columns(const int kind, const struct Run *run, const struct Batch *b,
-                              double divisor)
+static double loss_of_columns(const struct Run *run, const struct Batch *b, double divisor)
 {
     const struct Loss *l = &run->loss;
     const double *s = run->settings + l->setting;
@@ -112,7 +109,7 @@ INLINE double loss_of_columns(const int kind, const struct Run *run, const struc
         real *dy = m + l->dy + j * l->y_stride;
         vec sum = {0};
         for (int64_t c = 0; c < padded(b->samples); c += LANES) {
-            struct Cost cost = cost_of(kind, load(y + c), load(t + c), s, weight, yes);
+            struct Cost cost = cost_of(l->kind, load(y + c), load(t + c), s, weight, yes);
             vec counts = b->sample_weight ? load(m + run->weight_row + c) : splat(1);
             sum += keep_some(cost.entry * counts, (vec){0}, b->samples - c);
             store(dy + c, keep_some(cost.slope * scale * counts, (vec){0}, b->samples - c));
@@ -163,15 +160,8 @@ static double step_of_columns(const struct Run *run, const struct Batch *batch, 
         else if (!(o->done & 1))
             activate(o->activation, &s);
     }
-    switch (run->loss.kind) {
-    case MSE: total = loss_of_columns(MSE, run, batch, divisor); break;
-    case MAE: total = loss_of_columns(MAE, run, batch, divisor); break;
-    case HUBER: total = loss_of_columns(HUBER, run, batch, divisor); break;
-    case PINBALL: total = loss_of_columns(PINBALL, run, batch, divisor); break;
-    case POISSON: total = loss_of_columns(POISSON, run, batch, divisor); break;
-    case CROSS_ENTROPY: total = cross_entropy_of_columns(run, batch, divisor); break;
-    default: total = loss_of_columns(BINARY_CROSS_ENTROPY, run, batch, divisor);
-    }
+    total = run->loss.kind == CROSS_ENTROPY ? cross_entropy_of_columns(run, batch, divisor)
+                                            : loss_of_columns(run, batch, divisor);
     for (const struct Operation *o = all + last; o >= all; o--) {
         if (o->kind == LINEAR && o->dx != NONE)
             columns_back(run, o, columns);

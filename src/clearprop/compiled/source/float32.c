@@ -49,4 +49,13 @@ INLINE vec logarithm_near_1(vec x)
     return p * x;
 }
 
+/* Four rows of four numbers, turned over. */
+INLINE void turn_rows(narrow *r)
+{
+    narrow a = PICK(r[0], r[1], 0, 4, 1, 5), b = PICK(r[0], r[1], 2, 6, 3, 7);
+    narrow c = PICK(r[2], r[3], 0, 4, 1, 5), d = PICK(r[2], r[3], 2, 6, 3, 7);
+    r[0] = PICK(a, c, 0, 1, 4, 5), r[1] = PICK(a, c, 2, 3, 6, 7);
+    r[2] = PICK(b, d, 0, 1, 4, 5), r[3] = PICK(b, d, 2, 3, 6, 7);
+}
+
 #include "training.h"

@@ -53,4 +53,11 @@ INLINE vec logarithm_near_1(vec x)
     return x * p / q;
 }
 
+/* Two rows of two numbers, turned over. */
+INLINE void turn_rows(narrow *r)
+{
+    narrow first = PICK(r[0], r[1], 0, 2);
+    r[1] = PICK(r[0], r[1], 1, 3), r[0] = first;
+}
+
 #include "training.h"

@@ -22,6 +22,19 @@ INLINE vec power_of_e(vec x)
     return choose((mask)(x != x), x, power);
 }
 
+/* The same for x ≤ 0, where nothing is too large: 2ⁿ is a number, and one factor. */
+INLINE vec power_to_1(vec x)
+{
+    mask small = above(splat(SMALLEST_POWER), x);
+    vec held = choose(small, splat(SMALLEST_POWER), x);
+    vec shifted = held * (real)1.44269504088896340736 + ROUNDING;
+    vec n = shifted - ROUNDING;
+    vec r = held - n * LN2_HIGH - n * LN2_LOW;
+    mask steps = (mask)shifted - (mask)splat(ROUNDING);
+    vec power = power_near_0(r) * (vec)((steps + EXPONENT_BIAS) << MANTISSA_BITS);
+    return choose(small, (vec){0}, power);
+}
+
 /* tanh x = 1 − 2 / (e²ˣ + 1) for x ≥ 0, odd; close to 0 by a polynomial, which keeps the digits. */
 INLINE vec hyperbolic_tangent(vec x)
 {

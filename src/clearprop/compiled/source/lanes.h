@@ -39,7 +39,9 @@ INLINE void lane_tile(const int rows, const int columns, const int finish, int64
                       int64_t start_row, struct Matrix by)
 {
     vec sum[LANE_ROWS][2 * LANE_COLUMNS];
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
         for (int j = 0; j < columns; j++)
             sum[i][j] = start ? start[i * start_row] : (vec){0};
     for (int64_t t = 0; t < inner; t++)
@@ -48,7 +50,9 @@ INLINE void lane_tile(const int rows, const int columns, const int finish, int64
 #pragma GCC unroll 8
             for (int j = 0; j < columns; j++)
                 sum[i][j] += a.at[i * a.row + t * a.step] * b.at[j * b.row + t * b.step];
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
         for (int j = 0; j < columns; j++) {
             vec *to = c.at + i * c.row + j * c.step;
             vec gate = finish == GATE ? by.at[i * by.row + j * by.step] : sum[i][j];
@@ -183,7 +187,7 @@ static vec lane_cross_entropy(const struct Run *run, const struct LaneData *d, i
     return cross_entropy_of_lanes(&run->loss, run->settings, &v, run->ids != NULL, scale);
 }
 
-INLINE vec lane_loss_by_entry(const int kind, const struct Run *run, const struct LaneData *d,
+INLINE vec lane_loss_by_entry(int64_t kind, const struct Run *run, const struct LaneData *d,
                               int64_t n, const vec *y, vec *dy, vec scale)
 {
     const struct Loss *l = &run->loss;
@@ -210,17 +214,12 @@ static vec lane_loss(const struct Run *run, const struct LaneData *d, const stru
         vec *y = m + l->y + i, *dy = m + l->dy + i, cost;
         vec counts = lane_sample_weight(run, d, n);
         vec scale = inverse * counts;
-        switch (l->kind) {
-        case MSE: cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale); break;
-        case MAE: cost = lane_loss_by_entry(MAE, run, d, n, y, dy, scale); break;
-        case HUBER: cost = lane_loss_by_entry(HUBER, run, d, n, y, dy, scale); break;
-        case PINBALL: cost = lane_loss_by_entry(PINBALL, run, d, n, y, dy, scale); break;
-        case POISSON: cost = lane_loss_by_entry(POISSON, run, d, n, y, dy, scale); break;
-        case BINARY_CROSS_ENTROPY:
-            cost = lane_loss_by_entry(BINARY_CROSS_ENTROPY, run, d, n, y, dy, scale);
-            break;
-        default: cost = lane_cross_entropy(run, d, n, y, dy, scale);
-        }
+        if (l->kind == CROSS_ENTROPY)
+            cost = lane_cross_entropy(run, d, n, y, dy, scale);
+        else if (l->kind == MSE) /* so short that asking would be a part of it */
+            cost = lane_loss_by_entry(MSE, run, d, n, y, dy, scale);
+        else
+            cost = lane_loss_by_entry(l->kind, run, d, n, y, dy, scale);
         total += cost * counts;
     }
     return total;

@@ -36,14 +36,8 @@ static void large_back(const struct Run *run, int64_t samples, const struct Oper
 {
     blas_product(run, 'N', 'T', samples, o->inputs, o->outputs, 1, dz, as_rows(w),
                  o->dx_adds ? 1 : 0, dx);
-    if (!o->gated)
-        return;
-    for (int64_t i = 0; i < samples; i++)
-        for (int64_t j = 0; j < o->inputs; j += LANES) {
-            real *at = dx.at + i * dx.stride + j;
-            vec by = load(x.at + i * x.stride + j);
-            store(at, choose(at_most(by, (vec){0}), (vec){0}, load(at)));
-        }
+    if (o->gated)
+        gate(samples, o->inputs, x, dx);
 }
 
 /* With plain descent at once, W ← (1 − η λ) W − η xᵀ dz; otherwise the gradient. */

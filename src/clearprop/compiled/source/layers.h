@@ -10,7 +10,7 @@ static void softmax_forward(int64_t samples, int64_t features, struct Rows x, st
     for (int64_t i = 0; i < samples; i++) {
         const real *from = x.at + i * x.stride;
         real *to = y.at + i * y.stride;
-        real top = powers_of(from, to, features), sum = sum_of(to, features);
+        real top = top_of(0, from, features), sum = powers_of(0, from, top, to, features);
         real log_sum = (real)log((double)sum);
         for (int64_t j = 0; j < padded(features); j += LANES)
             store(to + j, is_log ? (load(from + j) - top) - log_sum : load(to + j) / sum);

@@ -56,7 +56,8 @@ INLINE vec log_factorial(vec t)
     return choose(above(t, splat(1)), stirling, (vec){0});
 }
 
-INLINE struct Cost cost_of(const int kind, vec y, vec t, const double *s, vec weight,
+/* Which loss it is, is asked for every vector: it is always the same, and foreseen. */
+INLINE struct Cost cost_of(int64_t kind, vec y, vec t, const double *s, vec weight,
                            vec yes_weight)
 {
     const vec zero = {0}, one = splat(1);
@@ -109,8 +110,8 @@ INLINE vec weights_from(const double *settings, int64_t place, int64_t j, int64_
 }
 
 /* Losses of every entry by itself. */
-INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct Batch *b,
-                            real *arena, const double *settings, double divisor)
+static double loss_by_entry(const struct Loss *l, const struct Batch *b, real *arena,
+                            const double *settings, double divisor)
 {
     const double *s = settings + l->setting;
     double total = 0;
@@ -124,8 +125,8 @@ INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct B
             int64_t left = l->outputs - j;
             vec weight = weights_from(settings, l->weight, j, left);
             vec yes = weights_from(settings, l->other_weight, j, left);
-            struct Cost c = cost_of(kind, load(y + j), load_some(t + j, left > 0 ? left : 0), s,
-                                    weight, yes);
+            struct Cost c = cost_of(l->kind, load(y + j), load_some(t + j, left > 0 ? left : 0),
+                                    s, weight, yes);
             sum += keep_some(c.entry, (vec){0}, left);
             store(dy + j, keep_some(c.slope * scale, (vec){0}, left));
         }
@@ -134,41 +135,76 @@ INLINE double loss_by_entry(const int kind, const struct Loss *l, const struct B
     return total;
 }
 
-/* The powers e^(y_c − top) of a row, behind the last class zeros; returns the top. */
-static real powers_of(const real *y, real *to, int64_t classes)
+/* The largest number of a row. */
+INLINE real top_of(const int is_panel, const real *y, int64_t classes)
 {
-    real top = largest_of(y, classes);
-    for (int64_t j = 0; j < padded(classes); j += LANES)
-        store(to + j, keep_some(power_of_e(load(y + j) - top), (vec){0}, classes - j));
-    return top;
+    const vec nothing = splat(-INFINITY);
+    vec tops = nothing;
+    for (int64_t j = 0; j < (is_panel ? PANEL : padded(classes)); j += LANES) {
+        vec v = keep_some(load(y + j), nothing, classes - j);
+        tops = choose(above(v, tops), v, tops);
+    }
+    return largest_lane(tops);
+}
+
+/* The powers e^(y_c − top) of a row, behind the last class zeros; their sum. */
+INLINE real powers_of(const int is_panel, const real *y, real top, real *to, int64_t classes)
+{
+    vec sum = {0};
+    for (int64_t j = 0; j < (is_panel ? PANEL : padded(classes)); j += LANES) {
+        vec power = keep_some(power_to_1(load(y + j) - top), (vec){0}, classes - j);
+        store(to + j, power);
+        sum += power;
+    }
+    return lane_sum(sum);
 }
 
 /* Softmax cross-entropy of classes, all of one weight:
  *     ℓ = ln S − (y_id − top),  S = Σ_c e^(y_c − top),   ∂ℓ/∂y = p − [c = id]
- * The logarithms of several samples are one: ln S₁ + ln S₂ = ln (S₁ S₂). */
+ * The logarithms of several samples are one: ln S₁ + ln S₂ = ln (S₁ S₂). Each part is done for some
+ * rows before the next one is begun, so that none waits for what the one before it has just made.
+ * Rows of one panel, `is_panel`, need no loop. */
+INLINE double cross_entropy_of_rows(const int is_panel, const struct Loss *l, const struct Batch *b,
+                                    real *arena, double divisor)
+{
+    enum { SOME = 16 };
+    const int64_t classes = l->outputs, columns = is_panel ? PANEL : padded(classes);
+    const int64_t ignored = l->ignored, stride = l->y_stride;
+    const real scale = (real)(1 / divisor);
+    double total = 0, product = 1;
+    for (int64_t first = 0; first < b->samples; first += SOME) {
+        const real *y = arena + l->y + first * stride;
+        real *dy = arena + l->dy + first * stride, top[SOME], sum[SOME] = {0};
+        int64_t rows = smaller(SOME, b->samples - first);
+        for (int64_t r = 0; r < rows; r++)
+            top[r] = top_of(is_panel, y + r * stride, classes);
+        for (int64_t r = 0; r < rows; r++)
+            sum[r] = powers_of(is_panel, y + r * stride, top[r], dy + r * stride, classes);
+        for (int64_t r = 0; r < rows; r++, y += stride, dy += stride) {
+            int64_t id = b->ids[sample_at(b, first + r)];
+            if (id == ignored) {
+                memset(dy, 0, (size_t)columns * sizeof(real));
+                continue;
+            }
+            real share = scale / sum[r];
+            for (int64_t j = 0; j < columns; j += LANES)
+                store(dy + j, load(dy + j) * share);
+            dy[id] -= scale;
+            total -= (double)(y[id] - top[r]);
+            product *= (double)sum[r];
+            if (product > 1e200)
+                total += log(product), product = 1;
+        }
+    }
+    return total + log(product);
+}
+
 static double cross_entropy_of_classes(const struct Loss *l, const struct Batch *b, real *arena,
                                        double divisor)
 {
-    double total = 0, product = 1;
-    real scale = (real)(1 / divisor);
-    for (int64_t i = 0; i < b->samples; i++) {
-        int64_t id = b->ids[sample_at(b, i)], columns = padded(l->outputs);
-        const real *y = arena + l->y + i * l->y_stride;
-        real *dy = arena + l->dy + i * l->y_stride;
-        if (id == l->ignored) {
-            memset(dy, 0, (size_t)columns * sizeof(real));
-            continue;
-        }
-        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs), share = scale / sum;
-        for (int64_t j = 0; j < columns; j += LANES)
-            store(dy + j, load(dy + j) * share);
-        dy[id] -= scale;
-        total -= (double)(y[id] - top);
-        product *= (double)sum;
-        if (product > 1e200)
-            total += log(product), product = 1;
-    }
-    return total + log(product);
+    if (l->outputs <= PANEL)
+        return cross_entropy_of_rows(1, l, b, arena, divisor);
+    return cross_entropy_of_rows(0, l, b, arena, divisor);
 }
 
 /* The share of class c in a sample's target, smoothed by ε: (1 − ε) q + ε/C, and its weight. */
@@ -194,7 +230,7 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
         int64_t n = sample_at(b, i);
         const real *y = arena + l->y + i * l->y_stride;
         real *dy = arena + l->dy + i * l->y_stride;
-        real top = powers_of(y, dy, l->outputs), sum = sum_of(dy, l->outputs);
+        real top = top_of(0, y, l->outputs), sum = powers_of(0, y, top, dy, l->outputs);
         real log_sum = (real)log((double)sum), entry = 0, mass = 0;
         for (int64_t c = 0; c < l->outputs; c++) {
             real m = mass_of(l, b, settings, n, c, smoothing);
@@ -243,7 +279,7 @@ static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
         top = choose(above(y, top), y, top);
     }
     for (int64_t c = 0; c < l->outputs; c++) {
-        vec p = power_of_e(load(v->y + c * v->row) - top);
+        vec p = power_to_1(load(v->y + c * v->row) - top);
         store(v->dy + c * v->row, p);
         sum += p;
     }
@@ -272,17 +308,9 @@ static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
 static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
                       const double *settings, double divisor)
 {
-    switch (l->kind) {
-    case MSE: return loss_by_entry(MSE, l, b, arena, settings, divisor);
-    case MAE: return loss_by_entry(MAE, l, b, arena, settings, divisor);
-    case HUBER: return loss_by_entry(HUBER, l, b, arena, settings, divisor);
-    case PINBALL: return loss_by_entry(PINBALL, l, b, arena, settings, divisor);
-    case POISSON: return loss_by_entry(POISSON, l, b, arena, settings, divisor);
-    case BINARY_CROSS_ENTROPY:
-        return loss_by_entry(BINARY_CROSS_ENTROPY, l, b, arena, settings, divisor);
-    default:
-        if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
-            return cross_entropy_of_classes(l, b, arena, divisor);
-        return cross_entropy(l, b, arena, settings, divisor);
-    }
+    if (l->kind != CROSS_ENTROPY)
+        return loss_by_entry(l, b, arena, settings, divisor);
+    if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
+        return cross_entropy_of_classes(l, b, arena, divisor);
+    return cross_entropy(l, b, arena, settings, divisor);
 }

@@ -4,6 +4,9 @@
  * integer of the same size. A vector is as wide as the processor's registers; a panel is 64 bytes
  * whatever they are, 16 numbers of float32 or 8 of float64, so that no layout depends on the
  * machine. A vector need not be aligned in memory to more than one number. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#pragma GCC optimize("O3") /* whose O2 takes the roots of a vector one by one */
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,11 +23,14 @@ typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
 typedef whole mask __attribute__((vector_size(VECTOR_BYTES)));
 typedef real narrow __attribute__((vector_size(16)));
+typedef whole narrow_mask __attribute__((vector_size(16)));
+typedef mask mask_in_memory __attribute__((aligned(sizeof(whole)), may_alias));
 
 enum {
     LANES = VECTOR_BYTES / sizeof(real),
     PANEL = 64 / sizeof(real),
     VECTORS = PANEL / LANES,
+    NARROW = 16 / sizeof(real),
 };
 
 /* What takes its constants from its caller must become part of it, at every optimization level. */
@@ -38,6 +44,14 @@ INLINE void store_or_add(real *to, vec v, int64_t adds) { store(to, adds ? load(
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t padded(int64_t entries) { return (entries + PANEL - 1) / PANEL * PANEL; }
+
+/* Lanes of two vectors, by their numbers in one behind the other; a macro, since the compilers want
+ * the numbers as they stand. */
+#if defined(__clang__)
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (narrow_mask){__VA_ARGS__})
+#endif
 
 /* `yes` where the condition holds, else `no`. */
 INLINE vec choose(mask condition, vec yes, vec no)
@@ -86,15 +100,21 @@ INLINE void store_some(real *to, vec v, int64_t count)
  * a panel may end whole vectors behind the last number. */
 INLINE vec keep_some(vec v, vec rest, int64_t count)
 {
-    mask number;
-    for (int i = 0; i < LANES; i++)
-        number[i] = (whole)i;
+    static const whole numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    mask number = *(const mask_in_memory *)numbers;
     whole kept = count < 0 ? 0 : count < LANES ? (whole)count : LANES;
     return choose((mask)(number < kept), v, rest);
 }
 
-/* The sum of all lanes, by halves, always in the same order. */
-INLINE real lane_sum(vec v)
+/* All lanes brought together by halves, always in the same order: their sum, and the largest. A NaN
+ * may be passed over by the latter. */
+INLINE narrow larger_of_two(narrow a, narrow b)
+{
+    narrow_mask is_a = (narrow_mask)(a > b);
+    return (narrow)((is_a & (narrow_mask)a) | (~is_a & (narrow_mask)b));
+}
+
+INLINE narrow halved(vec v, const int largest)
 {
     narrow part[VECTOR_BYTES / 16];
     /* One by one, or the compiler takes the way through memory. */
@@ -105,42 +125,23 @@ INLINE real lane_sum(vec v)
     for (int half = VECTOR_BYTES / 32; half; half /= 2)
 #pragma GCC unroll 4
         for (int i = 0; i < half; i++)
-            part[i] += part[i + half];
+            part[i] = largest ? larger_of_two(part[i], part[i + half]) : part[i] + part[i + half];
+    return part[0];
+}
+
+INLINE real lane_sum(vec v)
+{
+    narrow half = halved(v, 0);
     if (sizeof(real) == 8)
-        return part[0][0] + part[0][1];
-    return (part[0][0] + part[0][2 % (16 / sizeof(real))])
-           + (part[0][1] + part[0][3 % (16 / sizeof(real))]);
+        return half[0] + half[1];
+    return (half[0] + half[2 % NARROW]) + (half[1] + half[3 % NARROW]);
 }
 
-/* The largest of a row, and its sum. The rows of a batch are short as a rule, and do not wait for
- * each other: number by number is the fastest way. A NaN among them may be passed over. */
-INLINE real largest_of(const real *row, int64_t count)
+INLINE real largest_lane(vec v)
 {
-    real largest = -INFINITY;
-    int64_t i = 0;
-    if (count >= 2 * PANEL) {
-        vec v = load(row);
-        for (i = LANES; i + LANES <= count; i += LANES)
-            v = choose(above(load(row + i), v), load(row + i), v);
-        for (int lane = 0; lane < LANES; lane++)
-            largest = v[lane] > largest ? v[lane] : largest;
-    }
-    for (; i < count; i++)
-        largest = row[i] > largest ? row[i] : largest;
+    narrow all = halved(v, 1);
+    real largest = all[0];
+    for (int i = 1; i < NARROW; i++)
+        largest = all[i] > largest ? all[i] : largest;
     return largest;
-}
-
-INLINE real sum_of(const real *row, int64_t count)
-{
-    real sum = 0;
-    int64_t i = 0;
-    if (count >= 2 * PANEL) {
-        vec v = load(row);
-        for (i = LANES; i + LANES <= count; i += LANES)
-            v += load(row + i);
-        sum = lane_sum(v);
-    }
-    for (; i < count; i++)
-        sum += row[i];
-    return sum;
 }

@@ -66,27 +66,44 @@ static void forward_product(int finish, int64_t samples, int64_t inputs, int64_t
     }
 }
 
-/* Rows k to k + rows of one panel of Wᵀ, columns j to j + PANEL; zeros beyond the inputs. */
+/* A square of NARROW rows, turned over. */
+INLINE void turn_square(real *to, int64_t to_row, const real *from, int64_t from_row)
+{
+    narrow row[NARROW];
+#pragma GCC unroll 4
+    for (int i = 0; i < NARROW; i++)
+        memcpy(&row[i], from + i * from_row, sizeof *row);
+    turn_rows(row);
+#pragma GCC unroll 4
+    for (int i = 0; i < NARROW; i++)
+        memcpy(to + i * to_row, &row[i], sizeof *row);
+}
+
+/* Rows k to k + rows of one panel of Wᵀ, columns j to j + PANEL; zeros beyond the inputs. k is where
+ * a panel of W begins. */
 INLINE void turn_over(real *to, struct Panels w, int64_t inputs, int64_t j, int64_t k, int64_t rows)
 {
-    int64_t columns = smaller(PANEL, inputs - j);
-    if (columns < PANEL)
-        memset(to, 0, (size_t)(rows * PANEL) * sizeof(real));
-    for (int64_t first = 0, count; first < rows; first += count) {
-        /* As far as the panel of W goes in which row k + first of Wᵀ lies. */
-        int64_t inside = (k + first) % PANEL;
-        count = smaller(PANEL - inside, rows - first);
-        const real *from = w.at + (k + first) / PANEL * w.panel + inside + j * w.row;
-        real *at = to + first * PANEL;
-        if (count == PANEL && columns == PANEL)
-            for (int r = 0; r < PANEL; r++)
-                for (int c = 0; c < PANEL; c++)
-                    at[c * PANEL + r] = from[r * w.row + c];
-        else
-            for (int64_t r = 0; r < columns; r++)
-                for (int64_t c = 0; c < count; c++)
-                    at[c * PANEL + r] = from[r * w.row + c];
+    int64_t columns = smaller(PANEL, inputs - j), squares = columns / NARROW * NARROW;
+    for (int64_t r = 0; r < rows; r += NARROW) {
+        const real *from = w.at + (k + r) / PANEL * w.panel + r % PANEL + j * w.row;
+        real *at = to + r * PANEL;
+        for (int64_t c = 0; c < squares; c += NARROW)
+            turn_square(at + c, PANEL, from + c * w.row, w.row);
+        for (int64_t c = squares; c < PANEL; c++)
+            for (int i = 0; i < NARROW; i++)
+                at[i * PANEL + c] = c < columns ? from[c * w.row + i] : 0;
     }
+}
+
+/* dx = 0 where the rectifier's output x is not above 0 */
+static void gate(int64_t samples, int64_t inputs, struct Rows x, struct Rows dx)
+{
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t j = 0; j < inputs; j += LANES) {
+            real *at = dx.at + i * dx.stride + j;
+            vec by = load(x.at + i * x.stride + j);
+            store(at, choose(at_most(by, (vec){0}), (vec){0}, load(at)));
+        }
 }
 
 /* dx = dz Wᵀ, stored, added, or gated by x where that is a rectifier's output */
@@ -94,50 +111,27 @@ static void back_product(int finish, int64_t samples, int64_t inputs, int64_t ou
                          struct Rows dz, struct Panels w, struct Rows x, struct Rows dx,
                          real *pack)
 {
-    int64_t parts = (outputs + PART - 1) / PART, most = (outputs + parts - 1) / parts, panels;
+    int64_t parts = (outputs + PART - 1) / PART, panels;
+    int64_t most = padded((outputs + parts - 1) / parts);
+    int first = finish == GATE && parts > 1 ? STORE : finish;
     for (int64_t j = 0; j < inputs; j += panels * PANEL) {
         panels = panels_from(j, inputs);
         for (int64_t k = 0; k < outputs; k += most) {
             int64_t inner = smaller(most, outputs - k);
             struct Tile t = {dz.at + k, dz.stride, 1, pack, PANEL, inner * PANEL,
-                             dx.at + j, dx.stride, PANEL, dx.at + j, dx.stride, x.at + j, x.stride};
-            if (k == 0)
-                t.from = ZEROS, t.from_row = 0;
+                             dx.at + j, dx.stride, PANEL, ZEROS, 0, x.at + j, x.stride};
             for (int64_t p = 0; p < panels; p++)
                 turn_over(pack + p * inner * PANEL, w, inputs, j + p * PANEL, k, inner);
-            int last = k + inner < outputs ? STORE : finish;
-            all_rows(finish == ADD ? AT_ZERO : AT_ROW, finish == ADD ? ADD : last, panels, samples,
-                     inner, &t, NULL);
+            all_rows(AT_ZERO, k == 0 ? first : ADD, panels, samples, inner, &t, NULL);
         }
     }
-}
-
-/* dW = xᵀ dz, stored, added, or used for a step (DESCEND, MOMENTS). A step of Adam needs the whole
- * sum; descent goes part by part, and shrinks the weights once. */
-static void weight_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
-                           struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
-                           real *pack)
-{
-    struct Update next = *u;
-    int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
-    int64_t most = (samples + parts - 1) / parts, panels;
-    next.decay = (vec){0};
-    for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
-        panels = panels_from(j, outputs);
-        for (int64_t k = 0; k < samples; k += most) {
-            int64_t inner = smaller(most, samples - k);
-            struct Tile t = {x.at + k * x.stride, 1, x.stride, dz.at + k * dz.stride + j,
-                             dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
-            if (inputs > 2 * MOST_ROWS && dz.stride > PANEL)
-                t = packed(t, pack, panels, inner);
-            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, &t,
-                     k ? &next : u);
-        }
-    }
+    if (finish == GATE && parts > 1)
+        gate(samples, inputs, x, dx);
 }
 
 /* db = the sum over the rows of dz */
-static void column_sums(int64_t samples, int64_t outputs, struct Rows dz, real *to, int64_t adds)
+static void column_sums(int64_t samples, int64_t outputs, struct Rows dz, real *to,
+                        int64_t adds)
 {
     for (int64_t j = 0; j < outputs; j += LANES) {
         /* Four sums, so that no addition waits for the one before. */
@@ -151,5 +145,76 @@ static void column_sums(int64_t samples, int64_t outputs, struct Rows dz, real *
             sum[0] += load(from);
         vec all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
         store_or_add(to + j, all, adds);
+    }
+}
+
+/* dWᵀ = dzᵀ x where that fills the panels better: the rows of a few outputs of a layer, turned over
+ * while they are finished. */
+INLINE void turned_weights(const int finish, int64_t samples, int64_t inputs, int64_t outputs,
+                           struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
+                           real *pack)
+{
+    int64_t panels;
+    memset(pack, 0, PANEL * 2 * PANEL * sizeof(real)); /* also where there is no output */
+    for (int64_t i = 0; i < inputs; i += panels * PANEL) {
+        panels = panels_from(i, inputs);
+        struct Tile t = {dz.at, 1, dz.stride, x.at + i, x.stride, PANEL, pack, 2 * PANEL, PANEL,
+                         ZEROS, 0, ZEROS, 0};
+        all_rows(AT_ZERO, STORE, panels, outputs, samples, &t, NULL);
+        int64_t rows = smaller(panels * PANEL, inputs - i);
+        real turned[PANEL * PANEL];
+        for (int64_t k = 0; k < rows; k += NARROW) {
+            for (int64_t j = 0; j < PANEL; j += NARROW)
+                turn_square(turned + j, PANEL, pack + j * 2 * PANEL + k, 2 * PANEL);
+            struct Tile of = {.c = to.at + (i + k) * to.row, .c_row = to.row};
+            for (int64_t r = 0; r < smaller(NARROW, rows - k); r++)
+                for (int h = 0; h < VECTORS; h++)
+                    finish_vector(finish, load(turned + r * PANEL + h * LANES), of, r, h, u);
+        }
+    }
+}
+
+/* Few outputs; and the caller's own rows are read to the end of the panel, where that is theirs. */
+static int is_turned(int64_t inputs, int64_t outputs, struct Rows x)
+{
+    return outputs <= smaller(MOST_ROWS, PANEL) && inputs > PANEL && x.stride >= padded(inputs);
+}
+
+/* Where the gradient of a bias goes; NULL for none. */
+struct Sums { real *to; int64_t adds; };
+
+/* dW = xᵀ dz, stored, added, or used for a step (DESCEND, MOMENTS), and db beside it, while what it
+ * sums up is near. A step of Adam needs the whole sum; descent goes part by part, and shrinks the
+ * weights once. */
+static void weight_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
+                           struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
+                           struct Sums bias, real *pack)
+{
+    if (is_turned(inputs, outputs, x)) {
+        if (bias.to)
+            column_sums(samples, outputs, dz, bias.to, bias.adds);
+        switch (finish) {
+        case ADD: turned_weights(ADD, samples, inputs, outputs, x, dz, to, u, pack); return;
+        case DESCEND: turned_weights(DESCEND, samples, inputs, outputs, x, dz, to, u, pack); return;
+        case MOMENTS: turned_weights(MOMENTS, samples, inputs, outputs, x, dz, to, u, pack); return;
+        default: turned_weights(STORE, samples, inputs, outputs, x, dz, to, u, pack); return;
+        }
+    }
+    struct Update next = *u;
+    int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
+    int64_t most = (samples + parts - 1) / parts, panels;
+    next.decay = (vec){0};
+    for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
+        panels = panels_from(j, outputs);
+        if (bias.to)
+            column_sums(samples, panels * PANEL, (struct Rows){dz.at + j, dz.stride}, bias.to + j,
+                        bias.adds);
+        for (int64_t k = 0; k < samples; k += most) {
+            int64_t inner = smaller(most, samples - k);
+            struct Tile t = {x.at + k * x.stride, 1, x.stride, dz.at + k * dz.stride + j,
+                             dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
+            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, &t,
+                     k ? &next : u);
+        }
     }
 }

@@ -67,11 +67,15 @@ static void linear_weights(const struct Run *run, const struct Operation *o, int
     struct Panels to = panels_at(run, o, at_once ? o->weight : o->weight_gradient);
     int finish = !at_once ? (o->weight_adds ? ADD : STORE)
         : run->optimizer.kind == SGD ? DESCEND : MOMENTS;
-    if (is_large(run, samples, o))
-        large_weights(run, samples, o, x, dz, to, u);
-    else
-        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u,
+    struct Sums bias = {o->bias == NONE ? NULL : run->arena + o->bias_gradient, o->bias_adds};
+    if (!is_large(run, samples, o)) {
+        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u, bias,
                        run->arena + run->pack);
+        return;
+    }
+    large_weights(run, samples, o, x, dz, to, u);
+    if (bias.to)
+        column_sums(samples, o->outputs, dz, bias.to, bias.adds);
 }
 
 static void linear_back(const struct Run *run, const struct Operation *o, int64_t samples,
@@ -88,8 +92,6 @@ static void linear_back(const struct Run *run, const struct Operation *o, int64_
         back_product(o->gated ? GATE : o->dx_adds ? ADD : STORE, samples, o->inputs, o->outputs,
                      dz, w, x, dx, m + run->pack);
     linear_weights(run, o, samples, x, dz, u);
-    if (o->bias != NONE)
-        column_sums(samples, o->outputs, dz, m + o->bias_gradient, o->bias_adds);
 }
 
 static void operation_forward(const struct Run *run, const struct Operation *o, int64_t samples,

@@ -127,9 +127,10 @@ INLINE struct Tile below(struct Tile t, int64_t rows)
 INLINE void rows_of_tiles(const int panels, const int start, const int finish, int64_t rows,
                           int64_t inner, struct Tile t, const struct Update *u)
 {
-    for (; rows >= MOST_ROWS + 3 || rows == MOST_ROWS; rows -= MOST_ROWS, t = below(t, MOST_ROWS))
-        tile(MOST_ROWS, panels, start, finish, inner, t, u);
-    if (MOST_ROWS > 8 && panels == 1)
+    const int least = MOST_ROWS > 8 ? MOST_ROWS + 8 : MOST_ROWS + 3;
+    for (; rows >= least || rows == MOST_ROWS || rows == MOST_ROWS + 3; rows -= MOST_ROWS)
+        tile(MOST_ROWS, panels, start, finish, inner, t, u), t = below(t, MOST_ROWS);
+    if (MOST_ROWS > 8)
         for (; rows >= 8; rows -= 8, t = below(t, 8))
             tile(8, panels, start, finish, inner, t, u);
     for (; rows >= 4; rows -= 4, t = below(t, 4))
@@ -168,7 +169,7 @@ APART void rectified(int64_t panels, int64_t rows, int64_t inner, const struct T
 APART void gated(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
                       const struct Update *u)
 {
-    panel_rows(AT_ROW, GATE, panels, rows, inner, t, u);
+    panel_rows(AT_ZERO, GATE, panels, rows, inner, t, u);
 }
 
 APART void stored_from_0(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,

@@ -165,11 +165,9 @@ def notices(findings: RunFindings, language: str) -> list[str]:
     if judged.data.weight is not None:
         found.append(tell("notice.weights", column=findings.run.settings.weights))
     training = findings.training
-    noted = (*training.notes, *noticed(training, findings.run.settings))
-    found += [messages.text(language, f"runs.notes.{key}", **values) for key, values in noted]
-    of_table = training.inputs.notes
-    found += [messages.text(language, f"data.notes.{key}", **values) for key, values in of_table]
-    return found
+    noted = noticed(training, findings.run.settings)
+    every = (*training.notes, *noted, *training.inputs.notes)
+    return found + [messages.text(language, key, **values) for key, values in every]
 
 
 def _figures(findings: RunFindings, language: str) -> Mapping[str, list[ReportFigure]]:

@@ -52,15 +52,26 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
         yield slip(MistakeKind.DERIVATIVE_AT_A, lambda dy: _slope_at(found, function, a))
         yield slip(MistakeKind.MASK_INVERTED, lambda dy: 1 - right)
     yield slip(MistakeKind.VALUE_FOR_DERIVATIVE, lambda dy: a)
+    yield slip(MistakeKind.INPUT_FOR_DERIVATIVE, lambda dy: z)
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: (dy > 0) * 1.0)
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: (dy > 0) * right)
     layer = function.layer
     if layer is None:
+        # Of what has a mask the other one may be looked for, as of a ReLU that is cut at 6.
+        if not np.any(right * (right - 1)):
+            yield from _of_others(slip, None, z, a)
         return
     # A rectifier's own slopes, chosen by the sign of what comes back.
     yield slip(MistakeKind.MASK_FROM_UPSTREAM, lambda dy: slope_formula(layer, dy, dy))
     yield slip(MistakeKind.DERIVATIVE_OF_Z, lambda dy: slope_formula(layer, z, z))
     yield slip(MistakeKind.DERIVATIVE_OF_Z, lambda dy: slope_formula(layer, a, a))
+    yield from _of_others(slip, layer, z, a)
+
+
+def _of_others(
+    slip: Callable[..., TapeSlip], layer: Activation | None, z: Array, a: Array
+) -> Iterator[TapeSlip]:
+    """The derivative of another function of the catalogue."""
     for other in BETWEEN:
         if other in (layer, Identity()):
             continue

@@ -1,7 +1,7 @@
 """Mistakes at linear layers, in any layout."""
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
                 {**where, **more},
                 {one.product: another(1 - one.place, other.value)},
             )
-    yield from _samples_missing(found, one)
+    yield from _of_some_samples(found, one)
 
 
 def _before(found: TapePass, one: Affine, function: Function) -> Iterator[TapeSlip]:
@@ -111,33 +111,42 @@ def _before(found: TapePass, one: Affine, function: Function) -> Iterator[TapeSl
             yield TapeSlip(key, values, {one.out: share})
 
 
-def _samples_missing(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
+def _of_some_samples(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
+    """Gradients of parameters without the first or the last sample, and of that one alone."""
     ends, tape = ends_of(one, found), found.tape
     axis = samples_axis(found, one)
     out = found.value(one.out)
-    if axis is None or out.shape[axis] < 3:
+    if axis is None:
         return
-    for names in dict.fromkeys([one.leaves, *((name,) for name in one.leaves)]):
-        for sample in (0, out.shape[axis] - 1):
+    count = out.shape[axis]
+    for names, sample, alone in product(
+        dict.fromkeys([one.leaves, *((name,) for name in one.leaves)]),
+        (0, count - 1),
+        (False, True),
+    ):
+        # Of two samples the one is what is left without the other.
+        if count < (2 if alone else 3):
+            continue
 
-            def share(
-                dy: Array,
-                _: Mapping[int, Array],
-                sample: int = sample,
-                names: tuple[str, ...] = names,
-            ) -> Mapping[int, Array]:
-                fewer = np.array(dy)
-                fewer[(slice(None),) * axis + (sample,)] = 0
-                right = tape.pull(one.out, dy, ends.values())
-                wrong = tape.pull(one.out, fewer, ends.values())
-                return {
-                    number: (wrong if name in names else right)[number]
-                    for name, number in ends.items()
-                    if number in right
-                }
+        def share(
+            dy: Array,
+            _: Mapping[int, Array],
+            sample: int = sample,
+            names: tuple[str, ...] = names,
+            alone: bool = alone,
+        ) -> Mapping[int, Array]:
+            there = np.arange(count) == sample
+            kept = (there if alone else ~there).reshape((-1,) + (1,) * (dy.ndim - axis - 1))
+            right = tape.pull(one.out, dy, ends.values())
+            wrong = tape.pull(one.out, dy * kept, ends.values())
+            return {
+                number: (wrong if name in names else right)[number]
+                for name, number in ends.items()
+                if number in right
+            }
 
-            values = {"where": one.called, "index": sample}
-            yield TapeSlip(MistakeKind.SAMPLE_MISSING, values, {one.out: share})
+        key = MistakeKind.ONE_SAMPLE if alone else MistakeKind.SAMPLE_MISSING
+        yield TapeSlip(key, {"where": one.called, "index": sample}, {one.out: share})
 
 
 def samples_axis(found: TapePass, one: Affine) -> int | None:
@@ -154,7 +163,7 @@ def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
         if wire.operation is None or wire.operation.name != "add":
             continue
         for source in wire.sources:
-            leaf, own = tape.wires[source].leaf, found.value(source)
+            leaf, own = found.parts.leaf_of(source), found.value(source)
             if leaf is None or leaf in found.parts.data or wire.number not in found.signals:
                 continue
             if own.size == wire.value.size and own.size == 1:
@@ -179,7 +188,8 @@ def _other_axes(found: TapePass, wire: Wire, leaf: str, own: Array) -> Iterator[
             return {leaf: np.full(own.shape, found.signals[number].sum())}
 
         right = summed_to(np.asarray(dy), own.shape)
-        if axes is None or (wrong.size == own.size and difference(_as(wrong, own.shape), right)):
+        # Of another axis the sums may be another number of them.
+        if axes is None or wrong.size != own.size or difference(_as(wrong, own.shape), right):
             values = {"where": found.parts.called(wire.number)}
             yield TapeSlip(MistakeKind.WRONG_AXIS, values, leaves=changed)
             if axes is None:

@@ -18,23 +18,25 @@ from clearprop.checking.diagnosis.along_tape.part_kinds import (
     NormPart,
     SoftmaxPart,
 )
+from clearprop.checking.diagnosis.along_tape.part_signs import (
+    activation_of,
+    is_entrywise,
+    is_mask,
+    is_normalized,
+    is_pattern,
+    is_shifted,
+    is_sum,
+    unit_of,
+)
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
-    difference,
     scale,
 )
-from clearprop.checking.diagnosis.recognition import BETWEEN
 from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Tape, Wire
-from clearprop.engine.layers.activations import Activation, Identity
-from clearprop.engine.layers.rectifiers import LeakyReLU
 
 # What a person's array of samples is called, where both factors of a product could be a weight.
 DATA = ("x", "inp", "data", "image", "feature", "a0", "sample")
-
-
-# Two arrays that are nearer than this are one, before and after an ε was added.
-SAME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Parts:
         tape, found = self.tape, dict[int, int]()
         for wire in tape.order:
             found[wire.number] = wire.number
-            if not _is_entrywise(wire) or any(_is_pattern(one) for one in wire.operands):
+            if not is_entrywise(wire) or any(is_pattern(one) for one in wire.operands):
                 continue
             own = {found[source] for source in wire.sources}
             if len(own) == 1:
@@ -131,7 +133,7 @@ class Parts:
             root = roots[wire.number]
             if root == wire.number or wire.value.dtype.kind != "f":
                 continue
-            layer = _activation(tape.wires[root].value, wire.value)
+            layer = activation_of(tape.wires[root].value, wire.value)
             leaves = any(roots[one] != root for one in tape.takers[wire.number])
             if layer is None and not (leaves or wire.number == tape.output):
                 continue
@@ -179,7 +181,7 @@ class Parts:
                 for axis in reversed(range(p.ndim)):
                     if p.shape[axis] < 2 or scale(p.sum(axis) - 1) > USUAL:
                         continue
-                    source = self._source(wire, partial(_is_shifted, logarithm, axis))
+                    source = self._source(wire, partial(is_shifted, logarithm, axis))
                     if source is not None:
                         found.append(SoftmaxPart(source, wire.number, axis, p, is_log))
                         break
@@ -223,9 +225,9 @@ class Parts:
             if not np.all((square > 0.5) & (square < 1 + USUAL)):
                 continue
             centred = scale(y.mean(axis=axes)) < USUAL
-            source = self._source(wire, partial(_is_normalized, y, axes, centred))
+            source = self._source(wire, partial(is_normalized, y, axes, centred))
             if source is not None:
-                inverse = _unit(self.tape.wires[source].value, y, axes, centred)
+                inverse = unit_of(self.tape.wires[source].value, y, axes, centred)
                 if inverse is not None and self._forgets_scale(source, wire):
                     return NormPart(source, wire.number, axes, inverse, y, centred)
         return None
@@ -286,7 +288,7 @@ class Parts:
             if operation is None or operation.name != "multiply" or len(wire.sources) != 1:
                 continue
             (pattern,) = [one for one in wire.operands if not isinstance(one, int)]
-            if not _is_mask(np.broadcast_to(pattern, wire.value.shape)):
+            if not is_mask(np.broadcast_to(pattern, wire.value.shape)):
                 continue
             source = out = wire.number
             source = wire.sources[0]
@@ -329,7 +331,7 @@ class Parts:
             if is_own
             and tape.wires[number].value.size == 1
             and tape.wires[number].operation is not None
-            and any(not own[taker] and _is_sum(tape.wires[taker]) for taker in tape.takers[number])
+            and any(not own[taker] and is_sum(tape.wires[taker]) for taker in tape.takers[number])
         )
 
     @cached_property
@@ -351,71 +353,3 @@ def _first_of_each(parts: list) -> Iterator:  # type: ignore[type-arg]
         if key not in seen:
             seen.add(key)
             yield part
-
-
-def _is_sum(wire: Wire) -> bool:
-    return wire.operation is not None and wire.operation.name in ("add", "subtract")
-
-
-def _is_entrywise(wire: Wire) -> bool:
-    operation = wire.operation
-    if operation is None:
-        return False
-    return operation.family is Family.ENTRYWISE or operation.name in ("cast", "copy")
-
-
-def _is_pattern(operand: "int | Array") -> bool:
-    return not isinstance(operand, int) and operand.size > 1 and np.unique(operand).size > 1
-
-
-def _is_mask(pattern: Array) -> bool:
-    values = np.unique(pattern)
-    return bool(values.size == 2 and values[0] == 0) or (values.size == 1 and values[0] == 0)
-
-
-def _is_normalized(y: Array, axes: tuple[int, ...], centred: bool, x: Array) -> bool:
-    return _unit(x, y, axes, centred) is not None
-
-
-def _is_shifted(logarithm: Array, axis: int, z: Array) -> bool:
-    """Whether log p and z differ by a number for every sample."""
-    array = logarithm - z
-    with np.errstate(all="ignore"):
-        return bool(np.ptp(array, axis=axis).max() <= USUAL * max(1.0, scale(array)))
-
-
-def _unit(x: Array, y: Array, axes: tuple[int, ...], centred: bool) -> Array | None:
-    """S of y = s·(x − mean of x), one for every group; None where y is not that."""
-    mean = x.mean(axis=axes, keepdims=True)
-    if not centred and scale(mean) < USUAL * scale(x):
-        return None  # centred before, which is part of it
-    deviation = x - mean if centred else x
-    square = np.mean(deviation * deviation, axis=axes, keepdims=True)
-    if not np.all(square):
-        return None
-    inverse: Array = np.mean(deviation * y, axis=axes, keepdims=True) / square
-    unit = inverse * inverse * square
-    is_unit = np.all((unit > 0.5) & (unit < 1 + USUAL))
-    # What has that scale to begin with is not normalized.
-    even = difference(x, y) > SAME
-    return inverse if is_unit and even and difference(y, inverse * deviation) <= USUAL else None
-
-
-def _activation(z: Array, a: Array) -> Activation | None:
-    """The activation of the catalogue that makes a of z."""
-    if difference(z, a) <= USUAL:
-        return None
-    with np.errstate(all="ignore"):
-        for layer in BETWEEN:
-            if isinstance(layer, Identity):
-                continue
-            if difference(np.asarray(layer.value(z)), a) <= USUAL and np.any(a):
-                return layer
-        below = z < 0
-        # Any slope below 0.
-        if below.any() and (z > 0).any():
-            slopes = a[below] / z[below]
-            slope = float(slopes.flat[0])
-            if 0 < slope < 1 and difference(np.where(below, slope * z, z), a) <= USUAL:
-                return LeakyReLU(slope)
-    return None

@@ -1,6 +1,6 @@
 """The hypotheses of a tape: every slip, at one part or several, and those with a number in them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from clearprop.checking.diagnosis.along_tape.way_slips import (
     of_ways,
 )
 from clearprop.checking.diagnosis.behaviour import run_again
-from clearprop.checking.diagnosis.evidence import Evidence
+from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
     Budget,
@@ -35,7 +35,7 @@ from clearprop.checking.diagnosis.hypotheses import (
     Hypothesis,
     scale,
 )
-from clearprop.checking.diagnosis.recording.recorded_array import recorded
+from clearprop.checking.diagnosis.recording.recorded_forward import recorded
 from clearprop.checking.verdict.mistakes import MistakeKind
 
 # Names that arrays of samples have.
@@ -84,10 +84,11 @@ def pass_of(evidence: Evidence) -> TapePass | None:
     dy = np.asarray(evidence.output_gradient, np.float64)
     dy = dy.reshape(tape.wires[tape.output].value.shape)
     asked = frozenset(evidence.expected)
-    return TapePass(tape, Parts(tape, _data(evidence, arrays)), dy, arrays, asked)
+    data = _data(evidence, {**arrays, **dict.fromkeys(tape.leaves)})
+    return TapePass(tape, Parts(tape, data), dy, arrays, asked)
 
 
-def _data(evidence: Evidence, arrays: Mapping[str, Array]) -> frozenset[str]:
+def _data(evidence: Evidence, arrays: Collection[str]) -> frozenset[str]:
     """The arrays that are no parameters: those without a gradient, and the samples."""
     data = {name for name in arrays if name not in evidence.expected}
     data |= {name for name in arrays if name.lower() in SAMPLES}
@@ -200,7 +201,7 @@ def _stops_at_a_parameter(found: TapePass, made: Hypothesis) -> bool:
     )
 
 
-def budget_of(found: TapePass, seconds: float, deadline: float | None) -> Budget:
+def budget_of(found: TapePass, seconds: float, deadline: Deadline | None) -> Budget:
     """How many slips can be tried in about so many seconds, whatever the machine does meanwhile."""
     entries = sum(wire.value.size for wire in found.tape.order)
     each = SECONDS_A_WIRE * len(found.tape.order) + SECONDS_AN_ENTRY * entries

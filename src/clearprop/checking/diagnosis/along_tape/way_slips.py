@@ -57,7 +57,7 @@ def _is_a_loop(tape: Tape, ways: Sequence[frozenset[int]]) -> bool:
 
 
 def of_rounds(found: TapePass) -> Iterator[TapeSlip]:
-    """One time round a loop over the samples is left out, for all parameters."""
+    """One time round a loop over the samples is left out, or all but one."""
     tape, rounds = found.tape, dict[int, list[tuple[int, int]]]()
     for name in found.asked & {*tape.leaves}:
         leaf = tape.leaves[name]
@@ -65,13 +65,25 @@ def of_rounds(found: TapePass) -> Iterator[TapeSlip]:
         if name not in found.parts.data and len(takers) >= ROUNDS and _is_a_loop(tape, takers):
             numbers = sorted(n for way in takers for n in way)
             rounds.setdefault(len(takers), []).extend((leaf, n) for n in numbers)
-    for count, pairs in rounds.items():
-        leaves = dict.fromkeys(leaf for leaf, _ in pairs)
-        for index in (0, count - 1):
-            left = [(leaf, [n for one, n in pairs if one == leaf][index]) for leaf in leaves]
-            shares = {n: _silent(found, n, leaf) for leaf, n in left}
-            values = {"where": "…", "index": index}
-            yield TapeSlip(MistakeKind.SAMPLE_MISSING, values, shares)
+    for pairs in rounds.values():
+        together = dict.fromkeys(leaf for leaf, _ in pairs)
+        yield from _of_some_rounds(found, pairs)
+        for alone in together if len(together) > 1 else ():
+            yield from _of_some_rounds(found, [pair for pair in pairs if pair[0] == alone])
+
+
+def _of_some_rounds(found: TapePass, pairs: Sequence[tuple[int, int]]) -> Iterator[TapeSlip]:
+    """The same of some parameters, each by its wire with those that take it."""
+    of_leaf: dict[int, list[int]] = {}
+    for leaf, number in pairs:
+        of_leaf.setdefault(leaf, []).append(number)
+    count = len(next(iter(of_leaf.values())))
+    for index in (0, count - 1):
+        here = {ways[index]: leaf for leaf, ways in of_leaf.items()}
+        others = {number: leaf for leaf, number in pairs if number not in here}
+        for key, silent in ((MistakeKind.SAMPLE_MISSING, here), (MistakeKind.ONE_SAMPLE, others)):
+            shares = {number: _silent(found, number, leaf) for number, leaf in silent.items()}
+            yield TapeSlip(key, {"where": "…", "index": index}, shares)
 
 
 def _ways(found: TapePass, wire: Wire, penalties: set[int]) -> list[frozenset[int]]:

@@ -12,14 +12,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.composed_functions import COMPOSED
 from clearprop.checking.diagnosis.recording.primitives import Operation
-from clearprop.checking.diagnosis.recording.recorder import Recorder, TooLongError, telling
-from clearprop.checking.diagnosis.recording.tape import Tape
+from clearprop.checking.diagnosis.recording.recorder import Recorder, telling
 
 # A sum that Python divided is looked for among so many wires; its factor is a whole number or half
 # of one, up to some size and to the last digits.
 LATELY, MANY, SAME = 12, 10_000, 1e-13
-LAST_DIGITS = 1e-12
 # Nothing of ∂C/∂ goes through them.
 WITHOUT_SLOPE = frozenset(
     ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
@@ -142,6 +141,16 @@ class RecordedArray(np.ndarray[Any, Any]):
     def copy(self, *given: Any) -> Any:
         return np.copy(self)
 
+    def beside(self, name: str, value: Array) -> Array:
+        """Another array of the function's own, where it meets this one: NumPy's own arrays do not
+        tell what is done with them, as in `x.dot(w)`."""
+        if self.recorder is None:
+            return value
+        return on_wire(self.recorder, np.array(value), self.recorder.leaf(name, np.array(value)))
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)
+
     def astype(self, dtype: Any, *given: Any, **options: Any) -> Any:
         if self.recorder is None:
             return _bare(self).astype(dtype, *given, **options)
@@ -173,48 +182,8 @@ for _name, _function in {
     setattr(RecordedArray, _name, _method(_name, _function))
 
 
-def recorded(
-    run: Callable[[Mapping[str, Array]], Any], arrays: Mapping[str, Array], output: Array
-) -> Tape | None:
-    """The tape of a forward at some arrays; None where it cannot be run on such arrays, is too
-    long, or gives `output` by a way that leaves NumPy."""
-    recorder = Recorder()
-    given: dict[str, Array] = {}
-    for name, array in arrays.items():
-        given[name] = _on_wire(recorder, np.array(array), recorder.leaf(name, np.array(array)))
-    try:
-        with np.errstate(all="ignore"):
-            run(given)
-    except (TooLongError, Exception):  # the person's code: it may refuse such arrays
-        return None
-    for wire in reversed(recorder.wires):
-        if wire.value.size == output.size and _is_same(wire.value.reshape(output.shape), output):
-            return Tape(tuple(recorder.wires), wire.number)
-    return _scaled_outside(recorder, output) if output.size == 1 and np.any(output) else None
-
-
-def _is_same(value: Array, output: Array) -> bool:
-    """Whether the numbers are the same, up to the order in which they were added up."""
-    if value.dtype.kind != "f":
-        return False
-    close = np.isclose(value, output, rtol=LAST_DIGITS, atol=0, equal_nan=output.dtype.kind == "f")
-    return bool(close.all())
-
-
-def _scaled_outside(recorder: Recorder, output: Array) -> Tape | None:
-    """The tape of a loss whose last factor is Python's own: `float(total) / N`. Whether it is one
-    is seen by the gradients."""
-    for wire in reversed(recorder.wires):
-        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.all(wire.value):
-            factor = float(output.reshape(())) / float(wire.value.reshape(()))
-            scaled = primitives.entrywise("multiply", np.multiply)
-            value = np.asarray(output, np.float64).reshape(wire.value.shape)
-            number = recorder.made(scaled, [wire.number, np.asarray(factor)], value)
-            return Tape(tuple(recorder.wires), number)
-    return None
-
-
-def _on_wire(recorder: Recorder, value: Any, wire: int) -> RecordedArray:
+def on_wire(recorder: Recorder, value: Any, wire: int) -> RecordedArray:
+    """The array that stands on a wire of the recorder."""
     array = np.asarray(value).view(RecordedArray)
     array.recorder, array.wire = recorder, wire
     return array
@@ -296,7 +265,7 @@ def _made(
         value = np.array(operation.apply([np.asarray(_bare(one)) for one in given]))
     if not any(isinstance(one, int) for one in operands):
         return np.asarray(value)
-    return _on_wire(recorder, value, recorder.made(operation, operands, np.array(value)))
+    return on_wire(recorder, value, recorder.made(operation, operands, np.array(value)))
 
 
 def _of_ufunc(
@@ -366,20 +335,6 @@ def _reduced(function: str) -> Callable[..., Any]:
     return called
 
 
-def _dot(a: Any, b: Any, out: Any = None) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    return np.matmul(a, b) if np.ndim(b) <= 2 else None
-
-
-def _inner(a: Any, b: Any) -> Any:
-    return np.matmul(a, np.transpose(b)) if max(np.ndim(a), np.ndim(b)) <= 2 else None
-
-
-def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    return np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1)))
-
-
 def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
     recorder = _recorder(operands)
     if recorder is None or not isinstance(subscripts, str) or "." in subscripts:
@@ -390,22 +345,6 @@ def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
         letters = subscripts.replace(",", "").replace(" ", "")
         subscripts += "->" + "".join(sorted(one for one in letters if letters.count(one) == 1))
     return _made(recorder, primitives.einsum(subscripts), operands)
-
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    left, right = LETTERS[: np.ndim(a)], LETTERS[np.ndim(a) : np.ndim(a) + np.ndim(b)]
-    if isinstance(axes, int):
-        axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
-    pairs = [(one,) if isinstance(one, int) else tuple(one) for one in axes]
-    own = list(right)
-    for i, j in zip(*pairs, strict=True):
-        own[j] = left[i]
-    taken = {left[i] for i in pairs[0]}
-    output = "".join(c for c in (*left, *own) if c not in taken)
-    return _einsum(f"{left},{''.join(own)}->{output}", a, b)
 
 
 def _where(condition: Any, *choices: Any) -> Any:
@@ -425,27 +364,10 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
     return _made(recorder, primitives.entrywise("clip", np.clip), [a, *bounds])
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
-    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) > 1):
-        return None
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
-
-
-def _average(a: Any, axis: Any = None, weights: Any = None, **options: Any) -> Any:
-    return np.mean(a, axis=axis) if weights is None and not options else None
-
-
-def _trace(a: Any, *given: Any) -> Any:
-    return np.sum(np.diagonal(a)) if not given else None
-
-
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    **COMPOSED,
     np.sum: _reduced("sum"), np.mean: _reduced("mean"), np.var: _reduced("var"),
     np.std: _reduced("std"), np.max: _reduced("max"), np.min: _reduced("min"),
-    np.amax: _reduced("max"), np.amin: _reduced("min"), np.average: _average,
-    np.dot: _dot, np.inner: _inner, np.outer: _outer, np.vdot: lambda a, b: _dot(
-        np.ravel(a), np.ravel(b)
-    ),
-    np.einsum: _einsum, np.tensordot: _tensordot, np.where: _where, np.clip: _clip,
-    np.linalg.norm: _norm, np.trace: _trace,
+    np.amax: _reduced("max"), np.amin: _reduced("min"), np.einsum: _einsum, np.where: _where,
+    np.clip: _clip,
 }  # fmt: skip
