@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain(messages.text(language, "cli.interrupted"))
         return INTERRUPTED
+    except MemoryError as problem:
+        # NumPy says how much it asked for; Python says nothing.
+        reason = str(problem).rstrip(".") or type(problem).__name__
+        _complain(messages.text(language, "cli.memory_too_small", problem=reason))
+        return NOT_DONE
     except OSError as problem:
         if problem.filename is not None:
             raise

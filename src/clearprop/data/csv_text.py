@@ -20,6 +20,8 @@ DELIMITERS = ",;\t|"
 MISSING = (
     "", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "#N/A", "<NA>", "?",
 )  # fmt: skip
+# No text has this character: the file is damaged, or written in UTF-16 without its mark.
+NUL = "\0"
 # One row has to fit into a block; a larger one is no table.
 BLOCK_BYTES = 16 << 20
 _MARKS = {
@@ -46,7 +48,7 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
     then called 0, 1, 2 …
 
     Raises FileError where the file is missing or unreadable, is empty, names a column twice, or is
-    not in its encoding (UTF-8, or UTF-16 with its mark, unless told otherwise).
+    not in its encoding (UTF-8, or UTF-16 with its mark, unless told otherwise) or holds a NUL.
     """
     with opened(path) as stream:
         start = stream.read(4)
@@ -59,6 +61,8 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
         raise FileError("encoding_unknown", path=path, encoding=encoding) from problem
     first = _first_row(path, encoding)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(first)
+    if NUL in first:
+        raise FileError("table_nul", path=path, line=1)
     cells = next(csv.reader(io.StringIO(first), delimiter=delimiter), [])
     if not any(cell.strip() for cell in cells):
         raise FileError("table_empty", path=path)
@@ -81,7 +85,7 @@ def text_batches(form: CsvForm, block_bytes: int | None = None) -> Iterator["pa.
                  no longer than this
 
     Raises FileError for a ragged row, with its line, for one that is longer than a block, and for
-    bytes that are not in the file's encoding.
+    bytes that are not in the file's encoding, and for a NUL.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -112,10 +116,12 @@ def text_batches(form: CsvForm, block_bytes: int | None = None) -> Iterator["pa.
                 null_values=list(MISSING),
             ),
         )
-        header = form.headed
+        header, before = form.headed, 0
         for batch in reader:
             rows = batch.slice(1) if header and batch.num_rows else batch
             header = header and not batch.num_rows
+            _require_no_nul(form, rows, before)
+            before += rows.num_rows
             if rows.num_rows:
                 yield rows
     except pa.ArrowInvalid as problem:
@@ -160,6 +166,17 @@ def _first_row(path: Path, encoding: str) -> str:
     except UnicodeError as problem:
         raise FileError("encoding_wrong", path=path, encoding=encoding) from problem
     return ""
+
+
+def _require_no_nul(form: CsvForm, rows: "pa.RecordBatch", before: int) -> None:
+    """Refuse rows, of which so many stand before them, that hold a NUL. Raises FileError."""
+    from pyarrow import compute
+
+    for column in rows.columns:
+        found = compute.match_substring(column, NUL)
+        if compute.any(found).as_py():
+            row = before + compute.index(found, True).as_py()
+            raise FileError("table_nul", path=form.path, line=line_of(form, row))
 
 
 def _delimiter(line: str) -> str:

@@ -143,6 +143,9 @@ def _read_arrow(path: Path, ending: str) -> "pa.Table":
 def _npz_arrays(path: Path) -> dict[str, Array]:
     with opened(path):
         pass
+    if not zipfile.is_zipfile(path):
+        # NumPy would take it for a pickle, and say how to read one at one's own risk.
+        raise FileError("npz_no_archive", path=path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

@@ -7,8 +7,8 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.numbers import brief, number, percent
-from clearprop.runs.run_plan import RunPlan, most_epochs
-from clearprop.runs.run_settings import FOLDS, RunSettings
+from clearprop.runs.run_plan import RunPlan, holds_out_folds, most_epochs
+from clearprop.runs.run_settings import RunSettings
 from clearprop.runs.stopping import LOSS
 
 # So many classes and columns are named.
@@ -92,7 +92,7 @@ def _held_out(plan: RunPlan, language: str) -> str:
     say = partial(_say, language)
     settings = plan.settings
     if plan.held_out is None:
-        if settings.validation == FOLDS:
+        if holds_out_folds(plan):
             key = "folds" if settings.group is None else "folds_groups"
             return say(f"words.{key}", networks=settings.networks, group=settings.group)
         return say("words.nothing")
@@ -109,7 +109,8 @@ def _held_out(plan: RunPlan, language: str) -> str:
 def _network(settings: RunSettings, language: str) -> str:
     say = partial(_say, language)
     if not settings.hidden:
-        return say("words.no_hidden", networks=settings.networks)
+        key = "linear" if settings.networks == 1 else "linears"
+        return say(f"words.{key}", networks=settings.networks)
     hidden = say("and").join(map(str, settings.hidden))
     activation = say("and").join(settings.activation)
     key = "network" if settings.networks == 1 else "networks"

@@ -16,6 +16,7 @@ from clearprop.engine.losses import (
     Pinball,
 )
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.runs.run_checkpoints import RunCheckpoint
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import model_class
@@ -63,11 +64,21 @@ class RunPlan:
 
 def most_epochs(plan: RunPlan) -> int:
     """How many epochs there are at most."""
-    settings, rows = plan.settings, plan.rows
-    recipe = recipe_of(estimator(plan, stop_metric(settings)), settings.seed).for_rows(rows)
+    recipe, rows = _recipe(plan), plan.rows
     if recipe.validation == FOLDS:
-        rows -= rows // max(settings.networks, 2)
+        rows -= rows // max(plan.settings.networks, 2)
     return recipe.batches(rows)[1]
+
+
+def holds_out_folds(plan: RunPlan) -> bool:
+    """Whether every network holds out rows of its own; a table of few rows has none to spare."""
+    return _recipe(plan).validation == FOLDS
+
+
+def _recipe(plan: RunPlan) -> TableRecipe:
+    settings = plan.settings
+    recipe = recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
+    return recipe.for_rows(plan.rows)
 
 
 def require_loss(plan: RunPlan) -> None:

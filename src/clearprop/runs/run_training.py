@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import DataError, EngineWarning, FileError
 from clearprop.data.table import Note
 from clearprop.estimators.estimator_recipe import recipe_of
@@ -22,6 +23,7 @@ from clearprop.runs.run_data import read_run_table, run_data, split
 from clearprop.runs.run_folder import (
     CHECKPOINTS,
     MODEL,
+    REPORT,
     SETTINGS,
     Run,
     require_run,
@@ -103,11 +105,13 @@ def plan_run(settings: RunSettings) -> RunPlan:
 
 
 def has_ended(folder: Path) -> bool:
-    """Whether nothing is left to train of the run in a folder. Raises FileError."""
+    """Whether nothing is left to do of the run in a folder: neither to train, nor to report, where
+    it can be. Raises FileError."""
     require_run(folder)
     before = newest_checkpoint(folder / CHECKPOINTS)
+    names = (MODEL, REPORT) if is_installed("jinja2") else (MODEL,)
     # A solver that takes no steps has no checkpoints.
-    return (folder / MODEL).is_file() and (before is None or before.ended)
+    return all((folder / name).is_file() for name in names) and (before is None or before.ended)
 
 
 def resumed(folder: Path) -> RunPlan:

@@ -88,6 +88,8 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
                 return noted.asked
 
             ended = train_run(plan, folder, watch)
+        if ended.is_whole:
+            _report(ended.run, plan, folder, language)
     except FileError as problem:
         done = _epochs_kept(folder)
         if not done:
@@ -101,8 +103,6 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
         command = again if done else shlex.join(["clearprop", *sys.argv[1:]])
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
-    if ended.is_whole:
-        _report(ended.run, plan, folder, language)
     return _tell(ended, folder, again, language)
 
 
@@ -242,9 +242,12 @@ def _class_weight(given: Arguments, option: str) -> Any:
         return text
     pairs = [pair.rpartition("=") for pair in text.split(",")]
     try:
-        return tuple((name.strip(), float(weight)) for name, _, weight in pairs)
+        weights = tuple((name.strip(), float(weight)) for name, _, weight in pairs)
     except ValueError:
-        raise ConfigurationError("class_weight_unknown", value=text) from None
+        weights = ()
+    if not weights or not all(0 <= weight < float("inf") for _, weight in weights):
+        raise ConfigurationError("class_weight_unknown", value=text)
+    return weights
 
 
 # Which setting an option says, and how it is read.
