@@ -175,7 +175,7 @@ def test_words_that_cannot_be(
 SAID: dict[str, tuple[Made, list[str], str]] = {
     "a constant target": (counted("a,b,y", lambda k: f"{k % 13},{k % 7},3.5"), [], ""),
     "a constant feature": (
-        counted("a,b,y", lambda k: f"{k % 13},1,{k % 7}.5"), [], "'b' has the same value everywhere, 1"
+        counted("a,b,y", lambda k: f"{k % 13},1,{k % 7}.5"), [], "'b' has the same value"
     ),
     "one row": (rows("a,y", "1,2.5"), [], "every step takes all of them"),
     "few rows": (counted("a,y", lambda k: f"{k % 5},{k % 7}.5", 30), [], "every step takes all"),
@@ -184,7 +184,7 @@ SAID: dict[str, tuple[Made, list[str], str]] = {
         "A batch of 4096 is larger than the 100 rows",
     ),
     "equal columns": (
-        counted("a,b,y", lambda k: f"{k % 9},{k % 9},{k % 7}.5"), [], "'b' has the same values as 'a'"
+        counted("a,b,y", lambda k: f"{k % 9},{k % 9},{k % 7}.5"), [], "'b' has the same values"
     ),
     "the target among the features": (
         counted("a,copy,y", lambda k: f"{k % 9},{k * k + 1},{k * k}.5"), [],
@@ -198,7 +198,7 @@ SAID: dict[str, tuple[Made, list[str], str]] = {
         counted("id,a,y", lambda k: f"{k},{k % 9},{'yes' if k < 40 else 'no'}"), [],
         "'id' alone tells 'y' exactly",
     ),
-    "an id": (counted("id,a,y", lambda k: f"{k},{k % 9},{k % 7}.5"), [], "'id' has another value in every row"),
+    "an id": (counted("id,a,y", lambda k: f"{k},{k % 9},{k % 7}.5"), [], "'id' has another value"),
     "a name in Chinese and a mark": (in_encoding("utf-8-sig"), [], "名稱"),
     "UTF-16": (in_encoding("utf-16"), [], "名稱"),
     "Big5": (in_encoding("big5"), ["--encoding", "big5"], "名稱"),
