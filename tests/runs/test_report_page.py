@@ -168,6 +168,8 @@ def test_the_page_tells_the_scores_that_were_measured(
     assert first.network.value == pytest.approx(error)
     assert text.count(number(error, 3)) >= 2
     assert number(findings.scores[0].difference.value or 0, 3) in text
+    assert f"{findings.scores[0].draws:,}" in text
+    assert "clearprop train --resume" in text
     for one in findings.importances:
         assert one.column in text.replace("&lt;", "<")
 
