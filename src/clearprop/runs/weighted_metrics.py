@@ -29,7 +29,7 @@ Measures: TypeAlias = Callable[[Array], dict[str, Array]]
 
 CALIBRATION_BINS = 15
 # Pairs of rows are looked at where there are at most so many rows for each class, and in all.
-MANY_CLASSES, FEW_ROWS = 50, 2000
+MANY_CLASSES, FEW_ROWS = 25, 1000
 
 
 def number_measures(truth: Array, said: Array) -> Measures:
