@@ -309,3 +309,18 @@ def test_a_full_disk_is_one_sentence(words: list[str]) -> None:
     assert done.stderr == (
         "clearprop: Standard output cannot be written: No space left on device.\n"
     )
+
+
+def test_memory_that_does_not_suffice_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asks(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 902. GiB")
+
+    monkeypatch.setattr("clearprop.data.reading.read_table", asks)
+    for language, sentence in (("en", "more memory than there is"), ("zh-TW", "需要的記憶體")):
+        assert main(["data", str(tmp_path / "table.csv"), "--lang", language]) == 2
+        err = capsys.readouterr().err
+        assert sentence in err
+        assert "902. GiB" in err
+        assert len(err.splitlines()) == 1

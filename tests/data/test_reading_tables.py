@@ -121,6 +121,13 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
         read_table(tmp_path / name)
 
 
+def test_what_is_no_npz_is_not_offered_to_be_unpickled(tmp_path: Path) -> None:
+    path = written(tmp_path, "not an archive", "table.npz")
+    with pytest.raises(FileError, match="no NPZ file") as refused:
+        read_table(path)
+    assert "pickle" not in str(refused.value)
+
+
 def test_words_that_look_like_numbers(tmp_path: Path) -> None:
     path = written(tmp_path, "code,x\n1,2\n02,3\n,4\n")
     table = read_table(path, categories=("code",))

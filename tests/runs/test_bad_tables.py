@@ -119,18 +119,15 @@ REFUSED: dict[str, tuple[Made, list[str], str, str]] = {
     ),
     "a weight of a class below 0": (
         counted("a,y", lambda k: f"{k},{'no' if k % 2 else 'yes'}"), ["--class-weight", "yes=-1"],
-        "classes, as yes=5,no=1, and 'yes=-1' is not", "「yes=-1」不是",
+        "classes, as yes=5,no=1, and 'yes=-1' is not", "'yes=-1' 不是",
     ),
     "UTF-16 without its mark": (
-        in_encoding("utf-16-le"), [], "is not written in utf-8", "不是以 utf-8"
+        in_encoding("utf-16-le"), [],
+        "--encoding utf-16-le reads it", "--encoding utf-16-le 就能讀取",
     ),
     "a NUL": (
         counted("a,b,y", lambda k: f"{k},{chr(0) if k == 5 else 'x'},1"), [],
         "a NUL character in line 7", "第 7 行有 NUL 字元",
-    ),
-    "Latin in UTF-16 without its mark": (
-        lambda path: path.write_bytes("a,y\n1,2\n".encode("utf-16-le")), [],
-        "--encoding utf-16-le reads it", "--encoding utf-16-le 就能讀取",
     ),
     "labels that are none": (
         counted("a,y", lambda k: f"{k},{k % 7}.5"), ["--task", "multilabel"],
@@ -196,6 +193,13 @@ SAID: dict[str, tuple[Made, list[str], str]] = {
     ),
     "one row": (rows("a,y", "1,2.5"), [], "every step takes all of them"),
     "few rows": (counted("a,y", lambda k: f"{k % 5},{k % 7}.5", 30), [], "every step takes all"),
+    "few rows, of which none is held out": (
+        counted("a,y", lambda k: f"{k % 5},{k % 7}.5", 30), [], "none, so the last epoch counts"
+    ),
+    "no hidden layer": (
+        counted("a,y", lambda k: f"{k % 5},{k % 7}.5"), ["--hidden", ""],
+        "2 networks without a hidden layer",
+    ),
     "a batch larger than the data": (
         counted("a,y", lambda k: f"{k % 5},{k % 7}.5"), ["--batch-size", "4096"],
         "A batch of 4096 is larger than the 100 rows",

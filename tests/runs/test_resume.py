@@ -104,3 +104,15 @@ def test_a_run_that_is_resumed_after_its_end_stays_as_it_is(
     assert main(["train", "--resume", str(whole["numpy"]), "--lang", "en"]) == 0
     assert "has ended" in capsys.readouterr().out
     assert (whole["numpy"] / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_run_that_was_killed_in_its_report_gets_it(
+    whole: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole["numpy"], folder)
+    (folder / "report.html").unlink()
+    assert main(["train", "--resume", str(folder), "--lang", "en"]) == 0
+    assert "report.html" in capsys.readouterr().out
+    same_run(folder, whole["numpy"])
+    assert (folder / "report.html").is_file()

@@ -291,7 +291,7 @@ TABLE_INPUTS = (
             LayerExample(PiecewiseLinear(((), ())), (2,)),
         ),
         equations=Equations(
-            ("y = [x, h]", "h = t min(max((x − e) / (e′ − e), 0), 1) for every bin from e to e′"),
+            ("y = [x, h]", "hₖ = t min(max((x − eₖ) / (eₖ₊₁ − eₖ), 0), 1)"),
             ("∂C/∂x = its own ∂C/∂y + Σ over its bins [e ≤ x < e′] t / (e′ − e) · ∂C/∂h",),
         ),
         worked=_piecewise_worked,

@@ -28,7 +28,9 @@ def run(given: Arguments) -> int:
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.foreign_files import exported
     from clearprop.cli.saved_networks import load_with, tell
+    from clearprop.runs.run_folder import model_path
 
+    file = model_path(file)
     to = chosen_format(asked, out, SUFFIXES)
     if opset is not None and to != "onnx":
         raise ConfigurationError("export_opset", format=to)
