@@ -23,10 +23,8 @@ from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import Run, open_run
 from clearprop.runs.run_settings import RunSettings
 from clearprop.runs.run_training import plan_run, train_run
-from tests.browser import MEASURE, Open, browser, opened
+from tests.browser import MEASURE, Open
 from tests.reports.test_page import Page
-
-__all__ = ["browser", "opened"]
 
 QUICK: dict[str, Any] = {
     "epochs": 3,
@@ -163,13 +161,14 @@ def test_the_page_tells_the_scores_that_were_measured(
     findings = reported("numbers").findings
     truth, said = findings.judged.truth[:, 0], findings.said[:, 0]
     error = float(np.sqrt(np.mean((truth - said) ** 2)))
-    text = Page(run_page(findings, language)).text
+    html = run_page(findings, language)
+    text = Page(html).text
     first = findings.scores[0].rows[0]
     assert first.network.value == pytest.approx(error)
     assert text.count(number(error, 3)) >= 2
     assert number(findings.scores[0].difference.value or 0, 3) in text
     assert f"{findings.scores[0].draws:,}" in text
-    assert "clearprop train --resume" in text
+    assert "clearprop train --resume" in html
     for one in findings.importances:
         assert one.column in text.replace("&lt;", "<")
 
