@@ -13,6 +13,10 @@ from clearprop import Linear, Network, ReLU, Sequential
 from clearprop.base.arrays import Array
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
+from tests.browser import browser, opened
+
+# One of each for all tests: two browsers of one process are refused.
+__all__ = ["browser", "opened"]
 
 # The same examples in every run and on every machine; no deadline, because machines are shared.
 settings.register_profile("clearprop", deadline=None, derandomize=True, max_examples=50)

@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ContractError
+from clearprop.base.errors import ContractError, DataError
 from clearprop.cli import main
 from clearprop.engine.losses import Pinball
 from clearprop.estimators import NetworkClassifier, NetworkRegressor, from_onnx, from_sklearn
@@ -197,6 +197,8 @@ def test_a_model_of_a_table_is_one_onnx_model(
         return
     back = from_onnx(written)
     np.testing.assert_allclose(answers(back, DATED), expected, 0, close)
+    with pytest.raises(DataError, match="when"):
+        answers(back, DATED.assign(when=1.0))
     layers = back.network_.graph.nodes
     assert len(layers) == len(model.network_.graph.nodes)
 

@@ -9,9 +9,6 @@ from clearprop.teaching.experiments.progress import silent
 from clearprop.teaching.experiments.reproduction import Reproduction, reproduce
 from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 from clearprop.teaching.reports.report import write_report
-from tests.browser import browser, opened
-
-__all__ = ["browser", "opened"]
 
 
 @pytest.fixture(scope="session")

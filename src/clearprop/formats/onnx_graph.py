@@ -38,6 +38,7 @@ class OnnxSource:
     constants  arrays by their wires; words as str
     inputs     the wires that come in, and whether each is floating numbers ("f"), whole numbers
                ("i") or words ("U")
+    told       what the file says of the inputs in words
     outputs    the wires that go out, likewise
     widths     the last size of each of these, where it is told
     dtype      float64 where an input or a constant is, otherwise float32
@@ -47,6 +48,7 @@ class OnnxSource:
     nodes: Mapping[str, Any]
     constants: Mapping[str, Array]
     inputs: Mapping[str, str]
+    told: Mapping[str, str]
     outputs: Mapping[str, str]
     widths: Mapping[str, int]
     dtype: np.dtype[Any]
@@ -153,6 +155,7 @@ def _settled(model: Any, path: str, folder: Path | None) -> OnnxSource:
         nodes,
         constants,
         inputs,
+        {one.name: one.doc_string for one in graph.input},
         outputs,
         widths,
         np.dtype(np.float64 if double else np.float32),

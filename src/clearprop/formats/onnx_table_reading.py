@@ -14,6 +14,7 @@ from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, 
 from clearprop.formats.onnx_matching import Found, matches
 from clearprop.formats.onnx_reading import network_before
 from clearprop.formats.table_form import (
+    DAYS,
     ClassAnswer,
     LabelAnswer,
     NumberAnswer,
@@ -148,6 +149,7 @@ def _number(source: OnnxSource, wire: str) -> NumberColumn:
                 _one(found["centre"]),
                 _one(found["factor"]),
                 None if fill is None else _one(fill),
+                is_date=source.told.get(found[X.name]) == DAYS,
             )
     raise _unknown(source, wire)
 

@@ -1,6 +1,7 @@
 """A whole model of a table as ONNX: an input for every column, as it stands in the table.
 
-    numbers        double (N, 1), NaN where one is missing; a date as days since 1970
+    numbers        double (N, 1), NaN where one is missing;
+                   a date as days since 1970, and said to be one
     words          string (N, 1), "" where one is missing
     probabilities  double (N, C) and label (N,); of numbers `prediction` double (N, D)
 
@@ -25,6 +26,7 @@ from clearprop.formats.onnx_writing import (
     settle_opset,
 )
 from clearprop.formats.table_form import (
+    DAYS,
     ClassAnswer,
     LabelAnswer,
     NumberAnswer,
@@ -58,7 +60,8 @@ def table_to_onnx(form: TableForm, *, opset: int = OPSET) -> "onnx.ModelProto":
         column.name: (str if isinstance(column, WordColumn) else np.float64, ["N", 1])
         for column in form.columns
     }
-    return draft.model(inputs, outputs)
+    dates = [one for one in form.columns if isinstance(one, NumberColumn) and one.is_date]
+    return draft.model(inputs, outputs, {column.name: DAYS for column in dates})
 
 
 def _column(draft: GraphDraft, column: NumberColumn | WordColumn) -> str:

@@ -6,6 +6,7 @@ in float64. So it is where the operator set that is written does not have the op
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,8 +111,15 @@ class GraphDraft:
             return None
         return values
 
-    def model(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> "onnx.ModelProto":
+    def model(
+        self,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+        told: Mapping[str, str] = MappingProxyType({}),
+    ) -> "onnx.ModelProto":
         """The model: the name of each input and output, and its (dtype, shape).
+
+        told  what is said of inputs, by their names
 
         Raises ConfigurationError for more numbers than such a file holds.
         """
@@ -125,7 +133,7 @@ class GraphDraft:
                 if dtype is str
                 else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
             )
-            return helper.make_tensor_value_info(name, kind, list(shape))
+            return helper.make_tensor_value_info(name, kind, list(shape), told.get(name, ""))
 
         graph = helper.make_graph(
             self.nodes,

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 from clearprop.base.arrays import Array
 from clearprop.engine.network import Network
 
+# What a file says of a column of dates, which holds numbers there.
+DAYS = "days since 1970"
+
 
 @dataclass(frozen=True)
 class NumberColumn:

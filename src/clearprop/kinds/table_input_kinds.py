@@ -12,7 +12,17 @@ from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, 
 from clearprop.kinds.activation_kinds import A
 from clearprop.kinds.counterparts import TorchTwin
 from clearprop.kinds.kernels import Kernel, kernel
-from clearprop.kinds.onnx_terms import OnnxForm, OnnxPlace, ReadLayer, Slot, X, of_settings, op, row
+from clearprop.kinds.onnx_terms import (
+    OnnxForm,
+    OnnxPlace,
+    ReadLayer,
+    Slot,
+    X,
+    number,
+    of_settings,
+    op,
+    row,
+)
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -211,21 +221,18 @@ _SHARE = op("Div", X, Slot("limit"))
 _LOW = Slot("low")
 # All features, which says how many there are: those at the end may have no bins.
 _EVERY = op("Gather", X, Slot("every"), axis=-1)
-_PIECEWISE = op(
-    "Concat",
-    _EVERY,
+_INSIDE = op(
+    "Clip",
     op(
-        "Clip",
-        op(
-            "Div",
-            op("Sub", op("Gather", X, Slot("source"), axis=-1), _LOW),
-            op("Sub", Slot("high"), _LOW),
-        ),
-        0.0,
-        1.0,
+        "Div",
+        op("Sub", op("Gather", X, Slot("source"), axis=-1), _LOW),
+        op("Sub", Slot("high"), _LOW),
     ),
-    axis=-1,
+    0.0,
+    1.0,
 )
+_PIECEWISE = op("Concat", _EVERY, _INSIDE, axis=-1)
+_PIECEWISE_OF_HEIGHT = op("Concat", _EVERY, op("Mul", _INSIDE, Slot("height")), axis=-1)
 
 
 def _bins_in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
@@ -235,7 +242,8 @@ def _bins_in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
         return every
     source, low, high = zip(*bins, strict=True)
     edges = {"low": np.array(low, at.dtype), "high": np.array(high, at.dtype)}
-    return every | {"source": np.array(source)} | edges
+    height = {} if at.layer.height == 1 else {"height": at.layer.height}
+    return every | {"source": np.array(source)} | edges | height
 
 
 def _bins_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
@@ -251,7 +259,10 @@ def _bins_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
         if ours and ours[-1] != start:
             return None
         ours += [stop] if ours else [start, stop]
-    return ReadLayer(PiecewiseLinear(tuple(map(tuple, edges))))
+    height = number(found.get("height", 1.0))
+    if height is None or not 0 < height < np.inf:
+        return None
+    return ReadLayer(PiecewiseLinear(tuple(map(tuple, edges)), height))
 
 
 def _scale_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
@@ -302,6 +313,7 @@ TABLE_INPUTS = (
         onnx=None,
         onnx_forms=(
             OnnxForm(_PIECEWISE, _bins_in_onnx, _bins_of_onnx),
+            OnnxForm(_PIECEWISE_OF_HEIGHT, _bins_in_onnx, _bins_of_onnx),
             OnnxForm(_EVERY, _bins_in_onnx, _bins_of_onnx),
         ),
         compiled=_piecewise_compiled,
