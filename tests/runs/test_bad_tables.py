@@ -221,7 +221,11 @@ SAID: dict[str, tuple[Made, list[str], str]] = {
         counted("id,a,y", lambda k: f"{k},{k % 9},{'yes' if k < 40 else 'no'}"), [],
         "'id' alone tells 'y' exactly",
     ),
-    "an id": (counted("id,a,y", lambda k: f"{k},{k % 9},{k % 7}.5"), [], "'id' has another value in every row",),
+    "an id": (
+        counted("id,a,y", lambda k: f"{k},{k % 9},{k % 7}.5"),
+        [],
+        "'id' has another value in every row",
+    ),
     "a name in Chinese and a mark": (in_encoding("utf-8-sig"), [], "名稱"),
     "UTF-16": (in_encoding("utf-16"), [], "名稱"),
     "Big5": (in_encoding("big5"), ["--encoding", "big5"], "名稱"),

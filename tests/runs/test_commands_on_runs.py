@@ -133,6 +133,10 @@ def test_a_row_into_a_file(
     assert "燃料" in text
     if form != "json":
         assert {"en": "Above all", "zh-TW": "主要是"}[language] in text
+    if form == "html":
+        # The picture has bars, and the page speaks of them.
+        assert {"en": "Point at a bar", "zh-TW": "指向長條"}[language] in text
+        assert {"en": "a neuron", "zh-TW": "神經元"}[language] not in text
 
 
 @pytest.mark.parametrize(
@@ -185,4 +189,4 @@ def test_the_sentence_of_a_model_in_show(runs: Runs, capsys: pytest.CaptureFixtu
     assert "sold: no, yes" in said
     assert "km (number), 燃料 (2 words), first (date), code (3 words)" in said
     assert "table_model" not in said
-    assert "PiecewiseLinear((…))" in said
+    assert "PiecewiseLinear((…)" in said

@@ -49,7 +49,8 @@ def test_numbers_as_scikit_learn_has_them(kind: str) -> None:
         assert found[name][0] == pytest.approx(value, rel=1e-9), name
 
 
-@pytest.mark.parametrize("classes", [2, 3])
+# Of many classes the areas are from pairs of rows, of few from sorted ones.
+@pytest.mark.parametrize("classes", [2, 3, 12])
 @pytest.mark.parametrize("kind", ["ones", "counts", "shares"])
 def test_classes_as_scikit_learn_has_them(kind: str, classes: int) -> None:
     rng = np.random.default_rng(2)
@@ -158,6 +159,7 @@ def test_the_same_rows_give_the_same_intervals_and_another_seed_others() -> None
     assert estimates(measures, np.ones(50)) == estimates(measures, np.ones(50))
     assert estimates(measures, np.ones(50)) != estimates(measures, np.ones(50), seed=1)
     assert (draws_for(100), draws_for(10**7)) == (1000, 100)
+    assert (draws_for(500, 150), draws_for(10_000, 10), draws_for(10_000, 50)) == (666, 500, 100)
 
 
 def test_bounds_are_counted() -> None:

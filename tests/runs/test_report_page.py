@@ -163,11 +163,14 @@ def test_the_page_tells_the_scores_that_were_measured(
     findings = reported("numbers").findings
     truth, said = findings.judged.truth[:, 0], findings.said[:, 0]
     error = float(np.sqrt(np.mean((truth - said) ** 2)))
-    text = Page(run_page(findings, language)).text
+    html = run_page(findings, language)
+    text = Page(html).text
     first = findings.scores[0].rows[0]
     assert first.network.value == pytest.approx(error)
     assert text.count(number(error, 3)) >= 2
     assert number(findings.scores[0].difference.value or 0, 3) in text
+    assert f"{findings.scores[0].draws:,}" in text
+    assert "<code>clearprop train --resume" in html
     for one in findings.importances:
         assert one.column in text.replace("&lt;", "<")
 
@@ -220,12 +223,15 @@ def test_the_curve_of_a_metric_is_that_of_the_history(reported: Callable[[str], 
     assert "held-out rows: auc" in text
 
 
+# Held-out rows, folds of rows, folds of groups, and nothing that was held out.
+@pytest.mark.parametrize("case", ["numbers", "several", "classes", "training"])
 def test_a_run_that_is_opened_again_has_the_same_report(
-    reported: Callable[[str], Reported], tmp_path: Path
+    case: str, reported: Callable[[str], Reported], tmp_path: Path
 ) -> None:
-    made = reported("numbers")
+    made = reported(case)
     again = open_run(made.run.folder)
-    path = write_report(tmp_path, again, made.training, made.held_out, "zh-TW")
+    plan = plan_run(again.settings)
+    path = write_report(tmp_path, again, plan.training, plan.held_out, "zh-TW")
     assert path == tmp_path / "report.html"
     seen = path.read_text("utf-8")
     assert seen == run_page(made.findings, "zh-TW")

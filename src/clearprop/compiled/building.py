@@ -140,10 +140,9 @@ def _found(dtype: str) -> ctypes.CDLL | None:
     # What has been kept is looked for where it would be made; what is wrong with the cache is said
     # when it is made.
     with suppress(KernelsError, OSError):
-        for target in usable_targets():
-            kept = kept_library(cache_folder(), _kept_name(dtype, target, compiler))
-            if kept is not None:
-                return ctypes.CDLL(str(kept))
+        kept = kept_library(cache_folder(), _kept_name(dtype, compiler))
+        if kept is not None:
+            return ctypes.CDLL(str(kept))
     return None
 
 
@@ -169,8 +168,8 @@ def _built(dtype: str) -> ctypes.CDLL:
 def _build_kept(dtype: str, compiler: "Compiler") -> ctypes.CDLL:
     folder = cache_folder()
     with making(folder) as stage:
-        target, made = _compiled(dtype, compiler, stage)
-        return ctypes.CDLL(str(keep(folder, _kept_name(dtype, target, compiler), made)))
+        made = _compiled(dtype, compiler, stage)
+        return ctypes.CDLL(str(keep(folder, _kept_name(dtype, compiler), made)))
 
 
 def _build_for_now(dtype: str, compiler: "Compiler") -> ctypes.CDLL:
@@ -180,13 +179,12 @@ def _build_for_now(dtype: str, compiler: "Compiler") -> ctypes.CDLL:
     try:
         # Windows keeps a library that is loaded, and its folder.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as stage:
-            _, made = _compiled(dtype, compiler, Path(stage))
-            return ctypes.CDLL(str(made))
+            return ctypes.CDLL(str(_compiled(dtype, compiler, Path(stage))))
     except OSError as problem:
         raise KernelsError("kernels_unloadable", problem=problem) from problem
 
 
-def _compiled(dtype: str, compiler: "Compiler", stage: Path) -> tuple[Target, Path]:
+def _compiled(dtype: str, compiler: "Compiler", stage: Path) -> Path:
     """For the best kind of processor that the compiler knows."""
     from clearprop.compiled.compilers import compile_library
 
@@ -195,18 +193,22 @@ def _compiled(dtype: str, compiler: "Compiler", stage: Path) -> tuple[Target, Pa
     for target in better:
         with suppress(KernelsError):
             compile_library(compiler, _source(dtype), target, made, begun=_shelf.begun)
-            return target, made
+            return made
     compile_library(compiler, _source(dtype), last, made, begun=_shelf.begun)
-    return last, made
+    return made
 
 
 def _source(dtype: str) -> Path:
     return SOURCES / f"{dtype}.c"
 
 
-def _kept_name(dtype: str, target: Target, compiler: "Compiler") -> str:
+def _kept_name(dtype: str, compiler: "Compiler") -> str:
+    """The name of what this compiler makes for this processor: by that of the best kind, also where
+    it knew a lesser one alone. A lesser one that another machine kept is not taken: it would be
+    slower, and would round otherwise than what is made here when that is gone."""
     from clearprop.compiled.compilers import OPTIONS
 
+    target = usable_targets()[0]
     told = "\0".join((compiler.identity, *OPTIONS, *target.options, sources_digest()))
     return f"{kernel_name(dtype, target)}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 

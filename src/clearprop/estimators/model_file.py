@@ -5,12 +5,14 @@ saved network takes it. Beside it stand
 
     networks                     the parameters (K, P) of all networks
     average, epoch, history.…    what else was learned
+    parts.…                      the training's rows that were held out, and by which networks
     calibration.…                what held-out rows taught, of a regressor
     notes["table_model"]         the estimator's parameters, the preparation and the target as JSON
 
 Nothing is pickled: parameters that are functions (callbacks, scoring) are left out.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ def save_model(path: str | Path, model: Any, sample: tuple[Array, Any] | None) -
         "history.losses": learned.history.losses,
         "history.scores": learned.history.scores,
     }
+    arrays |= _arrays_of_parts(learned.parts)
     dtype = learned.params.dtype
     x = target = None
     if sample is not None:
@@ -133,7 +136,7 @@ def load_model(path: str | Path, *kinds: Any) -> Any:
             epoch=arrays["epoch"],
             history=history,
             state=None,
-            parts=(),
+            parts=_parts(arrays),
             average=arrays["average"],
         )
         if isinstance(target, ClassTarget):
@@ -146,6 +149,29 @@ def load_model(path: str | Path, *kinds: Any) -> Any:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
         raise DamagedFileError("file_damaged", path=path, problem=problem) from problem
     return model
+
+
+def _arrays_of_parts(parts: tuple[Array, ...]) -> dict[str, Array]:
+    """Each part once, one behind another, their lengths, and which one each network held out; none
+    where no rows were held out."""
+    if not any(map(len, parts)):
+        return {}
+    # Networks that hold out the same rows share one array.
+    places: dict[int, int] = {}
+    member = [places.setdefault(id(part), len(places)) for part in parts]
+    distinct = [parts[member.index(place)] for place in places.values()]
+    return {
+        "parts.rows": np.concatenate(distinct).astype(np.int64),
+        "parts.sizes": np.array([len(part) for part in distinct], np.int64),
+        "parts.member": np.array(member, np.int64),
+    }
+
+
+def _parts(arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    if "parts.rows" not in arrays:
+        return ()
+    distinct = np.split(arrays["parts.rows"], np.cumsum(arrays["parts.sizes"])[:-1])
+    return tuple(distinct[place] for place in arrays["parts.member"])
 
 
 def _calibration(arrays: Any, share: Any) -> Calibration | None:

@@ -21,6 +21,7 @@ from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.explaining_rows import explain_row
+from clearprop.estimators.learned_attributes import LearnedAttributes
 from clearprop.estimators.learning import Begun, Learned, Watch, learn
 from clearprop.estimators.members import MemberEpoch, Members
 from clearprop.estimators.model_file import load_model, save_model
@@ -29,7 +30,7 @@ from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
 
 
-class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
     """What the two estimators share.
 
     hidden_layer_sizes    sizes of the hidden layers; (64, 64) unless told otherwise
@@ -372,36 +373,3 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """
         table = self._table(X, reset=False)
         return explain_row(self.preparation_, self.learned_, table, row, output)
-
-    # What was learned
-
-    @property
-    def network_(self) -> Any:
-        """The whole network: what the columns go through first, and the layers behind."""
-        check_is_fitted(self)
-        return self.learned_.network.whole
-
-    @property
-    def params_(self) -> Array:
-        """The networks' parameters (K, P)."""
-        check_is_fitted(self)
-        return self.learned_.params
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """The weights (in, out) of every Linear layer of the first network."""
-        return self._arrays("weight")
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """The biases (out,) of every Linear layer of the first network."""
-        return [array[0] for array in self._arrays("bias")]
-
-    def _arrays(self, name: str) -> list[Array]:
-        learned = self.learned_
-        views = learned.network.rest.named(learned.params[0])
-        return [
-            views[f"{node.path}.{name}"]
-            for node in learned.network.rest.graph.nodes.values()
-            if "bias" in node.parameters and name in node.parameters
-        ]

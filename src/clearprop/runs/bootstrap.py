@@ -23,6 +23,8 @@ from clearprop.runs.weighted_metrics import Measures
 # Draws of a small table, and of a large one, whose intervals are narrow.
 MOST_DRAWS = 1000
 FEWEST_DRAWS = 100
+# No more classes than this are looked at as fast as one.
+FEW_CLASSES = 10
 # Weights that are looked at in all, and at once.
 BUDGET = 5_000_000
 AT_ONCE = 500_000
@@ -41,15 +43,18 @@ class Estimate(NamedTuple):
     high: float | None
 
 
-def draws_for(rows: int) -> int:
-    """How many resamples so many rows get."""
-    return int(np.clip(BUDGET // max(rows, 1), FEWEST_DRAWS, MOST_DRAWS))
+def draws_for(rows: int, classes: int = 1) -> int:
+    """How many resamples so many rows get, and fewer of many classes, for each has its curves."""
+    shared = max(1, classes // FEW_CLASSES)
+    return int(np.clip(BUDGET // max(rows * shared, 1), FEWEST_DRAWS, MOST_DRAWS))
 
 
 def estimates(
-    measures: Measures, weight: Array, *, level: float = 0.95, seed: int = 0
+    measures: Measures, weight: Array, *, level: float = 0.95, seed: int = 0, classes: int = 1
 ) -> dict[str, Estimate]:
     """Every metric of rows that count so much, (N,), with its interval of this level.
+
+    classes  how many have curves of their own, of which the more the fewer resamples are drawn
 
     One row has no interval, and neither has a metric that most resamples leave undefined.
     """
@@ -57,7 +62,7 @@ def estimates(
     values = {name: float(one[0]) for name, one in measures(weight[None]).items()}
     if rows < 2:
         return {name: Estimate(defined(value), None, None) for name, value in values.items()}
-    drawn = _measured(measures, _draws(weight, seed))
+    drawn = _measured(measures, _draws(weight, seed, draws_for(rows, classes)))
     without = _measured(measures, _parts_left_out(weight))
     found = {}
     for name, value in values.items():
@@ -70,7 +75,7 @@ def estimates(
     return found
 
 
-def _draws(weight: Array, seed: int) -> Iterator[Array]:
+def _draws(weight: Array, seed: int, count: int) -> Iterator[Array]:
     """The weights of all resamples, some (B, N) after the other."""
     rows = len(weight)
     generator = np.random.default_rng(seed)
@@ -78,7 +83,7 @@ def _draws(weight: Array, seed: int) -> Iterator[Array]:
     def drawn(_: int) -> Array:
         return np.bincount(generator.integers(rows, size=rows), minlength=rows) * weight
 
-    return _blocks(draws_for(rows), rows, drawn)
+    return _blocks(count, rows, drawn)
 
 
 def _parts_left_out(weight: Array) -> Iterator[Array]:

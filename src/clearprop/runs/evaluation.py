@@ -183,7 +183,7 @@ def evaluate(
         rows=len(truth),
         weighted=bool((weight != weight[0]).any()),
         level=level,
-        draws=draws_for(len(truth)),
+        draws=draws_for(len(truth), 1 if task == "regression" else said.shape[-1]),
         group=group,
         interval=None if bounds is None else bounds[2],
         targets=tuple(targets),
@@ -213,11 +213,13 @@ class _Rows:
         return _Rows(self.task, self.truth[rows], self.said[rows], bounds)
 
     def metrics(self, weight: Array, level: float, seed: int) -> tuple[MetricValue, ...]:
-        found = estimates(self._measures(self.said), weight, level=level, seed=seed)
+        classes = 1 if self.task == "regression" else self.said.shape[-1]
+        found = estimates(
+            self._measures(self.said), weight, level=level, seed=seed, classes=classes
+        )
         if self.bounds is not None:
             of_bounds = interval_measures(self.truth, *self.bounds)
             found |= estimates(of_bounds, weight, level=level, seed=seed)
-        classes = self.said.shape[-1]
         constant = constant_baseline(self.task, self.truth, weight, classes)
         measured = self._measures(np.broadcast_to(constant, self.said.shape))(weight[None])
         # A mean is off by rounding.

@@ -28,6 +28,8 @@ from clearprop.base.arrays import Array
 Measures: TypeAlias = Callable[[Array], dict[str, Array]]
 
 CALIBRATION_BINS = 15
+# Pairs of rows are looked at where there are at most so many rows for each class, and in all.
+MANY_CLASSES, FEW_ROWS = 25, 1000
 
 
 def number_measures(truth: Array, said: Array) -> Measures:
@@ -67,16 +69,15 @@ def interval_measures(truth: Array, low: Array, high: Array) -> Measures:
 def class_measures(truth: Array, probabilities: Array) -> Measures:
     """Of classes' ids (N,) and the probabilities (N, C). Of two classes the second one is the
     positive one."""
-    rows, classes = probabilities.shape
+    classes = probabilities.shape[1]
     likeliest = probabilities.argmax(axis=1)
     right = (likeliest == truth).astype(np.float64)
-    losses = _log_losses(probabilities[np.arange(rows), truth])
+    losses = class_losses(truth, probabilities)
     known = np.arange(classes) == truth[:, None]
     # As scikit-learn does: of two classes one square counts, not both.
     square = ((probabilities - known) ** 2).sum(axis=1) / (2 if classes == 2 else 1)
     confusions = _confusions(truth, likeliest, classes)
-    positive = [1] if classes == 2 else list(range(classes))
-    curves = [_curve(known[:, one], probabilities[:, one]) for one in positive]
+    areas = _areas_of_classes(truth, probabilities)
     calibration = _calibration(probabilities.max(axis=1)[:, None], right[:, None])
 
     def measures(weight: Array) -> dict[str, Array]:
@@ -86,13 +87,18 @@ def class_measures(truth: Array, probabilities: Array) -> Measures:
             "balanced_accuracy": _recalls(confusion),
             "log_loss": _mean(weight, losses),
             "brier": _mean(weight, square),
-            **_over_curves(curves, weight),
+            **areas(weight),
             "f1_macro": _f1_macro(confusion),
             "matthews": _matthews(confusion),
             "calibration_error": calibration(weight),
         }
 
     return measures
+
+
+def class_losses(truth: Array, probabilities: Array) -> Array:
+    """The log loss of every row (N,), of its class and the probabilities (N, C)."""
+    return _log_losses(probabilities[np.arange(len(truth)), truth])
 
 
 def label_measures(truth: Array, probabilities: Array) -> Measures:
@@ -103,7 +109,7 @@ def label_measures(truth: Array, probabilities: Array) -> Measures:
     exact = (wrong.sum(axis=1) == 0).astype(np.float64)
     losses = _log_losses(np.where(truth == 1, probabilities, 1 - probabilities)).mean(axis=1)
     square = ((probabilities - truth) ** 2).mean(axis=1)
-    curves = [_curve(truth[:, one] == 1, probabilities[:, one]) for one in range(labels)]
+    areas = _areas([_curve(truth[:, one] == 1, probabilities[:, one]) for one in range(labels)])
     calibration = _calibration(probabilities, truth)
     hit, counted = said * truth.astype(np.float64), said + truth.astype(np.float64)
 
@@ -115,7 +121,7 @@ def label_measures(truth: Array, probabilities: Array) -> Measures:
             "hamming_loss": _mean(weight, wrong.mean(axis=1)),
             "log_loss": _mean(weight, losses),
             "brier": _mean(weight, square),
-            **_over_curves(curves, weight),
+            **areas(weight),
             "f1_macro": f1.mean(axis=1),
             "calibration_error": calibration(weight),
         }
@@ -144,11 +150,48 @@ def _curve(positive: Array, scores: Array) -> Callable[[Array], tuple[Array, Arr
     return curve
 
 
-def _over_curves(
-    curves: list[Callable[[Array], tuple[Array, Array]]], weight: Array
-) -> dict[str, Array]:
-    areas, precisions = zip(*(curve(weight) for curve in curves), strict=True)
-    return {"roc_auc": _over(list(areas)), "average_precision": _over(list(precisions))}
+def _areas(curves: list[Callable[[Array], tuple[Array, Array]]]) -> Measures:
+    """The means of both areas over several curves."""
+
+    def measures(weight: Array) -> dict[str, Array]:
+        areas, precisions = zip(*(curve(weight) for curve in curves), strict=True)
+        return {"roc_auc": _over(list(areas)), "average_precision": _over(list(precisions))}
+
+    return measures
+
+
+def _areas_of_classes(truth: Array, probabilities: Array) -> Measures:
+    """The same for classes, each against all others."""
+    rows, classes = probabilities.shape
+    if MANY_CLASSES * classes >= rows and classes > 2 and rows <= FEW_ROWS:
+        return _areas_by_pairs(truth, probabilities)
+    positive = [1] if classes == 2 else list(range(classes))
+    return _areas([_curve(truth == one, probabilities[:, one]) for one in positive])
+
+
+def _areas_by_pairs(truth: Array, probabilities: Array) -> Measures:
+    """Both areas from all pairs of rows: each row is the positive one of a single class, so that
+    one product does for all classes what would be a sorted sum for each of them."""
+    # In column i stands what is said of the class of row i, of every row.
+    said = probabilities[:, truth]
+    own = np.diagonal(said)
+    same = truth[:, None] == truth
+    from_there_on = (said >= own).astype(np.float64)
+    found_there = from_there_on * same
+    below = np.where(same, 0, (said < own) + (said == own) / 2)
+    of_class = np.eye(probabilities.shape[1])[truth]
+
+    def measures(weight: Array) -> dict[str, Array]:
+        positives = weight @ of_class
+        negatives = weight.sum(axis=1, keepdims=True) - positives
+        pairs = (weight * (weight @ below)) @ of_class
+        gained = weight * np.nan_to_num(_ratio(weight @ found_there, weight @ from_there_on))
+        return {
+            "roc_auc": _over(list(_ratio(pairs, positives * negatives).T)),
+            "average_precision": _over(list(_ratio(gained @ of_class, positives).T)),
+        }
+
+    return measures
 
 
 def _mean(weight: Array, values: Array) -> Array:

@@ -88,15 +88,15 @@ def judged_rows(model: Any, training: RunData, held_out: RunData | None) -> Judg
     """The rows to judge a fitted estimator on: those held out, or else its folds, or else those
     that it was trained on."""
     learned: Learned = model.learned_
-    parts = _distinct(learned.parts)
+    owners = learned.owners()
     if held_out is not None:
         found = _judged(learned, held_out, "held_out", None)
-    elif len(parts) == 1:
+    elif len(owners) == 1:
         # All networks held out the same rows, so that each may be asked.
-        found = _judged(learned, training.take(parts[0][1]), "held_out", None)
-    elif parts:
-        rows = np.concatenate([part for _, part in parts])
-        owner = np.concatenate([np.full(len(part), member) for member, part in parts])
+        found = _judged(learned, training.take(owners[0][0]), "held_out", None)
+    elif owners:
+        rows = np.concatenate([part for part, _ in owners])
+        owner = np.concatenate([np.full(len(part), member) for part, member in owners])
         found = _judged(learned, training.take(rows), "folds", owner)
     else:
         found = _judged(learned, training, "training", None)
@@ -108,10 +108,10 @@ def judged_rows(model: Any, training: RunData, held_out: RunData | None) -> Judg
 
 def learned_rows(learned: Learned, training: RunData) -> RunData:
     """The rows of the training that all networks learned from, or some of them."""
-    parts = _distinct(learned.parts)
-    if len(parts) != 1:
+    owners = learned.owners()
+    if len(owners) != 1:
         return training
-    return training.take(np.setdiff1d(np.arange(len(training)), parts[0][1]))
+    return training.take(np.setdiff1d(np.arange(len(training)), owners[0][0]))
 
 
 def _judged(learned: Learned, data: RunData, judging: Judging, owner: Array | None) -> JudgedRows:
@@ -138,16 +138,6 @@ def _alone(learned: Learned, member: int) -> Learned:
         for path, arrays in learned.layers.items()
     }
     return replace(learned, params=learned.params[[member]], layers=layers)
-
-
-def _distinct(parts: tuple[Array, ...]) -> list[tuple[int, Array]]:
-    """(the first network that held it out, the rows) of every part that is not empty; with more
-    networks than folds some share one."""
-    found: list[tuple[int, Array]] = []
-    for member, part in enumerate(parts):
-        if len(part) and not any(np.array_equal(part, before) for _, before in found):
-            found.append((member, part))
-    return found
 
 
 def _truth(learned: Learned, data: RunData) -> tuple[Array, Array]:

@@ -140,6 +140,7 @@ def commands(findings: RunFindings, language: str) -> tuple[tuple[str, str], ...
             tell("commands.again"),
             f"clearprop train --config {quoted(f'{findings.run.folder}/config.toml')} --out again",
         ),
+        (tell("commands.resume"), "clearprop train --resume again"),
     )
 
 

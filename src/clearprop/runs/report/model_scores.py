@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from clearprop.base.arrays import Array
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
-from clearprop.runs.bootstrap import Estimate, estimates
+from clearprop.runs.bootstrap import Estimate, draws_for, estimates
 from clearprop.runs.report.simple_models import SimpleModels
 from clearprop.runs.weighted_metrics import (
     Measures,
@@ -65,11 +65,13 @@ class ModelScores:
     column      the target's column; "" where the scores are of all of them
     rows        metric by metric, the first one first
     difference  the network's first metric less the linear model's, over the same resamples
+    draws       how many resamples there are
     """
 
     column: str
     rows: tuple[ScoreRow, ...]
     difference: Estimate
+    draws: int
 
     @property
     def verdict(self) -> str:
@@ -91,6 +93,7 @@ def model_scores(
                 "regression",
                 name,
                 weight,
+                1,
                 *(
                     number_measures(truth[:, k], said[:, k])
                     for said in (network, simple.linear, simple.constant)
@@ -102,13 +105,15 @@ def model_scores(
     task = "classification" if is_classes else "multilabel"
     measures = class_measures if is_classes else label_measures
     every = [measures(truth, said) for said in (network, simple.linear, simple.constant)]
-    return (_scores(task, getattr(target, "column", ""), weight, *every),)
+    column = getattr(target, "column", "")
+    return (_scores(task, column, weight, target.outputs, *every),)
 
 
 def _scores(
     task: str,
     column: str,
     weight: Array,
+    classes: int,
     network: Measures,
     linear: Measures,
     constant: Measures,
@@ -119,6 +124,7 @@ def _scores(
         found, other = network(weight), linear(weight)
         return {**found, "difference": found[names[0]] - other[names[0]]}
 
-    of_each = [estimates(one, weight) for one in (of_network, linear, constant)]
+    of_each = [estimates(one, weight, classes=classes) for one in (of_network, linear, constant)]
     rows = [ScoreRow(name, *(found[name] for found in of_each)) for name in names]
-    return ModelScores(column, tuple(rows), of_each[0]["difference"])
+    draws = draws_for(len(weight), classes)
+    return ModelScores(column, tuple(rows), of_each[0]["difference"], draws)

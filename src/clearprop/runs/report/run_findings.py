@@ -40,7 +40,7 @@ from clearprop.runs.report.simple_models import LearningRows, SimpleModels, simp
 from clearprop.runs.report.threshold_curves import ThresholdCurves, threshold_curves
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import Run
-from clearprop.runs.weighted_metrics import class_measures, label_measures, number_measures
+from clearprop.runs.weighted_metrics import class_losses, label_measures, number_measures
 
 # Rows that columns are shuffled in, rows whose curves are averaged, and columns that have a curve.
 SHUFFLED_ROWS, CURVE_ROWS, CURVES = 1000, 250, 6
@@ -181,7 +181,7 @@ def _importances(model: Any, rows: JudgedRows) -> tuple[ColumnImportance, ...]:
 
     def error(said: Array) -> float:
         if isinstance(target, ClassTarget):
-            return float(class_measures(rows.truth, said)(weight)["log_loss"][0])
+            return float(np.average(class_losses(rows.truth, said), weights=rows.weight))
         if not isinstance(target, NumberTarget):
             return float(label_measures(rows.truth, said)(weight)["log_loss"][0])
         every = [

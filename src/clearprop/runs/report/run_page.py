@@ -49,8 +49,8 @@ def write_report(
     """Look at a run from all sides and write its page into `folder`; returns where.
 
     training  the rows that `run.model` was fitted on, in the order that it was given them
-    held_out  rows that it never learned from; None takes the folds of a model that still knows
-              them, or else judges it on the rows of its training, and says so
+    held_out  rows that it never learned from; None takes the model's folds, or without any judges
+              it on the rows of its training, and says so
     trained_rows  how many rows were learned from, where `training` is a sample of them
 
     Raises MissingDependencyError without Jinja2, FileError where the folder cannot be written.

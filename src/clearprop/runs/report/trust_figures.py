@@ -58,7 +58,7 @@ def score_figure(findings: RunFindings, language: str) -> ReportFigure:
     return ReportFigure(
         "scores",
         tuple(panels[:MOST_PANELS]),
-        tell("scores.caption"),
+        tell("scores.caption", draws=f"{findings.scores[0].draws:,}"),
         PageTable(head, tuple(rows), numeric),
     )
 

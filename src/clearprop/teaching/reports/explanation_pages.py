@@ -1,7 +1,7 @@
 """An explanation, or one diagram, as an HTML page: self-contained, and readable without JavaScript.
 
-With JavaScript every neuron and edge can be pointed at, or reached by keyboard, and its numbers are
-shown and announced.
+With JavaScript every neuron, edge and bar can be pointed at, or reached by keyboard, and its
+numbers are shown and announced.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ def row_page(of: RowExplanation, language: str) -> str:
         equations="",
         table=of.table(language),
         around=[],
-        subtitle=say(language, "subtitle_row"),
+        of="_row",
     )
 
 
@@ -105,8 +105,9 @@ def _rendered(
     equations: str,
     table: str,
     around: Sequence[Figure],
-    subtitle: str = "",
+    of: str = "",
 ) -> str:
+    """`of` ends the keys of what is said of the page itself where it is not of a network."""
     filled = template("explained.html.j2")
     from markupsafe import Markup
 
@@ -127,7 +128,9 @@ def _rendered(
     page = filled.render(
         language=language,
         title=title,
-        subtitle=subtitle or say(language, "subtitle"),
+        subtitle=say(language, f"subtitle{of}"),
+        hint=say(language, f"hint{of}"),
+        made=say(language, f"made{of}", version=__version__),
         steps=steps,
         description=description,
         figures=drawn(figures, "picture"),
@@ -137,7 +140,6 @@ def _rendered(
         say=partial(say, language),
         sideways=messages.text(language, "report.page.sideways"),
         palette=Markup(css()),
-        version=__version__,
     )
     return page.rstrip()
 
