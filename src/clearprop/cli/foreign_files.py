@@ -101,7 +101,7 @@ def exported(
     write = to_safetensors if to == "safetensors" else to_state_dict_file
     notices: tuple[Notice, ...] = ()
     if form is not None:
-        notices = (Notice("first_network", {"count": len(form.params)}),)
+        notices = (Notice("cli.notice.first_network", {"count": len(form.params)}),)
     return write(*given, state=state), notices
 
 
