@@ -55,6 +55,16 @@ def test_every_command_takes_a_folder(
     assert said[0].err == ""
 
 
+def test_a_folder_is_exported_as_its_model(tmp_path: Path, runs: Runs) -> None:
+    folder = runs.folders["classification"]
+    made = []
+    for name, what in (("one.safetensors", folder), ("other.safetensors", folder / MODEL)):
+        words = ["export", str(what), "--to", "safetensors", "-o", str(tmp_path / name)]
+        assert main(words) == 0
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]
+
+
 @pytest.mark.parametrize("task", TARGETS)
 def test_a_table_reaches_the_network_as_its_model_prepares_it(
     runs: Runs, task: str, capsys: pytest.CaptureFixture[str]

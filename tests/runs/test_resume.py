@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from clearprop.cli import main
+from clearprop.cli.training_display import TrainingDisplay
 from clearprop.runs import run_checkpoints
-from clearprop.runs.run_history import read_history
+from clearprop.runs.run_history import HistoryRow, read_history
 
 ENGINES = ("numpy", "compiled")
 SECONDS = 60
@@ -116,3 +117,24 @@ def test_a_run_that_was_killed_in_its_report_gets_it(
     assert "report.html" in capsys.readouterr().out
     same_run(folder, whole["numpy"])
     assert (folder / "report.html").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_training(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Whoever runs the tests may be allowed to write everywhere.
+    monkeypatch.setattr("clearprop.runs.run_folder.os.access", lambda *_: False)
+    folder = tmp_path / "deep" / "run"
+    assert main([*command(data, "numpy", folder), "--lang", "en"]) == 2
+    told = capsys.readouterr()
+    assert f"'{tmp_path}' cannot be written to" in told.err
+    assert told.out == ""
+
+
+def test_a_run_that_is_gone_on_with_still_knows_its_best_epoch(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    best = HistoryRow(epoch=2, loss=1.0, score=0.25, best=True, rate=0.1, seconds=1.0)
+    with TrainingDisplay(9, "loss", lambda: False, "en", best) as display:
+        display.told(best._replace(epoch=5, score=0.5, best=False))
+    assert "best 0.2500 in 3" in capsys.readouterr().out

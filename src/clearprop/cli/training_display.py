@@ -25,10 +25,16 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
     epochs     how many there are at most
     metric     what the held-out rows are judged by
     is_asked   whether the training was asked to end after its epoch
+    best       the best epoch of a run that is gone on with
     """
 
     def __init__(
-        self, epochs: int, metric: str, is_asked: Callable[[], bool], language: str
+        self,
+        epochs: int,
+        metric: str,
+        is_asked: Callable[[], bool],
+        language: str,
+        best: HistoryRow | None = None,
     ) -> None:
         require("rich")
         from rich.console import Console
@@ -48,7 +54,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             disable=not self._is_live,
         )
         self._task: Any = None
-        self._best: HistoryRow | None = None
+        self._best = best
         self._last: HistoryRow | None = None
         self._first_epoch: int | None = None
         self._began = self._printed = perf_counter()  # of the first epoch, once it has ended

@@ -7,6 +7,7 @@ report.html         what came of it, in words and pictures
 checkpoints/        whole states of the training, the newest and the one before
 """
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,11 +49,15 @@ def require_run(folder: Path) -> None:
 
 
 def require_free(folder: Path) -> None:
-    """Refuse a folder that a run is in already. Raises FileError."""
+    """Refuse a folder that a run is in already, and one that cannot be written: it is made after
+    the first epoch, which may be long. Raises FileError."""
     if folder.exists() and not folder.is_dir():
         raise FileError("path_not_folder", path=folder)
     if is_run(folder):
         raise FileError("run_there", path=folder)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise FileError("folder_read_only", path=there)
 
 
 def make_folder(folder: Path) -> None:

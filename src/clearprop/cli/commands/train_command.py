@@ -66,6 +66,7 @@ def _resume(given: Arguments, folder: Path, language: str) -> int:
 def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     from clearprop.cli.training_display import TrainingDisplay
     from clearprop.runs.plan_words import note_lines, plan_lines
+    from clearprop.runs.run_history import RunHistory
     from clearprop.runs.run_plan import most_epochs
     from clearprop.runs.run_training import train_run
     from clearprop.training.interruption import ctrl_c_noted
@@ -74,12 +75,13 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
         _print(line)
     for sentence in note_lines(plan, language):
         _print("\n".join(wrapped(sentence, 100)))
+    best = None if plan.before is None else RunHistory(plan.before.rows).best
     again = f"clearprop train --resume {shlex.quote(str(folder))}"
     try:
         with (
             ctrl_c_noted() as noted,
             TrainingDisplay(
-                most_epochs(plan), plan.settings.stop_on, lambda: noted.asked, language
+                most_epochs(plan), plan.settings.stop_on, lambda: noted.asked, language, best
             ) as display,
         ):
 

@@ -129,9 +129,11 @@ def commands(findings: RunFindings, language: str) -> tuple[tuple[str, str], ...
     folder = quoted(str(findings.run.folder))
     data = quoted(findings.run.settings.data)
     tell = partial(say, language)
+    # What it has learned from is neither new nor a fair judge.
+    new = tell("commands.new_table")
     return (
-        (tell("commands.predict"), f"clearprop predict {folder} {data} -o predictions.csv"),
-        (tell("commands.evaluate"), f"clearprop evaluate {folder} {data}"),
+        (tell("commands.predict"), f"clearprop predict {folder} {new} -o predictions.csv"),
+        (tell("commands.evaluate"), f"clearprop evaluate {folder} {new}"),
         (tell("commands.explain"), f"clearprop explain {folder} --row 0 --data {data}"),
         (tell("commands.health"), f"clearprop health {folder}"),
         (
