@@ -164,3 +164,13 @@ def test_a_full_disk_is_a_sentence(data: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="No space left on device"):
         train_run(plan, tmp_path / "run")
     assert not [*(tmp_path / "run").iterdir()]
+
+
+def test_rows_left_out_are_counted_of_the_sample_and_said_to_be(data: Path) -> None:
+    plan = plan_run(settings(data, missing="drop"))
+    (count,) = [
+        values["count"] for key, values in plan.notes if key == "runs.notes.rows_dropped_sampled"
+    ]
+    assert plan.blocks is not None
+    heights = plan.blocks.sample["height"].values
+    assert count == int(np.isnan(heights.astype(float)).sum()) > 0

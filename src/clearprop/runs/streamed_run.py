@@ -68,9 +68,11 @@ def measured(path: Path, settings: RunSettings) -> TableBlocks:
 
 
 def sampled_data(blocks: TableBlocks, settings: RunSettings) -> RunData:
-    """The sample as a run takes it; its rows are counted in the whole file."""
+    """The sample as a run takes it; its rows are counted in the whole file. What is noticed of them
+    is said of the sample, for the file has more such rows."""
     data = run_data(blocks.sample, settings)
-    return replace(data, rows=blocks.places[data.rows])
+    notes = tuple((f"{key}_sampled", values) for key, values in data.notes)
+    return replace(data, rows=blocks.places[data.rows], notes=notes)
 
 
 def all_classes(blocks: TableBlocks, data: RunData) -> tuple[Any, ...]:
