@@ -137,4 +137,4 @@ def test_a_run_that_is_gone_on_with_still_knows_its_best_epoch(
     best = HistoryRow(epoch=2, loss=1.0, score=0.25, best=True, rate=0.1, seconds=1.0)
     with TrainingDisplay(9, "loss", lambda: False, "en", best) as display:
         display.told(best._replace(epoch=5, score=0.5, best=False))
-    assert "best 0.2500 in 3" in capsys.readouterr().out
+    assert "best 0.2500 in 2" in capsys.readouterr().out

@@ -108,7 +108,7 @@ def test_it_is_gone_on_with_to_the_bit(engine: str, data: Path, tmp_path: Path) 
     one = settings(data, engine=engine, dropout=0.1, l2=0.001, class_weight=None)
     whole = train_run(plan_run(one), tmp_path / "whole")
     out = tmp_path / "run"
-    train_run(plan_run(one), out, lambda row: row.epoch == 2)
+    train_run(plan_run(one), out, lambda row: row.epoch == 3)
     ended = train_run(resumed(out), out)
     assert ended.is_whole
     models = [folder / "model.safetensors" for folder in (out, tmp_path / "whole")]

@@ -83,7 +83,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         if self._is_live:
             self._bar.update(
                 self._task,
-                completed=row.epoch + 1,
+                completed=row.epoch,
                 description=self._epoch(row),
                 numbers="  ".join(self._numbers(row)),
                 asked=_say(self._language, "told.ending") if self._is_asked() else "",
@@ -101,7 +101,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         sys.stdout.flush()
 
     def _epoch(self, row: HistoryRow) -> str:
-        return _say(self._language, "told.epoch", epoch=f"{row.epoch + 1}/{self._epochs}")
+        return _say(self._language, "told.epoch", epoch=f"{row.epoch}/{self._epochs}")
 
     def _numbers(self, row: HistoryRow) -> list[str]:
         found = [_say(self._language, "told.loss", loss=number(row.loss))]
@@ -111,12 +111,12 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             found.append(_say(self._language, f"told.{key}", score=score, metric=self._metric))
         if self._best is not None and row.score is not None:
             best = number(self._best.score or 0.0)
-            found.append(_say(self._language, "told.best", score=best, epoch=self._best.epoch + 1))
+            found.append(_say(self._language, "told.best", score=best, epoch=self._best.epoch))
         found.append(_say(self._language, "told.rate", rate=number(row.rate, 2)))
         # The first epoch says nothing of the others: it also loads what they use.
         done = row.epoch - (self._first_epoch or 0)
         if done:
-            left = (perf_counter() - self._began) / done * (self._epochs - row.epoch - 1)
+            left = (perf_counter() - self._began) / done * (self._epochs - row.epoch)
             found.append(_say(self._language, "told.left", time=_clock(left)))
         return found
 

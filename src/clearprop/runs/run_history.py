@@ -15,7 +15,7 @@ COLUMNS = ("epoch", "loss", "score", "best", "rate", "seconds")
 class HistoryRow(NamedTuple):
     """One epoch.
 
-    epoch    from 0
+    epoch    how many were done with it, as its checkpoint is called
     loss     of training, the mean of all networks
     score    of the held-out rows, by the loss or the metric of `--stop-on`, the mean of all
              networks; None where none were held out

@@ -65,7 +65,7 @@ class RunRecorder:
         judged = self._judged(self._losses[-1], self._scores[-1])
         is_held_out = not np.isnan(score)
         row = HistoryRow(
-            epoch=one.epoch,
+            epoch=one.epoch + 1,
             loss=float(one.losses.mean()),
             score=self._metric.natural(score) if is_held_out else None,
             # Without held-out rows the last epoch counts.

@@ -193,4 +193,4 @@ def _without_steps(losses: Array) -> list[HistoryRow]:
     """The epochs of a solver that takes no steps: its iterations."""
     nan = float("nan")
     means = np.nanmean(losses, axis=1)
-    return [HistoryRow(k, float(loss), None, True, nan, nan) for k, loss in enumerate(means)]
+    return [HistoryRow(k + 1, float(loss), None, True, nan, nan) for k, loss in enumerate(means)]

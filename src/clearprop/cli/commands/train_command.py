@@ -132,7 +132,7 @@ def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
     if best is not None and best.score is not None:
         metric = run.settings.stop_on
         key = "best_epoch" if metric == LOSS else "best_epoch_metric"
-        values = {"epoch": best.epoch + 1, "epochs": len(history.rows), "metric": metric}
+        values = {"epoch": best.epoch, "epochs": len(history.rows), "metric": metric}
         _print(_say(language, f"told.{key}", score=number(best.score), **values))
     elif best is not None:
         loss = number(history.rows[-1].loss)

@@ -37,7 +37,7 @@ def training_figure(findings: RunFindings, language: str) -> ReportFigure | None
         return None
     tell = partial(say, language)
     learned = findings.run.model.learned_
-    epochs = np.array([row.epoch for row in history]) + 1
+    epochs = np.array([row.epoch for row in history])
     losses = np.array([row.loss for row in history])
     scores = np.array([np.nan if row.score is None else row.score for row in history])
     rates = np.array([row.rate for row in history])
@@ -56,7 +56,7 @@ def training_figure(findings: RunFindings, language: str) -> ReportFigure | None
         bests = None
         if own_scores is not None and len(learned.epoch) == own_scores.shape[1]:
             bests = np.minimum(np.asarray(learned.epoch), len(history) - 1)
-        at = None if best is None else best.epoch + 1
+        at = None if best is None else best.epoch
         panels.append(_panel(epochs, scores, own_scores, at, told, language, bests))
     if np.ptp(rates) > 0:
         panels.append(_panel(epochs, rates, None, None, tell("training.rate"), language))
