@@ -306,6 +306,9 @@ ATTEMPTS = [
     ("import os; os.remove({outside!r})", "file"),
     ("import os; os.rename({outside!r}, {outside!r} + '2')", "file"),
     ("import shutil; shutil.rmtree({folder!r})", "file"),
+    ("import shutil; shutil.move({outside!r}, {outside!r} + '2')", "file"),
+    ("import os; os.truncate({outside!r}, 0)", "file"),
+    ("import os; os.utime({outside!r}, (0, 0))", "file"),
 ]
 
 

@@ -23,10 +23,8 @@ from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import Run, open_run
 from clearprop.runs.run_settings import RunSettings
 from clearprop.runs.run_training import plan_run, train_run
-from tests.browser import MEASURE, Open, browser, opened
+from tests.browser import MEASURE, Open
 from tests.reports.test_page import Page
-
-__all__ = ["browser", "opened"]
 
 QUICK: dict[str, Any] = {
     "epochs": 3,

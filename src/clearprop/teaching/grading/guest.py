@@ -31,7 +31,10 @@ _WRITE_ACCESS, _TRUNCATE, _KNOWS_TRUNCATE = 1 << 1 | sum(1 << n for n in range(4
 _FILE_BYTES, _FILES = 1_000_000, 64
 _LARGEST_WHOLE = 2**63  # a larger one is no entry of an array
 _PROCESSES = ("os.fork", "os.exec", "os.spawn", "os.posix_spawn", "os.system", "subprocess.")
-_CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.ch")
+_CHANGES = (
+    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.ch",
+    "os.truncate", "os.utime", "os.setxattr", "shutil.",
+)  # fmt: skip
 _SIGNALS = ("os.kill", "signal.pthread_kill")
 
 
