@@ -185,7 +185,9 @@ def test_words_that_cannot_be(
 
 # The file, the words behind it, and what is said beside the training.
 SAID: dict[str, tuple[Made, list[str], str]] = {
-    "a constant target": (counted("a,b,y", lambda k: f"{k % 13},{k % 7},3.5"), [], ""),
+    "a constant target": (
+        counted("a,b,y", lambda k: f"{k % 13},{k % 7},3.5"), [], "'y' is 3.5 in every row"
+    ),
     "a constant feature": (
         counted("a,b,y", lambda k: f"{k % 13},1,{k % 7}.5"),
         [],

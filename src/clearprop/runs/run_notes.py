@@ -22,7 +22,15 @@ EXACTLY = 0.9999
 
 def noticed(data: RunData, settings: RunSettings) -> tuple[Note, ...]:
     """What is to be said of rows that are learned from."""
-    return (*_of_columns(data), *_of_size(len(data), settings))
+    return (*_of_target(data), *_of_columns(data), *_of_size(len(data), settings))
+
+
+def _of_target(data: RunData) -> Iterator[Note]:
+    truth = data.truth if data.truth.ndim == 2 else data.truth[:, None]
+    for name, column in zip(data.columns, truth.T, strict=True):
+        if (column == column[0]).all():
+            value = f"{column[0]:g}" if data.task == "regression" else str(column[0])
+            yield "runs.notes.target_constant", {"target": name, "value": value}
 
 
 def _of_columns(data: RunData) -> Iterator[Note]:
