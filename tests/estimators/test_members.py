@@ -25,7 +25,6 @@ from clearprop.estimators.members import (
     rows_of_members,
 )
 from clearprop.estimators.table_network import (
-    PLAIN_INPUT,
     InputForm,
     quantile_edges,
     table_network,
@@ -142,7 +141,14 @@ def test_what_an_estimator_does_by_itself_is_the_recipe() -> None:
     assert ours.optimizer_for(8) == recipe.optimizer_for(8)
 
 
-@pytest.mark.parametrize("form", [InputForm(), PLAIN_INPUT, InputForm(bins=3, scale_rate=None)])
+@pytest.mark.parametrize(
+    "form",
+    [
+        InputForm(),
+        InputForm(soft_clip=None, bins=0, scale_rate=None),
+        InputForm(bins=3, scale_rate=None),
+    ],
+)
 def test_the_front_and_the_rest_are_the_whole(form: InputForm) -> None:
     features = np.random.default_rng(0).normal(size=(30, 3))
     bends = np.array([True, False, True])

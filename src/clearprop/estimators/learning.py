@@ -225,8 +225,7 @@ def learned_of(
 
     Raises DataError where nothing good came, and warns of a divergence where something did.
     """
-    best = recipe.restore_best and is_judged
-    good = found.score if best else np.append(history.losses[-1], found.state.params.sum())
+    good = found.score if is_judged else np.append(history.losses[-1], found.state.params.sum())
     if not np.isfinite(good).all():
         if found.divergence is None:
             raise DataError("scores_not_finite")
@@ -237,9 +236,9 @@ def learned_of(
         network=network,
         target=target,
         loss=loss,
-        params=freeze(found.params) if best else found.state.params,
+        params=freeze(found.params) if is_judged else found.state.params,
         layers=found.state.layers,
-        epoch=found.epoch if best else np.full(len(found.params), len(history.losses) - 1),
+        epoch=found.epoch if is_judged else np.full(len(found.params), len(history.losses) - 1),
         history=history,
         state=found.state,
         parts=parts,

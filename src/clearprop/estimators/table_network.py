@@ -51,8 +51,6 @@ class InputForm:
 MOST_BINS = 384
 FEW_BINS = 6
 
-PLAIN_INPUT = InputForm(soft_clip=None, bins=0, scale_rate=None)
-
 
 @dataclass(frozen=True, eq=False)
 class TableNetwork:

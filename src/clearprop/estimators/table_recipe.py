@@ -85,7 +85,6 @@ class TableRecipe(Configurable):
     share: float = 0.1
     patience: int | None = 8
     tolerance: float | None = None
-    restore_best: bool = True
     dropout: float = 0.0
     weight_decay: float = 0.0
     l2: float = 0.0
@@ -116,7 +115,7 @@ class TableRecipe(Configurable):
             settle_number(self, "tolerance", AT_LEAST_0)
         for name in ("dropout", "share"):
             settle_number(self, name, BELOW_1)
-        for name in ("standardise", "held", "restore_best"):
+        for name in ("standardise", "held"):
             settle_flag(self, name)
         settle_choice(self, "validation", ("folds", "share", "none"))
         settle_choice(self, "scaling", SCALINGS)

@@ -26,8 +26,7 @@ def noticed(data: RunData, settings: RunSettings) -> tuple[Note, ...]:
 
 
 def _of_target(data: RunData) -> Iterator[Note]:
-    truth = data.truth if data.truth.ndim == 2 else data.truth[:, None]
-    for name, column in zip(data.columns, truth.T, strict=True):
+    for name, column in _target_columns(data):
         if (column == column[0]).all():
             value = f"{column[0]:g}" if data.task == "regression" else str(column[0])
             yield "runs.notes.target_constant", {"target": name, "value": value}
@@ -55,12 +54,16 @@ def _of_size(rows: int, settings: RunSettings) -> Iterator[Note]:
 
 
 def _targets(data: RunData) -> Iterator[tuple[str, Array]]:
-    truth = data.truth if data.truth.ndim == 2 else data.truth[:, None]
-    for name, column in zip(data.columns, truth.T, strict=True):
+    for name, column in _target_columns(data):
         ranks = np.unique(column, return_inverse=True)[1]
         # A constant is told by anything.
         if ranks.max() > 0:
             yield name, ranks
+
+
+def _target_columns(data: RunData) -> Iterator[tuple[str, Array]]:
+    truth = data.truth if data.truth.ndim == 2 else data.truth[:, None]
+    return zip(data.columns, truth.T, strict=True)
 
 
 def _ranks(column: Column) -> Array:
