@@ -300,6 +300,10 @@ def _settle_validation(settings: RunSettings) -> None:
     object.__setattr__(settings, "validation", float(value))
 
 
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _settle_class_weight(settings: RunSettings) -> None:
     given = settings.class_weight
     if given is None or given == BALANCED:
@@ -313,6 +317,8 @@ def _settle_class_weight(settings: RunSettings) -> None:
         and 0 <= pair[1] < float("inf")
         for pair in pairs
     ):
-        raise ConfigurationError("class_weight_unknown", value=given)
+        # As the command is told it, and not as Python holds it.
+        told = ",".join("=".join(map(_word, pair)) for pair in pairs) or given
+        raise ConfigurationError("class_weight_unknown", value=told)
     weighed = tuple((name, float(weight)) for name, weight in pairs)
     object.__setattr__(settings, "class_weight", weighed)

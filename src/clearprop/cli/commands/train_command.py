@@ -244,12 +244,9 @@ def _class_weight(given: Arguments, option: str) -> Any:
         return text
     pairs = [pair.rpartition("=") for pair in text.split(",")]
     try:
-        weights = tuple((name.strip(), float(weight)) for name, _, weight in pairs)
-    except ValueError:
-        weights = ()
-    if not weights or not all(0 <= weight < float("inf") for _, weight in weights):
-        raise ConfigurationError("class_weight_unknown", value=text)
-    return weights
+        return tuple((name.strip(), float(weight)) for name, _, weight in pairs)
+    except ValueError as problem:
+        raise ConfigurationError("class_weight_unknown", value=text) from problem
 
 
 # Which setting an option says, and how it is read.
