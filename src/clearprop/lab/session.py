@@ -33,6 +33,7 @@ from clearprop.lab.data_sets import DATA_SETS, LabData
 from clearprop.lab.lab_recipe import Problem, problem_of
 from clearprop.lab.lab_state import MAIN, Answer, Answers, LabState, say, sentence
 from clearprop.lab.missing_here import missing_here
+from clearprop.lab.own_table import OwnTable
 from clearprop.lab.pasted_code import Guest, sandboxed
 from clearprop.lab.planted_backward import plantable
 from clearprop.lab.presets import PRESETS
@@ -51,7 +52,7 @@ class Session:
     """One page's lab.
 
     problem   what a page finds that asks for nothing; the first preset unless told otherwise
-    own_data  a person's own table
+    own_data  a person's own samples, and `table` what they were taken from
     guest     what runs pasted code: a process with limits, unless the session itself is in a place
               that can be thrown away
     key       what a page names to go on with this session after a reload
@@ -62,12 +63,13 @@ class Session:
         *,
         problem: Problem | None = None,
         own_data: LabData | None = None,
+        table: OwnTable | None = None,
         language: str = "en",
         guest: Guest = sandboxed,
     ) -> None:
         self.key = secrets.token_urlsafe(16)
         self._state = LabState(language, guest)
-        self._state.own_data = own_data
+        self._state.own_data, self._state.table = own_data, table
         self._problem = problem
         self._sent = 0
 
