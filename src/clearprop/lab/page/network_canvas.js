@@ -1,7 +1,8 @@
 /** The edges of the network, on a canvas: thousands of them are drawn within a frame.
  *
  * An edge is green for a positive weight, purple for a negative one, the thicker the larger it is
- * within its layer. Where its gradient exists, an orange line lies in it. Grey: not computed yet.
+ * within its layer; orange, by the size of its gradient, from when that exists until the update.
+ * Grey: not computed yet.
  */
 
 import { largest, valuesOf } from "./arrays.js";
@@ -33,8 +34,9 @@ export function drawEdges(canvas, places, view) {
 function drawDense(pen, link, { moment, reached }) {
   const { weight, shape, source, target } = link;
   const exists = reached(target.wire);
-  const weights = valuesOf(moment?.updated[weight] ?? moment?.parameters[weight]);
-  const slopes = valuesOf(moment?.gradients[weight]);
+  const updated = moment?.updated[weight];
+  const weights = valuesOf(updated ?? moment?.parameters[weight]);
+  const slopes = updated ? null : valuesOf(moment?.gradients[weight]);
   if (source.strip || target.strip) return drawBand(pen, link, exists, Boolean(slopes));
   const many = shape[0] * shape[1];
   const most = largest(weights), steepest = largest(slopes);
@@ -44,8 +46,8 @@ function drawDense(pen, link, { moment, reached }) {
     for (let j = 0; j < shape[1]; j += 1) {
       const line = ends(link, i, j), at = i * shape[1] + j;
       const value = weights ? weights[at] : 0;
-      collect(groups, exists ? (value < 0 ? "negative" : "positive") : "none", Math.abs(value) / most, line);
       if (slopes) collect(groups, "slope", Math.abs(slopes[at]) / steepest, line);
+      else collect(groups, exists ? (value < 0 ? "negative" : "positive") : "none", Math.abs(value) / most, line);
     }
   }
   const tones = { none: palette.grid, positive: palette.positive4, negative: palette.negative4, slope: palette.backward };
@@ -53,8 +55,8 @@ function drawDense(pen, link, { moment, reached }) {
     const [kind, level] = key.split(" ");
     const size = (Number(level) + 0.5) / LEVELS;
     pen.strokeStyle = tones[kind];
-    pen.globalAlpha = kind === "none" ? 0.9 : slopes && kind !== "slope" ? 0.22 : 0.28 + 0.6 * size;
-    pen.lineWidth = kind === "none" ? 1 : kind === "slope" ? 0.5 + bold * 0.7 * size : 0.6 + bold * size;
+    pen.globalAlpha = kind === "none" ? 0.9 : 0.3 + 0.65 * size;
+    pen.lineWidth = kind === "none" ? 1 : 0.6 + bold * size;
     pen.stroke(path);
   }
   pen.globalAlpha = 1;

@@ -63,7 +63,7 @@ function drawnNeuron(column, { index, x, y }) {
   const { width, height } = column;
   const round = Math.min(height / 2, 13);
   const texts = s("g", {});
-  const meter = s("rect", { class: "meter", x: 0, y: height / 2 - 4, height: 3, rx: 1.5, width: 0 });
+  const meter = s("rect", { class: "meter", x: 5 - width / 2, width: 3, rx: 1.5, height: 0 });
   const group = s("g", { class: "neuron", id: `unit-${column.number}-${index}`, transform: `translate(${x} ${y})`,
     "data-unit": `${column.number} ${index}` },
   s("rect", { class: "body", x: -width / 2, y: -height / 2, width, height, rx: round }), meter, texts);
@@ -157,13 +157,13 @@ function paintNeuron({ column, index, group, texts, meter }, moment, exists) {
   const lines = neuronLines(moment, column, index);
   texts.replaceChildren(...fitted(lines, column.width, column.height));
   const values = valuesOf(moment.values[column.output] ?? moment.values[column.wire] ?? (column.kind === "input" ? moment.input : null));
-  const size = exists && values ? values[index] / (column.most ?? largest(values)) : 0;
+  const size = exists && values ? values[index] / largest(values) : 0;
   const level = Math.min(5, Math.max(1, Math.ceil(Math.abs(size) * 5)));
   const shown = texts.childElementCount > 0;
   group.dataset.tone = !exists || size === 0 || shown ? "" : `${size < 0 ? "negative" : "positive"}${level}`;
-  const length = shown ? Math.abs(size) * (column.width - 16) : 0;
-  meter.setAttribute("width", Number.isFinite(length) ? length : 0);
-  meter.setAttribute("x", -(column.width - 16) / 2);
+  const length = shown && Number.isFinite(size) ? Math.abs(size) * (column.height - 14) : 0;
+  meter.setAttribute("height", length);
+  meter.setAttribute("y", column.height / 2 - 7 - length);
   meter.dataset.sign = size < 0 ? "negative" : "positive";
   group.setAttribute("role", "img");
   group.setAttribute("aria-label", neuronName(column, index, lines));
@@ -181,10 +181,10 @@ function fitted(lines, width, height) {
   if (width < 52 || room < 1) return [];
   const shown = lines.slice(-room);
   const letters = Math.max(...shown.map(({ name, text }) => name.length + text.length + 2));
-  const size = Math.min(12.5, (width - 8) / (letters * LETTER));
+  const size = Math.min(12.5, (width - 18) / (letters * LETTER));
   if (size < 8.5) return [];
   const step = Math.min(18, (height - 6) / shown.length);
-  return shown.map(({ name, text, tone }, row) => s("text", { y: (row - (shown.length - 1) / 2) * step, "font-size": size, class: tone },
+  return shown.map(({ name, text, tone }, row) => s("text", { x: 3, y: (row - (shown.length - 1) / 2) * step, "font-size": size, class: tone },
     s("tspan", { class: "name" }, name), ` ${text}`));
 }
 
@@ -260,7 +260,7 @@ function bubble(x, y, lines) {
   const top = Math.min(Math.max(y, height / 2 + 28), places.height - height / 2 - 26);
   return s("g", { class: "bubble", transform: `translate(${left} ${top})` },
     s("rect", { x: -width / 2, y: -height / 2, width, height, rx: 7 }),
-    ...lines.map(({ name, text, tone }, row) => s("text", { y: (row - (lines.length - 1) / 2) * 16, "font-size": 12, class: tone },
+    ...lines.map(({ name, text, tone }, row) => s("text", { x: 3, y: (row - (lines.length - 1) / 2) * 16, "font-size": 12, class: tone },
       s("tspan", { class: "name" }, `${name} =`), ` ${text}`)));
 }
 

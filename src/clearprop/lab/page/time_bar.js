@@ -9,6 +9,9 @@ import { on, state } from "./store.js";
 import { word } from "./words.js";
 
 const RATES = ["1", "5", "20", "100", ""]; // steps a second; "" as fast as it goes
+// The part under whose name each kind of phase stands.
+const PARTS = { forward: "forward", sum: "forward", added: "forward", joined: "forward", loss: "loss", update: "update", after: "update",
+  backward: "backward", split: "backward", handed_on: "backward", parted: "backward", join: "backward", met: "backward" };
 let slider = null;
 let speed = "";
 
@@ -78,11 +81,18 @@ function controls() {
   refresh();
 }
 
+/** The phases, those of one part under one name: forward, loss, backward, update. */
 function phases() {
-  const all = state.network?.phases ?? [];
-  byId("phases").replaceChildren(...all.map((phase, number) => h("button", { type: "button", role: "radio", class: "phase moving",
-    dataset: { part: phase.part }, "aria-checked": "false", tabindex: -1, title: phase.title,
-    onclick: () => { hold(); go(state.moment.step, number + 1); } }, phase.title)));
+  const room = byId("phases");
+  room.replaceChildren();
+  (state.network?.phases ?? []).forEach((phase, number) => {
+    const part = PARTS[phase.part] ?? "forward";
+    if (room.lastChild?.dataset.part !== part)
+      room.append(h("div", { class: "part", dataset: { part } }, h("span", { class: "part-name" }, word(`part.${part}`)), h("div", {})));
+    room.lastChild.lastChild.append(h("button", { type: "button", role: "radio", class: "phase", "data-phase": number + 1,
+      "aria-checked": "false", tabindex: -1, title: phase.title, "aria-label": phase.title,
+      onclick: () => { hold(); go(state.moment.step, number + 1); } }, shortly(phase)));
+  });
   byId("phases").onkeydown = (event) => {
     const way = { ArrowLeft: "phaseBack", ArrowRight: "phaseNext", ArrowUp: "phaseBack", ArrowDown: "phaseNext" }[event.key];
     if (!way) return;
@@ -96,6 +106,13 @@ function phases() {
 
 let wantsFocus = false;
 
+/** What a phase's button has room for: the number of its layer. */
+function shortly({ part, path }) {
+  if (part === "after") return "L′";
+  if (part === "loss") return "L";
+  return /\[(\d+)\]$/.exec(path)?.[1] ?? path.split(".").at(-1);
+}
+
 function refresh() {
   const { moment, running } = state;
   const play = byId("time-play");
@@ -104,9 +121,9 @@ function refresh() {
   play.setAttribute("aria-label", word(running ? "time.pause" : "time.play"));
   const now = [h("span", {}, h("b", {}, word("time.step", { step: moment.step, steps: moment.steps })))];
   if (moment.texts.loss) now.push(h("span", {}, "L = ", h("b", {}, moment.texts.loss)));
-  if (moment.texts.learning_rate) now.push(h("span", { class: "muted" }, `η = ${moment.texts.learning_rate}`));
   byId("now").replaceChildren(...now);
-  [...byId("phases").children].forEach((button, number) => {
+  byId("phase-title").textContent = running ? "" : moment.title;
+  byId("phases").querySelectorAll(".phase").forEach((button, number) => {
     const current = number === moment.phase - 1 && !running;
     button.setAttribute("aria-checked", String(current));
     button.classList.toggle("past", number < moment.phase);
