@@ -1,0 +1,97 @@
+"""A saved network as a problem of the lab: it goes on where its training stood, on the samples that
+are kept with it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError, FileError
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.losses import MSE
+from clearprop.engine.network import Network
+from clearprop.formats.network_contents import SavedNetwork
+from clearprop.formats.network_file import load
+from clearprop.lab.building_blocks import BLOCKS, LIMITS
+from clearprop.lab.data_sets import LabData
+from clearprop.lab.lab_recipe import Problem, require_looked_at
+from clearprop.training.arguments import USUAL_OPTIMIZER
+from clearprop.training.events import TrainingState
+
+
+def problem_of_file(path: Path) -> Problem:
+    """The training that is saved in a file, ready to go on.
+
+    Raises what `load` raises, FileError where no samples are kept, and ConfigurationError for
+    several networks in one or for one that is too large to be looked at.
+    """
+    saved = load(path)
+    if saved.x is None or saved.target is None:
+        raise FileError("file_without_sample", path=path)
+    if saved.params.ndim != 1:
+        raise ConfigurationError("explain_stacked", networks=len(saved.params))
+    require_looked_at(saved.network)
+    loss, optimizer = saved.loss or MSE(), saved.optimizer or USUAL_OPTIMIZER
+    progress, most = saved.progress, LIMITS["samples"]
+    memory = progress.memory if saved.optimizer is not None else optimizer.start(saved.params)
+    layers = saved.state or saved.network.initial_state(saved.params)
+    data = _data(path.name, saved, saved.x[:most], saved.target[:most])
+    batch = progress.batch_size
+    return Problem(
+        recipe={
+            "layers": _blocks(saved.network),
+            "loss": _settings(loss),
+            "optimizer": _settings(optimizer),
+            "batch": batch,
+            "start": {"kind": "own"},
+            "seed": progress.seed,
+            "data": {"name": path.name},
+        },
+        network=saved.network,
+        data=data,
+        target=data.target,
+        loss=loss,
+        optimizer=optimizer,
+        batch=batch if batch is not None and batch < len(data.x) else None,
+        first=TrainingState(saved.params, memory, layers, progress.step, progress.seed),
+    )
+
+
+def _data(name: str, saved: SavedNetwork, x: Array, target: Array) -> LabData:
+    classes = saved.classes
+    if not classes and target.dtype.kind in "iu":
+        classes = tuple(str(number) for number in range(int(target.max(initial=0)) + 1))
+    inputs = tuple(f"x{number}" for number in range(int(np.prod(x.shape[1:]))))
+    outputs = target.shape[1] if target.ndim > 1 else 1
+    targets = tuple(f"t{number}" for number in range(outputs))
+    return LabData(name, x.copy(), target.copy(), inputs, targets, classes)
+
+
+def _blocks(network: Network) -> list[dict[str, Any]] | None:
+    """The layers as a recipe has them; None for a network that is no plain row of them."""
+    if network.graph.joins or len(network.graph.groups) > 1:
+        return None
+    found = []
+    for node in network.graph.nodes.values():
+        kind = type(node.layer).__name__
+        if kind not in BLOCKS:
+            return None
+        known = {one.name for one in BLOCKS[kind].settings}
+        settings = {k: v for k, v in node.layer.settings().items() if k in known}
+        if isinstance(node.layer, Linear):
+            settings["units"] = node.layer.outputs
+        found.append({"kind": kind, **settings})
+    return found
+
+
+def _settings(made: Configurable) -> Mapping[str, Any]:
+    """A loss or an optimizer as a recipe has it."""
+    plain = (bool, int, float, str, tuple)
+    settings = {k: v for k, v in made.settings().items() if isinstance(v, plain)}
+    return {
+        "kind": type(made).__name__,
+        **{k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
+    }
