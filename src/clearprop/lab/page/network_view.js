@@ -22,7 +22,7 @@ export const currentPlaces = () => places;
 
 export function startNetwork() {
   on(["network"], rebuild);
-  on(["moment", "blanks", "predicting"], () => { moved(); paint(); });
+  on(["moment"], () => { moved(); paint(); });
   on(["selection", "pointed", "why"], paint);
   on(["welcome"], rebuild);
   new ResizeObserver(rebuild).observe(byId("network"));
