@@ -1,0 +1,42 @@
+/** Exercise: the lines of this phase; with the switch on, its numbers are to be predicted first. */
+
+import { send } from "./conversation.js";
+import { h } from "./dom.js";
+import { state } from "./store.js";
+import { word } from "./words.js";
+
+export const exerciseTab = {
+  shows: ["moment", "blanks", "marks", "predicting"],
+  draw(room) {
+    const { moment, blanks, marks, predicting, running } = state;
+    if (!moment || running) {
+      room.replaceChildren(h("p", { class: "muted" }, word("exercise.running")));
+      return;
+    }
+    const focused = document.activeElement?.id, typed = typedSoFar(room);
+    const last = [...marks.values()].at(-1);
+    room.replaceChildren(
+      h("h3", {}, moment.title),
+      h("p", { class: "small muted" }, moment.says),
+      h("div", { class: "worked" }, moment.lines.filter(({ text }) => text).map(({ kind, text }) => h("p", { class: kind }, text))),
+      predicting ? h("div", { class: "blanks" }, (blanks?.blanks ?? []).map((blank) => question(blank, marks.get(blank.name), typed))) : h("p", { class: "small muted" }, word("exercise.off")),
+      predicting && !(blanks?.blanks ?? []).length ? h("p", { class: "muted" }, word("exercise.none")) : "",
+      last ? h("p", { class: "small muted" }, word("exercise.score", { right: last.right, asked: last.asked })) : "");
+    if (focused?.startsWith("blank-")) document.getElementById(focused)?.focus();
+  },
+};
+
+const typedSoFar = (room) => new Map([...room.querySelectorAll(".blank input")].map(({ id, value }) => [id, value]));
+
+function question({ name, symbol, says }, mark, typed) {
+  const id = `blank-${name}`;
+  const input = h("input", { type: "text", inputmode: "text", id, autocomplete: "off", value: typed.get(id) ?? "", "aria-describedby": `${id}-says` });
+  const answer = (event) => {
+    event.preventDefault();
+    send("answer", { blank: name, text: input.value });
+  };
+  return h("form", { class: `blank ${mark?.outcome ?? ""}`, onsubmit: answer },
+    h("label", { for: id }, `${symbol} =`), input, h("button", {}, word("exercise.answer")),
+    h("p", { id: `${id}-says`, class: "small muted" }, says),
+    mark ? h("p", { class: `mark ${mark.outcome}` }, mark.says, mark.mistake ? h("span", { class: "mistake" }, ` ${mark.mistake}`) : "") : "");
+}
