@@ -12,8 +12,8 @@
       slips            wrong answers that are told something of their own: as `ask`, or {factor}
       goal             of do: {loss_below}, {selected}, {checked} or {found}
 
-A lesson is data from anybody: whatever is in it is checked here, shown as text, and nothing of it is
-run or opened.
+A lesson is data from anybody: whatever is in it is checked here, shown as text, and nothing of it
+is run or opened.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What a lesson asks, worked out: where it begins, the right numbers, and the marks.
 
-The numbers of a lesson are those of its own network before training, whatever a person has done with
-it since; only what is to be done is looked for in their session.
+The numbers of a lesson are those of its own network before training, whatever a person has done
+with it since; only what is to be done is looked for in their session.
 """
 
 from collections.abc import Mapping

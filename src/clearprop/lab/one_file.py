@@ -16,7 +16,7 @@ from typing import Any
 
 from clearprop.base import messages
 from clearprop.lab.opening import Opening
-from clearprop.lab.page_parts import PAGE, in_one, script
+from clearprop.lab.page_parts import PAGE, WORKER, in_one, script
 from clearprop.lab.recording import recordings
 from clearprop.lab.runtime import DIGESTS, NUMPY, VERSION
 
@@ -72,7 +72,7 @@ def one_file(opening: Opening, runtime: Mapping[str, bytes], language: str) -> s
 
     Raises what the opening is refused with.
     """
-    worker = (PAGE / "worker.js").read_text(encoding="utf-8")
+    worker = (PAGE / WORKER).read_text(encoding="utf-8")
     told = {
         "opening": json.dumps(opening.to_json()),
         "recordings": recordings(opening),

@@ -26,8 +26,7 @@ class OpenedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Opening:
-    """What is there at the start; without anything it is the first preset. One of them is given, and
-    a recipe may go with a table.
+    """What is there at the start; at most one of them is given, and none is the first preset.
 
     recipe   as in a link; None is the first preset
     lesson   a lesson's file, under the lesson's name

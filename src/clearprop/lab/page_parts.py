@@ -1,6 +1,6 @@
-"""The page's files as one HTML text: styles, pictures and modules in it, and nothing to be fetched.
+"""The page's files as one HTML text: styles, fonts, pictures and modules in it, nothing to fetch.
 
-A module in a `data:` address has no place from which `./other.js` could be told, so every module gets
+A module in a `data:` address has no place from which `./other.js` could be told, so each one gets
 a name of its own (`lab/other.js`) and an import map says where each is. The policy of the page lets
 these scripts run by their digests and opens no connection at all: not for the page, nor for its
 workers, nor for code that a person pastes.
@@ -15,11 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "page"
+# What runs beside the page, and is no module of it.
+WORKER = "worker.js"
 _IMPORT = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*)(["'])\./([\w./-]+\.js)\2""")
 _STYLE = re.compile(r'<link rel="stylesheet" href="([\w./-]+)"((?: media="\w+")?)>')
 _PICTURE = re.compile(r'\b(href|src)="([\w./-]+\.svg)"')
 _MODULE = re.compile(r'<script type="module" src="([\w./-]+)"></script>\n?')
-_KINDS = {".js": "text/javascript", ".svg": "image/svg+xml"}
+_ADDRESS = re.compile(r'url\("([\w./-]+)"\)')
+_KINDS = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+# Where the report has its fonts, which the page uses too.
+_FONTS = PAGE.parent.parent / "teaching" / "reports" / "fonts"
 # 'wasm-unsafe-eval' is for the runtime; data: and blob: are the page's own modules and workers.
 _POLICY = (
     "default-src 'none'; script-src {digests} data: blob: 'wasm-unsafe-eval'; worker-src blob:;"
@@ -37,12 +42,10 @@ def in_one(folder: Path, *, language: str, head: str, payload: str) -> str:
         raise ValueError("index.html has no module to start with")
     imports = script("importmap", json.dumps({"imports": _modules(folder)}))
     # async: it starts when it has been read, and not when all of the payload has.
-    run = f'<script type="module" async src="{_address(folder, start.group(1))}"></script>'
+    run = f'<script type="module" async src="{_module(folder, start.group(1))}"></script>'
     page = _MODULE.sub("", page)
     page = _STYLE.sub(lambda found: _style(folder, found), page)
-    page = _PICTURE.sub(
-        lambda found: f'{found.group(1)}="{_picture(folder / found.group(2))}"', page
-    )
+    page = _PICTURE.sub(lambda found: f'{found.group(1)}="{_file(folder, found.group(2))}"', page)
     page = re.sub(r'(<html\b[^>]*\blang=")[^"]*', rf"\g<1>{language}", page, count=1)
     policy = _POLICY.format(digests=_digest(imports))
     meta = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">'
@@ -61,34 +64,30 @@ def script(kind: str, content: str, **attributes: str) -> str:
 
 
 def _modules(folder: Path) -> Mapping[str, str]:
-    return {
-        f"lab/{path.relative_to(folder).as_posix()}": _address(
-            folder, path.relative_to(folder).as_posix()
-        )
-        for path in sorted(folder.rglob("*.js"))
-        if path.name != "worker.js"
-    }
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.js"))
+    return {f"lab/{name}": _module(folder, name) for name in names if name != WORKER}
 
 
-def _address(folder: Path, name: str) -> str:
-    text = (folder / name).read_text(encoding="utf-8")
+def _module(folder: Path, name: str) -> str:
+    """The address of a module; what it imports is called by its name."""
     within = Path(name).parent
 
     def named(found: re.Match[str]) -> str:
         return f'{found.group(1)}"lab/{(within / found.group(3)).as_posix()}"'
 
-    return _data_address(_KINDS[".js"], _IMPORT.sub(named, text).encode())
+    text = _IMPORT.sub(named, (folder / name).read_text(encoding="utf-8"))
+    # What a browser calls it where something fails; the address is its whole text.
+    return _data_address(_KINDS[".js"], f"{text}\n//# sourceURL=lab/{name}\n".encode())
 
 
-def _picture(path: Path) -> str:
+def _file(folder: Path, name: str) -> str:
+    path = folder / name if (folder / name).exists() else _FONTS / name
     return _data_address(_KINDS[path.suffix], path.read_bytes())
 
 
 def _style(folder: Path, found: re.Match[str]) -> str:
     text = (folder / found.group(1)).read_text(encoding="utf-8")
-    text = re.sub(
-        r'url\("?([\w./-]+\.svg)"?\)', lambda at: f'url("{_picture(folder / at.group(1))}")', text
-    )
+    text = _ADDRESS.sub(lambda at: f'url("{_file(folder, at.group(1))}")', text)
     return f"<style{found.group(2)}>\n{text}</style>"
 
 

@@ -1,8 +1,8 @@
-"""A conversation with a session before anybody has it: the first step and its explanations, so that a
-page can be read and pointed at while Python is still starting in it.
+"""A conversation with a session before anybody has it: the first step and its explanations, so that
+a page can be read and pointed at while Python is still starting in it.
 
-A recording is a list of [question, answers], where the question is the page's message without its id.
-The page answers from it what it finds there, and asks the session everything else.
+A recording is a list of [question, answers], where the question is the page's message without its
+id. The page answers from it what it finds there, and asks the session everything else.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Pyodide, which runs Python in a page: fetched once from its own place, and kept in the user's cache.
+"""Pyodide, which runs Python in a page: fetched once from its own place, kept in the user's cache.
 
 Every file is checked against the SHA-256 that stands here, wherever it comes from. NumPy's is that
 of Pyodide's own pyodide-lock.json, which lists packages alone; those of the runtime itself were
