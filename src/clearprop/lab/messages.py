@@ -15,10 +15,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
+from clearprop.base.numbers import brief
 
 VERSION = 1
 # The longest text that is taken as a message: a table of a few megabytes is one.
 LONGEST = 40_000_000
+# Of so many entries an array's texts are written out, which costs far more than its bytes.
+MOST_WRITTEN = 400
 
 
 class Field(NamedTuple):
@@ -126,10 +129,11 @@ SESSION: Mapping[str, Fields] = {
         ),
         "mistakes": Field("list", "[{name, title}] of those that the running network can have"),
         "lessons": Field("list", "[{name, title}]"),
-        "data_sets": Field("list", "[{name, title}]"),
+        "data_sets": Field("list", "[{name, title, picture: {points, tones, image}}]"),
         "limits": Field("object", "{name: largest value}"),
         "missing": Field("list", "[{name, sentence}]: what is not to be had here, and why"),
         "recipe": Field("object", "the recipe of what is running"),
+        "words": Field("object", "{key: text}: what stands on the page itself"),
     },
     "network": {
         **ANSWERS,
@@ -256,7 +260,7 @@ SESSION: Mapping[str, Fields] = {
         "of": Field("text", "the network, or the neuron's address"),
         "form": Field("text", "curve, plane, classes, bars or none"),
         "title": Field("text", "what is shown"),
-        "axes": Field("list", "{name, low, high} of each input that is drawn"),
+        "axes": Field("list", "{name, low, high, low_text, high_text} of each input that is drawn"),
         "values": Field("array?", "curve (K,), plane (K, K): rows along the second axis"),
         "classes": Field("list", "what the classes are called, by their numbers"),
         "x": Field("array?", "the samples (N, inputs drawn)"),
@@ -377,6 +381,13 @@ def array(values: Array) -> dict[str, Any]:
         "shape": list(values.shape),
         "base64": base64.b64encode(content.tobytes()).decode("ascii"),
     }
+
+
+def numbers(values: Array) -> dict[str, Any]:
+    """An array whose entries are also written out, in `text`, where a page has room for them: what
+    is rounded is rounded here."""
+    text = [brief(one) for one in values.ravel().tolist()] if values.size <= MOST_WRITTEN else None
+    return {**array(values), "text": text}
 
 
 def as_json() -> str:

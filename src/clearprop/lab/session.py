@@ -31,9 +31,11 @@ from clearprop.lab.lesson_talk import LessonTalk
 from clearprop.lab.messages import array
 from clearprop.lab.moments import StepView, numbers_at, phases_told, viewed, words_at
 from clearprop.lab.network_view import network_view
+from clearprop.lab.page_words import page_words
 from clearprop.lab.planted_backward import plantable
 from clearprop.lab.presets import PRESETS
 from clearprop.lab.reasons import nothing_selected, selection_of, why
+from clearprop.lab.thumbnails import thumbnail
 
 MAIN = "main"
 # A way back that takes longer goes on in `work`.
@@ -383,11 +385,17 @@ class Session:
             "mistakes": [{"name": key, "title": title} for key, title in mistakes.items()],
             "lessons": self._lessons.listed(language),
             "data_sets": [
-                {"name": name, "title": say(language, f"session.data.{name}")} for name in DATA_SETS
+                {
+                    "name": name,
+                    "title": say(language, f"session.data.{name}"),
+                    "picture": thumbnail(make()),
+                }
+                for name, make in DATA_SETS.items()
             ],
             "limits": dict(LIMITS),
             "missing": [],
             "recipe": dict(first.problem.recipe),
+            "words": page_words(language),
         }
 
     def _branch(self, name: str) -> BranchRun:

@@ -1,6 +1,6 @@
 /** The talk with the session: what is sent, what the page keeps of what comes, what is dropped. */
 
-import { fromLink } from "./arrays.js";
+import { fromLink, valuesOf } from "./arrays.js";
 import { note, say } from "./live.js";
 import { readHash, selectionText } from "./selection.js";
 import { put, state } from "./store.js";
@@ -74,8 +74,11 @@ const HANDLERS = {
     else say(message.says);
   },
   curve(message) {
-    const curves = new Map(message.branch === "main" && message.first === 0 ? [] : state.curves);
-    curves.set(message.branch, message);
+    const { branch, stride, first } = message;
+    const curves = new Map(branch === "main" && first === 0 ? [] : state.curves);
+    const values = valuesOf(message.losses);
+    const known = first > 0 ? curves.get(branch)?.values.slice(0, first) : null;
+    curves.set(branch, { branch, stride, values: known ? joined(known, values) : values });
     put({ curves });
   },
   branches: (message) => put({ branches: message }),
@@ -121,6 +124,13 @@ const HANDLERS = {
     put({ refused: message });
   },
 };
+
+function joined(first, second) {
+  const all = new Float64Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
+}
 
 /** The types that the page handles, for the test that compares them with the table of messages. */
 export const HANDLED = Object.keys(HANDLERS);

@@ -1,6 +1,5 @@
 /** The loss curve: the time axis of everything. Dragged, it goes to any step of the run. */
 
-import { valuesOf } from "./arrays.js";
 import { colours, h, prepared } from "./dom.js";
 import { state } from "./store.js";
 
@@ -29,7 +28,7 @@ export function drawCurve(canvas) {
   const { moment, curves } = state;
   if (!moment) return;
   const most = reach();
-  const lines = [...curves.values()].map(({ branch, stride, losses }) => ({ branch, stride, values: valuesOf(losses) }));
+  const lines = [...curves.values()];
   const scale = heights(lines, height);
   const x = (step) => EDGE.left + (step / most) * (width - EDGE.left - EDGE.right);
   pen.strokeStyle = palette.grid;

@@ -1,6 +1,6 @@
 /** Where neurons and edges stand on the screen: the layout of the session, fitted to the room. */
 
-const EDGE_LABEL = 92; // px that "w = −0.1234" needs before a neuron
+const EDGE_LABEL = 88; // px that "w = −0.1234" needs before a neuron
 const LABEL_LINE = 17; // px between two such lines
 
 /** The places of a network in a box of `width` × `height` pixels.
@@ -41,7 +41,7 @@ function linked(edge, columns) {
   const portGap = Math.min(LABEL_LINE, (target.strip ? 0 : target.room * 0.92) / (fan + 1));
   const reach = target.x - target.width / 2 - (source.x + source.width / 2);
   // Names stand at the edges only where every one of a neuron's edges has a line of its own.
-  const labelled = dense && !source.strip && !target.strip && portGap >= 14 && reach > EDGE_LABEL * 1.7
+  const labelled = dense && !source.strip && !target.strip && portGap >= 14 && reach > EDGE_LABEL * 1.5
     && fan * target.count <= 40;
   return { ...edge, source, target, dense, labelled, fan, portGap, stub: labelled ? EDGE_LABEL : 0 };
 }
