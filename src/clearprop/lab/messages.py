@@ -108,6 +108,10 @@ PAGE: Mapping[str, Fields] = {
     "health": {},
     "export": {"what": Field("text", "link, program, safetensors, svg, png or answers")},
     "lesson": {"name": Field("text", "which one")},
+    "task": {
+        "part": Field("whole", "which part of the open lesson, from 0"),
+        "text": Field("text?", "what the person answered; null where something is to be done"),
+    },
 }
 
 # From the session to the page.
@@ -238,8 +242,8 @@ SESSION: Mapping[str, Fields] = {
     },
     "mark": {
         **ANSWERS,
-        "of": Field("text", "blank, or find"),
-        "name": Field("text", "which blank, or which line"),
+        "of": Field("text", "blank, find, or lesson"),
+        "name": Field("text", "which blank, which line, or the number of the lesson's part"),
         "outcome": Field("text", "right, near, wrong, unreadable or missing"),
         "says": Field("text", "what to tell the person"),
         "mistake": Field("text?", "what would give the wrong number, in a sentence"),

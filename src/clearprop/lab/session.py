@@ -25,6 +25,9 @@ from clearprop.lab.branch_run import BranchRun, Seek
 from clearprop.lab.building_blocks import LIMITS, kinds_told
 from clearprop.lab.data_sets import DATA_SETS, LabData
 from clearprop.lab.lab_recipe import Problem, problem_of
+from clearprop.lab.lesson_files import Lesson
+from clearprop.lab.lesson_marks import Reached, lesson_problem
+from clearprop.lab.lesson_talk import LessonTalk
 from clearprop.lab.messages import array
 from clearprop.lab.moments import StepView, numbers_at, phases_told, viewed, words_at
 from clearprop.lab.network_view import network_view
@@ -50,11 +53,18 @@ class Session:
     key  what a page names to go on with this session after a reload
     """
 
-    def __init__(self, *, problem: Problem | None = None, language: str = "en") -> None:
+    def __init__(
+        self,
+        *,
+        problem: Problem | None = None,
+        lesson: Lesson | None = None,
+        language: str = "en",
+    ) -> None:
         self.key = secrets.token_urlsafe(16)
         self.language = language
         self.own_data: LabData | None = None
-        self._problem = problem
+        self._problem = problem if lesson is None else lesson_problem(lesson)
+        self._lessons = LessonTalk(lesson)
         self._sent = 0
         self._branches: dict[str, BranchRun] = {}
         self._shown = MAIN
@@ -190,6 +200,15 @@ class Session:
         self._selection = selection
         yield why_it_is
 
+    def _lesson(self, given: Mapping[str, Any]) -> Answers:
+        self._begin(self._lessons.begin(given["name"]))
+        yield from self._all()
+
+    def _task(self, given: Mapping[str, Any]) -> Answers:
+        selected = self._selection and self._selection["address"]
+        reached = Reached(loss=self._view_of().step.value, selected=selected or "")
+        yield self._lessons.mark(given["part"], given["text"], reached, self.language)
+
     # What is shown.
 
     def _begin(self, problem: Problem) -> None:
@@ -211,6 +230,7 @@ class Session:
         yield self._branches_told()
         yield self._moment()
         yield self._why(self._selection)
+        yield from self._lessons.told(self.language)
 
     def _found(self, deadline: float) -> Answers:
         """The moment that is sought, once it is there."""
@@ -363,7 +383,7 @@ class Session:
             ],
             "kinds": kinds_told(language),
             "mistakes": [{"name": key, "title": title} for key, title in mistakes.items()],
-            "lessons": [],
+            "lessons": self._lessons.listed(language),
             "data_sets": [
                 {
                     "name": name,
@@ -405,4 +425,6 @@ _HANDLERS: Mapping[str, Callable[[Session, Mapping[str, Any]], Answers]] = {
     "pause": Session._pause,
     "go": Session._go,
     "select": Session._select,
+    "lesson": Session._lesson,
+    "task": Session._task,
 }

@@ -97,6 +97,7 @@ const HANDLERS = {
   verdict: (message) => put({ verdict: message }),
   blanks: (message) => put({ blanks: message, predicting: message.on }),
   mark(message) {
+    if (message.of === "lesson") return put({ lessonMark: message });
     if (message.of === "find") put({ found: message });
     else put({ marks: new Map(state.marks).set(message.name, message) });
     say(message.says);

@@ -3,6 +3,7 @@
 import { startAnswer } from "./answer_panel.js";
 import { select, talk } from "./conversation.js";
 import { startData } from "./data_panel.js";
+import { startLesson } from "./lesson.js";
 import { startNetwork } from "./network_view.js";
 import { startWalk } from "./network_walk.js";
 import { startRecipe } from "./recipe_panel.js";
@@ -14,8 +15,9 @@ import { startTabs } from "./tabs.js";
 import { startTimeBar } from "./time_bar.js";
 import { websocket } from "./transport.js";
 import { startDrag } from "./weight_drag.js";
+import { worker } from "./worker_transport.js";
 
-for (const start of [startShell, startStates, startData, startRecipe, startNetwork, startWalk, startTimeBar, startAnswer, startDrag, startTabs]) start();
+for (const start of [startShell, startStates, startData, startRecipe, startNetwork, startWalk, startTimeBar, startAnswer, startDrag, startTabs, startLesson]) start();
 
 // The selection of the link is asked for once there is a network to select in.
 let asked = false;
@@ -29,4 +31,5 @@ addEventListener("hashchange", () => {
   if (recipe) location.reload();
 });
 
-talk(websocket);
+// A page that brings a recording brings its session too.
+talk(document.getElementById("recorded") ? worker : websocket);

@@ -27,6 +27,7 @@ export const state = {
   table: null,
   findings: null,
   lesson: null,
+  lessonMark: null, // the mark of the part of it that was answered or done last
   running: false,
   selection: null,
   pointed: null, // the addresses that a pointer or the keyboard rests on
