@@ -239,10 +239,13 @@ function stubLabel(lines, x, y, address) {
   const shown = lines.at(-1);
   if (!shown) return null;
   const line = lines.find(({ tone }) => tone === "accent") ?? shown;
-  const size = Math.min(11.5, 82 / ((line.name.length + line.text.length + 1) * 0.6));
+  const fits = (text) => Math.min(11.5, 82 / ((line.name.length + text.length + 1) * 0.6));
+  // Where both numbers of an update would be too small to read, the new one stands alone.
+  const text = fits(line.text) < 8.5 ? line.text.replace(/^.*→/, "→") : line.text;
+  const size = fits(text);
   const chosen = state.selection?.address === address;
   return s("g", { class: `edge-label${chosen ? " chosen" : ""}`, "data-address": address },
-    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${line.text}`));
+    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${text}`));
 }
 
 function pill(moment, link, i, j) {
