@@ -197,7 +197,8 @@ function paintLoss(moment) {
     if (moment[key] !== null && moment.texts[key]) lines.push({ name, text: moment.texts[key], tone: key === "loss_after" ? "accent" : "ink" });
   group.classList.toggle("exists", moment.loss !== null);
   group.classList.toggle("chosen", state.selection?.kind === "loss");
-  const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": 12 }, state.recipe?.loss?.kind ?? word("network.loss"));
+  const named = state.recipe?.loss?.kind ?? word("network.loss");
+  const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": Math.min(12, width / (named.length * 0.62)) }, named);
   const target = moment.loss === null && textAt(moment.target, 0) !== null && moment.target.shape.at(-1) === 1
     ? [{ name: "t", text: textAt(moment.target, 0), tone: "muted" }] : [];
   const all = [...target, ...lines];
