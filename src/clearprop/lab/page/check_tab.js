@@ -15,7 +15,7 @@ export const checkTab = {
     const open = [...room.querySelectorAll("details[open]")].map(({ id }) => id);
     const focused = document.activeElement?.id;
     const code = room.querySelector("#own-code")?.value ?? draft();
-    room.replaceChildren(planting(), finding(), judging(), own(code, open.includes("own")), verdict());
+    room.replaceChildren(planting(), finding(), judging(), verdict(), own(code, open.includes("own")));
     if (focused && room.contains(document.getElementById(focused))) document.getElementById(focused).focus();
   },
 };

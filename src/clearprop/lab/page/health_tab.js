@@ -40,7 +40,7 @@ export const healthTab = {
 };
 
 function finding({ severity, says, advice, places }) {
-  return h("li", { class: severity, onpointerenter: () => put({ pointed: places }), onpointerleave: () => put({ pointed: null }) },
+  return h("li", { class: `severity-${severity}`, onpointerenter: () => put({ pointed: places }), onpointerleave: () => put({ pointed: null }) },
     h("p", {}, says), advice ? h("p", { class: "muted" }, advice) : "",
     places.length ? h("p", { class: "row" }, places.slice(0, 6).map((address) => h("button", { type: "button", class: "place", onclick: () => select(selectionAt(address)) }, address))) : "");
 }
