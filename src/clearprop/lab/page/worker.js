@@ -2,7 +2,8 @@
  *
  * In:  {packed: {name: Blob of base64 of gzip}, opening: JSON text} once, then {message: JSON text};
  *      {quiet} comes back when everything before it was answered.
- * Out: {stage: "unpacked" | "runtime" | "live"}, {message: JSON text}, {quiet}, {problem: text}.
+ * Out: {stage: "unpacked" | "runtime" | "live"}, {message: JSON text}, {quiet}; {problem: text} where
+ *      Python does not start, {fault: text} where something in it went wrong later.
  *
  * Nothing is fetched: the runtime asks for its files by name and gets them from memory.
  */
@@ -58,9 +59,19 @@ async function begin({ packed, opening }) {
   waiting.splice(0).forEach(take);
 }
 
+/** What `called` returns. A fault in the program is told, and the session goes on. */
+function guarded(called) {
+  try {
+    return called();
+  } catch (problem) {
+    postMessage({ fault: String(problem.message).trim().split("\n").at(-1) });
+    return undefined;
+  }
+}
+
 function take(data) {
   if ("quiet" in data) return postMessage({ quiet: data.quiet });
-  session.receive(data.message);
+  guarded(() => session.receive(data.message));
   if (!working) {
     working = true;
     later.port2.postMessage(null);
@@ -70,7 +81,7 @@ function take(data) {
 // A turn of its own between two slices, in which a message can come in.
 const later = new MessageChannel();
 later.port1.onmessage = () => {
-  working = session.work();
+  working = guarded(() => session.work()) ?? false;
   if (working) later.port2.postMessage(null);
 };
 

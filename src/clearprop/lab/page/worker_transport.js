@@ -49,6 +49,7 @@ export const worker = {
     const hear = ({ data }) => {
       if (data.stage === "live") begin();
       else if (data.quiet === false) quiet = false;
+      else if (data.fault) note("error", "fault", data.fault);
       else if (data.problem) note("error", "failed", data.problem);
       else if (data.message && !quiet) onMessage(JSON.parse(data.message));
     };
