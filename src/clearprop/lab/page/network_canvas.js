@@ -40,7 +40,7 @@ function drawDense(pen, link, { moment, reached }) {
   if (source.strip || target.strip) return drawBand(pen, link, exists, Boolean(slopes));
   const many = shape[0] * shape[1];
   const most = largest(weights), steepest = largest(slopes);
-  const bold = many > 1500 ? 1.4 : many > 300 ? 2.4 : 5;
+  const bold = link.labelled ? 2.2 : many > 1500 ? 1.4 : many > 300 ? 2.4 : 5;
   const groups = new Map();
   for (let i = 0; i < shape[0]; i += 1) {
     for (let j = 0; j < shape[1]; j += 1) {
@@ -55,7 +55,7 @@ function drawDense(pen, link, { moment, reached }) {
     const [kind, level] = key.split(" ");
     const size = (Number(level) + 0.5) / LEVELS;
     pen.strokeStyle = tones[kind];
-    pen.globalAlpha = kind === "none" ? 0.9 : 0.3 + 0.65 * size;
+    pen.globalAlpha = kind === "none" ? 0.9 : (0.3 + 0.65 * size) * (many > 1500 ? 0.6 : 1);
     pen.lineWidth = kind === "none" ? 1 : 0.6 + bold * size;
     pen.stroke(path);
   }

@@ -1,7 +1,7 @@
 /** Where neurons and edges stand on the screen: the layout of the session, fitted to the room. */
 
 const EDGE_LABEL = 88; // px that "w = −0.1234" needs before a neuron
-const LABEL_LINE = 17; // px between two such lines
+const LABEL_LINE = 21; // px between two such lines
 
 /** The places of a network in a box of `width` × `height` pixels.
  *
@@ -11,12 +11,12 @@ const LABEL_LINE = 17; // px between two such lines
  */
 export function geometry(network, width, height) {
   const narrow = width < 560;
-  const top = 34, bottom = narrow ? 44 : 34, left = narrow ? 8 : 20, right = narrow ? 58 : 108;
+  const top = 34, bottom = narrow ? 56 : 36, left = narrow ? 8 : 20, right = narrow ? 72 : 108;
   const count = network.columns.length;
   const xs = network.columns.map((column) => column.x);
   const first = Math.min(...xs), span = Math.max(...xs) - first || 1;
   const gap = (width - left - right) / Math.max(count - 0.35, 1);
-  const card = Math.max(12, Math.min(112, gap * (narrow ? 0.56 : 0.46)));
+  const card = Math.max(12, Math.min(112, gap * (narrow ? 0.7 : 0.46)));
   const place = (x) => left + card / 2 + ((x - first) / span) * (width - left - right - card);
   const high = height - top - bottom;
   const columns = network.columns.map((column, number) => {
@@ -30,7 +30,7 @@ export function geometry(network, width, height) {
   });
   const links = network.edges.map((edge) => linked(edge, columns));
   const last = columns.at(-1);
-  const loss = { x: width - right / 2 + 4, y: top + high / 2, width: right - 20, height: Math.min(72, high) };
+  const loss = { x: width - right / 2 + 4, y: top + high / 2, width: right - (narrow ? 12 : 20), height: Math.min(72, high) };
   return { width, height, top, columns, links, loss, last, card };
 }
 

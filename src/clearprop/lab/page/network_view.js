@@ -4,6 +4,7 @@ import { largest, textAt, valuesOf } from "./arrays.js";
 import { byId, s, still } from "./dom.js";
 import { animate, drawEdges, forgetColours } from "./network_canvas.js";
 import { columnOf, edgeOf, ends, geometry, stripPlace } from "./network_geometry.js";
+import { arrangement, written } from "./network_cards.js";
 import { neuronLines, parameterLines } from "./network_numbers.js";
 import { drawStrip } from "./network_strips.js";
 import { parted } from "./selection.js";
@@ -21,7 +22,7 @@ export const currentPlaces = () => places;
 
 export function startNetwork() {
   on(["network"], rebuild);
-  on(["moment", "blanks", "predicting"], () => { moved(); paint(); });
+  on(["moment"], () => { moved(); paint(); });
   on(["selection", "pointed", "why"], paint);
   on(["welcome"], rebuild);
   new ResizeObserver(rebuild).observe(byId("network"));
@@ -42,10 +43,7 @@ function rebuild() {
 }
 
 function drawnColumn(column) {
-  const size = Math.min(12, (places.card * 1.9) / (column.title.length * LETTER));
-  const title = s("text", { x: column.x, y: 20, class: "column-title", "font-size": Math.max(size, 8),
-    "data-layer": column.path }, size < 8 ? "" : column.title, s("title", {}, column.title));
-  const group = s("g", { "data-column": column.number }, title);
+  const group = s("g", { "data-column": column.number }, columnTitle(column));
   if (column.strip) {
     const { x, y } = column.units[0];
     const strip = s("g", { class: "strip", "data-unit": `${column.number} 0` },
@@ -57,6 +55,19 @@ function drawnColumn(column) {
   }
   for (const unit of column.units) group.append(drawnNeuron(column, unit));
   return group;
+}
+
+/** What the column is: on one line, on two where its neighbours are near, else only when pointed at. */
+function columnTitle({ x, number, path, title }) {
+  const near = places.columns.filter((other) => Math.abs(other.number - number) === 1).map((other) => Math.abs(other.x - x));
+  const room = Math.min(...near, 2 * x, places.width) - 8;
+  const fits = (words) => Math.min(12, room / (Math.max(...words.map(({ length }) => length)) * 0.6));
+  const words = title.split(/(?<=\)) /);
+  const lines = fits([title]) >= 10 ? [title] : words;
+  const size = fits(lines);
+  const shown = size < 8 ? [] : lines;
+  return s("text", { x, y: shown.length > 1 ? 13 : 20, class: "column-title", "font-size": size, "data-layer": path }, s("title", {}, title),
+    shown.map((line, row) => s("tspan", { x, dy: row * 13 }, line)));
 }
 
 function drawnNeuron(column, { index, x, y }) {
@@ -131,6 +142,7 @@ export function paint() {
       && found.index.at(-1) === index;
   });
   const phase = moment.phases[moment.phase - 1];
+  const forms = new Map(places.columns.map((column) => [column, arrangement(unitLines(moment, column), column)]));
   for (const part of parts) {
     const { column, index, group } = part;
     const exists = reached(column.wire) || column.kind === "input";
@@ -144,27 +156,29 @@ export function paint() {
     group.classList.toggle("chosen", at(column, index, chosen));
     group.classList.toggle("pointed", at(column, index, pointed)
       || edges.some(({ link, i, j }) => (link.source === column && i === index) || (link.target === column && j === index)));
-    paintNeuron(part, moment, exists);
+    paintNeuron(part, moment, exists, forms.get(column));
   }
   paintLoss(moment);
   paintLabels(moment, edges);
   paintCallout(moment, chosen.length ? chosen : pointed);
 }
 
+const unitLines = (moment, column) => column.units.map(({ index }) => (column.strip ? [] : neuronLines(moment, column, index)));
+
 const biasOf = (column) => state.network.biases.find((bias) => bias.column === column.number)?.path;
 
-function paintNeuron({ column, index, group, texts, meter }, moment, exists) {
+function paintNeuron({ column, index, group, texts, meter }, moment, exists, form) {
   const lines = neuronLines(moment, column, index);
-  texts.replaceChildren(...fitted(lines, column.width, column.height));
+  texts.replaceChildren(...written(lines, form, column.height));
   const values = valuesOf(moment.values[column.output] ?? moment.values[column.wire] ?? (column.kind === "input" ? moment.input : null));
-  const size = exists && values ? values[index] / largest(values) : 0;
-  const level = Math.min(5, Math.max(1, Math.ceil(Math.abs(size) * 5)));
+  const part = exists && values ? values[index] / largest(values) : 0;
+  const level = Math.min(5, Math.max(1, Math.ceil(Math.abs(part) * 5)));
   const shown = texts.childElementCount > 0;
-  group.dataset.tone = !exists || size === 0 || shown ? "" : `${size < 0 ? "negative" : "positive"}${level}`;
-  const length = shown && Number.isFinite(size) ? Math.abs(size) * (column.height - 14) : 0;
+  group.dataset.tone = !exists || part === 0 || shown ? "" : `${part < 0 ? "negative" : "positive"}${level}`;
+  const length = shown && Number.isFinite(part) ? Math.abs(part) * (column.height - 14) : 0;
   meter.setAttribute("height", length);
   meter.setAttribute("y", column.height / 2 - 7 - length);
-  meter.dataset.sign = size < 0 ? "negative" : "positive";
+  meter.dataset.sign = part < 0 ? "negative" : "positive";
   group.setAttribute("role", "img");
   group.setAttribute("aria-label", neuronName(column, index, lines));
 }
@@ -173,19 +187,6 @@ function paintNeuron({ column, index, group, texts, meter }, moment, exists) {
 export function neuronName(column, index, lines) {
   const numbers = lines.map(({ name, text }) => `${name} = ${text}`).join(", ");
   return `${word(`network.${column.kind === "input" ? "input" : "neuron"}`, { number: index + 1, layer: column.title })}${numbers ? `: ${numbers}` : ""}`;
-}
-
-/** Lines of text that fit a card: with their names, the latest ones where not all have room. */
-function fitted(lines, width, height) {
-  const room = Math.floor((height - 4) / 13);
-  if (width < 52 || room < 1) return [];
-  const shown = lines.slice(-room);
-  const letters = Math.max(...shown.map(({ name, text }) => name.length + text.length + 2));
-  const size = Math.min(12.5, (width - 18) / (letters * LETTER));
-  if (size < 8.5) return [];
-  const step = Math.min(18, (height - 6) / shown.length);
-  return shown.map(({ name, text, tone }, row) => s("text", { x: 3, y: (row - (shown.length - 1) / 2) * step, "font-size": size, class: tone },
-    s("tspan", { class: "name" }, name), ` ${text}`));
 }
 
 function paintLoss(moment) {
@@ -199,7 +200,8 @@ function paintLoss(moment) {
   const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": 12 }, state.recipe?.loss?.kind ?? word("network.loss"));
   const target = moment.loss === null && textAt(moment.target, 0) !== null && moment.target.shape.at(-1) === 1
     ? [{ name: "t", text: textAt(moment.target, 0), tone: "muted" }] : [];
-  group.lastChild.replaceChildren(title, ...fitted([...target, ...lines], width, height));
+  const all = [...target, ...lines];
+  group.lastChild.replaceChildren(title, ...written(all, arrangement([all], { width: width + 6, height }), height));
   group.setAttribute("role", "img");
   group.setAttribute("aria-label", `${word("network.loss")}${lines.map(({ name, text }) => `, ${name} = ${text}`).join("")}`);
 }
@@ -237,10 +239,10 @@ function stubLabel(lines, x, y, address) {
   const shown = lines.at(-1);
   if (!shown) return null;
   const line = lines.find(({ tone }) => tone === "accent") ?? shown;
-  const size = Math.min(11.5, 88 / ((line.name.length + line.text.length + 1) * LETTER));
+  const size = Math.min(11.5, 82 / ((line.name.length + line.text.length + 1) * 0.6));
   const chosen = state.selection?.address === address;
   return s("g", { class: `edge-label${chosen ? " chosen" : ""}`, "data-address": address },
-    s("text", { x: x + 2, y: y - 3.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${line.text}`));
+    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${line.text}`));
 }
 
 function pill(moment, link, i, j) {
@@ -275,8 +277,8 @@ function paintCallout(moment, addresses) {
     if (!column || unit === undefined || unit >= column.count) continue;
     const place = column.strip ? stripPlace(column, unit) : column.units[unit];
     const lines = neuronLines(moment, column, unit);
-    const shown = column.strip ? 0 : fitted(lines, column.width, column.height).length;
-    if (!lines.length || shown === lines.length) continue;
+    const readable = !column.strip && arrangement(unitLines(moment, column), column).rows === lines.length;
+    if (!lines.length || readable) continue;
     const side = column.number === places.columns.length - 1 ? -1 : 1;
     callout.append(bubble(place.x + side * (column.width / 2 + 62), place.y, lines));
   }
