@@ -6,7 +6,7 @@
 LABELS = """
 () => {
   const seen = (element) => {
-    if (element.closest("[hidden], .unseen, .skip, script, style, dialog:not([open]), option, select"))
+    if (element.closest("[hidden], .unseen, .skip, script, style, dialog:not([open]), option"))
       return false;
     const style = getComputedStyle(element);
     return style.visibility === "visible" && Number(style.opacity) > 0 && element.getClientRects().length > 0;
@@ -28,6 +28,11 @@ LABELS = """
     range.selectNodeContents(node);
     const lines = [...range.getClientRects()].filter(({ width, height }) => width > 1 && height > 1);
     if (lines.length) labels.push({ element, words, lines, clips: clipping(element) });
+  }
+  // A control has a label of its own, or is one.
+  for (const element of document.querySelectorAll("button, select, input:not([type=range]), textarea, .switch")) {
+    if (element.tagName !== "SELECT" && element.closest("select") || !seen(element)) continue;
+    labels.push({ element, words: `<${element.id || element.className || element.tagName}>`, lines: [element.getBoundingClientRect()], clips: clipping(element.parentElement) });
   }
   const cut = [], overlaps = [], name = ({ words }) => words.slice(0, 40);
   // What scrolls may be scrolled; what hides takes its text away.

@@ -22,13 +22,13 @@ export function startLesson() {
 function draw() {
   const { welcome, lesson } = state;
   if (!welcome) return;
-  const choice = byId("lesson-choice");
-  choice.hidden = !welcome.lessons.length;
-  choice.replaceChildren(h("select", { id: "lesson-name", "aria-label": word("lesson.choose"), onchange: (event) => {
-    if (event.target.value) send("lesson", { name: event.target.value });
+  const choice = h("select", { id: "lesson-name", onchange: () => {
+    if (choice.value) send("lesson", { name: choice.value });
   } }, h("option", { value: "", disabled: Boolean(lesson) }, word("lesson.free")),
-  welcome.lessons.map(({ name, title }) => h("option", { value: name }, title))));
-  choice.firstChild.value = lesson?.name ?? "";
+  welcome.lessons.map(({ name, title }) => h("option", { value: name }, title)));
+  choice.value = lesson?.name ?? "";
+  byId("lesson").hidden = !welcome.lessons.length;
+  byId("lesson-choice").replaceChildren(h("label", { for: "lesson-name", id: "lesson-title" }, word("lesson.choose")), choice);
   if (lesson?.name !== shown) {
     shown = lesson?.name ?? null;
     current = 0;
@@ -38,13 +38,11 @@ function draw() {
 }
 
 function panel() {
-  const room = byId("lesson"), { lesson } = state;
-  room.hidden = !lesson;
-  if (!lesson) return;
-  const { title, parts } = lesson.content, part = parts[current];
+  const room = byId("lesson-room"), { lesson } = state;
+  if (!lesson) return room.replaceChildren();
+  const { parts } = lesson.content, part = parts[current];
   const typed = room.querySelector("#lesson-number")?.value ?? "", focused = document.activeElement?.id;
   room.replaceChildren(
-    h("h2", { id: "lesson-title" }, title),
     h("ol", { class: "lesson-parts", "aria-label": word("lesson.parts") }, parts.map((one, number) => h("li", {}, h("button", {
       type: "button", class: `lesson-dot ${one.kind} ${marks.get(number)?.outcome === "right" ? "done" : ""}`,
       "aria-current": number === current ? "step" : null, "aria-label": word("lesson.part", { number: number + 1, kind: word(`lesson.${one.kind}`) }),
