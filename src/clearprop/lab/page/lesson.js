@@ -51,7 +51,7 @@ function panel() {
     h("div", { class: "lesson-text" }, part.paragraphs.map(paragraph),
       part.formulas.map((one) => h("p", { class: "lesson-formula" }, one)),
       part.code ? code(part.code) : ""),
-    part.at || part.select ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-show", class: part.kind === "step" ? "strong" : "", onclick: () => show(part) }, word("lesson.show"))) : "",
+    showable(part) ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-show", class: part.kind === "step" ? "strong" : "", onclick: () => show(part) }, word("lesson.show"))) : "",
     part.asks ? question(typed) : "",
     part.goal ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-done", onclick: () => task(null) }, word("lesson.done"))) : "",
     told(marks.get(current)),
@@ -71,13 +71,20 @@ function following() {
   return h("button", { type: "button", id: "lesson-following", class: "strong", onclick: () => send("lesson", { name: next }) }, word("lesson.following"));
 }
 
+/** A number that is to be predicted is shown behind the answer. */
+const showable = ({ kind, at, select: selection }) => (at || selection) && (kind !== "predict" || marks.has(current));
+
 function turn(number) {
   current = number;
   const before = byId("lesson-number");
   if (before) before.value = "";
   panel();
-  const { parts } = state.lesson.content;
-  say(word("lesson.part", { number: number + 1, kind: word(`lesson.${parts[number].kind}`) }));
+  const { parts } = state.lesson.content, { kind, at } = parts[number];
+  if (kind === "predict" && at && !marks.has(number)) {
+    select(null);
+    go(at.step, at.phase);
+  }
+  say(word("lesson.part", { number: number + 1, kind: word(`lesson.${kind}`) }));
   look();
 }
 
@@ -102,8 +109,8 @@ function edit(text) {
   byId("own-code").focus();
 }
 
-function show({ at, select: selection }) {
-  if (at) go(at.step, at.phase);
+function show({ kind, at, select: selection }) {
+  if (at) go(at.step, kind === "predict" ? null : at.phase);
   if (selection) select({ address: null, sample: null, ...selection });
 }
 
