@@ -16,11 +16,10 @@ from clearprop.lab.one_file import one_file
 from clearprop.lab.opening import Opening, opened_lesson
 from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
-from tests.lab.firefox import is_installed, running_firefox
 
 LESSON = "chain-rule"
 TRACED = ["toplevel", "devtools.timeline"]
-EDGE = 'layers[0].weight[1,0]'
+EDGE = "layers[0].weight[1,0]"
 
 
 @pytest.fixture(scope="module")
