@@ -46,6 +46,8 @@ class Origin(NamedTuple):
 class BranchRun:
     """The steps of one branch, from its problem's first state on.
 
+    planted  the mistake in its backward; `hidden` where it is to be found, and `beside` is the
+             branch with the right backward that runs along
     losses   every `stride`-th loss, from before its update, since the first step
     last     the state after the last step taken
     diverged  what is known of a run that broke or ran away
@@ -58,8 +60,11 @@ class BranchRun:
         *,
         origin: Origin | None = None,
         planted: PlantedMistake | None = None,
+        hidden: bool = False,
+        beside: str | None = None,
     ) -> None:
-        self.name, self.problem, self.origin, self.planted = name, problem, origin, planted
+        self.name, self.problem, self.origin = name, problem, origin
+        self.planted, self.hidden, self.beside = planted, hidden, beside
         self.last = problem.first
         self.losses: list[float] = []
         self.stride = 1
@@ -128,7 +133,7 @@ class BranchRun:
         """The record of the step from a state, with the samples of its batch."""
         problem, course = self.problem, self.course
         backward = self._replayed(state)
-        target = course.data.take(self.batch_at(state))[1]
+        target = course.data.take(self.batch_of(state.step))[1]
         return Step(
             backward,
             target,
@@ -138,10 +143,10 @@ class BranchRun:
             problem.data.classes,
         )
 
-    def batch_at(self, state: TrainingState) -> Array | None:
-        """The samples of the step from a state; None where all take part."""
-        order = self.course.order(state.seed, state.step // self.course.steps_per_epoch)
-        return self.course.rows(state.step, order)
+    def batch_of(self, step: int) -> Array | None:
+        """The samples of a step; None where all take part."""
+        order = self.course.order(self.problem.first.seed, step // self.course.steps_per_epoch)
+        return self.course.rows(step, order)
 
     def _replayed(self, state: TrainingState) -> BackwardPass:
         right = self.course.replay(state)
@@ -160,7 +165,7 @@ class BranchRun:
         course = self.course
         while True:
             before, backward = state, self._replayed(state)
-            target = course.data.take(self.batch_at(state))[1]
+            target = course.data.take(self.batch_of(state.step))[1]
             with np.errstate(over="ignore", invalid="ignore"):
                 loss = float(course.loss.evaluate(backward.forward.output, target).value)
                 params, remembered = course.optimizer.step(

@@ -7,7 +7,8 @@
     [[parts]]          read, step, predict or do, in the order in which they are shown
       en, zh-TW        paragraphs, with an empty line between
       formulas, code   shown as they stand; code is never run
-      step, phase      the moment that a step shows; select what is explained there
+      step, phase      the moment that a step shows, and select what is explained there; of predict
+                       the moment before the number exists
       ask              of predict: {number}, or {of, address, sample} of the step before training
       slips            wrong answers that are told something of their own: as `ask`, or {factor}
       goal             of do: {loss_below}, {selected}, {checked} or {found}
@@ -192,7 +193,7 @@ class _Reading:
         of_kind = {
             "read": (),
             "step": ("step", "phase", "select"),
-            "predict": ("ask", "slips", "select"),
+            "predict": ("ask", "slips", "step", "phase", "select"),
             "do": ("goal", "select"),
         }[kind]
         self._known(data, ("kind", "formulas", "code", *LANGUAGES, *of_kind), place)

@@ -155,6 +155,7 @@ SESSION: Mapping[str, Fields] = {
         "size": Field("whole", "the number of parameters"),
         "samples": Field("whole", "the number of samples"),
         "recipe": Field("object", "the recipe of what is running"),
+        "starter": Field("text", "the code that a person begins a backward with"),
         "phases": Field("list", "of a step: {id, part, path, title}"),
     },
     "moment": {
@@ -164,9 +165,7 @@ SESSION: Mapping[str, Fields] = {
         "phases": Field("list", "[{id, part, path, title}], in the order of the step"),
         "title": Field("text", "what has just been computed"),
         "says": Field("text", "the same in one sentence"),
-        "lines": Field(
-            "list", "of this phase: {kind: equation, note or worked; text; blank: name or null}"
-        ),
+        "lines": Field("list", "of this phase: {kind: equation, note or worked; text}"),
         "sample": Field("whole", "whose numbers are shown: its place in this step's batch"),
         "batch": Field("array?", "the samples of this step; null where all take part"),
         "input": Field("array", "x of the sample"),
@@ -253,15 +252,18 @@ SESSION: Mapping[str, Fields] = {
     "blanks": {
         **ANSWERS,
         "on": Field("flag", "whether numbers are to be predicted"),
-        "blanks": Field("list", "{name, symbol, says, place}: what is to be filled in now"),
+        "blanks": Field("list", "{name, symbol, says, place, equation}: what comes next"),
     },
     "output": {
         **ANSWERS,
         "of": Field("text", "the network, or the neuron's address"),
-        "form": Field("text", "curve, plane, classes, bars or none"),
+        "form": Field("text", "curve, plane, classes or bars"),
         "title": Field("text", "what is shown"),
         "axes": Field("list", "{name, low, high, low_text, high_text} of each input that is drawn"),
-        "values": Field("array?", "curve (K,), plane (K, K): rows along the second axis"),
+        "values": Field(
+            "array?", "curve (K,); plane and classes (K, K), rows along the second axis; bars (D,)"
+        ),
+        "sure": Field("array?", "of classes (K, K): the share of the likeliest one"),
         "classes": Field("list", "what the classes are called, by their numbers"),
         "x": Field("array?", "the samples (N, inputs drawn)"),
         "t": Field("array?", "their targets (N,), or their classes"),

@@ -119,9 +119,9 @@ def words_at(view: StepView, phase: int, language: str) -> dict[str, Any]:
 
 def lines_of(stage: WalkStage, language: str) -> list[dict[str, Any]]:
     """The equations of a stage, and the same with the sample's numbers."""
-    equations = [{"kind": "equation", "text": one, "blank": None} for one in stage.equations]
-    notes = [{"kind": "note", "text": one.sentence(language), "blank": None} for one in stage.notes]
-    worked = [{"kind": "worked", "text": one.text(language), "blank": None} for one in stage.worked]
+    equations = [{"kind": "equation", "text": one} for one in stage.equations]
+    notes = [{"kind": "note", "text": one.sentence(language)} for one in stage.notes]
+    worked = [{"kind": "worked", "text": one.text(language)} for one in stage.worked]
     return [*equations, *notes, *worked]
 
 

@@ -64,7 +64,7 @@ _NOTICE = f"""<!--
 The lab of clearprop (MIT), with Pyodide {VERSION} (MPL-2.0, https://github.com/pyodide/pyodide),
 CPython 3.12 (PSF-2.0) and NumPy 2.0.2 (BSD-3-Clause) as their projects publish them.
 -->"""
-_WORDS = ("starting", "live", "no_webassembly", "failed", "checking", "stopped")
+_WORDS = ("starting", "live", "no_webassembly", "failed", "fault", "checking", "stopped")
 
 
 def one_file(opening: Opening, runtime: Mapping[str, bytes], language: str) -> str:

@@ -14,6 +14,7 @@ from clearprop.lab.lab_recipe import Problem, problem_of
 from clearprop.lab.lesson_files import FILE, Lesson, lesson_bytes, own_lesson_bytes, read_lesson
 from clearprop.lab.lesson_marks import require_sound
 from clearprop.lab.opened_network import problem_of_file
+from clearprop.lab.pasted_code import Guest, sandboxed
 from clearprop.lab.session import Session
 
 
@@ -37,11 +38,11 @@ class Opening:
     lesson: OpenedFile | None = None
     network: OpenedFile | None = None
 
-    def session(self, language: str = "en") -> Session:
-        """A new session. Raises what a recipe, a lesson and a file are refused with."""
+    def session(self, language: str = "en", guest: Guest = sandboxed) -> Session:
+        """A new session, in which `guest` runs pasted code. Raises what a recipe, a lesson and a file are refused with."""
         if self.lesson is not None:
-            return Session(lesson=lesson_of(self.lesson), language=language)
-        return Session(problem=self._problem(), language=language)
+            return Session(lesson=lesson_of(self.lesson), language=language, guest=guest)
+        return Session(problem=self._problem(), language=language, guest=guest)
 
     def _problem(self) -> Problem:
         if self.network is not None:

@@ -33,7 +33,7 @@ def _recipe(
 PRESETS: Mapping[str, dict[str, Any]] = {
     "tutorial": _recipe("line", [10, "ReLU", 1], "MSE", 0.01, start="tutorial"),
     "pair": _recipe("pair", [2, "Sigmoid", 2, "Sigmoid"], "MSE", 0.5, start="worked_example"),
-    "xor": _recipe("xor", [4, "Tanh", 1, "Sigmoid"], "BinaryCrossEntropy", 0.5),
+    "xor": _recipe("xor", [4, "Tanh", 1], "BinaryCrossEntropy", 0.5),
     "spirals": _recipe(
         "spirals", [16, "Tanh", 16, "Tanh", 2], "CrossEntropy", 0.02, optimizer="Adam"
     ),

@@ -12,9 +12,10 @@ import numpy as np
 
 from clearprop.base.messages import LANGUAGES
 from clearprop.engine.graph import INPUT
+from clearprop.lab.lab_state import MAIN
 from clearprop.lab.messages import VERSION
 from clearprop.lab.opening import Opening
-from clearprop.lab.session import MAIN, Session
+from clearprop.lab.session import Session
 
 # So many of a network's weights and neurons are explained before it lives.
 MOST_EXPLAINED = 120
@@ -37,6 +38,8 @@ def _recorded(opening: Opening, language: str) -> Recording:
     network = next(one for one in first if one["type"] == "network")
     questions = [
         *_selections(network),
+        {"type": "output", "of": None, "resolution": None},
+        {"type": "health"},
         *(
             {"type": "go", "branch": MAIN, "step": moment["step"], "phase": phase}
             for phase in (*range(len(moment["phases"]) + 1), None)

@@ -39,7 +39,7 @@ MOST_WAITING = 16
 # One piece of a run: a message of the page waits no longer.
 PIECE = 0.005
 # Messages whose answer may take seconds.
-SLOW = ("check", "data", "export", "plant")
+SLOW = ("check", "data", "export", "health", "plant")
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -22,13 +22,13 @@ export function startLesson() {
 function draw() {
   const { welcome, lesson } = state;
   if (!welcome) return;
-  const choice = byId("lesson-choice");
-  choice.hidden = !welcome.lessons.length;
-  choice.replaceChildren(h("select", { id: "lesson-name", "aria-label": word("lesson.choose"), onchange: (event) => {
-    if (event.target.value) send("lesson", { name: event.target.value });
+  const choice = h("select", { id: "lesson-name", onchange: () => {
+    if (choice.value) send("lesson", { name: choice.value });
   } }, h("option", { value: "", disabled: Boolean(lesson) }, word("lesson.free")),
-  welcome.lessons.map(({ name, title }) => h("option", { value: name }, title))));
-  choice.firstChild.value = lesson?.name ?? "";
+  welcome.lessons.map(({ name, title }) => h("option", { value: name }, title)));
+  choice.value = lesson?.name ?? "";
+  byId("lesson").hidden = !welcome.lessons.length;
+  byId("lesson-choice").replaceChildren(h("label", { for: "lesson-name", id: "lesson-title" }, word("lesson.choose")), choice);
   if (lesson?.name !== shown) {
     shown = lesson?.name ?? null;
     current = 0;
@@ -38,13 +38,11 @@ function draw() {
 }
 
 function panel() {
-  const room = byId("lesson"), { lesson } = state;
-  room.hidden = !lesson;
-  if (!lesson) return;
-  const { title, parts } = lesson.content, part = parts[current];
+  const room = byId("lesson-room"), { lesson } = state;
+  if (!lesson) return room.replaceChildren();
+  const { parts } = lesson.content, part = parts[current];
   const typed = room.querySelector("#lesson-number")?.value ?? "", focused = document.activeElement?.id;
   room.replaceChildren(
-    h("h2", { id: "lesson-title" }, title),
     h("ol", { class: "lesson-parts", "aria-label": word("lesson.parts") }, parts.map((one, number) => h("li", {}, h("button", {
       type: "button", class: `lesson-dot ${one.kind} ${marks.get(number)?.outcome === "right" ? "done" : ""}`,
       "aria-current": number === current ? "step" : null, "aria-label": word("lesson.part", { number: number + 1, kind: word(`lesson.${one.kind}`) }),
@@ -53,7 +51,7 @@ function panel() {
     h("div", { class: "lesson-text" }, part.paragraphs.map(paragraph),
       part.formulas.map((one) => h("p", { class: "lesson-formula" }, one)),
       part.code ? code(part.code) : ""),
-    part.at || part.select ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-show", class: part.kind === "step" ? "strong" : "", onclick: () => show(part) }, word("lesson.show"))) : "",
+    showable(part) ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-show", class: part.kind === "step" ? "strong" : "", onclick: () => show(part) }, word("lesson.show"))) : "",
     part.asks ? question(typed) : "",
     part.goal ? h("div", { class: "row" }, h("button", { type: "button", id: "lesson-done", onclick: () => task(null) }, word("lesson.done"))) : "",
     told(marks.get(current)),
@@ -73,13 +71,20 @@ function following() {
   return h("button", { type: "button", id: "lesson-following", class: "strong", onclick: () => send("lesson", { name: next }) }, word("lesson.following"));
 }
 
+/** A number that is to be predicted is shown behind the answer. */
+const showable = ({ kind, at, select: selection }) => (at || selection) && (kind !== "predict" || marks.has(current));
+
 function turn(number) {
   current = number;
   const before = byId("lesson-number");
   if (before) before.value = "";
   panel();
-  const { parts } = state.lesson.content;
-  say(word("lesson.part", { number: number + 1, kind: word(`lesson.${parts[number].kind}`) }));
+  const { parts } = state.lesson.content, { kind, at } = parts[number];
+  if (kind === "predict" && at && !marks.has(number)) {
+    select(null);
+    go(at.step, at.phase);
+  }
+  say(word("lesson.part", { number: number + 1, kind: word(`lesson.${kind}`) }));
   look();
 }
 
@@ -104,8 +109,8 @@ function edit(text) {
   byId("own-code").focus();
 }
 
-function show({ at, select: selection }) {
-  if (at) go(at.step, at.phase);
+function show({ kind, at, select: selection }) {
+  if (at) go(at.step, kind === "predict" ? null : at.phase);
   if (selection) select({ address: null, sample: null, ...selection });
 }
 

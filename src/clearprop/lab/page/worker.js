@@ -1,21 +1,27 @@
 /* A session within the page: Python in a worker, started from files that came with the page.
  *
- * In:  {packed: {name: Blob of base64 of gzip}, opening: JSON text} once, then {message: JSON text};
- *      {quiet} comes back when everything before it was answered.
- * Out: {stage: "unpacked" | "runtime" | "live"}, {message: JSON text}, {quiet}, {problem: text}.
+ * In:  {packed: {name: Blob of base64 of gzip}} once; {opening: JSON text} makes the session, and
+ *      again makes another one; {message: JSON text} is for it; {verdict} is what was said elsewhere
+ *      of pasted code; {quiet} comes back when everything before it was answered.
+ * Out: {live} when there is a session, {message: JSON text}, {quiet}, {calling} before and behind
+ *      pasted code; {problem: text} where Python does not start, {fault: text} where something in it
+ *      went wrong later.
  *
  * Nothing is fetched: the runtime asks for its files by name and gets them from memory.
  */
 "use strict";
 
-const START = `
+const OPEN = `
 import sys
-sys.path.insert(0, "/lab")
+if "/lab" not in sys.path:
+    sys.path.insert(0, "/lab")
 from clearprop.lab.in_page import SessionInPage
-SessionInPage(opening, post)
+SessionInPage(opening, post, calling)
 `;
 const files = new Map();
+let python = null;
 let session = null;
+let ready = false;
 let working = false;
 const waiting = [];
 
@@ -40,27 +46,43 @@ function run(name) {
   URL.revokeObjectURL(address);
 }
 
-async function begin({ packed, opening }) {
+async function begin(packed) {
   for (const [name, blob] of Object.entries(packed)) files.set(name, await unpacked(blob));
-  postMessage({ stage: "unpacked" });
   run("pyodide.asm.js");
   run("pyodide.js");
   // The address is never asked for: `fetch` looks at the last part of it.
-  const python = await loadPyodide({ indexURL: "https://runtime.invalid/", checkIntegrity: false });
-  postMessage({ stage: "runtime" });
+  python = await loadPyodide({ indexURL: "https://runtime.invalid/", checkIntegrity: false });
   await python.loadPackage("numpy", { messageCallback() {}, checkIntegrity: false });
   python.unpackArchive(files.get("clearprop.zip"), "zip", { extractDir: "/lab" });
   files.clear();
   python.globals.set("post", (text) => postMessage({ message: text }));
-  python.globals.set("opening", opening);
-  session = python.runPython(START);
-  postMessage({ stage: "live" });
+  python.globals.set("calling", (calls) => postMessage({ calling: calls }));
+  ready = true;
   waiting.splice(0).forEach(take);
 }
 
+function open(opening) {
+  python.globals.set("opening", opening);
+  session?.destroy();
+  session = python.runPython(OPEN);
+  postMessage({ live: true });
+}
+
+/** What `called` returns. A fault in the program is told, and the session goes on. */
+function guarded(called) {
+  try {
+    return called();
+  } catch (problem) {
+    postMessage({ fault: String(problem.message).trim().split("\n").at(-1) });
+    return undefined;
+  }
+}
+
 function take(data) {
+  if (data.opening) return guarded(() => open(data.opening));
   if ("quiet" in data) return postMessage({ quiet: data.quiet });
-  session.receive(data.message);
+  if (data.verdict) return guarded(() => session.take_verdict(data.verdict));
+  guarded(() => session.receive(data.message));
   if (!working) {
     working = true;
     later.port2.postMessage(null);
@@ -70,12 +92,12 @@ function take(data) {
 // A turn of its own between two slices, in which a message can come in.
 const later = new MessageChannel();
 later.port1.onmessage = () => {
-  working = session.work();
+  working = guarded(() => session.work()) ?? false;
   if (working) later.port2.postMessage(null);
 };
 
 self.onmessage = ({ data }) => {
-  if (data.packed) begin(data).catch((problem) => postMessage({ problem: String(problem) }));
-  else if (session) take(data);
+  if (data.packed) begin(data.packed).catch((problem) => postMessage({ problem: String(problem) }));
+  else if (ready) take(data);
   else waiting.push(data);
 };

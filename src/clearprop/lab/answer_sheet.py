@@ -1,0 +1,42 @@
+"""What was predicted as an exercise with its answers, which `clearprop grade` takes."""
+
+import hashlib
+from collections.abc import Sequence
+
+from clearprop.engine.step import Step
+from clearprop.lab.blanks import Asked
+from clearprop.teaching.exercises.forms import answers_json, key_json
+from clearprop.teaching.exercises.sheet import Exercise, Given
+from clearprop.teaching.exercises.small_network import SmallNetwork
+from clearprop.teaching.exercises.students import Student
+
+
+def sheet_of(asked: Sequence[Asked], step: Step) -> Exercise:
+    """An exercise of what was asked. Its numbers are those of the blanks alone: the network that
+    stands with it has the samples' count and nothing else of the one on the page."""
+    givens: dict[str, float] = {}
+    blanks = []
+    for one in asked:
+        givens |= one.given
+        blanks.append(one.blank)
+    code = hashlib.sha256("/".join(one.name for one in asked).encode()).hexdigest()[:8].upper()
+    rows = ((0.0,),) * step.samples
+    network = SmallNetwork(
+        activations=("",), weights=(((1.0,),),), biases=((0.0,),), x=rows, t=rows, rate=1.0
+    )
+    return Exercise(
+        topic="step",
+        level=1,
+        variant=f"lab-{code}",
+        network=network,
+        givens=tuple(Given(name, name, value) for name, value in givens.items()),
+        blanks=tuple(blanks),
+    )
+
+
+def answer_files(answered: Sequence[tuple[Asked, str]], step: Step, language: str) -> list[bytes]:
+    """The answers as a hand-in, and the key that marks them."""
+    sheet = sheet_of([asked for asked, _ in answered], step)
+    student = Student(id="", name="", language=language)
+    texts = {asked.name: text for asked, text in answered}
+    return [answers_json(sheet, student, texts), key_json(sheet, student)]

@@ -1,0 +1,86 @@
+"""Messages of what comes in and goes out: a table, and files to take away."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clearprop.base.errors import ConfigurationError
+from clearprop.lab.data_sets import DATA_SETS, LabData, data_set
+from clearprop.lab.exports import exported
+from clearprop.lab.lab_recipe import problem_of
+from clearprop.lab.lab_state import Answer, Answers, LabState, say, sentence
+from clearprop.lab.own_table import HEAD, OwnTable, data_of_table, table_of
+
+
+def _data(state: LabState, given: Mapping[str, Any]) -> Answers:
+    name, text = given["name"], given["csv"]
+    notes: list[str] = []
+    if text is None:
+        data = state.own_data if state.own_data_named(name) else data_set(name)
+    if text is not None or (state.table is not None and state.own_data_named(name)):
+        table = state.table if text is None else table_of(name, text)
+        if table is None:
+            raise ConfigurationError("lab_recipe_form", part="data")
+        data, told = data_of_table(table, given["inputs"], given["target"])
+        notes = [one.text(state.language) for one in told]
+    else:
+        table = None
+    if data is None:
+        raise ConfigurationError("lab_recipe_form", part="data")
+    recipe = _fitting(state.run.problem.recipe, data)
+    problem = problem_of(recipe, data)
+    state.begin(problem)
+    if table is not None:
+        state.table, state.own_data = table, data
+    yield _told(table, data, notes)
+    yield from state.all()
+
+
+def _fitting(recipe: Mapping[str, Any], data: LabData) -> dict[str, Any]:
+    """The recipe for other data: with a loss that goes with its target."""
+    made = {**recipe, "data": {"name": data.name}}
+    loss = recipe["loss"]["kind"]
+    if data.classes and loss not in ("CrossEntropy", "BinaryCrossEntropy"):
+        made["loss"] = {"kind": "CrossEntropy"}
+    if not data.classes and loss == "CrossEntropy":
+        made["loss"] = {"kind": "MSE"}
+    if recipe["start"]["kind"] == "worked_example":
+        made["start"] = {"kind": "own"}
+    if made["layers"] is None:
+        raise ConfigurationError("lab_link_of_file")
+    return made
+
+
+def _told(table: OwnTable | None, data: LabData, notes: list[str]) -> Answer:
+    if table is None:
+        names = [*data.inputs, *data.targets]
+        kinds = dict.fromkeys(names, "number")
+        cells = [
+            [*(f"{value:.4g}" for value in x), *(f"{value:.4g}" for value in t.reshape(-1))]
+            for x, t in zip(data.x[:HEAD], data.target[:HEAD], strict=True)
+        ]
+    else:
+        names = list(table.names)
+        kinds = dict(zip(table.names, table.kinds, strict=True))
+        cells = [list(row) for row in table.rows[:HEAD]]
+    roles = {**dict.fromkeys(data.inputs, "input"), **dict.fromkeys(data.targets, "target")}
+    return {
+        "type": "table",
+        "name": data.name,
+        "columns": [
+            {"name": name, "kind": kinds[name], "role": roles.get(name, "unused")} for name in names
+        ],
+        "rows": len(data.x),
+        "head": cells,
+        "notes": notes,
+    }
+
+
+def _export(state: LabState, given: Mapping[str, Any]) -> Answers:
+    for made in exported(state, given["what"]):
+        yield {"type": "file", **made.told()}
+    own = state.run.problem.data.name not in DATA_SETS
+    if given["what"] == "link" and own:
+        yield sentence("note", say(state.language, "session.link_without_data"))
+
+
+HANDLERS = {"data": _data, "export": _export}

@@ -1,0 +1,115 @@
+"""The lab as one file, opened from disk in a browser: what can be read at once, how soon it lives, that
+nothing leaves it, and that it says so where it cannot run.
+
+Times are the processor's, which a busy machine does not change.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearprop.lab.one_file import one_file
+from clearprop.lab.opening import Opening, opened_lesson
+from clearprop.lab.runtime import fetched_runtime
+from tests.lab.fetch_runtime import is_there
+
+LESSON = "chain-rule"
+TRACED = ["toplevel", "devtools.timeline"]
+EDGE = "layers[0].weight[1,0]"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not is_there():
+        pytest.skip("Pyodide is not in the cache: python -m tests.lab.fetch_runtime")
+    runtime = fetched_runtime(lambda: pytest.fail("it is in the cache"))
+    path = tmp_path_factory.mktemp("lab") / "lesson.html"
+    path.write_text(one_file(Opening(lesson=opened_lesson(LESSON)), runtime, "en"), "utf-8")
+    return path
+
+
+class Opened:
+    """The file in a page: what was asked of the network, what went wrong, and what it has cost."""
+
+    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+        self.page = self.context.new_page()
+        self.processes = browser.new_browser_cdp_session()
+        self.requests: list[str] = []
+        self.faults: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.on("pageerror", lambda problem: self.faults.append(str(problem)))
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.before = self.cost()
+        self.page.goto(path.as_uri(), wait_until="commit")
+
+    def cost(self) -> float:
+        """Seconds of the processor that pages have taken."""
+        told = self.processes.send("SystemInfo.getProcessInfo")["processInfo"]
+        return float(sum(one["cpuTime"] for one in told if one["type"] == "renderer"))
+
+    def taken(self) -> float:
+        return self.cost() - self.before
+
+    def select(self, address: str) -> str:
+        """Select a weight; what is said of it."""
+        self.page.evaluate("address => location.hash = `s=weight:${address}`", address)
+        return ""
+
+
+@pytest.fixture(scope="module")
+def living(browser: Any, written: Path) -> Iterator[dict[str, Any]]:
+    """The page from its first look to its life, and what was measured on the way."""
+    opened = Opened(browser, written)
+    browser.start_tracing(page=opened.page, categories=TRACED)
+    page = opened.page
+    page.wait_for_selector("#phases button", timeout=60_000)
+    found: dict[str, Any] = {"opened": opened, "page": page, "read": opened.taken()}
+    page.get_by_role("button", name="Why does this weight have this gradient?").click()
+    page.wait_for_selector("#why .why-steps", timeout=60_000)
+    found["early"] = page.locator("#why .why-steps").inner_text()
+    found["early_live"] = page.locator("html[data-session=live]").count()
+    page.wait_for_selector("html[data-session=live]", timeout=120_000)
+    found["live"] = opened.taken()
+    found["trace"] = json.loads(browser.stop_tracing())
+    yield found
+    opened.context.close()
+
+
+def test_it_is_one_file_of_a_size_that_can_be_mailed(written: Path) -> None:
+    assert 5e6 < written.stat().st_size <= 15e6
+    text = written.read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text.split('id="recorded"')[0])
+
+
+def test_there_is_something_to_read_at_once(living: dict[str, Any]) -> None:
+    assert living["read"] <= 1.0
+    assert "∂C" in living["early"]
+    assert living["early_live"] == 0
+
+
+def test_it_lives_soon(living: dict[str, Any]) -> None:
+    assert living["live"] <= 15.0
+
+
+def test_the_page_never_stands_still(living: dict[str, Any]) -> None:
+    events = living["trace"]["traceEvents"]
+    threads = {
+        (one["pid"], one["tid"]): one["args"]["name"]
+        for one in events
+        if one["name"] == "thread_name"
+    }
+    tasks = [
+        one["tdur"] / 1000
+        for one in events
+        if one["name"] == "RunTask"
+        and "tdur" in one
+        and threads.get((one["pid"], one["tid"])) == "CrRendererMain"
+    ]
+    assert len(tasks) > 100
+    assert max(tasks) <= 100.0
