@@ -69,7 +69,7 @@ const HANDLERS = {
   },
   moment(message) {
     if (stale("go", message)) return;
-    put({ moment: message, running: message.running });
+    put({ moment: message, running: message.running, marked: null });
     if (message.running) requestAnimationFrame(() => send("frame"));
     else say(message.says);
   },
@@ -99,7 +99,7 @@ const HANDLERS = {
   mark(message) {
     if (message.of === "lesson") return put({ lessonMark: message });
     if (message.of === "find") put({ found: message });
-    else put({ marks: new Map(state.marks).set(message.name, message) });
+    else put({ marks: new Map(state.marks).set(message.name, message), marked: message });
     say(message.says);
   },
   output(message) {

@@ -43,9 +43,9 @@ export function drawCurve(canvas) {
   pen.font = "11px system-ui, sans-serif";
   pen.fillStyle = palette.muted;
   pen.textAlign = "left";
-  pen.fillText("0", EDGE.left, height - 3);
+  if (moment.step > most / 30) pen.fillText("0", EDGE.left, height - 3);
   pen.textAlign = "right";
-  pen.fillText(String(most), width - EDGE.right, height - 3);
+  if (moment.step < 0.96 * most) pen.fillText(String(most), width - EDGE.right, height - 3);
 }
 
 /** Places of losses on the screen: by their logarithm where they are all above zero. */

@@ -9,7 +9,7 @@ import { word } from "./words.js";
 export const exerciseTab = {
   shows: ["moment", "blanks", "marks", "predicting"],
   draw(room) {
-    const { moment, blanks, marks, predicting, running } = state;
+    const { moment, blanks, marks, marked, predicting, running } = state;
     if (!moment || running) {
       room.replaceChildren(h("p", { class: "muted" }, word("exercise.running")));
       return;
@@ -22,7 +22,7 @@ export const exerciseTab = {
       h("div", { class: "worked" }, moment.lines.filter(({ text }) => text).map(({ kind, text }) => h("p", { class: kind }, text))),
       predicting ? h("div", { class: "blanks" }, h("h3", {}, word("exercise.next")), (blanks?.blanks ?? []).map((blank, number) => question(blank, number, marks.get(blank.name), typed))) : h("p", { class: "small muted" }, word("exercise.off")),
       predicting && !(blanks?.blanks ?? []).length ? h("p", { class: "muted" }, word("exercise.none")) : "",
-      predicting && last ? h("p", { class: `mark ${last.outcome}`, role: "status" }, last.says, last.mistake ? h("span", { class: "mistake" }, ` ${last.mistake}`) : "") : "",
+      marked ? h("p", { class: `mark ${marked.outcome}`, role: "status" }, marked.says, marked.mistake ? h("span", { class: "mistake" }, ` ${marked.mistake}`) : "") : "",
       last ? h("p", { class: "small muted" }, word("exercise.score", { right: last.right, asked: last.asked })) : "");
     if (focused?.startsWith("blank-")) document.getElementById(focused)?.focus();
   },
