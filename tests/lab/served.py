@@ -40,6 +40,7 @@ def served() -> Iterator[str]:
 def opened_lab(context: Any, link: str, language: str = "en") -> Any:
     """The page once it shows a moment; what goes wrong in it, and every request that is not to
     its own server, stands in `page.complaints`."""
+    context.set_default_timeout(8000)
     page = context.new_page()
     page.complaints = []
     own = link.partition("?")[0]

@@ -14,6 +14,7 @@ export const healthTab = {
   // What comes is told as it comes: after each stop, whichever tab is open.
   start() {
     let last = "";
+    on(["network"], () => { last = ""; });
     on(["moment", "running"], () => {
       const { moment, running } = state;
       const now = moment && !running ? `${moment.branch} ${moment.step}` : "";
