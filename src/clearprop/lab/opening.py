@@ -39,7 +39,10 @@ class Opening:
     network: OpenedFile | None = None
 
     def session(self, language: str = "en", guest: Guest = sandboxed) -> Session:
-        """A new session, in which `guest` runs pasted code. Raises what a recipe, a lesson and a file are refused with."""
+        """A new session, in which `guest` runs pasted code.
+
+        Raises what a recipe, a lesson and a file are refused with.
+        """
         if self.lesson is not None:
             return Session(lesson=lesson_of(self.lesson), language=language, guest=guest)
         return Session(problem=self._problem(), language=language, guest=guest)
@@ -85,8 +88,8 @@ def opened_lesson(given: str) -> OpenedFile:
 
 
 def _told(file: OpenedFile | None) -> list[str] | None:
-    return file and [file.name, base64.b64encode(file.content).decode("ascii")]
+    return None if file is None else [file.name, base64.b64encode(file.content).decode("ascii")]
 
 
 def _file_from(told: list[str] | None) -> OpenedFile | None:
-    return told and OpenedFile(told[0], base64.b64decode(told[1]))
+    return None if told is None else OpenedFile(told[0], base64.b64decode(told[1]))

@@ -17,13 +17,17 @@ export function started({ packed, source }) {
 export function judgeOf({ pass, onMessage, note, language, verdict, start }) {
   let worker = null, asked = null, timer = 0;
 
-  const stop = () => {
+  const end = () => {
     clearTimeout(timer);
     worker?.terminate();
-    worker = null;
-    if (!asked) return;
-    note("error", "stopped", { seconds: SECONDS, answers: asked.id });
-    asked = null;
+    worker = asked = null;
+  };
+
+  /** Says why there will be no verdict. */
+  const giveUp = (key, fields) => {
+    const { id } = asked ?? {};
+    end();
+    note("error", key, { ...fields, answers: id });
   };
 
   const answer = (message) => {
@@ -35,15 +39,15 @@ export function judgeOf({ pass, onMessage, note, language, verdict, start }) {
 
   const hear = ({ data }) => {
     clearTimeout(timer);
-    if (data.calling) timer = setTimeout(stop, 1000 * SECONDS);
+    if (data.calling) timer = setTimeout(() => giveUp("stopped", { seconds: SECONDS }), 1000 * SECONDS);
     else if (data.message && asked) answer(JSON.parse(data.message));
-    else if (data.fault || data.problem) note("error", "fault", { problem: data.fault ?? data.problem, answers: asked?.id });
+    else if (data.fault || data.problem) giveUp("fault", { problem: data.fault ?? data.problem });
   };
 
   return {
     /** Judge the code of a message: the session saves its network first. */
     ask(message) {
-      if (asked) stop();
+      if (asked) end();
       asked = message;
       pass({ type: "export", id: OWN, what: "safetensors" });
     },
@@ -67,6 +71,6 @@ export function judgeOf({ pass, onMessage, note, language, verdict, start }) {
         worker.postMessage({ message: JSON.stringify(one) });
       return true;
     },
-    close: () => worker?.terminate(),
+    close: end,
   };
 }
