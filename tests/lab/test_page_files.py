@@ -34,7 +34,7 @@ def test_every_type_that_the_page_sends_is_in_the_table_and_the_other_way_round(
 
 def test_the_page_handles_every_type_that_a_session_sends() -> None:
     handlers = MODULES["conversation.js"].split("const HANDLERS = {")[1].split("\n};")[0]
-    handled = set(re.findall(r"^  (\w+)(?:\(message\)|:)", handlers, re.MULTILINE))
+    handled = set(re.findall(r"^  (\w+)(?:\(.*\) \{$|:)", handlers, re.MULTILINE))
     assert handled | {"running"} == set(SESSION)
 
 

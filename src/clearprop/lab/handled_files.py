@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clearprop.base.errors import UnknownNameError
 from clearprop.lab.data_sets import DATA_SETS, LabData, data_set
 from clearprop.lab.exports import exported
 from clearprop.lab.lab_recipe import fitting, problem_of

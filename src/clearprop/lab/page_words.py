@@ -1,4 +1,4 @@
-"""The page's own words, which the session hands to it: they are in the message tables as all others."""
+"""The page's own words, which the session hands to it: in the message tables, as all others."""
 
 from clearprop.base import messages
 

@@ -9,7 +9,7 @@ const DRAFT = "clearprop-lab-code";
 let waiting = null;
 
 export const checkTab = {
-  shows: ["planted", "verdict", "found", "branches", "network", "refused"],
+  shows: ["planted", "verdict", "found", "branch", "branches", "network", "refused"],
   draw(room) {
     if (state.verdict || state.refused) waiting = null;
     const open = [...room.querySelectorAll("details[open]")].map(({ id }) => id);
@@ -21,7 +21,7 @@ export const checkTab = {
 };
 
 /** The branch that is shown, as the list of branches has it. */
-const shown = () => state.branches?.branches.find(({ branch }) => branch === state.moment?.branch);
+const shown = () => state.branches?.branches.find(({ branch }) => branch === state.branch);
 
 function planting() {
   const choice = h("select", { id: "mistake", class: "grow", "aria-label": word("check.mistake") },
@@ -32,8 +32,8 @@ function planting() {
 
 /** Where a mistake runs: the line that is said to be wrong. */
 function finding() {
-  const { planted, found, moment, network } = state;
-  if (!planted || planted.branch !== moment?.branch) return "";
+  const { planted, found, branch, network } = state;
+  if (!planted || planted.branch !== branch) return "";
   const places = network.phases.filter(({ part }) => part === "backward");
   const place = h("select", { id: "find-place", "aria-label": word("check.place") }, places.map(({ path, title }) => h("option", { value: path }, title)));
   const lines = ["", "∂C/∂x", "weight", "bias"];

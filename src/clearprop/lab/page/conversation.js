@@ -69,7 +69,8 @@ const HANDLERS = {
   },
   moment(message) {
     if (stale("go", message)) return;
-    put({ moment: message, running: message.running, marked: null });
+    state.aim = null;
+    put({ moment: message, running: message.running, marked: null, ...(message.branch === state.branch ? {} : { branch: message.branch }) });
     if (message.running) requestAnimationFrame(() => send("frame"));
     else say(message.says);
   },
@@ -120,6 +121,7 @@ const HANDLERS = {
     if (says && says !== state.moment?.diverged) note("note", says);
   },
   sentence(message) {
+    state.aim = null;
     note(message.level, message.text);
     fileTakers.delete(message.answers);
     put({ refused: message });
@@ -149,8 +151,12 @@ export function select(selection) {
 
 /** Goes to a step and so many of its phases; within the branch that is shown. */
 export function go(step, phase) {
+  state.aim = { step, phase };
   send("go", { branch: state.moment.branch, step, phase });
 }
+
+/** Where in time the person is: where was asked for last, before its moment has come. */
+export const whereInTime = () => ({ phases: state.moment.phases, ...(state.aim ?? { step: state.moment.step, phase: state.moment.phase }) });
 
 export function run(rate) {
   send("run", { rate });

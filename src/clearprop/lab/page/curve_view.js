@@ -1,5 +1,6 @@
 /** The loss curve: the time axis of everything. Dragged, it goes to any step of the run. */
 
+import { whereInTime } from "./conversation.js";
 import { colours, h, prepared } from "./dom.js";
 import { state } from "./store.js";
 
@@ -114,8 +115,8 @@ export function curveSlider(go) {
     if (canvas.hasPointerCapture(event.pointerId)) drag(event);
   });
   canvas.addEventListener("keydown", (event) => {
-    const { step } = state.moment ?? {};
-    if (step === undefined) return;
+    if (!state.moment) return;
+    const { step } = whereInTime();
     const far = Math.max(1, Math.round(reach() / 20));
     const to = { ArrowLeft: step - 1, ArrowDown: step - 1, ArrowRight: step + 1, ArrowUp: step + 1, PageDown: step - far, PageUp: step + far, Home: 0, End: reach() }[event.key];
     if (to === undefined) return;

@@ -77,17 +77,18 @@ function layerEdit(number, layer, last) {
 const fresh = (kind) => (kind === "Linear" ? { kind, units: 8 } : { kind });
 
 function layerAdd() {
-  const kinds = kindChoice("recipe-add-kind", "", (kind) => {
-    adding = false;
+  const kinds = kindChoice("recipe-add-kind", "ReLU", () => {});
+  // Before the last layer that has weights, which gives what the target has.
+  const put = () => {
     const { layers } = state.recipe;
-    // Before the last layer that has weights, which gives what the target has.
     const end = layers.findLastIndex((layer) => layer.kind === "Linear");
     const at = end < 0 ? layers.length : end;
+    adding = false;
     edited = at;
-    build({ layers: [...layers.slice(0, at), fresh(kind), ...layers.slice(at)] });
-  });
-  kinds.prepend(h("option", { value: "", selected: true }, word("recipe.choose")));
-  return h("div", { class: "chip-edit" }, h("div", { class: "field" }, h("label", { for: "recipe-add-kind" }, word("recipe.add")), kinds));
+    build({ layers: [...layers.slice(0, at), fresh(kinds.value), ...layers.slice(at)] });
+  };
+  return h("div", { class: "chip-edit" }, h("div", { class: "field" }, h("label", { for: "recipe-add-kind" }, word("recipe.kind")), kinds),
+    h("button", { type: "button", id: "recipe-add-go", onclick: put }, word("recipe.add")));
 }
 
 function kindChoice(id, current, chosen) {

@@ -13,6 +13,8 @@ export const state = {
   recipe: null,
   network: null,
   moment: null,
+  aim: null, // {step, phase} that was asked for and has not come
+  branch: "main", // the one that is shown
   curves: new Map(), // branch -> its curve
   branches: null,
   why: null,

@@ -1,6 +1,6 @@
 /** Time: play and step, the phases inside a step, the loss curve, and the branches of the run. */
 
-import { go, pause, run, send } from "./conversation.js";
+import { go, pause, run, send, whereInTime } from "./conversation.js";
 import { curveSlider, describeSlider, drawCurve, forgetCurveColours } from "./curve_view.js";
 import { branchDialog } from "./branch_dialog.js";
 import { byId, h } from "./dom.js";
@@ -44,24 +44,26 @@ export const TIME = {
     else run(speed === "" ? null : Number(speed));
   },
   phaseNext() {
-    const { step, phase, phases: all } = state.moment;
+    const { step, phase, phases: all } = whereInTime();
     hold();
     if (phase < all.length) go(step, phase + 1);
     else go(step + 1, 1);
   },
   phaseBack() {
-    const { step, phase, phases: all } = state.moment;
+    const { step, phase, phases: all } = whereInTime();
     hold();
     if (phase > 1 || (phase === 1 && step === 0)) go(step, phase - 1);
     else if (step > 0) go(step - 1, all.length);
   },
   stepNext() {
+    const { step, phase } = whereInTime();
     hold();
-    go(state.moment.step + 1, state.moment.phase);
+    go(step + 1, phase);
   },
   stepBack() {
+    const { step, phase } = whereInTime();
     hold();
-    if (state.moment.step > 0) go(state.moment.step - 1, state.moment.phase);
+    if (step > 0) go(step - 1, phase);
   },
 };
 
