@@ -1,5 +1,5 @@
-"""The lab as one file, opened from disk in a browser: what can be read at once, how soon it lives, that
-nothing leaves it, and that it says so where it cannot run.
+"""The lab as one file, opened from disk in a browser: what can be read at once, how soon it lives,
+that nothing leaves it, and that it says so where it cannot run.
 
 Times are the processor's, which a busy machine does not change.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clearprop.lab.lesson_files import own_lesson
 from clearprop.lab.one_file import one_file
 from clearprop.lab.opening import Opening, opened_lesson
 from clearprop.lab.runtime import fetched_runtime
@@ -56,11 +57,6 @@ class Opened:
     def taken(self) -> float:
         return self.cost() - self.before
 
-    def select(self, address: str) -> str:
-        """Select a weight; what is said of it."""
-        self.page.evaluate("address => location.hash = `s=weight:${address}`", address)
-        return ""
-
 
 @pytest.fixture(scope="module")
 def living(browser: Any, written: Path) -> Iterator[dict[str, Any]]:
@@ -68,13 +64,13 @@ def living(browser: Any, written: Path) -> Iterator[dict[str, Any]]:
     opened = Opened(browser, written)
     browser.start_tracing(page=opened.page, categories=TRACED)
     page = opened.page
-    page.wait_for_selector("#phases button", timeout=60_000)
+    page.wait_for_selector("#phases button", timeout=PATIENCE)
     found: dict[str, Any] = {"opened": opened, "page": page, "read": opened.taken()}
     page.get_by_role("button", name="Why does this weight have this gradient?").click()
-    page.wait_for_selector("#why .why-steps", timeout=60_000)
+    page.wait_for_selector("#why .why-steps", timeout=PATIENCE)
     found["early"] = page.locator("#why .why-steps").inner_text()
     found["early_live"] = page.locator("html[data-session=live]").count()
-    page.wait_for_selector("html[data-session=live]", timeout=120_000)
+    page.wait_for_selector("html[data-session=live]", timeout=PATIENCE)
     found["live"] = opened.taken()
     found["trace"] = json.loads(browser.stop_tracing())
     yield found
@@ -113,3 +109,82 @@ def test_the_page_never_stands_still(living: dict[str, Any]) -> None:
     ]
     assert len(tasks) > 100
     assert max(tasks) <= 100.0
+
+
+def test_what_was_recorded_is_what_the_session_says(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Why does this weight have this gradient?").click()
+    page.wait_for_selector("#why .why-steps")
+    assert page.locator("#why .why-steps").inner_text() == living["early"]
+
+
+def test_a_weight_is_explained_at_once(living: dict[str, Any]) -> None:
+    opened, page = living["opened"], living["page"]
+    ideas = ("How is the loss computed?", "Why does this weight have this gradient?")
+    times, before = 6, opened.cost()
+    for number in range(times):
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_role("button", name=ideas[number % 2]).click()
+        page.wait_for_selector("#why .why-steps")
+    assert (opened.cost() - before) / times <= 0.1
+
+
+def test_a_run_goes_on_and_back(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator("#controls .play").click()
+    page.wait_for_function("() => Number(/\\d+/.exec(document.querySelector('#controls .now').textContent)[0]) > 20")
+    page.locator("#controls .play").click()
+    page.keyboard.press("Shift+ArrowLeft")
+    assert living["opened"].faults == []
+
+
+def test_a_lesson_is_marked_on_the_page(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator(".lesson-dot").nth(2).click()
+    for text, outcome in (("two", "unreadable"), ("2", "wrong"), ("4", "right")):
+        page.fill("#lesson-number", text)
+        page.locator(".lesson-answer button").click()
+        page.wait_for_selector(f"#lesson-room .mark.{outcome}")
+    assert page.locator(".lesson-dot.done").count() == 1
+
+
+def test_pasted_code_is_judged_and_stopped_where_it_loops(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator("#tab-check").click()
+    page.locator("#own summary").click()
+
+    def judged(code: str, found: str) -> str:
+        page.fill("#own-code", code)
+        page.locator("#judge-own").click()
+        page.wait_for_selector(found, timeout=PATIENCE)
+        text: str = page.locator(found).last.inner_text()
+        page.locator("#told button").evaluate_all("all => all.forEach(one => one.click())")
+        return text
+
+    assert judged(RIGHT, ".verdict.right")
+    told = judged(RIGHT.replace("z1 = x", "while True: pass\n    z1 = x"), "#told .error")
+    assert "did not finish within 2 seconds" in told
+    # The lab is alive, and nothing of what stood there is lost.
+    assert page.locator("#why .why-steps").inner_text() == living["early"]
+    assert living["opened"].faults == []
+
+
+def test_nothing_was_asked_of_the_network(living: dict[str, Any], written: Path) -> None:
+    asked = [one for one in living["opened"].requests if not one.startswith(("blob:", "data:"))]
+    assert asked == [written.as_uri()]
+
+
+def test_pasted_code_reaches_nobody(living: dict[str, Any]) -> None:
+    page = living["page"]
+    refused: list[str | None] = []
+    page.on("requestfailed", lambda request: refused.append(request.failure))
+    ask = "import js\nasked = js.XMLHttpRequest.new()\nasked.open('GET', 'http://127.0.0.1:9/', False)\n"
+    page.fill("#own-code", f"{ask}asked.send()\n{RIGHT}")
+    page.locator("#judge-own").click()
+    page.wait_for_selector("#told .error", timeout=PATIENCE)
+    assert refused == ["csp"]
+
+
+def test_without_webassembly_it_says_so(browser: Any, written: Path) -> None:
+    opened = Opened(browser, written)
