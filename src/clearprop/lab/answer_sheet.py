@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from clearprop.engine.step import Step
 from clearprop.lab.blanks import Asked
@@ -34,9 +35,21 @@ def sheet_of(asked: Sequence[Asked], step: Step) -> Exercise:
     )
 
 
-def answer_files(answered: Sequence[tuple[Asked, str]], step: Step, language: str) -> list[bytes]:
-    """The answers as a hand-in, and the key that marks them."""
+class SheetFile(NamedTuple):
+    """A file of an exercise; `variant` is what its key has to be called."""
+
+    variant: str
+    content: str
+
+
+def answer_files(
+    answered: Sequence[tuple[Asked, str]], step: Step, language: str
+) -> tuple[SheetFile, SheetFile]:
+    """The answers as a hand-in, and the key that marks them, for the folder `key`."""
     sheet = sheet_of([asked for asked, _ in answered], step)
-    student = Student(id="", name="", language=language)
+    student = Student(language)
     texts = {asked.name: text for asked, text in answered}
-    return [answers_json(sheet, student, texts), key_json(sheet, student)]
+    return (
+        SheetFile(sheet.variant, answers_json(sheet, student, texts).decode()),
+        SheetFile(sheet.variant, key_json(sheet, student).decode()),
+    )

@@ -131,5 +131,5 @@ def _answers(state: LabState) -> Iterator[Made]:
     if not state.answered:
         raise ConfigurationError("lab_no_answers")
     form, key = answer_files(list(state.answered.values()), state.view().step, state.language)
-    yield Made("answers.json", "application/json", form.decode())
-    yield Made("key.json", "application/json", key.decode())
+    yield Made("answers.json", "application/json", form.content)
+    yield Made(f"{key.variant}.json", "application/json", key.content)

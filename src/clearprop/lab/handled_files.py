@@ -3,51 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.errors import UnknownNameError
 from clearprop.lab.data_sets import DATA_SETS, LabData, data_set
 from clearprop.lab.exports import exported
-from clearprop.lab.lab_recipe import problem_of
+from clearprop.lab.lab_recipe import fitting, problem_of
 from clearprop.lab.lab_state import Answer, Answers, LabState, say, sentence
-from clearprop.lab.own_table import HEAD, OwnTable, data_of_table, table_of
+from clearprop.lab.own_table import HEAD, OwnTable, Told, data_of_table, table_of
 
 
 def _data(state: LabState, given: Mapping[str, Any]) -> Answers:
     name, text = given["name"], given["csv"]
-    notes: list[str] = []
-    if text is None:
-        data = state.own_data if state.own_data_named(name) else data_set(name)
-    if text is not None or (state.table is not None and state.own_data_named(name)):
-        table = state.table if text is None else table_of(name, text)
-        if table is None:
-            raise ConfigurationError("lab_recipe_form", part="data")
-        data, told = data_of_table(table, given["inputs"], given["target"])
-        notes = [one.text(state.language) for one in told]
+    table = table_of(name, text) if text is not None else state.table_named(name)
+    notes: tuple[Told, ...] = ()
+    if table is not None:
+        data, notes = data_of_table(table, given["inputs"], given["target"])
+    elif state.own_data is not None and state.own_data.name == name:
+        data = state.own_data
     else:
-        table = None
-    if data is None:
-        raise ConfigurationError("lab_recipe_form", part="data")
-    recipe = _fitting(state.run.problem.recipe, data)
-    problem = problem_of(recipe, data)
-    state.begin(problem)
+        data = data_set(name)
+    state.begin(problem_of(fitting(state.run.problem.recipe, data), data))
     if table is not None:
         state.table, state.own_data = table, data
-    yield _told(table, data, notes)
+    yield _told(table, data, [one.text(state.language) for one in notes])
     yield from state.all()
-
-
-def _fitting(recipe: Mapping[str, Any], data: LabData) -> dict[str, Any]:
-    """The recipe for other data: with a loss that goes with its target."""
-    made = {**recipe, "data": {"name": data.name}}
-    loss = recipe["loss"]["kind"]
-    if data.classes and loss not in ("CrossEntropy", "BinaryCrossEntropy"):
-        made["loss"] = {"kind": "CrossEntropy"}
-    if not data.classes and loss == "CrossEntropy":
-        made["loss"] = {"kind": "MSE"}
-    if recipe["start"]["kind"] == "worked_example":
-        made["start"] = {"kind": "own"}
-    if made["layers"] is None:
-        raise ConfigurationError("lab_link_of_file")
-    return made
 
 
 def _told(table: OwnTable | None, data: LabData, notes: list[str]) -> Answer:

@@ -94,6 +94,7 @@ def problem_of(recipe: Mapping[str, Any], own_data: LabData | None = None) -> Pr
     data = _data(recipe["data"], own_data)
     loss = _made(recipe["loss"], LOSSES, "loss")
     target, outputs = _target_for(loss, data)
+    recipe["layers"] = _ending_in(recipe["layers"], outputs)
     network = _network(recipe["layers"], data.x.shape[1], outputs)
     optimizer = _made(recipe["optimizer"], OPTIMIZERS, "optimizer")
     seed = _whole("seed", recipe["seed"], 0)
@@ -141,6 +142,25 @@ def changed(problem: Problem, changes: Mapping[str, Any], at: TrainingState) -> 
     return replace(problem, recipe=recipe, optimizer=optimizer, batch=batch, first=first)
 
 
+def fitting(recipe: Mapping[str, Any], data: LabData) -> dict[str, Any]:
+    """The recipe for other data: with a loss that goes with its target, and a start that does not
+    belong to the data before. Raises ConfigurationError for a network that no recipe says."""
+    recipe = settled(recipe)
+    if recipe["layers"] is None:
+        raise ConfigurationError("lab_link_of_file")
+    made = {**recipe, "data": {"name": data.name}}
+    loss = _kind(recipe["loss"], "loss")
+    if data.classes and loss not in ("CrossEntropy", "BinaryCrossEntropy"):
+        made["loss"] = {"kind": "CrossEntropy"}
+    if loss == "BinaryCrossEntropy" and not 0 <= data.target.min() <= data.target.max() <= 1:
+        made["loss"] = {"kind": "CrossEntropy" if data.classes else "MSE"}
+    if not data.classes and loss == "CrossEntropy":
+        made["loss"] = {"kind": "MSE"}
+    if _kind(recipe["start"], "start") == "worked_example":
+        made["start"] = {"kind": "own"}
+    return made
+
+
 def encoded_link(recipe: Mapping[str, Any]) -> str:
     """The part of a link behind `#r=`: the recipe as JSON in base64url."""
     content = json.dumps(recipe, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
@@ -182,20 +202,24 @@ def _target_for(loss: Loss, data: LabData) -> tuple[Array, int]:
     return freeze(np.eye(len(data.classes))[data.target]), len(data.classes)
 
 
-def _network(given: Any, inputs: int, outputs: int) -> Network:
+def _ending_in(given: Any, outputs: int) -> list[dict[str, Any]]:
+    """The layers with a last Linear one that gives what the target has, whatever it said."""
     if not isinstance(given, list) or not given:
         raise ConfigurationError("lab_recipe_form", part="layers")
+    linears = [k for k, one in enumerate(given) if _kind(one, "layers") == "Linear"]
+    layers = [dict(one) for one in given]
+    if linears:
+        layers[linears[-1]]["units"] = outputs
+    return layers
+
+
+def _network(given: list[dict[str, Any]], inputs: int, outputs: int) -> Network:
     if len(given) > LIMITS["layers"]:
         raise ConfigurationError("lab_too_many_layers", most=LIMITS["layers"])
-    linears = [k for k, one in enumerate(given) if _kind(one, "layers") == "Linear"]
     layers: list[Layer] = []
     width = inputs
-    for position, one in enumerate(given):
-        settings = dict(one)
-        if linears and position == linears[-1]:
-            # The last one gives what the target has, whatever the recipe said.
-            settings["units"] = outputs
-        layer = _block(settings, width)
+    for one in given:
+        layer = _block(dict(one), width)
         if isinstance(layer, Linear):
             width = layer.outputs
         layers.append(layer)

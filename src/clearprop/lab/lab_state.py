@@ -80,9 +80,9 @@ class LabState:
         """The branch that is shown."""
         return self.branches[self.shown]
 
-    def own_data_named(self, name: str) -> bool:
-        """Whether the person's own table has that name."""
-        return self.own_data is not None and self.own_data.name == name
+    def table_named(self, name: str) -> OwnTable | None:
+        """The person's own table, where it has that name."""
+        return self.table if self.table is not None and self.table.name == name else None
 
     def begin(self, problem: Problem) -> None:
         """A new run. Nothing of the old one is touched before the new one can be looked at."""

@@ -37,7 +37,8 @@ FONTS = Path(__file__).parent.parent / "teaching" / "reports" / "fonts"
 WAITS = 300.0
 MOST_WAITING = 16
 # One piece of a run: a message of the page waits no longer.
-PIECE = 0.005
+PIECE = 0.004
+READING = 4
 # Messages whose answer may take seconds.
 SLOW = ("check", "data", "export", "health", "plant")
 
@@ -207,8 +208,10 @@ async def _serve(
             continue
         if text is None:
             answers = seat.session.work(PIECE)
-            # The others take their turns, and what the page sent is read.
-            await asyncio.sleep(0)
+            # The others take their turns, and what the page sent is read: through the socket, the
+            # protocol and the task that reads, a turn each.
+            for _ in range(READING):
+                await asyncio.sleep(0)
         elif _field_of(text, "type") in SLOW:
             answers = await asyncio.to_thread(seat.session.receive, text)
         else:

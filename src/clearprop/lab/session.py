@@ -36,6 +36,7 @@ from clearprop.lab.lab_state import MAIN, Answer, Answers, LabState, say, senten
 from clearprop.lab.lesson_files import Lesson
 from clearprop.lab.lesson_marks import lesson_problem
 from clearprop.lab.missing_here import missing_here
+from clearprop.lab.own_table import OwnTable
 from clearprop.lab.page_words import page_words
 from clearprop.lab.pasted_code import Guest, sandboxed
 from clearprop.lab.planted_backward import plantable
@@ -57,7 +58,7 @@ class Session:
     """One page's lab.
 
     problem   what a page finds that asks for nothing; the first preset unless told otherwise
-    own_data  a person's own table
+    own_data  a person's own samples, and `table` what they were taken from
     lesson    the lesson that is open at first, in the place of `problem`
     guest     what runs pasted code: a process with limits, unless the session itself is in a place
               that can be thrown away
@@ -69,6 +70,7 @@ class Session:
         *,
         problem: Problem | None = None,
         own_data: LabData | None = None,
+        table: OwnTable | None = None,
         lesson: Lesson | None = None,
         language: str = "en",
         guest: Guest = sandboxed,
@@ -76,6 +78,7 @@ class Session:
         self.key = secrets.token_urlsafe(16)
         self._state = LabState(language, guest, lesson)
         self._state.own_data = own_data if lesson is None else lesson.data
+        self._state.table = table
         self._problem = problem if lesson is None else lesson_problem(lesson)
         self._sent = 0
 

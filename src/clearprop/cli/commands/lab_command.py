@@ -42,10 +42,15 @@ def _maker(what: Path | None, language: str) -> "Callable[[], Session]":
 
     if what is None:
         return lambda: Session(language=language)
-    from clearprop.lab.opened_network import problem_of_file
+    from clearprop.lab.opened_files import problem_of_csv, problem_of_file
 
-    problem = problem_of_file(what)
-    return lambda: Session(problem=problem, language=language)
+    if what.suffix.lower() == ".csv":
+        problem, table = problem_of_csv(what)
+    else:
+        problem, table = problem_of_file(what), None
+    # Samples in rows can be built for anew; ids and images cannot.
+    data = problem.data if problem.data.x.ndim == 2 else None
+    return lambda: Session(problem=problem, own_data=data, table=table, language=language)
 
 
 def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: bool) -> int:
@@ -54,7 +59,8 @@ def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: 
     from clearprop.cli.terminal import write
     from clearprop.lab.serving import HOST, application
 
-    listening = socket.socket()
+    # With the protocol said: asyncio sends at once, and does not wait for more, only where it is.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))

@@ -14,15 +14,11 @@ export const checkTab = {
     if (state.verdict || state.refused) waiting = null;
     const open = [...room.querySelectorAll("details[open]")].map(({ id }) => id);
     const focused = document.activeElement?.id;
-    const code = room.querySelector("#own-code")?.value ?? draft();
-    room.replaceChildren(planting(), finding(), judging(), own(code, open.includes("own")), verdict());
+    const code = sessionStorage.getItem(DRAFT) ?? state.network.starter;
+    room.replaceChildren(planting(), finding(), judging(), verdict(), own(code, open.includes("own")));
     if (focused && room.contains(document.getElementById(focused))) document.getElementById(focused).focus();
   },
 };
-
-function draft() {
-  return sessionStorage.getItem(DRAFT) ?? state.welcome?.draft ?? "";
-}
 
 /** The branch that is shown, as the list of branches has it. */
 const shown = () => state.branches?.branches.find(({ branch }) => branch === state.moment?.branch);
@@ -55,13 +51,19 @@ function judging() {
 
 function own(code, open) {
   const area = h("textarea", { id: "own-code", rows: 12, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-label": word("check.code"),
-    oninput: () => sessionStorage.setItem(DRAFT, area.value),
+    oninput: () => keep(area.value),
     onkeydown: (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask(area.value, "own");
     } });
   area.value = code;
   return h("details", { class: "more", id: "own", open }, h("summary", {}, word("check.own_title")), h("p", { class: "small muted" }, word("check.own_says")), area,
     h("div", { class: "row" }, h("button", { type: "button", class: "strong", id: "judge-own", disabled: waiting === "own", onclick: () => ask(area.value, "own") }, word("check.judge_own"))));
+}
+
+/** What was written is kept until the tab is closed; an empty editor begins anew. */
+function keep(code) {
+  if (code.trim()) sessionStorage.setItem(DRAFT, code);
+  else sessionStorage.removeItem(DRAFT);
 }
 
 function ask(code, kind) {

@@ -64,21 +64,21 @@ const HANDLERS = {
   },
   network(message) {
     const other = state.network?.title !== message.title;
-    put({ network: message, recipe: message.recipe, verdict: null, moved: null, output: null,
+    put({ network: message, recipe: message.recipe, verdict: null, moved: null, output: null, curves: new Map(),
       ...(other ? { outputOf: null, moment: null } : {}) });
   },
   moment(message) {
     if (stale("go", message)) return;
-    put({ moment: message, running: message.running });
+    put({ moment: message, running: message.running, marked: null });
     if (message.running) requestAnimationFrame(() => send("frame"));
     else say(message.says);
   },
   curve(message) {
-    const { branch, stride, first } = message;
-    const curves = new Map(branch === "main" && first === 0 ? [] : state.curves);
+    const { branch, start, stride, first } = message;
+    const curves = new Map(state.curves);
     const values = valuesOf(message.losses);
     const known = first > 0 ? curves.get(branch)?.values.slice(0, first) : null;
-    curves.set(branch, { branch, stride, values: known ? joined(known, values) : values });
+    curves.set(branch, { branch, start, stride, values: known ? joined(known, values) : values });
     put({ curves });
   },
   branches: (message) => put({ branches: message }),
@@ -99,7 +99,7 @@ const HANDLERS = {
   mark(message) {
     if (message.of === "lesson") return put({ lessonMark: message });
     if (message.of === "find") put({ found: message });
-    else put({ marks: new Map(state.marks).set(message.name, message) });
+    else put({ marks: new Map(state.marks).set(message.name, message), marked: message });
     say(message.says);
   },
   output(message) {
@@ -114,9 +114,10 @@ const HANDLERS = {
   },
   lesson: (message) => put({ lesson: message }),
   running: () => put({ running: true }),
-  paused(message) {
+  paused({ says }) {
     put({ running: false });
-    if (message.says) note("note", message.says);
+    // Where the run broke, its moment says so over the network.
+    if (says && says !== state.moment?.diverged) note("note", says);
   },
   sentence(message) {
     note(message.level, message.text);

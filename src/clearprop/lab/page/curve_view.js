@@ -43,9 +43,9 @@ export function drawCurve(canvas) {
   pen.font = "11px system-ui, sans-serif";
   pen.fillStyle = palette.muted;
   pen.textAlign = "left";
-  pen.fillText("0", EDGE.left, height - 3);
+  if (moment.step > most / 30) pen.fillText("0", EDGE.left, height - 3);
   pen.textAlign = "right";
-  pen.fillText(String(most), width - EDGE.right, height - 3);
+  if (moment.step < 0.96 * most) pen.fillText(String(most), width - EDGE.right, height - 3);
 }
 
 /** Places of losses on the screen: by their logarithm where they are all above zero. */
@@ -63,7 +63,7 @@ function heights(lines, height) {
   return (value) => height - EDGE.bottom - 4 - ((form(value) - bottom) / span) * (height - EDGE.bottom - EDGE.top - 4);
 }
 
-function drawLine(pen, { branch, stride, values }, x, scale, shown) {
+function drawLine(pen, { start, stride, values }, x, scale, shown) {
   pen.strokeStyle = shown ? palette.ink : palette.muted;
   pen.globalAlpha = shown ? 1 : 0.5;
   pen.lineWidth = shown ? 2 : 1.5;
@@ -74,8 +74,8 @@ function drawLine(pen, { branch, stride, values }, x, scale, shown) {
   let begun = false;
   for (let at = 0; at < values.length; at += skip) {
     if (!Number.isFinite(values[at])) break;
-    if (begun) pen.lineTo(x(at * stride), scale(values[at]));
-    else pen.moveTo(x(at * stride), scale(values[at]));
+    if (begun) pen.lineTo(x(start + at * stride), scale(values[at]));
+    else pen.moveTo(x(start + at * stride), scale(values[at]));
     begun = true;
   }
   pen.stroke();
@@ -84,7 +84,7 @@ function drawLine(pen, { branch, stride, values }, x, scale, shown) {
   if (values.length === 1 && Number.isFinite(values[0])) {
     pen.fillStyle = palette.ink;
     pen.beginPath();
-    pen.arc(x(0), scale(values[0]), 3, 0, 2 * Math.PI);
+    pen.arc(x(start), scale(values[0]), 3, 0, 2 * Math.PI);
     pen.fill();
   }
 }

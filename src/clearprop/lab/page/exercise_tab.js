@@ -9,7 +9,7 @@ import { word } from "./words.js";
 export const exerciseTab = {
   shows: ["moment", "blanks", "marks", "predicting"],
   draw(room) {
-    const { moment, blanks, marks, predicting, running } = state;
+    const { moment, blanks, marks, marked, predicting, running } = state;
     if (!moment || running) {
       room.replaceChildren(h("p", { class: "muted" }, word("exercise.running")));
       return;
@@ -22,6 +22,7 @@ export const exerciseTab = {
       h("div", { class: "worked" }, moment.lines.filter(({ text }) => text).map(({ kind, text }) => h("p", { class: kind }, text))),
       predicting ? h("div", { class: "blanks" }, h("h3", {}, word("exercise.next")), (blanks?.blanks ?? []).map((blank, number) => question(blank, number, marks.get(blank.name), typed))) : h("p", { class: "small muted" }, word("exercise.off")),
       predicting && !(blanks?.blanks ?? []).length ? h("p", { class: "muted" }, word("exercise.none")) : "",
+      marked ? h("p", { class: `mark ${marked.outcome}`, role: "status" }, marked.says, marked.mistake ? h("span", { class: "mistake" }, ` ${marked.mistake}`) : "") : "",
       last ? h("p", { class: "small muted" }, word("exercise.score", { right: last.right, asked: last.asked })) : "");
     if (focused?.startsWith("blank-")) document.getElementById(focused)?.focus();
   },
@@ -38,6 +39,5 @@ function question({ name, symbol, says, equation }, number, mark, typed) {
   };
   return h("form", { class: `blank ${mark?.outcome ?? ""}`, onsubmit: answer },
     h("label", { for: id }, `${symbol} =`), input, h("button", {}, word("exercise.answer")),
-    h("p", { id: `${id}-says`, class: "small muted" }, says, equation ? h("span", { class: "equation" }, ` ${equation}`) : ""),
-    mark ? h("p", { class: `mark ${mark.outcome}` }, mark.says, mark.mistake ? h("span", { class: "mistake" }, ` ${mark.mistake}`) : "") : "");
+    h("p", { id: `${id}-says`, class: "small muted" }, says, equation ? h("span", { class: "equation" }, ` ${equation}`) : ""));
 }

@@ -14,6 +14,7 @@ export const healthTab = {
   // What comes is told as it comes: after each stop, whichever tab is open.
   start() {
     let last = "";
+    on(["network"], () => { last = ""; });
     on(["moment", "running"], () => {
       const { moment, running } = state;
       const now = moment && !running ? `${moment.branch} ${moment.step}` : "";
@@ -40,7 +41,7 @@ export const healthTab = {
 };
 
 function finding({ severity, says, advice, places }) {
-  return h("li", { class: severity, onpointerenter: () => put({ pointed: places }), onpointerleave: () => put({ pointed: null }) },
+  return h("li", { class: `severity-${severity}`, onpointerenter: () => put({ pointed: places }), onpointerleave: () => put({ pointed: null }) },
     h("p", {}, says), advice ? h("p", { class: "muted" }, advice) : "",
     places.length ? h("p", { class: "row" }, places.slice(0, 6).map((address) => h("button", { type: "button", class: "place", onclick: () => select(selectionAt(address)) }, address))) : "");
 }

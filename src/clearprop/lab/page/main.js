@@ -7,6 +7,7 @@ import { startLesson } from "./lesson.js";
 import { startNetwork } from "./network_view.js";
 import { startWalk } from "./network_walk.js";
 import { startRecipe } from "./recipe_panel.js";
+import { startSamples } from "./samples.js";
 import { readHash, selectionOf } from "./selection.js";
 import { startShell } from "./shell.js";
 import { startStates } from "./states.js";
@@ -17,7 +18,7 @@ import { websocket } from "./transport.js";
 import { startDrag } from "./weight_drag.js";
 import { worker } from "./worker_transport.js";
 
-for (const start of [startShell, startStates, startData, startRecipe, startNetwork, startWalk, startTimeBar, startAnswer, startDrag, startTabs, startLesson]) start();
+for (const start of [startShell, startStates, startData, startRecipe, startNetwork, startWalk, startSamples, startTimeBar, startAnswer, startDrag, startTabs, startLesson]) start();
 
 // The selection of the link is asked for once there is a network to select in.
 let asked = false;

@@ -16,7 +16,7 @@ export function geometry(network, width, height) {
   const xs = network.columns.map((column) => column.x);
   const first = Math.min(...xs), span = Math.max(...xs) - first || 1;
   const gap = (width - left - right) / Math.max(count - 0.35, 1);
-  const card = Math.max(12, Math.min(112, gap * (narrow ? 0.7 : 0.46)));
+  const card = Math.max(12, Math.min(112, gap * (narrow ? 0.7 : count > 3 ? 0.58 : 0.46)));
   const place = (x) => left + card / 2 + ((x - first) / span) * (width - left - right - card);
   const high = height - top - bottom;
   const columns = network.columns.map((column, number) => {

@@ -197,7 +197,8 @@ function paintLoss(moment) {
     if (moment[key] !== null && moment.texts[key]) lines.push({ name, text: moment.texts[key], tone: key === "loss_after" ? "accent" : "ink" });
   group.classList.toggle("exists", moment.loss !== null);
   group.classList.toggle("chosen", state.selection?.kind === "loss");
-  const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": 12 }, state.recipe?.loss?.kind ?? word("network.loss"));
+  const named = state.recipe?.loss?.kind ?? word("network.loss");
+  const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": Math.min(12, width / (named.length * 0.62)) }, named);
   const target = moment.loss === null && textAt(moment.target, 0) !== null && moment.target.shape.at(-1) === 1
     ? [{ name: "t", text: textAt(moment.target, 0), tone: "muted" }] : [];
   const all = [...target, ...lines];
@@ -239,10 +240,13 @@ function stubLabel(lines, x, y, address) {
   const shown = lines.at(-1);
   if (!shown) return null;
   const line = lines.find(({ tone }) => tone === "accent") ?? shown;
-  const size = Math.min(11.5, 82 / ((line.name.length + line.text.length + 1) * 0.6));
+  const fits = (text) => Math.min(11.5, 82 / ((line.name.length + text.length + 1) * 0.6));
+  // Where both numbers of an update would be too small to read, the new one stands alone.
+  const text = fits(line.text) < 8.5 ? line.text.replace(/^.*→/, "→") : line.text;
+  const size = fits(text);
   const chosen = state.selection?.address === address;
   return s("g", { class: `edge-label${chosen ? " chosen" : ""}`, "data-address": address },
-    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${line.text}`));
+    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${text}`));
 }
 
 function pill(moment, link, i, j) {

@@ -1,8 +1,10 @@
 /** The output of the network or of one neuron: as a curve, a plane or a map of classes. */
 
-import { select, send } from "./conversation.js";
+import { send } from "./conversation.js";
 import { byId, h } from "./dom.js";
 import { drawOutput, forgetOutputColours, nudged, placeOf, sampleAt } from "./output_view.js";
+import { note } from "./live.js";
+import { placeInBatch, rowOf, selectSample } from "./samples.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
 
@@ -22,7 +24,7 @@ function follow() {
 }
 
 export const outputTab = {
-  shows: ["output", "selection", "outputOf"],
+  shows: ["output", "moment", "outputOf"],
   start() {
     on(["moment", "running"], follow);
     document.addEventListener("themechange", () => { forgetOutputColours(); redraw(); });
@@ -75,7 +77,7 @@ function fillChoice() {
 function redraw() {
   const canvas = byId("output-picture");
   if (!canvas || !state.output) return;
-  drawOutput(canvas, state.output, state.selection?.sample ?? null);
+  drawOutput(canvas, state.output, state.moment ? rowOf(state.moment.sample) : null);
   canvas.setAttribute("aria-label", `${state.output.title}. ${state.output.says}`);
 }
 
@@ -90,33 +92,32 @@ function grab(event) {
 function pull(event) {
   if (!drag || (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 4)) return;
   drag.moved = true;
-  const place = placeOf(event.currentTarget, state.output, event);
-  movePoint(place, false);
+  if (placeInBatch(drag.sample) !== null) movePoint(placeOf(event.currentTarget, state.output, event), false);
 }
 
 function drop() {
   if (!drag) return;
   const { sample, moved, last } = drag;
   drag = null;
-  if (moved) for (const part of last) send("move", { ...part, settled: true });
-  else select({ ...(state.selection ?? { kind: "sample", address: null }), sample });
+  if (moved) for (const part of last ?? []) send("move", { ...part, settled: true });
+  else choose(sample);
 }
 
 /** Moves the point that is dragged to a place in the units of the data: one number at a time. */
 function movePoint(place, settled) {
   const { form } = state.output;
-  const part = (address, value) => ({ what: "point", address, sample: drag.sample, value });
+  const part = (address, value) => ({ what: "point", address, sample: placeInBatch(drag.sample), value });
   drag.last = form === "curve" ? [part("target[0]", place.y)] : [part("input[0]", place.x), part("input[1]", place.y)];
   for (const one of drag.last.slice(0, settled ? undefined : 1)) send("move", { ...one, settled });
 }
 
 function byKey(event) {
-  const { output, selection } = state;
+  const { output, moment } = state;
   const count = output?.t?.shape[0] ?? 0;
   if (!count || !["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();
   event.stopPropagation();
-  const sample = selection?.sample ?? 0;
+  const sample = rowOf(moment.sample);
   if (event.shiftKey) {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     drag = { sample };
@@ -125,5 +126,12 @@ function byKey(event) {
     return;
   }
   const way = event.key === "ArrowLeft" || event.key === "ArrowUp" ? -1 : 1;
-  select({ ...(selection ?? { kind: "sample", address: null }), sample: (sample + way + count) % count });
+  choose((sample + way + count) % count);
+}
+
+/** Follows the sample of a row, where this step's batch has it. */
+function choose(row) {
+  const place = placeInBatch(row);
+  if (place === null) note("note", word("output.not_in_batch", { sample: row }));
+  else selectSample(place);
 }

@@ -96,27 +96,28 @@ function drawCurveOf(pen, { values, axes }, { x, y }) {
   pen.stroke();
 }
 
-/** Blue and orange by sign for numbers; each class in its colour. */
-function drawPlane(pen, { values, form, axes }, { x, y }) {
-  const cells = valuesOf(values);
+/** Blue and orange by sign for numbers; each class in its colour, the paler the less sure. */
+function drawPlane(pen, { values, form, sure, axes }, { x, y }) {
+  const cells = valuesOf(values), shares = form === "classes" && sure ? valuesOf(sure) : null;
   const [rows, across] = values.shape;
   const most = largest(cells);
-  const left = x(axes[0].low), top = y(axes[1].high);
-  const wide = (x(axes[0].high) - left) / across, high = (y(axes[1].low) - top) / rows;
+  const image = new ImageData(across, rows);
+  const tones = Object.fromEntries([...SERIES, "forward", "backward"].map((role) => [role, palette[role].match(/[\d.]+/g).slice(0, 3).map(Number)]));
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < across; column += 1) {
-      const value = Number(cells[row * across + column]);
-      if (form === "classes") {
-        pen.fillStyle = palette[SERIES[value % 6]];
-        pen.globalAlpha = 0.3;
-      } else {
-        pen.fillStyle = value < 0 ? palette.backward : palette.forward;
-        pen.globalAlpha = 0.75 * Math.min(1, Math.abs(value) / most);
-      }
-      pen.fillRect(left + column * wide, top + (rows - 1 - row) * high, wide + 0.5, high + 0.5);
+      const at = row * across + column, value = cells[at];
+      const tone = form === "classes" ? tones[SERIES[value % 6]] : tones[value < 0 ? "backward" : "forward"];
+      const strength = form === "classes" ? 0.18 + 0.3 * (shares ? shares[at] : 1) : 0.75 * Math.min(1, Math.abs(value) / most);
+      // A picture begins at its top, the data's second axis at its bottom.
+      image.data.set([...tone, 255 * strength], 4 * ((rows - 1 - row) * across + column));
     }
   }
-  pen.globalAlpha = 1;
+  const small = document.createElement("canvas");
+  Object.assign(small, { width: across, height: rows });
+  small.getContext("2d").putImageData(image, 0, 0);
+  const left = x(axes[0].low), top = y(axes[1].high);
+  pen.imageSmoothingEnabled = true;
+  pen.drawImage(small, left, top, x(axes[0].high) - left, y(axes[1].low) - top);
 }
 
 function drawSamples(pen, output, { x, y }, chosen) {

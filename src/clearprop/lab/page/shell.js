@@ -33,7 +33,7 @@ export function startShell() {
   };
   on(["welcome"], speak);
   on(["predicting"], () => { byId("predict").checked = state.predicting; });
-  on(["network"], () => { byId("subject").textContent = state.network.title; });
+  on(["network"], () => { byId("subject").textContent = byId("subject").title = state.network.title; });
   on(["selection"], () => writeHash({ recipe: readHash().recipe, selection: selectionText(state.selection) }));
   document.addEventListener("keydown", onKey);
 }

@@ -41,6 +41,7 @@ function show(...children) {
 /** The run has diverged: where, why, and what would hold; its numbers stay to be looked at. */
 function banner(sentence) {
   byId("empty").hidden = true;
+  for (const told of byId("told").children) if (told.dataset.text === sentence) told.remove();
   if (byId("diverged")?.dataset.says === sentence) return;
   byId("diverged")?.remove();
   const safe = state.findings?.safe_rate ?? null;

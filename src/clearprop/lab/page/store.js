@@ -21,6 +21,7 @@ export const state = {
   verdict: null,
   blanks: null,
   marks: new Map(), // blank -> its mark
+  marked: null, // the last of them, while its moment is shown
   found: null, // the mark of a line that a person says is wrong
   output: null,
   outputOf: null,

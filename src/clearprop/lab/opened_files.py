@@ -1,5 +1,5 @@
-"""A saved network as a problem of the lab: it goes on where its training stood, on the samples that
-are kept with it."""
+"""A file as a problem of the lab: a saved network goes on where its training stood, on the samples
+that are kept with it; a table has a network to begin with."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, FileError
+from clearprop.base.opening import read_or_refused
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
@@ -17,9 +18,13 @@ from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.network_file import load
 from clearprop.lab.building_blocks import BLOCKS, LIMITS
 from clearprop.lab.data_sets import LabData
-from clearprop.lab.lab_recipe import Problem, require_looked_at
+from clearprop.lab.lab_recipe import Problem, fitting, problem_of, require_looked_at
+from clearprop.lab.own_table import OwnTable, data_of_table, table_of
 from clearprop.training.arguments import USUAL_OPTIMIZER
 from clearprop.training.events import TrainingState
+
+# The preset whose layers and optimizer a table begins with.
+FOR_TABLES = "sine"
 
 
 def problem_of_file(path: Path) -> Problem:
@@ -58,6 +63,20 @@ def problem_of_file(path: Path) -> Problem:
         batch=batch if batch is not None and batch < len(data.x) else None,
         first=TrainingState(saved.params, memory, layers, progress.step, progress.seed),
     )
+
+
+def problem_of_csv(path: Path) -> tuple[Problem, OwnTable]:
+    """A table with a network for it, and the table, whose columns are chosen on the page.
+
+    Raises FileError for a file that cannot be read, and DataError for what is no table.
+    """
+    try:
+        with read_or_refused(path):
+            table = table_of(path.name, path.read_text(encoding="utf-8-sig"))
+    except UnicodeError as problem:
+        raise FileError("file_unreadable", path=path, problem=problem) from problem
+    data, _ = data_of_table(table, None, None)
+    return problem_of(fitting({"preset": FOR_TABLES}, data), data), table
 
 
 def _data(name: str, saved: SavedNetwork, x: Array, target: Array) -> LabData:
