@@ -22,7 +22,10 @@ def served() -> Iterator[str]:
     listening.bind((HOST, 0))
     port = listening.getsockname()[1]
     settings = uvicorn.Config(
-        application(Session, TOKEN, port), log_level="critical", lifespan="off", ws="websockets-sansio"
+        application(Session, TOKEN, port),
+        log_level="critical",
+        lifespan="off",
+        ws="websockets-sansio",
     )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -244,7 +244,7 @@ HOSTILE = {
     "a network that is too large": (
         SMALLEST.replace(
             "[title]",
-            '[recipe]\nlayers = [{ kind = "Linear", units = 100000 }, { kind = "Linear" }]\n[title]',
+            '[recipe]\nlayers = [{ kind = "Linear", units = 10000 }, { kind = "Linear" }]\n[title]',
         ),
         "lesson_refused",
     ),

@@ -6,6 +6,7 @@ Times are the processor's, which a busy machine does not change.
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,18 @@ from clearprop.lab.one_file import one_file
 from clearprop.lab.opening import Opening, opened_lesson
 from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
+from tests.lab.firefox import is_installed, running_firefox
 
 LESSON = "chain-rule"
 TRACED = ["toplevel", "devtools.timeline"]
-EDGE = "layers[0].weight[1,0]"
+# Milliseconds that are waited on a busy machine before something has failed.
+PATIENCE = 120_000
+CODE = own_lesson("backward-by-hand").parts[5].code
+RIGHT = (
+    CODE.replace("da1 = ...", "da1 = dy @ W2.T")
+    .replace("dz1 = ...", "dz1 = da1 * (z1 > 0)")
+    .replace("dW1 = ...", "dW1 = x.T @ dz1")
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +45,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Opened:
     """The file in a page: what was asked of the network, what went wrong, and what it has cost."""
 
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    def __init__(self, browser: Any, path: Path, before: str = "") -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en")
         self.page = self.context.new_page()
+        self.page.add_init_script(before)
         self.processes = browser.new_browser_cdp_session()
         self.requests: list[str] = []
         self.faults: list[str] = []
@@ -133,7 +143,11 @@ def test_a_weight_is_explained_at_once(living: dict[str, Any]) -> None:
 def test_a_run_goes_on_and_back(living: dict[str, Any]) -> None:
     page = living["page"]
     page.locator("#controls .play").click()
-    page.wait_for_function("() => Number(/\\d+/.exec(document.querySelector('#controls .now').textContent)[0]) > 20")
+    now = page.locator("#controls .now")
+    until = time.monotonic() + PATIENCE / 1000
+    while int(re.findall(r"\d+", now.inner_text())[0]) < 20:
+        assert time.monotonic() < until
+        page.wait_for_timeout(20)
     page.locator("#controls .play").click()
     page.keyboard.press("Shift+ArrowLeft")
     assert living["opened"].faults == []
@@ -179,12 +193,46 @@ def test_pasted_code_reaches_nobody(living: dict[str, Any]) -> None:
     page = living["page"]
     refused: list[str | None] = []
     page.on("requestfailed", lambda request: refused.append(request.failure))
-    ask = "import js\nasked = js.XMLHttpRequest.new()\nasked.open('GET', 'http://127.0.0.1:9/', False)\n"
-    page.fill("#own-code", f"{ask}asked.send()\n{RIGHT}")
+    ask = "import js\nasked = js.XMLHttpRequest.new()\n"
+    send = "asked.open('GET', 'http://127.0.0.1:9/', False)\nasked.send()\n"
+    page.fill("#own-code", ask + send + RIGHT)
     page.locator("#judge-own").click()
     page.wait_for_selector("#told .error", timeout=PATIENCE)
     assert refused == ["csp"]
 
 
-def test_without_webassembly_it_says_so(browser: Any, written: Path) -> None:
-    opened = Opened(browser, written)
+@pytest.mark.parametrize(
+    ("before", "damage", "told"),
+    [
+        ("delete globalThis.WebAssembly", None, "This browser has no WebAssembly"),
+        ("", '<script type="text/plain" data-file="pyodide.js">', "Python could not start"),
+    ],
+)
+def test_where_python_cannot_run_it_says_so_and_can_be_read(
+    browser: Any, written: Path, tmp_path: Path, before: str, damage: str | None, told: str
+) -> None:
+    path = written
+    if damage is not None:
+        path = tmp_path / "damaged.html"
+        text = written.read_text(encoding="utf-8")
+        assert text.count(damage) == 1
+        path.write_text(text.replace(damage, f"{damage}AAAA"), encoding="utf-8")
+    opened = Opened(browser, path, before)
+    page = opened.page
+    assert told in page.wait_for_selector("#told .error", timeout=PATIENCE).inner_text()
+    page.get_by_role("button", name="How is the loss computed?").click()
+    page.wait_for_selector("#why .why-steps")
+    opened.context.close()
+
+
+def test_it_opens_in_firefox(written: Path, tmp_path: Path) -> None:
+    if not is_installed():
+        pytest.skip("Firefox is not installed")
+    with running_firefox(tmp_path) as firefox:
+        firefox.open(f"{written.as_uri()}?lang=zh-TW#s=weight:layers[2].weight[0,0]")
+        live = "return document.documentElement.dataset.session === 'live'"
+        firefox.wait(live, PATIENCE / 1000)
+        why = "return document.querySelector('#why .why-steps')?.textContent ?? ''"
+        assert "權重" in firefox.wait(why, PATIENCE / 1000)
+        faults = "return [...document.querySelectorAll('#told .error')].map(one => one.textContent)"
+        assert firefox.run(faults) == []
