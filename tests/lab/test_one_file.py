@@ -1,25 +1,35 @@
-"""The lab as one file, opened from disk in a browser: what can be read at once, how soon it lives, that
-nothing leaves it, and that it says so where it cannot run.
+"""The lab as one file, opened from disk in a browser: what can be read at once, how soon it lives,
+that nothing leaves it, and that it says so where it cannot run.
 
 Times are the processor's, which a busy machine does not change.
 """
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clearprop.lab.lesson_files import own_lesson
 from clearprop.lab.one_file import one_file
 from clearprop.lab.opening import Opening, opened_lesson
 from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
+from tests.lab.firefox import is_installed, running_firefox
 
 LESSON = "chain-rule"
 TRACED = ["toplevel", "devtools.timeline"]
-EDGE = "layers[0].weight[1,0]"
+# Milliseconds that are waited on a busy machine before something has failed.
+PATIENCE = 120_000
+CODE = own_lesson("backward-by-hand").parts[5].code
+RIGHT = (
+    CODE.replace("da1 = ...", "da1 = dy @ W2.T")
+    .replace("dz1 = ...", "dz1 = da1 * (z1 > 0)")
+    .replace("dW1 = ...", "dW1 = x.T @ dz1")
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +45,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Opened:
     """The file in a page: what was asked of the network, what went wrong, and what it has cost."""
 
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    def __init__(self, browser: Any, path: Path, before: str = "") -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en")
         self.page = self.context.new_page()
+        self.page.add_init_script(before)
         self.processes = browser.new_browser_cdp_session()
         self.requests: list[str] = []
         self.faults: list[str] = []
@@ -56,11 +67,6 @@ class Opened:
     def taken(self) -> float:
         return self.cost() - self.before
 
-    def select(self, address: str) -> str:
-        """Select a weight; what is said of it."""
-        self.page.evaluate("address => location.hash = `s=weight:${address}`", address)
-        return ""
-
 
 @pytest.fixture(scope="module")
 def living(browser: Any, written: Path) -> Iterator[dict[str, Any]]:
@@ -68,13 +74,13 @@ def living(browser: Any, written: Path) -> Iterator[dict[str, Any]]:
     opened = Opened(browser, written)
     browser.start_tracing(page=opened.page, categories=TRACED)
     page = opened.page
-    page.wait_for_selector("#phases button", timeout=60_000)
+    page.wait_for_selector("#phases button", timeout=PATIENCE)
     found: dict[str, Any] = {"opened": opened, "page": page, "read": opened.taken()}
     page.get_by_role("button", name="Why does this weight have this gradient?").click()
-    page.wait_for_selector("#why .why-steps", timeout=60_000)
+    page.wait_for_selector("#why .why-steps", timeout=PATIENCE)
     found["early"] = page.locator("#why .why-steps").inner_text()
     found["early_live"] = page.locator("html[data-session=live]").count()
-    page.wait_for_selector("html[data-session=live]", timeout=120_000)
+    page.wait_for_selector("html[data-session=live]", timeout=PATIENCE)
     found["live"] = opened.taken()
     found["trace"] = json.loads(browser.stop_tracing())
     yield found
@@ -113,3 +119,120 @@ def test_the_page_never_stands_still(living: dict[str, Any]) -> None:
     ]
     assert len(tasks) > 100
     assert max(tasks) <= 100.0
+
+
+def test_what_was_recorded_is_what_the_session_says(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Why does this weight have this gradient?").click()
+    page.wait_for_selector("#why .why-steps")
+    assert page.locator("#why .why-steps").inner_text() == living["early"]
+
+
+def test_a_weight_is_explained_at_once(living: dict[str, Any]) -> None:
+    opened, page = living["opened"], living["page"]
+    ideas = ("How is the loss computed?", "Why does this weight have this gradient?")
+    times, before = 6, opened.cost()
+    for number in range(times):
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_role("button", name=ideas[number % 2]).click()
+        page.wait_for_selector("#why .why-steps")
+    assert (opened.cost() - before) / times <= 0.1
+
+
+def test_a_run_goes_on_and_back(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator("#controls .play").click()
+    now = page.locator("#controls .now")
+    until = time.monotonic() + PATIENCE / 1000
+    while int(re.findall(r"\d+", now.inner_text())[0]) < 20:
+        assert time.monotonic() < until
+        page.wait_for_timeout(20)
+    page.locator("#controls .play").click()
+    page.keyboard.press("Shift+ArrowLeft")
+    assert living["opened"].faults == []
+
+
+def test_a_lesson_is_marked_on_the_page(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator(".lesson-dot").nth(2).click()
+    for text, outcome in (("two", "unreadable"), ("2", "wrong"), ("4", "right")):
+        page.fill("#lesson-number", text)
+        page.locator(".lesson-answer button").click()
+        page.wait_for_selector(f"#lesson-room .mark.{outcome}")
+    assert page.locator(".lesson-dot.done").count() == 1
+
+
+def test_pasted_code_is_judged_and_stopped_where_it_loops(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator("#tab-check").click()
+    page.locator("#own summary").click()
+
+    def judged(code: str, found: str) -> str:
+        page.fill("#own-code", code)
+        page.locator("#judge-own").click()
+        page.wait_for_selector(found, timeout=PATIENCE)
+        text: str = page.locator(found).last.inner_text()
+        page.locator("#told button").evaluate_all("all => all.forEach(one => one.click())")
+        return text
+
+    assert judged(RIGHT, ".verdict.right")
+    told = judged(RIGHT.replace("z1 = x", "while True: pass\n    z1 = x"), "#told .error")
+    assert "did not finish within 2 seconds" in told
+    # The lab is alive, and nothing of what stood there is lost.
+    assert page.locator("#why .why-steps").inner_text() == living["early"]
+    assert living["opened"].faults == []
+
+
+def test_nothing_was_asked_of_the_network(living: dict[str, Any], written: Path) -> None:
+    asked = [one for one in living["opened"].requests if not one.startswith(("blob:", "data:"))]
+    assert asked == [written.as_uri()]
+
+
+def test_pasted_code_reaches_nobody(living: dict[str, Any]) -> None:
+    page = living["page"]
+    refused: list[str | None] = []
+    page.on("requestfailed", lambda request: refused.append(request.failure))
+    ask = "import js\nasked = js.XMLHttpRequest.new()\n"
+    send = "asked.open('GET', 'http://127.0.0.1:9/', False)\nasked.send()\n"
+    page.fill("#own-code", ask + send + RIGHT)
+    page.locator("#judge-own").click()
+    page.wait_for_selector("#told .error", timeout=PATIENCE)
+    assert refused == ["csp"]
+
+
+@pytest.mark.parametrize(
+    ("before", "damage", "told"),
+    [
+        ("delete globalThis.WebAssembly", None, "This browser has no WebAssembly"),
+        ("", '<script type="text/plain" data-file="pyodide.js">', "Python could not start"),
+    ],
+)
+def test_where_python_cannot_run_it_says_so_and_can_be_read(
+    browser: Any, written: Path, tmp_path: Path, before: str, damage: str | None, told: str
+) -> None:
+    path = written
+    if damage is not None:
+        path = tmp_path / "damaged.html"
+        text = written.read_text(encoding="utf-8")
+        assert text.count(damage) == 1
+        path.write_text(text.replace(damage, f"{damage}AAAA"), encoding="utf-8")
+    opened = Opened(browser, path, before)
+    page = opened.page
+    assert told in page.wait_for_selector("#told .error", timeout=PATIENCE).inner_text()
+    page.get_by_role("button", name="How is the loss computed?").click()
+    page.wait_for_selector("#why .why-steps")
+    opened.context.close()
+
+
+def test_it_opens_in_firefox(written: Path, tmp_path: Path) -> None:
+    if not is_installed():
+        pytest.skip("Firefox is not installed")
+    with running_firefox(tmp_path) as firefox:
+        firefox.open(f"{written.as_uri()}?lang=zh-TW#s=weight:layers[2].weight[0,0]")
+        live = "return document.documentElement.dataset.session === 'live'"
+        firefox.wait(live, PATIENCE / 1000)
+        why = "return document.querySelector('#why .why-steps')?.textContent ?? ''"
+        assert "權重" in firefox.wait(why, PATIENCE / 1000)
+        faults = "return [...document.querySelectorAll('#told .error')].map(one => one.textContent)"
+        assert firefox.run(faults) == []

@@ -65,8 +65,7 @@ export function judgeOf({ pass, onMessage, note, language, verdict, start }) {
         worker = start();
         worker.onmessage = hear;
       }
-      const network = [message.name, message.base64];
-      worker.postMessage({ opening: JSON.stringify({ recipe: null, lesson: null, network }) });
+      worker.postMessage({ opening: JSON.stringify({ file: [message.name, message.base64] }) });
       for (const one of [{ type: "hello", id: 0, version: VERSION, language: language() }, { type: "check", id: OWN, code: asked.code }])
         worker.postMessage({ message: JSON.stringify(one) });
       return true;
