@@ -1,9 +1,8 @@
-"""Messages of what comes in and goes out: a table, files to take away, lessons."""
+"""Messages of what comes in and goes out: a table, and files to take away."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from clearprop.base.errors import UnknownNameError
 from clearprop.lab.data_sets import DATA_SETS, LabData, data_set
 from clearprop.lab.exports import exported
 from clearprop.lab.lab_recipe import fitting, problem_of
@@ -61,8 +60,4 @@ def _export(state: LabState, given: Mapping[str, Any]) -> Answers:
         yield sentence("note", say(state.language, "session.link_without_data"))
 
 
-def _lesson(state: LabState, given: Mapping[str, Any]) -> Answers:
-    raise UnknownNameError("lab_lesson_unknown", name=given["name"][:60])
-
-
-HANDLERS = {"data": _data, "export": _export, "lesson": _lesson}
+HANDLERS = {"data": _data, "export": _export}

@@ -107,6 +107,8 @@ def _check(state: LabState, given: Mapping[str, Any]) -> Answers:
     )
     if code is None and state.run.planted is not None:
         state.run.hidden = False
+    if code is not None:
+        state.checked = str(verdict.outcome)
     yield {"type": "verdict", **verdict_told(verdict, state.language)}
 
 

@@ -65,6 +65,11 @@ def _go(state: LabState, given: Mapping[str, Any]) -> Answers:
     # The newest one wins: the way to an older one is left.
     state.running = False
     state.shown = run.name
+    if given["step"] > run.steps:
+        # Behind the last step that was taken there is the next one.
+        run.advance(run.steps + 1, float("inf"))
+        yield from state.curves()
+        yield state.branches_told()
     state.seek = (given["id"], given["phase"], run.seek(given["step"]))
     yield from _found(state, time.monotonic() + AT_ONCE)
 

@@ -17,6 +17,8 @@ from clearprop.lab.blanks import Asked, asked_next
 from clearprop.lab.branch_run import BranchRun, Origin, Seek
 from clearprop.lab.data_sets import LabData
 from clearprop.lab.lab_recipe import Problem
+from clearprop.lab.lesson_files import Lesson
+from clearprop.lab.lesson_talk import LessonTalk
 from clearprop.lab.messages import array
 from clearprop.lab.moments import StepView, numbers_at, phases_told, viewed, words_at
 from clearprop.lab.network_view import network_view
@@ -43,11 +45,14 @@ class LabState:
     sample     the place in the batch of the sample that is looked at
     seek       a way to another step that is not gone to its end: (id of the message, phase, way)
     running    whether steps are taken; `rate` of them a second, None as fast as it goes
+    lessons    the lesson that is open, and what was answered in it
+    checked    the outcome of the last backward that was pasted; "" before one was
     asked      whether numbers are to be predicted, and what was answered so far
     """
 
-    def __init__(self, language: str, guest: Guest) -> None:
+    def __init__(self, language: str, guest: Guest, lesson: Lesson | None = None) -> None:
         self.language, self.guest = language, guest
+        self.lessons = LessonTalk(lesson)
         self.own_data: LabData | None = None
         self.table: OwnTable | None = None
         self.branches: dict[str, BranchRun] = {}
@@ -63,6 +68,7 @@ class LabState:
         self.taken = 0
         self.wants_frame = False
         self.predicting = False
+        self.checked = ""
         self.answered: dict[str, tuple[Asked, str]] = {}
         self.right = 0
         self._made = 0
@@ -167,6 +173,7 @@ class LabState:
         yield self.branches_told()
         yield from self.moment()
         yield self.why(self.selection)
+        yield from self.lessons.told(self.language)
 
     def picture(self) -> Answers:
         """The newest moment, and what the curves have got since the last one."""

@@ -15,10 +15,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
+from clearprop.base.numbers import brief
 
 VERSION = 1
 # The longest text that is taken as a message: a table of a few megabytes is one.
 LONGEST = 40_000_000
+# Of so many entries an array's texts are written out, which costs far more than its bytes.
+MOST_WRITTEN = 400
 
 
 class Field(NamedTuple):
@@ -105,6 +108,10 @@ PAGE: Mapping[str, Fields] = {
     "health": {},
     "export": {"what": Field("text", "link, program, safetensors, svg, png or answers")},
     "lesson": {"name": Field("text", "which one")},
+    "task": {
+        "part": Field("whole", "which part of the open lesson, from 0"),
+        "text": Field("text?", "what the person answered; null where something is to be done"),
+    },
 }
 
 # From the session to the page.
@@ -122,10 +129,11 @@ SESSION: Mapping[str, Fields] = {
         ),
         "mistakes": Field("list", "[{name, title}] of those that the running network can have"),
         "lessons": Field("list", "[{name, title}]"),
-        "data_sets": Field("list", "[{name, title}]"),
+        "data_sets": Field("list", "[{name, title, picture: {points, tones, image}}]"),
         "limits": Field("object", "{name: largest value}"),
         "missing": Field("list", "[{name, sentence}]: what is not to be had here, and why"),
         "recipe": Field("object", "the recipe of what is running"),
+        "words": Field("object", "{key: text}: what stands on the page itself"),
     },
     "network": {
         **ANSWERS,
@@ -233,8 +241,8 @@ SESSION: Mapping[str, Fields] = {
     },
     "mark": {
         **ANSWERS,
-        "of": Field("text", "blank, or find"),
-        "name": Field("text", "which blank, or which line"),
+        "of": Field("text", "blank, find, or lesson"),
+        "name": Field("text", "which blank, which line, or the number of the lesson's part"),
         "outcome": Field("text", "right, near, wrong, unreadable or missing"),
         "says": Field("text", "what to tell the person"),
         "mistake": Field("text?", "what would give the wrong number, in a sentence"),
@@ -251,7 +259,7 @@ SESSION: Mapping[str, Fields] = {
         "of": Field("text", "the network, or the neuron's address"),
         "form": Field("text", "curve, plane, classes or bars"),
         "title": Field("text", "what is shown"),
-        "axes": Field("list", "{name, low, high} of each input that is drawn"),
+        "axes": Field("list", "{name, low, high, low_text, high_text} of each input that is drawn"),
         "values": Field(
             "array?", "curve (K,); plane and classes (K, K), rows along the second axis; bars (D,)"
         ),
@@ -375,6 +383,13 @@ def array(values: Array) -> dict[str, Any]:
         "shape": list(values.shape),
         "base64": base64.b64encode(content.tobytes()).decode("ascii"),
     }
+
+
+def numbers(values: Array) -> dict[str, Any]:
+    """An array whose entries are also written out, in `text`, where a page has room for them: what
+    is rounded is rounded here."""
+    text = [brief(one) for one in values.ravel().tolist()] if values.size <= MOST_WRITTEN else None
+    return {**array(values), "text": text}
 
 
 def as_json() -> str:

@@ -15,7 +15,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
 from clearprop.engine.graph import INPUT, Graph
 from clearprop.engine.step import Step
-from clearprop.lab.messages import array
+from clearprop.lab.messages import numbers
 from clearprop.reading.walk import Part, Walk, WalkStage, walk_step
 from clearprop.training.rate_bound import inside_clipping, rate_of
 
@@ -74,13 +74,13 @@ def numbers_at(view: StepView, phase: int) -> dict[str, Any]:
         if (signal := backward.gradient_at(wire)) is not None
     }
     gradients = {
-        slot.path: array(network.layout.view(backward.gradient, slot.path))
+        slot.path: numbers(network.layout.view(backward.gradient, slot.path))
         for stage in done
         if stage.part == Part.BACKWARD
         for slot in network.graph.nodes[stage.path].parameters.values()
     }
     updated = {
-        slot.path: array(network.layout.view(step.stepped, slot.path))
+        slot.path: numbers(network.layout.view(step.stepped, slot.path))
         for stage in done
         if stage.part == Part.UPDATE and step.stepped is not None
         for slot in network.graph.nodes[stage.path].parameters.values()
@@ -93,7 +93,7 @@ def numbers_at(view: StepView, phase: int) -> dict[str, Any]:
     return {
         "input": _of_sample(forward.input, n),
         "target": _of_sample(step.target, n),
-        "parameters": {path: array(one) for path, one in network.named(forward.params).items()},
+        "parameters": {path: numbers(one) for path, one in network.named(forward.params).items()},
         "values": values,
         "signals": signals,
         "gradients": gradients,
@@ -131,7 +131,7 @@ def finite(value: float | None) -> float | None:
 
 
 def _of_sample(values: Array, sample: int) -> dict[str, Any]:
-    return array(np.asarray(values[sample]))
+    return numbers(np.asarray(values[sample]))
 
 
 def _signalled(graph: Graph, done: Sequence[WalkStage]) -> list[str]:

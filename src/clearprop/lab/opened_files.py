@@ -47,7 +47,7 @@ def problem_of_file(path: Path) -> Problem:
     batch = progress.batch_size
     return Problem(
         recipe={
-            "layers": _blocks(saved.network),
+            "layers": blocks_of(saved.network),
             "loss": _settings(loss),
             "optimizer": _settings(optimizer),
             "batch": batch,
@@ -89,7 +89,7 @@ def _data(name: str, saved: SavedNetwork, x: Array, target: Array) -> LabData:
     return LabData(name, x.copy(), target.copy(), inputs, targets, classes)
 
 
-def _blocks(network: Network) -> list[dict[str, Any]] | None:
+def blocks_of(network: Network) -> list[dict[str, Any]] | None:
     """The layers as a recipe has them; None for a network that is no plain row of them."""
     if network.graph.joins or len(network.graph.groups) > 1:
         return None

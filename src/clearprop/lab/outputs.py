@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.arrays import Array
+from clearprop.base.numbers import brief
 from clearprop.engine.addresses import Address, every_sample, neuron_address
 from clearprop.engine.layers.activations import Sigmoid
 from clearprop.engine.layers.softmax import Softmax
@@ -56,7 +57,13 @@ def output_told(
         "form": form,
         "title": _title(place, language),
         "axes": [
-            {"name": name, "low": float(one[0]), "high": float(one[-1])}
+            {
+                "name": name,
+                "low": float(one[0]),
+                "high": float(one[-1]),
+                "low_text": brief(float(one[0])),
+                "high_text": brief(float(one[-1])),
+            }
             for name, one in zip(data.inputs, ranges, strict=False)
         ],
         "values": array(np.asarray(values, np.float64).reshape(shape)),

@@ -57,7 +57,7 @@ class _InPlace:
     def call(self, arrays: Sequence[Array]) -> Any:
         try:
             return self._backward(*arrays)
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             raise _raised(problem) from problem
 
 
@@ -70,7 +70,7 @@ def in_place(code: str) -> Iterator[Called]:
     except SyntaxError as problem:
         told = problem.msg
         raise ContractError("code_not_python", line=problem.lineno, problem=told) from problem
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise _raised(problem) from problem
     backward = names.get("backward")
     if not callable(backward):
@@ -78,7 +78,9 @@ def in_place(code: str) -> Iterator[Called]:
     yield _InPlace(backward)
 
 
-def _raised(problem: Exception) -> ContractError:
+def _raised(problem: BaseException) -> ContractError:
+    if isinstance(problem, SystemExit):
+        return ContractError("code_exits")
     lines = [one.lineno for one in traceback.extract_tb(problem.__traceback__)]
     told = f"{type(problem).__name__}: {problem}"[:200]
     return ContractError("code_raised", line=lines[-1] if lines else "?", problem=told)

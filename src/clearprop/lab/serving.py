@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("page")
+# The font of its formulas is that of the reports.
+FONTS = Path(__file__).parent.parent / "teaching" / "reports" / "fonts"
 # A session without a page is kept for so many seconds, and so many of them.
 WAITS = 300.0
 MOST_WAITING = 16
@@ -131,9 +133,10 @@ def application(desk: Desk, token: str, port: int) -> "Starlette":
         # The files hold nothing of the person's; what they are opened with has the token.
         if path == "index.html" and not ours(request.query_params.get("token")):
             return Response(status_code=403, headers=HEADERS)
-        file = (PAGE / path).resolve()
+        folder = FONTS if path.endswith(".woff2") else PAGE
+        file = (folder / path).resolve()
         kind = MEDIA_TYPES.get(file.suffix)
-        if kind is None or not file.is_relative_to(PAGE.resolve()) or not file.is_file():
+        if kind is None or not file.is_relative_to(folder.resolve()) or not file.is_file():
             return Response(status_code=404, headers=HEADERS)
         return Response(file.read_bytes(), media_type=kind, headers=HEADERS)
 

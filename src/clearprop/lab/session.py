@@ -22,6 +22,7 @@ from clearprop.base import messages
 from clearprop.base.errors import ClearpropError, ConfigurationError
 from clearprop.lab import (
     handled_files,
+    handled_lessons,
     handled_mistakes,
     handled_predictions,
     handled_runs,
@@ -32,11 +33,15 @@ from clearprop.lab.building_blocks import LIMITS, kinds_told
 from clearprop.lab.data_sets import DATA_SETS, LabData
 from clearprop.lab.lab_recipe import Problem, problem_of
 from clearprop.lab.lab_state import MAIN, Answer, Answers, LabState, say, sentence
+from clearprop.lab.lesson_files import Lesson
+from clearprop.lab.lesson_marks import lesson_problem
 from clearprop.lab.missing_here import missing_here
 from clearprop.lab.own_table import OwnTable
+from clearprop.lab.page_words import page_words
 from clearprop.lab.pasted_code import Guest, sandboxed
 from clearprop.lab.planted_backward import plantable
 from clearprop.lab.presets import PRESETS
+from clearprop.lab.thumbnails import thumbnail
 
 Handler = Callable[[LabState, Mapping[str, Any]], Answers]
 HANDLERS: Mapping[str, Handler] = {
@@ -45,6 +50,7 @@ HANDLERS: Mapping[str, Handler] = {
     **handled_mistakes.HANDLERS,
     **handled_predictions.HANDLERS,
     **handled_files.HANDLERS,
+    **handled_lessons.HANDLERS,
 }
 
 
@@ -53,6 +59,7 @@ class Session:
 
     problem   what a page finds that asks for nothing; the first preset unless told otherwise
     own_data  a person's own samples, and `table` what they were taken from
+    lesson    the lesson that is open at first, in the place of `problem`
     guest     what runs pasted code: a process with limits, unless the session itself is in a place
               that can be thrown away
     key       what a page names to go on with this session after a reload
@@ -64,13 +71,15 @@ class Session:
         problem: Problem | None = None,
         own_data: LabData | None = None,
         table: OwnTable | None = None,
+        lesson: Lesson | None = None,
         language: str = "en",
         guest: Guest = sandboxed,
     ) -> None:
         self.key = secrets.token_urlsafe(16)
-        self._state = LabState(language, guest)
-        self._state.own_data, self._state.table = own_data, table
-        self._problem = problem
+        self._state = LabState(language, guest, lesson)
+        self._state.own_data = own_data if lesson is None else lesson.data
+        self._state.table = table
+        self._problem = problem if lesson is None else lesson_problem(lesson)
         self._sent = 0
 
     @property
@@ -109,6 +118,10 @@ class Session:
         with np.errstate(all="ignore"):
             found = list(handled_runs.go_on(self._state, deadline))
         return [self._numbered(one, one.get("answers")) for one in found]
+
+    def take_verdict(self, outcome: str) -> None:
+        """Know the outcome of a pasted backward that was judged elsewhere."""
+        self._state.checked = outcome
 
     def _answers(self, given: Mapping[str, Any]) -> Answers:
         kind = given["type"]
@@ -164,13 +177,19 @@ class Session:
             ],
             "kinds": kinds_told(language),
             "mistakes": [{"name": key, "title": title} for key, title in mistakes.items()],
-            "lessons": [],
+            "lessons": self._state.lessons.listed(language),
             "data_sets": [
-                {"name": name, "title": say(language, f"session.data.{name}")} for name in DATA_SETS
+                {
+                    "name": name,
+                    "title": say(language, f"session.data.{name}"),
+                    "picture": thumbnail(make()),
+                }
+                for name, make in DATA_SETS.items()
             ],
             "limits": dict(LIMITS),
             "missing": missing_here(language),
             "recipe": dict(first.problem.recipe),
+            "words": page_words(language),
         }
 
     def _require_language(self, language: str) -> None:

@@ -1,17 +1,18 @@
-"""`clearprop lab`: the page on which backpropagation is touched, served to this machine."""
+"""`clearprop lab`: the page on which backpropagation is touched, served to this machine or written
+as one file."""
 
 import os
 import secrets
 import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.lab_writing import copy_lesson, opening_of, write_file
 from clearprop.cli.status import DONE
 
 if TYPE_CHECKING:
@@ -20,37 +21,31 @@ if TYPE_CHECKING:
     from clearprop.lab.session import Session
 
 LARGEST_PORT = 65535
+# As clearprop.lab has them, which a shell that proposes them need not load.
+LESSONS = ("neuron", "line", "bend", "chain-rule", "backward-by-hand", "does-it-hold")
 
 
 def run(given: Arguments) -> int:
-    """Serve the lab until Ctrl-C; returns the exit status."""
+    """Serve the lab until Ctrl-C, or write it, or copy a lesson; returns the exit status."""
     language = given.language()
     port = given.whole("--port", 0, least=0)
     if port > LARGEST_PORT:
         raise ConfigurationError("lab_port", port=port, most=LARGEST_PORT)
-    what = Path(given.operand) if given.operand.strip() else None
+    if (folder := given.path("--copy")) is not None:
+        copy_lesson(given, folder, language)
+        return DONE
+    out, opening = given.path("--out"), opening_of(given)
+    if out is not None:
+        write_file(given, opening, out, language)
+        return DONE
+    if given.given("--runtime"):
+        raise ConfigurationError("lab_runtime_alone")
 
     from clearprop.base.dependencies import require
 
     require("starlette", "uvicorn", "websockets")
-    return _serve(_maker(what, language), port, language, browser=not given.given("--no-browser"))
-
-
-def _maker(what: Path | None, language: str) -> "Callable[[], Session]":
-    """What makes a session: of the file that was named, or of the first preset."""
-    from clearprop.lab.session import Session
-
-    if what is None:
-        return lambda: Session(language=language)
-    from clearprop.lab.opened_files import problem_of_csv, problem_of_file
-
-    if what.suffix.lower() == ".csv":
-        problem, table = problem_of_csv(what)
-    else:
-        problem, table = problem_of_file(what), None
-    # Samples in rows can be built for anew; ids and images cannot.
-    data = problem.data if problem.data.x.ndim == 2 else None
-    return lambda: Session(problem=problem, own_data=data, table=table, language=language)
+    browser = not given.given("--no-browser")
+    return _serve(lambda: opening.session(language), port, language, browser=browser)
 
 
 def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: bool) -> int:
@@ -106,6 +101,12 @@ COMMAND = Command(
     "lab",
     run,
     (
+        Option("--lesson", words=LESSONS),
+        options.DATA,
+        Option("--network"),
+        options.OUT_FILE,
+        Option("--runtime", takes=Takes.FOLDER),
+        Option("--copy", takes=Takes.FOLDER),
         Option("--port"),
         Option("--no-browser", takes=Takes.NOTHING),
         options.LANG,

@@ -1,0 +1,62 @@
+"""The lab served for a test: the page in a browser, and the session behind it."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from clearprop.lab.serving import HOST, application
+from clearprop.lab.session import Session
+
+TOKEN = "of-the-test"
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The link of a lab that is served by a thread until the block ends."""
+    listening = socket.socket()
+    listening.bind((HOST, 0))
+    port = listening.getsockname()[1]
+    settings = uvicorn.Config(
+        application(Session, TOKEN, port),
+        log_level="critical",
+        lifespan="off",
+        ws="websockets-sansio",
+    )
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://{HOST}:{port}/?token={TOKEN}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+
+
+def opened_lab(context: Any, link: str, language: str = "en") -> Any:
+    """The page once it shows a moment; what goes wrong in it, and every request that is not to
+    its own server, stands in `page.complaints`."""
+    context.set_default_timeout(8000)
+    page = context.new_page()
+    page.complaints = []
+    own = link.partition("?")[0]
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((own, own.replace("http", "ws", 1), "blob:", "data:"))
+            else page.complaints.append(request.url)
+        ),
+    )
+    page.goto(f"{link}&lang={language}")
+    page.wait_for_selector(".neuron.exists text")
+    return page
