@@ -59,6 +59,8 @@ def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: 
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        # Whoever opens the link at once waits for the server instead of being refused.
+        listening.listen()
     except OSError as problem:
         listening.close()
         raise ConfigurationError("lab_port_taken", port=port, problem=problem.strerror) from problem
