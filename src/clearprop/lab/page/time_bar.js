@@ -22,7 +22,7 @@ export function startTimeBar() {
   on(["network"], phases);
   on(["moment", "running", "branches"], refresh);
   on(["curves", "branches", "moment"], drawSoon);
-  new ResizeObserver(drawSoon).observe(byId("curve"));
+  new ResizeObserver(() => drawCurve(slider, true)).observe(byId("curve"));
   document.addEventListener("themechange", () => { forgetCurveColours(); drawSoon(); });
 }
 
