@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clearprop import MSE, SGD, take_step
+from clearprop.lab import branch_run, handled_runs
 from clearprop.lab.lab_recipe import decoded_link, encoded_link
 from clearprop.lab.presets import PRESETS
 from clearprop.lab.session import Session
@@ -33,7 +34,8 @@ def test_hello_tells_all_that_stands(page: Page) -> None:
 
 def test_every_word_is_in_the_language_of_the_page(page: Page) -> None:
     chinese = one_of(page.say("language", language="zh-TW"), "moment")
-    assert "之後" in chinese["title"] or "更新" in chinese["title"]
+    assert chinese["title"] == "10/10  SGD(0.01) 更新之後"
+    assert "xx" in page.refused("language", language="xx")
     assert page.session.language == "zh-TW"
 
 
@@ -210,12 +212,17 @@ def test_a_message_is_answered_within_thirty_milliseconds(page: Page) -> None:
         assert time.process_time() - began < 0.03, kind
 
 
-def test_the_newest_go_wins_and_the_older_one_is_never_answered(page: Page) -> None:
-    page.train(40_000)
-    old = page.say("go", branch="main", step=19_999)
-    new = page.say("go", branch="main", step=3)
-    assert one_of(new, "moment")["step"] == 3
-    assert all(one["type"] == "moment" for one in old)
+def test_the_newest_go_wins_and_the_older_one_is_never_answered(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branch_run, "MOST_STATES", 8)
+    page.train(100)
+    # No time at all, so that the way to every step is gone on with later.
+    monkeypatch.setattr(handled_runs, "AT_ONCE", -1.0)
+    assert page.say("go", branch="main", step=63) == []
+    assert page.session.busy
+    monkeypatch.undo()
+    assert one_of(page.say("go", branch="main", step=3), "moment")["step"] == 3
     assert page.session.work(0.01) == []
 
 

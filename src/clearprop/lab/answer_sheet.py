@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from clearprop.engine.step import Step
 from clearprop.lab.blanks import Asked
+from clearprop.teaching.exercises.expressions import Expression, Name, rebuilt
 from clearprop.teaching.exercises.forms import answers_json, key_json
 from clearprop.teaching.exercises.sheet import Exercise, Given
 from clearprop.teaching.exercises.small_network import SmallNetwork
@@ -17,9 +19,11 @@ def sheet_of(asked: Sequence[Asked], step: Step) -> Exercise:
     stands with it has the samples' count and nothing else of the one on the page."""
     givens: dict[str, float] = {}
     blanks = []
-    for one in asked:
-        givens |= one.given
-        blanks.append(one.blank)
+    for number, one in enumerate(asked):
+        # Of two blanks each has its own w₁₁.
+        mark = f" #{number}" if number else ""
+        givens |= {f"{name}{mark}": value for name, value in one.given.items()}
+        blanks.append(replace(one.blank, formula=_marked(one.blank.formula, mark)))
     code = hashlib.sha256("/".join(one.name for one in asked).encode()).hexdigest()[:8].upper()
     rows = ((0.0,),) * step.samples
     network = SmallNetwork(
@@ -33,6 +37,12 @@ def sheet_of(asked: Sequence[Asked], step: Step) -> Exercise:
         givens=tuple(Given(name, name, value) for name, value in givens.items()),
         blanks=tuple(blanks),
     )
+
+
+def _marked(formula: Expression, mark: str) -> Expression:
+    if isinstance(formula, Name):
+        return Name(f"{formula.name}{mark}")
+    return rebuilt(formula, lambda part: _marked(part, mark))
 
 
 class SheetFile(NamedTuple):

@@ -99,7 +99,7 @@ def _checked(formula: _Formula | None, stage: WalkStage, line: WorkedLine) -> _F
     """The formula where it gives the number of the line, and otherwise the number itself."""
     if formula is not None:
         found = evaluate(formula.expression, formula.given)
-        if math.isclose(found, line.value, rel_tol=1e-6, abs_tol=1e-12):
+        if math.isclose(found, line.value, rel_tol=1e-9, abs_tol=1e-12):
             return formula
     return _Formula(NumberLiteral(line.value), {}, _KINDS.get(stage.part, "a"))
 

@@ -1,5 +1,6 @@
 """Messages that build, run, stop, go to another step, and branch."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -100,7 +101,7 @@ def _run_on(state: LabState, deadline: float) -> Answers:
     beside = None if run.beside is None else state.branches.get(run.beside)
     if beside is not None:
         # The right backward runs along, so that the two curves can be seen beside each other.
-        beside.advance(max(run.steps, beside.steps), deadline + AT_ONCE)
+        beside.advance(max(run.steps, beside.steps), math.inf)
     if state.rate is not None and run.steps == before:
         # Nothing is due: whoever calls must not spin.
         time.sleep(max(0.0, min(deadline - time.monotonic(), 1 / state.rate)))

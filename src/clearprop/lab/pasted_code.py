@@ -9,7 +9,7 @@ it runs `in_place`, for a session in a place that is thrown away when it takes t
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -103,9 +103,7 @@ def running_verdict(step: Step, planted: PlantedMistake | None) -> Verdict:
             if planted is None
             else wrong_backward(planted, forward, dy)
         )
-        gradients = network.named(made.gradient)
-        shaped = (_given(gradient).copy() for gradient in gradients.values())
-        return (np.array(made.input_gradient), *shaped)
+        return (np.array(made.input_gradient), *_given(network.named(made.gradient)))
 
     return _judged(step, lambda arrays: backward(*arrays))
 
@@ -143,8 +141,7 @@ def _judged(step: Step, call: Callable[[Sequence[Array]], Any]) -> Verdict:
             failures.append(problem)
             raise
 
-    start = network.named(step.forward.params)
-    arrays = (_samples(step), *(_given(one).copy() for one in start.values()))
+    arrays = (_samples(step), *_given(network.named(step.forward.params)))
     try:
         subject = function_subject(forward, backward, arrays, names=_names(network.graph))
         verdict = check_subject(subject, CheckSettings(), reference_for(subject, network, None, 0))
@@ -175,9 +172,12 @@ def _names(graph: Graph) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _given(array: Array) -> Array:
-    """A parameter as it is handed over: a row (1, out) as (out,)."""
-    return array[0] if array.ndim == 2 and len(array) == 1 and array.shape[1] > 0 else array
+def _given(named: Mapping[str, Array]) -> list[Array]:
+    """The parameters, or their gradients, as they are handed over: a bias (1, out) as (out,)."""
+    return [
+        (array[0] if path.endswith("bias") and array.ndim == 2 else array).copy()
+        for path, array in named.items()
+    ]
 
 
 def _flat(step: Step, arrays: Sequence[Array]) -> Array:

@@ -82,6 +82,11 @@ class Desk:
     def __len__(self) -> int:
         return len(self._seats)
 
+    @property
+    def waiting(self) -> int:
+        """How many sessions no page has."""
+        return sum(seat.left is not None for seat in self._seats.values())
+
     def take(self, key: str | None) -> Seat:
         """The session of that key where no page has it, or a new one."""
         self.clear()
@@ -108,14 +113,13 @@ class Desk:
                 del self._seats[key]
 
 
-def application(make: Callable[[], Session], token: str, port: int) -> "Starlette":
+def application(desk: Desk, token: str, port: int) -> "Starlette":
     """The application that serves the page and its sessions. Raises MissingDependencyError."""
     require("starlette", "uvicorn", "websockets")
     from starlette.applications import Starlette
     from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
 
-    desk = Desk(make)
     origins = {f"http://{name}:{port}" for name in (HOST, "localhost")}
     hosts = {origin.removeprefix("http://") for origin in origins}
 

@@ -52,14 +52,14 @@ def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: 
     import uvicorn
 
     from clearprop.cli.terminal import write
-    from clearprop.lab.serving import HOST, application
+    from clearprop.lab.serving import HOST, Desk, application
 
     # With the protocol said: asyncio sends at once, and does not wait for more, only where it is.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        # Whoever opens the link at once waits for the server instead of being refused.
+        # From here on whoever follows the link waits until it is served, and is not turned away.
         listening.listen()
     except OSError as problem:
         listening.close()
@@ -68,7 +68,7 @@ def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: 
     token = secrets.token_urlsafe(16)
     link = f"http://{HOST}:{port}/?token={token}&lang={language}"
     settings = uvicorn.Config(
-        application(make, token, port),
+        application(Desk(make), token, port),
         log_level="critical",
         lifespan="off",
         ws="websockets-sansio",
