@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +16,8 @@ TOKEN = "of-the-test"
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The link of a lab that is served by a thread until the block ends."""
+def served(make: Callable[[], Session] = Session) -> Iterator[str]:
+    """The link of a lab that is served by a thread until the block ends; `make` makes a session."""
     listening = socket.socket()
     listening.bind((HOST, 0))
     port = listening.getsockname()[1]
