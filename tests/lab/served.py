@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from clearprop.lab.serving import HOST, application
+from clearprop.lab.serving import HOST, Desk, application
 from clearprop.lab.session import Session
 
 TOKEN = "of-the-test"
@@ -22,7 +22,7 @@ def served(make: Callable[[], Session] = Session) -> Iterator[str]:
     listening.bind((HOST, 0))
     port = listening.getsockname()[1]
     settings = uvicorn.Config(
-        application(Session, TOKEN, port),
+        application(Desk(Session), TOKEN, port),
         log_level="critical",
         lifespan="off",
         ws="websockets-sansio",
