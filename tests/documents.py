@@ -26,7 +26,7 @@ FENCED = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | r
 # Stands for anything, in the output that a page shows.
 LEFT_OUT = "…"
 # These take many seconds, and have tests of their own: only their arguments are read.
-SLOW = {"bench", "--all", "--gallery"}
+SLOW = {"bench", "lab", "--all", "--gallery"}
 # What stands on a page is said without these as well.
 SHORTENED = {"reproduce": ["--without-torch"]}
 
