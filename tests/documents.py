@@ -25,7 +25,7 @@ CHINESE = ".zh-TW.md"
 FENCED = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # Stands for anything, in the output that a page shows.
 LEFT_OUT = "…"
-# These take many seconds, and have tests of their own: only their arguments are read.
+# These take many seconds, or as long as one likes, and have tests of their own: only their arguments are read.
 SLOW = {"bench", "lab", "--all", "--gallery"}
 # What stands on a page is said without these as well.
 SHORTENED = {"reproduce": ["--without-torch"]}

@@ -1,15 +1,12 @@
 """The lab served for a test: the page in a browser, and the session behind it."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
-
-from clearprop.lab.serving import HOST, Desk, application
+from clearprop.lab.serving import HOST, Desk, listening_at, server_of
 from clearprop.lab.session import Session
 
 TOKEN = "of-the-test"
@@ -18,16 +15,9 @@ TOKEN = "of-the-test"
 @contextmanager
 def served(make: Callable[[], Session] = Session) -> Iterator[str]:
     """The link of a lab that is served by a thread until the block ends; `make` makes a session."""
-    listening = socket.socket()
-    listening.bind((HOST, 0))
+    listening = listening_at(0)
     port = listening.getsockname()[1]
-    settings = uvicorn.Config(
-        application(Desk(Session), TOKEN, port),
-        log_level="critical",
-        lifespan="off",
-        ws="websockets-sansio",
-    )
-    server = uvicorn.Server(settings)
+    server = server_of(Desk(make), TOKEN, port)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

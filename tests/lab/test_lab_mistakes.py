@@ -125,7 +125,8 @@ def test_code_without_an_end_is_stopped_and_the_session_lives(
 ) -> None:
     monkeypatch.setattr("clearprop.lab.pasted_code.PROCESSOR", 1)
     said = page.refused("check", code="def backward(*a):\n    while True: pass")
-    assert "1 second" in said
+    # Of processor time; where the machine is shared, the clock may be over before.
+    assert "1 second" in said or "8 seconds" in said
     assert one_of(page.say("go", branch="main", step=0), "moment")["step"] == 0
 
 

@@ -19,7 +19,7 @@ from clearprop.cli import main
 from clearprop.lab import serving
 from clearprop.lab.session import Session
 
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 client = pytest.importorskip("websockets.sync.client")
 exceptions = pytest.importorskip("websockets.exceptions")
 
@@ -30,19 +30,11 @@ class Served:
     """The lab at a port of this machine."""
 
     def __init__(self) -> None:
-        self.listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self.listening.bind((serving.HOST, 0))
+        self.listening = serving.listening_at(0)
         self.port = self.listening.getsockname()[1]
         self.sessions: list[Session] = []
         self.desk = serving.Desk(self._make)
-        settings = uvicorn.Config(
-            serving.application(self.desk, TOKEN, self.port),
-            log_level="critical",
-            lifespan="off",
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=1,
-        )
-        self.server = uvicorn.Server(settings)
+        self.server = serving.server_of(self.desk, TOKEN, self.port)
         self.thread = threading.Thread(target=self.server.run, args=([self.listening],))
         self.thread.start()
         while not self.server.started:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from clearprop.engine.step import Step
-from clearprop.lab.blanks import Asked
+from clearprop.lab.blanks import AskedBlank
 from clearprop.teaching.exercises.expressions import Expression, Name, rebuilt
 from clearprop.teaching.exercises.forms import answers_json, key_json
 from clearprop.teaching.exercises.sheet import Exercise, Given
@@ -14,7 +14,7 @@ from clearprop.teaching.exercises.small_network import SmallNetwork
 from clearprop.teaching.exercises.students import Student
 
 
-def sheet_of(asked: Sequence[Asked], step: Step) -> Exercise:
+def sheet_of(asked: Sequence[AskedBlank], step: Step) -> Exercise:
     """An exercise of what was asked. Its numbers are those of the blanks alone: the network that
     stands with it has the samples' count and nothing else of the one on the page."""
     givens: dict[str, float] = {}
@@ -53,7 +53,7 @@ class SheetFile(NamedTuple):
 
 
 def answer_files(
-    answered: Sequence[tuple[Asked, str]], step: Step, language: str
+    answered: Sequence[tuple[AskedBlank, str]], step: Step, language: str
 ) -> tuple[SheetFile, SheetFile]:
     """The answers as a hand-in, and the key that marks them, for the folder `key`."""
     sheet = sheet_of([asked for asked, _ in answered], step)

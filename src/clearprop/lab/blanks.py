@@ -44,7 +44,7 @@ _KINDS: Mapping[Part, BlankKind] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedBlank:
     """A blank, where it stands, the equation that it follows from, and the numbers that it rests
     on, with those that are easily taken for them."""
 
@@ -70,7 +70,7 @@ class _Formula(NamedTuple):
     kind: BlankKind
 
 
-def asked_next(view: StepView, done: int) -> tuple[Asked, ...]:
+def asked_next(view: StepView, done: int) -> tuple[AskedBlank, ...]:
     """The blanks of the phase behind `done` computed ones; none behind the last."""
     if done >= view.phases:
         return ()
@@ -91,7 +91,7 @@ def asked_next(view: StepView, done: int) -> tuple[Asked, ...]:
             points=1,
         )
         equation = stage.equations[0] if stage.equations else ""
-        found.append(Asked(blank, place, equation, formula.given))
+        found.append(AskedBlank(blank, place, equation, formula.given))
     return tuple(found)
 
 

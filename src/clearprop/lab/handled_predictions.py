@@ -7,7 +7,7 @@ from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.numbers import brief
 from clearprop.lab.answer_sheet import sheet_of
-from clearprop.lab.blanks import Asked, asked_next
+from clearprop.lab.blanks import AskedBlank, asked_next
 from clearprop.lab.lab_state import Answers, LabState, say
 from clearprop.teaching.exercises.sheet import TOLERANCE
 from clearprop.teaching.grading.answer_mistakes import likely_mistake
@@ -64,7 +64,7 @@ def _outcome(text: str, answer: float | None, value: float) -> str:
     return "near" if abs(answer - value) <= NEARLY * abs(value) else "wrong"
 
 
-def _mistake(state: LabState, asked: Asked, answer: float | None) -> str | None:
+def _mistake(state: LabState, asked: AskedBlank, answer: float | None) -> str | None:
     """What would give the wrong number, where that is known."""
     if answer is None:
         return None

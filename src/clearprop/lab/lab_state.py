@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError
-from clearprop.lab.blanks import Asked, asked_next
+from clearprop.lab.blanks import AskedBlank, asked_next
 from clearprop.lab.branch_run import BranchRun, Origin, Seek
 from clearprop.lab.data_sets import LabData
 from clearprop.lab.lab_recipe import Problem
@@ -69,7 +69,7 @@ class LabState:
         self.wants_frame = False
         self.predicting = False
         self.checked = ""
-        self.answered: dict[str, tuple[Asked, str]] = {}
+        self.answered: dict[str, tuple[AskedBlank, str]] = {}
         self.right = 0
         self._made = 0
         self._view: tuple[tuple[str, int, int], StepView] | None = None

@@ -11,6 +11,7 @@ that it holds up nobody else.
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearprop.base.dependencies import require
-from clearprop.base.errors import ClearpropError
+from clearprop.base.errors import ClearpropError, ConfigurationError
 from clearprop.lab.inbox import Inbox
 from clearprop.lab.messages import read, written
 from clearprop.lab.session import Session
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -113,9 +115,38 @@ class Desk:
                 del self._seats[key]
 
 
-def application(desk: Desk, token: str, port: int) -> "Starlette":
-    """The application that serves the page and its sessions. Raises MissingDependencyError."""
+def listening_at(port: int) -> socket.socket:
+    """A socket of this machine alone; port 0 is one that is free. Whoever follows a link to it
+    waits from now on until it is served, and is not turned away. Raises ConfigurationError."""
+    # With the protocol said: asyncio sends at once, and does not wait for more, only where it is.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()
+    except OSError as problem:
+        listening.close()
+        raise ConfigurationError("lab_port_taken", port=port, problem=problem.strerror) from problem
+    return listening
+
+
+def server_of(desk: Desk, token: str, port: int) -> "uvicorn.Server":
+    """What serves the lab at a port once it is run. Raises MissingDependencyError."""
     require("starlette", "uvicorn", "websockets")
+    import uvicorn
+
+    settings = uvicorn.Config(
+        application(desk, token, port),
+        log_level="critical",
+        lifespan="off",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(settings)
+
+
+def application(desk: Desk, token: str, port: int) -> "Starlette":
+    """The application that serves the page and its sessions."""
     from starlette.applications import Starlette
     from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute

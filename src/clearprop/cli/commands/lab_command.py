@@ -3,7 +3,6 @@ as one file."""
 
 import os
 import secrets
-import socket
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -41,46 +40,26 @@ def run(given: Arguments) -> int:
     if given.given("--runtime"):
         raise ConfigurationError("lab_runtime_alone")
 
-    from clearprop.base.dependencies import require
-
-    require("starlette", "uvicorn", "websockets")
     browser = not given.given("--no-browser")
     return _serve(lambda: opening.session(language), port, language, browser=browser)
 
 
 def _serve(make: "Callable[[], Session]", port: int, language: str, *, browser: bool) -> int:
-    import uvicorn
-
     from clearprop.cli.terminal import write
-    from clearprop.lab.serving import HOST, Desk, application
+    from clearprop.lab.serving import HOST, Desk, listening_at, server_of
 
-    # With the protocol said: asyncio sends at once, and does not wait for more, only where it is.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        # From here on whoever follows the link waits until it is served, and is not turned away.
-        listening.listen()
-    except OSError as problem:
-        listening.close()
-        raise ConfigurationError("lab_port_taken", port=port, problem=problem.strerror) from problem
-    port = listening.getsockname()[1]
-    token = secrets.token_urlsafe(16)
-    link = f"http://{HOST}:{port}/?token={token}&lang={language}"
-    settings = uvicorn.Config(
-        application(Desk(make), token, port),
-        log_level="critical",
-        lifespan="off",
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=1,
-    )
-    write(messages.text(language, "cli.lab.serving", link=link))
-    sys.stdout.flush()
-    if browser:
-        _open(link)
-    # Ctrl-C is how it ends; uvicorn hands it on when everything is closed.
-    with listening, suppress(KeyboardInterrupt):
-        uvicorn.Server(settings).run(sockets=[listening])
+    with listening_at(port) as listening:
+        port = listening.getsockname()[1]
+        token = secrets.token_urlsafe(16)
+        server = server_of(Desk(make), token, port)
+        link = f"http://{HOST}:{port}/?token={token}&lang={language}"
+        write(messages.text(language, "cli.lab.serving", link=link))
+        sys.stdout.flush()
+        if browser:
+            _open(link)
+        # Ctrl-C is how it ends; uvicorn hands it on when everything is closed.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     write(messages.text(language, "cli.lab.ended"))
     return DONE
 
