@@ -21,6 +21,8 @@ from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
 from tests.lab.firefox import is_installed, running_firefox
 
+pytestmark = pytest.mark.one_file
+
 LESSON = "chain-rule"
 TRACED = ["toplevel"]
 # Milliseconds that are waited on a busy machine before something has failed.
