@@ -1,6 +1,7 @@
 """Messages that ask about the moment that is shown: what is selected, the output, its health."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from clearprop.base.numbers import brief
@@ -37,9 +38,9 @@ def _output(state: LabState, given: Mapping[str, Any]) -> Answers:
 def _health(state: LabState, given: Mapping[str, Any]) -> Answers:
     run, language = state.run, state.language
     found = examine(state.view().step, start=run.problem.first.params)
-    here = [one for one in found.stability if one.when != Moment.START] or list(found.stability)
-    usable = [one for one in here if one.rule != RateRule.ADAPTIVE]
-    safe = finite(usable[0].bound) if usable else None
+    # The last one is of the step that is shown, which is no end where a run goes on.
+    here = [replace(one, when=Moment.HERE) for one in found.stability[-1:]]
+    safe = [finite(one.bound) for one in here if one.rule != RateRule.ADAPTIVE]
     yield {
         "type": "findings",
         "branch": run.name,
@@ -57,7 +58,7 @@ def _health(state: LabState, given: Mapping[str, Any]) -> Answers:
             {"path": one.layer, "rms": finite(one.size), "text": brief(one.size)}
             for one in found.signals
         ],
-        "safe_rate": safe,
+        "safe_rate": safe[0] if safe else None,
         "safe_rate_text": here[0].sentence(language) if here else "",
         "says": say(language, "session.healthy" if found.healthy else "session.examined"),
     }
