@@ -100,7 +100,7 @@ def plan_run(settings: RunSettings) -> RunPlan:
     )
     # What cannot be is refused here, and not where the training begins.
     require_loss(plan)
-    recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
+    recipe_of(estimator(plan, stop_metric(settings, len(classes))), settings.seed)
     return plan
 
 
