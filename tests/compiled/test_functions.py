@@ -45,7 +45,7 @@ def apply(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     source, library = folder / "functions.c", folder / f"{dtype}.so"
     source.write_text(WRAPPER.format(source=SOURCES / f"{dtype}.c"), encoding="utf-8")
     options = ["-O1", "-std=gnu11", "-shared", "-fPIC", *usable_targets()[0].options]
-    subprocess.run([compiler, *options, source, "-o", library, "-lm"], check=True)
+    subprocess.run([compiler, *options, source, "-o", library, "-lm", "-pthread"], check=True)
     function = ctypes.CDLL(str(library)).apply
 
     def applied(which: int, x: Array) -> Array:

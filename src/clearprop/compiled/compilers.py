@@ -60,11 +60,11 @@ def compile_library(
     Raises KernelsError with what the compiler said first.
     """
     position = () if sys.platform == "win32" else ("-fPIC",)
-    mathematics = () if sys.platform == "win32" else ("-lm",)
+    libraries = () if sys.platform == "win32" else ("-lm", "-pthread")
     command = (*compiler.command, *OPTIONS, *position, *target.options)
     try:
         process = subprocess.Popen(
-            [*command, str(source), "-o", str(into), *mathematics],
+            [*command, str(source), "-o", str(into), *libraries],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
