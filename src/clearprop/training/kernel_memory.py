@@ -124,8 +124,8 @@ class EachAlone:
 
 
 def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refusal:
-    """The plan of one network of a course, whose steps so many threads share. Raises what the loss raises for targets and weights that
-    cannot be, of every network."""
+    """The plan of one network of a course, whose steps so many threads share. Raises what the loss
+    raises for targets and weights that cannot be, of every network."""
     x, target, sample_weight = course.data.of(0)
     plan = plan_of(
         course.network,

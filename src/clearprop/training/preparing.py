@@ -107,9 +107,7 @@ def prepare(
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, TrainingPlan):
-        memory = memory_of(
-            course, plan, kernels, threads=threads, settings=settings or {}
-        )
+        memory = memory_of(course, plan, kernels, threads=threads, settings=settings or {})
         machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
 
