@@ -34,7 +34,8 @@ def choose(
             if kernels is None:
                 choice = EngineChoice("numpy", "not_ready")
             else:
-                choice = EngineChoice("compiled", "asked_compiled" if is_asked else "pays")
+                why = "asked_compiled" if is_asked else "pays"
+                choice = EngineChoice("compiled", why, threads=plan.threads)
         except KernelsError as problem:
             choice = EngineChoice("numpy", "refused", {"reason": problem})
     told: list[KernelsError | EngineChoice] = [*notices()]
