@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from clearprop.base import messages
 from clearprop.base.errors import ClearpropError
@@ -104,7 +105,8 @@ def _given_up(status: int) -> int:
         from clearprop.distributed.ranks import ranks_here
 
         sys.stderr.flush()
-        ranks_here().abort(status)
+        with suppress(ClearpropError):
+            ranks_here().abort(status)
     return status
 
 

@@ -2,7 +2,7 @@
 each other. mpi4py is imported here and nowhere else."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -76,7 +76,8 @@ class MpiRanks:
             from mpi4py import MPI
         except (ImportError, RuntimeError) as problem:
             # mpi4py is there, and no library of MPI that it could load.
-            raise ConfigurationError("mpi_missing", problem=problem) from problem
+            reason = str(problem).splitlines()[0]
+            raise ConfigurationError("mpi_missing", problem=reason) from problem
         self._mpi, self._world = MPI, MPI.COMM_WORLD
         self.number, self.count = self._world.Get_rank(), self._world.Get_size()
 
@@ -122,32 +123,33 @@ class MpiRanks:
         return self._mpi.FLOAT if dtype == np.float32 else self._mpi.DOUBLE
 
 
-class _Done(NamedTuple):
-    value: Any
-    problem: ClearpropError | None
-
-
 def ranks_here() -> Ranks:
     """The processes that this one belongs to: MPI's where a launcher started it, otherwise itself
     alone. Raises MissingDependencyError and ConfigurationError."""
     return MpiRanks() if launched_by_mpi() else OneProcess()
 
 
-def together(ranks: Ranks, do: Callable[[], Found]) -> tuple[Found, list[Found]]:
-    """What `do`, in which no process waits for another, gives here and everywhere.
+def together(
+    ranks: Ranks, do: Callable[[], Found], share: Callable[[Found], Any] = lambda found: found
+) -> tuple[Found, list[Any]]:
+    """What `do`, in which no process waits for another, gives here, and what `share` makes of it
+    everywhere.
 
     Where it is refused in any process, all raise the first refusal, so that none waits for one that
     has given up; it names the process if not all were refused.
     """
+    own: Found | None = None
+    refusal: ClearpropError | None = None
     try:
-        done = _Done(do(), None)
-    except ClearpropError as refusal:
-        done = _Done(None, refusal)
-    all_done = ranks.gather(done)
-    refused = [number for number, one in enumerate(all_done) if one.problem is not None]
+        own = do()
+    except ClearpropError as problem:
+        refusal = problem
+    told = (None if refusal else share(own), refusal)  # type: ignore[arg-type]
+    heard = ranks.gather(told)
+    refused = [number for number, (_, problem) in enumerate(heard) if problem is not None]
     if refused:
-        problem: ClearpropError = all_done[refused[0]].problem
+        first: ClearpropError = heard[refused[0]][1]
         if len(refused) == ranks.count:
-            raise problem
-        raise ConfigurationError("rank_refused", rank=refused[0], problem=problem)
-    return done.value, [one.value for one in all_done]
+            raise first
+        raise ConfigurationError("rank_refused", rank=refused[0], problem=first)
+    return own, [value for value, _ in heard]  # type: ignore[return-value]

@@ -5,9 +5,8 @@ only when all shards have been heard.
 """
 
 from collections.abc import Mapping
-from ctypes import CDLL
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,6 +19,9 @@ from clearprop.engine.running import run_backward_into, run_forward, settle_outp
 from clearprop.training.arguments import Data, Samples
 from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice, numpy_seconds, without_a_plan
+
+if TYPE_CHECKING:
+    from clearprop.compiled.plan import TrainingPlan
 
 
 class ShardRows(NamedTuple):
@@ -92,9 +94,11 @@ class KernelGradients:
     the gradient itself, so that is the step which is taken, and the velocity what is looked at.
     """
 
-    def __init__(self, course: Course, plan: Any, kernels: CDLL, params: Array, seed: int) -> None:
+    def __init__(self, course: Course, plan: "TrainingPlan", params: Array, seed: int) -> None:
+        from clearprop.compiled.building import library
         from clearprop.training.kernel_memory import memory_of
 
+        kernels = library(plan.dtype)
         self._memory = memory_of(course, plan, kernels, threads=1, settings={})
         self._probe = course.optimizer.start(params)
         self._seed, self._stacked = seed, params.ndim == 2
@@ -117,71 +121,78 @@ class KernelGradients:
 PROBE = SGD(0.01, momentum=0.9)
 
 
+class Planned(NamedTuple):
+    """What takes a training's gradients: the engine, and of machine code each shard's plan."""
+
+    engine: EngineChoice
+    plans: Mapping[int, "TrainingPlan"]
+
+
+def planned(
+    network: Network,
+    loss: Loss,
+    shards: Mapping[int, tuple[ShardRows, int]],
+    params: Array,
+    *,
+    engine: str,
+    samples: int,
+    steps: int,
+) -> Planned:
+    """The engine for a training of so many steps with so many samples each, of which these shards
+    are here: their rows, and how many of them a step takes.
+
+    The same for every run of a training: where machine code is of use it is waited for, because
+    another engine would round otherwise.
+    """
+    some = next(iter(shards.values()))[0]
+    seconds = numpy_seconds(
+        network,
+        samples=samples * int(np.prod(some.x.shape[1:-1])),
+        parameters=params.size,
+        steps=steps,
+    )
+    chosen = without_a_plan(engine, seconds, None)
+    if chosen is not None:
+        return Planned(chosen, {})
+    from clearprop.compiled.plan import TrainingPlan
+    from clearprop.training.kernel_choice import WORTH_WAITING, choose
+    from clearprop.training.kernel_memory import plan_course
+
+    found = {
+        shard: plan_course(_probing(network, loss, rows, params, part), params.dtype.name)
+        for shard, (rows, part) in shards.items()
+        if len(rows)
+    }
+    plans = {shard: one for shard, one in found.items() if isinstance(one, TrainingPlan)}
+    refusal = next((one for one in found.values() if not isinstance(one, TrainingPlan)), None)
+    if refusal is None and not plans:
+        return Planned(EngineChoice("numpy", "short"), {})
+    choice, _ = choose(engine, refusal or next(iter(plans.values())), max(seconds, WORTH_WAITING))
+    return Planned(choice, plans)
+
+
 def gradient_sources(
     network: Network,
     loss: Loss,
     shards: Mapping[int, tuple[ShardRows, int]],
     params: Array,
     *,
-    engine: EngineChoice,
+    plans: Mapping[int, "TrainingPlan"],
     seed: int,
 ) -> dict[int, GradientSource]:
-    """What computes the gradients of these shards, which are given with the rows that a batch takes
-    of each, by the engine that `engine_for` has chosen."""
+    """What computes the gradients of these shards: the kernels, where there are plans for them."""
     sources: dict[int, GradientSource] = {}
-    for shard, (rows, batch_size) in shards.items():
+    for shard, (rows, part) in shards.items():
         key = int(keyed_generator(seed, shard, "shard").integers(2**31))
-        if engine.name == "numpy" or not len(rows):
+        if shard in plans:
+            course = _probing(network, loss, rows, params, part)
+            sources[shard] = KernelGradients(course, plans[shard], params, key)
+        else:
             sources[shard] = NumpyGradients(network, loss, rows, key)
-            continue
-        from clearprop.compiled.building import library
-
-        course = _probing(network, loss, rows, params, batch_size)
-        plan = _plan(course, params.dtype.name)
-        sources[shard] = KernelGradients(course, plan, library(plan.dtype), params, key)
     return sources
 
 
-def engine_for(
-    network: Network,
-    loss: Loss,
-    rows: ShardRows,
-    params: Array,
-    *,
-    engine: str,
-    samples: int,
-    steps: int,
-) -> EngineChoice:
-    """The engine for a training of so many steps with so many samples each, judged by some rows.
-
-    The same for every run of a training: where machine code is of use it is waited for, because
-    another engine would round otherwise.
-    """
-    seconds = numpy_seconds(
-        network,
-        samples=samples * int(np.prod(rows.x.shape[1:-1])),
-        parameters=params.size,
-        steps=steps,
-    )
-    chosen = without_a_plan(engine, seconds, None)
-    if chosen is not None:
-        return chosen
-    from clearprop.training.kernel_choice import WORTH_WAITING, choose
-
-    course = _probing(network, loss, rows, params, max(1, len(rows) - 1))
-    plan = _plan(course, params.dtype.name)
-    return choose(engine, plan, max(seconds, WORTH_WAITING))[0]
-
-
-def _probing(
-    network: Network, loss: Loss, rows: ShardRows, params: Array, batch_size: int
-) -> Course:
+def _probing(network: Network, loss: Loss, rows: ShardRows, params: Array, part: int) -> Course:
     data = Data(*map(Samples, rows))
     networks = len(params) if params.ndim == 2 else None
-    return Course(network, data, loss, PROBE, 1, min(batch_size, len(rows)), networks)
-
-
-def _plan(course: Course, dtype: str) -> Any:
-    from clearprop.training.kernel_memory import plan_course
-
-    return plan_course(course, dtype)
+    return Course(network, data, loss, PROBE, 1, part, networks)

@@ -29,15 +29,15 @@ SAMPLE_ROWS = 20_000
 
 
 class ReadShards(NamedTuple):
-    """What a process has read: its shards, which no other is told of, how many rows they have, and
-    the ranges of the target in them."""
+    """What a process has read: its shards, and the ranges of the target in their parts."""
 
     held: Mapping[int, ShardRows]
-    rows: int
     spans: Sequence[Span]
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return ReadShards, ({}, self.rows, self.spans)
+    @property
+    def rows(self) -> int:
+        """How many rows they are."""
+        return sum(map(len, self.held.values()))
 
 
 def measure_with_ranks(ranks: Ranks, settings: RunSettings) -> TableBlocks:
@@ -104,7 +104,7 @@ def read_shards(
         shard: rows_of_numbers(fit, np.concatenate(found)) if found else _no_rows(fit)
         for shard, found in parts.items()
     }
-    return ReadShards(held, sum(map(len, held.values())), spans)
+    return ReadShards(held, spans)
 
 
 def rows_of_numbers(fit: BegunFit, numbers: Array) -> ShardRows:

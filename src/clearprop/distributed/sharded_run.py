@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -50,6 +50,8 @@ from clearprop.runs.stopping import stop_metric
 from clearprop.runs.streamed_run import streamed
 from clearprop.training import DivergenceEvent
 
+Found = TypeVar("Found")
+
 # Unless told otherwise; it is the most processes that there can be.
 SHARDS = 8
 
@@ -64,17 +66,17 @@ def plan_with_ranks(ranks: Ranks, settings: RunSettings) -> RunPlan:
     require_alike(ranks, settings)
     require_shards(ranks, settings.shards or SHARDS, settings.batch_size)
     blocks = measure_with_ranks(ranks, settings)
-    return together(ranks, lambda: plan_run(settings, blocks))[0]
+    return _here(ranks, lambda: plan_run(settings, blocks))
 
 
 def resumed_with_ranks(ranks: Ranks, folder: Path) -> RunPlan:
     """The plan of a run that has not ended, which may have had another number of processes. Raises
     what `resumed` raises."""
-    settings = together(ranks, lambda: read_settings(folder / SETTINGS))[0]
+    settings = _here(ranks, lambda: read_settings(folder / SETTINGS))
     if settings.shards is None:
         raise ConfigurationError("resume_unsharded", folder=folder)
     plan = plan_with_ranks(ranks, settings)
-    return together(ranks, lambda: resumed(folder, plan))[0]
+    return _here(ranks, lambda: resumed(folder, plan))
 
 
 def train_with_ranks(
@@ -144,6 +146,11 @@ def code_checksum() -> str:
     return found.hexdigest()
 
 
+def _here(ranks: Ranks, do: Callable[[], Found]) -> Found:
+    """What every process makes for itself; a refusal is everybody's."""
+    return together(ranks, do, share=lambda _: None)[0]
+
+
 def _difference(first: str, other: str) -> dict[str, str]:
     lines = zip(first.splitlines(), other.splitlines(), strict=False)
     mine, theirs = next(((a, b) for a, b in lines if a != b), (first, other))
@@ -189,18 +196,20 @@ def _fit(
     if blocks is None or settings.shards is None:
         raise ValueError("a plan of shards has measured blocks")
     given = streamed(plan, rows_here(ranks, blocks.rows, settings.shards))
-    fit = together(ranks, lambda: begin_fit(model, given))[0]
-    read, all_read = together(
-        ranks, lambda: read_shards(ranks, fit, given.blocks, settings, blocks.rows)
+    fit = _here(ranks, lambda: begin_fit(model, given))
+    read, told_of = together(
+        ranks,
+        lambda: read_shards(ranks, fit, given.blocks, settings, blocks.rows),
+        share=lambda one: (one.rows, one.spans),
     )
-    target = with_span(fit.target, [span for one in all_read for span in one.spans])
+    target = with_span(fit.target, [span for _, spans in told_of for span in spans])
     numbers, _ = fit.numbers(given.sample)
     source = _ShardedRows(
         ranks=ranks,
         network=fit.network,
         shards=settings.shards,
         held=read.held,
-        rows=sum(one.rows for one in all_read),
+        rows=sum(rows for rows, _ in told_of),
         sample=rows_of_numbers(fit, numbers),
     )
     fit.learn(

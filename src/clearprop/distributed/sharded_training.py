@@ -28,10 +28,11 @@ from clearprop.compiled.blas import on_one_thread
 from clearprop.distributed.ranks import Ranks, together
 from clearprop.distributed.shard_gradients import (
     GradientSource,
+    Planned,
     ShardGradient,
     ShardRows,
-    engine_for,
     gradient_sources,
+    planned,
 )
 from clearprop.distributed.shard_sums import own_sums, shards_of, sum_over_ranks
 from clearprop.engine.layers.layer import Tree
@@ -143,10 +144,10 @@ def sharded_epochs(
     ranks: Ranks, course: ShardedCourse, state: TrainingState
 ) -> Iterator[ShardEpoch]:
     """An event for every epoch, from `state` to the end of the course, in every process."""
-    chosen = _engine(ranks, course, state)
     given = {shard: (rows, course.part(shard)) for shard, rows in course.held.items()}
+    chosen, plans = _planned(ranks, course, given, state)
     sources = gradient_sources(
-        course.network, course.loss, given, state.params, engine=chosen, seed=state.seed
+        course.network, course.loss, given, state.params, plans=plans, seed=state.seed
     )
     penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
     last, is_broken = course.epochs * course.steps, False
@@ -182,25 +183,29 @@ class _Stepped(NamedTuple):
     weight: Array
 
 
-def _engine(ranks: Ranks, course: ShardedCourse, state: TrainingState) -> EngineChoice:
+def _planned(
+    ranks: Ranks,
+    course: ShardedCourse,
+    given: Mapping[int, tuple[ShardRows, int]],
+    state: TrainingState,
+) -> Planned:
     """The engine that all processes have."""
-    rows = max(course.held.values(), key=len)
-    # By what a step takes of all shards, so that the number of processes does not matter.
-    samples = sum(map(course.part, range(course.shards)))
 
-    def choose() -> EngineChoice:
-        return engine_for(
+    def plan() -> Planned:
+        return planned(
             course.network,
             course.loss,
-            rows,
+            given,
             state.params,
             engine=course.engine,
-            samples=samples,
+            # What a step takes of all shards, so that the number of processes does not matter.
+            samples=sum(map(course.part, range(course.shards))),
             steps=course.epochs * course.steps,
         )
 
-    own, all_of_them = together(ranks, choose)
-    return next((one for one in all_of_them if one.name == "numpy"), own)
+    own = together(ranks, plan, share=lambda one: one.engine)
+    refused = [engine for engine in own[1] if engine.name == "numpy"]
+    return Planned(refused[0], {}) if refused else own[0]
 
 
 def _order(course: ShardedCourse, shard: int, seed: int, epoch: int) -> Array:
