@@ -25,7 +25,7 @@ from clearprop.distributed import (
 )
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Adam, Optimizer
-from clearprop.training import start
+from clearprop.training import TrainingState, start
 
 SHARDS, ROWS = 6, 103
 NETWORK = Network(Sequential(Linear(4, 7), BatchNorm(7), ReLU(), Linear(7, 3)))
@@ -52,9 +52,10 @@ def shared(
     batch_size: int = 24,
     epochs: int = 2,
     dtype: str = "float64",
+    begun: TrainingState | None = None,
     **more: Any,
 ) -> list[ShardEpoch]:
-    """The epochs of a training of which this process has its part."""
+    """The epochs of a training of which this process has its part; `begun` is one to go on from."""
     optimizer, loss = optimizer or Adam(0.01), loss or MSE()
     whole = rows(loss, dtype)
     ends = [len(whole) * shard // SHARDS for shard in range(SHARDS + 1)]
@@ -68,4 +69,4 @@ def shared(
     )  # fmt: skip
     seeds: Any = 0 if networks is None else list(range(networks))
     state = start(network, network.initialize(seeds, dtype=dtype), optimizer, seed=3)
-    return list(sharded_epochs(ranks, course, state))
+    return list(sharded_epochs(ranks, course, begun or state))

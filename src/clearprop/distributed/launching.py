@@ -9,4 +9,4 @@ _LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 def launched_by_mpi() -> bool:
     """Whether a launcher, or `python -m mpi4py`, started this process."""
-    return "mpi4py" in sys.modules or any(name in os.environ for name in _LAUNCHERS)
+    return "mpi4py.run" in sys.modules or any(name in os.environ for name in _LAUNCHERS)
