@@ -94,26 +94,25 @@ class KernelGradients:
     the gradient itself, so that is the step which is taken, and the velocity what is looked at.
     """
 
-    def __init__(self, course: Course, plan: "TrainingPlan", params: Array, seed: int) -> None:
+    def __init__(self, course: Course, plan: "TrainingPlan", seed: int) -> None:
         from clearprop.compiled.building import library
         from clearprop.training.kernel_memory import memory_of
 
         kernels = library(plan.dtype)
         self._memory = memory_of(course, plan, kernels, threads=1, settings={})
-        self._probe = course.optimizer.start(params)
-        self._seed, self._stacked = seed, params.ndim == 2
+        self._seed = seed
 
     def of(self, params: Array, layers: Tree, step: int, rows: Array) -> ShardGradient:
-        self._memory.put((params, self._probe, layers))
+        self._memory.put_params(params, layers)
         ran = self._memory.run(1, step, self._seed, rows, False)
         if not ran.steps:
             # None of these rows counts.
             nothing = np.zeros(params.shape[:-1])
             return ShardGradient(np.zeros_like(params), nothing, nothing, layers)
-        _, optimizer, layers = self._memory.take()
+        gradient, layers = self._memory.take_slot()
         total, weight = ran.totals[0], ran.weights[0]
         factor = np.asarray(weight, params.dtype)
-        gradient = optimizer.slots["velocity"] * (factor[:, None] if factor.ndim else factor)
+        gradient *= factor[:, None] if factor.ndim else factor
         return ShardGradient(gradient, total, weight, layers)
 
 
@@ -186,7 +185,7 @@ def gradient_sources(
         key = int(keyed_generator(seed, shard, "shard").integers(2**31))
         if shard in plans:
             course = _probing(network, loss, rows, params, part)
-            sources[shard] = KernelGradients(course, plans[shard], params, key)
+            sources[shard] = KernelGradients(course, plans[shard], key)
         else:
             sources[shard] = NumpyGradients(network, loss, rows, key)
     return sources
