@@ -57,7 +57,7 @@ check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy --strict
-	$(PYTEST) --thorough --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 	$(BIN)/python -m build --no-isolation --outdir dist
 
 bench: $(DEV_STAMP) $(WANTED_TORCH_STAMP)

@@ -63,6 +63,8 @@ class RunSettings(Configurable):
     missing        what is done about missing values, as for `data.prepare`
     memory         how much of the table may stand in memory at once, as "500MB"; None takes a
                    share of the machine's
+    shards         how many parts the rows are in, for a training that processes share
+                   (`distributed`); None: the rows are in one part, and so is every step
     """
 
     data: str
@@ -105,6 +107,7 @@ class RunSettings(Configurable):
     dtype: str = "float32"
     engine: str = "auto"
     memory: str | None = None
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("data", "loss", "stop_on", "encoding", "weights", "group", "time"):
@@ -119,8 +122,9 @@ class RunSettings(Configurable):
             settle_whole(self, name, 1, error="run_whole")
         for name in ("least_steps", "bins", "seed"):
             settle_whole(self, name, 0, error="run_whole")
-        if self.patience is not None:
-            settle_whole(self, "patience", 1, error="run_whole")
+        for name in ("patience", "shards"):
+            if getattr(self, name) is not None:
+                settle_whole(self, name, 1, error="run_whole")
         for name, condition in _NUMBERS.items():
             if getattr(self, name) is not None:
                 settle_number(self, name, condition, error="run_number")
