@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clearprop import estimators as estimators
     from clearprop import formats as formats
     from clearprop import kinds as kinds
+    from clearprop import lab as lab
     from clearprop import reading as reading
     from clearprop import teaching as teaching
     from clearprop import testing as testing
@@ -218,6 +219,7 @@ _ROOMS = {
     "cli": "clearprop.cli",
     "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
+    "distributed": "clearprop.distributed",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
