@@ -36,7 +36,10 @@ PICTURES = """
   const seen = new MutationObserver(() => { pictures += 1; });
   seen.observe(now, {childList: true});
   const begin = performance.now();
-  setTimeout(() => { seen.disconnect(); done(1000 * pictures / (performance.now() - begin)); }, 3000);
+  setTimeout(() => {
+    seen.disconnect();
+    done(1000 * pictures / (performance.now() - begin));
+  }, 3000);
 })
 """
 STEPS = "() => Number(document.getElementById('scrub').getAttribute('aria-valuemax'))"

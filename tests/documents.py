@@ -25,7 +25,8 @@ CHINESE = ".zh-TW.md"
 FENCED = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # Stands for anything, in the output that a page shows.
 LEFT_OUT = "…"
-# These take many seconds, or as long as one likes, and have tests of their own: only their arguments are read.
+# These take many seconds, or as long as one likes, and have tests of their own: only their
+# arguments are read.
 SLOW = {"bench", "lab", "--all", "--gallery"}
 # What stands on a page is said without these as well.
 SHORTENED = {"reproduce": ["--without-torch"]}
@@ -88,7 +89,9 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     ran = 0
     for block, following in zip(found, [*found[1:], Block("", "", "")], strict=False):
         if block.title:
-            (folder / block.title).write_text(block.text, encoding="utf-8")
+            file = folder / block.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
         elif block.language == "python" and _can_run(block):
             # So that a line of it can be shown, as of a notebook's cell.
             file = f"<block {ran} of {name}>"

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from clearprop import estimators as estimators
     from clearprop import formats as formats
     from clearprop import kinds as kinds
-    from clearprop import lab as lab
     from clearprop import reading as reading
     from clearprop import teaching as teaching
     from clearprop import testing as testing

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,11 @@ TOKEN = "of-the-test"
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The link of a lab that is served by a thread until the block ends."""
+def served(make: Callable[[], Session] = Session) -> Iterator[str]:
+    """The link of a lab that is served by a thread until the block ends; `make` makes a session."""
     listening = listening_at(0)
     port = listening.getsockname()[1]
-    server = server_of(Desk(Session), TOKEN, port)
+    server = server_of(Desk(make), TOKEN, port)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

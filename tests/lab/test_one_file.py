@@ -6,6 +6,7 @@ Times are the processor's, which a busy machine does not change.
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,10 @@ from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
 from tests.lab.firefox import is_installed, running_firefox
 
+pytestmark = pytest.mark.one_file
+
 LESSON = "chain-rule"
-TRACED = ["toplevel", "devtools.timeline"]
+TRACED = ["toplevel"]
 # Milliseconds that are waited on a busy machine before something has failed.
 PATIENCE = 120_000
 CODE = own_lesson("backward-by-hand").parts[5].code
@@ -30,6 +33,16 @@ RIGHT = (
     .replace("dz1 = ...", "dz1 = da1 * (z1 > 0)")
     .replace("dW1 = ...", "dW1 = x.T @ dz1")
 )
+# Pasted code that would tell somebody else.
+ASK = """
+import js
+asked = js.XMLHttpRequest.new()
+asked.open("GET", "http://127.0.0.1:{port}/", False)
+try:
+    asked.send()
+except Exception:
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +126,7 @@ def test_the_page_never_stands_still(living: dict[str, Any]) -> None:
     tasks = [
         one["tdur"] / 1000
         for one in events
-        if one["name"] == "RunTask"
+        if one["name"] == "ThreadControllerImpl::RunTask"
         and "tdur" in one
         and threads.get((one["pid"], one["tid"])) == "CrRendererMain"
     ]
@@ -150,7 +163,6 @@ def test_a_run_goes_on_and_back(living: dict[str, Any]) -> None:
         page.wait_for_timeout(20)
     page.locator("#controls .play").click()
     page.keyboard.press("Shift+ArrowLeft")
-    assert living["opened"].faults == []
 
 
 def test_a_lesson_is_marked_on_the_page(living: dict[str, Any]) -> None:
@@ -171,34 +183,35 @@ def test_pasted_code_is_judged_and_stopped_where_it_loops(living: dict[str, Any]
     def judged(code: str, found: str) -> str:
         page.fill("#own-code", code)
         page.locator("#judge-own").click()
-        page.wait_for_selector(found, timeout=PATIENCE)
-        text: str = page.locator(found).last.inner_text()
+        text: str = page.wait_for_selector(found, timeout=PATIENCE).inner_text()
         page.locator("#told button").evaluate_all("all => all.forEach(one => one.click())")
         return text
 
     assert judged(RIGHT, ".verdict.right")
-    told = judged(RIGHT.replace("z1 = x", "while True: pass\n    z1 = x"), "#told .error")
+    judged(RIGHT.replace("a1.T @ dy", "z1.T @ dy"), ".verdict.wrong")
+    looping = RIGHT.replace("z1 = x", "while True: pass\n    z1 = x")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        code = ASK.format(port=listening.getsockname()[1]) + looping
+        told = judged(code, "#told .error")
+        with pytest.raises(BlockingIOError):  # nobody has come
+            listening.accept()
     assert "did not finish within 2 seconds" in told
-    # The lab is alive, and nothing of what stood there is lost.
-    assert page.locator("#why .why-steps").inner_text() == living["early"]
-    assert living["opened"].faults == []
+    # The lab is alive.
+    page.get_by_role("button", name="How is the loss computed?").click()
+    page.wait_for_selector("#why .why-steps")
+
+
+def test_nothing_went_wrong(living: dict[str, Any]) -> None:
+    # But what the pasted code was told that tried to tell somebody.
+    assert [one for one in living["opened"].faults if "127.0.0.1" not in one] == []
 
 
 def test_nothing_was_asked_of_the_network(living: dict[str, Any], written: Path) -> None:
     asked = [one for one in living["opened"].requests if not one.startswith(("blob:", "data:"))]
-    assert asked == [written.as_uri()]
-
-
-def test_pasted_code_reaches_nobody(living: dict[str, Any]) -> None:
-    page = living["page"]
-    refused: list[str | None] = []
-    page.on("requestfailed", lambda request: refused.append(request.failure))
-    ask = "import js\nasked = js.XMLHttpRequest.new()\n"
-    send = "asked.open('GET', 'http://127.0.0.1:9/', False)\nasked.send()\n"
-    page.fill("#own-code", ask + send + RIGHT)
-    page.locator("#judge-own").click()
-    page.wait_for_selector("#told .error", timeout=PATIENCE)
-    assert refused == ["csp"]
+    # Beside the file only what pasted code tried, and nobody heard.
+    assert asked[:1] == [written.as_uri()]
+    assert all(one.startswith("http://127.0.0.1:") for one in asked[1:])
 
 
 @pytest.mark.parametrize(

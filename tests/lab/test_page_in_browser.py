@@ -17,13 +17,29 @@ def link() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def lab(browser: Any, link: str) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def opened_once(browser: Any, link: str) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = opened_lab(context, link)
+    yield opened_lab(context, link)
+    context.close()
+
+
+@pytest.fixture
+def lab(opened_once: Any) -> Iterator[Any]:
+    """The page as it is when it is opened, with the tutorial's network before its first step."""
+    page = opened_once
     yield page
     assert page.complaints == []
-    context.close()
+    if page.is_checked("#predict"):
+        page.click("#predict-switch")
+    page.evaluate("() => document.getElementById('dialog').close()")
+    page.evaluate("() => document.getElementById('told').replaceChildren()")
+    press(page, "Escape", "1")
+    page.click("#preset-tutorial")
+    shows(page, "#now", "step 0 of 0")
+    page.evaluate(
+        "() => { document.activeElement.blur(); sessionStorage.removeItem('clearprop-lab-code'); }"
+    )
 
 
 def title(page: Any) -> str:
@@ -147,7 +163,9 @@ def test_a_term_and_its_edge_light_up_both_ways(lab: Any) -> None:
 
 def edge_place(page: Any) -> tuple[float, float]:
     """The middle of the edge from the only input to the first neuron: beside it stands its name."""
-    box = page.locator("#edge-labels text").first.bounding_box()
+    first = page.locator("#edge-labels text").first
+    first.wait_for()
+    box = first.bounding_box()
     return box["x"] + 10, box["y"] + box["height"] / 2
 
 
@@ -261,6 +279,9 @@ def test_the_language_and_the_theme_change_in_place(lab: Any) -> None:
     lab.click("#theme")
     assert lab.evaluate("getComputedStyle(document.body).color") != before
     assert lab.title() == "clearprop 實驗室"
+    lab.click("#theme")
+    lab.click("#language")
+    shows(lab, "#answer-title", "Why?")
 
 
 def test_a_run_that_diverges_says_where_and_offers_the_rate_that_holds(lab: Any) -> None:

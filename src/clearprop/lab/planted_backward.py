@@ -77,7 +77,23 @@ def wrong_lines(planted: PlantedMistake, step: Step) -> tuple[str, ...]:
 
 def plantable(step: Step) -> tuple[PlantedMistake, ...]:
     """Every mistake that can be made in this network and makes a difference at this step."""
-    return tuple(one for one in _candidates(step) if _matters(one, step))
+    right = _right(step)
+    return tuple(one for one in _candidates(step) if _matters(one, step, right))
+
+
+def plantable_kinds(step: Step) -> dict[str, PlantedMistake]:
+    """The same by their keys, of each the first in the network: one backward pass a kind, and not
+    one for every layer that it can be made in."""
+    right = _right(step)
+    found: dict[str, PlantedMistake] = {}
+    for one in _candidates(step):
+        if one.key not in found and _matters(one, step, right):
+            found[one.key] = one
+    return found
+
+
+def _right(step: Step) -> Array:
+    return step.forward.network.backward(step.forward, step.result.gradient).gradient
 
 
 def _candidates(step: Step) -> Iterator[PlantedMistake]:
@@ -90,13 +106,12 @@ def _candidates(step: Step) -> Iterator[PlantedMistake]:
             yield from (PlantedMistake(key, path) for key in OF_PARAMETERS)
 
 
-def _matters(planted: PlantedMistake, step: Step) -> bool:
+def _matters(planted: PlantedMistake, step: Step, right: Array) -> bool:
     try:
         wrong = wrong_backward(planted, step.forward, step.result.gradient).gradient
     except (ShapeError, ConfigurationError):
         # Such as a transpose that is not square.
         return False
-    right = step.forward.network.backward(step.forward, step.result.gradient).gradient
     if not right.size:
         return False
     return not np.allclose(wrong, right, rtol=1e-9, atol=1e-12 * float(np.abs(right).max()))

@@ -39,7 +39,7 @@ from clearprop.lab.missing_here import missing_here
 from clearprop.lab.own_table import OwnTable
 from clearprop.lab.page_words import page_words
 from clearprop.lab.pasted_code import Guest, sandboxed
-from clearprop.lab.planted_backward import plantable
+from clearprop.lab.planted_backward import plantable_kinds
 from clearprop.lab.presets import PRESETS
 from clearprop.lab.thumbnails import thumbnail
 
@@ -164,8 +164,7 @@ class Session:
 
     def _welcome(self) -> Answer:
         language, first = self.language, self._state.branches[MAIN]
-        found = plantable(first.step_at(first.problem.first))
-        mistakes = {one.key: one.name(language) for one in found}
+        found = plantable_kinds(first.step_at(first.problem.first))
         return {
             "type": "welcome",
             "version": table.VERSION,
@@ -176,7 +175,7 @@ class Session:
                 for name, recipe in PRESETS.items()
             ],
             "kinds": kinds_told(language),
-            "mistakes": [{"name": key, "title": title} for key, title in mistakes.items()],
+            "mistakes": [{"name": key, "title": one.name(language)} for key, one in found.items()],
             "lessons": self._state.lessons.listed(language),
             "data_sets": [
                 {

@@ -23,9 +23,9 @@ export function stepAt(canvas, clientX) {
 }
 
 /** Draws the curves of all branches, the shown one in front, and where in time we are. */
-export function drawCurve(canvas) {
+export function drawCurve(canvas, resized = false) {
   palette ??= colours(ROLES);
-  const { pen, width, height } = prepared(canvas);
+  const { pen, width, height } = prepared(canvas, resized);
   const { moment, curves } = state;
   if (!moment) return;
   const most = reach();

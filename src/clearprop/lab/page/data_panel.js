@@ -26,7 +26,7 @@ export function startData() {
     byId("drop")?.classList.remove("over");
     if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
   });
-  new ResizeObserver(thumbnails).observe(byId("data"));
+  new ResizeObserver(() => thumbnails(true)).observe(byId("data"));
 }
 
 function draw() {
@@ -79,18 +79,18 @@ function columns(table) {
 }
 
 /** Every set as a small picture of its samples. */
-function thumbnails() {
+function thumbnails(resized = false) {
   if (!state.welcome) return;
   palette ??= colours(["series1", "series2", "series3", "series4", "series5", "series6", "ink"]);
   for (const button of document.querySelectorAll("[data-preset]")) {
     const preset = state.welcome.presets.find(({ name }) => name === button.dataset.preset);
     const picture = state.welcome.data_sets.find(({ name }) => name === preset.recipe.data.name)?.picture;
-    if (picture) drawThumbnail(button.querySelector("canvas"), picture);
+    if (picture) drawThumbnail(button.querySelector("canvas"), picture, resized);
   }
 }
 
-function drawThumbnail(canvas, { points, tones, image }) {
-  const { pen, width, height } = prepared(canvas);
+function drawThumbnail(canvas, { points, tones, image }, resized) {
+  const { pen, width, height } = prepared(canvas, resized);
   if (image) {
     const [rows, across] = image.shape, pixels = valuesOf(image);
     const size = Math.floor(Math.min(width / across, height / rows));

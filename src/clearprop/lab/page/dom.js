@@ -60,9 +60,21 @@ export function colours(roles) {
   return found;
 }
 
-/** A canvas made as large as its box in pixels of the screen; the box in pixels of the page. */
-export function prepared(canvas) {
-  const { width, height } = canvas.getBoundingClientRect();
+// How large canvases are, so that drawing one asks for no layout.
+const sizes = new WeakMap();
+const watcher = new ResizeObserver((entries) => {
+  for (const { target } of entries) sizes.delete(target);
+});
+
+/** A canvas made as large as its box in pixels of the screen; the box in pixels of the page. Of one
+ * whose box has just changed, `resized` is true. */
+export function prepared(canvas, resized = false) {
+  if (resized || !sizes.has(canvas)) {
+    const { width, height } = canvas.getBoundingClientRect();
+    sizes.set(canvas, { width, height });
+    watcher.observe(canvas);
+  }
+  const { width, height } = sizes.get(canvas);
   const ratio = window.devicePixelRatio || 1;
   const wide = Math.round(width * ratio), high = Math.round(height * ratio);
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });

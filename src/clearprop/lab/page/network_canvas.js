@@ -20,7 +20,7 @@ export const forgetColours = () => { palette = null; };
 /** Draws all edges; `lit` are those that stand out, `motion` 0 to 1 is how far numbers have come. */
 export function drawEdges(canvas, places, view) {
   palette ??= colours(ROLES);
-  const { pen } = prepared(canvas);
+  const { pen } = prepared(canvas, view.resized);
   pen.lineCap = "round";
   for (const link of places.links) {
     if (link.dense) drawDense(pen, link, view);

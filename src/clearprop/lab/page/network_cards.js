@@ -25,11 +25,27 @@ function sized(cards, rows, width, length) {
   return size < SMALLEST ? { rows: 0, size: 0 } : { rows, size };
 }
 
-/** The texts of one card. */
-export function written(lines, { rows, split, size }, height) {
-  if (!rows) return [];
-  const shown = lines.slice(-rows).flatMap((line) => (split ? [{ ...line, text: "" }, { ...line, name: "" }] : [line]));
+/** Writes the lines on one card. */
+export function writeCard(group, lines, { rows, split, size }, height) {
+  const shown = rows ? lines.slice(-rows).flatMap((line) => (split ? [{ ...line, text: "" }, { ...line, name: "" }] : [line])) : [];
   const step = Math.min(18, (height - 6) / shown.length);
-  return shown.map(({ name, text, tone }, row) => s("text", { x: 3, y: (row - (shown.length - 1) / 2) * step, "font-size": size, class: tone },
-    name ? s("tspan", { class: "name" }, name) : "", name && text ? ` ${text}` : text));
+  writeTexts(group, shown.map((line, row) => ({ ...line, x: 3, y: (row - (shown.length - 1) / 2) * step, size })));
+  return shown.length > 0;
+}
+
+/** Makes the texts of a group these: {name, text, tone, x, y, size}. A run changes them thirty times a
+ * second, so what stands there already is kept, and only what differs is touched. */
+export function writeTexts(group, texts) {
+  while (group.childElementCount > texts.length) group.lastChild.remove();
+  texts.forEach(({ name, text, tone, x, y, size }, at) => {
+    const element = group.children[at] ?? group.appendChild(s("text", {}, s("tspan", { class: "name" }), document.createTextNode("")));
+    const [named, said] = element.childNodes;
+    if (named.textContent !== name) named.textContent = name;
+    const written = name && text ? ` ${text}` : text;
+    if (said.data !== written) said.data = written;
+    const form = `${x} ${y} ${size} ${tone}`;
+    if (element.form === form) return;
+    element.form = form;
+    for (const [attribute, value] of Object.entries({ x, y, "font-size": size, class: tone })) element.setAttribute(attribute, value);
+  });
 }

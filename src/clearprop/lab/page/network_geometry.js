@@ -23,7 +23,7 @@ export function geometry(network, width, height) {
     const x = count === 1 ? (width - right + left) / 2 : place(column.x);
     const rows = column.strip ? 1 : column.count;
     const room = high / rows;
-    const tall = column.strip ? high : Math.max(5, Math.min(66, room * 0.82));
+    const tall = column.strip ? high - 16 : Math.max(5, Math.min(66, room * 0.82));
     const wide = column.strip ? Math.min(26, card) : Math.min(card, tall < 15 ? tall : card);
     const units = Array.from({ length: rows }, (_, index) => ({ index, x, y: top + room * (index + 0.5) }));
     return { ...column, number, x, width: wide, height: tall, room, units };

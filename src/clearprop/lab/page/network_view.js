@@ -3,18 +3,18 @@
 import { largest, textAt, valuesOf } from "./arrays.js";
 import { byId, s, still } from "./dom.js";
 import { animate, drawEdges, forgetColours } from "./network_canvas.js";
-import { columnOf, edgeOf, ends, geometry, stripPlace } from "./network_geometry.js";
-import { arrangement, written } from "./network_cards.js";
-import { neuronLines, parameterLines } from "./network_numbers.js";
+import { columnOf, edgeOf, geometry, stripPlace } from "./network_geometry.js";
+import { arrangement, writeCard } from "./network_cards.js";
+import { bubble, edgeBubble, edgeLabels, paintLabels } from "./network_labels.js";
+import { neuronLines } from "./network_numbers.js";
 import { drawStrip } from "./network_strips.js";
 import { parted } from "./selection.js";
 import { on, state } from "./store.js";
 import { word } from "./words.js";
 
-const LETTER = 0.57; // width of a letter by the size of the font
-
 let places = null;
 let parts = []; // {column, index, group, texts, meter}
+let labels = [];
 let stop = null;
 let motion = 1;
 
@@ -37,9 +37,10 @@ function rebuild() {
   const svg = byId("neurons");
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   parts = [];
+  labels = edgeLabels(places);
   svg.replaceChildren(...places.columns.map(drawnColumn), drawnLoss(),
-    s("g", { id: "edge-labels" }), s("g", { id: "callout" }));
-  paint();
+    s("g", { id: "edge-labels" }, labels.map(({ group }) => group)), s("g", { id: "callout" }));
+  paint(true);
 }
 
 function drawnColumn(column) {
@@ -84,7 +85,9 @@ function drawnNeuron(column, { index, x, y }) {
 
 function drawnLoss() {
   const { x, y, width, height } = places.loss;
+  const named = state.recipe?.loss?.kind ?? word("network.loss");
   return s("g", { class: "neuron loss", id: "unit-loss", "data-loss": "", transform: `translate(${x} ${y})` },
+    s("text", { y: -height / 2 - 8, class: "column-title", "font-size": Math.min(12, width / (named.length * 0.62)) }, named),
     s("rect", { class: "body", x: -width / 2, y: -height / 2, width, height, rx: 8 }), s("g", {}));
 }
 
@@ -109,8 +112,8 @@ function moving() {
 
 const reached = (wire) => Boolean(state.moment && (wire in state.moment.values));
 
-function edgesOnly() {
-  if (places) drawEdges(byId("edges"), places, { moment: state.moment, reached, lit: litEdges(), motion, moving: moving() });
+function edgesOnly(resized = false) {
+  if (places) drawEdges(byId("edges"), places, { resized, moment: state.moment, reached, lit: litEdges(), motion, moving: moving() });
 }
 
 /** What is lit: the selection first, then what is pointed at. */
@@ -129,9 +132,9 @@ function litEdges() {
   return all.filter(([one]) => one).map(([one, isChosen]) => ({ ...one, chosen: isChosen }));
 }
 
-export function paint() {
+function paint(resized = false) {
   if (!places) return;
-  edgesOnly();
+  edgesOnly(resized === true);
   const { moment } = state;
   if (!moment) return;
   const { chosen, pointed } = litAddresses();
@@ -159,8 +162,8 @@ export function paint() {
     paintNeuron(part, moment, exists, forms.get(column));
   }
   paintLoss(moment);
-  paintLabels(moment, edges);
-  paintCallout(moment, chosen.length ? chosen : pointed);
+  paintLabels(labels, moment);
+  paintCallout(moment, chosen.length ? chosen : pointed, edges);
 }
 
 const unitLines = (moment, column) => column.units.map(({ index }) => (column.strip ? [] : neuronLines(moment, column, index)));
@@ -169,11 +172,10 @@ const biasOf = (column) => state.network.biases.find((bias) => bias.column === c
 
 function paintNeuron({ column, index, group, texts, meter }, moment, exists, form) {
   const lines = neuronLines(moment, column, index);
-  texts.replaceChildren(...written(lines, form, column.height));
+  const shown = writeCard(texts, lines, form, column.height);
   const values = valuesOf(moment.values[column.output] ?? moment.values[column.wire] ?? (column.kind === "input" ? moment.input : null));
   const part = exists && values ? values[index] / largest(values) : 0;
   const level = Math.min(5, Math.max(1, Math.ceil(Math.abs(part) * 5)));
-  const shown = texts.childElementCount > 0;
   group.dataset.tone = !exists || part === 0 || shown ? "" : `${part < 0 ? "negative" : "positive"}${level}`;
   const length = shown && Number.isFinite(part) ? Math.abs(part) * (column.height - 14) : 0;
   meter.setAttribute("height", length);
@@ -197,83 +199,18 @@ function paintLoss(moment) {
     if (moment[key] !== null && moment.texts[key]) lines.push({ name, text: moment.texts[key], tone: key === "loss_after" ? "accent" : "ink" });
   group.classList.toggle("exists", moment.loss !== null);
   group.classList.toggle("chosen", state.selection?.kind === "loss");
-  const named = state.recipe?.loss?.kind ?? word("network.loss");
-  const title = s("text", { y: -height / 2 - 8, class: "column-title", "font-size": Math.min(12, width / (named.length * 0.62)) }, named);
   const target = moment.loss === null && textAt(moment.target, 0) !== null && moment.target.shape.at(-1) === 1
     ? [{ name: "t", text: textAt(moment.target, 0), tone: "muted" }] : [];
   const all = [...target, ...lines];
-  group.lastChild.replaceChildren(title, ...written(all, arrangement([all], { width: width + 6, height }), height));
+  writeCard(group.lastChild, all, arrangement([all], { width: width + 6, height }), height);
   group.setAttribute("role", "img");
   group.setAttribute("aria-label", `${word("network.loss")}${lines.map(({ name, text }) => `, ${name} = ${text}`).join("")}`);
 }
 
-/** The numbers at the edges, where each has a line of its own; the chosen edge's always. */
-function paintLabels(moment, lit) {
-  const labels = [];
-  for (const link of places.links.filter((one) => one.labelled)) {
-    for (let i = 0; i < link.shape[0]; i += 1)
-      for (let j = 0; j < link.shape[1]; j += 1) labels.push(edgeLabel(moment, link, i, j));
-    labels.push(...biasLabels(moment, link));
-  }
-  for (const { link, i, j } of lit) if (!link.labelled) labels.push(pill(moment, link, i, j));
-  byId("edge-labels").replaceChildren(...labels.filter(Boolean));
-}
-
-function edgeLabel(moment, link, i, j) {
-  const { turn, y2 } = ends(link, i, j);
-  return stubLabel(parameterLines(moment, link.weight, i * link.shape[1] + j, "w"), turn, y2, `${link.weight}[${i},${j}]`);
-}
-
-function biasLabels(moment, link) {
-  const path = biasOf(link.target);
-  if (!path) return [];
-  return link.target.units.map(({ index, y }) => {
-    const order = link.fan - (link.fan - 1) / 2;
-    const x2 = link.target.x - link.target.width / 2, there = y + order * link.portGap;
-    const label = stubLabel(parameterLines(moment, path, index, "b"), x2 - link.stub, there, `${path}[0,${index}]`);
-    label?.prepend(s("path", { class: "bias-stub", d: `M${x2 - link.stub} ${there}H${x2}` }));
-    return label;
-  });
-}
-
-function stubLabel(lines, x, y, address) {
-  const shown = lines.at(-1);
-  if (!shown) return null;
-  const line = lines.find(({ tone }) => tone === "accent") ?? shown;
-  const fits = (text) => Math.min(11.5, 82 / ((line.name.length + text.length + 1) * 0.6));
-  // Where both numbers of an update would be too small to read, the new one stands alone.
-  const text = fits(line.text) < 8.5 ? line.text.replace(/^.*→/, "→") : line.text;
-  const size = fits(text);
-  const chosen = state.selection?.address === address;
-  return s("g", { class: `edge-label${chosen ? " chosen" : ""}`, "data-address": address },
-    s("text", { x: x + 2, y: y - 4.5, "font-size": size, class: line.tone }, s("tspan", { class: "name" }, line.name), ` ${text}`));
-}
-
-function pill(moment, link, i, j) {
-  const lines = parameterLines(moment, link.weight, i * link.shape[1] + j, "w");
-  const line = ends(link, i, j);
-  if (!lines.length) return null;
-  const x = (line.x1 + line.x2) / 2;
-  const y = (line.y1 + line.y2) / 2;
-  return bubble(x, y, lines);
-}
-
-/** A small card with numbers, kept within the picture. */
-function bubble(x, y, lines) {
-  const width = Math.max(...lines.map(({ name, text }) => (name.length + text.length + 3) * 12 * LETTER)) + 12;
-  const height = lines.length * 16 + 8;
-  const left = Math.min(Math.max(x, width / 2 + 4), places.width - width / 2 - 4);
-  const top = Math.min(Math.max(y, height / 2 + 28), places.height - height / 2 - 26);
-  return s("g", { class: "bubble", transform: `translate(${left} ${top})` },
-    s("rect", { x: -width / 2, y: -height / 2, width, height, rx: 7 }),
-    ...lines.map(({ name, text, tone }, row) => s("text", { x: 3, y: (row - (lines.length - 1) / 2) * 16, "font-size": 12, class: tone },
-      s("tspan", { class: "name" }, `${name} =`), ` ${text}`)));
-}
-
 /** The numbers of a chosen neuron whose card has no room for all of them. */
-function paintCallout(moment, addresses) {
+function paintCallout(moment, addresses, edges) {
   const callout = byId("callout");
-  callout.replaceChildren();
+  callout.replaceChildren(...edges.filter(({ link }) => !link.labelled).map((edge) => edgeBubble(places, moment, edge)));
   for (const address of addresses.slice(0, 1)) {
     const { path, index } = parted(address);
     const column = columnOf(places, path);
@@ -284,6 +221,6 @@ function paintCallout(moment, addresses) {
     const readable = !column.strip && arrangement(unitLines(moment, column), column).rows === lines.length;
     if (!lines.length || readable) continue;
     const side = column.number === places.columns.length - 1 ? -1 : 1;
-    callout.append(bubble(place.x + side * (column.width / 2 + 62), place.y, lines));
+    callout.append(bubble(places, place.x + side * (column.width / 2 + 62), place.y, lines));
   }
 }

@@ -11,6 +11,7 @@ import { word } from "./words.js";
 const EVERY = 400; // ms between two pictures of a run
 let asked = 0;
 let drag = null;
+let drawn = null;
 
 function request() {
   asked = performance.now();
@@ -28,12 +29,15 @@ export const outputTab = {
   start() {
     on(["moment", "running"], follow);
     document.addEventListener("themechange", () => { forgetOutputColours(); redraw(); });
-    new ResizeObserver(redraw).observe(byId("tab"));
+    new ResizeObserver(() => redraw(true)).observe(byId("tab"));
   },
   opened: () => { if (state.moment) request(); },
   draw(room) {
     if (!byId("output-of")) room.replaceChildren(...skeleton());
     const { output } = state;
+    // A run changes the moment far more often than the output.
+    if (state.running && output === drawn) return;
+    drawn = output;
     fillChoice();
     if (!output) return;
     byId("output-title").textContent = output.title;
@@ -74,10 +78,10 @@ function fillChoice() {
   choice.value = state.outputOf ?? "";
 }
 
-function redraw() {
+function redraw(resized = false) {
   const canvas = byId("output-picture");
   if (!canvas || !state.output) return;
-  drawOutput(canvas, state.output, state.moment ? rowOf(state.moment.sample) : null);
+  drawOutput(canvas, state.output, state.moment ? rowOf(state.moment.sample) : null, resized);
   canvas.setAttribute("aria-label", `${state.output.title}. ${state.output.says}`);
 }
 

@@ -11,8 +11,7 @@ let palette = null;
 export const forgetOutputColours = () => { palette = null; };
 
 /** Where data stands on the canvas: {x, y} to pixels and back. */
-function frame(canvas, output) {
-  const { width, height } = canvas.getBoundingClientRect();
+function frame({ width, height }, output) {
   const [first, second] = output.axes;
   const across = width - EDGE.left - EDGE.right, high = height - EDGE.top - EDGE.bottom;
   const vertical = output.form === "curve" ? spread(output) : second;
@@ -41,12 +40,12 @@ function spread({ values, t, title }) {
   return { name: title, low: low - room, high: high + room };
 }
 
-export function drawOutput(canvas, output, chosen) {
+export function drawOutput(canvas, output, chosen, resized) {
   palette ??= colours(ROLES);
-  const { pen, width, height } = prepared(canvas);
+  const { pen, width, height } = prepared(canvas, resized);
   if (output.form === "none") return;
   if (output.form === "bars") return drawBars(pen, output, width, height);
-  const place = frame(canvas, output);
+  const place = frame({ width, height }, output);
   if (output.form === "curve") drawCurveOf(pen, output, place);
   else drawPlane(pen, output, place);
   drawAxes(pen, output, place);
@@ -172,7 +171,7 @@ function within(canvas, event) {
 export function sampleAt(canvas, output, event) {
   if (!output?.x || !["curve", "plane", "classes"].includes(output.form)) return null;
   const [px, py] = within(canvas, event);
-  const { x, y } = frame(canvas, output);
+  const { x, y } = frame(canvas.getBoundingClientRect(), output);
   let best = null, least = FINGER;
   points(output).forEach((point, at) => {
     const distance = Math.hypot(x(point.x) - px, y(point.y) - py);
@@ -183,11 +182,11 @@ export function sampleAt(canvas, output, event) {
 
 /** The place under the pointer in the units of the data. */
 export function placeOf(canvas, output, event) {
-  return frame(canvas, output).back(...within(canvas, event));
+  return frame(canvas.getBoundingClientRect(), output).back(...within(canvas, event));
 }
 
 /** The place of a sample a fiftieth of the picture further on. */
 export function nudged(canvas, output, sample, dx, dy) {
-  const place = frame(canvas, output), point = points(output)[sample];
+  const place = frame(canvas.getBoundingClientRect(), output), point = points(output)[sample];
   return place.back(place.x(point.x) + (dx * place.across) / 50, place.y(point.y) - (dy * place.high) / 50);
 }

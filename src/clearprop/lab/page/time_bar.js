@@ -12,6 +12,7 @@ const RATES = ["1", "5", "20", "100", ""]; // steps a second; "" as fast as it g
 // The part under whose name each kind of phase stands.
 const PARTS = { forward: "forward", sum: "forward", added: "forward", joined: "forward", loss: "loss", update: "update", after: "update",
   backward: "backward", split: "backward", handed_on: "backward", parted: "backward", join: "backward", met: "backward" };
+const MANY = 24; // phases whose numbers have no room on their buttons
 let slider = null;
 let speed = "";
 
@@ -22,7 +23,7 @@ export function startTimeBar() {
   on(["network"], phases);
   on(["moment", "running", "branches"], refresh);
   on(["curves", "branches", "moment"], drawSoon);
-  new ResizeObserver(drawSoon).observe(byId("curve"));
+  new ResizeObserver(() => drawCurve(slider, true)).observe(byId("curve"));
   document.addEventListener("themechange", () => { forgetCurveColours(); drawSoon(); });
 }
 
@@ -87,6 +88,7 @@ function controls() {
 function phases() {
   const room = byId("phases");
   room.replaceChildren();
+  room.classList.toggle("many", (state.network?.phases.length ?? 0) > MANY);
   (state.network?.phases ?? []).forEach((phase, number) => {
     const part = PARTS[phase.part] ?? "forward";
     if (room.lastChild?.dataset.part !== part)
