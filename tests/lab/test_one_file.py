@@ -59,7 +59,9 @@ class Opened:
     """The file in a page: what was asked of the network, what went wrong, and what it has cost."""
 
     def __init__(self, browser: Any, path: Path, before: str = "") -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en")
+        # The file speaks the language that it was written in, whatever the browser's is.
+        size = {"width": 1440, "height": 900}
+        self.context = browser.new_context(viewport=size, locale="zh-TW")
         self.page = self.context.new_page()
         self.page.add_init_script(before)
         self.processes = browser.new_browser_cdp_session()
