@@ -204,6 +204,15 @@ def test_pasted_code_is_judged_and_stopped_where_it_loops(living: dict[str, Any]
     page.wait_for_selector("#why .why-steps")
 
 
+def test_classes_are_learned_there_too(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator(".thumb").nth(4).click()
+    page.wait_for_selector("#subject:has-text('Linear(8, 2)')", timeout=PATIENCE)
+    page.locator("#tab-health").click()
+    page.wait_for_selector("#tab .bar-row", timeout=PATIENCE)
+    assert page.locator("#told .error").count() == 0
+
+
 def test_nothing_went_wrong(living: dict[str, Any]) -> None:
     # But what the pasted code was told that tried to tell somebody.
     assert [one for one in living["opened"].faults if "127.0.0.1" not in one] == []
