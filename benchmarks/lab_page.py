@@ -1,7 +1,8 @@
 """The lab, served to Chromium: how soon it is usable, how soon a message is seen, how many pictures
 and steps a second a run has.
 
-Measured where playwright and Chromium are installed. Chromium paints without a graphics card here, which costs pictures.
+Measured where playwright and Chromium are installed. Headless Chromium paints without a graphics
+card, which costs pictures.
 """
 
 import re
