@@ -50,7 +50,7 @@ reproduce: $(RUN_STAMP) $(WANTED_TORCH_STAMP)
 	@$(BIN)/clearprop reproduce $(ARGS)
 
 test: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
-	$(PYTEST) -m "not thorough and not one_file"
+	$(PYTEST) -m "not thorough"
 
 # What takes seconds comes first.
 check: $(DEV_STAMP) $(WANTED_TORCH_STAMP) $(PYODIDE_STAMP)

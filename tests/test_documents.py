@@ -27,7 +27,7 @@ PAGES = [name for pair in PAIRS for name in pair]
 OTHERS = ["CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"]
 MADE = [path.relative_to(ROOT).as_posix() for path in DOCS.glob("*/*.md")]
 # Pages that have nothing to run, or nothing that is quick.
-WORDS_ALONE = {"architecture", "conventions", "README", "reproduce", "lab"}
+WORDS_ALONE = {"architecture", "conventions", "README", "reproduce"}
 
 
 @pytest.mark.parametrize("name", PAGES)

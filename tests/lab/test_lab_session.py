@@ -411,7 +411,10 @@ def test_blanks_are_the_numbers_of_the_phase_that_comes() -> None:
     assert answer("0.0275") == ("wrong", "the bias is missing")
     assert answer("-0.3775") == ("wrong", "the sign is turned round")
     assert answer("0.38") == ("near", None)
+    again = one_of(page.say("blank", on=True), "blanks")["blanks"]
+    assert [one["name"] for one in again] == [blank["name"]]
     assert answer("0.3775") == ("right", None)
+    assert one_of(page.say("blank", on=True), "blanks")["blanks"] == []
     # The first number that was written counts.
     mark = page.ask("answer", "mark", blank=blank["name"], text="0.3775")
     assert (mark["right"], mark["asked"]) == (0, 1)

@@ -21,7 +21,7 @@ from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
 from tests.lab.firefox import is_installed, running_firefox
 
-pytestmark = pytest.mark.one_file
+pytestmark = pytest.mark.thorough
 
 LESSON = "chain-rule"
 TRACED = ["toplevel"]
