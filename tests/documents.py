@@ -89,9 +89,9 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     ran = 0
     for block, following in zip(found, [*found[1:], Block("", "", "")], strict=False):
         if block.title:
-            path = folder / block.title
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            titled = folder / block.title
+            titled.parent.mkdir(parents=True, exist_ok=True)
+            titled.write_text(block.text, encoding="utf-8")
         elif block.language == "python" and _can_run(block):
             # So that a line of it can be shown, as of a notebook's cell.
             file = f"<block {ran} of {name}>"

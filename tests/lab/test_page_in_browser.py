@@ -35,7 +35,10 @@ def lab(opened_once: Any) -> Iterator[Any]:
     page.evaluate("() => document.getElementById('dialog').close()")
     page.evaluate("() => document.getElementById('told').replaceChildren()")
     press(page, "Escape", "1")
+    # The moment of the new network is told; what was told before is taken away.
+    page.evaluate("() => document.getElementById('live').replaceChildren()")
     page.click("#preset-tutorial")
+    page.wait_for_selector("#live span", state="attached")
     shows(page, "#now", "step 0 of 0")
     page.evaluate(
         "() => { document.activeElement.blur(); sessionStorage.removeItem('clearprop-lab-code'); }"
