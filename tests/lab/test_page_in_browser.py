@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
+from clearprop.lab.lab_recipe import encoded_link
 from tests.lab.served import opened_lab, served
 
 
@@ -296,6 +297,20 @@ def test_a_run_that_diverges_says_where_and_offers_the_rate_that_holds(lab: Any)
     lab.click("#diverged .strong")
     lab.wait_for_selector("#diverged", state="detached")
     assert float(lab.input_value("#recipe-rate")) < 1
+
+
+def test_another_link_is_another_session_and_one_that_cannot_be_read_says_so(
+    browser: Any, link: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = opened_lab(context, link)
+    for recipe, subject in (({"preset": "xor"}, "Linear(2, 4)"), ({"layers": 3}, "Linear(1, 10)")):
+        text = encoded_link(recipe)
+        page.evaluate("(text) => { location.hash = `r=${text}`; }", text)
+        shows(page, "#subject", subject)
+    page.wait_for_selector(".note.error")
+    assert page.complaints == []
+    context.close()
 
 
 def test_a_reload_goes_on_from_where_it_was(lab: Any) -> None:
