@@ -336,5 +336,6 @@ def test_a_small_screen_shows_one_page_with_time_in_reach(
         assert page.evaluate("document.documentElement.scrollWidth") == width
     page.tap(".neuron >> nth=2")
     shows(page, "#answer-title", "layers[0]")
+    page.wait_for_selector("#pages .fresh[data-to=answers]")
     assert page.complaints == []
     context.close()

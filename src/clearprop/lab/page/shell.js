@@ -35,6 +35,9 @@ export function startShell() {
   on(["predicting"], () => { byId("predict").checked = state.predicting; });
   on(["network"], () => { byId("subject").textContent = byId("subject").title = state.network.title; });
   on(["selection"], () => writeHash({ recipe: readHash().recipe, selection: selectionText(state.selection) }));
+  // On a small screen the answer waits on another page: its button says so.
+  on(["why"], () => document.querySelector("#pages [data-to=answers]")?.classList.toggle("fresh",
+    Boolean(state.why.selection) && document.documentElement.dataset.page !== "answers"));
   document.addEventListener("keydown", onKey);
 }
 
@@ -71,7 +74,10 @@ function speak() {
 function openPage(page) {
   document.documentElement.dataset.page = page;
   for (const button of byId("pages").children) {
-    if (button.dataset.to === page) button.setAttribute("aria-current", "page");
+    if (button.dataset.to === page) {
+      button.setAttribute("aria-current", "page");
+      button.classList.remove("fresh");
+    }
     else button.removeAttribute("aria-current");
   }
 }
