@@ -133,6 +133,10 @@ class LabState:
         self.shown, self.step, self.phase = run.name, step, phase
         self.running, self.seek, self._view = False, None, None
 
+    def stop(self) -> None:
+        """Take no more steps, and leave the way to another one."""
+        self.running, self.seek = False, None
+
     def show_last(self) -> None:
         """Show the newest step."""
         self.step, self.phase, self._view = self.run.steps, None, None
