@@ -373,6 +373,10 @@ def test_findings_come_with_the_rate_that_is_safe(page: Page) -> None:
     found = page.ask("health", "findings")
     assert found["safe_rate"] == pytest.approx(0.03824, rel=1e-3)
     assert [one["path"] for one in found["signals"]] == ["layers[0]", "layers[2]"]
+    gradients = page.session._state.view().step.backward.named()
+    assert {one["path"]: one["rms"] for one in found["gradients"]} == pytest.approx(
+        {path: float(np.sqrt(np.mean(one**2))) for path, one in gradients.items()}
+    )
     page.say("build", recipe={"preset": "sine"})
     assert page.ask("health", "findings")["safe_rate"] is None  # Adam has bounds of its own
 

@@ -282,6 +282,7 @@ SESSION: Mapping[str, Fields] = {
         **WHERE,
         "findings": Field("list", "{severity, says, advice, places: [address]}"),
         "signals": Field("list", "{path, rms, text}: how large ∂C/∂z is, layer by layer"),
+        "gradients": Field("list", "{path, rms, text}: how large ∂L/∂p is, parameter by parameter"),
         "safe_rate": Field("number?", "the largest stable rate here; null where none is known"),
         "safe_rate_text": Field("text", "the same as a sentence; empty where none is known"),
         "says": Field("text", "what was looked at"),
