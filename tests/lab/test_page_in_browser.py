@@ -262,6 +262,17 @@ def test_the_output_is_looked_at_and_a_point_is_moved_by_keys(lab: Any) -> None:
     shows(lab, "#sample", "sample 2")
 
 
+def test_what_is_rounded_or_left_out_stands_in_one_table(lab: Any) -> None:
+    lab.click("#preset-digits")
+    shows(lab, "#subject", "Linear(64, 32)")
+    lab.wait_for_selector(".neuron.exists text")
+    tab_to(lab, "#honesty")
+    press(lab, "Enter")
+    told = lab.inner_text(".honest-table")
+    assert "four significant digits" in told
+    assert "too many to write each one" in told
+
+
 def test_what_is_taken_away_comes_as_a_file(lab: Any) -> None:
     press(lab, "t")
     tab_to(lab, "#take-program")

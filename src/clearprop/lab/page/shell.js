@@ -3,6 +3,7 @@
 import { select, send } from "./conversation.js";
 import { openDialog } from "./dialog.js";
 import { byId, h } from "./dom.js";
+import { honestyMark } from "./honesty.js";
 import { icon } from "./icons.js";
 import { selectionText, readHash, writeHash } from "./selection.js";
 import { on, put, state } from "./store.js";
@@ -77,8 +78,7 @@ function openPage(page) {
     if (button.dataset.to === page) {
       button.setAttribute("aria-current", "page");
       button.classList.remove("fresh");
-    }
-    else button.removeAttribute("aria-current");
+    } else button.removeAttribute("aria-current");
   }
 }
 
@@ -89,7 +89,7 @@ function legend() {
     line.style.background = `var(--cp-${role})`;
     return h("span", {}, line, word(key));
   };
-  byId("legend").replaceChildren(entry("forward", "legend.forward"), entry("backward", "legend.backward"), entry("positive4", "legend.positive"), entry("negative4", "legend.negative"));
+  byId("legend").replaceChildren(entry("forward", "legend.forward"), entry("backward", "legend.backward"), entry("positive4", "legend.positive"), entry("negative4", "legend.negative"), honestyMark());
 }
 
 const KEYS = [["→ ←", "keys.phase"], ["Shift → ←", "keys.step"], ["Space", "keys.play"], ["Enter", "keys.select"], ["↑ ↓ → ←", "keys.walk"], ["b", "keys.bias"], ["Esc", "keys.back"],
