@@ -23,7 +23,6 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ShapeError
-from clearprop.engine.layers.special import logistic
 from clearprop.engine.layers.layer import (
     Backward,
     Context,
@@ -33,6 +32,7 @@ from clearprop.engine.layers.layer import (
     Tree,
     refuse_integers,
 )
+from clearprop.engine.layers.special import logistic
 
 
 class SwiGLUCache(NamedTuple):
