@@ -252,6 +252,7 @@ class LayerRow(KindRow):
     in_use         where it computes something else in use than in training
     shown          from its cache to arrays that people should see beside input and output
     inside         what is known of its intermediates, by their names
+    drawn          which of its intermediates a diagram shows unless told otherwise
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
     ids            how many ids it knows, of a layer whose input is ids that choose rows of its
@@ -276,6 +277,7 @@ class LayerRow(KindRow):
     in_use: InUse | None = None
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
     inside: Mapping[str, Inside] = field(default_factory=dict)
+    drawn: str = ""
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False
     ids: Callable[[Any], int] | None = None
