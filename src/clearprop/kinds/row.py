@@ -175,6 +175,7 @@ class LossEntry(NamedTuple):
     target  what the sample should be: of the output's shape, or a class id
     cost    ℓ, the entry's or the sample's
     slope   ∂ℓ/∂y at `place`, before anything is divided
+    position  the position that `output` and `target` are of; () where they are of the sample
     """
 
     loss: Any
@@ -195,9 +196,18 @@ class LossEntry(NamedTuple):
         """The target at the place."""
         return float(self.target[self.place])
 
+    position: Index = ()
+
     def at(self, symbol: str, *index: int) -> str:
-        """`p[0,2]`: entry 2 of sample 0."""
-        return f"{symbol}[{','.join(map(str, (self.sample, *index)))}]"
+        """`p[0,2]`: entry 2 of sample 0, or of its position."""
+        return f"{symbol}[{','.join(map(str, (self.sample, *self.position, *index)))}]"
+
+    def at_position(self, position: Index) -> "LossEntry":
+        """The same of one position of a sample that has several: its rows of output and target."""
+        if not position:
+            return self
+        target = self.target[position]
+        return self._replace(output=self.output[position], target=target, position=position)
 
     def lines(self, cost: str, slope: str) -> tuple[Arithmetic, ...]:
         """ℓ and ∂ℓ/∂y of a loss that costs entry by entry, as they are written."""
