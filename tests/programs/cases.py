@@ -196,7 +196,7 @@ def structures() -> Iterator[tuple[str, Recipe]]:
     letters, following = generator.integers(5, size=(2, SAMPLES, 6))
     following[0, 4:] = -100
     model = gpt(5, features=8, heads=2, positions=6)
-    way = {"loss": CrossEntropy(), "optimizer": SGD(0.01)}
+    way = {"loss": CrossEntropy(), "optimizer": SGD(0.002)}
     yield "micro-gpt", Recipe(model, None, letters, following, **way)
     yield "batches", replace(small(), batch_size=5, epochs=17, seed=8)
     yield "batches-adam", replace(small(), batch_size=4, epochs=17, optimizer=Adam(0.01))

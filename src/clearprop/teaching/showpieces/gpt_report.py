@@ -96,7 +96,9 @@ def _blocks(result: GptResult, language: str) -> list[Block]:
         Paragraph(say(language, "maps.says")),
     ]
     for block, path in enumerate(ATTENTION):
-        scene = draw_inside(result.step, f"{path}.heads[0].weights[0,0]", language=language)
+        scene = draw_inside(
+            result.step, f"{path}.heads[0].weights[0,0]", mark=False, language=language
+        )
         blocks.append(
             Picture(f"maps{block}", scene, say(language, "maps.caption", block=block + 1))
         )
