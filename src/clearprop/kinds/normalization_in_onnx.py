@@ -54,7 +54,11 @@ def _arrays(at: OnnxPlace, *names: str) -> dict[str, Array]:
 
 def _batch_norm_node(at: OnnxPlace) -> dict[str, Any] | None:
     # The operator takes the second axis for the features, ours is the last.
-    if at.axes > 1 or at.stacked or not at.layer.running_statistics:
+    return None if at.axes > 1 else _channel_batch_norm_node(at)
+
+
+def _channel_batch_norm_node(at: OnnxPlace) -> dict[str, Any] | None:
+    if at.stacked or not at.layer.running_statistics:
         return None
     momentum = {} if at.layer.momentum is None else {"momentum": 1 - at.layer.momentum}
     arrays = _arrays(at, "weight", "bias") | _running(at)
@@ -107,6 +111,11 @@ def _batch_norm_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     return ReadLayer(layer, arrays, {name: state[name] for name in layer.state()})
 
 
+def _never_read(*_: object) -> None:
+    """Of rows and of images alike, the operator is read as the layer of rows; whoever knows that
+    images come in makes the other of it."""
+
+
 def _layer_norm_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     arrays, epsilon = _rows(found, "weight", "bias"), number(found["epsilon"])
     if arrays is None or epsilon is None:
@@ -140,6 +149,9 @@ BATCH_NORM_FORMS = (
     OnnxForm(op("Add", op("Mul", _IN_USE, _W), _B), _in_use, _batch_norm_read),
     OnnxForm(_IN_USE, _in_use, _batch_norm_read),
     OnnxForm(op("Add", op("Mul", _of(0), _W), _B), _own_statistics, _batch_norm_read),
+)
+CHANNEL_BATCH_NORM_FORMS = (
+    OnnxForm(BATCH_NORM_FORMS[0].term, _channel_batch_norm_node, _never_read),
 )
 LAYER_NORM_FORMS = tuple(
     OnnxForm(term, _scaled_in_onnx, _layer_norm_read, since)
