@@ -23,7 +23,17 @@ from clearprop.kinds.normalization_kinds import (
     batch_norm_lines,
     centred_lines,
 )
-from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
+from clearprop.kinds.onnx_terms import (
+    Held,
+    OnnxForm,
+    OnnxPlace,
+    ReadLayer,
+    Slot,
+    X,
+    mean,
+    number,
+    op,
+)
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site, UsedLines
 from clearprop.kinds.row import (
@@ -199,9 +209,18 @@ def _group_norm_of_torch(module: Any) -> GroupNorm:
 
 _W, _B, _ONES, _ZEROS = Slot("weight"), Slot("bias"), Slot("ones"), Slot("zeros")
 _EPSILON = {"epsilon": Held("epsilon", 1e-5)}
-_BY_GROUP = op(
+_GROUPED = op("Reshape", X, Slot("grouped"))
+_CENTRED = op("Sub", _GROUPED, mean(_GROUPED, -1))
+_NORMAL = op(
+    "Div",
+    _CENTRED,
+    op("Sqrt", op("Add", mean(op("Mul", _CENTRED, _CENTRED), -1), Slot("epsilon"))),
+)
+# What is written; exporters have the other, with an operator that has the same number.
+_BY_GROUP = op("Reshape", _NORMAL, op("Shape", X))
+_EXPORTED = op(
     "Reshape",
-    op("InstanceNormalization", op("Reshape", X, Slot("grouped")), _ONES, _ZEROS, **_EPSILON),
+    op("InstanceNormalization", _GROUPED, _ONES, _ZEROS, **_EPSILON),
     op("Shape", X),
 )
 
@@ -229,8 +248,6 @@ def _group_terms(at: OnnxPlace) -> dict[str, Any] | None:
         **{name: values[name].reshape(ones) for name in ("weight", "bias")},
         "epsilon": at.layer.epsilon,
         "grouped": np.array([0, groups, -1], np.int64),
-        "ones": np.ones(groups, at.dtype),
-        "zeros": np.zeros(groups, at.dtype),
     }
 
 
@@ -238,13 +255,16 @@ def _group_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     weight, bias = np.ravel(found["weight"]), np.ravel(found["bias"])
     grouped = found.get("grouped")
     if grouped is not None:
-        plain = bool(np.all(found["ones"] == 1) and np.all(found["zeros"] == 0))
+        plain = bool(np.all(found.get("ones", 1) == 1) and np.all(found.get("zeros", 0) == 0))
         if grouped.tolist()[::2] != [0, -1] or len(grouped) != 3 or not plain:
             return None
     groups = int(found.get("groups", len(weight))) if grouped is None else int(grouped[1])
     if weight.shape != bias.shape or groups < 1 or len(weight) % groups:
         return None
-    layer = GroupNorm(groups, len(weight), float(found["epsilon"]))
+    epsilon = number(found["epsilon"])
+    if epsilon is None:
+        return None
+    layer = GroupNorm(groups, len(weight), epsilon)
     return ReadLayer(layer, {"weight": weight[None], "bias": bias[None]})
 
 
@@ -312,6 +332,7 @@ CHANNEL_NORMS = (
                 since=21,
             ),
             OnnxForm(op("Add", op("Mul", _BY_GROUP, _W), _B), _group_terms, _group_of_onnx),
+            OnnxForm(op("Add", op("Mul", _EXPORTED, _W), _B), lambda _: None, _group_of_onnx),
             OnnxForm(
                 op("InstanceNormalization", X, _W, _B, **_EPSILON),
                 lambda _: None,

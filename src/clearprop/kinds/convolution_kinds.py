@@ -1,7 +1,7 @@
 """Conv1d and Conv2d: one weighted sum, moved over an image."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,97 +41,108 @@ _NAMES = (("padded", "x̄"), ("rows", "i"), ("cols", "j"), ("patches", "P"))
 def _passes(site: Site) -> Passes:
     """The weighted sum of what lies under the kernel, at every place."""
     layer, y, dy = site.layer, site.y, site.dy
-    weight, dweight = site.params["weight"], site.gradients["weight"]
-    axes, groups = layer.axes, layer.groups
-    names = names_in(site, axes, *_NAMES)
-    patches, kernel = names.patches, weight
-    p, i = PLACES[axes], ENTRIES[axes]
-    forward = taking_lines(site, names)
-    g = "" if groups == 1 else "g"
-    if g:
-        patches, kernel = site.own("grouped", "P"), Symbol(f"{weight}_grouped", f"{weight:math}")
-        in_group, out_group = layer.inputs // groups, layer.outputs // groups
-        forward += [
-            Line(
-                f"{patches} = {names.patches}.reshape(len({site.x}), {groups}, {in_group}, "
-                f"*{names.patches}.shape[2:])",
-                f"{patches:math}[n,g,c,{','.join((*p, *i))}] = {names.patches:math}",
-            ),
-            Line(
-                f"{kernel} = {weight}.reshape({groups}, {out_group}, *{weight}.shape[1:])",
-                f"{kernel:math}[g,o,c,{','.join(i)}] = {weight:math}",
-            ),
+    names = names_in(site, layer.axes, *_NAMES)
+    p, i = PLACES[layer.axes], ENTRIES[layer.axes]
+    at, entry, both = (",".join(letters) for letters in (p, i, p + i))
+    parts = _Parts(names.patches, site.params["weight"], dy, "")
+    before: list[Line] = []
+    if layer.groups > 1:
+        parts = _Parts(
+            site.own("grouped", "P"), site.own("kernels", "K"), site.own("signals", "g"), "g"
+        )
+        before = [
+            _in_groups(site, parts.patches, names.patches, layer.inputs),
+            _in_groups(site, parts.kernel, site.params["weight"], layer.outputs, first=True),
         ]
-    sums = site.own("sums", "u") if "bias" in site.params or g else y
-    forward.append(
+    patches, kernel, signal, g = parts
+    whole = not before and "bias" not in site.params
+    sums = y if whole else site.own("sums", "u")
+    product = f'"n{g}c{p}{i},{g}oc{i}->n{g}o{p}", {patches}, {kernel}'
+    forward = [
+        *taking_lines(site, names),
+        *before,
         Line(
-            f'{sums} = np.einsum("n{g}c{p}{i},{g}oc{i}->n{g}o{p}", {patches}, {kernel}, '
-            "optimize=True)",
-            f"{sums:math} = Σ_c Σ_{i} {weight:math}[o,c,{','.join(i)}] · "
-            f"{patches:math}[n,c,{','.join((*p, *i))}]",
-        )
-    )
-    merged, merged_math = str(sums), f"{sums:math}"
-    if g:
-        shape = ", ".join(map(str, (layer.outputs, *layer.window.places(site.shape[1:]))))
-        merged = f"{sums}.reshape(len({site.x}), {shape})"
-    if "bias" in site.params:
-        bias = site.params["bias"]
-        ones = ", 1" * axes
-        forward.append(
-            Line(
-                f"{y} = {merged} + {bias}.reshape(-1{ones})",
-                f"{y:math} = {merged_math} + {bias:math}[o]",
-            )
-        )
-    elif g:
-        forward.append(Line(f"{y} = {merged}", f"{y:math} = {merged_math}"))
-    signal, backward = dy, []
-    if g:
-        signal = Symbol(f"{dy}_grouped", f"{dy:math}")
-        places = ", ".join(map(str, layer.window.places(site.shape[1:])))
-        backward.append(
-            Line(
-                f"{signal} = {dy}.reshape(len({dy}), {groups}, {out_group}, {places})",
-                f"{signal:math}[n,g,o,{','.join(p)}] = {dy:math}",
-            )
-        )
-    reshaped = f".reshape({weight}.shape)" if g else ""
-    sum_of = f'np.einsum("n{g}o{p},n{g}c{p}{i}->{g}oc{i}", {signal}, {patches}, optimize=True)'
-    turned = Symbol(f"{dweight}_grouped", f"{dweight:math}") if g else dweight
-    equation = (
-        f"{dweight:math}[o,c,{','.join(i)}] = Σₙ Σ_{p} {dy:math}[n,o,{','.join(p)}] · "
-        f"{patches:math}[n,c,{','.join((*p, *i))}]"
-    )
-    backward.append(Line(f"{turned} = {sum_of}", equation))
-    if g:
-        backward.append(Line(f"{dweight} = {turned}{reshaped}", f"{dweight:math} = {turned:math}"))
-    if "bias" in site.params:
-        over = ", ".join(map(str, (0, *range(2, 2 + axes))))
-        gradient = site.gradients["bias"]
-        backward.append(
-            Line(
-                f"{gradient} = {dy}.sum(axis=({over})).reshape(1, -1)",
-                f"{gradient:math}[o] = Σₙ Σ_{p} {dy:math}[n,o,{','.join(p)}]",
-            )
-        )
-    shares = patches.d
+            f"{sums} = np.einsum({product}, optimize=True)",
+            f"{sums:math} = Σ_c Σ_{i} {kernel:math}[o,c,{entry}] · {patches:math}[n,c,{both}]",
+        ),
+    ]
+    if not whole:
+        forward.append(_with_bias(site, sums, merged=bool(before)))
+    backward = []
+    if before:
+        backward.append(_in_groups(site, signal, dy, layer.outputs))
+    dkernel, dweight = (kernel.d if before else site.gradients["weight"]), site.gradients["weight"]
+    product = f'"n{g}o{p},n{g}c{p}{i}->{g}oc{i}", {signal}, {patches}'
     backward.append(
         Line(
-            f'{shares} = np.einsum("n{g}o{p},{g}oc{i}->n{g}c{p}{i}", {signal}, {kernel}, '
-            "optimize=True)",
-            f"{shares:math} = Σ_o {weight:math}[o,c,{','.join(i)}] · {dy:math}[n,o,{','.join(p)}]",
+            f"{dkernel} = np.einsum({product}, optimize=True)",
+            f"{dkernel:math}[o,c,{entry}] = Σₙ Σ_{p} {signal:math}[n,o,{at}] · "
+            f"{patches:math}[n,c,{both}]",
         )
     )
-    if g:
+    if before:
+        weight = site.params["weight"]
         backward.append(
             Line(
-                f"{names.patches.d} = {shares}.reshape({names.patches}.shape)",
-                f"{names.patches.d:math} = {shares:math}",
+                f"{dweight} = {dkernel}.reshape({weight}.shape)",
+                f"{dweight:math} = {dkernel:math}",
             )
         )
-    backward += returning_lines(site, names, str(names.patches.d), f"{names.patches.d:math}")
+    if "bias" in site.params:
+        over = ", ".join(map(str, (0, *range(2, 2 + layer.axes))))
+        dbias = site.gradients["bias"]
+        backward.append(
+            Line(
+                f"{dbias} = {dy}.sum(axis=({over})).reshape(1, -1)",
+                f"{dbias:math}[o] = Σₙ Σ_{p} {dy:math}[n,o,{at}]",
+            )
+        )
+    product = f'"n{g}o{p},{g}oc{i}->n{g}c{p}{i}", {signal}, {kernel}'
+    backward.append(
+        Line(
+            f"{patches.d} = np.einsum({product}, optimize=True)",
+            f"{patches.d:math} = Σ_o {kernel:math}[o,c,{entry}] · {signal:math}[n,o,{at}]",
+        )
+    )
+    shares = f"{patches.d}.reshape({names.patches}.shape)" if before else f"{patches.d}"
+    backward += returning_lines(site, names, shares, f"{patches.d:math}")
     return Passes(tuple(forward), tuple(backward))
+
+
+class _Parts(NamedTuple):
+    """What the products are made of, and the letter of the axis of groups, where there are some."""
+
+    patches: Symbol
+    kernel: Symbol
+    signal: Symbol
+    group: str
+
+
+def _in_groups(
+    site: Site, target: Symbol, source: Symbol, channels: int, *, first: bool = False
+) -> Line:
+    """An array with its channels in groups: of its second axis, or of its `first`."""
+    groups = site.layer.groups
+    kept = "" if first else f"len({source}), "
+    rest = f"*{source}.shape[{1 if first else 2}:]"
+    return Line(
+        f"{target} = {source}.reshape({kept}{groups}, {channels // groups}, {rest})",
+        f"{target:math} = {source:math}",
+    )
+
+
+def _with_bias(site: Site, sums: Symbol, *, merged: bool) -> Line:
+    """z: the sums with the channels of all groups in one axis, where they were apart, and b."""
+    layer, y = site.layer, site.y
+    code, equation = f"{sums}", f"{sums:math}"
+    if merged:
+        shape = ", ".join(map(str, (layer.outputs, *layer.window.places(site.shape[1:]))))
+        code = f"{sums}.reshape(len({site.x}), {shape})"
+    if "bias" in site.params:
+        bias = site.params["bias"]
+        code += f" + {bias}.reshape(-1{', 1' * layer.axes})"
+        equation += f" + {bias:math}[o]"
+    return Line(f"{y} = {code}", f"{y:math} = {equation}")
 
 
 def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:

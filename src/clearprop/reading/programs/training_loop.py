@@ -187,7 +187,8 @@ def _remembered(draft: Draft, one: Statistics) -> list[str]:
     lines = []
     count, count_math = f"len({x})", "N"
     if one.places > 1:
-        count, count_math = f"({one.places} * len({x}))", f"{one.places} N"
+        count, count_math = "numbers", "m"
+        lines.append(Line(f"numbers = {one.places} * len({x})", f"m = {one.places} N"))
     share, share_math = literal(one.momentum or 0), in_equation(one.momentum or 0)
     if one.momentum is None:
         done = int(running(draft.recipe, draft.settled.params, one.path)["num_batches"])
