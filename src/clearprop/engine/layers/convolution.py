@@ -45,7 +45,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -275,7 +275,8 @@ class _Convolution(Layer):
         )
         channels = (slice(None),) * (lead + 1)
         for index, under in window.parts(bordered, places):
-            under += shares[(*channels, *index)]
+            entry: Any = (*channels, *index)
+            under += shares[entry]
         return samples_first(window.inside(bordered, cache.size), lead)
 
 

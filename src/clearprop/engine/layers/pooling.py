@@ -23,8 +23,8 @@ Backward     A maximum is its largest entry, whatever the others are: ∂y/∂x 
              first of them, row by row, gets all of dy, as in PyTorch. (Half to each of two is
              another subgradient; all of it to both is none.)
 
-Cached       MaxPool: which entry of the window is the largest at every place. The others need the
-             size of the images alone.
+Cached       MaxPool: x in its border, and y, which tell together which entry was the largest. The
+             others need the size of the images alone.
 
 Source: Zhou and Chellappa, "Computation of optical flow using a neural network", 1988; LeCun and
 others, 1998, as for convolution; for GlobalAverage Lin, Chen and Yan, "Network in network", 2014.
@@ -54,14 +54,15 @@ from clearprop.engine.layers.windows import (
 
 
 class MaxPoolCache(NamedTuple):
-    """Where the largest numbers are.
+    """What tells where the largest numbers are.
 
-    largest  the number of the window's entry, row by row, that is the largest at every place:
-             (C, *places, N), beside K networks (K, C, …)
-    size     that of the images
+    bordered  the images in their border: (C, *S, N), beside K networks (K, C, …)
+    y         the largest number at every place: (C, *places, N)
+    size      that of the images
     """
 
-    largest: Array
+    bordered: Array
+    y: Array
     size: Shape
 
 
@@ -138,32 +139,32 @@ class _MaxPool(_Pool):
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead, size, places = self._taken(x, context)
-        window = self.window
-        bordered = window.with_border(samples_last(x, lead), -math.inf)
-        parts = window.parts(bordered, places)
+        bordered = self.window.with_border(samples_last(x, lead), -math.inf)
+        parts = self.window.parts(bordered, places)
         y = next(parts)[1].copy()
-        largest = np.zeros(y.shape, np.min_scalar_type(window.entries - 1))
-        for number, (_, under) in enumerate(parts, 1):
-            # Not where they are equal: the first of several largest counts.
-            larger = under.real > y.real
-            np.copyto(largest, number, where=larger, casting="unsafe")
+        for _, under in parts:
             if y.dtype.kind == "c":
-                np.copyto(y, under, where=larger)
+                # The order of complex numbers is lexicographic; that of the real parts is needed.
+                np.copyto(y, under, where=under.real > y.real)
             else:
                 np.maximum(y, under, out=y)
-        return samples_first(y, lead), MaxPoolCache(largest, size), EMPTY
+        return samples_first(y, lead), MaxPoolCache(bordered, y, size), EMPTY
 
     def backward(self, params: Tree, cache: MaxPoolCache, dy: Array) -> Backward:
-        window, largest = self.window, cache.largest
+        window, (bordered, y, size) = self.window, cache
         lead = dy.ndim - 2 - self.axes
         signal = samples_last(dy, lead)
-        places = signal.shape[lead + 1 : -1]
-        dx = np.zeros(
-            (*signal.shape[: lead + 1], *window.bordered(cache.size), signal.shape[-1]), dy.dtype
-        )
-        for number, (_, under) in enumerate(window.parts(dx, places)):
-            under += signal * (largest == number)
-        return samples_first(window.inside(dx, cache.size), lead), EMPTY
+        places = y.shape[lead + 1 : -1]
+        dx = np.zeros(bordered.shape, dy.dtype)
+        # Where the largest number has not been met yet: of several, the first gets the signal.
+        free = np.ones(y.shape, np.bool_)
+        entries = zip(window.parts(bordered, places), window.parts(dx, places), strict=True)
+        for (_, under), (_, share) in entries:
+            first = under == y
+            first &= free
+            free ^= first
+            share += signal * first
+        return samples_first(window.inside(dx, size), lead), EMPTY
 
 
 @dataclass(frozen=True)

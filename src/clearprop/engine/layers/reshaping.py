@@ -20,7 +20,7 @@ Source: the definition.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -104,8 +104,9 @@ class Pad(Layer):
 
     def backward(self, params: Tree, cache: tuple[()], dy: Array) -> Backward:
         sizes = dy.shape[-len(self.sides) :]
-        cuts = (slice(low, n - high) for n, (low, high) in zip(sizes, self.sides, strict=True))
-        return dy[(..., *cuts)], EMPTY
+        inner = (slice(low, n - high) for n, (low, high) in zip(sizes, self.sides, strict=True))
+        cuts: Any = (..., *inner)
+        return dy[cuts], EMPTY
 
     def _require(self, axes: int, came: tuple[int | str, ...], path: str) -> None:
         if axes < len(self.sides):

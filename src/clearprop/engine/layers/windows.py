@@ -17,7 +17,7 @@ What the layers hand on is a view of such an array with the samples in front.
 import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,8 +68,9 @@ class Window(NamedTuple):
 
     def inside(self, bordered: Array, size: Shape) -> Array:
         """The image of this size within its border, as a view."""
-        cuts = (slice(low, low + s) for s, (low, _) in zip(size, self.padding, strict=True))
-        inner: Array = bordered[(..., *cuts, slice(None))]
+        sides = zip(size, self.padding, strict=True)
+        cuts: Any = (..., *(slice(low, low + s) for s, (low, _) in sides), slice(None))
+        inner: Array = bordered[cuts]
         return inner
 
     def patches(self, bordered: Array, places: Shape) -> Array:
@@ -91,11 +92,12 @@ class Window(NamedTuple):
         the numbers that it lies on at all places."""
         sides = tuple(zip(self.dilation, self.stride, places, strict=True))
         for index in itertools.product(*map(range, self.kernel)):
-            cuts = (
+            along = (
                 slice(d * i, d * i + s * (count - 1) + 1, s)
                 for i, (d, s, count) in zip(index, sides, strict=True)
             )
-            yield index, bordered[(..., *cuts, slice(None))]
+            cuts: Any = (..., *along, slice(None))
+            yield index, bordered[cuts]
 
 
 def samples_last(x: Array, lead: int) -> Array:
