@@ -106,28 +106,32 @@ def _group_norm(site: Site) -> Passes:
     backward = []
     g = dy
     if "weight" in site.params:
-        gamma, beta = site.params["weight"], site.params["bias"]
+        gamma, g = site.params["weight"], x_hat.d
         ones = ", 1" * (len(site.shape) - 1)
         over = ", ".join(map(str, (0, *range(2, len(site.shape) + 1))))
         over = f"({over})" if len(site.shape) > 1 else "0"
-        g = x_hat.d
-        forward.append(
+        code, equation = f"{gamma}.reshape(-1{ones}) * {x_hat}", f"{gamma:math} ⊙ {x_hat:math}"
+        dgamma = site.gradients["weight"]
+        backward.append(
             Line(
-                f"{y} = {gamma}.reshape(-1{ones}) * {x_hat} + {beta}.reshape(-1{ones})",
-                f"{y:math} = {gamma:math} ⊙ {x_hat:math} + {beta:math}",
+                f"{dgamma} = ({dy} * {x_hat}).sum(axis={over}).reshape(1, -1)",
+                f"{dgamma:math} = Σₙ Σₜ {dy:math} ⊙ {x_hat:math}",
             )
         )
-        backward = [
-            Line(
-                f"{site.gradients['weight']} = ({dy} * {x_hat}).sum(axis={over}).reshape(1, -1)",
-                f"{site.gradients['weight']:math} = Σₙ Σₜ {dy:math} ⊙ {x_hat:math}",
-            ),
-            Line(
-                f"{site.gradients['bias']} = {dy}.sum(axis={over}).reshape(1, -1)",
-                f"{site.gradients['bias']:math} = Σₙ Σₜ {dy:math}",
-            ),
-            Line(f"{g} = {dy} * {gamma}.reshape(-1{ones})", f"{g:math} = {dy:math} ⊙ {gamma:math}"),
-        ]
+        if "bias" in site.params:
+            beta, dbeta = site.params["bias"], site.gradients["bias"]
+            code += f" + {beta}.reshape(-1{ones})"
+            equation += f" + {beta:math}"
+            backward.append(
+                Line(
+                    f"{dbeta} = {dy}.sum(axis={over}).reshape(1, -1)",
+                    f"{dbeta:math} = Σₙ Σₜ {dy:math}",
+                )
+            )
+        forward.append(Line(f"{y} = {code}", f"{y:math} = {equation}"))
+        backward.append(
+            Line(f"{g} = {dy} * {gamma}.reshape(-1{ones})", f"{g:math} = {dy:math} ⊙ {gamma:math}")
+        )
     backward += [
         Line(f"{normal.d} = {g}.reshape(len({dy}), {groups}, -1)", f"{normal.d:math} = {g:math}"),
         *passes.backward,
@@ -185,7 +189,8 @@ def _affine(at: InJax, x: Any) -> Any:
     if "weight" not in at.params:
         return x
     shape = (-1, *(1,) * (x.ndim - 2))
-    return x * at.params["weight"].reshape(shape) + at.params["bias"].reshape(shape)
+    y = x * at.params["weight"].reshape(shape)
+    return y + at.params["bias"].reshape(shape) if "bias" in at.params else y
 
 
 def _batch_norm_in_torch(nn: Any, one: ChannelBatchNorm) -> Any:
@@ -204,7 +209,9 @@ def _batch_norm_of_torch(module: Any) -> ChannelBatchNorm | None:
 
 
 def _group_norm_of_torch(module: Any) -> GroupNorm:
-    return GroupNorm(module.num_groups, module.num_channels, module.eps, module.affine)
+    bias = module.affine and module.bias is not None
+    settings = (module.num_groups, module.num_channels, module.eps, module.affine)
+    return GroupNorm(*settings, bias or not module.affine)
 
 
 _W, _B, _ONES, _ZEROS = Slot("weight"), Slot("bias"), Slot("ones"), Slot("zeros")
@@ -291,6 +298,7 @@ CHANNEL_NORMS = (
         onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
         onnx_forms=CHANNEL_BATCH_NORM_FORMS,
         compiled=lambda _: NoKernel("images"),
+        told_channels="features",
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
@@ -301,7 +309,7 @@ CHANNEL_NORMS = (
         kind=GroupNorm,
         examples=(
             LayerExample(GroupNorm(2, 4), (4, 3)),
-            LayerExample(GroupNorm(1, 2, epsilon=1e-3), (2, 2, 2)),
+            LayerExample(GroupNorm(1, 2, epsilon=1e-3, bias=False), (2, 2, 2)),
             LayerExample(GroupNorm(3, 3, affine=False), (3, 2, 2)),
         ),
         equations=Equations((NORMAL,), (NORMAL_BACK, SCALE_BACK)),
@@ -310,7 +318,9 @@ CHANNEL_NORMS = (
         output=H,
         parameters=SCALE_AND_SHIFT,
         torch=TorchTwin(
-            lambda nn, one: nn.GroupNorm(one.groups, one.features, one.epsilon, one.affine),
+            lambda nn, one: nn.GroupNorm(
+                one.groups, one.features, one.epsilon, one.affine, bias=one.bias
+            ),
             {"GroupNorm": _group_norm_of_torch},
         ),
         jax=_group_norm_in_jax,
@@ -340,5 +350,6 @@ CHANNEL_NORMS = (
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        told_channels="features",
     ),
 )

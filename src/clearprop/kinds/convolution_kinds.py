@@ -291,6 +291,7 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
             OnnxForm(op("Conv", X, _W, **_ATTRIBUTES), _in_onnx, _of_onnx),
         ),
         compiled=lambda _: NoKernel("images"),
+        told_channels="inputs",
     )
 
 

@@ -217,6 +217,7 @@ class LayerRow(KindRow):
     shown          from its cache to arrays that people should see beside input and output
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
+    told_channels  the name of the setting that is how many channels come in, of a layer of images
     ids            how many ids it knows, of a layer whose input is ids that choose rows of its
                    first parameter
     """
@@ -240,6 +241,7 @@ class LayerRow(KindRow):
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False
+    told_channels: str = ""
     ids: Callable[[Any], int] | None = None
 
 

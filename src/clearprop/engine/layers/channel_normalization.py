@@ -102,6 +102,7 @@ class GroupNorm(Layer):
     features  how many channels there are
     epsilon   is added to the variance
     affine    False leaves γ and β out
+    bias      False leaves β out
 
     Raises ConfigurationError for settings that cannot be; forward raises ShapeError for what has
     not these channels.
@@ -111,6 +112,7 @@ class GroupNorm(Layer):
     features: int
     epsilon: float = 1e-5
     affine: bool = True
+    bias: bool = True
 
     stackable: ClassVar[bool] = True
 
@@ -118,13 +120,14 @@ class GroupNorm(Layer):
         require_sizes(self, "groups", "features")
         require_positive(self, "epsilon")
         settle_flag(self, "affine")
+        settle_flag(self, "bias")
         if self.features % self.groups:
             raise ConfigurationError(
                 "norm_groups_divide", features=self.features, groups=self.groups
             )
 
     def parameters(self) -> Mapping[str, Parameter]:
-        return scale_and_shift(self.features, scale=self.affine, shift=self.affine)
+        return scale_and_shift(self.features, scale=self.affine, shift=self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         if input_shape is not None:
@@ -136,8 +139,10 @@ class GroupNorm(Layer):
         last = samples_last(x, lead)
         _, _, cache = standardize(self._by_group(last, lead), -2, self.epsilon)
         y = cache.x_hat.reshape(last.shape)
-        if self.affine:
-            y = y * _beside(params["weight"], y) + _beside(params["bias"], y)
+        if "weight" in params:
+            y = y * _beside(params["weight"], y)
+        if "bias" in params:
+            y += _beside(params["bias"], y)
         return samples_first(y, lead), cache, EMPTY
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
@@ -145,12 +150,13 @@ class GroupNorm(Layer):
         lead = x_hat.ndim - 3
         g = signal = samples_last(dy, lead)
         gradients = {}
-        if self.affine:
+        if "weight" in params:
             axes = tuple(range(lead + 1, signal.ndim))
             shape = params["weight"].shape
             own = signal * x_hat.reshape(signal.shape)
             gradients["weight"] = own.sum(axis=axes).reshape(shape)
-            gradients["bias"] = signal.sum(axis=axes).reshape(shape)
+            if "bias" in params:
+                gradients["bias"] = signal.sum(axis=axes).reshape(shape)
             g = signal * _beside(params["weight"], signal)
         g = self._by_group(g, lead)
         share = (g * x_hat).mean(axis=-2, keepdims=True)
