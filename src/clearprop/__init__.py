@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from clearprop import testing as testing
     from clearprop import training as training
     from clearprop.checking import check as check
+    from clearprop.engine.combinators import Add as Add
+    from clearprop.engine.combinators import Concatenate as Concatenate
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -49,12 +51,14 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import ReLU as ReLU
     from clearprop.engine.layers.activations import Sigmoid as Sigmoid
     from clearprop.engine.layers.activations import Tanh as Tanh
+    from clearprop.engine.layers.attention import MultiheadAttention as MultiheadAttention
     from clearprop.engine.layers.channel_normalization import ChannelBatchNorm as ChannelBatchNorm
     from clearprop.engine.layers.channel_normalization import GroupNorm as GroupNorm
     from clearprop.engine.layers.convolution import Conv1d as Conv1d
     from clearprop.engine.layers.convolution import Conv2d as Conv2d
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
+    from clearprop.engine.layers.gated import SwiGLU as SwiGLU
     from clearprop.engine.layers.layer import Context as Context
     from clearprop.engine.layers.layer import Intermediate as Intermediate
     from clearprop.engine.layers.layer import Layer as Layer
@@ -68,6 +72,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.pooling import GlobalAverage as GlobalAverage
     from clearprop.engine.layers.pooling import MaxPool1d as MaxPool1d
     from clearprop.engine.layers.pooling import MaxPool2d as MaxPool2d
+    from clearprop.engine.layers.positions import LearnedPositions as LearnedPositions
+    from clearprop.engine.layers.positions import RotaryPositions as RotaryPositions
+    from clearprop.engine.layers.positions import SinusoidalPositions as SinusoidalPositions
     from clearprop.engine.layers.rectifiers import ELU as ELU
     from clearprop.engine.layers.rectifiers import SELU as SELU
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
@@ -84,6 +91,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
+    from clearprop.engine.layers.unembedding import Unembedding as Unembedding
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -149,6 +157,14 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.unembedding": ["Unembedding"],
+    "clearprop.engine.layers.positions": [
+        "LearnedPositions",
+        "SinusoidalPositions",
+        "RotaryPositions",
+    ],
+    "clearprop.engine.layers.attention": ["MultiheadAttention"],
+    "clearprop.engine.layers.gated": ["SwiGLU"],
     "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
     "clearprop.engine.layers.convolution": ["Conv1d", "Conv2d"],
     "clearprop.engine.layers.pooling": [
@@ -160,7 +176,7 @@ LAYER_HOMES = {
     ],
     "clearprop.engine.layers.reshaping": ["Flatten", "Pad"],
     "clearprop.engine.layers.channel_normalization": ["ChannelBatchNorm", "GroupNorm"],
-    "clearprop.engine.combinators": ["Residual"],
+    "clearprop.engine.combinators": ["Residual", "Add", "Concatenate"],
 }
 LOSS_HOMES = {
     "clearprop.engine.losses": [

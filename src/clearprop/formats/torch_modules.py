@@ -23,9 +23,9 @@ from clearprop.formats.torch_functions import is_module
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
+    TracedJoin,
     TracedLayer,
     TracedNetwork,
-    TracedSum,
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS
@@ -129,7 +129,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError(
             "torch_untraceable", module=type(module).__name__, problem=said
         ) from problem
-    steps: dict[str, TracedLayer | TracedSum] = {}
+    steps: dict[str, TracedLayer | TracedJoin] = {}
     wires: dict[str, str] = {}
     # What has a default and is not used need not be handed over.
     inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
@@ -191,12 +191,14 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     return TracedLayer(layer, source, params, state, shared)
 
 
-def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
+def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedJoin:
     """A sum of two wires, or a function as the module that computes the same."""
     called = _called(node)
+    if called in ("cat", "concatenate", "concat"):
+        return _beside(node, wires)
     terms = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
     if called in SUMS and len(terms) == 2 and None not in terms and not _scaled(node):
-        return TracedSum(*map(str, terms))
+        return TracedJoin(tuple(map(str, terms)))
     name = _BY_FUNCTION.get(called.strip("_").replace("_", ""))
     if name is None or len(terms) != 1:
         raise _unknown(str(node), called)
@@ -208,6 +210,16 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
     except (TypeError, ValueError) as problem:
         raise _unknown(str(node), called) from problem
     return _layer(module, str(node), _taken(node, wires, called))
+
+
+def _beside(node: Any, wires: Mapping[str, str]) -> TracedJoin:
+    """Wires whose features are put side by side. Raises ContractError for another axis, and for
+    what is no wire of the network's."""
+    terms = [wires.get(str(one)) for one in node.args[0]]
+    axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    if axis != -1 or None in terms:
+        raise _unknown(str(node), f"{_called(node)}(dim={axis})")
+    return TracedJoin(tuple(map(str, terms)), beside=True)
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:

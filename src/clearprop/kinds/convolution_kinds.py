@@ -35,7 +35,7 @@ from clearprop.kinds.window_lines import (
 )
 
 # Of the border, the indices of rows and columns, and the patches: in the code and in equations.
-_NAMES = (("padded", "x̄"), ("rows", "i"), ("cols", "j"), ("patches", "P"))
+_NAMES = (("padded", "x̄"), ("rows", "i"), ("cols", "j"), ("patches", "Φ"))
 
 
 def _passes(site: Site) -> Passes:
@@ -48,7 +48,7 @@ def _passes(site: Site) -> Passes:
     before: list[Line] = []
     if layer.groups > 1:
         parts = _Parts(
-            site.own("grouped", "P"), site.own("kernels", "K"), site.own("signals", "g"), "g"
+            site.own("grouped", "Φ"), site.own("kernels", "Ω"), site.own("signals", "g"), "g"
         )
         before = [
             _in_groups(site, parts.patches, names.patches, layer.inputs),

@@ -68,11 +68,3 @@ class ArrayNames(NamedTuple):
     kind: str
     parameters: Mapping[str, str]
     state: Mapping[str, str] = {}
-
-
-def module_of(nn: Any, layer: Layer, compute: Any, **parameters: Any) -> Any:
-    """A module that PyTorch has not, with these parameters; it says which layer it is."""
-    made = type(type(layer).__name__, (nn.Module,), {"forward": compute, "layer": layer})()
-    for name, value in parameters.items():
-        made.register_parameter(name, nn.Parameter(value))
-    return made

@@ -14,9 +14,10 @@ from clearprop.engine.layers.pooling import (
     MaxPool2d,
 )
 from clearprop.engine.layers.windows import sides_of
-from clearprop.kinds.counterparts import OnnxOperator, TorchTwin, module_of
+from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, X, op
+from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, InJax, LayerExample, LayerRow, OneEntry
@@ -36,14 +37,14 @@ from clearprop.kinds.window_lines import (
 
 POOL = Symbol("pool", "π")
 # Of the border, the indices of rows and columns, and the windows: in the code and in equations.
-_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Q"))
+_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
 
 
 def _max_passes(site: Site) -> Passes:
     """The largest number under the window; of several the first, row by row."""
     layer, y, dy = site.layer, site.y, site.dy
     names = names_in(site, layer.axes, *_NAMES)
-    flat, largest = site.own("listed", "Q"), site.own("largest", "ι")
+    flat, largest = site.own("listed", "Ψ"), site.own("largest", "ι")
     entries = layer.window.entries
     row = ", ".join(["*" + f"{names.patches}.shape[:{2 + layer.axes}]", str(entries)])
     forward = (
@@ -231,7 +232,7 @@ def _global_in_torch(nn: Any, one: GlobalAverage) -> Any:
     def compute(_: Any, x: Any) -> Any:
         return x.mean(tuple(range(2, x.ndim)), keepdim=one.keep_axes)
 
-    return module_of(nn, one, compute)
+    return own_module(nn, one, compute)
 
 
 def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:

@@ -9,6 +9,7 @@
               layer                   a layer's name: relu, layernorm, softmax …
               layer(settings)         leakyrelu(0.1), batchnorm(momentum=none)
               residual(network)       8-residual(16-tanh-8)-1; the sizes go on from outside
+              add(network, network)   8-add(tanh, 16-relu-8)-1; concatenate likewise
 
               1x8x8-conv2d(6, 3, padding=1)-relu-maxpool2d(2)-flatten-10
 
@@ -23,7 +24,7 @@ from typing import Any
 
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.combinators import Combinator, Sequential
+from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
@@ -66,12 +67,12 @@ def shape_of(text: str) -> Shape | None:
     return tuple(map(int, first[0].lower().split("x"))) if first else None
 
 
-def _split(text: str, whole: str) -> list[str]:
-    """The parts between the dashes that stand outside brackets."""
+def _split(text: str, whole: str, mark: str = "-") -> list[str]:
+    """The parts between the dashes, or other marks, that stand outside brackets."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "-" and depth == 0:
+        if letter == mark and depth == 0:
             parts.append("")
         else:
             parts[-1] += letter
@@ -109,9 +110,7 @@ def _layer(part: str, following: str, shape: Shape | None, text: str) -> tuple[L
     if kind is None:
         raise _unknown(part, name, text)
     if issubclass(kind, Combinator):
-        inner = (brackets or "()")[1:-1]
-        layers, after = _layers(_split(inner, text), shape, text)
-        return kind(layers[0] if len(layers) == 1 else Sequential(*layers)), after
+        return _combined(kind, (brackets or "()")[1:-1], shape, text)
     row = LAYER_ROWS[kind]
     told = row.told_channels or row.told_features
     if told and shape is None:
@@ -120,6 +119,23 @@ def _layer(part: str, following: str, shape: Shape | None, text: str) -> tuple[L
     features = None if not told or shape is None else shape[0 if row.told_channels else -1]
     layer = _with_settings(kind, features, row.told_channels, brackets, part, text)
     return layer, layer.output_shape(() if row.ids else shape)
+
+
+def _combined(kind: Any, inner: str, shape: Shape | None, text: str) -> tuple[Layer, Shape | None]:
+    """A combinator of the branches that stand between commas, and the shape that it gives."""
+    branches: list[Layer] = []
+    shapes: list[Shape | None] = []
+    for branch in _split(inner, text, ","):
+        layers, after = _layers(_split(branch, text), shape, text)
+        branches.append(layers[0] if len(layers) == 1 else Sequential(*layers))
+        shapes.append(after)
+    if kind is Residual and len(branches) > 1:
+        raise ConfigurationError("architecture_branches", text=text)
+    layer: Layer = kind(*branches)
+    known = [one for one in shapes if one is not None]
+    if kind is Concatenate and len(known) == len(shapes):
+        return layer, (*known[0][:-1], sum(one[-1] for one in known))
+    return layer, None if kind is Concatenate else shapes[-1]
 
 
 def _linear(
