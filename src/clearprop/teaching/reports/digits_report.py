@@ -18,7 +18,7 @@ from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
 from clearprop.reading.explanation import explain_weight
-from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs import Recipe, save_program
 from clearprop.teaching.experiments.digits import (
     COMPARED_STEPS,
     DigitRun,
@@ -74,16 +74,15 @@ def write_digits_report(result: DigitsResult, folder: Path, language: str) -> No
         loss=CrossEntropy(),
         epochs=20,
     )
-    content["programs/digits_program.py"] = write_program(
-        recipe, language=language, name="digits_program.py"
-    ).encode()
     try:
         for path, data in content.items():
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_bytes(data)
         (folder / "networks").mkdir()
+        (folder / "programs").mkdir()
     except OSError as problem:
         raise FileError("folder_unwritable", path=folder, problem=problem.strerror) from problem
+    save_program(folder / "programs/digits_program.py", recipe, language=language)
     files.save(
         folder / "networks/digits.safetensors",
         result.network,
