@@ -72,6 +72,7 @@ from clearprop.engine.layers.layer import (
 )
 from clearprop.engine.layers.positions import (
     back,
+    knows_positions,
     require_heads,
     require_sequence,
     sample_shape,
@@ -163,8 +164,8 @@ class MultiheadAttention(Layer):
         return found
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None:
-            return None
+        if input_shape is None or not knows_positions(input_shape, self.features):
+            return input_shape
         self._require(input_shape, "MultiheadAttention")
         return (input_shape[0] - (self.memory or 0), self.features)
 

@@ -83,7 +83,7 @@ class LearnedPositions(Layer):
         return {"weight": Parameter(shape, self.initializer, *shape)}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None:
+        if input_shape is not None and knows_positions(input_shape, self.features):
             require_sequence(self, input_shape, self.features, "LearnedPositions")
             self._require_length(input_shape[0], "LearnedPositions")
         return input_shape
@@ -125,7 +125,7 @@ class SinusoidalPositions(Layer):
         require_positive(self, "base")
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None:
+        if input_shape is not None and knows_positions(input_shape, self.features):
             require_sequence(self, input_shape, self.features, "SinusoidalPositions")
         return input_shape
 
@@ -166,7 +166,7 @@ class RotaryPositions(Layer):
         require_heads(self, self.features, self.heads, even=True)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None:
+        if input_shape is not None and knows_positions(input_shape, self.features):
             require_sequence(self, input_shape, self.features, "RotaryPositions")
         return input_shape
 
@@ -232,6 +232,12 @@ def require_sequence(layer: Layer, shape: Shape, features: int, path: str) -> No
             features=features,
             came=shape_text(("N", *shape)),
         )
+
+
+def knows_positions(shape: Shape, features: int) -> bool:
+    """Whether a shape says more than how many features there are, which is all that a Linear layer
+    knows of an input that nobody has told it."""
+    return shape != (features,)
 
 
 def sample_shape(x: Array, context: Context) -> Shape:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clearprop.base import messages
 from clearprop.base.errors import FileError
 from clearprop.base.numbers import number, percent
 from clearprop.drawing import Scene, drawable_language, png, svg
@@ -19,19 +20,23 @@ from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
 from clearprop.reading.explanation import explain_weight
 from clearprop.reading.programs import Recipe, save_program
-from clearprop.teaching.experiments.digits import (
+from clearprop.teaching.showpieces.digits_training import (
     COMPARED_STEPS,
     DigitRun,
     DigitsResult,
     lenet,
 )
-from clearprop.teaching.reports.page_table import PageTable
-from clearprop.teaching.reports.showpiece_page import (
-    ShowpieceFigure,
-    ShowpieceSection,
-    say,
+from clearprop.teaching.showpieces.showpiece_page import (
+    Block,
+    Heading,
+    Numbers,
+    Paragraph,
+    Picture,
+    Printed,
     showpiece_page,
 )
+
+say = messages.within("showpieces")
 
 PAGE = "report.html"
 PARITY = 1e-10
@@ -56,14 +61,14 @@ def write_digits_report(result: DigitsResult, folder: Path, language: str) -> No
     look = _look(result)
     labels = drawable_language(language)
     content: dict[str, bytes] = {}
-    bitmaps = {one.name: one.scene for part in _sections(look, labels) for one in part.figures}
-    sections = _sections(look, language)
-    for part in sections:
-        for one in part.figures:
+    bitmaps = {one.name: one.scene for one in _blocks(look, labels) if isinstance(one, Picture)}
+    blocks = _blocks(look, language)
+    for one in blocks:
+        if isinstance(one, Picture):
             content[f"figures/{one.name}.svg"] = svg(one.scene, standalone=True).encode()
             content[f"figures/{one.name}.png"] = png(bitmaps[one.name], scale=2)
     title, subtitle = say(language, "digits.title"), say(language, "digits.subtitle")
-    content[PAGE] = showpiece_page(title, subtitle, sections, language).encode()
+    content[PAGE] = showpiece_page(title, subtitle, blocks, language).encode()
     content["results.json"] = json.dumps(results_of(result), indent=2).encode()
     rows = look.run.held_out[:KEPT_SAMPLES]
     recipe = Recipe(
@@ -126,53 +131,43 @@ def _look(result: DigitsResult) -> _Look:
     return _Look(result, run, step, f"{FIRST}.weight[{','.join(str(int(i)) for i in place)}]")
 
 
-def _sections(look: _Look, language: str) -> tuple[ShowpieceSection, ...]:
-    return (
-        _reading(look, language),
-        _kernels(look, language),
-        _explained(look, language),
-        _checked(look.result, language),
-        _go_on(language),
-    )
+def _blocks(look: _Look, language: str) -> list[Block]:
+    return [
+        *_reading(look, language),
+        *_kernels(look, language),
+        *_explained(look, language),
+        *_checked(look.result, language),
+        Heading(say(language, "digits.go_on")),
+        Printed("\n".join(_commands())),
+    ]
 
 
-def _reading(look: _Look, language: str) -> ShowpieceSection:
+def _reading(look: _Look, language: str) -> list[Block]:
     result = look.result
-    table = PageTable(
-        tuple(say(language, f"digits.{name}") for name in ("seed", "held_out", "right", "share")),
-        tuple(
-            (
-                str(run.seed),
-                str(len(run.held_out)),
-                str(round(run.accuracies[-1] * len(run.held_out))),
-                percent(run.accuracies[-1]),
-            )
-            for run in result.runs
-        ),
-        frozenset({0, 1, 2, 3}),
-    )
-    return ShowpieceSection(
-        say(language, "digits.reading"),
+    accuracy, seeds = percent(result.accuracy), len(result.runs)
+    heads = ("seed", "held_out", "right", "share")
+    rows = tuple(
         (
-            say(language, "digits.data", images=len(result.digits.x)),
-            say(
-                language,
-                "digits.accuracy",
-                accuracy=percent(result.accuracy),
-                seeds=len(result.runs),
-            ),
-        ),
-        (
-            _curve(look, language, "accuracies"),
-            _curve(look, language, "losses"),
-            _confusion(look, language),
-            _misread(look, language),
-        ),
-        table,
+            str(run.seed),
+            str(len(run.held_out)),
+            str(round(run.accuracies[-1] * len(run.held_out))),
+            percent(run.accuracies[-1]),
+        )
+        for run in result.runs
     )
+    return [
+        Heading(say(language, "digits.reading")),
+        Paragraph(say(language, "digits.data", images=len(result.digits.x))),
+        Paragraph(say(language, "digits.accuracy", accuracy=accuracy, seeds=seeds)),
+        Numbers(tuple(say(language, f"digits.{name}") for name in heads), rows),
+        _curve(look, language, "accuracies"),
+        _curve(look, language, "losses"),
+        _confusion(look, language),
+        _misread(look, language),
+    ]
 
 
-def _curve(look: _Look, language: str, which: str) -> ShowpieceFigure:
+def _curve(look: _Look, language: str, which: str) -> Picture:
     runs = look.result.runs
     curves = [
         Curve(
@@ -193,10 +188,10 @@ def _curve(look: _Look, language: str, which: str) -> ShowpieceFigure:
         description=say(language, f"digits.{which}_caption"),
         language=language,
     )
-    return ShowpieceFigure(f"digits-{which}", scene, say(language, f"digits.{which}_caption"))
+    return Picture(f"digits-{which}", scene, say(language, f"digits.{which}_caption"))
 
 
-def _confusion(look: _Look, language: str) -> ShowpieceFigure:
+def _confusion(look: _Look, language: str) -> Picture:
     counts = np.zeros((10, 10))
     for run in look.result.runs:
         np.add.at(counts, (look.result.digits.target[run.held_out], run.predicted), 1)
@@ -210,10 +205,10 @@ def _confusion(look: _Look, language: str) -> ShowpieceFigure:
         description=caption,
         language=language,
     )
-    return ShowpieceFigure("digits-confusion", scene, caption)
+    return Picture("digits-confusion", scene, caption)
 
 
-def _misread(look: _Look, language: str) -> ShowpieceFigure:
+def _misread(look: _Look, language: str) -> Picture:
     digits = look.result.digits
     wrong = [
         (int(row), int(told))
@@ -227,10 +222,10 @@ def _misread(look: _Look, language: str) -> ShowpieceFigure:
     ]
     caption = say(language, "digits.misread_caption", count=len(wrong))
     scene = _grid(panels or [ImagePanel("", np.zeros((8, 8)))], caption, language)
-    return ShowpieceFigure("digits-misread", scene, caption)
+    return Picture("digits-misread", scene, caption)
 
 
-def _kernels(look: _Look, language: str) -> ShowpieceSection:
+def _kernels(look: _Look, language: str) -> list[Block]:
     step = look.step
     kernels = step.forward[FIRST].params["weight"]
     gradients = step.backward.named()[f"{FIRST}.weight"]
@@ -257,15 +252,15 @@ def _kernels(look: _Look, language: str) -> ShowpieceSection:
             ],
         ),
     ]
-    return ShowpieceSection(
-        say(language, "digits.inside"),
-        (say(language, "digits.inside_says"),),
-        tuple(
-            ShowpieceFigure(f"digits-{name}", _grid(panels, caption, language), caption)
+    return [
+        Heading(say(language, "digits.inside")),
+        Paragraph(say(language, "digits.inside_says")),
+        *(
+            Picture(f"digits-{name}", _grid(panels, caption, language), caption)
             for name, panels in figures
             for caption in (say(language, f"digits.{name}_caption"),)
         ),
-    )
+    ]
 
 
 def _grid(panels: list[ImagePanel], description: str, language: str) -> Scene:
@@ -274,47 +269,36 @@ def _grid(panels: list[ImagePanel], description: str, language: str) -> Scene:
     )
 
 
-def _explained(look: _Look, language: str) -> ShowpieceSection:
+def _explained(look: _Look, language: str) -> list[Block]:
     explained = explain_weight(look.step, look.address)
-    steps = [one.says for one in explained.steps(language)]
-    return ShowpieceSection(
-        say(language, "digits.explained", address=look.address),
-        (say(language, "digits.explained_says"), *steps),
-        (
-            ShowpieceFigure(
-                "digits-weight",
-                explained.picture(language),
-                say(language, "digits.weight_caption", address=look.address),
-            ),
-        ),
-        text=explained.table(language),
-    )
+    caption = say(language, "digits.weight_caption", address=look.address)
+    return [
+        Heading(say(language, "digits.explained", address=look.address)),
+        Paragraph(say(language, "digits.explained_says")),
+        *(Paragraph(one.says) for one in explained.steps(language)),
+        Printed(explained.table(language)),
+        Picture("digits-weight", explained.picture(language), caption),
+    ]
 
 
-def _checked(result: DigitsResult, language: str) -> ShowpieceSection:
-    sentences = [say(language, f"digits.check.{result.verdict.outcome}")]
-    if result.beside is None:
-        sentences.append(say(language, "digits.without_torch"))
-    else:
+def _checked(result: DigitsResult, language: str) -> list[Block]:
+    beside = say(language, "digits.without_torch")
+    if result.beside is not None:
         agrees = max(result.beside) <= PARITY
-        sentences.append(
-            say(
-                language,
-                "digits.torch" if agrees else "digits.torch_apart",
-                steps=COMPARED_STEPS,
-                losses=number(result.beside.losses, 2),
-                params=number(result.beside.params, 2),
-                tolerance=number(PARITY, 1),
-            )
+        beside = say(
+            language,
+            "digits.torch" if agrees else "digits.torch_apart",
+            steps=COMPARED_STEPS,
+            losses=number(result.beside.losses, 2),
+            params=number(result.beside.params, 2),
+            tolerance=number(PARITY, 1),
         )
-    return ShowpieceSection(
-        say(language, "digits.checked"), tuple(sentences), text=result.verdict.text(language)
-    )
-
-
-def _go_on(language: str) -> ShowpieceSection:
-    commands = "\n".join(_commands())
-    return ShowpieceSection(say(language, "digits.go_on"), (), text=commands)
+    return [
+        Heading(say(language, "digits.checked")),
+        Paragraph(say(language, f"digits.check.{result.verdict.outcome}")),
+        Paragraph(beside),
+        Printed(result.verdict.text(language)),
+    ]
 
 
 def _commands() -> Iterator[str]:
