@@ -29,6 +29,7 @@ NAMES = (
     "explain",
     "exercises",
     "reproduce",
+    "lab_page",
     "more_machines",
 )
 
