@@ -313,6 +313,14 @@ def test_a_small_move_is_predicted_by_the_gradient(
     assert page.session._state.shown == "main"
 
 
+def test_a_move_to_where_nothing_is_finite_says_so(page: Page) -> None:
+    fields = {"what": "weight", "address": "layers[2].weight[0,0]", "settled": False}
+    moved = page.ask("move", "moved", value=1e200, **fields)
+    assert moved["true"] is None
+    assert moved["texts"]["true"] == "∞"
+    assert moved["predicted"] < 0
+
+
 def test_a_move_that_is_settled_is_a_branch(page: Page) -> None:
     fields = {"what": "point", "address": "target[0]", "sample": 4}
     answers = page.say("move", value=99.0, settled=True, **fields)
