@@ -73,8 +73,8 @@ def test_every_head_of_attention(language: str, capsys: pytest.CaptureFixture[st
     told = ["heads.safetensors", "--lang", language]
     text = drawn(capsys, *told, "--kind", "inside", "--sample", "1")
     assert "heads[1].weights[2,0]" in text
-    marked = drawn(capsys, *told, "--neuron", "heads[0].q[1,2]")
-    assert "heads[0].q[1,2]" in marked
+    marked = drawn(capsys, *told, "--neuron", "heads[0].q[1,1]")
+    assert "heads[0].q[1,1]" in marked
     assert main(["explain", *told, "--neuron", "heads[0].scores[2,1]"]) == 0
     assert "heads[0].scores[2,1]" in capsys.readouterr().out
     assert main(["show", "heads.safetensors", "--list", "neuron"]) == 0
