@@ -200,6 +200,7 @@ def _checked(digits: Digits, run: DigitRun) -> Verdict:
         t=digits.target[rows],
         params=network.initialize(CHECKED_SEED),
         loss=CrossEntropy(),
+        witnesses=(),
     )
 
 
