@@ -256,6 +256,7 @@ _ROOMS = {
     "cli": "clearprop.cli",
     "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
+    "distributed": "clearprop.distributed",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
