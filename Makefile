@@ -36,8 +36,8 @@ WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
 help:
 	@echo "make reproduce   run every experiment of the tutorial and write clearprop-report/"
 	@echo "                 options go into ARGS: make reproduce ARGS=\"--lang zh-TW\""
-	@echo "make test        run the tests"
-	@echo "make check       the tests with branch coverage, formatting, linting, types, rooms, a build"
+	@echo "make test        run the tests but for sweeps and browsers: some three minutes"
+	@echo "make check       all the tests with branch coverage, formatting, linting, types, rooms, a build"
 	@echo "make bench       measure speed beside NumPy and PyTorch"
 	@echo "make wheels      make the wheels of every platform, with machine code, and try what runs here"
 	@echo "make clean       delete .venv and everything that the commands above made"
@@ -49,7 +49,7 @@ reproduce: $(RUN_STAMP) $(WANTED_TORCH_STAMP)
 	@$(BIN)/clearprop reproduce $(ARGS)
 
 test: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
-	$(PYTEST)
+	$(PYTEST) -m "not thorough"
 
 # What takes seconds comes first.
 check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
@@ -57,7 +57,7 @@ check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy --strict
-	$(PYTEST) --thorough --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 	$(BIN)/python -m build --no-isolation --outdir dist
 
 bench: $(DEV_STAMP) $(WANTED_TORCH_STAMP)

@@ -2,7 +2,7 @@
 
     python -m benchmarks [NAME ...]     all of them, or those named: training_step, training_loop,
                                         trainings, kernels_ready, seed_studies, import_time,
-                                        gradient_check, explain, exercises, reproduce
+                                        gradient_check, explain, exercises, reproduce, more_machines
 
 The exit status is 1 where a bound does not hold. Only a run of all of them writes the file.
 """
@@ -29,6 +29,7 @@ NAMES = (
     "explain",
     "exercises",
     "reproduce",
+    "more_machines",
 )
 
 

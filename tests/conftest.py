@@ -56,21 +56,6 @@ TOGETHER = {
 }
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make check` asks for."""
-    parser.addoption(
-        "--thorough", action="store_true", help="also the tests that are marked so: they take long"
-    )
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say of what `make test` leaves out who runs it."""
-    if not config.getoption("--thorough"):
-        for item in items:
-            if item.get_closest_marker("thorough"):
-                item.add_marker(pytest.mark.skip(reason="`make check` runs it: --thorough"))
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """A file goes to one worker whole, and so do files that share what is slow to make. They go in

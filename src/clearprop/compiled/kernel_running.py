@@ -129,18 +129,29 @@ def put(
     plan: TrainingPlan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
 ) -> None:
     """Write a training's state into the buffers."""
+    put_params(plan, buffers, params, layers)
     buffers.updates = optimizer.step
-    arrays = [params, *(optimizer.slots[name] for name in plan.slots)]
-    for number, flat in enumerate(arrays):
-        for parameter in plan.placed.parameters:
-            given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
-            for view, columns in _panels(plan, buffers, parameter, number):
-                view[...] = given[:, columns]
+    for number, name in enumerate(plan.slots, 1):
+        _put_flat(plan, buffers, optimizer.slots[name], number)
+
+
+def put_params(plan: TrainingPlan, buffers: Buffers, params: Array, layers: Tree) -> None:
+    """Write parameters and the layers' state alone, for an optimizer that has taken no step: what
+    it remembers is then not read."""
+    buffers.updates = 0
+    _put_flat(plan, buffers, params, 0)
     for state in plan.placed.states:
         given = layers[state.path]
         mean, variance, batches = _statistics(buffers, state.place, state.features)
         mean[...], variance[...] = given["running_mean"], given["running_var"]
         batches[...] = given["num_batches"]
+
+
+def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) -> None:
+    for parameter in plan.placed.parameters:
+        given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        for view, columns in _panels(plan, buffers, parameter, number):
+            view[...] = given[:, columns]
 
 
 def take(
@@ -151,6 +162,19 @@ def take(
     last  the buffers are not used again: they are given back piece by piece meanwhile, so that the
           memory never holds the state twice
     """
+    layers = take_layers(plan, buffers)
+    flats: list[Array] = []
+    for number in reversed(range(1 + len(plan.slots))):
+        if last:
+            buffers.shrink((number + 1) * plan.placed.slot)
+        flats.append(freeze(take_flat(plan, buffers, number)))
+    *slots, params = flats
+    named = dict(zip(plan.slots, reversed(slots), strict=True))
+    return params, OptimizerState(buffers.updates, named or EMPTY), layers
+
+
+def take_layers(plan: TrainingPlan, buffers: Buffers) -> Tree:
+    """What the layers changed: new, read-only arrays."""
     layers = {}
     for state in plan.placed.states:
         mean, variance, batches = _statistics(buffers, state.place, state.features)
@@ -160,24 +184,17 @@ def take(
             "num_batches": freeze(batches.astype(np.int64).reshape(())),
         }
         del mean, variance, batches
-    flats: list[Array] = []
-    for number in reversed(range(1 + len(plan.slots))):
-        if last:
-            buffers.shrink((number + 1) * plan.placed.slot)
-        flats.append(_flat(plan, buffers, number))
-    *slots, params = flats
-    named = dict(zip(plan.slots, reversed(slots), strict=True))
-    return params, OptimizerState(buffers.updates, named or EMPTY), layers or EMPTY
+    return layers or EMPTY
 
 
-def _flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
-    """The parameters, or slot number - 1, as a flat array."""
+def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
+    """The parameters, or slot number - 1, as a flat array of its own."""
     flat = np.empty(plan.network.size, plan.dtype)
     for parameter in plan.placed.parameters:
         into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
         for view, columns in _panels(plan, buffers, parameter, number):
             into[:, columns] = view
-    return freeze(flat)
+    return flat
 
 
 def _panels(

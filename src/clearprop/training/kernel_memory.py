@@ -10,16 +10,33 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.cores import usable_cores
 from clearprop.base.errors import DataError
-from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
+from clearprop.compiled.kernel_running import (
+    Buffers,
+    Ran,
+    put,
+    put_params,
+    run,
+    take,
+    take_flat,
+    take_layers,
+)
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan, plan_of, require_targets
 from clearprop.compiled.thread_choice import ThreadChoice
+from clearprop.engine.layers.layer import Tree
 from clearprop.training.course import Course
-from clearprop.training.stacking import Held, separate, together, with_settings
+from clearprop.training.stacking import (
+    Held,
+    layers_of,
+    layers_together,
+    separate,
+    together,
+    with_settings,
+)
 
 
 class KernelMemory(Protocol):
@@ -34,6 +51,13 @@ class KernelMemory(Protocol):
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
         """Take so many steps, or fewer, the first of them step number `step`; `stops` at a loss
         that is not finite, where the memory is of one network."""
+
+    def put_params(self, params: Array, layers: Tree) -> None:
+        """Write parameters for an optimizer that has taken no step."""
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        """The first thing that the optimizer remembers, and what the layers changed, in arrays of
+        their own."""
 
 
 class OneNetwork:
@@ -73,6 +97,12 @@ class OneNetwork:
         self.threads.note(threads, max(ran.steps, 1), perf_counter() - begin)
         return ran
 
+    def put_params(self, params: Array, layers: Tree) -> None:
+        put_params(self.plan, self.buffers, params, layers)
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        return take_flat(self.plan, self.buffers, 1), take_layers(self.plan, self.buffers)
+
 
 class InLanes:
     """K equal networks', one a lane, over threads."""
@@ -98,6 +128,13 @@ class InLanes:
             threads=self.threads,
         )
 
+    def put_params(self, params: Array, layers: Tree) -> None:
+        self.stack.updates = 0
+        self.stack.state[0] = params
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        return self.stack.state[1].copy(), EMPTY
+
 
 class EachAlone:
     """K networks', each by itself, over threads: for what the lanes do not have."""
@@ -121,6 +158,14 @@ class EachAlone:
             raise DataError("weights_zero")  # all that the kernels stop for
         totals = np.stack([one.totals for one in ran], axis=-1)
         return Ran(totals, np.stack([one.weights for one in ran], axis=-1), "done")
+
+    def put_params(self, params: Array, layers: Tree) -> None:
+        for number, part in enumerate(self.parts):
+            part.put_params(params[number], layers_of(layers, number))
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        slots, layers = zip(*(part.take_slot() for part in self.parts), strict=True)
+        return np.stack(slots), layers_together(layers)
 
 
 def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refusal:
