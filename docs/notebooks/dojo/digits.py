@@ -282,7 +282,8 @@ judge(
 # 用 Adam，梯度完全來自你的程式。保留五分之一的數字不訓練；最多一分鐘後，其中 98 % 都讀對。
 
 # %%
-STEPS, BATCH, RATE = 400, 64, 3e-3
+STEPS = 400
+BATCH, RATE = 64, 3e-3
 
 
 def train(params, x, t):

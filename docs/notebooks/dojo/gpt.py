@@ -390,7 +390,8 @@ judge(gpt, ids, started(5, 3, 4), backward=gpt_backward)
 # 用 Adam，梯度完全來自你的程式：四個頭、64 個特徵、64 個位置，約 107,000 個參數。印出的是損失：瞎猜大約是 3.9。最後由網路自己寫字。
 
 # %%
-HEADS, STEPS, BATCH, POSITIONS, RATE = 4, 200, 16, 64, 2e-3
+STEPS = 200
+HEADS, BATCH, POSITIONS, RATE = 4, 16, 64, 2e-3
 story = ferry_story()
 known = sorted(set(story))
 numbers = np.array([known.index(letter) for letter in story])
@@ -425,8 +426,9 @@ except NotImplementedError as blank:
     print(blank)
 
 # %%
+WRITTEN = 200
 written = [known.index(letter) for letter in "The ferryman"]
-for _ in range(200):
+for _ in range(WRITTEN):
     y = gpt(np.array([written[-POSITIONS:]]), params)[0][0, -1]
     powers = np.exp(y - y.max())
     written.append(int(random.choice(len(known), p=powers / powers.sum())))

@@ -274,7 +274,8 @@ judge(network, ids, started(4, 2, 3), backward=network_backward)
 # 用 Adam，梯度完全來自你的程式，長度限制在 1 以內，才不會有一步衝得太遠。印出的是損失：瞎猜大約是 3.9。最後由網路自己寫字。
 
 # %%
-STEPS, BATCH, TIMES, RATE = 400, 16, 32, 1e-2
+STEPS = 400
+BATCH, TIMES, RATE = 16, 32, 1e-2
 story = ferry_story()
 known = sorted(set(story))
 numbers = np.array([known.index(letter) for letter in story])
@@ -311,8 +312,9 @@ except NotImplementedError as blank:
     print(blank)
 
 # %%
+WRITTEN = 200
 written = [known.index(letter) for letter in "The ferryman"]
-for _ in range(200):
+for _ in range(WRITTEN):
     y = network(np.array([written[-TIMES:]]), params)[0][0, -1]
     powers = np.exp(y - y.max())
     written.append(int(random.choice(len(known), p=powers / powers.sum())))
