@@ -7,6 +7,7 @@ import pytest
 
 from clearprop.base.errors import ClearpropError
 from clearprop.base.messages import LANGUAGES
+from clearprop.lab.lab_opening import OpenedFile, Opening, opened_lesson
 from clearprop.lab.lesson_files import (
     FILE,
     LESSONS,
@@ -25,7 +26,6 @@ from clearprop.lab.lesson_marks import (
     mark_part,
     require_sound,
 )
-from clearprop.lab.opening import OpenedFile, Opening, opened_lesson
 from clearprop.lab.pasted_code import in_place
 from clearprop.lab.session import Session
 
