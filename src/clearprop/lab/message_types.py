@@ -92,7 +92,7 @@ PAGE: Mapping[str, Fields] = {
     },
     "health": {},
     "export": {"what": Field("text", "link, program, safetensors, svg, png or answers")},
-    "lesson": {"name": Field("text", "which one")},
+    "lesson": {"name": Field("text?", "which one; null leaves the one that is open")},
     "task": {
         "part": Field("whole", "which part of the open lesson, from 0"),
         "text": Field("text?", "what the person answered; null where something is to be done"),
@@ -281,8 +281,8 @@ SESSION: Mapping[str, Fields] = {
     },
     "lesson": {
         **ANSWERS,
-        "name": Field("text", "which one"),
-        "content": Field("object", "as the lesson's files have it"),
+        "name": Field("text?", "which one; null where none is open any more"),
+        "content": Field("object?", "as the lesson's file has it; likewise"),
     },
     "running": {**ANSWERS, "rate": Field("number?", "steps a second; null as fast as it goes")},
     "paused": {
