@@ -8,6 +8,8 @@ from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError
 
 BACKENDS = ("loky", "threading", "dask")
+# How many seconds a scheduler has to answer.
+PATIENCE = 10.0
 
 
 def done_jobs(
@@ -31,18 +33,23 @@ def done_jobs(
     """
     from joblib import Parallel, delayed
 
+    if scheduler is not None and backend not in (None, "dask"):
+        raise ConfigurationError("scheduler_of_dask", backend=backend)
     with ExitStack() as stack:
-        if scheduler is not None and backend not in (None, "dask"):
-            raise ConfigurationError("scheduler_of_dask", backend=backend)
+        held: Any = tuple(shared)
         if scheduler is not None or backend == "dask":
-            stack.enter_context(_on_dask(scheduler, shared))
+            held = stack.enter_context(_on_dask(scheduler, held))
             # All that its workers take.
             given: dict[str, Any] = {"n_jobs": -1}
         else:
             _require_backend(backend)
             given = {"n_jobs": n_jobs, "backend": backend}
         parallel = Parallel(return_as="generator_unordered", **given)
-        yield from parallel(delayed(do)(*shared, job) for job in jobs)
+        yield from parallel(delayed(_with)(do, held, job) for job in jobs)
+
+
+def _with(do: Callable[..., Any], shared: Sequence[Any], job: Any) -> Any:
+    return do(*shared, job)
 
 
 def _require_backend(backend: str | None) -> None:
@@ -54,7 +61,8 @@ def _require_backend(backend: str | None) -> None:
 
 
 @contextmanager
-def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[None]:
+def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[Any]:
+    """Dask as joblib's engine, and what is shared as the workers have it."""
     require("dask", "distributed")
     from distributed import Client
     from joblib import parallel_config
@@ -62,7 +70,7 @@ def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[None]:
     if scheduler is None:
         raise ConfigurationError("scheduler_missing")
     try:
-        client: Any = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+        client: Any = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as problem:
         raise ConfigurationError(
             "scheduler_silent", address=scheduler, problem=problem
@@ -70,6 +78,12 @@ def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[None]:
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise ConfigurationError("scheduler_alone", address=scheduler)
-        # Handed to all workers: what only one that dies has had would be lost with it.
-        with parallel_config(backend="dask", scatter=list(shared), wait_for_workers_timeout=60):
-            yield
+        # As what a job gives, which is made again where a worker dies that has had it; what is
+        # scattered would be lost with it.
+        held = client.submit(_itself, shared, pure=False)
+        with parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE):
+            yield held
+
+
+def _itself(value: Any) -> Any:
+    return value

@@ -10,6 +10,9 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.estimators.sweep_space import Configuration
 
+# More numbers than these were drawn from a range: they are told by groups of neighbours.
+MOST_VALUES, GROUPS = 12, 6
+
 
 class SweepRow(NamedTuple):
     """One network, or one ensemble, judged on one fold.
@@ -39,9 +42,11 @@ class ConfigurationScore(NamedTuple):
 class ParameterEffect(NamedTuple):
     """What a parameter does to the score, whatever the others are.
 
-    values     that were tried, in order
-    means      of all scores with that value, and `deviations` of the configurations' means
-    share      of the variance of the configurations' means that the parameter alone explains
+    values      that were tried, in order; of more than MOST_VALUES numbers the middles of GROUPS of
+                neighbours
+    means       of the configurations with that value, and `deviations` of their means
+    share       of the variance of the configurations' means that the parameter alone explains,
+                beyond what as many groups drawn by chance would: η², adjusted; 0 at the least
     """
 
     name: str
@@ -105,22 +110,34 @@ class SweepResults:
         }
 
     def _effect(self, name: str, means: Mapping[int, float]) -> ParameterEffect:
-        groups: dict[str, tuple[Any, list[float]]] = {}
-        for number, mean in means.items():
-            value = self.configurations[number][name]
-            groups.setdefault(repr(value), (value, []))[1].append(mean)
-        ordered = sorted(groups.values(), key=lambda one: _order(one[0]))
+        tried = [(self.configurations[number][name], mean) for number, mean in means.items()]
+        groups = _groups(tried)
+        by_value = [np.array([mean for _, mean in group]) for group in groups]
         all_means = np.array(list(means.values()))
-        by_value = [np.array(scores) for _, scores in ordered]
-        between = sum(len(one) * (one.mean() - all_means.mean()) ** 2 for one in by_value)
+        within = float(sum(((one - one.mean()) ** 2).sum() for one in by_value))
         total = float(((all_means - all_means.mean()) ** 2).sum())
+        left = len(all_means) - len(groups)
+        share = 0.0
+        if total and left:
+            share = max(0.0, 1 - within / left * (len(all_means) - 1) / total)
         return ParameterEffect(
             name,
-            tuple(value for value, _ in ordered),
+            tuple(group[len(group) // 2][0] for group in groups),
             np.array([one.mean() for one in by_value]),
             np.array([one.std() for one in by_value]),
-            float(between / total) if total else 0.0,
+            share,
         )
+
+
+def _groups(tried: Sequence[tuple[Any, float]]) -> list[list[tuple[Any, float]]]:
+    """What was tried by its value, in order; of many numbers, by neighbours."""
+    found: dict[str, list[tuple[Any, float]]] = {}
+    ordered = sorted(tried, key=lambda one: _order(one[0]))
+    for value, mean in ordered:
+        found.setdefault(repr(value), []).append((value, mean))
+    if len(found) <= MOST_VALUES or not all(is_number(value) for value, _ in tried):
+        return list(found.values())
+    return [[ordered[k] for k in part] for part in np.array_split(np.arange(len(tried)), GROUPS)]
 
 
 def value_text(value: Any) -> str:

@@ -119,7 +119,7 @@ def sweep(
         n_jobs=n_jobs,
         backend=backend,
         scheduler=scheduler,
-        keeper=keeper or Nothing(),
+        keeper=Nothing() if keeper is None else keeper,
         watch=watch or (lambda *_: None),
     )
 
@@ -251,7 +251,11 @@ def _score(model: Any, members: range, X: Any, y: Any, test: Array, scoring: Any
     )
     judged, truth = taken(X, test), taken(y, test)
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-    return float(one.score(judged, truth) if scorer is None else scorer(one, judged, truth))
+    try:
+        return float(one.score(judged, truth) if scorer is None else scorer(one, judged, truth))
+    except ValueError as problem:
+        # Of predictions that are not finite, or rows that the metric says nothing of.
+        raise DataError("sweep_score", problem=problem) from problem
 
 
 @contextmanager

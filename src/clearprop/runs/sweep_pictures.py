@@ -1,8 +1,6 @@
 """What each parameter of a sweep does to the score, as a picture: a point for every configuration,
 and the mean of those with one value."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from clearprop.base import messages
@@ -30,8 +28,6 @@ from clearprop.runs.stopping import StopMetric
 
 # Values that are further apart stand on a logarithmic axis.
 WIDE = 20.0
-# More values than this were drawn from a range: their means are of neighbours.
-MOST_VALUES, GROUPS = 12, 6
 
 _say = messages.within("sweeps")
 
@@ -49,28 +45,24 @@ def _picture(
     metric: StopMetric,
     language: str,
 ) -> Scene:
-    places = {repr(value): k for k, value in enumerate(effect.values)}
+    places = {repr(value): float(k) for k, value in enumerate(effect.values)}
     numbers = all(map(is_number, effect.values))
     values = [results.configurations[number][effect.name] for number in means]
-    x = np.array([float(v) if numbers else places[repr(v)] for v in values])
+    x = np.array([value if numbers else places[repr(value)] for value in values], float)
     y = np.array([metric.natural(-mean) for mean in means.values()])
+    mean = np.array([metric.natural(-one) for one in effect.means])
     marks: list[Mark] = [Cloud(x, y, "muted", _say(language, "picture.configurations"))]
     mean_name = _say(language, "picture.means")
+    told = [value_text(value) for value in effect.values]
     if numbers:
         axis = _axis(x)
-        at, mean = _means(x, y)
-        marks.append(Curve(at, mean, "series1", mean_name))
+        marks.append(Curve(np.array(effect.values, float), mean, "series1", mean_name))
     else:
-        axis = name_axis([value_text(value) for value in effect.values], "")
-        at, mean = np.unique(x), np.array([y[x == place].mean() for place in np.unique(x)])
-        spread = np.array([y[x == place].std() for place in at])
-        says = [
-            f"{value_text(value)}: {short_number(m)}"
-            for value, m in zip(effect.values, mean, strict=True)
-        ]
+        axis = name_axis(told, "")
+        spread, at = effect.deviations, np.arange(len(told), dtype=float)
+        says = [f"{one}: {short_number(m)}" for one, m in zip(told, mean, strict=True)]
         marks.append(Whiskers(at, mean, mean - spread, mean + spread, "series1", mean_name, says))
-    best = mean.argmax() if metric.more_is_better else mean.argmin()
-    told = short_number(float(at[best])) if numbers else value_text(effect.values[best])
+    best = int(effect.means.argmax())
     return chart(
         axis,
         number_axis(y, metric.name),
@@ -81,7 +73,7 @@ def _picture(
             "picture.description",
             name=effect.name,
             metric=metric.name,
-            best=told,
+            best=told[best],
             value=short_number(float(mean[best])),
         ),
         language=language,
@@ -92,15 +84,3 @@ def _axis(x: Array) -> ChartAxis:
     if x.min() > 0 and x.max() / x.min() > WIDE:
         return log_axis(x, "")
     return number_axis(x, "")
-
-
-def _means(x: Array, y: Array) -> tuple[Array, Array]:
-    """The mean at every value; of many values, of neighbours."""
-    distinct = np.unique(x)
-    if len(distinct) <= MOST_VALUES:
-        return distinct, np.array([y[x == value].mean() for value in distinct])
-    parts: Sequence[Array] = np.array_split(np.argsort(x), GROUPS)
-    return (
-        np.array([np.median(x[part]) for part in parts]),
-        np.array([y[part].mean() for part in parts]),
-    )
