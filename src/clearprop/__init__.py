@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clearprop import checking as checking
     from clearprop import compiled as compiled
     from clearprop import data as data
+    from clearprop import distributed as distributed
     from clearprop import drawing as drawing
     from clearprop import engine as engine
     from clearprop import estimators as estimators
@@ -222,6 +223,7 @@ _ROOMS = {
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
     "data": "clearprop.data",
+    "distributed": "clearprop.distributed",
     "estimators": "clearprop.estimators",
     "formats": "clearprop.formats",
     "grading": "clearprop.teaching.grading",

@@ -88,7 +88,7 @@ class SweepResults:
     def effects(self) -> list[ParameterEffect]:
         """Every parameter of more than one value, the one that explains most first."""
         means = {one.configuration: one.mean for one in self.ranking() if np.isfinite(one.mean)}
-        found = [self._effect(name, means) for name in self.names]
+        found = [self._effect(name, means) for name in self.names if means]
         return sorted((one for one in found if len(one.values) > 1), key=lambda one: -one.share)
 
     def columns(self, natural: float = 1.0) -> dict[str, Array]:

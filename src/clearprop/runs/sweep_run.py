@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from clearprop.base.errors import ConfigurationError, FileError
+from clearprop.base.errors import ConfigurationError, DataError, FileError
 from clearprop.base.writing import write_whole
 from clearprop.data.table_writing import table_bytes
 from clearprop.drawing.pen.scene import svg
@@ -65,8 +65,10 @@ def plan_sweep(settings: SweepSettings) -> SweepPlan:
         raise ConfigurationError("sweep_memory", path=settings.training.data)
     name = settings.metric or next(iter(SCORERS[run.settings.task]))
     metric = stop_metric(replace(run.settings, stop_on=name), len(run.classes))
-    if metric.scorer is None:
-        known = ", ".join(SCORERS[run.settings.task])
+    known_metrics = SCORERS[run.settings.task]
+    of_others = {one for task in SCORERS.values() for one in task} - {*known_metrics}
+    if metric.scorer is None or name in of_others:
+        known = ", ".join(known_metrics)
         raise ConfigurationError("metric_of_sweep", name=name, known=known)
     tried = settings.configurations()
     models = [_model(_told(run, one, settings)) for one in tried]
@@ -82,8 +84,8 @@ def run_sweep(
     scheduler: str | None = None,
     watch: SweepWatch = lambda *_: None,
 ) -> SweepResults:
-    """Do what is left of a sweep, and write its folder. Raises what `sweep` raises, and
-    FileError."""
+    """Do what is left of a sweep, and write its folder. Raises what `sweep` raises, FileError, and
+    DataError where a part of every configuration came to nothing."""
     make_folder(folder / JOBS)
     if not (folder / SETTINGS).exists():
         write_sweep(plan.settings, folder / SETTINGS)
@@ -114,7 +116,10 @@ def run_sweep(
         watch=told,
     )
     write_results(plan, results, folder)
-    write_settings(plan.settings_of(results.ranking()[0].configuration), folder / BEST)
+    best = results.ranking()[0]
+    if math.isnan(best.mean):
+        raise DataError("sweep_failed", problem=results.rows[0].problem)
+    write_settings(plan.settings_of(best.configuration), folder / BEST)
     return results
 
 
