@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from clearprop import checking as checking
     from clearprop import compiled as compiled
     from clearprop import data as data
-    from clearprop import distributed as distributed
     from clearprop import drawing as drawing
     from clearprop import engine as engine
     from clearprop import estimators as estimators

@@ -21,8 +21,14 @@ from clearprop.estimators import NetworkClassifier, NetworkRegressor, Range, Swe
 from clearprop.estimators.sweep_results import SweepRow
 from clearprop.estimators.sweep_space import configurations
 
-FAST = {"max_iter": 2, "min_steps": 0, "n_networks": 1, "engine": "numpy", "bins": 4}
-SPACE = {"hidden_layer_sizes": [(4,), (8,)], "learning_rate_init": [0.01, 0.03]}
+FAST: dict[str, Any] = {
+    "max_iter": 2,
+    "min_steps": 0,
+    "n_networks": 1,
+    "engine": "numpy",
+    "bins": 4,
+}
+SPACE: Any = {"hidden_layer_sizes": [(4,), (8,)], "learning_rate_init": [0.01, 0.03]}
 
 
 class Kept(dict[str, Any]):
@@ -54,7 +60,7 @@ def tried(data: Any, **more: Any) -> SweepResults:
 
 
 def test_all_combinations_and_drawn_ones() -> None:
-    space = {"a": [1, 2], "b": ["x", "y", "z"]}
+    space: Any = {"a": [1, 2], "b": ["x", "y", "z"]}
     assert configurations(space, None, 0)[:4] == [
         {"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 1, "b": "z"}, {"a": 2, "b": "x"},
     ]  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from clearprop.base.arrays import EMPTY
 from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Option, Takes
@@ -43,10 +42,10 @@ RUN_OPTIONS = (
 
 
 def told_settings(
-    given: Arguments, command: str = "train", defaults: Mapping[str, Any] = EMPTY
+    given: Arguments, no_data: str, defaults: Mapping[str, Any] | None = None
 ) -> "RunSettings":
     """The settings of the command line, over those of `--config`, or over the command's own
-    defaults. Raises ConfigurationError."""
+    defaults. Raises ConfigurationError, which is called `no_data` where no table is given."""
     from clearprop.runs.run_settings import PLAIN, RunSettings, read_settings
 
     config = given.path("--config")
@@ -62,10 +61,10 @@ def told_settings(
         if given.operand:
             told["data"] = given.operand
         return replace(read_settings(config), **told)
-    data = given.required_operand(f"{command}_no_data")
+    data = given.required_operand(no_data)
     if "target" not in told:
         raise ConfigurationError("train_no_target")
-    return RunSettings(data=data, **{**defaults, **told})
+    return RunSettings(data=data, **{**(defaults or {}), **told})
 
 
 def _text(given: Arguments, option: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import clearprop
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.distributed.ranks import Ranks, together
@@ -127,19 +126,20 @@ def require_alike(ranks: Ranks, settings: RunSettings) -> None:
             "data": checksum(*files),
         },
     )
-    for what in ("code", "settings", "data"):
+    for what, refusal in (
+        ("code", "ranks_differ_code"),
+        ("settings", "ranks_differ_settings"),
+        ("data", "ranks_differ_data"),
+    ):
         for number, one in enumerate(all_of_them):
             if one[what] != all_of_them[0][what]:
-                raise ConfigurationError(
-                    f"ranks_differ_{what}",
-                    rank=number,
-                    **_difference(all_of_them[0][what], one[what]),
-                )
+                told = _difference(all_of_them[0][what], one[what])
+                raise ConfigurationError(refusal, rank=number, **told)
 
 
 def code_checksum() -> str:
     """The SHA-256 of this package's source, with the versions of what computes."""
-    home = Path(clearprop.__file__).parent
+    home = Path(__file__).parents[1]
     found = hashlib.sha256(f"{python_version()} {version('numpy')}".encode())
     for path in sorted(home.rglob("*.py")) + sorted(home.rglob("*.[ch]")):
         found.update(str(path.relative_to(home)).encode() + path.read_bytes())

@@ -159,7 +159,7 @@ def _settings(given: Arguments) -> "SweepSettings":
     grid, random = given.path("--grid"), given.whole("--random", None)
     if grid is None and random is None:
         raise ConfigurationError("sweep_no_space")
-    settings = told_settings(given, "sweep", DEFAULTS)
+    settings = told_settings(given, "sweep_no_data", DEFAULTS)
     space = read_space(grid) if grid is not None else USUAL
     return SweepSettings(
         training=replace(settings, stop_on="loss"),

@@ -50,7 +50,7 @@ def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
     resumed_folder = together(ranks, lambda: _resumed_folder(given))[0]
     if resumed_folder is not None:
         return _resume(ranks, resumed_folder, language)
-    settings = together(ranks, lambda: told_settings(given))[0]
+    settings = together(ranks, lambda: told_settings(given, "train_no_data"))[0]
     from clearprop.runs.run_folder import require_free
     from clearprop.runs.run_training import plan_run
 
