@@ -45,7 +45,7 @@ MANY = (2, 8, 64, 1000)
 
 
 class Costs(NamedTuple):
-    """The parts of a step: a, s, c and b of the formula above, and this machine's L and W."""
+    """The parts of a step's time: a, s, c and b of the formula above; this machine's L and W."""
 
     row: float
     shard: float

@@ -116,6 +116,7 @@ ROOMS = [
     "estimators",
     "formats",
     "kinds",
+    "lab",
     "reading",
     "runs",
     "teaching",
@@ -187,6 +188,7 @@ def test_type_checkers_are_told_of_the_names_that_are_loaded_lazily() -> None:
     }
     # What imports `clearprop` must not import what stands above it, not even for type checkers.
     assert told.keys() == {*NAMES, *rooms} - {"bench", "cli", "distributed", "runs"}
+    assert told.keys() == {*NAMES, *rooms} - {"bench", "cli", "lab", "runs"}
     for name, home in told.items():
         found = getattr(clearprop, name)
         there = sys.modules[home]

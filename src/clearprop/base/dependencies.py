@@ -25,8 +25,11 @@ PACKAGES = {
     "onnx": Package("ONNX", "pip install 'clearprop[formats]'"),
     "pyarrow": Package("pyarrow", "pip install 'clearprop[data]'"),
     "rich": Package("rich", "pip install 'clearprop[cli]'"),
+    "starlette": Package("Starlette", "pip install 'clearprop[lab]'"),
     "scipy": Package("SciPy", "pip install 'clearprop[scipy]'"),
     "sklearn": Package("scikit-learn", "pip install 'clearprop[data]'"),
+    "uvicorn": Package("Uvicorn", "pip install 'clearprop[lab]'"),
+    "websockets": Package("websockets", "pip install 'clearprop[lab]'"),
     # Pinned: an open range would bring several gigabytes of CUDA.
     "torch": Package("PyTorch", "pip install torch==2.13.0"),
 }

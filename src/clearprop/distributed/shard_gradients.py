@@ -158,7 +158,9 @@ def planned(
     from clearprop.training.kernel_memory import plan_course
 
     found = {
-        shard: plan_course(_probing(network, loss, rows, params, part), params.dtype.name)
+        shard: plan_course(
+            _probing(network, loss, rows, params, part), params.dtype.name, threads=1
+        )
         for shard, (rows, part) in shards.items()
         if len(rows)
     }

@@ -53,6 +53,12 @@ Found = TypeVar("Found")
 
 # Unless told otherwise; it is the most processes that there can be.
 SHARDS = 8
+# What every process must have alike, and what is said where it has not.
+DIFFER = {
+    "code": "ranks_differ_code",
+    "settings": "ranks_differ_settings",
+    "data": "ranks_differ_data",
+}
 
 
 def plan_with_ranks(ranks: Ranks, settings: RunSettings) -> RunPlan:
@@ -126,15 +132,11 @@ def require_alike(ranks: Ranks, settings: RunSettings) -> None:
             "data": checksum(*files),
         },
     )
-    for what, refusal in (
-        ("code", "ranks_differ_code"),
-        ("settings", "ranks_differ_settings"),
-        ("data", "ranks_differ_data"),
-    ):
+    for what, refusal in DIFFER.items():
         for number, one in enumerate(all_of_them):
             if one[what] != all_of_them[0][what]:
-                told = _difference(all_of_them[0][what], one[what])
-                raise ConfigurationError(refusal, rank=number, **told)
+                difference = _difference(all_of_them[0][what], one[what])
+                raise ConfigurationError(refusal, rank=number, **difference)
 
 
 def code_checksum() -> str:

@@ -119,19 +119,19 @@ class RunSettings(Configurable):
             raise ConfigurationError("hidden_sizes", value=hidden)
         object.__setattr__(self, "hidden", tuple(hidden))
         for name in ("epochs", "batch_size", "networks"):
-            settle_whole(self, name, 1)
+            settle_whole(self, name, 1, error="run_whole")
         for name in ("least_steps", "bins", "seed"):
-            settle_whole(self, name, 0)
+            settle_whole(self, name, 0, error="run_whole")
         for name in ("patience", "shards"):
             if getattr(self, name) is not None:
-                settle_whole(self, name, 1)
+                settle_whole(self, name, 1, error="run_whole")
         for name, condition in _NUMBERS.items():
             if getattr(self, name) is not None:
-                settle_number(self, name, condition)
+                settle_number(self, name, condition, error="run_number")
         for name in ("standardise", "single_logit"):
             settle_flag(self, name)
         for name, known in _CHOICES.items():
-            settle_choice(self, name, known)
+            settle_choice(self, name, known, error="run_choice")
         _settle_validation(self)
         _settle_class_weight(self)
         if self.memory is not None:

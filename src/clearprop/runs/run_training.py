@@ -59,13 +59,13 @@ class EndedRun(NamedTuple):
 
     divergence   what ended it where it diverged; the model is that of the best epoch before
     is_whole     False where the watcher ended it: `resumed` goes on
-    refusal      why machine code, which was asked for, did not take the steps
+    refusal      what is to be said of the machine code that was asked for: why it is not used
     """
 
     run: Run
     divergence: DivergenceEvent | None
     is_whole: bool
-    refusal: str | None = None
+    refusal: EngineWarning | None = None
 
 
 # How the estimator of a plan is fitted to its rows, of which the recorder is told.
@@ -109,7 +109,7 @@ def plan_run(settings: RunSettings, blocks: TableBlocks | None = None) -> RunPla
     )
     # What cannot be is refused here, and not where the training begins.
     require_loss(plan)
-    recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
+    recipe_of(estimator(plan, stop_metric(settings, len(classes))), settings.seed)
     return plan
 
 
@@ -176,7 +176,7 @@ def train_run(
     if not recorder.was_ended:
         recorder.write(ended=True)
     diverged = [one.message for one in caught if isinstance(one.message, DivergenceWarning)]
-    refusals = [str(one.message) for one in caught if issubclass(one.category, EngineWarning)]
+    refusals = [one.message for one in caught if isinstance(one.message, EngineWarning)]
     return EndedRun(
         run,
         divergence=diverged[0].event if diverged else None,

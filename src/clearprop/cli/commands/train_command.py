@@ -207,7 +207,7 @@ def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
 
     run, history = ended.run, ended.run.history
     if ended.refusal is not None:
-        _print(_say(language, "told.with_numpy", reason=ended.refusal))
+        _print(ended.refusal.message(language))
     best = history.best
     if best is not None and best.score is not None:
         metric = run.settings.stop_on
