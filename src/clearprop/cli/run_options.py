@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearprop.base.errors import ConfigurationError
@@ -65,6 +67,12 @@ def told_settings(
     if "target" not in told:
         raise ConfigurationError("train_no_target")
     return RunSettings(data=data, **{**(defaults or {}), **told})
+
+
+def free_folder(name: str) -> Path:
+    """A folder of that name, or with a number behind it, that is not there yet."""
+    names = (Path(name) if k == 1 else Path(f"{name}-{k}") for k in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def _text(given: Arguments, option: str) -> str:

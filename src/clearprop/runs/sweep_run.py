@@ -12,13 +12,14 @@ effect-NAME.svg  what a parameter does to the score
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from clearprop.base.errors import ConfigurationError, DataError, FileError
+from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, FileError
 from clearprop.base.writing import write_whole
 from clearprop.data.table_writing import table_bytes
 from clearprop.drawing.pen.scene import svg
@@ -86,6 +87,7 @@ def run_sweep(
 ) -> SweepResults:
     """Do what is left of a sweep, and write its folder. Raises what `sweep` raises, FileError, and
     DataError where a part of every configuration came to nothing."""
+    was_there = folder.exists()
     make_folder(folder / JOBS)
     if not (folder / SETTINGS).exists():
         write_sweep(plan.settings, folder / SETTINGS)
@@ -98,23 +100,29 @@ def run_sweep(
             written = perf_counter()
         watch(results, done, jobs)
 
-    results = sweep_of(
-        plan.models,
-        plan.tried,
-        data.inputs,
-        data.truth,
-        seeds=plan.settings.seeds,
-        folds=plan.settings.folds,
-        scoring=plan.metric.scorer,
-        sample_weight=data.weight,
-        groups=data.groups,
-        random_state=plan.run.settings.seed,
-        n_jobs=n_jobs,
-        backend=backend,
-        scheduler=scheduler,
-        keeper=keeper,
-        watch=told,
-    )
+    try:
+        results = sweep_of(
+            plan.models,
+            plan.tried,
+            data.inputs,
+            data.truth,
+            seeds=plan.settings.seeds,
+            folds=plan.settings.folds,
+            scoring=plan.metric.scorer,
+            sample_weight=data.weight,
+            groups=data.groups,
+            random_state=plan.run.settings.seed,
+            n_jobs=n_jobs,
+            backend=backend,
+            scheduler=scheduler,
+            keeper=keeper,
+            watch=told,
+        )
+    except ClearpropError:
+        if not was_there and not any((folder / JOBS).iterdir()):
+            # Of a sweep that came to nothing.
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     write_results(plan, results, folder)
     best = results.ranking()[0]
     if math.isnan(best.mean):

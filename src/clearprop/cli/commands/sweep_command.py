@@ -3,7 +3,6 @@
 import shlex
 import sys
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from clearprop.base.numbers import percent
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
-from clearprop.cli.run_options import RUN_OPTIONS, told_settings
+from clearprop.cli.run_options import RUN_OPTIONS, free_folder, told_settings
 from clearprop.cli.status import DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def run(given: Arguments) -> int:
             raise ConfigurationError("resume_alone", option=given.operand)
         return _sweep(given, plan_sweep(resumed_sweep(folder)), folder, language)
     settings = _settings(given)
-    folder = given.path("--out") or _free_folder()
+    folder = given.path("--out") or free_folder(FOLDER)
     require_no_sweep(folder)
     return _sweep(given, plan_sweep(settings), folder, language)
 
@@ -169,12 +168,6 @@ def _settings(given: Arguments) -> "SweepSettings":
         folds=given.whole("--folds", 5, least=2),
         metric=given.text("--metric"),
     )
-
-
-def _free_folder() -> Path:
-    """A folder that no sweep is in yet."""
-    names = (Path(FOLDER) if k == 1 else Path(f"{FOLDER}-{k}") for k in count(1))
-    return next(path for path in names if not path.exists())
 
 
 COMMAND = Command(

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from clearprop.base.numbers import number
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
-from clearprop.cli.run_options import RUN_OPTIONS, told_settings
+from clearprop.cli.run_options import RUN_OPTIONS, free_folder, told_settings
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
     from clearprop.runs.run_training import plan_run
 
     def free() -> Path:
-        folder = given.path("--out") or _free_folder()
+        folder = given.path("--out") or free_folder(FOLDER)
         if ranks.number == 0:
             require_free(folder)
         return folder
@@ -243,12 +242,6 @@ def _print(sentence: str) -> None:
     from clearprop.cli.terminal import write
 
     write(sentence)
-
-
-def _free_folder() -> Path:
-    """A folder that no run is in yet."""
-    names = (Path(FOLDER) if k == 1 else Path(f"{FOLDER}-{k}") for k in count(1))
-    return next(path for path in names if not path.exists())
 
 
 COMMAND = Command(
