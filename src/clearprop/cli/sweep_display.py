@@ -95,6 +95,8 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
     def _picture(self, results: SweepResults) -> Any:
         from rich.table import Table
 
+        if not results.rows:
+            return self._progress()
         table = Table(title=self._progress(), title_justify="left", title_style="")
         heads, *rows = ranking_rows(self._plan, results, self._language)
         for head in heads:
