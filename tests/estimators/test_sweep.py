@@ -181,6 +181,9 @@ def test_effects_are_of_the_means_of_configurations() -> None:
     # η² = 1 / 1.04 of 4 values in 2 groups: 1 − (0.04 / 2) / (1.04 / 3).
     assert first.share == pytest.approx(1 - 0.02 / (1.04 / 3))
     assert second.share == 0
+    # Of what is different everywhere nothing can be told.
+    (untold,) = SweepResults([{"a": 1}, {"a": 2}], rows[:2]).effects()
+    assert np.isnan(untold.share)
     # What was drawn is told by neighbours, and explains nothing by being different everywhere.
     random = np.random.default_rng(0)
     drawn = [{"r": float(r)} for r in random.random(60)]

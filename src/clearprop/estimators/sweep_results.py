@@ -46,7 +46,8 @@ class ParameterEffect(NamedTuple):
                 neighbours
     means       of the configurations with that value, and `deviations` of their means
     share       of the variance of the configurations' means that the parameter alone explains,
-                beyond what as many groups drawn by chance would: η², adjusted; 0 at the least
+                beyond what as many groups drawn by chance would: η², adjusted; 0 at the least, and NaN
+                where no two configurations have the same value
     """
 
     name: str
@@ -89,7 +90,8 @@ class SweepResults:
         """Every parameter of more than one value, the one that explains most first."""
         means = {one.configuration: one.mean for one in self.ranking() if np.isfinite(one.mean)}
         found = [self._effect(name, means) for name in self.names if means]
-        return sorted((one for one in found if len(one.values) > 1), key=lambda one: -one.share)
+        several = (one for one in found if len(one.values) > 1)
+        return sorted(several, key=lambda one: (np.isnan(one.share), -one.share))
 
     def columns(self, natural: float = 1.0) -> dict[str, Array]:
         """The rows as columns of a table, with one for every parameter; scores are multiplied by
@@ -117,7 +119,7 @@ class SweepResults:
         within = float(sum(((one - one.mean()) ** 2).sum() for one in by_value))
         total = float(((all_means - all_means.mean()) ** 2).sum())
         left = len(all_means) - len(groups)
-        share = 0.0
+        share = 0.0 if left else float("nan")
         if total and left:
             share = max(0.0, 1 - within / left * (len(all_means) - 1) / total)
         return ParameterEffect(

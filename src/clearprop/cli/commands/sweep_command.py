@@ -109,6 +109,8 @@ def _tell(plan: "SweepPlan", results: "SweepResults", folder: Path, language: st
             value=value_text(one.values[int(one.means.argmax())]),
         )
         for one in results.effects()
+        # Of what never had the same value twice nothing can be told.
+        if one.share == one.share
     ]
     sentences = []
     if effects:
