@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from clearprop import testing as testing
     from clearprop import training as training
     from clearprop.checking import check as check
+    from clearprop.engine.combinators import Add as Add
+    from clearprop.engine.combinators import Concatenate as Concatenate
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -49,20 +51,37 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import ReLU as ReLU
     from clearprop.engine.layers.activations import Sigmoid as Sigmoid
     from clearprop.engine.layers.activations import Tanh as Tanh
+    from clearprop.engine.layers.attention import MultiheadAttention as MultiheadAttention
+    from clearprop.engine.layers.channel_normalization import ChannelBatchNorm as ChannelBatchNorm
+    from clearprop.engine.layers.channel_normalization import GroupNorm as GroupNorm
+    from clearprop.engine.layers.convolution import Conv1d as Conv1d
+    from clearprop.engine.layers.convolution import Conv2d as Conv2d
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
+    from clearprop.engine.layers.gated import SwiGLU as SwiGLU
     from clearprop.engine.layers.layer import Context as Context
+    from clearprop.engine.layers.layer import Intermediate as Intermediate
     from clearprop.engine.layers.layer import Layer as Layer
     from clearprop.engine.layers.layer import Parameter as Parameter
     from clearprop.engine.layers.linear import Linear as Linear
     from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
     from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
+    from clearprop.engine.layers.pooling import AvgPool1d as AvgPool1d
+    from clearprop.engine.layers.pooling import AvgPool2d as AvgPool2d
+    from clearprop.engine.layers.pooling import GlobalAverage as GlobalAverage
+    from clearprop.engine.layers.pooling import MaxPool1d as MaxPool1d
+    from clearprop.engine.layers.pooling import MaxPool2d as MaxPool2d
+    from clearprop.engine.layers.positions import LearnedPositions as LearnedPositions
+    from clearprop.engine.layers.positions import RotaryPositions as RotaryPositions
+    from clearprop.engine.layers.positions import SinusoidalPositions as SinusoidalPositions
     from clearprop.engine.layers.rectifiers import ELU as ELU
     from clearprop.engine.layers.rectifiers import SELU as SELU
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
     from clearprop.engine.layers.rectifiers import LeakyReLU as LeakyReLU
     from clearprop.engine.layers.rectifiers import PReLU as PReLU
+    from clearprop.engine.layers.reshaping import Flatten as Flatten
+    from clearprop.engine.layers.reshaping import Pad as Pad
     from clearprop.engine.layers.smooth_activations import GELU as GELU
     from clearprop.engine.layers.smooth_activations import Mish as Mish
     from clearprop.engine.layers.smooth_activations import SiLU as SiLU
@@ -72,6 +91,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
+    from clearprop.engine.layers.unembedding import Unembedding as Unembedding
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -137,8 +157,26 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.unembedding": ["Unembedding"],
+    "clearprop.engine.layers.positions": [
+        "LearnedPositions",
+        "SinusoidalPositions",
+        "RotaryPositions",
+    ],
+    "clearprop.engine.layers.attention": ["MultiheadAttention"],
+    "clearprop.engine.layers.gated": ["SwiGLU"],
     "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
-    "clearprop.engine.combinators": ["Residual"],
+    "clearprop.engine.layers.convolution": ["Conv1d", "Conv2d"],
+    "clearprop.engine.layers.pooling": [
+        "MaxPool1d",
+        "MaxPool2d",
+        "AvgPool1d",
+        "AvgPool2d",
+        "GlobalAverage",
+    ],
+    "clearprop.engine.layers.reshaping": ["Flatten", "Pad"],
+    "clearprop.engine.layers.channel_normalization": ["ChannelBatchNorm", "GroupNorm"],
+    "clearprop.engine.combinators": ["Residual", "Add", "Concatenate"],
 }
 LOSS_HOMES = {
     "clearprop.engine.losses": [
@@ -170,7 +208,7 @@ _OTHER_HOMES = {
         "Zeros",
     ],
     "clearprop.engine.layers.activations": ["Activation"],
-    "clearprop.engine.layers.layer": ["Context", "Layer", "Parameter"],
+    "clearprop.engine.layers.layer": ["Context", "Intermediate", "Layer", "Parameter"],
     "clearprop.engine.layers.linear": ["Linear"],
     "clearprop.engine.losses": ["Loss", "LossResult"],
     "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],
@@ -218,6 +256,7 @@ _ROOMS = {
     "cli": "clearprop.cli",
     "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
+    "distributed": "clearprop.distributed",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",

@@ -75,7 +75,7 @@ def test_a_class_id_out_of_range_is_named(bad: int) -> None:
 @pytest.mark.parametrize(
     ("output", "target", "stacked", "error", "sentence"),
     [
-        (LOGITS, IDS[:, None], False, ShapeError, r"ids are \(4, 1\) .* each sample, \(4,\)"),
+        (LOGITS, IDS[:, None], False, ShapeError, r"ids are \(4, 1\) .* row of logits, \(4,\)"),
         (LOGITS, IDS[:3], False, ShapeError, r"ids are \(3,\)"),
         (LOGITS, np.eye(3, dtype=int)[IDS], False, ShapeError, r"ids are \(4, 3\)"),
         (LOGITS, IDS.astype(float), False, DtypeError, r"astype\(int\)"),
@@ -84,7 +84,13 @@ def test_a_class_id_out_of_range_is_named(bad: int) -> None:
         (LOGITS, np.full((4, 3), 1 / 3, "f4"), False, DtypeError, "^target is float32"),
         (LOGITS[0], np.array(1), False, ShapeError, r"takes logits \(N, C\).* is \(3,\)"),
         (LOGITS, IDS, True, ShapeError, r"takes logits \(N, C\)"),
-        (np.stack([LOGITS, LOGITS]), IDS, False, ShapeError, r"takes logits \(N, C\)"),
+        (
+            np.stack([LOGITS, LOGITS]),
+            IDS,
+            False,
+            ShapeError,
+            r"one id for each row of logits, \(2, 4\)",
+        ),
         (np.stack([LOGITS, LOGITS]), IDS[:2], True, ShapeError, r"ids are \(2,\)"),
         (LOGITS, np.full((4, 3), 0.5), False, DataError, r"at \(0,\) add up to 1.5,"),
         (LOGITS, np.array([[2, -1, 0]] * 4, float), False, DataError, "t >= 0"),

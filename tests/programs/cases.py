@@ -1,5 +1,6 @@
 """Trainings to be written out: every layer, loss, optimizer and schedule of the catalogues."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,8 @@ from clearprop import (
     CrossEntropy,
     Dropout,
     Embedding,
+    FeatureScale,
+    Flatten,
     Identity,
     LayerNorm,
     Linear,
@@ -34,6 +37,7 @@ from clearprop.kinds.kind_tables import (
 )
 from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.programs import Recipe
+from clearprop.teaching.showpieces.gpt_network import gpt
 from tests.own_combinators import Added, Concatenated
 
 SAMPLES = 12
@@ -83,10 +87,12 @@ def layer_recipe(example: LayerExample) -> Recipe:
         # Without a bias, which a normalization over the samples would take off again.
         layers.insert(0, Linear(*shape, *shape, bias=False))
     else:
-        layers.insert(0, LayerNorm(shape[-1], bias=False))
+        layers.insert(0, FeatureScale(shape[-1]))
     output = Sequential(*layers).output_shape(shape)
     assert output is not None
-    layers.append(Linear(output[0], 2) if len(output) == 1 else LayerNorm(output[-1]))
+    if len(output) > 1:
+        layers.append(Flatten())
+    layers.append(Linear(math.prod(output), 2))
     network = Network(Sequential(*layers))
     output = network.layer.output_shape(shape)
     assert output is not None
@@ -192,6 +198,13 @@ def structures() -> Iterator[tuple[str, Recipe]]:
         )
     ):
         yield f"ignored-{index}", Recipe(words, None, ids, ignored, loss=loss)
+    letters, following = generator.integers(5, size=(2, SAMPLES, 6))
+    following[0, 4:] = -100
+    model = gpt(5, features=8, heads=2, positions=6)
+    yield (
+        "micro-gpt",
+        Recipe(model, None, letters, following, loss=CrossEntropy(), optimizer=SGD(0.002)),
+    )
     yield "batches", replace(small(), batch_size=5, epochs=17, seed=8)
     yield "batches-adam", replace(small(), batch_size=4, epochs=17, optimizer=Adam(0.01))
     yield "made-up", Recipe(small().network, loss=MSE())

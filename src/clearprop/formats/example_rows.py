@@ -4,11 +4,19 @@ from typing import Any
 
 from clearprop.base.arrays import Array, Shape, keyed_generator
 from clearprop.base.errors import ClearpropError
-from clearprop.engine.graph import INPUT
+from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.layers.attention import MultiheadAttention
+from clearprop.engine.layers.positions import (
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+)
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
 ROWS = 5
+# How long a sequence is where nobody has said it.
+TIMES = 4
 
 
 def ids_of(network: Network) -> int | None:
@@ -21,22 +29,35 @@ def ids_of(network: Network) -> int | None:
 
 
 def sample_shape(network: Network) -> Shape | None:
-    """The shape of one sample: () for ids, (features,) where the layers say how many there are,
-    otherwise None."""
+    """The shape of one sample: () for ids, (features,) where the layers say how many there are;
+    (TIMES,) and (TIMES, features) where they go through time; otherwise None."""
     if ids_of(network) is not None:
-        return ()
+        return () if _takes(network, ()) else (TIMES,)
     layers = [node.layer for node in network.graph.nodes.values()]
     told = [getattr(layer, "features", None) for layer in layers]
     sizes = [size for slot in network.graph.slots.values() for size in slot.shape]
     for features in dict.fromkeys((*told, *sizes)):
         if features is None:
             continue
-        try:
-            network.graph.shapes((features,))
-        except ClearpropError:
-            continue
-        return (features,)
+        for shape in ((features,), (TIMES, features)):
+            if _takes(network, shape):
+                return shape
     return None
+
+
+def _takes(network: Network, shape: Shape) -> bool:
+    try:
+        shapes = network.graph.shapes(shape)
+    except ClearpropError:
+        return False
+    # In a chain these layers let pass the features alone, which is all that a Linear tells.
+    asked = [node.source for node in network.graph.nodes.values() if _is_of_sequences(node)]
+    return all(len(shapes[wire] or ()) > 1 for wire in asked)
+
+
+def _is_of_sequences(node: Node) -> bool:
+    kinds = (MultiheadAttention, LearnedPositions, SinusoidalPositions, RotaryPositions)
+    return isinstance(node.layer, kinds)
 
 
 def example_rows(network: Network, dtype: Any) -> Array:
@@ -44,5 +65,5 @@ def example_rows(network: Network, dtype: Any) -> Array:
     generator = keyed_generator(0, path="example_rows")
     ids = ids_of(network)
     if ids is not None:
-        return generator.integers(ids, size=ROWS)
+        return generator.integers(ids, size=(ROWS, *(sample_shape(network) or ())))
     return generator.normal(size=(ROWS, *(sample_shape(network) or (3,)))).astype(dtype)

@@ -121,6 +121,8 @@ def _attributes(term: Term, there: dict[str, Any], found: Found) -> Found | None
 def _alike(value: Any, default: Any) -> bool:
     """Whether an attribute has the type that it should have."""
     kinds = float | np.floating if isinstance(default, float) else type(default)
+    if isinstance(default, tuple):
+        kinds = list | tuple
     return isinstance(value, kinds)
 
 

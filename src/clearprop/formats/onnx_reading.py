@@ -10,12 +10,13 @@ from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import layer_before
 from clearprop.formats.traced_layers import (
+    TracedJoin,
     TracedLayer,
     TracedNetwork,
-    TracedSum,
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
+from clearprop.kinds.normalization_in_onnx import over_channels
 
 if TYPE_CHECKING:
     import onnx
@@ -86,7 +87,9 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     Raises ContractError for a node between layers that no layer computes, and what Python raises
     for contents that do not go together (`or_damaged`).
     """
-    steps: dict[str, TracedLayer | TracedSum] = {}
+    # The operator's features are the second axis, which of rows is the last one too.
+    of_images = any(source.axes.get(wire, 0) > 2 for wire in source.inputs)
+    steps: dict[str, TracedLayer | TracedJoin] = {}
     aliases: dict[str, str] = {}
     open_wires = [output]
     starts: list[str] = []
@@ -100,6 +103,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
         matched = layer_before(source, wire)
         if matched is not None:
             made, before = matched
+            if of_images and source.nodes[wire].op_type == "BatchNormalization":
+                made = over_channels(made)
             steps[wire] = TracedLayer(made.layer, before, made.params, made.state)
             open_wires.append(before)
             continue
@@ -108,10 +113,10 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             starts.append(wire)
             continue
         taken = [name for name in node.input if name and name not in source.constants]
-        if node.op_type == "Add" and len(taken) == 2 and node.domain in ("", "ai.onnx"):
-            steps[wire] = TracedSum(*taken)
+        if _joins(node, taken):
+            steps[wire] = TracedJoin(tuple(taken), node.op_type == "Concat")
             open_wires += taken
-        elif _hands_on(source, node, taken):
+        elif _hands_on(node):
             aliases[wire] = taken[0]
             open_wires += taken
         else:
@@ -150,10 +155,17 @@ def classes_in(source: OnnxSource) -> tuple[str, ...] | None:
     return None
 
 
-def _hands_on(source: OnnxSource, node: Any, taken: list[str]) -> bool:
-    """Whether a node only hands on rows that come in, or numbers in another precision."""
-    if node.op_type == "Flatten":
-        return taken[0] in source.inputs
+def _joins(node: Any, taken: list[str]) -> bool:
+    """Whether a node adds wires, or puts their features side by side."""
+    if node.domain not in ("", "ai.onnx") or len(taken) < 2 or len(taken) < len(node.input):
+        return False
+    if node.op_type == "Concat":
+        return bool(attributes_of(node).get("axis") == -1)
+    return node.op_type in ("Add", "Sum")
+
+
+def _hands_on(node: Any) -> bool:
+    """Whether a node only hands on numbers in another precision."""
     return node.op_type == "Cast" and attributes_of(node).get("to") in FLOATING
 
 
@@ -164,9 +176,9 @@ def _behind(wire: str, aliases: dict[str, str]) -> str:
 
 
 def _without_aliases(
-    step: TracedLayer | TracedSum, aliases: dict[str, str]
-) -> TracedLayer | TracedSum:
-    if isinstance(step, TracedSum):
-        return TracedSum(*(_behind(wire, aliases) for wire in step))
+    step: TracedLayer | TracedJoin, aliases: dict[str, str]
+) -> TracedLayer | TracedJoin:
+    if isinstance(step, TracedJoin):
+        return step._replace(terms=tuple(_behind(wire, aliases) for wire in step.terms))
     behind = _behind(step.source, aliases)
     return TracedLayer(step.layer, behind, step.params, step.state, step.shared)

@@ -23,9 +23,9 @@ from clearprop.formats.torch_functions import is_module
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
+    TracedJoin,
     TracedLayer,
     TracedNetwork,
-    TracedSum,
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS
@@ -129,7 +129,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError(
             "torch_untraceable", module=type(module).__name__, problem=said
         ) from problem
-    steps: dict[str, TracedLayer | TracedSum] = {}
+    steps: dict[str, TracedLayer | TracedJoin] = {}
     wires: dict[str, str] = {}
     # What has a default and is not used need not be handed over.
     inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
@@ -137,6 +137,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
     (start,) = inputs
     output = ""
+    attentions: set[str] = set()
     for node in graph.nodes:
         name = str(node)
         if node.op == "placeholder":
@@ -149,9 +150,15 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             if type(called).__name__ == "Flatten":
                 wires[name] = _rows(str(node.target), taken, str(start))
                 continue
+            if type(called).__name__ == "MultiheadAttention" and not _own(called):
+                _require_self_attention(node, repr(called))
+                attentions.add(name)
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
         elif _called(node) in MEASURES:
+            # Attention puts out its sequence and, where that is asked for, its weights.
+            if str(node.args[0]) in attentions and node.args[1:] == (0,):
+                wires[name] = wires[str(node.args[0])]
             continue
         elif _called(node) in RESHAPES:
             wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
@@ -180,7 +187,12 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     if layer is None:
         raise _unknown(path, repr(module))
     renamed = LAYER_ROWS[type(layer)].torch.renamed
-    parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+    names = {renamed.get(one, one): one for one in layer.parameters()}
+    parameters = {
+        names[theirs]: array
+        for theirs, array in module.named_parameters(remove_duplicate=False)
+        if theirs in names
+    }
     params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
     buffers = dict(module.named_buffers(recurse=False))
     state = {
@@ -191,12 +203,24 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     return TracedLayer(layer, source, params, state, shared)
 
 
-def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
+def _require_self_attention(node: Any, called: str) -> None:
+    """Refuse attention to another sequence, or with masks, which stand in its call. Raises
+    ContractError."""
+    others = {str(one) for one in node.args[:3]}
+    left_out = ("need_weights", "average_attn_weights")
+    told = any(one is not None for name, one in node.kwargs.items() if name not in left_out)
+    if len(others) > 1 or len(node.args) != 3 or told:
+        raise _unknown(str(node.target), called)
+
+
+def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedJoin:
     """A sum of two wires, or a function as the module that computes the same."""
     called = _called(node)
+    if called in ("cat", "concatenate", "concat"):
+        return _beside(node, wires)
     terms = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
     if called in SUMS and len(terms) == 2 and None not in terms and not _scaled(node):
-        return TracedSum(*map(str, terms))
+        return TracedJoin(tuple(map(str, terms)))
     name = _BY_FUNCTION.get(called.strip("_").replace("_", ""))
     if name is None or len(terms) != 1:
         raise _unknown(str(node), called)
@@ -208,6 +232,16 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
     except (TypeError, ValueError) as problem:
         raise _unknown(str(node), called) from problem
     return _layer(module, str(node), _taken(node, wires, called))
+
+
+def _beside(node: Any, wires: Mapping[str, str]) -> TracedJoin:
+    """Wires whose features are put side by side. Raises ContractError for another axis, and for
+    what is no wire of the network's."""
+    terms = [wires.get(str(one)) for one in node.args[0]]
+    axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    if axis != -1 or None in terms:
+        raise _unknown(str(node), f"{_called(node)}(dim={axis})")
+    return TracedJoin(tuple(map(str, terms)), beside=True)
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:

@@ -1,7 +1,8 @@
 """A network out of what was found in another program: its layers, and which wire each takes.
 
-What is found is a graph of layers and sums. It becomes a Sequential; where two wires are added of
-which one goes past what the other comes through, a Residual.
+What is found is a graph of layers and of joins, which add wires or put them side by side. It is
+made a Sequential; where two wires are added of which one goes past what the other comes through, a
+Residual; any other join that begins at one wire an Add or a Concatenate.
 """
 
 from collections.abc import Hashable, Mapping
@@ -12,7 +13,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.combinators import Add, Concatenate, Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Identity
 from clearprop.engine.layers.layer import Layer, Tree
@@ -31,14 +32,14 @@ class TracedLayer:
     shared: Mapping[str, Hashable] = field(default_factory=dict)
 
 
-class TracedSum(NamedTuple):
-    """Two wires that are added."""
+class TracedJoin(NamedTuple):
+    """Wires that are added, or with `beside` put side by side."""
 
-    one: str
-    other: str
+    terms: tuple[str, ...]
+    beside: bool = False
 
 
-Traced: TypeAlias = Mapping[str, TracedLayer | TracedSum]
+Traced: TypeAlias = Mapping[str, TracedLayer | TracedJoin]
 
 
 class TracedNetwork(NamedTuple):
@@ -56,12 +57,11 @@ def network_of_traced(
     out, in an order in which nothing takes a wire before it is there; `dtype` is that of the
     parameters.
 
-    Raises ContractError for sums that no layer here makes, and what layers raise that do not go
+    Raises ContractError for joins that no layer here makes, and what layers raise that do not go
     together.
     """
-    places = {wire: place for place, wire in enumerate((source, *steps))}
     found: list[TracedLayer] = []
-    layers = _between(steps, places, source, output, found)
+    layers = _between(steps, source, output, found)
     network = Network(Sequential(*(layers or [Identity()])))
     # Layers stand in the graph in the order in which they were found.
     order = dict(zip(network.graph.nodes, found, strict=False))
@@ -78,7 +78,10 @@ def network_of_traced(
         for path, s in order.items()
         for name, array in s.params.items()
     }
-    stacks = {array.shape[0] for array in arrays.values() if array.ndim == 3}
+    declared = {path: len(slot.shape) for path, slot in network.graph.slots.items()}
+    stacks = {
+        array.shape[0] for path, array in arrays.items() if array.ndim > declared.get(path, 2)
+    }
     if len(stacks) > 1:
         raise ContractError("import_stacks", counts=", ".join(map(str, sorted(stacks))))
     lead = tuple(stacks)
@@ -99,9 +102,7 @@ def network_of_traced(
     return TracedNetwork(network, params, state or EMPTY)
 
 
-def _between(
-    steps: Traced, places: Mapping[str, int], source: str, wire: str, found: list[TracedLayer]
-) -> list[Layer]:
+def _between(steps: Traced, source: str, wire: str, found: list[TracedLayer]) -> list[Layer]:
     """The layers from one wire to another; `found` gets the same in order, those in branches
     too."""
     pieces: list[tuple[Layer, list[TracedLayer]]] = []
@@ -114,11 +115,47 @@ def _between(
             pieces.append((step.layer, [step]))
             wire = step.source
             continue
-        past, through = sorted(step, key=lambda one: places.get(one, -1))
         inside: list[TracedLayer] = []
-        branch = _between(steps, places, past, through, inside) or [Identity()]
-        pieces.append((Residual(branch[0] if len(branch) == 1 else Sequential(*branch)), inside))
-        wire = past
+        fork = _fork(steps, step)
+        terms = step.terms
+        is_residual = not step.beside and len(terms) == 2 and fork in terms
+        if is_residual:
+            # What goes past the branch is no branch of its own.
+            terms = terms[:1] if terms[1] == fork else terms[1:]
+        branches = [_branch(steps, fork, term, inside) for term in terms]
+        kind = Residual if is_residual else Concatenate if step.beside else Add
+        pieces.append((kind(*branches), inside))
+        wire = fork
     pieces.reverse()
     found += [step for _, inside in pieces for step in inside]
+    if len({id(step) for step in found}) < len(found):
+        # A layer between two joins that begin at different wires would be two layers here.
+        raise ContractError("import_sum", wire=wire)
     return [layer for layer, _ in pieces]
+
+
+def _branch(steps: Traced, fork: str, term: str, found: list[TracedLayer]) -> Layer:
+    layers = _between(steps, fork, term, found)
+    if not layers:
+        layers = [Identity()]
+        found.append(TracedLayer(layers[0], fork))
+    return layers[0] if len(layers) == 1 else Sequential(*layers)
+
+
+def _fork(steps: Traced, join: TracedJoin) -> str:
+    """The last wire that all terms of a join come from. Raises ContractError where there is
+    none."""
+    first, *others = (_spine(steps, term) for term in join.terms)
+    for wire in first:
+        if all(wire in other for other in others):
+            return wire
+    raise ContractError("import_sum", wire=join.terms[0])
+
+
+def _spine(steps: Traced, wire: str) -> list[str]:
+    """The wires that everything goes through on its way to a wire, from that one back."""
+    found = [wire]
+    while (step := steps.get(wire)) is not None:
+        wire = step.source if isinstance(step, TracedLayer) else _fork(steps, step)
+        found.append(wire)
+    return found

@@ -8,6 +8,7 @@ import { learn } from "./words.js";
 
 const VERSION = 1;
 const KEY = "clearprop-lab-session";
+const LINK = "clearprop-lab-link";
 
 let line = null;
 let count = 0;
@@ -38,17 +39,20 @@ function onState(connection) {
   put({ connection, running: false });
   if (connection !== "open") return;
   const link = readHash();
+  // A session goes on where its page is loaded again; another link begins another one.
+  const again = sessionStorage.getItem(LINK) === (link.recipe ?? "");
+  sessionStorage.setItem(LINK, link.recipe ?? "");
   send("hello", {
     version: VERSION,
     language: state.welcome?.language ?? preferredLanguage(),
     recipe: link.recipe ? fromLink(link.recipe) : null,
-    resume: sessionStorage.getItem(KEY),
+    resume: again ? sessionStorage.getItem(KEY) : null,
   });
 }
 
 function preferredLanguage() {
   const asked = new URLSearchParams(location.search).get("lang");
-  const known = asked ?? localStorage.getItem("clearprop-lab-language") ?? navigator.language;
+  const known = asked ?? localStorage.getItem("clearprop-lab-language") ?? document.documentElement.lang;
   return known.toLowerCase().startsWith("zh") ? "zh-TW" : "en";
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
@@ -121,9 +121,16 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
     return code
 
 
-def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[Any]) -> list[str]:
+def example_lines(
+    network: Network,
+    loss: Loss,
+    outputs: int,
+    dtype: np.dtype[Any],
+    input_shape: Shape | None = None,
+) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
-    the features, one for each output, seen with some noise."""
+    the features, one for each output, seen with some noise. `input_shape` is that of one sample,
+    where the layers do not say it."""
     first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
@@ -132,6 +139,10 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
     if row is not None and row.ids is not None:
         lines.append(f"x = rng.integers({row.ids(first)}, size={EXAMPLE_SAMPLES})")
         total = "x[:, None]"
+    elif input_shape is not None:
+        shape = ", ".join(map(str, (EXAMPLE_SAMPLES, *input_shape)))
+        lines.append(f"x = rng.uniform(-2, 2, ({shape})){cast}")
+        total = f"x.reshape({EXAMPLE_SAMPLES}, -1).sum(axis=1, keepdims=True)"
     else:
         features = _features(network)
         lines.append(f"x = rng.uniform(-2, 2, ({EXAMPLE_SAMPLES}, {features})){cast}")

@@ -1,0 +1,107 @@
+"""`clearprop reproduce NAME`: a showpiece is run, and its report written."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.base import messages
+from clearprop.base.dependencies import require
+from clearprop.base.errors import ConfigurationError
+from clearprop.base.numbers import number, percent
+from clearprop.cli.command_line import Arguments
+from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
+
+if TYPE_CHECKING:
+    from clearprop.teaching.experiments.progress import Progress
+
+
+def run_showpiece(name: str, given: Arguments) -> int:
+    """Run it, write into the folder `--out`; returns the exit status. Raises ConfigurationError
+    for a name that does not exist."""
+    if name not in SHOWPIECES:
+        raise ConfigurationError("showpiece_unknown", name=name, known=", ".join(SHOWPIECES))
+    return SHOWPIECES[name](given)
+
+
+def _gpt(given: Arguments) -> int:
+    steps = given.whole("--steps", 1200)
+    with_torch = not given.given("--without-torch")
+    folder = given.path("--out") or Path("clearprop-gpt")
+    language = given.language()
+    require("rich", "jinja2")
+    from clearprop.cli.terminal import bar, write
+    from clearprop.teaching.reports.publishing import publish, staging
+    from clearprop.teaching.showpieces.gpt_report import PAGE, write_gpt_report
+    from clearprop.teaching.showpieces.gpt_training import train_gpt
+
+    say = messages.within("showpieces.gpt")
+    with staging(folder) as stage:
+        with bar() as bars:
+            task = bars.add_task(messages.text(language, "cli.stages.gpt"), total=steps)
+            result = train_gpt(
+                steps,
+                with_torch=with_torch,
+                progress=lambda done, total: bars.update(task, completed=done, total=total),
+            )
+        write_gpt_report(result, stage, language)
+        publish(stage, folder, last=PAGE)
+    lines = [
+        say(
+            language,
+            "trained",
+            steps=f"{steps:,}",
+            seconds=round(result.seconds),
+            loss=number(float(result.losses[-20:].mean()), 4),
+        )
+    ]
+    torch = result.torch
+    if torch is not None:
+        apart = {"losses": number(torch.losses, 2), "params": number(torch.params, 2)}
+        lines.append(say(language, "agreement", steps=torch.steps, **apart))
+    lines.append(say(language, "report", path=folder / PAGE))
+    write("\n".join(lines))
+    return DONE if torch is None or torch.agrees else OUT_OF_TOLERANCE
+
+
+def _digits(given: Arguments) -> int:
+    seeds = given.whole("--seeds", 3)
+    folder = given.path("--out") or Path("clearprop-digits")
+    language = given.language()
+    require("rich", "sklearn", "matplotlib", "jinja2")
+    from clearprop.cli.terminal import bar, console
+    from clearprop.teaching.reports.publishing import publish, staging
+    from clearprop.teaching.showpieces.digits_report import PAGE, PARITY, write_digits_report
+    from clearprop.teaching.showpieces.digits_training import reproduce_digits
+
+    shown = console(width=None)
+    with staging(folder) as stage, bar() as bars:
+
+        def watch(name: str) -> "Progress":
+            task = bars.add_task(messages.text(language, f"cli.stages.{name}"), total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        result = reproduce_digits(seeds, with_torch=not given.given("--without-torch"), watch=watch)
+        told = watch("figures")
+        write_digits_report(result, stage, language)
+        told(1, 1)
+        publish(stage, folder, last=PAGE)
+    each = ", ".join(percent(run.accuracies[-1]) for run in result.runs)
+    sentence = messages.text(
+        language,
+        "showpieces.digits.summary",
+        accuracy=percent(result.accuracy),
+        seeds=seeds,
+        each=each,
+    )
+    shown.print(sentence, soft_wrap=True, markup=False)
+    report = messages.text(language, "showpieces.digits.report", path=folder / PAGE)
+    shown.print(report, soft_wrap=True, markup=False)
+    apart = result.beside is not None and max(result.beside) > PARITY
+    wrong = str(result.verdict.outcome) == "wrong"
+    return OUT_OF_TOLERANCE if apart or wrong else DONE
+
+
+SHOWPIECES: Mapping[str, Callable[[Arguments], int]] = {
+    "digits": _digits,
+    "gpt": _gpt,
+}
