@@ -46,8 +46,8 @@ class ParameterEffect(NamedTuple):
                 neighbours
     means       of the configurations with that value, and `deviations` of their means
     share       of the variance of the configurations' means that the parameter alone explains,
-                beyond what as many groups drawn by chance would: η², adjusted; 0 at the least, and NaN
-                where no two configurations have the same value
+                beyond what as many groups drawn by chance would: η², adjusted; 0 at the least, and
+                NaN where no two configurations have the same value
     """
 
     name: str
