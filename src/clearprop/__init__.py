@@ -261,7 +261,6 @@ _ROOMS = {
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",
     "data": "clearprop.data",
-    "distributed": "clearprop.distributed",
     "estimators": "clearprop.estimators",
     "formats": "clearprop.formats",
     "grading": "clearprop.teaching.grading",
