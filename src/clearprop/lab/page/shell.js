@@ -89,7 +89,8 @@ function legend() {
     line.style.background = `var(--cp-${role})`;
     return h("span", {}, line, word(key));
   };
-  byId("legend").replaceChildren(entry("forward", "legend.forward"), entry("backward", "legend.backward"), entry("positive4", "legend.positive"), entry("negative4", "legend.negative"), honestyMark());
+  byId("legend").replaceChildren(entry("forward", "legend.forward"), entry("backward", "legend.backward"), entry("positive4", "legend.positive"), entry("negative4", "legend.negative"));
+  byId("honest").replaceChildren(honestyMark());
 }
 
 const KEYS = [["→ ←", "keys.phase"], ["Shift → ←", "keys.step"], ["Space", "keys.play"], ["Enter", "keys.select"], ["↑ ↓ → ←", "keys.walk"], ["b", "keys.bias"], ["Esc", "keys.back"],
