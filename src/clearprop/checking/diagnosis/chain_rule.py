@@ -26,6 +26,7 @@ from clearprop.checking.diagnosis.hypotheses import (
     difference,
     scale,
 )
+from clearprop.checking.diagnosis.image_slips import image_slips
 from clearprop.checking.diagnosis.recognition import BETWEEN
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
@@ -46,6 +47,7 @@ def slips(
         yield from _linear(step, before, after)
     if isinstance(step.layer, Activation):
         yield from _activation(step.layer)
+    yield from image_slips(step)
 
 
 def bare_slips(step: AlteredStep) -> Iterator[Slip]:
