@@ -37,6 +37,8 @@ def opening_of(given: Arguments) -> "Opening":
                 raise ConfigurationError("import_network_told", path=path)
         opening = Opening(file=file, layers=None if spelled is None else layers_of(spelled))
     opening.session()
+    if spelled is not None:
+        opening.require_fitting(spelled)
     return opening
 
 
