@@ -133,6 +133,34 @@ def assert_gradients_right(layer: Layer, input_shape: Shape, **how: Any) -> None
     )
 
 
+def assert_intermediates_right(point: Point) -> None:
+    """∂C/∂v of every intermediate of a layer against central differences of the output with a
+    number added to v; every gradient has the shape of its values."""
+    record = point.forward().records[0]
+    layer, params, cache = record.layer, record.params, record.cache
+    inside = layer.intermediates(params, cache)
+    gradients = layer.intermediate_gradients(params, cache, point.dy)
+    assert inside
+    assert list(inside) == list(gradients)
+    for name, one in inside.items():
+        assert one.values.ndim == 1 + len(one.within) + len(one.axes), name
+        still = layer.output_moved(params, cache, {name: np.zeros_like(one.values)})
+        np.testing.assert_allclose(still, record.output, rtol=1e-13, atol=1e-13, err_msg=name)
+
+        def projection(added: Array, name: str = name, shape: Shape = one.values.shape) -> float:
+            y = layer.output_moved(params, cache, {name: added.reshape(shape)})
+            return float(np.sum(point.dy * y))
+
+        expected = central_differences(projection, np.zeros(one.values.size)).gradient
+        np.testing.assert_allclose(
+            gradients[name].ravel(),
+            expected,
+            rtol=DIFFERENCES_RTOL,
+            atol=DIFFERENCES_ATOL,
+            err_msg=name,
+        )
+
+
 def assert_complex_step_agrees(layer: Layer, input_shape: Shape, **how: Any) -> None:
     """Backward against the complex step, almost to the last digit."""
     point = draw_point(layer, input_shape, **how)

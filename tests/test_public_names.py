@@ -49,6 +49,7 @@ NAMES = [
     "Huber",
     "Identity",
     "Initializer",
+    "Intermediate",
     "KaimingNormal",
     "KaimingUniform",
     "Layer",

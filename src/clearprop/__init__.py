@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
     from clearprop.engine.layers.layer import Context as Context
+    from clearprop.engine.layers.layer import Intermediate as Intermediate
     from clearprop.engine.layers.layer import Layer as Layer
     from clearprop.engine.layers.layer import Parameter as Parameter
     from clearprop.engine.layers.linear import Linear as Linear
@@ -170,7 +171,7 @@ _OTHER_HOMES = {
         "Zeros",
     ],
     "clearprop.engine.layers.activations": ["Activation"],
-    "clearprop.engine.layers.layer": ["Context", "Layer", "Parameter"],
+    "clearprop.engine.layers.layer": ["Context", "Intermediate", "Layer", "Parameter"],
     "clearprop.engine.layers.linear": ["Linear"],
     "clearprop.engine.losses": ["Loss", "LossResult"],
     "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],

@@ -5,6 +5,9 @@
     layers[0][3]             one neuron: an entry of what a layer puts out, for any sample
     input[0]                 one feature of the network's input
 
+    layers[2].heads[1].weights[4,2]    one number inside a layer: an entry of an intermediate that
+    layers[0].time[3].forget[5]        the layer at layers[2] or layers[0] declares
+
 The path before the last brackets is the one that Python uses: `layers[1].branch.layers[0]`.
 """
 
@@ -12,11 +15,14 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError, UnknownNameError
-from clearprop.engine.graph import INPUT, Index
+from clearprop.engine.graph import INPUT, Index, join_path
+from clearprop.engine.layers.layer import Intermediate
+from clearprop.engine.network import ForwardPass
 from clearprop.engine.step import Step
 
 _ENTRY = re.compile(r"(?P<path>.*)\[(?P<index>\s*-?\d+\s*(?:,\s*-?\d+\s*)*)\]", re.DOTALL)
@@ -31,6 +37,29 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.path}[{','.join(map(str, self.index))}]"
+
+
+@dataclass(frozen=True)
+class InnerAddress:
+    """One entry of one sample of an intermediate of the layer at `path`.
+
+    name    of the intermediate
+    within  the axes that stand before its name, each with its number: (("heads", 1),)
+    index   the entry in the last brackets
+    """
+
+    path: str
+    name: str
+    within: tuple[tuple[str, int], ...]
+    index: Index
+
+    @property
+    def place(self) -> Index:
+        """Where it stands in one sample of the intermediate's values."""
+        return (*(number for _, number in self.within), *self.index)
+
+    def __str__(self) -> str:
+        return str(Address(inner_path(self.path, self.name, self.within), self.index))
 
 
 def parameter_address(step: Step, text: str) -> Address:
@@ -48,11 +77,66 @@ def parameter_address(step: Step, text: str) -> Address:
 def neuron_address(step: Step, text: str) -> Address:
     """The neuron, or the feature of the input, that `text` names. Raises as
     `parameter_address` does."""
-    forward = step.forward
+    return _address(text, _wire_shapes(step.forward))
+
+
+def number_address(step: Step, text: str) -> Address | InnerAddress:
+    """The neuron, the feature of the input or the number inside a layer that `text` names. Raises
+    as `parameter_address` does."""
+    shapes = _wire_shapes(step.forward)
+    match = _ENTRY.fullmatch(text.strip())
+    if text.strip() in shapes or (match and match["path"] in shapes):
+        return _address(text, shapes)
+    inner = inner_shapes(step.forward)
+    found = _address(text, {**shapes, **{path: one.shape for path, one in inner.items()}})
+    if found.path not in inner:
+        return found
+    span = inner[found.path]
+    return InnerAddress(span.path, span.name, span.within, found.index)
+
+
+@dataclass(frozen=True)
+class InnerSpan:
+    """The entries of an intermediate at one place of the axes before its name: of one head, of one
+    time. `shape` is that of one sample."""
+
+    path: str
+    name: str
+    within: tuple[tuple[str, int], ...]
+    shape: Shape
+
+
+def inner_shapes(forward: ForwardPass) -> dict[str, InnerSpan]:
+    """Everything inside the layers of a pass that has an address, by what stands before the last
+    brackets: `layers[2].heads[1].weights`."""
+    return {
+        inner_path(path, span.name, span.within): span
+        for path in forward.network.graph.nodes
+        for name, one in forward.inside(path).items()
+        for span in _spans(path, name, one)
+    }
+
+
+def inner_path(path: str, name: str, within: tuple[tuple[str, int], ...]) -> str:
+    """`layers[2].heads[1].weights`: what stands before the last brackets of an inner address."""
+    for axis, number in within:
+        path = join_path(path, f"{axis}[{number}]")
+    return join_path(path, name)
+
+
+def _spans(path: str, name: str, one: Intermediate) -> list[InnerSpan]:
+    shape = one.values.shape[1:]
+    before = len(one.within)
+    return [
+        InnerSpan(path, name, tuple(zip(one.within, numbers, strict=True)), shape[before:])
+        for numbers in product(*map(range, shape[:before]))
+    ]
+
+
+def _wire_shapes(forward: ForwardPass) -> dict[str, Shape]:
     graph = forward.network.graph
     wires = [INPUT, *graph.nodes, *graph.joins, *graph.groups]
-    shapes = {wire: forward.value(wire).shape[1:] for wire in wires}
-    return _address(text, shapes)
+    return {wire: forward.value(wire).shape[1:] for wire in wires}
 
 
 def every_sample(index: Index) -> Any:

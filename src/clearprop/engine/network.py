@@ -34,7 +34,7 @@ from clearprop.base.arrays import (
 from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
 from clearprop.engine.graph import INPUT, Graph
 from clearprop.engine.initializers import Initializer
-from clearprop.engine.layers.layer import Context, Layer, Tree, require_layer
+from clearprop.engine.layers.layer import Context, Intermediate, Layer, Tree, require_layer
 from clearprop.engine.parameters import Layout
 from clearprop.engine.records import (
     BackwardRecord,
@@ -43,6 +43,8 @@ from clearprop.engine.records import (
     backward_record,
     forward_group,
     forward_record,
+    intermediate_gradients_of,
+    intermediates_of,
 )
 from clearprop.engine.running import Run, run_backward, run_forward, settle_output_gradient
 from clearprop.engine.state import start_state_of, state_beside, state_of
@@ -301,6 +303,11 @@ class ForwardPass:
         self._require_records()
         return freeze(self.run.values[self.network.graph.wire(wire)])
 
+    def inside(self, path: str) -> Mapping[str, Intermediate]:
+        """What the layer at `path` computed on its way, by name: heads, gates, patches; nothing for
+        most layers and for combinators. Computed when it is asked for. Raises UnknownNameError."""
+        return intermediates_of(self[path])
+
     @cached_property
     def _nodes(self) -> Mapping[str, ForwardRecord]:
         self._require_records()
@@ -357,6 +364,11 @@ class BackwardPass:
         an input of integers. Raises UnknownNameError."""
         signal = self.signals[self.forward.network.graph.wire(wire)]
         return None if signal is None else freeze(signal)
+
+    def inside(self, path: str) -> Mapping[str, Array]:
+        """∂C/∂(what the layer at `path` computed on its way), by the names of `ForwardPass.inside`.
+        Raises UnknownNameError."""
+        return intermediate_gradients_of(self.forward[path], self[path].output_gradient)
 
     def named(self) -> Mapping[str, Array]:
         """∂C/∂p of every parameter by its path, as views of `gradient`."""

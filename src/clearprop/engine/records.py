@@ -13,7 +13,7 @@ import numpy as np
 from clearprop.base.arrays import Array, freeze
 from clearprop.base.errors import DtypeError
 from clearprop.engine.graph import Graph, GraphStep, Group, Node, unknown_path
-from clearprop.engine.layers.layer import Context, Layer, Tree
+from clearprop.engine.layers.layer import Context, Intermediate, Layer, Tree
 
 
 class ForwardRecord(NamedTuple):
@@ -89,6 +89,20 @@ def forward_group(
         (),
         context._replace(path=path, state=state),
     )
+
+
+def intermediates_of(record: ForwardRecord) -> Mapping[str, Intermediate]:
+    """What one layer computed on its way, by name; read-only."""
+    found = record.layer.intermediates(record.params, record.cache)
+    for one in found.values():
+        freeze(one.values)
+    return found
+
+
+def intermediate_gradients_of(record: ForwardRecord, dy: Array) -> Mapping[str, Array]:
+    """∂C/∂(what one layer computed on its way), by name, for dy = ∂C/∂(its output); read-only."""
+    found = record.layer.intermediate_gradients(record.params, record.cache, dy)
+    return {name: freeze(gradient) for name, gradient in found.items()}
 
 
 def backward_record(

@@ -12,6 +12,26 @@ Samples stand in rows: x is (N, features), or (N, ..., features) with any axes b
 networks run as one, parameters, x and y have a leading axis: (K, ...), (K, N, ..., features), and
 `context.networks` is K; where the networks share their input, x is a view of it along that axis.
 A layer that can do that sets `stackable = True`; axes counted from the end serve both.
+
+What happens inside a layer is data too. One that computes more than a single step declares its
+named intermediates by three pure functions, which nobody calls in a training:
+
+    intermediates(params, cache)               -> {name: Intermediate}       their values
+    intermediate_gradients(params, cache, dy)  -> {name: ∂C/∂intermediate}
+    output_moved(params, cache, added)         -> y
+
+The forward pass saves nothing for them: what is not in the cache is computed again from it. ∂C/∂v
+is over everything that v has an influence on inside the layer, later times too: it is the
+derivative of C by a number that is added to v where v is computed. `output_moved` is the layer's
+output with such numbers added, so that a test compares the two for every layer, and an explanation
+has its witness.
+An intermediate has the addresses that its axes spell (`engine.addresses`):
+
+    Intermediate(values, ("query", "key"), within=("heads",))     values (N, heads, T, S)
+    as "weights" of layers[2]:       layers[2].heads[1].weights[4,2]
+
+    Intermediate(values, ("unit",), within=("time",))             values (N, T, H)
+    as "forget" of layers[0]:        layers[0].time[3].forget[5]
 """
 
 from abc import ABC, abstractmethod
@@ -75,6 +95,19 @@ class Context(NamedTuple):
     def generator(self) -> "np.random.Generator":
         """The generator of this layer's draws in this step; every call makes the same one."""
         return keyed_generator(self.seed, self.step, self.path)
+
+
+class Intermediate(NamedTuple):
+    """What a layer computes on the way from its input to its output, under one name.
+
+    values  (N, *within, *axes), of K networks (K, N, ...)
+    axes    what the axes in the last brackets of its address are called
+    within  what the axes before its name are called, as they are written: `heads`, `time`
+    """
+
+    values: Array
+    axes: tuple[str, ...]
+    within: tuple[str, ...] = ()
 
 
 # What forward returns: the output, the cache, and the new state (EMPTY for most layers).
@@ -153,6 +186,20 @@ class Layer(Configurable, ABC):
     @abstractmethod
     def backward(self, params: Tree, cache: Any, dy: Array) -> Backward:
         """∂C/∂x and ∂C/∂p for every parameter, from dy = ∂C/∂y."""
+
+    def intermediates(self, params: Tree, cache: Any) -> Mapping[str, Intermediate]:
+        """What the layer computed on its way, by name, in that order; nothing for most layers."""
+        return EMPTY
+
+    def intermediate_gradients(self, params: Tree, cache: Any, dy: Array) -> Mapping[str, Array]:
+        """∂C/∂v of every intermediate v, of its shape, from dy = ∂C/∂y; linear in dy."""
+        return EMPTY
+
+    def output_moved(self, params: Tree, cache: Any, added: Mapping[str, Array]) -> Array:
+        """The output where `added` is added to the intermediates of these names as they are
+        computed, and everything behind them follows. Raises ContractError for a layer with
+        intermediates that lacks this method."""
+        raise ContractError("output_moved_missing", layer=type(self).__name__)
 
     def backward_into(
         self,
