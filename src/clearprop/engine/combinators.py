@@ -8,6 +8,12 @@ Residual     y = x + f(x)
              Backward: dx = dy + (backward of f at dy). x feeds two places, so the signals that come
              back from both are added.      He and others, "Deep residual learning", 2015
 
+Add          y = f₁(x) + f₂(x) + …
+             Backward: every branch gets dy, and dx is the sum of what comes back from them.
+
+Concatenate  y = [f₁(x), f₂(x), …] side by side
+             Backward: every branch gets its own part of dy, and dx is the sum of what comes back.
+
 Forward      Every layer in the order of the wiring, each at the wire that it takes.
 
 Backward     Every layer once, in the opposite order; where a wire is taken by several, what comes
@@ -163,3 +169,45 @@ class Residual(Combinator):
     def wire(self, wiring: Wiring, source: str) -> str:
         branch = wiring.layer("branch", self.branch, source)
         return wiring.add(source, branch, refusal="residual_shape")
+
+
+@dataclass(frozen=True, init=False)
+class _Branches(Combinator):
+    """Layers that all take the same wire."""
+
+    branches: tuple[Layer, ...]
+
+    def __init__(self, *branches: Layer) -> None:
+        name = type(self).__name__
+        if len(branches) < 2:
+            raise ConfigurationError("branches_few", layer=name, came=len(branches))
+        for index, branch in enumerate(branches):
+            require_layer(branch, f"{name}.branches[{index}]")
+        object.__setattr__(self, "branches", branches)
+        self.output_shape(None)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(*settings["branches"])
+
+    def _outputs(self, wiring: Wiring, source: str) -> list[str]:
+        return [
+            wiring.layer(f"branches[{index}]", branch, source)
+            for index, branch in enumerate(self.branches)
+        ]
+
+
+class Add(_Branches):
+    """The sum of what at least two branches make of x. Raises ConfigurationError for fewer, and
+    ShapeError where they put out different shapes."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return wiring.add(*self._outputs(wiring, source))
+
+
+class Concatenate(_Branches):
+    """The features of what at least two branches make of x, one branch after another. Raises
+    ConfigurationError for fewer, and ShapeError where all else of their shapes differs."""
+
+    def wire(self, wiring: Wiring, source: str) -> str:
+        return wiring.concatenate(*self._outputs(wiring, source))

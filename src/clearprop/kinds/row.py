@@ -132,6 +132,42 @@ class Arithmetic(NamedTuple):
     terms: tuple[Array, tuple[str, ...]] | None = None
 
 
+class InnerEntry(NamedTuple):
+    """One number inside a layer, of one sample, and what stands around it.
+
+    input, output     of the one sample
+    output_gradient   ∂C/∂output of it
+    values            of every intermediate of the sample, by name
+    gradients         ∂C/∂(each of them)
+    cache             of all samples
+    place             where it stands: the axes before its name, then those of its brackets
+    """
+
+    layer: Any
+    params: Tree
+    input: Array
+    output: Array
+    output_gradient: Array
+    values: Mapping[str, Array]
+    gradients: Mapping[str, Array]
+    cache: Any
+    sample: int
+    place: Index
+
+
+class Inside(NamedTuple):
+    """What is known of one intermediate of a layer.
+
+    symbol    what it is called in equations
+    forward   how one entry is made, line by line with its numbers, the last line being the entry
+    backward  how ∂C/∂(it) adds up, the last line being that
+    """
+
+    symbol: str
+    forward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
+    backward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
+
+
 class LossEntry(NamedTuple):
     """One entry of one sample, as the loss meets it.
 
@@ -215,6 +251,7 @@ class LayerRow(KindRow):
                    share a number
     in_use         where it computes something else in use than in training
     shown          from its cache to arrays that people should see beside input and output
+    inside         what is known of its intermediates, by their names
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
     ids            how many ids it knows, of a layer whose input is ids that choose rows of its
@@ -238,6 +275,7 @@ class LayerRow(KindRow):
     opens: bool = False
     in_use: InUse | None = None
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
+    inside: Mapping[str, Inside] = field(default_factory=dict)
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False
     ids: Callable[[Any], int] | None = None
