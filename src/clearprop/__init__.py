@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clearprop import testing as testing
     from clearprop import training as training
     from clearprop.checking import check as check
+    from clearprop.engine.carried_state import carried_state as carried_state
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -51,11 +52,13 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import Tanh as Tanh
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
+    from clearprop.engine.layers.gru import GRU as GRU
     from clearprop.engine.layers.layer import Context as Context
     from clearprop.engine.layers.layer import Intermediate as Intermediate
     from clearprop.engine.layers.layer import Layer as Layer
     from clearprop.engine.layers.layer import Parameter as Parameter
     from clearprop.engine.layers.linear import Linear as Linear
+    from clearprop.engine.layers.lstm import LSTM as LSTM
     from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
     from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
     from clearprop.engine.layers.rectifiers import LeakyReLU as LeakyReLU
     from clearprop.engine.layers.rectifiers import PReLU as PReLU
+    from clearprop.engine.layers.rnn import RNN as RNN
     from clearprop.engine.layers.smooth_activations import GELU as GELU
     from clearprop.engine.layers.smooth_activations import Mish as Mish
     from clearprop.engine.layers.smooth_activations import SiLU as SiLU
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
+    from clearprop.engine.layers.time_step import TimeStep as TimeStep
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -95,6 +100,7 @@ if TYPE_CHECKING:
     from clearprop.engine.optimizers import RMSprop as RMSprop
     from clearprop.engine.records import BackwardRecord as BackwardRecord
     from clearprop.engine.records import ForwardRecord as ForwardRecord
+    from clearprop.engine.recurrent_stack import recurrent_stack as recurrent_stack
     from clearprop.engine.schedules import ConstantRate as ConstantRate
     from clearprop.engine.schedules import CosineDecay as CosineDecay
     from clearprop.engine.schedules import ExponentialDecay as ExponentialDecay
@@ -138,6 +144,10 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.rnn": ["RNN"],
+    "clearprop.engine.layers.gru": ["GRU"],
+    "clearprop.engine.layers.lstm": ["LSTM"],
+    "clearprop.engine.layers.time_step": ["TimeStep"],
     "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
     "clearprop.engine.combinators": ["Residual"],
 }
@@ -157,6 +167,7 @@ OPTIMIZER_HOMES = {
 }
 _OTHER_HOMES = {
     "clearprop.checking": ["check"],
+    "clearprop.engine.carried_state": ["carried_state"],
     "clearprop.engine.combinators": ["Sequential"],
     "clearprop.engine.initializers": [
         "Constant",
@@ -177,6 +188,7 @@ _OTHER_HOMES = {
     "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],
     "clearprop.engine.optimizers": ["Optimizer", "OptimizerState"],
     "clearprop.engine.records": ["BackwardRecord", "ForwardRecord"],
+    "clearprop.engine.recurrent_stack": ["recurrent_stack"],
     "clearprop.engine.schedules": [
         "ConstantRate",
         "CosineDecay",

@@ -21,6 +21,7 @@ from clearprop.kinds.normalization_kinds import NORMALIZATIONS
 from clearprop.kinds.optimizer_kinds import OPTIMIZER_KINDS
 from clearprop.kinds.poisson_loss_kinds import POISSON
 from clearprop.kinds.rectifier_kinds import RECTIFIERS
+from clearprop.kinds.recurrent_kinds import RECURRENT
 from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
 from clearprop.kinds.row import (
     CombinatorRow,
@@ -49,6 +50,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         *NORMALIZATIONS,
         DROPOUT,
         EMBEDDING,
+        *RECURRENT,
         *TABLE_INPUTS,
     )
 }

@@ -150,7 +150,9 @@ class Recurrent(Layer):
         """Every intermediate of every time, (T, …, N, H) by its name."""
 
     @abstractmethod
-    def on_the_way_back(self, params: Tree, steps: Any, signals: StepSignals) -> Mapping[str, Array]:
+    def on_the_way_back(
+        self, params: Tree, steps: Any, signals: StepSignals
+    ) -> Mapping[str, Array]:
         """∂C/∂(every intermediate of every time), likewise."""
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
@@ -287,7 +289,7 @@ class Recurrent(Layer):
             start = np.asarray(start)
             if start.shape not in (expected, expected[-2:]):
                 raise ShapeError(
-                    "start_shape",
+                    "state_before_shape",
                     key=key,
                     came=shape_text(start.shape),
                     expected=shape_text(expected[-2:]),
@@ -300,10 +302,10 @@ class Recurrent(Layer):
     def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
         name = type(self).__name__
         return ShapeError(
-            "sequence_input",
+            "sequence_shape",
             path=path or name,
             layer=name,
-            inputs=self.inputs,
+            features=self.inputs,
             came=shape_text(shape),
         )
 

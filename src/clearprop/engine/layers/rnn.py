@@ -78,7 +78,9 @@ class RNN(Recurrent):
         slope = 1 - h * h if self.nonlinearity == "tanh" else h.real > zero_of(h.real.dtype)
         da, dh = np.empty_like(dy), np.empty_like(dy)
         back, later = params["weight_hh"].mT, np.zeros_like(dy[0])
-        for dy_t, dh_t, da_t, slope_t in zip(dy[::-1], dh[::-1], da[::-1], slope[::-1], strict=True):
+        for dy_t, dh_t, da_t, slope_t in zip(
+            dy[::-1], dh[::-1], da[::-1], slope[::-1], strict=True
+        ):
             np.add(dy_t, later, dh_t)
             np.multiply(dh_t, slope_t, da_t)
             matrix_product(da_t, back, later)
