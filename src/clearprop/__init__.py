@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from clearprop import training as training
     from clearprop.checking import check as check
     from clearprop.engine.carried_state import carried_state as carried_state
+    from clearprop.engine.combinators import Add as Add
+    from clearprop.engine.combinators import Concatenate as Concatenate
     from clearprop.engine.combinators import Residual as Residual
     from clearprop.engine.combinators import Sequential as Sequential
     from clearprop.engine.initializers import Constant as Constant
@@ -50,8 +52,10 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import ReLU as ReLU
     from clearprop.engine.layers.activations import Sigmoid as Sigmoid
     from clearprop.engine.layers.activations import Tanh as Tanh
+    from clearprop.engine.layers.attention import MultiheadAttention as MultiheadAttention
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
+    from clearprop.engine.layers.gated import SwiGLU as SwiGLU
     from clearprop.engine.layers.gru import GRU as GRU
     from clearprop.engine.layers.layer import Context as Context
     from clearprop.engine.layers.layer import Intermediate as Intermediate
@@ -62,6 +66,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
     from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
+    from clearprop.engine.layers.positions import LearnedPositions as LearnedPositions
+    from clearprop.engine.layers.positions import RotaryPositions as RotaryPositions
+    from clearprop.engine.layers.positions import SinusoidalPositions as SinusoidalPositions
     from clearprop.engine.layers.rectifiers import ELU as ELU
     from clearprop.engine.layers.rectifiers import SELU as SELU
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
@@ -78,6 +85,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
     from clearprop.engine.layers.time_step import TimeStep as TimeStep
+    from clearprop.engine.layers.unembedding import Unembedding as Unembedding
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
     from clearprop.engine.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -148,8 +156,16 @@ LAYER_HOMES = {
     "clearprop.engine.layers.gru": ["GRU"],
     "clearprop.engine.layers.lstm": ["LSTM"],
     "clearprop.engine.layers.time_step": ["TimeStep"],
+    "clearprop.engine.layers.unembedding": ["Unembedding"],
+    "clearprop.engine.layers.positions": [
+        "LearnedPositions",
+        "SinusoidalPositions",
+        "RotaryPositions",
+    ],
+    "clearprop.engine.layers.attention": ["MultiheadAttention"],
+    "clearprop.engine.layers.gated": ["SwiGLU"],
     "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
-    "clearprop.engine.combinators": ["Residual"],
+    "clearprop.engine.combinators": ["Residual", "Add", "Concatenate"],
 }
 LOSS_HOMES = {
     "clearprop.engine.losses": [

@@ -67,9 +67,14 @@ def mixes_samples(example: LayerExample) -> bool:
     return isinstance(layer, BatchNorm) and (example.training or not layer.running_statistics)
 
 
+def draws(example: LayerExample) -> bool:
+    """Whether chance decides what is left out."""
+    return isinstance(example.layer, Dropout) or getattr(example.layer, "dropout", 0) > 0
+
+
 UNMIXED = [example for example in CASES if not mixes_samples(example)]
 # A sample that is alone is the first, and has the first one's mask of dropout.
-SHARES = [(e, s) for e in UNMIXED for s in (0, 3) if not (isinstance(e.layer, Dropout) and s)]
+SHARES = [(e, s) for e in UNMIXED for s in (0, 3) if not (draws(e) and s)]
 
 
 def context_of(point: Point) -> Context:

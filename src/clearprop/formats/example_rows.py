@@ -9,6 +9,8 @@ from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
 ROWS = 5
+# How long a sequence is where nobody has said it.
+TIMES = 4
 
 
 def ids_of(network: Network) -> int | None:
@@ -22,7 +24,7 @@ def ids_of(network: Network) -> int | None:
 
 def sample_shape(network: Network) -> Shape | None:
     """The shape of one sample: () for ids, (features,) where the layers say how many there are,
-    otherwise None."""
+    or (TIMES, features) where they go through time; otherwise None."""
     if ids_of(network) is not None:
         return ()
     layers = [node.layer for node in network.graph.nodes.values()]
@@ -31,11 +33,12 @@ def sample_shape(network: Network) -> Shape | None:
     for features in dict.fromkeys((*told, *sizes)):
         if features is None:
             continue
-        try:
-            network.graph.shapes((features,))
-        except ClearpropError:
-            continue
-        return (features,)
+        for shape in ((features,), (TIMES, features)):
+            try:
+                network.graph.shapes(shape)
+            except ClearpropError:
+                continue
+            return shape
     return None
 
 

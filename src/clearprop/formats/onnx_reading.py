@@ -10,8 +10,10 @@ from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import layer_before
 from clearprop.formats.traced_layers import (
+    TracedConcatenation,
     TracedLayer,
     TracedNetwork,
+    TracedStep,
     TracedSum,
     network_of_traced,
 )
@@ -86,7 +88,7 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     Raises ContractError for a node between layers that no layer computes, and what Python raises
     for contents that do not go together (`or_damaged`).
     """
-    steps: dict[str, TracedLayer | TracedSum] = {}
+    steps: dict[str, TracedStep] = {}
     aliases: dict[str, str] = {}
     open_wires = [output]
     starts: list[str] = []
@@ -110,6 +112,9 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
         taken = [name for name in node.input if name and name not in source.constants]
         if node.op_type == "Add" and len(taken) == 2 and node.domain in ("", "ai.onnx"):
             steps[wire] = TracedSum(*taken)
+            open_wires += taken
+        elif _puts_side_by_side(node, taken):
+            steps[wire] = TracedConcatenation(tuple(taken))
             open_wires += taken
         elif _hands_on(source, node, taken):
             aliases[wire] = taken[0]
@@ -157,16 +162,22 @@ def _hands_on(source: OnnxSource, node: Any, taken: list[str]) -> bool:
     return node.op_type == "Cast" and attributes_of(node).get("to") in FLOATING
 
 
+def _puts_side_by_side(node: Any, taken: list[str]) -> bool:
+    """Whether a node puts the features of wires side by side."""
+    whole = node.op_type == "Concat" and len(taken) == len(node.input) > 1
+    return whole and attributes_of(node).get("axis") == -1
+
+
 def _behind(wire: str, aliases: dict[str, str]) -> str:
     while wire in aliases:
         wire = aliases[wire]
     return wire
 
 
-def _without_aliases(
-    step: TracedLayer | TracedSum, aliases: dict[str, str]
-) -> TracedLayer | TracedSum:
+def _without_aliases(step: TracedStep, aliases: dict[str, str]) -> TracedStep:
     if isinstance(step, TracedSum):
         return TracedSum(*(_behind(wire, aliases) for wire in step))
+    if isinstance(step, TracedConcatenation):
+        return TracedConcatenation(tuple(_behind(wire, aliases) for wire in step.terms))
     behind = _behind(step.source, aliases)
     return TracedLayer(step.layer, behind, step.params, step.state, step.shared)

@@ -14,17 +14,21 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
+from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
 from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
 from clearprop.formats.torch_functions import is_module
+from clearprop.formats.torch_sequences import RECURRENT, SequencePart, part_taken
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
+    TracedConcatenation,
     TracedLayer,
     TracedNetwork,
+    TracedStep,
     TracedSum,
     network_of_traced,
 )
@@ -45,6 +49,7 @@ _BY_FUNCTION = {
     if not row.parameters
 }
 SUMS = ("add", "__add__", "__radd__", "iadd")
+SIDE_BY_SIDE = ("cat", "concat", "concatenate")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
 MEASURES = ("size", "getitem", "getattr")
@@ -129,8 +134,9 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError(
             "torch_untraceable", module=type(module).__name__, problem=said
         ) from problem
-    steps: dict[str, TracedLayer | TracedSum] = {}
+    steps: dict[str, TracedStep] = {}
     wires: dict[str, str] = {}
+    parts: dict[str, SequencePart] = {}
     # What has a default and is not used need not be handed over.
     inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(inputs) != 1:
@@ -151,6 +157,13 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
                 continue
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
+            if type(called).__name__ in RECURRENT and not _own(called):
+                parts[name] = SequencePart(called, name, "pair")
+        elif part := part_taken(node, parts, wires):
+            if isinstance(part, TracedLayer):
+                steps[name], wires[name] = part, name
+        elif _called(node) in SIDE_BY_SIDE:
+            steps[name], wires[name] = _side_by_side(node, wires), name
         elif _called(node) in MEASURES:
             continue
         elif _called(node) in RESHAPES:
@@ -179,8 +192,12 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
-    renamed = LAYER_ROWS[type(layer)].torch.renamed
     parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+    if isinstance(layer, Combinator):
+        return TracedLayer(layer, source, _of_parts(layer, parameters))
+    renamed = LAYER_ROWS[type(layer)].torch.renamed
+    ours = {renamed.get(one, one): one for one in layer.parameters()}
+    parameters = {ours.get(one, one): p for one, p in parameters.items()}
     params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
     buffers = dict(module.named_buffers(recurse=False))
     state = {
@@ -189,6 +206,15 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     }
     shared = {one: id(p) for one, p in parameters.items()}
     return TracedLayer(layer, source, params, state, shared)
+
+
+def _of_parts(layer: Combinator, parameters: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a module that is several layers here, which both sides have in one order."""
+    places = [(node, one) for node in layer.graph.nodes.values() for one in node.parameters]
+    return {
+        node.parameters[one].path: from_torch_layout(node.layer, one, array_of(p))
+        for (node, one), p in zip(places, parameters.values(), strict=True)
+    }
 
 
 def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
@@ -208,6 +234,16 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
     except (TypeError, ValueError) as problem:
         raise _unknown(str(node), called) from problem
     return _layer(module, str(node), _taken(node, wires, called))
+
+
+def _side_by_side(node: Any, wires: Mapping[str, str]) -> TracedConcatenation:
+    """The features of wires side by side. Raises ContractError for any other axis."""
+    terms = node.args[0] if node.args else node.kwargs.get("tensors", ())
+    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+    known = [wires.get(str(one)) for one in terms]
+    if axis != -1 or len(known) < 2 or None in known:
+        raise _unknown(str(node), _called(node))
+    return TracedConcatenation(tuple(map(str, known)))
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:
@@ -252,7 +288,9 @@ def _try(module: Any, saved: SavedNetwork) -> None:
     torch = pytorch()
     x = example_rows(saved.network, saved.params.dtype)
     with torch.no_grad():
-        theirs = array_of(module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x)))
+        y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x))
+    # A recurrent module alone returns its last states as well.
+    theirs = array_of(y[0] if isinstance(y, tuple) else y)
     close = CLOSE[saved.params.dtype.name]
     with np.errstate(all="ignore"):
         ours = saved.predict(x)

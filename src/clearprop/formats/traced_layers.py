@@ -1,7 +1,8 @@
 """A network out of what was found in another program: its layers, and which wire each takes.
 
-What is found is a graph of layers and sums. It becomes a Sequential; where two wires are added of
-which one goes past what the other comes through, a Residual.
+What is found is a graph of layers, sums and concatenations. It becomes a Sequential; where two
+wires are added of which one goes past what the other comes through, a Residual; where wires are put
+side by side, a Concatenate from the last wire on that all of them come from.
 """
 
 from collections.abc import Hashable, Mapping
@@ -12,7 +13,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Identity
 from clearprop.engine.layers.layer import Layer, Tree
@@ -22,13 +23,28 @@ from clearprop.engine.network import Network
 @dataclass(frozen=True, eq=False)
 class TracedLayer:
     """A layer that was found, the wire that it takes, and its arrays by our names; of arrays that
-    several layers share, `shared` has the same key in each."""
+    several layers share, `shared` has the same key in each. Of a combinator the arrays have its
+    paths."""
 
     layer: Layer
     source: str
     params: Tree = field(default_factory=lambda: EMPTY)
     state: Tree = field(default_factory=lambda: EMPTY)
     shared: Mapping[str, Hashable] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> "list[TracedLayer]":
+        """Itself; or where it is made of layers, each of them, with its own of the arrays."""
+        if not isinstance(self.layer, Combinator):
+            return [self]
+        return [
+            TracedLayer(
+                node.layer,
+                self.source,
+                {name: self.params[slot.path] for name, slot in node.parameters.items()},
+            )
+            for node in self.layer.graph.nodes.values()
+        ]
 
 
 class TracedSum(NamedTuple):
@@ -38,7 +54,14 @@ class TracedSum(NamedTuple):
     other: str
 
 
-Traced: TypeAlias = Mapping[str, TracedLayer | TracedSum]
+class TracedConcatenation(NamedTuple):
+    """Wires whose features stand side by side."""
+
+    terms: tuple[str, ...]
+
+
+TracedStep: TypeAlias = TracedLayer | TracedSum | TracedConcatenation
+Traced: TypeAlias = Mapping[str, TracedStep]
 
 
 class TracedNetwork(NamedTuple):
@@ -111,14 +134,52 @@ def _between(
             # It ran past the wire: what goes into the sum comes from elsewhere.
             raise ContractError("import_sum", wire=wire)
         if isinstance(step, TracedLayer):
-            pieces.append((step.layer, [step]))
+            pieces.append((step.layer, step.nodes))
             wire = step.source
             continue
-        past, through = sorted(step, key=lambda one: places.get(one, -1))
         inside: list[TracedLayer] = []
-        branch = _between(steps, places, past, through, inside) or [Identity()]
-        pieces.append((Residual(branch[0] if len(branch) == 1 else Sequential(*branch)), inside))
+        if isinstance(step, TracedConcatenation):
+            past = _last_common(steps, places, step.terms)
+            branches = [_between(steps, places, past, one, inside) for one in step.terms]
+            pieces.append((Concatenate(*map(_one_layer, branches)), inside))
+            wire = past
+            continue
+        past, through = sorted(step, key=lambda one: places.get(one, -1))
+        branch = _between(steps, places, past, through, inside)
+        pieces.append((Residual(_one_layer(branch)), inside))
         wire = past
     pieces.reverse()
     found += [step for _, inside in pieces for step in inside]
     return [layer for layer, _ in pieces]
+
+
+def _one_layer(layers: list[Layer]) -> Layer:
+    return layers[0] if len(layers) == 1 else Sequential(*(layers or [Identity()]))
+
+
+def _last_common(steps: Traced, places: Mapping[str, int], terms: tuple[str, ...]) -> str:
+    """The last wire that all of these come from. Raises ContractError where there is none."""
+    behind = [_behind(steps, term) for term in terms]
+    common = set.intersection(*behind)
+    if not common:
+        raise ContractError("import_sum", wire=terms[-1])
+    return max(common, key=lambda wire: places.get(wire, -1))
+
+
+def _behind(steps: Traced, wire: str) -> set[str]:
+    """A wire and all that it is made of."""
+    found: set[str] = set()
+    waiting = [wire]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        found.add(one)
+        step = steps.get(one)
+        if isinstance(step, TracedLayer):
+            waiting.append(step.source)
+        elif isinstance(step, TracedConcatenation):
+            waiting += step.terms
+        elif step is not None:
+            waiting += step
+    return found

@@ -1,8 +1,9 @@
-"""Sequential and Residual: layers made of layers, each with its own wiring."""
+"""Sequential, Residual, Add and Concatenate: layers made of layers, each with its own wiring."""
 
-from clearprop.engine.combinators import Residual, Sequential
+from clearprop.engine.combinators import Add, Concatenate, Residual, Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
 from clearprop.engine.layers.linear import Linear
+from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.row import CombinatorRow, LayerExample
 
 COMBINATORS = (
@@ -20,5 +21,21 @@ COMBINATORS = (
             LayerExample(Residual(Sequential(Linear(3, 5), Sigmoid(), Linear(5, 3))), (3,)),
         ),
         ways={"branch": "f"},
+    ),
+    CombinatorRow(
+        kind=Add,
+        examples=(
+            LayerExample(Add(Linear(3, 2), Linear(3, 2, bias=False)), (3,)),
+            LayerExample(Add(Tanh(), Sigmoid(), ReLU()), (2, 3)),
+        ),
+        output=Symbol("sum", "S"),
+    ),
+    CombinatorRow(
+        kind=Concatenate,
+        examples=(
+            LayerExample(Concatenate(Linear(3, 2), Tanh()), (3,)),
+            LayerExample(Concatenate(Sequential(Tanh(), Linear(2, 1)), Sigmoid(), ReLU()), (2, 2)),
+        ),
+        output=Symbol("joined", "J"),
     ),
 )

@@ -11,15 +11,18 @@ from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Schedule
 from clearprop.kinds.activation_kinds import ACTIVATIONS
+from clearprop.kinds.attention_kinds import ATTENTION
 from clearprop.kinds.combinator_kinds import COMBINATORS
 from clearprop.kinds.dropout_kinds import DROPOUT
-from clearprop.kinds.embedding_kinds import EMBEDDING
+from clearprop.kinds.embedding_kinds import EMBEDDING, UNEMBEDDING
 from clearprop.kinds.entropy_loss_kinds import ENTROPY_LOSSES
+from clearprop.kinds.gated_kinds import SWIGLU
 from clearprop.kinds.initializer_kinds import INITIALIZER_KINDS
 from clearprop.kinds.linear_kinds import LINEAR
 from clearprop.kinds.normalization_kinds import NORMALIZATIONS
 from clearprop.kinds.optimizer_kinds import OPTIMIZER_KINDS
 from clearprop.kinds.poisson_loss_kinds import POISSON
+from clearprop.kinds.position_kinds import POSITIONS
 from clearprop.kinds.rectifier_kinds import RECTIFIERS
 from clearprop.kinds.recurrent_kinds import RECURRENT
 from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
@@ -51,6 +54,10 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         DROPOUT,
         EMBEDDING,
         *RECURRENT,
+        UNEMBEDDING,
+        *POSITIONS,
+        ATTENTION,
+        SWIGLU,
         *TABLE_INPUTS,
     )
 }

@@ -26,9 +26,13 @@ def _passes(site: Site) -> Passes:
     """The weighted sums z = x W + b."""
     x, y, dy, weight = site.x, site.y, site.dy, site.params["weight"]
     code, equation = f"{y} = {x} @ {weight}", f"{y:math} = {x:math} · {weight:math}"
+    rows, signals = f"{x}.T", str(dy)
+    if len(site.shape) > 1:
+        rows = f"{x}.reshape(-1, {site.layer.inputs}).T"
+        signals = f"{dy}.reshape(-1, {site.layer.outputs})"
     backward = [
         Line(
-            f"{site.gradients['weight']} = {x}.T @ {dy}",
+            f"{site.gradients['weight']} = {rows} @ {signals}",
             f"{site.gradients['weight']:math} = {x:math}ᵀ · {dy:math}",
         )
     ]
@@ -38,7 +42,7 @@ def _passes(site: Site) -> Passes:
         gradient = site.gradients["bias"]
         backward.append(
             Line(
-                f"{gradient} = {sum_of_samples(str(dy), site.shape)}",
+                f"{gradient} = {sum_of_samples(str(dy), (*site.shape[:-1], site.layer.outputs))}",
                 f"{gradient:math} = Σₙ {dy:math}",
             )
         )

@@ -7,7 +7,7 @@ from clearprop.kinds.row import InJax
 
 
 def rnn(at: InJax, x: Any) -> Any:
-    """h = φ(x W + h U + b)."""
+    """RNN: h = φ(x W + h U + b)."""
     nn, jnp = at.jax.nn, at.jax.numpy
     function = jnp.tanh if at.layer.nonlinearity == "tanh" else nn.relu
 
@@ -18,7 +18,7 @@ def rnn(at: InJax, x: Any) -> Any:
 
 
 def gru(at: InJax, x: Any) -> Any:
-    """h = (1 − z) n + z h."""
+    """GRU: h = (1 − z) n + z h."""
     nn, jnp, size = at.jax.nn, at.jax.numpy, at.layer.hidden
     recurrent = at.params["weight_hh"]
 
@@ -41,7 +41,7 @@ def gru(at: InJax, x: Any) -> Any:
 
 
 def lstm(at: InJax, x: Any) -> Any:
-    """c = f c + i g, h = o tanh(c)."""
+    """LSTM: c = f c + i g, h = o tanh(c)."""
     nn, jnp = at.jax.nn, at.jax.numpy
 
     def cell(x_t: Any, states: Any) -> Any:

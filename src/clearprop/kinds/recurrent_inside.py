@@ -45,7 +45,7 @@ class _At:
         return start
 
     def state(self, name: str) -> float:
-        """This unit of a state before this time."""
+        """The state of the unit before its time."""
         return float(self.states(name)[self.unit])
 
     def columns(self, name: str, gate: int) -> Array:
@@ -54,7 +54,7 @@ class _At:
         return column
 
     def bias(self, name: str, gate: int) -> float:
-        """This unit's bias in a gate; 0 without biases."""
+        """The unit's bias in a gate; 0 without biases."""
         return float(self.columns(name, gate)[0]) if self.layer.bias else 0.0
 
     def parts(self, gate: int) -> tuple[Array, Array]:
@@ -96,13 +96,13 @@ Lines = Callable[[_At], tuple[Arithmetic, ...]]
 
 
 def _inside(symbol: str, forward: Lines, backward: Lines) -> Inside:
-    def nothing(at: _At) -> tuple[Arithmetic, ...]:
-        return (Arithmetic(symbol, ("0",), 0.0),)
+    # Behind the end of a sample there is nothing.
+    nothing = (Arithmetic(symbol, ("0",), 0.0),)
 
     def told(lines: Lines) -> Callable[[InnerEntry], tuple[Arithmetic, ...]]:
         def of(entry: InnerEntry) -> tuple[Arithmetic, ...]:
             at = _At(entry)
-            return lines(at) if at.is_there else nothing(at)
+            return lines(at) if at.is_there else nothing
 
         return of
 
@@ -235,22 +235,21 @@ RNN_INSIDE: Mapping[str, Inside] = {"hidden": _inside("h", _rnn_hidden, _hidden_
 
 def _candidate(at: _At) -> tuple[Arithmetic, ...]:
     size, biases = at.layer.inputs, [at.bias(name, 2) for name in ("bias_ih", "bias_hh")]
+    told = tuple(map(brief, biases)) if at.layer.bias else ()
+    lines: list[Arithmetic] = []
     if at.layer.reset_after:
-        factors, weights = at.states("hidden"), at.columns("weight_hh", 2)
+        factors, weights = at.states("hidden").astype(float), at.columns("weight_hh", 2)
         q = float(factors @ weights) + biases[1]
-        told = (brief(biases[1]),) if at.layer.bias else ()
-        met = Arithmetic("q", told, q, (factors.astype(float), weights))
+        lines.append(Arithmetic("q", told[1:], q, (factors, weights)))
         x, w = at.entry.input[at.time].astype(float), at.columns("weight_ih", 2)
         inner = float(x @ w) + biases[0] + at.value("reset") * q
-        more = [product_text(at.value("reset"), q)]
-        more += [brief(biases[0])] if at.layer.bias else []
-        lines = (met, Arithmetic("a_n", tuple(more), inner, (x, w)))
+        more = (product_text(at.value("reset"), q), *told[:1])
+        lines.append(Arithmetic("a_n", more, inner, (x, w)))
     else:
         factors, weights = at.parts(2)
         factors[size:] *= at.entry.values["reset"][at.time]
         inner = float(factors @ weights) + sum(biases)
-        told = tuple(map(brief, biases)) if at.layer.bias else ()
-        lines = (Arithmetic("a_n", told, inner, (factors, weights)),)  # type: ignore[assignment]
+        lines.append(Arithmetic("a_n", told, inner, (factors, weights)))
     return *lines, Arithmetic("n", (f"tanh({brief(inner)})",), at.value("candidate"))
 
 

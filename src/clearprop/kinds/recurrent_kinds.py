@@ -12,6 +12,7 @@ from clearprop.engine.layers.time_step import TimeStep
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
+from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.recurrent_in_jax import gru, lstm, rnn
@@ -66,13 +67,6 @@ def _step_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (brief(x),), entry.y),)
 
 
-def _step_in_torch(nn: Any, layer: TimeStep) -> Any:
-    def compute(_: Any, x: Any) -> Any:
-        return x[:, layer.index]
-
-    return type("TimeStep", (nn.Module,), {"forward": compute, "layer": layer})()
-
-
 def _step_of_onnx(found: Any, _: object) -> ReadLayer | None:
     index = np.asarray(found["index"])
     return ReadLayer(TimeStep(int(index))) if index.ndim == 0 and index.dtype.kind == "i" else None
@@ -82,9 +76,9 @@ RECURRENT = (
     LayerRow(
         kind=RNN,
         examples=(
-            LayerExample(RNN(3, 2), (4, 3)),
+            LayerExample(RNN(3, 3), (4, 3)),
             LayerExample(RNN(2, 3, bias=False, reverse=True), (3, 2)),
-            LayerExample(RNN(2, 2, nonlinearity="relu"), (3, 2)),
+            LayerExample(RNN(2, 3, nonlinearity="relu"), (3, 2)),
         ),
         equations=Equations(
             ("aₜ = xₜ·W + b + hₜ₋₁·U + b′", "hₜ = φ(aₜ),  yₜ = hₜ"),
@@ -109,9 +103,9 @@ RECURRENT = (
     LayerRow(
         kind=GRU,
         examples=(
-            LayerExample(GRU(3, 2), (4, 3)),
+            LayerExample(GRU(3, 3), (4, 3)),
             LayerExample(GRU(2, 3, bias=False, reverse=True), (3, 2)),
-            LayerExample(GRU(2, 2, reset_after=False), (3, 2)),
+            LayerExample(GRU(2, 3, reset_after=False), (3, 2)),
         ),
         equations=Equations(
             (
@@ -142,7 +136,7 @@ RECURRENT = (
     LayerRow(
         kind=LSTM,
         examples=(
-            LayerExample(LSTM(3, 2), (4, 3)),
+            LayerExample(LSTM(3, 3), (4, 3)),
             LayerExample(LSTM(2, 3, bias=False, reverse=True), (3, 2)),
         ),
         equations=Equations(
@@ -182,7 +176,7 @@ RECURRENT = (
         worked=_step_worked,
         passes=_step_passes,
         output=Symbol("y", "y"),
-        torch=TorchTwin(_step_in_torch),
+        torch=TorchTwin(lambda nn, one: own_module(nn, one, lambda _, x: x[:, one.index])),
         jax=lambda at, x: x[:, at.layer.index],
         onnx=None,
         onnx_forms=(

@@ -34,8 +34,8 @@ def _order(site: Site) -> _Order:
 
 
 def _given(site: Site, *biases: str) -> Line:
-    """a = x W + b of all times, with the bias of h where that goes into the same sum."""
-    a, x, w = site.own("a", "a"), site.x, site.params["weight_ih"]
+    """What x gives at all times, z = x W + b; with the bias of h where that is in the same sum."""
+    a, x, w = site.own("z", "z"), site.x, site.params["weight_ih"]
     code, equation = f"{x} @ {w}", f"{x:math} · {w:math}"
     for bias in (site.params[name] for name in biases if name in site.params):
         code, equation = f"{code} + {bias}", f"{equation} + {bias:math}"
@@ -43,13 +43,13 @@ def _given(site: Site, *biases: str) -> Line:
 
 
 def _states(site: Site) -> Line:
-    s, x = site.own("s", "s"), site.x
+    s, x = site.own("states", "H"), site.x
     shape = f"(len({x}), {x}.shape[1] + 1, {site.layer.hidden})"
     return Line(f"{s} = np.zeros({shape}, {x}.dtype)", f"{s:math} = 0")
 
 
 def _put_out(site: Site) -> Line:
-    s, y = site.own("s", "s"), site.y
+    s, y = site.own("states", "H"), site.y
     return Line(f"{y} = {s}[:, {_order(site).put_out}]", f"{y:math}ₜ = {s:math}ₜ")
 
 
@@ -63,7 +63,7 @@ def _nothing_later(site: Site, name: str) -> Line:
 
 def _input_lines(site: Site) -> list[Line]:
     """∂L/∂W, ∂L/∂b and ∂L/∂x of all times."""
-    x, da, w, g = site.x, site.own("a", "a").d, site.params["weight_ih"], site.gradients
+    x, da, w, g = site.x, site.own("z", "z").d, site.params["weight_ih"], site.gradients
     rows = f"{x}.reshape(-1, {site.layer.inputs}).T @ {da}.reshape(-1, {_width(site)})"
     lines = [
         Line(f"{g['weight_ih']} = {rows}", f"{g['weight_ih']:math} = Σₜ {x:math}ₜᵀ · {da:math}ₜ")
@@ -78,7 +78,7 @@ def _input_lines(site: Site) -> list[Line]:
 
 def _hidden_lines(site: Site, by: Symbol) -> list[Line]:
     """∂L/∂U and ∂L/∂b′ of all times, where all columns of U met the state."""
-    g, s, order = site.gradients, site.own("s", "s"), _order(site)
+    g, s, order = site.gradients, site.own("states", "H"), _order(site)
     met = f"{s}[:, {order.met}].reshape(-1, {site.layer.hidden})"
     lines = [
         Line(
@@ -110,7 +110,7 @@ def _arriving(site: Site) -> Line:
 def rnn_passes(site: Site) -> Passes:
     """One activation, again at every time."""
     order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
-    a, s, z = site.own("a", "a"), site.own("s", "s"), site.own("z", "z")
+    a, s, z = site.own("z", "z"), site.own("states", "H"), Symbol("sums", "sums")
     after = f"{s}[:, {order.after}]"
     value, slope = f"np.tanh({z})", f"(1 - {after} ** 2)"
     value_math, slope_math = f"tanh({z:math})", f"(1 − {s:math}ₜ²)"
@@ -151,8 +151,8 @@ def rnn_passes(site: Site) -> Passes:
 def lstm_passes(site: Site) -> Passes:
     """A cell that its gates keep, add to and let out, again at every time."""
     order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
-    a, s, c = site.own("a", "a"), site.own("s", "s"), site.own("c", "c")
-    z, gates = site.own("z", "z"), site.own("gates", "γ")
+    a, s, c = site.own("z", "z"), site.own("states", "H"), site.own("cells", "C")
+    z, gates = Symbol("sums", "sums"), site.own("gates", "G")
     third = f"{2 * size}:{3 * size}"
     split = Line(
         f"i, f, g, o = np.split({gates}[:, {TIME}], 4, axis=1)", f"i, f, g, o = {gates:math}ₜ"
@@ -204,7 +204,7 @@ def lstm_passes(site: Site) -> Passes:
             Line("da_o = dh * tanh_c * o * (1 - o)", "∂L/∂aₒ = ∂L/∂hₜ ⊙ tanh(cₜ) ⊙ o ⊙ (1 − o)"),
             Line(
                 f"{a.d}[:, {TIME}] = np.concatenate([da_i, da_f, da_g, da_o], axis=1)",
-                f"{a.d:math}ₜ: the four of them side by side",
+                f"{a.d:math}ₜ = ∂L/∂aᵢ ‖ ∂L/∂a_f ‖ ∂L/∂a_g ‖ ∂L/∂aₒ",
             ),
             Line(f"later_h = {a.d}[:, {TIME}] @ {u}.T", f"later_h = {a.d:math}ₜ · {u:math}ᵀ"),
             Line("later_c = dc * f", "later_c = ∂L/∂cₜ ⊙ f"),
@@ -218,7 +218,7 @@ def lstm_passes(site: Site) -> Passes:
 def gru_passes(site: Site) -> Passes:
     """A state that is partly kept and partly made anew, again at every time."""
     order, size = _order(site), site.layer.hidden
-    a, s, gates = site.own("a", "a"), site.own("s", "s"), site.own("gates", "γ")
+    a, s, gates = site.own("z", "z"), site.own("states", "H"), site.own("gates", "G")
     before, past = f"{s}[:, {order.before}]", f"{s:math}{order.past}"
     candidate = f"{gates}[:, {TIME}, {2 * size}:]"
     parts = _after_reset(site) if site.layer.reset_after else _before_reset(site)
@@ -258,7 +258,7 @@ def gru_passes(site: Site) -> Passes:
             *parts.reset_back,
             Line(
                 f"{a.d}[:, {TIME}] = np.concatenate([da_r, da_z, da_n], axis=1)",
-                f"{a.d:math}ₜ: the three of them side by side",
+                f"{a.d:math}ₜ = ∂L/∂aᵣ ‖ ∂L/∂a_z ‖ ∂L/∂aₙ",
             ),
             *parts.later,
         ),
@@ -283,10 +283,10 @@ class _GRUParts(NamedTuple):
 
 
 def _after_reset(site: Site) -> _GRUParts:
-    """r meets what the state's weights made of the state."""
+    """Here r meets what the state's weights made of the state."""
     order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
-    a, s, q = site.own("a", "a"), site.own("s", "s"), site.own("q", "q")
-    gates, last = site.own("gates", "γ"), f"{2 * size}:"
+    a, s, q = site.own("z", "z"), site.own("states", "H"), site.own("resets", "R")
+    gates, last = site.own("gates", "G"), f"{2 * size}:"
     product = f"{s}[:, {order.before}] @ {u}"
     product_math = f"{s:math}{order.past} · {u:math}"
     if "bias_hh" in site.params:
@@ -305,21 +305,21 @@ def _after_reset(site: Site) -> _GRUParts:
         (
             Line(
                 f"inner = {a}[:, {TIME}, {last}] + r * {q}[:, {TIME}, {last}]",
-                f"aₙ + r ⊙ qₙ, of {a:math}ₜ and {q:math}ₜ",
+                f"inner = {a:math}ₜ[n] + r ⊙ {q:math}ₜ[n]",
             ),
-            Line(f"{gates}[:, {TIME}, {last}] = np.tanh(inner)", "n = tanh(aₙ + r ⊙ qₙ)"),
+            Line(f"{gates}[:, {TIME}, {last}] = np.tanh(inner)", "n = tanh(inner)"),
         ),
         (Line(f"{q.d} = np.zeros_like({gates})", f"{q.d:math} = 0"),),
         (
             Line(
                 f"da_r = da_n * {q}[:, {TIME}, {last}] * r * (1 - r)",
-                "∂L/∂aᵣ = ∂L/∂aₙ ⊙ qₙ ⊙ r ⊙ (1 − r)",
+                f"∂L/∂aᵣ = ∂L/∂aₙ ⊙ {q:math}ₜ[n] ⊙ r ⊙ (1 − r)",
             ),
         ),
         (
             Line(
                 f"{q.d}[:, {TIME}] = np.concatenate([da_r, da_z, da_n * r], axis=1)",
-                f"{q.d:math}ₜ: of n with the factor r",
+                f"{q.d:math}ₜ = ∂L/∂aᵣ ‖ ∂L/∂a_z ‖ ∂L/∂aₙ ⊙ r",
             ),
             Line(
                 f"later_h = dh * z + {q.d}[:, {TIME}] @ {u}.T",
@@ -331,20 +331,20 @@ def _after_reset(site: Site) -> _GRUParts:
 
 
 def _before_reset(site: Site) -> _GRUParts:
-    """r meets the state itself, before its weights do."""
+    """Here r meets the state itself, before its weights do."""
     order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
-    a, s, q = site.own("a", "a"), site.own("s", "s"), site.own("q", "q")
-    gates, first, last = site.own("gates", "γ"), f":{2 * size}", f"{2 * size}:"
+    a, s, q = site.own("z", "z"), site.own("states", "H"), site.own("resets", "R")
+    gates, first, last = site.own("gates", "G"), f":{2 * size}", f"{2 * size}:"
     before, past = f"{s}[:, {order.before}]", f"{s:math}{order.past}"
     g, da = site.gradients, a.d
     met = f"{s}[:, {order.met}].reshape(-1, {size}).T @ {da}[:, :, {first}].reshape(-1, {2 * size})"
     met_reset = f"{q}.reshape(-1, {size}).T @ {da}[:, :, {last}].reshape(-1, {size})"
     gradients = [
-        Line(f"{u.d}_gates = {met}", f"of r and z: Σₜ {past}ᵀ · {da:math}ₜ"),
-        Line(f"{u.d}_candidate = {met_reset}", f"of n: Σₜ {q:math}ₜᵀ · {da:math}ₜ"),
+        Line(f"{u.d}_gates = {met}", f"{u.d:math}[r, z] = Σₜ {past}ᵀ · {da:math}ₜ[r, z]"),
+        Line(f"{u.d}_candidate = {met_reset}", f"{u.d:math}[n] = Σₜ {q:math}ₜᵀ · {da:math}ₜ[n]"),
         Line(
             f"{g['weight_hh']} = np.concatenate([{u.d}_gates, {u.d}_candidate], axis=1)",
-            f"{g['weight_hh']:math}: both side by side",
+            f"{g['weight_hh']:math} = {u.d:math}[r, z] ‖ {u.d:math}[n]",
         ),
     ]
     if "bias_hh" in g:
@@ -355,21 +355,21 @@ def _before_reset(site: Site) -> _GRUParts:
         (
             Line(
                 f"sums = {a}[:, {TIME}, {first}] + {before} @ {u}[:, {first}]",
-                f"{a:math}ₜ + {past} · {u:math}, of r and z",
+                f"sums = {a:math}ₜ[r, z] + {past} · {u:math}[r, z]",
             ),
-            Line(f"{gates}[:, {TIME}, {first}] = sigmoid(sums)", "r, z = σ of them"),
+            Line(f"{gates}[:, {TIME}, {first}] = sigmoid(sums)", "r, z = σ(sums)"),
         ),
         (
             Line(f"{q}[:, {TIME}] = r * {before}", f"{q:math}ₜ = r ⊙ {past}"),
             Line(
                 f"inner = {a}[:, {TIME}, {last}] + {q}[:, {TIME}] @ {u}[:, {last}]",
-                f"aₙ + {q:math}ₜ · {u:math}ₙ, of {a:math}ₜ",
+                f"inner = {a:math}ₜ[n] + {q:math}ₜ · {u:math}[n]",
             ),
-            Line(f"{gates}[:, {TIME}, {last}] = np.tanh(inner)", "n = tanh of that"),
+            Line(f"{gates}[:, {TIME}, {last}] = np.tanh(inner)", "n = tanh(inner)"),
         ),
         (),
         (
-            Line(f"dq = da_n @ {u}[:, {last}].T", f"∂L/∂{q:math}ₜ = ∂L/∂aₙ · {u:math}ₙᵀ"),
+            Line(f"dq = da_n @ {u}[:, {last}].T", f"∂L/∂{q:math}ₜ = ∂L/∂aₙ · {u:math}[n]ᵀ"),
             Line(
                 f"da_r = dq * {before} * r * (1 - r)",
                 f"∂L/∂aᵣ = ∂L/∂{q:math}ₜ ⊙ {past} ⊙ r ⊙ (1 − r)",
@@ -378,7 +378,7 @@ def _before_reset(site: Site) -> _GRUParts:
         (
             Line(
                 f"through = {da}[:, {TIME}, {first}] @ {u}[:, {first}].T",
-                f"through the sums of r and z: {da:math}ₜ · {u:math}ᵀ",
+                f"through = {da:math}ₜ[r, z] · {u:math}[r, z]ᵀ",
             ),
             Line(
                 "later_h = dh * z + dq * r + through",

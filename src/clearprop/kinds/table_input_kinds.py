@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.numbers import brief, product_text
-from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.table_inputs import FeatureScale, PiecewiseLinear, SoftClip
 from clearprop.kinds.activation_kinds import A
 from clearprop.kinds.counterparts import TorchTwin
@@ -23,6 +22,7 @@ from clearprop.kinds.onnx_terms import (
     op,
     row,
 )
+from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples, two_lines
 from clearprop.kinds.row import (
@@ -183,14 +183,6 @@ def _scale_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (product_text(*factors),), entry.y),)
 
 
-def _module(nn: Any, layer: Layer, compute: Any, **parameters: Any) -> Any:
-    """A module that PyTorch has not, with these parameters; it says which layer it is."""
-    made = type(type(layer).__name__, (nn.Module,), {"forward": compute, "layer": layer})()
-    for name, value in parameters.items():
-        made.register_parameter(name, nn.Parameter(value))
-    return made
-
-
 def _piecewise_in_torch(nn: Any, layer: PiecewiseLinear) -> Any:
     bins, pad = _bins(layer), nn.functional.pad
 
@@ -281,7 +273,7 @@ TABLE_INPUTS = (
         passes=_soft_clip,
         output=A,
         torch=TorchTwin(
-            lambda nn, one: _module(nn, one, lambda _, z: z / (1 + (z / one.limit) ** 2) ** 0.5)
+            lambda nn, one: own_module(nn, one, lambda _, z: z / (1 + (z / one.limit) ** 2) ** 0.5)
         ),
         jax=lambda at, x: x / at.jax.numpy.sqrt(1 + (x / at.layer.limit) ** 2),
         onnx=None,
@@ -308,7 +300,7 @@ TABLE_INPUTS = (
         worked=_piecewise_worked,
         passes=_piecewise,
         output=Symbol("y", "y"),
-        torch=TorchTwin(lambda nn, one: _module(nn, one, _piecewise_in_torch(nn, one))),
+        torch=TorchTwin(lambda nn, one: own_module(nn, one, _piecewise_in_torch(nn, one))),
         jax=_piecewise_in_jax,
         onnx=None,
         onnx_forms=(
@@ -330,7 +322,7 @@ TABLE_INPUTS = (
         output=Symbol("y", "y"),
         parameters={"weight": ParameterSymbols("w", Symbol("s", "s"))},
         torch=TorchTwin(
-            lambda nn, one: _module(
+            lambda nn, one: own_module(
                 nn,
                 one,
                 lambda self, x: x * (one.rate * self.weight),

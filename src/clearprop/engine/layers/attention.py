@@ -21,7 +21,7 @@ Backward     dy = ∂C/∂y (N, T, E). From the end, with do = dy W_outᵀ cut i
              ∂C/∂W_out = Σ over samples and positions of oᵀ dy,      ∂C/∂b_out = Σ dy
              ∂C/∂w_ij = Σ_c do_ic v_jc                               from o_ic = Σ_j w_ij v_jc
              ∂C/∂v_jc = Σ_i w_ij do_ic
-             ∂C/∂s_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il)      from ∂w_il/∂s_ij = w_il ([l=j] − w_ij)
+             ∂C/∂s_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il)     as ∂w_il/∂s_ij = w_il ([l=j] − w_ij)
              ∂C/∂q_ic = (1/√d) Σ_j ∂C/∂s_ij k_jc                 from s_ij = (1/√d) Σ_c q_ic k_jc
              ∂C/∂k_jc = (1/√d) Σ_i ∂C/∂s_ij q_ic
              ∂C/∂[Q, K, V] = those side by side;  dx, ∂C/∂W_in and ∂C/∂b_in from it as of Linear
@@ -66,6 +66,7 @@ from clearprop.engine.layers.layer import (
     Forward,
     Intermediate,
     Layer,
+    OpenShape,
     Parameter,
     Tree,
     refuse_integers,
@@ -165,6 +166,9 @@ class MultiheadAttention(Layer):
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         if input_shape is None:
             return None
+        if isinstance(input_shape, OpenShape):
+            require_sequence(self, input_shape, self.features, "MultiheadAttention")
+            return input_shape
         self._require(input_shape, "MultiheadAttention")
         return (input_shape[0] - (self.memory or 0), self.features)
 

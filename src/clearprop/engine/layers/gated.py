@@ -23,7 +23,6 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ShapeError
-from clearprop.engine.layers.special import logistic
 from clearprop.engine.layers.layer import (
     Backward,
     Context,
@@ -32,7 +31,9 @@ from clearprop.engine.layers.layer import (
     Layer,
     Tree,
     refuse_integers,
+    with_features,
 )
+from clearprop.engine.layers.special import logistic
 
 
 class SwiGLUCache(NamedTuple):
@@ -55,7 +56,7 @@ class SwiGLU(Layer):
         if input_shape is None:
             return None
         self._require(input_shape, ("N", *input_shape), "SwiGLU")
-        return (*input_shape[:-1], input_shape[-1] // 2)
+        return with_features(input_shape, input_shape[-1] // 2)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)

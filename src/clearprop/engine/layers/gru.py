@@ -133,10 +133,11 @@ class GRU(Recurrent):
                 np.multiply(ds, to_reset[time], da_r[time])
                 through = matrix_product(da[time][..., : 2 * size], of_gates) + ds * r[time]
             later = dh[time] * z[time] + through
-        met = ((before, slice(None)),)
-        if not self.reset_after:
-            met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
-        return StepSignals(da, dq, met, {"hidden": dh})
+        states = {"hidden": dh}
+        if self.reset_after:
+            return StepSignals(da, dq, ((before, slice(None)),), states)
+        met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
+        return StepSignals(da, dq, met, states)
 
     def on_the_way(self, steps: GRUSteps) -> Mapping[str, Array]:
         gates = dict(zip(self.gates, parts(steps.gates, self.hidden), strict=True))

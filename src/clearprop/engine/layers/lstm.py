@@ -114,7 +114,8 @@ class LSTM(Recurrent):
         dh, dc = np.empty_like(through_cell), np.empty_like(through_cell)
         later, kept = np.zeros_like(dh[0]), np.zeros_like(dc[0])
         by_gate = da.reshape(*da.shape[:-1], 4, size)[..., :3, :]
-        every = zip(dy[::-1], *(one[::-1] for one in (dh, dc, through_cell, f, da, by_gate, da_o)))
+        timed = (dy, dh, dc, through_cell, f, da, by_gate, da_o)
+        every = zip(*(one[::-1] for one in timed), strict=True)
         for dy_t, dh_t, dc_t, through_t, f_t, da_t, first_three, last in every:
             np.add(dy_t, later, dh_t)
             np.multiply(dh_t, through_t, dc_t)

@@ -1,6 +1,6 @@
 """Positions: what tells one place of a sequence from another, x (N, T, D).
 
-Forward      LearnedPositions     y_tj = x_tj + P_tj            P (length, D) is `weight`, T <= length
+Forward      LearnedPositions     y_tj = x_tj + P_tj            P (length, D) is `weight`
              SinusoidalPositions  y_tj = x_tj + S_tj            S_{t,2i}   = sin(t ω_i)
                                                                 S_{t,2i+1} = cos(t ω_i)
                                                                 ω_i = base^(−2i/D)
@@ -39,6 +39,7 @@ from clearprop.engine.layers.layer import (
     Context,
     Forward,
     Layer,
+    OpenShape,
     Parameter,
     Tree,
     refuse_integers,
@@ -85,7 +86,8 @@ class LearnedPositions(Layer):
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         if input_shape is not None:
             require_sequence(self, input_shape, self.features, "LearnedPositions")
-            self._require_length(input_shape[0], "LearnedPositions")
+            if not isinstance(input_shape, OpenShape):
+                self._require_length(input_shape[0], "LearnedPositions")
         return input_shape
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
@@ -182,7 +184,8 @@ class RotaryPositions(Layer):
         return self._turned(dy, back(cache)), EMPTY
 
     def _turned(self, x: Array, turns: Turns) -> Array:
-        heads = x.reshape(*x.shape[:-1], self.heads, -1).swapaxes(-2, -3)
+        size = self.features // self.heads
+        heads = x.reshape(*x.shape[:-1], self.heads, size).swapaxes(-2, -3)
         turned = turn(heads, turns, interleaved=self.interleaved)
         return turned.swapaxes(-2, -3).reshape(x.shape)
 
@@ -209,9 +212,22 @@ def turns_of(length: int, size: int, base: float, dtype: str) -> Turns:
     return Turns(freeze(np.cos(angles).astype(dtype)), freeze(np.sin(angles).astype(dtype)))
 
 
+def turn_tables(size: int, base: float, *, interleaved: bool = False) -> tuple[Array, Array, Array]:
+    """What turns `size` features as y_j = x_j cos(t r_j) + x_partner(j) sign_j sin(t r_j): the
+    partner, the rate r and the sign of each."""
+    features = np.arange(size)
+    half = size // 2
+    first = features % 2 == 0 if interleaved else features < half
+    step = 1 if interleaved else half
+    pair = features // 2 if interleaved else features % half
+    partner = np.where(first, features + step, features - step)
+    return partner, base ** (-2 * pair / size), np.where(first, -1.0, 1.0)
+
+
 def require_sequence(layer: Layer, shape: Shape, features: int, path: str) -> None:
     """Refuse a sample that is not (T, features). Raises ShapeError."""
-    if len(shape) != 2 or shape[-1] != features:
+    axes = 1 if isinstance(shape, OpenShape) else 2
+    if len(shape) != axes or shape[-1] != features:
         raise ShapeError(
             "sequence_shape",
             path=path,
@@ -248,7 +264,7 @@ def _pairs(x: Array, interleaved: bool) -> tuple[Array, Array]:
 
 
 def _angles(length: int, size: int, base: float) -> Array:
-    """t ω_i of every position and pair, (length, ⌈size/2⌉)."""
+    """T ω_i of every position and pair, (length, ⌈size/2⌉)."""
     frequencies = base ** (-np.arange(0, size, 2) / size)
     angles: Array = np.arange(length)[:, None] * frequencies
     return angles

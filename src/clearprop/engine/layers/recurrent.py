@@ -52,9 +52,11 @@ from clearprop.engine.layers.layer import (
     Forward,
     Intermediate,
     Layer,
+    OpenShape,
     Parameter,
     Tree,
     refuse_integers,
+    with_features,
 )
 
 FAN_IN_UNIFORM = FanInUniform()
@@ -125,11 +127,11 @@ class Recurrent(Layer):
         return {name: Parameter(shape, self.initializer, *fans) for name, shape in shapes.items()}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None:
-            return None
-        if len(input_shape) != 2 or input_shape[-1] != self.inputs:
-            raise self._wrong_input(("N", *input_shape), "")
-        return (input_shape[0], self.hidden)
+        if input_shape is not None:
+            axes = 1 if isinstance(input_shape, OpenShape) else 2
+            if len(input_shape) != axes or input_shape[-1] != self.inputs:
+                raise self._wrong_input(("N", *input_shape), "")
+        return with_features(input_shape, self.hidden)
 
     @abstractmethod
     def run(
@@ -230,7 +232,7 @@ class Recurrent(Layer):
         return found
 
     def _given(self, params: Tree, timed: Array) -> Array:
-        """a = x W + b of every time."""
+        """What x gives at every time: a = x W + b."""
         given = _every_product(timed, params["weight_ih"])
         if self.bias:
             given += params["bias_ih"]
@@ -290,7 +292,7 @@ class Recurrent(Layer):
             if start.shape not in (expected, expected[-2:]):
                 raise ShapeError(
                     "state_before_shape",
-                    key=key,
+                    name=key,
                     came=shape_text(start.shape),
                     expected=shape_text(expected[-2:]),
                 )
@@ -350,11 +352,14 @@ def _rows(timed: Array) -> Array:
     """All times and samples as rows: (T, N, D) as (T·N, D), (T, K, N, D) as (K, T·N, D)."""
     if timed.ndim == 4:
         timed = timed.swapaxes(0, 1)
-    return timed.reshape(*timed.shape[:-3], -1, timed.shape[-1])
+    rows: Array = timed.reshape(*timed.shape[:-3], -1, timed.shape[-1])
+    return rows
 
 
 def _every_product(timed: Array, weight: Array) -> Array:
     """Every time's rows times the weight: one product for all times."""
     if timed.ndim == 4:
-        return np.matmul(timed, weight)
-    return _rows(timed).dot(weight).reshape(*timed.shape[:-1], weight.shape[-1])
+        product: Array = np.matmul(timed, weight)
+    else:
+        product = _rows(timed).dot(weight).reshape(*timed.shape[:-1], weight.shape[-1])
+    return product

@@ -19,7 +19,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree
+from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, OpenShape, Tree
 from clearprop.engine.layers.recurrent import lengths_of
 
 
@@ -50,8 +50,8 @@ class TimeStep(Layer):
         object.__setattr__(self, "index", int(self.index))
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None:
-            return None
+        if input_shape is None or isinstance(input_shape, OpenShape):
+            return input_shape
         if len(input_shape) != 2:
             raise self._wrong_input(("N", *input_shape), "")
         return input_shape[1:]

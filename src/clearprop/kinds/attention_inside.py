@@ -1,0 +1,150 @@
+"""What is inside of attention, number by number: how it is made and how its gradient adds up."""
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.base.numbers import brief
+from clearprop.engine.layers.positions import turns_of
+from clearprop.kinds.row import Arithmetic, InnerEntry, Inside
+
+_PARTS = {"q": 0, "k": 1, "v": 2}
+
+
+def _numbers(array: Array) -> Array:
+    return np.asarray(array, np.float64)
+
+
+def _line(symbol: str, factors: Array, others: Array, more: tuple[str, ...] = ()) -> Arithmetic:
+    value = float(_numbers(factors) @ _numbers(others))
+    return Arithmetic(symbol, more, value, (_numbers(factors), _numbers(others)))
+
+
+def _scale(entry: InnerEntry) -> float:
+    return float(entry.layer.head_size**-0.5)
+
+
+def _projected(entry: InnerEntry, name: str) -> tuple[Arithmetic, ...]:
+    """One entry of q, k or v: a weighted sum of the position's features; turned with `rotary`."""
+    head, position, feature = entry.place
+    layer = entry.layer
+    asking = len(entry.input) - (layer.memory or 0)
+    row = position + (asking if layer.memory is not None and name != "q" else 0)
+    value = float(entry.values[name][entry.place])
+
+    def sum_of(own: int) -> tuple[tuple[str, ...], float, tuple[Array, Array]]:
+        column = _PARTS[name] * layer.features + head * layer.head_size + own
+        x, weights = _numbers(entry.input[row]), entry.params["in_proj_weight"][:, column]
+        bias = float(entry.params["in_proj_bias"][0, column]) if layer.bias else 0.0
+        right = (brief(bias),) if layer.bias else ()
+        return right, float(x @ _numbers(weights)) + bias, (x, _numbers(weights))
+
+    right, plain, products = sum_of(feature)
+    if not layer.rotary or name == "v":
+        return (Arithmetic(name, right, value, products),)
+    half = layer.head_size // 2
+    first = feature < half
+    other_right, other, other_products = sum_of(feature + half if first else feature - half)
+    turns = turns_of(position + 1, layer.head_size, 10000.0, "d")
+    cosine, sine = (float(one[position, feature % half]) for one in turns)
+    turned = np.array([cosine, -sine if first else sine])
+    return (
+        Arithmetic(f"{name}₀", right, plain, products),
+        Arithmetic(f"{name}₀′", other_right, other, other_products),
+        Arithmetic(name, (), value, (np.array([plain, other]), turned)),
+    )
+
+
+def _query_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, position, feature = entry.place
+    signals = _numbers(entry.gradients["scores"][head, position]) * _scale(entry)
+    return (_line("∂C/∂q", signals, entry.values["k"][head, :, feature]),)
+
+
+def _key_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, position, feature = entry.place
+    signals = _numbers(entry.gradients["scores"][head, :, position]) * _scale(entry)
+    return (_line("∂C/∂k", signals, entry.values["q"][head, :, feature]),)
+
+
+def _value_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, position, feature = entry.place
+    weights = _taken(entry)[head, :, position]
+    return (_line("∂C/∂v", weights, entry.gradients["output"][head, :, feature]),)
+
+
+def _score(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, query, key = entry.place
+    q, k = entry.values["q"][head, query], entry.values["k"][head, key]
+    return (_line("s", _numbers(q) * _scale(entry), k),)
+
+
+def _score_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """What the softmax takes from the row, the same for all of it, and what is left for one."""
+    head, query, _ = entry.place
+    shares, signals = entry.values["weights"][head, query], entry.gradients["weights"][head, query]
+    taken = _line("Σ w ∂C/∂w", shares, signals)
+    own, signal = (float(one[entry.place[-1]]) for one in (shares, signals))
+    value = own * (signal - taken.value)
+    written = f"{brief(own)} × ({brief(signal)} − {_bracketed(taken.value)})"
+    return (taken, Arithmetic("∂C/∂s", (written,), value))
+
+
+def _weight(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """The softmax of one row; what may not be looked at has a share of 0."""
+    head, query, key = entry.place
+    shares = _numbers(entry.values["weights"][head, query])
+    scores = _numbers(entry.values["scores"][head, query])
+    seen = shares > 0
+    value = float(shares[key])
+    if not seen[key]:
+        return (Arithmetic("w", ("0",), value),)
+    highest = float(scores[seen].max())
+    powers = np.exp(scores[seen] - highest)
+    written = tuple(f"e^({brief(float(one - highest))})" for one in scores[seen])
+    total = float(powers.sum())
+    above = f"e^({brief(float(scores[key] - highest))}) / {brief(total)}"
+    return (
+        Arithmetic("Σ e^s", (), total, terms=(powers, written)),
+        Arithmetic("w", (above,), value),
+    )
+
+
+def _weight_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, query, key = entry.place
+    signals, values = entry.gradients["output"][head, query], entry.values["v"][head, key]
+    kept = entry.cache.kept
+    factor = 1.0 if kept is None else float(kept[entry.sample, head, query, key])
+    return (_line("∂C/∂w", _numbers(signals) * factor, values),)
+
+
+def _mean(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, position, feature = entry.place
+    return (_line("o", _taken(entry)[head, position], entry.values["v"][head, :, feature]),)
+
+
+def _mean_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    head, position, feature = entry.place
+    row = entry.params["out_proj_weight"][head * entry.layer.head_size + feature]
+    return (_line("∂C/∂o", entry.output_gradient[position], row),)
+
+
+def _taken(entry: InnerEntry) -> Array:
+    """The weights as the values are multiplied with them: those that dropout left out are 0."""
+    kept = entry.cache.kept
+    weights = _numbers(entry.values["weights"])
+    return weights if kept is None else weights * kept[entry.sample]
+
+
+def _bracketed(value: float) -> str:
+    text = brief(value)
+    return f"({text})" if value < 0 else text
+
+
+INSIDE = {
+    "q": Inside("q", lambda entry: _projected(entry, "q"), _query_back),
+    "k": Inside("k", lambda entry: _projected(entry, "k"), _key_back),
+    "v": Inside("v", lambda entry: _projected(entry, "v"), _value_back),
+    "scores": Inside("s", _score, _score_back),
+    "weights": Inside("w", _weight, _weight_back),
+    "output": Inside("o", _mean, _mean_back),
+}

@@ -1,0 +1,244 @@
+"""Attention as lines of a program, for one batch (N, T, E) with the heads in an axis of their
+own."""
+
+from clearprop.engine.layers.attention import BASE
+from clearprop.kinds.position_kinds import angle_lines, turn_line
+from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
+from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
+
+
+def passes(site: Site) -> Passes:
+    """The weighted means, and their way back through the softmax of every row."""
+    names = _Names(site)
+    one = site.layer
+    drops = one.dropout > 0
+    masks = ()
+    if drops:
+        asking = site.shape[0] - (one.memory or 0)
+        shape = (one.heads, asking, one.memory or asking)
+        masks = (Mask(names.keep, site.path, shape, one.dropout),)
+    return Passes(tuple(_forward(site, names, drops)), tuple(_backward(site, names, drops)), masks)
+
+
+def used(site: Site) -> UsedLines:
+    """The same without dropout."""
+    return UsedLines(tuple(_forward(site, _Names(site), drops=False)))
+
+
+class _Names:
+    """The variables of one layer."""
+
+    def __init__(self, site: Site) -> None:
+        own = site.own
+        self.packed = own("qkv", "[Q K V]")
+        self.q, self.k, self.v = own("q", "Q"), own("k", "K"), own("v", "V")
+        self.scores, self.powers, self.weights = (
+            own("scores", "S"),
+            own("powers", "P"),
+            own("weights", "A"),
+        )
+        self.keep = own("keep", "M")
+        self.taken = own("taken", "Ã")
+        self.heads, self.merged = own("o", "O"), own("merged", "[O]")
+        self.row = own("row", "ρ")
+
+
+def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
+    one, x, (length, features) = site.layer, site.x, site.shape
+    q, k, v = names.q, names.k, names.v
+    size, heads = one.head_size, one.heads
+    asking = length - (one.memory or 0)
+    scale, scale_math = f"{size}**0.5", f"√{size}"
+    bias, bias_math = _bias(site, "in_proj_bias")
+    weight = site.params["in_proj_weight"]
+    cut = f"reshape(-1, {length}, 3, {heads}, {size}).transpose(2, 0, 3, 1, 4)"
+    lines = [
+        Line(
+            f"{names.packed} = {x} @ {weight}{bias}",
+            f"{names.packed:math} = {x:math} · {weight:math}{bias_math}",
+        ),
+        Line(
+            f"{q}, {k}, {v} = {names.packed}.{cut}",
+            f"{q:math}, {k:math}, {v:math}: {names.packed:math} cut into {heads} heads",
+        ),
+    ]
+    if one.memory is not None:
+        lines.append(
+            Line(
+                f"{q}, {k}, {v} = {q}[:, :, :{asking}], {k}[:, :, {asking}:], {v}[:, :, {asking}:]",
+                f"{q:math}: the first {asking} positions; {k:math}, {v:math}: the others",
+            )
+        )
+    if one.rotary:
+        for array in (q, k):
+            lines += angle_lines(site, array, size, BASE)
+            lines.append(turn_line(site, array, array, size))
+    lines.append(
+        Line(
+            f"{names.scores} = {q} @ {k}.swapaxes(-2, -1) / {scale}",
+            f"{names.scores:math} = {q:math} · {k:math}ᵀ / {scale_math}",
+        )
+    )
+    if one.causal:
+        seen = f"np.tri({length}, dtype=bool)"
+        lines.append(
+            Line(
+                f"{names.scores} = np.where({seen}, {names.scores}, -np.inf)",
+                f"{names.scores:math}ᵢⱼ = −∞ where j > i",
+            )
+        )
+    lines += [
+        Line(
+            f"{names.powers} = np.exp({names.scores} - {names.scores}.max(axis=-1, keepdims=True))",
+            f"{names.powers:math} = e^({names.scores:math} − max of each row)",
+        ),
+        Line(
+            f"{names.weights} = {names.powers} / {names.powers}.sum(axis=-1, keepdims=True)",
+            f"{names.weights:math} = {names.powers:math} / Σ of each row",
+        ),
+    ]
+    taken = names.weights
+    if drops:
+        taken = names.taken
+        lines.append(_dropped(taken, names.weights, names.keep, one.dropout))
+    bias, bias_math = _bias(site, "out_proj_bias")
+    weight = site.params["out_proj_weight"]
+    lines += [
+        Line(f"{names.heads} = {taken} @ {v}", f"{names.heads:math} = {taken:math} · {v:math}"),
+        Line(
+            f"{names.merged} = {names.heads}.swapaxes(1, 2).reshape(-1, {asking}, {features})",
+            f"{names.merged:math}: the heads of {names.heads:math} side by side",
+        ),
+        Line(
+            f"{site.y} = {names.merged} @ {weight}{bias}",
+            f"{site.y:math} = {names.merged:math} · {weight:math}{bias_math}",
+        ),
+    ]
+    return lines
+
+
+def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
+    one, x, dy, (length, features) = site.layer, site.x, site.dy, site.shape
+    q, k, v, weights = names.q, names.k, names.v, names.weights
+    size, heads = one.head_size, one.heads
+    asking = length - (one.memory or 0)
+    scale, scale_math = f"{size}**0.5", f"√{size}"
+    taken = names.taken if drops else weights
+    lines = [
+        *_of_weight(site, "out_proj_weight", names.merged, dy, features, features),
+        *_of_bias(site, "out_proj_bias", dy, features),
+        Line(
+            f"{names.merged.d} = {dy} @ {site.params['out_proj_weight']}.T",
+            f"{names.merged.d:math} = {dy:math} · {site.params['out_proj_weight']:math}ᵀ",
+        ),
+        Line(
+            f"{names.heads.d} = {names.merged.d}.reshape(-1, {asking}, {heads}, {size})"
+            ".swapaxes(1, 2)",
+            f"{names.heads.d:math}: {names.merged.d:math} cut into {heads} heads",
+        ),
+        Line(
+            f"{v.d} = {taken}.swapaxes(-2, -1) @ {names.heads.d}",
+            f"{v.d:math} = {taken:math}ᵀ · {names.heads.d:math}",
+        ),
+        Line(
+            f"{taken.d} = {names.heads.d} @ {v}.swapaxes(-2, -1)",
+            f"{taken.d:math} = {names.heads.d:math} · {v:math}ᵀ",
+        ),
+    ]
+    if drops:
+        lines.append(_dropped(weights.d, taken.d, names.keep, one.dropout))
+    lines += [
+        Line(
+            f"{names.row} = ({weights.d} * {weights}).sum(axis=-1, keepdims=True)",
+            f"{names.row:math} = Σⱼ {weights.d:math} ⊙ {weights:math}",
+        ),
+        Line(
+            f"{names.scores.d} = {weights} * ({weights.d} - {names.row})",
+            f"{names.scores.d:math} = {weights:math} ⊙ ({weights.d:math} − {names.row:math})",
+        ),
+        Line(
+            f"{q.d} = {names.scores.d} @ {k} / {scale}",
+            f"{q.d:math} = {names.scores.d:math} · {k:math} / {scale_math}",
+        ),
+        Line(
+            f"{k.d} = {names.scores.d}.swapaxes(-2, -1) @ {q} / {scale}",
+            f"{k.d:math} = {names.scores.d:math}ᵀ · {q:math} / {scale_math}",
+        ),
+    ]
+    if one.rotary:
+        for array in (q, k):
+            lines += angle_lines(site, array, size, BASE)
+            lines.append(turn_line(site, array.d, array.d, size, back=True))
+    if one.memory is not None:
+        lines += [_padded(q.d, 0, one.memory)]
+        lines += [_padded(array.d, asking, 0) for array in (k, v)]
+    packed = names.packed.d
+    lines += [
+        Line(
+            f"{packed} = np.stack([{q.d}, {k.d}, {v.d}]).transpose(1, 3, 0, 2, 4)",
+            f"{packed:math}: {q.d:math}, {k.d:math}, {v.d:math} by their positions",
+        ),
+        Line(
+            f"{packed} = {packed}.reshape(-1, {length}, {3 * features})",
+            f"{packed:math}: their heads side by side",
+        ),
+        *_of_weight(site, "in_proj_weight", x, packed, features, 3 * features),
+        *_of_bias(site, "in_proj_bias", packed, 3 * features),
+    ]
+    if site.dx is not None:
+        weight = site.params["in_proj_weight"]
+        lines.append(
+            Line(
+                f"{site.dx} = {packed} @ {weight}.T",
+                f"{site.dx:math} = {packed:math} · {weight:math}ᵀ",
+            )
+        )
+    return lines
+
+
+def _dropped(kept: Symbol, whole: Symbol, keep: Symbol, dropout: float) -> Line:
+    share, share_math = literal(1 - dropout), in_equation(1 - dropout)
+    if dropout == 1:
+        return Line(f"{kept} = np.zeros_like({whole})", f"{kept:math} = 0")
+    return Line(
+        f"{kept} = {whole} * {keep} / {share}",
+        f"{kept:math} = {whole:math} ⊙ {keep:math} / {share_math}",
+    )
+
+
+def _padded(array: Symbol, before: int, after: int) -> Line:
+    """Zeros at the positions that only ask, or are only asked."""
+    return Line(
+        f"{array} = np.pad({array}, ((0, 0), (0, 0), ({before}, {after}), (0, 0)))",
+        f"{array:math}: 0 at the other {before + after} positions",
+    )
+
+
+def _bias(site: Site, name: str) -> tuple[str, str]:
+    if name not in site.params:
+        return "", ""
+    return f" + {site.params[name]}", f" + {site.params[name]:math}"
+
+
+def _of_weight(
+    site: Site, name: str, taken: Symbol, signal: Symbol, rows: int, columns: int
+) -> list[Line]:
+    gradient = site.gradients[name]
+    return [
+        Line(
+            f"{gradient} = {taken}.reshape(-1, {rows}).T @ {signal}.reshape(-1, {columns})",
+            f"{gradient:math} = Σ {taken:math}ᵀ · {signal:math}",
+        )
+    ]
+
+
+def _of_bias(site: Site, name: str, signal: Symbol, columns: int) -> list[Line]:
+    if name not in site.params:
+        return []
+    gradient = site.gradients[name]
+    return [
+        Line(
+            f"{gradient} = {signal}.reshape(-1, {columns}).sum(axis=0, keepdims=True)",
+            f"{gradient:math} = Σ {signal:math}",
+        )
+    ]
