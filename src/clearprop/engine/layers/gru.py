@@ -42,7 +42,13 @@ import numpy as np
 from clearprop.base.arrays import Array, matrix_product
 from clearprop.base.settings import settle_flag
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.layers.recurrent import Recurrent, StepSignals, parts, states_from
+from clearprop.engine.layers.recurrent import (
+    Recurrent,
+    RecurrentCache,
+    StepSignals,
+    parts,
+    states_from,
+)
 from clearprop.engine.layers.special import logistic
 
 
@@ -138,6 +144,15 @@ class GRU(Recurrent):
             return StepSignals(da, dq, ((before, slice(None)),), states)
         met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
         return StepSignals(da, dq, met, states)
+
+    def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
+        found, unit = super().met(cache, name, index), index[1] - 2 * self.hidden
+        if unit < 0 or name in ("weight_ih", "bias_ih"):
+            return found
+        # Of the candidate: r comes behind the product, or before it.
+        if self.reset_after:
+            return found * cache.steps.gates[..., unit]
+        return cache.steps.reset[..., index[0]] if name == "weight_hh" else found
 
     def on_the_way(self, steps: GRUSteps) -> Mapping[str, Array]:
         gates = dict(zip(self.gates, parts(steps.gates, self.hidden), strict=True))

@@ -38,7 +38,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array, matrix_product
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.layers.recurrent import Recurrent, StepSignals, parts, states_from
+from clearprop.engine.layers.recurrent import (
+    Recurrent,
+    RecurrentCache,
+    StepSignals,
+    parts,
+    states_from,
+)
 
 
 class LSTMSteps(NamedTuple):
@@ -125,6 +131,11 @@ class LSTM(Recurrent):
             np.multiply(dc_t, f_t, kept)
             matrix_product(da_t, back, later)
         return StepSignals(da, da, ((hidden[:-1], slice(None)),), {"hidden": dh, "cell": dc})
+
+    def arrived(self, cache: RecurrentCache, dy: Array, signals: StepSignals) -> list[Array]:
+        dh, dc = signals.states["hidden"], signals.states["cell"]
+        o, squashed = parts(cache.steps.gates, self.hidden)[3], cache.steps.squashed
+        return [dh - dy, dc - dh * o * (1 - squashed * squashed)]
 
     def on_the_way(self, steps: LSTMSteps) -> Mapping[str, Array]:
         gates = dict(zip(self.gates, parts(steps.gates, self.hidden), strict=True))

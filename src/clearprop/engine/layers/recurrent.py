@@ -147,6 +147,20 @@ class Recurrent(Layer):
     def run_back(self, params: Tree, steps: Any, dy: Array) -> StepSignals:
         """Backward through every time, from ∂C/∂y (T, …, N, H)."""
 
+    def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
+        """What one entry of a parameter is multiplied with at every step (T, …, N), as it goes
+        into the pre-activations: ∂a/∂(it)."""
+        if name == "weight_ih":
+            found: Array = cache.x[..., index[0]]
+            return found
+        hidden: Array = cache.steps.hidden[:-1]
+        return hidden[..., index[0]] if name == "weight_hh" else np.ones_like(hidden[..., 0])
+
+    def arrived(self, cache: RecurrentCache, dy: Array, signals: StepSignals) -> list[Array]:
+        """Of ∂C/∂(every state), what came back from later steps (T, …, N, H): without that of the
+        step's own y. `dy` is in the order of the steps."""
+        return [signals.states["hidden"] - dy]
+
     @abstractmethod
     def on_the_way(self, steps: Any) -> Mapping[str, Array]:
         """Every intermediate of every time, (T, …, N, H) by its name."""
@@ -218,6 +232,45 @@ class Recurrent(Layer):
     def signals(self, params: Tree, cache: RecurrentCache, dy: Array) -> StepSignals:
         """What comes back at every time, in the order of the cell's steps."""
         return self.run_back(params, cache.steps, self._in_order(dy, cache.lengths))
+
+    def shares_by_time(
+        self, params: Tree, cache: RecurrentCache, dy: Array, name: str, index: tuple[int, int]
+    ) -> Array:
+        """∂C/∂(one entry of a parameter) through every time of every sample (…, N, T), which add
+        up to it: the factor that it met there times ∂C/∂a."""
+        by_input = self.signals(params, cache, dy).by_input[..., index[1]]
+        shares = self.met(cache, name, index) * by_input
+        return self._in_place(shares[..., None], cache.lengths)[..., 0]
+
+    def output_moved_at(
+        self,
+        params: Tree,
+        cache: RecurrentCache,
+        name: str,
+        index: tuple[int, int],
+        time: int,
+        change: float,
+    ) -> Array:
+        """The output where one entry of a parameter is another one at one time alone."""
+        met = self._in_place(self.met(cache, name, index)[..., None], cache.lengths)
+        moved = np.zeros_like(met)
+        moved[..., time, :] = change * met[..., time, :]
+        given = self._given(params, cache.x)
+        given[..., index[1]] += self._in_order(moved, cache.lengths)[..., 0]
+        start = {state: getattr(cache.steps, state)[0] for state in self.states}
+        steps = self.run(params, given, start, EMPTY)
+        return self._in_place(steps.hidden[1:], cache.lengths)
+
+    def transport(self, params: Tree, cache: RecurrentCache, dy: Array) -> tuple[Array, Array]:
+        """How large ∂C/∂(state) is over all samples and units on both sides of every step, (T − 1,)
+        in the order in which the cell went: what reaches the state before a step, and what was
+        there behind it. Their quotient is the factor of that step."""
+        timed = self._in_order(dy, cache.lengths)
+        arrived = self.arrived(cache, timed, self.run_back(params, cache.steps, timed))
+        squares = sum(np.square(one).sum(axis=(-2, -1)) for one in arrived)
+        # y goes out of h, the first of the states.
+        behind = squares + (2 * arrived[0] * timed + timed * timed).sum(axis=(-2, -1))
+        return np.sqrt(squares[:-1]), np.sqrt(np.maximum(behind[1:], 0))
 
     def final_state(self, cache: RecurrentCache) -> Mapping[str, Array]:
         """The states after every sample's last step, (…, N, H) by their names."""
