@@ -1,5 +1,6 @@
 """PyTorch as a witness: the same numbers from an engine that knows nothing of ours."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from clearprop import (
     MSE,
     SGD,
     Activation,
+    Add,
     BatchNorm,
+    Concatenate,
     Context,
     Dropout,
     Embedding,
@@ -18,7 +21,9 @@ from clearprop import (
     KaimingUniform,
     Layer,
     LayerNorm,
+    LearnedPositions,
     Linear,
+    MultiheadAttention,
     Network,
     PReLU,
     ReLU,
@@ -27,6 +32,7 @@ from clearprop import (
     Sequential,
     Sigmoid,
     Tanh,
+    Unembedding,
     XavierNormal,
     XavierUniform,
 )
@@ -51,6 +57,10 @@ def twin(
 
     def row(name: str) -> Any:
         return params[join(name)].reshape(-1) if join(name) in params else None
+
+    def of_branches(branches: tuple[Layer, ...]) -> Iterator[Any]:
+        for index, branch in enumerate(branches):
+            yield twin(torch, branch, params, join(f"branches[{index}]"), x, training=training)
 
     match layer:
         case PReLU():
@@ -79,6 +89,19 @@ def twin(
         case Linear():
             bias = params[join("bias")].reshape(-1) if layer.bias else None
             return torch.nn.functional.linear(x, params[join("weight")].T, bias)
+        case Unembedding():
+            return functional.linear(x, params[join("weight")])
+        case LearnedPositions():
+            return x + params[join("weight")][: x.shape[1]]
+        case MultiheadAttention():
+            kept = None
+            if training and layer.dropout:
+                # Two generators draw two masks, so torch is handed ours.
+                shape = (len(x), layer.heads, x.shape[1], x.shape[1])
+                kept = Context(path=path).generator().random(shape) >= layer.dropout
+            return attention(
+                torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
+            )
         case FeatureScale():
             return x * (layer.rate * row("weight"))
         case Sequential():
@@ -86,10 +109,70 @@ def twin(
                 path_there = join(f"layers[{index}]")
                 x = twin(torch, child, params, path_there, x, training=training)
             return x
+        case Add():
+            return sum(of_branches(layer.branches))
+        case Concatenate():
+            return torch.cat(list(of_branches(layer.branches)), -1)
         case Residual():
             return x + twin(torch, layer.branch, params, join("branch"), x, training=training)
     assert not layer.parameters(), f"write {layer} in torch's operations"
     return LAYER_ROWS[type(layer)].torch.module(torch.nn, layer)(x)
+
+
+def attention(
+    torch: Any, layer: MultiheadAttention, params: Any, x: Any, kept: Array | None
+) -> Any:
+    """Attention by torch's functions; what is turned by its position as complex numbers are."""
+    functional = torch.nn.functional
+    asking = x.shape[1] - (layer.memory or 0)
+    asked = x if layer.memory is None else x[:, asking:]
+    if not layer.rotary and kept is None:
+        sequences = [one.transpose(0, 1) for one in (x[:, :asking], asked, asked)]
+        mask = torch.ones(asking, asking).triu(1) == 1 if layer.causal else None
+        biases = [params[n].reshape(-1) if layer.bias else None for n in BIASES]
+        found, _ = functional.multi_head_attention_forward(
+            *sequences,
+            layer.features,
+            layer.heads,
+            params["in_proj_weight"].T,
+            biases[0],
+            None,
+            None,
+            False,
+            0.0,
+            params["out_proj_weight"].T,
+            biases[1],
+            training=False,
+            attn_mask=mask,
+            need_weights=False,
+        )
+        return found.transpose(0, 1)
+    packed = x @ params["in_proj_weight"] + params["in_proj_bias"]
+    q, k, v = packed.unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+    if layer.rotary:
+        q, k = (turned(torch, one) for one in (q, k))
+    scores = q @ k.mT / layer.head_size**0.5
+    if layer.causal:
+        scores = scores.masked_fill(torch.ones(asking, asking).triu(1) == 1, -torch.inf)
+    weights = scores.softmax(-1)
+    if kept is not None:
+        weights = torch.where(torch.tensor(kept), weights / (1 - layer.dropout), 0)
+    merged = (weights @ v).transpose(1, 2).flatten(2)
+    return merged @ params["out_proj_weight"] + params["out_proj_bias"]
+
+
+BIASES = ("in_proj_bias", "out_proj_bias")
+
+
+def turned(torch: Any, x: Any) -> Any:
+    """The pairs (i, i + d/2) as complex numbers, times e^(i t ω)."""
+    half = x.shape[-1] // 2
+    rates = 10000.0 ** (-torch.arange(half, dtype=x.dtype) / half)
+    angles = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * rates
+    pairs = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
+        torch.ones_like(angles), angles
+    )
+    return torch.cat([pairs.real, pairs.imag], -1)
 
 
 def tensors(torch: Any, named: dict[str, Array]) -> dict[str, Any]:

@@ -107,9 +107,23 @@ def two_branches(torch: Any) -> Any:
             self.a = torch.nn.Linear(2, 2)
 
         def forward(self, x: Any) -> Any:
-            return torch.nn.functional.relu(self.a(x)) + self.a(x)
+            added = torch.nn.functional.relu(self.a(x)) + self.a(x)
+            return torch.cat([added, x, torch.tanh(x)], dim=-1)
 
     return Doubled()
+
+
+def woven_branches(torch: Any) -> Any:
+    class Woven(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            first = self.a(x)
+            return (torch.tanh(first) + x) + torch.relu(first)
+
+    return Woven()
 
 
 def sliced(torch: Any) -> Any:
@@ -124,6 +138,15 @@ def normed(torch: Any) -> Any:
     return torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2))
 
 
+def test_branches_come_in_and_a_layer_that_is_called_twice_is_tied(torch: Any) -> None:
+    module = two_branches(torch)
+    saved = from_torch(module)
+    x = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    np.testing.assert_allclose(saved.predict(x), module(torch.tensor(x)).detach(), rtol=1e-5)
+    assert saved.params.size == 6
+    assert len(saved.network.tied) == 2
+
+
 REFUSED: dict[str, tuple[str, Any]] = {
     "activation": (
         "torch_layer_unknown",
@@ -133,7 +156,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "reshape": ("torch_reshape", lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten())),
     "number": ("torch_not_module", lambda _: 3),
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
-    "two branches": ("import_sum", two_branches),
+    "woven branches": ("import_sum", woven_branches),
     "sliced": ("torch_layer_unknown", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }

@@ -86,7 +86,7 @@ def layer_recipe(example: LayerExample) -> Recipe:
         layers.insert(0, LayerNorm(shape[-1], bias=False))
     output = Sequential(*layers).output_shape(shape)
     assert output is not None
-    layers.append(Linear(output[0], 2) if len(output) == 1 else LayerNorm(output[-1]))
+    layers.append(Linear(output[-1], 2))
     network = Network(Sequential(*layers))
     output = network.layer.output_shape(shape)
     assert output is not None

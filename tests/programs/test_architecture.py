@@ -116,10 +116,15 @@ def test_every_layer_can_be_spelled() -> None:
     for name in NAMES:
         settings = {
             "embedding": "embedding(4, 3)",
+            "unembedding": "unembedding(4, 4)",
+            "learnedpositions": "learnedpositions(5)",
+            "multiheadattention": "multiheadattention(2)",
             "residual": "residual(tanh)",
-            "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2)))",
+            "add": "add(tanh, 8-relu-4)",
+            "concatenate": "concatenate(tanh, 8(bias=false), residual(relu))",
+            "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2), ()))",
         }
-        start = "" if name == "embedding" else "3-"
+        start = "" if name == "embedding" else "4-"
         assert network_of(f"{start}{settings.get(name, name)}-1").size > 0
 
 

@@ -10,11 +10,9 @@ from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import layer_before
 from clearprop.formats.traced_layers import (
-    TracedConcatenation,
+    TracedJoin,
     TracedLayer,
     TracedNetwork,
-    TracedStep,
-    TracedSum,
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
@@ -88,7 +86,7 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     Raises ContractError for a node between layers that no layer computes, and what Python raises
     for contents that do not go together (`or_damaged`).
     """
-    steps: dict[str, TracedStep] = {}
+    steps: dict[str, TracedLayer | TracedJoin] = {}
     aliases: dict[str, str] = {}
     open_wires = [output]
     starts: list[str] = []
@@ -110,11 +108,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             starts.append(wire)
             continue
         taken = [name for name in node.input if name and name not in source.constants]
-        if node.op_type == "Add" and len(taken) == 2 and node.domain in ("", "ai.onnx"):
-            steps[wire] = TracedSum(*taken)
-            open_wires += taken
-        elif _puts_side_by_side(node, taken):
-            steps[wire] = TracedConcatenation(tuple(taken))
+        if _joins(node, taken):
+            steps[wire] = TracedJoin(tuple(taken), node.op_type == "Concat")
             open_wires += taken
         elif _hands_on(source, node, taken):
             aliases[wire] = taken[0]
@@ -155,17 +150,20 @@ def classes_in(source: OnnxSource) -> tuple[str, ...] | None:
     return None
 
 
+def _joins(node: Any, taken: list[str]) -> bool:
+    """Whether a node adds wires, or puts their features side by side."""
+    if node.domain not in ("", "ai.onnx") or len(taken) < 2 or len(taken) < len(node.input):
+        return False
+    if node.op_type == "Concat":
+        return bool(attributes_of(node).get("axis") == -1)
+    return node.op_type in ("Add", "Sum")
+
+
 def _hands_on(source: OnnxSource, node: Any, taken: list[str]) -> bool:
     """Whether a node only hands on rows that come in, or numbers in another precision."""
     if node.op_type == "Flatten":
         return taken[0] in source.inputs
     return node.op_type == "Cast" and attributes_of(node).get("to") in FLOATING
-
-
-def _puts_side_by_side(node: Any, taken: list[str]) -> bool:
-    """Whether a node puts the features of wires side by side."""
-    whole = node.op_type == "Concat" and len(taken) == len(node.input) > 1
-    return whole and attributes_of(node).get("axis") == -1
 
 
 def _behind(wire: str, aliases: dict[str, str]) -> str:
@@ -174,10 +172,10 @@ def _behind(wire: str, aliases: dict[str, str]) -> str:
     return wire
 
 
-def _without_aliases(step: TracedStep, aliases: dict[str, str]) -> TracedStep:
-    if isinstance(step, TracedSum):
-        return TracedSum(*(_behind(wire, aliases) for wire in step))
-    if isinstance(step, TracedConcatenation):
-        return TracedConcatenation(tuple(_behind(wire, aliases) for wire in step.terms))
+def _without_aliases(
+    step: TracedLayer | TracedJoin, aliases: dict[str, str]
+) -> TracedLayer | TracedJoin:
+    if isinstance(step, TracedJoin):
+        return step._replace(terms=tuple(_behind(wire, aliases) for wire in step.terms))
     behind = _behind(step.source, aliases)
     return TracedLayer(step.layer, behind, step.params, step.state, step.shared)

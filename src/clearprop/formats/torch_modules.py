@@ -25,11 +25,9 @@ from clearprop.formats.torch_sequences import RECURRENT, SequencePart, part_take
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
-    TracedConcatenation,
+    TracedJoin,
     TracedLayer,
     TracedNetwork,
-    TracedStep,
-    TracedSum,
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS
@@ -49,7 +47,6 @@ _BY_FUNCTION = {
     if not row.parameters
 }
 SUMS = ("add", "__add__", "__radd__", "iadd")
-SIDE_BY_SIDE = ("cat", "concat", "concatenate")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
 MEASURES = ("size", "getitem", "getattr")
@@ -134,7 +131,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError(
             "torch_untraceable", module=type(module).__name__, problem=said
         ) from problem
-    steps: dict[str, TracedStep] = {}
+    steps: dict[str, TracedLayer | TracedJoin] = {}
     wires: dict[str, str] = {}
     parts: dict[str, SequencePart] = {}
     # What has a default and is not used need not be handed over.
@@ -162,8 +159,6 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         elif part := part_taken(node, parts, wires):
             if isinstance(part, TracedLayer):
                 steps[name], wires[name] = part, name
-        elif _called(node) in SIDE_BY_SIDE:
-            steps[name], wires[name] = _side_by_side(node, wires), name
         elif _called(node) in MEASURES:
             continue
         elif _called(node) in RESHAPES:
@@ -217,12 +212,14 @@ def _of_parts(layer: Combinator, parameters: Mapping[str, Any]) -> dict[str, Arr
     }
 
 
-def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedSum:
+def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedJoin:
     """A sum of two wires, or a function as the module that computes the same."""
     called = _called(node)
+    if called in ("cat", "concatenate", "concat"):
+        return _beside(node, wires)
     terms = [wires.get(str(one)) for one in node.args if hasattr(one, "op")]
     if called in SUMS and len(terms) == 2 and None not in terms and not _scaled(node):
-        return TracedSum(*map(str, terms))
+        return TracedJoin(tuple(map(str, terms)))
     name = _BY_FUNCTION.get(called.strip("_").replace("_", ""))
     if name is None or len(terms) != 1:
         raise _unknown(str(node), called)
@@ -236,14 +233,14 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
     return _layer(module, str(node), _taken(node, wires, called))
 
 
-def _side_by_side(node: Any, wires: Mapping[str, str]) -> TracedConcatenation:
-    """The features of wires side by side. Raises ContractError for any other axis."""
-    terms = node.args[0] if node.args else node.kwargs.get("tensors", ())
-    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-    known = [wires.get(str(one)) for one in terms]
-    if axis != -1 or len(known) < 2 or None in known:
-        raise _unknown(str(node), _called(node))
-    return TracedConcatenation(tuple(map(str, known)))
+def _beside(node: Any, wires: Mapping[str, str]) -> TracedJoin:
+    """Wires whose features are put side by side. Raises ContractError for another axis, and for
+    what is no wire of the network's."""
+    terms = [wires.get(str(one)) for one in node.args[0]]
+    axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    if axis != -1 or None in terms:
+        raise _unknown(str(node), f"{_called(node)}(dim={axis})")
+    return TracedJoin(tuple(map(str, terms)), beside=True)
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:

@@ -1,8 +1,8 @@
 """A network out of what was found in another program: its layers, and which wire each takes.
 
-What is found is a graph of layers, sums and concatenations. It becomes a Sequential; where two
-wires are added of which one goes past what the other comes through, a Residual; where wires are put
-side by side, a Concatenate from the last wire on that all of them come from.
+What is found is a graph of layers and of joins, which add wires or put them side by side. It is
+made a Sequential; where two wires are added of which one goes past what the other comes through, a
+Residual; any other join that begins at one wire an Add or a Concatenate.
 """
 
 from collections.abc import Hashable, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
+from clearprop.engine.combinators import Add, Combinator, Concatenate, Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Identity
 from clearprop.engine.layers.layer import Layer, Tree
@@ -47,21 +47,14 @@ class TracedLayer:
         ]
 
 
-class TracedSum(NamedTuple):
-    """Two wires that are added."""
-
-    one: str
-    other: str
-
-
-class TracedConcatenation(NamedTuple):
-    """Wires whose features stand side by side."""
+class TracedJoin(NamedTuple):
+    """Wires that are added, or with `beside` put side by side."""
 
     terms: tuple[str, ...]
+    beside: bool = False
 
 
-TracedStep: TypeAlias = TracedLayer | TracedSum | TracedConcatenation
-Traced: TypeAlias = Mapping[str, TracedStep]
+Traced: TypeAlias = Mapping[str, TracedLayer | TracedJoin]
 
 
 class TracedNetwork(NamedTuple):
@@ -79,12 +72,11 @@ def network_of_traced(
     out, in an order in which nothing takes a wire before it is there; `dtype` is that of the
     parameters.
 
-    Raises ContractError for sums that no layer here makes, and what layers raise that do not go
+    Raises ContractError for joins that no layer here makes, and what layers raise that do not go
     together.
     """
-    places = {wire: place for place, wire in enumerate((source, *steps))}
     found: list[TracedLayer] = []
-    layers = _between(steps, places, source, output, found)
+    layers = _between(steps, source, output, found)
     network = Network(Sequential(*(layers or [Identity()])))
     # Layers stand in the graph in the order in which they were found.
     order = dict(zip(network.graph.nodes, found, strict=False))
@@ -122,9 +114,7 @@ def network_of_traced(
     return TracedNetwork(network, params, state or EMPTY)
 
 
-def _between(
-    steps: Traced, places: Mapping[str, int], source: str, wire: str, found: list[TracedLayer]
-) -> list[Layer]:
+def _between(steps: Traced, source: str, wire: str, found: list[TracedLayer]) -> list[Layer]:
     """The layers from one wire to another; `found` gets the same in order, those in branches
     too."""
     pieces: list[tuple[Layer, list[TracedLayer]]] = []
@@ -138,48 +128,46 @@ def _between(
             wire = step.source
             continue
         inside: list[TracedLayer] = []
-        if isinstance(step, TracedConcatenation):
-            past = _last_common(steps, places, step.terms)
-            branches = [_between(steps, places, past, one, inside) for one in step.terms]
-            pieces.append((Concatenate(*map(_one_layer, branches)), inside))
-            wire = past
-            continue
-        past, through = sorted(step, key=lambda one: places.get(one, -1))
-        branch = _between(steps, places, past, through, inside)
-        pieces.append((Residual(_one_layer(branch)), inside))
-        wire = past
+        fork = _fork(steps, step)
+        terms = step.terms
+        is_residual = not step.beside and len(terms) == 2 and fork in terms
+        if is_residual:
+            # What goes past the branch is no branch of its own.
+            terms = terms[:1] if terms[1] == fork else terms[1:]
+        branches = [_branch(steps, fork, term, inside) for term in terms]
+        kind = Residual if is_residual else Concatenate if step.beside else Add
+        pieces.append((kind(*branches), inside))
+        wire = fork
     pieces.reverse()
     found += [step for _, inside in pieces for step in inside]
+    if len({id(step) for step in found}) < len(found):
+        # A layer between two joins that begin at different wires would be two layers here.
+        raise ContractError("import_sum", wire=wire)
     return [layer for layer, _ in pieces]
 
 
-def _one_layer(layers: list[Layer]) -> Layer:
-    return layers[0] if len(layers) == 1 else Sequential(*(layers or [Identity()]))
+def _branch(steps: Traced, fork: str, term: str, found: list[TracedLayer]) -> Layer:
+    layers = _between(steps, fork, term, found)
+    if not layers:
+        layers = [Identity()]
+        found.append(TracedLayer(layers[0], fork))
+    return layers[0] if len(layers) == 1 else Sequential(*layers)
 
 
-def _last_common(steps: Traced, places: Mapping[str, int], terms: tuple[str, ...]) -> str:
-    """The last wire that all of these come from. Raises ContractError where there is none."""
-    behind = [_behind(steps, term) for term in terms]
-    common = set.intersection(*behind)
-    if not common:
-        raise ContractError("import_sum", wire=terms[-1])
-    return max(common, key=lambda wire: places.get(wire, -1))
+def _fork(steps: Traced, join: TracedJoin) -> str:
+    """The last wire that all terms of a join come from. Raises ContractError where there is
+    none."""
+    first, *others = (_spine(steps, term) for term in join.terms)
+    for wire in first:
+        if all(wire in other for other in others):
+            return wire
+    raise ContractError("import_sum", wire=join.terms[0])
 
 
-def _behind(steps: Traced, wire: str) -> set[str]:
-    """A wire and all that it is made of."""
-    found: set[str] = set()
-    waiting = [wire]
-    while waiting:
-        one = waiting.pop()
-        if one in found:
-            continue
-        found.add(one)
-        step = steps.get(one)
-        if isinstance(step, TracedLayer):
-            waiting.append(step.source)
-        elif isinstance(step, TracedConcatenation):
-            waiting += step.terms
-        elif step is not None:
-            waiting += step
+def _spine(steps: Traced, wire: str) -> list[str]:
+    """The wires that everything goes through on its way to a wire, from that one back."""
+    found = [wire]
+    while (step := steps.get(wire)) is not None:
+        wire = step.source if isinstance(step, TracedLayer) else _fork(steps, step)
+        found.append(wire)
     return found

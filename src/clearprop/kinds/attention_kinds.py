@@ -149,6 +149,7 @@ ATTENTION = LayerRow(
     onnx=OnnxOperator("Attention", since=23),
     onnx_forms=ATTENTION_FORMS,
     compiled=lambda _: NoKernel("sequence"),
+    told_features=True,
     in_use=InUse(
         Equations(_FORWARD, _BACKWARD), lambda cache: cache.kept is None, lambda site: used(site)
     ),

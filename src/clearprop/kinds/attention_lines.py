@@ -2,7 +2,7 @@
 own."""
 
 from clearprop.engine.layers.attention import BASE
-from clearprop.kinds.position_kinds import angle_lines, turn_line
+from clearprop.kinds.position_kinds import angle_lines, turn_lines
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
 
@@ -30,17 +30,13 @@ class _Names:
 
     def __init__(self, site: Site) -> None:
         own = site.own
+        # No layer that may stand in the same group has these names.
         self.packed = own("qkv", "[Q K V]")
-        self.q, self.k, self.v = own("q", "Q"), own("k", "K"), own("v", "V")
-        self.scores, self.powers, self.weights = (
-            own("scores", "S"),
-            own("powers", "P"),
-            own("weights", "A"),
-        )
-        self.keep = own("keep", "M")
-        self.taken = own("taken", "Ã")
-        self.heads, self.merged = own("o", "O"), own("merged", "[O]")
-        self.row = own("row", "ρ")
+        self.q, self.k, self.v = own("queries", "Q"), own("keys", "K"), own("values", "V")
+        self.scores, self.powers = own("scores", "S"), own("raised", "P")
+        self.weights, self.keep = own("attention", "A"), own("looks", "M")
+        self.taken, self.row = own("dropped", "Ã"), own("row_sum", "ρ")
+        self.heads, self.merged = own("mixed", "O"), own("merged", "[O]")
 
 
 def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
@@ -59,7 +55,7 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
         ),
         Line(
             f"{q}, {k}, {v} = {names.packed}.{cut}",
-            f"{q:math}, {k:math}, {v:math}: {names.packed:math} cut into {heads} heads",
+            f"{q:math}, {k:math}, {v:math}: {names.packed:math} cut into heads",
         ),
     ]
     if one.memory is not None:
@@ -70,9 +66,11 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
             )
         )
     if one.rotary:
-        for array in (q, k):
-            lines += angle_lines(site, array, size, BASE)
-            lines.append(turn_line(site, array, array, size))
+        lines += angle_lines(site, q, asking, size, BASE)
+        lines += turn_lines(site, q, size)
+        if one.memory is not None:
+            lines += angle_lines(site, k, one.memory, size, BASE)
+        lines += turn_lines(site, k, size)
     lines.append(
         Line(
             f"{names.scores} = {q} @ {k}.swapaxes(-2, -1) / {scale}",
@@ -134,7 +132,7 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
         Line(
             f"{names.heads.d} = {names.merged.d}.reshape(-1, {asking}, {heads}, {size})"
             ".swapaxes(1, 2)",
-            f"{names.heads.d:math}: {names.merged.d:math} cut into {heads} heads",
+            f"{names.heads.d:math}: {names.merged.d:math} cut into heads",
         ),
         Line(
             f"{v.d} = {taken}.swapaxes(-2, -1) @ {names.heads.d}",
@@ -166,9 +164,10 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
         ),
     ]
     if one.rotary:
-        for array in (q, k):
-            lines += angle_lines(site, array, size, BASE)
-            lines.append(turn_line(site, array.d, array.d, size, back=True))
+        lines += turn_lines(site, k.d, size, back=True)
+        if one.memory is not None:
+            lines += angle_lines(site, q, asking, size, BASE)
+        lines += turn_lines(site, q.d, size, back=True)
     if one.memory is not None:
         lines += [_padded(q.d, 0, one.memory)]
         lines += [_padded(array.d, asking, 0) for array in (k, v)]

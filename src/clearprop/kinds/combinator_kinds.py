@@ -3,8 +3,11 @@
 from clearprop.engine.combinators import Add, Concatenate, Residual, Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
 from clearprop.engine.layers.linear import Linear
-from clearprop.kinds.program_lines import Symbol
+from clearprop.kinds.program_lines import Symbol, subscript
 from clearprop.kinds.row import CombinatorRow, LayerExample
+
+# What is taken beside each other is f₁, f₂ … of x; of more branches than these by their paths.
+_BRANCHES = {f"branches[{number}]": f"f{subscript(number + 1)}" for number in range(100)}
 
 COMBINATORS = (
     CombinatorRow(
@@ -28,6 +31,7 @@ COMBINATORS = (
             LayerExample(Add(Linear(3, 2), Linear(3, 2, bias=False)), (3,)),
             LayerExample(Add(Tanh(), Sigmoid(), ReLU()), (2, 3)),
         ),
+        ways=_BRANCHES,
         output=Symbol("sum", "S"),
     ),
     CombinatorRow(
@@ -36,6 +40,7 @@ COMBINATORS = (
             LayerExample(Concatenate(Linear(3, 2), Tanh()), (3,)),
             LayerExample(Concatenate(Sequential(Tanh(), Linear(2, 1)), Sigmoid(), ReLU()), (2, 2)),
         ),
+        ways=_BRANCHES,
         output=Symbol("joined", "J"),
     ),
 )

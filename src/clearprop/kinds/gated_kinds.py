@@ -30,7 +30,7 @@ def _passes(site: Site) -> Passes:
     x, y, dy = site.x, site.y, site.dy
     dx = site.dx or site.x.d
     half = site.shape[-1] // 2
-    gate, value, share = site.own("gate", "a"), site.own("value", "b"), site.own("share", "σ")
+    gate, value, share = site.own("gate", "a"), site.own("value", "b"), site.own("sigma", "σ")
     backward = (
         Line(
             f"{gate.d} = {dy} * {value} * {share} * (1 + {gate} * (1 - {share}))",

@@ -46,7 +46,7 @@ def _learned_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     table = found["weight"]
     if table.dtype.kind != "f" or table.ndim != 2 or not table.size or int(found["axis"]) != 1:
         return None
-    return ReadLayer(LearnedPositions(*table.shape), {"weight": table})
+    return ReadLayer(LearnedPositions(*table.shape[::-1]), {"weight": table})
 
 
 def _sinusoidal(at: OnnxPlace) -> dict[str, Any]:

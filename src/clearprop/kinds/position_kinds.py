@@ -87,16 +87,16 @@ def _rotary(site: Site) -> Passes:
     """Every pair of features, turned by an angle that grows with the position."""
     one, (length, features) = site.layer, site.shape
     size = features // one.heads
-    heads = site.own("heads", "h")
+    heads = site.own("heads", "H")
     cut = f".reshape(-1, {length}, {one.heads}, {size}).swapaxes(1, 2)"
     merged = f".swapaxes(1, 2).reshape(-1, {length}, {features})"
 
     def lines(taken: Symbol, made: Symbol, back: bool) -> tuple[Line, ...]:
         own = heads.d if back else heads
         return (
-            Line(f"{own} = {taken}{cut}", f"{own:math}: {taken:math} cut into {one.heads} heads"),
-            *angle_lines(site, own, size, one.base, length),
-            turn_line(site, own, own, size, back=back, interleaved=one.interleaved),
+            Line(f"{own} = {taken}{cut}", f"{own:math}: {taken:math} cut into heads"),
+            *([] if back else angle_lines(site, own, length, size, one.base)),
+            *turn_lines(site, own, size, back=back, interleaved=one.interleaved),
             Line(f"{made} = {own}{merged}", f"{made:math}: the heads side by side"),
         )
 
@@ -125,56 +125,58 @@ def _angles(angles: Symbol, length: int, size: int, base: float) -> Line:
     )
 
 
-def angle_lines(
-    site: Site, array: Symbol, size: int, base: float, length: int | None = None
-) -> list[Line]:
-    """The lines that make the cosines and sines of an array's positions (…, T, d)."""
-    angles, cosines, sines = _turns(site)
-    dtype = f"{array}.dtype"
-    made = _angles(angles, 0, size, base)
-    if length is None:
-        made = Line(made.code.replace("np.arange(0)[", f"np.arange({array}.shape[-2])["), made[1])
-    else:
-        made = _angles(angles, length, size, base)
+def angle_lines(site: Site, dtype: Symbol, length: int, size: int, base: float) -> list[Line]:
+    """The lines that make the cosines and sines of the positions' angles (T, d/2)."""
+    angles = site.own("angles", "α")
+    cosines, sines = _turns(site)
     return [
-        made,
+        _angles(angles, length, size, base),
         Line(
-            f"{cosines}, {sines} = np.cos({angles}).astype({dtype}), "
-            f"np.sin({angles}).astype({dtype})",
-            f"{cosines:math} = cos {angles:math}, {sines:math} = sin {angles:math}",
+            f"{cosines} = np.cos({angles}).astype({dtype}.dtype)",
+            f"{cosines:math} = cos {angles:math}",
+        ),
+        Line(
+            f"{sines} = np.sin({angles}).astype({dtype}.dtype)", f"{sines:math} = sin {angles:math}"
         ),
     ]
 
 
-def turn_line(
-    site: Site,
-    made: Symbol,
-    taken: Symbol,
-    size: int,
-    *,
-    back: bool = False,
-    interleaved: bool = False,
-) -> Line:
-    """The line that turns every pair of `taken`, the other way round with `back`."""
-    _, cosines, sines = _turns(site)
+def turn_lines(
+    site: Site, array: Symbol, size: int, *, back: bool = False, interleaved: bool = False
+) -> list[Line]:
+    """The lines that turn every pair of an array (…, T, d) by its angle, the other way round with
+    `back`."""
+    cosines, sines = _turns(site)
+    first, second = site.own("left", "a"), site.own("right", "b")
+    if back:
+        first, second = first.d, second.d
     half = size // 2
-    a, b = (
-        (f"{taken}[..., 0::2]", f"{taken}[..., 1::2]")
-        if interleaved
-        else (f"{taken}[..., :{half}]", f"{taken}[..., {half}:]")
-    )
+    cut = ("::2", "1::2") if interleaved else (f":{half}", f"{half}:")
     minus, plus = ("+", "-") if back else ("-", "+")
-    first = f"{a} * {cosines} {minus} {b} * {sines}"
-    second = f"{b} * {cosines} - {a} * {sines}" if back else f"{a} * {sines} {plus} {b} * {cosines}"
-    code = f"np.concatenate([{first}, {second}], axis=-1)"
+    turned = (
+        f"{first} * {cosines} {minus} {second} * {sines}",
+        f"{second} * {cosines} {plus} {first} * {sines}",
+    )
+    minus, plus = minus.replace("-", "−"), plus.replace("-", "−")
+    joined = f"np.concatenate([{first}, {second}], axis=-1)"
     if interleaved:
-        code = f"np.stack([{first}, {second}], axis=-1).reshape({taken}.shape)"
-    way = "back" if back else "on"
-    return Line(f"{made} = {code}", f"{made:math}: every pair (a, b) turned {way} by its angle")
+        joined = f"np.stack([{first}, {second}], axis=-1).reshape({array}.shape)"
+    return [
+        Line(
+            f"{first}, {second} = {array}[..., {cut[0]}], {array}[..., {cut[1]}]",
+            f"({first:math}, {second:math}): the pairs of {array:math}",
+        ),
+        Line(
+            f"{first}, {second} = {', '.join(turned)}",
+            f"({first:math} {cosines:math} {minus} {second:math} {sines:math}, "
+            f"{second:math} {cosines:math} {plus} {first:math} {sines:math})",
+        ),
+        Line(f"{array} = {joined}", f"{array:math} ← ({first:math}, {second:math})"),
+    ]
 
 
-def _turns(site: Site) -> tuple[Symbol, Symbol, Symbol]:
-    return site.own("angles", "α"), site.own("cosines", "c"), site.own("sines", "s")
+def _turns(site: Site) -> tuple[Symbol, Symbol]:
+    return site.own("cos", "c"), site.own("sin", "s")
 
 
 def turned(x: Any, array: Any, base: float = BASE, *, interleaved: bool = False) -> Any:
@@ -208,8 +210,8 @@ POSITIONS = (
     LayerRow(
         kind=LearnedPositions,
         examples=(
-            LayerExample(LearnedPositions(3, 2), (3, 2)),
-            LayerExample(LearnedPositions(5, 2), (3, 2)),
+            LayerExample(LearnedPositions(2, 3), (3, 2)),
+            LayerExample(LearnedPositions(2, 5), (3, 2)),
         ),
         equations=Equations(("y = x + P[t]",), ("∂C/∂x = ∂C/∂y", "∂L/∂P[t] = Σₙ ∂C/∂y[t]")),
         worked=_learned_worked,
@@ -229,6 +231,7 @@ POSITIONS = (
         onnx=None,
         onnx_forms=LEARNED_FORMS,
         compiled=lambda _: NoKernel("sequence"),
+        told_features=True,
     ),
     LayerRow(
         kind=SinusoidalPositions,
@@ -252,6 +255,7 @@ POSITIONS = (
         onnx=None,
         onnx_forms=SINUSOIDAL_FORMS,
         compiled=lambda _: NoKernel("sequence"),
+        told_features=True,
     ),
     LayerRow(
         kind=RotaryPositions,
@@ -266,7 +270,7 @@ POSITIONS = (
         ),
         worked=_rotary_worked,
         passes=_rotary,
-        output=Symbol("r", "r"),
+        output=Symbol("turned", "τ"),
         torch=TorchTwin(
             lambda nn, one: own_module(nn, one, lambda _, x: _by_heads(one, x, x.new_tensor))
         ),
@@ -274,5 +278,6 @@ POSITIONS = (
         onnx=OnnxOperator("RotaryEmbedding", since=23),
         onnx_forms=ROTARY_FORMS,
         compiled=lambda _: NoKernel("sequence"),
+        told_features=True,
     ),
 )

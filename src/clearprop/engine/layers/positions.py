@@ -64,20 +64,20 @@ class LearnedPositionsCache(NamedTuple):
 
 @dataclass(frozen=True)
 class LearnedPositions(Layer):
-    """x + P: a learned vector (features,) for each of the first `length` positions.
+    """x + P: a learned vector of so many features for each of the first `length` positions.
 
     The table starts from N(0, 0.02²) unless told otherwise. Raises ConfigurationError unless both
     sizes are whole numbers >= 1; ShapeError for a sequence that is longer than the table.
     """
 
-    length: int
     features: int
+    length: int
     initializer: Initializer = SMALL_NORMAL
 
     stackable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require_sizes(self, "length", "features")
+        require_sizes(self, "features", "length")
 
     def parameters(self) -> Mapping[str, Parameter]:
         shape = (self.length, self.features)

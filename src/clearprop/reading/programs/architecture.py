@@ -7,6 +7,7 @@
               layer                   a layer's name: relu, layernorm, softmax …
               layer(settings)         leakyrelu(0.1), batchnorm(momentum=none)
               residual(network)       8-residual(16-tanh-8)-1; the sizes go on from outside
+              add(network, network)   8-add(tanh, 16-relu-8)-1; concatenate likewise
 
 Layers that need to know how many features come in are told. A Linear before a batchnorm has no
 bias unless `bias=true` is said: the normalization would take it off again. `embedding(5, 3)` stands
@@ -17,7 +18,7 @@ import re
 from typing import Any
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.combinators import Combinator, Sequential
+from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
@@ -54,12 +55,12 @@ def network_of(text: str) -> Network:
     return network
 
 
-def _split(text: str, whole: str) -> list[str]:
-    """The parts between the dashes that stand outside brackets."""
+def _split(text: str, whole: str, mark: str = "-") -> list[str]:
+    """The parts between the dashes, or other marks, that stand outside brackets."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "-" and depth == 0:
+        if letter == mark and depth == 0:
             parts.append("")
         else:
             parts[-1] += letter
@@ -92,9 +93,7 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
     if kind is None:
         raise _unknown(part, name, text)
     if issubclass(kind, Combinator):
-        inner = (brackets or "()")[1:-1]
-        layers, after = _layers(_split(inner, text), width, text)
-        return kind(layers[0] if len(layers) == 1 else Sequential(*layers)), after
+        return _combined(kind, (brackets or "()")[1:-1], width, text)
     row = LAYER_ROWS[kind]
     if row.told_features:
         if width is None:
@@ -104,6 +103,22 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
     if row.ids is None and width is None:
         return layer, None
     return layer, layer.output_shape(() if row.ids else (width,))[-1]
+
+
+def _combined(kind: Any, inner: str, width: int | None, text: str) -> tuple[Layer, int | None]:
+    """A combinator of the branches that stand between commas, and how many features it gives."""
+    branches: list[Layer] = []
+    widths: list[int | None] = []
+    for branch in _split(inner, text, ","):
+        layers, after = _layers(_split(branch, text), width, text)
+        branches.append(layers[0] if len(layers) == 1 else Sequential(*layers))
+        widths.append(after)
+    if kind is Residual and len(branches) > 1:
+        raise ConfigurationError("architecture_branches", text=text)
+    layer: Layer = kind(*branches)
+    if kind is Concatenate:
+        return layer, None if None in widths else sum(filter(None, widths))
+    return layer, widths[-1]
 
 
 def _linear(

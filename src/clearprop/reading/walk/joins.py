@@ -11,6 +11,7 @@ from clearprop.base.numbers import brief
 from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join, is_inside
 from clearprop.engine.nodes import is_skip, terms_behind
 from clearprop.engine.step import Step
+from clearprop.kinds.kind_tables import COMBINATOR_ROWS
 from clearprop.kinds.program_lines import subscript
 from clearprop.reading.walk.stages import ArrayRole, Part, StageArray, WalkStage
 from clearprop.reading.worked_lines import WorkedLine, label, sum_of_numbers
@@ -159,7 +160,9 @@ def _names(graph: Graph, join: Join, function: str) -> list[str]:
 
 def _name_in(group: Group, member: GraphStep | Group) -> str:
     """What a member is called in its combinator: `left`; y where it is what is put out."""
-    return member.path.removeprefix(group.path).lstrip(".") or "y"
+    name = member.path.removeprefix(group.path).lstrip(".")
+    row = COMBINATOR_ROWS.get(type(group.layer))
+    return (name if row is None else row.ways.get(name, name)) or "y"
 
 
 def _forks_in(graph: Graph, group: Group) -> Iterator[Fork]:
