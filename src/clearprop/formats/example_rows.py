@@ -23,10 +23,10 @@ def ids_of(network: Network) -> int | None:
 
 
 def sample_shape(network: Network) -> Shape | None:
-    """The shape of one sample: () for ids, (features,) where the layers say how many there are,
-    or (TIMES, features) where they go through time; otherwise None."""
+    """The shape of one sample: () for ids, (features,) where the layers say how many there are;
+    (TIMES,) and (TIMES, features) where they go through time; otherwise None."""
     if ids_of(network) is not None:
-        return ()
+        return () if _takes(network, ()) else (TIMES,)
     layers = [node.layer for node in network.graph.nodes.values()]
     told = [getattr(layer, "features", None) for layer in layers]
     sizes = [size for slot in network.graph.slots.values() for size in slot.shape]
@@ -34,12 +34,17 @@ def sample_shape(network: Network) -> Shape | None:
         if features is None:
             continue
         for shape in ((features,), (TIMES, features)):
-            try:
-                network.graph.shapes(shape)
-            except ClearpropError:
-                continue
-            return shape
+            if _takes(network, shape):
+                return shape
     return None
+
+
+def _takes(network: Network, shape: Shape) -> bool:
+    try:
+        network.graph.shapes(shape)
+    except ClearpropError:
+        return False
+    return True
 
 
 def example_rows(network: Network, dtype: Any) -> Array:
@@ -47,5 +52,5 @@ def example_rows(network: Network, dtype: Any) -> Array:
     generator = keyed_generator(0, path="example_rows")
     ids = ids_of(network)
     if ids is not None:
-        return generator.integers(ids, size=ROWS)
+        return generator.integers(ids, size=(ROWS, *(sample_shape(network) or ())))
     return generator.normal(size=(ROWS, *(sample_shape(network) or (3,)))).astype(dtype)

@@ -26,6 +26,7 @@ from clearprop.checking.diagnosis.hypotheses import (
     difference,
     scale,
 )
+from clearprop.checking.diagnosis.time_slips import time_slips
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -46,6 +47,7 @@ def slips(
         yield from _linear(step, before, after)
     if isinstance(step.layer, Activation):
         yield from _activation(step.layer)
+    yield from time_slips(step)
 
 
 def bare_slips(step: AlteredStep) -> Iterator[Slip]:
