@@ -186,7 +186,7 @@ class Recurrent(Layer):
 
     def backward(self, params: Tree, cache: RecurrentCache, dy: Array) -> Backward:
         signals = self.signals(params, cache, dy)
-        gradients = {name: np.empty_like(params[name], dy.dtype) for name in params}
+        gradients = {name: np.empty(array.shape, dy.dtype) for name, array in params.items()}
         self._gradients(cache, signals, gradients)
         return self._input_gradient(params, cache, signals), gradients
 
