@@ -37,6 +37,9 @@ def test_a_kind_is_drawn_or_refused_with_what_to_do(name: str, kind: str) -> Non
         neuron = "layers[0][1]" if name == "embedding" else None
         sentence = refusal(ConfigurationError, step, kind, neuron=neuron)
         assert "network_backward" in sentence or "reversed_neuron" in sentence
+    elif kind == "inside":
+        # None of these networks has a layer that declares what is inside it.
+        assert "declares what is inside" in refusal(ConfigurationError, step, kind)
     else:
         assert any(isinstance(item, Text) for item in draw(step, kind).items)
 

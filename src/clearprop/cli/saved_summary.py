@@ -14,7 +14,7 @@ from clearprop.base.configuration import encode
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli.model_summary import model_lines
 from clearprop.cli.table_samples import widths
-from clearprop.engine.addresses import Address
+from clearprop.engine.addresses import Address, InnerSpan, inner_shapes
 from clearprop.engine.graph import join_path
 from clearprop.engine.summary import repr_short
 from clearprop.estimators.model_file import NOTE, holds_model
@@ -103,7 +103,9 @@ def summary_in(saved: SavedNetwork) -> SavedSummary:
         classes=saved.classes,
         notes=saved.notes,
         weights=tuple(_span(path, slot.shape) for path, slot in saved.network.layout.slots.items()),
-        neurons=tuple(_span(wire, shape) for wire, shape in shapes.items() if shape),
+        neurons=tuple(
+            [_span(wire, shape) for wire, shape in shapes.items() if shape] + _inner_spans(saved)
+        ),
         samples=0 if saved.x is None else len(saved.x),
     )
 
@@ -115,10 +117,13 @@ def weight_addresses(saved: SavedNetwork) -> Iterator[str]:
 
 
 def neuron_addresses(saved: SavedNetwork) -> Iterator[str]:
-    """Every address that --neuron takes, from the input on; of wires whose shape is known."""
+    """Every address that --neuron takes, from the input on, and then those inside of layers; of
+    wires whose shape is known."""
     for wire, shape in _shapes(saved).items():
         if shape:
             yield from _entries(wire, shape)
+    for path, span in _inside(saved).items():
+        yield from _entries(path, span.shape)
 
 
 def sample_addresses(saved: SavedNetwork) -> Iterator[str]:
@@ -206,6 +211,26 @@ def _input_shape(saved: SavedNetwork) -> Shape | None:
         return saved.x.shape[1:]
     inputs = widths(saved.network)[0]
     return None if inputs is None else (inputs,)
+
+
+def _inside(saved: SavedNetwork) -> Mapping[str, InnerSpan]:
+    """What is inside of the layers, where a kept sample says how large it is."""
+    if saved.x is None or saved.params.ndim > 1:
+        return {}
+    state = saved.state or None
+    forward = saved.network.forward(saved.params, saved.x[:1], training=False, state=state)
+    return inner_shapes(forward)
+
+
+def _inner_spans(saved: SavedNetwork) -> list[AddressSpan]:
+    """Every intermediate from its first entry to its last, over all heads or times."""
+    grouped: dict[tuple[str, str], list[AddressSpan]] = {}
+    for path, span in _inside(saved).items():
+        grouped.setdefault((span.path, span.name), []).append(_span(path, span.shape))
+    return [
+        AddressSpan(spans[0].first, spans[-1].last, sum(one.count for one in spans))
+        for spans in grouped.values()
+    ]
 
 
 def _kept(saved: SavedNetwork) -> Iterator[KeptArray]:

@@ -80,6 +80,17 @@ def neuron_address(step: Step, text: str) -> Address:
     return _address(text, _wire_shapes(step.forward))
 
 
+def inner_address(step: Step, text: str) -> InnerAddress:
+    """The number inside a layer that `text` names. Raises as `parameter_address` does, and
+    ConfigurationError for a network whose layers have nothing inside."""
+    inner = inner_shapes(step.forward)
+    if not inner:
+        raise ConfigurationError("explain_nothing_inside")
+    found = _address(text, {path: one.shape for path, one in inner.items()})
+    span = inner[found.path]
+    return InnerAddress(span.path, span.name, span.within, found.index)
+
+
 def number_address(step: Step, text: str) -> Address | InnerAddress:
     """The neuron, the feature of the input or the number inside a layer that `text` names. Raises
     as `parameter_address` does."""

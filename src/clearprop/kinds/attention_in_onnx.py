@@ -187,35 +187,27 @@ def _as_written(
     )
 
 
-def _forms() -> list[OnnxForm]:
-    forms = []
-    for bias, causal, memory, rotary in product((True, False), repeat=4):
-        if causal and memory:
-            continue
-        options = _Options(bias, causal, memory, rotary)
+def _forms_of(options: _Options) -> list[OnnxForm]:
+    """One operator where the set has it, and the same written out."""
 
-        def layer(
-            found: Mapping[str, Any], dtype: np.dtype[Any], options: _Options = options
-        ) -> ReadLayer | None:
-            return _read(found, options, dtype)
+    def layer(found: Mapping[str, Any], dtype: np.dtype[Any]) -> ReadLayer | None:
+        return _read(found, options, dtype)
 
-        if not rotary:
-            forms.append(
-                OnnxForm(
-                    _operator(options),
-                    lambda at, options=options: _of_operator(at, options),
-                    layer,
-                    since=23,
-                )
-            )
-        forms.append(
-            OnnxForm(
-                _written_out(options),
-                lambda at, options=options: _of_terms(at, options),
-                layer,
-            )
-        )
-    return forms
+    def node(at: OnnxPlace) -> dict[str, Any] | None:
+        return _of_operator(at, options)
+
+    def terms(at: OnnxPlace) -> dict[str, Any] | None:
+        return _of_terms(at, options)
+
+    written_out = OnnxForm(_written_out(options), terms, layer)
+    if options.rotary:
+        return [written_out]
+    return [OnnxForm(_operator(options), node, layer, since=23), written_out]
 
 
-ATTENTION_FORMS = tuple(_forms())
+ATTENTION_FORMS = tuple(
+    form
+    for bias, causal, memory, rotary in product((True, False), repeat=4)
+    if not (causal and memory)
+    for form in _forms_of(_Options(bias, causal, memory, rotary))
+)

@@ -155,4 +155,5 @@ ATTENTION = LayerRow(
     ),
     shown=lambda cache: {"A": cache.weights},
     inside=INSIDE,
+    drawn="weights",
 )

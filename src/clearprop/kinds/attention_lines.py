@@ -12,7 +12,7 @@ def passes(site: Site) -> Passes:
     names = _Names(site)
     one = site.layer
     drops = one.dropout > 0
-    masks = ()
+    masks: tuple[Mask, ...] = ()
     if drops:
         asking = site.shape[0] - (one.memory or 0)
         shape = (one.heads, asking, one.memory or asking)

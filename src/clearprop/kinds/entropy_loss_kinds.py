@@ -65,8 +65,8 @@ def _cross_entropy(loss: Any, target: Array, output: Array) -> LossLines:
     constants = {}
     ids = target.dtype.kind in "iu"
     lines = [
-        Line("c = y - y.max(axis=1, keepdims=True)", "c = y − max y"),
-        Line("log_p = c - np.log(np.exp(c).sum(axis=1, keepdims=True))", "ln p = c − ln Σⱼ e^c"),
+        Line("c = y - y.max(axis=-1, keepdims=True)", "c = y − max y"),
+        Line("log_p = c - np.log(np.exp(c).sum(axis=-1, keepdims=True))", "ln p = c − ln Σⱼ e^c"),
     ]
     ignored = ids and bool(np.any(target == loss.ignore_index))
     if ignored:
@@ -76,7 +76,8 @@ def _cross_entropy(loss: Any, target: Array, output: Array) -> LossLines:
             )
         )
     lines += _distribution(loss, ids, output, ignored)
-    counts = "len(y)", "N"
+    rows = output.ndim == 2
+    counts = ("len(y)", "N") if rows else ("y[..., 0].size", "(N·T)")
     if ids and loss.weight is not None:
         counts = "total", "S"
         share = "WEIGHT[t]"
@@ -92,7 +93,7 @@ def _cross_entropy(loss: Any, target: Array, output: Array) -> LossLines:
         lines.append(Line("q = WEIGHT * q", "q ← w q"))
     # Without weights the shares of a class id sum to 1.
     mass = loss.weight is not None or ignored or not ids
-    shares = "np.exp(log_p) * q.sum(axis=1, keepdims=True)" if mass else "np.exp(log_p)"
+    shares = "np.exp(log_p) * q.sum(axis=-1, keepdims=True)" if mass else "np.exp(log_p)"
     shares_math = "p Σⱼ q" if mass else "p"
     divided = "" if loss.reduction == "sum" else f" / {counts[0]}"
     in_front = "" if loss.reduction == "sum" else f"1/{counts[1]} "
@@ -113,7 +114,7 @@ def _cross_entropy(loss: Any, target: Array, output: Array) -> LossLines:
 
 def _distribution(loss: Any, ids: bool, output: Array, ignored: bool) -> list[Line]:
     """q, what the target says of every class."""
-    outputs = output.shape[1]
+    outputs = output.shape[-1]
     smoothing = loss.label_smoothing
     lines = []
     source, source_math = "t", "t"
@@ -133,7 +134,7 @@ def _distribution(loss: Any, ids: bool, output: Array, ignored: bool) -> list[Li
     elif not ids:
         lines.append(Line("q = t", "q = t"))
     if ignored:
-        lines.append(Line("q = q * counted[:, None]", "q ← k q"))
+        lines.append(Line("q = q * counted[..., None]", "q ← k q"))
     return lines
 
 
@@ -161,7 +162,7 @@ def _binary_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
 
 
 def _cross_entropy_in_jax(jax: Any, loss: Any, y: Any, t: Any) -> Any:
-    classes, ids = y.shape[-1], t.ndim == 1
+    classes, ids = y.shape[-1], t.ndim == y.ndim - 1
     weight = jax.numpy.ones(classes) if loss.weight is None else jax.numpy.asarray(loss.weight)
     shares = jax.nn.one_hot(t, classes, dtype=y.dtype) if ids else t
     shares = shares * (1 - loss.label_smoothing) + loss.label_smoothing / classes
@@ -182,6 +183,8 @@ READABLE = 20.0
 
 def _cross_entropy_worked(entry: LossEntry) -> tuple[Arithmetic, ...]:
     """The softmax, −ln of the class that the target names, and p − q of the entry asked for."""
+    *lead, asked = entry.place
+    entry = entry.at_position(tuple(lead))
     y = entry.output.astype(np.float64)
     highest = float(y.max()) if np.abs(y).max() > READABLE else 0.0
     powers = np.exp(y - highest)
@@ -189,7 +192,6 @@ def _cross_entropy_worked(entry: LossEntry) -> tuple[Arithmetic, ...]:
     less = f" − {bracketed(highest)}" if highest else ""
     written = tuple(f"e^({brief(v)}{less})" if less else f"e^{bracketed(v)}" for v in y)
     mass = _mass(entry, len(y))
-    (asked,) = entry.place
     wanted = int(entry.target) if not np.ndim(entry.target) else int(np.argmax(mass))
     named = dict.fromkeys([asked, wanted] if mass.any() else [asked])
     sums = entry.at("Σ e^y") if not less else entry.at("Σ e^(y − max y)")

@@ -175,6 +175,7 @@ class LossEntry(NamedTuple):
     target  what the sample should be: of the output's shape, or a class id
     cost    ℓ, the entry's or the sample's
     slope   ∂ℓ/∂y at `place`, before anything is divided
+    position  the position that `output` and `target` are of; () where they are of the sample
     """
 
     loss: Any
@@ -195,9 +196,18 @@ class LossEntry(NamedTuple):
         """The target at the place."""
         return float(self.target[self.place])
 
+    position: Index = ()
+
     def at(self, symbol: str, *index: int) -> str:
-        """`p[0,2]`: entry 2 of sample 0."""
-        return f"{symbol}[{','.join(map(str, (self.sample, *index)))}]"
+        """`p[0,2]`: entry 2 of sample 0, or of its position."""
+        return f"{symbol}[{','.join(map(str, (self.sample, *self.position, *index)))}]"
+
+    def at_position(self, position: Index) -> "LossEntry":
+        """The same of one position of a sample that has several: its rows of output and target."""
+        if not position:
+            return self
+        target = self.target[position]
+        return self._replace(output=self.output[position], target=target, position=position)
 
     def lines(self, cost: str, slope: str) -> tuple[Arithmetic, ...]:
         """ℓ and ∂ℓ/∂y of a loss that costs entry by entry, as they are written."""
@@ -252,6 +262,7 @@ class LayerRow(KindRow):
     in_use         where it computes something else in use than in training
     shown          from its cache to arrays that people should see beside input and output
     inside         what is known of its intermediates, by their names
+    drawn          which of its intermediates a diagram shows unless told otherwise
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
     ids            how many ids it knows, of a layer whose input is ids that choose rows of its
@@ -276,6 +287,7 @@ class LayerRow(KindRow):
     in_use: InUse | None = None
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
     inside: Mapping[str, Inside] = field(default_factory=dict)
+    drawn: str = ""
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False
     ids: Callable[[Any], int] | None = None

@@ -86,13 +86,14 @@ class WantedClass:
         return say(language, f"wanted.{key}", likeliest=found, **numbers)
 
 
-def wanted_class(step: Step, sample: int) -> WantedClass | None:
-    """The class that a sample should be; None where the target is none."""
+def wanted_class(step: Step, sample: int, place: Index = ()) -> WantedClass | None:
+    """The class that a sample, or its position `place`, should be; None where the target is none,
+    and where a sample has a class for each position and none is named."""
     row, target, output = LOSS_ROWS.get(type(step.loss)), step.target, step.forward.output
     is_id = target.ndim == output.ndim - 1 and target.dtype.kind in "biu"
-    if row is None or not row.takes_classes or not is_id:
+    if row is None or not row.takes_classes or not is_id or len(place) != target.ndim - 1:
         return None
-    number, likeliest = int(target[sample]), int(np.argmax(output[sample]))
+    number, likeliest = int(target[sample][place]), int(np.argmax(output[sample][place]))
     return WantedClass(
         sample=sample,
         number=number,
@@ -118,7 +119,7 @@ def loss_lines(step: Step, sample: int, index: Index) -> tuple[WorkedLine, ...]:
     cost = float("nan")
     alone: Index = index
     if result.entries is not None:
-        alone = index if result.entries[sample].ndim else ()
+        alone = index[: result.entries[sample].ndim]
         cost = float(result.entries[sample][alone])
     if row is not None:
         entry = LossEntry(

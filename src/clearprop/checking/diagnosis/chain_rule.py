@@ -93,13 +93,19 @@ def _linear(
     if before is not None and isinstance(before.layer, Activation):
         z = before.input
         if z.shape == step.input.shape:
-            yield MistakeKind.WEIGHT_FROM_Z, {"before": before.name}, _weight(lambda s: z.T @ s.dy)
+            of_z = _weight(lambda s: _rows(z).T @ _rows(s.dy))
+            yield MistakeKind.WEIGHT_FROM_Z, {"before": before.name}, of_z
     if step.input.shape == step.output.shape:
         yield MistakeKind.WEIGHT_NOT_TRANSPOSED, {}, another_dx(lambda s: s.dy @ s.params["weight"])
     if after is not None and isinstance(after.layer, Activation):
         da = after.dy
         if da.shape == step.dy.shape:
             yield from _before_the_derivative(step, after, da)
+
+
+def _rows(array: Array) -> Array:
+    """(N, ..., D) as one matrix of rows."""
+    return array.reshape(-1, array.shape[-1])
 
 
 def _before_the_derivative(step: AlteredStep, after: AlteredStep, da: Array) -> Iterator[Slip]:

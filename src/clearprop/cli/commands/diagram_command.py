@@ -21,6 +21,7 @@ KINDS = (
     "reversed_neuron",
     "paths",
     "sample",
+    "inside",
     "neuron_forward",
     "hidden_neuron",
     "output_cases",

@@ -101,8 +101,9 @@ def _explain_row(given: Arguments, file: Path, row: int, form: str) -> int:
 def _answer(
     step: "Step", weight: str | None, neuron: str | None, sample: int | None, depth: int
 ) -> "Readable":
-    """What is asked for: a weight or a neuron, for one sample where that is given, or a sample."""
-    from clearprop.engine.addresses import neuron_address
+    """What is asked for: a weight, a neuron or a number inside a layer, for one sample where that
+    is given, or a sample."""
+    from clearprop.engine.addresses import InnerAddress, number_address
     from clearprop.engine.graph import INPUT
     from clearprop.reading import explanation
 
@@ -110,7 +111,10 @@ def _answer(
         return explanation.explain_weight(step, weight, sample=sample, depth=depth)
     if neuron is None:
         return explanation.explain_sample(step, step.check_sample(sample))
-    if neuron_address(step, neuron).path == INPUT:
+    place = number_address(step, neuron)
+    if isinstance(place, InnerAddress):
+        return explanation.explain_inside(step, neuron, sample=sample)
+    if place.path == INPUT:
         return explanation.explain_input(step, neuron, sample=sample, depth=depth)
     return explanation.explain_neuron(step, neuron, sample=sample, depth=depth)
 

@@ -125,7 +125,8 @@ def reduced(
     """The result for given entries and their slopes by the output; both are edited in place.
 
     factor  a number by which all slopes are still to be multiplied
-    shares  (N,) or (K, N) how much each sample counts in the mean; 1 unless told otherwise
+    shares  (N,) or (K, N) how much each sample counts in the mean, or in the entries' shape how
+            much each of them does; 1 unless told otherwise
 
     Raises DataError where all samples count nothing, ConfigurationError for a divisor that is not
     positive.
@@ -134,13 +135,16 @@ def reduced(
         column = _sample_weights(sample_weight, slopes, stacked=stacked)
         entries *= _beside(column, entries, stacked=stacked)
         slopes *= _beside(column, slopes, stacked=stacked)
-        shares = column if shares is None else shares * column
+        shares = column if shares is None else shares * _beside(column, shares, stacked=stacked)
     total = np.add.reduce(entries, axis=tuple(range(1, entries.ndim)) if stacked else None)
     weight: Any = 1
     if reduction == "mean":
         weight = entries.size // entries.shape[0] if stacked else entries.size
         if shares is not None:
-            weight = _sum_of_shares(shares, weight // shares.shape[-1])
+            per_share = weight // shares.shape[-1]
+            if shares.shape == entries.shape:
+                shares, per_share = shares.reshape(*entries.shape[: int(stacked)], -1), 1
+            weight = _sum_of_shares(shares, per_share)
     if divisor is None:
         if shares is not None and not np.all(weight):
             raise DataError("weights_zero")

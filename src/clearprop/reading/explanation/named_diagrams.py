@@ -1,7 +1,7 @@
 """Every diagram of a step by its name: of the whole network, of a neuron, of a sample.
 
-Those of the whole network, the neuron in reverse, `neuron`, `paths` and `sample` are drawn of any
-network; the others are the textbook's, of a chain of Linear layers.
+Those of the whole network, the neuron in reverse, `neuron`, `paths`, `sample` and `inside` are
+drawn of any network; the others are the textbook's, of a chain of Linear layers.
 """
 
 import difflib
@@ -11,12 +11,13 @@ import numpy as np
 from clearprop.base.errors import ConfigurationError, UnknownNameError
 from clearprop.drawing import DIAGRAMS, Scene
 from clearprop.drawing.diagrams.neuron_diagrams import hidden_neuron, neuron_forward, output_cases
-from clearprop.engine.addresses import Address, neuron_address
+from clearprop.engine.addresses import Address, InnerAddress, neuron_address, number_address
 from clearprop.engine.graph import INPUT
 from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.explaining_neurons import explain_neuron
 from clearprop.reading.explanation.explaining_samples import explain_sample
+from clearprop.reading.explanation.inside_picture import draw_inside
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
@@ -30,7 +31,7 @@ OF_A_NEURON = {
     "reversed_neuron": NeuronExplanation.reversed_picture,
     "paths": NeuronExplanation.paths_picture,
 }
-KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *TEXTBOOK)
+KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", "inside", *TEXTBOOK)
 
 # How deep the paths are followed: to the loss, in any network that can be looked at.
 PATHS_DEPTH = 4
@@ -46,7 +47,8 @@ def draw(
 ) -> Scene:
     """One diagram of a step.
 
-    kind    one of KINDS; without it `neuron` where one is named, otherwise `network_backward`
+    kind    one of KINDS; without it `neuron` where one is named, `inside` where the name is that of
+            a number inside a layer, otherwise `network_backward`
     sample  the first unless told otherwise
     neuron  `layers[0][3]`; for a diagram of one neuron, that of the first layer with the largest
             |∂C/∂z| unless told otherwise
@@ -55,7 +57,7 @@ def draw(
     ConfigurationError for a sample that does not exist and for a neuron handed to a diagram that
     is of none; and what the diagram raises.
     """
-    kind = known_kind(kind or ("network_backward" if neuron is None else "neuron"))
+    kind = known_kind(kind or _kind_of(step, neuron))
     sample = step.check_sample(0 if sample is None else sample)
     if kind in WHOLE or kind == "sample":
         if neuron is not None:
@@ -63,6 +65,8 @@ def draw(
         if kind == "sample":
             return explain_sample(step, sample).picture(language)
         return DIAGRAMS[kind](step.backward, sample=sample, language=language)
+    if kind == "inside":
+        return draw_inside(step, neuron, sample=sample, language=language)
     address = largest_neuron(step, sample) if neuron is None else neuron
     if kind in TEXTBOOK:
         layer, unit = _linear_unit(step, kind, address)
@@ -71,6 +75,12 @@ def draw(
         )
     depth = PATHS_DEPTH if kind == "paths" else 1
     return OF_A_NEURON[kind](explain_neuron(step, address, sample=sample, depth=depth), language)
+
+
+def _kind_of(step: Step, neuron: str | None) -> str:
+    if neuron is None:
+        return "network_backward"
+    return "inside" if isinstance(number_address(step, neuron), InnerAddress) else "neuron"
 
 
 def known_kind(name: str) -> str:

@@ -157,7 +157,7 @@ class Tracer:
             value=float(step.backward.output_gradient[sample][index]),
             lines=loss_lines(step, sample, index),
             divisor=divisor_of(step),
-            wanted=wanted_class(step, sample),
+            wanted=wanted_class(step, sample, index[:-1]),
         )
 
     def _ways(self, taker: GraphStep, wire: str, sample: int, index: Index, depth: int) -> Ways:

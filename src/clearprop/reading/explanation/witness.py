@@ -19,18 +19,24 @@ and where w stands on a kink, both sides are, and the gradient may be the slope 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import number
-from clearprop.engine.addresses import every_sample
+from clearprop.engine.addresses import InnerAddress, every_sample
 from clearprop.engine.kinks import Sides, leaves_side, same_sides, sides
+from clearprop.engine.losses import LossResult
+from clearprop.engine.moving import moved_inside
+from clearprop.engine.network import ForwardPass
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
 from clearprop.reading.explanation.latex import latex_number
 from clearprop.reading.explanation.readable import say
+
+# What the step computes where its number is another one.
+Evaluated: TypeAlias = tuple[ForwardPass, LossResult]
 
 # How far quotient and gradient may be apart: relative to the gradient, relative to Σ|terms| (the
 # quotient's own error, h² times a third derivative), and in units of the loss's rounding over h.
@@ -120,10 +126,10 @@ def witness_of_parameter(step: Step, position: int, gradient: float, size: float
     """Move the parameter at `position` of the flat array. `size` is Σ|terms| of its gradient."""
     params, x = _doubles(step.forward.params), _doubles(step.forward.input)
 
-    def moved(value: float) -> tuple[Array, Array]:
+    def moved(value: float) -> Evaluated:
         point = params.copy()
         point[position] = value
-        return point, x
+        return step.again(point, x)
 
     return _witness(step, float(params[position]), moved, gradient, size)
 
@@ -132,12 +138,30 @@ def witness_of_feature(step: Step, index: tuple[int, ...], gradient: float, size
     """Move one feature of the input by the same amount in every sample."""
     params, x = _doubles(step.forward.params), _doubles(step.forward.input)
 
-    def moved(value: float) -> tuple[Array, Array]:
+    def moved(value: float) -> Evaluated:
         point = x.copy()
         point[every_sample(index)] += value
-        return params, point
+        return step.again(params, point)
 
     return _witness(step, 0.0, moved, gradient, size)
+
+
+def witness_of_inner(
+    step: Step, place: InnerAddress, sample: int, gradient: float, size: float
+) -> Witness:
+    """Move one number inside a layer, of one sample, where it is computed."""
+    start, _ = step.again(_doubles(step.forward.params), _doubles(step.forward.input))
+    values = start.inside(place.path)[place.name].values
+    target = _doubles(step.target)
+    own = float(values[sample][place.place])
+
+    def moved(value: float) -> Evaluated:
+        added = np.zeros(values.shape)
+        added[(sample, *place.place)] = value - own
+        forward = moved_inside(start, place.path, {place.name: added})
+        return forward, step.loss.evaluate(forward.output, target)
+
+    return _witness(step, own, moved, gradient, size)
 
 
 class _Evaluation(NamedTuple):
@@ -161,13 +185,13 @@ class _Quotient(NamedTuple):
 def _witness(
     step: Step,
     value: float,
-    moved: Callable[[float], tuple[Array, Array]],
+    moved: Callable[[float], Evaluated],
     gradient: float,
     size: float,
 ) -> Witness:
     def evaluate(to: float) -> _Evaluation:
         # The distance that is really moved: w + h is rounded.
-        forward, result = step.again(*moved(to))
+        forward, result = moved(to)
         target = _doubles(step.target)
         loss = float(result.total / result.weight)
         return _Evaluation(to, loss, sides(forward, step.loss, target))

@@ -1,0 +1,79 @@
+"""Why a number inside a layer has its value and its gradient, worked out."""
+
+import numpy as np
+
+from clearprop.engine.addresses import InnerAddress, every_sample, inner_address
+from clearprop.engine.step import Step
+from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.kinds.row import InnerEntry
+from clearprop.reading.explanation.inner_explanation import InnerExplanation
+from clearprop.reading.explanation.witness import witness_of_inner
+from clearprop.reading.worked_lines import WorkedLine, worked_line
+
+
+def explain_inside(step: Step, address: str, *, sample: int | None = None) -> InnerExplanation:
+    """What one number inside a layer is made of, and what it gets back, for one sample.
+
+    address  `layers[2].heads[1].weights[4,2]`, `layers[0].time[3].forget[5]`
+    sample   the one with the largest |∂C/∂v| unless told otherwise
+
+    Raises UnknownNameError, ShapeError or ConfigurationError for what is not there.
+    """
+    place = inner_address(step, address)
+    inside = step.forward.inside(place.path)[place.name]
+    gradients = step.backward.inside(place.path)[place.name]
+    if sample is None:
+        sample = int(np.argmax(np.abs(gradients[every_sample(place.place)])))
+    sample = step.check_sample(sample)
+    within = tuple(number for _, number in place.within)
+    value, gradient = (float(one[sample][place.place]) for one in (inside.values, gradients))
+    symbol, forward, backward = _lines(step, place, sample)
+    size = abs(gradient)
+    if backward:
+        last = backward[-1]
+        size = max(size, abs(last.value - last.rest.value) + last.rest.size)
+    return InnerExplanation(
+        address=str(place),
+        layer=type(step.forward[place.path].layer).__name__,
+        symbol=symbol,
+        sample=sample,
+        samples=step.samples,
+        value=value,
+        gradient=gradient,
+        forward=forward,
+        backward=backward,
+        axes=inside.axes,
+        around=inside.values[sample][within].astype(np.float64),
+        signals=gradients[sample][within].astype(np.float64),
+        index=place.index,
+        witness=witness_of_inner(step, place, sample, gradient, size),
+    )
+
+
+def _lines(
+    step: Step, place: InnerAddress, sample: int
+) -> tuple[str, tuple[WorkedLine, ...], tuple[WorkedLine, ...]]:
+    """What it is called, how it is made, and how its gradient adds up; of a layer without a row
+    its own name alone."""
+    record = step.forward[place.path]
+    row = LAYER_ROWS.get(type(record.layer))
+    known = None if row is None else row.inside.get(place.name)
+    if known is None:
+        return place.name, (), ()
+    entry = InnerEntry(
+        layer=record.layer,
+        params=record.params,
+        input=record.input[sample],
+        output=record.output[sample],
+        output_gradient=step.backward[place.path].output_gradient[sample],
+        values={name: one.values[sample] for name, one in step.forward.inside(place.path).items()},
+        gradients={name: one[sample] for name, one in step.backward.inside(place.path).items()},
+        cache=record.cache,
+        sample=sample,
+        place=place.place,
+    )
+    return (
+        known.symbol,
+        tuple(worked_line(one, one.symbol) for one in known.forward(entry)),
+        tuple(worked_line(one, one.symbol) for one in known.backward(entry)),
+    )
