@@ -43,6 +43,7 @@ from clearprop.base.errors import (
     ForeignFileError,
     MissingDependencyError,
 )
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
 from clearprop.kinds.row import LayerExample
@@ -98,13 +99,14 @@ def test_every_layer_is_computed_alike_and_comes_back(opset: int, dtype: str) ->
         network, params, state, x = drawn_of(example, dtype)
         shape = example.input_shape
         model = to_onnx(network, params, state=state, input_shape=shape, opset=opset)
-        (output,) = run(model, x)
         expected = network.predict(params, x, state=state)
         close = partial(
             np.testing.assert_allclose, rtol=CLOSE[dtype], atol=CLOSE[dtype], err_msg=repr(example)
         )
-        close(output, expected)
-        assert output.dtype == expected.dtype
+        if getattr(example.layer, "nonlinearity", "") != "relu":  # which onnx's own RNN has not
+            (output,) = run(model, x)
+            close(output, expected)
+            assert output.dtype == expected.dtype
         back = from_onnx(model.SerializeToString())
         close(back.predict(x), expected)
 
@@ -115,6 +117,8 @@ def test_onnxruntime_computes_every_layer_alike(dtype: str) -> None:
     for example in EXAMPLES:
         if dtype == "float64" and example.layer == GELU():
             continue  # it has Erf in float32 alone
+        if dtype == "float64" and isinstance(example.layer, Recurrent):
+            continue  # and recurrences
         network, params, state, x = drawn_of(example, dtype)
         model = to_onnx(network, params, state=state, input_shape=example.input_shape)
         session = ort.InferenceSession(

@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "number": ("torch_not_module", lambda _: 3),
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
     "woven branches": ("import_sum", woven_branches),
-    "sliced": ("torch_layer_unknown", sliced),
+    "sliced": ("torch_differs", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }
 

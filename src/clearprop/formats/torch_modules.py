@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ContractError
+from clearprop.base.errors import ContractError, ShapeError
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
@@ -290,7 +290,10 @@ def _try(module: Any, saved: SavedNetwork) -> None:
     theirs = array_of(y[0] if isinstance(y, tuple) else y)
     close = CLOSE[saved.params.dtype.name]
     with np.errstate(all="ignore"):
-        ours = saved.predict(x)
+        try:
+            ours = saved.predict(x)
+        except ShapeError as problem:  # as of one time of what is no sequence
+            raise ContractError("torch_differs", module=type(module).__name__) from problem
         same = ours.shape == theirs.shape and np.allclose(
             ours, theirs, rtol=close, atol=close, equal_nan=True
         )

@@ -78,7 +78,7 @@ RECURRENT = (
         examples=(
             LayerExample(RNN(3, 3), (4, 3)),
             LayerExample(RNN(2, 3, bias=False, reverse=True), (3, 2)),
-            LayerExample(RNN(2, 3, nonlinearity="relu"), (3, 2)),
+            LayerExample(RNN(3, 3, nonlinearity="relu"), (3, 3)),
         ),
         equations=Equations(
             ("aₜ = xₜ·W + b + hₜ₋₁·U + b′", "hₜ = φ(aₜ),  yₜ = hₜ"),
@@ -99,6 +99,7 @@ RECURRENT = (
         onnx_forms=recurrent_forms(RNN),
         compiled=_not_compiled,
         inside=RNN_INSIDE,
+        told_features=True,
     ),
     LayerRow(
         kind=GRU,
@@ -115,8 +116,8 @@ RECURRENT = (
             ),
             (
                 "∂C/∂hₜ = ∂C/∂yₜ + z ⊙ ∂C/∂hₜ₊₁ + ∂C/∂qₜ₊₁ · Uᵀ",
-                "∂C/∂a_n = (1 − z)(1 − n²) ⊙ ∂C/∂hₜ,  ∂C/∂a_z = (hₜ₋₁ − n) z(1 − z) ⊙ ∂C/∂hₜ",
-                "∂C/∂a_r = q_n r(1 − r) ⊙ ∂C/∂a_n,  ∂C/∂q = ∂C/∂a, of n with the factor r",
+                "∂C/∂a_n = (1 − z)(1 − n²) ⊙ ∂C/∂hₜ,  ∂C/∂a_z = (hₜ₋₁ − n) z (1 − z) ⊙ ∂C/∂hₜ",
+                "∂C/∂a_r = q_n r (1 − r) ⊙ ∂C/∂a_n,  ∂C/∂q = ∂C/∂a, of n with the factor r",
                 "∂L/∂W = Σₜ xₜᵀ·∂C/∂aₜ,  ∂L/∂U = Σₜ hₜ₋₁ᵀ·∂C/∂qₜ",
                 _X_BACK,
             ),
@@ -132,6 +133,7 @@ RECURRENT = (
         onnx_forms=recurrent_forms(GRU),
         compiled=_not_compiled,
         inside=GRU_INSIDE,
+        told_features=True,
     ),
     LayerRow(
         kind=LSTM,
@@ -148,8 +150,8 @@ RECURRENT = (
             (
                 "∂C/∂hₜ = ∂C/∂yₜ + ∂C/∂aₜ₊₁ · Uᵀ",
                 "∂C/∂cₜ = fₜ₊₁ ⊙ ∂C/∂cₜ₊₁ + o (1 − tanh²(cₜ)) ⊙ ∂C/∂hₜ",
-                "∂C/∂a_i = g i(1 − i) ⊙ ∂C/∂cₜ,  ∂C/∂a_f = cₜ₋₁ f(1 − f) ⊙ ∂C/∂cₜ",
-                "∂C/∂a_g = i (1 − g²) ⊙ ∂C/∂cₜ,  ∂C/∂a_o = tanh(cₜ) o(1 − o) ⊙ ∂C/∂hₜ",
+                "∂C/∂a_i = g i (1 − i) ⊙ ∂C/∂cₜ,  ∂C/∂a_f = cₜ₋₁ f (1 − f) ⊙ ∂C/∂cₜ",
+                "∂C/∂a_g = i (1 − g²) ⊙ ∂C/∂cₜ,  ∂C/∂a_o = tanh(cₜ) o (1 − o) ⊙ ∂C/∂hₜ",
                 _SUMS,
                 _X_BACK,
             ),
@@ -165,6 +167,7 @@ RECURRENT = (
         onnx_forms=recurrent_forms(LSTM),
         compiled=_not_compiled,
         inside=LSTM_INSIDE,
+        told_features=True,
     ),
     LayerRow(
         kind=TimeStep,

@@ -19,7 +19,7 @@ from typing import Any
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
-from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.layer import Layer, with_features
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS
@@ -98,11 +98,20 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
     if row.told_features:
         if width is None:
             raise ConfigurationError("architecture_size", part=part, text=text)
-        return _with_settings(kind, (width,), brackets, part, text), width
+        told = _with_settings(kind, (width,), brackets, part, text)
+        return told, _features_behind(told, width)
     layer = _with_settings(kind, (), brackets, part, text)
     if row.ids is None and width is None:
         return layer, None
-    return layer, layer.output_shape(() if row.ids else (width,))[-1]
+    if row.ids is not None:
+        return layer, layer.output_shape(())[-1]
+    return layer, None if width is None else _features_behind(layer, width)
+
+
+def _features_behind(layer: Layer, width: int) -> int:
+    """How many features a layer gives for so many, whatever axes stand before them."""
+    shape = layer.output_shape(with_features(None, width))
+    return width if shape is None else shape[-1]
 
 
 def _combined(kind: Any, inner: str, width: int | None, text: str) -> tuple[Layer, int | None]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
+from clearprop.formats.example_rows import TIMES, sample_shape
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 EXAMPLE_SAMPLES = 100
@@ -123,15 +124,24 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
 
 def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[Any]) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
-    the features, one for each output, seen with some noise."""
+    the features, one for each output, seen with some noise; of sequences over the sum so far, and
+    where one answer is given for each over the whole sum."""
     first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
     lines = ["rng = np.random.default_rng(SEED)"]
     row = LAYER_ROWS.get(type(first))
+    shape = sample_shape(network)
     if row is not None and row.ids is not None:
-        lines.append(f"x = rng.integers({row.ids(first)}, size={EXAMPLE_SAMPLES})")
-        total = "x[:, None]"
+        size = f"({EXAMPLE_SAMPLES}, {TIMES})" if shape else EXAMPLE_SAMPLES
+        lines.append(f"x = rng.integers({row.ids(first)}, size={size})")
+        total = "x[..., None]" if _keeps_times(network, shape) else "x.sum(axis=1)[:, None]"
+        total = total if shape else "x[:, None]"
+    elif shape is not None and len(shape) == 2:
+        lines.append(f"x = rng.uniform(-2, 2, {(EXAMPLE_SAMPLES, *shape)}){cast}")
+        total = "x.sum(axis=(1, 2))[:, None]"
+        if _keeps_times(network, shape):
+            total = "x.sum(axis=2, keepdims=True).cumsum(axis=1)"
     else:
         features = _features(network)
         lines.append(f"x = rng.uniform(-2, 2, ({EXAMPLE_SAMPLES}, {features})){cast}")
@@ -147,6 +157,12 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
     else:
         lines.append(f"t = {seen}")
     return lines
+
+
+def _keeps_times(network: Network, shape: Shape | None) -> bool:
+    """Whether there is an answer for every time of a sample of this shape."""
+    output = network.graph.shapes(shape)[network.graph.output]
+    return bool(shape) and output is not None and len(output) == 2
 
 
 def _features(network: Network) -> int:
