@@ -7,7 +7,9 @@ from clearprop import GRU, LSTM, RNN, SGD, Linear, Network, Sequential, TimeStep
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import explain_weight
+from clearprop.reading.health import examine
 
+KINDS = {"vanishes": "time_vanishing", "explodes": "time_exploding"}
 LAYERS: list[Recurrent] = [
     RNN(2, 3),
     RNN(2, 3, reverse=True),
@@ -52,18 +54,27 @@ def test_the_shares_of_two_steps_by_hand() -> None:
     assert times.factors == (3.0, None)
 
 
-def test_a_gradient_that_vanishes_and_one_that_explodes_are_called_so() -> None:
-    for scale, said in ((0.02, "vanishes"), (3.0, "explodes"), (0.7, "on average, which over")):
-        layer = RNN(2, 3, nonlinearity="relu" if scale > 1 else "tanh")
-        step = step_of(layer, times=9, scale=scale)
-        explained = explain_weight(step, "layers[0].weight_hh[0,0]")
-        if said == "explodes":
-            times = explained.times
-            assert times is not None
-        text = explained.words("en")
-        assert "is used at 9 times" in text
-        assert said in text
-        assert "9 個時刻" in explained.words("zh-TW")
+@pytest.mark.parametrize(
+    ("scale", "said"), [(0.02, "vanishes"), (1.0, "explodes"), (0.3, "on average, which over")]
+)
+def test_what_becomes_of_a_signal_is_said(scale: float, said: str) -> None:
+    layer = RNN(2, 3, nonlinearity="relu")
+    network = Network(Sequential(layer, TimeStep(), Linear(3, 1)))
+    generator = np.random.default_rng(3)
+    params, x = scale * generator.uniform(0.5, 1.5, network.size), np.ones((3, 9, 2))
+    step = take_step(network, params, x, np.zeros((3, 1)))
+    explained = explain_weight(step, "layers[0].weight_hh[0,0]")
+    text = explained.words("en")
+    assert "is used at 9 times" in text
+    assert said in text
+    assert "9 個時刻" in explained.words("zh-TW")
+    found = [one for one in examine(step).findings if one.kind.startswith("time_")]
+    if "which" in said:
+        assert not found
+    else:
+        assert [one.kind for one in found] == [KINDS[said]]
+        assert "layers[0]" in found[0].sentence("zh-TW")
+        assert found[0].advice("en") != found[0].advice("zh-TW")
 
 
 def test_it_stands_in_the_table_the_steps_and_the_picture() -> None:
