@@ -75,7 +75,7 @@ def test_a_class_id_out_of_range_is_named(bad: int) -> None:
 @pytest.mark.parametrize(
     ("output", "target", "stacked", "error", "sentence"),
     [
-        (LOGITS, IDS[:, None], False, ShapeError, r"ids are \(4, 1\) .* each sample, \(4,\)"),
+        (LOGITS, IDS[:, None], False, ShapeError, r"ids are \(4, 1\) .* row of logits, \(4,\)"),
         (LOGITS, IDS[:3], False, ShapeError, r"ids are \(3,\)"),
         (LOGITS, np.eye(3, dtype=int)[IDS], False, ShapeError, r"ids are \(4, 3\)"),
         (LOGITS, IDS.astype(float), False, DtypeError, r"astype\(int\)"),

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 def run(given: Arguments) -> int:
     """Run, write into the folder `--out`, print the summary; returns the exit status."""
+    if given.operand.strip():
+        from clearprop.cli.showpieces import run_showpiece
+
+        return run_showpiece(given.operand.strip(), given)
     from clearprop.teaching.experiments.reproduction_settings import ReproductionSettings
 
     settings = ReproductionSettings(
@@ -149,4 +153,5 @@ COMMAND = Command(
         options.ENGINE,
         Option("--without-torch", takes=Takes.NOTHING),
     ),
+    operand=Takes.TEXT,
 )

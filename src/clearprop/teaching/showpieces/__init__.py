@@ -1,0 +1,1 @@
+"""Networks of more than rows, trained, explained and compared: `clearprop reproduce NAME`."""
