@@ -103,10 +103,10 @@ def _blocks(result: LettersResult, language: str) -> list[Block]:
         Picture("letters", letter_bars(result, language), say(language, "reach.bars")),
         Heading(say(language, "explained.heading")),
         Paragraph(say(language, "explained.weight", address=WEIGHT)),
-        Printed(weight.text(language, 100)),
+        Printed(weight.text(language, 84)),
         Picture("weight", weight.picture(language), say(language, "explained.caption")),
         Paragraph(say(language, "explained.gate", address=gate)),
-        Printed(inner.text(language, 100)),
+        Printed(inner.text(language, 84)),
         Heading(say(language, "torch.heading")),
     ]
     one = result.torch
