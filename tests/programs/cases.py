@@ -34,6 +34,7 @@ from clearprop.kinds.kind_tables import (
 )
 from clearprop.kinds.row import LayerExample, LossExample
 from clearprop.reading.programs import Recipe
+from clearprop.teaching.showpieces.gpt_network import gpt
 from tests.own_combinators import Added, Concatenated
 
 SAMPLES = 12
@@ -192,6 +193,11 @@ def structures() -> Iterator[tuple[str, Recipe]]:
         )
     ):
         yield f"ignored-{index}", Recipe(words, None, ids, ignored, loss=loss)
+    letters, following = generator.integers(5, size=(2, SAMPLES, 6))
+    following[0, 4:] = -100
+    model = gpt(5, features=8, heads=2, positions=6)
+    way = {"loss": CrossEntropy(), "optimizer": SGD(0.002)}
+    yield "micro-gpt", Recipe(model, None, letters, following, **way)
     yield "batches", replace(small(), batch_size=5, epochs=17, seed=8)
     yield "batches-adam", replace(small(), batch_size=4, epochs=17, optimizer=Adam(0.01))
     yield "made-up", Recipe(small().network, loss=MSE())

@@ -35,6 +35,8 @@ class Symptom(StrEnum):
     DEAD_LAYER = "dead_layer"
     DEAD_UNITS = "dead_units"
     SATURATED = "saturated"
+    ATTENTION_ONE_PLACE = "attention_one_place"
+    ATTENTION_EVEN = "attention_even"
     CONSTANT_ZERO = "constant_zero"
     CONSTANT_SQUARED = "constant_squared"
     CONSTANT = "constant"

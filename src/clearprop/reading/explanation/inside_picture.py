@@ -33,11 +33,19 @@ class _Layout(NamedTuple):
     columns: str
 
 
-def draw_inside(step: Step, address: str | None, *, sample: int = 0, language: str = "en") -> Scene:
+def draw_inside(
+    step: Step,
+    address: str | None,
+    *,
+    sample: int = 0,
+    mark: bool = True,
+    language: str = "en",
+) -> Scene:
     """The matrices of one intermediate for one sample, the values above their gradients.
 
-    address  one of its numbers, which is marked; without it the first layer that has something
-             inside, and of that what its row says is drawn
+    address  one of its numbers; without it the first layer that has something inside, and of that
+             what its row says is drawn
+    mark     whether the number is marked
 
     Raises ConfigurationError where no layer has anything inside, and as `inner_address`.
     """
@@ -48,7 +56,7 @@ def draw_inside(step: Step, address: str | None, *, sample: int = 0, language: s
     symbol = place.name if known is None else known.symbol
     gradients = step.backward.inside(place.path)[place.name][sample]
     layout = _layout(inside)
-    marked = None if address is None else place.place
+    marked = place.place if mark and address is not None else None
     items: list[Item] = []
     kinds: tuple[tuple[str, Role, Array], ...] = (
         (f"*{symbol}*", "forward", inside.values[sample]),

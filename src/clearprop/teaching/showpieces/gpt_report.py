@@ -13,6 +13,7 @@ from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.losses import CrossEntropy
 from clearprop.formats import network_file as files
 from clearprop.reading.explanation import explain_inside, explain_weight
+from clearprop.reading.explanation.explained_steps import as_text
 from clearprop.reading.explanation.inside_picture import draw_inside
 from clearprop.teaching.showpieces.gpt_training import CLOSE, GptResult
 from clearprop.teaching.showpieces.showpiece_page import (
@@ -95,7 +96,9 @@ def _blocks(result: GptResult, language: str) -> list[Block]:
         Paragraph(say(language, "maps.says")),
     ]
     for block, path in enumerate(ATTENTION):
-        scene = draw_inside(result.step, f"{path}.heads[0].weights[0,0]", language=language)
+        scene = draw_inside(
+            result.step, f"{path}.heads[0].weights[0,0]", mark=False, language=language
+        )
         blocks.append(
             Picture(f"maps{block}", scene, say(language, "maps.caption", block=block + 1))
         )
@@ -105,7 +108,7 @@ def _blocks(result: GptResult, language: str) -> list[Block]:
         Printed(inner.text(language, 100)),
         Picture("inner", inner.picture(language), say(language, "explained.caption")),
         Paragraph(say(language, "explained.weight", address=WEIGHT)),
-        Printed(weight.text(language, 100)),
+        Printed("\n".join(as_text(weight.steps(language), 100))),
         Heading(say(language, "torch.heading")),
     ]
     if result.torch is None:
