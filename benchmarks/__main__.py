@@ -1,8 +1,8 @@
 """Runs every benchmark, prints one table, and writes it to `benchmarks/results.json`.
 
     python -m benchmarks [NAME ...]     all of them, or those named: training_step, training_loop,
-                                        trainings, kernels_ready, seed_studies, import_time,
-                                        gradient_check, explain, exercises, reproduce
+                                        through_time, trainings, kernels_ready, seed_studies,
+                                        import_time, gradient_check, explain, exercises, reproduce
 
 The exit status is 1 where a bound does not hold. Only a run of all of them writes the file.
 """
@@ -21,6 +21,7 @@ from benchmarks.measuring import print_rows, torch_is_installed
 NAMES = (
     "training_step",
     "training_loop",
+    "through_time",
     "trainings",
     "kernels_ready",
     "seed_studies",

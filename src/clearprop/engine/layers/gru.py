@@ -82,6 +82,11 @@ class GRU(Recurrent):
         super().__post_init__()
         settle_flag(self, "reset_after")
 
+    def bias_of_x(self, params: Tree) -> Array:
+        # That of h goes through the reset gate with it.
+        own: Array = params["bias_ih"]
+        return own
+
     def run(
         self, params: Tree, given: Array, start: Mapping[str, Array], added: Mapping[str, Array]
     ) -> GRUSteps:

@@ -81,7 +81,6 @@ class LSTM(Recurrent):
         # σ(a) = ½ + ½ tanh(½a): all four gates are one tanh, of which g takes all.
         half, rest = _shares(size, given.dtype)
         recurrent = params["weight_hh"] * half
-        gates += params["bias_hh"] if self.bias else 0
         gates *= half
         through, taken_in = np.empty_like(gates[0]), np.empty_like(squashed[0])
         every = zip(gates, hidden, cell, squashed, hidden[1:], cell[1:], strict=False)

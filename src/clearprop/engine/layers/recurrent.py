@@ -133,12 +133,17 @@ class Recurrent(Layer):
                 raise self._wrong_input(("N", *input_shape), "")
         return with_features(input_shape, self.hidden)
 
+    def bias_of_x(self, params: Tree) -> Array:
+        """What is added to x W: both biases, where that of h goes into the same sum."""
+        both: Array = params["bias_ih"] + params["bias_hh"]
+        return both
+
     @abstractmethod
     def run(
         self, params: Tree, given: Array, start: Mapping[str, Array], added: Mapping[str, Array]
     ) -> Any:
-        """The cell at every time, in order. `given` is a = x W + b (T, …, N, G·H), an array that
-        the cell may overwrite, without the bias of h; `start` has the states (…, N, H) before;
+        """The cell at every time, in order. `given` is a = x W + b (T, …, N, G·H) with
+        `bias_of_x`, an array that the cell may overwrite; `start` has the states (…, N, H) before;
         `added` is empty, or has numbers to add to every intermediate (T, …, N, H) by its name.
         Returns a NamedTuple whose `hidden` (and `cell`) are (T + 1, …, N, H), the start in
         front."""
@@ -288,7 +293,7 @@ class Recurrent(Layer):
         """What x gives at every time: a = x W + b."""
         given = _every_product(timed, params["weight_ih"])
         if self.bias:
-            given += params["bias_ih"]
+            given += self.bias_of_x(params)
         return given
 
     def _gradients(self, cache: RecurrentCache, signals: StepSignals, into: Tree) -> None:

@@ -63,8 +63,6 @@ class RNN(Recurrent):
     def run(
         self, params: Tree, given: Array, start: Mapping[str, Array], added: Mapping[str, Array]
     ) -> RNNSteps:
-        if self.bias:
-            given += params["bias_hh"]
         hidden, recurrent = states_from(given, start["hidden"]), params["weight_hh"]
         for time, (a, h, new_h) in enumerate(zip(given, hidden, hidden[1:], strict=False)):
             a += matrix_product(h, recurrent)
