@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, Written, always
+from clearprop.checking.gallery.written_attention import ATTENTION
 from clearprop.checking.gallery.written_norms import RMS_NORM, norm_of, rms_of
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm
@@ -264,4 +265,5 @@ WRITTEN = (
     EMBEDDING,
     TABLE_FIRST,
     ENTROPY,
+    *ATTENTION,
 )

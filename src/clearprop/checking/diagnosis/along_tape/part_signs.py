@@ -48,10 +48,14 @@ def is_normalized(y: Array, axes: tuple[int, ...], centred: bool, x: Array) -> b
 
 
 def is_shifted(logarithm: Array, axis: int, z: Array) -> bool:
-    """Whether log p and z differ by a number for every sample."""
-    array = logarithm - z
+    """Whether log p and z differ by a number for every sample, wherever p is not 0: what is masked
+    has no share, whatever its z is."""
     with np.errstate(all="ignore"):
-        return bool(np.ptp(array, axis=axis).max() <= USUAL * max(1.0, scale(array)))
+        array = np.where(np.isneginf(logarithm), np.nan, logarithm - z)
+        if not np.isfinite(array).any(axis=axis).all() or np.isposinf(array).any():
+            return False
+        spread = np.nanmax(array, axis=axis) - np.nanmin(array, axis=axis)
+        return bool(spread.max() <= USUAL * max(1.0, float(np.nanmax(np.abs(array)))))
 
 
 def unit_of(x: Array, y: Array, axes: tuple[int, ...], centred: bool) -> Array | None:

@@ -176,7 +176,8 @@ class Parts:
                 with np.errstate(all="ignore"):
                     p = np.exp(wire.value) if is_log else wire.value
                     logarithm = wire.value if is_log else np.log(wire.value)
-                if not np.isfinite(logarithm).all():
+                masked = not is_log and bool(np.all(wire.value >= 0))
+                if not np.isfinite(logarithm[p > 0] if masked else logarithm).all():
                     continue
                 for axis in reversed(range(p.ndim)):
                     if p.shape[axis] < 2 or scale(p.sum(axis) - 1) > USUAL:

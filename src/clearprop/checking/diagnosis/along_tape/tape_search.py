@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
+from clearprop.checking.diagnosis.along_tape.attention_slips import of_attention
 from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     beside_penalty,
     factors_on_the_way,
@@ -59,8 +60,8 @@ SAMPLES = frozenset(
 
 # What makes the slips, the likeliest first.
 FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
-    of_functions, of_affine, of_shares, of_entropy, of_normals, of_drops, of_lookups, of_penalties,
-    of_ways, of_rounds, of_copies, anywhere,
+    of_functions, of_affine, of_shares, of_attention, of_entropy, of_normals, of_drops, of_lookups,
+    of_penalties, of_ways, of_rounds, of_copies, anywhere,
 )  # fmt: skip
 # How long one step along a tape takes, and one entry: what a budget is reckoned with.
 SECONDS_A_WIRE, SECONDS_AN_ENTRY = 2e-5, 1e-8

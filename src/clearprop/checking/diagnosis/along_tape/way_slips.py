@@ -33,7 +33,8 @@ def of_ways(found: TapePass) -> Iterator[TapeSlip]:
         added = bool(penalties & {*found.tape.takers[wire.number]})
         if len(ways) + added < 2:
             continue
-        if wire.leaf is not None and len(ways) >= ROUNDS and _is_a_loop(tape, ways):
+        looped = wire.leaf is not None and len(ways) >= ROUNDS and _is_a_loop(tape, ways)
+        if looped and not _meets_others(found, wire.number, ways):
             continue
         direct = [way for way in ways if _is_direct(tape, wire.number, way)]
         called = parts.called(wire.number)
@@ -54,6 +55,19 @@ def _is_a_loop(tape: Tape, ways: Sequence[frozenset[int]]) -> bool:
     """Whether all ways begin alike."""
     made = [tape.wires[n].operation for way in ways for n in way]
     return len({(one.name, one.family) for one in made if one is not None}) == 1
+
+
+def _meets_others(found: TapePass, source: int, ways: Sequence[frozenset[int]]) -> bool:
+    """Whether every way is a product with an array of its own, as of one x with three weights: not
+    one line that is run again and again."""
+    partners = [
+        found.parts.leaf_of(one)
+        for way in ways
+        for n in way
+        for one in found.tape.wires[n].sources
+        if one != source
+    ]
+    return None not in partners and len({*partners}) == len(ways)
 
 
 def of_rounds(found: TapePass) -> Iterator[TapeSlip]:
