@@ -122,6 +122,7 @@ def test_lengths_and_a_start_as_pytorch_has_them(
     y.backward(torch.tensor(dy))
 
     np.testing.assert_allclose(forward.output, y.detach().numpy(), atol=1e-14)
+    assert backward.input_gradient is not None
     np.testing.assert_allclose(backward.input_gradient, x.grad.numpy(), atol=1e-13)
     for name, gradient in backward.named().items():
         theirs = getattr(module, name + suffix).grad.numpy()

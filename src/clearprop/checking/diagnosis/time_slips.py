@@ -123,7 +123,7 @@ def through_time(
 
 
 def _by_state(layer: Recurrent, steps: Any, met: Array, by_h: Array) -> Array:
-    found = np.einsum("tni,tnj->ij", met, by_h)
+    found: Array = np.einsum("tni,tnj->ij", met, by_h)
     if isinstance(layer, GRU) and not layer.reset_after:
         last = slice(2 * layer.hidden, None)
         found[:, last] = np.einsum("tni,tnj->ij", steps.reset, by_h[..., last])

@@ -9,7 +9,6 @@ what it computes.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
@@ -173,8 +172,8 @@ def _of_function(
 ) -> Iterator[TrustedPass]:
     """The layers of ours that compute what a function computes."""
     output = np.asarray(discrepancy.evidence.output)
-    every = chain(written_recurrences(arrays, output, budget), recognized(arrays, output, budget))
-    yield from _of_found(discrepancy, every)
+    yield from _of_found(discrepancy, written_recurrences(arrays, output, budget))
+    yield from _of_found(discrepancy, recognized(arrays, output, budget))
 
 
 def _of_found(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import Arrays, Specimen, always
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always
 
 TIMES, SAMPLES, INPUTS, HIDDEN = 4, 3, 2, 3
 
@@ -23,7 +23,7 @@ Recurrence = Callable[[str, Array, Arrays], dict[str, Array]]
 def specimens(seeds: range) -> Iterator[Specimen]:
     """Every form, every mistake, every point."""
     for name, point, forward, backward, mistakes in FORMS:
-        for mistake in ("", *mistakes):
+        for mistake in ("", *mistakes, STRANGER):
             for seed in seeds:
                 generator = np.random.default_rng([seed, 9])
                 shapes = point()
@@ -35,8 +35,21 @@ def specimens(seeds: range) -> Iterator[Specimen]:
                     arrays=arrays,
                     dy=dy,
                     forward=forward,
-                    start=always(partial(backward, mistake)),
+                    start=always(_code(backward, mistake)),
                 )
+
+
+def _code(backward: Recurrence, mistake: str) -> Code:
+    """The backward with the mistake; with that of none of these, every gradient held between two
+    bounds, as a training may do and a gradient may not."""
+    if mistake != STRANGER:
+        return partial(backward, mistake)
+
+    def clipped(dy: Array, a: Arrays) -> dict[str, Array]:
+        found = backward("", dy, a)
+        return {name: np.clip(one, -0.3, 0.3) for name, one in found.items()}
+
+    return clipped
 
 
 def _sigmoid(z: Array) -> Array:

@@ -156,8 +156,10 @@ class GRU(Recurrent):
             return found
         # Of the candidate: r comes behind the product, or before it.
         if self.reset_after:
-            return found * cache.steps.gates[..., unit]
-        return cache.steps.reset[..., index[0]] if name == "weight_hh" else found
+            r: Array = cache.steps.gates[..., unit]
+            return found * r
+        behind: Array = cache.steps.reset[..., index[0]]
+        return behind if name == "weight_hh" else found
 
     def on_the_way(self, steps: GRUSteps) -> Mapping[str, Array]:
         gates = dict(zip(self.gates, parts(steps.gates, self.hidden), strict=True))
