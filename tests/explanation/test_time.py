@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from clearprop import GRU, LSTM, RNN, SGD, Linear, Network, Sequential, TimeStep
+from clearprop.drawing.pen.items import Text, bounds
+from clearprop.drawing.pen.markup import number_markup
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import explain_weight
+from clearprop.reading.explanation.named_diagrams import draw
 from clearprop.reading.health import examine
 
 KINDS = {"vanishes": "time_vanishing", "explodes": "time_exploding"}
@@ -86,3 +89,21 @@ def test_it_stands_in_the_table_the_steps_and_the_picture() -> None:
     assert {"time 0", "time 3"} <= set(texts)
     other = explain_weight(step_of(LSTM(2, 3)), "layers[2].weight[0,0]")
     assert other.times is None
+
+
+@pytest.mark.parametrize("layer", [RNN(2, 3), GRU(2, 3), LSTM(2, 3, reverse=True)], ids=repr)
+def test_time_is_unrolled_with_every_number(layer: Recurrent) -> None:
+    step = step_of(layer, times=5)
+    drawn = draw(step, "unrolled", neuron="layers[0].time[2].hidden[1]")
+    texts = [item for item in drawn.items if isinstance(item, Text)]
+    values = step.forward.inside("layers[0]")["hidden"].values[0, :, 1]
+    for time, value in enumerate(values):
+        assert f"*t* = {time}" in [one.content for one in texts]
+        assert f"*h* = {number_markup(float(value))}" in [one.content for one in texts]
+    # Nothing is written over anything else.
+    rows = [bounds([one]) for one in texts]
+    for place, one in enumerate(rows):
+        for other in rows[place + 1 :]:
+            apart = one.right <= other.left or other.right <= one.left
+            assert apart or one.bottom <= other.top or other.bottom <= one.top
+    assert draw(step, "unrolled", language="zh-TW").title != drawn.title
