@@ -25,6 +25,7 @@ RUN_STAMP = $(VENV)/.stamp-run
 DEV_STAMP = $(VENV)/.stamp-dev
 TORCH_STAMP = $(VENV)/.stamp-torch
 ZIG_STAMP = $(VENV)/.stamp-zig
+PYODIDE_STAMP = $(VENV)/.stamp-pyodide
 SOURCES_OF_VERSIONS = pyproject.toml constraints.txt Makefile
 
 WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
@@ -36,8 +37,8 @@ WANTED_TORCH_STAMP = $(if $(strip $(TORCH)),$(TORCH_STAMP))
 help:
 	@echo "make reproduce   run every experiment of the tutorial and write clearprop-report/"
 	@echo "                 options go into ARGS: make reproduce ARGS=\"--lang zh-TW\""
-	@echo "make test        run the tests"
-	@echo "make check       the tests with branch coverage, formatting, linting, types, rooms, a build"
+	@echo "make test        run the tests but for sweeps and browsers: some three minutes"
+	@echo "make check       all the tests with branch coverage, formatting, linting, types, rooms, a build"
 	@echo "make bench       measure speed beside NumPy and PyTorch"
 	@echo "make wheels      make the wheels of every platform, with machine code, and try what runs here"
 	@echo "make clean       delete .venv and everything that the commands above made"
@@ -49,10 +50,10 @@ reproduce: $(RUN_STAMP) $(WANTED_TORCH_STAMP)
 	@$(BIN)/clearprop reproduce $(ARGS)
 
 test: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
-	$(PYTEST)
+	$(PYTEST) -m "not thorough"
 
 # What takes seconds comes first.
-check: $(DEV_STAMP) $(WANTED_TORCH_STAMP)
+check: $(DEV_STAMP) $(WANTED_TORCH_STAMP) $(PYODIDE_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -105,4 +106,11 @@ $(TORCH_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
 $(ZIG_STAMP): $(VENV_STAMP) $(SOURCES_OF_VERSIONS)
 	@echo "Installing $(ZIG) (once)"
 	@$(PIP) install --quiet $(ZIG)
+	@touch $@
+
+# Without it, the tests of the lab as one file are skipped.
+$(PYODIDE_STAMP): $(DEV_STAMP)
+	@echo "Fetching Pyodide for the tests of the lab as one file (once)"
+	@$(BIN)/python -m tests.lab.fetch_runtime || \
+	  echo "Notice: Pyodide could not be fetched; going on without." >&2
 	@touch $@

@@ -2,7 +2,8 @@
 
     python -m benchmarks [NAME ...]     all of them, or those named: training_step, training_loop,
                                         through_time, trainings, kernels_ready, seed_studies,
-                                        import_time, gradient_check, explain, exercises, reproduce
+                                        import_time, gradient_check, explain, exercises, reproduce,
+                                        more_machines
 
 The exit status is 1 where a bound does not hold. Only a run of all of them writes the file.
 """
@@ -30,6 +31,7 @@ NAMES = (
     "explain",
     "exercises",
     "reproduce",
+    "more_machines",
 )
 
 

@@ -25,8 +25,9 @@ CHINESE = ".zh-TW.md"
 FENCED = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # Stands for anything, in the output that a page shows.
 LEFT_OUT = "…"
-# These take many seconds, and have tests of their own: only their arguments are read.
-SLOW = {"bench", "--all", "--gallery"}
+# These take many seconds, or as long as one likes, and have tests of their own: only their
+# arguments are read.
+SLOW = {"bench", "lab", "--all", "--gallery"}
 # What stands on a page is said without these as well.
 SHORTENED = {"reproduce": ["--without-torch"]}
 
@@ -88,7 +89,9 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     ran = 0
     for block, following in zip(found, [*found[1:], Block("", "", "")], strict=False):
         if block.title:
-            (folder / block.title).write_text(block.text, encoding="utf-8")
+            titled = folder / block.title
+            titled.parent.mkdir(parents=True, exist_ok=True)
+            titled.write_text(block.text, encoding="utf-8")
         elif block.language == "python" and _can_run(block):
             # So that a line of it can be shown, as of a notebook's cell.
             file = f"<block {ran} of {name}>"

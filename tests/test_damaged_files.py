@@ -95,6 +95,7 @@ def test_a_file_with_anything_behind_it_is_refused(place: Path, content: bytes) 
         assert assert_refused_or_identical(place, content + tail)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bit", range(8))
 def test_one_flipped_bit_anywhere_is_refused_or_harmless(
     place: Path, content: bytes, bit: int

@@ -164,3 +164,12 @@ def test_pad_fills_up_to_the_width_in_columns() -> None:
     assert messages.pad("層", 4) + "|" == "層  |"
     assert messages.pad("layer", 7) + "|" == "layer  |"
     assert messages.pad("longer", 2) == "longer"
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"), [(1, "row"), ("1", "row"), (0, "rows"), ("1,001", "rows")]
+)
+def test_the_word_behind_a_number_goes_with_it(rows: object, word: str) -> None:
+    written = messages.text("en", "prediction.written", rows=rows, path="a.csv")
+    assert written == f"{rows} {word} predicted: a.csv"
+    assert "|" not in messages.text("zh-TW", "prediction.written", rows=rows, path="a.csv")

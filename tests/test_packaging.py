@@ -13,6 +13,8 @@ import pytest
 
 import clearprop
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "clearprop"
 

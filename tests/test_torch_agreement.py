@@ -102,8 +102,8 @@ def twin(
             kept = None
             if training and layer.dropout:
                 # Two generators draw two masks, so torch is handed ours.
-                shape = (len(x), layer.heads, x.shape[1], x.shape[1])
-                kept = Context(path=path).generator().random(shape) >= layer.dropout
+                of_weights = (len(x), layer.heads, x.shape[1], x.shape[1])
+                kept = Context(path=path).generator().random(of_weights) >= layer.dropout
             return attention(
                 torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
             )

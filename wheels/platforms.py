@@ -87,6 +87,6 @@ def _compile(platform: Platform, dtype: str, target: Target, folder: Path) -> Pa
     # Linked for the oldest processor: Zig makes Windows's own library once for each level that is
     # named here, which takes it most of a minute.
     linked = ["-shared", "-s", str(own / "kernels.o"), "-o", str(made)]
-    linked += [] if is_windows else ["-lm"]
+    linked += [] if is_windows else ["-lm", "-pthread"]
     subprocess.run([*compiler, "-mcpu=baseline", *linked], check=True)
     return made.replace(folder / file_name(name, made.read_bytes(), platform.suffix))

@@ -256,6 +256,7 @@ _ROOMS = {
     "grading": "clearprop.teaching.grading",
     "health": "clearprop.reading.health",
     "kinds": "clearprop.kinds",
+    "lab": "clearprop.lab",
     "programs": "clearprop.reading.programs",
     "reading": "clearprop.reading",
     "runs": "clearprop.runs",

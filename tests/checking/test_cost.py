@@ -10,6 +10,8 @@ from clearprop import MSE, Linear, Network, check
 from clearprop.base.arrays import Array
 from clearprop.checking.request import Request, answers
 
+pytestmark = pytest.mark.thorough
+
 LARGE = 10**6
 
 

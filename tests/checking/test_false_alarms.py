@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.false_alarms import KINDS, cases, planted_cases, sweep
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_false_alarm(seed: int) -> None:

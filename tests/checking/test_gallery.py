@@ -32,6 +32,7 @@ def told(row: Row) -> str:
     return f"{row.subject}: {row.mistake} → {[m.key for m in row.named]}"
 
 
+@pytest.mark.thorough
 def test_every_planted_mistake_is_rejected(rows: list[Row]) -> None:
     assert not [told(row) for row in rows if row.mistake and not row.rejected]
 
@@ -55,6 +56,7 @@ def test_no_mistake_is_named_wrong_and_hardly_one_is_not_named(rows: list[Row]) 
     assert shares == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_without_a_reference_the_same_is_named() -> None:
     """A network in plain NumPy, of which nothing says what it should equal."""
     rooms = written_networks.specimens(range(1)), strangers.specimens(range(1))

@@ -10,6 +10,8 @@ import pytest
 from tests.checking.held_out.case import Case
 from tests.checking.held_out.measure import CASES, judged
 
+pytestmark = pytest.mark.thorough
+
 
 def by_style() -> Mapping[str, list[Case]]:
     found: dict[str, list[Case]] = {}

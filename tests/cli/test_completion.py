@@ -23,6 +23,8 @@ from clearprop.cli.completion import script
 from clearprop.runs.run_folder import MODEL, SETTINGS
 from clearprop.runs.run_settings import RunSettings, write_settings
 
+pytestmark = pytest.mark.thorough
+
 pty = pytest.importorskip("pty")
 
 # A command line, and what is proposed for its last word.

@@ -4,6 +4,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 from unittest import mock
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.compiled import column_places
+from clearprop.compiled.kernel_cache import cache_folder
 from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan, plan_of
@@ -21,8 +23,14 @@ from clearprop.training import fit, start
 
 Library: TypeAlias = Callable[[str], ctypes.CDLL]
 
-# As the issue of a compiled trainer demands, of every array's scale.
+# Of every array's scale.
 CLOSE = {"float64": 1e-10, "float32": 1e-4}
+
+
+def cache_of_tests() -> Path:
+    """Where kernels are kept that tests alone use: among a person's they would take the place of
+    those of other versions, which would be made again and again."""
+    return cache_folder() / "tests"
 
 
 @dataclass
@@ -66,8 +74,8 @@ class Task:
             by_layout.setdefault(plan.placed.is_columns, plan)  # type: ignore[union-attr]
         return list(by_layout.values())
 
-    def plan(self, dtype: str) -> TrainingPlan | Refusal:
-        """Its plan."""
+    def plan(self, dtype: str, threads: int = 1) -> TrainingPlan | Refusal:
+        """Its plan, for so many threads."""
         return plan_of(
             self.network,
             self.loss,
@@ -77,6 +85,7 @@ class Task:
             self.sample_weight,
             dtype=dtype,
             batch_size=self.batch_size,
+            threads=threads,
         )
 
 

@@ -1,8 +1,10 @@
 """Trainings by kernels that look at every memory access: run by `test_sanitizers`, in a process of
 its own, into which the sanitizers' library is loaded first.
 
-    python -m tests.compiled.sanitized float32
+    python -m tests.compiled.sanitized float32       on one thread: no access beside the memory
     python -m tests.compiled.sanitized planted       a write behind an array, which must be found
+    python -m tests.compiled.sanitized threads       on three: none that waits for no other
+    python -m tests.compiled.sanitized race          where they do not meet, which must be found
 """
 
 import ctypes
@@ -10,13 +12,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
+from typing import Any
 
 import numpy as np
 
 from clearprop import MSE, SGD, Adam, Linear, Network, ReLU, Sequential, Tanh, fit_many
-from clearprop.compiled import building, compilers
+from clearprop.compiled import building, compilers, processors
 from clearprop.compiled.processors import SUFFIX, Target
-from tests.compiled.both_engines import Task, compiled
+from tests.compiled.both_engines import Task, cache_of_tests, compiled
 from tests.compiled.test_equality import (
     LAYER_CASES,
     LOSS_CASES,
@@ -28,8 +32,10 @@ from tests.compiled.test_equality import (
     network_around,
 )
 
-# As fast as code that is looked at can be made in a short time.
-SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+# As fast as code that is looked at can be made in a short time; it is made for narrow registers,
+# which takes half as long.
+MEMORY = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREADS = ("-O1", "-fsanitize=thread")
 PLANTED = "void beyond(float *of_four) { of_four[4] = 1; }\n"
 
 
@@ -67,6 +73,26 @@ def train_all(dtype: str) -> None:
             )  # fmt: skip
 
 
+def train_on_threads() -> None:
+    """All of them, on three."""
+    for task in tasks():
+        plan: Any = task.of("float32").plan("float32", 3)
+        compiled(task, "float32", building.library, plan=plan)
+
+
+def race() -> None:
+    """What ThreadSanitizer is for: threads that begin with the weights while others still use what
+    these are made of."""
+    with tempfile.TemporaryDirectory() as folder:
+        building.SOURCES = Path(copytree(building.SOURCES, Path(folder) / "source"))
+        rows = building.SOURCES / "rows.h"
+        text = rows.read_text(encoding="utf-8")
+        met = "    settle(w);\n    linear_weights(w"
+        assert met in text
+        rows.write_text(text.replace(met, "    linear_weights(w"), encoding="utf-8")
+        train_on_threads()
+
+
 def write_beyond() -> None:
     """What the sanitizers are for."""
     with tempfile.TemporaryDirectory() as folder:
@@ -80,9 +106,12 @@ def write_beyond() -> None:
 
 
 if __name__ == "__main__":
-    compilers.OPTIONS = (*compilers.OPTIONS, *SANITIZE)
-    if sys.argv[1] == "planted":
-        write_beyond()
-    else:
-        train_all(sys.argv[1])
+    [what] = sys.argv[1:]
+    options = THREADS if what in ("threads", "race") else MEMORY
+    compilers.OPTIONS = (*compilers.OPTIONS, *options)
+    narrow = [one for one in processors.usable_targets() if one.name != "x86-64-v4"]
+    mine = {"usable_targets": lambda: tuple(narrow), "cache_folder": cache_of_tests}
+    vars(building).update(mine)
+    does = {"planted": write_beyond, "threads": train_on_threads, "race": race}
+    does.get(what, lambda: train_all(what))()
     print("nothing found")

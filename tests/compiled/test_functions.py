@@ -17,18 +17,18 @@ from clearprop.compiled.processors import usable_targets
 
 SOURCES = Path(clearprop.compiled.__file__).parent / "source"
 
-# A translation unit around one of the kernels', which makes their functions callable.
+# A translation unit of a dtype, with what makes the functions callable in place of the training.
 WRAPPER = """
-#include "{source}"
+#include "functions.h"
 void apply(int which, const real *x, real *y, int64_t n)
-{{
-    for (int64_t i = 0; i < n; i += LANES) {{
+{
+    for (int64_t i = 0; i < n; i += LANES) {
         vec v = load(x + i);
         store(y + i, which == 0 ? power_of_e(v) : which == 1 ? hyperbolic_tangent(v)
             : which == 2 ? logarithm(v) : which == 3 ? log_of_1_plus(v)
             : which == 4 ? power_less_1(v) : normal_share(v));
-    }}
-}}
+    }
+}
 """
 
 Apply = Callable[[int, Array], Array]
@@ -43,9 +43,12 @@ def apply(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip("there is no C compiler")
     folder, dtype = tmp_path_factory.mktemp("functions"), request.param
     source, library = folder / "functions.c", folder / f"{dtype}.so"
-    source.write_text(WRAPPER.format(source=SOURCES / f"{dtype}.c"), encoding="utf-8")
-    options = ["-O1", "-std=gnu11", "-shared", "-fPIC", *usable_targets()[0].options]
-    subprocess.run([compiler, *options, source, "-o", library, "-lm"], check=True)
+    unit = (SOURCES / f"{dtype}.c").read_text(encoding="utf-8")
+    assert '#include "training.h"' in unit
+    source.write_text(unit.replace('#include "training.h"', WRAPPER), encoding="utf-8")
+    options = ["-O1", "-std=gnu11", "-shared", "-fPIC", f"-I{SOURCES}"]
+    level = usable_targets()[0].options
+    subprocess.run([compiler, *options, *level, source, "-o", library, "-lm"], check=True)
     function = ctypes.CDLL(str(library)).apply
 
     def applied(which: int, x: Array) -> Array:

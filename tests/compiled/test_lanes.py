@@ -180,7 +180,7 @@ def test_data_and_settings_of_their_own(batch_size: int | None, kernels: Library
     }
     many = Task(**{**vars(shared), "x": xs, "target": ids, "sample_weight": weights})
     plan = shared.plan("float64")
-    many.plan = lambda dtype: plan  # type: ignore[method-assign]
+    many.plan = lambda *_: plan  # type: ignore[method-assign]
     losses, found, _ = in_lanes(many, params, kernels, **own)
     for number in (0, 7, 18):
         optimizer = SGD(rates[number], weight_decay=decays[number])

@@ -2,6 +2,7 @@
 ones compute the same training."""
 
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.compiled import building
-from clearprop.compiled.processors import Target, usable_targets
+from clearprop.compiled.processors import usable_targets
+from tests.compiled.both_engines import cache_of_tests
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
@@ -47,18 +49,35 @@ NETWORKS: dict[str, tuple[Network, Loss]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=usable_targets(), ids=lambda target: target.name)
-def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """Only this kind of processor's kernels are made and found."""
-    target: Target = request.param
-    monkeypatch.setattr(building, "usable_targets", lambda: (target,))
-    monkeypatch.setattr(building, "_shelf", building._Shelf())
-    return target
+# Lesser processors' kernels must be made first: one dtype each, of which the other differs in its
+# constants alone.
+BEST, *LESSER = usable_targets()
+QUICK = [(BEST, "float64"), (BEST, "float32"), *zip(LESSER, ("float32", "float64"), strict=False)]
+CASES = [
+    pytest.param(
+        (target, dtype),
+        id=f"{target.name}-{dtype}",
+        marks=[] if (target, dtype) in QUICK else pytest.mark.thorough,
+    )
+    for target in usable_targets()
+    for dtype in ("float64", "float32")
+]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.fixture(scope="module", params=CASES)
+def dtype(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The dtype of kernels of which only those of one kind of processor are made and found."""
+    target, dtype = request.param
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(building, "usable_targets", lambda: (target,))
+        patched.setattr(building, "_shelf", building._Shelf())
+        if target != BEST:
+            patched.setattr(building, "cache_folder", cache_of_tests)
+        yield dtype
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_level_trains_as_numpy_does(level: Target, name: str, dtype: str) -> None:
+def test_every_level_trains_as_numpy_does(name: str, dtype: str) -> None:
     network, loss = NETWORKS[name]
     generator = np.random.default_rng(8)
     # Batches that fill no vector, one vector and a bit, and several.

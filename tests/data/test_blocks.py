@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop.base.errors import DataError, FileError
-from clearprop.data import blocks, read_table
-from clearprop.data.blocks import bytes_per_row, content_bytes, measure
+from clearprop.data import block_reading, read_table
+from clearprop.data.block_reading import bytes_per_row, content_bytes
+from clearprop.data.blocks import measure
 from clearprop.data.typing_columns import TypeCounts, type_of
 from tests.runs.small_tables import people
 
@@ -29,7 +30,7 @@ def test_types_do_not_depend_on_where_blocks_end(
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "LEAST_BLOCK", 2000)
+    monkeypatch.setattr(block_reading, "LEAST_BLOCK", 2000)
 
 
 def written(path: Path) -> Path:
@@ -53,7 +54,7 @@ def test_blocks_are_the_rows_of_the_whole(ending: str, tmp_path: Path) -> None:
     path = written(tmp_path / f"table.{ending}")
     found = measure(path, block_bytes=1, sample_rows=50, categories=("weight",))
     whole = read_table(path, categories=("weight",))
-    tables = list(found.tables())
+    tables = [table for _, table in found.tables()]
     assert len(tables) > 2
     assert found.rows == whole.rows == sum(table.rows for table in tables)
     for column in whole.columns:

@@ -14,6 +14,8 @@ from clearprop.teaching.exercises import LEVELS, Exercise, exercise
 from clearprop.teaching.exercises.points import exercises_everything, with_more_samples
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution, unfilled
 
+pytestmark = pytest.mark.thorough
+
 CASES = [(topic, level) for topic in TOPICS_WITH_CODE for level in LEVELS]
 
 

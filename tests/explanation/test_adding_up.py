@@ -82,6 +82,7 @@ def test_gradients_of_parameters(step: Step, data: st.DataObject) -> None:
 
 
 # Every wire, feature and sample of each network, in both languages.
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(step=steps(), data=st.data())
 def test_neurons_features_and_samples(step: Step, data: st.DataObject) -> None:

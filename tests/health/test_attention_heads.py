@@ -35,7 +35,7 @@ def test_a_head_that_looks_at_one_place(language: str) -> None:
     step = step_of(np.array([1.0, 40.0]))
     one = found(step)["attention_one_place"]
     assert one.places == ("heads[1]",)
-    assert one.values["measured"] > 0.999
+    assert float(one.values["measured"]) > 0.999
     assert "heads[1]" in examine(step).text(language)
 
 

@@ -1,5 +1,6 @@
 """GELU, SiLU, Softplus, Mish: worked by hand, their extremes, their refusals."""
 
+import subprocess
 import sys
 from math import cosh, erfc, log, pi, sqrt, tanh
 from typing import Any
@@ -220,3 +221,19 @@ def test_exact_gelu_without_scipy_says_what_to_install(monkeypatch: pytest.Monke
     with pytest.raises(MissingDependencyError, match=r"needs SciPy, .* 'clearprop\[scipy\]'$"):
         GELU().value(np.zeros(3))
     assert GELU("tanh").value(np.ones(1))[0] == pytest.approx(0.8412, abs=1e-4)
+
+
+def test_a_backward_is_checked_and_its_mistake_named_without_scipy() -> None:
+    # In a process of its own: what can be held against a backward is settled when it is loaded.
+    program = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('scipy', 'torch', 'jax')))\n"
+        "import numpy as np\n"
+        "from clearprop import check\n"
+        "def forward(x): return np.tanh(x)\n"
+        "def backward(dout, x): return dout * np.tanh(x)\n"
+        "verdict = check(forward, np.linspace(-1, 1, 6).reshape(3, 2), backward=backward)\n"
+        "print(verdict.outcome, [one.key for one in verdict.mistakes])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "wrong ['value_for_derivative']\n", done.stderr

@@ -196,8 +196,10 @@ def structures() -> Iterator[tuple[str, Recipe]]:
     letters, following = generator.integers(5, size=(2, SAMPLES, 6))
     following[0, 4:] = -100
     model = gpt(5, features=8, heads=2, positions=6)
-    way = {"loss": CrossEntropy(), "optimizer": SGD(0.002)}
-    yield "micro-gpt", Recipe(model, None, letters, following, **way)
+    yield (
+        "micro-gpt",
+        Recipe(model, None, letters, following, loss=CrossEntropy(), optimizer=SGD(0.002)),
+    )
     yield "batches", replace(small(), batch_size=5, epochs=17, seed=8)
     yield "batches-adam", replace(small(), batch_size=4, epochs=17, optimizer=Adam(0.01))
     yield "made-up", Recipe(small().network, loss=MSE())

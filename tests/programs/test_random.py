@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,8 @@ from clearprop.reading.programs.passes import passes_of
 from tests.programs.bare import run_bare
 from tests.programs.cases import catalogue
 from tests.programs.test_agreement import require_agreement
+
+pytestmark = pytest.mark.thorough
 
 BENDS = [
     ELU(0.8),

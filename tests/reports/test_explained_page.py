@@ -14,6 +14,8 @@ from clearprop.teaching.reports.explanation_pages import diagram_page, explanati
 from tests.browser import MEASURE, SILENT, Open
 from tests.explanation.networks import STEPS, random_step, worked_step
 
+pytestmark = pytest.mark.thorough
+
 
 def explained(kind: str, name: str = "1-10-1") -> Readable:
     step, weight, neuron = STEPS[name]

@@ -9,6 +9,7 @@ from clearprop.teaching.reports.figures import figure_catalogue
 from clearprop.teaching.reports.figures.figure_catalogue import CURVES, NEED_TORCH, draw_curves
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("learning_rate", "steps"),
     [(0.2, 50), (1e-9, 1), (1e300, 3)],

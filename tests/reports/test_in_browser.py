@@ -12,6 +12,8 @@ from clearprop.base import messages
 from clearprop.reading.explanation.mathml import mathml
 from tests.browser import MEASURE, SILENT, Open
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(params=messages.LANGUAGES)
 def html(request: pytest.FixtureRequest, written: Callable[[str], Path]) -> str:

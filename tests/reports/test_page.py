@@ -197,6 +197,7 @@ def test_a_reproduction_that_diverged_has_a_page(diverged: Reproduction, languag
     assert messages.text(language, "report.training.linear_found") not in text
 
 
+@pytest.mark.thorough
 def test_a_reproduction_that_diverged_is_written_whole(
     diverged: Reproduction, tmp_path: Path
 ) -> None:

@@ -73,6 +73,10 @@ REFUSED: dict[str, tuple[Made, list[str], str, str]] = {
         counted("a,y", lambda k: f"{k},{k % 7}.5"), ["--stop-on", "auc"],
         "'auc' does not judge a regression", "不能評定",
     ),
+    "weights of classes where there are numbers": (
+        counted("a,y", lambda k: f"{k},{k % 7}.5"), ["--class-weight", "balanced"],
+        "is for the classes of one target, which the target (y) is not", "適用於單一目標的類別",
+    ),
     "a loss of another task": (
         counted("a,y", lambda k: f"{k},{k % 7}.5"), ["--loss", "cross_entropy"],
         "CrossEntropy is not for a regression", "不適用於",
@@ -237,11 +241,18 @@ SAID: dict[str, tuple[Made, list[str], str]] = {
     ),
     "rows without a target": (
         counted("a,y", lambda k: f"{k % 9},{'' if k < 7 else k % 7 + 0.5}"), [],
-        "7 rows without a value in the target (y) are left out",
+        "lack of a value in the target (y): 7 rows.",
     ),
     "rows that are dropped": (
         counted("a,y", lambda k: f"{'' if k < 7 else k},{k % 7}.5"), ["--missing", "drop"],
-        "7 rows that lack a value are left out",
+        "Left out for lack of a value: 7 rows.",
+    ),
+    "one word among numbers": (
+        counted("a,y", lambda k: f"{k % 9 if k else 'n/k'},{k % 7}.5", 30), [],
+        "holds numbers but for 1 of 30 values, such as 'n/k'",
+    ),
+    "the area of three classes by scikit-learn's name": (
+        counted("a,y", lambda k: f"{k % 9},{'abc'[k % 3]}"), ["--stop-on", "roc_auc"], ""
     ),
     "large numbers": (counted("a,y", lambda k: f"{k % 9}e35,{k % 7}e36"), [], ""),
     "larger than float32": (counted("a,y", lambda k: f"{k % 9}e250,{k % 7}e250"), [], ""),

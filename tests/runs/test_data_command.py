@@ -82,6 +82,7 @@ def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (b"a;b\n1,5;x\n2;y\n", ["delimiter", "decimal_comma"]),
         (b"1,2\n3,4\n", ["no_header"]),
         (b"a,b\n1,inf\n2,3\n", ["infinite"]),
+        (b"a,b\n" + b"".join(b"%d,%d\n" % (k, k % 7) for k in range(30)) + b"3,n/k\n", ["mixed"]),
         (b"a,b\n1,\n2,\n3,x\n4,y\n5,\n", ["mostly_missing"]),
     ],
 )

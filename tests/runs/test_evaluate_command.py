@@ -83,7 +83,7 @@ def test_rows_without_a_truth_are_left_out(
     found, _, said = evaluated(words, capsys)
     assert found["rows"] == 140
     assert found["targets"][0]["target"] == "preis"
-    assert "10 rows without a value in the target (preis) are left out" in said
+    assert "for lack of a value in the target (preis): 10 rows." in said
 
 
 def test_groups() -> None:

@@ -16,6 +16,8 @@ from clearprop.cli.training_display import TrainingDisplay
 from clearprop.runs import run_checkpoints
 from clearprop.runs.run_history import HistoryRow, read_history
 
+pytestmark = pytest.mark.thorough
+
 ENGINES = ("numpy", "compiled")
 SECONDS = 60
 

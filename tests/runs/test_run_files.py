@@ -81,15 +81,15 @@ def test_every_setting_stands_in_the_file() -> None:
         ('target = ["y"]', "config_lacks"),
         ('data = "a"\ntarget = ["y"]\nepoch = 3', "config_setting"),
         ('version = 2\ndata = "a"\ntarget = ["y"]', "config_newer"),
-        ('data = "a"\ntarget = ["y"]\nepochs = "many"', "setting_whole"),
-        ('data = "a"\ntarget = ["y"]\nepochs = "none"', "setting_whole"),
+        ('data = "a"\ntarget = ["y"]\nepochs = "many"', "run_whole"),
+        ('data = "a"\ntarget = ["y"]\nepochs = "none"', "run_whole"),
         ('data = "a"\ntarget = 3', "setting_words"),
         ('data = 3\ntarget = ["y"]', "setting_text"),
         ('data = "a"\ntarget = ["y"]\nhidden = [0]', "hidden_sizes"),
         ('data = "a"\ntarget = ["y"]\nvalidation = 1.5', "validation_unknown"),
         ('data = "a"\ntarget = ["y"]\nclass_weight = {yes = -1}', "class_weight_unknown"),
         ('data = "a"\ntarget = ["y"]\nmemory = "much"', "memory_unknown"),
-        ('data = "a"\ntarget = ["y"]\nlearning_rate = nan', "setting_number"),
+        ('data = "a"\ntarget = ["y"]\nlearning_rate = nan', "run_number"),
     ],
 )
 def test_a_file_of_settings_that_cannot_be(tmp_path: Path, content: str, key: str) -> None:

@@ -1,5 +1,6 @@
 """Which engine runs a training, and why: what is asked for, what pays, and what cannot be had."""
 
+import pickle
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -58,7 +59,10 @@ def test_what_has_no_kernel_runs_in_numpy_and_says_so_once() -> None:
     assert "Cubed" in ran.engine.message("zh-TW")
     (warning,) = told
     assert warning.category is EngineWarning
+    assert isinstance(warning.message, EngineWarning)
     assert "Cubed" in str(warning.message)
+    assert "您自己寫的層 Cubed" in warning.message.message("zh-TW")
+    assert str(pickle.loads(pickle.dumps(warning.message))) == str(warning.message)
     assert warning.filename == __file__
     # Nobody asked for machine code here.
     quiet = fit_own("auto", epochs=1000)

@@ -150,7 +150,8 @@ def keyed_generator(seed: int, step: int = 0, path: str = "") -> "np.random.Gene
         # NumPy strings the words of several numbers together and would take [2**32, 0] for [0, 1];
         # what is beyond 32 bits comes last, and how much of it is the seed's is said before.
         key += [0] * (4 - len(key)) + [len(high_seed), *high_seed, *high_step]
-    return np.random.default_rng(key)
+    # The words as they are: NumPy takes them from a list one by one, which is three times as slow.
+    return np.random.default_rng(np.array(key, np.uint32))
 
 
 def _words(number: int) -> list[int]:

@@ -107,7 +107,20 @@ class KernelsError(ClearpropError, RuntimeError):
 
 
 class EngineWarning(UserWarning):
-    """A training runs, but not as it was asked to, or not as fast as it could."""
+    """A training runs, but not as it was asked to, or not as fast as it could: in the language of
+    the locale, as the commands do. `told` says why, in any language, by its `message`."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__(told.message(messages.preferred_language()))
+        self.told = told
+
+    def message(self, language: str = "en") -> str:
+        """The sentence in `language`."""
+        sentence: str = self.told.message(language)
+        return sentence
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.told,)
 
 
 def _rebuild(kind: type[ClearpropError], key: str, values: dict[str, object]) -> ClearpropError:

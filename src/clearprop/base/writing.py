@@ -1,6 +1,7 @@
 """Files are written beside and renamed: an interruption leaves the old file or the new one."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _new_file_mode() -> int:
     """What an ordinary `open` would give: mkstemp's 0600 would hide the file from a group."""
+    if sys.platform == "emscripten":  # whose umask takes every right away, from the owner too
+        return 0o600
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

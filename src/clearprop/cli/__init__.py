@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from clearprop.base import messages
 from clearprop.base.errors import ClearpropError
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ClearpropError as problem:
         _complain(problem.message(language))
-        return NOT_DONE
+        return _given_up(NOT_DONE) if of_the_process else NOT_DONE
     except SystemExit as problem:
         # No command ends so; code that it ran did.
         _complain(messages.text(language, "cli.ended_by_code", how=problem.code))
@@ -93,6 +94,20 @@ def _language(arguments: list[str]) -> str:
             value = value or "".join(arguments[position + 1 : position + 2])
             language = value if value in messages.LANGUAGES else language
     return language
+
+
+def _given_up(status: int) -> int:
+    """The status of a process that has done nothing; those that were launched with it would wait
+    for it, and are ended."""
+    from clearprop.distributed.launching import launched_by_mpi
+
+    if launched_by_mpi():
+        from clearprop.distributed.ranks import ranks_here
+
+        sys.stderr.flush()
+        with suppress(ClearpropError):
+            ranks_here().abort(status)
+    return status
 
 
 def _complain(sentence: str) -> None:

@@ -28,9 +28,10 @@ Three layouts, of which `plan` takes the one that computes least in vain:
 The C sources lie in `source/`: `float32.c` and `float64.c` are the two translation units, each
 complete by itself and a library of its own with the same exported names, `clearprop_train`,
 `clearprop_train_many` and `clearprop_lane_count`; everything else is included by them, by
-`training.h` in an order in which it can be read. They need libm and nothing else:
+`training.h` in an order in which it can be read. They need libm, POSIX threads (but on Windows) and
+nothing else:
 
-    cc -O2 -std=gnu11 -fno-math-errno -ffp-contract=fast -shared -fPIC source/float32.c -lm
+    cc -O2 -std=gnu11 -fno-math-errno -ffp-contract=fast -shared -fPIC source/float32.c -lm -pthread
 
 with `-march=x86-64-v4` or `-march=x86-64-v3` where the processor has it. Options that let the
 compiler assume finite numbers (`-ffast-math`) are wrong: NaN must survive.

@@ -26,6 +26,7 @@ from clearprop.compiled.kernel_cache import cache_folder, keep, kept_library, ma
 from clearprop.compiled.processors import SUFFIX, Target, usable_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from subprocess import Popen
 
     from clearprop.compiled.compilers import Compiler
@@ -39,7 +40,8 @@ PREBUILT = HERE / "prebuilt"
 class _Shelf:
     """What this process has loaded, what could not be had, and what is being made, by dtype.
 
-    ends  whether the program is ending: a compiler that begins now is ended at once
+    ends   whether the program is ending: a compiler that begins now is ended at once
+    begins held while one begins: none is missed at the end
     """
 
     loaded: dict[str, ctypes.CDLL] = field(default_factory=dict)
@@ -48,13 +50,17 @@ class _Shelf:
     ahead: dict[str, threading.Thread] = field(default_factory=dict)
     processes: set["Popen[str]"] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    begins: threading.Lock = field(default_factory=threading.Lock)
     ends: bool = False
 
-    def begun(self, process: "Popen[str]") -> None:
-        """Note a compiler that is at work."""
-        self.processes.add(process)
-        if self.ends:
-            process.kill()
+    def begin(self, start: "Callable[[], Popen[str]]") -> "Popen[str]":
+        """Start a compiler, and note that it is at work."""
+        with self.begins:
+            process = start()
+            self.processes.add(process)
+            if self.ends:
+                process.kill()
+        return process
 
 
 _shelf = _Shelf()
@@ -192,9 +198,9 @@ def _compiled(dtype: str, compiler: "Compiler", stage: Path) -> Path:
     *better, last = usable_targets()
     for target in better:
         with suppress(KernelsError):
-            compile_library(compiler, _source(dtype), target, made, begun=_shelf.begun)
+            compile_library(compiler, _source(dtype), target, made, begin=_shelf.begin)
             return made
-    compile_library(compiler, _source(dtype), last, made, begun=_shelf.begun)
+    compile_library(compiler, _source(dtype), last, made, begin=_shelf.begin)
     return made
 
 
@@ -225,15 +231,17 @@ def sources_digest() -> str:
 def _forget_threads() -> None:
     """In a child after fork: the parent's threads are not there, and a lock of theirs would stay
     closed."""
-    _shelf.lock, _shelf.ahead, _shelf.processes = threading.Lock(), {}, set()
+    _shelf.lock, _shelf.begins = threading.Lock(), threading.Lock()
+    _shelf.ahead, _shelf.processes = {}, set()
 
 
 def _end_compilers() -> None:
-    # The thread that waited for a compiler goes on to the next kind of processor.
-    _shelf.ends = True
-    for process in tuple(_shelf.processes):
-        if process.poll() is None:
-            process.kill()
+    with _shelf.begins:
+        # The thread that waited for a compiler goes on to the next kind of processor.
+        _shelf.ends = True
+        for process in _shelf.processes:
+            if process.poll() is None:
+                process.kill()
 
 
 if hasattr(os, "register_at_fork"):

@@ -53,18 +53,21 @@ def compile_library(
     target: Target,
     into: Path,
     *,
-    begun: Callable[[subprocess.Popen[str]], None] = lambda _: None,
+    begin: Callable[[Callable[[], subprocess.Popen[str]]], subprocess.Popen[str]] = lambda start: (
+        start()
+    ),
 ) -> None:
-    """Compile one source file to the shared library `into`. `begun` is handed the process.
+    """Compile one source file to the shared library `into`. `begin` starts the process.
 
     Raises KernelsError with what the compiler said first.
     """
     position = () if sys.platform == "win32" else ("-fPIC",)
-    mathematics = () if sys.platform == "win32" else ("-lm",)
+    libraries = () if sys.platform == "win32" else ("-lm", "-pthread")
     command = (*compiler.command, *OPTIONS, *position, *target.options)
-    try:
-        process = subprocess.Popen(
-            [*command, str(source), "-o", str(into), *mathematics],
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*command, str(source), "-o", str(into), *libraries],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -73,10 +76,12 @@ def compile_library(
             encoding="utf-8",
             errors="replace",
         )
+
+    try:
+        process = begin(start)
     except OSError as problem:
         raise _failed(compiler, problem.strerror or str(problem)) from problem
     with process:
-        begun(process)
         try:
             _, said = process.communicate(timeout=SECONDS)
         except BaseException as problem:

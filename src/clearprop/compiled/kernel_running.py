@@ -7,11 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator, shape_text
+from clearprop.base.cores import usable_cores
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.compiled.blas import large_product
 from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import TrainingPlan
-from clearprop.compiled.tables import NONE, LossFields, OptimizerFields, RunFields, Stop
+from clearprop.compiled.tables import (
+    NONE,
+    SAMPLES_OF_PART,
+    LossFields,
+    OptimizerFields,
+    RunFields,
+    Stop,
+)
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses.loss import require_targets
 from clearprop.engine.optimizers import OptimizerState
@@ -20,6 +28,10 @@ from clearprop.engine.schedules import Schedule, rate_at
 # Entries before and behind the arena, which nothing may write to.
 GUARD = 64
 GUARD_VALUE = -1.5
+
+# How often a thread looks for the others before it lets go of its core: some 20 µs, which is longer
+# than they take if each has a core of its own.
+SPINS = 1000
 
 # The masks of dropout are drawn for a few steps at a time, so that they take no memory to speak of.
 MASK_BYTES = 1 << 18
@@ -117,18 +129,29 @@ def put(
     plan: TrainingPlan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
 ) -> None:
     """Write a training's state into the buffers."""
+    put_params(plan, buffers, params, layers)
     buffers.updates = optimizer.step
-    arrays = [params, *(optimizer.slots[name] for name in plan.slots)]
-    for number, flat in enumerate(arrays):
-        for parameter in plan.placed.parameters:
-            given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
-            for view, columns in _panels(plan, buffers, parameter, number):
-                view[...] = given[:, columns]
+    for number, name in enumerate(plan.slots, 1):
+        _put_flat(plan, buffers, optimizer.slots[name], number)
+
+
+def put_params(plan: TrainingPlan, buffers: Buffers, params: Array, layers: Tree) -> None:
+    """Write parameters and the layers' state alone, for an optimizer that has taken no step: what
+    it remembers is then not read."""
+    buffers.updates = 0
+    _put_flat(plan, buffers, params, 0)
     for state in plan.placed.states:
         given = layers[state.path]
         mean, variance, batches = _statistics(buffers, state.place, state.features)
         mean[...], variance[...] = given["running_mean"], given["running_var"]
         batches[...] = given["num_batches"]
+
+
+def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) -> None:
+    for parameter in plan.placed.parameters:
+        given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        for view, columns in _panels(plan, buffers, parameter, number):
+            view[...] = given[:, columns]
 
 
 def take(
@@ -139,6 +162,19 @@ def take(
     last  the buffers are not used again: they are given back piece by piece meanwhile, so that the
           memory never holds the state twice
     """
+    layers = take_layers(plan, buffers)
+    flats: list[Array] = []
+    for number in reversed(range(1 + len(plan.slots))):
+        if last:
+            buffers.shrink((number + 1) * plan.placed.slot)
+        flats.append(freeze(take_flat(plan, buffers, number)))
+    *slots, params = flats
+    named = dict(zip(plan.slots, reversed(slots), strict=True))
+    return params, OptimizerState(buffers.updates, named or EMPTY), layers
+
+
+def take_layers(plan: TrainingPlan, buffers: Buffers) -> Tree:
+    """What the layers changed: new, read-only arrays."""
     layers = {}
     for state in plan.placed.states:
         mean, variance, batches = _statistics(buffers, state.place, state.features)
@@ -148,24 +184,17 @@ def take(
             "num_batches": freeze(batches.astype(np.int64).reshape(())),
         }
         del mean, variance, batches
-    flats: list[Array] = []
-    for number in reversed(range(1 + len(plan.slots))):
-        if last:
-            buffers.shrink((number + 1) * plan.placed.slot)
-        flats.append(_flat(plan, buffers, number))
-    *slots, params = flats
-    named = dict(zip(plan.slots, reversed(slots), strict=True))
-    return params, OptimizerState(buffers.updates, named or EMPTY), layers or EMPTY
+    return layers or EMPTY
 
 
-def _flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
-    """The parameters, or slot number - 1, as a flat array."""
+def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
+    """The parameters, or slot number - 1, as a flat array of its own."""
     flat = np.empty(plan.network.size, plan.dtype)
     for parameter in plan.placed.parameters:
         into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
         for view, columns in _panels(plan, buffers, parameter, number):
             into[:, columns] = view
-    return freeze(flat)
+    return flat
 
 
 def _panels(
@@ -205,12 +234,14 @@ def run(
     seed: int = 0,
     order: Array | None = None,
     stop_at_nonfinite: bool = False,
+    threads: int | None = None,
 ) -> Ran:
     """Take `steps` steps, the first of them the training's step number `step`.
 
-    order  the numbers of the samples, int64, as the epochs have shuffled them, from the first
-           sample of step `step` on: at least as many as the steps take; None where every step takes
-           all samples as they are
+    order    the numbers of the samples, int64, as the epochs have shuffled them, from the first
+             sample of step `step` on: at least as many as the steps take; None where every step
+             takes all samples as they are
+    threads  how many share them; those of the plan unless told otherwise, and no more
 
     Raises ConfigurationError for an order that would lead out of the data.
     """
@@ -222,6 +253,7 @@ def run(
     for first in range(0, steps, most):
         count = min(most, steps - first)
         told: Any = {"seed": seed, "order": order, "stop_at_nonfinite": stop_at_nonfinite}
+        told["threads"] = min(threads or plan.threads, plan.threads)
         parts.append(_call(plan, library, buffers, steps=count, step=step + first, **told))
         if parts[-1].stop != "done":
             break
@@ -243,11 +275,14 @@ def _call(
     seed: int,
     order: Array | None,
     stop_at_nonfinite: bool,
+    threads: int,
 ) -> Ran:
     totals, weights = np.empty(steps), np.empty(steps)
     stopped = ctypes.c_int64()
     rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
+    # Of two steps: total and product of every part.
+    parts = np.empty((2, -(-plan.batch_size // SAMPLES_OF_PART), 2))
     placed = plan.placed
     fields = RunFields(
         operations=address(placed.operations),
@@ -263,6 +298,10 @@ def _call(
         weight_row=placed.weight_row,
         is_columns=placed.is_columns,
         pack=placed.pack,
+        pack_entries=placed.pack_entries,
+        threads=threads,
+        spins=SPINS if threads <= usable_cores() else 0,
+        parts=address(parts),
         gemm=_large_product(plan, library),
         large=plan.large,
         x=address(buffers.x),

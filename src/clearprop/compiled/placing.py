@@ -87,7 +87,8 @@ class Placed:
 
     input                    the batch's own samples; NONE: read where the caller has them
     slot                     from a parameter to its first slot, and from slot to slot
-    pack                     room for the panels that a tile reads again and again
+    pack                     room for the panels that a tile reads again and again, `pack_entries`
+                             for each thread
     target_rows, weight_row  of layout "columns": the batch's targets and sample weights
     ones                     of layout "columns": where rows of ones lie
     """
@@ -104,6 +105,7 @@ class Placed:
     output_signal: int
     slot: int
     pack: int
+    pack_entries: int
     mask_bytes: int
     is_columns: bool = False
     target_rows: int = NONE

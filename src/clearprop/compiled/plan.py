@@ -1,5 +1,6 @@
 """Lower a training to tables of numbers: what the kernels read."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from clearprop.compiled.row_places import place_rows
 from clearprop.compiled.tables import (
     BLOCK,
     LOSS,
+    MOST_THREADS,
     NONE,
     OPTIMIZER,
     OperationKind,
@@ -34,6 +36,9 @@ from clearprop.kinds.kernels import OptimizerKernel
 # From so many operations on, the matrix product of NumPy's BLAS is faster than the tile.
 LARGE = 2e8
 
+# So many operations of a step keep a thread busy for long, beside what it waits for the others.
+WORTH_A_THREAD = 1.5e6
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingPlan:
@@ -47,6 +52,7 @@ class TrainingPlan:
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
     takes_ids   whether the target is class ids
+    threads     how many of them may share a step; no number depends on it
     """
 
     network: Network
@@ -66,6 +72,7 @@ class TrainingPlan:
     rate: Rate
     takes_ids: bool
     large: float
+    threads: int
 
     @property
     def is_shuffled(self) -> bool:
@@ -96,8 +103,10 @@ def plan_of(
     *,
     dtype: str,
     batch_size: int | None = None,
+    threads: int = 1,
 ) -> TrainingPlan | Refusal:
-    """The plan of a training, or why there is none.
+    """The plan of a training, or why there is none. In layout "columns" one thread takes the steps,
+    and so it does on Windows.
 
     Raises the errors of the loss in NumPy for targets and weights that cannot be: they are looked
     at here, before machine code reads them. Raises ConfigurationError for an empty batch.
@@ -123,8 +132,14 @@ def plan_of(
     outputs = lowered.widths[lowered.output]
     require_targets(loss, outputs, target, sample_weight, dtype, batch)
     return _plan(
-        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch
+        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch, threads
     )
+
+
+def paying_threads(parameters: int, samples: int, most: int) -> int:
+    """How many threads, at most so many, a step of so many samples keeps busy."""
+    operations = 6.0 * parameters * samples
+    return max(1, min(most, int(operations / WORTH_A_THREAD)))
 
 
 def require_targets(
@@ -162,12 +177,15 @@ def _plan(
     dtype: str,
     samples: int,
     batch: int,
+    threads: int,
 ) -> TrainingPlan:
     kind, kernel = update
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
+    threads = 1 if sys.platform == "win32" else min(threads, MOST_THREADS)
     if has_columns(lowered, arena.panel, batch):
+        threads = 1
         placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
     else:
         is_fused = descends or (kind is OptimizerKind.ADAM and len(slots) == 2)
@@ -180,6 +198,7 @@ def _plan(
             at_once=is_fused and not kernel.clips,
             descends=descends,
             large=LARGE,
+            threads=threads,
         )
     settings = list(placed.settings)
     loss_row, of_loss = _loss_row(lowered, placed, loss, loss_kind, len(settings))
@@ -208,6 +227,7 @@ def _plan(
         rate=kernel.rate,
         takes_ids=is_ids(target),
         large=LARGE,
+        threads=threads,
     )
 
 

@@ -38,6 +38,7 @@ def place_rows(
     at_once: bool,
     descends: bool,
     large: float,
+    threads: int,
 ) -> Placed:
     """Places for parameters with their slots and gradients, values, signals and states.
 
@@ -46,7 +47,7 @@ def place_rows(
     descends  whether that is plain descent, which large products do as well
     large     from how many operations on a product is large
     """
-    placer = Placer(lowered, arena, batch)
+    placer = Placer(lowered, arena, batch, threads)
     placer.parameters(slots, at_once=at_once, descends=descends, large=large)
     placer.values(is_shuffled=is_shuffled)
     placer.signals()
@@ -57,8 +58,8 @@ def place_rows(
 class Placer:
     """Hands a place to everything, step by step."""
 
-    def __init__(self, lowered: LoweredGraph, arena: Arena, batch: int) -> None:
-        self.lowered, self.arena, self.batch = lowered, arena, batch
+    def __init__(self, lowered: LoweredGraph, arena: Arena, batch: int, threads: int = 1) -> None:
+        self.lowered, self.arena, self.batch, self.threads = lowered, arena, batch, threads
         self.table = np.zeros(len(lowered.operations), OPERATION)
         for name in ("x", "dx", "dy", "weight", "bias", "weight_gradient", "bias_gradient"):
             self.table[name] = NONE
@@ -223,7 +224,7 @@ class Placer:
 
     def placed(self) -> Placed:
         """All of it."""
-        output = self.lowered.output
+        output, packed = self.lowered.output, 2 * max(PART, self.batch) * self.arena.panel
         return Placed(
             operations=self.table,
             parameters=tuple(self.by_span.values()),
@@ -236,6 +237,7 @@ class Placer:
             output_stride=self.stride(output),
             output_signal=self.output_signal[0],
             slot=self.slot,
-            pack=self.arena.take(2 * max(PART, self.batch) * self.arena.panel),
+            pack=self.arena.take(self.threads * packed),
+            pack_entries=packed,
             mask_bytes=self.mask_bytes,
         )

@@ -17,6 +17,10 @@ PANEL_BYTES = 64
 # The longest sum that a tile makes in one go; what it packs is no longer, but for Adam.
 PART = 256
 
+# Threads share a batch by so many samples, which have one sum of losses: two numbers.
+SAMPLES_OF_PART = 8
+MOST_THREADS = 64
+
 
 class ActivationKind(IntEnum):
     """The elementwise activations."""
@@ -131,7 +135,8 @@ class RunFields(ctypes.Structure):
         *_fields("block_count", ctypes.c_int64),
         *_fields("settings arena", ctypes.c_void_p),
         *_fields("input input_stride features target_rows weight_row", ctypes.c_int64),
-        *_fields("is_columns pack", ctypes.c_int64),
+        *_fields("is_columns pack pack_entries threads spins", ctypes.c_int64),
+        *_fields("parts", ctypes.c_void_p),
         *_fields("gemm", ctypes.c_void_p),
         *_fields("large", ctypes.c_double),
         *_fields("x", ctypes.c_void_p),

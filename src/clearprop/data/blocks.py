@@ -5,17 +5,18 @@ values are missing, how many rows there are, and a sample of rows drawn evenly f
 The blocks after it are tables whose columns have the types of the whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.dependencies import require
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.csv_text import CsvForm, csv_form, line_of, opened, text_batches
+from clearprop.data.block_reading import TEXTS, block_size, wanted_batches
+from clearprop.data.csv_text import CsvForm, csv_form, line_of, text_batches
 from clearprop.data.frames import table_of_arrow
 from clearprop.data.reading import as_words
 from clearprop.data.table import MOST_CATEGORIES, Column, ColumnKind, Table
@@ -23,11 +24,6 @@ from clearprop.data.typing_columns import TypeCounts, typed
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-TEXTS = (".csv", ".tsv", ".txt")
-BINARIES = (".parquet", ".arrow", ".feather")
-# A block takes at least so much, and several rows.
-LEAST_BLOCK, LEAST_ROWS = 1 << 16, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,35 +64,20 @@ class TableBlocks:
         self.sample[name]
         return next(column for column in self.columns if column.name == name)
 
-    def tables(self) -> Iterator[Table]:
-        """The rows, block by block, in the file's order."""
-        for batch in _batches(self.path, self.form, self.block_bytes):
-            yield _typed(batch, self.columns, self.form, self.path)
+    def tables(self, rows: range | None = None) -> Iterator[tuple[int, Table]]:
+        """The rows, block by block, in the file's order, each with the number of its first row in
+        the file; with `rows` those alone, and of a typed file the blocks without any are not
+        read."""
 
+        def is_wanted(_: int, first: int, count: int) -> bool:
+            return rows is None or (first < rows.stop and rows.start < first + count)
 
-def content_bytes(path: Path) -> int:
-    """How much there is to read of a file, uncompressed. Raises FileError."""
-    with opened(path) as stream:
-        if path.suffix.lower() != ".parquet":
-            return stream.seek(0, 2)
-    require("pyarrow")
-    metadata = _parquet(path).metadata
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return sum(int(group.total_byte_size) for group in groups)
-
-
-def bytes_per_row(path: Path) -> int:
-    """About how many bytes a row of a file has: of text by its first lines."""
-    if path.suffix.lower() == ".parquet":
-        return max(1, content_bytes(path) // max(int(_parquet(path).metadata.num_rows), 1))
-    with opened(path) as stream:
-        start = stream.read(1 << 16)
-    return max(16, len(start) // max(start.count(b"\n"), 1))
-
-
-def is_readable_in_blocks(path: Path) -> bool:
-    """Whether the file is of a kind that is read block by block."""
-    return path.suffix.lower() in (*TEXTS, *BINARIES)
+        for _, first, batch in wanted_batches(self.path, self.form, self.block_bytes, is_wanted):
+            if rows is not None:
+                begin = max(rows.start - first, 0)
+                batch = batch.slice(begin, min(rows.stop - first, batch.num_rows) - begin)
+                first += begin
+            yield first, _typed(batch, self.columns, self.form, self.path)
 
 
 def measure(
@@ -115,19 +96,60 @@ def measure(
 
     Raises what `read_table` raises.
     """
+    given: dict[str, Any] = {"block_bytes": block_bytes, "categories": categories}
+    part = measure_part(
+        path, part=0, parts=1, sample_rows=sample_rows, seed=seed, encoding=encoding, **given
+    )
+    return of_parts([part], path, sample_rows=sample_rows, **given)
+
+
+class MeasuredPart(NamedTuple):
+    """What some blocks of a file tell, to be put together by `of_parts`.
+
+    counts, found  of every column: of a file of text, and of another
+    drawn          the rows with the smallest of their random keys
+    rows           how many rows the blocks have
+    """
+
+    form: CsvForm | None
+    counts: "list[TypeCounts]"
+    found: "list[_Found]"
+    drawn: "pa.Table | None"
+    keys: Array
+    places: Array
+    rows: int
+
+
+def measure_part(
+    path: Path,
+    *,
+    part: int,
+    parts: int,
+    block_bytes: int,
+    sample_rows: int,
+    seed: int = 0,
+    encoding: str | None = None,
+    categories: tuple[str, ...] = (),
+) -> MeasuredPart:
+    """Go through every `parts`-th block of a file, from block number `part` on; the other arguments
+    are those of `measure`, and so is what is raised."""
     require("pyarrow")
-    block_bytes = max(block_bytes, LEAST_BLOCK, LEAST_ROWS * bytes_per_row(path))
+    block_bytes = block_size(path, block_bytes)
     form = csv_form(path, encoding) if path.suffix.lower() in TEXTS else None
     counts: list[TypeCounts] = []
     found: list[_Found] = []
     drawn: pa.Table | None = None
     keys, places = np.zeros(0), np.zeros(0, int)
     rows = 0
-    for number, batch in enumerate(_batches(path, form, block_bytes)):
+
+    def is_wanted(number: int, *_: int) -> bool:
+        return number % parts == part
+
+    for number, first, batch in wanted_batches(path, form, block_bytes, is_wanted):
         if form is not None:
             counts = counts or [TypeCounts(form.delimiter) for _ in form.names]
-            for count, column in zip(counts, batch.columns, strict=True):
-                count.add(column.to_pylist())
+            for one_count, column in zip(counts, batch.columns, strict=True):
+                one_count.add(column.to_pylist(), first)
         else:
             table = as_words(table_of_arrow(_as_table([batch]), str(path)), categories)
             found = found or [_Found(column.name, column.kind) for column in table.columns]
@@ -138,21 +160,55 @@ def measure(
         kept = (
             np.arange(len(fresh)) if len(keys) < sample_rows else np.flatnonzero(fresh < keys.max())
         )
-        drawn = _joined(drawn, batch.take(kept))
-        keys, places = np.append(keys, fresh[kept]), np.append(places, rows + kept)
+        drawn = _joined(drawn, _as_table([batch.take(kept)]))
+        keys, places = np.append(keys, fresh[kept]), np.append(places, first + kept)
         if len(keys) > sample_rows:
-            chosen = np.sort(np.argpartition(keys, sample_rows)[:sample_rows])
-            # Copied, so that the whole blocks are let go.
-            drawn, keys, places = drawn.take(chosen).combine_chunks(), keys[chosen], places[chosen]
+            drawn, keys, places = _smallest(drawn, keys, places, sample_rows)
         rows += batch.num_rows
-    if drawn is None:
+    return MeasuredPart(form, counts, found, drawn, keys, places, rows)
+
+
+def of_parts(
+    parts: Sequence[MeasuredPart],
+    path: Path,
+    *,
+    block_bytes: int,
+    sample_rows: int,
+    categories: tuple[str, ...] = (),
+) -> TableBlocks:
+    """The measured file from its parts, which `measure_part` was given the same arguments for; it
+    does not matter how many there were. Raises FileError and DataError."""
+    full = [part for part in parts if part.drawn is not None]
+    if not full:
         raise FileError("table_empty", path=path)
+    form, counts, found, drawn, keys, places, rows = full[0]
+    for part in full[1:]:
+        for one_count, other_count in zip(counts, part.counts, strict=True):
+            one_count.add_counts(other_count)
+        for one, other in zip(found, part.found, strict=True):
+            one.add_found(other)
+        drawn = _joined(drawn, part.drawn)
+        keys, places = np.append(keys, part.keys), np.append(places, part.places)
+        rows += part.rows
+    drawn, _, places = _smallest(drawn, keys, places, sample_rows)
     if form is not None:
         columns = _text_columns(form, counts, categories)
     else:
         columns = tuple(one.measured() for one in found)
     sample = _typed(drawn, columns, form, path)
-    return TableBlocks(path, form, columns, rows, sample, places, block_bytes)
+    return TableBlocks(path, form, columns, rows, sample, places, block_size(path, block_bytes))
+
+
+def _smallest(
+    drawn: "pa.Table", keys: Array, places: Array, count: int
+) -> tuple["pa.Table", Array, Array]:
+    """So many of the rows with the smallest keys, in the file's order."""
+    chosen = np.arange(len(keys))
+    if len(keys) > count:
+        chosen = np.argpartition(keys, count)[:count]
+    chosen = chosen[np.argsort(places[chosen])]
+    # Copied, so that the whole blocks are let go.
+    return drawn.take(chosen).combine_chunks(), keys[chosen], places[chosen]
 
 
 class _Found:
@@ -170,6 +226,10 @@ class _Found:
             self.distinct.update(set(present.tolist()) if column.kind != "number" else ())
             if column.kind == "number":
                 self.distinct.update(np.unique(present)[: MOST_CATEGORIES + 1].tolist())
+
+    def add_found(self, other: "_Found") -> None:
+        self.missing |= other.missing
+        self.distinct |= other.distinct
 
     def measured(self) -> MeasuredColumn:
         many = len(self.distinct) > MOST_CATEGORIES
@@ -217,52 +277,15 @@ def _value_at(form: CsvForm, name: str, row: int) -> Any:
     return None
 
 
-def _batches(path: Path, form: CsvForm | None, block_bytes: int) -> Iterator["pa.RecordBatch"]:
-    """The rows as they stand in the file: of a text as strings."""
-    if form is not None:
-        yield from text_batches(form, block_bytes)
-        return
-    import pyarrow as pa
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            file = _parquet(path)
-            rows = max(1, block_bytes // bytes_per_row(path))
-            # Group by group: all at once, threads would read ahead as far as they can.
-            for group in range(file.metadata.num_row_groups):
-                yield from file.iter_batches(rows, row_groups=[group], use_threads=False)
-            return
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                rows = max(1, block_bytes * max(batch.num_rows, 1) // max(batch.nbytes, 1))
-                for first in range(0, batch.num_rows, rows):
-                    yield batch.slice(first, rows)
-    except (pa.ArrowException, OSError, ValueError) as problem:
-        kind = path.suffix.lower().removeprefix(".")
-        raise FileError("table_damaged", path=path, kind=kind, problem=problem) from problem
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError, ValueError) as problem:
-        raise FileError("table_damaged", path=path, kind="parquet", problem=problem) from problem
-
-
 def _as_table(batches: list["pa.RecordBatch"]) -> "pa.Table":
     import pyarrow as pa
 
     return pa.Table.from_batches(batches)
 
 
-def _joined(before: "pa.Table | None", batch: "pa.RecordBatch") -> "pa.Table":
+def _joined(before: "pa.Table | None", added: "pa.Table") -> "pa.Table":
     import pyarrow as pa
 
-    added = _as_table([batch])
     return added if before is None else pa.concat_tables([before, added])
 
 

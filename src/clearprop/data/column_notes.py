@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.base.arrays import Array
+from clearprop.base.numbers import reads_as_number
 from clearprop.data.table import Column, Note, Table
 from clearprop.data.typing_columns import date_text, word_of_number
 
@@ -12,11 +14,13 @@ from clearprop.data.typing_columns import date_text, word_of_number
 ENOUGH_ROWS = 20
 # A column with a smaller share of values than this is spoken of.
 FEW_VALUES = 0.5
+# Words with a smaller share of them among numbers are taken to be slips.
+FEW_WORDS = 0.25
 
 
 def column_notes(table: Table) -> tuple[Note, ...]:
     """Columns that are constant, have no or few values, tell nothing but the rows apart, hold text,
-    dates or infinities, or say the same as another one."""
+    dates, infinities or numbers with a slip among them, or say the same as another one."""
     notes = [note for column in table.columns for note in _notes_of(column)]
     return (*notes, *_repeated(table))
 
@@ -53,10 +57,22 @@ def _notes_of(column: Column) -> Iterator[Note]:
         yield "data.notes.constant", {**named, "value": _told(column, column.values[there][0])}
     elif is_id_like(column):
         yield "data.notes.id_like", named
+    elif slips := _slips(column, there):
+        values = {"count": len(slips), "rows": int(there.sum()), "value": slips[0]}
+        yield "data.notes.mixed", {**named, **values}
     elif column.kind == "text":
         yield "data.notes.text", {**named, "count": f"{len(column.distinct):,}"}
     elif column.kind == "date":
         yield "data.notes.date", named
+
+
+def _slips(column: Column, there: Array) -> list[str]:
+    """The few words of a column that holds numbers otherwise."""
+    if column.kind in ("number", "date"):
+        return []
+    words = [str(value) for value in column.values[there]]
+    slips = [word for word in words if not reads_as_number(word)]
+    return slips if len(slips) < FEW_WORDS * len(words) else []
 
 
 def _is_constant(column: Column) -> bool:

@@ -57,20 +57,36 @@ class TypeCounts:
         self.rows = self.words = 0
         self.distinct: set[str] = set()
 
-    def add(self, values: Sequence[Any] | Array) -> None:
-        """The next values, str or None."""
-        words = [(row, value) for row, value in enumerate(values, self.rows) if value is not None]
+    def add(self, values: Sequence[Any] | Array, first: int | None = None) -> None:
+        """More values, str or None; `first` is the row of the first of them, the one behind those
+        before unless told otherwise."""
+        first = self.rows if first is None else first
+        words = [(row, value) for row, value in enumerate(values, first) if value is not None]
         for k, number in enumerate(self._numbers):
             strays = [row for row, value in words if not number.fullmatch(value)]
-            if strays and not self._strays[k]:
-                self._first[k] = strays[0]
-            self._strays[k] += len(strays)
+            if strays:
+                self._note_strays(k, len(strays), strays[0])
         date = self._date
         self._may_be_dates &= all(date.fullmatch(value) for _, value in words)
         if len(self.distinct) <= MOST_CATEGORIES:
             self.distinct.update(value for _, value in words)
         self.rows += len(values)
         self.words += len(words)
+
+    def add_counts(self, other: "TypeCounts") -> None:
+        """What other rows of the same column have held."""
+        for k, (count, first) in enumerate(zip(other._strays, other._first, strict=True)):
+            if count:
+                self._note_strays(k, count, first)
+        self._may_be_dates &= other._may_be_dates
+        if len(self.distinct) <= MOST_CATEGORIES:
+            self.distinct.update(other.distinct)
+        self.rows += other.rows
+        self.words += other.words
+
+    def _note_strays(self, k: int, count: int, first: int) -> None:
+        self._first[k] = min(self._first[k], first) if self._strays[k] else first
+        self._strays[k] += count
 
     def type(self) -> ColumnType:
         """The type of what there was."""

@@ -9,7 +9,7 @@ rows are the same for all, and stand in memory.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -85,8 +85,97 @@ class RowFile:
         return rows[:, : self.features], rows[:, self.features : -1], rows[:, -1]
 
 
-def learn_blocks(
-    file: RowFile,
+class RowSource(Protocol):
+    """Rows to learn from, wherever they are."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+
+    def steps(self, batch_size: int) -> int:
+        """How many steps an epoch has."""
+
+    def first(self) -> Rows:
+        """Some rows, to try a learning rate on."""
+
+    def epochs(
+        self, starts: Array, course: MemberCourse
+    ) -> Iterator[TrainedEpoch | DivergenceEvent]:
+        """The epochs of a training that begins with these parameters (K, P)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileRows:
+    """The rows of a file, for a network and a target."""
+
+    file: RowFile
+    network: TableNetwork
+    target: TableTarget
+
+    @property
+    def rows(self) -> int:
+        return self.file.rows
+
+    def steps(self, batch_size: int) -> int:
+        blocks = -(-self.file.pieces // PIECES)
+        return blocks * -(-min(self.file.piece * PIECES, self.rows) // batch_size)
+
+    def first(self) -> Rows:
+        return self._of(np.arange(min(PIECES, self.file.pieces)))
+
+    def epochs(
+        self, starts: Array, course: MemberCourse
+    ) -> Iterator[TrainedEpoch | DivergenceEvent]:
+        pieces, rest = self.file.pieces, self.network.rest
+        state = first_state(rest, starts, course)
+        first = 0 if course.begun is None else int(course.begun.state.step)
+        for epoch in range(first, course.epochs):
+            order = keyed_generator(course.seed, epoch, "pieces").permutation(pieces)
+            losses, weights = np.zeros(len(starts)), 0.0
+            engine = course.engine
+            for block in range(-(-pieces // PIECES)):
+                rows = self._of(order[block * PIECES : (block + 1) * PIECES])
+                # Each block is a training of one epoch, from where the one before it ended, with a
+                # key of its own for what it draws.
+                drawn = keyed_generator(course.seed, epoch, f"block{block}").integers(2**31)
+                events = train(
+                    rest,
+                    state._replace(step=0, seed=int(drawn)),
+                    rows.x,
+                    rows.target,
+                    loss=course.loss,
+                    optimizer=course.optimizer,
+                    epochs=1,
+                    batch_size=min(course.batch_size, len(rows.x)),
+                    sample_weight=rows.weight,
+                    engine=course.engine,
+                    by="step" if isinstance(course.optimizer, Penalized) else "epoch",
+                )
+                for one in penalised_epochs(events, course.optimizer, len(starts)):
+                    if isinstance(one, DivergenceEvent):
+                        yield one._replace(epoch=epoch)
+                        return
+                    weight = float(rows.weight.sum())
+                    losses, weights = losses + one.losses * weight, weights + weight
+                    state, engine = one.state, one.engine
+            # Between epochs the state counts these: what is drawn has keys of its own.
+            state = state._replace(step=epoch + 1, seed=course.seed, total=0.0, weight=0.0)
+            yield TrainedEpoch(epoch, losses / weights, state, engine)
+
+    def _of(self, pieces: Array) -> Rows:
+        features, targets, weight = self.file.read(pieces)
+        return Rows(self.network.encode(features), ids_or_numbers(self.target, targets), weight)
+
+
+def ids_or_numbers(target: TableTarget, encoded: Array) -> Array:
+    """Targets (N, D) as the loss takes them: of classes their ids (N,)."""
+    if isinstance(target, ClassTarget) and not target.single:
+        return encoded[:, 0].astype(np.int64)
+    return encoded
+
+
+def learn_rows(
+    source: RowSource,
     network: TableNetwork,
     target: TableTarget,
     recipe: TableRecipe,
@@ -97,34 +186,35 @@ def learn_blocks(
     watch: Watch | None = None,
     begun: Begun | None = None,
 ) -> Learned:
-    """Train the networks that a recipe asks for on the rows of a file; the arguments are those of
+    """Train the networks that a recipe asks for on the rows of a source; the arguments are those of
     `learn`. Without held-out rows the last epoch counts."""
     loss = recipe.loss or loss_for(target)
     starts = starts_of(network, recipe, None, None)
-    size = min(recipe.batch_size, file.rows)
+    size = min(recipe.batch_size, source.rows)
     if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
-        rows = _rows(file, network, target, np.arange(min(PIECES, file.pieces)))
+        rows = source.first()
         rate = found_rate(network.rest, starts, rows, loss, recipe, min(size, len(rows.x)))
         recipe = replace(recipe, learning_rate=rate)
-    epochs = recipe.batches(file.rows)[1]
-    blocks = -(-file.pieces // PIECES)
-    per_epoch = blocks * -(-min(file.piece * PIECES, file.rows) // size)
     course = member_course(
         recipe,
         network,
         loss,
-        epochs=epochs,
-        per_epoch=per_epoch,
+        epochs=recipe.batches(source.rows)[1],
+        per_epoch=source.steps(size),
         batch_size=size,
         begun=begun,
     )
-    trained = _epochs(file, network, target, starts, course)
     judged = None
     if held_out is not None:
         judged = [rows_of(network, target, held_out, np.dtype(recipe.dtype))] * recipe.networks
     found, history = gathered(
         judged_epochs(
-            trained, network.rest, len(starts), judged, course, metric or metric_of(loss)
+            source.epochs(starts, course),
+            network.rest,
+            len(starts),
+            judged,
+            course,
+            metric or metric_of(loss),
         ),
         watch,
         begun,
@@ -140,49 +230,3 @@ def learn_blocks(
         average=average,
         is_judged=judged is not None,
     )
-
-
-def _epochs(
-    file: RowFile, network: TableNetwork, target: TableTarget, starts: Array, course: MemberCourse
-) -> Iterator[TrainedEpoch | DivergenceEvent]:
-    state = first_state(network.rest, starts, course)
-    first = 0 if course.begun is None else int(course.begun.state.step)
-    for epoch in range(first, course.epochs):
-        order = keyed_generator(course.seed, epoch, "pieces").permutation(file.pieces)
-        losses, weights = np.zeros(len(starts)), 0.0
-        engine = course.engine
-        for block in range(-(-file.pieces // PIECES)):
-            rows = _rows(file, network, target, order[block * PIECES : (block + 1) * PIECES])
-            # Each block is a training of one epoch, from where the one before it ended, with a key
-            # of its own for what it draws.
-            drawn = keyed_generator(course.seed, epoch, f"block{block}").integers(2**31)
-            events = train(
-                network.rest,
-                state._replace(step=0, seed=int(drawn)),
-                rows.x,
-                rows.target,
-                loss=course.loss,
-                optimizer=course.optimizer,
-                epochs=1,
-                batch_size=min(course.batch_size, len(rows.x)),
-                sample_weight=rows.weight,
-                engine=course.engine,
-                by="step" if isinstance(course.optimizer, Penalized) else "epoch",
-            )
-            for one in penalised_epochs(events, course.optimizer, len(starts)):
-                if isinstance(one, DivergenceEvent):
-                    yield one._replace(epoch=epoch)
-                    return
-                weight = float(rows.weight.sum())
-                losses, weights = losses + one.losses * weight, weights + weight
-                state, engine = one.state, one.engine
-        # Between epochs the state counts these: what is drawn has keys of its own.
-        state = state._replace(step=epoch + 1, seed=course.seed, total=0.0, weight=0.0)
-        yield TrainedEpoch(epoch, losses / weights, state, engine)
-
-
-def _rows(file: RowFile, network: TableNetwork, target: TableTarget, pieces: Array) -> Rows:
-    features, targets, weight = file.read(pieces)
-    if isinstance(target, ClassTarget) and not target.single:
-        targets = targets[:, 0].astype(np.int64)
-    return Rows(network.encode(features), targets, weight)

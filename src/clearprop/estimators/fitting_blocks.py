@@ -8,7 +8,7 @@ the network takes them, and learned from there (`block_learning`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,12 +16,22 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError, FileError
 from clearprop.data.preparation import NO_WORD, CategoryInput, Input, Preparation, prepare
 from clearprop.data.table import Table
-from clearprop.estimators.block_learning import PIECES, RowFile, learn_blocks
+from clearprop.estimators.block_learning import (
+    PIECES,
+    FileRows,
+    RowFile,
+    RowSource,
+    learn_rows,
+)
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.learning import Begun, Watch, network_for
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_network import TableNetwork
+from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
+
+# The least and the greatest numbers of a target's columns.
+Span: TypeAlias = tuple[Array, Array] | None
 
 
 class BlockOfRows(NamedTuple):
@@ -61,6 +71,98 @@ class Streamed:
     whole: Mapping[str, WholeColumn]
 
 
+@dataclass(frozen=True, eq=False)
+class BegunFit:
+    """A fit in blocks of which everything is known but what is learned.
+
+    columns            of the inputs
+    features, counted  of the sample: (N, F), and how much each of its rows counts
+    class_weight       how much a class counts, by its id; None where all count alike
+    judged             features, values and weight of the held-out rows
+    """
+
+    model: Any
+    columns: tuple[str, ...]
+    preparation: Preparation
+    target: TableTarget
+    network: TableNetwork
+    recipe: TableRecipe
+    features: Array
+    counted: Array
+    class_weight: Array | None
+    judged: tuple[Array, Any, Array] | None
+
+    def numbers(self, block: BlockOfRows) -> tuple[Array, Array]:
+        """Rows as the network takes them, features, target and weight of each behind one another;
+        and their values, as the target has them. Raises DataError."""
+        features = _matrix(self.preparation, block)
+        values = self.model._values(block.truth, len(features), self.target)
+        dtype = self.recipe.dtype
+        encoded = self.target.encode(values, np.dtype(dtype)).reshape(len(features), -1)
+        weight = block.weight
+        if self.class_weight is not None:
+            weight = weight * self.class_weight[encoded[:, 0].astype(int)]
+        numbers = np.column_stack([features, encoded, weight]).astype(dtype)
+        if not np.isfinite(numbers).all():
+            raise DataError("value_overflows", row=_first_overflow(block, numbers), dtype=dtype)
+        return numbers, values
+
+    def learn(
+        self,
+        source: RowSource,
+        target: TableTarget,
+        watch: Watch | None = None,
+        begun: Begun | None = None,
+    ) -> None:
+        """Learn from the rows, and make the model one that was fitted. Raises what `learn_rows`
+        raises."""
+        learned = learn_rows(
+            source,
+            self.network,
+            target,
+            self.recipe,
+            held_out=self.judged,
+            average=np.average(self.features, axis=0, weights=self.counted),
+            metric=metric_named(self.model.scoring, target),
+            watch=watch,
+            begun=begun,
+        )
+        self.model.take_over(self.preparation, learned, self.columns)
+        self.model._calibrate(self.features, None, self.judged)
+
+
+def begin_fit(model: Any, given: Streamed) -> BegunFit:
+    """Measure the columns for a NetworkRegressor or NetworkClassifier, whose random_state is a
+    number. Raises what `fit` raises."""
+    sample = given.sample
+    recipe = recipe_of(model, model.random_state)
+    preparation = _whole(
+        prepare(sample.inputs, missing=model.missing, scaling=model.scaling, weight=sample.weight),
+        given.whole,
+    )
+    of_target: dict[str, Any] = {"columns": given.columns}
+    if given.classes:
+        of_target["classes"] = given.classes
+    target, _, counted = model._targets(sample.truth, sample.weight, None, **of_target)
+    features = preparation.matrix(sample.inputs)
+    judged = None
+    if given.held_out is not None:
+        x = _matrix(preparation, given.held_out)
+        judged = x, model._values(given.held_out.truth, len(x), target), given.held_out.weight
+    return BegunFit(
+        model=model,
+        columns=tuple(sample.inputs.names),
+        preparation=preparation,
+        target=target,
+        network=network_for(features, preparation.bends, counted, target, recipe),
+        recipe=recipe,
+        features=features,
+        counted=counted,
+        class_weight=_class_weights(target, sample, counted),
+        judged=judged,
+    )
+
+
 def fit_blocks(
     model: Any,
     given: Streamed,
@@ -77,46 +179,9 @@ def fit_blocks(
 
     Raises what `fit` raises, and FileError where the rows cannot be written.
     """
-    sample = given.sample
-    recipe = recipe_of(model, model.random_state)
-    preparation = _whole(
-        prepare(sample.inputs, missing=model.missing, scaling=model.scaling, weight=sample.weight),
-        given.whole,
-    )
-    of_target: dict[str, Any] = {"columns": given.columns}
-    if given.classes:
-        of_target["classes"] = given.classes
-    target, _, counted = model._targets(sample.truth, sample.weight, None, **of_target)
-    features = preparation.matrix(sample.inputs)
-    network = network_for(features, preparation.bends, counted, target, recipe)
-    class_weight = _class_weights(target, sample, counted)
-    file, target = _write(
-        model,
-        given.blocks,
-        path,
-        preparation,
-        target,
-        class_weight,
-        recipe.dtype,
-        _piece(network, features.shape[1], target, recipe.dtype, memory),
-    )
-    judged = None
-    if given.held_out is not None:
-        x = _matrix(preparation, given.held_out)
-        judged = x, model._values(given.held_out.truth, len(x), target), given.held_out.weight
-    learned = learn_blocks(
-        file,
-        network,
-        target,
-        recipe,
-        held_out=judged,
-        average=np.average(features, axis=0, weights=counted),
-        metric=metric_named(model.scoring, target),
-        watch=watch,
-        begun=begun,
-    )
-    model.take_over(preparation, learned, sample.inputs.names)
-    model._calibrate(features, None, judged)
+    fit = begin_fit(model, given)
+    file, target = _write(fit, given.blocks, path, memory)
+    fit.learn(FileRows(file, fit.network, target), target, watch, begun)
 
 
 def _whole(preparation: Preparation, whole: Mapping[str, WholeColumn]) -> Preparation:
@@ -140,57 +205,53 @@ def _class_weights(target: TableTarget, sample: BlockOfRows, counted: Array) -> 
     return found
 
 
-def _piece(
-    network: TableNetwork, features: int, target: TableTarget, dtype: str, memory: int
-) -> int:
+def _piece(fit: BegunFit, memory: int) -> int:
     """The rows of a piece: PIECES of them are a block."""
-    encoded = network.encode(np.zeros((1, features), dtype)).shape[1]
+    features, dtype = fit.features.shape[1], fit.recipe.dtype
+    encoded = fit.network.encode(np.zeros((1, features), dtype)).shape[1]
     # The rows as they are read, joined, encoded and shuffled.
-    row_bytes = (3 * (features + target.outputs + 1) + 2 * encoded) * np.dtype(dtype).itemsize
-    return max(16, memory // int(row_bytes) // PIECES)
+    numbers: int = 3 * (features + fit.target.outputs + 1) + 2 * encoded
+    return max(16, memory // (numbers * np.dtype(dtype).itemsize) // PIECES)
 
 
 def _write(
-    model: Any,
-    blocks: Iterable[BlockOfRows],
-    path: Path,
-    preparation: Preparation,
-    target: TableTarget,
-    class_weight: Array | None,
-    dtype: str,
-    piece: int,
+    fit: BegunFit, blocks: Iterable[BlockOfRows], path: Path, memory: int
 ) -> tuple[RowFile, TableTarget]:
     """Write the rows as the network takes them; the target comes back with the range of the
     whole."""
-    rows = targets = 0
-    low = high = np.zeros(0)
+    rows = width = 0
+    spans: list[Span] = []
     try:
         with path.open("wb") as stream:
             for block in blocks:
-                features = _matrix(preparation, block)
-                values = model._values(block.truth, len(features), target)
-                encoded = target.encode(values, np.dtype(dtype)).reshape(len(features), -1)
-                weight = block.weight
-                if class_weight is not None:
-                    weight = weight * class_weight[encoded[:, 0].astype(int)]
-                numbers = np.column_stack([features, encoded, weight]).astype(dtype)
-                if not np.isfinite(numbers).all():
-                    raise DataError(
-                        "value_overflows", row=_first_overflow(block, numbers), dtype=dtype
-                    )
+                numbers, values = fit.numbers(block)
                 stream.write(numbers.tobytes())
-                if isinstance(target, NumberTarget):
-                    low = values.min(axis=0) if not rows else np.minimum(low, values.min(axis=0))
-                    high = values.max(axis=0) if not rows else np.maximum(high, values.max(axis=0))
-                rows, targets = rows + len(features), encoded.shape[1]
+                spans.append(span_of(fit.target, values))
+                rows, width = rows + len(numbers), numbers.shape[1]
     except OSError as problem:
         raise FileError("file_unwritable", path=path, problem=problem.strerror) from problem
-    if isinstance(target, NumberTarget):
-        target = replace(target, low=tuple(low.tolist()), high=tuple(high.tolist()))
-    return (
-        RowFile(path, rows, len(preparation.features), targets, dtype, piece),
-        target,
+    features = len(fit.preparation.features)
+    file = RowFile(
+        path, rows, features, width - features - 1, fit.recipe.dtype, _piece(fit, memory)
     )
+    return file, with_span(fit.target, spans)
+
+
+def span_of(target: TableTarget, values: Any) -> Span:
+    """The least and the greatest of a target's numbers, column by column; None of classes."""
+    if not isinstance(target, NumberTarget):
+        return None
+    return values.min(axis=0), values.max(axis=0)
+
+
+def with_span(target: TableTarget, spans: Iterable[Span]) -> TableTarget:
+    """The target with the range of all of these."""
+    known = [span for span in spans if span is not None]
+    if not isinstance(target, NumberTarget) or not known:
+        return target
+    low = np.min([low for low, _ in known], axis=0)
+    high = np.max([high for _, high in known], axis=0)
+    return replace(target, low=tuple(low.tolist()), high=tuple(high.tolist()))
 
 
 def _first_overflow(block: BlockOfRows, numbers: Array) -> int:

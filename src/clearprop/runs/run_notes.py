@@ -14,7 +14,7 @@ from clearprop.runs.run_settings import RunSettings
 
 # What is said of columns that a network may be given; others it refuses, or they need no warning.
 TOLD = frozenset(
-    f"data.notes.{name}" for name in ("constant", "id_like", "repeated", "mostly_missing")
+    f"data.notes.{name}" for name in ("constant", "id_like", "repeated", "mostly_missing", "mixed")
 )
 # Rank correlations from this on leave no doubt.
 EXACTLY = 0.9999

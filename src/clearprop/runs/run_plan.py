@@ -139,6 +139,8 @@ def estimator(plan: RunPlan, metric: StopMetric) -> Any:
 
 def _class_weight(plan: RunPlan) -> Any:
     given = plan.settings.class_weight
+    if given is not None and plan.settings.task != "classification":
+        raise ConfigurationError("class_weight_of_task", columns=", ".join(plan.settings.target))
     if given is None or isinstance(given, str):
         return given
     names = {str(one): one for one in plan.classes}

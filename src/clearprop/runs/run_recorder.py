@@ -24,6 +24,7 @@ MOST_SHARE = 0.03
 class RunRecorder:
     """The epochs of a run in a folder, from its beginning or from a checkpoint on.
 
+    folder        where they are written
     rows, engine  the epochs so far, and what took the steps
     was_ended     whether the watcher ended the training
     """
@@ -37,7 +38,7 @@ class RunRecorder:
         watch: Watch,
         before: RunCheckpoint | None = None,
     ) -> None:
-        self._folder, self._settings = folder, settings
+        self.folder, self._settings = folder, settings
         self._metric, self._data, self._watch = metric, data, watch
         self.rows: list[HistoryRow] = []
         self.engine: str | None = None
@@ -93,7 +94,7 @@ class RunRecorder:
             return
         history = History(np.array(self._losses), np.array(self._scores))
         write_checkpoint(
-            self._folder / CHECKPOINTS,
+            self.folder / CHECKPOINTS,
             RunCheckpoint(
                 begun=Begun(self._kept, history),
                 rows=tuple(self.rows),
@@ -105,10 +106,10 @@ class RunRecorder:
 
     def write_history(self) -> None:
         """Write the epochs, into a folder that is made where there is none. Raises FileError."""
-        if not is_run(self._folder):
-            make_folder(self._folder)
-            write_settings(self._settings, self._folder / SETTINGS)
-        write_history(RunHistory(tuple(self.rows)), self._folder / HISTORY)
+        if not is_run(self.folder):
+            make_folder(self.folder)
+            write_settings(self._settings, self.folder / SETTINGS)
+        write_history(RunHistory(tuple(self.rows)), self.folder / HISTORY)
 
     @staticmethod
     def _judged(losses: list[float], scores: list[float]) -> float:

@@ -63,6 +63,8 @@ class RunSettings(Configurable):
     missing        what is done about missing values, as for `data.prepare`
     memory         how much of the table may stand in memory at once, as "500MB"; None takes a
                    share of the machine's
+    shards         how many parts the rows are in, for a training that processes share
+                   (`distributed`); None: the rows are in one part, and so is every step
     """
 
     data: str
@@ -105,6 +107,7 @@ class RunSettings(Configurable):
     dtype: str = "float32"
     engine: str = "auto"
     memory: str | None = None
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("data", "loss", "stop_on", "encoding", "weights", "group", "time"):
@@ -116,18 +119,19 @@ class RunSettings(Configurable):
             raise ConfigurationError("hidden_sizes", value=hidden)
         object.__setattr__(self, "hidden", tuple(hidden))
         for name in ("epochs", "batch_size", "networks"):
-            settle_whole(self, name, 1)
+            settle_whole(self, name, 1, error="run_whole")
         for name in ("least_steps", "bins", "seed"):
-            settle_whole(self, name, 0)
-        if self.patience is not None:
-            settle_whole(self, "patience", 1)
+            settle_whole(self, name, 0, error="run_whole")
+        for name in ("patience", "shards"):
+            if getattr(self, name) is not None:
+                settle_whole(self, name, 1, error="run_whole")
         for name, condition in _NUMBERS.items():
             if getattr(self, name) is not None:
-                settle_number(self, name, condition)
+                settle_number(self, name, condition, error="run_number")
         for name in ("standardise", "single_logit"):
             settle_flag(self, name)
         for name, known in _CHOICES.items():
-            settle_choice(self, name, known)
+            settle_choice(self, name, known, error="run_choice")
         _settle_validation(self)
         _settle_class_weight(self)
         if self.memory is not None:

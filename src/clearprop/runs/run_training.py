@@ -7,15 +7,17 @@ A run that was interrupted goes on with `resumed(folder)` in place of the first 
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import DataError, EngineWarning, FileError
+from clearprop.data.blocks import TableBlocks
 from clearprop.data.table import Note
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
@@ -57,26 +59,33 @@ class EndedRun(NamedTuple):
 
     divergence   what ended it where it diverged; the model is that of the best epoch before
     is_whole     False where the watcher ended it: `resumed` goes on
-    refusal      why machine code, which was asked for, did not take the steps
+    refusal      what is to be said of the machine code that was asked for: why it is not used
     """
 
     run: Run
     divergence: DivergenceEvent | None
     is_whole: bool
-    refusal: str | None = None
+    refusal: EngineWarning | None = None
 
 
-def plan_run(settings: RunSettings) -> RunPlan:
-    """Read the data and make everything ready. Raises what reading a table, `run_data` and `split`
-    raise, and ConfigurationError for settings that do not go together."""
+# How the estimator of a plan is fitted to its rows, of which the recorder is told.
+Fit: TypeAlias = Callable[[Any, RunPlan, RunRecorder], None]
+
+
+def plan_run(settings: RunSettings, blocks: TableBlocks | None = None) -> RunPlan:
+    """Read the data and make everything ready; `blocks` is the table where it has been measured.
+    Raises what reading a table, `run_data` and `split` raise, and ConfigurationError for settings
+    that do not go together."""
     path = Path(settings.data)
-    blocks = measured(path, settings) if is_too_large(path, settings) else None
+    if blocks is None and is_too_large(path, settings):
+        blocks = measured(path, settings)
     notes: tuple[Note, ...] = ()
     if blocks is not None:
         data = sampled_data(blocks, settings)
         classes = all_classes(blocks, data)
         read = {"rows": f"{blocks.rows:,}", "sample": f"{len(data):,}"}
-        notes = (("runs.notes.in_blocks", {**read}),)
+        key = "in_blocks" if settings.shards is None else "in_shards"
+        notes = ((f"runs.notes.{key}", {**read, "shards": settings.shards}),)
     else:
         table = read_run_table(path, settings)
         data = run_data(table, settings)
@@ -100,7 +109,7 @@ def plan_run(settings: RunSettings) -> RunPlan:
     )
     # What cannot be is refused here, and not where the training begins.
     require_loss(plan)
-    recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
+    recipe_of(estimator(plan, stop_metric(settings, len(classes))), settings.seed)
     return plan
 
 
@@ -114,15 +123,16 @@ def has_ended(folder: Path) -> bool:
     return all((folder / name).is_file() for name in names) and (before is None or before.ended)
 
 
-def resumed(folder: Path) -> RunPlan:
-    """The plan of a run that has not ended, with the checkpoint that it goes on from.
+def resumed(folder: Path, plan: RunPlan | None = None) -> RunPlan:
+    """The plan of a run that has not ended, with the checkpoint that it goes on from; `plan` is the
+    one that its settings give, where it has been made.
 
     Raises FileError for a folder without a run, and where the data are not what they were.
     """
     require_run(folder)
     settings = read_settings(folder / SETTINGS)
     before = newest_checkpoint(folder / CHECKPOINTS)
-    plan = plan_run(settings)
+    plan = plan or plan_run(settings)
     if before is None:
         return plan
     if plan.data != before.data:
@@ -130,11 +140,14 @@ def resumed(folder: Path) -> RunPlan:
     return replace(plan, settings=replace(plan.settings, engine=before.engine), before=before)
 
 
-def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> EndedRun:
+def train_run(
+    plan: RunPlan, folder: Path, watch: Watch = lambda _: False, fit: Fit | None = None
+) -> EndedRun:
     """Train, and write the model, the history and the settings into the folder, which is made where
     there is none once the first epoch has ended.
 
     watch  told of every epoch; True ends the training there, and the run can be gone on with
+    fit    how the estimator is fitted, unless as the plan says
 
     Raises DataError for a training that diverged before anything good came of it, FileError where
     the folder cannot be written: the checkpoints before stay.
@@ -145,10 +158,7 @@ def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> En
     model = estimator(plan, metric)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if plan.blocks is not None:
-            fit_streamed(model, plan, folder, recorder)
-        else:
-            _fit(model, plan, recorder)
+        (fit or _fit)(model, plan, recorder)
     learned = model.learned_
     if learned.state is None:
         recorder.rows = _without_steps(learned.history.losses)
@@ -166,7 +176,7 @@ def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> En
     if not recorder.was_ended:
         recorder.write(ended=True)
     diverged = [one.message for one in caught if isinstance(one.message, DivergenceWarning)]
-    refusals = [str(one.message) for one in caught if issubclass(one.category, EngineWarning)]
+    refusals = [one.message for one in caught if isinstance(one.message, EngineWarning)]
     return EndedRun(
         run,
         divergence=diverged[0].event if diverged else None,
@@ -176,6 +186,9 @@ def train_run(plan: RunPlan, folder: Path, watch: Watch = lambda _: False) -> En
 
 
 def _fit(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:
+    if plan.blocks is not None:
+        fit_streamed(model, plan, recorder)
+        return
     training, held_out = plan.training, plan.held_out
     model.fit_table(
         training.inputs,

@@ -58,6 +58,6 @@ def stop_metric(settings: RunSettings, classes: int = 0) -> StopMetric:
         names = ", ".join((LOSS, *known))
         raise ConfigurationError("metric_of_task", name=name, task=settings.task, known=names)
     scorer = known.get(name, name)
-    if scorer == "roc_auc_ovr" and classes == 2:
-        scorer = "roc_auc"
+    if settings.task == "classification" and scorer in ("roc_auc", "roc_auc_ovr"):
+        scorer = "roc_auc" if classes == 2 else "roc_auc_ovr"
     return StopMetric(name, scorer, more_is_better=not scorer.startswith("neg_"))

@@ -14,14 +14,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.errors import DataError
-from clearprop.data.blocks import (
-    MeasuredColumn,
-    TableBlocks,
-    bytes_per_row,
-    content_bytes,
-    is_readable_in_blocks,
-    measure,
-)
+from clearprop.data.block_reading import bytes_per_row, content_bytes, is_readable_in_blocks
+from clearprop.data.blocks import MeasuredColumn, TableBlocks, measure
 from clearprop.data.table import MOST_CATEGORIES
 from clearprop.estimators.fitting_blocks import BlockOfRows, Streamed, WholeColumn, fit_blocks
 from clearprop.runs.run_data import RunData, run_data
@@ -92,21 +86,9 @@ def all_classes(blocks: TableBlocks, data: RunData) -> tuple[Any, ...]:
     return tuple(int(one) for one in distinct) if is_number else distinct
 
 
-def fit_streamed(model: Any, plan: RunPlan, folder: Path, recorder: RunRecorder) -> None:
+def fit_streamed(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:
     """Fit the estimator of a plan with blocks. Raises what `fit_blocks` raises."""
-    blocks = plan.blocks
-    if blocks is None:
-        raise ValueError("a plan without blocks is fitted whole")
-    names = plan.training.inputs.names
-    kinds = {one.name: one for one in blocks.columns}
-    given = Streamed(
-        sample=_block(plan.training),
-        held_out=None if plan.held_out is None else _block(plan.held_out),
-        blocks=_learned_from(plan, blocks),
-        columns=plan.training.columns,
-        classes=plan.classes,
-        whole={name: _whole(kinds[name]) for name in names},
-    )
+    given, folder = streamed(plan), recorder.folder
     was_there = folder.exists()
     make_folder(folder)
     path = folder / ROWS
@@ -127,6 +109,23 @@ def fit_streamed(model: Any, plan: RunPlan, folder: Path, recorder: RunRecorder)
                 folder.rmdir()
 
 
+def streamed(plan: RunPlan, rows: range | None = None) -> Streamed:
+    """What a plan with blocks is fitted with: all rows of the file, or some of them."""
+    blocks = plan.blocks
+    if blocks is None:
+        raise ValueError("a plan without blocks is fitted whole")
+    names = plan.training.inputs.names
+    kinds = {one.name: one for one in blocks.columns}
+    return Streamed(
+        sample=_block(plan.training),
+        held_out=None if plan.held_out is None else _block(plan.held_out),
+        blocks=_learned_from(plan, blocks, rows),
+        columns=plan.training.columns,
+        classes=plan.classes,
+        whole={name: _whole(kinds[name]) for name in names},
+    )
+
+
 def _whole(column: MeasuredColumn) -> WholeColumn:
     words = tuple(one for one in column.distinct or () if isinstance(one, str))
     return WholeColumn(column.missing, words)
@@ -137,12 +136,10 @@ def _block(data: RunData) -> BlockOfRows:
     return BlockOfRows(data.inputs, data.truth, weight, data.rows)
 
 
-def _learned_from(plan: RunPlan, blocks: TableBlocks) -> Iterator[BlockOfRows]:
+def _learned_from(plan: RunPlan, blocks: TableBlocks, rows: range | None) -> Iterator[BlockOfRows]:
     """The rows that are not held out, block by block."""
-    first = 0
-    for table in blocks.tables():
+    for first, table in blocks.tables(rows):
         data = _data_of(plan, table, first)
-        first += table.rows
         if data is not None:
             data = data.take(~_is_held_out(data, plan))
             if len(data):

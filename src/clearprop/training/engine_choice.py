@@ -27,11 +27,14 @@ class EngineChoice(NamedTuple):
     """What runs a training: `name` is "numpy" or "compiled"; `message()` says why, as a sentence.
 
     key, values  of that sentence; a refusal's sentence is in `values`
+    threads      how many, at most, share the steps of one network in machine code; no number
+                 depends on it
     """
 
     name: str
     key: str
     values: Mapping[str, Any] = {}
+    threads: int = 1
 
     def message(self, language: str = "en") -> str:
         """Why, in `language` ("en" or "zh-TW")."""

@@ -34,14 +34,15 @@ def choose(
             if kernels is None:
                 choice = EngineChoice("numpy", "not_ready")
             else:
-                choice = EngineChoice("compiled", "asked_compiled" if is_asked else "pays")
+                why = "asked_compiled" if is_asked else "pays"
+                choice = EngineChoice("compiled", why, threads=plan.threads)
         except KernelsError as problem:
             choice = EngineChoice("numpy", "refused", {"reason": problem})
-    told: list[object] = [*notices()]
+    told: list[KernelsError | EngineChoice] = [*notices()]
     if is_asked and kernels is None:
-        told.append(choice.message())
-    for sentence in told:
-        warnings.warn(str(sentence), EngineWarning, stacklevel=4)
+        told.append(choice)
+    for one in told:
+        warnings.warn(EngineWarning(one), stacklevel=4)
     return choice, kernels
 
 

@@ -5,18 +5,38 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import CDLL
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.cores import usable_cores
 from clearprop.base.errors import DataError
-from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
+from clearprop.compiled.kernel_running import (
+    Buffers,
+    Ran,
+    put,
+    put_params,
+    run,
+    take,
+    take_flat,
+    take_layers,
+)
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan, plan_of, require_targets
+from clearprop.compiled.thread_choice import ThreadChoice
+from clearprop.engine.layers.layer import Tree
 from clearprop.training.course import Course
-from clearprop.training.stacking import Held, separate, together, with_settings
+from clearprop.training.stacking import (
+    Held,
+    layers_of,
+    layers_together,
+    separate,
+    together,
+    with_settings,
+)
 
 
 class KernelMemory(Protocol):
@@ -29,15 +49,29 @@ class KernelMemory(Protocol):
         """The state, in arrays of its own; `last` lets go of the memory meanwhile."""
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
-        """Take so many steps, the first of them step number `step`; `stops` at a loss that is not
-        finite, where the memory is of one network."""
+        """Take so many steps, or fewer, the first of them step number `step`; `stops` at a loss
+        that is not finite, where the memory is of one network."""
+
+    def put_params(self, params: Array, layers: Tree) -> None:
+        """Write parameters for an optimizer that has taken no step."""
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        """The first thing that the optimizer remembers, and what the layers changed, in arrays of
+        their own."""
 
 
 class OneNetwork:
     """One network's."""
 
-    def __init__(self, plan: TrainingPlan, library: CDLL, data: Sequence[Array | None]) -> None:
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        library: CDLL,
+        data: Sequence[Array | None],
+        threads: int | None = None,
+    ) -> None:
         self.plan, self.library = plan, library
+        self.threads = ThreadChoice(plan.threads, threads)
         self.buffers = Buffers(plan, *data)  # type: ignore[arg-type]
 
     def put(self, held: Held) -> None:
@@ -47,7 +81,9 @@ class OneNetwork:
         return take(self.plan, self.buffers, last=last)
 
     def run(self, steps: int, step: int, seed: int, order: Array | None, stops: bool) -> Ran:
-        return run(
+        threads, steps = self.threads.next_call(steps)
+        begin = perf_counter()
+        ran = run(
             self.plan,
             self.library,
             self.buffers,
@@ -56,7 +92,16 @@ class OneNetwork:
             seed=seed,
             order=order,
             stop_at_nonfinite=stops,
+            threads=threads,
         )
+        self.threads.note(threads, max(ran.steps, 1), perf_counter() - begin)
+        return ran
+
+    def put_params(self, params: Array, layers: Tree) -> None:
+        put_params(self.plan, self.buffers, params, layers)
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        return take_flat(self.plan, self.buffers, 1), take_layers(self.plan, self.buffers)
 
 
 class InLanes:
@@ -83,6 +128,13 @@ class InLanes:
             threads=self.threads,
         )
 
+    def put_params(self, params: Array, layers: Tree) -> None:
+        self.stack.updates = 0
+        self.stack.state[0] = params
+
+    def take_slot(self) -> tuple[Array, Tree]:
+        return self.stack.state[1].copy(), EMPTY
+
 
 class EachAlone:
     """K networks', each by itself, over threads: for what the lanes do not have."""
@@ -107,10 +159,18 @@ class EachAlone:
         totals = np.stack([one.totals for one in ran], axis=-1)
         return Ran(totals, np.stack([one.weights for one in ran], axis=-1), "done")
 
+    def put_params(self, params: Array, layers: Tree) -> None:
+        for number, part in enumerate(self.parts):
+            part.put_params(params[number], layers_of(layers, number))
 
-def plan_course(course: Course, dtype: str) -> TrainingPlan | Refusal:
-    """The plan of one network of a course. Raises what the loss raises for targets and weights that
-    cannot be, of every network."""
+    def take_slot(self) -> tuple[Array, Tree]:
+        slots, layers = zip(*(part.take_slot() for part in self.parts), strict=True)
+        return np.stack(slots), layers_together(layers)
+
+
+def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refusal:
+    """The plan of one network of a course, whose steps so many threads share. Raises what the loss
+    raises for targets and weights that cannot be, of every network."""
     x, target, sample_weight = course.data.of(0)
     plan = plan_of(
         course.network,
@@ -121,6 +181,7 @@ def plan_course(course: Course, dtype: str) -> TrainingPlan | Refusal:
         sample_weight,
         dtype=dtype,
         batch_size=course.batch_size,
+        threads=threads,
     )
     data = course.data
     if isinstance(plan, TrainingPlan) and (
@@ -139,12 +200,13 @@ def memory_of(
     library: CDLL,
     *,
     settings: Mapping[str, Sequence[float]],
-    threads: int,
+    threads: int | None,
 ) -> KernelMemory:
     """The memory of a course: in the lanes where there are several networks and the lanes can have
     them. `settings` are numbers of the optimizer that each of K networks has of its own."""
     if course.networks is None:
-        return OneNetwork(plan, library, course.data.of(0))
+        return OneNetwork(plan, library, course.data.of(0), threads)
+    threads = threads or usable_cores()
     if has_lanes(plan, settings):
         x, target, sample_weight = course.data.take(None)
         stack = Stack(
@@ -163,6 +225,6 @@ def memory_of(
         planned = plan
         if own:
             one = replace(course, optimizer=with_settings(course.optimizer, own))
-            planned = plan_course(replace(one, networks=None), plan.dtype)  # type: ignore[assignment]
+            planned = plan_course(replace(one, networks=None), plan.dtype, 1)  # type: ignore[assignment]
         parts.append(OneNetwork(planned, library, course.data.of(network)))
     return EachAlone(parts, threads)

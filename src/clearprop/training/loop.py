@@ -55,6 +55,7 @@ def train(
     sample_weight: Array | None = None,
     own: Collection[str] = (),
     engine: str = "auto",
+    threads: int | None = None,
     by: str = "step",
     stop_at_nonfinite: bool = False,
 ) -> Iterator[StepEvent | EpochEvent | DivergenceEvent]:
@@ -73,6 +74,9 @@ def train(
     engine         "numpy"; "compiled", machine code, with a warning and NumPy where it cannot be
                    had; "auto", machine code where it can be had and pays. `event.engine` says which
                    one runs, and why
+    threads        how many threads share each step in machine code: as many as are worth it, and
+                   at most one for every core, unless told otherwise. Nothing depends on it but the
+                   time
     by             "epoch" leaves out the events of the steps: machine code is then many times as
                    fast with small networks, whose state need not be copied after every step
     stop_at_nonfinite
@@ -97,6 +101,7 @@ def train(
         sample_weight=sample_weight,
         own=own,
         engine=engine,
+        threads=threads,
         by_step=by == "step",
     )
     events = prepared.events(by_epoch=by == "epoch", stop_at_nonfinite=stop_at_nonfinite)
@@ -117,6 +122,7 @@ def fit(
     seed: int = 0,
     own: Collection[str] = (),
     engine: str = "auto",
+    threads: int | None = None,
     stop_at_nonfinite: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> Training:
@@ -142,6 +148,7 @@ def fit(
         sample_weight=sample_weight,
         own=own,
         engine=engine,
+        threads=threads,
     )
     training = run_to_the_end(prepared, stop_at_nonfinite=stop_at_nonfinite, progress=progress)
     diverged = divergence_in(

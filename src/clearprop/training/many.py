@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, freeze, require_count
+from clearprop.base.arrays import Array, freeze
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -60,8 +60,6 @@ def fit_many(
     counts |= {name: len(data[name]) for name in own if name in OWN and data[name] is not None}
     params = _params(network, starts, np.asarray(x).dtype.name, counts)
     _require_settings(optimizer, settings, len(params))
-    if threads is not None:
-        require_count("threads", threads)
     told: Any = {"loss": loss, "epochs": epochs, "batch_size": batch_size, "own": own}
     prepared = prepare(
         network,

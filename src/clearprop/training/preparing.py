@@ -1,12 +1,12 @@
 """A training made ready: what it is made of, which engine takes its steps, and why."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, require_count
+from clearprop.base.cores import default_threads
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -73,10 +73,13 @@ def prepare(
 
     settings  of K networks: numbers of the optimizer that each has of its own, which machine code
               alone can take
-    threads   how many threads may take the steps; one for every core unless told otherwise
+    threads   how many threads take the steps; unless told otherwise one for every core, and of one
+              network no more than its steps keep busy
     by_step   whether the state after every step will be asked for
     """
     require_engine(engine)
+    if threads is not None:
+        require_count("threads", threads)
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
     course = course_of(network, state, data, loss, optimizer, epochs, batch_size)
@@ -93,26 +96,20 @@ def prepare(
     if chosen is not None:
         return Prepared(course, state, chosen, None)
     # Here, so that a program that trains nothing for long need not load them.
-    from clearprop.compiled.plan import TrainingPlan
+    from clearprop.compiled.plan import TrainingPlan, paying_threads
     from clearprop.training.kernel_choice import choose
     from clearprop.training.kernel_memory import memory_of, plan_course
 
-    plan = plan_course(course, dtype)
+    sharing = 1
+    if course.networks is None:
+        sharing = threads or paying_threads(network.size, course.batch_size, default_threads())
+    plan = plan_course(course, dtype, sharing)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None
     if kernels is not None and isinstance(plan, TrainingPlan):
-        memory = memory_of(
-            course, plan, kernels, threads=threads or usable_cores(), settings=settings or {}
-        )
+        memory = memory_of(course, plan, kernels, threads=threads, settings=settings or {})
         machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _until_nonfinite(

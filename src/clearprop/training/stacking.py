@@ -25,7 +25,7 @@ def separate(held: Held, networks: int) -> list[Held]:
         (
             params[network],
             OptimizerState(optimizer.step, of(network, optimizer.slots)),
-            {path: of(network, arrays) for path, arrays in layers.items()},
+            layers_of(layers, network),
         )
         for network in range(networks)
     ]
@@ -33,13 +33,26 @@ def separate(held: Held, networks: int) -> list[Held]:
 
 def together(held: Sequence[Held]) -> Held:
     """The states of K networks as one, with a leading axis."""
-    _, optimizer, layers = held[0]
+    _, optimizer, _ = held[0]
     slots = {name: np.stack([one[1].slots[name] for one in held]) for name in optimizer.slots}
-    states = {
-        path: {name: np.stack([one[2][path][name] for one in held]) for name in arrays}
+    states = layers_together([one[2] for one in held])
+    return freeze(np.stack([one[0] for one in held])), OptimizerState(optimizer.step, slots), states
+
+
+def layers_of(layers: Tree, network: int) -> dict[str, dict[str, Array]]:
+    """The layers' state of one of K networks."""
+    return {
+        path: {name: array[network] for name, array in arrays.items()}
         for path, arrays in layers.items()
     }
-    return freeze(np.stack([one[0] for one in held])), OptimizerState(optimizer.step, slots), states
+
+
+def layers_together(layers: Sequence[Tree]) -> dict[str, dict[str, Array]]:
+    """The layers' states of K networks as one, with a leading axis."""
+    return {
+        path: {name: np.stack([one[path][name] for one in layers]) for name in arrays}
+        for path, arrays in layers[0].items()
+    }
 
 
 def with_settings(optimizer: Optimizer, settings: Mapping[str, float]) -> Optimizer:

@@ -1,10 +1,12 @@
 """The sentences that a person reads, in English and Traditional Chinese, one table per language.
 
 A table is a folder of TOML files, one a topic. A key is `topic.name`, a sentence may hold named
-fields as in `str.format`. Both languages have the same keys and the same fields.
+fields as in `str.format`, and {rows:row|rows} for the word that goes with a number. Both languages
+have the same keys and the same fields.
 """
 
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh-TW")
 # Unicode's categories of marks on another character, and of what says how to join or order them.
 _WITHOUT_WIDTH = ("Mn", "Me", "Cf")
+# {rows:row|rows}: the word behind a number, of one and of many.
+_COUNTED = re.compile(r"\{(\w+):([\w ]+)\|([\w ]+)\}")
 
 
 @cache
@@ -36,6 +40,8 @@ def text(language: str, key: str, /, **values: object) -> str:
     """
     topic, _, name = key.partition(".")
     sentence = table(language, topic)[name]
+    if "|" in sentence:
+        sentence = _COUNTED.sub(lambda found: _counted(found, values), sentence)
     return sentence.format(**values) if values else sentence
 
 
@@ -83,6 +89,11 @@ def _folder(language: str) -> "Path":
     from pathlib import Path
 
     return Path(__file__).parent / language
+
+
+def _counted(found: re.Match[str], values: Mapping[str, object]) -> str:
+    name, one, many = found.groups()
+    return one if str(values[name]) == "1" else many
 
 
 def _columns(character: str) -> int:

@@ -26,13 +26,13 @@ from clearprop.checking.diagnosis.hypotheses import (
     difference,
     scale,
 )
+from clearprop.checking.diagnosis.recognition import BETWEEN
 from clearprop.checking.diagnosis.time_slips import time_slips
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.linear import Linear
-from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[MistakeKind, dict[str, object], Alteration]
@@ -157,11 +157,10 @@ def _activation(layer: Activation) -> Iterator[Slip]:
     )
     for key, slope in (*wrong, *at_kinks):
         yield key, {}, _withslope_formula(slope)
-    for examples in LAYER_EXAMPLES.values():
-        for other in dict.fromkeys(example.layer for example in examples):
-            # Identity's f' = 1 is the missing derivative.
-            if isinstance(other, Activation) and other not in (layer, Identity()):
-                yield from _of_another(layer, other)
+    for other in BETWEEN:
+        # Identity's f' = 1 is the missing derivative.
+        if other not in (layer, Identity()):
+            yield from _of_another(layer, other)
 
 
 def _slope_with(

@@ -17,6 +17,8 @@ Forward = Callable[[Mapping[str, Array]], Array]
 # Runs the person's backward with another upstream gradient (and, where given, arrays replaced):
 # (dy, arrays) → gradient by name.
 Backward = Callable[[Array, Mapping[str, Array]], Mapping[str, Array]]
+# A browser's Python has no clock of a thread's work.
+_work_done: Callable[[], float] = getattr(time, "thread_time", time.monotonic)
 # How much longer than on a machine of its own a search may take by the clock.
 PATIENCE = 3
 
@@ -31,12 +33,12 @@ class Deadline(NamedTuple):
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
         """That of a search which begins now."""
-        return cls(time.thread_time() + seconds, time.monotonic() + PATIENCE * seconds)
+        return cls(_work_done() + seconds, time.monotonic() + PATIENCE * seconds)
 
     @property
     def is_past(self) -> bool:
         """Whether the search has to end."""
-        return time.thread_time() > self.work or time.monotonic() > self.clock
+        return _work_done() > self.work or time.monotonic() > self.clock
 
 
 class UnderCheck(NamedTuple):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ClearpropError
 from clearprop.checking.diagnosis.hypotheses import USUAL, Budget, difference
 from clearprop.engine.combinators import Residual, Sequential
@@ -23,6 +24,7 @@ from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.smooth_activations import GELU
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.losses import Loss
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSSES
@@ -40,6 +42,8 @@ BETWEEN: tuple[Activation, ...] = tuple(
         example.layer
         for example in chain([*LAYER_EXAMPLES[Identity]], *LAYER_EXAMPLES.values())
         if isinstance(example.layer, Activation)
+        # The exact one is SciPy's: without it nothing can be held against it.
+        if example.layer != GELU() or is_installed("scipy")
     )
 )
 LAST: tuple[Activation | Softmax | LogSoftmax, ...] = (*BETWEEN, Softmax(), LogSoftmax())

@@ -79,7 +79,7 @@ def _back(heads: int, mistake: str) -> Code:
         x = a["x"].reshape(-1, FEATURES)
         found = {name: x.T @ d.reshape(-1, FEATURES) for name, d in ways.items()}
         found["Wo"] = t.merged.reshape(-1, FEATURES).T @ dy.reshape(-1, FEATURES)
-        return {"x": np.add.reduce(dx), **found}
+        return {"x": sum(dx[1:], dx[0]), **found}
 
     return code
 
@@ -92,11 +92,11 @@ def _scale(size: int, mistake: str) -> float:
 
 def _through_softmax(t: Attended, d_weights: Array, mistake: str) -> Array:
     w = t.weights
-    taken = (d_weights * w).sum(axis=-1, keepdims=True)
+    taken: Array = (d_weights * w).sum(axis=-1, keepdims=True)
     if mistake == "softmax_diagonal":
-        return d_weights * w * (1 - w)
+        taken = d_weights * w
     if mistake == "softmax_sum":
-        return d_weights * w
+        taken = np.zeros_like(taken)
     if mistake == "attention_columns":
         taken = (d_weights * w).sum(axis=-2, keepdims=True)
     if mistake == "attention_mask":

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
+    from clearprop.distributed.ranks import Ranks
     from clearprop.runs.run_folder import Run
     from clearprop.runs.run_plan import RunPlan
     from clearprop.runs.run_settings import RunSettings
@@ -32,38 +34,82 @@ def run(given: Arguments) -> int:
     """Train and write the folder, or go on with one; returns the exit status."""
     language = given.language()
     require("sklearn", "pyarrow", "narwhals", "rich")
-    folder = given.path("--resume")
-    if folder is not None:
-        return _resume(given, folder, language)
-    settings = _settings(given)
+    from clearprop.distributed.launching import launched_by_mpi
+    from clearprop.distributed.ranks import ranks_here
+
+    ranks = ranks_here()
+    if not launched_by_mpi():
+        return _run(given, ranks, language)
+    from clearprop.cli.together import run_together
+
+    return run_together(ranks, lambda: _run(given, ranks, language), language)
+
+
+def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
+    from clearprop.distributed.launching import launched_by_mpi
+    from clearprop.distributed.ranks import together
+
+    resumed_folder = together(ranks, lambda: _resumed_folder(given))[0]
+    if resumed_folder is not None:
+        return _resume(ranks, resumed_folder, language)
+    settings = together(ranks, lambda: _settings(given))[0]
     from clearprop.runs.run_folder import require_free
     from clearprop.runs.run_training import plan_run
 
-    folder = given.path("--out") or _free_folder()
-    require_free(folder)
-    return _train(plan_run(settings), folder, language)
+    def free() -> Path:
+        folder = given.path("--out") or _free_folder()
+        if ranks.number == 0:
+            require_free(folder)
+        return folder
+
+    folder = together(ranks, free)[1][0]
+    if settings.shards is None and not launched_by_mpi():
+        return _train(ranks, plan_run(settings), folder, language)
+    from clearprop.distributed.sharded_run import plan_with_ranks
+
+    return _train(ranks, plan_with_ranks(ranks, settings), folder, language)
 
 
-def _resume(given: Arguments, folder: Path, language: str) -> int:
+def _resumed_folder(given: Arguments) -> Path | None:
+    folder = given.path("--resume")
+    if folder is None:
+        return None
     for name in given.values:
         if name not in ("--resume", "--lang"):
             raise ConfigurationError("resume_alone", option=name)
     if given.operand:
         raise ConfigurationError("resume_alone", option=given.operand)
+    return folder
+
+
+def _resume(ranks: "Ranks", folder: Path, language: str) -> int:
+    from clearprop.distributed.launching import launched_by_mpi
+    from clearprop.distributed.ranks import together
+    from clearprop.distributed.sharded_run import resumed_with_ranks
+    from clearprop.runs.run_folder import SETTINGS
+    from clearprop.runs.run_settings import read_settings
     from clearprop.runs.run_training import has_ended, resumed
 
-    if has_ended(folder):
-        _print(_say(language, "told.has_ended", folder=folder))
+    # The first process knows what it has written; others may see it later.
+    if any(together(ranks, lambda: has_ended(folder))[1][:1]):
+        if ranks.number == 0:
+            _print(_say(language, "told.has_ended", folder=folder))
         return DONE
-    plan = resumed(folder)
-    if plan.before is None:
-        _print(_say(language, "told.begins_again"))
+    if launched_by_mpi() or read_settings(folder / SETTINGS).shards is not None:
+        plan = resumed_with_ranks(ranks, folder)
     else:
-        _print(_say(language, "told.goes_on", epoch=len(plan.before.rows)))
-    return _train(plan, folder, language)
+        plan = resumed(folder)
+    if ranks.number == 0:
+        if plan.before is None:
+            _print(_say(language, "told.begins_again"))
+        else:
+            _print(_say(language, "told.goes_on", epoch=len(plan.before.rows)))
+    return _train(ranks, plan, folder, language)
 
 
-def _train(plan: "RunPlan", folder: Path, language: str) -> int:
+def _train(ranks: "Ranks", plan: "RunPlan", folder: Path, language: str) -> int:
+    if ranks.number:
+        return _follow(ranks, plan)
     from clearprop.cli.training_display import TrainingDisplay
     from clearprop.runs.plan_words import note_lines, plan_lines
     from clearprop.runs.run_history import RunHistory
@@ -76,20 +122,26 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     for sentence in note_lines(plan, language):
         _print("\n".join(wrapped(sentence, 100)))
     best = None if plan.before is None else RunHistory(plan.before.rows).best
-    again = f"clearprop train --resume {shlex.quote(str(folder))}"
+    again = _launched(ranks, f"train --resume {shlex.quote(str(folder))}")
     try:
         with (
             ctrl_c_noted() as noted,
             TrainingDisplay(
                 most_epochs(plan), plan.settings.stop_on, lambda: noted.asked, language, best
             ) as display,
+            _spoken_for(ranks, folder, again, language),
         ):
 
             def watch(row: Any) -> bool:
                 display.told(row)
                 return noted.asked
 
-            ended = train_run(plan, folder, watch)
+            if plan.settings.shards is None:
+                ended = train_run(plan, folder, watch)
+            else:
+                from clearprop.distributed.sharded_run import train_with_ranks
+
+                ended = train_with_ranks(ranks, plan, folder, watch, lambda: noted.asked)
         if ended.is_whole:
             _report(ended.run, plan, folder, language)
     except FileError as problem:
@@ -102,10 +154,40 @@ def _train(plan: "RunPlan", folder: Path, language: str) -> int:
     except KeyboardInterrupt:
         done = _epochs_kept(folder)
         key = "stopped_at_once" if done else "interrupted_early"
-        command = again if done else shlex.join(["clearprop", *sys.argv[1:]])
+        command = again if done else _launched(ranks, shlex.join(sys.argv[1:]))
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
     return _tell(ended, folder, again, language)
+
+
+def _follow(ranks: "Ranks", plan: "RunPlan") -> int:
+    """Take part in a training of which another process speaks."""
+    import warnings
+
+    from clearprop.distributed.sharded_run import follow
+    from clearprop.training.interruption import ctrl_c_noted
+
+    with ctrl_c_noted() as noted, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        follow(ranks, plan, lambda: noted.asked)
+    return DONE
+
+
+def _launched(ranks: "Ranks", words: str) -> str:
+    """A command of clearprop for as many processes as there are."""
+    if ranks.count == 1:
+        return f"clearprop {words}"
+    return f"mpiexec -n {ranks.count} python -m mpi4py -m clearprop {words}"
+
+
+def _spoken_for(
+    ranks: "Ranks", folder: Path, again: str, language: str
+) -> AbstractContextManager[None]:
+    if ranks.count == 1:
+        return nullcontext()
+    from clearprop.distributed.last_words import spoken_for
+
+    return spoken_for(folder, again, language)
 
 
 def _report(run: "Run", plan: "RunPlan", folder: Path, language: str) -> None:
@@ -127,7 +209,7 @@ def _tell(ended: "EndedRun", folder: Path, again: str, language: str) -> int:
 
     run, history = ended.run, ended.run.history
     if ended.refusal is not None:
-        _print(_say(language, "told.with_numpy", reason=ended.refusal))
+        _print(ended.refusal.message(language))
     best = history.best
     if best is not None and best.score is not None:
         metric = run.settings.stop_on
@@ -279,6 +361,7 @@ _READ: dict[str, tuple[str, Callable[[Arguments, str], Any]]] = {
     "--dtype": ("dtype", _text),
     "--engine": ("engine", _text),
     "--memory": ("memory", _text),
+    "--shards": ("shards", _whole(1)),
 }
 
 COMMAND = Command(
@@ -314,6 +397,7 @@ COMMAND = Command(
         options.DTYPE,
         options.ENGINE,
         Option("--memory"),
+        Option("--shards"),
         options.OUT_FOLDER,
         Option("--config", takes=Takes.FILE),
         Option("--resume", takes=Takes.FOLDER),

@@ -3,7 +3,7 @@
  * A wire is a matrix (features, samples), its rows `stride` apart; the last vectors of a row are
  * filled up, and nothing that is computed there counts. Parameters lie as in the flat array. Behind
  * the features of what a linear layer takes lies a row of ones, so that the bias is one more weight
- * and its gradient one more sum. */
+ * and its gradient one more sum. One thread does it: its sums go over the samples. */
 
 /* z = Wᵀ x + b: row j of z is the sum over k of w_kj x_k */
 static void columns_forward(const struct Run *run, const struct Operation *o, int64_t columns)
@@ -140,9 +140,10 @@ static double cross_entropy_of_columns(const struct Run *run, const struct Batch
     return total;
 }
 
-static double step_of_columns(const struct Run *run, const struct Batch *batch, double divisor,
+static double step_of_columns(struct Worker *w, const struct Batch *batch, double divisor,
                               const struct Update *u)
 {
+    const struct Run *run = w->run;
     const struct Operation *all = run->operations;
     int64_t columns = padded(batch->samples), last = run->operation_count - 1;
     real *m = run->arena;
@@ -177,6 +178,6 @@ static double step_of_columns(const struct Run *run, const struct Batch *batch, 
             deactivate(o->activation, &s);
         }
     }
-    update_all(run, u);
+    update_all(w, u);
     return total;
 }

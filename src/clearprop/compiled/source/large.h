@@ -1,6 +1,7 @@
 /* Large products: from some 2·10⁸ operations on, the matrix product of the BLAS that NumPy brings
  * is faster than the tile, and is handed the work. Its matrices are column by column, so that ours,
- * row by row, are its transposed ones: C = A B is handed over as Cᵀ = Bᵀ Aᵀ. */
+ * row by row, are its transposed ones: C = A B is handed over as Cᵀ = Bᵀ Aᵀ. It has threads of its
+ * own, so one of ours hands it over. */
 
 INLINE int is_large(const struct Run *run, int64_t samples, const struct Operation *o)
 {
@@ -37,7 +38,7 @@ static void large_back(const struct Run *run, int64_t samples, const struct Oper
     blas_product(run, 'N', 'T', samples, o->inputs, o->outputs, 1, dz, as_rows(w),
                  o->dx_adds ? 1 : 0, dx);
     if (o->gated)
-        gate(samples, o->inputs, x, dx);
+        gate(samples, (struct Span){0, o->inputs}, x, dx);
 }
 
 /* With plain descent at once, W ← (1 − η λ) W − η xᵀ dz; otherwise the gradient. */

@@ -51,7 +51,9 @@ static void masked(int64_t samples, int64_t features, struct Rows x, struct Rows
         }
 }
 
-/* PReLU   y = x where x > 0, else s x     dx = dy, s dy     ∂C/∂sⱼ = Σₙ dyₙⱼ min(0, xₙⱼ)
+/* What adds up over the samples is given a span of features, in whole panels.
+ *
+ * PReLU   y = x where x > 0, else s x     dx = dy, s dy     ∂C/∂sⱼ = Σₙ dyₙⱼ min(0, xₙⱼ)
  * `shared`: one slope for all features. */
 static void prelu_forward(int64_t samples, int64_t features, struct Rows x, struct Rows y,
                           const real *slope, int shared)
@@ -64,12 +66,12 @@ static void prelu_forward(int64_t samples, int64_t features, struct Rows x, stru
         }
 }
 
-static void prelu_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
-                       struct Rows dx, int64_t dx_adds, const real *slope, int shared,
-                       real *gradient, int64_t gradient_adds)
+static void prelu_back(int64_t samples, int64_t features, struct Span span, struct Rows x,
+                       struct Rows dy, struct Rows dx, int64_t dx_adds, const real *slope,
+                       int shared, real *gradient, int64_t gradient_adds)
 {
     vec all = {0};
-    for (int64_t j = 0; j < padded(features); j += LANES) {
+    for (int64_t j = span.first; j < padded(span.end); j += LANES) {
         vec s = shared ? splat(*slope) : load(slope + j), sum = {0};
         for (int64_t i = 0; i < samples; i++) {
             vec v = load(x.at + i * x.stride + j), d = load(dy.at + i * dy.stride + j);
@@ -83,7 +85,7 @@ static void prelu_back(int64_t samples, int64_t features, struct Rows x, struct 
         if (!shared)
             store_or_add(gradient + j, sum, gradient_adds);
     }
-    if (shared)
+    if (shared && count_of(span))
         *gradient = lane_sum(all) + (gradient_adds ? *gradient : 0);
 }
 
@@ -98,11 +100,11 @@ static void scale_forward(int64_t samples, int64_t features, struct Rows x, stru
         }
 }
 
-static void scale_back(int64_t samples, int64_t features, struct Rows x, struct Rows dy,
-                       struct Rows dx, int64_t dx_adds, const real *weight, real rate,
-                       real *gradient, int64_t gradient_adds)
+static void scale_back(int64_t samples, int64_t features, struct Span span, struct Rows x,
+                       struct Rows dy, struct Rows dx, int64_t dx_adds, const real *weight,
+                       real rate, real *gradient, int64_t gradient_adds)
 {
-    for (int64_t j = 0; j < features; j += LANES) {
+    for (int64_t j = span.first; j < span.end; j += LANES) {
         vec sum = {0}, factor = rate * load(weight + j);
         for (int64_t i = 0; i < samples; i++) {
             vec d = load(dy.at + i * dy.stride + j);

@@ -1,6 +1,7 @@
 /* Losses: the total over a batch, and the slope of total / divisor at every output.
  *
- * The equations are those of the losses in the NumPy engine. Sums are kept in double. */
+ * The equations are those of the losses in the NumPy engine. Sums are kept in double, one for every
+ * SAMPLES_OF_PART samples, and added up when all are there. */
 
 /* Which samples a step takes, and what there is of them. */
 struct Batch {
@@ -10,6 +11,30 @@ struct Batch {
     const int64_t *ids;            /* (all samples,) of a cross-entropy of classes, else NULL */
     const real *sample_weight;     /* (all samples,); NULL: all 1 */
 };
+
+/* What some samples cost: total + ln product. The logarithms of several samples are one: ln S₁ +
+ * ln S₂ = ln (S₁ S₂). */
+struct PartOfLoss { double total, product; };
+
+INLINE struct PartOfLoss *part_of(struct PartOfLoss *parts, int64_t sample)
+{
+    struct PartOfLoss *part = parts + sample / SAMPLES_OF_PART;
+    if (sample % SAMPLES_OF_PART == 0)
+        *part = (struct PartOfLoss){0, 1};
+    return part;
+}
+
+static double sum_of_parts(const struct PartOfLoss *parts, int64_t samples)
+{
+    double total = 0, product = 1;
+    for (int64_t i = 0; i < samples; i += SAMPLES_OF_PART, parts++) {
+        total += parts->total;
+        product *= parts->product;
+        if (product > 1e200)
+            total += log(product), product = 1;
+    }
+    return total + log(product);
+}
 
 INLINE int64_t sample_at(const struct Batch *b, int64_t i) { return b->order ? b->order[i] : i; }
 
@@ -110,12 +135,12 @@ INLINE vec weights_from(const double *settings, int64_t place, int64_t j, int64_
 }
 
 /* Losses of every entry by itself. */
-static double loss_by_entry(const struct Loss *l, const struct Batch *b, real *arena,
-                            const double *settings, double divisor)
+static void loss_by_entry(const struct Loss *l, const struct Batch *b, struct Span rows,
+                          real *arena, const double *settings, double divisor,
+                          struct PartOfLoss *parts)
 {
     const double *s = settings + l->setting;
-    double total = 0;
-    for (int64_t i = 0; i < b->samples; i++) {
+    for (int64_t i = rows.first; i < rows.end; i++) {
         int64_t n = sample_at(b, i);
         const real *y = arena + l->y + i * l->y_stride, *t = b->target + n * l->outputs;
         real *dy = arena + l->dy + i * l->y_stride;
@@ -130,9 +155,8 @@ static double loss_by_entry(const struct Loss *l, const struct Batch *b, real *a
             sum += keep_some(c.entry, (vec){0}, left);
             store(dy + j, keep_some(c.slope * scale, (vec){0}, left));
         }
-        total += (double)(lane_sum(sum) * counts);
+        part_of(parts, i)->total += (double)(lane_sum(sum) * counts);
     }
-    return total;
 }
 
 /* The largest number of a row. */
@@ -161,26 +185,26 @@ INLINE real powers_of(const int is_panel, const real *y, real top, real *to, int
 
 /* Softmax cross-entropy of classes, all of one weight:
  *     ℓ = ln S − (y_id − top),  S = Σ_c e^(y_c − top),   ∂ℓ/∂y = p − [c = id]
- * The logarithms of several samples are one: ln S₁ + ln S₂ = ln (S₁ S₂). Each part is done for some
- * rows before the next one is begun, so that none waits for what the one before it has just made.
- * Rows of one panel, `is_panel`, need no loop. */
-INLINE double cross_entropy_of_rows(const int is_panel, const struct Loss *l, const struct Batch *b,
-                                    real *arena, double divisor)
+ * Each part is done for some rows before the next one is begun, so that none waits for what the one
+ * before it has just made. Rows of one panel, `is_panel`, need no loop. */
+INLINE void cross_entropy_of_rows(const int is_panel, const struct Loss *l, const struct Batch *b,
+                                  struct Span span, real *arena, double divisor,
+                                  struct PartOfLoss *parts)
 {
     enum { SOME = 16 };
     const int64_t classes = l->outputs, columns = is_panel ? PANEL : padded(classes);
     const int64_t ignored = l->ignored, stride = l->y_stride;
     const real scale = (real)(1 / divisor);
-    double total = 0, product = 1;
-    for (int64_t first = 0; first < b->samples; first += SOME) {
+    for (int64_t first = span.first; first < span.end; first += SOME) {
         const real *y = arena + l->y + first * stride;
         real *dy = arena + l->dy + first * stride, top[SOME], sum[SOME] = {0};
-        int64_t rows = smaller(SOME, b->samples - first);
+        int64_t rows = smaller(SOME, span.end - first);
         for (int64_t r = 0; r < rows; r++)
             top[r] = top_of(is_panel, y + r * stride, classes);
         for (int64_t r = 0; r < rows; r++)
             sum[r] = powers_of(is_panel, y + r * stride, top[r], dy + r * stride, classes);
         for (int64_t r = 0; r < rows; r++, y += stride, dy += stride) {
+            struct PartOfLoss *part = part_of(parts, first + r);
             int64_t id = b->ids[sample_at(b, first + r)];
             if (id == ignored) {
                 memset(dy, 0, (size_t)columns * sizeof(real));
@@ -190,21 +214,19 @@ INLINE double cross_entropy_of_rows(const int is_panel, const struct Loss *l, co
             for (int64_t j = 0; j < columns; j += LANES)
                 store(dy + j, load(dy + j) * share);
             dy[id] -= scale;
-            total -= (double)(y[id] - top[r]);
-            product *= (double)sum[r];
-            if (product > 1e200)
-                total += log(product), product = 1;
+            part->total -= (double)(y[id] - top[r]);
+            part->product *= (double)sum[r];
         }
     }
-    return total + log(product);
 }
 
-static double cross_entropy_of_classes(const struct Loss *l, const struct Batch *b, real *arena,
-                                       double divisor)
+static void cross_entropy_of_classes(const struct Loss *l, const struct Batch *b, struct Span rows,
+                                     real *arena, double divisor, struct PartOfLoss *parts)
 {
     if (l->outputs <= PANEL)
-        return cross_entropy_of_rows(1, l, b, arena, divisor);
-    return cross_entropy_of_rows(0, l, b, arena, divisor);
+        cross_entropy_of_rows(1, l, b, rows, arena, divisor, parts);
+    else
+        cross_entropy_of_rows(0, l, b, rows, arena, divisor, parts);
 }
 
 /* The share of class c in a sample's target, smoothed by ε: (1 − ε) q + ε/C, and its weight. */
@@ -221,12 +243,12 @@ INLINE real mass_of(const struct Loss *l, const struct Batch *b, const double *s
 /* Of any targets and weights:
  *     ℓ = − Σ_c m_c ln p_c,   ∂ℓ/∂y = M p − m,   m_c = w_c q_c,  M = Σ_c m_c
  *     ln p_c = (y_c − top) − ln S */
-static double cross_entropy(const struct Loss *l, const struct Batch *b, real *arena,
-                            const double *settings, double divisor)
+static void cross_entropy(const struct Loss *l, const struct Batch *b, struct Span rows,
+                          real *arena, const double *settings, double divisor,
+                          struct PartOfLoss *parts)
 {
-    double total = 0;
     real smoothing = (real)settings[l->setting];
-    for (int64_t i = 0; i < b->samples; i++) {
+    for (int64_t i = rows.first; i < rows.end; i++) {
         int64_t n = sample_at(b, i);
         const real *y = arena + l->y + i * l->y_stride;
         real *dy = arena + l->dy + i * l->y_stride;
@@ -243,9 +265,8 @@ static double cross_entropy(const struct Loss *l, const struct Batch *b, real *a
         real scale = (real)(1 / divisor) * counts;
         for (int64_t c = 0; c < l->outputs; c++)
             dy[c] = (dy[c] / sum * mass - mass_of(l, b, settings, n, c, smoothing)) * scale;
-        total += (double)(counts * entry);
+        part_of(parts, i)->total += (double)(counts * entry);
     }
-    return total;
 }
 
 /* A cross-entropy a lane: samples of layout "columns", or networks that share the lanes.
@@ -304,13 +325,14 @@ static vec cross_entropy_of_lanes(const struct Loss *l, const double *settings,
     return entry;
 }
 
-/* The total, and ∂(total / divisor)/∂output into the output's signal. */
-static double loss_of(const struct Loss *l, const struct Batch *b, real *arena,
-                      const double *settings, double divisor)
+/* Some rows: what they cost, and ∂(total / divisor)/∂output into the output's signal. */
+static void loss_of(const struct Loss *l, const struct Batch *b, struct Span rows, real *arena,
+                    const double *settings, double divisor, struct PartOfLoss *parts)
 {
     if (l->kind != CROSS_ENTROPY)
-        return loss_by_entry(l, b, arena, settings, divisor);
-    if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
-        return cross_entropy_of_classes(l, b, arena, divisor);
-    return cross_entropy(l, b, arena, settings, divisor);
+        loss_by_entry(l, b, rows, arena, settings, divisor, parts);
+    else if (b->ids && !b->sample_weight && l->weight == NONE && settings[l->setting] == 0)
+        cross_entropy_of_classes(l, b, rows, arena, divisor, parts);
+    else
+        cross_entropy(l, b, rows, arena, settings, divisor, parts);
 }

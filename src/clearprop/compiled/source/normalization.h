@@ -5,13 +5,15 @@
  *     ∂C/∂γ = Σ dy x̂,  ∂C/∂β = Σ dy
  *
  * over the features of a sample (LayerNorm; RMSNorm has no μ, no β and no mean of g), or over the
- * samples of a feature (BatchNorm). Kept for backward: μ and r. */
+ * samples of a feature (BatchNorm). Kept for backward: μ and r. What goes over the samples is done
+ * for a span of features, in whole panels. */
 
 enum { EPSILON, SHARE }; /* settings: ε; of BatchNorm the share of the new, < 0 averages all */
 
 /* One matrix of the operation beside another: values or signals of `samples` rows. */
 struct Norm {
     int64_t samples, features;
+    struct Span span;
     struct Rows x, y, dx, dy;
     int64_t dx_adds;
     const real *gamma, *beta;              /* NULL: 1 and 0 */
@@ -100,7 +102,7 @@ static void norm_of_samples_back(const struct Norm *m, int has_mean)
 /* ∂C/∂γ and ∂C/∂β, where μ and r are those of the sample, or of the feature. */
 INLINE void norm_parameters_back(const struct Norm *m, const int of_samples)
 {
-    for (int64_t j = 0; j < padded(m->features); j += LANES) {
+    for (int64_t j = m->span.first; j < padded(m->span.end); j += LANES) {
         vec gamma = {0}, beta = {0};
         for (int64_t i = 0; i < m->samples; i++) {
             vec mean = of_samples ? splat(m->mean[i]) : load(m->mean + j);
@@ -127,17 +129,14 @@ static void remember(const struct Norm *m, real *running, int64_t j, vec mean, v
     store(old_variance, (1 - share) * load(old_variance) + share * unbiased);
 }
 
-/* `running`: means, variances and the number of batches; NULL where none are kept. */
+/* `running`: means, variances and the number of batches before this one; NULL where none are
+ * kept. */
 static void batch_norm_forward(const struct Norm *m, real *running)
 {
     real share = (real)m->settings[SHARE], part = 1 / (real)m->samples;
-    if (running) {
-        real *batches = running + 2 * padded(m->features);
-        *batches += 1;
-        if (share < 0)
-            share = 1 / *batches;
-    }
-    for (int64_t j = 0; j < padded(m->features); j += LANES) {
+    if (running && share < 0)
+        share = 1 / (running[2 * padded(m->features)] + 1);
+    for (int64_t j = m->span.first; j < padded(m->span.end); j += LANES) {
         vec sum = {0}, squares = {0};
         for (int64_t i = 0; i < m->samples; i++)
             sum += load(m->x.at + i * m->x.stride + j);
@@ -164,7 +163,7 @@ static void batch_norm_back(const struct Norm *m)
     real part = 1 / (real)m->samples;
     if (!m->dx.at)
         return;
-    for (int64_t j = 0; j < padded(m->features); j += LANES) {
+    for (int64_t j = m->span.first; j < padded(m->span.end); j += LANES) {
         vec mean = load(m->mean + j), inverse = load(m->inverse + j), gamma = gamma_at(m, j);
         vec sum = {0}, products = {0};
         for (int64_t i = 0; i < m->samples; i++) {

@@ -142,7 +142,7 @@ INLINE vec after_sum_of_squares(real *at, vec g, const struct Update *u)
     return w - u->rate * g / (square_root(s) + u->eps);
 }
 
-/* All entries of one block of parameters. */
+/* Entries of one block of parameters. */
 static void update_block(int64_t kind, real *w, const real *g, int64_t entries,
                          const struct Update *u)
 {
@@ -170,8 +170,9 @@ INLINE vec clipped(vec g, vec bound)
     return choose(above(-bound, g), -bound, g);
 }
 
-static void clip(const struct Optimizer *o, const double *settings, const struct Block *blocks,
-                 int64_t count, real *arena)
+/* Each thread adds up all squares, in the one order that there is, and scales its share. */
+static void clip(struct Worker *w, const struct Optimizer *o, const double *settings,
+                 const struct Block *blocks, int64_t count, real *arena)
 {
     for (int64_t c = 0; c < o->clips; c++) {
         const double *s = settings + o->clip_setting + 2 * c;
@@ -186,14 +187,18 @@ static void clip(const struct Optimizer *o, const double *settings, const struct
                 }
                 squares += lane_sum(sum);
             }
-            double share = s[1] / (sqrt(squares) + 1e-6);
-            scale = share > 1 ? 1 : (real)share;
+            double part = s[1] / (sqrt(squares) + 1e-6);
+            scale = part > 1 ? 1 : (real)part;
+            meet(w); /* before any of them is scaled */
         }
-        for (int64_t b = 0; b < count; b++)
-            for (int64_t i = 0; i < blocks[b].entries; i += LANES) {
+        for (int64_t b = 0; b < count; b++) {
+            struct Span own = share(w, blocks[b].entries, PANEL);
+            for (int64_t i = own.first; i < own.end; i += LANES) {
                 real *at = arena + blocks[b].gradient + i;
                 vec g = load(at);
                 store(at, s[0] == BY_NORM ? g * scale : clipped(g, splat(bound)));
             }
+        }
+        meet(w);
     }
 }

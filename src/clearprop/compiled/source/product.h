@@ -6,7 +6,9 @@
  *
  * A weight (in, out) lies in panels of PANEL outputs: row k of panel p at p · panel + k · row.
  * What a tile reads again and again is a panel of B; one longer than PART rows would not stay in
- * the nearest cache, so a long sum is made part by part. */
+ * the nearest cache, so a long sum is made part by part.
+ *
+ * Several threads share the rows of y and dx, or their columns, and the columns of dW or its rows. */
 
 enum { PART = 256 };
 
@@ -23,6 +25,22 @@ struct Rows {
     real *at;
     int64_t stride;
 };
+
+/* What a thread computes of a matrix. */
+struct Share { struct Span rows, columns; };
+
+/* The rows of a batch are shared: what a thread then reads, it has made itself. But where the
+ * weight is larger than what goes through it, its columns are, so that each reads a part of it. */
+static struct Share share_of_product(const struct Worker *w, int64_t samples, int64_t inner,
+                                     int64_t columns)
+{
+    int64_t unit = MOST_PANELS * PANEL, size = w->team->size;
+    if (size == 1 || columns < 2 * size * unit || inner * columns <= samples * (inner + columns))
+        return (struct Share){w->rows, {0, columns}};
+    return (struct Share){{0, samples}, share(w, columns, unit)};
+}
+
+INLINE int is_by_rows(struct Share s, int64_t columns) { return count_of(s.columns) == columns; }
 
 /* How many panels the tile takes from column j on. */
 INLINE int64_t panels_from(int64_t j, int64_t columns)
@@ -96,26 +114,27 @@ INLINE void turn_over(real *to, struct Panels w, int64_t inputs, int64_t j, int6
 }
 
 /* dx = 0 where the rectifier's output x is not above 0 */
-static void gate(int64_t samples, int64_t inputs, struct Rows x, struct Rows dx)
+static void gate(int64_t samples, struct Span inputs, struct Rows x, struct Rows dx)
 {
     for (int64_t i = 0; i < samples; i++)
-        for (int64_t j = 0; j < inputs; j += LANES) {
+        for (int64_t j = inputs.first; j < inputs.end; j += LANES) {
             real *at = dx.at + i * dx.stride + j;
             vec by = load(x.at + i * x.stride + j);
             store(at, choose(at_most(by, (vec){0}), (vec){0}, load(at)));
         }
 }
 
-/* dx = dz Wᵀ, stored, added, or gated by x where that is a rectifier's output */
-static void back_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
-                         struct Rows dz, struct Panels w, struct Rows x, struct Rows dx,
-                         real *pack)
+/* dx = dz Wᵀ for some of the inputs, stored, added, or gated by x where that is a rectifier's
+ * output */
+static void back_product(int finish, int64_t samples, int64_t inputs, struct Span some,
+                         int64_t outputs, struct Rows dz, struct Panels w, struct Rows x,
+                         struct Rows dx, real *pack)
 {
     int64_t parts = (outputs + PART - 1) / PART, panels;
     int64_t most = padded((outputs + parts - 1) / parts);
     int first = finish == GATE && parts > 1 ? STORE : finish;
-    for (int64_t j = 0; j < inputs; j += panels * PANEL) {
-        panels = panels_from(j, inputs);
+    for (int64_t j = some.first; j < some.end; j += panels * PANEL) {
+        panels = panels_from(j, some.end);
         for (int64_t k = 0; k < outputs; k += most) {
             int64_t inner = smaller(most, outputs - k);
             struct Tile t = {dz.at + k, dz.stride, 1, pack, PANEL, inner * PANEL,
@@ -126,7 +145,7 @@ static void back_product(int finish, int64_t samples, int64_t inputs, int64_t ou
         }
     }
     if (finish == GATE && parts > 1)
-        gate(samples, inputs, x, dx);
+        gate(samples, some, x, dx);
 }
 
 /* db = the sum over the rows of dz */
@@ -150,18 +169,18 @@ static void column_sums(int64_t samples, int64_t outputs, struct Rows dz, real *
 
 /* dWᵀ = dzᵀ x where that fills the panels better: the rows of a few outputs of a layer, turned over
  * while they are finished. */
-INLINE void turned_weights(const int finish, int64_t samples, int64_t inputs, int64_t outputs,
+INLINE void turned_weights(const int finish, int64_t samples, struct Span inputs, int64_t outputs,
                            struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
                            real *pack)
 {
     int64_t panels;
     memset(pack, 0, PANEL * 2 * PANEL * sizeof(real)); /* also where there is no output */
-    for (int64_t i = 0; i < inputs; i += panels * PANEL) {
-        panels = panels_from(i, inputs);
+    for (int64_t i = inputs.first; i < inputs.end; i += panels * PANEL) {
+        panels = panels_from(i, inputs.end);
         struct Tile t = {dz.at, 1, dz.stride, x.at + i, x.stride, PANEL, pack, 2 * PANEL, PANEL,
                          ZEROS, 0, ZEROS, 0};
         all_rows(AT_ZERO, STORE, panels, outputs, samples, &t, NULL);
-        int64_t rows = smaller(panels * PANEL, inputs - i);
+        int64_t rows = smaller(panels * PANEL, inputs.end - i);
         real turned[PANEL * PANEL];
         for (int64_t k = 0; k < rows; k += NARROW) {
             for (int64_t j = 0; j < PANEL; j += NARROW)
@@ -184,37 +203,45 @@ static int is_turned(int64_t inputs, int64_t outputs, struct Rows x)
 struct Sums { real *to; int64_t adds; };
 
 /* dW = xᵀ dz, stored, added, or used for a step (DESCEND, MOMENTS), and db beside it, while what it
- * sums up is near. A step of Adam needs the whole sum; descent goes part by part, and shrinks the
- * weights once. */
-static void weight_product(int finish, int64_t samples, int64_t inputs, int64_t outputs,
-                           struct Rows x, struct Rows dz, struct Panels to, const struct Update *u,
-                           struct Sums bias, real *pack)
+ * sums up is near: a thread's share of its columns, or of its rows where there are few columns. A
+ * step of Adam needs the whole sum; descent goes part by part, and shrinks the weights once. */
+static void weight_product(const struct Worker *w, int finish, int64_t samples, int64_t inputs,
+                           int64_t outputs, struct Rows x, struct Rows dz, struct Panels to,
+                           const struct Update *u, struct Sums bias)
 {
+    int64_t unit = MOST_PANELS * PANEL;
     if (is_turned(inputs, outputs, x)) {
-        if (bias.to)
+        struct Span k = share(w, inputs, unit);
+        if (bias.to && w->number == 0)
             column_sums(samples, outputs, dz, bias.to, bias.adds);
         switch (finish) {
-        case ADD: turned_weights(ADD, samples, inputs, outputs, x, dz, to, u, pack); return;
-        case DESCEND: turned_weights(DESCEND, samples, inputs, outputs, x, dz, to, u, pack); return;
-        case MOMENTS: turned_weights(MOMENTS, samples, inputs, outputs, x, dz, to, u, pack); return;
-        default: turned_weights(STORE, samples, inputs, outputs, x, dz, to, u, pack); return;
+        case ADD: turned_weights(ADD, samples, k, outputs, x, dz, to, u, w->pack); return;
+        case DESCEND: turned_weights(DESCEND, samples, k, outputs, x, dz, to, u, w->pack); return;
+        case MOMENTS: turned_weights(MOMENTS, samples, k, outputs, x, dz, to, u, w->pack); return;
+        default: turned_weights(STORE, samples, k, outputs, x, dz, to, u, w->pack); return;
         }
     }
+    int by_columns = outputs >= 2 * w->team->size * unit;
+    struct Span rows = by_columns ? (struct Span){0, inputs} : share(w, inputs, MOST_ROWS);
+    struct Span columns = by_columns ? share(w, outputs, unit) : (struct Span){0, outputs};
     struct Update next = *u;
     int64_t parts = finish == MOMENTS ? 1 : (samples + PART - 1) / PART;
     int64_t most = (samples + parts - 1) / parts, panels;
     next.decay = (vec){0};
-    for (int64_t j = 0; j < outputs; j += panels * PANEL, to.at += panels * to.panel) {
-        panels = panels_from(j, outputs);
-        if (bias.to)
+    to.at += columns.first / PANEL * to.panel + rows.first * to.row;
+    for (int64_t j = columns.first; j < columns.end; j += panels * PANEL) {
+        panels = panels_from(j, columns.end);
+        if (bias.to && (by_columns || w->number == 0))
             column_sums(samples, panels * PANEL, (struct Rows){dz.at + j, dz.stride}, bias.to + j,
                         bias.adds);
         for (int64_t k = 0; k < samples; k += most) {
             int64_t inner = smaller(most, samples - k);
-            struct Tile t = {x.at + k * x.stride, 1, x.stride, dz.at + k * dz.stride + j,
-                             dz.stride, PANEL, to.at, to.row, to.panel, ZEROS, 0, ZEROS, 0};
-            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, inputs, inner, &t,
-                     k ? &next : u);
+            struct Tile t = {x.at + k * x.stride + rows.first, 1, x.stride,
+                             dz.at + k * dz.stride + j, dz.stride, PANEL, to.at, to.row, to.panel,
+                             ZEROS, 0, ZEROS, 0};
+            all_rows(AT_ZERO, finish == STORE && k ? ADD : finish, panels, count_of(rows), inner,
+                     &t, k ? &next : u);
         }
+        to.at += panels * to.panel;
     }
 }

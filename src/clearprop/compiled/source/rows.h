@@ -1,16 +1,26 @@
 /* Layout "rows": both passes over the operations of a plan, and the update.
  *
- * Forward every operation once, in order; backward once, in the opposite order. */
+ * Forward every operation once, in order; backward once, in the opposite order. Threads go through
+ * them side by side, each with its own samples, and meet where one needs what the others made: what
+ * goes over the samples is shared by features, and a large product is one thread's. */
 
 static struct Rows rows_at(real *arena, int64_t place, int64_t stride)
 {
     return (struct Rows){place == NONE ? NULL : arena + place, stride};
 }
 
-/* The rows of a batch, side by side. */
-static void gather(const struct Run *run, const struct Batch *batch)
+static struct Rows from_sample(struct Rows rows, int64_t first)
 {
-    for (int64_t i = 0; i < batch->samples; i++)
+    if (rows.at)
+        rows.at += first * rows.stride;
+    return rows;
+}
+
+/* The rows of a batch, side by side: a thread's own. */
+static void gather(const struct Worker *w, const struct Batch *batch)
+{
+    const struct Run *run = w->run;
+    for (int64_t i = w->rows.first; i < w->rows.end; i++)
         memcpy(run->arena + run->input + i * run->input_stride,
                run->x + batch->order[i] * run->x_stride, (size_t)run->features * sizeof(real));
 }
@@ -28,81 +38,137 @@ static struct Panels panels_at(const struct Run *run, const struct Operation *o,
     return (struct Panels){run->arena + place, o->panel, o->row};
 }
 
-static struct Norm norm_of(const struct Run *run, const struct Operation *o, int64_t samples)
+/* Of some samples, and of some features where it goes over the samples. */
+static struct Norm norm_of(const struct Worker *w, const struct Operation *o, struct Span samples)
 {
-    real *m = run->arena;
+    const struct Run *run = w->run;
+    real *m = run->arena, *mean = m + o->own;
     int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs) : padded(run->batch);
+    if (o->kind != BATCH_NORM)
+        mean += samples.first;
     return (struct Norm){
-        .samples = samples, .features = o->inputs,
-        .x = rows_at(m, o->x, o->x_stride), .y = rows_at(m, o->y, o->y_stride),
-        .dx = rows_at(m, o->dx, o->x_stride), .dy = rows_at(m, o->dy, o->y_stride),
+        .samples = count_of(samples), .features = o->inputs, .span = share(w, o->inputs, PANEL),
+        .x = from_sample(rows_at(m, o->x, o->x_stride), samples.first),
+        .y = from_sample(rows_at(m, o->y, o->y_stride), samples.first),
+        .dx = from_sample(rows_at(m, o->dx, o->x_stride), samples.first),
+        .dy = from_sample(rows_at(m, o->dy, o->y_stride), samples.first),
         .dx_adds = o->dx_adds,
         .gamma = o->weight == NONE ? NULL : m + o->weight,
         .beta = o->bias == NONE ? NULL : m + o->bias,
         .gamma_gradient = o->weight == NONE ? NULL : m + o->weight_gradient,
         .beta_gradient = o->bias == NONE ? NULL : m + o->bias_gradient,
         .gamma_adds = o->weight_adds, .beta_adds = o->bias_adds,
-        .mean = m + o->own, .inverse = m + o->own + statistics,
+        .mean = mean, .inverse = mean + statistics,
         .settings = run->settings + o->setting,
     };
 }
 
-static void linear_forward(const struct Run *run, const struct Operation *o, int64_t samples)
+static void linear_forward(struct Worker *w, const struct Operation *o, int64_t samples)
 {
+    const struct Run *run = w->run;
     real *m = run->arena;
     struct Rows x = input_of(run, o), y = rows_at(m, o->y, o->y_stride);
-    struct Panels w = panels_at(run, o, o->weight);
+    struct Panels weight = panels_at(run, o, o->weight);
     const real *bias = o->bias == NONE ? NULL : m + o->bias;
-    if (is_large(run, samples, o))
-        large_forward(run, samples, o, x, w, bias, y);
-    else
-        forward_product(o->rectified ? RECTIFY : STORE, samples, o->inputs, o->outputs, x, w, bias,
-                        y, m + run->pack);
+    if (is_large(run, samples, o)) {
+        settle(w);
+        if (w->number == 0)
+            large_forward(run, samples, o, x, weight, bias, y);
+        meet(w);
+        return;
+    }
+    struct Share own = share_of_product(w, samples, o->inputs, o->outputs);
+    int64_t j = own.columns.first;
+    int by_rows = is_by_rows(own, o->outputs);
+    if (!by_rows)
+        settle(w);
+    weight.at += j / PANEL * weight.panel;
+    y.at += j;
+    forward_product(o->rectified ? RECTIFY : STORE, count_of(own.rows), o->inputs,
+                    count_of(own.columns), from_sample(x, own.rows.first), weight,
+                    bias ? bias + j : NULL, from_sample(y, own.rows.first), w->pack);
+    w->is_open = 1;
+    if (!by_rows)
+        meet(w);
 }
 
-static void linear_weights(const struct Run *run, const struct Operation *o, int64_t samples,
+static void linear_weights(struct Worker *w, const struct Operation *o, int64_t samples,
                            struct Rows x, struct Rows dz, const struct Update *u)
 {
+    const struct Run *run = w->run;
     int64_t at_once = o->weight_gradient == NONE;
     struct Panels to = panels_at(run, o, at_once ? o->weight : o->weight_gradient);
     int finish = !at_once ? (o->weight_adds ? ADD : STORE)
         : run->optimizer.kind == SGD ? DESCEND : MOMENTS;
     struct Sums bias = {o->bias == NONE ? NULL : run->arena + o->bias_gradient, o->bias_adds};
     if (!is_large(run, samples, o)) {
-        weight_product(finish, samples, o->inputs, o->outputs, x, dz, to, u, bias,
-                       run->arena + run->pack);
+        weight_product(w, finish, samples, o->inputs, o->outputs, x, dz, to, u, bias);
         return;
     }
+    if (w->number > 0)
+        return;
     large_weights(run, samples, o, x, dz, to, u);
     if (bias.to)
         column_sums(samples, o->outputs, dz, bias.to, bias.adds);
 }
 
-static void linear_back(const struct Run *run, const struct Operation *o, int64_t samples,
-                        const struct Update *u)
+/* The signal, of some samples or some inputs. */
+static void linear_signal(struct Worker *w, const struct Operation *o, int64_t samples,
+                          struct Rows x, struct Rows dz)
 {
-    real *m = run->arena;
-    struct Rows x = input_of(run, o), dz = rows_at(m, o->dy, o->y_stride);
-    struct Rows dx = rows_at(m, o->dx, o->x_stride);
-    struct Panels w = panels_at(run, o, o->weight);
-    /* The signal first: it goes through the weights that forward used. */
-    if (dx.at && is_large(run, samples, o))
-        large_back(run, samples, o, dz, w, x, dx);
-    else if (dx.at)
-        back_product(o->gated ? GATE : o->dx_adds ? ADD : STORE, samples, o->inputs, o->outputs,
-                     dz, w, x, dx, m + run->pack);
-    linear_weights(run, o, samples, x, dz, u);
+    struct Rows dx = rows_at(w->run->arena, o->dx, o->x_stride);
+    struct Panels weight = panels_at(w->run, o, o->weight);
+    int finish = o->gated ? GATE : o->dx_adds ? ADD : STORE;
+    struct Share own = share_of_product(w, samples, o->outputs, o->inputs);
+    if (is_large(w->run, samples, o)) {
+        settle(w);
+        if (w->number == 0)
+            large_back(w->run, samples, o, dz, weight, x, dx);
+    } else {
+        if (!is_by_rows(own, o->inputs))
+            settle(w);
+        back_product(finish, count_of(own.rows), o->inputs, own.columns, o->outputs,
+                     from_sample(dz, own.rows.first), weight, from_sample(x, own.rows.first),
+                     from_sample(dx, own.rows.first), w->pack);
+    }
+    w->is_open = 1;
 }
 
-static void operation_forward(const struct Run *run, const struct Operation *o, int64_t samples,
+static void linear_back(struct Worker *w, const struct Operation *o, int64_t samples,
+                        const struct Update *u)
+{
+    struct Rows x = input_of(w->run, o), dz = rows_at(w->run->arena, o->dy, o->y_stride);
+    /* The signal first: it goes through the weights that forward used. */
+    if (o->dx != NONE)
+        linear_signal(w, o, samples, x, dz);
+    settle(w);
+    linear_weights(w, o, samples, x, dz, u);
+    meet(w);
+}
+
+static void batch_norm(struct Worker *w, const struct Operation *o, int64_t samples)
+{
+    struct Norm norm = norm_of(w, o, (struct Span){0, samples});
+    real *running = o->state == NONE ? NULL : w->run->arena + o->state;
+    settle(w);
+    batch_norm_forward(&norm, running);
+    meet(w);
+    if (running && w->number == 0) /* when all have read it */
+        running[2 * padded(o->inputs)] += 1;
+}
+
+static void operation_forward(struct Worker *w, const struct Operation *o, int64_t all_samples,
                               const uint8_t *masks)
 {
+    const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
-    struct Rows x = rows_at(run->arena, o->x, o->x_stride);
-    struct Rows y = rows_at(run->arena, o->y, o->y_stride);
-    struct Norm norm = norm_of(run, o, samples);
+    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
+    struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
+    struct Norm norm = norm_of(w, o, w->rows);
     switch (o->kind) {
-    case LINEAR: linear_forward(run, o, samples); break;
+    case LINEAR: linear_forward(w, o, all_samples); return;
+    case BATCH_NORM: batch_norm(w, o, all_samples); return;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -113,12 +179,11 @@ static void operation_forward(const struct Run *run, const struct Operation *o, 
     case PRELU:
         prelu_forward(samples, o->inputs, x, y, run->arena + o->weight, settings[0] != 0);
         break;
-    case DROPOUT: masked(samples, o->inputs, x, y, masks + o->mask, (real)settings[0], 0); break;
+    case DROPOUT:
+        masked(samples, o->inputs, x, y, masks + o->mask + first * o->inputs, (real)settings[0], 0);
+        break;
     case LAYER_NORM: norm_of_samples_forward(&norm, 1); break;
     case RMS_NORM: norm_of_samples_forward(&norm, 0); break;
-    case BATCH_NORM:
-        batch_norm_forward(&norm, o->state == NONE ? NULL : run->arena + o->state);
-        break;
     case SOFTMAX: softmax_forward(samples, o->inputs, x, y, 0); break;
     case LOG_SOFTMAX: softmax_forward(samples, o->inputs, x, y, 1); break;
     case FEATURE_SCALE:
@@ -127,73 +192,115 @@ static void operation_forward(const struct Run *run, const struct Operation *o, 
     case PIECEWISE_LINEAR: piecewise_forward(samples, o->inputs, x, y, settings); break;
     default: move(samples, o->inputs, x, y, o->y_adds);
     }
+    w->is_open = 1;
 }
 
-static void operation_back(const struct Run *run, const struct Operation *o, int64_t samples,
-                           const uint8_t *masks, const struct Update *u)
+/* What is learned, and what goes over the samples: of all samples, shared by features. */
+static void features_back(struct Worker *w, const struct Operation *o, int64_t samples)
 {
+    const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
     struct Rows x = rows_at(run->arena, o->x, o->x_stride);
-    struct Rows y = rows_at(run->arena, o->y, o->y_stride);
     struct Rows dx = rows_at(run->arena, o->dx, o->x_stride);
     struct Rows dy = rows_at(run->arena, o->dy, o->y_stride);
-    struct Norm norm = norm_of(run, o, samples);
-    int has_parameters = o->weight != NONE;
-    if (!dx.at && !has_parameters)
-        return;
+    struct Span own = share(w, o->inputs, PANEL);
+    struct Norm norm = norm_of(w, o, (struct Span){0, samples});
     switch (o->kind) {
-    case LINEAR: linear_back(run, o, samples, u); break;
-    case ACTIVATION:
-        if (!(o->done & 2)) {
-            struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
-                              dx.at, dx.stride, o->dx_adds, settings};
-            if (from_output(o->activation))
-                s.z = y.at, s.z_stride = y.stride;
-            deactivate(o->activation, &s);
-        }
+    case PRELU: {
+        int is_shared = settings[0] != 0; /* one sum over all */
+        prelu_back(samples, o->inputs, is_shared ? share_of_one(w, o->inputs) : own, x, dy, dx,
+                   o->dx_adds, run->arena + o->weight, is_shared, run->arena + o->weight_gradient,
+                   o->weight_adds);
         break;
-    case PRELU:
-        prelu_back(samples, o->inputs, x, dy, dx, o->dx_adds, run->arena + o->weight,
-                   settings[0] != 0, run->arena + o->weight_gradient, o->weight_adds);
-        break;
-    case DROPOUT:
-        masked(samples, o->inputs, dy, dx, masks + o->mask, (real)settings[0], o->dx_adds);
-        break;
-    case LAYER_NORM:
-    case RMS_NORM:
-        norm_of_samples_back(&norm, o->kind == LAYER_NORM);
-        if (has_parameters)
-            norm_parameters_back(&norm, 1);
-        break;
-    case BATCH_NORM:
-        batch_norm_back(&norm);
-        if (has_parameters)
-            norm_parameters_back(&norm, 0);
-        break;
-    case SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 0, o->dx_adds); break;
-    case LOG_SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 1, o->dx_adds); break;
+    }
     case FEATURE_SCALE:
-        scale_back(samples, o->inputs, x, dy, dx, o->dx_adds, run->arena + o->weight,
+        scale_back(samples, o->inputs, own, x, dy, dx, o->dx_adds, run->arena + o->weight,
                    (real)settings[0], run->arena + o->weight_gradient, o->weight_adds);
         break;
+    case BATCH_NORM: batch_norm_back(&norm); break;
+    default: break;
+    }
+    if (o->weight != NONE && (o->kind == LAYER_NORM || o->kind == RMS_NORM))
+        norm_parameters_back(&norm, 1);
+    else if (o->weight != NONE && o->kind == BATCH_NORM)
+        norm_parameters_back(&norm, 0);
+}
+
+/* The signal, of a thread's own samples. */
+static void samples_back(struct Worker *w, const struct Operation *o, const uint8_t *masks)
+{
+    const struct Run *run = w->run;
+    const double *settings = run->settings + o->setting;
+    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
+    struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
+    struct Rows dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), first);
+    struct Rows dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), first);
+    struct Norm norm = norm_of(w, o, w->rows);
+    switch (o->kind) {
+    case ACTIVATION: {
+        struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
+                          dx.at, dx.stride, o->dx_adds, settings};
+        if (from_output(o->activation))
+            s.z = y.at, s.z_stride = y.stride;
+        deactivate(o->activation, &s);
+        break;
+    }
+    case DROPOUT:
+        masked(samples, o->inputs, dy, dx, masks + o->mask + first * o->inputs, (real)settings[0],
+               o->dx_adds);
+        break;
+    case LAYER_NORM: norm_of_samples_back(&norm, 1); break;
+    case RMS_NORM: norm_of_samples_back(&norm, 0); break;
+    case SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 0, o->dx_adds); break;
+    case LOG_SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 1, o->dx_adds); break;
     case PIECEWISE_LINEAR:
         piecewise_back(samples, o->inputs, x, dy, dx, o->dx_adds, settings);
         break;
-    default: move(samples, o->inputs, dy, dx, o->dx_adds);
+    case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
+    default: break;
+    }
+    w->is_open = 1;
+}
+
+static void operation_back(struct Worker *w, const struct Operation *o, int64_t all_samples,
+                           const uint8_t *masks, const struct Update *u)
+{
+    int over_samples = o->weight != NONE || o->kind == BATCH_NORM;
+    if ((o->dx == NONE && o->weight == NONE) || o->done & 2)
+        return;
+    if (o->kind == LINEAR) {
+        linear_back(w, o, all_samples, u);
+        return;
+    }
+    samples_back(w, o, masks);
+    /* Met in any case: the place of one signal becomes that of another, whose rows are shorter. */
+    meet(w);
+    if (over_samples) {
+        features_back(w, o, all_samples);
+        meet(w);
     }
 }
 
-static double step_of_rows(const struct Run *run, const struct Batch *batch, const uint8_t *masks,
-                           double divisor, const struct Update *u)
+static double step_of_rows(struct Worker *w, const struct Batch *batch, const uint8_t *masks,
+                           double divisor, const struct Update *u, int64_t step)
 {
+    const struct Run *run = w->run;
     const struct Operation *all = run->operations;
-    if (run->input != NONE && batch->order)
-        gather(run, batch);
+    /* A thread may begin the next step while another adds up this one's parts. */
+    int64_t most = (run->batch + SAMPLES_OF_PART - 1) / SAMPLES_OF_PART;
+    struct PartOfLoss *parts = run->parts + step % 2 * most;
+    if (run->input != NONE && batch->order) {
+        gather(w, batch);
+        w->is_open = 1;
+    }
     for (int64_t i = 0; i < run->operation_count; i++)
-        operation_forward(run, all + i, batch->samples, masks);
-    double total = loss_of(&run->loss, batch, run->arena, run->settings, divisor);
+        operation_forward(w, all + i, batch->samples, masks);
+    loss_of(&run->loss, batch, w->rows, run->arena, run->settings, divisor, parts);
+    w->is_open = 1;
     for (int64_t i = run->operation_count - 1; i >= 0; i--)
-        operation_back(run, all + i, batch->samples, masks, u);
-    update_all(run, u);
-    return total;
+        operation_back(w, all + i, batch->samples, masks, u);
+    settle(w);
+    update_all(w, u);
+    return sum_of_parts(parts, batch->samples);
 }

@@ -17,7 +17,10 @@ struct Run {
     int64_t input_stride, features;
     int64_t target_rows, weight_row; /* of layout "columns": those of the batch */
     int64_t is_columns;
-    int64_t pack;                /* place of the panel that is read again and again */
+    int64_t pack, pack_entries;  /* place of the panels that are read again and again, a thread's
+                                  * behind the other's */
+    int64_t threads, spins;
+    struct PartOfLoss *parts;    /* of two steps, one for every part of a batch */
     Gemm *gemm;                  /* NULL: none */
     double large;                /* from how many operations on a product is large */
     const real *x;
@@ -40,15 +43,19 @@ struct Run {
     struct Optimizer optimizer;
 };
 
-/* All parameters whose gradients were kept. */
-static void update_all(const struct Run *run, const struct Update *u)
+/* A thread's share of the parameters whose gradients were kept. */
+static void update_all(struct Worker *w, const struct Update *u)
 {
-    clip(&run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
+    const struct Run *run = w->run;
+    clip(w, &run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
     for (int64_t b = 0; b < run->block_count; b++) {
         const struct Block *block = run->blocks + b;
-        update_block(run->optimizer.kind, run->arena + block->parameter,
-                     run->arena + block->gradient, block->entries, u);
+        struct Span own = share(w, block->entries, PANEL);
+        update_block(run->optimizer.kind, run->arena + block->parameter + own.first,
+                     run->arena + block->gradient + own.first, count_of(own), u);
     }
+    if (run->block_count)
+        meet(w);
 }
 
 enum Stop { DONE, NOT_FINITE, WEIGHTS_ZERO };

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from clearprop.base.configuration import encode
@@ -15,15 +16,17 @@ ANSWERS_FORMAT, KEY_FORMAT = "clearprop-answers", "clearprop-exercise"
 VERSION = 1
 
 
-def answers_json(sheet: Exercise, student: Student) -> bytes:
-    """The form as JSON: an empty text for every blank."""
+def answers_json(
+    sheet: Exercise, student: Student, written: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """The form as JSON: a text for every blank, empty where nothing is written into it yet."""
     return _json(
         {
             "format": ANSWERS_FORMAT,
             "version": VERSION,
             "variant": sheet.variant,
             "student": _named(student),
-            "answers": {blank.name: "" for blank in sheet.blanks},
+            "answers": {blank.name: written.get(blank.name, "") for blank in sheet.blanks},
         }
     )
 

@@ -5,7 +5,7 @@ is worked out from the student's own numbers, and gives theirs.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 
 from clearprop.teaching.exercises.expressions import (
@@ -43,12 +43,17 @@ class AnswerMistake(Enum):
 
 
 def likely_mistake(
-    exercise: Exercise, blank: Blank, answer: float, own: Mapping[str, float]
+    exercise: Exercise,
+    blank: Blank,
+    answer: float,
+    own: Mapping[str, float],
+    near: Callable[[float, float], bool] = is_near,
 ) -> AnswerMistake | None:
     """The first mistake that gives the answer, of a blank whose right answer it is not.
 
-    own  the given numbers, and the student's own before this blank; where nothing comes of them,
-         the right ones are tried
+    own   the given numbers, and the student's own before this blank; where nothing comes of them,
+          the right ones are tried
+    near  whether an answer counts as a value
     """
     if blank.kind == "line":
         return None
@@ -57,7 +62,7 @@ def likely_mistake(
         follows = _value(blank.formula, values)
         for mistake, formula in _spoiled(exercise, blank, values):
             value = _value(formula, values)
-            if value is not None and value != follows and is_near(answer, value):
+            if value is not None and value != follows and near(answer, value):
                 return mistake
     return None
 

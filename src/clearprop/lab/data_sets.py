@@ -1,0 +1,115 @@
+"""The data sets of the lab, made with NumPy alone, so that a page without Python has them too.
+
+line    the tutorial's: what scikit-learn's make_regression(100, noise=10, random_state=3) gives
+pair    the worked example's one sample, 2 inputs and 2 outputs
+xor     the four corners of the square
+spirals two arms that wind around each other
+moons   two half circles, one inside the other
+sine    one period and a half, with noise
+digits  handwritten digits, 8 × 8: the first 300 of the optical recognition set of E. Alpaydin and
+        C. Kaynak (UCI Machine Learning Repository, CC BY 4.0), as scikit-learn has them
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clearprop.base.arrays import Array, freeze, keyed_generator
+from clearprop.base.errors import UnknownNameError
+
+DIGITS = Path(__file__).with_name("digits.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class LabData:
+    """Samples for a network.
+
+    x        (N, inputs) in float64
+    target   (N, outputs) in float64; (N,) of whole numbers, the ids of classes
+    inputs   what the columns of x are called; `targets` those of the target
+    classes  what the classes are called, by their ids; none where the target is numbers
+    image    rows and columns of a picture that x is; None where it is none
+    """
+
+    name: str
+    x: Array
+    target: Array
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    image: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self.x)
+        freeze(self.target)
+
+
+def data_set(name: str) -> LabData:
+    """The data set of that name. Raises UnknownNameError for another."""
+    if name not in DATA_SETS:
+        raise UnknownNameError("lab_data_unknown", name=name, known=", ".join(DATA_SETS))
+    return DATA_SETS[name]()
+
+
+def _line() -> LabData:
+    # As make_regression draws: the inputs, the slope, the noise, then the order of the samples.
+    random = np.random.RandomState(3)
+    x = random.standard_normal((100, 1))
+    slope = 100 * random.uniform(size=(1, 1))
+    target = x @ slope + random.normal(scale=10.0, size=(100, 1))
+    order = np.arange(100)
+    random.shuffle(order)
+    return LabData("line", x[order], target[order], ("x",), ("t",))
+
+
+def _pair() -> LabData:
+    x, target = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
+    return LabData("pair", x, target, ("x1", "x2"), ("t1", "t2"))
+
+
+def _xor() -> LabData:
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    return LabData("xor", x, np.array([[0.0], [1.0], [1.0], [0.0]]), ("x1", "x2"), ("t",))
+
+
+def _spirals() -> LabData:
+    random = keyed_generator(0, path="spirals")
+    turn = np.sqrt(np.linspace(0.02, 1, 100)) * 3 * np.pi
+    arm = np.stack([turn * np.cos(turn), turn * np.sin(turn)], axis=1) / (3 * np.pi)
+    x = np.concatenate([arm, -arm]) + random.normal(0, 0.02, (200, 2))
+    return LabData("spirals", x, np.repeat([0, 1], 100), ("x1", "x2"), ("class",), ("A", "B"))
+
+
+def _moons() -> LabData:
+    random = keyed_generator(0, path="moons")
+    angle = np.linspace(0, np.pi, 75)
+    outer = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    inner = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
+    x = np.concatenate([outer, inner]) + random.normal(0, 0.1, (150, 2))
+    return LabData("moons", x, np.repeat([0, 1], 75), ("x1", "x2"), ("class",), ("A", "B"))
+
+
+def _sine() -> LabData:
+    random = keyed_generator(0, path="sine")
+    x = random.uniform(-np.pi, 2 * np.pi, (100, 1)) / np.pi
+    return LabData("sine", x, np.sin(np.pi * x) + random.normal(0, 0.1, x.shape), ("x",), ("t",))
+
+
+def _digits() -> LabData:
+    with np.load(DIGITS, allow_pickle=False) as kept:
+        x, target = kept["pixels"].astype(np.float64) / 16, kept["digits"].astype(np.int64)
+    pixels = tuple(f"pixel{row}{column}" for row in range(8) for column in range(8))
+    return LabData("digits", x, target, pixels, ("digit",), tuple("0123456789"), (8, 8))
+
+
+DATA_SETS: Mapping[str, Callable[[], LabData]] = {
+    "line": _line,
+    "pair": _pair,
+    "xor": _xor,
+    "spirals": _spirals,
+    "moons": _moons,
+    "sine": _sine,
+    "digits": _digits,
+}

@@ -1,0 +1,128 @@
+"""The drawing of a network: columns of neurons from left to right, and the edges between them.
+
+It is made once a network; after that only numbers travel. Units are the drawing's own: two
+neighbours in a column are 1 apart.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from clearprop.drawing.diagrams.stations import Station, stations
+from clearprop.engine.graph import INPUT, Graph
+from clearprop.engine.step import Step
+from clearprop.engine.summary import repr_short
+from clearprop.lab.building_blocks import LIMITS
+from clearprop.reading.walk.forward import parameter_symbol
+
+# From one column to the next; a wide one has more edges to tell apart.
+BETWEEN, BETWEEN_MORE = 3.0, 0.12
+MARGIN = 1.0
+# So high is a column that is too wide to be drawn neuron by neuron.
+STRIP = 16.0
+
+
+def network_view(step: Step) -> dict[str, Any]:
+    """The fields of the message `network` that are of the network itself."""
+    backward = step.backward
+    graph = step.forward.network.graph
+    found = stations(backward, 0)
+    counts = [_count(step, one) for one in found]
+    heights = [STRIP if count > LIMITS["neurons_drawn"] else count - 1.0 for count in counts]
+    height = max(heights, default=0.0) + 2 * MARGIN
+    gap = BETWEEN + BETWEEN_MORE * max(heights, default=0.0)
+    columns = [
+        _column(graph, one, count, MARGIN + number * gap, (height - tall) / 2, tall)
+        for number, (one, count, tall) in enumerate(zip(found, counts, heights, strict=True))
+    ]
+    return {
+        "title": " → ".join([str(counts[0]), *(_title(one) for one in found[1:])]),
+        "columns": columns,
+        "edges": _edges(found),
+        "biases": [
+            {"column": number, "path": one.linear.parameters["bias"].path}
+            for number, one in enumerate(found)
+            if one.linear is not None and "bias" in one.linear.parameters
+        ],
+        "parameters": [
+            {
+                "path": slot.path,
+                "symbol": parameter_symbol(node.layer, name),
+                "shape": list(slot.shape),
+            }
+            for node in graph.nodes.values()
+            for name, slot in node.parameters.items()
+        ],
+        "groups": _groups(graph, found),
+        "width": 2 * MARGIN + gap * (len(found) - 1),
+        "height": height,
+        "size": step.forward.network.size,
+    }
+
+
+def _count(step: Step, station: Station) -> int:
+    """The numbers of one sample that stand in a column."""
+    return int(step.forward.value(station.path)[0].size)
+
+
+def _column(
+    graph: Graph, station: Station, count: int, x: float, top: float, tall: float
+) -> dict[str, Any]:
+    strip = count > LIMITS["neurons_drawn"]
+    kind = "layer"
+    if station.step is None:
+        kind = "input"
+    elif station.linear is not None:
+        kind = "linear"
+    elif station.path in graph.joins:
+        kind = "join"
+    return {
+        "path": station.path,
+        "wire": station.path,
+        "output": station.output,
+        "title": _title(station),
+        "kind": kind,
+        "count": count,
+        "strip": strip,
+        "x": x,
+        "y": [top, top + tall] if strip else [top + number for number in range(count)],
+    }
+
+
+def _title(station: Station) -> str:
+    """`Linear(1, 10) ReLU()`; what a join makes of which wires."""
+    if station.step is None:
+        return INPUT
+    if station.made_of:
+        return station.made_of
+    layers = [station.step, *([station.activation] if station.activation is not None else [])]
+    return " ".join(repr_short(one.layer) for one in layers)  # type: ignore[union-attr]
+
+
+def _edges(found: Sequence[Station]) -> list[dict[str, Any]]:
+    """Every way from a column to another; with the weights of a Linear layer that it goes
+    through."""
+    numbers = {wire: number for number, one in enumerate(found) for wire in (one.path, one.output)}
+    edges = []
+    for number, one in enumerate(found):
+        for wire in one.sources:
+            weight = None if one.linear is None else one.linear.parameters["weight"]
+            edges.append(
+                {
+                    "from": numbers[wire],
+                    "to": number,
+                    "weight": None if weight is None else weight.path,
+                    "shape": None if weight is None else list(weight.shape),
+                }
+            )
+    return edges
+
+
+def _groups(graph: Graph, found: Sequence[Station]) -> list[dict[str, Any]]:
+    groups = []
+    for path, group in graph.groups.items():
+        inside = {one.path for one in graph.inside(path)}
+        columns = [number for number, one in enumerate(found) if one.path in inside]
+        if path and columns:
+            title = type(group.layer).__name__
+            groups.append({"path": path, "title": title, "columns": columns})
+    return groups
