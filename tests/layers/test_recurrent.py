@@ -10,6 +10,7 @@ from clearprop import (
     GRU,
     LSTM,
     RNN,
+    SGD,
     Concatenate,
     Dropout,
     Layer,
@@ -18,9 +19,11 @@ from clearprop import (
     Sequential,
     TimeStep,
     carried_state,
+    fit,
     recurrent_stack,
+    take_step,
 )
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats.torch_arrays import from_torch_arrays
@@ -287,3 +290,27 @@ def test_settings_that_cannot_be_are_refused() -> None:
         given: dict[str, Any] = {"inputs": 2, "hidden": 3, **settings}
         with pytest.raises(ConfigurationError):
             kind(**given)
+
+
+def test_a_training_takes_every_samples_length_with_it() -> None:
+    network = Network(Sequential(GRU(2, 3), TimeStep(), Linear(3, 1)))
+    start = network.initialize(seed=1)
+    target = GENERATOR.normal(size=(4, 1))
+    told = {"lengths": LENGTHS}
+    trained = fit(
+        network, start, X, target, side_inputs=told, optimizer=SGD(0.1), epochs=2, batch_size=2
+    )
+    # By hand, with the batches of the same seed.
+    params = start
+    for epoch in range(2):
+        order = keyed_generator(0, epoch, "shuffle").permutation(4)
+        for rows in (order[:2], order[2:]):
+            step = take_step(
+                network, params, X[rows], target[rows], side_inputs={"lengths": LENGTHS[rows]}
+            )
+            params = params - 0.1 * step.backward.gradient
+    np.testing.assert_allclose(trained.state.params, params, atol=1e-15)
+    without = fit(network, start, X, target, optimizer=SGD(0.1), epochs=2, batch_size=2)
+    assert np.abs(without.state.params - params).max() > 1e-4
+    with pytest.raises(ClearpropError, match="each of the 4 samples"):
+        fit(network, start, X, target, side_inputs={"lengths": LENGTHS[:2]})
