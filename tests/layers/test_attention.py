@@ -1,0 +1,257 @@
+"""Attention and positions: values by hand, masks, refusals, and PyTorch's own layers of them."""
+
+import numpy as np
+import pytest
+
+from clearprop import (
+    Dropout,
+    Embedding,
+    LayerNorm,
+    LearnedPositions,
+    Linear,
+    MultiheadAttention,
+    Network,
+    ReLU,
+    Residual,
+    RotaryPositions,
+    Sequential,
+    SinusoidalPositions,
+    SwiGLU,
+    Unembedding,
+)
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, DataError, ShapeError
+from tests.gradient_checks import (
+    DIFFERENCES_ATOL,
+    DIFFERENCES_RTOL,
+    Point,
+    differences_gradient,
+    draw_point,
+    own_gradient,
+)
+
+
+def plain(causal: bool = False) -> tuple[Network, Array]:
+    """One head of one feature whose q, k, v and output are x itself."""
+    network = Network(MultiheadAttention(1, 1, bias=False, causal=causal))
+    return network, np.ones(network.size)
+
+
+def test_two_positions_by_hand() -> None:
+    # x = (0, ln 2), d = 1: the scores s_ij = x_i x_j are 0, 0 and 0, (ln 2)² = 0.4805.
+    # The first row's weights are ½, ½; the second's 1/(1 + e^0.4805) = 0.3821 and 0.6179 (e^0.4805 = 1.6168).
+    # y = (½ ln 2, 0.6179 ln 2) = (0.3466, 0.4283).
+    network, params = plain()
+    x = np.array([[[0.0], [np.log(2)]]])
+    forward = network.forward(params, x)
+    weights = forward.inside("")["weights"].values[0, 0]
+    np.testing.assert_allclose(weights, [[0.5, 0.5], [0.382145, 0.617855]], atol=1e-6)
+    np.testing.assert_allclose(forward.output.ravel(), [0.346574, 0.428265], atol=1e-6)
+    # With ∂C/∂y = (0, 1): ∂C/∂w of the second row is v = (0, 0.6931), the row takes
+    # Σ w ∂C/∂w = 0.4283 from it, so ∂C/∂s = 0.3821 (0 − 0.4283) and 0.6179 (0.6931 − 0.4283).
+    backward = network.backward(forward, np.array([[[0.0], [1.0]]]))
+    scores = backward.inside("")["scores"][0, 0]
+    np.testing.assert_allclose(scores, [[0, 0], [-0.163659, 0.163659]], atol=1e-6)
+
+
+def test_causal_positions_do_not_see_what_comes_later() -> None:
+    network = Network(MultiheadAttention(4, 2, causal=True))
+    params = network.initialize(0)
+    x = np.random.default_rng(0).normal(size=(1, 5, 4))
+    later = x.copy()
+    later[:, 3:] += 1
+    before, after = (network.predict(params, one) for one in (x, later))
+    np.testing.assert_array_equal(before[:, :3], after[:, :3])
+    assert not np.allclose(before[:, 3:], after[:, 3:])
+
+
+def test_padding_is_seen_by_nobody_and_gets_nothing() -> None:
+    point = draw_point(MultiheadAttention(4, 2), (3, 4), samples=2)
+    mask = np.array([[False, False, True], [False, False, False]])
+
+    def output(x: Array) -> Array:
+        sides = {"key_padding_mask": mask}
+        return point.network.forward(point.params, x, side_inputs=sides).output
+
+    forward = point.network.forward(point.params, point.x, side_inputs={"key_padding_mask": mask})
+    assert not forward.inside("")["weights"].values[0, :, :, 2].any()
+    # The same as without that position, and nothing goes back to it through the others.
+    short = point.network.predict(point.params, point.x[:1, :2])
+    np.testing.assert_allclose(forward.output[:1, :2], short, rtol=1e-13)
+    dy = point.dy.copy()
+    dy[0, 2] = 0
+    dx = point.network.backward(forward, dy).input_gradient
+    assert dx is not None
+    np.testing.assert_array_equal(dx[0, 2], 0)
+    moved = point.x.copy()
+    moved[1, 2, 0] += 1e-5
+    moved_back = 2 * point.x - moved
+    quotient = np.sum(dy * (output(moved) - output(moved_back))) / 2e-5
+    np.testing.assert_allclose(dx[1, 2, 0], quotient, rtol=1e-6)
+
+
+def test_dropout_is_drawn_by_seed_and_step_and_absent_in_use() -> None:
+    network = Network(MultiheadAttention(4, 2, dropout=0.5))
+    params = network.initialize(0)
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    first, same, other = (network.forward(params, x, step=s).output for s in (0, 0, 1))
+    np.testing.assert_array_equal(first, same)
+    assert not np.allclose(first, other)
+    whole = Network(MultiheadAttention(4, 2)).predict(params, x)
+    np.testing.assert_array_equal(network.predict(params, x), whole)
+    nothing = Network(MultiheadAttention(4, 2, dropout=1.0)).forward(params, x).output
+    bias = network.named(params)["out_proj_bias"]
+    np.testing.assert_array_equal(nothing, np.broadcast_to(bias, nothing.shape))
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_every_option_by_finite_differences(rotary: bool) -> None:
+    for bias in (True, False):
+        for more in ({"causal": True}, {"memory": 2}, {"dropout": 0.3}):
+            layer = MultiheadAttention(4, 2, bias=bias, rotary=rotary, **more)  # type: ignore[arg-type]
+            point: Point = draw_point(layer, (4, 4), samples=2)
+            np.testing.assert_allclose(
+                own_gradient(point),
+                differences_gradient(point),
+                rtol=DIFFERENCES_RTOL,
+                atol=DIFFERENCES_ATOL,
+            )
+
+
+def test_products_of_turned_vectors_depend_on_their_distance_alone() -> None:
+    for interleaved in (False, True):
+        network = Network(RotaryPositions(4, interleaved=interleaved))
+        one = np.random.default_rng(0).normal(size=4)
+        y = network.predict(np.empty(0), np.broadcast_to(one, (1, 6, 4)))[0]
+        products = y @ y.T
+        for distance in range(5):
+            np.testing.assert_allclose(np.diag(products, distance), products[0, distance])
+        # The first position is not turned.
+        np.testing.assert_array_equal(y[0], one)
+
+
+def test_sines_and_cosines_by_hand() -> None:
+    table = SinusoidalPositions(4).table(3)
+    np.testing.assert_array_equal(table[0], [0, 1, 0, 1])
+    np.testing.assert_allclose(table[2], [np.sin(2), np.cos(2), np.sin(0.02), np.cos(0.02)])
+
+
+def test_a_tied_table_gets_the_gradients_of_both_its_uses() -> None:
+    network = Network(
+        Sequential(Embedding(3, 2), Unembedding(3, 2)), {"layers[1].weight": "layers[0].weight"}
+    )
+    assert network.size == 6
+    params, ids = np.arange(6.0), np.array([0, 2])
+    forward = network.forward(params, ids)
+    gradient = network.backward(forward, np.ones_like(forward.output)).gradient.reshape(3, 2)
+    table = params.reshape(3, 2)
+    # As a head every row gets Σ x = E₀ + E₂; as a table rows 0 and 2 get the sum of all rows.
+    expected = np.tile(table[0] + table[2], (3, 1))
+    expected[[0, 2]] += table.sum(0)
+    np.testing.assert_array_equal(gradient, expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: MultiheadAttention(6, 4), "4 heads cannot share 6 features"),
+        (lambda: MultiheadAttention(6, 2, rotary=True), "3 features, and turning by positions"),
+        (lambda: MultiheadAttention(4, 2, causal=True, memory=2), "either causal"),
+        (lambda: MultiheadAttention(4, 2, dropout=1.5), "dropout"),
+        (lambda: MultiheadAttention(4, 0), "heads"),
+        (lambda: RotaryPositions(6, 2), "in pairs"),
+    ],
+)
+def test_settings_that_cannot_be(make: object, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        make()  # type: ignore[operator]
+    assert caught.value.message("zh-TW").endswith("。")
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "said"),
+    [
+        (MultiheadAttention(4, 2), np.ones((2, 4)), r"takes sequences \(N, T, 4\)"),
+        (MultiheadAttention(4, 2), np.ones((2, 3, 5)), r"takes sequences \(N, T, 4\)"),
+        (MultiheadAttention(4, 2, memory=3), np.ones((2, 3, 4)), "needs at least 4"),
+        (LearnedPositions(2, 3), np.ones((1, 4, 2)), "has 3 positions, and the sequence has 4"),
+        (SwiGLU(), np.ones((2, 3)), "an even number of them"),
+        (Unembedding(3, 2), np.ones((2, 3)), "takes 2 features"),
+    ],
+)
+def test_inputs_that_do_not_fit(layer: object, x: Array, said: str) -> None:
+    network = Network(layer)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=said) as caught:
+        network.forward(network.initialize(0), x)
+    assert caught.value.message("zh-TW")
+
+
+def test_masks_that_cannot_be() -> None:
+    for causal in (False, True):
+        network = Network(MultiheadAttention(4, 2, causal=causal))
+        params, x = network.initialize(0), np.ones((2, 3, 4))
+        blind = np.zeros((2, 3), bool)
+        blind[1, : 1 if causal else 3] = True
+        with pytest.raises(DataError, match="sample 1 may look at nothing"):
+            network.forward(params, x, side_inputs={"key_padding_mask": blind})
+        with pytest.raises(ShapeError, match=r"array of booleans \(2, 3\)"):
+            network.forward(params, x, side_inputs={"key_padding_mask": np.zeros((2, 3))})
+
+
+def test_a_transformer_encoder_layer_of_pytorchs_is_a_network_of_ours() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    for first in (False, True):
+        theirs = torch.nn.TransformerEncoderLayer(
+            8, 2, 12, dropout=0.0, batch_first=True, norm_first=first, dtype=torch.float64
+        )
+        attention = MultiheadAttention(8, 2)
+        bent = Sequential(Linear(8, 12), ReLU(), Dropout(0.0), Linear(12, 8))
+        parts: tuple[object, ...] = (
+            Residual(attention),
+            LayerNorm(8),
+            Residual(bent),
+            LayerNorm(8),
+        )
+        if first:
+            parts = (
+                Residual(Sequential(LayerNorm(8), attention)),
+                Residual(Sequential(LayerNorm(8), *bent.layers)),
+            )
+        network = Network(Sequential(*parts))  # type: ignore[arg-type]
+        arrays = _encoder_arrays(theirs, network, first)
+        params = network.replace(np.zeros(network.size), arrays)
+        x = torch.randn(3, 5, 8, dtype=torch.float64, requires_grad=True)
+        y = theirs(x)
+        dy = torch.randn_like(y)
+        y.backward(dy)
+        forward = network.forward(params, x.detach().numpy())
+        np.testing.assert_allclose(forward.output, y.detach(), rtol=1e-12, atol=1e-13)
+        backward = network.backward(forward, dy.numpy())
+        assert backward.input_gradient is not None
+        np.testing.assert_allclose(backward.input_gradient, x.grad, rtol=1e-11, atol=1e-12)
+        expected = _encoder_arrays(theirs, network, first, gradients=True)
+        for path, gradient in backward.named().items():
+            np.testing.assert_allclose(gradient, expected[path], rtol=1e-10, atol=1e-12)
+
+
+def _encoder_arrays(
+    theirs: object, network: Network, first: bool, *, gradients: bool = False
+) -> dict[str, Array]:
+    """The arrays of PyTorch's layer by our paths, both in the order in which they are used."""
+    names = ["self_attn.in_proj_weight", "self_attn.in_proj_bias", "self_attn.out_proj.weight"]
+    names += ["self_attn.out_proj.bias"]
+    norms = [["norm1.weight", "norm1.bias"], ["norm2.weight", "norm2.bias"]]
+    bent = ["linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"]
+    order = [*names, *norms[0], *bent, *norms[1]]
+    if first:
+        order = [*norms[0], *names, *norms[1], *bent]
+    tensors = dict(theirs.named_parameters())  # type: ignore[attr-defined]
+    found = {}
+    for path, name in zip(network.layout.slots, order, strict=True):
+        tensor = tensors[name].grad if gradients else tensors[name].detach()
+        array = tensor.numpy()
+        shape = network.layout.slots[path].shape
+        turned = array.T if array.ndim == 2 else array
+        found[path] = turned.reshape(shape)
+    return found
