@@ -48,7 +48,7 @@ function onState(connection) {
 
 function preferredLanguage() {
   const asked = new URLSearchParams(location.search).get("lang");
-  const known = asked ?? localStorage.getItem("clearprop-lab-language") ?? navigator.language;
+  const known = asked ?? localStorage.getItem("clearprop-lab-language") ?? document.documentElement.lang;
   return known.toLowerCase().startsWith("zh") ? "zh-TW" : "en";
 }
 
