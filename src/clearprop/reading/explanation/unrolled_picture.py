@@ -10,6 +10,7 @@ from clearprop.base.numbers import brief
 from clearprop.drawing.diagrams.parts import LABEL_SIZE, LegendEntry, derivative, explained
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, saying
 from clearprop.drawing.pen.markup import number_markup
+from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import InnerAddress, inner_address
 from clearprop.engine.layers.recurrent import Recurrent
@@ -107,13 +108,13 @@ def _card(
     time: int,
 ) -> list[Item]:
     """One time: what comes in, and every number of the unit with its gradient."""
-    stroke = "ink" if marked else "muted"
+    stroke: Role = "ink" if marked else "muted"
     items: list[Item] = [
         Rectangle(x, 0, CARD, height, stroke=stroke, corner=6, stroke_width=2.5 if marked else 1.2)
     ]
     y = PAD + LINE / 2
     for place, line in enumerate(lines):
-        role = "ink" if place == 0 else "forward"
+        role: Role = "ink" if place == 0 else "forward"
         items.append(Text(x + PAD, y, line, role, size=LABEL_SIZE, anchor="start", bold=place == 0))
         y += LINE
     for symbol, value, gradient in numbers:
