@@ -20,7 +20,7 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, OpenShape, Tree
-from clearprop.engine.layers.recurrent import lengths_of
+from clearprop.engine.layers.lengths import lengths_of
 
 
 class TimeStepCache(NamedTuple):

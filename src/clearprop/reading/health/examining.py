@@ -15,7 +15,7 @@ from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.rounding import rounding_of
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
 from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
-from clearprop.reading.health.through_time import through_time
+from clearprop.reading.health.time_signals import through_time
 from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
 from clearprop.reading.health.unmoved import unmoved_weights
 from clearprop.training.finding import Severity, Symptom
