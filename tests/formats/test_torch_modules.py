@@ -113,6 +113,20 @@ def two_branches(torch: Any) -> Any:
     return Doubled()
 
 
+def block(torch: Any, **how: Any) -> Any:
+    class Block(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.LayerNorm(4)
+            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            normal = self.norm(x)
+            return x + self.attention(normal, normal, normal, **how)[0]
+
+    return Block()
+
+
 def woven_branches(torch: Any) -> Any:
     class Woven(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -147,6 +161,20 @@ def test_branches_come_in_and_a_layer_that_is_called_twice_is_tied(torch: Any) -
     assert len(saved.network.tied) == 2
 
 
+def test_a_block_of_attention_comes_in_and_goes_out(torch: Any) -> None:
+    module = block(torch, need_weights=False)
+    with torch.no_grad():
+        module.attention.in_proj_bias += torch.arange(12) / 10
+    saved = from_torch(module.double())
+    network, params = saved.network, saved.params
+    assert "MultiheadAttention(4, 2)" in network.summary()
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    expected = module(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(network.predict(params, x), expected, rtol=1e-12)
+    twin = to_torch(network, params).eval()
+    np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-12)
+
+
 REFUSED: dict[str, tuple[str, Any]] = {
     "activation": (
         "torch_layer_unknown",
@@ -157,6 +185,10 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "number": ("torch_not_module", lambda _: 3),
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
     "woven branches": ("import_sum", woven_branches),
+    "masked attention": (
+        "torch_layer_unknown",
+        lambda t: block(t, attn_mask=t.ones(3, 3).triu(1) == 1),
+    ),
     "sliced": ("torch_differs", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }

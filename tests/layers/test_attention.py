@@ -39,7 +39,7 @@ def plain(causal: bool = False) -> tuple[Network, Array]:
 
 def test_two_positions_by_hand() -> None:
     # x = (0, ln 2), d = 1: the scores s_ij = x_i x_j are 0, 0 and 0, (ln 2)² = 0.4805.
-    # The first row's weights are ½, ½; the second's 1/(1 + e^0.4805) = 0.3821 and 0.6179 (e^0.4805 = 1.6168).
+    # The first row's weights are ½, ½; the second's 1/(1 + e^0.4805) = 1/2.6168 = 0.3821, 0.6179.
     # y = (½ ln 2, 0.6179 ln 2) = (0.3466, 0.4283).
     network, params = plain()
     x = np.array([[[0.0], [np.log(2)]]])

@@ -27,6 +27,7 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Context
+from clearprop.engine.layers.positions import Turns, turn
 from clearprop.kinds.counterparts import OnnxOperator
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from tests.onnx_nodes.cases import NodeCase
@@ -190,8 +191,27 @@ OF_KINDS: dict[type[Layer], Callable[[NodeCase], tuple[Array | None, ...]]] = {
     RMSNorm: rms_norm,
     Embedding: gather,
 }
+
+
 # A Linear without a bias is a product of matrices as well.
+def rotary(case: NodeCase) -> tuple[Array]:
+    """The turning itself, by the angles that a case hands over; ours make their own."""
+    x, cosines, sines, ids = (case.input(place) for place in range(4))
+    heads = case.attribute("num_heads", 0)
+    if x.ndim == 3:
+        x = x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
+    if ids is not None:
+        cosines, sines = cosines[ids], sines[ids]
+    turned = x.copy()
+    size = case.attribute("rotary_embedding_dim", 0) or x.shape[-1]
+    turns = Turns(cosines[:, None], sines[:, None])
+    is_interleaved = bool(case.attribute("interleaved", 0))
+    turned[..., :size] = turn(x[..., :size], turns, interleaved=is_interleaved)
+    return (turned if case.x.ndim == 4 else turned.swapaxes(1, 2).reshape(case.x.shape),)
+
+
 LAYERS = {
+    "RotaryEmbedding": rotary,
     **{operator(kind).name: run for kind, run in OF_KINDS.items()},
     "MatMul": matrix_product,
 }

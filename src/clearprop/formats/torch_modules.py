@@ -140,6 +140,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
     (start,) = inputs
     output = ""
+    attentions: set[str] = set()
     for node in graph.nodes:
         name = str(node)
         if node.op == "placeholder":
@@ -152,6 +153,9 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             if type(called).__name__ == "Flatten":
                 wires[name] = _rows(str(node.target), taken, str(start))
                 continue
+            if type(called).__name__ == "MultiheadAttention" and not _own(called):
+                _require_self_attention(node, repr(called))
+                attentions.add(name)
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
             if type(called).__name__ in RECURRENT and not _own(called):
@@ -160,6 +164,9 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             if isinstance(part, TracedLayer):
                 steps[name], wires[name] = part, name
         elif _called(node) in MEASURES:
+            # Attention puts out its sequence and, where that is asked for, its weights.
+            if str(node.args[0]) in attentions and node.args[1:] == (0,):
+                wires[name] = wires[str(node.args[0])]
             continue
         elif _called(node) in RESHAPES:
             wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
@@ -187,12 +194,16 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
-    parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
     if isinstance(layer, Combinator):
-        return TracedLayer(layer, source, _of_parts(layer, parameters))
+        parts = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        return TracedLayer(layer, source, _of_parts(layer, parts))
     renamed = LAYER_ROWS[type(layer)].torch.renamed
-    ours = {renamed.get(one, one): one for one in layer.parameters()}
-    parameters = {ours.get(one, one): p for one, p in parameters.items()}
+    names = {renamed.get(one, one): one for one in layer.parameters()}
+    parameters = {
+        names[theirs]: array
+        for theirs, array in module.named_parameters(remove_duplicate=False)
+        if theirs in names
+    }
     params = {one: from_torch_layout(layer, one, array_of(p)) for one, p in parameters.items()}
     buffers = dict(module.named_buffers(recurse=False))
     state = {
@@ -210,6 +221,16 @@ def _of_parts(layer: Combinator, parameters: Mapping[str, Any]) -> dict[str, Arr
         node.parameters[one].path: from_torch_layout(node.layer, one, array_of(p))
         for (node, one), p in zip(places, parameters.values(), strict=True)
     }
+
+
+def _require_self_attention(node: Any, called: str) -> None:
+    """Refuse attention to another sequence, or with masks, which stand in its call. Raises
+    ContractError."""
+    others = {str(one) for one in node.args[:3]}
+    left_out = ("need_weights", "average_attn_weights")
+    told = any(one is not None for name, one in node.kwargs.items() if name not in left_out)
+    if len(others) > 1 or len(node.args) != 3 or told:
+        raise _unknown(str(node.target), called)
 
 
 def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedJoin:
