@@ -1,7 +1,8 @@
 """The lab, served to Chromium: how soon it is usable, how soon a message is seen, how many pictures
 and steps a second a run has.
 
-Needs playwright and Chromium. Chromium paints without a graphics card here, which costs pictures.
+Measured where playwright and Chromium are installed. Headless Chromium paints without a graphics
+card, which costs pictures.
 """
 
 import re
@@ -10,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,12 @@ STEPS = "() => Number(document.getElementById('scrub').getAttribute('aria-valuem
 
 
 def measure() -> list[Row]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if find_spec("playwright") is None or chromium is None:
+        return []
     from playwright.sync_api import sync_playwright
 
     program = str(Path(sys.executable).with_name("clearprop"))
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()

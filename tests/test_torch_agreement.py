@@ -17,9 +17,12 @@ from clearprop import (
     BatchNorm,
     Concatenate,
     Context,
+    Conv1d,
+    Conv2d,
     Dropout,
     Embedding,
     FeatureScale,
+    GroupNorm,
     KaimingNormal,
     KaimingUniform,
     Layer,
@@ -91,6 +94,20 @@ def twin(
             return torch.where(drawn < layer.probability, 0, x / (1 - layer.probability))
         case Embedding():
             return functional.embedding(x, params[join("weight")])
+        case Conv1d() | Conv2d():
+            convolve = functional.conv1d if layer.axes == 1 else functional.conv2d
+            return convolve(
+                x,
+                params[join("weight")],
+                row("bias"),
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                layer.groups,
+            )
+        case GroupNorm():
+            weight, bias = row("weight"), row("bias")
+            return functional.group_norm(x, layer.groups, weight, bias, layer.epsilon)
         case Linear():
             bias = params[join("bias")].reshape(-1) if layer.bias else None
             return torch.nn.functional.linear(x, params[join("weight")].T, bias)

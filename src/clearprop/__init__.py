@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import Sigmoid as Sigmoid
     from clearprop.engine.layers.activations import Tanh as Tanh
     from clearprop.engine.layers.attention import MultiheadAttention as MultiheadAttention
+    from clearprop.engine.layers.channel_normalization import ChannelBatchNorm as ChannelBatchNorm
+    from clearprop.engine.layers.channel_normalization import GroupNorm as GroupNorm
+    from clearprop.engine.layers.convolution import Conv1d as Conv1d
+    from clearprop.engine.layers.convolution import Conv2d as Conv2d
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
     from clearprop.engine.layers.gated import SwiGLU as SwiGLU
@@ -66,6 +70,11 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
     from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
+    from clearprop.engine.layers.pooling import AvgPool1d as AvgPool1d
+    from clearprop.engine.layers.pooling import AvgPool2d as AvgPool2d
+    from clearprop.engine.layers.pooling import GlobalAverage as GlobalAverage
+    from clearprop.engine.layers.pooling import MaxPool1d as MaxPool1d
+    from clearprop.engine.layers.pooling import MaxPool2d as MaxPool2d
     from clearprop.engine.layers.positions import LearnedPositions as LearnedPositions
     from clearprop.engine.layers.positions import RotaryPositions as RotaryPositions
     from clearprop.engine.layers.positions import SinusoidalPositions as SinusoidalPositions
@@ -74,6 +83,8 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
     from clearprop.engine.layers.rectifiers import LeakyReLU as LeakyReLU
     from clearprop.engine.layers.rectifiers import PReLU as PReLU
+    from clearprop.engine.layers.reshaping import Flatten as Flatten
+    from clearprop.engine.layers.reshaping import Pad as Pad
     from clearprop.engine.layers.rnn import RNN as RNN
     from clearprop.engine.layers.smooth_activations import GELU as GELU
     from clearprop.engine.layers.smooth_activations import Mish as Mish
@@ -165,6 +176,16 @@ LAYER_HOMES = {
     "clearprop.engine.layers.attention": ["MultiheadAttention"],
     "clearprop.engine.layers.gated": ["SwiGLU"],
     "clearprop.engine.layers.table_inputs": ["SoftClip", "PiecewiseLinear", "FeatureScale"],
+    "clearprop.engine.layers.convolution": ["Conv1d", "Conv2d"],
+    "clearprop.engine.layers.pooling": [
+        "MaxPool1d",
+        "MaxPool2d",
+        "AvgPool1d",
+        "AvgPool2d",
+        "GlobalAverage",
+    ],
+    "clearprop.engine.layers.reshaping": ["Flatten", "Pad"],
+    "clearprop.engine.layers.channel_normalization": ["ChannelBatchNorm", "GroupNorm"],
     "clearprop.engine.combinators": ["Residual", "Add", "Concatenate"],
 }
 LOSS_HOMES = {
@@ -247,6 +268,7 @@ _ROOMS = {
     "cli": "clearprop.cli",
     "compiled": "clearprop.compiled",
     "drawing": "clearprop.drawing",
+    "distributed": "clearprop.distributed",
     "engine": "clearprop.engine",
     "exercises": "clearprop.teaching.exercises",
     "explanation": "clearprop.reading.explanation",

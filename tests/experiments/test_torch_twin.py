@@ -82,7 +82,8 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     state = network.initial_state(params)
     if "running_mean" in state.get("", {}):
         generator = np.random.default_rng(4)
-        mean, variance = generator.normal(size=(1, 3)), generator.uniform(0.5, 2, (1, 3))
+        shape = (1, layer.features)
+        mean, variance = generator.normal(size=shape), generator.uniform(0.5, 2, shape)
         kept = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
         state = {"": kept}
 
@@ -100,7 +101,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
         assert theirs.grad is not None
         gradient = theirs.grad.numpy()
         # Linear's are (out, in) there; a vector is its own transpose.
-        turned = gradient if isinstance(layer, Embedding) else gradient.T
+        turned = gradient.T if isinstance(layer, Linear | Sequential | Residual) else gradient
         close(ours, turned.reshape(ours.shape))
     if not isinstance(layer, Sequential | Residual):
         after = forward.state.get("", {}).values()

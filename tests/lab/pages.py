@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.lab.messages import written
 from clearprop.lab.session import Session
 
 Message = dict[str, Any]
@@ -23,7 +24,11 @@ class Page:
     def say(self, kind: str, **fields: Any) -> list[Message]:
         """Send a message; returns its answers."""
         self._count += 1
-        return self.session.receive({"type": kind, "id": self._count, **fields})
+        answers = self.session.receive({"type": kind, "id": self._count, **fields})
+        for one in answers:
+            # As it is sent; and no sentence may stand for a fault of ours.
+            assert "inside clearprop" not in written(one)
+        return answers
 
     def ask(self, kind: str, answer: str, **fields: Any) -> Message:
         """Send a message; returns its one answer of a type."""

@@ -242,6 +242,14 @@ def test_ten_thousand_messages_do_not_kill_a_session(served: Served) -> None:
         until(page, "paused")
 
 
+def test_a_table_of_many_megabytes_comes_through(served: Served) -> None:
+    with served.connect() as page:
+        hello(page)
+        rows = "\n".join([f"1.{'0' * 900},2,3"] * 20_000)
+        said(page, "data", name="large.csv", csv=f"a,b,c\n{rows}")
+        assert "20,000" in until(page, "table")["notes"][0]
+
+
 def test_bytes_end_the_page_that_sends_them_and_nobody_else(served: Served) -> None:
     with served.connect() as page, served.connect() as other:
         hello(page)

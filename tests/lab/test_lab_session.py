@@ -313,6 +313,14 @@ def test_a_small_move_is_predicted_by_the_gradient(
     assert page.session._state.shown == "main"
 
 
+def test_a_move_to_where_nothing_is_finite_says_so(page: Page) -> None:
+    fields = {"what": "weight", "address": "layers[2].weight[0,0]", "settled": False}
+    moved = page.ask("move", "moved", value=1e200, **fields)
+    assert moved["true"] is None
+    assert moved["texts"]["true"] == "∞"
+    assert moved["predicted"] < 0
+
+
 def test_a_move_that_is_settled_is_a_branch(page: Page) -> None:
     fields = {"what": "point", "address": "target[0]", "sample": 4}
     answers = page.say("move", value=99.0, settled=True, **fields)
@@ -373,6 +381,10 @@ def test_findings_come_with_the_rate_that_is_safe(page: Page) -> None:
     found = page.ask("health", "findings")
     assert found["safe_rate"] == pytest.approx(0.03824, rel=1e-3)
     assert [one["path"] for one in found["signals"]] == ["layers[0]", "layers[2]"]
+    gradients = page.session._state.view().step.backward.named()
+    assert {one["path"]: one["rms"] for one in found["gradients"]} == pytest.approx(
+        {path: float(np.sqrt(np.mean(one**2))) for path, one in gradients.items()}
+    )
     page.say("build", recipe={"preset": "sine"})
     assert page.ask("health", "findings")["safe_rate"] is None  # Adam has bounds of its own
 
@@ -411,7 +423,10 @@ def test_blanks_are_the_numbers_of_the_phase_that_comes() -> None:
     assert answer("0.0275") == ("wrong", "the bias is missing")
     assert answer("-0.3775") == ("wrong", "the sign is turned round")
     assert answer("0.38") == ("near", None)
+    again = one_of(page.say("blank", on=True), "blanks")["blanks"]
+    assert [one["name"] for one in again] == [blank["name"]]
     assert answer("0.3775") == ("right", None)
+    assert one_of(page.say("blank", on=True), "blanks")["blanks"] == []
     # The first number that was written counts.
     mark = page.ask("answer", "mark", blank=blank["name"], text="0.3775")
     assert (mark["right"], mark["asked"]) == (0, 1)

@@ -25,7 +25,7 @@ from clearprop.lab.lesson_marks import (
     mark_part,
     require_sound,
 )
-from clearprop.lab.opening import Opening, opened_lesson
+from clearprop.lab.opening import OpenedFile, Opening, opened_lesson
 from clearprop.lab.pasted_code import in_place
 from clearprop.lab.session import Session
 
@@ -161,6 +161,20 @@ def test_what_is_missing_in_the_lesson_by_hand() -> None:
     assert task(session, 5)["outcome"] == "right"
 
 
+def test_a_planted_mistake_is_found() -> None:
+    text = SMALLEST.replace('"read"', '"do"') + "goal = { found = true }\n"
+    opening = Opening(lesson=OpenedFile("one", text.encode()))
+    session = opening.session()
+    tell(session, "hello", version=1, language="en")
+    assert task(session, 0)["outcome"] == "missing"
+    tell(session, "plant", mistake="random")
+    assert task(session, 0)["outcome"] == "missing"
+    places = ("layers[0]", "layers[1]", "layers[2]")
+    marks = [tell(session, "find", place=place)[0]["outcome"] for place in places]
+    assert "right" in marks
+    assert task(session, 0)["outcome"] == "right"
+
+
 def test_another_lesson_can_be_opened_and_nothing_is_lost_where_there_is_none() -> None:
     session = opened("neuron")
     answers = tell(session, "lesson", name="line")
@@ -223,6 +237,15 @@ HOSTILE = {
     "a number that is none": (
         SMALLEST.replace('"read"', '"predict"') + "ask = { number = nan }\n",
         "lesson_value",
+    ),
+    "a date": (SMALLEST + "select = { kind = 1979-05-27 }\n", "lesson_value"),
+    "infinity in a recipe": (
+        SMALLEST.replace("[title]", '[recipe]\ndata = { name = "line", more = inf }\n[title]'),
+        "lesson_value",
+    ),
+    "a selection that is none": (
+        SMALLEST.replace('"read"', '"step"') + 'select = { kind = "loss", run = "x" }\n',
+        "lesson_key",
     ),
     "rows of two lengths": (
         SMALLEST + '[data]\ninputs = ["x"]\ntargets = ["t"]\nrows = [[1.0, 2.0], [3.0]]\n',

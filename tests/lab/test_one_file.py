@@ -59,7 +59,9 @@ class Opened:
     """The file in a page: what was asked of the network, what went wrong, and what it has cost."""
 
     def __init__(self, browser: Any, path: Path, before: str = "") -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en")
+        # The file speaks the language that it was written in, whatever the browser's is.
+        size = {"width": 1440, "height": 900}
+        self.context = browser.new_context(viewport=size, locale="zh-TW")
         self.page = self.context.new_page()
         self.page.add_init_script(before)
         self.processes = browser.new_browser_cdp_session()
@@ -200,6 +202,15 @@ def test_pasted_code_is_judged_and_stopped_where_it_loops(living: dict[str, Any]
     # The lab is alive.
     page.get_by_role("button", name="How is the loss computed?").click()
     page.wait_for_selector("#why .why-steps")
+
+
+def test_classes_are_learned_there_too(living: dict[str, Any]) -> None:
+    page = living["page"]
+    page.locator(".thumb").nth(4).click()
+    page.wait_for_selector("#subject:has-text('Linear(8, 2)')", timeout=PATIENCE)
+    page.locator("#tab-health").click()
+    page.wait_for_selector("#tab .bar-row", timeout=PATIENCE)
+    assert page.locator("#told .error").count() == 0
 
 
 def test_nothing_went_wrong(living: dict[str, Any]) -> None:

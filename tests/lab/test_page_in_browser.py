@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
+from clearprop.lab.lab_recipe import encoded_link
 from tests.lab.served import opened_lab, served
 
 
@@ -35,7 +36,10 @@ def lab(opened_once: Any) -> Iterator[Any]:
     page.evaluate("() => document.getElementById('dialog').close()")
     page.evaluate("() => document.getElementById('told').replaceChildren()")
     press(page, "Escape", "1")
+    # The moment of the new network is told; what was told before is taken away.
+    page.evaluate("() => document.getElementById('live').replaceChildren()")
     page.click("#preset-tutorial")
+    page.wait_for_selector("#live span", state="attached")
     shows(page, "#now", "step 0 of 0")
     page.evaluate(
         "() => { document.activeElement.blur(); sessionStorage.removeItem('clearprop-lab-code'); }"
@@ -258,6 +262,17 @@ def test_the_output_is_looked_at_and_a_point_is_moved_by_keys(lab: Any) -> None:
     shows(lab, "#sample", "sample 2")
 
 
+def test_what_is_rounded_or_left_out_stands_in_one_table(lab: Any) -> None:
+    lab.click("#preset-digits")
+    shows(lab, "#subject", "Linear(64, 32)")
+    lab.wait_for_selector(".neuron.exists text")
+    tab_to(lab, "#honesty")
+    press(lab, "Enter")
+    told = lab.inner_text(".honest-table")
+    assert "four significant digits" in told
+    assert "too many to write each one" in told
+
+
 def test_what_is_taken_away_comes_as_a_file(lab: Any) -> None:
     press(lab, "t")
     tab_to(lab, "#take-program")
@@ -295,6 +310,20 @@ def test_a_run_that_diverges_says_where_and_offers_the_rate_that_holds(lab: Any)
     assert float(lab.input_value("#recipe-rate")) < 1
 
 
+def test_another_link_is_another_session_and_one_that_cannot_be_read_says_so(
+    browser: Any, link: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = opened_lab(context, link)
+    for recipe, subject in (({"preset": "xor"}, "Linear(2, 4)"), ({"layers": 3}, "Linear(1, 10)")):
+        text = encoded_link(recipe)
+        page.evaluate("(text) => { location.hash = `r=${text}`; }", text)
+        shows(page, "#subject", subject)
+    page.wait_for_selector(".note.error")
+    assert page.complaints == []
+    context.close()
+
+
 def test_a_reload_goes_on_from_where_it_was(lab: Any) -> None:
     press(lab, "Shift+ArrowRight")
     shows(lab, "#now", "step 1 of 1")
@@ -318,5 +347,6 @@ def test_a_small_screen_shows_one_page_with_time_in_reach(
         assert page.evaluate("document.documentElement.scrollWidth") == width
     page.tap(".neuron >> nth=2")
     shows(page, "#answer-title", "layers[0]")
+    page.wait_for_selector("#pages .fresh[data-to=answers]")
     assert page.complaints == []
     context.close()

@@ -14,6 +14,8 @@ pytest.importorskip("uvicorn")
 
 from tests.lab.served import opened_lab, served
 
+pytestmark = pytest.mark.thorough
+
 WIDTHS = (390, 768, 1440)
 TABS = ("output", "health", "check", "exercise")
 

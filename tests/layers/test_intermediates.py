@@ -27,7 +27,7 @@ def draw_of(example: LayerExample) -> Point:
 CASES = [
     example
     for kind, examples in LAYER_EXAMPLES.items()
-    if "intermediates" in vars(kind)
+    if kind.intermediates is not Layer.intermediates
     for example in examples
 ]
 

@@ -12,12 +12,19 @@ import numpy as np
 import pytest
 
 from tests.onnx_nodes.cases import NodeCase, collect
+from tests.onnx_nodes.image_nodes import IMAGE_LAYERS
 from tests.onnx_nodes.layer_nodes import LAYERS
 from tests.onnx_nodes.loss_nodes import LOSSES
 from tests.onnx_nodes.optimizer_nodes import OPTIMIZERS
 from tests.onnx_nodes.recurrent_nodes import RECURRENT
 
-OPERATORS: Mapping[str, Any] = {**LAYERS, **RECURRENT, **LOSSES, **OPTIMIZERS}
+OPERATORS: Mapping[str, Any] = {
+    **LAYERS,
+    **IMAGE_LAYERS,
+    **RECURRENT,
+    **LOSSES,
+    **OPTIMIZERS,
+}
 
 # How many cases of each operator run. An exact number, so that none is lost without a word.
 RUN = {
@@ -47,6 +54,14 @@ RUN = {
     "RNN": 6,
     "GRU": 6,
     "LSTM": 5,
+    "Conv": 5,
+    "MaxPool": 9,
+    "AveragePool": 6,
+    "GlobalAveragePool": 2,
+    "Flatten": 9,
+    "Pad": 1,
+    "GroupNormalization": 2,
+    "InstanceNormalization": 2,
     "SoftmaxCrossEntropyLoss": 34,
     "NegativeLogLikelihoodLoss": 18,
     "Adagrad": 2,
@@ -54,7 +69,46 @@ RUN = {
     "Momentum": 3,
 }
 
+BY_SIZE = "its border depends on the size of the image"
+UNEVEN = "its border differs from side to side, which a Pad in front does"
+WIDE = "its border is wider than half the window, which could lie on the border alone"
+CEILING = "it takes places that do not lie on the image as a whole"
+THREE_AXES = "images with three axes"
+DILATED = "a mean of numbers that are apart, which PyTorch has not either"
+OTHER_BORDERS = "a border of the image's own numbers, in whole numbers"
 LEFT_OUT = {
+    "test_conv_with_autopad_same": BY_SIZE,
+    "test_maxpool_2d_uint8": "whole numbers; a layer takes measurements",
+    "test_maxpool_2d_precomputed_same_upper": BY_SIZE,
+    "test_maxpool_2d_same_upper": UNEVEN,
+    "test_maxpool_2d_same_lower": UNEVEN,
+    "test_maxpool_2d_pads": WIDE,
+    "test_maxpool_2d_ceil": CEILING,
+    "test_maxpool_3d_default": THREE_AXES,
+    "test_maxpool_3d_dilations": THREE_AXES,
+    "test_maxpool_3d_dilations_use_ref_impl": THREE_AXES,
+    "test_maxpool_3d_dilations_use_ref_impl_large": THREE_AXES,
+    "test_averagepool_2d_precomputed_same_upper": BY_SIZE,
+    "test_averagepool_2d_same_upper": UNEVEN,
+    "test_averagepool_2d_same_lower": UNEVEN,
+    "test_averagepool_2d_pads": WIDE,
+    "test_averagepool_2d_pads_count_include_pad": WIDE,
+    "test_averagepool_2d_ceil": CEILING,
+    "test_averagepool_2d_ceil_last_window_starts_on_pad": CEILING,
+    "test_averagepool_2d_dilations": DILATED,
+    "test_averagepool_3d_default": THREE_AXES,
+    "test_averagepool_3d_dilations_small": THREE_AXES,
+    **{
+        f"test_averagepool_3d_dilations_large_count_include_pad_is_{counts}"
+        f"_ceil_mode_is_{ceiling}": THREE_AXES
+        for counts in (0, 1)
+        for ceiling in (False, True)
+    },
+    "test_edge_pad": OTHER_BORDERS,
+    "test_reflect_pad": OTHER_BORDERS,
+    "test_wrap_pad": OTHER_BORDERS,
+    "test_constant_pad_axes": "the axes are an input of their own",
+    "test_constant_pad_negative_axes": "the axes are an input of their own",
     "test_gemm_default_matrix_bias": "the bias differs from sample to sample; Linear has one row",
     "test_matmul_bcast": "both factors are broadcast; Linear shares x, or nothing",
     "test_matmul_1d_3d": "x is a single sample without an axis of samples",

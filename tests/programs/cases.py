@@ -1,5 +1,6 @@
 """Trainings to be written out: every layer, loss, optimizer and schedule of the catalogues."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,8 @@ from clearprop import (
     CrossEntropy,
     Dropout,
     Embedding,
+    FeatureScale,
+    Flatten,
     Identity,
     LayerNorm,
     Linear,
@@ -84,10 +87,12 @@ def layer_recipe(example: LayerExample) -> Recipe:
         # Without a bias, which a normalization over the samples would take off again.
         layers.insert(0, Linear(*shape, *shape, bias=False))
     else:
-        layers.insert(0, LayerNorm(shape[-1], bias=False))
+        layers.insert(0, FeatureScale(shape[-1]))
     output = Sequential(*layers).output_shape(shape)
     assert output is not None
-    layers.append(Linear(output[-1], 2))
+    if len(output) > 1:
+        layers.append(Flatten())
+    layers.append(Linear(math.prod(output), 2))
     network = Network(Sequential(*layers))
     output = network.layer.output_shape(shape)
     assert output is not None

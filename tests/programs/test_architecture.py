@@ -123,8 +123,22 @@ def test_every_layer_can_be_spelled() -> None:
             "add": "add(tanh, 8-relu-4)",
             "concatenate": "concatenate(tanh, 8(bias=false), residual(relu))",
             "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2), ()))",
+            "groupnorm": "groupnorm(2)",
+            "pad": "pad((1, 2))",
+            **{f"conv{axes}d": f"conv{axes}d(3, 2)" for axes in (1, 2)},
+            **{
+                f"{kind}pool{axes}d": f"{kind}pool{axes}d(2)"
+                for kind in ("max", "avg")
+                for axes in (1, 2)
+            },
         }
         start = "" if name == "embedding" else "4-"
+        if name.endswith("1d") or name in ("channelbatchnorm", "groupnorm", "flatten", "pad"):
+            start = "2x6-"
+        if name.endswith("2d") or name == "globalaverage":
+            start = "2x6x5-"
+        if "x" in start and name not in ("flatten", "globalaverage"):
+            settings[name] = settings.get(name, name) + "-flatten"
         assert network_of(f"{start}{settings.get(name, name)}-1").size > 0
 
 

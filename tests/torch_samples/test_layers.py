@@ -33,6 +33,7 @@ from clearprop import (
     Tanh,
 )
 from clearprop.base.arrays import Array
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from tests.torch_samples.samples import Sample, collect
 
 Rows = Callable[[Array], Array]
@@ -108,6 +109,29 @@ def rms_norm(module: Any, sample: Sample) -> Twin:
     return Twin(RMSNorm(features, module.eps, module.elementwise_affine), vectors(features))
 
 
+OF_IMAGES = (
+    "Conv1d",
+    "Conv2d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ZeroPad2d",
+    "GroupNorm",
+)
+
+
+def of_images(module: Any, sample: Sample) -> Twin:
+    """What the layer's row reads the module as; a single image has no axis of samples there."""
+    kinds = {name: read for row in LAYER_ROWS.values() for name, read in row.torch.reads.items()}
+    layer = kinds[sample.kind](module)
+    assert layer is not None, sample.name
+    axes = 2 + int(sample.kind[-2]) if sample.kind[-1] == "d" else 0
+    return Twin(layer, lambda array: array[None] if array.ndim < axes else array)
+
+
 TWINS: Mapping[str, Callable[[Any, Sample], Twin]] = {
     "Linear": linear,
     "Embedding": embedding,
@@ -130,6 +154,7 @@ TWINS: Mapping[str, Callable[[Any, Sample], Twin]] = {
     "BatchNorm3d": batch_norm,
     "LayerNorm": layer_norm,
     "RMSNorm": rms_norm,
+    **dict.fromkeys(OF_IMAGES, of_images),
 }
 
 # How many samples of each run, in each of the two modes.
@@ -155,11 +180,28 @@ RUN = {
     "BatchNorm3d": 5,
     "LayerNorm": 7,
     "RMSNorm": 6,
+    "Conv1d": 4,
+    "Conv2d": 4,
+    "MaxPool1d": 2,
+    "MaxPool2d": 2,
+    "AvgPool1d": 4,
+    "AvgPool2d": 4,
+    "ConstantPad1d": 2,
+    "ConstantPad2d": 2,
+    "ZeroPad2d": 2,
+    "GroupNorm": 10,
 }
 
 NO_SAMPLES = "no samples at all: BatchNorm refuses a batch that has no variance"
 BIAS_ALONE = "γ without β: BatchNorm has both or neither"
+PLACES_TOLD = "the module returns the places of the largest numbers too"
+DIVISOR = "the sum is divided by another number than that of what is summed"
 LEFT_OUT = {
+    "MaxPool1d return_indices": PLACES_TOLD,
+    "MaxPool2d return_indices": PLACES_TOLD,
+    "AvgPool2d divisor": DIVISOR,
+    "AvgPool2d divisor_stride": DIVISOR,
+    "AvgPool2d divisor_stride_pad": DIVISOR,
     "BatchNorm1d zero_batch": NO_SAMPLES,
     "BatchNorm2d zero_batch": NO_SAMPLES,
     "BatchNorm3d zero_batch": NO_SAMPLES,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clearprop.base.arrays import dtype_named
+from clearprop.base.arrays import Shape, dtype_named
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.cli.command_line import names_in
 from clearprop.cli.csv_tables import CsvTable, read_table
@@ -17,7 +17,7 @@ from clearprop.estimators.model_file import holds_model
 from clearprop.formats import network_file as files
 from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs import CsvFile, Recipe
-from clearprop.reading.programs.architecture import network_of
+from clearprop.reading.programs.architecture import network_of, shape_of
 from clearprop.reading.programs.spelling import spelled
 from clearprop.runs.run_folder import model_path
 from clearprop.training.arguments import USUAL_OPTIMIZER
@@ -67,7 +67,7 @@ def recipe_of(wish: Wish, out: Path | None) -> tuple[Recipe, tuple[Notice, ...]]
 
 def _recipe(wish: Wish) -> Recipe:
     """The recipe of the wish, with the samples that are kept in the file."""
-    recipe = _of_file(wish) if _is_file(wish.what) else Recipe(network_of(wish.what))
+    recipe = _of_file(wish) if _is_file(wish.what) else _of_words(wish.what)
     if wish.loss is not None:
         recipe = replace(recipe, loss=spelled("--loss", wish.loss, LOSSES, "huber(0.5)"))
     if wish.optimizer is not None:
@@ -86,6 +86,16 @@ def _recipe(wish: Wish) -> Recipe:
     if wish.dtype is not None:
         recipe = replace(recipe, dtype=wish.dtype)
     return replace(recipe, epochs=wish.epochs)
+
+
+def _of_words(text: str) -> Recipe:
+    shape = shape_of(text)
+    return Recipe(network_of(text), input_shape=None if shape is None else _image_shape(shape))
+
+
+def _image_shape(shape: Shape) -> Shape | None:
+    """The shape of a sample that is no row of features; None of one that is."""
+    return shape if len(shape) > 1 else None
 
 
 def _is_file(what: str) -> bool:
@@ -117,6 +127,7 @@ def _of_file(wish: Wish) -> Recipe:
         saved.x,
         saved.target,
         layers=saved.state,
+        input_shape=None if saved.x is None else _image_shape(saved.x.shape[1:]),
         step=progress.step,
         seed=progress.seed,
         batch_size=batch_size,
@@ -169,6 +180,7 @@ def _with_table(
         target,
         recipe.classes,
         dtype=np.dtype(np.float64),
+        input_shape=recipe.input_shape,
     )
     recipe = replace(
         recipe,

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clearprop.base import messages
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError
-from clearprop.base.numbers import number
+from clearprop.base.numbers import number, percent
 from clearprop.cli.command_line import Arguments
 from clearprop.cli.status import DONE, OUT_OF_TOLERANCE
+
+if TYPE_CHECKING:
+    from clearprop.teaching.experiments.progress import Progress
 
 
 def run_showpiece(name: str, given: Arguments) -> int:
@@ -74,4 +77,46 @@ def _reported(
     return DONE if torch is None or torch.agrees else OUT_OF_TOLERANCE
 
 
-SHOWPIECES: Mapping[str, Callable[[Arguments], int]] = {"gpt": _gpt, "letters": _letters}
+def _digits(given: Arguments) -> int:
+    seeds = given.whole("--seeds", 3)
+    folder = given.path("--out") or Path("clearprop-digits")
+    language = given.language()
+    require("rich", "sklearn", "matplotlib", "jinja2")
+    from clearprop.cli.terminal import bar, console
+    from clearprop.teaching.reports.publishing import publish, staging
+    from clearprop.teaching.showpieces.digits_report import PAGE, PARITY, write_digits_report
+    from clearprop.teaching.showpieces.digits_training import reproduce_digits
+
+    shown = console(width=None)
+    with staging(folder) as stage, bar() as bars:
+
+        def watch(name: str) -> "Progress":
+            task = bars.add_task(messages.text(language, f"cli.stages.{name}"), total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        result = reproduce_digits(seeds, with_torch=not given.given("--without-torch"), watch=watch)
+        told = watch("figures")
+        write_digits_report(result, stage, language)
+        told(1, 1)
+        publish(stage, folder, last=PAGE)
+    each = ", ".join(percent(run.accuracies[-1]) for run in result.runs)
+    sentence = messages.text(
+        language,
+        "showpieces.digits.summary",
+        accuracy=percent(result.accuracy),
+        seeds=seeds,
+        each=each,
+    )
+    shown.print(sentence, soft_wrap=True, markup=False)
+    report = messages.text(language, "showpieces.digits.report", path=folder / PAGE)
+    shown.print(report, soft_wrap=True, markup=False)
+    apart = result.beside is not None and max(result.beside) > PARITY
+    wrong = str(result.verdict.outcome) == "wrong"
+    return OUT_OF_TOLERANCE if apart or wrong else DONE
+
+
+SHOWPIECES: Mapping[str, Callable[[Arguments], int]] = {
+    "digits": _digits,
+    "gpt": _gpt,
+    "letters": _letters,
+}

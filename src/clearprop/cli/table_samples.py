@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.base.errors import FileError
 from clearprop.cli.csv_tables import CsvTable
 from clearprop.engine.graph import INPUT, Node
@@ -55,6 +55,7 @@ def samples_of(
     *,
     dtype: "np.dtype[np.floating]",
     finite: bool = True,
+    input_shape: Shape | None = None,
 ) -> TableSamples:
     """The samples of a table.
 
@@ -63,11 +64,12 @@ def samples_of(
              taken in their alphabetical order
     dtype    that of the parameters
     finite   False takes NaN and infinities, and NaN for an empty cell
+    input_shape  of one sample, of a network of images, whose numbers stand in one row
 
     Raises FileError for columns that do not go with the network, and, with the line, for a cell
     that is no such number, id or class.
     """
-    inputs, outputs = widths(network)
+    inputs, outputs = widths(network, input_shape)
     targets = _target_columns(table, loss, target, inputs, outputs)
     features = [column for column in range(len(table.names)) if column not in targets]
     if not features:
@@ -87,6 +89,8 @@ def samples_of(
         numbers = table.numbers(features, finite=finite)
         notices += _of_scale(table, features, numbers)
         x = numbers.astype(dtype)
+        if input_shape is not None:
+            x = x.reshape(len(x), *input_shape)
     names = tuple(classes)
     if _tells_classes(loss, outputs) and len(targets) == 1:
         ids, names = _class_ids(table, targets[0], loss, names, max(outputs, 2))
@@ -99,11 +103,13 @@ def samples_of(
     return TableSamples(x, t, names, tuple(features), tuple(targets), tuple(notices))
 
 
-def widths(network: Network) -> tuple[int | None, int]:
+def widths(network: Network, input_shape: Shape | None = None) -> tuple[int | None, int]:
     """How many features the network takes, None where that cannot be told, and how many outputs it
-    has."""
+    has; `input_shape` is that of one sample, where it is known."""
     inputs = next((size for one in first_layers(network) if (size := _features(one))), None)
-    shapes = network.graph.shapes(None if inputs is None else (inputs,))
+    shapes = network.graph.shapes(input_shape or (None if inputs is None else (inputs,)))
+    if input_shape is not None:
+        inputs = int(np.prod(input_shape))
     shape = shapes[network.graph.output]
     return inputs, 1 if shape is None else int(np.prod(shape))
 

@@ -45,7 +45,8 @@ class Uniform(Initializer):
 
     def __post_init__(self) -> None:
         finite = is_finite_number(self.low) and is_finite_number(self.high)
-        if not (finite and self.low < self.high):
+        # Nothing is drawn from a range whose width is no number.
+        if not (finite and self.low < self.high and math.isfinite(self.high - self.low)):
             raise ConfigurationError("uniform_bounds", low=self.low, high=self.high)
         for name in ("low", "high"):
             object.__setattr__(self, name, float(getattr(self, name)))

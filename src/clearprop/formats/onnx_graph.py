@@ -41,6 +41,7 @@ class OnnxSource:
     told       what the file says of the inputs in words
     outputs    the wires that go out, likewise
     widths     the last size of each of these, where it is told
+    axes       how many axes each wire that comes in has, where it is told
     dtype      float64 where an input or a constant is, otherwise float32
     """
 
@@ -51,6 +52,7 @@ class OnnxSource:
     told: Mapping[str, str]
     outputs: Mapping[str, str]
     widths: Mapping[str, int]
+    axes: Mapping[str, int]
     dtype: np.dtype[Any]
 
 
@@ -158,6 +160,11 @@ def _settled(model: Any, path: str, folder: Path | None) -> OnnxSource:
         {one.name: one.doc_string for one in graph.input},
         outputs,
         widths,
+        {
+            one.name: len(one.type.tensor_type.shape.dim)
+            for one in graph.input
+            if one.type.tensor_type.HasField("shape")
+        },
         np.dtype(np.float64 if double else np.float32),
     )
 

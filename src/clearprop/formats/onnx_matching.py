@@ -125,6 +125,8 @@ def _alike(value: Any, default: Any) -> bool:
     if default is None:
         return True
     kinds = float | np.floating if isinstance(default, float) else type(default)
+    if isinstance(default, tuple):
+        kinds = list | tuple
     return isinstance(value, kinds)
 
 

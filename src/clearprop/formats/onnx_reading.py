@@ -16,6 +16,7 @@ from clearprop.formats.traced_layers import (
     network_of_traced,
 )
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
+from clearprop.kinds.normalization_in_onnx import over_channels
 
 if TYPE_CHECKING:
     import onnx
@@ -86,6 +87,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     Raises ContractError for a node between layers that no layer computes, and what Python raises
     for contents that do not go together (`or_damaged`).
     """
+    # The operator's features are the second axis, which of rows is the last one too.
+    of_images = any(source.axes.get(wire, 0) > 2 for wire in source.inputs)
     steps: dict[str, TracedLayer | TracedJoin] = {}
     aliases: dict[str, str] = {}
     open_wires = [output]
@@ -100,6 +103,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
         matched = layer_before(source, wire)
         if matched is not None:
             made, before = matched
+            if of_images and source.nodes[wire].op_type == "BatchNormalization":
+                made = over_channels(made)
             steps[wire] = TracedLayer(made.layer, before, made.params, made.state)
             open_wires.append(before)
             continue
@@ -111,7 +116,7 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
         if _joins(node, taken):
             steps[wire] = TracedJoin(tuple(taken), node.op_type == "Concat")
             open_wires += taken
-        elif _hands_on(source, node, taken):
+        elif _hands_on(node):
             aliases[wire] = taken[0]
             open_wires += taken
         else:
@@ -159,10 +164,8 @@ def _joins(node: Any, taken: list[str]) -> bool:
     return node.op_type in ("Add", "Sum")
 
 
-def _hands_on(source: OnnxSource, node: Any, taken: list[str]) -> bool:
-    """Whether a node only hands on rows that come in, or numbers in another precision."""
-    if node.op_type == "Flatten":
-        return taken[0] in source.inputs
+def _hands_on(node: Any) -> bool:
+    """Whether a node only hands on numbers in another precision."""
     return node.op_type == "Cast" and attributes_of(node).get("to") in FLOATING
 
 

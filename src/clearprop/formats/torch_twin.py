@@ -93,9 +93,16 @@ def train_by_hand(
 
 
 def train_with_sgd(
-    network: Network, params: Array, x: Array, target: Array, *, learning_rate: float, steps: int
+    network: Network,
+    params: Array,
+    x: Array,
+    target: Array,
+    *,
+    learning_rate: float,
+    steps: int,
+    criterion: Callable[..., Any] | None = None,
 ) -> TwinTraining:
-    """Train the twin with torch.optim.SGD."""
+    """Train the twin with torch.optim.SGD, on the mean squared error unless told otherwise."""
 
     def make_update(twin: "torch.nn.Module") -> Callable[["torch.nn.Module"], None]:
         optimizer = pytorch().optim.SGD(twin.parameters(), lr=learning_rate)
@@ -106,7 +113,7 @@ def train_with_sgd(
 
         return update
 
-    return _train(network, params, x, target, steps, make_update)
+    return _train(network, params, x, target, steps, make_update, criterion)
 
 
 def _train(
@@ -116,12 +123,13 @@ def _train(
     target: Array,
     steps: int,
     make_update: Callable[["torch.nn.Module"], Callable[["torch.nn.Module"], None]],
+    criterion: Callable[..., Any] | None = None,
 ) -> TwinTraining:
     torch = pytorch()
     twin = to_torch(network, params, state=network.initial_state(params))
     update = make_update(twin)
     features, targets = torch.tensor(x), torch.tensor(target)
-    criterion = torch.nn.MSELoss()
+    criterion = torch.nn.MSELoss() if criterion is None else criterion
     losses = np.empty(steps, params.dtype)
     for step in range(steps):
         loss = criterion(twin(features), targets)

@@ -93,7 +93,10 @@ def network_of_traced(
         for path, s in order.items()
         for name, array in s.params.items()
     }
-    stacks = {array.shape[0] for array in arrays.values() if array.ndim == 3}
+    declared = {path: len(slot.shape) for path, slot in network.graph.slots.items()}
+    stacks = {
+        array.shape[0] for path, array in arrays.items() if array.ndim > declared.get(path, 2)
+    }
     if len(stacks) > 1:
         raise ContractError("import_stacks", counts=", ".join(map(str, sorted(stacks))))
     lead = tuple(stacks)

@@ -233,7 +233,8 @@ def _class_shares(loss: Any, target: Array, outputs: int) -> Array:
     """Ln p of the p that Σ w q ln p is largest for: how often each class is wanted, with its
     weight."""
     if target.dtype.kind in "biu":
-        kept = target[target != loss.ignore_index].astype(np.int64)
+        # intp, which is what bincount takes: of 32 bits in a browser.
+        kept = target[target != loss.ignore_index].astype(np.intp)
         wanted, samples = np.bincount(kept, minlength=outputs).astype(np.float64), len(kept)
     else:
         wanted, samples = target.sum(axis=0, dtype=np.float64), len(target)

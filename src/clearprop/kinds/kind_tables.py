@@ -12,7 +12,9 @@ from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Schedule
 from clearprop.kinds.activation_kinds import ACTIVATIONS
 from clearprop.kinds.attention_kinds import ATTENTION
+from clearprop.kinds.channel_norm_kinds import CHANNEL_NORMS
 from clearprop.kinds.combinator_kinds import COMBINATORS
+from clearprop.kinds.convolution_kinds import CONVOLUTIONS
 from clearprop.kinds.dropout_kinds import DROPOUT
 from clearprop.kinds.embedding_kinds import EMBEDDING, UNEMBEDDING
 from clearprop.kinds.entropy_loss_kinds import ENTROPY_LOSSES
@@ -22,10 +24,12 @@ from clearprop.kinds.linear_kinds import LINEAR
 from clearprop.kinds.normalization_kinds import NORMALIZATIONS
 from clearprop.kinds.optimizer_kinds import OPTIMIZER_KINDS
 from clearprop.kinds.poisson_loss_kinds import POISSON
+from clearprop.kinds.pooling_kinds import POOLINGS
 from clearprop.kinds.position_kinds import POSITIONS
 from clearprop.kinds.rectifier_kinds import RECTIFIERS
 from clearprop.kinds.recurrent_kinds import RECURRENT
 from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
+from clearprop.kinds.reshaping_kinds import RESHAPINGS
 from clearprop.kinds.row import (
     CombinatorRow,
     InitializerRow,
@@ -59,6 +63,10 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         ATTENTION,
         SWIGLU,
         *TABLE_INPUTS,
+        *CONVOLUTIONS,
+        *POOLINGS,
+        *RESHAPINGS,
+        *CHANNEL_NORMS,
     )
 }
 COMBINATOR_ROWS: dict[type[Layer], CombinatorRow] = {row.kind: row for row in COMBINATORS}

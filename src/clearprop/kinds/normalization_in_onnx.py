@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.layers.channel_normalization import ChannelBatchNorm
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from clearprop.kinds.onnx_terms import (
     Held,
@@ -54,7 +55,11 @@ def _arrays(at: OnnxPlace, *names: str) -> dict[str, Array]:
 
 def _batch_norm_node(at: OnnxPlace) -> dict[str, Any] | None:
     # The operator takes the second axis for the features, ours is the last.
-    if at.axes > 1 or at.stacked or not at.layer.running_statistics:
+    return None if at.axes > 1 else _channel_batch_norm_node(at)
+
+
+def _channel_batch_norm_node(at: OnnxPlace) -> dict[str, Any] | None:
+    if at.stacked or not at.layer.running_statistics:
         return None
     momentum = {} if at.layer.momentum is None else {"momentum": 1 - at.layer.momentum}
     arrays = _arrays(at, "weight", "bias") | _running(at)
@@ -72,6 +77,42 @@ def _own_statistics(at: OnnxPlace) -> dict[str, Any] | None:
     if at.layer.running_statistics or at.axes > 1 or at.stacked:
         return None
     return _arrays(at, "weight", "bias") | _epsilon(at)
+
+
+def _beside_images(arrays: Mapping[str, Array], axes: int) -> dict[str, Any]:
+    """Rows (1, C) as they meet images channel by channel: (1, C, 1, 1)."""
+    return {name: one.reshape(1, -1, *(1,) * (axes - 1)) for name, one in arrays.items()}
+
+
+def _channels_in_use(at: OnnxPlace) -> dict[str, Any] | None:
+    if not at.layer.running_statistics or at.stacked or at.axes < 2:
+        return None
+    return _beside_images({**at.params, **_running(at)}, at.axes) | _epsilon(at)
+
+
+def _channels_in_use_read(found: Mapping[str, Any], dtype: np.dtype[Any]) -> ReadLayer | None:
+    arrays = {name: value for name, value in found.items() if name != "epsilon"}
+    shapes = {one.shape for one in arrays.values()}
+    (shape, *others) = shapes
+    if others or len(shape) < 3 or shape != (1, shape[1], *(1,) * (len(shape) - 2)):
+        return None
+    rows = {name: one.reshape(1, -1) for name, one in arrays.items()}
+    made = _batch_norm_read({**rows, "epsilon": found["epsilon"]}, dtype)
+    return None if made is None else over_channels(made)
+
+
+def over_channels(made: ReadLayer) -> ReadLayer:
+    """A normalization that was read as one of rows, for images."""
+    if not isinstance(made.layer, BatchNorm):
+        return made
+    return made._replace(layer=ChannelBatchNorm(**made.layer.settings()))
+
+
+def _own_channel_statistics(at: OnnxPlace) -> dict[str, Any] | None:
+    if at.layer.running_statistics or at.stacked:
+        return None
+    arrays = _beside_images(_arrays(at, "weight", "bias"), at.axes)
+    return arrays | {"axes": (0, *range(2, at.axes + 1))} | _epsilon(at)
 
 
 def _scaled_in_onnx(at: OnnxPlace) -> dict[str, Any]:
@@ -107,6 +148,21 @@ def _batch_norm_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     return ReadLayer(layer, arrays, {name: state[name] for name in layer.state()})
 
 
+def _never_read(*_: object) -> None:
+    """Of rows and of images alike, the operator is read as the layer of rows; whoever knows that
+    images come in makes the other of it."""
+
+
+def _own_channels_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+    weight, bias, epsilon = found["weight"], found["bias"], number(found["epsilon"])
+    axes = sorted(found["axes"])
+    over = [0, *range(2, weight.ndim)]
+    if epsilon is None or axes != over or bias.shape != weight.shape or weight.ndim < 3:
+        return None
+    layer = ChannelBatchNorm(weight.size, epsilon, running_statistics=False)
+    return ReadLayer(layer, {"weight": weight.reshape(1, -1), "bias": bias.reshape(1, -1)})
+
+
 def _layer_norm_read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     arrays, epsilon = _rows(found, "weight", "bias"), number(found["epsilon"])
     if arrays is None or epsilon is None:
@@ -140,6 +196,21 @@ BATCH_NORM_FORMS = (
     OnnxForm(op("Add", op("Mul", _IN_USE, _W), _B), _in_use, _batch_norm_read),
     OnnxForm(_IN_USE, _in_use, _batch_norm_read),
     OnnxForm(op("Add", op("Mul", _of(0), _W), _B), _own_statistics, _batch_norm_read),
+)
+_OVER = {"axes": Held("axes", ()), "keepdims": 1}
+_CENTRED = op("Sub", X, op("ReduceMean", X, **_OVER))
+_BY_CHANNEL = op(
+    "Div",
+    _CENTRED,
+    op("Sqrt", op("Add", op("ReduceMean", op("Mul", _CENTRED, _CENTRED), **_OVER), _EPS)),
+)
+CHANNEL_BATCH_NORM_FORMS = (
+    OnnxForm(BATCH_NORM_FORMS[0].term, _channel_batch_norm_node, _never_read),
+    OnnxForm(op("Add", op("Mul", _IN_USE, _W), _B), _channels_in_use, _channels_in_use_read),
+    OnnxForm(_IN_USE, _channels_in_use, _channels_in_use_read),
+    OnnxForm(
+        op("Add", op("Mul", _BY_CHANNEL, _W), _B), _own_channel_statistics, _own_channels_read
+    ),
 )
 LAYER_NORM_FORMS = tuple(
     OnnxForm(term, _scaled_in_onnx, _layer_norm_read, since)

@@ -38,9 +38,9 @@ NORMAL_BACK = "∂C/∂x = r · (g − mean of g − x̂ · mean of g·x̂),  g 
 SCALE_BACK = "∂L/∂γ = Σ x̂ · ∂C/∂y,  ∂L/∂β = Σ ∂C/∂y"
 
 
-def _batch_norm(site: Site) -> Passes:
+def batch_norm_lines(site: Site) -> Passes:
     """Over the samples. Training takes the batch's own statistics, and remembers them."""
-    passes = _centred(site, axis=0)
+    passes = centred_lines(site, axis=0)
     if not site.layer.running_statistics:
         return passes
     mean, variance = site.own("mu", "μ"), site.own("v", "v")
@@ -55,10 +55,10 @@ def _batch_norm(site: Site) -> Passes:
     return Passes(passes.forward, passes.backward, statistics=(statistics,))
 
 
-def _batch_norm_in_use(site: Site) -> UsedLines:
+def batch_norm_in_use(site: Site) -> UsedLines:
     """Over what training has remembered, where it remembers anything."""
     if not site.layer.running_statistics:
-        return UsedLines(_centred(site, axis=0).forward)
+        return UsedLines(centred_lines(site, axis=0).forward)
     mean, variance = site.own("running_mean", "μ̄"), site.own("running_var", "v̄")
     x, epsilon = site.x, site.layer.epsilon
     r, _ = _normal(site)
@@ -74,7 +74,7 @@ def _batch_norm_in_use(site: Site) -> UsedLines:
 
 def _layer_norm(site: Site) -> Passes:
     """Over the features of every sample."""
-    return _centred(site, axis=-1)
+    return centred_lines(site, axis=-1)
 
 
 def _rms_norm(site: Site) -> Passes:
@@ -111,7 +111,8 @@ def _rms_norm(site: Site) -> Passes:
     return Passes(tuple(forward), tuple(backward))
 
 
-def _centred(site: Site, axis: int) -> Passes:
+def centred_lines(site: Site, axis: int) -> Passes:
+    """Less the mean along an axis, over the deviation; scaled and shifted where the site says."""
     x, mean_of = site.x, "(1/N) Σₙ" if axis == 0 else "(1/D) Σⱼ"
     mean, centred, variance = site.own("mu", "μ"), site.own("c", "c"), site.own("v", "v")
     r, x_hat = _normal(site)
@@ -297,7 +298,7 @@ NORMALIZATIONS = (
         ),
         equations=Equations((NORMAL,), (NORMAL_BACK, SCALE_BACK)),
         worked=_worked,
-        passes=_batch_norm,
+        passes=batch_norm_lines,
         output=H,
         parameters=SCALE_AND_SHIFT,
         torch=TorchTwin(
@@ -326,7 +327,7 @@ NORMALIZATIONS = (
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
-            _batch_norm_in_use,
+            batch_norm_in_use,
         ),
         told_features=True,
     ),

@@ -54,7 +54,8 @@ class Mask:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a batch normalization remembers of a step: its batch's mean and variance."""
+    """What a batch normalization remembers of a step: its batch's mean and variance, each of
+    `places` numbers of every sample."""
 
     mean: Symbol
     variance: Symbol
@@ -62,6 +63,7 @@ class Statistics:
     running_variance: Symbol
     path: str
     momentum: float | None
+    places: int = 1
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,7 @@ class LayerRow(KindRow):
     drawn          which of its intermediates a diagram shows unless told otherwise
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
+    told_channels  the name of the setting that is how many channels come in, of a layer of images
     ids            how many ids it knows, of a layer whose input is ids that choose rows of its
                    first parameter
     """
@@ -290,6 +291,7 @@ class LayerRow(KindRow):
     drawn: str = ""
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False
+    told_channels: str = ""
     ids: Callable[[Any], int] | None = None
 
 

@@ -35,6 +35,8 @@ def _answer(state: LabState, given: Mapping[str, Any]) -> Answers:
         state.answered[name] = (asked, text)
         state.right += is_right(answer, value)
     outcome = _outcome(text, answer, value)
+    if outcome == "right":
+        state.solved.add(name)
     yield {
         "type": "mark",
         "of": "blank",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from clearprop.base.numbers import brief
 from clearprop.lab.lab_state import Answers, LabState, say
 from clearprop.lab.moments import finite
@@ -54,14 +56,19 @@ def _health(state: LabState, given: Mapping[str, Any]) -> Answers:
             }
             for one in found.findings
         ],
-        "signals": [
-            {"path": one.layer, "rms": finite(one.size), "text": brief(one.size)}
-            for one in found.signals
+        "signals": [_size(one.layer, one.size) for one in found.signals],
+        "gradients": [
+            _size(path, float(np.sqrt(np.mean(np.square(one, dtype=np.float64)))))
+            for path, one in state.view().step.backward.named().items()
         ],
         "safe_rate": safe[0] if safe else None,
         "safe_rate_text": here[0].sentence(language) if here else "",
-        "says": say(language, "session.healthy" if found.healthy else "session.examined"),
+        "says": say(language, "session.examined"),
     }
+
+
+def _size(path: str, size: float) -> dict[str, Any]:
+    return {"path": path, "rms": finite(size), "text": brief(size)}
 
 
 HANDLERS = {"select": _select, "output": _output, "health": _health}

@@ -7,7 +7,7 @@ hears of every call of the code when it begins and when it ends.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from clearprop.base.arrays import Array
@@ -50,13 +50,13 @@ class SessionInPage:
 
     @contextmanager
     def _watched(self, code: str) -> Iterator[Called]:
-        self._calling(True)
-        try:
-            with in_place(code) as called:
+        with ExitStack() as stack:
+            self._calling(True)
+            try:
+                called = stack.enter_context(in_place(code))
+            finally:
                 self._calling(False)
-                yield _Watched(called, self._calling)
-        finally:
-            self._calling(False)
+            yield _Watched(called, self._calling)
 
 
 class _Watched:

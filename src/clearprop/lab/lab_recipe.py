@@ -79,7 +79,7 @@ def settled(given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise ConfigurationError("lab_recipe_part", name=str(name)[:40], known=", ".join(known))
     preset = given.get("preset", next(iter(PRESETS)))
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise UnknownNameError("lab_preset", name=str(preset)[:40], known=", ".join(PRESETS))
     return {**PRESETS[preset], **{name: given[name] for name in PARTS if name in given}}
 

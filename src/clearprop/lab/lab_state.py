@@ -47,7 +47,8 @@ class LabState:
     running    whether steps are taken; `rate` of them a second, None as fast as it goes
     lessons    the lesson that is open, and what was answered in it
     checked    the outcome of the last backward that was pasted; "" before one was
-    asked      whether numbers are to be predicted, and what was answered so far
+    predicting whether numbers are to be predicted; `answered` is what was said first of each, by
+               which it counts, and `solved` are those that need not be asked again
     """
 
     def __init__(self, language: str, guest: Guest, lesson: Lesson | None = None) -> None:
@@ -70,6 +71,7 @@ class LabState:
         self.predicting = False
         self.checked = ""
         self.answered: dict[str, tuple[AskedBlank, str]] = {}
+        self.solved: set[str] = set()
         self.right = 0
         self._made = 0
         self._view: tuple[tuple[str, int, int], StepView] | None = None
@@ -91,7 +93,7 @@ class LabState:
         self.branches = {MAIN: run}
         self.sample = 0
         self.selection = self.seek = None
-        self.answered, self.right, self._made = {}, 0, 0
+        self.answered, self.solved, self.right, self._made = {}, set(), 0, 0
         self._points = {}
         self.show(run, problem.first.step, None)
 
@@ -130,6 +132,10 @@ class LabState:
         """Show another moment; what is not done on the way to one is left."""
         self.shown, self.step, self.phase = run.name, step, phase
         self.running, self.seek, self._view = False, None, None
+
+    def stop(self) -> None:
+        """Take no more steps, and leave the way to another one."""
+        self.running, self.seek = False, None
 
     def show_last(self) -> None:
         """Show the newest step."""
@@ -216,7 +222,7 @@ class LabState:
                 "equation": one.equation,
             }
             for one in (asked_next(self.view(), self.phases_done) if self.predicting else ())
-            if one.name not in self.answered
+            if one.name not in self.solved
         ]
         return {"type": "blanks", "on": self.predicting, "blanks": told}
 

@@ -163,6 +163,7 @@ class _Reading:
         version = self._whole(data, "version", "version", least=1)
         if version is not None and version > VERSION:
             raise NewerFileError("file_newer", path=self.path, version=version, known=VERSION)
+        self._require_plain(data, FILE)
         top = ("format", "version", "title", "recipe", "data", "values", "parts")
         self._known(data, top, FILE)
         recipe = dict(self._table(data, "recipe"))
@@ -185,6 +186,17 @@ class _Reading:
             tuple(self._part(one, number) for number, one in enumerate(parts, 1)),
         )
 
+    def _require_plain(self, data: Any, place: str) -> None:
+        """Refuse what JSON has no form for, a date or what is no finite number: all travels so."""
+        if isinstance(data, dict):
+            for name, value in data.items():
+                self._require_plain(value, f"{place} {name[:40]}")
+        elif isinstance(data, list):
+            for one in data:
+                self._require_plain(one, place)
+        elif not isinstance(data, str | bool) and not is_finite_number(data):
+            raise self._refused(FILE, place.removeprefix(f"{FILE} "), "text, number")
+
     def _part(self, data: Any, number: int) -> LessonPart:
         place = f"parts[{number}]"
         if not isinstance(data, dict) or data.get("kind") not in KINDS:
@@ -204,8 +216,10 @@ class _Reading:
         if not isinstance(code, str):
             raise self._refused(place, "code", "text")
         select = data.get("select")
-        if select is not None and not isinstance(select, dict):
-            raise self._refused(place, "select", "table")
+        if select is not None:
+            if not isinstance(select, dict) or not isinstance(select.get("kind"), str):
+                raise self._refused(place, "select", "table")
+            self._known(select, ("kind", "address", "sample"), f"{place}.select")
         slips = data.get("slips", [])
         if not isinstance(slips, list):
             raise self._refused(place, "slips", "tables")

@@ -72,7 +72,7 @@ def moved(view: StepView, move: Move, language: str) -> dict[str, Any]:
     texts = {name: brief(number) for name, number in numbers.items()}
     return {
         "address": address,
-        **{name: finite(number) or 0.0 for name, number in numbers.items()},
+        **{name: finite(number) for name, number in numbers.items()},
         "texts": texts,
         "says": messages.text(language, "lab.session.moved", address=address, **texts),
         "line": array(np.array(line)),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ClearpropError, ConfigurationError
 from clearprop.lab.inbox import Inbox
-from clearprop.lab.messages import read, written
+from clearprop.lab.messages import LONGEST, read, written
 from clearprop.lab.session import Session
 
 if TYPE_CHECKING:
@@ -140,6 +140,10 @@ def server_of(desk: Desk, token: str, port: int) -> "uvicorn.Server":
         log_level="critical",
         lifespan="off",
         ws="websockets-sansio",
+        # So that what is too long is refused in a sentence, and no bytes of a character count.
+        ws_max_size=4 * LONGEST,
+        # Nothing is gained on the way to the same machine.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(settings)

@@ -94,30 +94,44 @@ class Session:
 
     def receive(self, message: str | bytes | Mapping[str, Any]) -> list[Answer]:
         """The answers to a message; a `sentence` where it cannot be done, and nothing is lost."""
-        answers: int | None = None
-        done: list[Answer] = []
         try:
             given = (
                 table.read(message)
                 if isinstance(message, str | bytes)
                 else table.validated(dict(message), table.PAGE)
             )
-            answers = given["id"]
-            # Numbers that are not finite are shown, not warned of.
-            with np.errstate(all="ignore"):
-                done.extend(self._answers(given))
         except ClearpropError as problem:
-            done.append(sentence("error", problem.message(self.language)))
-        except MemoryError:
-            done.append(sentence("error", say(self.language, "session.memory")))
-        return [self._numbered(one, answers) for one in done]
+            return [self._numbered(self._refused(problem), None)]
+        done = self._collected(self._answers(given))
+        return [self._numbered(one, given["id"]) for one in done]
 
     def work(self, seconds: float) -> list[Answer]:
         """Go on for so long with what is not done yet; returns what there is to show."""
         deadline = time.monotonic() + seconds
-        with np.errstate(all="ignore"):
-            found = list(handled_runs.go_on(self._state, deadline))
+        found = self._collected(handled_runs.go_on(self._state, deadline))
+        if found and found[-1]["type"] == "sentence":
+            self._state.stop()
         return [self._numbered(one, one.get("answers")) for one in found]
+
+    def _collected(self, answers: Answers) -> list[Answer]:
+        """The answers, and a sentence behind those that could still be given."""
+        done: list[Answer] = []
+        try:
+            # Numbers that are not finite are shown, not warned of.
+            with np.errstate(all="ignore"):
+                done.extend(answers)
+        except ClearpropError as problem:
+            done.append(self._refused(problem))
+        except MemoryError:
+            done.append(sentence("error", say(self.language, "session.memory")))
+        except Exception as problem:
+            # A fault of ours: the page hears of it, and nothing of the person's is lost by it.
+            told = f"{type(problem).__name__}: {problem}"
+            done.append(sentence("error", say(self.language, "session.fault", problem=told)))
+        return done
+
+    def _refused(self, problem: ClearpropError) -> Answer:
+        return sentence("error", problem.message(self.language))
 
     def take_verdict(self, outcome: str) -> None:
         """Know the outcome of a pasted backward that was judged elsewhere."""

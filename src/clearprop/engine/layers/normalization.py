@@ -106,7 +106,7 @@ class BatchNorm(Layer):
             require_fractions(self, "momentum")
 
     def parameters(self) -> Mapping[str, Parameter]:
-        return _scale_and_shift(self.features, scale=self.affine, shift=self.affine)
+        return scale_and_shift(self.features, scale=self.affine, shift=self.affine)
 
     def state(self) -> Mapping[str, Array]:
         if not self.running_statistics:
@@ -125,6 +125,11 @@ class BatchNorm(Layer):
         require_rows(self, x, self.features, context)
         refuse_integers(self, x, context)
         rows = x.reshape(*x.shape[: 0 if context.networks is None else 1], -1, self.features)
+        y, cache, state = self.normalized(params, rows, x, context)
+        return y.reshape(x.shape), cache, state
+
+    def normalized(self, params: Tree, rows: Array, x: Array, context: Context) -> Forward:
+        """Forward of x as one matrix of rows (numbers that share a mean, features)."""
         state = context.state
         if self.running_statistics and not context.training:
             mean, variance = _running(state, x)
@@ -133,13 +138,13 @@ class BatchNorm(Layer):
         else:
             if rows.shape[-2] < 2:
                 raise self._refused("batch_norm_samples", x, context)
-            mean, variance, cache = _standardize(rows, -2, self.epsilon)
+            mean, variance, cache = standardize(rows, -2, self.epsilon)
             if self.running_statistics:
                 state = self._remember(state, mean, variance, rows.shape[-2])
-        return _scaled(params, cache).reshape(x.shape), cache, state
+        return _scaled(params, cache), cache, state
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
-        dx, gradients = _backward(params, cache, dy.reshape(cache.x_hat.shape), axis=-2)
+        dx, gradients = backward_through(params, cache, dy.reshape(cache.x_hat.shape), axis=-2)
         return dx.reshape(dy.shape), gradients
 
     def _remember(self, state: Tree, mean: Array, variance: Array, samples: int) -> Tree:
@@ -157,7 +162,8 @@ class BatchNorm(Layer):
         }
 
     def _refused(self, key: str, x: Array, context: Context) -> ShapeError:
-        return ShapeError(key, path=context.path or "BatchNorm", came=shape_text(x.shape))
+        path = context.path or type(self).__name__
+        return ShapeError(key, path=path, layer=type(self).__name__, came=shape_text(x.shape))
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,7 @@ class LayerNorm(Layer):
         require_positive(self, "epsilon")
 
     def parameters(self) -> Mapping[str, Parameter]:
-        return _scale_and_shift(self.features, scale=self.affine, shift=self.affine and self.bias)
+        return scale_and_shift(self.features, scale=self.affine, shift=self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         require_features_before(self, input_shape, self.features)
@@ -192,11 +198,11 @@ class LayerNorm(Layer):
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         require_rows(self, x, self.features, context)
         refuse_integers(self, x, context)
-        _, _, cache = _standardize(x, -1, self.epsilon)
+        _, _, cache = standardize(x, -1, self.epsilon)
         return _scaled(params, cache), cache, EMPTY
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
-        return _backward(params, cache, dy, axis=-1)
+        return backward_through(params, cache, dy, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ class RMSNorm(Layer):
             require_positive(self, "epsilon")
 
     def parameters(self) -> Mapping[str, Parameter]:
-        return _scale_and_shift(self.features, scale=self.affine, shift=False)
+        return scale_and_shift(self.features, scale=self.affine, shift=False)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         require_features_before(self, input_shape, self.features)
@@ -241,7 +247,8 @@ class RMSNorm(Layer):
         return inverse * (g - x_hat * (g * x_hat).mean(axis=-1, keepdims=True)), gradients
 
 
-def _scale_and_shift(features: int, *, scale: bool, shift: bool) -> Mapping[str, Parameter]:
+def scale_and_shift(features: int, *, scale: bool, shift: bool) -> Mapping[str, Parameter]:
+    """γ and β, where there are such."""
     # Every γ and β meets one number, so both fans are 1.
     weight = {"weight": Parameter((1, features), Constant(1.0), 1, 1)} if scale else {}
     bias = {"bias": Parameter((1, features), Zeros(), 1, 1)} if shift else {}
@@ -254,7 +261,7 @@ def _running(state: Tree, x: Array) -> tuple[Array, Array]:
     return mean.astype(x.dtype, copy=False), variance.astype(x.dtype, copy=False)
 
 
-def _standardize(x: Array, axis: int, epsilon: float) -> tuple[Array, Array, NormCache]:
+def standardize(x: Array, axis: int, epsilon: float) -> tuple[Array, Array, NormCache]:
     """μ, v, and x̂ with r. Not np.var: that of complex numbers takes their absolute value."""
     mean: Array = x.mean(axis=axis, keepdims=True)
     centred = x - mean
@@ -282,9 +289,10 @@ def _through_scale(params: Tree, cache: NormCache, dy: Array) -> tuple[Array, Ma
     return dy * spread(params["weight"], dy), gradients
 
 
-def _backward(
+def backward_through(
     params: Tree, cache: NormCache, dy: Array, *, axis: int
 ) -> tuple[Array, Mapping[str, Array]]:
+    """∂C/∂x where the numbers along `axis` share mean and deviation, and those of γ and β."""
     g, gradients = _through_scale(params, cache, dy)
     x_hat, inverse, constant = cache
     if constant:

@@ -8,6 +8,7 @@ import { learn } from "./words.js";
 
 const VERSION = 1;
 const KEY = "clearprop-lab-session";
+const LINK = "clearprop-lab-link";
 
 let line = null;
 let count = 0;
@@ -38,11 +39,14 @@ function onState(connection) {
   put({ connection, running: false });
   if (connection !== "open") return;
   const link = readHash();
+  // A session goes on where its page is loaded again; another link begins another one.
+  const again = sessionStorage.getItem(LINK) === (link.recipe ?? "");
+  sessionStorage.setItem(LINK, link.recipe ?? "");
   send("hello", {
     version: VERSION,
     language: state.welcome?.language ?? preferredLanguage(),
     recipe: link.recipe ? fromLink(link.recipe) : null,
-    resume: sessionStorage.getItem(KEY),
+    resume: again ? sessionStorage.getItem(KEY) : null,
   });
 }
 

@@ -19,7 +19,7 @@ export const exerciseTab = {
     room.replaceChildren(
       h("h3", {}, moment.title),
       h("p", { class: "small muted" }, moment.says),
-      h("div", { class: "worked" }, moment.lines.filter(({ text }) => text).map(({ kind, text }) => h("p", { class: kind }, text))),
+      h("div", { class: "worked" }, moment.lines.filter(({ text }) => text).map(({ kind, text }) => h("p", { class: `line-${kind}` }, text))),
       predicting ? h("div", { class: "blanks" }, h("h3", {}, word("exercise.next")), (blanks?.blanks ?? []).map((blank, number) => question(blank, number, marks.get(blank.name), typed))) : h("p", { class: "small muted" }, word("exercise.off")),
       predicting && !(blanks?.blanks ?? []).length ? h("p", { class: "muted" }, word("exercise.none")) : "",
       marked ? h("p", { class: `mark ${marked.outcome}`, role: "status" }, marked.says, marked.mistake ? h("span", { class: "mistake" }, ` ${marked.mistake}`) : "") : "",

@@ -36,7 +36,8 @@ export const healthTab = {
       h("p", { class: "small muted" }, findings.says),
       findings.findings.length ? h("ul", { class: "findings" }, findings.findings.map(finding)) : h("p", { class: "good" }, word("health.nothing")),
       findings.safe_rate_text ? h("p", {}, findings.safe_rate_text) : "",
-      findings.signals.length ? signals(findings.signals) : "");
+      findings.signals.length ? sizes(word("health.signals"), findings.signals) : "",
+      findings.gradients.length ? sizes(word("health.gradients"), findings.gradients) : "");
   },
 };
 
@@ -51,14 +52,14 @@ function selectionAt(address) {
   return { kind, address, sample: null };
 }
 
-/** ∂C/∂z layer by layer, each as a bar by its order of magnitude: the drawing's scale alone. */
-function signals(all) {
-  const sizes = all.map(({ rms }) => (rms > 0 ? Math.log10(rms) : null));
-  const known = sizes.filter((size) => size !== null);
+/** Derivatives layer by layer, each as a bar by its order of magnitude: the drawing's scale alone. */
+function sizes(title, all) {
+  const orders = all.map(({ rms }) => (rms > 0 ? Math.log10(rms) : null));
+  const known = orders.filter((size) => size !== null);
   const low = Math.min(...known, Math.max(...known) - 4), span = Math.max(...known) - low || 1;
-  return h("div", { class: "terms" }, h("h3", {}, word("health.signals")), all.map(({ path, text }, at) => {
+  return h("div", { class: "terms" }, h("h3", {}, title), all.map(({ path, text }, at) => {
     const line = h("i", { class: "signal" });
-    line.style.width = sizes[at] === null ? "0" : `${8 + (92 * (sizes[at] - low)) / span}%`;
+    line.style.width = orders[at] === null ? "0" : `${8 + (92 * (orders[at] - low)) / span}%`;
     return h("div", { class: "bar-row plain" }, h("span", {}, `${path}: ${text}`), h("span", { class: "bar whole", "aria-hidden": "true" }, line));
   }));
 }

@@ -104,6 +104,7 @@ function code(text) {
 function edit(text) {
   sessionStorage.setItem(DRAFT, text);
   openTab("check");
+  openPlace("tools", "answers");
   byId("own").open = true;
   byId("own-code").value = text;
   byId("own-code").focus();
@@ -112,6 +113,13 @@ function edit(text) {
 function show({ kind, at, select: selection }) {
   if (at) go(at.step, kind === "predict" ? null : at.phase);
   if (selection) select({ address: null, sample: null, ...selection });
+  openPlace("network");
+}
+
+/** On a small screen, the first of these pages that it has. */
+function openPlace(...names) {
+  const buttons = names.map((name) => byId("pages").querySelector(`[data-to=${name}]`));
+  buttons.find((button) => button?.getClientRects().length)?.click();
 }
 
 function question(typed) {

@@ -3,7 +3,7 @@
 import { largest, valuesOf } from "./arrays.js";
 import { s } from "./dom.js";
 
-const MOST = 160; // cells that a strip shows; of more units every so-manyth is left out, and said
+export const CELLS = 160; // that a strip shows; of more units every so-manyth is left out, and said
 
 export function drawStrip({ column, group }, moment) {
   const values = valuesOf(moment.values[column.output] ?? moment.values[column.wire] ?? (column.kind === "input" ? moment.input : null));
@@ -12,7 +12,7 @@ export function drawStrip({ column, group }, moment) {
     cells.replaceChildren();
     return;
   }
-  const shown = Math.min(MOST, column.count), most = largest(values);
+  const shown = Math.min(CELLS, column.count), most = largest(values);
   const { x, y } = column.units[0];
   const high = column.height / shown;
   while (cells.childElementCount > shown) cells.lastChild.remove();

@@ -3,6 +3,7 @@
 import { select, send } from "./conversation.js";
 import { openDialog } from "./dialog.js";
 import { byId, h } from "./dom.js";
+import { honestyMark } from "./honesty.js";
 import { icon } from "./icons.js";
 import { selectionText, readHash, writeHash } from "./selection.js";
 import { on, put, state } from "./store.js";
@@ -35,6 +36,9 @@ export function startShell() {
   on(["predicting"], () => { byId("predict").checked = state.predicting; });
   on(["network"], () => { byId("subject").textContent = byId("subject").title = state.network.title; });
   on(["selection"], () => writeHash({ recipe: readHash().recipe, selection: selectionText(state.selection) }));
+  // On a small screen the answer waits on another page: its button says so.
+  on(["why"], () => document.querySelector("#pages [data-to=answers]")?.classList.toggle("fresh",
+    Boolean(state.why.selection) && document.documentElement.dataset.page !== "answers"));
   document.addEventListener("keydown", onKey);
 }
 
@@ -71,8 +75,10 @@ function speak() {
 function openPage(page) {
   document.documentElement.dataset.page = page;
   for (const button of byId("pages").children) {
-    if (button.dataset.to === page) button.setAttribute("aria-current", "page");
-    else button.removeAttribute("aria-current");
+    if (button.dataset.to === page) {
+      button.setAttribute("aria-current", "page");
+      button.classList.remove("fresh");
+    } else button.removeAttribute("aria-current");
   }
 }
 
@@ -84,6 +90,7 @@ function legend() {
     return h("span", {}, line, word(key));
   };
   byId("legend").replaceChildren(entry("forward", "legend.forward"), entry("backward", "legend.backward"), entry("positive4", "legend.positive"), entry("negative4", "legend.negative"));
+  byId("honest").replaceChildren(honestyMark());
 }
 
 const KEYS = [["→ ←", "keys.phase"], ["Shift → ←", "keys.step"], ["Space", "keys.play"], ["Enter", "keys.select"], ["↑ ↓ → ←", "keys.walk"], ["b", "keys.bias"], ["Esc", "keys.back"],

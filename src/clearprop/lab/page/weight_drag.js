@@ -5,6 +5,7 @@ import { valuesOf } from "./arrays.js";
 import { send } from "./conversation.js";
 import { byId, colours, h, prepared } from "./dom.js";
 import { numberOf } from "./fields.js";
+import { note } from "./live.js";
 import { parted } from "./selection.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
@@ -42,6 +43,7 @@ export function dragWidget(selection) {
   const typed = h("input", { type: "text", inputmode: "decimal", id: "drag-value", "aria-label": word("drag.value"), onchange: () => {
     const wanted = numberOf(typed.value);
     if (typeof wanted === "number") move(wanted);
+    else note("error", word("drag.no_number", { text: wanted }));
   } });
   return h("details", { class: "drag", open: Boolean(state.moved) }, h("summary", {}, word("drag.title")),
     h("canvas", { id: "drag-lines", "aria-hidden": "true" }), slider,

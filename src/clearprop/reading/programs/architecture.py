@@ -3,28 +3,35 @@
     network   part-part-…             from the input to the output
     part      size                    the first one counts the input's features; every other one is
                                       a Linear to that many units
+              size x size x size      only the first one: channels, height and width of images, as
+                                      1x8x8; of sequences channels and length, as 3x20
               size(settings)          16(bias=false)
               layer                   a layer's name: relu, layernorm, softmax …
               layer(settings)         leakyrelu(0.1), batchnorm(momentum=none)
               residual(network)       8-residual(16-tanh-8)-1; the sizes go on from outside
               add(network, network)   8-add(tanh, 16-relu-8)-1; concatenate likewise
 
-Layers that need to know how many features come in are told. A Linear before a batchnorm has no
-bias unless `bias=true` is said: the normalization would take it off again. `embedding(5, 3)` stands
-first, where the input is ids. Upper and lower case are alike.
+              1x8x8-conv2d(6, 3, padding=1)-relu-maxpool2d(2)-flatten-10
+
+Layers that need to know how many features or channels come in are told. A Linear before a batchnorm
+has no bias unless `bias=true` is said: the normalization would take it off again. `embedding(5, 3)`
+stands first, where the input is ids. Upper and lower case are alike.
 """
 
+import inspect
 import re
 from typing import Any
 
+from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
-from clearprop.engine.layers.layer import Layer, with_features
+from clearprop.engine.layers.layer import Layer, OpenShape
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS
 from clearprop.reading.programs.spelling import found, made, near, spelled
 
+_SHAPE = re.compile(r"\d+(x\d+)*", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+)(\(.*\))?")
 _NAMED = re.compile(r"([A-Za-z_]\w*)(\(.*\))?", re.DOTALL)
 _SPELLED_OTHERWISE = ("Linear", "Sequential")
@@ -39,20 +46,25 @@ def network_of(text: str) -> Network:
     and ConfigurationError for layers that do not go together or refuse their settings.
     """
     parts = _split(text, text)
-    width = None
-    first = _SIZE.fullmatch(parts[0])
-    if first and not first[2]:
+    shape = shape_of(text)
+    if shape is not None:
         if len(parts) == 1:
             raise ConfigurationError("architecture_alone", text=text)
         # Linear refuses a size of 0 with its own sentence.
-        width, parts = int(first[1]), parts[1:]
-    layers, _ = _layers(parts, width, text)
+        parts = parts[1:]
+    layers, _ = _layers(parts, shape, text)
     network = Network(Sequential(*layers))
     if network.size > LARGEST:
         raise ConfigurationError(
             "architecture_large", text=text, size=f"{network.size:,}", most=f"{LARGEST:,}"
         )
     return network
+
+
+def shape_of(text: str) -> Shape | None:
+    """The shape of one sample of the network that `text` spells; None where it does not say."""
+    first = _SHAPE.fullmatch(_split(text, text)[0])
+    return tuple(map(int, first[0].lower().split("x"))) if first else None
 
 
 def _split(text: str, whole: str, mark: str = "-") -> list[str]:
@@ -70,20 +82,25 @@ def _split(text: str, whole: str, mark: str = "-") -> list[str]:
     return parts
 
 
-def _layers(parts: list[str], width: int | None, text: str) -> tuple[list[Layer], int | None]:
+def _layers(parts: list[str], shape: Shape | None, text: str) -> tuple[list[Layer], Shape | None]:
     layers: list[Layer] = []
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
-        layer, width = _layer(part, following, width, text)
+        layer, shape = _layer(part, following, shape, text)
         layers.append(layer)
-    return layers, width
+    return layers, shape
 
 
-def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Layer, int | None]:
-    """The layer that a part spells for so many features, and how many it gives."""
+def _layer(part: str, following: str, shape: Shape | None, text: str) -> tuple[Layer, Shape | None]:
+    """The layer that a part spells for samples of a shape, and the shape that it gives."""
     if size := _SIZE.fullmatch(part):
-        if width is None:
+        if shape is None:
             raise ConfigurationError("architecture_size", part=part, text=text)
-        return _linear(width, int(size[1]), size[2], following, text, part), int(size[1])
+        if len(shape) > 1:
+            raise ConfigurationError(
+                "architecture_image", part=part, text=text, shape=shape_text(("N", *shape))
+            )
+        layer = _linear(shape[0], int(size[1]), size[2], following, text, part)
+        return layer, layer.output_shape(shape)
     named = _NAMED.fullmatch(part)
     if named is None:
         key = "architecture_brackets" if set(part) & set("()") else "architecture_unknown"
@@ -93,41 +110,37 @@ def _layer(part: str, following: str, width: int | None, text: str) -> tuple[Lay
     if kind is None:
         raise _unknown(part, name, text)
     if issubclass(kind, Combinator):
-        return _combined(kind, (brackets or "()")[1:-1], width, text)
+        return _combined(kind, (brackets or "()")[1:-1], shape, text)
     row = LAYER_ROWS[kind]
-    if row.told_features:
-        if width is None:
-            raise ConfigurationError("architecture_size", part=part, text=text)
-        told = _with_settings(kind, (width,), brackets, part, text)
-        return told, _features_behind(told, width)
-    layer = _with_settings(kind, (), brackets, part, text)
-    if row.ids is None and width is None:
-        return layer, None
-    if row.ids is not None:
-        return layer, layer.output_shape(())[-1]
-    return layer, None if width is None else _features_behind(layer, width)
+    told = row.told_channels or row.told_features
+    if told and shape is None:
+        key = "architecture_channels" if row.told_channels else "architecture_size"
+        raise ConfigurationError(key, part=part, text=text)
+    features = None if not told or shape is None else shape[0 if row.told_channels else -1]
+    layer = _with_settings(kind, features, row.told_channels, brackets, part, text)
+    return layer, layer.output_shape(() if row.ids else _with_any_axes(shape))
 
 
-def _features_behind(layer: Layer, width: int) -> int:
-    """How many features a layer gives for so many, whatever axes stand before them."""
-    shape = layer.output_shape(with_features(None, width))
-    return width if shape is None else shape[-1]
+def _with_any_axes(shape: Shape | None) -> Shape | None:
+    """A size alone says how many features there are, and not what axes stand before them."""
+    return OpenShape(shape) if shape is not None and len(shape) == 1 else shape
 
 
-def _combined(kind: Any, inner: str, width: int | None, text: str) -> tuple[Layer, int | None]:
-    """A combinator of the branches that stand between commas, and how many features it gives."""
+def _combined(kind: Any, inner: str, shape: Shape | None, text: str) -> tuple[Layer, Shape | None]:
+    """A combinator of the branches that stand between commas, and the shape that it gives."""
     branches: list[Layer] = []
-    widths: list[int | None] = []
+    shapes: list[Shape | None] = []
     for branch in _split(inner, text, ","):
-        layers, after = _layers(_split(branch, text), width, text)
+        layers, after = _layers(_split(branch, text), shape, text)
         branches.append(layers[0] if len(layers) == 1 else Sequential(*layers))
-        widths.append(after)
+        shapes.append(after)
     if kind is Residual and len(branches) > 1:
         raise ConfigurationError("architecture_branches", text=text)
     layer: Layer = kind(*branches)
-    if kind is Concatenate:
-        return layer, None if None in widths else sum(filter(None, widths))
-    return layer, widths[-1]
+    known = [one for one in shapes if one is not None]
+    if kind is Concatenate and len(known) == len(shapes):
+        return layer, (*known[0][:-1], sum(one[-1] for one in known))
+    return layer, None if kind is Concatenate else shapes[-1]
 
 
 def _linear(
@@ -141,10 +154,18 @@ def _linear(
 
 
 def _with_settings(
-    kind: Any, given: tuple[Any, ...], brackets: str | None, part: str, text: str
+    kind: Any, told: int | None, name: str, brackets: str | None, part: str, text: str
 ) -> Any:
+    """The layer with its settings, of which one may be told: the first, or that of this name."""
     positional, named = _settings(brackets, part, text)
-    return made(kind, (*given, *positional), named, part, given=len(given))
+    if told is None:
+        return made(kind, positional, named, part)
+    place = list(inspect.signature(kind).parameters).index(name) if name else 0
+    if len(positional) < place:
+        return made(kind, positional, {**named, name: told}, part)
+    return made(
+        kind, (*positional[:place], told, *positional[place:]), named, part, given=place + 1
+    )
 
 
 def _settings(brackets: str | None, part: str, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, dtype_named, require_count, require_seed
+from clearprop.base.arrays import EMPTY, Array, Shape, dtype_named, require_count, require_seed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
@@ -28,6 +28,7 @@ class Recipe:
     layers      the layers' running statistics, of a network that has been trained
     step, seed  the number of steps taken, and the key of all random draws
     classes     what the classes are called, by their ids; none where they have no names
+    input_shape of one sample, where samples are made up for a network that does not say it itself
     """
 
     network: Network
@@ -45,6 +46,7 @@ class Recipe:
     seed: int = 0
     dtype: str = "float64"
     classes: tuple[str, ...] = ()
+    input_shape: Shape | None = None
 
 
 class Settled(NamedTuple):
@@ -106,7 +108,9 @@ def settle(recipe: Recipe) -> Settled:
         params = params.astype(kind)
     example: tuple[str, ...] = ()
     if recipe.x is None or recipe.target is None:
-        example = tuple(example_lines(network, recipe.loss, _outputs(network), kind))
+        shape = recipe.input_shape
+        outputs = _outputs(network, shape)
+        example = tuple(example_lines(network, recipe.loss, outputs, kind, shape))
         x, target = run_lines(example, seed)
     else:
         x, target = (_in_dtype(np.asarray(one), kind) for one in (recipe.x, recipe.target))
@@ -131,7 +135,7 @@ def _in_dtype(array: Array, kind: np.dtype[Any]) -> Array:
     return array.astype(kind) if array.dtype.kind == "f" else array
 
 
-def _outputs(network: Network) -> int:
+def _outputs(network: Network, input_shape: Shape | None) -> int:
     """How many outputs a network has, as far as its layers say; 1 where none does."""
-    shape = network.layer.output_shape(None)
+    shape = network.layer.output_shape(input_shape)
     return 1 if not shape else shape[-1]

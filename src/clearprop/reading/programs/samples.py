@@ -122,10 +122,17 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
     return code
 
 
-def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[Any]) -> list[str]:
+def example_lines(
+    network: Network,
+    loss: Loss,
+    outputs: int,
+    dtype: np.dtype[Any],
+    input_shape: Shape | None = None,
+) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
     the features, one for each output, seen with some noise; of sequences over the sum so far, and
-    where one answer is given for each over the whole sum."""
+    where one answer is given for each over the whole sum. `input_shape` is that of one sample,
+    where the layers do not say it."""
     first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
@@ -137,6 +144,10 @@ def example_lines(network: Network, loss: Loss, outputs: int, dtype: np.dtype[An
         lines.append(f"x = rng.integers({row.ids(first)}, size={size})")
         total = "x[..., None]" if _keeps_times(network, shape) else "x.sum(axis=1)[:, None]"
         total = total if shape else "x[:, None]"
+    elif input_shape is not None:
+        sizes = ", ".join(map(str, (EXAMPLE_SAMPLES, *input_shape)))
+        lines.append(f"x = rng.uniform(-2, 2, ({sizes})){cast}")
+        total = f"x.reshape({EXAMPLE_SAMPLES}, -1).sum(axis=1, keepdims=True)"
     elif shape is not None and len(shape) == 2:
         lines.append(f"x = rng.uniform(-2, 2, {(EXAMPLE_SAMPLES, *shape)}){cast}")
         total = "x.sum(axis=(1, 2))[:, None]"

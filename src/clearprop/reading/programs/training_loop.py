@@ -185,18 +185,22 @@ def _running(draft: Draft) -> list[str]:
 def _remembered(draft: Draft, one: Statistics) -> list[str]:
     x, _ = _batch_names(draft)
     lines = []
+    count, count_math = f"len({x})", "N"
+    if one.places > 1:
+        count, count_math = "numbers", "m"
+        lines.append(Line(f"numbers = {one.places} * len({x})", f"m = {one.places} N"))
     share, share_math = literal(one.momentum or 0), in_equation(one.momentum or 0)
     if one.momentum is None:
         done = int(running(draft.recipe, draft.settled.params, one.path)["num_batches"])
-        count = _moved(done - draft.recipe.step + 1)
+        number = _moved(done - draft.recipe.step + 1)
         share, share_math = "share", "α"
-        lines.append(Line(f"share = 1 / ({count})", "α = 1 / n"))
+        lines.append(Line(f"share = 1 / ({number})", "α = 1 / n"))
     for old, new, new_math in (
         (one.running_mean, f"{one.mean}", f"{one.mean:math}"),
         (
             one.running_variance,
-            f"{one.variance} * len({x}) / (len({x}) - 1)",
-            f"{one.variance:math} N / (N − 1)",
+            f"{one.variance} * {count} / ({count} - 1)",
+            f"{one.variance:math} {count_math} / ({count_math} − 1)",
         ),
     ):
         lines.append(

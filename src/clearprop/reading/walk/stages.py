@@ -109,9 +109,10 @@ class StageArray:
         cells: list[str] = []
         for number in _numbers(row):
             if messages.display_width("  ".join([lead, *cells, number, "…"])) > width:
-                return [head, "  ".join([lead, *cells, "…"])]
+                cells.append("…")
+                break
             cells.append(number)
-        return [head, "  ".join([lead, *cells])]
+        return [*_wrapped(head, width, ""), "  ".join([lead, *cells])]
 
     @property
     def _head(self) -> str:

@@ -1,0 +1,189 @@
+"""A window that is moved over images: the geometry that convolution and pooling share.
+
+An image is (C, *S): channels, then one axis (Conv1d and its kin) or two (height and width). Along
+an axis of S numbers a window has k entries, d apart (`dilation`), so it spans d (k − 1) + 1 of
+them. It is laid on the image with a border of `low` and `high` more numbers (`padding`), at every
+`stride`-th place: the places are o = 0 … P − 1, with
+
+    P = ⌊(low + S + high − d (k − 1) − 1) / s⌋ + 1
+
+and entry i of the window at place o lies on the number  s o + d i  of the image with its border.
+
+Inside these layers the samples are the last axis, (C, *S, N): what is done for one place and one
+channel then runs through memory without a gap, for all samples at once, and NumPy's loops are long.
+What the layers hand on is a view of such an array with the samples in front.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array, Shape, shape_text
+from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.engine.layers.layer import Context, Layer
+
+
+class Window(NamedTuple):
+    """A window along every axis of an image: its entries, strides, dilations, and the border."""
+
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    padding: tuple[tuple[int, int], ...]
+
+    @property
+    def span(self) -> Shape:
+        """How many numbers it spans along every axis."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    @property
+    def entries(self) -> int:
+        """How many entries it has."""
+        return math.prod(self.kernel)
+
+    def bordered(self, size: Shape) -> Shape:
+        """The size of an image with its border."""
+        return tuple(low + s + high for s, (low, high) in zip(size, self.padding, strict=True))
+
+    def places(self, size: Shape) -> Shape:
+        """How many places it has on an image of this size along every axis; 0 and less where it is
+        larger than the image with its border."""
+        sides = zip(self.bordered(size), self.span, self.stride, strict=True)
+        return tuple((side - span) // stride + 1 for side, span, stride in sides)
+
+    def with_border(self, x: Array, fill: float = 0.0) -> Array:
+        """X (..., *S, N) inside its border of `fill`; without a border x itself, in memory as the
+        layers like it."""
+        if not any(map(any, self.padding)):
+            return np.ascontiguousarray(x)
+        axes = len(self.kernel)
+        size = x.shape[-axes - 1 : -1]
+        shape = (*x.shape[: -axes - 1], *self.bordered(size), x.shape[-1])
+        bordered = np.full(shape, fill, x.dtype) if fill else np.zeros(shape, x.dtype)
+        self.inside(bordered, size)[...] = x
+        return bordered
+
+    def inside(self, bordered: Array, size: Shape) -> Array:
+        """The image of this size within its border, as a view."""
+        sides = zip(size, self.padding, strict=True)
+        cuts: Any = (..., *(slice(low, low + s) for s, (low, _) in sides), slice(None))
+        inner: Array = bordered[cuts]
+        return inner
+
+    def patches(self, bordered: Array, places: Shape) -> Array:
+        """What lies under the window at every place: from (..., C, *S, N) a view
+        (..., C, *kernel, *places, N) that repeats the numbers under several places."""
+        axes = len(self.kernel)
+        *before, own = bordered.strides[: -axes - 1], bordered.strides[-axes - 1 : -1]
+        apart = tuple(d * one for d, one in zip(self.dilation, own, strict=True))
+        along = tuple(s * one for s, one in zip(self.stride, own, strict=True))
+        return np.lib.stride_tricks.as_strided(
+            bordered,
+            (*bordered.shape[: -axes - 1], *self.kernel, *places, bordered.shape[-1]),
+            (*before[0], *apart, *along, bordered.strides[-1]),
+            writeable=False,
+        )
+
+    def parts(self, bordered: Array, places: Shape) -> Iterator[tuple[Shape, Array]]:
+        """Entry after entry of the window, row by row: its index, and as a view (..., *places, N)
+        the numbers that it lies on at all places."""
+        sides = tuple(zip(self.dilation, self.stride, places, strict=True))
+        for index in itertools.product(*map(range, self.kernel)):
+            along = (
+                slice(d * i, d * i + s * (count - 1) + 1, s)
+                for i, (d, s, count) in zip(index, sides, strict=True)
+            )
+            cuts: Any = (..., *along, slice(None))
+            yield index, bordered[cuts]
+
+
+def samples_last(x: Array, lead: int) -> Array:
+    """(N, C, *S) as a view (C, *S, N); of K networks, where `lead` is 1, (K, N, …) as (K, …, N)."""
+    return x.transpose(*range(lead), *range(lead + 1, x.ndim), lead)
+
+
+def samples_first(y: Array, lead: int) -> Array:
+    """The way back."""
+    return y.transpose(*range(lead), y.ndim - 1, *range(lead, y.ndim - 1))
+
+
+def settle_sides(owner: object, name: str, axes: int, least: int) -> None:
+    """Make a setting whole numbers of at least `least`, one for every axis: a number stands for
+    the same along all of them. Raises ConfigurationError for anything else."""
+    value = getattr(owner, name)
+    sides = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sides)
+    if len(sides) != axes or not whole or min(sides) < least:
+        raise ConfigurationError(
+            "sides_invalid",
+            owner=type(owner).__name__,
+            name=name,
+            axes=axes,
+            least=least,
+            value=value,
+        )
+    sides = tuple(map(int, sides))
+    object.__setattr__(owner, name, sides[0] if len(set(sides)) == 1 else sides)
+
+
+def sides_of(value: "int | tuple[int, ...]", axes: int) -> Shape:
+    """A settled setting, one number for every axis."""
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def image_text(axes: int, channels: int | str = "C") -> str:
+    """The shape of a batch of images, as it is written: (N, 3, H, W)."""
+    return shape_text(("N", channels, *(("L",) if axes == 1 else ("H", "W"))))
+
+
+def require_images(
+    layer: Layer, x: Array, axes: int, channels: int | None, context: Context
+) -> None:
+    """Refuse what is no batch of images with `axes` axes beside samples and channels (None of
+    `channels`: any number), or that of another number of networks. Raises ShapeError."""
+    lead = context.networks is not None
+    others = lead and x.shape[:1] != (context.networks,)
+    fits = x.ndim == lead + 2 + axes and not others
+    if fits and channels in (None, x.shape[lead + 1]):
+        return
+    # An image whose channels come last is the commonest of these mistakes.
+    turned = fits and x.shape[-1] == channels
+    raise ShapeError(
+        "images_turned" if turned else "images_input",
+        path=context.path or type(layer).__name__,
+        layer=type(layer).__name__,
+        expected=image_text(axes, "C" if channels is None else channels),
+        came=shape_text(x.shape),
+        order=shape_text((0, axes + 1, *range(1, axes + 1))),
+    )
+
+
+def require_image_before(
+    layer: Layer, input_shape: Shape, axes: int, channels: int | None = None
+) -> None:
+    """For output_shape: refuse a layer before that gives no such images. Raises ShapeError."""
+    if len(input_shape) != axes + 1 or channels not in (None, input_shape[0]):
+        raise ShapeError(
+            "images_chain",
+            layer=type(layer).__name__,
+            expected=image_text(axes, "C" if channels is None else channels),
+            came=shape_text(("N", *input_shape)),
+        )
+
+
+def require_places(layer: Layer, window: Window, size: Shape) -> Shape:
+    """How many places the window has on an image of this size. Raises ShapeError where it has
+    none."""
+    places = window.places(size)
+    if min(places) < 1 or min(size) < 1:
+        raise ShapeError(
+            "window_too_large",
+            layer=type(layer).__name__,
+            span=" × ".join(map(str, window.span)),
+            size=" × ".join(map(str, size)),
+            bordered=" × ".join(map(str, window.bordered(size))),
+        )
+    return places

@@ -1,0 +1,160 @@
+"""Pooling, padding, flattening and normalization of images: by hand, at ties, and what is
+refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import (
+    AvgPool1d,
+    AvgPool2d,
+    ChannelBatchNorm,
+    Context,
+    Flatten,
+    GlobalAverage,
+    GroupNorm,
+    Layer,
+    MaxPool1d,
+    MaxPool2d,
+    Network,
+    Pad,
+)
+from clearprop.base.arrays import Array
+from clearprop.base.errors import ConfigurationError, ShapeError
+
+X = np.array([[[[1.0, 5, 2, 0], [3, 4, 8, 6]]]])
+
+
+def passes(layer: Layer, x: Array, dy: Any) -> tuple[Array, Array | None]:
+    y, cache, _ = layer.forward({}, x, Context())
+    dx, _ = layer.backward({}, cache, np.array(dy, float).reshape(y.shape))
+    return y, dx
+
+
+def test_the_largest_number_gets_the_signal() -> None:
+    y, dx = passes(MaxPool2d(2), X, [10, 20])
+    np.testing.assert_array_equal(y, [[[[5.0, 8.0]]]])
+    np.testing.assert_array_equal(dx, [[[[0, 10, 0, 0], [0, 0, 20, 0]]]])
+
+
+def test_a_number_that_is_the_largest_at_several_places_collects_from_all() -> None:
+    y, dx = passes(MaxPool1d(2, stride=1), np.array([[[1.0, 7, 3, 4]]]), [1, 10, 100])
+    np.testing.assert_array_equal(y, [[[7.0, 7.0, 4.0]]])
+    np.testing.assert_array_equal(dx, [[[0, 11, 0, 100]]])
+
+
+def test_of_several_largest_the_first_row_by_row_gets_all(torch: Any) -> None:
+    x = np.array([[[[2.0, 9, 0], [9, 1, 9], [0, 9, 9]]]])
+    y, dx = passes(MaxPool2d(2, stride=1), x, [1, 10, 100, 1000])
+    np.testing.assert_array_equal(y, np.full((1, 1, 2, 2), 9.0))
+    # Upper left window 2 9 / 9 1: the 9 of its first row. Lower left 9 1 / 0 9: its first 9.
+    expected = [[[[0, 11, 0], [100, 0, 1000], [0, 0, 0]]]]
+    np.testing.assert_array_equal(dx, expected)
+    there = torch.tensor(x, requires_grad=True)
+    signal = torch.tensor([[[[1.0, 10], [100, 1000]]]], dtype=torch.float64)
+    torch.nn.MaxPool2d(2, 1)(there).backward(signal)
+    np.testing.assert_array_equal(dx, there.grad.numpy())
+
+
+def test_a_border_is_never_the_largest_and_nan_stays() -> None:
+    y, dx = passes(MaxPool1d(3, padding=1), np.array([[[-5.0, -7, -9, -1]]]), [1, 1])
+    np.testing.assert_array_equal(y, [[[-5.0, -1.0]]])
+    np.testing.assert_array_equal(dx, [[[1, 0, 0, 1]]])
+    y, _ = passes(MaxPool1d(2), np.array([[[np.nan, 1, 2, 3]]]), [1, 1])
+    np.testing.assert_array_equal(y, [[[np.nan, 3]]])
+
+
+def test_a_mean_shares_its_signal_out() -> None:
+    y, dx = passes(AvgPool2d(2), X, [4, 8])
+    np.testing.assert_array_equal(y, [[[[3.25, 4.0]]]])
+    np.testing.assert_array_equal(dx, [[[[1, 1, 2, 2], [1, 1, 2, 2]]]])
+
+
+def test_a_border_counts_or_does_not() -> None:
+    x = np.array([[[6.0, 3, 9]]])
+    y, dx = passes(AvgPool1d(3, stride=2, padding=1), x, [3, 6])
+    np.testing.assert_array_equal(y, [[[3.0, 4.0]]])
+    np.testing.assert_array_equal(dx, [[[1, 3, 2]]])
+    y, dx = passes(AvgPool1d(3, stride=2, padding=1, count_border=False), x, [4, 6])
+    np.testing.assert_array_equal(y, [[[4.5, 6.0]]])
+    np.testing.assert_array_equal(dx, [[[2, 5, 3]]])
+
+
+def test_a_global_mean_of_every_channel() -> None:
+    x = np.arange(12.0).reshape(1, 2, 2, 3)
+    y, dx = passes(GlobalAverage(), x, [6, 12])
+    np.testing.assert_array_equal(y, [[2.5, 8.5]])
+    np.testing.assert_array_equal(dx, np.repeat([1.0, 2.0], 6).reshape(x.shape))
+    assert passes(GlobalAverage(keep_axes=True), x, [6, 12])[0].shape == (1, 2, 1, 1)
+
+
+def test_flattening_is_row_by_row_and_padding_goes_around() -> None:
+    x = np.arange(6.0).reshape(1, 2, 3)
+    y, dx = passes(Flatten(), x, np.arange(6))
+    np.testing.assert_array_equal(y, [np.arange(6.0)])
+    np.testing.assert_array_equal(dx, x)
+    y, dx = passes(Pad((1, 0, 0, 2), value=7), x[None], np.arange(16))
+    # (left, right, top, bottom): one column in front, two rows below.
+    expected = [[7, 0, 1, 2], [7, 3, 4, 5], [7, 7, 7, 7], [7, 7, 7, 7]]
+    np.testing.assert_array_equal(y, [[expected]])
+    np.testing.assert_array_equal(dx, [[[[1, 2, 3], [5, 6, 7]]]])
+
+
+def test_channels_are_normalized_over_samples_and_places_groups_within_a_sample() -> None:
+    x = np.array([[[1.0, 3], [10, 10]], [[5, 7], [10, 30]]])
+    network = Network(ChannelBatchNorm(2, epsilon=1e-12))
+    params = network.initialize()
+    y = network.forward(params, x, state=network.initial_state(params)).output
+    # Channel 0: 1 3 5 7, mean 4, variance 5. Channel 1: 10 10 10 30, mean 15, variance 75.
+    np.testing.assert_allclose(y[:, 0].ravel(), np.array([-3, -1, 1, 3]) / 5**0.5)
+    np.testing.assert_allclose(y[:, 1].ravel(), np.array([-5, -5, -5, 15]) / 75**0.5)
+    network = Network(GroupNorm(1, 2, epsilon=1e-12))
+    y = network.forward(network.initialize(), x).output
+    # Sample 0: 1 3 10 10, mean 6, variance 16.5.
+    np.testing.assert_allclose(y[0].ravel(), np.array([-5, -3, 4, 4]) / 16.5**0.5)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: MaxPool2d(0), "kernel must be"),
+        (lambda: MaxPool1d(2, stride=(1, 1)), "stride must be"),
+        (lambda: MaxPool2d(2, padding=2), "half of its kernel at most"),
+        (lambda: MaxPool2d(2, dilation=0), "dilation must be"),
+        (lambda: AvgPool1d.from_settings({"kernel": 2, "count_border": 1}), "count_border must be"),
+        (lambda: GlobalAverage.from_settings({"keep_axes": 1}), "keep_axes must be"),
+        (lambda: Pad.from_settings({"padding": 1}), "pairs of whole numbers"),
+        (lambda: Pad((1, -1)), "pairs of whole numbers"),
+        (lambda: Pad((1, 1), value=float("nan")), "finite number"),
+        (lambda: GroupNorm(2, 3), "cannot divide 3 channels into 2 groups"),
+        (lambda: ChannelBatchNorm(0), "features must be"),
+    ],
+)
+def test_settings_that_cannot_be(make: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert said in caught.value.message("en")
+    assert caught.value.message("zh-TW") != caught.value.message("en")
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "said"),
+    [
+        (MaxPool2d(2), (3, 4, 4), "takes (N, C, H, W)"),
+        (MaxPool1d(5), (3, 2, 4), "does not fit an image of 4"),
+        (GlobalAverage(), (3, 4), "takes images (N, C, H, W)"),
+        (GlobalAverage(), (3, 4, 0), "that have numbers"),
+        (Pad((1, 1, 1, 1)), (3, 4), "the last 2 axes"),
+        (ChannelBatchNorm(3), (3, 4, 3), "takes 3 channels"),
+        (ChannelBatchNorm(3), (1, 3), "at least two"),
+        (GroupNorm(1, 3), (3,), "takes 3 channels"),
+    ],
+)
+def test_images_that_do_not_fit(layer: Layer, shape: tuple[int, ...], said: str) -> None:
+    network = Network(layer)
+    params = network.initialize()
+    with pytest.raises(ShapeError) as caught:
+        network.forward(params, np.zeros(shape), state=network.initial_state(params))
+    assert said in caught.value.message("en")
+    assert caught.value.message("zh-TW") != caught.value.message("en")
