@@ -49,6 +49,7 @@ from clearprop.base.errors import (
     ForeignFileError,
     MissingDependencyError,
 )
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
 from clearprop.kinds.row import LayerExample
