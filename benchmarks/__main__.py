@@ -1,7 +1,8 @@
 """Runs every benchmark, prints one table, and writes it to `benchmarks/results.json`.
 
-    python -m benchmarks [NAME ...]     all of them, or those named: training_step, training_loop,
-                                        through_time, trainings, kernels_ready, seed_studies,
+    python -m benchmarks [NAME ...]     all of them, or those named: training_step, lenet_step,
+                                        training_loop, through_time, trainings, kernels_ready,
+                                        seed_studies,
                                         import_time, gradient_check, explain, exercises, reproduce,
                                         more_machines
 
@@ -21,6 +22,7 @@ from benchmarks.measuring import print_rows, torch_is_installed
 
 NAMES = (
     "training_step",
+    "lenet_step",
     "training_loop",
     "through_time",
     "trainings",
@@ -31,6 +33,7 @@ NAMES = (
     "explain",
     "exercises",
     "reproduce",
+    "lab_page",
     "more_machines",
 )
 

@@ -1,13 +1,24 @@
 """Trainings in machine code beside the best of every peer that is installed, and beside the matrix
-products alone: what `clearprop bench` measures, held to bounds. One core, in processes of its own.
+products alone: what `clearprop bench` measures, held to bounds, in processes of its own: on one
+core in float32 and float64, and on two cores where there are two.
+
+    python -m benchmarks.trainings           the bounds
+    python -m benchmarks.trainings FOLDER    the tables of the page beside this file; into FOLDER
+                                             every number, as JSON
 """
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.measuring import Row, fresh_environment, print_rows
+from clearprop.base.cores import usable_cores
+from clearprop.bench.comparison import Measured
+from clearprop.bench.scaling import Growth
+from clearprop.bench.telling import growth_table, summary
+from clearprop.bench.workloads import WORKLOADS, of_dtype
 
 
 class Bound(NamedTuple):
@@ -34,21 +45,58 @@ SKLEARN = 0.12
 EXPONENT = 1.1
 
 
+RUNS = {
+    "one-core": ("--growth",),
+    "one-core-float64": ("--dtype", "float64", "--workloads", ",".join([*BOUNDS][:4])),
+    "two-cores": ("--cores", "2"),
+}
+
+
 def measure() -> list[Row]:
-    single = _bench("--growth")
-    double = _bench("--dtype", "float64", "--workloads", ",".join([*BOUNDS][:4]))
-    rows = [row for one in single["workloads"] for row in _rows(one, BOUNDS[one["workload"]])]
-    for one in double["workloads"]:
-        rows += _rows(one, Bound(BOUND_FLOAT64))
-    for one in single["growth"]:
-        name = f"time ∝ size^p, {one['what']}: p"
-        rows.append(Row(name, one["exponent"], "", at_most=EXPONENT))
+    rows = []
+    for run in _runs():
+        found = _bench(run)
+        for one in found["workloads"]:
+            single = BOUNDS[one["workload"]]
+            bound = single if one["dtype"] == "float32" else Bound(BOUND_FLOAT64)
+            rows += _rows(run, one, bound)
+        for one in found["growth"]:
+            name = f"time ∝ size^p, {one['what']}: p"
+            rows.append(Row(name, one["exponent"], "", at_most=EXPONENT))
     return rows
 
 
-def _bench(*options: str) -> Any:
+def tables(folder: Path) -> None:
+    """Print what was measured, and write it into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for run in _runs():
+        found = _bench(run)
+        text = json.dumps(found, indent=2) + "\n"
+        (folder / f"{run}.json").write_text(text, encoding="utf-8")
+        measured = [
+            Measured(
+                of_dtype(WORKLOADS[one["workload"]], one["dtype"]),
+                one["seconds_per_step"],
+                one["last_loss"],
+            )
+            for one in found["workloads"]
+        ]
+        grown = [
+            Growth(one["what"], tuple(one["sizes"]), tuple(one["seconds_per_step"]))
+            for one in found["growth"]
+        ]
+        print(f"{run}: {found['processor']}, {found['versions']}\n")
+        print(summary(measured, "en"), growth_table(grown, "en"), sep="\n\n", end="\n\n")
+
+
+def _runs() -> list[str]:
+    return [name for name in RUNS if name != "two-cores" or usable_cores() > 1]
+
+
+def _bench(run: str) -> Any:
+    print(f"… {run}", file=sys.stderr)
     done = subprocess.run(
-        [sys.executable, "-m", "clearprop", "bench", "--json", *options],
+        [sys.executable, "-m", "clearprop", "bench", "--json", *RUNS[run]],
         env=fresh_environment(),
         stdout=subprocess.PIPE,
         encoding="utf-8",
@@ -57,8 +105,10 @@ def _bench(*options: str) -> Any:
     return json.loads(done.stdout)
 
 
-def _rows(one: Any, bound: Bound) -> list[Row]:
+def _rows(run: str, one: Any, bound: Bound) -> list[Row]:
     seconds, name = one["seconds_per_step"], f"{one['workload']}, {one['dtype']}"
+    if run == "two-cores":
+        name += ", two cores"
     rows = [Row(f"{name}, a step", 1e6 * seconds["clearprop"], "µs")]
     if one["best_peer"] is not None:
         peer = f"{name}, clearprop / {one['best_peer']}"
@@ -73,4 +123,7 @@ def _rows(one: Any, bound: Bound) -> list[Row]:
 
 
 if __name__ == "__main__":
-    print_rows(measure())
+    if len(sys.argv) == 2:
+        tables(Path(sys.argv[1]))
+    else:
+        print_rows(measure())

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from clearprop.bench.comparison import PEERS, Measured, compare, installed_peers
 from clearprop.bench.growth_picture import growth_picture
 from clearprop.bench.peers import own_peers
 from clearprop.bench.peers.bare_numpy import BARE
+from clearprop.bench.peers.peer import Run
 from clearprop.bench.scaling import Growth
 from clearprop.bench.telling import details, growth_table, picture, summary
 from clearprop.bench.timing import THREAD_VARIABLES
@@ -95,7 +97,8 @@ def measured() -> Measured:
     """Numbers that are not those of a machine."""
     seconds = {"clearprop": 2e-6, "numpy": 8e-6, "jax": 4e-6, "products-numpy": 1e-6}
     losses = {**dict.fromkeys(seconds, 0.25), "products-numpy": float("nan")}
-    return Measured(WORKLOADS["64-128-10-adam"], seconds, losses)
+    ready, threads = dict.fromkeys(seconds, 0.5), dict.fromkeys(seconds, 2)
+    return Measured(WORKLOADS["64-128-10-adam"], seconds, losses, ready, threads)
 
 
 def test_ratios_are_ours_over_theirs() -> None:
@@ -108,12 +111,44 @@ def test_ratios_are_ours_over_theirs() -> None:
     assert json.loads(json.dumps(one.as_data()))["to_best_peer"] == 0.5
 
 
+def test_each_at_its_best_number_of_threads() -> None:
+    both = measured()
+    seconds = {"clearprop": 3e-6, "numpy": 1e-6, "products-numpy": 5e-7, "torch": 9e-6}
+    one = Measured(
+        both.workload,
+        seconds,
+        {**dict.fromkeys(seconds, 0.25), "products-numpy": float("nan")},
+        dict.fromkeys(seconds, 0.1),
+        dict.fromkeys(seconds, 1),
+    )
+    best = both.best_of(json.loads(json.dumps(one.as_data())))
+    assert best.threads == {"clearprop": 2, "jax": 2, "numpy": 1, "products-numpy": 1, "torch": 1}
+    assert best.seconds == {
+        **both.seconds,
+        **{name: seconds[name] for name in seconds if name != "clearprop"},
+    }
+    assert (best.ready["numpy"], best.ready["jax"], best.losses["torch"]) == (0.1, 0.5, 0.25)
+    assert np.isnan(best.losses["products-numpy"])
+
+
+def test_a_peer_whose_compiler_fails_is_left_out() -> None:
+    def ready(workload: Workload) -> Run:
+        raise KernelsError("bench_compiler_fails", name="torch-compiled", problem="no C++ compiler")
+
+    broken = PEERS["torch-compiled"]._replace(ready=ready)
+    one = compare(SMALL["mse"], [BARE, broken], rounds=1)
+    assert set(one.seconds) == set(one.ready) == {"numpy"}
+    assert "no C++ compiler" in details(one, "en").splitlines()[-1]
+    assert "不列入" in details(one, "zh-TW").splitlines()[-1]
+    assert "no C++ compiler" in one.as_data()["left_out"]["torch-compiled"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 def test_the_tables_and_the_picture_say_so(language: str) -> None:
     table = details(measured(), language)
     rows = [line.split() for line in table.splitlines()[-4:]]
     assert [row[0] for row in rows] == ["products-numpy", "clearprop", "jax", "numpy"]
-    assert rows[2] == ["jax", "4.00", "2.00", "×", "0.250000"]
+    assert rows[2] == ["jax", "4.00", "2.00", "×", "0.250000", "2", "0.50"]
     line = summary([measured()], language).splitlines()[-1]
     end = "2.00 µs jax 4.00 µs 0.50 products-numpy 1.00 µs 2.00"
     assert " ".join(line.split()).endswith(end)
@@ -169,7 +204,7 @@ def test_the_command_measures_and_prints(
     assert set(one["seconds_per_step"]) == {"clearprop-numpy", "numpy"}
     assert one["best_peer"] == "numpy"
     assert found["versions"]["numpy"] == np.__version__
-    assert found["cores"] == 1
+    assert (found["cores"], one["threads"]) == (1, {"clearprop-numpy": 1, "numpy": 1})
     path = tmp_path / "bench.svg"
     own = [*told[:-3], "clearprop,numpy", "--rounds", "1", "--plot", str(path), "--lang", "zh-TW"]
     assert main(own) == 0
@@ -177,6 +212,41 @@ def test_the_command_measures_and_prints(
     assert "最快的套件" in printed
     assert str(path) in printed
     assert path.read_text(encoding="utf-8").startswith("<")
+
+
+@pytest.mark.usefixtures("as_it_was")
+def test_on_several_cores_one_thread_is_measured_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    alone = replace(measured(), seconds={"numpy": 1e-9, "clearprop-numpy": 1.0})
+    alone = replace(alone, threads={"numpy": 1, "clearprop-numpy": 1})
+    said = json.dumps({"workloads": [alone.as_data()]})
+
+    def elsewhere(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        asked.append(command)
+        return subprocess.CompletedProcess(command, int(not said), said, "\nNothing works.\n")
+
+    monkeypatch.setattr(subprocess, "run", elsewhere)
+    short = replace(WORKLOADS["1-10-1"], steps=3)
+    monkeypatch.setitem(WORKLOADS, "1-10-1", short)
+    told = [
+        "bench",
+        "--workloads=1-10-1",
+        "--peers=clearprop-numpy,numpy",
+        "--rounds=1",
+        "--cores=2",
+    ]
+    assert main([*told, "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["workloads"]
+    assert one["threads"] == {"clearprop-numpy": 2, "numpy": 1}
+    assert one["seconds_per_step"]["numpy"] == 1e-9
+    assert {"--cores=2", "--threads=1", "--rounds=1", "--json"} <= set(asked[0])
+    assert main([*told, "--threads=2"]) == 0
+    assert len(asked) == 1  # so many and no others
+    said = ""
+    assert main(told) == 2
+    assert "Nothing works." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -188,6 +258,7 @@ def test_the_command_measures_and_prints(
         (["--plot", "bench.pdf"], "bench.pdf"),
         (["--cores", "0"], "--cores"),
         (["--rounds", "many"], "--rounds"),
+        (["--threads", "0"], "--threads"),
     ],
 )
 @pytest.mark.usefixtures("as_it_was")

@@ -12,8 +12,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.compiled import column_places
+from clearprop.compiled.buffers import Buffers, put, take
 from clearprop.compiled.kernel_cache import cache_folder
-from clearprop.compiled.kernel_running import Buffers, Ran, put, run, take
+from clearprop.compiled.kernel_running import Ran, run
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan, plan_of
 from clearprop.engine.losses import Loss

@@ -22,7 +22,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, DtypeError, ShapeError
-from clearprop.compiled.kernel_running import Buffers
+from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.optimizers import Optimizer

@@ -31,7 +31,8 @@ from clearprop import (
 )
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.compiled import kernel_running
-from clearprop.compiled.kernel_running import Buffers, put, run, take
+from clearprop.compiled.buffers import Buffers, put, take
+from clearprop.compiled.kernel_running import run
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.layers.layer import Layer
 from tests.compiled.both_engines import (

@@ -26,7 +26,8 @@ from clearprop import (
 )
 from clearprop.base import cores
 from clearprop.base.errors import ConfigurationError
-from clearprop.compiled.kernel_running import Buffers, put, run, take
+from clearprop.compiled.buffers import Buffers, put, take
+from clearprop.compiled.kernel_running import run
 from clearprop.compiled.plan import TrainingPlan, paying_threads
 from clearprop.compiled.tables import MOST_THREADS, SAMPLES_OF_PART
 from clearprop.compiled.thread_choice import CALLS_BETWEEN, LEAST_SECONDS, ThreadChoice

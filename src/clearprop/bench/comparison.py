@@ -2,14 +2,15 @@
 
 import math
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from clearprop.base.dependencies import is_installed
-from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.base.errors import ConfigurationError, ContractError, KernelsError
 from clearprop.base.version import __version__
 from clearprop.bench.peers import bare_numpy, jax_peers, own_peers, sklearn_peer, torch_peers
 from clearprop.bench.peers.peer import Peer, Run
@@ -43,11 +44,18 @@ class Measured:
     """One workload: the median seconds of a step of every peer, and the loss that it came to.
 
     A step of a workload of many networks is one of all of them.
+
+    ready     the seconds before a peer's first step, which are apart: what is compiled, and copied
+    threads   how many of them a peer was told to use
+    left_out  who cannot do it here, and why
     """
 
     workload: Workload
     seconds: Mapping[str, float]
     losses: Mapping[str, float]
+    ready: Mapping[str, float] = field(default_factory=dict)
+    threads: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, KernelsError] = field(default_factory=dict)
 
     @property
     def best_peer(self) -> str | None:
@@ -73,10 +81,30 @@ class Measured:
             "dtype": self.workload.dtype,
             "seconds_per_step": dict(self.seconds),
             "last_loss": {name: one for name, one in self.losses.items() if math.isfinite(one)},
+            "seconds_until_ready": dict(self.ready),
+            "threads": dict(self.threads),
+            "left_out": {name: str(why) for name, why in self.left_out.items()},
             "best_peer": self.best_peer,
             "to_best_peer": self.ratio_to(self.best_peer),
             "to_products": self.ratio_to(self.products),
         }
+
+    def best_of(self, told: Mapping[str, Any]) -> "Measured":
+        """Of this and of what `as_data` told of the same workload on other threads, each peer's
+        faster."""
+        faster = {
+            name: seconds
+            for name, seconds in told["seconds_per_step"].items()
+            if seconds < self.seconds.get(name, math.inf)
+        }
+        return Measured(
+            self.workload,
+            {**self.seconds, **faster},
+            {**self.losses, **{name: told["last_loss"].get(name, math.nan) for name in faster}},
+            {**self.ready, **{name: told["seconds_until_ready"][name] for name in faster}},
+            {**self.threads, **{name: told["threads"][name] for name in faster}},
+            {name: why for name, why in self.left_out.items() if name not in faster},
+        )
 
 
 def installed_peers(names: Sequence[str] = ()) -> list[Peer]:
@@ -95,27 +123,45 @@ def compare(
     peers: Sequence[Peer],
     *,
     rounds: int,
+    threads: int = 1,
     begun: Callable[[str], object] | None = None,
 ) -> Measured:
     """Measure the peers that can do the workload; `begun` is told which one is made ready,
-    and "" when all are.
+    and "" when all are. `threads` is what `timing.limit_threads` was told.
 
-    Raises ContractError where one of them comes to another loss: then they do not do the same work,
+    Another's compiler that does not work is left out. Raises KernelsError where ours does not;
+    ContractError where one of them comes to another loss: then they do not do the same work,
     and no time is told. MissingDependencyError for a peer whose package is not installed.
     """
     ready: dict[str, Run] = {}
     losses: dict[str, float] = {}
+    first: dict[str, float] = {}
+    left_out: dict[str, KernelsError] = {}
     for peer in peers:
-        if peer.takes is None or peer.takes(workload):
-            _tell(begun, peer.name)
-            ready[peer.name] = peer.ready(workload)
-            losses[peer.name] = ready[peer.name](workload.steps)
+        if peer.takes is not None and not peer.takes(workload):
+            continue
+        _tell(begun, peer.name)
+        begin = time.perf_counter()
+        try:
+            run = peer.ready(workload)
+            losses[peer.name] = run(workload.steps)
+        except KernelsError as problem:
+            if peer.name in US:
+                raise
+            left_out[peer.name] = problem
+            continue
+        ready[peer.name], first[peer.name] = run, time.perf_counter() - begin
     require_equal(workload, losses)
     _tell(begun, "")
     runs = {name: _whole(run, workload.steps) for name, run in ready.items()}
     taken = interleaved(runs, repeats=rounds)
     return Measured(
-        workload, {name: seconds / workload.steps for name, seconds in taken.items()}, losses
+        workload,
+        {name: seconds / workload.steps for name, seconds in taken.items()},
+        losses,
+        {name: max(first[name] - seconds, 0.0) for name, seconds in taken.items()},
+        dict.fromkeys(taken, threads),
+        left_out,
     )
 
 

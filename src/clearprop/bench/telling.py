@@ -25,7 +25,8 @@ def details(measured: Measured, language: str) -> str:
     say = partial(messages.within("bench"), language)
 
     ours = measured.seconds.get(US[0])
-    rows = [[say("peer"), _unit(measured.workload, language), say("to_ours"), say("loss")]]
+    unit = _unit(measured.workload, language)
+    rows = [[say("peer"), unit, say("to_ours"), say("loss"), say("threads"), say("ready")]]
     for name, seconds in sorted(measured.seconds.items(), key=lambda one: one[1]):
         rows.append(
             [
@@ -33,9 +34,12 @@ def details(measured: Measured, language: str) -> str:
                 _figure(seconds * _steps(measured.workload)),
                 "" if ours is None else f"{seconds / ours:.2f} ×",
                 f"{measured.losses[name]:.6f}" if PEERS[name].trains else "—",
+                f"{measured.threads[name]}",
+                f"{measured.ready[name]:.2f}",
             ]
         )
-    return "\n".join([title(measured.workload, language), "", *ruled(rows)])
+    left_out = ["", *(why.message(language) for why in measured.left_out.values())]
+    return "\n".join([title(measured.workload, language), "", *ruled(rows), *left_out]).rstrip()
 
 
 def summary(all_measured: Sequence[Measured], language: str) -> str:

@@ -10,7 +10,9 @@
 
 `plan`           a training as tables of numbers, or why there is none: `lowering` makes operations
                  of the graph, `row_places` and `column_places` give everything its place in memory
-`running`        many steps of a plan without returning to Python, the GIL released
+`buffers`        the memory of a plan, and a training's state into it and out of it
+`kernel_running` many steps of a plan without returning to Python, the GIL released, by as many
+                 threads as `thread_choice` finds the fastest
 `lanes`          the same for many equal networks: one network in each SIMD lane
 `tables`, `blas` what the kernels are handed, and the matrix product of NumPy's own BLAS
 `building`       makes or finds the machine code: `library(dtype)`

@@ -1,33 +1,24 @@
 """Run a plan: many steps without returning to Python."""
 
 import ctypes
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, freeze, keyed_generator, shape_text
+from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.cores import usable_cores
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ConfigurationError
 from clearprop.compiled.blas import large_product
-from clearprop.compiled.placing import ParameterPlace
+from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.compiled.tables import (
-    NONE,
     SAMPLES_OF_PART,
     LossFields,
     OptimizerFields,
     RunFields,
     Stop,
 )
-from clearprop.engine.layers.layer import Tree
-from clearprop.engine.losses.loss import require_targets
-from clearprop.engine.optimizers import OptimizerState
 from clearprop.engine.schedules import Schedule, rate_at
-
-# Entries before and behind the arena, which nothing may write to.
-GUARD = 64
-GUARD_VALUE = -1.5
 
 # How often a thread looks for the others before it lets go of its core: some 20 µs, which is longer
 # than they take if each has a core of its own.
@@ -54,174 +45,6 @@ class Ran(NamedTuple):
     def steps(self) -> int:
         """The number of steps done."""
         return len(self.totals)
-
-
-class Buffers:
-    """The memory of a plan: one arena, and the caller's data, which is read where it lies.
-
-    updates  how many steps the optimizer has taken
-
-    Raises ShapeError for data of other shapes than those of the plan, DataError for ids out of
-    range.
-    """
-
-    def __init__(
-        self, plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None = None
-    ) -> None:
-        _require_planned(plan, x, target, sample_weight)
-        dtype = np.dtype(plan.dtype)
-        raw = np.full(plan.entries + 2 * GUARD + GUARD, GUARD_VALUE, dtype)
-        # On the border of a cache line.
-        first = GUARD + (-raw[GUARD:].ctypes.data % 64) // dtype.itemsize
-        self.raw = raw
-        self.arena = raw[first : first + plan.entries]
-        self.arena[:] = 0
-        self.x = np.ascontiguousarray(x, dtype)
-        if plan.takes_ids:
-            self.target = _own_ids(plan, target)
-        else:
-            self.target = np.ascontiguousarray(target, dtype)
-        self.sample_weight = None
-        if sample_weight is not None:
-            self.sample_weight = np.ascontiguousarray(sample_weight, dtype)
-        self.updates = 0
-        placed = plan.placed
-        for place in placed.ones:
-            self.arena[place : place + plan.batch_size] = 1
-        if placed.is_columns and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x.T)
-            self._lay(
-                placed.target_rows, placed.input_stride, self.target.reshape(plan.samples, -1).T
-            )
-            if self.sample_weight is not None:
-                self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
-        elif placed.input != NONE and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x)
-
-    def _lay(self, place: int, stride: int, matrix: Array) -> None:
-        rows, columns = matrix.shape
-        self.arena[place : place + rows * stride].reshape(rows, stride)[:, :columns] = matrix
-
-    def shrink(self, entries: int) -> None:
-        """Give back what lies behind so many entries of the arena, which no training can use then;
-        its contents before them stay."""
-        first = (self.arena.ctypes.data - self.raw.ctypes.data) // self.raw.itemsize
-        self.arena = self.raw[:0]
-        # Where somebody still looks at the memory, NumPy refuses, and it stays as it is.
-        with suppress(ValueError):
-            self._resize(first + entries)
-        self.arena = self.raw[first : first + entries]
-
-    def _resize(self, entries: int) -> None:
-        del self.arena
-        self.raw.resize(entries)
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether nothing was written before or behind the arena."""
-        inside = np.zeros(len(self.raw), bool)
-        first = (self.arena.ctypes.data - self.raw.ctypes.data) // self.raw.itemsize
-        inside[first : first + len(self.arena)] = True
-        return bool((self.raw[~inside] == GUARD_VALUE).all())
-
-
-def put(
-    plan: TrainingPlan, buffers: Buffers, params: Array, optimizer: OptimizerState, layers: Tree
-) -> None:
-    """Write a training's state into the buffers."""
-    put_params(plan, buffers, params, layers)
-    buffers.updates = optimizer.step
-    for number, name in enumerate(plan.slots, 1):
-        _put_flat(plan, buffers, optimizer.slots[name], number)
-
-
-def put_params(plan: TrainingPlan, buffers: Buffers, params: Array, layers: Tree) -> None:
-    """Write parameters and the layers' state alone, for an optimizer that has taken no step: what
-    it remembers is then not read."""
-    buffers.updates = 0
-    _put_flat(plan, buffers, params, 0)
-    for state in plan.placed.states:
-        given = layers[state.path]
-        mean, variance, batches = _statistics(buffers, state.place, state.features)
-        mean[...], variance[...] = given["running_mean"], given["running_var"]
-        batches[...] = given["num_batches"]
-
-
-def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) -> None:
-    for parameter in plan.placed.parameters:
-        given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
-        for view, columns in _panels(plan, buffers, parameter, number):
-            view[...] = given[:, columns]
-
-
-def take(
-    plan: TrainingPlan, buffers: Buffers, *, last: bool = False
-) -> tuple[Array, OptimizerState, Tree]:
-    """The state of the training after the last whole step: new, read-only arrays.
-
-    last  the buffers are not used again: they are given back piece by piece meanwhile, so that the
-          memory never holds the state twice
-    """
-    layers = take_layers(plan, buffers)
-    flats: list[Array] = []
-    for number in reversed(range(1 + len(plan.slots))):
-        if last:
-            buffers.shrink((number + 1) * plan.placed.slot)
-        flats.append(freeze(take_flat(plan, buffers, number)))
-    *slots, params = flats
-    named = dict(zip(plan.slots, reversed(slots), strict=True))
-    return params, OptimizerState(buffers.updates, named or EMPTY), layers
-
-
-def take_layers(plan: TrainingPlan, buffers: Buffers) -> Tree:
-    """What the layers changed: new, read-only arrays."""
-    layers = {}
-    for state in plan.placed.states:
-        mean, variance, batches = _statistics(buffers, state.place, state.features)
-        layers[state.path] = {
-            "running_mean": freeze(mean.reshape(1, -1).copy()),
-            "running_var": freeze(variance.reshape(1, -1).copy()),
-            "num_batches": freeze(batches.astype(np.int64).reshape(())),
-        }
-        del mean, variance, batches
-    return layers or EMPTY
-
-
-def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
-    """The parameters, or slot number - 1, as a flat array of its own."""
-    flat = np.empty(plan.network.size, plan.dtype)
-    for parameter in plan.placed.parameters:
-        into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
-        for view, columns in _panels(plan, buffers, parameter, number):
-            into[:, columns] = view
-    return flat
-
-
-def _panels(
-    plan: TrainingPlan, buffers: Buffers, parameter: ParameterPlace, number: int
-) -> list[tuple[Array, slice]]:
-    """Views (rows, some columns) of a parameter, or of its slot number - 1, and which columns."""
-    first = parameter.place + number * plan.placed.slot
-    whole = buffers.arena[first : first + parameter.entries]
-    wide = parameter.entries // parameter.rows
-    if parameter.row == wide:
-        return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
-    panels = whole.reshape(-1, parameter.rows, parameter.row)
-    return [
-        (
-            panel[:, : parameter.columns - first],
-            slice(first, first + parameter.row),
-        )
-        for first, panel in zip(range(0, parameter.columns, parameter.row), panels, strict=True)
-    ]
-
-
-def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Array, Array]:
-    panel = 64 // buffers.arena.itemsize
-    wide = -(-features // panel) * panel
-    mean = buffers.arena[place : place + features]
-    variance = buffers.arena[place + wide : place + wide + features]
-    return mean, variance, buffers.arena[place + 2 * wide : place + 2 * wide + 1]
 
 
 def run(
@@ -330,29 +153,6 @@ def _call(
     done = train(ctypes.byref(fields))
     buffers.updates += done
     return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
-
-
-def _require_planned(
-    plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None
-) -> None:
-    outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
-    expected = {"x": (plan.samples, plan.features), "target": (plan.samples, *outputs)}
-    given = {"x": x, "target": target}
-    if sample_weight is not None:
-        expected["sample_weight"], given["sample_weight"] = (plan.samples,), sample_weight
-    for name, array in given.items():
-        if array.shape != expected[name]:
-            came, shape = shape_text(array.shape), shape_text(expected[name])
-            raise ShapeError("plan_data", name=name, came=came, expected=shape)
-
-
-def _own_ids(plan: TrainingPlan, target: Array) -> Array:
-    """Class ids that nobody else can write to: the kernels go where they lead."""
-    ids = freeze(np.array(target, np.int64))
-    outputs, ignored = int(plan.loss_row["outputs"]), plan.loss_row["ignored"]
-    inside = (ids == ignored) | ((ids >= 0) & (ids < outputs))
-    require_targets(inside, ids, condition=f"0 <= t <= {outputs - 1}")
-    return ids
 
 
 def samples_of(plan: TrainingPlan, steps: int, step: int) -> int:

@@ -13,16 +13,8 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.cores import usable_cores
 from clearprop.base.errors import DataError
-from clearprop.compiled.kernel_running import (
-    Buffers,
-    Ran,
-    put,
-    put_params,
-    run,
-    take,
-    take_flat,
-    take_layers,
-)
+from clearprop.compiled.buffers import Buffers, put, put_params, take, take_flat, take_layers
+from clearprop.compiled.kernel_running import Ran, run
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan, plan_of, require_targets

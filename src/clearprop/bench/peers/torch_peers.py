@@ -1,9 +1,11 @@
 """PyTorch, eager and compiled; and its matrix products alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from clearprop.base.dependencies import require
+from clearprop.base.errors import KernelsError
 from clearprop.bench.peers.bare_numpy import BETAS, EPS, batches
 from clearprop.bench.peers.peer import Peer, Run
 from clearprop.bench.workloads import Workload
@@ -52,10 +54,11 @@ def _compiled(workload: Workload) -> Run:
     """The whole step, gradient and update, as one compiled graph; weights are (in, out)."""
     torch = _torch()
     x, target = torch.tensor(workload.x), torch.tensor(workload.target)
-    step = torch.compile(_step(torch, workload), fullgraph=True, dynamic=None)
+    with _compiler_works():
+        step = torch.compile(_step(torch, workload), fullgraph=True, dynamic=None)
 
     def run(steps: int) -> float:
-        with torch.no_grad():
+        with torch.no_grad(), _compiler_works():
             given = [torch.from_numpy(one) for pair in workload.parameters() for one in pair]
             first, second = ([torch.zeros_like(one) for one in given] for _ in range(2))
             loss = None
@@ -69,6 +72,16 @@ def _compiled(workload: Workload) -> Run:
         return float(loss.item())  # type: ignore[union-attr]
 
     return run
+
+
+@contextmanager
+def _compiler_works() -> Iterator[None]:
+    """It asks for a C++ compiler when the first step is taken, and for a Python that it knows."""
+    try:
+        yield
+    except RuntimeError as problem:
+        why = str(problem).strip().partition("\n")[0]
+        raise KernelsError("bench_compiler_fails", name=COMPILED.name, problem=why) from problem
 
 
 def _step(torch: Any, workload: Workload) -> Callable[..., Any]:

@@ -26,6 +26,7 @@ from clearprop.checking.diagnosis.hypotheses import (
     difference,
     scale,
 )
+from clearprop.checking.diagnosis.image_slips import image_slips
 from clearprop.checking.diagnosis.recognition import BETWEEN
 from clearprop.checking.diagnosis.time_slips import time_slips
 from clearprop.checking.diagnosis.trusted import TrustedPass
@@ -47,6 +48,7 @@ def slips(
         yield from _linear(step, before, after)
     if isinstance(step.layer, Activation):
         yield from _activation(step.layer)
+    yield from image_slips(step)
     yield from time_slips(step)
 
 

@@ -1,13 +1,15 @@
 """`clearprop bench`: how fast trainings are on this machine, beside every peer there is."""
 
 import json
+import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearprop.base import messages
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.errors import ConfigurationError, KernelsError
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
@@ -50,6 +52,8 @@ def run(given: Arguments) -> int:
             known = ", ".join(WORKLOAD_NAMES)
             raise ConfigurationError("workload_unknown", name=name, known=known)
     cores, rounds = given.whole("--cores", 1), given.whole("--rounds", 9)
+    threads = given.whole("--threads", cores)
+    both = cores > 1 and not given.given("--threads")
     dtype = given.text_or("--dtype", DTYPES[0])
     if dtype not in DTYPES:
         raise ConfigurationError("dtype_unknown", name=dtype, known=", ".join(DTYPES))
@@ -61,7 +65,7 @@ def run(given: Arguments) -> int:
     from clearprop.bench.timing import cores as on_cores
     from clearprop.bench.timing import limit_threads
 
-    limit_threads(cores)
+    limit_threads(threads)
     with on_cores(cores):
         from clearprop.bench.comparison import compare, installed_peers, surroundings
         from clearprop.bench.scaling import growths
@@ -72,22 +76,42 @@ def run(given: Arguments) -> int:
         for name in workloads or WORKLOAD_NAMES:
             workload = of_dtype(WORKLOADS[name], dtype)
             begun = partial(_tell, name)
-            measured.append(compare(workload, chosen, rounds=rounds, begun=begun))
+            names = [peer.name for peer in chosen]
+            alone = _on_one_thread(name, names, cores, rounds, dtype) if both else None
+            found = compare(workload, chosen, rounds=rounds, threads=threads, begun=begun)
+            measured.append(found if alone is None else found.best_of(alone))
             if not as_json:
                 _print_details(measured[-1], language)
         grown = growths(rounds=rounds, dtype=dtype) if given.given("--growth") else ()
         around = {**surroundings(chosen), "cores": cores}
     written = [] if plot is None else _draw(measured, grown, plot, language)
     if as_json:
-        found = {
+        told = {
             **around,
             "workloads": [one.as_data() for one in measured],
             "growth": [one.as_data() for one in grown],
         }
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
         _print_end(measured, grown, written, language)
     return DONE
+
+
+def _on_one_thread(
+    workload: str, peers: Sequence[str], cores: int, rounds: int, dtype: str
+) -> dict[str, Any]:
+    """The same measurement on as many cores, each package on one thread: how many there are is
+    settled when a package is loaded, so a process of its own does it."""
+    told = {"workloads": workload, "peers": ",".join(peers), "cores": cores, "rounds": rounds}
+    words = [f"--{name}={value}" for name, value in {**told, "dtype": dtype, "threads": 1}.items()]
+    command = [sys.executable, "-m", "clearprop", "bench", *words, "--json"]
+    _tell(workload, "")
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise KernelsError("bench_child_failed", status=done.returncode, problem=why)
+    found: dict[str, Any] = json.loads(done.stdout)["workloads"][0]
+    return found
 
 
 def _names(given: Arguments, option: str) -> list[str]:
@@ -149,6 +173,7 @@ COMMAND = Command(
         Option("--peers", words=PEER_NAMES),
         Option("--workloads", words=WORKLOAD_NAMES),
         Option("--cores"),
+        Option("--threads"),
         Option("--rounds"),
         Option("--dtype", words=DTYPES),
         Option("--growth", takes=Takes.NOTHING),

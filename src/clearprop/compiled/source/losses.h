@@ -203,19 +203,23 @@ INLINE void cross_entropy_of_rows(const int is_panel, const struct Loss *l, cons
             top[r] = top_of(is_panel, y + r * stride, classes);
         for (int64_t r = 0; r < rows; r++)
             sum[r] = powers_of(is_panel, y + r * stride, top[r], dy + r * stride, classes);
-        for (int64_t r = 0; r < rows; r++, y += stride, dy += stride) {
-            struct PartOfLoss *part = part_of(parts, first + r);
-            int64_t id = b->ids[sample_at(b, first + r)];
-            if (id == ignored) {
-                memset(dy, 0, (size_t)columns * sizeof(real));
-                continue;
+        for (int64_t begin = 0; begin < rows; begin += SAMPLES_OF_PART) {
+            int64_t end = smaller(begin + SAMPLES_OF_PART, rows);
+            double total = 0, product = 1;
+            for (int64_t r = begin; r < end; r++, y += stride, dy += stride) {
+                int64_t id = b->ids[sample_at(b, first + r)];
+                if (id == ignored) {
+                    memset(dy, 0, (size_t)columns * sizeof(real));
+                    continue;
+                }
+                real share = scale / sum[r];
+                for (int64_t j = 0; j < columns; j += LANES)
+                    store(dy + j, load(dy + j) * share);
+                dy[id] -= scale;
+                total -= (double)(y[id] - top[r]);
+                product *= (double)sum[r];
             }
-            real share = scale / sum[r];
-            for (int64_t j = 0; j < columns; j += LANES)
-                store(dy + j, load(dy + j) * share);
-            dy[id] -= scale;
-            part->total -= (double)(y[id] - top[r]);
-            part->product *= (double)sum[r];
+            parts[(first + begin) / SAMPLES_OF_PART] = (struct PartOfLoss){total, product};
         }
     }
 }

@@ -40,6 +40,8 @@ INLINE int64_t count_of(struct Span s) { return s.end - s.first; }
 static struct Span share(const struct Worker *w, int64_t entries, int64_t unit)
 {
     int64_t units = (entries + unit - 1) / unit, size = w->team->size;
+    if (size == 1) /* without divisions, which a short step would feel */
+        return (struct Span){0, entries};
     int64_t first = units * w->number / size * unit, end = units * (w->number + 1) / size * unit;
     return (struct Span){smaller(first, entries), smaller(end, entries)};
 }

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
-from clearprop.base.dependencies import is_installed, require
+from clearprop.base.dependencies import is_installed
 from clearprop.checking import check
 from clearprop.checking.verdict import Verdict
 from clearprop.engine.combinators import Sequential
@@ -29,6 +29,7 @@ from clearprop.engine.optimizers import SGD, Adam
 from clearprop.engine.schedules import CosineDecay
 from clearprop.formats import torch_twin
 from clearprop.formats.torch_functions import loss_function
+from clearprop.teaching.experiments.digits_data import Digits, load_digits
 from clearprop.teaching.experiments.progress import Progress, part
 from clearprop.training import EpochEvent, TrainingState, fit, start, train
 
@@ -36,13 +37,6 @@ EPOCHS, BATCH, RATE = 20, 128, 3e-3
 HELD_OUT = 5  # one part of so many
 COMPARED_STEPS, COMPARED_SAMPLES, COMPARED_RATE = 20, 64, 0.1
 CHECKED_SAMPLES, CHECKED_SEED = 4, 1
-
-
-class Digits(NamedTuple):
-    """x (N, 1, 8, 8) from 0 to 1, and what every image shows (N,)."""
-
-    x: Array
-    target: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +99,6 @@ def lenet(dropout: float = 0.4, channels: tuple[int, int] = (16, 32), units: int
             Linear(units, 10),
         )
     )
-
-
-def load_digits() -> Digits:
-    """scikit-learn's digits. Raises MissingDependencyError without it."""
-    require("sklearn")
-    from sklearn.datasets import load_digits as load
-
-    x, target = load(return_X_y=True)
-    return Digits(x.reshape(-1, 1, 8, 8) / 16, target)
 
 
 def moved_by_a_pixel(x: Array) -> Array:
@@ -200,6 +185,7 @@ def _checked(digits: Digits, run: DigitRun) -> Verdict:
         t=digits.target[rows],
         params=network.initialize(CHECKED_SEED),
         loss=CrossEntropy(),
+        witnesses=(),
     )
 
 
