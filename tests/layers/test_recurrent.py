@@ -13,6 +13,7 @@ from clearprop import (
     SGD,
     Concatenate,
     Dropout,
+    Flatten,
     Layer,
     Linear,
     Network,
@@ -263,6 +264,7 @@ def test_behind_a_linear_nobody_knows_yet_whether_there_are_times() -> None:
     layer = Sequential(Linear(2, 3), Concatenate(GRU(3, 4), GRU(3, 4)), Linear(8, 3), LSTM(3, 2))
     assert layer.output_shape(None) == (2,)
     assert layer.output_shape((5, 2)) == (5, 2)
+    assert Sequential(LSTM(2, 3), Flatten(), Linear(15, 1)).output_shape((5, 2)) == (1,)
     for wrong in ((2,), (5, 5, 2), (5, 3)):
         with pytest.raises(ClearpropError):
             layer.output_shape(wrong)
