@@ -4,7 +4,7 @@
                                         training_loop, through_time, trainings, kernels_ready,
                                         seed_studies,
                                         import_time, gradient_check, explain, exercises, reproduce,
-                                        more_machines
+                                        more_machines, searches, lab_page
 
 The exit status is 1 where a bound does not hold. Only a run of all of them writes the file.
 """
@@ -33,8 +33,9 @@ NAMES = (
     "explain",
     "exercises",
     "reproduce",
-    "lab_page",
     "more_machines",
+    "searches",
+    "lab_page",
 )
 
 
