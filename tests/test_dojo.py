@@ -26,6 +26,7 @@ FOLDER = DOCS / "notebooks" / "dojo"
 NAMES = ("digits", "gpt", "letters")
 AVERAGED, SUMMED = "averaged where a sum belongs", "summed where a mean belongs"
 SIGN, MISSING = "the sign is turned round", "a derivative is missing"
+TIME = "the gradient does not go back through time"
 FACTOR = "the number of outputs as a factor"
 PATH, OVERWRITTEN = "one of several paths is forgotten", "repeated ids overwrite each other"
 # function → a part of its solution, what a person writes in its place, and what that is called
@@ -42,7 +43,7 @@ PLANTED = {
     "letters": {
         "gates_backward": ("da * np.concatenate(slopes, axis=1)", "da", MISSING),
         "cell_backward": ("(1 - bent**2)", "1", MISSING),
-        "lstm_backward": ("db += dz.sum", "db += dz.mean", AVERAGED),
+        "lstm_backward": ("dy[:, t] + dh", "dy[:, t]", TIME),
         "embedding_backward": ("np.add.at(dE, ids, dy)", "dE[ids] += dy", OVERWRITTEN),
         "head_backward": ("d_rows.sum", "d_rows.mean", AVERAGED),
         "cross_entropy_backward": (" / t.size", " / len(t)", FACTOR),

@@ -275,14 +275,14 @@ judge(
 # %% [en]
 # ## Training
 #
-# Adam, and the gradient is yours alone. A fifth of the digits is held out; 98 % of it are read rightly after a minute at the most.
+# Adam, and the gradient is yours alone. A fifth of the digits is held out; more than 97 % of it are read rightly at the end, after a minute at the most.
 # %% [zh-TW]
 # ## 訓練
 #
-# 用 Adam，梯度完全來自你的程式。保留五分之一的數字不訓練；最多一分鐘後，其中 98 % 都讀對。
+# 用 Adam，梯度完全來自你的程式。保留五分之一的數字不訓練；最多一分鐘後訓練結束，其中超過 97 % 讀對。
 
 # %%
-STEPS = 400
+STEPS = 1000
 BATCH, RATE = 64, 3e-3
 
 
@@ -291,7 +291,9 @@ def train(params, x, t):
     square = {name: np.zeros_like(one) for name, one in params.items()}
     for step in range(STEPS):
         rows = random.integers(len(x), size=BATCH)
-        y, cache = lenet(x[rows], params)
+        # A digit moved sideways by a pixel is the same digit.
+        moved = np.roll(x[rows], random.integers(-1, 2), axis=3)
+        y, cache = lenet(moved, params)
         loss, saved = cross_entropy(y, t[rows])
         gradients = lenet_backward(cross_entropy_backward(1.0, saved), cache)
         rate = RATE * (1 + np.cos(np.pi * step / STEPS)) / 2
