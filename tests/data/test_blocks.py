@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clearprop.base.errors import DataError, FileError
 from clearprop.data import block_reading, read_table
 from clearprop.data.block_reading import bytes_per_row, content_bytes
-from clearprop.data.blocks import measure
+from clearprop.data.blocks import measure, measure_part, of_parts
 from clearprop.data.typing_columns import TypeCounts, type_of
 from tests.runs.small_tables import people
 
@@ -120,3 +120,27 @@ def test_a_category_that_is_not_there(tmp_path: Path) -> None:
     path = written(tmp_path / "table.csv")
     with pytest.raises(DataError, match="no column 'shoe'"):
         measure(path, block_bytes=1, sample_rows=10, categories=("shoe",))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
+def test_parts_that_are_measured_apart_say_what_the_whole_does(ending: str, tmp_path: Path) -> None:
+    path = written(tmp_path / f"table.{ending}")
+    given: dict[str, Any] = {"block_bytes": 1, "sample_rows": 50, "categories": ("weight",)}
+    whole = measure(path, seed=3, **given)
+    for parts in (2, 3, 40):
+        measured = [
+            measure_part(path, part=part, parts=parts, seed=3, **given) for part in range(parts)
+        ]
+        found = of_parts(measured, path, **given)
+        assert [vars(one) for one in found.columns] == [vars(one) for one in whole.columns]
+        assert found.rows == whole.rows
+        np.testing.assert_array_equal(found.places, whole.places)
+        for one, other in zip(found.sample.columns, whole.sample.columns, strict=True):
+            np.testing.assert_array_equal(one.values, other.values)
+    # Some of the rows, wherever blocks end.
+    some = list(whole.tables(range(37, 151)))
+    assert some[0][0] == 37
+    assert sum(table.rows for _, table in some) == 114
+    ages = np.concatenate([table["age"].values for _, table in some])
+    np.testing.assert_array_equal(ages, read_table(path)["age"].values[37:151])

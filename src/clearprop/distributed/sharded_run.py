@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import clearprop
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.distributed.ranks import Ranks, together
@@ -142,7 +141,7 @@ def require_alike(ranks: Ranks, settings: RunSettings) -> None:
 
 def code_checksum() -> str:
     """The SHA-256 of this package's source, with the versions of what computes."""
-    home = Path(clearprop.__file__).parent
+    home = Path(__file__).parents[1]
     found = hashlib.sha256(f"{python_version()} {version('numpy')}".encode())
     for path in sorted(home.rglob("*.py")) + sorted(home.rglob("*.[ch]")):
         found.update(str(path.relative_to(home)).encode() + path.read_bytes())

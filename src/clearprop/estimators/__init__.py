@@ -1,6 +1,7 @@
 """Networks for tables: several at once, with defaults that are good, behind scikit-learn's
 interface."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clearprop.base.dependencies import require
@@ -10,8 +11,28 @@ if TYPE_CHECKING:
     from clearprop.estimators.from_elsewhere import from_sklearn as from_sklearn
     from clearprop.estimators.network_estimators import NetworkClassifier as NetworkClassifier
     from clearprop.estimators.network_estimators import NetworkRegressor as NetworkRegressor
+    from clearprop.estimators.sweep_results import SweepResults as SweepResults
+    from clearprop.estimators.sweep_space import Range as Range
+    from clearprop.estimators.sweeping import sweep as sweep
 
-__all__ = ["NetworkClassifier", "NetworkRegressor", "from_onnx", "from_sklearn"]
+_HOMES = {
+    "NetworkClassifier": "network_estimators",
+    "NetworkRegressor": "network_estimators",
+    "Range": "sweep_space",
+    "SweepResults": "sweep_results",
+    "from_onnx": "from_elsewhere",
+    "from_sklearn": "from_elsewhere",
+    "sweep": "sweeping",
+}
+__all__ = [
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "Range",
+    "SweepResults",
+    "from_onnx",
+    "from_sklearn",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +40,4 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require("sklearn")
-    from clearprop.estimators import from_elsewhere, network_estimators
-
-    return getattr(from_elsewhere if name.startswith("from_") else network_estimators, name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -219,10 +219,12 @@ def settings_text(settings: RunSettings) -> str:
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name == "class_weight" and isinstance(value, tuple):
-            pairs = ", ".join(f"{_toml(name)} = {_toml(weight)}" for name, weight in value)
+            pairs = ", ".join(
+                f"{toml_value(name)} = {toml_value(weight)}" for name, weight in value
+            )
             lines.append(f"class_weight = {{{pairs}}}")
         elif value is not None:
-            lines.append(f"{field.name} = {_toml(value)}")
+            lines.append(f"{field.name} = {toml_value(value)}")
         elif field.name in _NONE_OR_NUMBER:
             lines.append(f'{field.name} = "{_NONE}"')
     return "\n".join(lines) + "\n"
@@ -267,9 +269,10 @@ def settings_of(found: dict[str, Any], path: Path) -> RunSettings:
     return RunSettings(**given)
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A setting as TOML writes it."""
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, str):
         # JSON escapes all that TOML wants escaped, but for this one.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

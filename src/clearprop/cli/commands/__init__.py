@@ -23,6 +23,7 @@ from clearprop.cli.commands import (
     reproduce_command,
     show_command,
     step_command,
+    sweep_command,
     train_command,
     write_command,
 )
@@ -35,6 +36,7 @@ OPTIONS = (VERSION, COMPLETION, HELP)
 
 COMMANDS: tuple[Command, ...] = (
     train_command.COMMAND,
+    sweep_command.COMMAND,
     reproduce_command.COMMAND,
     check_command.COMMAND,
     show_command.COMMAND,

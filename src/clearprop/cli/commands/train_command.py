@@ -2,10 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +13,13 @@ from clearprop.base.numbers import number
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
+from clearprop.cli.run_options import RUN_OPTIONS, free_folder, told_settings
 from clearprop.cli.status import DIVERGED, DONE, INTERRUPTED, NOT_DONE
 
 if TYPE_CHECKING:
     from clearprop.distributed.ranks import Ranks
     from clearprop.runs.run_folder import Run
     from clearprop.runs.run_plan import RunPlan
-    from clearprop.runs.run_settings import RunSettings
     from clearprop.runs.run_training import EndedRun
 
 FOLDER = "clearprop-run"
@@ -52,12 +49,12 @@ def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
     resumed_folder = together(ranks, lambda: _resumed_folder(given))[0]
     if resumed_folder is not None:
         return _resume(ranks, resumed_folder, language)
-    settings = together(ranks, lambda: _settings(given))[0]
+    settings = together(ranks, lambda: told_settings(given, "train_no_data"))[0]
     from clearprop.runs.run_folder import require_free
     from clearprop.runs.run_training import plan_run
 
     def free() -> Path:
-        folder = given.path("--out") or _free_folder()
+        folder = given.path("--out") or free_folder(FOLDER)
         if ranks.number == 0:
             require_free(folder)
         return folder
@@ -247,155 +244,13 @@ def _print(sentence: str) -> None:
     write(sentence)
 
 
-def _free_folder() -> Path:
-    """A folder that no run is in yet."""
-    names = (Path(FOLDER) if k == 1 else Path(f"{FOLDER}-{k}") for k in count(1))
-    return next(path for path in names if not path.exists())
-
-
-def _settings(given: Arguments) -> "RunSettings":
-    """The settings of the command line, over those of `--config`. Raises ConfigurationError."""
-    from clearprop.runs.run_settings import PLAIN, RunSettings, read_settings
-
-    config = given.path("--config")
-    told: dict[str, Any] = {
-        name: read(given, option) for option, (name, read) in _READ.items() if given.given(option)
-    }
-    if given.given("--plain"):
-        told = {**PLAIN, **told}
-    if "epochs" in told and "--epochs" in given.values:
-        # Who says how many epochs wants these, and not as many as take so many steps.
-        told["least_steps"] = 0
-    if config is not None:
-        if given.operand:
-            told["data"] = given.operand
-        return replace(read_settings(config), **told)
-    data = given.required_operand("train_no_data")
-    if "target" not in told:
-        raise ConfigurationError("train_no_target")
-    return RunSettings(data=data, **told)
-
-
-def _text(given: Arguments, option: str) -> str:
-    return given.values[option].strip()
-
-
-def _words(given: Arguments, option: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in given.values[option].split(","))
-
-
-def _whole(least: int) -> Callable[[Arguments, str], int]:
-    return lambda given, option: given.whole(option, 0, least=least)
-
-
-def _number(given: Arguments, option: str) -> float:
-    try:
-        return float(given.values[option])
-    except ValueError:
-        raise ConfigurationError(
-            "option_number", option=option, value=given.values[option]
-        ) from None
-
-
-def _hidden(given: Arguments, option: str) -> tuple[int, ...]:
-    words = [word for word in _words(given, option) if word]
-    if not all(word.isdecimal() for word in words):
-        raise ConfigurationError("hidden_sizes", value=given.values[option])
-    return tuple(map(int, words))
-
-
-def _learning_rate(given: Arguments, option: str) -> float | None:
-    return None if _text(given, option) == "auto" else given.decimal(option, None)
-
-
-def _patience(given: Arguments, option: str) -> int | None:
-    return None if _text(given, option) == "none" else given.whole(option, 1)
-
-
-def _validation(given: Arguments, option: str) -> float | str:
-    text = _text(given, option)
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _class_weight(given: Arguments, option: str) -> Any:
-    text = _text(given, option)
-    if text == "balanced":
-        return text
-    pairs = [pair.rpartition("=") for pair in text.split(",")]
-    try:
-        return tuple((name.strip(), float(weight)) for name, _, weight in pairs)
-    except ValueError as problem:
-        raise ConfigurationError("class_weight_unknown", value=text) from problem
-
-
-# Which setting an option says, and how it is read.
-_READ: dict[str, tuple[str, Callable[[Arguments, str], Any]]] = {
-    "--target": ("target", _words),
-    "--task": ("task", _text),
-    "--hidden": ("hidden", _hidden),
-    "--activation": ("activation", _words),
-    "--loss": ("loss", _text),
-    "--optimizer": ("optimizer", _text),
-    "--learning-rate": ("learning_rate", _learning_rate),
-    "--schedule": ("schedule", _text),
-    "--epochs": ("epochs", _whole(1)),
-    "--batch-size": ("batch_size", _whole(1)),
-    "--dropout": ("dropout", _number),
-    "--weight-decay": ("weight_decay", _number),
-    "--class-weight": ("class_weight", _class_weight),
-    "--validation": ("validation", _validation),
-    "--stop-on": ("stop_on", _text),
-    "--patience": ("patience", _patience),
-    "--drop": ("drop", _words),
-    "--categories": ("categories", _words),
-    "--encoding": ("encoding", _text),
-    "--weights": ("weights", _text),
-    "--group": ("group", _text),
-    "--time": ("time", _text),
-    "--missing": ("missing", _text),
-    "--networks": ("networks", _whole(1)),
-    "--seed": ("seed", _whole(0)),
-    "--dtype": ("dtype", _text),
-    "--engine": ("engine", _text),
-    "--memory": ("memory", _text),
-    "--shards": ("shards", _whole(1)),
-}
-
 COMMAND = Command(
     "train",
     run,
     (
-        options.TARGET,
-        Option("--task", words=("auto", "regression", "classification", "multilabel")),
-        Option("--hidden"),
-        Option("--activation"),
-        Option("--loss"),
-        Option("--optimizer", words=("adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs")),
-        options.LEARNING_RATE,
-        Option("--schedule", words=("cosine", "constant")),
-        Option("--epochs"),
-        Option("--batch-size"),
-        Option("--dropout"),
-        Option("--weight-decay"),
-        Option("--class-weight", words=("balanced",)),
-        Option("--validation", takes=Takes.FILE),
+        *RUN_OPTIONS,
         Option("--stop-on"),
-        Option("--patience"),
-        Option("--drop"),
-        Option("--categories"),
-        Option("--encoding"),
-        Option("--weights"),
-        Option("--group"),
         Option("--time"),
-        Option("--missing", words=("error", "drop", "median", "indicator")),
-        Option("--networks"),
-        Option("--plain", takes=Takes.NOTHING),
-        options.SEED,
-        options.DTYPE,
-        options.ENGINE,
         Option("--memory"),
         Option("--shards"),
         options.OUT_FOLDER,
