@@ -13,7 +13,6 @@ from clearprop import (
     SGD,
     Activation,
     BatchNorm,
-    Dropout,
     Embedding,
     Identity,
     LayerNorm,
@@ -32,6 +31,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, ContractError, MissingDependencyError
 from clearprop.formats import torch_twin
 from clearprop.formats.network_file import load, save
+from clearprop.formats.torch_arrays import from_torch_layout
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
 from clearprop.training import fit
@@ -74,7 +74,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
 ) -> None:
     layer = example.layer
     # The two sides draw different masks of dropout, unless nothing or everything is left out.
-    random = isinstance(layer, Dropout) and 0 < layer.probability < 1
+    random = 0 < getattr(layer, "probability", getattr(layer, "dropout", 0.0)) < 1
     training = example.training and not random
     network, params, x, dy, _ = draw_point(layer, example.input_shape, ids=example.ids)
     if isinstance(layer, PReLU) and layer.features > 1 and x.ndim > 2:
@@ -82,7 +82,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     state = network.initial_state(params)
     if "running_mean" in state.get("", {}):
         generator = np.random.default_rng(4)
-        shape = (1, layer.features)
+        shape = state[""]["running_mean"].shape
         mean, variance = generator.normal(size=shape), generator.uniform(0.5, 2, shape)
         kept = {"running_mean": mean, "running_var": variance, "num_batches": np.array(3)}
         state = {"": kept}
@@ -97,12 +97,11 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     close(forward.output, output.detach().numpy())
     if example.ids is None:
         close(present(backward.input_gradient), there.grad.numpy())
-    for ours, theirs in zip(backward.named().values(), twin.parameters(), strict=True):
+    places = [(node, name) for node in network.graph.nodes.values() for name in node.parameters]
+    for (node, name), theirs in zip(places, twin.parameters(), strict=True):
         assert theirs.grad is not None
-        gradient = theirs.grad.numpy()
-        # Linear's are (out, in) there; a vector is its own transpose.
-        turned = gradient.T if isinstance(layer, Linear | Sequential | Residual) else gradient
-        close(ours, turned.reshape(ours.shape))
+        ours = backward[node.path].gradients[name]
+        close(ours, from_torch_layout(node.layer, name, theirs.grad.numpy()).reshape(ours.shape))
     if not isinstance(layer, Sequential | Residual):
         after = forward.state.get("", {}).values()
         for array, buffer in zip(after, twin.buffers(), strict=True):

@@ -51,7 +51,7 @@ def test_two_positions_by_hand() -> None:
     # Σ w ∂C/∂w = 0.4283 from it, so ∂C/∂s = 0.3821 (0 − 0.4283) and 0.6179 (0.6931 − 0.4283).
     backward = network.backward(forward, np.array([[[0.0], [1.0]]]))
     scores = backward.inside("")["scores"][0, 0]
-    np.testing.assert_allclose(scores, [[0, 0], [-0.163659, 0.163659]], atol=1e-6)
+    np.testing.assert_allclose(scores, [[0.0, 0.0], [-0.163659, 0.163659]], atol=1e-6)
 
 
 def test_causal_positions_do_not_see_what_comes_later() -> None:
@@ -108,7 +108,7 @@ def test_dropout_is_drawn_by_seed_and_step_and_absent_in_use() -> None:
 def test_every_option_by_finite_differences(rotary: bool) -> None:
     for bias in (True, False):
         for more in ({"causal": True}, {"memory": 2}, {"dropout": 0.3}):
-            layer = MultiheadAttention(4, 2, bias=bias, rotary=rotary, **more)  # type: ignore[arg-type]
+            layer = MultiheadAttention(4, 2, bias=bias, rotary=rotary, **more)
             point: Point = draw_point(layer, (4, 4), samples=2)
             np.testing.assert_allclose(
                 own_gradient(point),
