@@ -41,7 +41,7 @@ def run(given: Arguments) -> int:
                 raise ConfigurationError("resume_alone", option=name)
         if given.operand:
             raise ConfigurationError("resume_alone", option=given.operand)
-        return _sweep(given, plan_sweep(resumed_sweep(folder)), folder, language)
+        return _sweep(given, resumed_sweep(folder), folder, language)
     settings = _settings(given)
     folder = given.path("--out") or free_folder(FOLDER)
     require_no_sweep(folder)
