@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    GRU,
+    LSTM,
     MSE,
+    RNN,
     SGD,
     Activation,
     Add,
@@ -35,11 +38,13 @@ from clearprop import (
     Sequential,
     Sigmoid,
     Tanh,
+    TimeStep,
     Unembedding,
     XavierNormal,
     XavierUniform,
 )
 from clearprop.base.arrays import Array
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYER_ROWS
 from clearprop.training import fit
 from tests.gradient_checks import draw_point, own_gradient
@@ -119,6 +124,10 @@ def twin(
             return attention(
                 torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
             )
+        case Recurrent():
+            return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)
+        case TimeStep():
+            return x[:, layer.index]
         case FeatureScale():
             return x * (layer.rate * row("weight"))
         case Sequential():
@@ -134,6 +143,37 @@ def twin(
             return x + twin(torch, layer.branch, params, join("branch"), x, training=training)
     assert not layer.parameters(), f"write {layer} in torch's operations"
     return LAYER_ROWS[type(layer)].torch.module(torch.nn, layer)(x)
+
+
+def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
+    """A recurrence in torch's operations, time by time."""
+    times = range(x.shape[1])
+    h = c = x.new_zeros(len(x), layer.hidden)
+    found = {}
+    for time in reversed(times) if layer.reverse else times:
+        a = x[:, time] @ params["weight_ih"] + params.get("bias_ih", 0)
+        q = h @ params["weight_hh"] + params.get("bias_hh", 0)
+        match layer:
+            case LSTM():
+                i, f, g, o = (a + q).chunk(4, 1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+            case GRU():
+                r, z, n = (
+                    one + other for one, other in zip(a.chunk(3, 1), q.chunk(3, 1), strict=True)
+                )
+                r, z = r.sigmoid(), z.sigmoid()
+                last = q.chunk(3, 1)[2]
+                inner = r * last
+                if not layer.reset_after:
+                    inner = (r * h) @ params["weight_hh"].chunk(3, 1)[2]
+                    inner = inner + params["bias_hh"].chunk(3, 1)[2]
+                n = (n - last + inner).tanh()
+                h = (1 - z) * n + z * h
+            case RNN():
+                h = (a + q).tanh() if layer.nonlinearity == "tanh" else (a + q).relu()
+        found[time] = h
+    return torch.stack([found[time] for time in times], 1)
 
 
 def attention(

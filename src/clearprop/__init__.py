@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clearprop import testing as testing
     from clearprop import training as training
     from clearprop.checking import check as check
+    from clearprop.engine.carried_state import carried_state as carried_state
     from clearprop.engine.combinators import Add as Add
     from clearprop.engine.combinators import Concatenate as Concatenate
     from clearprop.engine.combinators import Residual as Residual
@@ -59,11 +60,13 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
     from clearprop.engine.layers.gated import SwiGLU as SwiGLU
+    from clearprop.engine.layers.gru import GRU as GRU
     from clearprop.engine.layers.layer import Context as Context
     from clearprop.engine.layers.layer import Intermediate as Intermediate
     from clearprop.engine.layers.layer import Layer as Layer
     from clearprop.engine.layers.layer import Parameter as Parameter
     from clearprop.engine.layers.linear import Linear as Linear
+    from clearprop.engine.layers.lstm import LSTM as LSTM
     from clearprop.engine.layers.normalization import BatchNorm as BatchNorm
     from clearprop.engine.layers.normalization import LayerNorm as LayerNorm
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.rectifiers import PReLU as PReLU
     from clearprop.engine.layers.reshaping import Flatten as Flatten
     from clearprop.engine.layers.reshaping import Pad as Pad
+    from clearprop.engine.layers.rnn import RNN as RNN
     from clearprop.engine.layers.smooth_activations import GELU as GELU
     from clearprop.engine.layers.smooth_activations import Mish as Mish
     from clearprop.engine.layers.smooth_activations import SiLU as SiLU
@@ -91,6 +95,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
+    from clearprop.engine.layers.time_step import TimeStep as TimeStep
     from clearprop.engine.layers.unembedding import Unembedding as Unembedding
     from clearprop.engine.losses import MAE as MAE
     from clearprop.engine.losses import MSE as MSE
@@ -114,6 +119,7 @@ if TYPE_CHECKING:
     from clearprop.engine.optimizers import RMSprop as RMSprop
     from clearprop.engine.records import BackwardRecord as BackwardRecord
     from clearprop.engine.records import ForwardRecord as ForwardRecord
+    from clearprop.engine.recurrent_stack import recurrent_stack as recurrent_stack
     from clearprop.engine.schedules import ConstantRate as ConstantRate
     from clearprop.engine.schedules import CosineDecay as CosineDecay
     from clearprop.engine.schedules import ExponentialDecay as ExponentialDecay
@@ -157,6 +163,10 @@ LAYER_HOMES = {
     "clearprop.engine.layers.normalization": ["BatchNorm", "LayerNorm", "RMSNorm"],
     "clearprop.engine.layers.dropout": ["Dropout"],
     "clearprop.engine.layers.embedding": ["Embedding"],
+    "clearprop.engine.layers.rnn": ["RNN"],
+    "clearprop.engine.layers.gru": ["GRU"],
+    "clearprop.engine.layers.lstm": ["LSTM"],
+    "clearprop.engine.layers.time_step": ["TimeStep"],
     "clearprop.engine.layers.unembedding": ["Unembedding"],
     "clearprop.engine.layers.positions": [
         "LearnedPositions",
@@ -194,6 +204,7 @@ OPTIMIZER_HOMES = {
 }
 _OTHER_HOMES = {
     "clearprop.checking": ["check"],
+    "clearprop.engine.carried_state": ["carried_state"],
     "clearprop.engine.combinators": ["Sequential"],
     "clearprop.engine.initializers": [
         "Constant",
@@ -214,6 +225,7 @@ _OTHER_HOMES = {
     "clearprop.engine.network": ["BackwardPass", "ForwardPass", "Network"],
     "clearprop.engine.optimizers": ["Optimizer", "OptimizerState"],
     "clearprop.engine.records": ["BackwardRecord", "ForwardRecord"],
+    "clearprop.engine.recurrent_stack": ["recurrent_stack"],
     "clearprop.engine.schedules": [
         "ConstantRate",
         "CosineDecay",

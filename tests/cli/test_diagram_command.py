@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import MultiheadAttention, Network
+from clearprop import GRU, MultiheadAttention, Network, Sequential, TimeStep
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.formats import network_file as files
@@ -52,8 +52,12 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return err.removeprefix("clearprop: ").rstrip()
 
 
+# Those of what layers declare to be inside of them, which only some networks have.
+WITHIN = ("inside", "unrolled")
+
+
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "inside"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in WITHIN])
 def test_every_kind_as_svg(
     kind: str, language: str, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +154,7 @@ def test_networks_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
         files.save(path, network, params, state=network.initial_state(params), **arrays)
         for kind in KINDS:
             # None of these networks has a layer that declares what is inside it.
-            if kind not in TEXTBOOK and kind != "inside":
+            if kind not in (*TEXTBOOK, *WITHIN):
                 assert drawn(capsys, path, "--kind", kind).startswith("<?xml")
         for kind in ("neuron", "reversed_neuron", "paths"):
             assert drawn(capsys, path, "--kind", kind, "--neuron", neuron).startswith("<?xml")
@@ -238,3 +242,13 @@ def test_drawing_loads_nothing_that_it_does_not_need(trained: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_time_is_unrolled(capsys: pytest.CaptureFixture[str]) -> None:
+    network = Network(Sequential(GRU(1, 2), TimeStep()))
+    x = np.ones((2, 3, 1))
+    files.save("through.safetensors", network, network.initialize(), x=x, target=np.ones((2, 2)))
+    at = "layers[0].time[1].update[0]"
+    text = drawn(capsys, "through.safetensors", "--kind", "unrolled", "--neuron", at)
+    assert text.startswith("<?xml")
+    assert text.count("<rect") >= 3

@@ -111,6 +111,8 @@ def test_a_lesson_is_copied_changed_and_written(
         (["mine.csv", "--data", "mine.csv", "-o", "lab.html"], "the lab opens one of them"),
         (["--network", "2-residual(2)-1", "-o", "lab.html"], "builds a row of layers"),
         (["--network", "2-what-1", "-o", "lab.html"], "what"),
+        (["mine.csv", "--network", "3-8-1", "-o", "lab.html"], "takes 3 and gives 1 numbers"),
+        (["--network", "1-8-2", "-o", "lab.html"], "1 to take and 1 to give"),
         (["nothing.csv", "-o", "lab.html"], "There is no file 'nothing.csv'"),
         (["-o", "lab.pdf"], "ends in .pdf"),
         (["--runtime", "runtime", "-o", "no/folder/lab.html"], "cannot be written"),
@@ -123,6 +125,14 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
 ) -> None:
     assert told in refused(capsys, *words)
+
+
+def test_a_file_that_is_refused_is_called_by_its_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.safetensors").write_bytes(b"PK\x03\x04")
+    told = refused(capsys, "bad.safetensors", "-o", "lab.html")
+    assert "'bad.safetensors' is not a network" in told
 
 
 def test_a_file_that_was_there_stays_where_the_runtime_is_damaged(

@@ -57,7 +57,7 @@ def told(step: Step, language: str) -> Iterator[str]:
                 step.forward.network, params, step.forward.input, step.target, loss=step.loss
             )
         yield examine(again).text(language)
-    for kind in (one for one in KINDS if one != "inside"):
+    for kind in (one for one in KINDS if one not in ("inside", "unrolled")):
         yield svg(draw(step, kind, sample=7, language=language))
 
 

@@ -40,6 +40,8 @@ def test_a_kind_is_drawn_or_refused_with_what_to_do(name: str, kind: str) -> Non
     elif kind == "inside":
         # None of these networks has a layer that declares what is inside it.
         assert "declares what is inside" in refusal(ConfigurationError, step, kind)
+    elif kind == "unrolled":
+        assert "no RNN, GRU or LSTM" in refusal(ConfigurationError, step, kind)
     else:
         assert any(isinstance(item, Text) for item in draw(step, kind).items)
 

@@ -19,7 +19,7 @@ from tests.layers.inner_layers import Echo
 CASES = [
     example
     for kind, examples in LAYER_EXAMPLES.items()
-    if "intermediates" in vars(kind)
+    if kind.intermediates is not Layer.intermediates
     for example in examples
 ]
 ADDRESS = "layers[1].heads[1].weights[3,1]"

@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
         "torch_layer_unknown",
         lambda t: block(t, attn_mask=t.ones(3, 3).triu(1) == 1),
     ),
-    "sliced": ("torch_layer_unknown", sliced),
+    "sliced": ("torch_differs", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }
 

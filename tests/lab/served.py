@@ -33,7 +33,8 @@ def served(make: Callable[[], Session] = Session) -> Iterator[str]:
 def opened_lab(context: Any, link: str, language: str = "en") -> Any:
     """The page once it shows a moment; what goes wrong in it, and every request that is not to
     its own server, stands in `page.complaints`."""
-    context.set_default_timeout(8000)
+    # A busy machine is waited for: how fast the page is, others measure.
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.complaints = []
     own = link.partition("?")[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop import MSE, SGD, Linear, Network, Sequential, save
 from clearprop.lab.in_page import SessionInPage
-from clearprop.lab.opening import OpenedFile, Opening, layers_of, opened_lesson, opening_from
+from clearprop.lab.lab_opening import OpenedFile, Opening, layers_of, opened_lesson, opening_from
 from clearprop.lab.recording import recordings
 
 CODE = """

@@ -95,7 +95,8 @@ def test_data_sets_are_changed_by_name(page: Page) -> None:
         ("a,b\n1,2\n3", "row 1"),
         ("a,a\n1,2", "two columns"),
         ("a,b\nNaN,2\n,3", "nothing is left"),
-        ("a,b\nfoo,2\nbar,3", "no column of numbers"),
+        ("a,b\n1,2\nbar,3", "'bar' in row 1 of the column 'a' is no number"),
+        ("a\n1\n2", "no column of numbers"),
         ("a,b\n" + "\n".join(f"{n},word{n}" for n in range(30)), "30 different words"),
     ],
 )
@@ -127,7 +128,7 @@ def test_what_is_left_out_sampled_or_scaled_is_said() -> None:
     told = [one.text("en") for one in notes]
     assert told[0] == "2 rows with an empty cell or NaN are left out."
     assert told[1].startswith("Of 3,000 rows 2,000")
-    assert told[2] == "Not used, because they hold words: d."
+    assert told[2] == "Not used, because they hold words: d (x …)."
     assert told[3].startswith("a is scaled")
     np.testing.assert_allclose(data.x.mean(axis=0), 0, atol=1e-12)
     again, _ = data_of_table(table_of("big.csv", "a;b;c;d\n" + "\n".join(rows)), None, ["c"])
@@ -138,7 +139,17 @@ def test_very_many_rows_are_sampled_before_they_are_read(monkeypatch: pytest.Mon
     monkeypatch.setattr(own_table, "LINES", 50)
     table = table_of("t.csv", "a,b\n" + "\n".join(f"{n},{n}" for n in range(500)))
     assert len(table.rows) == 50
-    assert table.notes[0].text("en").startswith("Of 500 rows")
+    assert [one.text("en") for one in table.notes] == [
+        "Of 500 rows 50 are taken, the same ones every time."
+    ]
+
+
+def test_numbers_near_the_largest_are_scaled_too() -> None:
+    """Their squares are infinite, so that a plain deviation would make zeros of them."""
+    table = table_of("t.csv", "a,b\n1e308,1\n-1e308,2\n1e308,3\n-1e308,4")
+    data, notes = data_of_table(table, None, None)
+    np.testing.assert_allclose(data.x[:, 0], [1, -1, 1, -1], rtol=1e-12)
+    assert "∞" not in notes[0].text("en")
 
 
 def test_a_table_without_names_has_its_columns_counted() -> None:

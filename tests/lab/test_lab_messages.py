@@ -10,16 +10,17 @@ import pytest
 from clearprop.base.errors import ConfigurationError
 from clearprop.lab import messages as table
 from clearprop.lab.inbox import MOST, Inbox
+from clearprop.lab.message_types import PAGE, SESSION
 from clearprop.lab.session import HANDLERS, Session
 from tests.lab.pages import Page, values
 
 
 def test_every_message_of_a_page_is_handled() -> None:
-    assert {*HANDLERS, "hello", "language"} == set(table.PAGE)
+    assert {*HANDLERS, "hello", "language"} == set(PAGE)
 
 
 def test_every_kind_of_field_is_known() -> None:
-    for types in (table.PAGE, table.SESSION):
+    for types in (PAGE, SESSION):
         for fields in types.values():
             assert all(field.kind.rstrip("?") in table._TAKES for field in fields.values())
             assert all(field.says for field in fields.values())

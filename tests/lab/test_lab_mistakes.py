@@ -24,6 +24,20 @@ def page() -> Page:
     return Page()
 
 
+@pytest.mark.parametrize("preset", ["pair", "digits"])
+def test_every_mistake_that_a_network_names_can_be_planted_into_it(page: Page, preset: str) -> None:
+    network = one_of(page.say("build", recipe={"preset": preset}), "network")
+    named = [one["name"] for one in network["mistakes"]]
+    assert ("one_sample" in named) == (preset == "digits")  # one sample is all of the pair's
+    for name in named:
+        assert one_of(page.say("plant", mistake=name), "planted")["mistake"]
+
+
+def test_what_is_wrong_with_pasted_code_is_a_whole_sentence(page: Page) -> None:
+    told = page.refused("check", code="")
+    assert told == "The backward could not be judged: it defines no function 'backward'."
+
+
 def test_the_tutorials_mistake_is_planted_found_and_judged(page: Page) -> None:
     page.train(10)
     answers = page.say("plant", mistake="weight_from_z")

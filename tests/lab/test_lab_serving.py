@@ -272,6 +272,20 @@ def test_a_check_that_takes_long_holds_up_nobody_else(served: Served) -> None:
         assert until(page, "sentence")["level"] == "error"
 
 
+def test_a_page_that_is_loaded_again_during_a_check_gets_its_session(served: Served) -> None:
+    with served.connect() as page:
+        key = hello(page)
+        code = "import time\ndef backward(*a):\n    time.sleep(1)\n    raise ValueError"
+        said(page, "check", code=code)
+        time.sleep(0.3)
+    # Loaded again and again: those that went meanwhile get nothing.
+    for _ in range(2):
+        with served.connect() as page:
+            said(page, "hello", version=1, language="en", resume=key)
+    with served.connect() as page:
+        assert hello(page, resume=key) == key
+
+
 def test_the_command_prints_its_link_and_ends_by_ctrl_c() -> None:
     command = [sys.executable, "-m", "clearprop", "lab", "--no-browser", "--lang", "zh-TW"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:

@@ -98,6 +98,8 @@ def test_the_drawing_has_a_place_for_every_neuron_and_way(page: Page) -> None:
     network = one_of(page.greeting, "network")
     assert [one["count"] for one in network["columns"]] == [1, 10, 1]
     assert [one["output"] for one in network["columns"]] == ["input", "layers[1]", "layers[2]"]
+    chinese = one_of(Page(language="zh-TW").greeting, "network")
+    assert [one["columns"][0]["title"] for one in (network, chinese)] == ["input", "輸入"]
     assert [one["weight"] for one in network["edges"]] == ["layers[0].weight", "layers[2].weight"]
     for column in network["columns"]:
         assert len(column["y"]) == column["count"]

@@ -1,5 +1,6 @@
 """The six lessons, their marks, and lessons that are none."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from clearprop.base.errors import ClearpropError
 from clearprop.base.messages import LANGUAGES
+from clearprop.lab.lab_opening import OpenedFile, Opening, opened_lesson
 from clearprop.lab.lesson_files import (
     FILE,
     LESSONS,
@@ -25,7 +27,6 @@ from clearprop.lab.lesson_marks import (
     mark_part,
     require_sound,
 )
-from clearprop.lab.opening import OpenedFile, Opening, opened_lesson
 from clearprop.lab.pasted_code import in_place
 from clearprop.lab.session import Session
 
@@ -183,6 +184,24 @@ def test_another_lesson_can_be_opened_and_nothing_is_lost_where_there_is_none() 
     assert refused["level"] == "error"
     assert "neuron, line, bend" in refused["text"]
     assert task(session, 2, "7")["outcome"] == "right"
+
+
+def test_a_lesson_is_left_and_what_was_built_in_it_stays() -> None:
+    session = opened("neuron")
+    (left,) = tell(session, "lesson", name=None)
+    assert (left["type"], left["name"], left["content"]) == ("lesson", None, None)
+    answers = tell(session, "language", language="zh-TW")
+    assert "lesson" not in [one["type"] for one in answers]
+    (network,) = [one for one in answers if one["type"] == "network"]
+    assert network["title"] == "2 → Linear(2, 1)"
+
+
+def test_formulas_of_our_lessons_stand_in_both_languages_as_they_are() -> None:
+    for name in LESSONS:
+        for part in own_lesson(name).parts:
+            # A word of English would stand in the Chinese lesson too; ReLU and max are names.
+            words = re.findall(r"[a-z]{3,}", " ".join(part.formulas))
+            assert set(words) <= {"max"}, (name, words)
 
 
 def test_a_task_without_a_lesson_is_refused() -> None:

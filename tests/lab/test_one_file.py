@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from clearprop.lab.lab_opening import Opening, opened_lesson
 from clearprop.lab.lesson_files import own_lesson
 from clearprop.lab.one_file import one_file
-from clearprop.lab.opening import Opening, opened_lesson
 from clearprop.lab.runtime import fetched_runtime
 from tests.lab.fetch_runtime import is_there
 from tests.lab.firefox import is_installed, running_firefox

@@ -8,7 +8,7 @@ import pytest
 from clearprop.base import messages
 from clearprop.drawing.pen.palette import COLOURS
 from clearprop.lab import serving
-from clearprop.lab.messages import PAGE, SESSION
+from clearprop.lab.message_types import PAGE, SESSION
 from clearprop.lab.page_words import page_words
 
 FILES = sorted(serving.PAGE.iterdir())

@@ -11,6 +11,8 @@ pytest.importorskip("uvicorn")
 from clearprop.lab.lab_recipe import encoded_link
 from tests.lab.served import opened_lab, served
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def link() -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clearprop.base.messages import LANGUAGES
-from clearprop.lab.opening import Opening, opened_lesson
+from clearprop.lab.lab_opening import Opening, opened_lesson
 from tests.lab.looks import bad_labels
 
 pytest.importorskip("uvicorn")

@@ -16,8 +16,15 @@ from tests.onnx_nodes.image_nodes import IMAGE_LAYERS
 from tests.onnx_nodes.layer_nodes import LAYERS
 from tests.onnx_nodes.loss_nodes import LOSSES
 from tests.onnx_nodes.optimizer_nodes import OPTIMIZERS
+from tests.onnx_nodes.recurrent_nodes import RECURRENT
 
-OPERATORS: Mapping[str, Any] = {**LAYERS, **IMAGE_LAYERS, **LOSSES, **OPTIMIZERS}
+OPERATORS: Mapping[str, Any] = {
+    **LAYERS,
+    **IMAGE_LAYERS,
+    **RECURRENT,
+    **LOSSES,
+    **OPTIMIZERS,
+}
 
 # How many cases of each operator run. An exact number, so that none is lost without a word.
 RUN = {
@@ -44,6 +51,9 @@ RUN = {
     "RMSNormalization": 19,
     "RotaryEmbedding": 8,
     "Gather": 3,
+    "RNN": 6,
+    "GRU": 6,
+    "LSTM": 5,
     "Conv": 5,
     "MaxPool": 9,
     "AveragePool": 6,
@@ -113,6 +123,7 @@ LEFT_OUT = {
     "test_clip_default_int8_inbounds_expanded": "whole numbers; an activation takes measurements",
     "test_identity_sequence": "a sequence of arrays; a layer takes one",
     "test_identity_opt": "an optional array, which is a container of ONNX's",
+    "test_lstm_with_peepholes": "its gates see the cell; PyTorch's and ours see the state alone",
     "test_gather_negative_indices": "Embedding refuses ids below 0 and does not count from the end",
 }
 

@@ -124,6 +124,7 @@ def test_every_layer_can_be_spelled() -> None:
             "concatenate": "concatenate(tanh, 8(bias=false), residual(relu))",
             "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2), ()))",
             "groupnorm": "groupnorm(2)",
+            **{kind: f"{kind}(3)" for kind in ("rnn", "gru", "lstm")},
             "pad": "pad((1, 2))",
             **{f"conv{axes}d": f"conv{axes}d(3, 2)" for axes in (1, 2)},
             **{

@@ -11,7 +11,7 @@ from clearprop.cli.command_line import Arguments
 from clearprop.cli.delivery import require_ending, require_other_file
 
 if TYPE_CHECKING:
-    from clearprop.lab.opening import Opening
+    from clearprop.lab.lab_opening import Opening
 
 
 def opening_of(given: Arguments) -> "Opening":
@@ -21,7 +21,7 @@ def opening_of(given: Arguments) -> "Opening":
     them is refused with.
     """
     from clearprop.base.opening import read_or_refused
-    from clearprop.lab.opening import OpenedFile, Opening, layers_of, opened_lesson
+    from clearprop.lab.lab_opening import OpenedFile, Opening, layers_of, opened_lesson
 
     lesson, spelled, path = given.text("--lesson"), given.text("--network"), _file(given)
     if lesson is not None and (path is not None or spelled is not None):
@@ -37,6 +37,8 @@ def opening_of(given: Arguments) -> "Opening":
                 raise ConfigurationError("import_network_told", path=path)
         opening = Opening(file=file, layers=None if spelled is None else layers_of(spelled))
     opening.session()
+    if spelled is not None:
+        opening.require_fitting(spelled)
     return opening
 
 

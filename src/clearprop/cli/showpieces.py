@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearprop.base import messages
 from clearprop.base.dependencies import require
@@ -24,36 +24,50 @@ def run_showpiece(name: str, given: Arguments) -> int:
 
 
 def _gpt(given: Arguments) -> int:
-    steps = given.whole("--steps", 1200)
+    from clearprop.teaching.showpieces.gpt_report import write_gpt_report
+    from clearprop.teaching.showpieces.gpt_training import train_gpt
+
+    return _reported("gpt", given, 1200, train_gpt, write_gpt_report)
+
+
+def _letters(given: Arguments) -> int:
+    from clearprop.teaching.showpieces.letters_report import write_letters_report
+    from clearprop.teaching.showpieces.letters_training import train_letters
+
+    return _reported("letters", given, 600, train_letters, write_letters_report)
+
+
+def _reported(
+    name: str,
+    given: Arguments,
+    usual: int,
+    train: Callable[..., Any],
+    write_report: Callable[[Any, Path, str], None],
+) -> int:
+    """Train for so many steps, write the report into the folder, and say how it went."""
+    steps = given.whole("--steps", usual)
     with_torch = not given.given("--without-torch")
-    folder = given.path("--out") or Path("clearprop-gpt")
+    folder = given.path("--out") or Path(f"clearprop-{name}")
     language = given.language()
     require("rich", "jinja2")
     from clearprop.cli.terminal import bar, write
     from clearprop.teaching.reports.publishing import publish, staging
-    from clearprop.teaching.showpieces.gpt_report import PAGE, write_gpt_report
-    from clearprop.teaching.showpieces.gpt_training import train_gpt
+    from clearprop.teaching.showpieces.showpiece_page import PAGE
 
-    say = messages.within("showpieces.gpt")
+    say = messages.within(f"showpieces.{name}")
     with staging(folder) as stage:
         with bar() as bars:
-            task = bars.add_task(messages.text(language, "cli.stages.gpt"), total=steps)
-            result = train_gpt(
+            task = bars.add_task(messages.text(language, f"cli.stages.{name}"), total=steps)
+            result = train(
                 steps,
                 with_torch=with_torch,
                 progress=lambda done, total: bars.update(task, completed=done, total=total),
             )
-        write_gpt_report(result, stage, language)
+        write_report(result, stage, language)
         publish(stage, folder, last=PAGE)
-    lines = [
-        say(
-            language,
-            "trained",
-            steps=f"{steps:,}",
-            seconds=round(result.seconds),
-            loss=number(float(result.losses[-20:].mean()), 4),
-        )
-    ]
+    loss = number(float(result.losses[-20:].mean()), 4)
+    told = {"steps": f"{steps:,}", "seconds": round(result.seconds), "loss": loss}
+    lines = [say(language, "trained", **told)]
     torch = result.torch
     if torch is not None:
         apart = {"losses": number(torch.losses, 2), "params": number(torch.params, 2)}
@@ -104,4 +118,5 @@ def _digits(given: Arguments) -> int:
 SHOWPIECES: Mapping[str, Callable[[Arguments], int]] = {
     "digits": _digits,
     "gpt": _gpt,
+    "letters": _letters,
 }

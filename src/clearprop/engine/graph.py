@@ -26,7 +26,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError, UnknownNameError
-from clearprop.engine.layers.layer import Layer, Parameter
+from clearprop.engine.layers.layer import Layer, Parameter, with_features
 
 # The wire that the network itself takes.
 INPUT = "input"
@@ -160,7 +160,7 @@ class Concatenation(Join):
                 raise _terms_beside(("N", *known[0]), ("N", *shape))
         if len(known) < len(shapes):
             return None
-        return (*known[0][:-1], sum(shape[-1] for shape in known))
+        return with_features(known[0], sum(shape[-1] for shape in known))
 
 
 GraphStep: TypeAlias = Node | Join

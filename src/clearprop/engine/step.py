@@ -1,12 +1,12 @@
 """One step of training as the thing to explain: both passes, loss, targets and optimizer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from clearprop.base.arrays import Array, frozen
+from clearprop.base.arrays import EMPTY, Array, frozen
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss, LossResult
@@ -170,20 +170,27 @@ def take_step(
     layer_state: Tree | None = None,
     seed: int = 0,
     number: int = 0,
+    side_inputs: Mapping[str, Array] = EMPTY,
     classes: Sequence[str] = (),
 ) -> Step:
     """Run forward, the loss and backward, and keep the record of it.
 
     x (N, ...), target as the loss takes it; the loss is MSE unless told otherwise. `training`,
-    `layer_state`, `seed` and the `number` of the step are what a training would hand to
-    `Network.forward`; `classes` is what the classes are called. Raises ShapeError where x and
+    `layer_state`, `seed`, the `number` of the step and `side_inputs` are what a training would hand
+    to `Network.forward`; `classes` is what the classes are called. Raises ShapeError where x and
     target differ in samples, and what `Network.forward`, `Loss.evaluate` and `Step` raise.
     """
     loss = MSE() if loss is None else loss
     if len(np.shape(x)) and len(np.shape(target)) and len(x) != len(target):
         raise ShapeError("samples_differ", x=len(x), target=len(target))
     forward = network.forward(
-        params, x, training=training, seed=seed, step=number, state=layer_state
+        params,
+        x,
+        training=training,
+        seed=seed,
+        step=number,
+        state=layer_state,
+        side_inputs=side_inputs,
     )
     gradient = loss.evaluate(forward.output, target).gradient
     backward = network.backward(forward, gradient)

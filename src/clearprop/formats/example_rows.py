@@ -4,13 +4,7 @@ from typing import Any
 
 from clearprop.base.arrays import Array, Shape, keyed_generator
 from clearprop.base.errors import ClearpropError
-from clearprop.engine.graph import INPUT, Node
-from clearprop.engine.layers.attention import MultiheadAttention
-from clearprop.engine.layers.positions import (
-    LearnedPositions,
-    RotaryPositions,
-    SinusoidalPositions,
-)
+from clearprop.engine.graph import INPUT
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS
 
@@ -47,17 +41,10 @@ def sample_shape(network: Network) -> Shape | None:
 
 def _takes(network: Network, shape: Shape) -> bool:
     try:
-        shapes = network.graph.shapes(shape)
+        network.graph.shapes(shape)
     except ClearpropError:
         return False
-    # In a chain these layers let pass the features alone, which is all that a Linear tells.
-    asked = [node.source for node in network.graph.nodes.values() if _is_of_sequences(node)]
-    return all(len(shapes[wire] or ()) > 1 for wire in asked)
-
-
-def _is_of_sequences(node: Node) -> bool:
-    kinds = (MultiheadAttention, LearnedPositions, SinusoidalPositions, RotaryPositions)
-    return isinstance(node.layer, kinds)
+    return True
 
 
 def example_rows(network: Network, dtype: Any) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.kinds.onnx_terms import Held, OnnxForm, Operand, ReadLayer, Slot, Term, X
+from clearprop.kinds.onnx_terms import Anything, Held, OnnxForm, Operand, ReadLayer, Slot, Term, X
 
 COMMUTATIVE = ("Add", "Mul", "Max", "Min")
 # How far a constant may be from a term's, as exporters round it.
@@ -52,6 +52,8 @@ def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> It
     if operand is None:
         if not wire:
             yield found
+    elif isinstance(operand, Anything):
+        yield found
     elif operand == X:
         if wire and wire not in source.constants and found.get(X.name, wire) == wire:
             yield {**found, X.name: wire}
@@ -119,7 +121,9 @@ def _attributes(term: Term, there: dict[str, Any], found: Found) -> Found | None
 
 
 def _alike(value: Any, default: Any) -> bool:
-    """Whether an attribute has the type that it should have."""
+    """Whether an attribute has the type that it should have; any where it is usually left out."""
+    if default is None:
+        return True
     kinds = float | np.floating if isinstance(default, float) else type(default)
     if isinstance(default, tuple):
         kinds = list | tuple

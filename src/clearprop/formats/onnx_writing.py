@@ -23,6 +23,7 @@ from clearprop.engine.state import state_of
 from clearprop.formats.example_rows import ids_of, sample_shape
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.onnx_terms import (
+    Anything,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -187,7 +188,7 @@ class _TermDraft:
         return self.written[term]
 
     def _operand(self, operand: Operand) -> str:
-        if operand is None:
+        if operand is None or isinstance(operand, Anything):
             return ""
         if operand == X:
             return self.x

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import ContractError
+from clearprop.base.errors import ContractError, ShapeError
+from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
 from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
 from clearprop.formats.torch_functions import is_module
+from clearprop.formats.torch_sequences import RECURRENT, SequencePart, part_taken
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
@@ -131,6 +133,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         ) from problem
     steps: dict[str, TracedLayer | TracedJoin] = {}
     wires: dict[str, str] = {}
+    parts: dict[str, SequencePart] = {}
     # What has a default and is not used need not be handed over.
     inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(inputs) != 1:
@@ -155,6 +158,11 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
                 attentions.add(name)
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
+            if type(called).__name__ in RECURRENT and not _own(called):
+                parts[name] = SequencePart(called, name, "pair")
+        elif part := part_taken(node, parts, wires):
+            if isinstance(part, TracedLayer):
+                steps[name], wires[name] = part, name
         elif _called(node) in MEASURES:
             # Attention puts out its sequence and, where that is asked for, its weights.
             if str(node.args[0]) in attentions and node.args[1:] == (0,):
@@ -186,6 +194,9 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
+    if isinstance(layer, Combinator):
+        parts = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        return TracedLayer(layer, source, _of_parts(layer, parts))
     renamed = LAYER_ROWS[type(layer)].torch.renamed
     names = {renamed.get(one, one): one for one in layer.parameters()}
     parameters = {
@@ -201,6 +212,15 @@ def _layer(module: Any, path: str, source: str) -> TracedLayer:
     }
     shared = {one: id(p) for one, p in parameters.items()}
     return TracedLayer(layer, source, params, state, shared)
+
+
+def _of_parts(layer: Combinator, parameters: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a module that is several layers here, which both sides have in one order."""
+    places = [(node, one) for node in layer.graph.nodes.values() for one in node.parameters]
+    return {
+        node.parameters[one].path: from_torch_layout(node.layer, one, array_of(p))
+        for (node, one), p in zip(places, parameters.values(), strict=True)
+    }
 
 
 def _require_self_attention(node: Any, called: str) -> None:
@@ -286,10 +306,15 @@ def _try(module: Any, saved: SavedNetwork) -> None:
     torch = pytorch()
     x = example_rows(saved.network, saved.params.dtype)
     with torch.no_grad():
-        theirs = array_of(module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x)))
+        y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x))
+    # A recurrent module alone returns its last states as well.
+    theirs = array_of(y[0] if isinstance(y, tuple) else y)
     close = CLOSE[saved.params.dtype.name]
     with np.errstate(all="ignore"):
-        ours = saved.predict(x)
+        try:
+            ours = saved.predict(x)
+        except ShapeError as problem:  # as of one time of what is no sequence
+            raise ContractError("torch_differs", module=type(module).__name__) from problem
         same = ours.shape == theirs.shape and np.allclose(
             ours, theirs, rtol=close, atol=close, equal_nan=True
         )

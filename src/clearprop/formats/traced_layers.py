@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
-from clearprop.engine.combinators import Add, Concatenate, Residual, Sequential
+from clearprop.engine.combinators import Add, Combinator, Concatenate, Residual, Sequential
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.activations import Identity
 from clearprop.engine.layers.layer import Layer, Tree
@@ -23,13 +23,28 @@ from clearprop.engine.network import Network
 @dataclass(frozen=True, eq=False)
 class TracedLayer:
     """A layer that was found, the wire that it takes, and its arrays by our names; of arrays that
-    several layers share, `shared` has the same key in each."""
+    several layers share, `shared` has the same key in each. Of a combinator the arrays have its
+    paths."""
 
     layer: Layer
     source: str
     params: Tree = field(default_factory=lambda: EMPTY)
     state: Tree = field(default_factory=lambda: EMPTY)
     shared: Mapping[str, Hashable] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> "list[TracedLayer]":
+        """Itself; or where it is made of layers, each of them, with its own of the arrays."""
+        if not isinstance(self.layer, Combinator):
+            return [self]
+        return [
+            TracedLayer(
+                node.layer,
+                self.source,
+                {name: self.params[slot.path] for name, slot in node.parameters.items()},
+            )
+            for node in self.layer.graph.nodes.values()
+        ]
 
 
 class TracedJoin(NamedTuple):
@@ -112,7 +127,7 @@ def _between(steps: Traced, source: str, wire: str, found: list[TracedLayer]) ->
             # It ran past the wire: what goes into the sum comes from elsewhere.
             raise ContractError("import_sum", wire=wire)
         if isinstance(step, TracedLayer):
-            pieces.append((step.layer, [step]))
+            pieces.append((step.layer, step.nodes))
             wire = step.source
             continue
         inside: list[TracedLayer] = []

@@ -17,6 +17,8 @@ from clearprop.kinds.row import (
     Arithmetic,
     Equations,
     InJax,
+    InnerEntry,
+    Inside,
     LayerExample,
     LayerRow,
     OneEntry,
@@ -156,6 +158,26 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("z", bias, entry.y, (patch.ravel(), weights.ravel())),)
 
 
+def _patch(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """A number under the kernel is one of the image, or of its border."""
+    value = float(entry.values["patch"][entry.place])
+    return (Arithmetic("x̄", (brief(value),), value),)
+
+
+def _patch_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """What this number gets back here: from every output channel that sees it."""
+    layer, axes = entry.layer, entry.layer.axes
+    places, (channel, *index) = entry.place[:axes], entry.place[axes:]
+    group, own = divmod(channel, layer.inputs // layer.groups)
+    outputs = layer.outputs // layer.groups
+    seen = slice(group * outputs, (group + 1) * outputs)
+    taken: Any = (seen, own, *index)
+    there: Any = (seen, *places)
+    weights = entry.params["weight"][taken].astype(np.float64)
+    signals = entry.output_gradient[there].astype(np.float64)
+    return (Arithmetic("∂C/∂x̄", (), float(weights @ signals), (weights, signals)),)
+
+
 _W, _B = Slot("weight"), Slot("bias")
 _ATTRIBUTES = {**DILATED_ATTRIBUTES, "group": Held("groups", 1)}
 
@@ -292,6 +314,7 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
         ),
         compiled=lambda _: NoKernel("images"),
         told_channels="inputs",
+        inside={"patch": Inside("x̄", _patch, _patch_back)},
     )
 
 

@@ -27,6 +27,7 @@ from clearprop.kinds.poisson_loss_kinds import POISSON
 from clearprop.kinds.pooling_kinds import POOLINGS
 from clearprop.kinds.position_kinds import POSITIONS
 from clearprop.kinds.rectifier_kinds import RECTIFIERS
+from clearprop.kinds.recurrent_kinds import RECURRENT
 from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
 from clearprop.kinds.reshaping_kinds import RESHAPINGS
 from clearprop.kinds.row import (
@@ -56,6 +57,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         *NORMALIZATIONS,
         DROPOUT,
         EMBEDDING,
+        *RECURRENT,
         UNEMBEDDING,
         *POSITIONS,
         ATTENTION,

@@ -33,7 +33,12 @@ class Held(NamedTuple):
     default: Any
 
 
+class Anything:
+    """Whatever stands there: what is not looked at, as the shape that an exporter works out."""
+
+
 X = Slot("x")
+ANYTHING = Anything()
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Term:
         return 1 + sum(one.size for one in self.inputs if isinstance(one, Term))
 
 
-Operand: TypeAlias = Term | Slot | float | None
+Operand: TypeAlias = Term | Slot | Anything | float | None
 
 
 def op(operator: str, *inputs: Operand, **attributes: Any) -> Term:

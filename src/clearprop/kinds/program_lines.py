@@ -49,6 +49,12 @@ class Line(NamedTuple):
     equation: str
 
 
+def loop(head: str, *lines: Line) -> Line:
+    """A loop and what it repeats, each line with its equation above it."""
+    inside = [text for line in lines for text in (f"# {line.equation}", line.code)]
+    return Line("\n".join([head, *(f"{INDENT}{text}" for text in inside)]), "")
+
+
 def subscript(number: int) -> str:
     """A number in small figures below the line: ₁₂."""
     return str(number).translate(SUBSCRIPTS)

@@ -8,6 +8,10 @@ from clearprop.lab.lesson_marks import Reached
 
 
 def _lesson(state: LabState, given: Mapping[str, Any]) -> Answers:
+    if given["name"] is None:
+        # What was built in it stays, to be played with.
+        yield state.lessons.leave()
+        return
     problem = state.lessons.begin(given["name"])
     state.own_data, state.table, state.checked = problem.data, None, ""
     state.begin(problem)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from clearprop.base import messages
-from clearprop.base.errors import ConfigurationError, UnknownNameError
+from clearprop.base.errors import ConfigurationError, ContractError, UnknownNameError
 from clearprop.checking.verdict import Verdict
 from clearprop.lab.branch_run import Origin
 from clearprop.lab.lab_state import Answers, LabState, say
@@ -100,11 +100,14 @@ def _find(state: LabState, given: Mapping[str, Any]) -> Answers:
 
 def _check(state: LabState, given: Mapping[str, Any]) -> Answers:
     code, step = given["code"], state.view().step
-    verdict = (
-        running_verdict(step, state.run.planted)
-        if code is None
-        else code_verdict(step, code, state.guest)
-    )
+    try:
+        verdict = (
+            running_verdict(step, state.run.planted)
+            if code is None
+            else code_verdict(step, code, state.guest)
+        )
+    except ContractError as problem:
+        raise ContractError("lab_code_not_judged", problem=problem) from problem
     if code is None and state.run.planted is not None:
         state.run.hidden = False
     if code is not None:

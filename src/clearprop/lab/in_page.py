@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from clearprop.base.arrays import Array
+from clearprop.lab.lab_opening import opening_from
 from clearprop.lab.messages import written
-from clearprop.lab.opening import opening_from
 from clearprop.lab.pasted_code import Called, in_place
 
 # A run goes on for so long before the worker looks for messages again.

@@ -24,7 +24,7 @@ from clearprop.lab.moments import StepView, numbers_at, phases_told, viewed, wor
 from clearprop.lab.network_view import network_view
 from clearprop.lab.own_table import OwnTable
 from clearprop.lab.pasted_code import Guest, starter
-from clearprop.lab.planted_backward import PlantedMistake
+from clearprop.lab.planted_backward import PlantedMistake, plantable_kinds
 from clearprop.lab.reasons import nothing_selected, why
 from clearprop.training.events import TrainingState
 
@@ -231,11 +231,15 @@ class LabState:
         view, problem = self.view(), self.run.problem
         return {
             "type": "network",
-            **network_view(view.step),
+            **network_view(view.step, say(self.language, "session.input")),
             "samples": len(problem.data.x),
             "recipe": dict(problem.recipe),
             "starter": starter(view.step.forward.network.graph),
             "phases": phases_told(view.walk, self.language),
+            "mistakes": [
+                {"name": key, "title": one.name(self.language)}
+                for key, one in plantable_kinds(self.run.step_at(problem.first)).items()
+            ],
         }
 
     def curves(self) -> Answers:

@@ -108,14 +108,18 @@ def in_language(texts: Texts, language: str) -> str:
 
 def own_lesson(name: str) -> Lesson:
     """One of the lessons that come with clearprop. Raises UnknownNameError."""
-    return read_lesson(own_lesson_bytes(name), name, _OWN / name / FILE)
+    return read_lesson(own_lesson_bytes(name), name, _own_file(name))
 
 
 def own_lesson_bytes(name: str) -> bytes:
     """The file of one of our own lessons, which a teacher may copy. Raises UnknownNameError."""
     if name not in LESSONS:
         raise UnknownNameError("lesson_unknown", name=name[:40], known=", ".join(LESSONS))
-    return (_OWN / name / FILE).read_bytes()
+    return _own_file(name).read_bytes()
+
+
+def _own_file(name: str) -> Path:
+    return _OWN / f"{name}.toml"
 
 
 def lesson_bytes(folder: Path) -> bytes:

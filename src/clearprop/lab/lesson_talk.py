@@ -31,6 +31,11 @@ class LessonTalk:
         self._open, self._right = lesson, set()
         return problem
 
+    def leave(self) -> dict[str, Any]:
+        """Open none any more; the message `lesson` that says so."""
+        self._open, self._right = None, set()
+        return {"type": "lesson", "name": None, "content": None}
+
     def told(self, language: str) -> list[dict[str, Any]]:
         """The message `lesson`; none where no lesson is open."""
         if self._open is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearprop.drawing.diagrams.stations import Station, stations
-from clearprop.engine.graph import INPUT, Graph
+from clearprop.engine.graph import Graph
 from clearprop.engine.step import Step
 from clearprop.engine.summary import repr_short
 from clearprop.lab.building_blocks import LIMITS
@@ -21,8 +21,9 @@ MARGIN = 1.0
 STRIP = 16.0
 
 
-def network_view(step: Step) -> dict[str, Any]:
-    """The fields of the message `network` that are of the network itself."""
+def network_view(step: Step, named_input: str) -> dict[str, Any]:
+    """The fields of the message `network` that are of the network itself; `named_input` stands
+    over the first column."""
     backward = step.backward
     graph = step.forward.network.graph
     found = stations(backward, 0)
@@ -31,11 +32,11 @@ def network_view(step: Step) -> dict[str, Any]:
     height = max(heights, default=0.0) + 2 * MARGIN
     gap = BETWEEN + BETWEEN_MORE * max(heights, default=0.0)
     columns = [
-        _column(graph, one, count, MARGIN + number * gap, (height - tall) / 2, tall)
+        _column(graph, one, named_input, count, MARGIN + number * gap, (height - tall) / 2, tall)
         for number, (one, count, tall) in enumerate(zip(found, counts, heights, strict=True))
     ]
     return {
-        "title": " → ".join([str(counts[0]), *(_title(one) for one in found[1:])]),
+        "title": " → ".join([str(counts[0]), *(_title(one, named_input) for one in found[1:])]),
         "columns": columns,
         "edges": _edges(found),
         "biases": [
@@ -65,7 +66,7 @@ def _count(step: Step, station: Station) -> int:
 
 
 def _column(
-    graph: Graph, station: Station, count: int, x: float, top: float, tall: float
+    graph: Graph, station: Station, named_input: str, count: int, x: float, top: float, tall: float
 ) -> dict[str, Any]:
     strip = count > LIMITS["neurons_drawn"]
     kind = "layer"
@@ -79,7 +80,7 @@ def _column(
         "path": station.path,
         "wire": station.path,
         "output": station.output,
-        "title": _title(station),
+        "title": _title(station, named_input),
         "kind": kind,
         "count": count,
         "strip": strip,
@@ -88,10 +89,10 @@ def _column(
     }
 
 
-def _title(station: Station) -> str:
+def _title(station: Station, named_input: str) -> str:
     """`Linear(1, 10) ReLU()`; what a join makes of which wires."""
     if station.step is None:
-        return INPUT
+        return named_input
     if station.made_of:
         return station.made_of
     layers = [station.step, *([station.activation] if station.activation is not None else [])]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.base import messages
-from clearprop.lab.opening import Opening
+from clearprop.lab.lab_opening import Opening
 from clearprop.lab.page_parts import PAGE, WORKER, in_one, script
 from clearprop.lab.recording import recordings
 from clearprop.lab.runtime import DIGESTS, NUMPY, VERSION

@@ -63,7 +63,8 @@ def table_of(name: str, text: str) -> OwnTable:
     """Read CSV. Raises DataError for what is no table."""
     if not text.strip() or "\0" in text:
         raise DataError("lab_table_empty", name=name[:60])
-    lines, notes, first = _sampled_lines(text)
+    notes: list[Told] = []
+    lines, came, first = _sampled_lines(text)
     try:
         found = [
             tuple(cell.strip() for cell in cells)
@@ -95,9 +96,11 @@ def table_of(name: str, text: str) -> OwnTable:
     if dropped:
         notes.append(Told("dropped", {"count": dropped}))
     most = LIMITS["samples"]
-    if len(rows) > most:
-        notes.append(Told("sampled", {"rows": f"{len(rows):,}", "most": f"{most:,}"}))
-        rows = _sample(rows, most)
+    # Said once, of all rows that the file has, however often they were sampled.
+    if came or len(rows) > most:
+        told = f"{came or len(rows):,}"
+        rows = _sample(rows, min(most, len(rows)))
+        notes.append(Told("sampled", {"rows": told, "most": f"{len(rows):,}"}))
     kinds = tuple(
         "number" if all(_is_finite(row[column]) for row in rows) else "text"
         for column in range(len(names))
@@ -127,16 +130,16 @@ def data_of_table(
             for column, name in enumerate(table.names)
             if column not in targets and column not in chosen
         ]
-        if left:
-            notes.append(Told("unused", {"columns": ", ".join(left)}))
+        if left and chosen:
+            notes.append(Told("unused", {"columns": _with_cells(table, left)}))
+        if left and not chosen:
+            # One cell that is no number takes a whole column away: which one it is helps.
+            raise _no_number(table, table.names.index(left[0]))
     if not chosen:
         raise DataError("lab_table_no_inputs", name=table.name[:60])
     for column in chosen:
         if table.kinds[column] != "number":
-            row = next(r for r, one in enumerate(table.rows) if not _is_finite(one[column]))
-            cell = table.rows[row][column]
-            column_name = table.names[column]
-            raise DataError("lab_table_cell", column=column_name[:40], row=row, cell=cell[:40])
+            raise _no_number(table, column)
         if column in targets:
             raise DataError("lab_table_both", column=table.names[column][:40])
     x = np.array([[float(row[column]) for column in chosen] for row in table.rows])
@@ -147,6 +150,26 @@ def data_of_table(
         table.name, x, t, tuple(names), tuple(table.names[one] for one in targets), classes
     )
     return data, tuple(notes)
+
+
+def _first_word(table: OwnTable, column: int) -> tuple[int, str]:
+    """The first cell of a column of text that is no number: its row, and what it holds."""
+    return next(
+        (row, cells[column])
+        for row, cells in enumerate(table.rows)
+        if not _is_finite(cells[column])
+    )
+
+
+def _no_number(table: OwnTable, column: int) -> DataError:
+    row, cell = _first_word(table, column)
+    return DataError("lab_table_cell", column=table.names[column][:40], row=row, cell=cell[:40])
+
+
+def _with_cells(table: OwnTable, names: Sequence[str]) -> str:
+    """Columns of words, each with the first of them."""
+    cells = [_first_word(table, table.names.index(name))[1] for name in names]
+    return ", ".join(f"{name} ({cell[:20]} …)" for name, cell in zip(names, cells, strict=True))
 
 
 def _target(
@@ -182,10 +205,14 @@ def _scaled(values: Array, names: Sequence[str], notes: list[Told]) -> Array:
     """Columns whose numbers are very small or large, to mean 0 and deviation 1."""
     made = values.copy()
     for column, name in enumerate(names):
-        mean, deviation = float(values[:, column].mean()), float(values[:, column].std())
-        if deviation == 0 or (abs(mean) <= LARGE and SMALL <= deviation <= LARGE):
+        # A power of two is taken out first: of numbers near the largest there are, the squares are
+        # no numbers. It changes no bits of the others.
+        power = int(np.frexp(np.abs(values[:, column]).max())[1])
+        small = np.ldexp(values[:, column], -power)
+        mean, deviation = (float(np.ldexp(one, power)) for one in (small.mean(), small.std()))
+        if small.std() == 0 or (abs(mean) <= LARGE and SMALL <= deviation <= LARGE):
             continue
-        made[:, column] = (values[:, column] - mean) / deviation
+        made[:, column] = (small - small.mean()) / small.std()
         numbers = {"mean": brief(mean), "deviation": brief(deviation)}
         notes.append(Told("scaled", {"column": name, **numbers}))
     return made
@@ -202,17 +229,17 @@ def _columns(table: OwnTable, chosen: Sequence[Any] | None) -> list[int] | None:
     return [table.names.index(name) for name in dict.fromkeys(chosen)]
 
 
-def _sampled_lines(text: str) -> tuple[str, list[Told], str]:
-    """The text, of very many lines the first and some others, and the first one."""
+def _sampled_lines(text: str) -> tuple[str, int, str]:
+    """The text, of very many lines the first and some others; how many rows it had where it was
+    sampled, otherwise 0; and the first line."""
     first = text.lstrip("\ufeff\r\n ").split("\n", 1)[0]
     text = text.lstrip("\ufeff")
     count = text.count("\n")
     if count <= LINES or '"' in text:
-        return text, [], first
+        return text, 0, first
     lines = text.split("\n")
     kept = _sample(lines[1:], LINES)
-    notes = [Told("sampled", {"rows": f"{count:,}", "most": f"{LIMITS['samples']:,}"})]
-    return "\n".join([lines[0], *kept]), notes, first
+    return "\n".join([lines[0], *kept]), sum(map(bool, map(str.strip, lines[1:]))), first
 
 
 def _sample(rows: list[Any], most: int) -> list[Any]:

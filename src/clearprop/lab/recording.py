@@ -12,9 +12,9 @@ import numpy as np
 
 from clearprop.base.messages import LANGUAGES
 from clearprop.engine.graph import INPUT
+from clearprop.lab.lab_opening import Opening
 from clearprop.lab.lab_state import MAIN
-from clearprop.lab.messages import VERSION
-from clearprop.lab.opening import Opening
+from clearprop.lab.message_types import VERSION
 from clearprop.lab.session import Session
 
 # So many of a network's weights and neurons are explained before it lives.

@@ -38,6 +38,8 @@ FONTS = Path(__file__).parent.parent / "teaching" / "reports" / "fonts"
 # A session without a page is kept for so many seconds, and so many of them.
 WAITS = 300.0
 MOST_WAITING = 16
+# So often it is looked whether a session that works on for a page that went away is free.
+WORKING = 0.05
 # One piece of a run: a message of the page waits no longer.
 PIECE = 0.004
 READING = 4
@@ -68,10 +70,12 @@ HEADERS = {
 
 @dataclass(eq=False)
 class Seat:
-    """A session, and since when no page has it."""
+    """A session, since when no page has it, and what reads of the page that has it: that is done
+    as soon as the page went away, be the session still at work on what it asked."""
 
     session: Session
     left: float | None = None
+    reading: "asyncio.Task[None] | None" = None
 
 
 class Desk:
@@ -98,6 +102,16 @@ class Desk:
             self._seats[seat.session.key] = seat
         seat.left = None
         return seat
+
+    def is_at_work(self, key: str | None) -> bool:
+        """Whether the session of that key works on for a page that went away."""
+        seat = None if key is None else self._seats.get(key)
+        return (
+            seat is not None
+            and seat.left is None
+            and seat.reading is not None
+            and seat.reading.done()
+        )
 
     def leave(self, seat: Seat) -> None:
         """A page went away."""
@@ -202,12 +216,19 @@ async def _attend(websocket: "WebSocket", desk: Desk) -> None:
     inbox = Inbox()
     try:
         first = await websocket.receive_text()
-        seat = desk.take(_field_of(first, "resume"))
     except (WebSocketDisconnect, KeyError):
         return
     inbox.put(first)
     arrived = asyncio.Event()
     reading = asyncio.create_task(_read(websocket, inbox, arrived))
+    key = _field_of(first, "resume")
+    # A page that is loaded again during a check gets its session when that has ended.
+    while desk.is_at_work(key):
+        await asyncio.sleep(WORKING)
+        if reading.done():
+            return
+    seat = desk.take(key)
+    seat.reading = reading
     try:
         await _serve(websocket, seat, inbox, arrived, reading)
     except (WebSocketDisconnect, RuntimeError):

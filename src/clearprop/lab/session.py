@@ -35,11 +35,11 @@ from clearprop.lab.lab_recipe import Problem, problem_of
 from clearprop.lab.lab_state import MAIN, Answer, Answers, LabState, say, sentence
 from clearprop.lab.lesson_files import Lesson
 from clearprop.lab.lesson_marks import lesson_problem
+from clearprop.lab.message_types import PAGE, SESSION, VERSION
 from clearprop.lab.missing_here import missing_here
 from clearprop.lab.own_table import OwnTable
 from clearprop.lab.page_words import page_words
 from clearprop.lab.pasted_code import Guest, sandboxed
-from clearprop.lab.planted_backward import plantable_kinds
 from clearprop.lab.presets import PRESETS
 from clearprop.lab.thumbnails import thumbnail
 
@@ -98,7 +98,7 @@ class Session:
             given = (
                 table.read(message)
                 if isinstance(message, str | bytes)
-                else table.validated(dict(message), table.PAGE)
+                else table.validated(dict(message), PAGE)
             )
         except ClearpropError as problem:
             return [self._numbered(self._refused(problem), None)]
@@ -153,13 +153,13 @@ class Session:
     def _numbered(self, message: Answer, answers: int | None) -> Answer:
         self._sent += 1
         numbered = {"id": self._sent, **message}
-        if "answers" in table.SESSION[message["type"]]:
+        if "answers" in SESSION[message["type"]]:
             numbered["answers"] = answers
-        return table.validated(numbered, table.SESSION)
+        return table.validated(numbered, SESSION)
 
     def _hello(self, given: Mapping[str, Any]) -> Answers:
-        if given["version"] != table.VERSION:
-            raise ConfigurationError("lab_version", came=given["version"], expected=table.VERSION)
+        if given["version"] != VERSION:
+            raise ConfigurationError("lab_version", came=given["version"], expected=VERSION)
         self._require_language(given["language"])
         state, refused = self._state, None
         if not state.branches:
@@ -178,10 +178,9 @@ class Session:
 
     def _welcome(self) -> Answer:
         language, first = self.language, self._state.branches[MAIN]
-        found = plantable_kinds(first.step_at(first.problem.first))
         return {
             "type": "welcome",
-            "version": table.VERSION,
+            "version": VERSION,
             "language": language,
             "session": self.key,
             "presets": [
@@ -189,7 +188,6 @@ class Session:
                 for name, recipe in PRESETS.items()
             ],
             "kinds": kinds_told(language),
-            "mistakes": [{"name": key, "title": one.name(language)} for key, one in found.items()],
             "lessons": self._state.lessons.listed(language),
             "data_sets": [
                 {

@@ -1,11 +1,12 @@
 """What a training is made of, whichever engine runs it: the data, the batches, the steps."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from clearprop.base.arrays import Array, keyed_generator, require_count
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_count, shape_text
+from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer
@@ -15,7 +16,8 @@ from clearprop.training.events import TrainingState
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """What stays the same from step to step. `networks` is None of one, (P,)."""
+    """What stays the same from step to step. `networks` is None of one, (P,); `side_inputs` are
+    what layers need beside x, an entry (N, …) for every sample."""
 
     network: Network
     data: Data
@@ -24,6 +26,7 @@ class Course:
     epochs: int
     batch_size: int
     networks: int | None
+    side_inputs: Mapping[str, Array] = field(default_factory=lambda: EMPTY)
 
     @property
     def samples(self) -> int:
@@ -47,10 +50,17 @@ class Course:
         first = step % self.steps_per_epoch * self.batch_size
         return order[first : first + self.batch_size]
 
+    def beside(self, rows: Array | None) -> Mapping[str, Array]:
+        """The side inputs of these samples; of all of them where that is None."""
+        if rows is None or not self.side_inputs:
+            return self.side_inputs
+        return {name: array[rows] for name, array in self.side_inputs.items()}
+
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
         order = self.order(state.seed, state.step // self.steps_per_epoch)
-        x, target, sample_weight = self.data.take(self.rows(state.step, order))
+        rows = self.rows(state.step, order)
+        x, target, sample_weight = self.data.take(rows)
         # As in the step itself.
         with np.errstate(over="ignore", invalid="ignore"):
             forward = self.network.forward(
@@ -59,6 +69,7 @@ class Course:
                 seed=state.seed,
                 step=state.step,
                 state=state.layers,
+                side_inputs=self.beside(rows),
                 own_input=self.data.x.own,
             )
             result = self.loss.evaluate(
@@ -78,8 +89,10 @@ def course_of(
     optimizer: Optimizer,
     epochs: int,
     batch_size: int | None,
+    side_inputs: Mapping[str, Array] = EMPTY,
 ) -> Course:
-    """The course of a training. Raises ConfigurationError."""
+    """The course of a training. Raises ConfigurationError, and ShapeError for side inputs that are
+    not one entry for every sample."""
     require_count("epochs", epochs)
     if loss.reduction == "none":
         raise ConfigurationError("reduction_untrainable")
@@ -91,4 +104,10 @@ def course_of(
         if batch_size > samples:
             raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
     networks = len(state.params) if state.params.ndim == 2 else None
-    return Course(network, data, loss, optimizer, epochs, batch_size, networks)
+    beside = {name: np.asarray(array) for name, array in side_inputs.items()}
+    for name, array in beside.items():
+        if array.shape[:1] != (samples,):
+            raise ShapeError(
+                "side_input_samples", name=name, came=shape_text(array.shape), samples=samples
+            )
+    return Course(network, data, loss, optimizer, epochs, batch_size, networks, beside or EMPTY)

@@ -42,6 +42,8 @@ class Symptom(StrEnum):
     CONSTANT = "constant"
     CONSTANT_BEST = "constant_best"
     VANISHING = "vanishing"
+    TIME_VANISHING = "time_vanishing"
+    TIME_EXPLODING = "time_exploding"
     EXPLODING = "exploding"
     NONFINITE_INPUT = "nonfinite_input"
     NONFINITE_TARGET = "nonfinite_target"

@@ -13,9 +13,9 @@ Two engines take the steps. NumPy is the reference and takes every training; mac
 """
 
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-from clearprop.base.arrays import Array, frozen, require_seed
+from clearprop.base.arrays import EMPTY, Array, frozen, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -53,6 +53,7 @@ def train(
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
+    side_inputs: Mapping[str, Array] = EMPTY,
     own: Collection[str] = (),
     engine: str = "auto",
     threads: int | None = None,
@@ -69,6 +70,7 @@ def train(
     batch_size     None takes all samples in each step; otherwise they are shuffled anew every
                    epoch, by the state's seed, and the last batch of an epoch may be smaller
     sample_weight  (N,) how much each sample counts; all the same unless told otherwise
+    side_inputs    what layers need beside x, an entry for every sample: {"lengths": (N,)}
     own            of K networks: which of "x", "target" and "sample_weight" have a leading axis K,
                    one for each network; they share the others
     engine         "numpy"; "compiled", machine code, with a warning and NumPy where it cannot be
@@ -100,6 +102,7 @@ def train(
         batch_size=batch_size,
         sample_weight=sample_weight,
         own=own,
+        side_inputs=side_inputs,
         engine=engine,
         threads=threads,
         by_step=by == "step",
@@ -119,6 +122,7 @@ def fit(
     epochs: int = 50,
     batch_size: int | None = None,
     sample_weight: Array | None = None,
+    side_inputs: Mapping[str, Array] = EMPTY,
     seed: int = 0,
     own: Collection[str] = (),
     engine: str = "auto",
@@ -147,6 +151,7 @@ def fit(
         batch_size=batch_size,
         sample_weight=sample_weight,
         own=own,
+        side_inputs=side_inputs,
         engine=engine,
         threads=threads,
     )

@@ -5,7 +5,7 @@ from sys import getrefcount
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, freeze
+from clearprop.base.arrays import freeze
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.optimizers.optimizer import require_step
 from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
@@ -23,6 +23,7 @@ def numpy_events(
     gradient_name = f"{type(loss).__name__}.gradient"
     data, own_input = course.data, course.data.x.own
     x, target, sample_weight = data.take(None)
+    beside = course.beside(None)
     stacked = course.networks is not None
     is_shuffled, order, ordered = course.batch_size < course.samples, None, -1
     last = course.epochs * per_epoch
@@ -33,10 +34,12 @@ def numpy_events(
         if is_shuffled:
             if epoch != ordered:
                 order, ordered = course.order(seed, epoch), epoch
-            x, target, sample_weight = data.take(course.rows(step, order))
+            rows = course.rows(step, order)
+            x, target, sample_weight = data.take(rows)
+            beside = course.beside(rows)
         # Not around the yield: what the caller computes between two events is the caller's.
         with np.errstate(over="ignore", invalid="ignore"):
-            context = Context(True, False, seed, step, "", layers, EMPTY, course.networks)
+            context = Context(True, False, seed, step, "", layers, beside, course.networks)
             ran = run_forward(layout, params, x, context, own_input=own_input)
             result = loss.evaluate(ran.output, target, sample_weight=sample_weight, stacked=stacked)
             dy = settle_output_gradient(result.gradient, ran.output, where=gradient_name)

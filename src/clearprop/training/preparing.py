@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array, require_count
+from clearprop.base.arrays import EMPTY, Array, require_count
 from clearprop.base.cores import default_threads
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -68,6 +68,7 @@ def prepare(
     settings: Mapping[str, Sequence[float]] | None = None,
     threads: int | None = None,
     by_step: bool = False,
+    side_inputs: Mapping[str, Array] = EMPTY,
 ) -> Prepared:
     """What `train` and `fit` were handed, made ready. Raises what `train` raises.
 
@@ -82,7 +83,7 @@ def prepare(
         require_count("threads", threads)
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
-    course = course_of(network, state, data, loss, optimizer, epochs, batch_size)
+    course = course_of(network, state, data, loss, optimizer, epochs, batch_size, side_inputs)
     seconds = numpy_seconds(
         network,
         samples=course.batch_size * int(np.prod(data.x.array.shape[1 + data.x.own : -1])),

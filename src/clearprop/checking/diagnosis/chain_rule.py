@@ -28,6 +28,7 @@ from clearprop.checking.diagnosis.hypotheses import (
 )
 from clearprop.checking.diagnosis.image_slips import image_slips
 from clearprop.checking.diagnosis.recognition import BETWEEN
+from clearprop.checking.diagnosis.time_slips import time_slips
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -48,6 +49,7 @@ def slips(
     if isinstance(step.layer, Activation):
         yield from _activation(step.layer)
     yield from image_slips(step)
+    yield from time_slips(step)
 
 
 def bare_slips(step: AlteredStep) -> Iterator[Slip]:

@@ -6,7 +6,7 @@ layers of the catalogue that turn out to compute the same output: a plain functi
 what it computes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,12 +22,17 @@ from clearprop.checking.diagnosis.hypotheses import (
     difference,
     scale,
 )
-from clearprop.checking.diagnosis.recognition import recognized, recognized_loss
+from clearprop.checking.diagnosis.recognition import Recognized, recognized, recognized_loss
 from clearprop.checking.diagnosis.trusted_nodes import (
     MEASURED,
     TrustedNode,
     measured_node,
     recognized_node,
+)
+from clearprop.checking.diagnosis.written_recurrence import (
+    FoundRecurrence,
+    WrittenRecurrence,
+    written_recurrences,
 )
 from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
@@ -127,6 +132,15 @@ def trusted_pass(discrepancy: Discrepancy, budget: Budget) -> TrustedPass | None
     return next(_of_function(discrepancy, arrays, budget), None)
 
 
+def recurrence(discrepancy: Discrepancy, budget: Budget) -> TrustedPass | None:
+    """The trusted pass of a plain function that goes through time as an RNN, a GRU or an LSTM; None
+    where it is none. Its tape would have every step by itself, and no mistake of all of them."""
+    evidence = discrepancy.evidence
+    arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
+    found = written_recurrences(arrays, np.asarray(evidence.output), budget)
+    return next(_of_found(discrepancy, found), None)
+
+
 def agrees(discrepancy: Discrepancy, trusted: TrustedPass) -> bool:
     """Whether the trusted pass gives the expected gradients: it is of the same function."""
     return _equals(discrepancy, trusted, discrepancy.expected)
@@ -158,7 +172,15 @@ def _of_function(
 ) -> Iterator[TrustedPass]:
     """The layers of ours that compute what a function computes."""
     output = np.asarray(discrepancy.evidence.output)
-    for found in recognized(arrays, output, budget):
+    yield from _of_found(discrepancy, written_recurrences(arrays, output, budget))
+    yield from _of_found(discrepancy, recognized(arrays, output, budget))
+
+
+def _of_found(
+    discrepancy: Discrepancy, every: Iterable[Recognized | FoundRecurrence]
+) -> Iterator[TrustedPass]:
+    output = np.asarray(discrepancy.evidence.output)
+    for found in every:
         trusted = of_layer(found.layer, discrepancy.evidence, found.names)
         if trusted is None or difference(trusted.output, output) > USUAL:
             continue
@@ -171,7 +193,8 @@ def _recognized(trusted: TrustedPass) -> TrustedPass:
     called = {}
     for path, node in trusted.graph.nodes.items():
         own = ", ".join(trusted.names[slot.path] for slot in node.parameters.values())
-        kind = type(node.layer).__name__
+        layer = node.layer.layer if isinstance(node.layer, WrittenRecurrence) else node.layer
+        kind = type(layer).__name__
         called[path] = f"{kind}({own})" if own else kind
     return replace(trusted, called=called)
 

@@ -47,7 +47,13 @@ from clearprop.checking.diagnosis.layouts import OF_A_LAYOUT, Turn, turned
 from clearprop.checking.diagnosis.mixing import structural_slips
 from clearprop.checking.diagnosis.other_losses import of_another_loss
 from clearprop.checking.diagnosis.recognition import TRIES
-from clearprop.checking.diagnosis.trusted import TrustedPass, agrees, claims, trusted_pass
+from clearprop.checking.diagnosis.trusted import (
+    TrustedPass,
+    agrees,
+    claims,
+    recurrence,
+    trusted_pass,
+)
 from clearprop.checking.diagnosis.why_on_tape import SECONDS, found_on_tape, said_of
 from clearprop.checking.verdict.candidates import Lost, Standing
 from clearprop.checking.verdict.mistakes import LikelyMistake, MistakeKind
@@ -79,14 +85,17 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         )
     if not discrepancy.wrong:
         return Diagnosis()
-    if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
-        return found_on_tape(counted(discrepancy, on), on)
     own = Deadline.after(SECONDS)
     budget = Budget(TRIES, min(evidence.deadline or own, own))
+    if _is_a_function(evidence) and (timed := recurrence(discrepancy, budget)) is not None:
+        through_time = _found(discrepancy, timed)
+        if _explains_all(discrepancy, through_time):
+            return through_time
+    if _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
+        return found_on_tape(counted(discrepancy, on), on)
     trusted = trusted_pass(discrepancy, budget)
     found = _found(discrepancy, trusted)
-    explained = {name for mistake in found.mistakes for name in mistake.arrays}
-    if set(discrepancy.wrong) <= explained:
+    if _explains_all(discrepancy, found):
         return found
     if not _is_a_function(evidence) and (on := taped(discrepancy)) is not None:
         # It is not only what it should equal: a loss with a penalty, a layer of several of ours.
@@ -96,6 +105,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if trusted is not None:
         return found
     return _in_another_layout(discrepancy, budget) or found
+
+
+def _explains_all(discrepancy: Discrepancy, found: Diagnosis) -> bool:
+    explained = {name for mistake in found.mistakes for name in mistake.arrays}
+    return set(discrepancy.wrong) <= explained
 
 
 def _is_a_function(evidence: Evidence) -> bool:

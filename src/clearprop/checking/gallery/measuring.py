@@ -13,6 +13,7 @@ from clearprop.checking.gallery import (
     written_layouts,
     written_losses,
     written_networks,
+    written_recurrences,
     written_slips,
     written_structures,
 )
@@ -81,6 +82,7 @@ def specimens(seeds: int = 2) -> Iterator[Specimen]:
         written_functions.specimens(several),
         written_layouts.specimens(several),
         written_losses.specimens(several),
+        written_recurrences.specimens(several),
         written_slips.specimens(several),
         spoiled_layers.specimens(several),
         planted.specimens(several),

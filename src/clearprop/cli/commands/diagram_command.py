@@ -22,6 +22,7 @@ KINDS = (
     "paths",
     "sample",
     "inside",
+    "unrolled",
     "neuron_forward",
     "hidden_neuron",
     "output_cases",

@@ -66,13 +66,13 @@ from clearprop.engine.layers.layer import (
     Forward,
     Intermediate,
     Layer,
+    OpenShape,
     Parameter,
     Tree,
     refuse_integers,
 )
 from clearprop.engine.layers.positions import (
     back,
-    knows_positions,
     require_heads,
     require_sequence,
     sample_shape,
@@ -164,7 +164,10 @@ class MultiheadAttention(Layer):
         return found
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None or not knows_positions(input_shape, self.features):
+        if input_shape is None:
+            return None
+        if isinstance(input_shape, OpenShape):
+            require_sequence(self, input_shape, self.features, "MultiheadAttention")
             return input_shape
         self._require(input_shape, "MultiheadAttention")
         return (input_shape[0] - (self.memory or 0), self.features)

@@ -31,6 +31,7 @@ from clearprop.engine.layers.layer import (
     Layer,
     Tree,
     refuse_integers,
+    with_features,
 )
 from clearprop.engine.layers.special import logistic
 
@@ -55,7 +56,7 @@ class SwiGLU(Layer):
         if input_shape is None:
             return None
         self._require(input_shape, ("N", *input_shape), "SwiGLU")
-        return (*input_shape[:-1], input_shape[-1] // 2)
+        return with_features(input_shape, input_shape[-1] // 2)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)

@@ -110,6 +110,20 @@ class Intermediate(NamedTuple):
     within: tuple[str, ...] = ()
 
 
+class OpenShape(tuple[int, ...]):
+    """(features,) of a sample whose other axes nobody has told yet: what a Linear puts out for an
+    input of which nothing is known may be rows (N, features) as well as sequences."""
+
+    __slots__ = ()
+
+
+def with_features(shape: Shape | None, features: int) -> Shape:
+    """The shape with another number of features, its last axis; what is not known stays open."""
+    if shape is None or isinstance(shape, OpenShape):
+        return OpenShape((features,))
+    return (*shape[:-1], features)
+
+
 # What forward returns: the output, the cache, and the new state (EMPTY for most layers).
 Forward: TypeAlias = tuple[Array, Any, Tree]
 # What backward returns: ∂C/∂x (None where x is integers), and ∂C/∂p by parameter name.

@@ -38,6 +38,7 @@ from clearprop.engine.layers.layer import (
     Parameter,
     Tree,
     refuse_integers,
+    with_features,
 )
 
 FAN_IN_UNIFORM = FanInUniform()
@@ -79,16 +80,14 @@ class Linear(Layer):
         }
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None:
-            return (self.outputs,)
-        if input_shape[-1:] != (self.inputs,):
+        if input_shape is not None and input_shape[-1:] != (self.inputs,):
             raise ShapeError(
                 "linear_chain",
                 inputs=self.inputs,
                 outputs=self.outputs,
                 came=shape_text(("N", *input_shape)),
             )
-        return (*input_shape[:-1], self.outputs)
+        return with_features(input_shape, self.outputs)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]

@@ -61,6 +61,7 @@ from clearprop.engine.layers.layer import (
     Parameter,
     Tree,
     refuse_integers,
+    with_features,
 )
 
 
@@ -118,7 +119,7 @@ class BatchNorm(Layer):
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         require_features_before(self, input_shape, self.features)
-        return (self.features,) if input_shape is None else input_shape
+        return with_features(input_shape, self.features)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         require_rows(self, x, self.features, context)

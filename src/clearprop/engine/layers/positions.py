@@ -39,6 +39,7 @@ from clearprop.engine.layers.layer import (
     Context,
     Forward,
     Layer,
+    OpenShape,
     Parameter,
     Tree,
     refuse_integers,
@@ -83,9 +84,10 @@ class LearnedPositions(Layer):
         return {"weight": Parameter(shape, self.initializer, *shape)}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None and knows_positions(input_shape, self.features):
+        if input_shape is not None:
             require_sequence(self, input_shape, self.features, "LearnedPositions")
-            self._require_length(input_shape[0], "LearnedPositions")
+            if not isinstance(input_shape, OpenShape):
+                self._require_length(input_shape[0], "LearnedPositions")
         return input_shape
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
@@ -125,7 +127,7 @@ class SinusoidalPositions(Layer):
         require_positive(self, "base")
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None and knows_positions(input_shape, self.features):
+        if input_shape is not None:
             require_sequence(self, input_shape, self.features, "SinusoidalPositions")
         return input_shape
 
@@ -166,7 +168,7 @@ class RotaryPositions(Layer):
         require_heads(self, self.features, self.heads, even=True)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is not None and knows_positions(input_shape, self.features):
+        if input_shape is not None:
             require_sequence(self, input_shape, self.features, "RotaryPositions")
         return input_shape
 
@@ -224,7 +226,8 @@ def turn_tables(size: int, base: float, *, interleaved: bool = False) -> tuple[A
 
 def require_sequence(layer: Layer, shape: Shape, features: int, path: str) -> None:
     """Refuse a sample that is not (T, features). Raises ShapeError."""
-    if len(shape) != 2 or shape[-1] != features:
+    axes = 1 if isinstance(shape, OpenShape) else 2
+    if len(shape) != axes or shape[-1] != features:
         raise ShapeError(
             "sequence_shape",
             path=path,
@@ -232,12 +235,6 @@ def require_sequence(layer: Layer, shape: Shape, features: int, path: str) -> No
             features=features,
             came=shape_text(("N", *shape)),
         )
-
-
-def knows_positions(shape: Shape, features: int) -> bool:
-    """Whether a shape says more than how many features there are, which is all that a Linear layer
-    knows of an input that nobody has told it."""
-    return shape != (features,)
 
 
 def sample_shape(x: Array, context: Context) -> Shape:

@@ -27,7 +27,15 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.base.settings import require_numbers
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenShape,
+    Tree,
+    refuse_integers,
+)
 
 
 class FlattenCache(NamedTuple):
@@ -43,7 +51,10 @@ class Flatten(Layer):
     stackable: ClassVar[bool] = True
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        return None if input_shape is None else (math.prod(input_shape),)
+        # Of a shape whose other axes are not known the product is not either.
+        if input_shape is None or isinstance(input_shape, OpenShape):
+            return None
+        return (math.prod(input_shape),)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         samples = 1 if context.networks is None else 2

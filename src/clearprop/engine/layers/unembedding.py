@@ -35,6 +35,7 @@ from clearprop.engine.layers.layer import (
     Parameter,
     Tree,
     refuse_integers,
+    with_features,
 )
 
 FAN_IN_UNIFORM = FanInUniform()
@@ -72,7 +73,7 @@ class Unembedding(Layer):
             return None
         if input_shape[-1:] != (self.features,):
             raise self._wrong_input("Unembedding", ("N", *input_shape))
-        return (*input_shape[:-1], self.entries)
+        return with_features(input_shape, self.entries)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight"]

@@ -25,7 +25,7 @@ const shown = () => state.branches?.branches.find(({ branch }) => branch === sta
 
 function planting() {
   const choice = h("select", { id: "mistake", class: "grow", "aria-label": word("check.mistake") },
-    h("option", { value: "random" }, word("check.random")), state.welcome.mistakes.map(({ name, title }) => h("option", { value: name }, title)));
+    h("option", { value: "random" }, word("check.random")), state.network.mistakes.map(({ name, title }) => h("option", { value: name }, title)));
   return h("div", { class: "block" }, h("h3", {}, word("check.plant_title")), h("p", { class: "small muted" }, word("check.plant_says")),
     h("div", { class: "row" }, choice, h("button", { type: "button", id: "plant", onclick: () => send("plant", { mistake: choice.value, branch: null }) }, word("check.plant"))));
 }

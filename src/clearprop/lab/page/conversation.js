@@ -117,7 +117,7 @@ const HANDLERS = {
     fileTakers.delete(message.answers);
     take?.(message);
   },
-  lesson: (message) => put({ lesson: message }),
+  lesson: (message) => put({ lesson: message.name === null ? null : message }),
   running: () => put({ running: true }),
   paused({ says }) {
     put({ running: false });

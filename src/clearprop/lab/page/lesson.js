@@ -22,9 +22,8 @@ export function startLesson() {
 function draw() {
   const { welcome, lesson } = state;
   if (!welcome) return;
-  const choice = h("select", { id: "lesson-name", onchange: () => {
-    if (choice.value) send("lesson", { name: choice.value });
-  } }, h("option", { value: "", disabled: Boolean(lesson) }, word("lesson.free")),
+  const choice = h("select", { id: "lesson-name", onchange: () => send("lesson", { name: choice.value || null }) },
+  h("option", { value: "" }, word("lesson.free")),
   welcome.lessons.map(({ name, title }) => h("option", { value: name }, title)));
   choice.value = lesson?.name ?? "";
   byId("lesson").hidden = !welcome.lessons.length;

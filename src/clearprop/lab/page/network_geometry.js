@@ -3,15 +3,15 @@
 const EDGE_LABEL = 88; // px that "w = −0.1234" needs before a neuron
 const LABEL_LINE = 21; // px between two such lines
 
-/** The places of a network in a box of `width` × `height` pixels.
+/** The places of a network in a box of `width` × `height` pixels, `foot` of them at its bottom left free.
  *
  * columns  {…column, x, width, height, units: [{index, x, y}]} by the network's columns
  * links    {…edge, source, target, ports(i, j)}: where edge i → j leaves and arrives
  * loss     where the loss stands
  */
-export function geometry(network, width, height) {
+export function geometry(network, width, height, foot) {
   const narrow = width < 560;
-  const top = 34, bottom = narrow ? 56 : 36, left = narrow ? 8 : 20, right = narrow ? 72 : 108;
+  const top = 34, bottom = Math.max(36, foot), left = narrow ? 8 : 20, right = narrow ? 72 : 108;
   const count = network.columns.length;
   const xs = network.columns.map((column) => column.x);
   const first = Math.min(...xs), span = Math.max(...xs) - first || 1;

@@ -25,7 +25,9 @@ export function startNetwork() {
   on(["moment"], () => { moved(); paint(); });
   on(["selection", "pointed", "why"], paint);
   on(["welcome"], rebuild);
-  new ResizeObserver(rebuild).observe(byId("network"));
+  // The legend takes more lines in one language than in the other.
+  const room = new ResizeObserver(rebuild);
+  for (const id of ["network", "legend"]) room.observe(byId(id));
   document.addEventListener("themechange", () => { forgetColours(); paint(); });
 }
 
@@ -33,7 +35,7 @@ function rebuild() {
   const { network } = state;
   const { width, height } = byId("network").getBoundingClientRect();
   if (!network || width < 40) return;
-  places = geometry(network, width, height);
+  places = geometry(network, width, height, byId("legend").offsetHeight + 16);
   const svg = byId("neurons");
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   parts = [];

@@ -18,6 +18,7 @@ from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
+from clearprop.reading.explanation.time_shares import time_shares
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.explanation.witness import witness_of_feature, witness_of_parameter
 from clearprop.reading.formula_symbols import neuron_symbol, parameter_symbol_at
@@ -62,6 +63,7 @@ def explain_weight(
         size=size,
         update=step.update_of(position),
         symbol=sums.symbol,
+        times=time_shares(step, place),
         witness=witness_of_parameter(step, position, gradient, size),
     )
 

@@ -38,6 +38,7 @@ from clearprop.reading.explanation.signal_pictures import (
 )
 from clearprop.reading.explanation.signal_steps import signal_steps
 from clearprop.reading.explanation.signals import cancellation, sentences, taken_apart
+from clearprop.reading.explanation.time_shares import TimeShares
 from clearprop.reading.explanation.witness import Witness
 from clearprop.reading.formula_symbols import parameter_letter
 from clearprop.reading.largest_terms import Rest, others_heading
@@ -67,6 +68,7 @@ class GradientExplanation(Readable):
     size      Σ|shares| over all samples, against which shares are taken
     update    what the optimizer does; None without one, and of a feature
     symbol    what w is called in formulas, w₁₄⁽¹⁾; "" where it has no name there
+    times     how much comes through every time, of a layer that goes through time
     """
 
     kind: GradientKind
@@ -81,6 +83,7 @@ class GradientExplanation(Readable):
     update: Update | None
     witness: Witness
     symbol: str = ""
+    times: TimeShares | None = None
 
     @property
     def letter(self) -> str:
@@ -106,6 +109,8 @@ class GradientExplanation(Readable):
                 found += sentences(first.products[0].signal, language)
         if self.samples > 1:
             found += cancellation("gradient", self.gradient, self.size, language)
+        if self.times is not None:
+            found += self.times.sentences(self.letter, language)
         if self.update is not None:
             found.append(_update(self.update, language))
         found.append(self.witness.sentence(language))
@@ -127,6 +132,8 @@ class GradientExplanation(Readable):
                 if self.kind != GradientKind.INPUT:
                     found.append(first.step(letter, language))
                 found += signal_steps(first.products[0].signal, language)
+        if self.times is not None:
+            found.append(self.times.step(letter, language))
         if self.update is not None:
             found.append(_update_step(self.update, self.gradient, letter, language))
         return (*found, self.witness.step_of(letter, language))
@@ -155,6 +162,8 @@ class GradientExplanation(Readable):
                 if one.signal.opened:
                     text += ["", *titled(say(language, "table.signal", sample=share.sample), width)]
                     text += narrowed(taken_apart(one.signal, language), width)
+        if self.times is not None:
+            text += ["", *self.times.table(self.letter, language, width)]
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
@@ -190,6 +199,8 @@ class GradientExplanation(Readable):
         if self.samples > 1:
             title = say(language, "table.title", letter=self.letter, address=self.address)
             items += bars(self._bars(language), title)
+        if self.times is not None:
+            items = stacked(items, self.times.bars(self.letter, language))
         entries = []
         for share in self.shares[:1]:
             paths = paths_of_share(share)

@@ -19,6 +19,7 @@ from clearprop.reading.explanation.explaining_neurons import explain_neuron
 from clearprop.reading.explanation.explaining_samples import explain_sample
 from clearprop.reading.explanation.inside_picture import draw_inside
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
+from clearprop.reading.explanation.unrolled_picture import draw_unrolled
 
 WHOLE = ("network_forward", "forward_factors", "network_backward")
 TEXTBOOK = {
@@ -31,7 +32,7 @@ OF_A_NEURON = {
     "reversed_neuron": NeuronExplanation.reversed_picture,
     "paths": NeuronExplanation.paths_picture,
 }
-KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", "inside", *TEXTBOOK)
+KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", "inside", "unrolled", *TEXTBOOK)
 
 # How deep the paths are followed: to the loss, in any network that can be looked at.
 PATHS_DEPTH = 4
@@ -65,6 +66,8 @@ def draw(
         if kind == "sample":
             return explain_sample(step, sample).picture(language)
         return DIAGRAMS[kind](step.backward, sample=sample, language=language)
+    if kind == "unrolled":
+        return draw_unrolled(step, neuron, sample=sample, language=language)
     if kind == "inside":
         return draw_inside(step, neuron, sample=sample, language=language)
     address = largest_neuron(step, sample) if neuron is None else neuron

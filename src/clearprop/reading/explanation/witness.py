@@ -27,8 +27,9 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import number
 from clearprop.engine.addresses import InnerAddress, every_sample
 from clearprop.engine.kinks import Sides, leaves_side, same_sides, sides
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.losses import LossResult
-from clearprop.engine.moving import moved_inside
+from clearprop.engine.moving import moved_inside, with_output
 from clearprop.engine.network import ForwardPass
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
@@ -159,6 +160,30 @@ def witness_of_inner(
         added = np.zeros(values.shape)
         added[(sample, *place.place)] = value - own
         forward = moved_inside(start, place.path, {place.name: added})
+        return forward, step.loss.evaluate(forward.output, target)
+
+    return _witness(step, own, moved, gradient, size)
+
+
+def witness_at_one_time(
+    step: Step,
+    path: str,
+    name: str,
+    index: tuple[int, int],
+    time: int,
+    gradient: float,
+    size: float,
+) -> Witness:
+    """Move one entry of a parameter at one time alone, of the recurrent layer at `path`."""
+    start, _ = step.again(_doubles(step.forward.params), _doubles(step.forward.input))
+    record, target = start[path], _doubles(step.target)
+    layer, own = record.layer, float(record.params[name][index])
+    assert isinstance(layer, Recurrent)
+
+    def moved(value: float) -> Evaluated:
+        change = value - own
+        y = layer.output_moved_at(record.params, record.cache, name, index, time, change)
+        forward = with_output(start, path, y)
         return forward, step.loss.evaluate(forward.output, target)
 
     return _witness(step, own, moved, gradient, size)

@@ -15,6 +15,7 @@ from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.rounding import rounding_of
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
 from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
+from clearprop.reading.health.time_signals import through_time
 from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
 from clearprop.reading.health.unmoved import unmoved_weights
 from clearprop.training.finding import Severity, Symptom
@@ -58,6 +59,8 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
     if rounding is not None:
         noise = bool((np.abs(step.backward.output_gradient) <= rounding.signals).all())
         findings += vanishing_or_exploding(sizes, rounding=noise)
+        if not noise:
+            findings += through_time(step)
         findings += unmoved_weights(steps, units, rounding, converged=reached)
     stability = _stability(step, start, rate, broken is None)
     rates = list(rate_above_bound(stability, converged=reached))

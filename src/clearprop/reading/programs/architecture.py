@@ -25,7 +25,7 @@ from typing import Any
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.combinators import Combinator, Concatenate, Residual, Sequential
-from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.layer import Layer, OpenShape
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import Network
 from clearprop.kinds.kind_tables import LAYER_ROWS, LAYERS
@@ -118,7 +118,12 @@ def _layer(part: str, following: str, shape: Shape | None, text: str) -> tuple[L
         raise ConfigurationError(key, part=part, text=text)
     features = None if not told or shape is None else shape[0 if row.told_channels else -1]
     layer = _with_settings(kind, features, row.told_channels, brackets, part, text)
-    return layer, layer.output_shape(() if row.ids else shape)
+    return layer, layer.output_shape(() if row.ids else _with_any_axes(shape))
+
+
+def _with_any_axes(shape: Shape | None) -> Shape | None:
+    """A size alone says how many features there are, and not what axes stand before them."""
+    return OpenShape(shape) if shape is not None and len(shape) == 1 else shape
 
 
 def _combined(kind: Any, inner: str, shape: Shape | None, text: str) -> tuple[Layer, Shape | None]:

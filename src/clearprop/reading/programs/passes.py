@@ -277,9 +277,10 @@ class _Writing:
 
     def _saved(self, parameters: Sequence[ParameterName]) -> KeptNames:
         """What backward reads of forward, its results in the order of their making."""
-        read = {
-            name for part in self.backward for line in part.lines for name in names_read(line.code)
-        }
+        backward = [line for part in self.backward for line in part.lines]
+        read = {name for line in backward for name in names_read(line.code)}
+        # What a loop over the times sets in both passes, each sets for itself.
+        read -= set(names_assigned(backward))
         made = names_assigned([line for part in self.forward for line in part.lines])
         values = dict.fromkeys([X.name, *(mask.symbol.name for mask in self.masks), *made])
         names = [one.symbol.name for one in parameters]

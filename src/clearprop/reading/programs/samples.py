@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array, Shape
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
+from clearprop.formats.example_rows import TIMES, sample_shape
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 EXAMPLE_SAMPLES = 100
@@ -129,20 +130,29 @@ def example_lines(
     input_shape: Shape | None = None,
 ) -> list[str]:
     """The lines that make up samples for a network where there are no data: a wave over the sum of
-    the features, one for each output, seen with some noise. `input_shape` is that of one sample,
+    the features, one for each output, seen with some noise; of sequences over the sum so far, and
+    where one answer is given for each over the whole sum. `input_shape` is that of one sample,
     where the layers do not say it."""
     first = next(iter(network.graph.nodes.values())).layer
     cast = "" if dtype == np.float64 else f".astype(np.{dtype})"
     real = "float" if dtype == np.float64 else f"np.{dtype}"
     lines = ["rng = np.random.default_rng(SEED)"]
     row = LAYER_ROWS.get(type(first))
+    shape = sample_shape(network)
     if row is not None and row.ids is not None:
-        lines.append(f"x = rng.integers({row.ids(first)}, size={EXAMPLE_SAMPLES})")
-        total = "x[:, None]"
+        size = f"({EXAMPLE_SAMPLES}, {TIMES})" if shape else EXAMPLE_SAMPLES
+        lines.append(f"x = rng.integers({row.ids(first)}, size={size})")
+        total = "x[..., None]" if _keeps_times(network, shape) else "x.sum(axis=1)[:, None]"
+        total = total if shape else "x[:, None]"
     elif input_shape is not None:
-        shape = ", ".join(map(str, (EXAMPLE_SAMPLES, *input_shape)))
-        lines.append(f"x = rng.uniform(-2, 2, ({shape})){cast}")
+        sizes = ", ".join(map(str, (EXAMPLE_SAMPLES, *input_shape)))
+        lines.append(f"x = rng.uniform(-2, 2, ({sizes})){cast}")
         total = f"x.reshape({EXAMPLE_SAMPLES}, -1).sum(axis=1, keepdims=True)"
+    elif shape is not None and len(shape) == 2:
+        lines.append(f"x = rng.uniform(-2, 2, {(EXAMPLE_SAMPLES, *shape)}){cast}")
+        total = "x.sum(axis=(1, 2))[:, None]"
+        if _keeps_times(network, shape):
+            total = "x.sum(axis=2, keepdims=True).cumsum(axis=1)"
     else:
         features = _features(network)
         lines.append(f"x = rng.uniform(-2, 2, ({EXAMPLE_SAMPLES}, {features})){cast}")
@@ -158,6 +168,12 @@ def example_lines(
     else:
         lines.append(f"t = {seen}")
     return lines
+
+
+def _keeps_times(network: Network, shape: Shape | None) -> bool:
+    """Whether there is an answer for every time of a sample of this shape."""
+    output = network.graph.shapes(shape)[network.graph.output]
+    return bool(shape) and output is not None and len(output) == 2
 
 
 def _features(network: Network) -> int:

@@ -39,5 +39,5 @@ def code_lines(lines: Iterable[Line], indent: str = INDENT) -> list[str]:
     for line in lines:
         if line.equation:
             made.append(f"{indent}# {line.equation}")
-        made.append(f"{indent}{line.code}")
+        made += [f"{indent}{row}" for row in line.code.split("\n")]
     return made

@@ -17,6 +17,7 @@ from clearprop.reading.explanation.explained_steps import as_text
 from clearprop.reading.explanation.inside_picture import draw_inside
 from clearprop.teaching.showpieces.gpt_training import CLOSE, GptResult
 from clearprop.teaching.showpieces.showpiece_page import (
+    PAGE,
     Block,
     Heading,
     Numbers,
@@ -26,7 +27,6 @@ from clearprop.teaching.showpieces.showpiece_page import (
     showpiece_page,
 )
 
-PAGE = "report.html"
 # Where attention stands in each block, and the number that is explained.
 ATTENTION = ("layers[2].branch.layers[1]", "layers[4].branch.layers[1]")
 EXPLAINED = f"{ATTENTION[1]}.heads[1].weights[12,8]"

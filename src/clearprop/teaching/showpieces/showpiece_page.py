@@ -9,6 +9,9 @@ from clearprop.drawing.pen.palette import css
 from clearprop.drawing.pen.scene import Scene, svg
 from clearprop.teaching.reports.environment import template
 
+# What the file of a report is called.
+PAGE = "report.html"
+
 
 @dataclass(frozen=True)
 class Heading:

@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.errors import ClearpropError, ConfigurationError
+from clearprop.engine.layers.linear import Linear
+from clearprop.engine.network import Network
 from clearprop.lab.lab_recipe import Problem, problem_of
 from clearprop.lab.lesson_files import FILE, Lesson, lesson_bytes, own_lesson_bytes, read_lesson
 from clearprop.lab.lesson_marks import require_sound
@@ -75,9 +77,30 @@ class Opening:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / self.file.name
             path.write_bytes(self.file.content)
-            if path.suffix.lower() == TABLE:
-                return _Opened(*problem_of_csv(path))
-            return _Opened(problem_of_file(path), None)
+            try:
+                if path.suffix.lower() == TABLE:
+                    return _Opened(*problem_of_csv(path))
+                return _Opened(problem_of_file(path), None)
+            except ClearpropError as problem:
+                # The person knows the file by its name, and not where it was put to be read.
+                if problem.values.get("path") != path:
+                    raise
+                named = {**problem.values, "path": self.file.name}
+                raise type(problem)(problem.key, **named) from problem
+
+    def require_fitting(self, spelled: str) -> None:
+        """Refuse a network as people spell it whose ends are not the data's: `layers` alone would
+        be fitted without a word. Raises ConfigurationError."""
+        asked, needed = _ends(network_of(spelled)), _ends(self._opened.problem.network)
+        if asked != needed:
+            raise ConfigurationError(
+                "lab_network_ends",
+                text=spelled,
+                inputs=asked[0],
+                outputs=asked[1],
+                needed_inputs=needed[0],
+                needed_outputs=needed[1],
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -125,6 +148,12 @@ def layers_of(spelled: str) -> tuple[Mapping[str, Any], ...]:
     if found is None:
         raise ConfigurationError("lab_network_row", text=spelled)
     return tuple(found)
+
+
+def _ends(network: Network) -> tuple[int, int]:
+    """What its first Linear layer takes and its last one gives; zeros where it has none."""
+    found = [node.layer for node in network.graph.nodes.values() if isinstance(node.layer, Linear)]
+    return (found[0].inputs, found[-1].outputs) if found else (0, 0)
 
 
 def _told(file: OpenedFile | None) -> list[str] | None:

@@ -1,0 +1,196 @@
+"""Mistakes in a backward pass through time: of our RNN, GRU and LSTM, and of what people write.
+
+The pass is gone through once more, step by step, with one thing left out or put in the place of
+another.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, AlteredStep
+from clearprop.checking.diagnosis.written_recurrence import WrittenRecurrence
+from clearprop.checking.verdict.mistakes import MistakeKind
+from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.layer import Context
+from clearprop.engine.layers.lstm import LSTM
+from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, parts
+
+
+class TimeSlip(NamedTuple):
+    """What is otherwise than it should be; without any the pass is right.
+
+    carry       whether ∂C/∂h goes on to the time before
+    carry_cell  whether ∂C/∂c does
+    forget      whether it is multiplied by f on the way
+    keep        whether a GRU's direct way z ⊙ ∂C/∂h is taken
+    reset       whether r stands in what goes to a GRU's h
+    squash      whether 1 − tanh²(c) stands in ∂C/∂c
+    first       times at the beginning that nothing comes back to
+    only        the only time whose part of the weights' gradients is kept
+    after       whether ∂C/∂U is made with the state after the step
+    swapped     two gates whose gradients change places
+    bare        a gate whose own slope is left out
+    """
+
+    carry: bool = True
+    carry_cell: bool = True
+    forget: bool = True
+    keep: bool = True
+    reset: bool = True
+    squash: bool = True
+    first: int = 0
+    only: int | None = None
+    after: bool = False
+    swapped: tuple[int, int] | None = None
+    bare: int | None = None
+
+
+def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, object], Alteration]]:
+    """The mistakes that can be made in one recurrent layer."""
+    layer = step.layer.layer if isinstance(step.layer, WrittenRecurrence) else step.layer
+    if not isinstance(layer, Recurrent):
+        return
+    axis = 0 if isinstance(step.layer, WrittenRecurrence) and step.layer.form.times_first else 1
+    times = step.input.shape[axis]
+    yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False))
+    yield MistakeKind.STATE_AFTER, {}, _slipped(TimeSlip(after=True))
+    if times > 1:
+        yield MistakeKind.TIME_CUT, {"count": 1}, _slipped(TimeSlip(first=1))
+        for only in (0, times - 1):
+            yield MistakeKind.ONE_TIME, {"index": only}, _slipped(TimeSlip(only=only))
+    if isinstance(layer, LSTM):
+        yield MistakeKind.CELL_FORGOTTEN, {}, _slipped(TimeSlip(carry_cell=False))
+        yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False, carry_cell=False))
+        yield MistakeKind.CELL_GATE_MISSING, {}, _slipped(TimeSlip(forget=False))
+        yield MistakeKind.CELL_SLOPE_MISSING, {}, _slipped(TimeSlip(squash=False))
+    if isinstance(layer, GRU):
+        yield MistakeKind.STATE_KEPT_MISSING, {}, _slipped(TimeSlip(keep=False))
+        yield MistakeKind.RESET_MISSING, {}, _slipped(TimeSlip(reset=False))
+    for one, other in combinations(range(len(layer.gates)), 2):
+        values: dict[str, object] = {"one": layer.gates[one], "other": layer.gates[other]}
+        yield MistakeKind.GATES_SWAPPED, values, _slipped(TimeSlip(swapped=(one, other)))
+    for gate, name in enumerate(layer.gates):
+        yield MistakeKind.GATE_SLOPE_MISSING, {"gate": name}, _slipped(TimeSlip(bare=gate))
+
+
+def _slipped(slip: TimeSlip) -> Alteration:
+    def changed(step: AlteredStep) -> Altered:
+        written = step.layer
+        if isinstance(written, WrittenRecurrence):
+            _, cache, _ = written.forward(step.params, step.input, Context())
+            dy = written.inside(step.dy, cache.times)
+            return written.theirs(*through_time(written.layer, cache.params, cache.cache, dy, slip))
+        assert isinstance(written, Recurrent)
+        _, cache, _ = written.forward(step.params, step.input, Context())
+        return through_time(written, step.params, cache, step.dy, slip)
+
+    return changed
+
+
+def through_time(
+    layer: Recurrent, params: Mapping[str, Array], cache: RecurrentCache, dy: Array, slip: TimeSlip
+) -> Altered:
+    """∂C/∂x and the gradients with a slip; of samples that all have every time, from a start of
+    0."""
+    timed = np.moveaxis(dy, 1, 0)
+    timed = timed[::-1] if layer.reverse else timed
+    times, size = len(timed), layer.hidden
+    states, u = cache.steps.hidden, params["weight_hh"]
+    by_x = np.zeros((*timed.shape[:2], len(layer.gates) * size), dy.dtype)
+    by_h = np.zeros_like(by_x)
+    later = {"h": np.zeros_like(timed[0]), "c": np.zeros_like(timed[0])}
+    for time in reversed(range(slip.first, times)):
+        dh = timed[time] + (later["h"] if slip.carry else 0)
+        by_x[time], by_h[time], later = _one_step(layer, u, cache.steps, time, dh, later, slip)
+    kept = np.ones((times, 1, 1))
+    if slip.only is not None:
+        own = times - 1 - slip.only if layer.reverse else slip.only
+        kept = (np.arange(times) == own).reshape(-1, 1, 1) * 1.0
+    met = states[1:] if slip.after else states[:-1]
+    gradients = {
+        "weight_ih": np.einsum("tni,tnj->ij", cache.x, by_x * kept),
+        "weight_hh": _by_state(layer, cache.steps, met, by_h * kept),
+    }
+    if layer.bias:
+        gradients["bias_ih"] = (by_x * kept).sum((0, 1))[None]
+        gradients["bias_hh"] = (by_h * kept).sum((0, 1))[None]
+    dx = by_x @ params["weight_ih"].T
+    return np.moveaxis(dx[::-1] if layer.reverse else dx, 0, 1), gradients
+
+
+def _by_state(layer: Recurrent, steps: Any, met: Array, by_h: Array) -> Array:
+    found: Array = np.einsum("tni,tnj->ij", met, by_h)
+    if isinstance(layer, GRU) and not layer.reset_after:
+        last = slice(2 * layer.hidden, None)
+        found[:, last] = np.einsum("tni,tnj->ij", steps.reset, by_h[..., last])
+    return found
+
+
+def _one_step(
+    layer: Recurrent,
+    u: Array,
+    steps: Any,
+    time: int,
+    dh: Array,
+    later: Mapping[str, Array],
+    slip: TimeSlip,
+) -> tuple[Array, Array, dict[str, Array]]:
+    """∂C/∂a as x and as h meet it at one time, and what goes on to the time before."""
+    after, size = steps.hidden[time + 1], layer.hidden
+    back: dict[str, Array] = {"c": later["c"]}
+    if isinstance(layer, LSTM):
+        i, f, g, o = parts(steps.gates[time], size)
+        squashed = steps.squashed[time]
+        dc = dh * o * ((1 - squashed * squashed) if slip.squash else 1)
+        dc = dc + (later["c"] if slip.carry_cell else 0)
+        signals = [dc * g, dc * steps.cell[time], dc * i, dh * squashed]
+        slopes = [i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)]
+        back["c"] = dc * f if slip.forget else dc
+        da = _gates(signals, slopes, slip)
+        back["h"] = da @ u.T
+        return da, da, back
+    if isinstance(layer, GRU):
+        return _gru_step(layer, u, steps, time, dh, slip)
+    slope = 1 - after * after
+    if getattr(layer, "nonlinearity", "tanh") == "relu":
+        slope = (after > 0) * 1.0
+    da = _gates([dh], [slope], slip)
+    return da, da, {**back, "h": da @ u.T}
+
+
+def _gru_step(
+    layer: GRU, u: Array, steps: Any, time: int, dh: Array, slip: TimeSlip
+) -> tuple[Array, Array, dict[str, Array]]:
+    size, before = layer.hidden, steps.hidden[time]
+    r, z, n = parts(steps.gates[time], size)
+    slopes = [r * (1 - r), z * (1 - z), 1 - n * n]
+    of_gates, of_candidate = u[:, : 2 * size], u[:, 2 * size :]
+    dn = dh * (1 - z)
+    da_n = dn if slip.bare == 2 else dn * slopes[2]
+    direct = dh * z if slip.keep else 0
+    if layer.reset_after:
+        dr = da_n * steps.reset[time]
+        da = _gates([dr, dh * (before - n), dn], slopes, slip)
+        by_h = da.copy()
+        by_h[..., 2 * size :] *= r if slip.reset else 1
+        return da, by_h, {"c": dh, "h": direct + by_h @ u.T}
+    ds = da_n @ of_candidate.T
+    da = _gates([ds * before, dh * (before - n), dn], slopes, slip)
+    through = da[..., : 2 * size] @ of_gates.T + ds * (r if slip.reset else 1)
+    return da, da, {"c": dh, "h": direct + through}
+
+
+def _gates(signals: list[Array], slopes: list[Array], slip: TimeSlip) -> Array:
+    """∂C/∂a of all gates, side by side."""
+    found = [
+        signal if slip.bare == gate else signal * slope
+        for gate, (signal, slope) in enumerate(zip(signals, slopes, strict=True))
+    ]
+    if slip.swapped is not None:
+        one, other = slip.swapped
+        found[one], found[other] = found[other], found[one]
+    return np.concatenate(found, axis=-1)

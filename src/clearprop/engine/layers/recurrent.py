@@ -1,0 +1,400 @@
+"""What RNN, GRU and LSTM share: one cell with one set of weights, used again at every time.
+
+Forward      hₜ = cell(xₜ, hₜ₋₁)             x (N, T, in), h (N, H), y (N, T, H) with yₜ = hₜ
+
+             The part of every xₜ in the cell is one product for all times, a = x W + b; only
+             hₜ₋₁ U is computed step by step.
+
+Backward     hₜ goes to two places: out as yₜ, and on into time t + 1. So, from the last time on,
+
+             ∂C/∂hₜ = ∂C/∂yₜ + ∂C/∂hₜ through the cell at t + 1,      which at the last time is 0
+
+             The weights are used at every time, so their gradients are sums over the times (and
+             the samples): with dzₜ = ∂C/∂(pre-activations of time t),
+
+             ∂C/∂W = Σₜ xₜᵀ dzₜ,  ∂C/∂U = Σₜ hₜ₋₁ᵀ dzₜ,  ∂C/∂b = Σₜ Σₙ dzₜ,  ∂C/∂xₜ = dzₜ Wᵀ
+
+             hₜ₋₁ stands in ∂C/∂U: the state that the cell was given, not the one it made.
+
+Lengths      Side input `lengths` (N,): sample n has lengths[n] times, what stands behind them is
+             no part of it: y is 0 there, and so is ∂C/∂x.
+
+Start        h₋₁ is 0, or the side input `<path>.hidden` (N, H), and of an LSTM `<path>.cell`: a
+             window of a longer sequence starts where the one before ended (`carried_state`). It
+             counts as a constant: the gradient ends there, which is truncated backpropagation
+             through time.
+
+Reverse      The same from the last time to the first: y stands at the times of its x. Both
+             directions are two layers side by side, several layers one after another (`stacked`).
+
+K networks   Every array has a leading axis K, (K, N, T, in) and so on; the lengths are shared, and
+             a start is each network's own (K, N, H), or shared (N, H).
+
+Cached       What is said of each cell, time in front: (T, N, ·), of K networks (T, K, N, ·).
+
+Source: Werbos, "Backpropagation through time: what it does and how to do it", 1990.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
+from clearprop.base.errors import DtypeError, ShapeError
+from clearprop.base.settings import require_sizes, settle_flag
+from clearprop.engine.initializers import FanInUniform, Initializer
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Intermediate,
+    Layer,
+    OpenShape,
+    Parameter,
+    Tree,
+    refuse_integers,
+    with_features,
+)
+from clearprop.engine.layers.lengths import lengths_of
+
+FAN_IN_UNIFORM = FanInUniform()
+
+
+class RecurrentCache(NamedTuple):
+    """`x`: the inputs, time before samples, 0 behind a sample's end. `steps`: what the cell keeps
+    of every time. `lengths`: (N,), or None where every sample has all times."""
+
+    x: Array
+    steps: Any
+    lengths: Array | None
+
+
+class StepSignals(NamedTuple):
+    """What comes back to a cell at every time, all (T, …, N, ·), in the order of its steps.
+
+    by_input   ∂C/∂(pre-activations as x meets them)
+    by_hidden  ∂C/∂(pre-activations as h meets them): another array only in a GRU
+    before     what U met at every time, of which ∂C/∂U is the product with `by_hidden`, with the
+               columns of U that met it
+    states     ∂C/∂(every state of the cell), by its name
+    """
+
+    by_input: Array
+    by_hidden: Array
+    before: tuple[tuple[Array, slice], ...]
+    states: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """A cell used again at every time, from `inputs` features to `hidden` of them.
+
+    bias     False leaves both biases out
+    reverse  from the last time to the first
+
+    As PyTorch has them, x and h have a bias each, and all arrays start from U(±1/√hidden). Raises
+    ConfigurationError unless both sizes are whole numbers >= 1; forward raises ShapeError for an x
+    that is no sequence, lengths that do not fit and a start of another shape.
+    """
+
+    inputs: int
+    hidden: int
+    bias: bool = True
+    reverse: bool = False
+    initializer: Initializer = FAN_IN_UNIFORM
+
+    stackable: ClassVar[bool] = True
+    # The gates, in the order of their columns in W, U and b.
+    gates: ClassVar[tuple[str, ...]]
+    # What goes on from time to time.
+    states: ClassVar[tuple[str, ...]] = ("hidden",)
+
+    def __post_init__(self) -> None:
+        require_sizes(self, "inputs", "hidden")
+        settle_flag(self, "bias")
+        settle_flag(self, "reverse")
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        width = len(self.gates) * self.hidden
+        shapes = {"weight_ih": (self.inputs, width), "weight_hh": (self.hidden, width)}
+        if self.bias:
+            shapes |= {"bias_ih": (1, width), "bias_hh": (1, width)}
+        # PyTorch draws all of them from the size of the state.
+        fans = (self.hidden, width)
+        return {name: Parameter(shape, self.initializer, *fans) for name, shape in shapes.items()}
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        if input_shape is not None:
+            axes = 1 if isinstance(input_shape, OpenShape) else 2
+            if len(input_shape) != axes or input_shape[-1] != self.inputs:
+                raise self._wrong_input(("N", *input_shape), "")
+        return with_features(input_shape, self.hidden)
+
+    def bias_of_x(self, params: Tree) -> Array:
+        """What is added to x W: both biases, where that of h goes into the same sum."""
+        both: Array = params["bias_ih"] + params["bias_hh"]
+        return both
+
+    @abstractmethod
+    def run(
+        self, params: Tree, given: Array, start: Mapping[str, Array], added: Mapping[str, Array]
+    ) -> Any:
+        """The cell at every time, in order. `given` is a = x W + b (T, …, N, G·H) with
+        `bias_of_x`, an array that the cell may overwrite; `start` has the states (…, N, H) before;
+        `added` is empty, or has numbers to add to every intermediate (T, …, N, H) by its name.
+        Returns a NamedTuple whose `hidden` (and `cell`) are (T + 1, …, N, H), the start in
+        front."""
+
+    @abstractmethod
+    def run_back(self, params: Tree, steps: Any, dy: Array) -> StepSignals:
+        """Backward through every time, from ∂C/∂y (T, …, N, H)."""
+
+    def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
+        """What one entry of a parameter is multiplied with at every step (T, …, N), as it goes
+        into the pre-activations: ∂a/∂(it)."""
+        if name == "weight_ih":
+            found: Array = cache.x[..., index[0]]
+            return found
+        hidden: Array = cache.steps.hidden[:-1]
+        return hidden[..., index[0]] if name == "weight_hh" else np.ones_like(hidden[..., 0])
+
+    def arrived(self, cache: RecurrentCache, dy: Array, signals: StepSignals) -> list[Array]:
+        """Of ∂C/∂(every state), what came back from later steps (T, …, N, H): without that of the
+        step's own y. `dy` is in the order of the steps."""
+        return [signals.states["hidden"] - dy]
+
+    @abstractmethod
+    def on_the_way(self, steps: Any) -> Mapping[str, Array]:
+        """Every intermediate of every time, (T, …, N, H) by its name."""
+
+    @abstractmethod
+    def on_the_way_back(
+        self, params: Tree, steps: Any, signals: StepSignals
+    ) -> Mapping[str, Array]:
+        """∂C/∂(every intermediate of every time), likewise."""
+
+    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+        weight = params["weight_ih"]
+        lead = weight.ndim - 2
+        networks_differ = lead > 0 and x.shape[:1] != weight.shape[:1]
+        if x.ndim != lead + 3 or x.shape[-1] != self.inputs or not x.shape[-2] or networks_differ:
+            raise self._wrong_input(x.shape, context.path)
+        refuse_integers(self, x, context)
+        lengths = lengths_of(self, x, context)
+        timed = self._in_order(x, lengths)
+        steps = self.run(params, self._given(params, timed), self._start(params, x, context), EMPTY)
+        y = self._in_place(steps.hidden[1:], lengths)
+        return y, RecurrentCache(timed, steps, lengths), EMPTY
+
+    def backward(self, params: Tree, cache: RecurrentCache, dy: Array) -> Backward:
+        signals = self.signals(params, cache, dy)
+        gradients = {name: np.empty(array.shape, dy.dtype) for name, array in params.items()}
+        self._gradients(cache, signals, gradients)
+        return self._input_gradient(params, cache, signals), gradients
+
+    def backward_into(
+        self,
+        params: Tree,
+        cache: RecurrentCache,
+        dy: Array,
+        into: Tree,
+        *,
+        path: str,
+        input_gradient: bool,
+    ) -> Array | None:
+        signals = self.signals(params, cache, dy)
+        self._gradients(cache, signals, into)
+        return self._input_gradient(params, cache, signals) if input_gradient else None
+
+    def intermediates(self, params: Tree, cache: RecurrentCache) -> Mapping[str, Intermediate]:
+        return {
+            name: Intermediate(self._in_place(timed, cache.lengths), ("unit",), within=("time",))
+            for name, timed in self.on_the_way(cache.steps).items()
+        }
+
+    def intermediate_gradients(
+        self, params: Tree, cache: RecurrentCache, dy: Array
+    ) -> Mapping[str, Array]:
+        signals = self.signals(params, cache, dy)
+        back = self.on_the_way_back(params, cache.steps, signals)
+        return {name: self._in_place(timed, cache.lengths) for name, timed in back.items()}
+
+    def output_moved(
+        self, params: Tree, cache: RecurrentCache, added: Mapping[str, Array]
+    ) -> Array:
+        start = {name: getattr(cache.steps, name)[0] for name in self.states}
+        still = np.zeros_like(cache.steps.hidden[1:])
+        every = {
+            name: self._in_order(added[name], cache.lengths) if name in added else still
+            for name in self.on_the_way(cache.steps)
+        }
+        steps = self.run(params, self._given(params, cache.x), start, every)
+        return self._in_place(steps.hidden[1:], cache.lengths)
+
+    def signals(self, params: Tree, cache: RecurrentCache, dy: Array) -> StepSignals:
+        """What comes back at every time, in the order of the cell's steps."""
+        return self.run_back(params, cache.steps, self._in_order(dy, cache.lengths))
+
+    def shares_by_time(
+        self, params: Tree, cache: RecurrentCache, dy: Array, name: str, index: tuple[int, int]
+    ) -> Array:
+        """∂C/∂(one entry of a parameter) through every time of every sample (…, N, T), which add
+        up to it: the factor that it met there times ∂C/∂a."""
+        by_input = self.signals(params, cache, dy).by_input[..., index[1]]
+        shares = self.met(cache, name, index) * by_input
+        return self._in_place(shares[..., None], cache.lengths)[..., 0]
+
+    def output_moved_at(
+        self,
+        params: Tree,
+        cache: RecurrentCache,
+        name: str,
+        index: tuple[int, int],
+        time: int,
+        change: float,
+    ) -> Array:
+        """The output where one entry of a parameter is another one at one time alone."""
+        met = self._in_place(self.met(cache, name, index)[..., None], cache.lengths)
+        moved = np.zeros_like(met)
+        moved[..., time, :] = change * met[..., time, :]
+        given = self._given(params, cache.x)
+        given[..., index[1]] += self._in_order(moved, cache.lengths)[..., 0]
+        start = {state: getattr(cache.steps, state)[0] for state in self.states}
+        steps = self.run(params, given, start, EMPTY)
+        return self._in_place(steps.hidden[1:], cache.lengths)
+
+    def transport(self, params: Tree, cache: RecurrentCache, dy: Array) -> tuple[Array, Array]:
+        """How large ∂C/∂(state) is over all samples and units on both sides of every step, (T − 1,)
+        in the order in which the cell went: what reaches the state before a step, and what was
+        there behind it. Their quotient is the factor of that step."""
+        timed = self._in_order(dy, cache.lengths)
+        arrived = self.arrived(cache, timed, self.run_back(params, cache.steps, timed))
+        squares = sum(np.square(one).sum(axis=(-2, -1)) for one in arrived)
+        # y goes out of h, the first of the states.
+        behind = squares + (2 * arrived[0] * timed + timed * timed).sum(axis=(-2, -1))
+        return np.sqrt(squares[:-1]), np.sqrt(np.maximum(behind[1:], 0))
+
+    def final_state(self, cache: RecurrentCache) -> Mapping[str, Array]:
+        """The states after every sample's last step, (…, N, H) by their names."""
+        found = {}
+        for name in self.states:
+            timed = getattr(cache.steps, name)
+            if cache.lengths is None:
+                found[name] = timed[-1]
+            else:
+                samples = np.arange(len(cache.lengths))
+                found[name] = np.moveaxis(timed, 0, -2)[..., samples, cache.lengths, :]
+        return found
+
+    def _given(self, params: Tree, timed: Array) -> Array:
+        """What x gives at every time: a = x W + b."""
+        given = _every_product(timed, params["weight_ih"])
+        if self.bias:
+            given += self.bias_of_x(params)
+        return given
+
+    def _gradients(self, cache: RecurrentCache, signals: StepSignals, into: Tree) -> None:
+        by_input, by_hidden = _rows(signals.by_input), _rows(signals.by_hidden)
+        matrix_product(_rows(cache.x).mT, by_input, into["weight_ih"])
+        for before, columns in signals.before:
+            into["weight_hh"][..., columns] = matrix_product(
+                _rows(before).mT, by_hidden[..., columns]
+            )
+        if self.bias:
+            sum_rows(by_input, into["bias_ih"])
+            if signals.by_hidden is signals.by_input:
+                into["bias_hh"][...] = into["bias_ih"]
+            else:
+                sum_rows(by_hidden, into["bias_hh"])
+
+    def _input_gradient(self, params: Tree, cache: RecurrentCache, signals: StepSignals) -> Array:
+        return self._in_place(
+            _every_product(signals.by_input, params["weight_ih"].mT), cache.lengths
+        )
+
+    def _in_order(self, array: Array, lengths: Array | None) -> Array:
+        """An array (…, N, T, D) as the cell goes through it, (T, …, N, D), 0 behind the ends."""
+        return np.ascontiguousarray(self._turned(np.moveaxis(array, -2, 0), lengths))
+
+    def _in_place(self, timed: Array, lengths: Array | None) -> Array:
+        """The way back: (T, …, N, D) as (…, N, T, D)."""
+        return np.ascontiguousarray(np.moveaxis(self._turned(timed, lengths), 0, -2))
+
+    def _turned(self, timed: Array, lengths: Array | None) -> Array:
+        """The order of times turned round where the cell goes backwards, every sample's own times
+        within themselves; 0 behind the ends. Done twice, it changes nothing."""
+        if lengths is None:
+            return timed[::-1] if self.reverse else timed
+        times = np.arange(len(timed))[:, None]
+        if self.reverse:
+            own = np.where(times < lengths, lengths - 1 - times, times)
+            own = own.reshape(len(timed), *(1,) * (timed.ndim - 3), -1, 1)
+            timed = np.take_along_axis(timed, own, axis=0)
+        inside = (times < lengths).reshape(len(timed), *(1,) * (timed.ndim - 3), -1, 1)
+        return np.where(inside, timed, timed.dtype.type(0))
+
+    def _start(self, params: Tree, x: Array, context: Context) -> Mapping[str, Array]:
+        expected = (*x.shape[:-2], self.hidden)
+        dtype = params["weight_hh"].dtype
+        found = {}
+        for name in self.states:
+            key = f"{context.path}.{name}" if context.path else name
+            start = context.side_inputs.get(key)
+            if start is None:
+                found[name] = np.zeros(expected, dtype)
+                continue
+            start = np.asarray(start)
+            if start.shape not in (expected, expected[-2:]):
+                raise ShapeError(
+                    "state_before_shape",
+                    name=key,
+                    came=shape_text(start.shape),
+                    expected=shape_text(expected[-2:]),
+                )
+            if start.dtype != dtype and not (start.dtype.kind == "f" and dtype.kind == "c"):
+                raise DtypeError("dtype_mixed", where=key, came=start.dtype, expected=dtype)
+            found[name] = np.broadcast_to(start, expected)
+        return found
+
+    def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
+        name = type(self).__name__
+        return ShapeError(
+            "sequence_shape",
+            path=path or name,
+            layer=name,
+            features=self.inputs,
+            came=shape_text(shape),
+        )
+
+
+def states_from(given: Array, start: Array) -> Array:
+    """Room for a state before and after every time, (T + 1, …, N, H), with the start in front."""
+    times, *lead, _ = given.shape
+    room = np.empty((times + 1, *lead, start.shape[-1]), given.dtype)
+    room[0] = start
+    return room
+
+
+def parts(array: Array, size: int) -> list[Array]:
+    """The gates' columns, `size` each, as views."""
+    return [array[..., at : at + size] for at in range(0, array.shape[-1], size)]
+
+
+def _rows(timed: Array) -> Array:
+    """All times and samples as rows: (T, N, D) as (T·N, D), (T, K, N, D) as (K, T·N, D)."""
+    if timed.ndim == 4:
+        timed = timed.swapaxes(0, 1)
+    rows: Array = timed.reshape(*timed.shape[:-3], -1, timed.shape[-1])
+    return rows
+
+
+def _every_product(timed: Array, weight: Array) -> Array:
+    """Every time's rows times the weight: one product for all times."""
+    if timed.ndim == 4:
+        product: Array = np.matmul(timed, weight)
+    else:
+        product = _rows(timed).dot(weight).reshape(*timed.shape[:-1], weight.shape[-1])
+    return product

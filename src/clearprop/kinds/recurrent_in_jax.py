@@ -1,0 +1,76 @@
+"""RNN, GRU and LSTM in JAX, written from their formulas alone: a loop over the times."""
+
+from collections.abc import Callable
+from typing import Any
+
+from clearprop.kinds.row import InJax
+
+
+def rnn(at: InJax, x: Any) -> Any:
+    """RNN: h = φ(x W + h U + b)."""
+    nn, jnp = at.jax.nn, at.jax.numpy
+    function = jnp.tanh if at.layer.nonlinearity == "tanh" else nn.relu
+
+    def cell(x_t: Any, h: Any) -> Any:
+        return function(_given(at, x_t) + _recurring(at, h))
+
+    return _through_time(at, x, cell, x[:, 0, :1] * 0)
+
+
+def gru(at: InJax, x: Any) -> Any:
+    """GRU: h = (1 − z) n + z h."""
+    nn, jnp, size = at.jax.nn, at.jax.numpy, at.layer.hidden
+    recurrent = at.params["weight_hh"]
+
+    def cell(x_t: Any, h: Any) -> Any:
+        a, q = _given(at, x_t), _recurring(at, h)
+        r, z = (
+            nn.sigmoid(a[:, k * size : (k + 1) * size] + q[:, k * size : (k + 1) * size])
+            for k in (0, 1)
+        )
+        last = q[:, 2 * size :]
+        if at.layer.reset_after:
+            inner = r * last
+        else:
+            inner = (r * h) @ recurrent[:, 2 * size :]
+            inner += at.params["bias_hh"][:, 2 * size :] if at.layer.bias else 0.0
+        n = jnp.tanh(a[:, 2 * size :] + inner)
+        return (1 - z) * n + z * h
+
+    return _through_time(at, x, cell, x[:, 0, :1] * 0)
+
+
+def lstm(at: InJax, x: Any) -> Any:
+    """LSTM: c = f c + i g, h = o tanh(c)."""
+    nn, jnp = at.jax.nn, at.jax.numpy
+
+    def cell(x_t: Any, states: Any) -> Any:
+        h, c = states
+        i, f, g, o = jnp.split(_given(at, x_t) + _recurring(at, h), 4, axis=1)
+        c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
+        return nn.sigmoid(o) * jnp.tanh(c), c
+
+    zero = x[:, 0, :1] * 0
+    return _through_time(at, x, cell, (zero, zero))
+
+
+def _given(at: InJax, x: Any) -> Any:
+    return x @ at.params["weight_ih"] + at.params.get("bias_ih", 0.0)
+
+
+def _recurring(at: InJax, h: Any) -> Any:
+    return h @ at.params["weight_hh"] + at.params.get("bias_hh", 0.0)
+
+
+def _through_time(at: InJax, x: Any, cell: Callable[[Any, Any], Any], zero: Any) -> Any:
+    """The states of every time, (N, T, H); `zero` is the start, one column of every state."""
+    jnp = at.jax.numpy
+    is_pair = isinstance(zero, tuple)
+    rows = [jnp.repeat(one, at.layer.hidden, axis=1) for one in (zero if is_pair else (zero,))]
+    state = tuple(rows) if is_pair else rows[0]
+    times = range(x.shape[1])
+    found = {}
+    for time in reversed(times) if at.layer.reverse else times:
+        state = cell(x[:, time], state)
+        found[time] = state[0] if is_pair else state
+    return jnp.stack([found[time] for time in times], axis=1)

@@ -1,0 +1,122 @@
+"""RNN, GRU, LSTM and their cells on the samples of PyTorch's own tests: outputs, last states and
+gradients. How many ran is printed at the end of a run.
+
+Left out are the samples with proj_size, a product behind the state that no layer here has.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import GRU, LSTM, RNN, Network, recurrent_stack
+from clearprop.base.arrays import Array
+from clearprop.engine.graph import join_path
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.formats.torch_arrays import from_torch_arrays, to_torch_arrays
+from tests.torch_samples.samples import Sample, collect
+
+KINDS: dict[str, type[Recurrent]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
+# How many samples run, and how many are left out.
+RUN = {"RNN": (32, 0), "GRU": (16, 0), "LSTM": (16, 16)}
+CELLS = {"RNNCell": 3, "GRUCell": 2, "LSTMCell": 2}
+# Both in float64; what differs is the order of sums of a few terms.
+TOLERANCE: Any = {"rtol": 1e-11, "atol": 1e-13}
+
+
+@pytest.mark.parametrize("kind", RUN)
+def test_samples(torch: Any, kind: str, record_property: Any) -> None:
+    samples = collect(torch, kind)
+    taken = [one for one in samples if not one.settings.get("proj_size")]
+    for sample in taken:
+        compare(torch, sample)
+    record_property("torch module samples run", len(taken))
+    assert (len(taken), len(samples) - len(taken)) == RUN[kind]
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_cells(torch: Any, kind: str, record_property: Any) -> None:
+    samples = collect(torch, kind)
+    for sample in samples:
+        compare_cell(torch, sample)
+    record_property("torch module samples run", len(samples))
+    assert len(samples) == CELLS[kind]
+
+
+def compare(torch: Any, sample: Sample) -> None:
+    """A whole module: its samples are sequences without an axis of samples, with and without the
+    states that they start from."""
+    told = dict(sample.settings)
+    module = sample.module(torch)
+    shared = {name: told[name] for name in ("bias", "nonlinearity") if name in told}
+    network = Network(
+        recurrent_stack(
+            KINDS[sample.kind],
+            told["input_size"],
+            told["hidden_size"],
+            layers=told["num_layers"],
+            bidirectional=told["bidirectional"],
+            **shared,
+        )
+    )
+    params, _ = from_torch_arrays(network, arrays_of(module.state_dict()))
+    x, *start = sample.inputs
+    x = x.detach().clone().requires_grad_()
+    states = start[0] if start and isinstance(start[0], tuple) else tuple(start)
+    y, last = module(x, *start)
+    dy = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
+    y.backward(dy)
+
+    names = KINDS[sample.kind].states
+    side = {
+        join_path(path, name): state[place].detach().numpy()[None]
+        for place, path in enumerate(network.graph.nodes)
+        for name, state in zip(names, states, strict=False)
+    }
+    forward = network.forward(params, array_of(x)[None], side_inputs=side)
+    backward = network.backward(forward, array_of(dy)[None])
+    np.testing.assert_allclose(forward.output[0], array_of(y), **TOLERANCE)
+    assert backward.input_gradient is not None
+    np.testing.assert_allclose(backward.input_gradient[0], array_of(x.grad), **TOLERANCE)
+    gradients = to_torch_arrays(network, backward.gradient).values()
+    for ours, parameter in zip(gradients, module.parameters(), strict=True):
+        np.testing.assert_allclose(ours, array_of(parameter.grad), **TOLERANCE)
+    for place, (path, node) in enumerate(network.graph.nodes.items()):
+        assert isinstance(node.layer, Recurrent)
+        found = node.layer.final_state(forward.caches[path])
+        theirs = last if isinstance(last, tuple) else (last,)
+        for name, state in zip(names, theirs, strict=True):
+            np.testing.assert_allclose(found[name][0], array_of(state[place]), **TOLERANCE)
+
+
+def compare_cell(torch: Any, sample: Sample) -> None:
+    """One step of one sample."""
+    module = sample.module(torch)
+    settings = {name: one for name, one in sample.settings.items() if name == "nonlinearity"}
+    layer = KINDS[sample.kind.removesuffix("Cell")](*sample.args, **settings)
+    network = Network(layer)
+    params, _ = from_torch_arrays(network, arrays_of(module.state_dict()))
+    x, start = sample.inputs
+    states = start if isinstance(start, tuple) else (start,)
+    side = {n: array_of(one)[None] for n, one in zip(layer.states, states, strict=True)}
+    forward = network.forward(params, array_of(x)[None, None], side_inputs=side)
+    found = layer.final_state(forward.caches[""])
+    ends = module(x, start)
+    for name, end in zip(layer.states, ends if isinstance(ends, tuple) else (ends,), strict=True):
+        np.testing.assert_allclose(found[name][0], array_of(end), **TOLERANCE)
+    h = ends[0] if isinstance(ends, tuple) else ends
+    dy = torch.linspace(-1, 1, h.numel(), dtype=h.dtype)
+    h.backward(dy)
+    backward = network.backward(forward, array_of(dy)[None, None])
+    gradients = to_torch_arrays(network, backward.gradient).values()
+    for ours, parameter in zip(gradients, module.parameters(), strict=True):
+        np.testing.assert_allclose(ours, array_of(parameter.grad), **TOLERANCE)
+
+
+def array_of(tensor: Any) -> Array:
+    array: Array = tensor.detach().numpy()
+    return array
+
+
+def arrays_of(tensors: Any) -> dict[str, Array]:
+    return {name: array_of(one) for name, one in tensors.items()}
