@@ -297,7 +297,7 @@ def test_a_setting_that_there_is_not_is_refused(numbers: Any) -> None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def cluster(folder: Path, *, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A Dask scheduler and two workers, each a process without a nurse that would start it
     again."""
     from distributed import Client
@@ -320,7 +320,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
 
     try:
         begin("dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard")
-        for _ in range(2):
+        for _ in range(workers):
             begin("dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
         limit = time.monotonic() + 60
         while not (file.exists() and file.read_text().rstrip().endswith("}")):
@@ -328,7 +328,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
             time.sleep(0.02)
         address = json.loads(file.read_text())["address"]
         with Client(address) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(workers, timeout=60)
         yield address, processes[1:]
     finally:
         for process in processes:
@@ -341,7 +341,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_loses_a_worker_finds_the_same(numbers: Any, tmp_path: Path) -> None:
     alone, kept = tried(numbers, seeds=2), Kept()
-    with cluster(tmp_path) as (address, workers):
+    with cluster(tmp_path, workers=2) as (address, workers):
 
         def kill_one(results: SweepResults, done: int, jobs: int) -> None:
             if done == 3:
@@ -352,6 +352,14 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(numbers: Any, tmp_path: Pa
         assert workers[1].poll() is None
     assert len(kept) == 12
     assert scores(found) == scores(alone)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not is_installed("distributed"), reason="there is no Dask")
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_one_worker_finds_the_same(numbers: Any, tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=1) as (address, _):
+        assert scores(tried(numbers, scheduler=address)) == scores(tried(numbers))
 
 
 @pytest.mark.skipif(not is_installed("distributed"), reason="there is no Dask")
