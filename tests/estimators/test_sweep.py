@@ -18,6 +18,7 @@ from joblib import register_parallel_backend
 from joblib.parallel import ThreadingBackend
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
@@ -155,6 +156,23 @@ def test_seeds_are_networks_of_one_training(numbers: Any) -> None:
 @pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.thorough), "threading"])
 def test_the_engine_does_not_matter(backend: str, numbers: Any) -> None:
     assert scores(tried(numbers, n_jobs=2, backend=backend)) == scores(tried(numbers))
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    threads: list[int] = []
+
+    def numpy_threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if "numpy" in one["filepath"]]
+
+    def judged(model: Any, X: Any, y: Any) -> float:
+        threads.extend(numpy_threads())
+        return 0.0
+
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    with threadpool_limits(2):
+        sweep(NetworkRegressor(**FAST), {"dropout": [0.0]}, x, x[:, 0], folds=2, scoring=judged)
+        assert {*threads} == {1}
+        assert numpy_threads() == [2]
 
 
 def test_what_is_done_is_not_done_again(numbers: Any) -> None:

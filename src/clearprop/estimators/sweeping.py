@@ -26,6 +26,7 @@ from clearprop.base.arrays import Array, require_count
 from clearprop.base.code_checksum import code_checksum
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.base.version import __version__
+from clearprop.compiled.blas import on_one_thread
 from clearprop.data.table import Table
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.scoring import scorer_named
@@ -187,10 +188,12 @@ def sweep_of(
     watch(results(), len(rows), len(jobs))
     shared = (code_checksum(), X, y, sample_weight, seeds, random_state, scoring)
     ran = done_jobs(run_job, left, shared, n_jobs=n_jobs, backend=backend, scheduler=scheduler)
-    for key, found in ran if left else ():
-        keeper.keep(key, found)
-        rows[key] = found
-        watch(results(), len(rows), len(jobs))
+    # Here too, around all of them: trainings in threads of this process have one setting.
+    with on_one_thread():
+        for key, found in ran if left else ():
+            keeper.keep(key, found)
+            rows[key] = found
+            watch(results(), len(rows), len(jobs))
     return results()
 
 
@@ -217,7 +220,8 @@ def run_job(
     begin = perf_counter()
     scores, problem = [float("nan")] * seeds, ""
     try:
-        with _quiet():
+        # The number of threads of a product changes its last bits.
+        with _quiet(), on_one_thread():
             model.fit(taken(X, job.train), taken(y, job.train), sample_weight=weight)
             scores = [
                 _score(model, range(k * networks, (k + 1) * networks), X, y, job.test, scoring)
