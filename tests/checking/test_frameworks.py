@@ -141,6 +141,7 @@ def test_a_persons_function_beside_theirs(torch: Any, jax: Any) -> None:
 CASES = [(name, request) for name in ("torch", "jax") for request in requests()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "request_"), CASES, ids=[f"{name}-{request.target!r}" for name, request in CASES]
 )

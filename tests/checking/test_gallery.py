@@ -17,6 +17,8 @@ from clearprop.checking.gallery.specimen import Arrays
 from clearprop.checking.verdict import MistakeKind
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
@@ -32,7 +34,6 @@ def told(row: Row) -> str:
     return f"{row.subject}: {row.mistake} → {[m.key for m in row.named]}"
 
 
-@pytest.mark.thorough
 def test_every_planted_mistake_is_rejected(rows: list[Row]) -> None:
     assert not [told(row) for row in rows if row.mistake and not row.rejected]
 
@@ -56,7 +57,6 @@ def test_no_mistake_is_named_wrong_and_hardly_one_is_not_named(rows: list[Row]) 
     assert shares == pytest.approx(1)
 
 
-@pytest.mark.thorough
 def test_without_a_reference_the_same_is_named() -> None:
     """A network in plain NumPy, of which nothing says what it should equal."""
     rooms = written_networks.specimens(range(1)), strangers.specimens(range(1))

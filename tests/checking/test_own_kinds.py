@@ -311,6 +311,7 @@ def test_a_layer_is_called_by_what_it_is_made_of() -> None:
 EVERY_SEVENTH = list(planted.everything(range(1)))[::7]
 
 
+@pytest.mark.thorough
 def test_the_gallerys_are_named_by_check_itself() -> None:
     """A part of what is planted, as the whole check judges it."""
     told = []

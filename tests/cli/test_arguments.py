@@ -38,7 +38,7 @@ OPTIONS = (
         (["--out", ""], "--out needs a name, and was given none."),
         (["--steps"], "--steps needs a value behind it."),
         (["--nonsense"], "There is no option --nonsense"),
-        (["surplus"], "The arguments were not understood"),
+        (["surplus"], "There is no showpiece 'surplus'"),
     ],
 )
 def test_nonsense_is_one_sentence_and_status_2(
