@@ -144,7 +144,7 @@ def _plan_lines(plan: "SweepPlan", language: str) -> list[tuple[str, str]]:
         "tried": _say(language, f"plan.{key}", count=len(plan.tried), names=names),
         "judged": _say(
             language,
-            "plan.judged_by",
+            "plan.judged_once" if settings.seeds == 1 else "plan.judged_by",
             metric=plan.metric.name,
             folds=settings.folds,
             seeds=settings.seeds,
