@@ -116,6 +116,9 @@ def guarded(title: str, action: Callable[[], Any], *, but: tuple[type[Exception]
     except (Exception, SystemExit) as problem:
         if isinstance(problem, but):
             raise
+        if isinstance(problem, NotImplementedError):
+            told = raised(problem).rstrip(": ")
+            raise ContractError("check_left_open", function=title, problem=told) from problem
         raise ContractError("check_raised", function=title, problem=raised(problem)) from problem
 
 
