@@ -11,9 +11,11 @@ from time import monotonic, sleep
 import pytest
 
 from clearprop.base.dependencies import is_installed
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli import main
 from clearprop.compiled.building import library
 from clearprop.distributed import OneProcess
+from clearprop.distributed.last_words import spoken_for
 from clearprop.distributed.sharded_run import (
     plan_with_ranks,
     resumed_with_ranks,
@@ -122,6 +124,7 @@ def test_processes_end_with_the_bits_of_one(count: int) -> None:
     assert ended(started(worker)) == (0, " ".join(expected))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 def test_however_a_job_ends_it_is_gone_on_with_to_the_bit(data: Path, tmp_path: Path) -> None:
     import resource
@@ -178,6 +181,15 @@ def test_other_settings_and_too_many_processes_are_refused(data: Path, tmp_path:
     assert said.startswith("clearprop: Process 1 was given other settings")
     assert said.count("clearprop:") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_who_is_refused_has_not_died(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigurationError), spoken_for(tmp_path, "again", "en"):
+        raise ConfigurationError("reduction_untrainable")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ZeroDivisionError), spoken_for(tmp_path, "again", "en"):
+        raise ZeroDivisionError
+    assert "A process of the training has died" in capfd.readouterr().err
 
 
 def test_a_word_that_one_of_them_does_not_know_ends_all(data: Path, tmp_path: Path) -> None:

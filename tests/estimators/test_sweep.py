@@ -8,16 +8,28 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from platform import node
 from typing import Any
 
 import numpy as np
 import pandas
 import pytest
+from joblib import register_parallel_backend
+from joblib.parallel import ThreadingBackend
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
-from clearprop.estimators import NetworkClassifier, NetworkRegressor, Range, SweepResults, sweep
+from clearprop.estimators import (
+    NetworkClassifier,
+    NetworkRegressor,
+    Range,
+    SweepResults,
+    sweep,
+    sweeping,
+)
 from clearprop.estimators.sweep_results import SweepRow
 from clearprop.estimators.sweep_space import configurations
 
@@ -39,6 +51,16 @@ class Kept(dict[str, Any]):
 
     def keep(self, key: str, rows: Sequence[SweepRow]) -> None:
         self[key] = list(rows)
+
+
+class OfAStranger(ThreadingBackend):  # type: ignore[misc]
+    """An engine that joblib does not come with; it counts what it is sent."""
+
+    sent = 0
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        type(self).sent += 1
+        return super().submit(func, callback)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +86,9 @@ def test_all_combinations_and_drawn_ones() -> None:
     assert configurations(space, None, 0)[:4] == [
         {"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 1, "b": "z"}, {"a": 2, "b": "x"},
     ]  # fmt: skip
+    # What is named twice is tried once.
+    again: Any = {"a": [[1, 2], [1, 2], [1]], "b": [0.1, 0.10]}
+    assert configurations(again, None, 0) == [{"a": [1, 2], "b": 0.1}, {"a": [1], "b": 0.1}]
     drawn = configurations(space, 5, 0)
     assert len(drawn) == 5
     assert len(configurations(space, 50, 0)) == 6
@@ -128,9 +153,26 @@ def test_seeds_are_networks_of_one_training(numbers: Any) -> None:
     np.testing.assert_allclose([row.score for row in found.rows[:3]], expected)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.thorough), "threading"])
 def test_the_engine_does_not_matter(backend: str, numbers: Any) -> None:
     assert scores(tried(numbers, n_jobs=2, backend=backend)) == scores(tried(numbers))
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    threads: list[int] = []
+
+    def numpy_threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if "numpy" in one["filepath"]]
+
+    def judged(model: Any, X: Any, y: Any) -> float:
+        threads.extend(numpy_threads())
+        return 0.0
+
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    with threadpool_limits(2):
+        sweep(NetworkRegressor(**FAST), {"dropout": [0.0]}, x, x[:, 0], folds=2, scoring=judged)
+        assert {*threads} == {1}
+        assert numpy_threads() == [2]
 
 
 def test_what_is_done_is_not_done_again(numbers: Any) -> None:
@@ -156,6 +198,32 @@ def test_what_is_done_is_not_done_again(numbers: Any) -> None:
     other: list[int] = []
     tried(shifted, keeper=kept, watch=lambda results, done, jobs: other.append(done))
     assert other[0] == 0
+
+
+def test_other_folds_and_starts_are_other_work(numbers: Any) -> None:
+    kept, groups = Kept(), np.arange(120) % 40
+    first = tried(numbers, keeper=kept, groups=groups)
+    for more in ({"groups": groups // 2}, {"groups": groups, "random_state": 1}):
+        again = tried(numbers, keeper=kept, **more)
+        assert scores(again) == scores(tried(numbers, **more)) != scores(first)
+    assert len(kept) == 36
+
+
+def test_a_worker_of_another_version_is_refused(
+    numbers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = iter(["another", "its own"])
+    monkeypatch.setattr(sweeping, "code_checksum", lambda: next(sent))
+    with pytest.raises(ConfigurationError, match=f"A worker on {node()} runs other code"):
+        tried(numbers)
+
+
+def test_what_registers_itself_with_joblib_is_an_engine(numbers: Any) -> None:
+    register_parallel_backend("of_a_stranger", OfAStranger)
+    assert scores(tried(numbers, backend="of_a_stranger", n_jobs=2)) == scores(tried(numbers))
+    assert OfAStranger.sent == 12
+    with pytest.raises(ConfigurationError, match="of_a_stranger"):
+        tried(numbers, backend="of_nobody")
 
 
 def test_a_training_that_comes_to_nothing_is_told_of(numbers: Any) -> None:
@@ -214,11 +282,29 @@ def test_classes_groups_and_weights_are_held_out_as_they_should_be() -> None:
         ({"backend": "loky", "scheduler": "tcp://127.0.0.1:1"}, "leave out one of them"),
         ({"folds": 1}, "folds"),
         ({"seeds": 0}, "seeds"),
+        ({"random": 0}, "random"),
+        ({"random": 1.5}, "random"),
+        ({"n_jobs": 0}, "n_jobs"),
+        ({"scoring": "good"}, "no scorer called 'good'"),
+        ({"sample_weight": np.ones(5)}, r"same number of rows.*120, 120, 5"),
+        ({"groups": np.ones(5)}, r"same number of rows.*120, 120, 5"),
+        ({"y": np.ones(5)}, r"same number of rows.*120, 5"),
+        ({"space": [("dropout", 0.1)]}, "and list is none"),
+        ({"estimator": Ridge()}, "and Ridge is neither"),
     ],
 )
 def test_what_cannot_be_is_refused(more: dict[str, Any], said: str, numbers: Any) -> None:
+    X, y = numbers
+    given = {"estimator": NetworkRegressor(**FAST), "space": SPACE, "X": X, "y": y, "folds": 3}
     with pytest.raises(ClearpropError, match=said):
-        sweep(NetworkRegressor(**FAST), SPACE, *numbers, **{"folds": 3, **more})
+        sweep(**{**given, **more})
+
+
+def test_a_sweep_in_which_nothing_succeeds_has_no_best(numbers: Any) -> None:
+    space = {"learning_rate_init": np.array([1e30, 1e31])}
+    found = sweep(NetworkRegressor(**FAST, solver="sgd"), space, *numbers, folds=2)
+    with pytest.raises(DataError, match="No configuration was trained on all folds"):
+        _ = found.best
 
 
 def test_a_setting_that_there_is_not_is_refused(numbers: Any) -> None:
@@ -229,7 +315,7 @@ def test_a_setting_that_there_is_not_is_refused(numbers: Any) -> None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def cluster(folder: Path, *, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A Dask scheduler and two workers, each a process without a nurse that would start it
     again."""
     from distributed import Client
@@ -252,7 +338,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
 
     try:
         begin("dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard")
-        for _ in range(2):
+        for _ in range(workers):
             begin("dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
         limit = time.monotonic() + 60
         while not (file.exists() and file.read_text().rstrip().endswith("}")):
@@ -260,7 +346,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
             time.sleep(0.02)
         address = json.loads(file.read_text())["address"]
         with Client(address) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(workers, timeout=60)
         yield address, processes[1:]
     finally:
         for process in processes:
@@ -268,11 +354,12 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
             process.wait()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not is_installed("distributed"), reason="there is no Dask")
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_loses_a_worker_finds_the_same(numbers: Any, tmp_path: Path) -> None:
     alone, kept = tried(numbers, seeds=2), Kept()
-    with cluster(tmp_path) as (address, workers):
+    with cluster(tmp_path, workers=2) as (address, workers):
 
         def kill_one(results: SweepResults, done: int, jobs: int) -> None:
             if done == 3:
@@ -283,6 +370,14 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(numbers: Any, tmp_path: Pa
         assert workers[1].poll() is None
     assert len(kept) == 12
     assert scores(found) == scores(alone)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not is_installed("distributed"), reason="there is no Dask")
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_one_worker_finds_the_same(numbers: Any, tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=1) as (address, _):
+        assert scores(tried(numbers, scheduler=address)) == scores(tried(numbers))
 
 
 @pytest.mark.skipif(not is_installed("distributed"), reason="there is no Dask")

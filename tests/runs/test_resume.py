@@ -1,5 +1,6 @@
 """A run that was killed, gone on with: the same bits as one that never was."""
 
+import errno
 import os
 import shutil
 import signal
@@ -124,12 +125,15 @@ def test_a_run_that_was_killed_in_its_report_gets_it(
 def test_a_folder_that_cannot_be_written_is_said_before_the_training(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
     # Whoever runs the tests may be allowed to write everywhere.
-    monkeypatch.setattr("clearprop.runs.run_folder.os.access", lambda *_: False)
+    monkeypatch.setattr("clearprop.runs.run_folder.TemporaryDirectory", refused)
     folder = tmp_path / "deep" / "run"
     assert main([*command(data, "numpy", folder), "--lang", "en"]) == 2
     told = capsys.readouterr()
-    assert f"'{tmp_path}' cannot be written to" in told.err
+    assert f"'{tmp_path}' cannot be written to (Read-only file system)" in told.err
     assert told.out == ""
 
 

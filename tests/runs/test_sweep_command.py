@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -107,6 +108,33 @@ def test_a_sweep_that_was_ended_goes_on_and_repeats_nothing(
     assert len(kept) == 10 + 6
     assert {name: (folder / "jobs" / name).read_bytes() for name in files} != {}
     assert rows(folder) == rows(tmp_path / "whole")
+
+
+def test_a_sweep_is_not_gone_on_with_on_other_data(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, folder = tmp_path / "people.csv", tmp_path / "swept"
+    shutil.copy(data, table)
+    assert main(words(table, folder, "--random", "1")) == 0
+    before = (folder / "results.parquet").read_bytes()
+    first, *_, last = table.read_text().splitlines(keepends=True)
+    table.write_text(first + 120 * last)
+    assert main(["sweep", "--resume", str(folder)]) == 2
+    assert "is not what it was when the sweep in" in capsys.readouterr().err
+    assert (folder / "results.parquet").read_bytes() == before
+
+
+def test_where_nothing_can_be_written_nothing_is_begun(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "deep"
+    train = ["train", str(data), "--target", "income", "--out", str(out), "--lang", "en"]
+    for given in (words(data, out, "--random", "1"), train):
+        assert main(given) == 2
+        told = capsys.readouterr()
+        assert told.err == f"clearprop: '{out.parent}' is a file, where a folder was meant.\n"
+        assert told.out == ""
 
 
 def test_classes_are_judged_by_accuracy_or_as_told(

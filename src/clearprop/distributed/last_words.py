@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clearprop.base import messages
+from clearprop.base.errors import ClearpropError
 
 _WORD = b"done"
 
@@ -29,14 +30,22 @@ def spoken_for(folder: Path, again: str, language: str) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the training
     ) as waiting:
-        yield
-        with suppress(OSError):
-            waiting.communicate(_WORD)
+        try:
+            yield
+        except (ClearpropError, KeyboardInterrupt):
+            # This process has not died: it says itself what it was refused.
+            _done(waiting)
+            raise
+        _done(waiting)
+
+
+def _done(waiting: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):
+        waiting.communicate(_WORD)
 
 
 def sentence(folder: Path, again: str, language: str) -> str:
     """What is kept of a run that was ended, and how to go on."""
-    from clearprop.base.errors import ClearpropError
     from clearprop.runs.run_checkpoints import newest_checkpoint
     from clearprop.runs.run_folder import CHECKPOINTS
 

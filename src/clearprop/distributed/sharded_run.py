@@ -5,17 +5,15 @@ table, the learning rate, the held-out scores, the step. The first one alone wri
 speaks.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
 from typing import Any, TypeVar
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.code_checksum import code_checksum
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.distributed.ranks import Ranks, together
 from clearprop.distributed.shard_gradients import ShardRows
@@ -137,15 +135,6 @@ def require_alike(ranks: Ranks, settings: RunSettings) -> None:
             if one[what] != all_of_them[0][what]:
                 difference = _difference(all_of_them[0][what], one[what])
                 raise ConfigurationError(refusal, rank=number, **difference)
-
-
-def code_checksum() -> str:
-    """The SHA-256 of this package's source, with the versions of what computes."""
-    home = Path(__file__).parents[1]
-    found = hashlib.sha256(f"{python_version()} {version('numpy')}".encode())
-    for path in sorted(home.rglob("*.py")) + sorted(home.rglob("*.[ch]")):
-        found.update(str(path.relative_to(home)).encode() + path.read_bytes())
-    return found.hexdigest()
 
 
 def _here(ranks: Ranks, do: Callable[[], Found]) -> Found:

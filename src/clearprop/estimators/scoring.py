@@ -55,16 +55,22 @@ def is_scorer(name: str) -> bool:
     return name in get_scorer_names()
 
 
-def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
-    """A name of scikit-learn's or a scorer (estimator, X, y) as what members are judged by; None
-    for None. Raises ConfigurationError for a name that is not known."""
-    if scoring is None:
-        return None
+def scorer_named(scoring: Any) -> Any:
+    """A name of scikit-learn's, or a scorer (estimator, X, y), as a scorer; None for None. Raises
+    ConfigurationError for a name that is not known."""
     if isinstance(scoring, str) and not is_scorer(scoring):
         raise ConfigurationError(
             "scoring_unknown", value=scoring, known=", ".join(get_scorer_names())
         )
-    scorer = get_scorer(scoring)
+    return None if scoring is None else get_scorer(scoring)
+
+
+def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
+    """A name of scikit-learn's or a scorer (estimator, X, y) as what members are judged by; None
+    for None. Raises ConfigurationError for a name that is not known."""
+    scorer = scorer_named(scoring)
+    if scorer is None:
+        return None
     # What is judged is the truth itself, also beyond the range that was seen.
     if isinstance(target, NumberTarget):
         target = replace(target, held=False)

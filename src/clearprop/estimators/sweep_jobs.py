@@ -38,7 +38,12 @@ def done_jobs(
     with ExitStack() as stack:
         held: Any = tuple(shared)
         if scheduler is not None or backend == "dask":
-            held = stack.enter_context(_on_dask(scheduler, held))
+            client, held = stack.enter_context(_on_dask(scheduler, held))
+            if sum(client.ncores().values()) == 1:
+                # Where one job is done at a time, joblib would do it here, and not on the cluster.
+                for job in jobs:
+                    yield client.submit(_with, do, held, job, pure=False).result()
+                return
             # All that its workers take.
             given: dict[str, Any] = {"n_jobs": -1}
         else:
@@ -62,7 +67,7 @@ def _require_backend(backend: str | None) -> None:
 
 @contextmanager
 def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[Any]:
-    """Dask as joblib's engine, and what is shared as the workers have it."""
+    """Dask as joblib's engine: its client, and what is shared as the workers have it."""
     require("dask", "distributed")
     from distributed import Client
     from joblib import parallel_config
@@ -82,7 +87,7 @@ def _on_dask(scheduler: str | None, shared: Sequence[Any]) -> Iterator[Any]:
         # scattered would be lost with it.
         held = client.submit(_itself, shared, pure=False)
         with parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE):
-            yield held
+            yield client, held
 
 
 def _itself(value: Any) -> Any:

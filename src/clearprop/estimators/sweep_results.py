@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError
 from clearprop.estimators.sweep_space import Configuration
 
 # More numbers than these were drawn from a range: they are told by groups of neighbours.
@@ -83,8 +84,17 @@ class SweepResults:
 
     @property
     def best(self) -> Configuration:
-        """The configuration with the highest mean. Raises LookupError before any was tried."""
-        return dict(self.configurations[self.ranking()[0].configuration])
+        """The configuration with the highest mean. Raises what `first` raises."""
+        return dict(self.configurations[self.first().configuration])
+
+    def first(self) -> ConfigurationScore:
+        """The first of the ranking. Raises LookupError before any was tried, and DataError where
+        none was trained on all folds."""
+        found = self.ranking()[0]
+        if np.isnan(found.mean):
+            problem = next(row.problem for row in self.rows if np.isnan(row.score))
+            raise DataError("sweep_failed", problem=problem)
+        return found
 
     def effects(self) -> list[ParameterEffect]:
         """Every parameter of more than one value, the one that explains most first."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import keyed_generator
+from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import ConfigurationError
 
 # A drawing that finds nothing new so many times has found all that there is.
@@ -45,35 +45,46 @@ class Range:
         return min(max(float(f"{found:.4g}"), self.low), self.high)
 
 
-Space: TypeAlias = Mapping[str, Sequence[Any] | Range]
+Space: TypeAlias = Mapping[str, Sequence[Any] | Array | Range]
 Configuration: TypeAlias = dict[str, Any]
 
 
 def configurations(space: Space, random: int | None, seed: int) -> list[Configuration]:
-    """The configurations of a sweep: all combinations, the last name changing fastest, or `random`
-    different ones that are drawn; fewer where there are no more.
+    """The configurations of a sweep, each once: all combinations, the last name changing fastest,
+    or `random` that are drawn; fewer where there are no more.
 
     Raises ConfigurationError for a space that is empty, and for a range without `random`.
     """
-    for name, values in space.items():
+    if not isinstance(space, Mapping):
+        raise ConfigurationError("space_kind", value=type(space).__name__)
+    named: dict[str, Sequence[Any] | Range] = {
+        name: values.tolist() if isinstance(values, np.ndarray) else values
+        for name, values in space.items()
+    }
+    for name, values in named.items():
         if not isinstance(values, Range) and (
             isinstance(values, str) or not isinstance(values, Sequence) or not values
         ):
             raise ConfigurationError("space_values", name=name, value=values)
         if isinstance(values, Range) and random is None:
             raise ConfigurationError("space_range", name=name)
-    if not space:
+    if not named:
         raise ConfigurationError("space_empty")
     if random is None:
-        lists = (values for values in space.values() if not isinstance(values, Range))
-        return [dict(zip(space, one, strict=True)) for one in product(*lists)]
+        lists = (_once(values) for values in named.values() if not isinstance(values, Range))
+        return [dict(zip(named, one, strict=True)) for one in product(*lists)]
     found: list[Configuration] = []
     generator, repeated = keyed_generator(seed, path="sweep"), 0
     while len(found) < random and repeated < MOST_REPEATED:
-        drawn = {name: _drawn(values, generator) for name, values in space.items()}
+        drawn = {name: _drawn(values, generator) for name, values in named.items()}
         repeated = repeated + 1 if drawn in found else 0
         found += [] if repeated else [drawn]
     return found
+
+
+def _once(values: Sequence[Any]) -> list[Any]:
+    """A value that is named twice is tried once; by repr, for lists have no hash."""
+    return list({repr(value): value for value in values}.values())
 
 
 def _drawn(values: Sequence[Any] | Range, generator: np.random.Generator) -> Any:

@@ -12,21 +12,25 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from platform import node
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from joblib import hash as hash_of
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from clearprop.base.arrays import Array, require_count
+from clearprop.base.code_checksum import code_checksum
 from clearprop.base.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.base.version import __version__
+from clearprop.compiled.blas import on_one_thread
 from clearprop.data.table import Table
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.scoring import scorer_named
+from clearprop.estimators.shared_estimator import NetworkEstimator
 from clearprop.estimators.sweep_jobs import done_jobs
 from clearprop.estimators.sweep_results import SweepResults, SweepRow
 from clearprop.estimators.sweep_space import Configuration, Space, configurations
@@ -99,11 +103,21 @@ def sweep(
     watch      told whenever a training is done
 
     A training that comes to nothing has the score NaN. The same to the bit whatever the engine.
-    Raises ConfigurationError for settings that cannot be, DataError for rows that cannot be in so
-    many folds.
+    Raises ConfigurationError for settings that cannot be and workers that run other code, DataError
+    for rows that are not as many in all that is given, or cannot be in so many folds.
     """
+    if not isinstance(estimator, NetworkEstimator):
+        raise ConfigurationError("sweep_estimator", value=type(estimator).__name__)
     require_count("seeds", seeds)
     require_count("folds", folds, least=2)
+    if random is not None:
+        require_count("random", random)
+    if n_jobs is not None and n_jobs != -1:
+        require_count("n_jobs", n_jobs)
+    try:
+        check_consistent_length(X, y, sample_weight, groups)
+    except (ValueError, TypeError) as problem:
+        raise DataError("sweep_lengths", problem=problem) from problem
     tried = configurations(space, random, random_state)
     return sweep_of(
         [_told(estimator, one) for one in tried],
@@ -147,10 +161,14 @@ def sweep_of(
     for model in models:
         # What cannot be is refused here, and not by one job of hundreds.
         recipe_of(model, random_state)
+    scorer_named(scoring)
     parts = _folds(models[0], y, groups, folds, random_state)
     data = hash_of((X, y, sample_weight))
+    # All that a fold's scores depend on beside the model: which rows are in it too, for these come
+    # of the groups and of random_state.
+    shared_by = [hash_of((data, part, seeds, random_state)) for part in parts]
     jobs = [
-        SweepJob(number, fold, model, train, test, _key(model, fold, data, seeds, folds, scoring))
+        SweepJob(number, fold, model, train, test, _key(model, shared_by[fold], scoring))
         for number, model in enumerate(models)
         for fold, (train, test) in enumerate(parts)
     ]
@@ -168,26 +186,42 @@ def sweep_of(
         return SweepResults(tried, tuple(row for part in done for row in part))
 
     watch(results(), len(rows), len(jobs))
-    shared = (X, y, sample_weight, seeds, random_state, scoring)
+    shared = (code_checksum(), X, y, sample_weight, seeds, random_state, scoring)
     ran = done_jobs(run_job, left, shared, n_jobs=n_jobs, backend=backend, scheduler=scheduler)
-    for key, found in ran if left else ():
-        keeper.keep(key, found)
-        rows[key] = found
-        watch(results(), len(rows), len(jobs))
+    # Here too, around all of them: trainings in threads of this process have one setting.
+    with on_one_thread():
+        for key, found in ran if left else ():
+            keeper.keep(key, found)
+            rows[key] = found
+            watch(results(), len(rows), len(jobs))
     return results()
 
 
 def run_job(
-    X: Any, y: Any, sample_weight: Any, seeds: int, random_state: int, scoring: Any, job: SweepJob
+    code: str,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    seeds: int,
+    random_state: int,
+    scoring: Any,
+    job: SweepJob,
 ) -> tuple[str, list[SweepRow]]:
-    """Train all seeds of a job as one, and judge each on the fold: the job's key and its rows."""
+    """Train all seeds of a job as one, and judge each on the fold: the job's key and its rows.
+
+    Raises ConfigurationError on a worker whose code is not that of who sent the job, for which
+    `code` stands.
+    """
+    if code != code_checksum():
+        raise ConfigurationError("worker_differs", host=node())
     networks = job.model.n_networks
     model = clone(job.model).set_params(n_networks=seeds * networks, random_state=random_state)
     weight = None if sample_weight is None else np.asarray(sample_weight)[job.train]
     begin = perf_counter()
     scores, problem = [float("nan")] * seeds, ""
     try:
-        with _quiet():
+        # The number of threads of a product changes its last bits.
+        with _quiet(), on_one_thread():
             model.fit(taken(X, job.train), taken(y, job.train), sample_weight=weight)
             scores = [
                 _score(model, range(k * networks, (k + 1) * networks), X, y, job.test, scoring)
@@ -234,9 +268,9 @@ def _folds(model: Any, y: Any, groups: Any, folds: int, seed: int) -> list[tuple
             raise DataError("sweep_folds", folds=folds, problem=problem) from problem
 
 
-def _key(model: Any, fold: int, data: str, seeds: int, folds: int, scoring: Any) -> str:
+def _key(model: Any, fold: str, scoring: Any) -> str:
     said = {name: repr(value) for name, value in model.get_params().items()}
-    parts = (__version__, type(model).__name__, said, fold, data, seeds, folds, repr(scoring))
+    parts = (__version__, type(model).__name__, said, fold, repr(scoring))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
@@ -250,7 +284,7 @@ def _score(model: Any, members: range, X: Any, y: Any, test: Array, scoring: Any
         learned, params=learned.params[own], epoch=learned.epoch[own], parts=learned.parts[own]
     )
     judged, truth = taken(X, test), taken(y, test)
-    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    scorer = scorer_named(scoring)
     try:
         return float(one.score(judged, truth) if scorer is None else scorer(one, judged, truth))
     except ValueError as problem:

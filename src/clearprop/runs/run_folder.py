@@ -7,8 +7,8 @@ report.html         what came of it, in words and pictures
 checkpoints/        whole states of the training, the newest and the one before
 """
 
-import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from clearprop.base.dependencies import require
@@ -55,9 +55,20 @@ def require_free(folder: Path) -> None:
         raise FileError("path_not_folder", path=folder)
     if is_run(folder):
         raise FileError("run_there", path=folder)
+    require_writable(folder)
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be made in, or that cannot be made. Raises FileError."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        raise FileError("folder_read_only", path=there)
+    if not there.is_dir():
+        raise FileError("path_not_folder", path=there)
+    try:
+        # Tried, because what the permissions say is not all: a disk can be read only or full.
+        with TemporaryDirectory(prefix=".clearprop-", dir=there):
+            pass
+    except OSError as problem:
+        raise FileError("folder_read_only", path=there, problem=problem.strerror) from problem
 
 
 def make_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
-from clearprop.base.errors import DataError, EngineWarning, FileError
+from clearprop.base.errors import ConfigurationError, DataError, EngineWarning, FileError
 from clearprop.data.blocks import TableBlocks
 from clearprop.data.table import Note
 from clearprop.estimators.estimator_recipe import recipe_of
@@ -81,6 +81,8 @@ def plan_run(settings: RunSettings, blocks: TableBlocks | None = None) -> RunPla
         blocks = measured(path, settings)
     notes: tuple[Note, ...] = ()
     if blocks is not None:
+        if settings.optimizer == "lbfgs":
+            raise ConfigurationError("optimizer_of_steps", optimizer=settings.optimizer)
         data = sampled_data(blocks, settings)
         classes = all_classes(blocks, data)
         read = {"rows": f"{blocks.rows:,}", "sample": f"{len(data):,}"}

@@ -19,14 +19,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from clearprop.base.errors import ClearpropError, ConfigurationError, DataError, FileError
+from clearprop.base.errors import ClearpropError, ConfigurationError, FileError
 from clearprop.base.writing import write_whole
 from clearprop.data.table_writing import table_bytes
 from clearprop.drawing.pen.scene import svg
 from clearprop.estimators.sweep_results import SweepResults, SweepRow
 from clearprop.estimators.sweep_space import Configuration
 from clearprop.estimators.sweeping import SweepWatch, sweep_of
-from clearprop.runs.run_folder import make_folder
+from clearprop.runs.run_folder import make_folder, require_writable
 from clearprop.runs.run_plan import RunPlan, estimator, require_loss
 from clearprop.runs.run_settings import FOLDS, NOTHING, write_settings
 from clearprop.runs.run_training import plan_run
@@ -90,7 +90,7 @@ def run_sweep(
     was_there = folder.exists()
     make_folder(folder / JOBS)
     if not (folder / SETTINGS).exists():
-        write_sweep(plan.settings, folder / SETTINGS)
+        write_sweep(replace(plan.settings, checksum=plan.run.data), folder / SETTINGS)
     keeper, data, written = JobFiles(folder / JOBS), plan.run.training, perf_counter()
 
     def told(results: SweepResults, done: int, jobs: int) -> None:
@@ -124,10 +124,7 @@ def run_sweep(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     write_results(plan, results, folder)
-    best = results.ranking()[0]
-    if math.isnan(best.mean):
-        raise DataError("sweep_failed", problem=results.rows[0].problem)
-    write_settings(plan.settings_of(best.configuration), folder / BEST)
+    write_settings(plan.settings_of(results.first().configuration), folder / BEST)
     return results
 
 
@@ -148,19 +145,26 @@ def write_pictures(
     return paths
 
 
-def resumed_sweep(folder: Path) -> SweepSettings:
-    """The settings of the sweep in a folder. Raises FileError where there is none."""
+def resumed_sweep(folder: Path) -> SweepPlan:
+    """The plan of the sweep in a folder. Raises what `plan_sweep` raises, FileError where there is
+    none and where its table was changed."""
     if not (folder / SETTINGS).is_file():
         raise FileError("sweep_missing", path=folder)
-    return read_sweep(folder / SETTINGS)
+    settings = read_sweep(folder / SETTINGS)
+    plan = plan_sweep(settings)
+    if settings.checksum not in (None, plan.run.data):
+        raise FileError("sweep_data_changed", path=settings.training.data, folder=folder)
+    return plan
 
 
 def require_no_sweep(folder: Path) -> None:
-    """Refuse a folder that a sweep is in already, and what is no folder. Raises FileError."""
+    """Refuse a folder that a sweep is in already, what is no folder, and what cannot be written.
+    Raises FileError."""
     if folder.exists() and not folder.is_dir():
         raise FileError("path_not_folder", path=folder)
     if (folder / SETTINGS).exists():
         raise FileError("sweep_there", path=folder)
+    require_writable(folder)
 
 
 class JobFiles:

@@ -11,7 +11,7 @@ from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.base.opening import read_or_refused
 from clearprop.base.settings import settle_whole
 from clearprop.base.writing import write_whole
-from clearprop.estimators.sweep_space import Configuration, Range, Space, configurations
+from clearprop.estimators.sweep_space import Configuration, Range, configurations
 from clearprop.runs.run_settings import RunSettings, settings_of, settings_text, toml_value
 
 # Those of the settings of a run that say what is learned from, and how it is judged.
@@ -20,6 +20,8 @@ _NOT_TRIED = (
     "validation", "stop_on", "seed", "engine", "memory", "shards", "class_weight",
 )  # fmt: skip
 TRIED = tuple(field.name for field in fields(RunSettings) if field.name not in _NOT_TRIED)
+# What `[sweep]` says in the file.
+_OWN = ("random", "seeds", "folds", "metric", "checksum")
 # What is drawn from where nothing else is given.
 USUAL: dict[str, Any] = {
     "hidden": [[32], [64], [128], [32, 32], [64, 64], [128, 128]],
@@ -42,6 +44,7 @@ class SweepSettings(Configurable):
     random    how many configurations are drawn; None takes all combinations
     seeds, folds   how often each is tried
     metric    what held-out rows are judged by, as for `--stop-on`; None takes the task's first
+    checksum  that of the table when the sweep began; None before
     """
 
     training: RunSettings
@@ -50,6 +53,7 @@ class SweepSettings(Configurable):
     seeds: int = 1
     folds: int = 5
     metric: str | None = None
+    checksum: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("folds", 2)):
@@ -67,13 +71,13 @@ class SweepSettings(Configurable):
         return configurations(dict(self.space), self.random, self.training.seed)
 
 
-def read_space(path: Path) -> Space:
+def read_space(path: Path) -> dict[str, Sequence[Any] | Range]:
     """What a TOML file says is tried: `name = [values]`, or `name = {low = 1, high = 2}` with
     `log = true` or `whole = true`. Raises FileError and ConfigurationError."""
     return space_of(_read_toml(path))
 
 
-def space_of(found: Mapping[str, Any]) -> Space:
+def space_of(found: Mapping[str, Any]) -> dict[str, Sequence[Any] | Range]:
     """The same of TOML that has been read. Raises ConfigurationError."""
     space: dict[str, Any] = {}
     for name, values in found.items():
@@ -89,7 +93,7 @@ def space_of(found: Mapping[str, Any]) -> Space:
 def write_sweep(settings: SweepSettings, path: Path) -> None:
     """Write the file. Raises FileError."""
     lines = [settings_text(settings.training), "[sweep]"]
-    for name in ("random", "seeds", "folds", "metric"):
+    for name in _OWN:
         value = getattr(settings, name)
         lines += [] if value is None else [f"{name} = {toml_value(value)}"]
     lines += ["", "[space]"]
@@ -101,7 +105,7 @@ def read_sweep(path: Path) -> SweepSettings:
     """The settings in a file. Raises FileError, NewerFileError and ConfigurationError."""
     found = _read_toml(path)
     told, space = found.pop("sweep", {}), found.pop("space", {})
-    if not isinstance(told, dict) or not set(told) <= {"random", "seeds", "folds", "metric"}:
+    if not isinstance(told, dict) or not set(told) <= {*_OWN}:
         raise FileError("config_unreadable", path=path, problem="[sweep]")
     return SweepSettings(
         training=settings_of(found, path), space=tuple(space_of(space).items()), **told

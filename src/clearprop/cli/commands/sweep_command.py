@@ -41,7 +41,7 @@ def run(given: Arguments) -> int:
                 raise ConfigurationError("resume_alone", option=name)
         if given.operand:
             raise ConfigurationError("resume_alone", option=given.operand)
-        return _sweep(given, plan_sweep(resumed_sweep(folder)), folder, language)
+        return _sweep(given, resumed_sweep(folder), folder, language)
     settings = _settings(given)
     folder = given.path("--out") or free_folder(FOLDER)
     require_no_sweep(folder)
@@ -144,7 +144,7 @@ def _plan_lines(plan: "SweepPlan", language: str) -> list[tuple[str, str]]:
         "tried": _say(language, f"plan.{key}", count=len(plan.tried), names=names),
         "judged": _say(
             language,
-            "plan.judged_by",
+            "plan.judged_once" if settings.seeds == 1 else "plan.judged_by",
             metric=plan.metric.name,
             folds=settings.folds,
             seeds=settings.seeds,
