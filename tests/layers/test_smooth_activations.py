@@ -1,5 +1,6 @@
 """GELU, SiLU, Softplus, Mish: worked by hand, their extremes, their refusals."""
 
+import math
 import subprocess
 import sys
 from math import cosh, erfc, log, pi, sqrt, tanh
@@ -98,8 +99,8 @@ def test_softplus_is_z_itself_above_the_threshold_and_the_curve_at_it() -> None:
     layer = Softplus(beta=2, threshold=1)
     assert layer.kinks() == (0.5,)
     a, dz = run(layer, [0.5, np.nextafter(0.5, 1), 3], [1, 1, 1])
-    np.testing.assert_allclose(a, [log(1 + np.e) / 2, 0.5, 3], rtol=1e-15)
-    np.testing.assert_allclose(dz, [np.e / (1 + np.e), 1, 1], rtol=1e-15)
+    np.testing.assert_allclose(a, [log(1 + math.e) / 2, 0.5, 3], rtol=1e-15)
+    np.testing.assert_allclose(dz, [math.e / (1 + math.e), 1, 1], rtol=1e-15)
 
 
 def test_at_the_threshold_softplus_is_torchs(torch: Any) -> None:
@@ -107,7 +108,7 @@ def test_at_the_threshold_softplus_is_torchs(torch: Any) -> None:
     torch.nn.functional.softplus(z, 2, 1).backward()
     a, dz = run(Softplus(beta=2, threshold=1), [0.5], [1])
     assert dz[0] == pytest.approx(z.grad.item(), rel=1e-15)
-    assert a[0] == pytest.approx(log(1 + np.e) / 2, rel=1e-15)
+    assert a[0] == pytest.approx(log(1 + math.e) / 2, rel=1e-15)
 
 
 def test_far_below_0_a_value_keeps_its_digits() -> None:
