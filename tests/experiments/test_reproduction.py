@@ -124,6 +124,9 @@ def test_descent_comes_nearer_to_the_best_line_with_every_step(result: Reproduct
     assert len(result.descent.path) == len(result.descent.losses) + 1 == 51
 
 
+SHOWPIECE_STAGES = ("digits", "digits_check", "gpt", "letters")
+
+
 def test_every_stage_is_told_how_far_it_is() -> None:
     told: dict[str, list[tuple[int, int]]] = {}
 
@@ -136,7 +139,7 @@ def test_every_stage_is_told_how_far_it_is() -> None:
     # Each has its name on the screen, and drawing the figures has one as well.
     names = messages.table("en", "cli")
     assert {key for key in names if key.startswith("stages.")} == {
-        f"stages.{name}" for name in (*stages, "figures")
+        f"stages.{name}" for name in (*stages, "figures", *SHOWPIECE_STAGES)
     }
     for steps in told.values():
         assert steps[-1][0] == steps[-1][1]

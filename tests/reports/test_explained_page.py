@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from clearprop import LSTM, MultiheadAttention
 from clearprop.base import messages
 from clearprop.drawing import Scene, svg
+from clearprop.engine.layers.layer import Layer
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
 from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK, draw
 from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.explanation_pages import diagram_page, explanation_page
 from tests.browser import MEASURE, SILENT, Open
 from tests.explanation.networks import STEPS, random_step, worked_step
+from tests.explanation.test_inside import step_of
 
 pytestmark = pytest.mark.thorough
 
@@ -34,11 +37,32 @@ def panel(page: Any) -> list[str]:
     return [line for line in page.inner_text("#panel").splitlines() if line]
 
 
+# What none of these networks has.
+INSIDE_A_LAYER = ("inside", "unrolled")
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [(MultiheadAttention(4, 2), "inside"), (LSTM(3, 2), "inside"), (LSTM(3, 2), "unrolled")],
+)
+def test_no_label_of_what_is_inside_a_layer_covers_another(
+    opened: Open, layer: Layer, kind: str, language: str
+) -> None:
+    step = step_of(layer, (5, 4 if isinstance(layer, MultiheadAttention) else 3))
+    picture = svg(draw(step, kind, language=language), prefix="p")
+    html = f"<!DOCTYPE html><html><body>{picture}</body></html>"
+    found = opened(html, width=2600).evaluate(MEASURE)
+    assert found["labels"] > 5
+    assert found["overlaps"] == []
+    assert found["outside"] == []
+
+
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 @pytest.mark.parametrize("name", STEPS)
 def test_no_label_of_any_diagram_covers_another(opened: Open, name: str, language: str) -> None:
     step = STEPS[name][0]
-    refused = TEXTBOOK if name in ("residual", "embedding") else ()
+    refused = (*INSIDE_A_LAYER, *(TEXTBOOK if name in ("residual", "embedding") else ()))
     scenes = [draw(step, kind, language=language) for kind in KINDS if kind not in refused]
     scenes += [explained(kind, name).picture(language) for kind in ("weight", "neuron", "sample")]
     pictures = "\n".join(svg(scene, prefix=f"p{k}") for k, scene in enumerate(scenes))

@@ -367,7 +367,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert main(words(data, tmp_path / "file" / "run")) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "is a file, where a folder was meant" in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
