@@ -19,13 +19,18 @@ class ThreadChoice:
         self._seconds: dict[int, float] = {}
         self._untried = self._candidates[1:]
         self._calls = 0
+        # Of the first calls, whose pace nobody knows: a training may be a single long one.
+        self._first_steps = 1
         self.best = self._candidates[0]
 
     def next_call(self, steps: int) -> tuple[int, int]:
         """How many threads take the next steps, and how many steps, of so many at most."""
         pace = self._seconds.get(self.best)
-        if pace is None or not self._untried:
+        if not self._untried:
             return self.best, steps
+        if pace is None:
+            few, self._first_steps = self._first_steps, 2 * self._first_steps
+            return self.best, min(steps, few)
         return self._untried[0], max(1, min(steps, int(LEAST_SECONDS / pace)))
 
     def note(self, threads: int, steps: int, seconds: float) -> None:
