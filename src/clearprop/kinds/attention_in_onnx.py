@@ -20,7 +20,7 @@ from clearprop.kinds.onnx_terms import (
     X,
     op,
 )
-from clearprop.kinds.position_in_onnx import counting
+from clearprop.kinds.position_in_onnx import counting, turned
 
 _PARTS = ("q", "k", "v")
 _FAR = np.iinfo(np.int64).max
@@ -59,28 +59,11 @@ def _heads(array: Term, *, turned: bool = False) -> Term:
     return op("Transpose", cut, perm=(0, 2, 3, 1) if turned else (0, 2, 1, 3))
 
 
-def _turned(heads: Term) -> Term:
-    """Every pair of features, turned by its position."""
-    length = op("Gather", op("Shape", heads), Slot("axis"), axis=0)
-    count = op("Cast", length, to=Held("kind", 1))
-    positions = op("Unsqueeze", op("Range", 0.0, count, 1.0), Slot("last"))
-    angles = op("Mul", positions, Slot("rates"))
-    return op(
-        "Add",
-        op("Mul", heads, op("Cos", angles)),
-        op(
-            "Mul",
-            op("Gather", heads, Slot("partner"), axis=-1),
-            op("Mul", op("Sin", angles), Slot("signs")),
-        ),
-    )
-
-
 def _written_out(options: _Options) -> Term:
     q, k, v = _projected(options)
     if options.rotary:
-        rows = _turned(_heads(q))
-        columns = op("Transpose", _turned(_heads(k)), perm=(0, 1, 3, 2))
+        rows = turned(_heads(q))
+        columns = op("Transpose", turned(_heads(k)), perm=(0, 1, 3, 2))
     else:
         rows, columns = _heads(q), _heads(k, turned=True)
     scores: Term = op("Mul", op("MatMul", rows, columns), Slot("scale"))

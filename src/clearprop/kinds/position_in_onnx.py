@@ -12,22 +12,55 @@ from clearprop.engine.layers.positions import (
     SinusoidalPositions,
     turn_tables,
 )
-from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
+from clearprop.kinds.onnx_terms import (
+    Held,
+    OnnxForm,
+    OnnxPlace,
+    Operand,
+    ReadLayer,
+    Slot,
+    Term,
+    X,
+    op,
+)
 
 # ONNX's numbers for the dtypes that a position can be counted in.
 _FLOATS = {"float32": 1, "float64": 11}
 
-_LENGTH = op("Gather", op("Shape", X), Slot("axis"), axis=0)
-_COUNT = op("Cast", _LENGTH, to=Held("kind", 1))
-_POSITIONS = op("Unsqueeze", op("Range", 0.0, _COUNT, 1.0), Slot("last"))
-ANGLES = op("Mul", _POSITIONS, Slot("rates"))
+
+def _length(of: Operand) -> Term:
+    return op("Gather", op("Shape", of), Slot("axis"), axis=0)
+
+
+def _angles(of: Operand) -> Term:
+    """Every position of a sequence times the rate of every feature."""
+    count = op("Cast", _length(of), to=Held("kind", 1))
+    positions = op("Unsqueeze", op("Range", 0.0, count, 1.0), Slot("last"))
+    return op("Mul", positions, Slot("rates"))
+
+
+def turned(of: Operand) -> Term:
+    """Every pair of features, turned by its position."""
+    angles = _angles(of)
+    return op(
+        "Add",
+        op("Mul", of, op("Cos", angles)),
+        op(
+            "Mul",
+            op("Gather", of, Slot("partner"), axis=-1),
+            op("Mul", op("Sin", angles), Slot("signs")),
+        ),
+    )
+
+
 _SLICED = op(
     "Slice",
     Slot("weight"),
     Slot("start"),
-    op("Unsqueeze", _LENGTH, Slot("first")),
+    op("Unsqueeze", _length(X), Slot("first")),
     Slot("first"),
 )
+_ANGLES = _angles(X)
 
 
 def counting(at: OnnxPlace) -> dict[str, Any]:
@@ -107,22 +140,14 @@ def _same(values: Any, layer: Any, found: Mapping[str, Any], dtype: np.dtype[Any
 LEARNED_FORMS = (OnnxForm(op("Add", X, _SLICED), _learned, _learned_read),)
 SINUSOIDAL_FORMS = (
     OnnxForm(
-        op("Add", X, op("Where", Slot("even"), op("Sin", ANGLES), op("Cos", ANGLES))),
+        op("Add", X, op("Where", Slot("even"), op("Sin", _ANGLES), op("Cos", _ANGLES))),
         _sinusoidal,
         _sinusoidal_read,
     ),
 )
 ROTARY_FORMS = (
     OnnxForm(
-        op(
-            "Add",
-            op("Mul", X, op("Cos", ANGLES)),
-            op(
-                "Mul",
-                op("Gather", X, Slot("partner"), axis=-1),
-                op("Mul", op("Sin", ANGLES), Slot("signs")),
-            ),
-        ),
+        turned(X),
         _rotary,
         _rotary_read,
     ),
