@@ -84,8 +84,10 @@ def _digits(given: Arguments) -> int:
     require("rich", "sklearn", "matplotlib", "jinja2")
     from clearprop.cli.terminal import bar, console
     from clearprop.teaching.reports.publishing import publish, staging
-    from clearprop.teaching.showpieces.digits_report import PAGE, PARITY, write_digits_report
+    from clearprop.teaching.showpieces.digits_report import write_digits_report
     from clearprop.teaching.showpieces.digits_training import reproduce_digits
+    from clearprop.teaching.showpieces.showpiece_page import PAGE
+    from clearprop.teaching.showpieces.text_training import CLOSE
 
     shown = console(width=None)
     with staging(folder) as stage, bar() as bars:
@@ -110,7 +112,7 @@ def _digits(given: Arguments) -> int:
     shown.print(sentence, soft_wrap=True, markup=False)
     report = messages.text(language, "showpieces.digits.report", path=folder / PAGE)
     shown.print(report, soft_wrap=True, markup=False)
-    apart = result.beside is not None and max(result.beside) > PARITY
+    apart = result.beside is not None and max(result.beside) > CLOSE
     wrong = str(result.verdict.outcome) == "wrong"
     return OUT_OF_TOLERANCE if apart or wrong else DONE
 

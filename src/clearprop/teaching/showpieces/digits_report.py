@@ -27,6 +27,7 @@ from clearprop.teaching.showpieces.digits_training import (
     lenet,
 )
 from clearprop.teaching.showpieces.showpiece_page import (
+    PAGE,
     Block,
     Heading,
     Numbers,
@@ -35,11 +36,10 @@ from clearprop.teaching.showpieces.showpiece_page import (
     Printed,
     showpiece_page,
 )
+from clearprop.teaching.showpieces.text_training import CLOSE
 
 say = messages.within("showpieces")
 
-PAGE = "report.html"
-PARITY = 1e-10
 KEPT_SAMPLES = 20
 MOST_MISREAD = 16
 FIRST = "layers[0]"
@@ -284,14 +284,14 @@ def _explained(look: _Look, language: str) -> list[Block]:
 def _checked(result: DigitsResult, language: str) -> list[Block]:
     beside = say(language, "digits.without_torch")
     if result.beside is not None:
-        agrees = max(result.beside) <= PARITY
+        agrees = max(result.beside) <= CLOSE
         beside = say(
             language,
             "digits.torch" if agrees else "digits.torch_apart",
             steps=COMPARED_STEPS,
             losses=number(result.beside.losses, 2),
             params=number(result.beside.params, 2),
-            tolerance=number(PARITY, 1),
+            tolerance=number(CLOSE, 1),
         )
     return [
         Heading(say(language, "digits.checked")),

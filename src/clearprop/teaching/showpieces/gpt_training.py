@@ -13,57 +13,29 @@ from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import AdamW
 from clearprop.engine.schedules import CosineDecay, Warmup
-from clearprop.engine.step import Step, take_step
+from clearprop.engine.step import take_step
 from clearprop.teaching.experiments.ferry_story import ferry_story
 from clearprop.teaching.showpieces.gpt_network import Letters, continued, gpt, windows
+from clearprop.teaching.showpieces.text_training import (
+    HELD_OUT,
+    WRITTEN,
+    TextResult,
+    TorchAgreement,
+    agreement,
+)
 
 POSITIONS, BATCH, COMPARED = 64, 16, 20
 RATE = 3e-3
-# A tenth of the text, its end, is not trained on; its loss is taken so often.
-HELD_OUT, EVERY = 0.1, 100
-# Two engines in float64 differ by rounding alone; so far may they be apart, relative to the
-# largest of what is compared.
-CLOSE = 1e-10
-WRITTEN = 400
+# The loss of the text that is not trained on is taken so often.
+EVERY = 100
 
 
-@dataclass(frozen=True)
-class TorchAgreement:
-    """How far the two are apart after so many steps in float64: the losses and the parameters,
-    each relative to the largest."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GptResult(TextResult):
+    """What was trained and found, and the parameters that it began with. `step` is one of one
+    window."""
 
-    steps: int
-    losses: float
-    params: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both are within the tolerance."""
-        return max(self.losses, self.params) <= CLOSE
-
-
-@dataclass(frozen=True, eq=False)
-class GptResult:
-    """What was trained and found.
-
-    losses    of every step, from before its update
-    held_out  (step, loss) of the text that was not trained on
-    written   before and after: what the network writes behind `prompt`
-    step      one step of one window with the trained network, for explanations
-    torch     the comparison; None where PyTorch is left out or missing
-    """
-
-    network: Network
-    letters: Letters
-    params: Array
     start: Array
-    losses: Array
-    held_out: tuple[tuple[int, float], ...]
-    prompt: str
-    written: tuple[str, str]
-    seconds: float
-    step: Step
-    torch: TorchAgreement | None
 
 
 def train_gpt(
@@ -158,11 +130,7 @@ def beside_torch(
         theirs.step()
         apart[step] = result.value, cost.item()
     other = read_parameters(network, twin, np.float64)
-    return TorchAgreement(
-        steps,
-        float(np.abs(apart[:, 0] - apart[:, 1]).max() / apart.max()),
-        float(np.abs(params - other).max() / np.abs(params).max()),
-    )
+    return agreement(apart, params, other)
 
 
 def _optimizer(steps: int) -> AdamW:

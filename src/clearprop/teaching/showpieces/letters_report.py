@@ -1,34 +1,27 @@
 """The report of the LSTM that reads letters: its page, pictures, numbers and the network itself."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from clearprop.base import messages
-from clearprop.base.errors import FileError
-from clearprop.base.numbers import brief, number
+from clearprop.base.numbers import brief
 from clearprop.drawing.charts import Curve, chart, number_axis
 from clearprop.drawing.diagrams.bar_chart import bars
 from clearprop.drawing.diagrams.parts import explained
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.losses import CrossEntropy
-from clearprop.formats import network_file as files
 from clearprop.reading.explanation import explain_inside, explain_weight
 from clearprop.reading.explanation.signal_pictures import named_bar
-from clearprop.teaching.showpieces.gpt_training import CLOSE
 from clearprop.teaching.showpieces.letters_training import HIDDEN, RECURRENT, LettersResult
 from clearprop.teaching.showpieces.showpiece_page import (
-    PAGE,
     Block,
     Heading,
-    Numbers,
     Paragraph,
     Picture,
     Printed,
-    showpiece_page,
 )
+from clearprop.teaching.showpieces.text_report import write_text_report
 
 # The weight and the gate that are explained: of h into the forget gate of a unit.
 UNIT = 5
@@ -40,63 +33,22 @@ say = messages.within("showpieces.letters")
 
 
 def write_letters_report(result: LettersResult, folder: Path, language: str) -> None:
-    """Write the page, results.json and network.safetensors into `folder`, which is empty.
-
-    Raises MissingDependencyError without Jinja2, FileError where the folder cannot be written.
-    """
-    page = showpiece_page(
-        say(language, "title"), say(language, "subtitle"), _blocks(result, language), language
-    )
-    try:
-        (folder / PAGE).write_text(page, encoding="utf-8")
-        (folder / "results.json").write_text(_json(result), encoding="utf-8")
-    except OSError as problem:
-        raise FileError("folder_unwritable", path=folder, problem=problem.strerror) from problem
-    files.save(
-        folder / "network.safetensors",
-        result.network,
-        result.params,
-        loss=CrossEntropy(),
-        x=result.step.forward.input,
-        target=result.step.target,
-        notes={"letters": result.letters.known},
-    )
+    """Write the report into `folder`, which is empty. Raises as `write_text_report` does."""
+    reach = {
+        name: {"factor": one.factor, "sizes": one.sizes.tolist()}
+        for name, one in result.reaches.items()
+    }
+    blocks, more = _blocks(result, language), {"reach": reach}
+    write_text_report(result, blocks, folder, language, say, smoothed=10, more=more)
 
 
 def _blocks(result: LettersResult, language: str) -> list[Block]:
-    before, after = result.written
     times = len(result.text) - 1
     gate = f"{RECURRENT}.time[{times - 2}].forget[{UNIT}]"
     inner = explain_inside(result.step, gate)
     weight = explain_weight(result.step, WEIGHT, depth=2)
-    facts = {
-        "parameters": f"{result.network.size:,}",
-        "letters": f"{len(result.letters.ids):,}",
-        "different": len(result.letters.known),
-        "steps": f"{len(result.losses):,}",
-        "seconds": round(result.seconds),
-    }
     factors = {name: brief(reach.factor) for name, reach in result.reaches.items()}
-    blocks: list[Block] = [
-        Paragraph(say(language, "lead", **facts)),
-        Heading(say(language, "loss.heading")),
-        Paragraph(
-            say(
-                language,
-                "loss.says",
-                first=number(float(result.losses[0]), 4),
-                even=number(float(np.log(len(result.letters.known))), 4),
-                last=number(float(np.mean(result.losses[-20:])), 4),
-                unseen=number(result.held_out[-1][1], 4),
-                least=number(min(one for _, one in result.held_out), 4),
-            )
-        ),
-        Picture("loss", _loss_curve(result, language), say(language, "loss.caption")),
-        Heading(say(language, "written.heading")),
-        Paragraph(say(language, "written.before", prompt=result.prompt)),
-        Printed(before),
-        Paragraph(say(language, "written.after")),
-        Printed(after),
+    return [
         Heading(say(language, "reach.heading")),
         Paragraph(say(language, "reach.says", text=result.text, **factors)),
         Picture("reach", reach_curves(result, language), say(language, "reach.caption")),
@@ -107,41 +59,7 @@ def _blocks(result: LettersResult, language: str) -> list[Block]:
         Picture("weight", weight.picture(language), say(language, "explained.caption")),
         Paragraph(say(language, "explained.gate", address=gate)),
         Printed(inner.text(language, 84)),
-        Heading(say(language, "torch.heading")),
     ]
-    one = result.torch
-    if one is None:
-        return [*blocks, Paragraph(say(language, "torch.left_out"))]
-    rows = (
-        (say(language, "torch.losses"), number(one.losses, 2), brief(CLOSE)),
-        (say(language, "torch.params"), number(one.params, 2), brief(CLOSE)),
-    )
-    columns = ("", say(language, "torch.apart"), say(language, "torch.tolerance"))
-    return [
-        *blocks,
-        Paragraph(say(language, "torch.says", steps=one.steps)),
-        Numbers(columns, rows),
-        Paragraph(say(language, f"torch.{'agrees' if one.agrees else 'disagrees'}")),
-    ]
-
-
-def _loss_curve(result: LettersResult, language: str) -> Scene:
-    steps = np.arange(len(result.losses))
-    width = min(10, len(steps))
-    smooth = np.convolve(result.losses, np.ones(width) / width, "valid")
-    unseen = np.array(result.held_out)
-    values = [0.0, float(result.losses.max()), float(unseen[:, 1].max())]
-    return chart(
-        number_axis([0.0, float(len(steps))], say(language, "loss.steps")),
-        number_axis(values, say(language, "loss.axis"), from_zero=True),
-        [
-            Curve(steps[width - 1 :], smooth, "series1", say(language, "loss.trained")),
-            Curve(unseen[:, 0], unseen[:, 1], "series2", say(language, "loss.unseen"), dashed=True),
-        ],
-        title=say(language, "loss.title"),
-        description=say(language, "loss.caption"),
-        language=language,
-    )
 
 
 def reach_curves(result: LettersResult, language: str) -> Scene:
@@ -183,23 +101,3 @@ def letter_bars(result: LettersResult, language: str) -> Scene:
         description=[say(language, "reach.bars")],
         language=language,
     )
-
-
-def _json(result: LettersResult) -> str:
-    torch = result.torch
-    found = {
-        "parameters": result.network.size,
-        "steps": len(result.losses),
-        "seconds": result.seconds,
-        "losses": result.losses.tolist(),
-        "held_out": [list(one) for one in result.held_out],
-        "written": {"before": result.written[0], "after": result.written[1]},
-        "reach": {
-            name: {"factor": one.factor, "sizes": one.sizes.tolist()}
-            for name, one in result.reaches.items()
-        },
-        "torch": None
-        if torch is None
-        else {"steps": torch.steps, "losses": torch.losses, "params": torch.params},
-    }
-    return json.dumps(found, ensure_ascii=False, indent=2)

@@ -26,13 +26,18 @@ from clearprop.engine.optimizers import Adam, Clipped
 from clearprop.engine.step import Step, take_step
 from clearprop.teaching.experiments.ferry_story import ferry_story
 from clearprop.teaching.showpieces.gpt_network import Letters
-from clearprop.teaching.showpieces.gpt_training import TorchAgreement
+from clearprop.teaching.showpieces.text_training import (
+    HELD_OUT,
+    WRITTEN,
+    TextResult,
+    TorchAgreement,
+    agreement,
+)
 
 FEATURES, HIDDEN = 32, 96
 STREAMS, WINDOW, COMPARED = 12, 40, 20
 RATE, LARGEST_NORM = 4e-3, 1.0
-HELD_OUT, EVERY = 0.1, 60
-WRITTEN = 400
+EVERY = 60
 # The layer that goes through time, and the weight of it that is explained: of h, into the forget
 # gate of a unit.
 RECURRENT = "layers[1]"
@@ -46,31 +51,17 @@ class Reach(NamedTuple):
     factor: float
 
 
-@dataclass(frozen=True, eq=False)
-class LettersResult:
-    """What was trained and found.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LettersResult(TextResult):
+    """What was trained and found, and how far gradients go back.
 
-    losses    of every step, from before its update
-    held_out  (step, loss) of the text that was not trained on
-    written   before and after: what the network writes behind `prompt`
-    reaches   by "lstm_before", "lstm_after", and "rnn" of a simple recurrence of the same size
-    text      the letters that the reaches and `step` are of
-    step      one step on them with the trained network, whose loss looks at the last letter alone
-    torch     the comparison; None where PyTorch is left out or missing
+    reaches  by "lstm_before", "lstm_after", and "rnn" of a simple recurrence of the same size
+    text     the letters that the reaches and `step` are of; the loss of `step` looks at the last
+             letter alone
     """
 
-    network: Network
-    letters: Letters
-    params: Array
-    losses: Array
-    held_out: tuple[tuple[int, float], ...]
-    prompt: str
-    written: tuple[str, str]
     reaches: Mapping[str, Reach]
     text: str
-    seconds: float
-    step: Step
-    torch: TorchAgreement | None
 
 
 def reader(letters: int, kind: type[Recurrent] = LSTM) -> Network:
@@ -232,11 +223,7 @@ def beside_torch(letters: Letters, seed: int, steps: int = COMPARED) -> TorchAgr
             for one in module.parameters()
         ]
     )
-    return TorchAgreement(
-        steps,
-        float(np.abs(apart[:, 0] - apart[:, 1]).max() / apart.max()),
-        float(np.abs(own - other).max() / np.abs(own).max()),
-    )
+    return agreement(apart, own, other)
 
 
 def _torch_reader(torch: Any, network: Network, params: Array) -> tuple[Any, Any, Any]:
