@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Row, print_rows, torch_is_installed
+from benchmarks.measuring import (
+    Row,
+    print_rows,
+    step_of_torch,
+    step_of_training,
+    torch_is_installed,
+)
 from clearprop import Adam, CrossEntropy
 from clearprop.bench.timing import cores, interleaved
 from clearprop.teaching.showpieces.digits_training import lenet
@@ -33,13 +39,7 @@ def own_step(x: Any, target: Any) -> Callable[[], float]:
         epochs=10 * ROUNDS * CALLS,
         engine="numpy",
     )
-
-    def step() -> float:
-        event = next(events)
-        next(events)
-        return float(event.loss)
-
-    return step
+    return step_of_training(events)
 
 
 def torch_step(x: Any, target: Any) -> Callable[[], float]:
@@ -54,15 +54,7 @@ def torch_step(x: Any, target: Any) -> Callable[[], float]:
     )  # fmt: skip
     criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), lr=RATE)
     images, classes = torch.tensor(x), torch.tensor(target)
-
-    def step() -> float:
-        loss = criterion(model(images), classes)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
-    return step
+    return step_of_torch(model, criterion, optimizer, images, classes)
 
 
 def _patches(x: Any) -> Any:

@@ -1,8 +1,10 @@
-"""What every benchmark needs: a row, and an environment."""
+"""What benchmarks have in common: a row, an environment, and single steps of a training."""
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,32 @@ def fresh_environment() -> dict[str, str]:
 def torch_is_installed() -> bool:
     """Whether the comparisons with PyTorch can be made."""
     return find_spec("torch") is not None
+
+
+def step_of_training(events: Iterator[Any]) -> Callable[[], float]:
+    """One turn of `train` on all samples at once: a step event and an epoch event."""
+
+    def step() -> float:
+        event = next(events)
+        next(events)
+        return float(event.loss)
+
+    return step
+
+
+def step_of_torch(
+    model: Any, criterion: Any, optimizer: Any, x: Any, target: Any
+) -> Callable[[], float]:
+    """One step of eager PyTorch."""
+
+    def step() -> float:
+        loss = criterion(model(x), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step
 
 
 def print_rows(rows: list[Row]) -> None:

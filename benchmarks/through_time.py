@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Row, print_rows, torch_is_installed
+from benchmarks.measuring import (
+    Row,
+    print_rows,
+    step_of_torch,
+    step_of_training,
+    torch_is_installed,
+)
 from clearprop import LSTM, MSE, SGD, Linear, Network, Sequential
 from clearprop.bench.timing import cores, interleaved
 from clearprop.training import start, train
@@ -36,13 +42,7 @@ def clearprop_step(x: Any, target: Any) -> Callable[[], float]:
         epochs=10 * ROUNDS,
         engine="numpy",
     )
-
-    def step() -> float:
-        event = next(events)
-        next(events)
-        return float(event.loss)
-
-    return step
+    return step_of_training(events)
 
 
 def numpy_step(x: Any, target: Any) -> Callable[[], float]:
@@ -109,15 +109,7 @@ def torch_step(x: Any, target: Any) -> Callable[[], float]:
     model = to_torch(*network_and_start())
     features, targets = torch.tensor(x), torch.tensor(target)
     criterion, optimizer = torch.nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=RATE)
-
-    def step() -> float:
-        loss = criterion(model(features), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
-    return step
+    return step_of_torch(model, criterion, optimizer, features, targets)
 
 
 def measure() -> list[Row]:

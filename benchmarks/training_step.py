@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Row, print_rows, torch_is_installed
+from benchmarks.measuring import (
+    Row,
+    print_rows,
+    step_of_torch,
+    step_of_training,
+    torch_is_installed,
+)
 from clearprop import MSE, SGD, Linear, Network, ReLU, Sequential
 from clearprop.bench.timing import cores, interleaved
 from clearprop.training import start, train
@@ -105,13 +111,7 @@ def training_loop_step(x: Any, target: Any) -> Callable[[], float]:
         epochs=10 * ROUNDS * STEPS_PER_ROUND,
         engine="numpy",
     )
-
-    def step() -> float:
-        event = next(events)
-        next(events)
-        return float(event.loss)
-
-    return step
+    return step_of_training(events)
 
 
 def torch_step(x: Any, target: Any, dtype: str) -> Callable[[], float]:
@@ -124,15 +124,7 @@ def torch_step(x: Any, target: Any, dtype: str) -> Callable[[], float]:
     model.to(features.dtype)
     criterion = torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-
-    def step() -> float:
-        loss = criterion(model(features), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
-    return step
+    return step_of_torch(model, criterion, optimizer, features, targets)
 
 
 def measure() -> list[Row]:
