@@ -21,8 +21,6 @@ from onnx.reference.op_run import OpRun
 from clearprop import (
     ELU,
     GELU,
-    AvgPool1d,
-    AvgPool2d,
     BatchNorm,
     BinaryCrossEntropy,
     Conv1d,
@@ -49,6 +47,7 @@ from clearprop.base.errors import (
     ForeignFileError,
     MissingDependencyError,
 )
+from clearprop.engine.layers.pooling import MeanUnder
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
@@ -67,8 +66,7 @@ IN_FLOAT32_ALONE = (
     Recurrent,
     Conv1d,
     Conv2d,
-    AvgPool1d,
-    AvgPool2d,
+    MeanUnder,
     GlobalAverage,
     GroupNorm,
 )

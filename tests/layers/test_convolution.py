@@ -95,14 +95,14 @@ def test_any_shape_is_the_sum_place_by_place(
     samples: int,
 ) -> None:
     layer = Conv2d(2, 4, kernel, stride, padding, dilation, groups)
-    if min(layer.window.places(sizes)) < 1:
+    if min(layer.window_on(sizes).places(sizes)) < 1:
         with pytest.raises(ShapeError, match="does not fit"):
             layer.output_shape((2, *sizes))
         return
     point = draw_point(layer, (2, *sizes), samples=samples)
     params = point.network.named(point.params)
     y = point.forward().output
-    x = np.pad(point.x, ((0, 0), (0, 0), *layer.window.padding))
+    x = np.pad(point.x, ((0, 0), (0, 0), *layer.window_on(sizes).padding))
     for o, p, q in np.ndindex(*y.shape[1:]):
         own = slice(2 // groups * (o // (4 // groups)), None)
         rows = slice(stride * p, stride * p + dilation * (kernel[0] - 1) + 1, dilation)
@@ -134,8 +134,11 @@ def test_a_patch_and_its_gradient_have_an_address() -> None:
         ((2, 4, True), "kernel must be a whole number"),
         ((2, 4, 3, 0), "stride must be"),
         ((2, 4, 3, 1, -1), "padding must be"),
-        ((2, 4, 3, 1, "valid"), "padding must be"),
-        ((2, 4, 3, 2, "same"), "only where the stride is 1"),
+        ((2, 4, 3, 1, "full"), 'one of "same", "same_lower" and "valid"'),
+        ((2, 4, 3, 1, (1, 1, 1)), "one for each of the 2 axes"),
+        ((2, 4, 3, 1, ((1, 1, 1), (0, 0, 0))), "a pair (in front, behind) for each"),
+        ((2, 4, 3, 1, ((1, -1), (0, 0))), "padding must be"),
+        ((2, 4, 3, 1, ((1, 0.5), (0, 0))), "padding must be"),
         ((2, 4, 3, 1, 0, 0), "dilation must be"),
         ((2, 4, 3, 1, 0, 1, 4), "cannot divide 2 input and 4 output channels into 4 groups"),
         ((0, 4, 3), "inputs must be"),

@@ -242,6 +242,7 @@ def draft_network(
                 dtype=params.dtype,
                 axes=len(shapes[step.source] or (0,)),
                 stacked=params.ndim > 1,
+                shape=shapes[step.source],
             )
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
