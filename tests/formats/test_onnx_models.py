@@ -21,6 +21,9 @@ from onnx.reference.op_run import OpRun
 from clearprop import (
     ELU,
     GELU,
+    LSTM,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
     BatchNorm,
     BinaryCrossEntropy,
     Conv1d,
@@ -28,6 +31,7 @@ from clearprop import (
     CrossEntropy,
     Dropout,
     Embedding,
+    Flatten,
     GlobalAverage,
     GroupNorm,
     LayerNorm,
@@ -143,6 +147,53 @@ def test_onnxruntime_computes_every_layer_alike(dtype: str) -> None:
         np.testing.assert_allclose(
             output, expected, rtol=CLOSE[dtype], atol=CLOSE[dtype], err_msg=repr(example)
         )
+
+
+def sizes(value: Any) -> list[int | str]:
+    return [one.dim_param or one.dim_value for one in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize(
+    ("layers", "taken", "put_out", "other"),
+    [
+        ((Conv2d(1, 2, 3),), ["N", 1, "H", "W"], ["N", 2, "D1", "D2"], (1, 9, 5)),
+        ((Conv1d(2, 3, 3, padding=1),), ["N", 2, "L"], ["N", 3, "L"], (2, 11)),
+        ((Conv2d(1, 2, 3), Flatten(), Linear(72, 2)), ["N", 1, 8, 8], ["N", 2], (1, 8, 8)),
+        ((LSTM(3, 4),), ["N", "T", 3], ["N", "T", 4], (9, 3)),
+        ((Linear(3, 2),), ["N", 3], ["N", 2], (3,)),
+    ],
+)
+def test_sizes_that_the_layers_leave_open_are_open_in_the_file(
+    layers: tuple[Any, ...], taken: list[Any], put_out: list[Any], other: tuple[int, ...]
+) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    network = Network(Sequential(*layers))
+    params = network.initialize(dtype="float32")
+    model = to_onnx(network, params)
+    assert sizes(model.graph.input[0]) == taken
+    assert sizes(model.graph.output[0]) == put_out
+    x = np.random.default_rng(0).normal(size=(2, *other)).astype(np.float32)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {"input": x})
+    np.testing.assert_allclose(output, network.predict(params, x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "key"),
+    [
+        ((Conv2d(1, 2, 3), Flatten(), Linear(96, 2)), "image_shape_needed"),
+        ((Conv2d(1, 2, 3), AdaptiveAvgPool2d(2)), "onnx_shape_needed"),
+        ((Conv1d(1, 2, 3), AvgPool1d(2, dilation=2)), "onnx_shape_needed"),
+    ],
+)
+def test_what_depends_on_the_size_of_the_image_asks_for_it(
+    layers: tuple[Any, ...], key: str
+) -> None:
+    network = Network(Sequential(*layers))
+    with pytest.raises(ClearpropError) as caught:
+        to_onnx(network, network.initialize())
+    assert caught.value.key == key
+    assert caught.value.message("zh-TW") != caught.value.message("en")
 
 
 @given(seed=st.integers(0, 10**6), opset=st.sampled_from(OPSETS), dtype=st.sampled_from(DTYPES))

@@ -7,7 +7,10 @@ import numpy as np
 
 from clearprop.base.arrays import Shape
 from clearprop.base.numbers import brief
+from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.reshaping import Pad
 from clearprop.engine.layers.windows import SAME
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
@@ -248,19 +251,23 @@ def _in_torch(kind: str) -> Any:
 
 
 def _of_torch(kind: type[Conv1d] | type[Conv2d]) -> Any:
-    def layer(module: Any) -> Conv1d | Conv2d | None:
-        if module.padding_mode != "zeros":
-            return None  # a Pad in front has these borders
-        return kind(
+    def layer(module: Any) -> Layer:
+        own_border = module.padding_mode != "zeros"
+        made = kind(
             module.in_channels,
             module.out_channels,
             module.kernel_size,
             module.stride,
-            module.padding,
+            0 if own_border else module.padding,
             module.dilation,
             module.groups,
             module.bias is not None,
         )
+        if not own_border:
+            return made
+        # A border of the image's own numbers is put around it in front.
+        border = tuple(module._reversed_padding_repeated_twice)
+        return Sequential(Pad(border, mode=module.padding_mode), made)
 
     return layer
 
