@@ -12,7 +12,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.combinators import Concatenate, Sequential
-from clearprop.engine.layers.recurrent import Recurrent, parts
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import parts
 from clearprop.kinds.onnx_terms import (
     ANYTHING,
     Held,

@@ -17,7 +17,8 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.gru import GRU
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.layers.lstm import LSTM
-from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, parts
+from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache
+from clearprop.engine.layers.recurrent_arrays import parts
 
 
 class TimeSlip(NamedTuple):
