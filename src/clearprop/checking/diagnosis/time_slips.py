@@ -55,6 +55,8 @@ def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, objec
     layer = step.layer.layer if isinstance(step.layer, WrittenRecurrence) else step.layer
     if not isinstance(layer, Recurrent):
         return
+    if isinstance(layer, LSTM) and (layer.projection or layer.peepholes):
+        return  # `through_time` is that of the usual cell
     axis = 0 if isinstance(step.layer, WrittenRecurrence) and step.layer.form.times_first else 1
     times = step.input.shape[axis]
     yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False))
