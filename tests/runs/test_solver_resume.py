@@ -35,8 +35,17 @@ def table(folder: Path, rows: int = 60) -> Path:
 
 
 def plan_of(data: Path) -> RunPlan:
-    told = {"hidden": (5,), "networks": 2, "epochs": 30, "seed": 3, "optimizer": "lbfgs"}
-    return plan_run(RunSettings(data=str(data), target=("y",), **told))
+    return plan_run(
+        RunSettings(
+            data=str(data),
+            target=("y",),
+            hidden=(5,),
+            networks=2,
+            epochs=30,
+            seed=3,
+            optimizer="lbfgs",
+        )
+    )
 
 
 def model_of(folder: Path) -> bytes:

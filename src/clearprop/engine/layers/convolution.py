@@ -59,8 +59,10 @@ from clearprop.engine.layers.layer import (
     Forward,
     Intermediate,
     Layer,
+    OpenImage,
     Parameter,
     Tree,
+    known_shape,
     refuse_integers,
 )
 from clearprop.engine.layers.windows import (
@@ -69,6 +71,7 @@ from clearprop.engine.layers.windows import (
     laid,
     require_image_before,
     require_images,
+    require_open_images,
     require_places,
     samples_first,
     samples_last,
@@ -156,11 +159,17 @@ class _Convolution(Layer):
         return {"weight": weight, "bias": bias}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         require_image_before(self, input_shape, self.axes, self.inputs)
         size = input_shape[1:]
         return (self.outputs, *require_places(self, self.window_on(size), size))
+
+    def images_after(self, before: OpenImage | None) -> OpenImage:
+        require_open_images(self, before, self.axes, self.inputs)
+        name = f"{type(self).__name__}({self.inputs}, {self.outputs})"
+        return OpenImage(self.outputs, self.axes, name)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         require_images(self, x, self.axes, self.inputs, context)

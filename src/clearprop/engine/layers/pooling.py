@@ -42,7 +42,16 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.base.settings import settle_flag
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    known_shape,
+    refuse_integers,
+)
 from clearprop.engine.layers.windows import (
     Padding,
     Window,
@@ -50,6 +59,7 @@ from clearprop.engine.layers.windows import (
     laid,
     require_image_before,
     require_images,
+    require_open_images,
     require_places,
     samples_first,
     samples_last,
@@ -93,11 +103,16 @@ class Pool(Layer):
         """The window as it is moved over an image of this size."""
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         require_image_before(self, input_shape, self.axes)
         size = input_shape[1:]
         return (input_shape[0], *require_places(self, self.window_on(size), size))
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        require_open_images(self, before, self.axes)
+        return before
 
     def _taken(self, x: Array, context: Context) -> tuple[int, Shape, Window, Shape]:
         """1 of K networks, else 0; the size of the images, the window on them, and how many places
@@ -370,10 +385,14 @@ class GlobalAverage(Layer):
         settle_flag(self, "keep_axes")
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         self._require(("N", *input_shape), input_shape, "GlobalAverage")
         return input_shape[:1] + (1,) * (len(input_shape) - 1) * self.keep_axes
+
+    def images_after(self, before: OpenImage | None) -> Shape | None:
+        return None if before is None else (before.channels, *(1,) * before.axes * self.keep_axes)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = int(context.networks is not None)

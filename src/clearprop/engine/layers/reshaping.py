@@ -45,8 +45,9 @@ from clearprop.engine.layers.layer import (
     Context,
     Forward,
     Layer,
-    OpenShape,
+    OpenImage,
     Tree,
+    known_shape,
     refuse_integers,
 )
 from clearprop.engine.layers.windows import is_whole
@@ -69,9 +70,8 @@ class Flatten(Layer):
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         # Of a shape whose other axes are not known the product is not either.
-        if input_shape is None or isinstance(input_shape, OpenShape):
-            return None
-        return (math.prod(input_shape),)
+        input_shape = known_shape(input_shape)
+        return None if input_shape is None else (math.prod(input_shape),)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         samples = 1 if context.networks is None else 2
@@ -120,6 +120,7 @@ class Pad(Layer):
         return tuple(zip(self.padding[::2], self.padding[1::2], strict=True))[::-1]
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         self._require(input_shape, ("N", *input_shape), "Pad")
@@ -128,6 +129,10 @@ class Pad(Layer):
             *input_shape[: -len(self.sides)],
             *(low + size + high for size, (low, high) in inner),
         )
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        # Around the channels too it makes other images.
+        return before if before is not None and len(self.sides) <= before.axes else None
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         samples = 1 if context.networks is None else 2

@@ -32,7 +32,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.layers.layer import Context, Layer, OpenImage, image_text
 
 # How a border is given: a number, one for every axis, (in front, behind) for every axis, or a word.
 Padding: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...] | str
@@ -231,11 +231,6 @@ def sides_of(value: "int | tuple[int, ...]", axes: int) -> Shape:
     return value if isinstance(value, tuple) else (value,) * axes
 
 
-def image_text(axes: int, channels: int | str = "C") -> str:
-    """The shape of a batch of images, as it is written: (N, 3, H, W)."""
-    return shape_text(("N", channels, *(("L",) if axes == 1 else ("H", "W"))))
-
-
 def require_images(
     layer: Layer, x: Array, axes: int, channels: int | None, context: Context
 ) -> None:
@@ -268,6 +263,20 @@ def require_image_before(
             layer=type(layer).__name__,
             expected=image_text(axes, "C" if channels is None else channels),
             came=shape_text(("N", *input_shape)),
+        )
+
+
+def require_open_images(
+    layer: Layer, before: OpenImage | None, axes: int, channels: int | None = None
+) -> None:
+    """For images_after: refuse images of other axes, or other channels. Raises ShapeError."""
+    if before is not None and (before.axes != axes or channels not in (None, before.channels)):
+        raise ShapeError(
+            "images_chain_open",
+            layer=type(layer).__name__,
+            expected=image_text(axes, "C" if channels is None else channels),
+            source=before.source,
+            came=before.text,
         )
 
 
