@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearprop import CrossEntropy, Linear, Network, ReLU, Residual, Sequential, Tanh
+from clearprop import (
+    GRU,
+    LSTM,
+    RNN,
+    CrossEntropy,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+)  # fmt: skip
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
 from clearprop.formats import from_onnx, from_torch, from_torch_step, to_onnx, to_torch
@@ -263,6 +274,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
         lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten(2)),
     ),
     "half of a batch": ("torch_differs", halved),
+    "one step of a recurrence": ("torch_cell", lambda t: t.nn.LSTMCell(2, 3)),
     "images of a shape unknown": (
         "torch_trial",
         lambda t: t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.Flatten(), t.nn.Linear(96, 2)),
@@ -292,6 +304,20 @@ def test_an_embedding_that_is_trained_otherwise_is_refused_by_its_path(torch: An
     table = torch.nn.Embedding(4, 2, padding_idx=0)
     with pytest.raises(ContractError, match=r"^0: no layer here.*padding_idx=0"):
         from_torch(torch.nn.Sequential(table, torch.nn.Linear(2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_the_arrays_of_a_cell_are_those_of_the_layer_over_time(torch: Any, kind: str) -> None:
+    torch.manual_seed(0)
+    cell = getattr(torch.nn, f"{kind}Cell")(2, 3).double()
+    layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](2, 3)
+    saved = from_torch(cell.state_dict(), network=Network(layer))
+    x = torch.randn(4, 5, 2, dtype=torch.float64)
+    state: Any = None
+    for time in range(5):
+        state = cell(x[:, time], state)
+    last = state[0] if kind == "LSTM" else state
+    np.testing.assert_allclose(saved.predict(x.numpy())[:, -1], last.detach().numpy(), rtol=1e-12)
 
 
 def test_arrays_of_another_network_are_refused(torch: Any) -> None:

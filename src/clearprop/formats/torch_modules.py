@@ -47,6 +47,8 @@ _BY_FUNCTION = {
     for name in row.torch.reads
     if not row.parameters
 }
+# One step of a recurrence, which is a layer over sequences here.
+CELLS = ("RNNCell", "GRUCell", "LSTMCell")
 SUMS = ("add", "__add__", "__radd__", "iadd")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
@@ -191,7 +193,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
 
 def _is_leaf(module: Any) -> bool:
     name, home = type(module).__name__, type(module).__module__
-    return (name in READS and home.startswith("torch.nn")) or _own(module)
+    return (name in (*READS, *CELLS) and home.startswith("torch.nn")) or _own(module)
 
 
 def _own(module: Any) -> bool:
@@ -202,6 +204,8 @@ def _own(module: Any) -> bool:
 
 def _layer(module: Any, path: str, source: str) -> TracedLayer:
     name = type(module).__name__
+    if name in CELLS:
+        raise ContractError("torch_cell", path=path, module=name, layer=name.removesuffix("Cell"))
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
