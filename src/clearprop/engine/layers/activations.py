@@ -24,7 +24,15 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, zero_of
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    refuse_integers,
+)
 from clearprop.engine.layers.special import logistic
 
 
@@ -47,6 +55,9 @@ class Activation(Layer):
     @abstractmethod
     def derivative(self, z: Array, a: Array) -> Array:
         """f'(z), entry by entry, where a = f(z); a boolean mask may stand for 0 and 1."""
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return before
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)
