@@ -75,7 +75,8 @@ def test_a_class_of_weight_0_costs_nothing_were_its_logit_without_bounds() -> No
     y = np.array([[-np.inf, 0, 0], [-np.inf, 0, 0]])
     result = CrossEntropy(weight=(0, 1, 1)).evaluate(y, np.array([0, 1]))
     np.testing.assert_allclose(result.entries, [0, LN2], rtol=1e-15)
-    np.testing.assert_allclose(result.gradient, [[0, 0, 0], [0, -0.5, 0.5]], rtol=1e-15)
+    expected = np.array([[0, 0, 0], [0, -0.5, 0.5]])
+    np.testing.assert_allclose(result.gradient, expected, rtol=1e-15)
 
 
 def test_class_weights_are_in_the_mean() -> None:
