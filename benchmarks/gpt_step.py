@@ -118,10 +118,15 @@ def script_step(ids: Any, target: Any) -> Step:
     return numpy_step(begun, shapes, ids, target, HEADS, RATE)
 
 
-def measure() -> list[Row]:
+def data() -> tuple[Any, Any]:
+    """Texts, and the letter that follows each of theirs."""
     generator = np.random.default_rng(7)
-    ids = generator.integers(KNOWN, size=(TEXTS, LETTERS))
-    target = generator.integers(KNOWN, size=(TEXTS, LETTERS))
+    shape = (TEXTS, LETTERS)
+    return generator.integers(KNOWN, size=shape), generator.integers(KNOWN, size=shape)
+
+
+def measure() -> list[Row]:
+    ids, target = data()
     runs = {"own": own_step(ids, target), "numpy": script_step(ids, target)}
     if torch_is_installed():
         runs["torch"] = torch_step(ids, target)
