@@ -83,13 +83,13 @@ class LSTM(Recurrent):
         recurrent = params["weight_hh"] * half
         gates *= half
         through, taken_in = np.empty_like(gates[0]), np.empty_like(squashed[0])
-        every = zip(gates, hidden, cell, squashed, hidden[1:], cell[1:], strict=False)
-        for time, (gate, h, c, tanh_c, new_h, new_c) in enumerate(every):
+        timed = (gates, *parts(gates, size), hidden, cell, squashed, hidden[1:], cell[1:])
+        every = zip(*timed, strict=False)
+        for time, (gate, i, f, g, o, h, c, tanh_c, new_h, new_c) in enumerate(every):
             gate += matrix_product(h, recurrent, through)
             np.tanh(gate, gate)
             gate *= half
             gate += rest
-            i, f, g, o = parts(gate, size)
             if added:
                 for name, part in zip(self.gates, (i, f, g, o), strict=True):
                     part += added[name][time]
@@ -109,7 +109,8 @@ class LSTM(Recurrent):
         i, f, g, o = parts(gates, size)
         # What does not wait for a signal is computed for all times at once: ∂cₜ/∂a of the first
         # three gates, ∂hₜ/∂a_o and ∂hₜ/∂cₜ.
-        da = gates * (1 - gates)
+        da = 1 - gates
+        da *= gates
         da_i, da_f, da_g, da_o = parts(da, size)
         da_i *= g
         da_f *= cell[:-1]
