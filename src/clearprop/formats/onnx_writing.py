@@ -24,6 +24,7 @@ from clearprop.formats.example_rows import ids_of, sample_shape
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.onnx_terms import (
     Anything,
+    Beside,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -192,6 +193,8 @@ class _TermDraft:
             return ""
         if operand == X:
             return self.x
+        if isinstance(operand, Beside):
+            return operand.name
         if isinstance(operand, Term):
             return self.write(operand, f"{self.path}/{operand.operator.lower()}")
         if isinstance(operand, Slot):
@@ -221,9 +224,11 @@ def draft_network(
     shape: Shape | None,
     source: str = INPUT,
     output: str = OUTPUT,
+    beside: frozenset[str] = frozenset(),
 ) -> str:
     """Write a network's layers, from the wire `source` of samples of this shape (None: rows); the
-    name of the wire that they put out. Of K networks (K, P) that has a leading axis K.
+    name of the wire that they put out. Of K networks (K, P) that has a leading axis K. `beside` are
+    the side inputs that the file has.
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path.
     """
@@ -242,6 +247,7 @@ def draft_network(
                 dtype=params.dtype,
                 axes=len(shapes[step.source] or (0,)),
                 stacked=params.ndim > 1,
+                beside=beside,
             )
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
@@ -263,6 +269,7 @@ def to_onnx(
     classes: Sequence[str] = (),
     input_shape: Shape | None = None,
     opset: int = OPSET,
+    side_inputs: Collection[str] = (),
 ) -> "onnx.ModelProto":
     """The network in use as an ONNX model; `model.SerializeToString()` are the bytes of a file.
 
@@ -272,16 +279,19 @@ def to_onnx(
     classes      what the classes are called: the model then puts out their `label` (N,) as words
     input_shape  of one sample, as (5, 3) of a sequence; as the layers say unless told otherwise
     opset        the operator set, 17 or later; with a later one more layers are one operator
+    side_inputs  masks that the model takes beside its input: `key_padding_mask`, booleans (N, T)
 
-    Raises ContractError for a layer that ONNX's operators do not compute, with its path;
+    Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
+    side input that no layer takes in such a file;
     ConfigurationError for an operator set that cannot be, running statistics that are missing, and
     more numbers than a file holds; MissingDependencyError without onnx.
     """
     params = np.asarray(params)
     network.named(params)  # refuses parameters that are not this network's
     shape = sample_shape(network) if input_shape is None else tuple(input_shape)
-    draft = GraphDraft(params.dtype, settle_opset(opset))
-    wire = draft_network(draft, network, params, state=state, shape=shape)
+    beside = _settle_beside(network, side_inputs)
+    draft = GraphDraft(params.dtype, settle_opset(opset), (INPUT, *beside))
+    wire = draft_network(draft, network, params, state=state, shape=shape, beside=frozenset(beside))
     if wire != OUTPUT:
         wire = draft.node("Identity", [wire], OUTPUT)
     after = network.graph.shapes(shape)[network.graph.output]
@@ -298,7 +308,33 @@ def to_onnx(
     inputs = {
         INPUT: (np.int64 if ids else params.dtype, ["N", *(("F",) if shape is None else shape)])
     }
-    return draft.model(inputs, outputs)
+    return draft.model(inputs | beside, outputs)
+
+
+def _settle_beside(network: Network, names: Collection[str]) -> dict[str, Any]:
+    """The file's inputs beside the network's own, each with its dtype and shape. Raises
+    ContractError for one that no layer of the network takes in a file."""
+    taken = {
+        one: node.path
+        for node in network.graph.nodes.values()
+        for one in beside_of(type(node.layer))
+    }
+    for name in names:
+        if name not in taken:
+            known = ", ".join(taken) or "-"
+            raise ContractError("onnx_side_input", name=name, known=known)
+    return {name: (np.bool_, ["N", "T"]) for name in names}
+
+
+def beside_of(kind: type[Layer]) -> set[str]:
+    """The side inputs that a layer of this class has in a file."""
+    forms = LAYER_ROWS[kind].onnx_forms if kind in LAYER_ROWS else ()
+    return {name for form in forms for name in _beside_in(form.term)}
+
+
+def _beside_in(term: Term) -> set[str]:
+    found = {one.name for one in term.inputs if isinstance(one, Beside)}
+    return found.union(*(_beside_in(one) for one in term.inputs if isinstance(one, Term)))
 
 
 def settle_opset(opset: int) -> int:

@@ -47,30 +47,54 @@ def _in_torch(nn: Any, one: MultiheadAttention) -> Any:
             self, x[:, :asking], asked, asked, need_weights=False, attn_mask=mask
         )[0]
 
-    kind = type("MultiheadAttention", (nn.MultiheadAttention,), {"forward": forward, "layer": one})
-    return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
+    return _module(nn, one, forward)
 
 
-def _rotary_in_torch(nn: Any, one: MultiheadAttention) -> Any:
-    """The same written out, since PyTorch turns nothing by its position."""
+def _written_in_torch(nn: Any, one: MultiheadAttention) -> Any:
+    """The same written out, since PyTorch's module turns nothing by its position, has its own scale
+    and no cap, and no heads that share keys and values."""
 
     def forward(self: Any, x: Any) -> Any:
         asking = x.shape[-2] - (one.memory or 0)
         packed = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = packed.unflatten(-1, (3, one.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            part.unflatten(-1, (-1, one.head_size)).transpose(-2, -3)
+            for part in packed.split(one.sizes, -1)
+        )
         if one.memory is not None:
             q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
-        taken = nn.functional.scaled_dot_product_attention(
-            turned(q, x.new_tensor),
-            turned(k, x.new_tensor),
-            v,
-            dropout_p=one.dropout if self.training else 0.0,
-            is_causal=one.causal,
-        )
-        return self.out_proj(taken.transpose(-2, -3).flatten(-2))
+        if one.rotary:
+            q, k = turned(q, x.new_tensor), turned(k, x.new_tensor)
+        sharing = one.heads // one.shared_heads
+        k, v = (each.repeat_interleave(sharing, -3) for each in (k, v))
+        scores = q @ k.transpose(-2, -1) * one.scoring.scale
+        if one.softcap is not None:
+            scores = one.softcap * (scores / one.softcap).tanh()
+        if one.causal:
+            scores = scores.masked_fill(scores.new_ones(asking, asking).triu(1) == 1, float("-inf"))
+        dropped = nn.functional.dropout(scores.softmax(-1), one.dropout, self.training)
+        return self.out_proj((dropped @ v).transpose(-2, -3).flatten(-2))
 
+    made = _module(nn, one, forward)
+    if one.shared_heads != one.heads:
+        made.in_proj_weight = nn.Parameter(
+            made.in_proj_weight.new_empty(sum(one.sizes), one.features)
+        )
+        nn.init.xavier_uniform_(made.in_proj_weight)
+        if one.bias:
+            made.in_proj_bias = nn.Parameter(made.in_proj_bias.new_zeros(sum(one.sizes)))
+    return made
+
+
+def _module(nn: Any, one: MultiheadAttention, forward: Any) -> Any:
     kind = type("MultiheadAttention", (nn.MultiheadAttention,), {"forward": forward, "layer": one})
     return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
+
+
+def _is_plain(one: MultiheadAttention) -> bool:
+    """Whether PyTorch's module computes it."""
+    own = one.scale, one.softcap, one.key_value_heads
+    return not one.rotary and all(setting is None for setting in own)
 
 
 def _of_torch(module: Any) -> MultiheadAttention | None:
@@ -87,14 +111,20 @@ def _in_jax(at: InJax, x: Any) -> Any:
     if at.training and one.dropout:
         return None
     packed = x @ at.params["in_proj_weight"] + at.params.get("in_proj_bias", 0.0)
-    heads = packed.reshape(*x.shape[:-1], 3, one.heads, one.head_size)
-    q, k, v = (jnp.swapaxes(heads[..., part, :, :], -2, -3) for part in range(3))
+    queries, keys, _ = one.sizes
+    q, k, v = (
+        jnp.swapaxes(part.reshape(*x.shape[:-1], -1, one.head_size), -2, -3)
+        for part in jnp.split(packed, [queries, queries + keys], axis=-1)
+    )
     if one.memory is not None:
         asking = x.shape[-2] - one.memory
         q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
     if one.rotary:
         q, k = (turned(each, lambda a: jnp.asarray(a, x.dtype)) for each in (q, k))
-    scores = q @ jnp.swapaxes(k, -1, -2) / one.head_size**0.5
+    k, v = (jnp.repeat(each, one.heads // one.shared_heads, axis=-3) for each in (k, v))
+    scores = q @ jnp.swapaxes(k, -1, -2) * one.scoring.scale
+    if one.softcap is not None:
+        scores = one.softcap * jnp.tanh(scores / one.softcap)
     if one.causal:
         scores = jnp.where(jnp.tri(scores.shape[-1], dtype=bool), scores, -jnp.inf)
     taken = jnp.swapaxes(at.jax.nn.softmax(scores, axis=-1) @ v, -2, -3)
@@ -107,6 +137,8 @@ _EXAMPLES: tuple[LayerExample, ...] = (
     LayerExample(MultiheadAttention(4, 2, causal=True), (3, 4)),
     LayerExample(MultiheadAttention(4, 1, bias=False, memory=2), (4, 4)),
     LayerExample(MultiheadAttention(4, 2, causal=True, rotary=True), (3, 4)),
+    LayerExample(MultiheadAttention(4, 2, scale=0.3, softcap=1.5), (3, 4)),
+    LayerExample(MultiheadAttention(4, 2, rotary=True, key_value_heads=1), (3, 4)),
     LayerExample(MultiheadAttention(2, 1, dropout=0.4), (2, 2)),
     LayerExample(MultiheadAttention(4, 2, dropout=0.4), (3, 4), training=False),
 )
@@ -139,7 +171,7 @@ ATTENTION = LayerRow(
     opens=True,
     parameters=_PARAMETERS,
     torch=TorchTwin(
-        lambda nn, one: (_rotary_in_torch if one.rotary else _in_torch)(nn, one),
+        lambda nn, one: (_in_torch if _is_plain(one) else _written_in_torch)(nn, one),
         {"MultiheadAttention": _of_torch},
         transposed=frozenset({"in_proj_weight", "out_proj_weight"}),
         renamed={"out_proj_weight": "out_proj.weight", "out_proj_bias": "out_proj.bias"},
