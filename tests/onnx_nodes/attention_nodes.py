@@ -92,11 +92,11 @@ def attention(case: NodeCase) -> tuple[Array, ...]:
     k, v = (shared_by(one, sharing) for one in (k, v))
     scale = case.attribute("scale")
     scoring = Scoring(
-        scale=q.shape[-1] ** -0.5 if scale is None else np.float32(scale),
+        scale=q.shape[-1] ** -0.5 if scale is None else float(scale),
         softcap=case.attribute("softcap", 0.0) or None,
         causal=bool(case.attribute("is_causal", 0)),
     )
-    places = Places(*q.shape[:3], k.shape[2])
+    places = Places(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
     bias = bias_of(case, places, scoring.causal)
     found = attend(q, k, v, scoring, bias=bias)
     y = found.output

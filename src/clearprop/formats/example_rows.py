@@ -22,18 +22,18 @@ def ids_of(network: Network) -> int | None:
     return None
 
 
-def sample_shape(network: Network) -> Shape | None:
+def sample_shape(network: Network, times: int = TIMES) -> Shape | None:
     """The shape of one sample: () for ids, (features,) where the layers say how many there are;
-    (TIMES,) and (TIMES, features) where they go through time; otherwise None."""
+    (times,) and (times, features) where they go through time; otherwise None."""
     if ids_of(network) is not None:
-        return () if _takes(network, ()) else (TIMES,)
+        return () if _takes(network, ()) else (times,)
     layers = [node.layer for node in network.graph.nodes.values()]
     told = [getattr(layer, "features", None) for layer in layers]
     sizes = [size for slot in network.graph.slots.values() for size in slot.shape]
     for features in dict.fromkeys((*told, *sizes)):
         if features is None:
             continue
-        for shape in ((features,), (TIMES, features)):
+        for shape in ((features,), (times, features)):
             if _takes(network, shape):
                 return shape
     return None
@@ -47,10 +47,10 @@ def _takes(network: Network, shape: Shape) -> bool:
     return True
 
 
-def example_rows(network: Network, dtype: Any) -> Array:
+def example_rows(network: Network, dtype: Any, *, times: int = TIMES) -> Array:
     """A few samples (ROWS, ...) that the network can take, always the same."""
     generator = keyed_generator(0, path="example_rows")
     ids = ids_of(network)
     if ids is not None:
-        return generator.integers(ids, size=(ROWS, *(sample_shape(network) or ())))
-    return generator.normal(size=(ROWS, *(sample_shape(network) or (3,)))).astype(dtype)
+        return generator.integers(ids, size=(ROWS, *(sample_shape(network, times) or ())))
+    return generator.normal(size=(ROWS, *(sample_shape(network, times) or (3,)))).astype(dtype)

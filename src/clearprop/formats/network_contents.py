@@ -84,10 +84,11 @@ class SavedNetwork:
     notes: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
-    def predict(self, x: Array) -> Array:
-        """The network's output at x, with its parameters and running statistics. Raises what
-        `Network.predict` raises."""
-        return self.network.predict(self.params, x, state=self.state or None)
+    def predict(self, x: Array, *, side_inputs: Mapping[str, Array] = EMPTY) -> Array:
+        """The network's output at x, with its parameters and running statistics, beside masks and
+        lengths. Raises what `Network.predict` raises."""
+        state = self.state or None
+        return self.network.predict(self.params, x, state=state, side_inputs=side_inputs)
 
 
 def arrays_of(saved: SavedNetwork) -> dict[str, Array]:

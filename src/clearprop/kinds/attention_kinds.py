@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from clearprop.base.errors import ContractError
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.attention import MultiheadAttention
 from clearprop.kinds.attention_in_onnx import ATTENTION_FORMS
@@ -100,8 +101,10 @@ def _is_plain(one: MultiheadAttention) -> bool:
 def _of_torch(module: Any) -> MultiheadAttention | None:
     """Of the module by itself: what is asked, and the masks, stand where it is called."""
     plain = module.bias_k is None and module.bias_v is None and not module.add_zero_attn
-    if not (plain and module._qkv_same_embed_dim and module.batch_first):
+    if not (plain and module._qkv_same_embed_dim):
         return None
+    if not module.batch_first:
+        raise ContractError("torch_time_first", module="MultiheadAttention")
     bias = module.in_proj_bias is not None
     return MultiheadAttention(module.embed_dim, module.num_heads, module.dropout, bias)
 

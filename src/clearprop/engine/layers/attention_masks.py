@@ -15,7 +15,6 @@ import numpy as np
 
 from clearprop.base.arrays import Array, shape_text
 from clearprop.base.errors import DataError, ShapeError
-from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Context
 
 PADDING, LOOKING = "key_padding_mask", "attn_mask"
@@ -67,7 +66,7 @@ def mask_bias(
 
 
 def _given(context: Context, name: str) -> Array | None:
-    own = context.side_inputs.get(join_path(context.path, name))
+    own = context.side_inputs.get(f"{context.path}.{name}")
     found = context.side_inputs.get(name) if own is None else own
     return None if found is None else np.asarray(found)
 
