@@ -4,6 +4,7 @@ own."""
 from typing import Any
 
 from clearprop.engine.layers.attention import BASE
+from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.kinds.position_kinds import angle_lines, turn_lines
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
@@ -105,6 +106,7 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
                 f"{names.scores:math}ᵢⱼ = −∞ where j > i",
             )
         )
+    lines += _masked(site, names)
     lines += [
         Line(
             f"{names.powers} = np.exp({names.scores} - {names.scores}.max(axis=-1, keepdims=True))",
@@ -229,6 +231,30 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
     return lines
 
 
+def _masked(site: Site, names: _Names) -> list[Line]:
+    """What the masks beside x do to the scores."""
+    scores, lines = names.scores, []
+    padding, looking = site.beside.get(PADDING), site.beside.get(LOOKING)
+    if padding is not None:
+        lines.append(
+            Line(
+                f"{scores} = np.where({padding.symbol}[:, None, None, :], -np.inf, {scores})",
+                f"{scores:math}ᵢⱼ = −∞ where j is {padding.symbol:math}",
+            )
+        )
+    if looking is not None:
+        mask = f"{looking.symbol}[:, None]" if looking.axes == 3 else str(looking.symbol)
+        code, equation = (
+            f"{scores} + {mask}",
+            f"{scores:math} ← {scores:math} + {looking.symbol:math}",
+        )
+        if looking.is_boolean:
+            code = f"np.where({mask}, -np.inf, {scores})"
+            equation = f"{scores:math}ᵢⱼ = −∞ where {looking.symbol:math}ᵢⱼ"
+        lines.append(Line(f"{scores} = {code}", equation))
+    return lines
+
+
 def _cut(one: Any, names: _Names, length: int) -> list[Line]:
     """The heads of q, k and v out of what W_in makes."""
     q, k, v, size = names.q, names.k, names.v, one.head_size
@@ -237,12 +263,17 @@ def _cut(one: Any, names: _Names, length: int) -> list[Line]:
         cut = f"reshape(-1, {length}, 3, {one.heads}, {size}).transpose(2, 0, 3, 1, 4)"
         return [Line(f"{q}, {k}, {v} = {names.packed}.{cut}", told)]
     whole, heads = one.heads + 2 * one.shared_heads, (one.heads, one.heads + one.shared_heads)
-    cut = f"reshape(-1, {length}, {whole}, {size}).swapaxes(1, 2)"
+    packed, ends = names.packed, f"[{heads[0]}, {heads[1]}]"
     return [
         Line(
-            f"{q}, {k}, {v} = np.split({names.packed}.{cut}, [{heads[0]}, {heads[1]}], axis=1)",
-            told,
-        )
+            f"{packed} = {packed}.reshape(-1, {length}, {whole}, {size}).swapaxes(1, 2)",
+            f"{packed:math}: cut into heads",
+        ),
+        Line(
+            f"{q}, {k}, {v} = np.split({packed}, {ends}, axis=1)",
+            f"{q:math}, {k:math}, {v:math}: {one.heads}, {one.shared_heads} and "
+            f"{one.shared_heads} of the heads",
+        ),
     ]
 
 
