@@ -369,3 +369,23 @@ def test_a_residual_has_its_branchs_names(torch: Any) -> None:
     copied = copy.deepcopy(module)
     x = torch.randn(3, 2, dtype=torch.float64)
     np.testing.assert_allclose(copied(x).detach(), network.predict(params, x.numpy()), 1e-13)
+
+
+@pytest.mark.parametrize("options", [{}, {"rotary": True, "softcap": 2.0}, {"key_value_heads": 1}])
+def test_a_twin_takes_masks_beside_its_input(torch: Any, options: dict[str, Any]) -> None:
+    layers = MultiheadAttention(4, 2, causal=True, **options), MultiheadAttention(4, 2, memory=2)
+    for layer, asked in zip(layers, (3, 2), strict=True):
+        network = Network(Sequential(layer))
+        params = network.initialize(0) + 0.1
+        twin = to_torch(network, params, masks=True).eval()
+        generator = np.random.default_rng(0)
+        x = generator.normal(size=(2, 3, 4))
+        asking = 3 if layer.memory is None else 1
+        masks = {
+            "key_padding_mask": np.arange(asked) >= np.array([asked, asked - 1])[:, None],
+            "attn_mask": generator.normal(size=(2, asking, asked)),
+        }
+        theirs = twin(torch.tensor(x), **{n: torch.tensor(one) for n, one in masks.items()})
+        ours = network.predict(params, x, side_inputs=masks)
+        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-12)
+        assert from_torch(twin).network.layer == network.layer

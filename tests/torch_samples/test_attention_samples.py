@@ -165,19 +165,18 @@ def compare_encoder(torch: Any, sample: Sample) -> None:
     backward = network.backward(forward, signal)
     assert backward.input_gradient is not None
     np.testing.assert_allclose(backward.input_gradient, d_input, **TOLERANCE)
-    twin = to_torch(network, params)
+    twin = to_torch(network, params, masks=True)
     back = from_torch(twin)
     assert back.network.layer == network.layer
     np.testing.assert_array_equal(back.params, params)
-    if not beside:
-        again = torch.tensor(given, requires_grad=True)
-        out = twin(again)
-        out.backward(torch.tensor(signal))
-        np.testing.assert_allclose(out.detach().numpy(), expected, **TOLERANCE)
-        np.testing.assert_allclose(again.grad.numpy(), d_input, **TOLERANCE)
-        gradients = to_torch_arrays(network, backward.gradient)
-        for name, parameter in twin.named_parameters():
-            np.testing.assert_allclose(gradients[name], _array(parameter.grad), **TOLERANCE)
+    again = torch.tensor(given, requires_grad=True)
+    out = twin(again, **{name: torch.tensor(mask) for name, mask in beside.items()})
+    out.backward(torch.tensor(signal))
+    np.testing.assert_allclose(out.detach().numpy(), expected, **TOLERANCE)
+    np.testing.assert_allclose(again.grad.numpy(), d_input, **TOLERANCE)
+    gradients = to_torch_arrays(network, backward.gradient)
+    for name, parameter in twin.named_parameters():
+        np.testing.assert_allclose(gradients[name], _array(parameter.grad), **TOLERANCE)
     total = sum(float((p.grad**2).sum()) for p in module.parameters())
     assert float((backward.gradient**2).sum()) == pytest.approx(total, rel=1e-10)
 

@@ -49,12 +49,15 @@ class EncoderReading(NamedTuple):
 
 
 def is_mask(node: Any, module: Any) -> bool:
-    """Whether an argument of a module's forward is only handed on as a padding mask."""
+    """Whether an argument of a module's forward is only handed on as a padding mask, or to a twin
+    as any mask."""
     for user in node.users:
         if user.op != "call_module":
             return False
-        told = _arguments(user, module.get_submodule(user.target))
-        if any(one is node and name not in PADDING for name, one in told.items()):
+        called = module.get_submodule(user.target)
+        masks = (*PADDING, *LOOKING) if hasattr(called, "takes_masks") else PADDING
+        told = _arguments(user, called)
+        if any(one is node and name not in masks for name, one in told.items()):
             return False
     return True
 

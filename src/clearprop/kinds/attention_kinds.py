@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clearprop.base.errors import ContractError
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.attention import MultiheadAttention
 from clearprop.kinds.attention_in_onnx import ATTENTION_FORMS
+from clearprop.kinds.attention_in_torch import attention_of, module_of
 from clearprop.kinds.attention_inside import INSIDE
 from clearprop.kinds.attention_lines import passes, used
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
@@ -32,81 +32,6 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     bias = entry.params.get("out_proj_bias")
     right = () if bias is None else (brief(float(bias[0, unit])),)
     return (Arithmetic("y", right, entry.y, (merged, weights)),)
-
-
-def _in_torch(nn: Any, one: MultiheadAttention) -> Any:
-    """PyTorch's own module, handed one sequence."""
-
-    def forward(self: Any, x: Any) -> Any:
-        asking = x.shape[-2] - (one.memory or 0)
-        asked = x if one.memory is None else x[:, asking:]
-        mask = None
-        if one.causal:
-            ones = x.new_ones(asking, asking)
-            mask = ones.triu(1) == 1
-        return nn.MultiheadAttention.forward(
-            self, x[:, :asking], asked, asked, need_weights=False, attn_mask=mask
-        )[0]
-
-    return _module(nn, one, forward)
-
-
-def _written_in_torch(nn: Any, one: MultiheadAttention) -> Any:
-    """The same written out, since PyTorch's module turns nothing by its position, has its own scale
-    and no cap, and no heads that share keys and values."""
-
-    def forward(self: Any, x: Any) -> Any:
-        asking = x.shape[-2] - (one.memory or 0)
-        packed = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = (
-            part.unflatten(-1, (-1, one.head_size)).transpose(-2, -3)
-            for part in packed.split(one.sizes, -1)
-        )
-        if one.memory is not None:
-            q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
-        if one.rotary:
-            q, k = turned(q, x.new_tensor), turned(k, x.new_tensor)
-        sharing = one.heads // one.shared_heads
-        k, v = (each.repeat_interleave(sharing, -3) for each in (k, v))
-        scores = q @ k.transpose(-2, -1) * one.scoring.scale
-        if one.softcap is not None:
-            scores = one.softcap * (scores / one.softcap).tanh()
-        if one.causal:
-            scores = scores.masked_fill(scores.new_ones(asking, asking).triu(1) == 1, float("-inf"))
-        dropped = nn.functional.dropout(scores.softmax(-1), one.dropout, self.training)
-        return self.out_proj((dropped @ v).transpose(-2, -3).flatten(-2))
-
-    made = _module(nn, one, forward)
-    if one.shared_heads != one.heads:
-        made.in_proj_weight = nn.Parameter(
-            made.in_proj_weight.new_empty(sum(one.sizes), one.features)
-        )
-        nn.init.xavier_uniform_(made.in_proj_weight)
-        if one.bias:
-            made.in_proj_bias = nn.Parameter(made.in_proj_bias.new_zeros(sum(one.sizes)))
-    return made
-
-
-def _module(nn: Any, one: MultiheadAttention, forward: Any) -> Any:
-    kind = type("MultiheadAttention", (nn.MultiheadAttention,), {"forward": forward, "layer": one})
-    return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
-
-
-def _is_plain(one: MultiheadAttention) -> bool:
-    """Whether PyTorch's module computes it."""
-    own = one.scale, one.softcap, one.key_value_heads
-    return not one.rotary and all(setting is None for setting in own)
-
-
-def _of_torch(module: Any) -> MultiheadAttention | None:
-    """Of the module by itself: what is asked, and the masks, stand where it is called."""
-    plain = module.bias_k is None and module.bias_v is None and not module.add_zero_attn
-    if not (plain and module._qkv_same_embed_dim):
-        return None
-    if not module.batch_first:
-        raise ContractError("torch_time_first", module="MultiheadAttention")
-    bias = module.in_proj_bias is not None
-    return MultiheadAttention(module.embed_dim, module.num_heads, module.dropout, bias)
 
 
 def _in_jax(at: InJax, x: Any) -> Any:
@@ -174,8 +99,8 @@ ATTENTION = LayerRow(
     opens=True,
     parameters=_PARAMETERS,
     torch=TorchTwin(
-        lambda nn, one: (_in_torch if _is_plain(one) else _written_in_torch)(nn, one),
-        {"MultiheadAttention": _of_torch},
+        module_of,
+        {"MultiheadAttention": attention_of},
         transposed=frozenset({"in_proj_weight", "out_proj_weight"}),
         renamed={"out_proj_weight": "out_proj.weight", "out_proj_bias": "out_proj.bias"},
         differs=lambda one, _, training: training and one.dropout > 0,
