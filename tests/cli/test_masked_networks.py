@@ -90,3 +90,19 @@ def test_masks_that_do_not_fit_are_refused_before_a_file_is_touched(tmp_path: Pa
     with pytest.raises(ConfigurationError):
         save(path, network, params, side_inputs={"key_padding_mask": x[..., 0] > 2})
     assert not path.exists()
+
+
+def test_an_exported_model_takes_the_masks(saved: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = tmp_path / "padded.onnx"
+    assert main(["export", str(saved), "--out", str(model)]) == 0
+    assert [one.name for one in onnx.load(model).graph.input] == ["input", "key_padding_mask"]
+    again = tmp_path / "again.safetensors"
+    assert main(["import", str(model), "--out", str(again)]) == 0
+    kept, came = load(saved), load(again)
+    assert kept.x is not None
+    np.testing.assert_allclose(
+        came.predict(kept.x, side_inputs=kept.side_inputs),
+        kept.predict(kept.x, side_inputs=kept.side_inputs),
+        rtol=1e-12,
+    )

@@ -314,16 +314,16 @@ def to_onnx(
 def _settle_beside(network: Network, names: Collection[str]) -> dict[str, Any]:
     """The file's inputs beside the network's own, each with its dtype and shape. Raises
     ContractError for one that no layer of the network takes in a file."""
-    taken = {
-        one: node.path
-        for node in network.graph.nodes.values()
-        for one in beside_of(type(node.layer))
-    }
+    known = side_inputs_of(network)
     for name in names:
-        if name not in taken:
-            known = ", ".join(taken) or "-"
-            raise ContractError("onnx_side_input", name=name, known=known)
+        if name not in known:
+            raise ContractError("onnx_side_input", name=name, known=", ".join(known) or "-")
     return {name: (np.bool_, ["N", "T"]) for name in names}
+
+
+def side_inputs_of(network: Network) -> set[str]:
+    """The side inputs that a network's file can have."""
+    return {one for node in network.graph.nodes.values() for one in beside_of(type(node.layer))}
 
 
 def beside_of(kind: type[Layer]) -> set[str]:

@@ -262,8 +262,9 @@ def _forms_of(options: _Options) -> list[OnnxForm]:
         return _of_terms(at, options)
 
     written_out = OnnxForm(_written_out(options), terms, layer)
-    if options.rotary or options.capped or options.shared:
-        # The operator turns nothing; its cap and shared heads are attributes of the plain form.
+    if options.rotary or options.capped or options.shared or (options.causal and options.padding):
+        # The operator turns nothing; its cap and shared heads are attributes of the plain form; and
+        # ONNX's own evaluator puts a causal mask onto one of a single row as if that were all.
         return [written_out]
     return [OnnxForm(_operator(options), node, layer, since=23), written_out]
 
