@@ -138,7 +138,7 @@ def twin(
         case Add():
             return sum(of_branches(layer.branches))
         case Concatenate():
-            return torch.cat(list(of_branches(layer.branches)), -1)
+            return torch.cat(list(of_branches(layer.branches)), layer.axis)
         case Residual():
             return x + twin(torch, layer.branch, params, join("branch"), x, training=training)
     assert not layer.parameters(), f"write {layer} in torch's operations"

@@ -118,7 +118,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             continue
         taken = [name for name in node.input if name and name not in source.constants]
         if _joins(node, taken):
-            steps[wire] = TracedJoin(tuple(taken), node.op_type == "Concat")
+            axis = attributes_of(node)["axis"] if node.op_type == "Concat" else None
+            steps[wire] = TracedJoin(tuple(taken), axis)
             open_wires += taken
         elif _hands_on(node):
             aliases[wire] = taken[0]
@@ -160,11 +161,12 @@ def classes_in(source: OnnxSource) -> tuple[str, ...] | None:
 
 
 def _joins(node: Any, taken: list[str]) -> bool:
-    """Whether a node adds wires, or puts their features side by side."""
+    """Whether a node adds wires, or puts them one after another."""
     if node.domain not in ("", "ai.onnx") or len(taken) < 2 or len(taken) < len(node.input):
         return False
     if node.op_type == "Concat":
-        return bool(attributes_of(node).get("axis") == -1)
+        # Counted from the front it says nothing without the number of axes.
+        return bool(attributes_of(node).get("axis", 0) < 0)
     return node.op_type in ("Add", "Sum")
 
 

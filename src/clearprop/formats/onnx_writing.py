@@ -15,7 +15,7 @@ from clearprop.base.arrays import Array, Shape
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.version import __version__
-from clearprop.engine.graph import INPUT, Node, Sum
+from clearprop.engine.graph import INPUT, Concatenation, Node
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -252,11 +252,11 @@ def draft_network(
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
             taken = [wires[one] for one in step.sources]
-            if isinstance(step, Sum):
+            if isinstance(step, Concatenation):
+                wires[step.path] = draft.node("Concat", taken, name, axis=step.axis)
+            else:
                 operator = "Add" if len(taken) == 2 else "Sum"
                 wires[step.path] = draft.node(operator, taken, name)
-            else:
-                wires[step.path] = draft.node("Concat", taken, name, axis=-1)
     return wires[graph.output]
 
 

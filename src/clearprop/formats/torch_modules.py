@@ -311,13 +311,13 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
 
 
 def _beside(node: Any, wires: Mapping[str, str]) -> TracedJoin:
-    """Wires whose features are put side by side. Raises ContractError for another axis, and for
-    what is no wire of the network's."""
+    """Wires that are put one after another. Raises ContractError for an axis that is counted from
+    the front, and for what is no wire of the network's."""
     terms = [wires.get(str(one)) for one in node.args[0]]
     axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-    if axis != -1 or None in terms:
+    if axis > -1 or None in terms:
         raise _unknown(str(node), f"{_called(node)}(dim={axis})")
-    return TracedJoin(tuple(map(str, terms)), beside=True)
+    return TracedJoin(tuple(map(str, terms)), axis)
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from clearprop.engine.graph import INPUT, Graph, Node, Sum
+from clearprop.engine.graph import INPUT, Concatenation, Graph, Node
 from clearprop.formats.torch_arrays import torch_name
 
 
@@ -31,8 +31,8 @@ class Wired(torch.nn.Module):
                 module = self.get_submodule(torch_name(step.path))
                 beside = masks if hasattr(module, "takes_masks") else {}
                 values[step.path] = module(*taken, **beside)
-            elif isinstance(step, Sum):
-                values[step.path] = reduce(add, taken)
+            elif isinstance(step, Concatenation):
+                values[step.path] = torch.cat(taken, step.axis)
             else:
-                values[step.path] = torch.cat(taken, -1)
+                values[step.path] = reduce(add, taken)
         return values[self.graph.output]

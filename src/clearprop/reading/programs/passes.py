@@ -234,15 +234,16 @@ class _Writing:
             line = Line(f"{y} = {code}", f"{y:math} = {equation}")
             self.forward.append(Section(kind, title, (line,)))
             return
-        code = f"{y} = np.concatenate([{', '.join(map(str, terms))}], axis=-1)"
+        code = f"{y} = np.concatenate([{', '.join(map(str, terms))}], axis={step.axis})"
         equation = " ‖ ".join(f"{term:math}" for term in terms)
         self.forward.append(Section(kind, title, (Line(code, f"{y:math} = {equation}"),)))
         cuts, start = [], 0
         for term, wire in enumerate(step.sources):
-            stop = start + (self.shapes[wire] or (0,))[-1]
+            stop = start + (self.shapes[wire] or (0,) * -step.axis)[step.axis]
             dx, shift = self.names.cut[step.path, term], f"₊{subscript(start)}" if start else ""
             equation = f"({dx:math})ₖ = ({dy:math})ₖ{shift}"
-            cuts.append(Line(f"{dx} = {dy}[..., {start}:{stop}]", equation))
+            behind = ", :" * (-step.axis - 1)
+            cuts.append(Line(f"{dx} = {dy}[..., {start}:{stop}{behind}]", equation))
             start = stop
         self.backward.append(Section(kind, title, tuple(cuts)))
 
