@@ -2,7 +2,6 @@
 
 from clearprop.engine.combinators import Add, Concatenate, Residual, Sequential
 from clearprop.engine.layers.activations import ReLU, Sigmoid, Tanh
-from clearprop.engine.layers.convolution import Conv2d
 from clearprop.engine.layers.linear import Linear
 from clearprop.kinds.program_lines import Symbol, subscript
 from clearprop.kinds.row import CombinatorRow, LayerExample
@@ -41,7 +40,7 @@ COMBINATORS = (
             LayerExample(Concatenate(Linear(3, 2), Tanh()), (3,)),
             LayerExample(Concatenate(Sequential(Tanh(), Linear(2, 1)), Sigmoid(), ReLU()), (2, 2)),
             LayerExample(Concatenate(Linear(2, 2), Tanh(), axis=-2), (3, 2)),
-            LayerExample(Concatenate(Conv2d(2, 1, 3, padding=1), Sigmoid(), axis=-3), (2, 3, 2)),
+            LayerExample(Concatenate(Tanh(), Sigmoid(), axis=-3), (2, 3, 2)),
         ),
         ways=_BRANCHES,
         output=Symbol("joined", "J"),
