@@ -35,6 +35,7 @@ from clearprop.kinds.window_lines import (
     window_in_onnx,
     window_of_onnx,
 )
+from clearprop.kinds.window_places import kernel_places, kernel_ways
 
 # Of the border, the indices of rows and columns, and the patches: in the code and in equations.
 _NAMES = (("padded", "x̄"), ("rows", "i"), ("cols", "j"), ("patches", "Φ"))
@@ -315,6 +316,10 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
         compiled=lambda _: NoKernel("images"),
         told_channels="inputs",
         inside={"patch": Inside("x̄", _patch, _patch_back)},
+        images=True,
+        weighted=True,
+        meets=kernel_places,
+        onward=kernel_ways,
     )
 
 

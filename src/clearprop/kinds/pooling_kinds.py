@@ -34,6 +34,7 @@ from clearprop.kinds.window_lines import (
     window_of_onnx,
     written,
 )
+from clearprop.kinds.window_places import average_ways, largest_ways
 
 POOL = Symbol("pool", "π")
 # Of the border, the indices of rows and columns, and the windows: in the code and in equations.
@@ -256,6 +257,8 @@ def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:
         onnx=OnnxOperator("MaxPool"),
         onnx_forms=(OnnxForm(op("MaxPool", X, **DILATED_ATTRIBUTES), _max_in_onnx, _max_of_onnx),),
         compiled=lambda _: NoKernel("images"),
+        images=True,
+        onward=largest_ways,
     )
 
 
@@ -291,6 +294,9 @@ def _average_row(kind: Any, *examples: LayerExample) -> LayerRow:
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        images=True,
+        weighted=True,
+        onward=average_ways,
     )
 
 
@@ -348,5 +354,7 @@ POOLINGS = (
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        images=True,
+        weighted=True,
     ),
 )
