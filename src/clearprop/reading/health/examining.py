@@ -11,6 +11,7 @@ from clearprop.reading.health.constant_output import constant_output
 from clearprop.reading.health.convergence import converged, convergence_of
 from clearprop.reading.health.draws import draws
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
+from clearprop.reading.health.images import constant_channels
 from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.rounding import rounding_of
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
@@ -55,6 +56,7 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
         findings += where_it_broke(step, start.astype(step.forward.params.dtype))
     findings += constant_output(step, settled=reached and not of_units)
     findings += of_units
+    findings += constant_channels(step)
     findings += attention_heads(step) if broken is None else ()
     if rounding is not None:
         noise = bool((np.abs(step.backward.output_gradient) <= rounding.signals).all())
