@@ -300,7 +300,6 @@ CHANNEL_NORMS = (
         onnx_forms=CHANNEL_BATCH_NORM_FORMS,
         compiled=lambda _: NoKernel("images"),
         told_channels="features",
-        images=True,
         meets=norm_places,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
@@ -354,7 +353,6 @@ CHANNEL_NORMS = (
         ),
         compiled=lambda _: NoKernel("images"),
         told_channels="features",
-        images=True,
         meets=norm_places,
     ),
 )

@@ -316,7 +316,6 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
         compiled=lambda _: NoKernel("images"),
         told_channels="inputs",
         inside={"patch": Inside("x̄", _patch, _patch_back)},
-        images=True,
         weighted=True,
         meets=kernel_places,
         onward=kernel_ways,

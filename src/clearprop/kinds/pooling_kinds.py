@@ -257,7 +257,6 @@ def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:
         onnx=OnnxOperator("MaxPool"),
         onnx_forms=(OnnxForm(op("MaxPool", X, **DILATED_ATTRIBUTES), _max_in_onnx, _max_of_onnx),),
         compiled=lambda _: NoKernel("images"),
-        images=True,
         onward=largest_ways,
     )
 
@@ -294,7 +293,6 @@ def _average_row(kind: Any, *examples: LayerExample) -> LayerRow:
             ),
         ),
         compiled=lambda _: NoKernel("images"),
-        images=True,
         weighted=True,
         onward=average_ways,
     )
@@ -354,7 +352,6 @@ POOLINGS = (
             ),
         ),
         compiled=lambda _: NoKernel("images"),
-        images=True,
         weighted=True,
     ),
 )

@@ -263,10 +263,9 @@ class LayerRow(KindRow):
     in_use         where it computes something else in use than in training
     shown          from its cache to arrays that people should see beside input and output
     inside         what is known of its intermediates, by their names
-    images         whether it takes images: samples, channels, and then the places of each
     weighted       whether every number that it puts out is a weighted sum of those that it takes,
                    and the bias of its channel where it has one
-    meets          of such a layer, from an entry of a parameter to the places where it is used
+    meets          of a layer of images, from an entry of a parameter to the places where it is used
     onward         from a number that it takes to those that this goes into, with their derivatives;
                    None where its own backward is asked for them
     drawn          which of its intermediates a diagram shows unless told otherwise
@@ -295,7 +294,6 @@ class LayerRow(KindRow):
     in_use: InUse | None = None
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
     inside: Mapping[str, Inside] = field(default_factory=dict)
-    images: bool = False
     weighted: bool = False
     meets: Callable[[ParameterEntry], Met] | None = None
     onward: Callable[[InputEntry], tuple[Onward, ...]] | None = None

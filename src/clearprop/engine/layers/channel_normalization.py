@@ -67,6 +67,8 @@ class ChannelBatchNorm(BatchNorm):
     not these channels, and for a single number a channel where it takes the batch's statistics.
     """
 
+    images: ClassVar[bool] = True
+
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         if input_shape is not None:
             _require_channels_before(self, input_shape, self.features)
@@ -115,6 +117,7 @@ class GroupNorm(Layer):
     bias: bool = True
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_sizes(self, "groups", "features")

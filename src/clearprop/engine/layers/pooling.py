@@ -81,6 +81,7 @@ class _Pool(Layer):
     padding: int | tuple[int, ...] = 0
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -296,6 +297,7 @@ class GlobalAverage(Layer):
     keep_axes: bool = False
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         settle_flag(self, "keep_axes")

@@ -7,11 +7,11 @@ from clearprop.base.errors import ShapeError
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.health.attention_heads import attention_heads
 from clearprop.reading.health.baselines import baselines, worse_than_simple
+from clearprop.reading.health.channels import constant_channels
 from clearprop.reading.health.constant_output import constant_output
 from clearprop.reading.health.convergence import converged, convergence_of
 from clearprop.reading.health.draws import draws
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
-from clearprop.reading.health.images import constant_channels
 from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.rounding import rounding_of
 from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding

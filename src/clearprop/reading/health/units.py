@@ -17,12 +17,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import percent
+from clearprop.engine.addresses import channels_path
 from clearprop.engine.graph import Node
+from clearprop.engine.images import holds_images
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.nodes import layer_name
 from clearprop.engine.step import Step
-from clearprop.reading.health.images import channel_address, holds_images
 from clearprop.training.finding import Finding, Severity, Symptom
 
 # |a'(z)| at most this share of the largest slope is tiny: a tanh beyond |a| = 0.995.
@@ -49,7 +50,7 @@ class Units(NamedTuple):
     def place(self, unit: int) -> str:
         """The address of a unit."""
         path = self.node.path
-        return f"{path}[{unit}]" if self.places is None else channel_address(path, unit)
+        return f"{path}[{unit}]" if self.places is None else channels_path(path, unit)
 
     @property
     def dead(self) -> Array:

@@ -17,7 +17,7 @@ from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.nodes import is_linear, layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.reading.health.images import keeps_channels, takes_images
+from clearprop.reading.health.channels import keeps_channels
 from clearprop.reading.health.rounding import Rounding
 from clearprop.reading.health.units import Units
 from clearprop.training.curvature import left_to_gain
@@ -96,7 +96,7 @@ def _reasons(
                 Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, True),
             },
         )
-    if takes_images(node) and name in ("weight", "bias"):
+    if node.layer.images and name in ("weight", "bias"):
         return _of_image_layer(node, name, still, signals, values, dead)
     if not (is_linear(node.layer) and still.ndim == 2):
         nothing = not np.any(signals)

@@ -1,16 +1,12 @@
-"""Which wires of a network carry images, whose units are channels; and channels that say nothing.
-
-An image is (N, C, *places). What a wire carries is told by the layers around it: one whose row says
-that it takes images, before it or behind it, with nothing in between that changes the shape.
-"""
+"""Channels of images: those that say nothing, and which layers keep them apart."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.addresses import channels_path
 from clearprop.engine.graph import INPUT, Node
-from clearprop.engine.network import ForwardPass
 from clearprop.engine.nodes import layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
@@ -20,51 +16,11 @@ from clearprop.training.finding import Finding, Severity, Symptom
 SAME = {"float64": 1e-12, "float32": 1e-6}
 
 
-def takes_images(node: Node) -> bool:
-    """Whether a node's layer is one of images."""
-    row = LAYER_ROWS.get(type(node.layer))
-    return row is not None and row.images
-
-
 def keeps_channels(node: Node) -> bool:
     """Whether a layer of images makes every channel of the same channel alone: all but a kernel,
     which mixes them."""
     row = LAYER_ROWS.get(type(node.layer))
-    return takes_images(node) and row is not None and not (row.weighted and node.parameters)
-
-
-def holds_images(forward: ForwardPass, wire: str) -> bool:
-    """Whether a wire carries images, channels behind the samples."""
-    if forward.value(wire).ndim < 3:
-        return False
-    return _from_images(forward, wire) or _to_images(forward, wire)
-
-
-def _from_images(forward: ForwardPass, wire: str) -> bool:
-    graph = forward.network.graph
-    node = graph.nodes.get(wire)
-    if node is not None:
-        if takes_images(node):
-            return True
-        same = forward.value(node.source).shape == forward.value(wire).shape
-        return same and _from_images(forward, node.source)
-    join = graph.joins.get(wire)
-    return join is not None and any(_from_images(forward, one) for one in join.sources)
-
-
-def _to_images(forward: ForwardPass, wire: str) -> bool:
-    shape = forward.value(wire).shape
-    for taker in forward.network.graph.takers(wire):
-        if isinstance(taker, Node) and takes_images(taker):
-            return True
-        if forward.value(taker.path).shape == shape and _to_images(forward, taker.path):
-            return True
-    return False
-
-
-def channel_address(path: str, channel: int) -> str:
-    """`layers[1].channels[3]`."""
-    return f"{path}.channels[{channel}]".lstrip(".")
+    return node.layer.images and row is not None and not (row.weighted and node.parameters)
 
 
 def constant_channels(step: Step) -> Iterator[Finding]:
@@ -72,7 +28,7 @@ def constant_channels(step: Step) -> Iterator[Finding]:
     every sample has the same number, where what it takes is not constant itself."""
     forward = step.forward
     for path, node in forward.network.graph.nodes.items():
-        if not takes_images(node) or not node.parameters:
+        if not node.layer.images or not node.parameters:
             continue
         came, made = forward.value(node.source), forward.value(path)
         if made.ndim < 3 or not np.isfinite(made).all() or made[:, 0].size < 2:
@@ -88,7 +44,7 @@ def constant_channels(step: Step) -> Iterator[Finding]:
         yield Finding(
             Symptom.CONSTANT_CHANNELS,
             Severity.WARNING,
-            tuple(channel_address(path, int(one)) for one in channels),
+            tuple(channels_path(path, int(one)) for one in channels),
             {
                 "layer": layer_name(node),
                 "name": type(node.layer).__name__,
