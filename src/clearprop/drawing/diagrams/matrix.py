@@ -17,6 +17,8 @@ NUMBERED = 8
 SMALL = 9.5
 # How wide a cell with a number is at least, and how much room its number has beside it.
 CELL, BESIDE, RISE = 46.0, 10.0, 24.0
+# How far above the cells their columns' numbers stand.
+HEAD = 10.0
 # The longer side of a matrix without numbers, and how large its cells are at most and at least.
 SIDE, LARGEST, LEAST = 420.0, 22.0, 6.0
 
@@ -31,8 +33,11 @@ class MatrixPanel:
     rows, columns  what the two axes are called
     place          the address of an entry
     marked         the entry that is looked at; None for none
-    ranked         entries with their rank in the corner, the first rank 1
+    ranked         entries with their rank in the corner, the first rank 1; None for one that is
+                   outside
+    window         top, left, height and width of an outline around several cells
     first          the numbers of the first row and column, of a part of a matrix
+    every          how many rows, and columns, of the array one of the matrix stands for
     limit          the size that has the darkest colour; the largest of its own unless told
     side           the longer side, where the matrix has no numbers
     numbered       how many rows and columns may have numbers
@@ -45,8 +50,10 @@ class MatrixPanel:
     columns: str
     place: Callable[[int, int], str]
     marked: tuple[int, int] | None = None
-    ranked: tuple[tuple[int, int], ...] = ()
+    ranked: tuple[tuple[int, int] | None, ...] = ()
+    window: tuple[int, int, int, int] | None = None
     first: tuple[int, int] = (0, 0)
+    every: int = 1
     limit: float | None = None
     side: float = SIDE
     numbered: int = NUMBERED
@@ -74,10 +81,12 @@ def draw_matrix(panel: MatrixPanel) -> DrawnHeatmap:
         widest = max((text_width(number_markup(float(v)), SMALL) for v in values.flat), default=0)
         room = text_width("9", SMALL) + 4 if panel.ranked else 0.0
         pitch, rise = max(CELL, widest + BESIDE + 2 * room), RISE
-    last_row = str(panel.first[0] + max(height - 1, 0))
+    last_row = max(
+        (_tick(panel.first[0] + row * panel.every) for row in range(height)), key=len, default=""
+    )
     rows_named = f"{panel.rows} ↓" if panel.rows else ""
     left = max(text_width(last_row, SMALL) + 22, text_width(rows_named, SMALL) + 8)
-    cells = _Cells(left, CAPTION + 42, pitch, rise)
+    cells = _Cells(left, CAPTION + 34 + HEAD, pitch, rise)
     limit = scale_of(values.reshape(-1)).limit if panel.limit is None else panel.limit
     items: list[Item] = [
         Text(left, CAPTION / 2, panel.name, panel.role, size=CAPTION, anchor="start", bold=True),
@@ -85,14 +94,16 @@ def draw_matrix(panel: MatrixPanel) -> DrawnHeatmap:
         *_numbers_of_axes(panel, cells),
     ]
     if rows_named:
-        y = cells.below - 8
+        y = cells.below - HEAD
         items.append(Text(0, y, rows_named, "muted", size=SMALL, anchor="start"))
     for row in range(height):
         for column in range(width):
             value = float(values[row, column])
             items += _cell(panel, cells, (row, column), value, limit, numbered=numbered)
     for rank, place in enumerate(panel.ranked, 1):
-        items += _ranked(cells, place, rank, numbered=numbered)
+        items += () if place is None else _ranked(cells, place, rank, numbered=numbered)
+    if panel.window is not None:
+        items.append(_outline(cells, panel.window[:2], "ink", 2.4, panel.window[2:]))
     if panel.marked is not None:
         items.append(_outline(cells, panel.marked, "ink", 2.4))
     wide = left + max(width * pitch, text_width(panel.name, CAPTION, bold=True))
@@ -102,12 +113,12 @@ def draw_matrix(panel: MatrixPanel) -> DrawnHeatmap:
 def _numbers_of_axes(panel: MatrixPanel, cells: _Cells) -> list[Item]:
     height, width = panel.values.shape
     row0, column0 = panel.first
-    widest = text_width(str(column0 + max(width - 1, 0)), SMALL) + 6
+    widest = text_width(_tick(column0 + max(width - 1, 0) * panel.every), SMALL) + 6
     items: list[Item] = [
         Text(
             cells.left + (column + 0.5) * cells.pitch,
-            cells.below - 8,
-            str(column0 + column),
+            cells.below - HEAD,
+            _tick(column0 + column * panel.every),
             "muted",
             size=SMALL,
         )
@@ -115,7 +126,16 @@ def _numbers_of_axes(panel: MatrixPanel, cells: _Cells) -> list[Item]:
     ]
     for row in _ticks(height, cells.rise, 16):
         y = cells.below + (row + 0.5) * cells.rise
-        items.append(Text(cells.left - 5, y, str(row0 + row), "muted", size=SMALL, anchor="end"))
+        items.append(
+            Text(
+                cells.left - 5,
+                y,
+                _tick(row0 + row * panel.every),
+                "muted",
+                size=SMALL,
+                anchor="end",
+            )
+        )
     return items
 
 
@@ -156,34 +176,49 @@ def _cell(
 def _ranked(cells: _Cells, place: tuple[int, int], rank: int, *, numbered: bool) -> list[Item]:
     """The outline of one of the largest entries, with its rank in the corner where cells have
     room."""
-    found: list[Item] = [_outline(cells, place, "accent", 2.0)]
+    found: list[Item] = [_outline(cells, place, "backward", 2.0)]
     if numbered:
         x, y = cells.corner(*place)
         size = SMALL - 1.5
         # On ground of its own, so that it can be read on any colour.
         around = text_width(str(rank), size, bold=True)
         found.append(Rectangle(x + 1, y + 1, around + 4, 11, stroke=None, fill="paper", corner=1))
-        found.append(Text(x + 3, y + 6.5, str(rank), "accent", size, "start", bold=True))
+        found.append(Text(x + 3, y + 6.5, str(rank), "backward", size, "start", bold=True))
     return found
 
 
-def _outline(cells: _Cells, place: tuple[int, int], role: Role, width: float) -> Path:
+def _outline(
+    cells: _Cells,
+    place: tuple[int, int],
+    role: Role,
+    width: float,
+    size: tuple[int, int] = (1, 1),
+) -> Path:
+    """Around so many rows and columns of cells."""
     x, y = cells.corner(*place)
-    corners = ((x + cells.pitch, y), (x + cells.pitch, y + cells.rise), (x, y + cells.rise), (x, y))
-    return Path((x, y), corners, role, width=width)
+    right, bottom = x + size[1] * cells.pitch, y + size[0] * cells.rise
+    return Path((x, y), ((right, y), (right, bottom), (x, bottom), (x, y)), role, width=width)
 
 
-def in_rows(panels: Sequence[DrawnHeatmap], *, width: float, between: float) -> list[Item]:
-    """Drawn matrices beside one another, in as many rows as a picture of this width takes."""
+def in_rows(
+    panels: Sequence[DrawnHeatmap], *, width: float, between: float, aligned: bool = False
+) -> list[Item]:
+    """Drawn matrices beside one another, in as many rows as a picture of this width takes; where
+    they are `aligned` they also stand in columns."""
     items: list[Item] = []
     left = top = lowest = 0.0
+    column = max((one.width for one in panels), default=0.0) if aligned else 0.0
     for drawn in panels:
         if left and left + drawn.width > width:
             left, top = 0.0, lowest + between
         items += [moved(item, left, top) for item in drawn.items]
-        left += drawn.width + between
+        left += max(drawn.width, column) + between
         lowest = max(lowest, top + drawn.height)
     return items
+
+
+def _tick(number: int) -> str:
+    return str(number).replace("-", "−")
 
 
 def _ticks(count: int, pitch: float, room: float) -> range:

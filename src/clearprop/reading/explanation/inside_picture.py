@@ -72,7 +72,7 @@ def draw_inside(
             draw_matrix(_panel(place, inside, layout, name, role, values, index, marked))
             for index in indices[:MOST_PANELS]
         ]
-        items = stacked(items, in_rows(drawn, width=WIDTH, between=BETWEEN), BETWEEN)
+        items = stacked(items, in_rows(drawn, width=WIDTH, between=BETWEEN, aligned=True), BETWEEN)
     entries = [
         LegendEntry("positive5", 0, say(language, "inner.legend.plus")),
         LegendEntry("negative5", 0, say(language, "inner.legend.minus")),
