@@ -141,10 +141,46 @@ def _bracketed(value: float) -> str:
 
 
 INSIDE = {
-    "q": Inside("q", lambda entry: _projected(entry, "q"), _query_back),
-    "k": Inside("k", lambda entry: _projected(entry, "k"), _key_back),
-    "v": Inside("v", lambda entry: _projected(entry, "v"), _value_back),
-    "scores": Inside("s", _score, _score_back),
-    "weights": Inside("w", _weight, _weight_back),
-    "output": Inside("o", _mean, _mean_back),
+    "q": Inside(
+        "q",
+        lambda entry: _projected(entry, "q"),
+        _query_back,
+        "q = x·W_q + b_q of every head",
+        "∂C/∂q = Σ over keys of ∂C/∂s · k / √d",
+    ),
+    "k": Inside(
+        "k",
+        lambda entry: _projected(entry, "k"),
+        _key_back,
+        "k = x·W_k + b_k of every head",
+        "∂C/∂k = Σ over queries of ∂C/∂s · q / √d",
+    ),
+    "v": Inside(
+        "v",
+        lambda entry: _projected(entry, "v"),
+        _value_back,
+        "v = x·W_v + b_v of every head",
+        "∂C/∂v = Σ over queries of w · ∂C/∂o",
+    ),
+    "scores": Inside(
+        "s",
+        _score,
+        _score_back,
+        "s = q · k / √d",
+        "∂C/∂s = w (∂C/∂w − Σ over the row of w ∂C/∂w)",
+    ),
+    "weights": Inside(
+        "w",
+        _weight,
+        _weight_back,
+        "w = e^s / Σ e^s over the keys that the mask leaves, 0 for the others",
+        "∂C/∂w = ∂C/∂o · v",
+    ),
+    "output": Inside(
+        "o",
+        _mean,
+        _mean_back,
+        "o = Σ over keys of w v,  y = [o of all heads]·W_out + b_out",
+        "∂C/∂o = ∂C/∂y·W_outᵀ cut into heads",
+    ),
 }

@@ -162,11 +162,15 @@ class Inside(NamedTuple):
     symbol    what it is called in equations
     forward   how one entry is made, line by line with its numbers, the last line being the entry
     backward  how ∂C/∂(it) adds up, the last line being that
+    made      its equation in symbols, where those of the layer do not have one for it alone
+    back      that of its gradient
     """
 
     symbol: str
     forward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
     backward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
+    made: str = ""
+    back: str = ""
 
 
 class LossEntry(NamedTuple):
