@@ -28,7 +28,7 @@ SMALL_IMAGE, FEW = 4, 3
 # The longer side of a channel without numbers, in pixels and in cells. Where it has more numbers, a
 # cell stands for several neighbours and shows the one farthest from 0.
 SIDE, MOST_SIDE = 118.0, 32
-WIDTH, BETWEEN = 1500.0, 26.0
+WIDTH, BETWEEN = 1240.0, 26.0
 
 
 def draw_channels(step: Step, address: str | None, *, sample: int, language: str) -> Scene:

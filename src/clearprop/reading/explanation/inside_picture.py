@@ -25,7 +25,7 @@ from clearprop.reading.explanation.signal_pictures import stacked
 MOST_PANELS = 16
 BETWEEN = 40.0
 # So wide a picture is at most, but where one matrix is wider.
-WIDTH = 1700.0
+WIDTH = 1400.0
 
 
 class _Layout(NamedTuple):

@@ -36,7 +36,7 @@ RANKED, WRITTEN = 5, 3
 MOST_SIDE = 24
 # Up to so many rows and columns have their numbers in them.
 NUMBERED = 12
-WIDTH, BETWEEN = 1700.0, 36.0
+WIDTH, BETWEEN = 1240.0, 36.0
 
 
 @dataclass(frozen=True)
