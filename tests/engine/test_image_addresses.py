@@ -6,10 +6,11 @@ import pytest
 from clearprop import Conv1d, Conv2d, Flatten, Linear, Network, ReLU, Residual, Sequential
 from clearprop.base.errors import ShapeError, UnknownNameError
 from clearprop.engine.addresses import image_wires, inner_address, neuron_address, number_address
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step, take_step
 
 
-def _step(*layers: object, shape: tuple[int, ...]) -> Step:
+def _step(*layers: Layer, shape: tuple[int, ...]) -> Step:
     network = Network(Sequential(*layers))
     params = network.initialize(seed=0)
     x = np.random.default_rng(0).normal(size=(2, *shape))

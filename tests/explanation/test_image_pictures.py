@@ -1,6 +1,8 @@
 """Pictures of kernels and channels: the numbers in them are those of the step, what is left out is
 said, and no label covers another."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from tests.explanation.test_inside import step_of
 CASES = {
     "kernel in its border": (Conv2d(2, 3, 3, padding=1), "kernel", (2, 8, 8)),
     "kernel on a part": (Conv2d(1, 2, 3, stride=2, dilation=2), "kernel", (1, 70, 60)),
+    "wide kernel on a part": (Conv2d(1, 1, 9, dilation=4, padding=3), "kernel", (1, 50, 60)),
     "kernel of groups": (Conv2d(4, 4, 2, groups=2), "kernel", (4, 4, 5)),
     "kernel on a sequence": (Conv1d(2, 3, 2, padding=1), "kernel", (2, 9)),
     "channels": (Conv2d(1, 6, 3), "channels", (1, 8, 8)),
@@ -125,7 +128,7 @@ def test_a_block_shows_the_number_farthest_from_0_under_its_own_address() -> Non
     ],
 )
 def test_what_cannot_be_drawn_is_refused(
-    layer: Layer, shape: tuple[int, ...], given: dict[str, str], says: str
+    layer: Layer, shape: tuple[int, ...], given: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
         draw(step_of(layer, shape), **given)

@@ -19,6 +19,8 @@ from clearprop import (
     Sequential,
     take_step,
 )
+from clearprop.base.arrays import Array
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.window_places import InputEntry
@@ -26,7 +28,7 @@ from clearprop.reading.explanation import explain_neuron, explain_weight
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation
 
 
-def _step(*layers: object, shape: tuple[int, ...], samples: int = 3, seed: int = 0) -> Step:
+def _step(*layers: Layer, shape: tuple[int, ...], samples: int = 3, seed: int = 0) -> Step:
     network = Network(Sequential(*layers))
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(samples, *shape))
@@ -100,9 +102,10 @@ def test_the_places_add_up_and_a_witness_agrees(case: str) -> None:
                 assert places.witness.outcome == "agrees", (path, index)
 
 
-def _flat(layers: tuple[object, ...], shape: tuple[int, ...]) -> np.ndarray:
+def _flat(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> Array:
     network = Network(Sequential(*layers))
-    return network.forward(network.initialize(seed=0), np.ones((2, *shape))).output[0]
+    output = network.forward(network.initialize(seed=0), np.ones((2, *shape))).output
+    return np.asarray(output[0])
 
 
 def _number(step: Step, address: str, sample: int) -> float:
@@ -119,7 +122,7 @@ def test_one_sample_adds_up_to_its_share() -> None:
     assert found.places.total == pytest.approx(found.shares[0].value, rel=1e-12)
 
 
-def _windows() -> list[tuple[object, tuple[int, ...]]]:
+def _windows() -> list[tuple[Layer, tuple[int, ...]]]:
     return [
         (example.layer, example.input_shape)
         for kind, row in LAYER_ROWS.items()
@@ -129,7 +132,9 @@ def _windows() -> list[tuple[object, tuple[int, ...]]]:
 
 
 @pytest.mark.parametrize(("layer", "shape"), _windows(), ids=lambda one: str(one)[:60])
-def test_what_a_number_goes_into_is_what_the_backward_says(layer, shape) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_number_goes_into_is_what_the_backward_says(
+    layer: Layer, shape: tuple[int, ...]
+) -> None:
     network = Network(Sequential(layer))
     x = np.random.default_rng(1).normal(size=(2, *shape))
     params = network.initialize(seed=2)

@@ -17,11 +17,12 @@ from clearprop import (
     recurrent_stack,
 )
 from clearprop.base.messages import LANGUAGES
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.walk import StageArray, WalkStage, walk_step
 
 
-def _step(*layers: object, shape: tuple[int, ...]) -> Step:
+def _step(*layers: Layer, shape: tuple[int, ...]) -> Step:
     network = Network(Sequential(*layers))
     params = network.initialize(seed=0)
     x = np.random.default_rng(0).normal(size=(3, *shape))

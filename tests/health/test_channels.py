@@ -23,12 +23,13 @@ from clearprop import (
     Tanh,
     take_step,
 )
+from clearprop.engine.layers.layer import Layer
 from clearprop.engine.step import Step
 from clearprop.reading.health import Examination, Finding, Severity, examine
 from clearprop.runs.report.network_health import shared_findings
 
 
-def _step(*layers: object, shape: tuple[int, ...], **entries: float) -> Step:
+def _step(*layers: Layer, shape: tuple[int, ...], **entries: float) -> Step:
     """One step on noise; `entries` are parameters set before it: path__channel = value."""
     network = Network(Sequential(*layers, GlobalAverage(), Linear(8, 3)))
     generator = np.random.default_rng(0)
@@ -133,6 +134,6 @@ def test_what_several_networks_share_is_told_once(count: int) -> None:
     sick = examine(_step(*LAYERS, shape=(1, 8, 8), l0_bias_2=-50.0))
     well = replace(sick, findings=())
     shared = shared_findings([well, *[sick] * count])
-    told = {one.finding.kind: one.networks for one in shared}
+    told = {str(one.finding.kind): one.networks for one in shared}
     assert told["dead_channels"] == tuple(range(1, count + 1))
     assert len(shared) == len(sick.findings)

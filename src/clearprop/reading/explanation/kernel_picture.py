@@ -4,6 +4,7 @@ What one of its entries reads at every place, the signal that it meets there, th
 the sum of these, which is the sample's share of its gradient.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -173,13 +174,6 @@ def _panels(kernel: _Kernel, language: str) -> tuple[list[MatrixPanel], list[str
     signals = np.atleast_2d(kernel.spread.signals[kernel.sample])
     axes = ("", "place") if layer.axes == 1 else ("row", "column")
 
-    def of_image(first: tuple[int, int], path: str, number: int, shift: tuple[int, int]):  # type: ignore[no-untyped-def]
-        def place(row: int, column: int) -> str:
-            pair = (row + first[0] - shift[0], column + first[1] - shift[1])
-            return str(Address(path, (number, *kernel.own(pair))))
-
-        return place
-
     notes = []
     seen, around = _part(bordered, kernel.read(kernel.place))
     made, behind = _part(kernel.products, kernel.place)
@@ -197,27 +191,39 @@ def _panels(kernel: _Kernel, language: str) -> tuple[list[MatrixPanel], list[str
     if any(map(any, window.padding)):
         notes.append(say(language, "kernel.border"))
     ranked = [kernel.read(one) for one in kernel.ranked]
+    first = around[0] - low[0], around[1] - low[1]
+    spans = down * (high - 1) + 1, across * (wide - 1) + 1
     there = behind[0] + made.shape[0], behind[1] + made.shape[1]
     signal = signals[behind[0] : there[0], behind[1] : there[1]]
     image_name = say(language, "kernel.image", path=node.source, channel=channel)
     under = Address(node.path, (unit, *kernel.own(kernel.place)))
     weight_path = join_path(node.path, "weight")
     backward = derivative("*C*", "*z*")
+    at_places = [
+        MatrixPanel(
+            name,
+            "backward",
+            values,
+            *axes,
+            _addresses(kernel, node.path, unit, behind),
+            ranked=_within(kernel.ranked, behind, made.shape),
+            first=behind,
+        )
+        for name, values in (
+            (f"{backward}  {say(language, 'kernel.image', path=node.path, channel=unit)}", signal),
+            (f"*x̄* · {backward}  {say(language, 'kernel.products')}", made),
+        )
+    ]
     return [
         MatrixPanel(
             f"*x̄*  {image_name}",
             "forward",
             seen,
             *axes,
-            of_image(around, node.source, channel, low),
+            _addresses(kernel, node.source, channel, first, image.shape, language),
             ranked=_within(ranked, around, seen.shape),
-            first=(around[0] - low[0], around[1] - low[1]),
-            window=(
-                row - around[0],
-                column - around[1],
-                down * (high - 1) + 1,
-                across * (wide - 1) + 1,
-            ),
+            first=first,
+            window=_outline_in(seen, (row - around[0], column - around[1]), spans),
         ),
         MatrixPanel(
             f"*x̄*  {say(language, 'kernel.patch', output=under)}",
@@ -235,25 +241,39 @@ def _panels(kernel: _Kernel, language: str) -> tuple[list[MatrixPanel], list[str
             lambda r, c: str(Address(weight_path, (unit, own, *kernel.own((r, c))))),
             marked=at,
         ),
-        MatrixPanel(
-            f"{backward}  {say(language, 'kernel.image', path=node.path, channel=unit)}",
-            "backward",
-            signal,
-            *axes,
-            of_image(behind, node.path, unit, (0, 0)),
-            ranked=_within(kernel.ranked, behind, made.shape),
-            first=behind,
-        ),
-        MatrixPanel(
-            f"*x̄* · {backward}  {say(language, 'kernel.products')}",
-            "backward",
-            made,
-            *axes,
-            of_image(behind, node.path, unit, (0, 0)),
-            ranked=_within(kernel.ranked, behind, made.shape),
-            first=behind,
-        ),
+        *at_places,
     ], notes
+
+
+def _addresses(
+    kernel: _Kernel,
+    path: str,
+    channel: int,
+    first: tuple[int, int],
+    size: tuple[int, ...] | None = None,
+    language: str = "en",
+) -> Callable[[int, int], str]:
+    """The address of every cell of a part that begins at `first`; of an image of this size what
+    lies outside is its border."""
+
+    def place(row: int, column: int) -> str:
+        at = kernel.own((row + first[0], column + first[1]))
+        if size is not None and not all(0 <= i < side for i, side in zip(at, size, strict=True)):
+            return say(language, "kernel.edge")
+        return str(Address(path, (channel, *at)))
+
+    return place
+
+
+def _outline_in(
+    seen: Array, corner: tuple[int, int], spans: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The kernel's outline, as much of it as lies in the part that is drawn."""
+    top, left = (max(0, one) for one in corner)
+    bottom, right = (
+        min(side, one + span) for side, one, span in zip(seen.shape, corner, spans, strict=True)
+    )
+    return top, left, bottom - top, right - left
 
 
 def _part(values: Array, around: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
