@@ -35,6 +35,7 @@ from clearprop.kinds.window_lines import (
     returning_lines,
     taking_lines,
 )
+from clearprop.kinds.window_places import kernel_places, kernel_ways
 from clearprop.kinds.windows_elsewhere import (
     DILATED_ATTRIBUTES,
     bordered_in_torch,
@@ -43,7 +44,6 @@ from clearprop.kinds.windows_elsewhere import (
     window_in_onnx,
     window_of_onnx,
 )
-from clearprop.kinds.window_places import kernel_places, kernel_ways
 
 # Of the border, the indices of rows and columns, and the patches: in the code and in equations.
 _NAMES = (("padded", "x̄"), ("rows", "i"), ("cols", "j"), ("patches", "Φ"))

@@ -30,6 +30,7 @@ from clearprop.kinds.window_lines import (
     under,
     written,
 )
+from clearprop.kinds.window_places import average_ways, largest_ways
 from clearprop.kinds.windows_elsewhere import (
     DILATED_ATTRIBUTES,
     WINDOW_ATTRIBUTES,
@@ -41,7 +42,6 @@ from clearprop.kinds.windows_elsewhere import (
     window_in_onnx,
     window_of_onnx,
 )
-from clearprop.kinds.window_places import average_ways, largest_ways
 
 POOL = Symbol("pool", "π")
 CEILING = {"ceil_mode": Held("ceil_mode", 0)}

@@ -72,7 +72,7 @@ class Onward(NamedTuple):
 def kernel_places(entry: ParameterEntry) -> Met:
     """Where an entry of a convolution's weight or bias is used."""
     layer, (unit, *rest) = entry.layer, entry.at
-    axes, window = layer.axes, layer.window
+    axes = layer.axes
     if entry.name == "bias":
         # (1, O): the channel stands last.
         return _alone(entry, entry.at[1], entry.cache.patches.shape[axes + 1 : -1])
@@ -80,6 +80,7 @@ def kernel_places(entry: ParameterEntry) -> Met:
     channel = unit // (layer.outputs // layer.groups) * (layer.inputs // layer.groups) + own
     under: Any = (channel, *kernel)
     size = entry.input.shape[2:]
+    window = layer.window_on(size)
 
     def reads(place: Index) -> Index | None:
         at = window.lies_on(place, tuple(kernel), size)
@@ -112,19 +113,21 @@ def kernel_ways(entry: InputEntry) -> tuple[Onward, ...]:
     layer, (channel, *at) = entry.layer, entry.at
     weight = entry.params["weight"]
     group, own = divmod(channel, layer.inputs // layer.groups)
-    outputs = layer.outputs // layer.groups
+    outputs, size = layer.outputs // layer.groups, entry.input.shape[1:]
+    window = layer.window_on(size)
     return tuple(
         Onward((unit, *place), float(weight[(unit, own, *kernel)]), (unit, own, *kernel))
         for unit in range(group * outputs, (group + 1) * outputs)
-        for place, kernel in layer.window.covering(tuple(at), entry.input.shape[1:], entry.places)
+        for place, kernel in window.covering(tuple(at), size, entry.places)
     )
 
 
 def largest_ways(entry: InputEntry) -> tuple[Onward, ...]:
     """Through a maximum: all of it where it is the first largest under the window, otherwise
     nothing."""
-    window, (channel, *at) = entry.layer.window, entry.at
+    channel, *at = entry.at
     image = entry.input[channel]
+    window = entry.layer.window_on(image.shape)
     found = []
     for place, _ in window.covering(tuple(at), image.shape, entry.places):
         under = [one for one in window.numbers(place, image.shape) if one is not None]
@@ -142,5 +145,5 @@ def average_ways(entry: InputEntry) -> tuple[Onward, ...]:
     of_places = np.broadcast_to(shares, (*entry.places, 1))[..., 0]
     return tuple(
         Onward((channel, *place), float(of_places[place]))
-        for place, _ in layer.window.covering(tuple(at), size, entry.places)
+        for place, _ in layer.window_on(size).covering(tuple(at), size, entry.places)
     )

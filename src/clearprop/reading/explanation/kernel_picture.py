@@ -56,7 +56,7 @@ class _Kernel:
         """The kernel as it is moved over the image."""
         layer = self.node.layer
         assert isinstance(layer, Conv1d | Conv2d)
-        return layer.window
+        return layer.window_on(self.step.forward.value(self.node.source).shape[2:])
 
     @property
     def products(self) -> Array:
