@@ -319,12 +319,14 @@ def backpropagate(
     values: Mapping[str, Array],
     *,
     without: Collection[str] = (),
+    kept: bool = True,
 ) -> dict[str, Array | None]:
     """Backward through the graph: ∂C/∂(every wire), where `through(node, dy)` is ∂C/∂(what the
     layer takes), None where that is ids.
 
     values   the wires of the forward pass, of which joins need the shapes
     without  wires of which nobody asks for ∂C/∂ (`Graph.constant` in a training)
+    kept     False lets go of every ∂C/∂(wire) as soon as it has gone on, and returns none
 
     Raises ContractError where a layer gives nothing back for a wire that others put out.
     """
@@ -332,7 +334,7 @@ def backpropagate(
     for step in reversed(graph.steps):
         if step.path in without:
             continue
-        signal = signals[step.path]
+        signal = signals[step.path] if kept else signals.pop(step.path)
         if signal is None:
             raise ContractError("signal_missing", path=step.path)
         if isinstance(step, Node):

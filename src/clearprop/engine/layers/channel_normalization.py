@@ -50,6 +50,7 @@ from clearprop.engine.layers.normalization import (
     backward_through,
     scale_and_shift,
     standardize,
+    through_statistics,
 )
 from clearprop.engine.layers.windows import require_open_images, samples_first, samples_last
 
@@ -156,7 +157,7 @@ class GroupNorm(Layer):
         return samples_first(y, lead), cache, EMPTY
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
-        x_hat, inverse, _ = cache
+        x_hat = cache.x_hat
         lead = x_hat.ndim - 3
         g = signal = samples_last(dy, lead)
         gradients = {}
@@ -169,8 +170,7 @@ class GroupNorm(Layer):
                 gradients["bias"] = signal.sum(axis=axes).reshape(shape)
             g = signal * _beside(params["weight"], signal)
         g = self._by_group(g, lead)
-        share = (g * x_hat).mean(axis=-2, keepdims=True)
-        dx = inverse * (g - g.mean(axis=-2, keepdims=True) - x_hat * share)
+        dx = through_statistics(cache, g, axis=-2)
         return samples_first(dx.reshape(signal.shape), lead), gradients
 
     def _by_group(self, last: Array, lead: int) -> Array:

@@ -125,10 +125,10 @@ class LSTM(Recurrent):
         gates *= half
         peephole = params["peephole"] * half[0] if self.peepholes else None
         through, taken_in = np.empty_like(gates[0]), np.empty_like(squashed[0])
-        every = zip(gates, hidden, cell, squashed, hidden[1:], cell[1:], strict=False)
-        for time, (gate, h, c, tanh_c, new_h, new_c) in enumerate(every):
+        timed = (gates, *parts(gates, size), hidden, cell, squashed, hidden[1:], cell[1:])
+        every = zip(*timed, strict=False)
+        for time, (gate, i, f, g, o, h, c, tanh_c, new_h, new_c) in enumerate(every):
             gate += matrix_product(h, recurrent, through)
-            i, f, g, o = parts(gate, size)
             if peephole is not None:
                 i += peephole[..., :size] * c
                 f += peephole[..., size : 2 * size] * c
@@ -160,7 +160,8 @@ class LSTM(Recurrent):
         i, f, g, o = parts(gates, size)
         # What does not wait for a signal is computed for all times at once: ∂cₜ/∂a of the first
         # three gates, ∂mₜ/∂a_o and ∂mₜ/∂cₜ.
-        da = gates * (1 - gates)
+        da = 1 - gates
+        da *= gates
         da_i, da_f, da_g, da_o = parts(da, size)
         da_i *= g
         da_f *= cell[:-1]
