@@ -105,6 +105,7 @@ NAMES = [
     "StepEvent",
     "SwiGLU",
     "Tanh",
+    "TimeSlice",
     "TimeStep",
     "Training",
     "TrainingInterrupted",
