@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.reshaping import Flatten
 from clearprop.engine.network import Network
 from clearprop.formats.example_rows import TIMES, example_rows
 from clearprop.formats.network_contents import SavedNetwork
@@ -57,6 +58,8 @@ _BY_FUNCTION = {
     for name in row.torch.reads
     if not row.parameters
 }
+# One step of a recurrence, which is a layer over sequences here.
+CELLS = ("RNNCell", "GRUCell", "LSTMCell")
 SUMS = ("add", "__add__", "__radd__", "iadd")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
@@ -75,17 +78,22 @@ class _Found(NamedTuple):
 
 
 def from_torch(
-    source: "torch.nn.Module | Mapping[str, torch.Tensor]", *, network: Network | None = None
+    source: "torch.nn.Module | Mapping[str, torch.Tensor]",
+    *,
+    network: Network | None = None,
+    input_shape: Shape | None = None,
 ) -> SavedNetwork:
     """The network that a module computes in use, its parameters and running statistics; copies, in
     float64 where the module is, otherwise in float32.
 
     source   a module; or a state dict, for which `network` says what its arrays belong to
     network  of a state dict: arrays go by PyTorch's names (`torch_arrays`), or by their order
+    input_shape  of one sample, which the two are tried with; as the layers say unless told
+                 otherwise: rows, sequences, or images that are as high as wide
 
-    Samples are rows: `nn.Flatten()` at the beginning takes nothing away from them, and
-    `nn.Softmax(dim=1)` is over their features. An argument of forward that is only handed on as a
-    padding mask is the side input `key_padding_mask` here.
+    Of rows, `nn.Flatten()` at the beginning takes nothing away, and `nn.Softmax(dim=1)` is over
+    their features. An argument of forward that is only handed on as a padding mask is the side
+    input `key_padding_mask` here.
 
     Raises ContractError for a module that cannot be followed or that no layer here computes, with
     its name; ShapeError for arrays of another network; MissingDependencyError without PyTorch.
@@ -99,7 +107,7 @@ def from_torch(
     found = _traced(module)
     network, params, state = _network(found, module)
     saved = SavedNetwork(network=network, params=params, state=state)
-    _try(module, saved, found.masks)
+    _try(module, saved, found.masks, input_shape)
     return saved
 
 
@@ -181,8 +189,8 @@ def _traced(module: Any) -> _Found:
         elif node.op == "call_module":
             called = module.get_submodule(node.target)
             taken = _taken(node, wires, repr(called))
-            if type(called).__name__ == "Flatten":
-                wires[name] = _rows(str(node.target), taken, str(start))
+            if type(called).__name__ == "Flatten" and taken == str(start):
+                wires[name] = taken
                 continue
             if _attends(called):
                 attentions[name] = masks_of(node, called, tracer.root)
@@ -203,7 +211,12 @@ def _traced(module: Any) -> _Found:
                 wires[name] = wires[str(node.args[0])]
             continue
         elif _called(node) in RESHAPES:
-            wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
+            taken = _taken(node, wires, _called(node))
+            if taken == str(start):
+                wires[name] = taken
+            else:
+                _require_flattening(node)
+                steps[name], wires[name] = TracedLayer(Flatten(), taken), name
         else:
             wires[name] = name
             steps[name] = _function(torch.nn, node, wires)
@@ -246,7 +259,7 @@ def _agreed(attentions: Mapping[str, CallMasks], module: str) -> CallMasks:
 
 def _is_leaf(module: Any) -> bool:
     name, home = type(module).__name__, type(module).__module__
-    return (name in READS and home.startswith("torch.nn")) or _own(module)
+    return (name in (*READS, *CELLS) and home.startswith("torch.nn")) or _own(module)
 
 
 def _own(module: Any) -> bool:
@@ -257,6 +270,8 @@ def _own(module: Any) -> bool:
 
 def _layer(module: Any, path: str, source: str) -> TracedLayer:
     name = type(module).__name__
+    if name in CELLS:
+        raise ContractError("torch_cell", path=path, module=name, layer=name.removesuffix("Cell"))
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
@@ -345,11 +360,22 @@ def _called(node: Any) -> str:
     return "add" if target in (operator.add, operator.iadd) else str(name)
 
 
-def _rows(called: str, source: str, start: str) -> str:
-    """The wire of a reshape: what comes in is rows already."""
-    if source != start:
-        raise ContractError("torch_reshape", called=called)
-    return source
+def _require_flattening(node: Any) -> None:
+    """Refuse a reshape between layers that makes anything but one row of every sample. Raises
+    ContractError."""
+    told = (
+        node.args[1] if len(node.args) == 2 and isinstance(node.args[1], tuple) else node.args[1:]
+    )
+    if _called(node) == "flatten":
+        first, last = (
+            (*told, *(1, -1)[len(told) :])[:2] if told else (node.kwargs.get("start_dim"), -1)
+        )
+        flattens = (first, node.kwargs.get("end_dim", last)) == (1, -1)
+    else:
+        # One size of all samples and one of the row; that it is theirs is tried with numbers.
+        flattens = len(told) == 2 and isinstance(told[1], int)
+    if not flattens:
+        raise ContractError("torch_reshape", called=_called(node))
 
 
 def _dtype(module: Any) -> np.dtype[Any]:
@@ -357,11 +383,12 @@ def _dtype(module: Any) -> np.dtype[Any]:
     return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
 
 
-def _try(module: Any, saved: SavedNetwork, masks: CallMasks) -> None:
-    """Run both at a few rows, beside a padding mask where they take one. Raises ContractError where
-    they say something else."""
+def _try(module: Any, saved: SavedNetwork, masks: CallMasks, input_shape: Shape | None) -> None:
+    """Run both at a few samples, beside a padding mask where they take one. Raises ContractError
+    where they say something else."""
     torch = pytorch()
-    x = example_rows(saved.network, saved.params.dtype, times=masks.times or TIMES)
+    x = example_rows(saved.network, saved.params.dtype, input_shape, times=masks.times or TIMES)
+    name = type(module).__name__
     beside, told = {}, {}
     if masks.padding is not None:
         padding = np.zeros(x.shape[:2], bool)
@@ -375,6 +402,10 @@ def _try(module: Any, saved: SavedNetwork, masks: CallMasks) -> None:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x), **told)
+    except RuntimeError as problem:  # which PyTorch raises for a shape too
+        said = str(problem).strip().partition("\n")[0]
+        came = shape_text(x.shape)
+        raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
     finally:
         torch.backends.mha.set_fastpath_enabled(quick)
     # A recurrent module alone returns its last states as well.
@@ -384,9 +415,9 @@ def _try(module: Any, saved: SavedNetwork, masks: CallMasks) -> None:
         try:
             ours = saved.predict(x, side_inputs=beside)
         except ShapeError as problem:  # as of one time of what is no sequence
-            raise ContractError("torch_differs", module=type(module).__name__) from problem
+            raise ContractError("torch_differs", module=name) from problem
         same = ours.shape == theirs.shape and np.allclose(
             ours, theirs, rtol=close, atol=close, equal_nan=True
         )
     if not same:
-        raise ContractError("torch_differs", module=type(module).__name__)
+        raise ContractError("torch_differs", module=name)

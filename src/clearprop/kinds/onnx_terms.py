@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.kinds.counterparts import OnnxOperator
 
@@ -77,7 +77,8 @@ def mean(of: Operand, axis: int) -> Term:
 
 class OnnxPlace(NamedTuple):
     """A layer where it is written: its arrays, how many axes one sample has, whether the parameters
-    are those of several networks, and the side inputs that the file has."""
+    are those of several networks, the shape of one sample, where that is known, and the side inputs
+    that the file has."""
 
     layer: Any
     params: Tree
@@ -85,6 +86,7 @@ class OnnxPlace(NamedTuple):
     dtype: np.dtype[Any]
     axes: int
     stacked: bool
+    shape: Shape | None = None
     beside: frozenset[str] = frozenset()
 
 

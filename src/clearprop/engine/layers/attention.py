@@ -52,7 +52,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, sum_rows
+from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, sum_columns, sum_rows
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.base.settings import (
     require_fractions,
@@ -63,13 +63,15 @@ from clearprop.base.settings import (
 from clearprop.engine.initializers import FanInUniform, Initializer, XavierUniform, Zeros
 from clearprop.engine.layers.attention_masks import Places, mask_bias
 from clearprop.engine.layers.dot_product import (
-    AttendedSignals,
     Scoring,
     attend,
     attended_signals,
+    capped_signal,
+    score_signal,
     scores_of,
     shared_by,
     sum_of_shares,
+    weight_signal,
 )
 from clearprop.engine.layers.layer import (
     Backward,
@@ -260,9 +262,12 @@ class MultiheadAttention(Layer):
         self, params: Tree, cache: AttentionCache, dy: Array
     ) -> Mapping[str, Array]:
         d_merged = self._merged_signal(params, dy)
-        found = self._score_signals(cache, d_merged)
-        scale = self.scoring.scale
         d_output = self._heads(d_merged)
+        taken_off = self._taken(cache, d_merged)
+        found = attended_signals(
+            cache.weights, cache.capped, cache.v, cache.kept, d_output, taken_off
+        )
+        scale = self.scoring.scale
         taken = cache.weights if cache.kept is None else cache.weights * cache.kept
         return {
             "q": found.scores @ cache.k * scale,
@@ -325,8 +330,10 @@ class MultiheadAttention(Layer):
         """∂C/∂[Q, K, V] as one array (..., positions, columns of W_in), and the gradients of the
         output's parameters."""
         d_merged = self._merged_signal(params, dy)
-        d_scores = self._score_signals(cache, d_merged).scores
         d_output = self._heads(d_merged)
+        d_weights = weight_signal(cache.v, cache.kept, d_output)
+        d_capped = capped_signal(cache.weights, d_weights, self._taken(cache, d_merged))
+        d_scores = score_signal(cache.capped, d_capped)
         d_packed = np.empty((*cache.x.shape[:-1], sum(self.sizes)), dy.dtype)
         if self.memory is not None:
             # What only asks is not asked, and the other way round.
@@ -355,12 +362,11 @@ class MultiheadAttention(Layer):
         """∂C/∂(the heads' outputs side by side)."""
         return matrix_product(_rows(dy), params["out_proj_weight"].mT).reshape(dy.shape)
 
-    def _score_signals(self, cache: AttentionCache, d_merged: Array) -> AttendedSignals:
-        """∂C/∂w and ∂C/∂s."""
-        # Σ_l w_il ∂C/∂w_il = Σ_c do_ic o_ic, for every head.
-        taken = self._heads(d_merged * cache.merged).sum(axis=-1, keepdims=True)
-        d_output = self._heads(d_merged)
-        return attended_signals(cache.weights, cache.capped, cache.v, cache.kept, d_output, taken)
+    def _taken(self, cache: AttentionCache, d_merged: Array) -> Array:
+        """Σ_l w_il ∂C/∂w_il = Σ_c do_ic o_ic, (..., heads, positions, 1)."""
+        together = (d_merged * cache.merged).reshape(-1, self.head_size)
+        taken = sum_columns(together).reshape(*d_merged.shape[:-1], self.heads, 1)
+        return taken.swapaxes(-2, -3)
 
     def _heads(self, merged: Array) -> Array:
         """(..., T, h·d) as (..., h, T, d): a view."""

@@ -35,7 +35,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, freeze
+from clearprop.base.arrays import EMPTY, Array, freeze, sum_columns
+
+# e^±64 lies within float32, which ends at e^±87, and so does the sum of a billion of them.
+SMALL = 64.0
 
 
 class Scoring(NamedTuple):
@@ -99,13 +102,18 @@ def attend(
         made = capped * scoring.softcap
         if "capped" in added:
             made = made + added["capped"]
+    # The largest of a row cancels. Finding it takes longer than e of the whole row, and it is taken
+    # off where e could leave what the dtype holds.
+    real = made.real
+    is_small = bias is None and bool(real.max(initial=0) <= SMALL and real.min(initial=0) >= -SMALL)
     if scoring.causal:
         made += later(*made.shape[-2:], made.real.dtype.char)
     if bias is not None:
         made = made + bias
-    made -= made.real.max(axis=-1, keepdims=True)
+    if not is_small:
+        made -= made.real.max(axis=-1, keepdims=True)
     weights = np.exp(made, out=made)
-    weights /= weights.sum(axis=-1, keepdims=True)
+    weights /= sum_columns(weights)
     if "weights" in added:
         weights = weights + added["weights"]
     output = np.matmul(weights if kept is None else weights * kept, v, out=out)
@@ -123,13 +131,29 @@ def attended_signals(
     taken: Array,
 ) -> AttendedSignals:
     """Back to the scores; `taken` (..., T, 1) is Σ_e do_ie o_ie."""
-    d_weights = d_output @ v.mT
+    d_weights = weight_signal(v, kept, d_output)
+    d_capped = capped_signal(weights, d_weights.copy(), taken)
+    return AttendedSignals(d_weights, d_capped, score_signal(capped, d_capped))
+
+
+def weight_signal(v: Array, kept: Array | None, d_output: Array) -> Array:
+    """∂C/∂w."""
+    d_weights: Array = d_output @ v.mT
     if kept is not None:
         d_weights *= kept
-    d_capped = d_weights - taken
-    d_capped *= weights
-    d_scores = d_capped if capped is None else d_capped * (1 - capped * capped)
-    return AttendedSignals(d_weights, d_capped, d_scores)
+    return d_weights
+
+
+def capped_signal(weights: Array, d_weights: Array, taken: Array) -> Array:
+    """∂C/∂b, written over ∂C/∂w."""
+    d_weights -= taken
+    d_weights *= weights
+    return d_weights
+
+
+def score_signal(capped: Array | None, d_capped: Array) -> Array:
+    """∂C/∂s, which without a softcap is ∂C/∂b itself."""
+    return d_capped if capped is None else d_capped * (1 - capped * capped)
 
 
 def shared_by(heads: Array, count: int) -> Array:
