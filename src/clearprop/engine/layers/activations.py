@@ -24,7 +24,15 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, zero_of
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    refuse_integers,
+)
 from clearprop.engine.layers.special import logistic
 
 
@@ -49,6 +57,9 @@ class Activation(Layer):
     @abstractmethod
     def derivative(self, z: Array, a: Array) -> Array:
         """f'(z), entry by entry, where a = f(z); a boolean mask may stand for 0 and 1."""
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return before
 
     def value_and_part(self, z: Array) -> tuple[Array, Array | None]:
         """f(z), and a part of it that f' is made of too, where it is worth keeping."""

@@ -38,8 +38,10 @@ from clearprop.engine.layers.layer import (
     Context,
     Forward,
     Layer,
+    OpenImage,
     Parameter,
     Tree,
+    known_shape,
     refuse_integers,
 )
 from clearprop.engine.layers.normalization import (
@@ -50,7 +52,7 @@ from clearprop.engine.layers.normalization import (
     standardize,
     through_statistics,
 )
-from clearprop.engine.layers.windows import samples_first, samples_last
+from clearprop.engine.layers.windows import require_open_images, samples_first, samples_last
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,16 @@ class ChannelBatchNorm(BatchNorm):
     not these channels, and for a single number a channel where it takes the batch's statistics.
     """
 
+    images: ClassVar[bool] = True
+
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is not None:
             _require_channels_before(self, input_shape, self.features)
         return input_shape
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return _require_open_channels(self, before, self.features)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = _require_channels(self, x, self.features, context)
@@ -116,6 +124,7 @@ class GroupNorm(Layer):
     bias: bool = True
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_sizes(self, "groups", "features")
@@ -131,9 +140,13 @@ class GroupNorm(Layer):
         return scale_and_shift(self.features, scale=self.affine, shift=self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is not None:
             _require_channels_before(self, input_shape, self.features)
         return input_shape
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return _require_open_channels(self, before, self.features)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = _require_channels(self, x, self.features, context)
@@ -200,3 +213,11 @@ def _require_channels_before(layer: Layer, input_shape: Shape, channels: int) ->
             channels=channels,
             came=shape_text(("N", *input_shape)),
         )
+
+
+def _require_open_channels(
+    layer: Layer, before: OpenImage | None, channels: int
+) -> OpenImage | None:
+    if before is not None:
+        require_open_images(layer, before, before.axes, channels)
+    return before
