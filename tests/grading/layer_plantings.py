@@ -1,6 +1,10 @@
 """Mistakes that are planted in the backward passes of the exercises on convolution, time and
 attention: what is replaced, by what, and the names that are right for it."""
 
+_SIGNAL = ("np.tensordot(x, dv, axes", "np.tensordot(x, dy, axes", "wrong_signal")
+# Found, and not named.
+UNNAMED = (_SIGNAL,)
+
 PLANTINGS = {
     "convolution": (
         # Alone, and before ReLU and average pooling
@@ -17,8 +21,8 @@ PLANTINGS = {
         ("return dx, dW, db", "return -dx, dW, db", "sign"),
         ("return dx, dW, db", "return dx, dW / len(x), db", "mean_for_sum"),
         ("return dx, dW, db", "return dx, 2 * dW, db", "factor_two"),
-        ("return dx, dW, db", "return dx, dW.swapaxes(2, 3), db", "transposed kernel_transposed"),
-        ("signal * W[0, 0]", "signal * W[0, 0].T", "weight_not_transposed kernel_transposed"),
+        ("return dx, dW, db", "return dx, dW.swapaxes(2, 3), db", "kernel_transposed"),
+        ("signal * W[0, 0]", "signal * W[0, 0].T", "kernel_transposed"),
         ("dW[0, 0] += ", "dW[0, 0] = ", "one_place"),
         ("3] += signal", "3] = signal", "places_overwritten"),
         (".sum(axis=0)\n", ".mean(axis=0)\n", "mean_for_sum"),
@@ -41,22 +45,22 @@ PLANTINGS = {
     ),
     "time": (
         ("dz = dh * (1 - h[t + 1] ** 2)", "dz = dh", "gate_slope_missing derivative_missing"),
-        ("(1 - h[t + 1] ** 2)", "(1 - h[t] ** 2)", "state_before"),
-        ("(1 - h[t + 1] ** 2)", "(1 - h[t + 1])", "slope_unsquared value_for_derivative"),
+        ("(1 - h[t + 1] ** 2)", "(1 - h[t] ** 2)", "state_slope"),
+        ("(1 - h[t + 1] ** 2)", "(1 - h[t + 1])", "state_slope"),
         ("dU += h[t].T", "dU += h[t + 1].T", "state_after"),
         ("dW += ", "dW = ", "one_time"),
         ("dU += ", "dU = ", "zeros one_time"),
         ("db += ", "db = ", "one_time"),
         ("dh = dz @ U.T", "dh = 0 * dz", "time_stops"),
-        ("later = dz @ U.T", "later = 0 * dz", "time_stops"),
+        ("    later = dz @ U.T", "    later = 0 * dz", "time_stops"),
         ("dh = dz @ U.T", "dh = dz @ W.T", "wrong_cache"),
-        ("later = dz @ U.T", "later = dz @ W.T", "wrong_cache"),
+        ("    later = dz @ U.T", "    later = dz @ W.T", "wrong_cache"),
         ("dh, later = dz @ U.T, dc * f", "dh, later = dz @ W.T, dc * f", "wrong_cache"),
         ("= dz @ W.T", "= dz @ U.T", "wrong_cache factor"),
         ("dh = dz @ U.T", "dh = dh @ U.T", "slope_on_the_way"),
-        ("later = dz @ U.T", "later = dh @ U.T", "slope_on_the_way"),
+        ("    later = dz @ U.T", "    later = dh @ U.T", "slope_on_the_way"),
         ("dz.sum(axis=0)", "dz.mean(axis=0)", "mean_for_sum"),
-        ("reversed(range(x.shape[1]))", "reversed(range(1, x.shape[1]))", "time_cut"),
+        ("reversed(range(x.shape[1]))", "reversed(range(1, x.shape[1]))", "time_cut time_stops"),
         ("return dx, dW, dU, db", "return -dx, dW, dU, db", "sign"),
         ("return dx, dW, dU, db", "return dx, -dW, dU, db", "sign"),
         ("return dx, dW, dU, db", "return dx, dW, dU / 2, db", "factor_half"),
@@ -66,7 +70,7 @@ PLANTINGS = {
         ("dz @ U.T, dc * f", "dz @ U.T, 0 * dc", "cell_forgotten"),
         ("dz @ U.T, dc * f", "dz @ U.T, dc", "cell_gate_missing"),
         ("dz @ U.T, dc * f", "0 * dh, dc * f", "time_stops"),
-        ("dz @ U.T, dc * f", "0 * dh, 0 * dc", "time_stops"),
+        ("dz @ U.T, dc * f", "0 * dh, 0 * dc", "time_stops time_cut"),
         ("dc = later + dh", "dc = dh", "cell_forgotten"),
         ("dc * c[t] * f", "dc * c[t + 1] * f", "cell_after"),
         ("[di, df, dg, do]", "[df, di, dg, do]", "gates_swapped"),
@@ -78,11 +82,11 @@ PLANTINGS = {
     ),
     "attention": (
         ("np.swapaxes(a, 1, 2) @ dy", "a @ dy", "attention_rows"),
-        ("np.swapaxes(a, 1, 2) @ dy", "np.swapaxes(s, 1, 2) @ dy", "wrong_cache"),
+        ("np.swapaxes(a, 1, 2) @ dy", "np.swapaxes(powers, 1, 2) @ dy", "wrong_cache"),
         ("(da - (a * da).sum(axis=2, keepdims=True))", "da * (1 - a)", "softmax_diagonal"),
         ("(da - (a * da).sum(axis=2, keepdims=True))", "da", "softmax_sum"),
         ("(a * da).sum(axis=2", "(a * da).sum(axis=1", "attention_columns"),
-        ("ds = a * (da", "ds = (da", "softmax_factor derivative_missing"),
+        ("ds = a * (da", "ds = (da", "softmax_factor"),
         ("dq = ds @ k / np.sqrt(2)", "dq = ds @ k", "attention_scale_missing"),
         ("dq = ds @ k / np.sqrt(2)", "dq = ds @ k / 2", "attention_scale_twice"),
         ("dq = ds @ k", "dq = np.swapaxes(ds, 1, 2) @ k", "attention_rows"),
@@ -104,6 +108,6 @@ PLANTINGS = {
         ("return dx, dWq, dWk, dWv", "return dx, dWq.T, dWk, dWv", "transposed"),
         ("return dx, dWq, dWk, dWv", "return dx, dWq, -dWk, dWv", "sign"),
         ("np.tensordot(x, dk", "np.tensordot(q, dk", "wrong_cache"),
-        ("np.tensordot(x, dv, axes", "np.tensordot(x, dy, axes", "wrong_signal path_forgotten"),
+        _SIGNAL,
     ),
 }

@@ -94,7 +94,7 @@ _ALONE = KernelSums(0), ("y = z",), ("dz = dy",)
 _AVERAGED = (
     KernelSums(0),
     ("a = np.maximum(z, 0)", "y = a.mean(axis=(2, 3))"),
-    ("da = dy[:, :, None, None] / 4", "dz = da * (z > 0)"),
+    ("da = dy[:, :, None, None] / 4 * np.ones_like(z)", "dz = da * (z > 0)"),
 )
 _LARGEST = (
     KernelSums(1),
