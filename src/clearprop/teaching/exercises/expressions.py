@@ -251,7 +251,7 @@ def latex(
             return r" \cdot ".join(operand(factor) for factor in factors)
         case Division(above, below):
             over, under = latex(above, write, number), latex(below, write, number)
-            return rf"\frac{{{over}}}{{{under}}}"
+            return rf"\dfrac{{{over}}}{{{under}}}"
         case Applied("square", argument):
             return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
         case Applied("exp", argument):

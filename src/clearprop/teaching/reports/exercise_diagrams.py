@@ -112,6 +112,11 @@ def diagram(sheet: Exercise, language: str) -> Scene:
                 for line in labels.under(layer, j)
             ]
     items += _outputs(labels, columns[-1])
+    return sheet_scene(items, language)
+
+
+def sheet_scene(items: list[Item], language: str) -> Scene:
+    """The items as the picture of a sheet, with everything that stands in it said."""
     said = ", ".join(plain(item.content) for item in items if isinstance(item, Text))
     return framed(
         items,

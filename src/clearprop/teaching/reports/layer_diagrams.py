@@ -3,12 +3,13 @@ unrolled in time. Given numbers stand there, "?" at what is asked."""
 
 from collections.abc import Sequence
 
-from clearprop.base import messages
 from clearprop.drawing.diagrams.parts import LABEL_SIZE, TextLine
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text
-from clearprop.drawing.pen.markup import plain, text_width
-from clearprop.drawing.pen.scene import Scene, framed
+from clearprop.drawing.pen.markup import text_width
+from clearprop.drawing.pen.palette import Role
+from clearprop.drawing.pen.scene import Scene
 from clearprop.teaching.exercises.designs.design import (
+    BORDER,
     GridPicture,
     NumberGrid,
     TimeBox,
@@ -16,6 +17,7 @@ from clearprop.teaching.exercises.designs.design import (
 )
 from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.sheet import Exercise
+from clearprop.teaching.reports.exercise_diagrams import sheet_scene
 from clearprop.teaching.reports.exercise_symbols import in_language, printed
 
 CELL_WIDTH, CELL_HEIGHT = 40.0, 27.0
@@ -38,6 +40,8 @@ class _Cells:
 
     def entry(self, name: str) -> TextLine:
         """A number in a grid: its value, a question mark with its symbol, or the symbol."""
+        if name == BORDER:
+            return TextLine(name, "muted")
         if name in self.values:
             return TextLine(printed(self.values[name]), "ink")
         return self.line(name) if name not in self.asked else self._open(name)
@@ -60,16 +64,8 @@ def layer_diagram(sheet: Exercise, network: LayerNetwork, language: str) -> Scen
     cells = _Cells(sheet, network, language)
     picture = network.design.picture
     if isinstance(picture, GridPicture):
-        items = _grids(picture, cells)
-    else:
-        items = _unrolled(picture, cells)
-    said = ", ".join(plain(item.content) for item in items if isinstance(item, Text))
-    return framed(
-        items,
-        title=messages.text(language, "exercises.diagram.title"),
-        description=messages.text(language, "exercises.diagram.description", labels=said),
-        language=language,
-    )
+        return sheet_scene(_grids(picture, cells), language)
+    return sheet_scene(_unrolled(picture, cells), language)
 
 
 def _grids(picture: GridPicture, cells: _Cells) -> list[Item]:
@@ -107,7 +103,8 @@ def _grid(grid: NumberGrid, left: float, top: float, cells: _Cells) -> list[Item
         for column, name in enumerate(names):
             x, y = left + column * CELL_WIDTH, top + TITLE + row * CELL_HEIGHT
             line = cells.entry(name)
-            items.append(Rectangle(x, y, CELL_WIDTH, CELL_HEIGHT, "muted", stroke_width=0.8))
+            edge: Role = "grid" if name == BORDER else "muted"
+            items.append(Rectangle(x, y, CELL_WIDTH, CELL_HEIGHT, edge, stroke_width=0.8))
             items.append(
                 Text(x + CELL_WIDTH / 2, y + CELL_HEIGHT / 2, line.content, line.role, LABEL_SIZE)
             )

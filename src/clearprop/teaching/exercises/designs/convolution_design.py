@@ -30,6 +30,7 @@ from clearprop.teaching.exercises.designs.convolution_numbers import (
     weight_of,
 )
 from clearprop.teaching.exercises.designs.design import (
+    BORDER,
     GridPicture,
     LayerDesign,
     NumberGrid,
@@ -203,7 +204,9 @@ def _made(
     wanted = frozenset(
         one.label.name for one in every if one.kind in kinds or one.label.name in asked.split()
     )
-    given = (_grid("x", SIDE, SIDE), _grid("w", KERNEL, KERNEL))
+    border = ((BORDER,) * SIDE,) * sums.border
+    image = NumberGrid("*x*", (*border, *_grid("x", SIDE, SIDE).names, *border))
+    given = (image, _grid("w", KERNEL, KERNEL))
     return LayerDesign(
         network=network,
         parameters=parameters,

@@ -61,6 +61,10 @@ class StudentProgram(NamedTuple):
     backward: tuple[str, ...]
 
 
+# The name in a grid of a zero that stands around an image.
+BORDER = "0"
+
+
 class NumberGrid(NamedTuple):
     """Numbers that stand in rows and columns: their symbol in markup, and their names."""
 
