@@ -194,8 +194,8 @@ ATTENTION = (
         False,
         True,
         "q11 q12 q21 q22 k11 k12 k21 k22 v11 v12 v21 v22 s11 s21 s22 a11 a21 a22 y11 y12 y21 y22"
-        " dC/da11 dC/da21 dC/da22 dC/ds11 dC/ds21 dC/ds22 dC/dq21 dC/dq22 dC/dk11 dC/dk22 dC/dv11 dC/dv21"
-        " dC/dwQ12 dC/dwK11 dC/dwK21 dC/dwV12 dC/dx21",
+        " dC/da11 dC/da21 dC/da22 dC/ds11 dC/ds21 dC/ds22 dC/dq21 dC/dq22 dC/dk11 dC/dk22"
+        " dC/dv11 dC/dv21 dC/dwQ12 dC/dwK11 dC/dwK21 dC/dwV12 dC/dx21",
         8,
         ("attention", "matrices", "mask", "given_derivative", "calculator_exp"),
     ),

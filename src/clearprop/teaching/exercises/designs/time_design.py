@@ -130,7 +130,7 @@ def _numbers(times_: int, every: bool) -> Iterator[WorkedNumber]:
     if every:
         squares: list[Expression] = [Applied("square", minus(f"h{t}", f"t{t}")) for t in steps]
         count = NumberLiteral(float(times_))
-        cost = Division(total(squares), count)
+        cost = times(Division(ONE, count), total(squares))
         yield WorkedNumber(Label("C", "*C*"), "C", cost, lambda step: step.value)
         direct = {t: Division(times(TWO, minus(f"h{t}", f"t{t}")), count) for t in steps}
     else:
