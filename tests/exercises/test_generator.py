@@ -197,7 +197,7 @@ def test_softmax_by_hand() -> None:
 @settings(max_examples=30, deadline=None)
 def test_every_class_has_weights_of_its_own(level: int, seed: int) -> None:
     # With equal weights the shares do not depend on the input, and there is nothing to practise.
-    for row in exercise("softmax", level, seed=seed).network.weights[-1]:
+    for row in exercise("softmax", level, seed=seed).linear_layers.weights[-1]:
         assert len(set(row)) == len(row)
 
 

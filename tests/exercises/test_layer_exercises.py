@@ -54,7 +54,7 @@ def cost(sheet: Exercise, moved: str = "", by: float = 0.0, only: str = "") -> f
 
 def slope(sheet: Exercise, name: str) -> float | None:
     """∂C/∂(a number) by central differences; None of one that is no number of the forward pass."""
-    if name not in dict(sheet.given_values) | _forward(sheet):
+    if name not in {**sheet.given_values, **_forward(sheet)}:
         letter, time = name[:-1], name[-1]
         if letter not in PARTS or not time.isdigit():
             return _pre_activation_slope(sheet, name)
