@@ -167,11 +167,54 @@ def _bracketed(value: float) -> str:
 
 
 INSIDE = {
-    "q": Inside("q", lambda entry: _projected(entry, "q"), _query_back),
-    "k": Inside("k", lambda entry: _projected(entry, "k"), _key_back),
-    "v": Inside("v", lambda entry: _projected(entry, "v"), _value_back),
-    "scores": Inside("s", _score, _score_back),
-    "capped": Inside("b", _capped, lambda entry: _softmax_back(entry, "∂C/∂b")),
-    "weights": Inside("w", _weight, _weight_back),
-    "output": Inside("o", _mean, _mean_back),
+    "q": Inside(
+        "q",
+        lambda entry: _projected(entry, "q"),
+        _query_back,
+        "q = x·W_q + b_q",
+        "∂C/∂q_i = scale · Σ_j ∂C/∂s_ij k_j",
+    ),
+    "k": Inside(
+        "k",
+        lambda entry: _projected(entry, "k"),
+        _key_back,
+        "k = x·W_k + b_k",
+        "∂C/∂k_j = scale · Σ_i ∂C/∂s_ij q_i",
+    ),
+    "v": Inside(
+        "v",
+        lambda entry: _projected(entry, "v"),
+        _value_back,
+        "v = x·W_v + b_v",
+        "∂C/∂v_j = Σ_i w_ij ∂C/∂o_i",
+    ),
+    "scores": Inside(
+        "s",
+        _score,
+        _score_back,
+        "s_ij = scale · q_i·k_j",
+        "∂C/∂s_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il)",
+    ),
+    "capped": Inside(
+        "b",
+        _capped,
+        lambda entry: _softmax_back(entry, "∂C/∂b"),
+        "b_ij = softcap · tanh(s_ij / softcap)",
+        "∂C/∂b_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il),  "
+        "∂C/∂s_ij = (1 − (b_ij / softcap)²) ∂C/∂b_ij",
+    ),
+    "weights": Inside(
+        "w",
+        _weight,
+        _weight_back,
+        "w_ij = e^(s_ij) / Σ_l e^(s_il)",
+        "∂C/∂w_ij = ∂C/∂o_i · v_j",
+    ),
+    "output": Inside(
+        "o",
+        _mean,
+        _mean_back,
+        "o_i = Σ_j w_ij v_j,  y = [o]·W_out + b_out",
+        "∂C/∂o = ∂C/∂y·W_outᵀ",
+    ),
 }

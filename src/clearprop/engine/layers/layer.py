@@ -184,6 +184,8 @@ class Layer(Configurable, ABC):
     """The base of every layer: a frozen dataclass that computes and differentiates one function."""
 
     stackable: ClassVar[bool] = False
+    # Whether x is images: samples, channels, and then the places of each.
+    images: ClassVar[bool] = False
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
