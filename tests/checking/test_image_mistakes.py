@@ -78,7 +78,8 @@ def overwritten(layer: Any, params: Any, cache: Any, dy: Array, found: Any) -> A
 def one_place(layer: Any, params: Any, cache: Any, dy: Array, found: Any) -> Any:
     last = np.zeros_like(dy)
     last[..., -1, -1] = dy[..., -1, -1]
-    alone = type(layer).__mro__[1].backward(layer, params, cache, last)[1]
+    honest: Any = type(layer).__mro__[1]
+    alone = honest.backward(layer, params, cache, last)[1]
     return found[0], {**found[1], "weight": alone["weight"]}
 
 
