@@ -545,7 +545,7 @@ CONVOLUTION = family(
     convolution,
     convolution_backward,
     {"x": normal(121, 7), "k": normal(122, 3)},
-    {"kernel turned round": ""},
+    {"kernel turned round": "kernel_turned"},
     is_scalar=False,
 )
 

@@ -18,7 +18,11 @@ import numpy as np
 from clearprop.checking.diagnosis.recording.recorded_array import RecordedArray, blank
 from clearprop.checking.diagnosis.recording.recorder import Recorder
 
-MAKERS = ("zeros", "empty", "ones", "full", "array", "asarray", "ascontiguousarray")
+MAKERS: tuple[tuple[Any, str], ...] = (
+    *((np, name) for name in ("zeros", "empty", "ones", "full", "array", "asarray")),
+    (np, "ascontiguousarray"),
+    (np.lib.stride_tricks, "as_strided"),
+)
 # Whose own arrays these functions make as ever.
 INSIDE = ("numpy.", "clearprop.checking.diagnosis.", "clearprop.engine.")
 # One run at a time: each puts back what it found.
@@ -29,14 +33,14 @@ _RUNNING = threading.RLock()
 def blanks(recorder: Recorder) -> Iterator[None]:
     """While this lasts, NumPy's makers of arrays write down for the recorder."""
     with _RUNNING:
-        own = {name: getattr(np, name) for name in MAKERS}
+        own = [(place, name, getattr(place, name)) for place, name in MAKERS]
         try:
-            for name, function in own.items():
-                setattr(np, name, _maker(function, recorder, threading.get_ident()))
+            for place, name, function in own:
+                setattr(place, name, _maker(function, recorder, threading.get_ident()))
             yield
         finally:
-            for name, function in own.items():
-                setattr(np, name, function)
+            for place, name, function in own:
+                setattr(place, name, function)
 
 
 def _maker(function: Callable[..., Any], recorder: Recorder, thread: int) -> Callable[..., Any]:
@@ -46,7 +50,8 @@ def _maker(function: Callable[..., Any], recorder: Recorder, thread: int) -> Cal
         if threading.get_ident() != thread or (caller + ".").startswith(INSIDE):
             return function(*given, **options)
         first = given[0] if given else None
-        if isinstance(first, RecordedArray) and not given[1:] and _is_kept(first, options):
+        is_alone = len(given) == 1 and function.__name__ != "as_strided"
+        if is_alone and isinstance(first, RecordedArray) and _is_kept(first, options):
             return first.copy() if function.__name__ == "array" else first
         array = function(*given, **options)
         return blank(recorder, array) if array.dtype.kind == "f" and array.size else array

@@ -1,0 +1,103 @@
+"""What the entries of a moved window hand back, put where they belong, or where somebody put them.
+
+Inside, images are (C, *S, N) as in `engine/layers/windows.py`; shares are (entries, C, *places, N),
+one for every entry of the window at every place.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from clearprop.base.arrays import Array, Shape
+from clearprop.checking.verdict.outcomes import PlainEnum
+from clearprop.engine.layers.convolution import Conv1d, Conv2d
+from clearprop.engine.layers.pooling import MaxPool1d, MaxPool2d
+from clearprop.engine.layers.windows import Window, samples_first, samples_last
+
+
+class Manner(PlainEnum):
+    """How shares that meet at one number are put together.
+
+    ADDED         they are added up
+    BY_PLACE      that of the last place is written over the others, with its whole window
+    BY_ENTRY      that of the window's last entry is written over the others
+    CHOSEN_ALONE  as by place, but an entry without a share writes nothing
+    """
+
+    ADDED = "added"
+    BY_PLACE = "by place"
+    BY_ENTRY = "by entry"
+    CHOSEN_ALONE = "chosen alone"
+
+
+def scattered(
+    window: Window,
+    size: Shape,
+    shares: Array,
+    manner: Manner = Manner.ADDED,
+    *,
+    bordered: bool = False,
+) -> Array:
+    """∂C/∂x (N, C, *S) of all shares, without its border unless that is asked for."""
+    channels, places, samples = shares.shape[1], shares.shape[2:-1], shares.shape[-1]
+    reached = tuple(
+        max(side, s * (count - 1) + span)
+        for side, s, count, span in zip(
+            window.bordered(size), window.stride, places, window.span, strict=True
+        )
+    )
+    found = np.zeros((channels, *reached, samples))
+    if manner in (Manner.ADDED, Manner.BY_ENTRY):
+        for (_, under), own in zip(window.parts(found, places), shares, strict=True):
+            under[...] = under + own if manner is Manner.ADDED else own
+    else:
+        _write_by_place(window, found, shares, places, manner)
+    found = found[(slice(None), *map(slice, window.bordered(size)))]
+    return samples_first(found if bordered else window.inside(found, size), 0)
+
+
+def _write_by_place(
+    window: Window, found: Array, shares: Array, places: Shape, manner: Manner
+) -> None:
+    entries = list(itertools.product(*map(range, window.kernel)))
+    for place in itertools.product(*map(range, places)):
+        for entry, own in zip(entries, shares, strict=True):
+            at: Any = tuple(
+                s * p + d * i
+                for s, p, d, i in zip(window.stride, place, window.dilation, entry, strict=True)
+            )
+            one = own[(slice(None), *place)]
+            spot: Any = (slice(None), *at)
+            keeps = manner is Manner.CHOSEN_ALONE
+            found[spot] = np.where(one == 0, found[spot], one) if keeps else one
+
+
+def largest(layer: MaxPool1d | MaxPool2d, x: Array, y: Array) -> Array:
+    """1 wherever an entry of a window is the largest, as shares are."""
+    window = layer.window
+    bordered = window.with_border(samples_last(x, 0), -np.inf)
+    values = samples_last(y, 0)
+    unders = [under == values for _, under in window.parts(bordered, values.shape[1:-1])]
+    return np.stack(unders).astype(np.float64)
+
+
+def equal_shares(layer: MaxPool1d | MaxPool2d, x: Array, y: Array, dy: Array) -> Array:
+    """∂C/∂x where every one of several largest entries gets the same, as differences see it."""
+    hits = largest(layer, x, y)
+    shares = samples_last(dy, 0) * hits / hits.sum(axis=0)
+    return scattered(layer.window, x.shape[2:], shares)
+
+
+def of_kernel(layer: Conv1d | Conv2d, weight: Array, dy: Array, last: bool = False) -> Array:
+    """The shares of a convolution, Σ over the output channels o of w[o, c, i] dz[o, p]; with
+    `last` those of each group's last output channel alone."""
+    window, groups = layer.window, layer.groups
+    signal = samples_last(dy, 0)
+    grouped = signal.reshape(groups, layer.outputs // groups, *signal.shape[1:])
+    kernel = weight.reshape(groups, layer.outputs // groups, -1, window.entries)
+    if last:
+        grouped, kernel = grouped[:, -1:], kernel[:, -1:]
+    shares = np.einsum("go...,goce->egc...", grouped, kernel)
+    found: Array = shares.reshape(window.entries, layer.inputs, *signal.shape[1:])
+    return found
