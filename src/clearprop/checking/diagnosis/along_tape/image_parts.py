@@ -50,7 +50,7 @@ def with_images(tape: Tape) -> tuple[Tape, Mapping[int, ImagePart]]:
 
 
 def whole_image(arrays: Mapping[str, Array], output: Array) -> Tape | None:
-    """The tape of a function that leaves none and is a convolution or a pooling of its arrays."""
+    """The tape of a function that is a convolution or a pooling of its arrays; None of another."""
     wires = [Wire(i, array, None, (), name) for i, (name, array) in enumerate(arrays.items())]
     unknown = Operation(
         "unknown", Family.IMAGE, lambda values: output, lambda values, result, dy, which: None

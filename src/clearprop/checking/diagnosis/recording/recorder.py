@@ -15,7 +15,7 @@ TYPED = 12
 DIGITS = 13
 # More than this is no small example any more: a convolution written as a loop over every place of
 # a few images has some thousands.
-MOST_WIRES, MOST_ENTRIES = 12_000, 2_000_000
+MOST_WIRES, MOST_ENTRIES = 7_000, 2_000_000
 
 
 class TooLongError(Exception):
