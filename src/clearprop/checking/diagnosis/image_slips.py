@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -87,12 +88,11 @@ def _axes(step: AlteredStep, layer: Convolution) -> Iterator[ImageSlip]:
     places = int(np.prod(step.output.shape[2:]))
     behind = tuple(range(2, step.output.ndim))
     changes: list[Callable[[AlteredStep], Array]] = [
-        lambda s: s.dy.sum(axis=0),
-        lambda s: s.dy.mean(axis=0),
-        lambda s: s.dy.sum(axis=behind),
-        lambda s: s.dy.mean(axis=behind),
         lambda s: np.full_like(s.gradients["bias"], s.dy.sum()),
     ]
+    for count in range(1, 1 + len(behind)):
+        for over in combinations((0, *behind), count):
+            changes += [_summed(over), _averaged(over)]
     if places > 1:
         changes.append(lambda s: s.gradients["bias"] / places)
         changes.append(lambda s: s.gradients["bias"] / places / len(s.dy))
@@ -121,6 +121,15 @@ def _of_settings(kind: MistakeKind, alteration: Alteration) -> Iterator[ImageSli
     yield kind, {}, alteration
     yield kind, {}, lambda step: (alteration(step)[0], step.gradients)
     yield kind, {}, lambda step: (step.dx, alteration(step)[1])
+
+
+def _summed(over: tuple[int, ...]) -> Callable[[AlteredStep], Array]:
+    """The sum over some axes, which leaves more than the channels."""
+    return lambda step: np.asarray(step.dy.sum(axis=over))
+
+
+def _averaged(over: tuple[int, ...]) -> Callable[[AlteredStep], Array]:
+    return lambda step: np.asarray(step.dy.mean(axis=over))
 
 
 def _sum_along(axis: int) -> Callable[[AlteredStep], Array]:

@@ -60,17 +60,20 @@ def scattered(
 def _write_by_place(
     window: Window, found: Array, shares: Array, places: Shape, manner: Manner
 ) -> None:
-    entries = list(itertools.product(*map(range, window.kernel)))
+    # (entries, C, *places, N) as (C, *kernel, *places, N), to be laid on the window as it is.
+    laid = np.moveaxis(shares, 0, 1).reshape(shares.shape[1], *window.kernel, *shares.shape[2:])
     for place in itertools.product(*map(range, places)):
-        for entry, own in zip(entries, shares, strict=True):
-            at: Any = tuple(
-                s * p + d * i
-                for s, p, d, i in zip(window.stride, place, window.dilation, entry, strict=True)
+        under = tuple(
+            slice(s * p, s * p + span, d)
+            for s, p, span, d in zip(
+                window.stride, place, window.span, window.dilation, strict=True
             )
-            one = own[(slice(None), *place)]
-            spot: Any = (slice(None), *at)
-            keeps = manner is Manner.CHOSEN_ALONE
-            found[spot] = np.where(one == 0, found[spot], one) if keeps else one
+        )
+        spot: Any = (slice(None), *under)
+        one: Any = (*(slice(None) for _ in range(1 + len(places))), *place)
+        own = laid[one]
+        keeps = manner is Manner.CHOSEN_ALONE
+        found[spot] = np.where(own == 0, found[spot], own) if keeps else own
 
 
 def largest(layer: MaxPool1d | MaxPool2d, x: Array, y: Array) -> Array:
