@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.base.dependencies import is_installed, require
+from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.subjects import plain_functions
 from clearprop.checking.subjects.narrow_dtypes import refuse_narrow
@@ -124,16 +124,13 @@ def function_twin(name: str, function: Callable[..., Any]) -> Twin:
 
 
 def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
-    """What torch or JAX computes of a layer, network or loss of ours; None where the subject is not
-    ours, or where it is not installed, which raises MissingDependencyError of what is `required`.
+    """What torch or JAX computes of a layer, network or loss of ours; None where it is not
+    installed, unless it is `required`, or where the subject is not ours.
 
     The framework takes seconds to load, and is loaded when it is asked, of what it can compute.
     """
-    if subject.network is None and subject.loss is None:
-        return None
-    if required:
-        require(name)
-    elif not is_installed(name):
+    ours = subject.network is not None or subject.loss is not None
+    if not ours or not (required or is_installed(name)):
         return None
 
     def of_network(
