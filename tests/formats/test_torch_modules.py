@@ -8,10 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearprop import CrossEntropy, Linear, Network, ReLU, Residual, Sequential, Tanh
+from clearprop import (
+    GRU,
+    LSTM,
+    RNN,
+    CrossEntropy,
+    Dropout,
+    Linear,
+    MultiheadAttention,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+)  # fmt: skip
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
-from clearprop.formats import from_torch, from_torch_step, to_torch
+from clearprop.formats import from_onnx, from_torch, from_torch_step, to_onnx, to_torch
+from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_file import load
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSS_ROWS
 from clearprop.reading.explanation import explain_weight
@@ -140,6 +154,81 @@ def woven_branches(torch: Any) -> Any:
     return Woven()
 
 
+def module_of(torch: Any, forward: Any, **parts: Any) -> Any:
+    """A module with these parts and this forward."""
+    made = type("Written", (torch.nn.Module,), {"forward": forward})()
+    for name, part in parts.items():
+        setattr(made, name, part)
+    return made
+
+
+def reshaped(torch: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        return torch.flatten(self.first(x), 0)
+
+    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
+
+
+def halved(torch: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        return self.first(x).view(-1, 2)
+
+    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
+
+
+def image_networks(torch: Any) -> dict[str, tuple[Any, Any]]:
+    """Networks of images and, where their layers do not say it, the shape of one."""
+    nn, functional = torch.nn, torch.nn.functional
+
+    def forward(self: Any, x: Any) -> Any:
+        x = functional.max_pool2d(self.norm(self.conv(x)).relu(), 2, ceil_mode=True)
+        return self.last(x.view(x.size(0), -1))
+
+    parts = {"conv": nn.Conv2d(1, 4, 3), "norm": nn.BatchNorm2d(4), "last": nn.Linear(36, 3)}
+    return {
+        "a module with a view": (module_of(torch, forward, **parts), None),
+        "one layer": (nn.Conv1d(2, 3, 3, padding="same", dilation=2), None),
+        "as high as it is not wide": (
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(96, 2)),
+            (1, 8, 10),
+        ),
+        "borders of the image's own numbers": (
+            nn.Sequential(
+                nn.Conv2d(1, 4, 3, stride=2, padding=(2, 1), padding_mode="reflect", groups=1),
+                nn.Conv2d(4, 2, (2, 3), padding="same", padding_mode="circular"),
+                nn.ReplicationPad2d((1, 0, 2, 1)),
+                nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False),
+            ),
+            None,
+        ),
+        "places that are asked for": (
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3),
+                nn.AdaptiveMaxPool2d((3, 2)),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(4, 2),
+            ),
+            None,
+        ),
+    }
+
+
+def test_networks_of_images_come_in_and_go_out(torch: Any) -> None:
+    torch.manual_seed(0)
+    for name, (module, shape) in image_networks(torch).items():
+        saved = from_torch(module.double(), input_shape=shape)
+        x = example_rows(saved.network, "float64", shape)
+        expected = module.eval()(torch.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(saved.predict(x), expected, rtol=1e-10, err_msg=name)
+        twin = to_torch(saved.network, saved.params, state=saved.state).eval()
+        np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-10)
+        back = from_torch(twin, input_shape=shape)
+        np.testing.assert_allclose(back.predict(x), expected, rtol=1e-10, err_msg=name)
+        model = to_onnx(saved.network, saved.params, state=saved.state, input_shape=x.shape[1:])
+        np.testing.assert_allclose(from_onnx(model).predict(x), expected, rtol=1e-10)
+
+
 def sliced(torch: Any) -> Any:
     class Sliced(torch.nn.Linear):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
@@ -175,20 +264,91 @@ def test_a_block_of_attention_comes_in_and_goes_out(torch: Any) -> None:
     np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-12)
 
 
+def looking_elsewhere(torch: Any) -> Any:
+    class Asking(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.LayerNorm(4)
+            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            normal = self.norm(x)
+            return self.attention(x, normal, normal)[0]
+
+    return Asking()
+
+
+def encoder(torch: Any, *, second: bool = True, mask: Any = None) -> Any:
+    """Ids through two attentions with one padding mask; the second one without it."""
+
+    class Encoder(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = torch.nn.Embedding(7, 8)
+            layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, activation="gelu")
+            norm = torch.nn.LayerNorm(8)
+            self.encoder = torch.nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+            self.attention = torch.nn.MultiheadAttention(8, 4, batch_first=True)
+            self.register_buffer("mask", mask)
+
+        def forward(self, ids: Any, hidden: Any = None) -> Any:
+            x = self.encoder(self.table(ids), self.mask, hidden)
+            pad = hidden if second else None
+            return self.attention(x, x, x, pad, attn_mask=self.mask)[0]
+
+    return Encoder()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_an_encoder_comes_in_with_its_masks(torch: Any, causal: bool) -> None:
+    mask = torch.ones(5, 5).triu(1) == 1 if causal else None
+    module = encoder(torch, mask=mask).double()
+    for parameter in module.parameters():  # PyTorch starts biases at 0
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    saved = from_torch(module)
+    layers = [node.layer for node in saved.network.graph.nodes.values()]
+    assert [one.causal for one in layers if isinstance(one, MultiheadAttention)] == [causal] * 3
+    assert sum(isinstance(one, Dropout) for one in layers) == 6
+    ids = np.random.default_rng(0).integers(7, size=(3, 5))
+    hidden = np.zeros((3, 5), bool)
+    hidden[1, 3:] = True
+    with torch.no_grad():
+        theirs = module.eval()(torch.tensor(ids), torch.tensor(hidden)).numpy()
+    ours = saved.predict(ids, side_inputs={"key_padding_mask": hidden})
+    # In use PyTorch's encoder puts 0 out at padding, which nothing behind it looks at.
+    np.testing.assert_allclose(ours[~hidden], theirs[~hidden], rtol=1e-10, atol=1e-12)
+    again = from_torch(to_torch(saved.network, saved.params))
+    assert again.network.layer == saved.network.layer
+    np.testing.assert_array_equal(again.params, saved.params)
+
+
 REFUSED: dict[str, tuple[str, Any]] = {
     "activation": (
         "torch_layer_unknown",
         lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
     ),
     "branching": ("torch_untraceable", branching),
-    "reshape": ("torch_reshape", lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten())),
+    "reshape": ("torch_reshape", reshaped),
+    "flattened otherwise": (
+        "torch_layer_unknown",
+        lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten(2)),
+    ),
+    "half of a batch": ("torch_differs", halved),
+    "one step of a recurrence": ("torch_cell", lambda t: t.nn.LSTMCell(2, 3)),
+    "images of a shape unknown": (
+        "torch_trial",
+        lambda t: t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.Flatten(), t.nn.Linear(96, 2)),
+    ),
     "number": ("torch_not_module", lambda _: 3),
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
     "woven branches": ("import_sum", woven_branches),
     "masked attention": (
-        "torch_layer_unknown",
-        lambda t: block(t, attn_mask=t.ones(3, 3).triu(1) == 1),
+        "torch_attention_call",
+        lambda t: block(t, attn_mask=t.ones(3, 3).tril(-1) == 1),
     ),
+    "attention to another sequence": ("torch_attention_call", looking_elsewhere),
+    "two padding masks": ("torch_masks_differ", lambda t: encoder(t, second=False)),
+    "times first": ("torch_time_first", lambda t: t.nn.TransformerEncoderLayer(4, 2, 8)),
     "sliced": ("torch_differs", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }
@@ -207,6 +367,20 @@ def test_an_embedding_that_is_trained_otherwise_is_refused_by_its_path(torch: An
     table = torch.nn.Embedding(4, 2, padding_idx=0)
     with pytest.raises(ContractError, match=r"^0: no layer here.*padding_idx=0"):
         from_torch(torch.nn.Sequential(table, torch.nn.Linear(2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_the_arrays_of_a_cell_are_those_of_the_layer_over_time(torch: Any, kind: str) -> None:
+    torch.manual_seed(0)
+    cell = getattr(torch.nn, f"{kind}Cell")(2, 3).double()
+    layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](2, 3)
+    saved = from_torch(cell.state_dict(), network=Network(layer))
+    x = torch.randn(4, 5, 2, dtype=torch.float64)
+    state: Any = None
+    for time in range(5):
+        state = cell(x[:, time], state)
+    last = state[0] if kind == "LSTM" else state
+    np.testing.assert_allclose(saved.predict(x.numpy())[:, -1], last.detach().numpy(), rtol=1e-12)
 
 
 def test_arrays_of_another_network_are_refused(torch: Any) -> None:
@@ -298,3 +472,23 @@ def test_a_residual_has_its_branchs_names(torch: Any) -> None:
     copied = copy.deepcopy(module)
     x = torch.randn(3, 2, dtype=torch.float64)
     np.testing.assert_allclose(copied(x).detach(), network.predict(params, x.numpy()), 1e-13)
+
+
+@pytest.mark.parametrize("options", [{}, {"rotary": True, "softcap": 2.0}, {"key_value_heads": 1}])
+def test_a_twin_takes_masks_beside_its_input(torch: Any, options: dict[str, Any]) -> None:
+    layers = MultiheadAttention(4, 2, causal=True, **options), MultiheadAttention(4, 2, memory=2)
+    for layer, asked in zip(layers, (3, 2), strict=True):
+        network = Network(Sequential(layer))
+        params = network.initialize(0) + 0.1
+        twin = to_torch(network, params, masks=True).eval()
+        generator = np.random.default_rng(0)
+        x = generator.normal(size=(2, 3, 4))
+        asking = 3 if layer.memory is None else 1
+        masks = {
+            "key_padding_mask": np.arange(asked) >= np.array([asked, asked - 1])[:, None],
+            "attn_mask": generator.normal(size=(2, asking, asked)),
+        }
+        theirs = twin(torch.tensor(x), **{n: torch.tensor(one) for n, one in masks.items()})
+        ours = network.predict(params, x, side_inputs=masks)
+        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-12)
+        assert from_torch(twin).network.layer == network.layer

@@ -29,7 +29,6 @@ from clearprop.engine.layers.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
-from clearprop.engine.layers.windows import Window
 
 # Two computations of the same sums agree to this part of the largest.
 SAME = 1e-9
@@ -217,13 +216,14 @@ def _layer(
     for padding, border in choices:
         layer = kind.from_settings({**_defaults(kind, settings), "padding": padding})
         wide = np.pad(x, ((0, 0), (0, 0), *border)) if border else x
-        if _is_run(layer, params, wide, y) and _meets_several(layer.window, wide.shape[2:]):
+        if _is_run(layer, params, wide, y) and _meets_several(layer, wide.shape[2:]):
             return layer, border
     return None
 
 
-def _meets_several(window: Window, size: Shape) -> bool:
+def _meets_several(layer: Conv1d | Conv2d, size: Shape) -> bool:
     """Whether a kernel of several numbers lies on several numbers of the image at some place."""
+    window = layer.window_on(size)
     if window.entries == 1:
         return True
     on_image = window.with_border(np.ones((*size, 1)))

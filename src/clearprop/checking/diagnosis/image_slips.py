@@ -19,6 +19,7 @@ from clearprop.checking.diagnosis.window_shares import Manner, of_kernel, scatte
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
 from clearprop.engine.layers.layer import Context
+from clearprop.engine.layers.windows import Window
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 ImageSlip = tuple[MistakeKind, dict[str, object], Alteration]
@@ -29,7 +30,7 @@ def image_slips(step: AlteredStep) -> Iterator[ImageSlip]:
     """The mistakes that can be made at one layer of images."""
     if isinstance(step.layer, Conv1d | Conv2d):
         yield from _kernel(step.layer)
-        yield from _window(step.layer)
+        yield from _window(step.layer.window_on(step.input.shape[2:]))
         yield from _axes(step, step.layer)
     yield from pool_slips(step)
 
@@ -37,7 +38,7 @@ def image_slips(step: AlteredStep) -> Iterator[ImageSlip]:
 def _kernel(layer: Convolution) -> Iterator[ImageSlip]:
     """About what the kernel is: turned around, with its channels mixed up, in groups."""
     axes = tuple(range(-layer.axes, 0))
-    if layer.window.entries > 1:
+    if layer.entries > 1:
         # ∂C/∂x as the correlation of dz with the kernel as it is, and ∂C/∂w turned around.
         turned = _dx_with(lambda w: np.flip(w, axes))
         weight = _weight(lambda s: np.flip(s.gradients["weight"], axes))
@@ -57,9 +58,8 @@ def _kernel(layer: Convolution) -> Iterator[ImageSlip]:
             yield from _of_settings(MistakeKind.GROUPS_FORGOTTEN, _regrouped(order))
 
 
-def _window(layer: Convolution) -> Iterator[ImageSlip]:
+def _window(window: Window) -> Iterator[ImageSlip]:
     """About where the kernel lies: stride, dilation, border, and places that it shares."""
-    window = layer.window
     if set(window.stride) != {1}:
         yield from _of_settings(MistakeKind.STRIDE_FORGOTTEN, _at_stride_one)
     if set(window.dilation) != {1} and window.entries > 1:
@@ -215,11 +215,15 @@ def _regrouped(order: Callable[[Convolution], Array]) -> Alteration:
 
 def _at_stride_one(step: AlteredStep) -> Altered:
     """As though the kernel had moved by one number from place to place."""
-    return _at_other_places(step, replace(_layer_of(step), stride=1))
+    layer = _layer_of(step)
+    padding = layer.window_on(step.input.shape[2:]).padding
+    return _at_other_places(step, replace(layer, stride=1, padding=padding))
 
 
 def _without_dilation(step: AlteredStep) -> Altered:
-    return _at_other_places(step, replace(_layer_of(step), dilation=1))
+    layer = _layer_of(step)
+    padding = layer.window_on(step.input.shape[2:]).padding
+    return _at_other_places(step, replace(layer, dilation=1, padding=padding))
 
 
 def _at_other_places(step: AlteredStep, other: Convolution) -> Altered:
@@ -240,7 +244,7 @@ def _in_its_border(
         layer = _layer_of(step)
         shares = of_kernel(layer, step.params["weight"], step.dy)
         size = step.input.shape[2:]
-        return cut(scattered(layer.window, size, shares, bordered=True), size)
+        return cut(scattered(layer.window_on(size), size, shares, bordered=True), size)
 
     return dx
 
@@ -262,7 +266,8 @@ def _not_at_all(whole: Array, _: tuple[int, ...]) -> Array:
 def _of_bare_input(step: AlteredStep) -> Altered:
     """∂C/∂w as though x began where its border does."""
     bare = replace(_layer_of(step), padding=0)
-    behind = [(0, sum(sides)) for sides in _layer_of(step).window.padding]
+    window = _layer_of(step).window_on(step.input.shape[2:])
+    behind = [(0, sum(sides)) for sides in window.padding]
     moved = np.pad(step.input, ((0, 0), (0, 0), *behind))
     _, cache, _ = bare.forward(step.params, moved, Context())
     weight = bare.backward(step.params, cache, step.dy)[1]["weight"]
@@ -276,7 +281,8 @@ def _overwritten(manner: Manner, last: bool) -> Callable[[AlteredStep], Array]:
     def dx(step: AlteredStep) -> Array:
         layer = _layer_of(step)
         shares = of_kernel(layer, step.params["weight"], step.dy, last)
-        return scattered(layer.window, step.input.shape[2:], shares, manner)
+        size = step.input.shape[2:]
+        return scattered(layer.window_on(size), size, shares, manner)
 
     return dx
 

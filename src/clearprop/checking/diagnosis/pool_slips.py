@@ -14,37 +14,37 @@ from clearprop.engine.layers.pooling import (
     AvgPool1d,
     AvgPool2d,
     GlobalAverage,
-    MaxPool1d,
-    MaxPool2d,
+    LargestUnder,
+    MeanUnder,
 )
 from clearprop.engine.layers.windows import Window, samples_last
 
 PoolSlip = tuple[MistakeKind, dict[str, object], Alteration]
-Average = AvgPool1d | AvgPool2d
 # From 1 wherever an entry is the largest to what every entry gets: (entries, C, *places, N).
 Part = Callable[[Array], Array]
 
 
 def pool_slips(step: AlteredStep) -> Iterator[PoolSlip]:
     """The mistakes that can be made at one pooling."""
-    if isinstance(step.layer, MaxPool1d | MaxPool2d) and step.layer.window.entries > 1:
-        yield from _of_maximum(step, step.layer)
-    if isinstance(step.layer, AvgPool1d | AvgPool2d) and step.layer.window.entries > 1:
-        yield from _of_mean(step.layer)
+    if isinstance(step.layer, LargestUnder):
+        yield from _of_maximum(step, step.layer.window_on(step.input.shape[2:]))
+    if isinstance(step.layer, MeanUnder):
+        yield from _of_mean(step.layer, step.layer.window_on(step.input.shape[2:]))
     if isinstance(step.layer, GlobalAverage):
         size = step.input.shape[2:]
         for divided in dict.fromkeys((1, *size, prod(size) ** 2, len(step.dy) * prod(size))):
             yield _divided(prod(size), divided)
 
 
-def _of_maximum(step: AlteredStep, layer: MaxPool1d | MaxPool2d) -> Iterator[PoolSlip]:
-    window = layer.window
+def _of_maximum(step: AlteredStep, window: Window) -> Iterator[PoolSlip]:
+    if window.entries < 2:
+        return
     yield MistakeKind.POOL_TIES, {}, _handed(lambda hits: hits)
     yield MistakeKind.POOL_TIES, {}, _handed(lambda hits: hits / hits.sum(axis=0))
     # The first, the last, that opposite to the largest, and that with rows and columns exchanged.
     for part in (_first, lambda hits: _first(hits)[::-1], lambda hits: _one(hits)[::-1]):
         yield MistakeKind.POOL_WINDOW, {}, _handed(part)
-    if len(set(window.kernel)) == 1 and layer.axes == 2:
+    if len(set(window.kernel)) == 1 and len(window.kernel) == 2:
         yield MistakeKind.POOL_WINDOW, {}, _handed(_crossed)
     for axis in range(2, step.output.ndim):
         for by in (1, -1):
@@ -61,11 +61,12 @@ def _of_maximum(step: AlteredStep, layer: MaxPool1d | MaxPool2d) -> Iterator[Poo
             yield MistakeKind.BORDER_KEPT, {}, _handed(_one, border_end=from_end)
 
 
-def _of_mean(layer: Average) -> Iterator[PoolSlip]:
-    window = layer.window
+def _of_mean(layer: MeanUnder, window: Window) -> Iterator[PoolSlip]:
+    if window.entries < 2:
+        return
     for divided in dict.fromkeys((1, *window.kernel, window.entries**2)):
         yield _divided(window.entries, divided)
-    if any(map(any, window.padding)):
+    if any(map(any, window.padding)) and isinstance(layer, AvgPool1d | AvgPool2d):
         other = replace(layer, count_border=not layer.count_border)
         spread = _spread()
         border = another_dx(lambda step: spread(step._replace(layer=other)))
@@ -137,9 +138,10 @@ def _handed(
 
     def dx(step: AlteredStep) -> Array:
         layer = step.layer
-        assert isinstance(layer, MaxPool1d | MaxPool2d)
+        assert isinstance(layer, LargestUnder)
         shares = samples_last(step.dy, 0) * part(largest(layer, step.input, step.output))
-        return _placed(step, layer.window, shares, manner, stride, border_end)
+        window = layer.window_on(step.input.shape[2:])
+        return _placed(step, window, shares, manner, stride, border_end)
 
     return another_dx(dx)
 
@@ -161,9 +163,10 @@ def _spread(
 
     def dx(step: AlteredStep) -> Array:
         layer = step.layer
-        assert isinstance(layer, AvgPool1d | AvgPool2d)
+        assert isinstance(layer, MeanUnder)
+        window = layer.window_on(step.input.shape[2:])
         own = samples_last(step.dy, 0) / layer.counts(step.input.shape[2:], step.dy.dtype)
-        shares = np.broadcast_to(own, (layer.window.entries, *own.shape))
-        return _placed(step, layer.window, shares, manner, stride, border_end)
+        shares = np.broadcast_to(own, (window.entries, *own.shape))
+        return _placed(step, window, shares, manner, stride, border_end)
 
     return dx

@@ -12,7 +12,7 @@ import numpy as np
 from clearprop.base.arrays import Array, Shape
 from clearprop.checking.verdict.outcomes import PlainEnum
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
-from clearprop.engine.layers.pooling import MaxPool1d, MaxPool2d
+from clearprop.engine.layers.pooling import LargestUnder
 from clearprop.engine.layers.windows import Window, samples_first, samples_last
 
 
@@ -76,31 +76,31 @@ def _write_by_place(
         found[spot] = np.where(own == 0, found[spot], own) if keeps else own
 
 
-def largest(layer: MaxPool1d | MaxPool2d, x: Array, y: Array) -> Array:
+def largest(layer: LargestUnder, x: Array, y: Array) -> Array:
     """1 wherever an entry of a window is the largest, as shares are."""
-    window = layer.window
+    window = layer.window_on(x.shape[2:])
     bordered = window.with_border(samples_last(x, 0), -np.inf)
     values = samples_last(y, 0)
     unders = [under == values for _, under in window.parts(bordered, values.shape[1:-1])]
     return np.stack(unders).astype(np.float64)
 
 
-def equal_shares(layer: MaxPool1d | MaxPool2d, x: Array, y: Array, dy: Array) -> Array:
+def equal_shares(layer: LargestUnder, x: Array, y: Array, dy: Array) -> Array:
     """∂C/∂x where every one of several largest entries gets the same, as differences see it."""
     hits = largest(layer, x, y)
     shares = samples_last(dy, 0) * hits / hits.sum(axis=0)
-    return scattered(layer.window, x.shape[2:], shares)
+    return scattered(layer.window_on(x.shape[2:]), x.shape[2:], shares)
 
 
 def of_kernel(layer: Conv1d | Conv2d, weight: Array, dy: Array, last: bool = False) -> Array:
     """The shares of a convolution, Σ over the output channels o of w[o, c, i] dz[o, p]; with
     `last` those of each group's last output channel alone."""
-    window, groups = layer.window, layer.groups
+    groups = layer.groups
     signal = samples_last(dy, 0)
     grouped = signal.reshape(groups, layer.outputs // groups, *signal.shape[1:])
-    kernel = weight.reshape(groups, layer.outputs // groups, -1, window.entries)
+    kernel = weight.reshape(groups, layer.outputs // groups, -1, layer.entries)
     if last:
         grouped, kernel = grouped[:, -1:], kernel[:, -1:]
     shares = np.einsum("go...,goce->egc...", grouped, kernel)
-    found: Array = shares.reshape(window.entries, layer.inputs, *signal.shape[1:])
+    found: Array = shares.reshape(layer.entries, layer.inputs, *signal.shape[1:])
     return found
