@@ -7,10 +7,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.blank_arrays import blanks
 from clearprop.checking.diagnosis.recording.recorded_array import (
     on_wire,
 )
 from clearprop.checking.diagnosis.recording.recorder import Recorder, TooLongError
+from clearprop.checking.diagnosis.recording.seen_again import gathered
 from clearprop.checking.diagnosis.recording.tape import Tape
 
 LAST_DIGITS = 1e-12
@@ -26,14 +28,29 @@ def recorded(
     for name, array in arrays.items():
         given[name] = on_wire(recorder, np.array(array), recorder.leaf(name, np.array(array)))
     try:
-        with np.errstate(all="ignore"):
-            run(given)
+        with np.errstate(all="ignore"), blanks(recorder):
+            returned = run(given)
     except (TooLongError, Exception):  # the person's code: it may refuse such arrays
         return None
     for wire in reversed(recorder.wires):
         if wire.value.size == output.size and _is_same(wire.value.reshape(output.shape), output):
             return Tape(tuple(recorder.wires), wire.number)
-    return _scaled_outside(recorder, output) if output.size == 1 and np.any(output) else None
+    if output.size == 1:
+        return _scaled_outside(recorder, output) if np.any(output) else None
+    return _filled(recorder, returned, output)
+
+
+def _filled(recorder: Recorder, returned: object, output: Array) -> Tape | None:
+    """The tape of an output that a loop has filled with what stands on wires."""
+    given = returned if isinstance(returned, tuple | list) else [returned]
+    for one in [*(one for one in given if isinstance(one, np.ndarray)), output]:
+        bare = np.asarray(one).view(np.ndarray)
+        same = bare.size == output.size and _is_same(bare.reshape(output.shape), output)
+        made = gathered(recorder, bare) if same else None
+        if made is not None:
+            number = recorder.made(*made, np.array(bare))
+            return Tape(tuple(recorder.wires), number)
+    return None
 
 
 def _is_same(value: Array, output: Array) -> bool:
