@@ -265,6 +265,7 @@ def _joined(spans: list[AddressSpan]) -> AddressSpan:
 def _kept(saved: SavedNetwork) -> Iterator[KeptArray]:
     single = {"x": saved.x, "target": saved.target, "start": saved.start}
     arrays = {name: array for name, array in single.items() if array is not None}
+    arrays |= {f"side input: {name}": array for name, array in saved.side_inputs.items()}
     for path, own in saved.state.items():
         arrays |= {f"state: {join_path(path, name)}": array for name, array in own.items()}
     arrays |= {f"optimizer: {name}": a for name, a in saved.progress.memory.slots.items()}
