@@ -109,6 +109,7 @@ NAMES = [
     "StepEvent",
     "SwiGLU",
     "Tanh",
+    "TimeSlice",
     "TimeStep",
     "Training",
     "TrainingInterrupted",

@@ -12,6 +12,11 @@ from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
 
+# What people mask scores with: a choice, or a very negative number that is added.
+MASKS = ("where", "add", "subtract")
+# Of more arrays of one shape no other is tried in the place of the right one.
+MOST_OTHERS = 24
+
 
 def of_attention(found: TapePass) -> Iterator[TapeSlip]:
     """At every softmax whose shares go into a product with what is no parameter."""
@@ -38,10 +43,13 @@ def _weighs(found: TapePass, part: SoftmaxPart) -> bool:
 
 
 def _is_product(found: TapePass, wire: Wire) -> bool:
+    """Whether it is a product of two wires neither of which is a parameter; q, k and v may be
+    the function's own arrays, with an axis of samples in front."""
     if wire.operation is None or wire.operation.family is not Family.PRODUCT:
         return False
     leaves = [found.parts.leaf_of(source) for source in wire.sources]
-    return len(wire.operands) == 2 and leaves == [None, None]
+    of_samples = [leaf is None or found.arrays[leaf].ndim > 2 for leaf in leaves]
+    return len(wire.operands) == 2 and of_samples == [True, True]
 
 
 def _of_rows(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
@@ -64,9 +72,10 @@ def _of_rows(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
     kept = p > 0
     if kept.all():
         return
-    scores = found.value(part.source)
+    scores, masks = _before_masks(found, part)
     whole = np.exp(scores - scores.max(axis, keepdims=True))
     whole = whole / whole.sum(axis, keepdims=True)
+    yield _never_masked(found, part, whole, masks)
     for before in (np.ones_like(p), kept * 1.0):
         for after in (np.ones_like(p), kept * 1.0):
 
@@ -83,6 +92,58 @@ def _of_rows(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
         return changed
 
     yield slip(MistakeKind.ATTENTION_MASK, unmasked)
+
+
+def _before_masks(found: TapePass, part: SoftmaxPart) -> tuple[Array, tuple[Wire, ...]]:
+    """The scores before anything was masked, and the wires that masked them, the last first."""
+    wire, masks = found.tape.wires[part.source], list[Wire]()
+    while wire.operation is not None and wire.operation.name in MASKS and len(wire.sources) == 1:
+        before = found.tape.wires[wire.sources[0]]
+        if before.value.shape != wire.value.shape:
+            break
+        masks.append(wire)
+        wire = before
+    return wire.value, tuple(masks)
+
+
+def _never_masked(
+    found: TapePass, part: SoftmaxPart, whole: Array, masks: tuple[Wire, ...]
+) -> TapeSlip:
+    """A backward pass that has the softmax of all positions wherever the weights stand."""
+
+    def at_softmax(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        return {part.source: whole * (dy - (dy * whole).sum(part.axis, keepdims=True))}
+
+    shares: dict[int, Share] = {part.out: at_softmax}
+    for mask in masks:
+        shares[mask.number] = _straight_through(mask.sources[0])
+    for wire in found.tape.order:
+        if part.out in wire.sources and _is_product(found, wire):
+            values = [
+                whole if source == part.out else value
+                for source, value in zip(wire.operands, found.tape.values(wire), strict=True)
+            ]
+            shares[wire.number] = _with_values(found, wire, values)
+    where = {"where": f"Softmax({found.parts.called(part.source)})"}
+    return TapeSlip(MistakeKind.ATTENTION_MASK, where, shares)
+
+
+def _straight_through(source: int) -> Share:
+    return lambda dy, _: {source: dy}
+
+
+def _with_values(found: TapePass, wire: Wire, values: list[Array]) -> Share:
+    """What the product gives to its operands, had they these values."""
+
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        given = {}
+        for place, source in enumerate(wire.operands):
+            own = found.tape.share(wire, dy, place, values)
+            if isinstance(source, int) and own is not None:
+                given[source] = own
+        return given
+
+    return share
 
 
 def _of_scale(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
@@ -118,6 +179,25 @@ def _of_scale(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
                 return {source: dy * scale}
 
             yield TapeSlip(key, values, {wire.number: share})
+            yield from _of_one_operand(found, source, key, values, number ** (power - 1))
+
+
+def _of_one_operand(
+    found: TapePass, number: int, key: MistakeKind, values: dict[str, object], scale: float
+) -> Iterator[TapeSlip]:
+    """The same in what one of queries and keys gets alone."""
+    wire = found.tape.wires[number]
+    if not _is_product(found, wire):
+        return
+    for place in wire.sources:
+
+        def share(
+            dy: Array, _: Mapping[int, Array], wire: Wire = wire, place: int = place
+        ) -> Mapping[int, Array]:
+            given = found.tape.shares(wire, dy)
+            return {one: own * scale if one == place else own for one, own in given.items()}
+
+        yield TapeSlip(key, values, {wire.number: share})
 
 
 def _behind(found: TapePass, number: int) -> frozenset[int]:
@@ -150,6 +230,27 @@ def _of_products(found: TapePass) -> Iterator[TapeSlip]:
                     where,
                     {wire.number: _share(found, wire, place, turned)},
                 )
+            yield from _of_own_operand(found, wire, place)
+
+
+def _of_own_operand(found: TapePass, wire: Wire, place: int) -> Iterator[TapeSlip]:
+    """An operand is given the product with another one than its partner: q in the place of k, or
+    what the weights were made of in theirs."""
+    values = found.tape.values(wire)
+    right = values[1 - place]
+    others = [
+        (found.parts.called(other.number), value)
+        for other in found.tape.order
+        for value in (other.value, other.value.swapaxes(-1, -2) if other.value.ndim > 1 else None)
+        if value is not None and value.shape == right.shape
+    ]
+    for other, value in others[:MOST_OTHERS]:
+        mixed = [*values]
+        mixed[1 - place] = value
+        said: dict[str, object] = {"where": found.parts.called(wire.number), "other": other}
+        yield TapeSlip(
+            MistakeKind.WRONG_CACHE, said, {wire.number: _share(found, wire, place, mixed)}
+        )
 
 
 def _is_square(value: Array) -> bool:
