@@ -7,6 +7,8 @@ import pytest
 
 from clearprop import check
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.recognition import BETWEEN
+from clearprop.engine.layers.activations import Activation
 
 Arrays = tuple[Array, ...]
 
@@ -170,3 +172,14 @@ def test_a_function_that_is_none_of_ours_is_called_what_it_is() -> None:
     (named,) = verdict.mistakes
     assert (named.key, named.values) == ("derivative_missing", {"where": "sin(Linear(W1, b1))"})
     assert named.alternatives == ()
+
+
+@pytest.mark.parametrize("activation", BETWEEN, ids=str)
+def test_every_activation_takes_a_single_number(activation: Activation) -> None:
+    """A loss on a tape is a number without axes."""
+    z = np.array(0.3)
+    a = np.asarray(activation.value(z))
+    one = activation.value(z.reshape(1))
+    np.testing.assert_array_equal(a.reshape(1), one)
+    slope = np.asarray(activation.derivative(z, a)) * 1.0
+    np.testing.assert_array_equal(slope.reshape(1), activation.derivative(z.reshape(1), one) * 1.0)
