@@ -169,6 +169,25 @@ def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
             if own.size == wire.value.size and own.size == 1:
                 continue
             yield from _other_axes(found, wire, leaf, own)
+            if own.size < wire.value.size and wire.value.shape[1:] == own.shape:
+                yield from _one_of_the_sum(found, wire, source, leaf)
+
+
+def _one_of_the_sum(found: TapePass, wire: Wire, source: int, leaf: str) -> Iterator[TapeSlip]:
+    """What every sample has in common is given the gradient of one of them, or of all but one."""
+    count = wire.value.shape[0]
+    for sample, alone in product((0, count - 1), (True, False)):
+        if count < (2 if alone else 3):
+            continue
+
+        def share(
+            dy: Array, _: Mapping[int, Array], sample: int = sample, alone: bool = alone
+        ) -> Mapping[int, Array]:
+            own = dy[sample] if alone else dy.sum(axis=0) - dy[sample]
+            return {**found.tape.shares(wire, dy), source: own}
+
+        key = MistakeKind.ONE_SAMPLE if alone else MistakeKind.SAMPLE_MISSING
+        yield TapeSlip(key, {"where": leaf, "index": sample}, {wire.number: share})
 
 
 def _other_axes(found: TapePass, wire: Wire, leaf: str, own: Array) -> Iterator[TapeSlip]:

@@ -15,7 +15,12 @@ from clearprop.checking.diagnosis.along_tape.fitted_slips import (
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
 from clearprop.checking.diagnosis.along_tape.linear_slips import of_affine, samples_axis
-from clearprop.checking.diagnosis.along_tape.loss_slips import of_entropy, of_penalties, of_shares
+from clearprop.checking.diagnosis.along_tape.loss_slips import (
+    counted_positions,
+    of_entropy,
+    of_penalties,
+    of_shares,
+)
 from clearprop.checking.diagnosis.along_tape.norm_slips import of_drops, of_lookups, of_normals
 from clearprop.checking.diagnosis.along_tape.part_kinds import Affine
 from clearprop.checking.diagnosis.along_tape.repeated_slips import repeated
@@ -60,11 +65,11 @@ SAMPLES = frozenset(
 
 # What makes the slips, the likeliest first.
 FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
-    of_functions, of_affine, of_shares, of_attention, of_entropy, of_normals, of_drops, of_lookups,
-    of_penalties, of_ways, of_rounds, of_copies, anywhere,
+    of_functions, of_shares, of_entropy, of_normals, of_drops, of_lookups, of_penalties, of_ways,
+    of_rounds, of_affine, anywhere, of_copies,
 )  # fmt: skip
 # How long one step along a tape takes, and one entry: what a budget is reckoned with.
-SECONDS_A_WIRE, SECONDS_AN_ENTRY = 2e-5, 1e-8
+SECONDS_A_WIRE, SECONDS_AN_ENTRY = 6e-6, 1e-8
 
 
 def taped(discrepancy: Discrepancy) -> TapePass | None:
@@ -149,7 +154,7 @@ def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
             batch += [int(np.prod(out.shape[:-1])), *out.shape[1:-1]]
         return replace(
             discrepancy,
-            batch=tuple(dict.fromkeys(batch)),
+            batch=tuple(dict.fromkeys([*counted_positions(found), *batch])),
             features=_features(found, one, rows),
         )
     return discrepancy
@@ -164,10 +169,12 @@ def _features(found: TapePass, one: Affine, rows: int) -> int:
 
 
 def all_slips(found: TapePass) -> Iterator[TapeSlip]:
-    """Every slip, those at several parts at once first."""
-    alone = [one for family in FAMILIES for one in family(found)]
-    yield from repeated(alone)
-    yield from alone
+    """Every slip, the likeliest sorts first, and of each sort those at several parts at once."""
+    yield from of_attention(found)
+    for family in FAMILIES:
+        alone = [*family(found)]
+        yield from repeated(alone)
+        yield from alone
 
 
 def on_tape(

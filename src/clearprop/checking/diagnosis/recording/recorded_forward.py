@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.assembled import assembled
 from clearprop.checking.diagnosis.recording.recorded_array import (
     on_wire,
 )
@@ -33,7 +34,13 @@ def recorded(
     for wire in reversed(recorder.wires):
         if wire.value.size == output.size and _is_same(wire.value.reshape(output.shape), output):
             return Tape(tuple(recorder.wires), wire.number)
-    return _scaled_outside(recorder, output) if output.size == 1 and np.any(output) else None
+    if output.size == 1:
+        return _scaled_outside(recorder, output) if np.any(output) else None
+    try:
+        whole = assembled(recorder, np.asarray(output, np.float64))
+    except TooLongError:
+        return None
+    return None if whole is None else Tape(tuple(recorder.wires), whole)
 
 
 def _is_same(value: Array, output: Array) -> bool:
