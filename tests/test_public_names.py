@@ -35,6 +35,7 @@ NAMES = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "ChannelBatchNorm",
+    "ClearpropError",
     "Clipped",
     "Concatenate",
     "Constant",

@@ -22,10 +22,9 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 
 
 def of_affine(found: TapePass) -> Iterator[TapeSlip]:
-    """At every linear layer, and at what is added as a bias is."""
+    """At every linear layer."""
     for one in found.parts.affine:
         yield from _of_one_affine(found, one)
-    yield from _of_biases(found)
 
 
 def ends_of(one: Affine, found: TapePass) -> dict[str, int]:
@@ -156,8 +155,9 @@ def samples_axis(found: TapePass, one: Affine) -> int | None:
     return 0 if one.place == 1 else found.value(one.out).ndim - 1
 
 
-def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
-    """Sums over another axis than that of the samples, or over all."""
+def of_biases(found: TapePass) -> Iterator[TapeSlip]:
+    """At what is added to every sample: sums over another axis than that of the samples, or over
+    all, and one sample for the sum."""
     tape = found.tape
     for wire in tape.order:
         if wire.operation is None or wire.operation.name != "add":

@@ -28,6 +28,9 @@ def repeated(slips: Sequence[TapeSlip]) -> Iterator[TapeSlip]:
                 if len(places) > 2:
                     # The last layer often has a line of its own.
                     yield _together(group, places[:-1])
+                for first in (0, 1) if len(places) > 3 else ():
+                    # A block often has two of a kind, of attention and of what stands behind it.
+                    yield _together(group, places[first::2])
 
 
 def _together(slips: Sequence[TapeSlip], places: Sequence[str]) -> TapeSlip:

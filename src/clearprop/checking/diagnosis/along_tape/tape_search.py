@@ -14,7 +14,11 @@ from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     updated_weights,
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
-from clearprop.checking.diagnosis.along_tape.linear_slips import of_affine, samples_axis
+from clearprop.checking.diagnosis.along_tape.linear_slips import (
+    of_affine,
+    of_biases,
+    samples_axis,
+)
 from clearprop.checking.diagnosis.along_tape.loss_slips import (
     counted_positions,
     of_entropy,
@@ -66,7 +70,7 @@ SAMPLES = frozenset(
 # What makes the slips, the likeliest first.
 FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
     of_functions, of_shares, of_entropy, of_normals, of_drops, of_lookups, of_penalties, of_ways,
-    of_rounds, of_affine, anywhere, of_copies,
+    of_rounds, of_biases, of_affine, anywhere, of_copies,
 )  # fmt: skip
 # How long one step along a tape takes, and one entry: what a budget is reckoned with.
 SECONDS_A_WIRE, SECONDS_AN_ENTRY = 6e-6, 1e-8

@@ -43,6 +43,8 @@ def of_ways(found: TapePass) -> Iterator[TapeSlip]:
             if direct and way not in direct and len(ways) == 2:
                 key = MistakeKind.RESIDUAL_BRANCH
             values: dict[str, object] = {"where": called}
+            if direct:
+                values = {"where": _block_called(found, wire.number, direct[0]) or called}
             yield TapeSlip(key, values, {n: _silent(found, n, wire.number) for n in way})
 
 
@@ -129,6 +131,14 @@ def _is_direct(tape: Tape, source: int, way: frozenset[int]) -> bool:
         return False
     others = [one for one in wire.sources if one != source]
     return any(source in tape.between(one, [source]) for one in others)
+
+
+def _block_called(found: TapePass, source: int, direct: frozenset[int]) -> str:
+    """A residual block by the parameters within it; "" where it has none."""
+    (total,) = direct
+    own = found.tape.names[total] - found.tape.names[source] - found.parts.data
+    names = [name for name in found.tape.leaves if name in own]
+    return f"residual({', '.join(names)})" if names else ""
 
 
 def _silent(found: TapePass, number: int, source: int) -> Share:
