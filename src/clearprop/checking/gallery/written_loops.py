@@ -139,7 +139,7 @@ def _gated_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
 
 
 def _reading_pass(a: Arrays) -> tuple[Array, list[Any]]:
-    h, steps = np.zeros((SAMPLES, HIDDEN)), []
+    h, steps = np.full((SAMPLES, HIDDEN), 0.5), []
     for t in range(TIMES):
         x = a["E"][a["ids"][:, t]]
         z = _sigmoid(x @ a["Wz"] + h @ a["Uz"] + a["bz"])
@@ -191,7 +191,7 @@ def _reading_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
 
 
 def _run(x: Array, a: Arrays, way: str) -> list[Array]:
-    hs = [np.zeros((SAMPLES, HIDDEN))]
+    hs = [np.full((SAMPLES, HIDDEN), 0.5)]
     for t in range(TIMES):
         hs.append(np.tanh(x[:, t] @ a[f"W{way}"] + hs[-1] @ a[f"U{way}"]))
     return hs
@@ -243,7 +243,7 @@ _ENDS = np.array([4, 2, 3, 1])
 
 
 def _lengths_states(a: Arrays) -> list[Array]:
-    hs = [np.zeros((SAMPLES, HIDDEN))]
+    hs = [np.full((SAMPLES, HIDDEN), 0.5)]
     for t in range(TIMES):
         new = np.tanh(a["x"][:, t] @ a["W"] + hs[-1] @ a["U"] + a["b"])
         hs.append(np.where((t < _ENDS)[:, None], new, hs[-1]))
@@ -274,7 +274,7 @@ def _lengths_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
 
 
 def _masked_pass(a: Arrays) -> tuple[list[Array], list[Array]]:
-    hs, news = [np.zeros((SAMPLES, HIDDEN))], []
+    hs, news = [np.full((SAMPLES, HIDDEN), 0.5)], []
     for t in range(TIMES):
         m = (t < _ENDS)[:, None] * 1.0
         news.append(np.tanh(a["x"][:, t] @ a["W"] + hs[-1] @ a["U"]))

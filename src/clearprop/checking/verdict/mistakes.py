@@ -105,6 +105,8 @@ class MistakeKind(PlainEnum):
     CELL_SLOPE_MISSING = "cell_slope_missing"
     STATE_KEPT_MISSING = "state_kept_missing"
     RESET_MISSING = "reset_missing"
+    LENGTHS_IGNORED = "lengths_ignored"
+    DIRECTION_ORDER = "direction_order"
     ONE_ENTRY = "one_entry"
     ONE_ROW = "one_row"
     ONE_COLUMN = "one_column"

@@ -44,7 +44,9 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
 
         return TapeSlip(key, {**where, **more}, {function.out: share})
 
-    yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
+    if not any(function.out in loop for loop in found.parts.loops):
+        # In a loop over time it is missing in every round, and called after the gate.
+        yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
     if not np.any(right * (right - 1)):
         yield slip(MistakeKind.MASK_INVERTED, lambda dy: 1 - right)
     else:

@@ -19,6 +19,7 @@ from clearprop.checking.diagnosis.along_tape.linear_slips import (
     of_biases,
     samples_axis,
 )
+from clearprop.checking.diagnosis.along_tape.loop_slips import of_loops
 from clearprop.checking.diagnosis.along_tape.loss_slips import (
     counted_positions,
     of_entropy,
@@ -175,6 +176,7 @@ def _features(found: TapePass, one: Affine, rows: int) -> int:
 def all_slips(found: TapePass) -> Iterator[TapeSlip]:
     """Every slip, the likeliest sorts first, and of each sort those at several parts at once."""
     yield from of_attention(found)
+    yield from of_loops(found)
     for family in FAMILIES:
         alone = [*family(found)]
         yield from repeated(alone)

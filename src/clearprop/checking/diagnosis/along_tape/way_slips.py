@@ -75,7 +75,10 @@ def _meets_others(found: TapePass, source: int, ways: Sequence[frozenset[int]]) 
 def of_rounds(found: TapePass) -> Iterator[TapeSlip]:
     """One time round a loop over the samples is left out, or all but one."""
     tape, rounds = found.tape, dict[int, list[tuple[int, int]]]()
+    in_time = {name for loop in found.parts.loops for name in loop.weights}
     for name in found.asked & {*tape.leaves}:
+        if name in in_time:
+            continue  # rounds that hang together have names of their own
         leaf = tape.leaves[name]
         takers = [frozenset([n]) for n in dict.fromkeys(tape.takers[leaf]) if n in found.signals]
         if name not in found.parts.data and len(takers) >= ROUNDS and _is_a_loop(tape, takers):
