@@ -18,7 +18,7 @@ class TimeLoop(NamedTuple):
     states   the roles whose wires the next round takes
     early    by role of a state, its wire before the first of these rounds, where it is computed: a
              loop's first time may do less than the others, and is none of these rounds then
-    weights  by leaf's name, the wires that are that leaf, and who takes each of them in every round,
+    weights  by leaf's name, the wires that are that leaf, and who takes each of them every time,
              the time before the first of these rounds among them
     """
 
