@@ -21,20 +21,19 @@ def _softmax(scores: Array, axis: int = -1) -> Array:
 
 def through_softmax(mistake: str, w: Array, dw: Array, scores: Array) -> Array:
     """∂C/∂(scores) from ∂C/∂w; `scores` are those before the mask."""
-    if mistake == "softmax_diagonal":
-        return dw * w * (1 - w)
-    if mistake == "softmax_sum":
-        return dw * w
-    if mistake == "attention_columns":
-        return w * (dw - np.sum(w * dw, axis=-2, keepdims=True))
+    axis = -2 if mistake.startswith("attention_columns") else -1
     if mistake == "attention_columns, of columns that sum to 1":
-        turned = _softmax(np.where(w > 0, scores, -1e9), axis=-2)
-        return turned * (dw - np.sum(turned * dw, axis=-2, keepdims=True))
+        w = _softmax(np.where(w > 0, scores, -1e9), axis=-2)
     if mistake == "attention_mask":
         w = _softmax(scores)
     if mistake == STRANGER:
         w = w**1.5
-    signals: Array = w * (dw - np.sum(w * dw, axis=-1, keepdims=True))
+    taken = np.sum(w * dw, axis=axis, keepdims=True)
+    if mistake == "softmax_diagonal":
+        taken = w * dw
+    if mistake == "softmax_sum":
+        taken = np.zeros_like(taken)
+    signals: Array = w * (dw - taken)
     return signals
 
 
@@ -144,7 +143,7 @@ def _fused_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
 
 
 def _listed(a: Arrays) -> list[tuple[Array, ...]]:
-    found = []
+    found: list[tuple[Array, ...]] = []
     for head in range(2):
         q, k, v = (a["x"] @ a[f"W{name}{head}"] for name in "qkv")
         scores = (q @ k.T) / np.sqrt(q.shape[-1])

@@ -31,8 +31,8 @@ def specimens(seeds: range) -> Iterator[Specimen]:
         for mistake in written.backwards:
             for seed in seeds:
                 one = specimen(written, mistake, seed)
-                if written not in ATTENTION:
-                    yield one  # those are among the written functions
+                if written in (*LOOPS, *GPTS):
+                    yield one  # the others are among the written functions
                 forms = [form for form in HANDED_AS if form != "loss_and_grads" or not one.dy.shape]
                 for form in forms if not mistake else [forms[turn % len(forms)]]:
                     subject = f"{written.name} as {form}"
@@ -223,7 +223,7 @@ def a_list_of_tuples(one: Specimen) -> Request:
 
 
 def loss_and_grads(one: Specimen) -> Request:
-    """loss_and_grads(params, x, t) → loss, grads."""
+    """A loss that returns its gradients beside it, of (params, x, t)."""
     data, params = _parted(one)
     names, back = [*data], one.start()
 
@@ -233,9 +233,7 @@ def loss_and_grads(one: Specimen) -> Request:
         return one.forward(arrays), {name: found[name] for name in params}
 
     run.__name__ = "loss_and_grads"
-    return Request(
-        _signed(run, ["params", *names]), (params, *data.values()), witnesses=ALONE
-    )
+    return Request(_signed(run, ["params", *names]), (params, *data.values()), witnesses=ALONE)
 
 
 HANDED_AS: Mapping[str, Callable[[Specimen], Request]] = {

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from clearprop.checking.gallery import (
+    handed_forms,
     planted,
     spoiled_layers,
     strangers,
@@ -86,6 +87,7 @@ def specimens(seeds: int = 2) -> Iterator[Specimen]:
         written_slips.specimens(several),
         spoiled_layers.specimens(several),
         planted.specimens(several),
+        handed_forms.specimens(range(1)),
         strangers.specimens(several),
     )
 

@@ -177,7 +177,7 @@ def _loss(a: Arrays, blocks: int, *, is_exact: bool) -> Array:
     kept = a["targets"] != IGNORED
     told = np.where(kept, a["targets"], 0)
     picked = np.take_along_axis(logp, told[..., None], axis=-1)[..., 0]
-    return -np.sum(picked * kept) / kept.sum()
+    return np.asarray(-np.sum(picked * kept) / kept.sum())
 
 
 def _back(blocks: int, mistake: str, *, is_exact: bool) -> Code:

@@ -78,7 +78,7 @@ def _parts(found: TapePass) -> Iterator[AttentionPart]:
 def _mixing(found: TapePass, part: SoftmaxPart) -> tuple[Wire, int, tuple[int, ...]] | None:
     """The next product that takes the shares, their place in it, and the masks before it."""
     tape, reached = found.tape, {part.out}
-    masks = []
+    masks: list[int] = []
     for wire in tape.order:
         if not reached & {*wire.sources} or wire.operation is None:
             continue

@@ -5,6 +5,7 @@ Of several heads or blocks every mistake is tried in each by itself and in all a
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -81,10 +82,10 @@ def _of_scales(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
             (MistakeKind.ATTENTION_SCALE_TWICE, whole),
         ):
             if part.scales:
-                changed = _changed(found, part.scores, {place: lambda right, by=by: by * right})
+                changed = _changed(found, part.scores, {place: partial(np.multiply, by)})
                 yield TapeSlip(key, {"where": part.called, "factor": whole}, changed)
     for other in _other_scales(found, part, whole):
-        both = {n: lambda right, by=other / whole: by * right for n in (0, 1)}
+        both = dict.fromkeys((0, 1), partial(np.multiply, other / whole))
         values = {"where": part.called, "factor": whole, "other": other}
         key = MistakeKind.ATTENTION_SCALE_OTHER
         yield TapeSlip(key, values, _changed(found, part.scores, both))
@@ -123,12 +124,10 @@ def _of_softmax(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
     if p.ndim > 1:
         other = p.ndim - 1 if axis == p.ndim - 2 else p.ndim - 2
         columns = MistakeKind.ATTENTION_COLUMNS
-        yield slip(columns, lambda dy: p * (dy - (dy * p).sum(other, keepdims=True)))
+        yield slip(columns, partial(_jacobian, p, other))
         turned = _softmax(np.where(p > 0, scores, -1e30), other)
         for along in (other, axis):
-            yield slip(
-                columns, lambda dy, a=along: turned * (dy - (dy * turned).sum(a, keepdims=True))
-            )
+            yield slip(columns, partial(_jacobian, turned, along))
     kept = (p > 0) * 1.0
     if kept.all():
         return
@@ -146,6 +145,12 @@ def _of_softmax(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
     yield slip(
         MistakeKind.ATTENTION_MASK, lambda dy: p * (dy - (dy * whole).sum(axis, keepdims=True))
     )
+
+
+def _jacobian(p: Array, axis: int, dy: Array) -> Array:
+    """What a softmax over an axis gives back."""
+    signals: Array = p * (dy - (dy * p).sum(axis, keepdims=True))
+    return signals
 
 
 def _softmax(scores: Array, axis: int) -> Array:

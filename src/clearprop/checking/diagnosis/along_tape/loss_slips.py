@@ -1,6 +1,7 @@
 """Mistakes at softmax, at cross-entropy behind it, and at penalties."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -88,8 +89,12 @@ def _of_logits(found: TapePass, one: LossTarget) -> Iterator[TapeSlip]:
     for told in (None, 0, len(classes) - 1):
         target = np.moveaxis(np.broadcast_to((classes == told) * 1.0, p.shape), -1, axis or -1)
         whole = one.factor * (p - np.where(one.kept, t, target))
-        yield instead(ignored, lambda g, whole=whole: whole)
-        yield instead(ignored, lambda g, whole=whole: share * whole)
+        for by in (1.0, share):
+            yield instead(ignored, partial(_fixed, by * whole))
+
+
+def _fixed(signal: Array, _: Array) -> Array:
+    return signal
 
 
 def counted_positions(found: TapePass) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 round before."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from clearprop.base.arrays import Shape
@@ -11,7 +12,8 @@ from clearprop.checking.diagnosis.recording.tape import Tape, Wire
 SHORTEST = 3
 
 
-class TimeLoop(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class TimeLoop:
     """Rounds of wires that do the same: wire `role` of round t has the number
     begin + t · period + role.
 
@@ -118,7 +120,8 @@ def _made(
         for source in wire.sources
         if source in loop and loop.time_of(source) == time - 1
     }
-    loop = loop._replace(states=tuple(sorted(r for r in roles if not _only_adds_up(loop, r))))
+    states = tuple(sorted(role for role in roles if not _only_adds_up(loop, role)))
+    loop = replace(loop, states=states)
     weights = _weights(loop, leaf_of)
     names = {name for name, uses in weights.items() if len(uses[0].takers) > count}
     early = {role: _first_met(loop, role) for role in loop.states} if names else {}
@@ -127,7 +130,7 @@ def _made(
         for role, number in early.items()
         if number is not None and tape.names[number] & names
     }
-    return loop._replace(early=computed, weights=weights)
+    return replace(loop, early=computed, weights=weights)
 
 
 def _only_adds_up(loop: TimeLoop, role: int) -> bool:
