@@ -223,7 +223,7 @@ def _places(mistake: str, dx: Array) -> Array:
     if mistake == "unsummed":
         return dx
     if mistake == "one_sample":
-        return dx[0]
+        return np.asarray(dx[0])
     found: Array = dx.mean(0) if mistake == "mean_for_sum" else dx.sum(0)
     return found
 
