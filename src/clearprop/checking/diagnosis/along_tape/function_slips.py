@@ -44,7 +44,7 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
 
         return TapeSlip(key, {**where, **more}, {function.out: share})
 
-    if not any(function.out in loop for loop in found.parts.loops):
+    if not found.parts.is_in_time(function.out):
         # In a loop over time it is missing in every round, and called after the gate.
         yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
     if not np.any(right * (right - 1)):

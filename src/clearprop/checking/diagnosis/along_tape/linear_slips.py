@@ -62,6 +62,9 @@ def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
             where,
             {one.product: another(1 - one.place, weight.T)},
         )
+    if parts.is_in_time(one.product):
+        yield from _of_some_samples(found, one)
+        return
     before = {
         function.source: function for function in parts.functions if function.out == one.signal
     }

@@ -286,6 +286,10 @@ class Parts:
         """Loops over time."""
         return time_loops(self.tape, self.leaf_of)
 
+    def is_in_time(self, number: int) -> bool:
+        """Whether a wire stands in a loop over time, where nobody errs in one round alone."""
+        return any(number in loop for loop in self.loops)
+
     @cached_property
     def drops(self) -> tuple[Drop, ...]:
         """Dropout: multiplied by what depends on no array, 0 in some places."""

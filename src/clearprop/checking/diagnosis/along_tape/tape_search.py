@@ -73,6 +73,8 @@ FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
     of_functions, of_shares, of_entropy, of_normals, of_drops, of_lookups, of_penalties, of_ways,
     of_rounds, of_biases, of_affine, anywhere, of_copies,
 )  # fmt: skip
+# One for every pair of places.
+OF_OTHER_PLACES = (MistakeKind.WRONG_CACHE, MistakeKind.WRONG_SIGNAL)
 # How long one step along a tape takes, and one entry: what a budget is reckoned with.
 SECONDS_A_WIRE, SECONDS_AN_ENTRY = 6e-6, 1e-8
 
@@ -188,10 +190,14 @@ def on_tape(
     found: TapePass,
     budget: Budget,
     kinds: frozenset[MistakeKind] | None = None,
+    is_settled: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Hypothesis, tuple[TapeSlip, ...]]]:
-    """Every slip as a hypothesis, with the slip itself."""
+    """Every slip as a hypothesis, with the slip itself; without those of which there are most and
+    that are never named beside another one, where `is_settled`."""
     for slip in all_slips(found):
         if kinds is not None and slip.key not in kinds:
+            continue
+        if slip.key in OF_OTHER_PLACES and is_settled():
             continue
         if not budget.spend():
             return

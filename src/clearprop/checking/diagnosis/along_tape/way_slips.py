@@ -158,7 +158,7 @@ def of_copies(found: TapePass) -> Iterator[TapeSlip]:
     gradients."""
     for function in found.parts.functions:
         layer = function.layer
-        if layer is None:
+        if layer is None or found.parts.is_in_time(function.out):
             continue
         z = found.value(function.source)
         for other in _others(found, z.shape, {function.source, function.out}):
@@ -223,6 +223,8 @@ def _others(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Iterator[
 def _of_other_signals(found: TapePass) -> Iterator[TapeSlip]:
     tape = found.tape
     for one in found.parts.affine:
+        if found.parts.is_in_time(one.out):
+            continue
         ends = ends_of(one, found)
         for other in found.parts.affine:
             here, there = found.value(one.out), found.value(other.out)
