@@ -1,8 +1,8 @@
 """Runs every benchmark, prints one table, and writes it to `benchmarks/results.json`.
 
     python -m benchmarks [NAME ...]     all of them, or those named: training_step, lenet_step,
-                                        training_loop, through_time, trainings, kernels_ready,
-                                        seed_studies,
+                                        training_loop, through_time, gpt_step, step_memory,
+                                        trainings, kernels_ready, seed_studies,
                                         import_time, gradient_check, explain, exercises, reproduce,
                                         more_machines, searches, lab_page
 
@@ -25,6 +25,8 @@ NAMES = (
     "lenet_step",
     "training_loop",
     "through_time",
+    "gpt_step",
+    "step_memory",
     "trainings",
     "kernels_ready",
     "seed_studies",

@@ -143,10 +143,15 @@ def numpy_step(x: Any, target: Any) -> Callable[[], float]:
     return step
 
 
-def measure() -> list[Row]:
+def data() -> tuple[Any, Any]:
+    """Images, and their classes."""
     generator = np.random.default_rng(5)
     x = generator.uniform(size=(SAMPLES, 1, 8, 8)).astype(np.float32)
-    target = generator.integers(10, size=SAMPLES)
+    return x, generator.integers(10, size=SAMPLES)
+
+
+def measure() -> list[Row]:
+    x, target = data()
     runs = {"own": own_step(x, target), "numpy": numpy_step(x, target)}
     if torch_is_installed():
         runs["torch"] = torch_step(x, target)

@@ -29,7 +29,7 @@ def network_and_start() -> tuple[Network, Any]:
     return network, network.initialize(seed=0, dtype="float32")
 
 
-def clearprop_step(x: Any, target: Any) -> Callable[[], float]:
+def own_step(x: Any, target: Any) -> Callable[[], float]:
     network, params = network_and_start()
     optimizer = SGD(RATE)
     events = train(
@@ -112,13 +112,19 @@ def torch_step(x: Any, target: Any) -> Callable[[], float]:
     return step_of_torch(model, criterion, optimizer, features, targets)
 
 
-def measure() -> list[Row]:
+def data() -> tuple[Any, Any]:
+    """Sequences, and a number for each of their times."""
     generator = np.random.default_rng(3)
     x = generator.normal(size=(SAMPLES, TIMES, FEATURES)).astype(np.float32)
     target = generator.normal(size=(SAMPLES, TIMES, 1)).astype(np.float32)
+    return x, target
+
+
+def measure() -> list[Row]:
+    x, target = data()
     x.setflags(write=False)
     target.setflags(write=False)
-    runs = {"NumPy by hand": numpy_step(x, target), "clearprop": clearprop_step(x, target)}
+    runs = {"NumPy by hand": numpy_step(x, target), "clearprop": own_step(x, target)}
     if torch_is_installed():
         runs["PyTorch"] = torch_step(x, target)
     losses = [run() for run in runs.values()]

@@ -79,6 +79,23 @@ def test_sum_rows_keeps_one_row(lead: tuple[int, ...], rows: int, columns: int) 
     np.testing.assert_allclose(total, array.sum(axis=-2, keepdims=True), rtol=0, atol=1e-14)
 
 
+@given(lead=st.sampled_from([(), (3,)]), rows=st.integers(0, 5), columns=st.integers(1, 4))
+def test_sum_columns_keeps_one_column(lead: tuple[int, ...], rows: int, columns: int) -> None:
+    array = np.random.default_rng(rows).normal(size=(*lead, rows, columns))
+    total = arrays.sum_columns(array)
+    assert total.shape == (*lead, rows, 1)
+    np.testing.assert_allclose(total, array.sum(axis=-1, keepdims=True), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize(("axis", "expected"), [(-1, [[2], [5]]), (-2, [[2.5, 3.5, 4.5]])])
+def test_a_mean_keeps_its_axis_and_the_dtype(axis: int, expected: Any, dtype: str) -> None:
+    array = np.array([[1, 2, 3], [4, 5, 6]], dtype)
+    mean = arrays.mean_along(array, axis)
+    assert mean.dtype == dtype
+    np.testing.assert_array_equal(mean, expected)
+
+
 def test_frozen_copies_what_can_be_written_to() -> None:
     mine = np.array([1.0, 2])
     kept = arrays.frozen(mine)

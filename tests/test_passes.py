@@ -122,7 +122,7 @@ def test_signals_are_handed_from_layer_to_layer() -> None:
 def all_arrays(forward: ForwardPass, backward: BackwardPass) -> list[Array]:
     arrays = [forward.params, forward.input, forward.output]
     for record in forward.records:
-        arrays += [record.input, record.output, *record.cache]
+        arrays += [record.input, record.output, *(one for one in record.cache if one is not None)]
     gradients = [backward.gradient, backward.output_gradient, backward.input_gradient]
     gradients += backward.named().values()
     for back in backward.records:

@@ -96,12 +96,13 @@ def twin(
             return functional.embedding(x, params[join("weight")])
         case Conv1d() | Conv2d():
             convolve = functional.conv1d if layer.axes == 1 else functional.conv2d
+            border = layer.window_on(tuple(x.shape[2:])).padding
             return convolve(
-                x,
+                functional.pad(x, [end for side in reversed(border) for end in side]),
                 params[join("weight")],
                 row("bias"),
                 layer.stride,
-                layer.padding,
+                0,
                 layer.dilation,
                 layer.groups,
             )
@@ -148,7 +149,7 @@ def twin(
 def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
     """A recurrence in torch's operations, time by time."""
     times = range(x.shape[1])
-    h = c = x.new_zeros(len(x), layer.hidden)
+    h, c = x.new_zeros(len(x), layer.width("hidden")), x.new_zeros(len(x), layer.hidden)
     found = {}
     for time in reversed(times) if layer.reverse else times:
         a = x[:, time] @ params["weight_ih"] + params.get("bias_ih", 0)
@@ -156,8 +157,13 @@ def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
         match layer:
             case LSTM():
                 i, f, g, o = (a + q).chunk(4, 1)
+                p_i, p_f, p_o = (0, 0, 0)
+                if layer.peepholes:
+                    p_i, p_f, p_o = params["peephole"].chunk(3, 1)
+                i, f = i + p_i * c, f + p_f * c
                 c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-                h = o.sigmoid() * c.tanh()
+                h = (o + p_o * c).sigmoid() * c.tanh()
+                h = h @ params["weight_hr"] if layer.projection else h
             case GRU():
                 r, z, n = (
                     one + other for one, other in zip(a.chunk(3, 1), q.chunk(3, 1), strict=True)

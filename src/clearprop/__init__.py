@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.activations import ReLU as ReLU
     from clearprop.engine.layers.activations import Sigmoid as Sigmoid
     from clearprop.engine.layers.activations import Tanh as Tanh
+    from clearprop.engine.layers.adaptive_pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+    from clearprop.engine.layers.adaptive_pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+    from clearprop.engine.layers.adaptive_pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+    from clearprop.engine.layers.adaptive_pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
     from clearprop.engine.layers.attention import MultiheadAttention as MultiheadAttention
     from clearprop.engine.layers.channel_normalization import ChannelBatchNorm as ChannelBatchNorm
     from clearprop.engine.layers.channel_normalization import GroupNorm as GroupNorm
@@ -184,6 +188,12 @@ LAYER_HOMES = {
         "AvgPool1d",
         "AvgPool2d",
         "GlobalAverage",
+    ],
+    "clearprop.engine.layers.adaptive_pooling": [
+        "AdaptiveMaxPool1d",
+        "AdaptiveMaxPool2d",
+        "AdaptiveAvgPool1d",
+        "AdaptiveAvgPool2d",
     ],
     "clearprop.engine.layers.reshaping": ["Flatten", "Pad"],
     "clearprop.engine.layers.channel_normalization": ["ChannelBatchNorm", "GroupNorm"],

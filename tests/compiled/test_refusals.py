@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    LSTM,
     MSE,
     SGD,
     BatchNorm,
@@ -26,6 +27,8 @@ from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.optimizers import Optimizer
+from clearprop.teaching.showpieces.digits_training import lenet
+from clearprop.teaching.showpieces.gpt_network import gpt
 from tests.compiled.both_engines import Task
 
 X = np.linspace(-1, 1, 24).reshape(8, 3)
@@ -69,9 +72,22 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
     assert words in refused(task)
 
 
+@pytest.mark.parametrize(
+    ("network", "x", "words"),
+    [
+        (lenet(), np.zeros((4, 1, 8, 8)), "layers[0] is Conv2d, a layer of images"),
+        (Network(Sequential(LSTM(3, 2))), np.zeros((4, 5, 3)), "layers[0] is LSTM, which goes"),
+        (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
+    ],
+    ids=["LeNet", "LSTM", "micro-GPT"],
+)
+def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: str) -> None:
+    assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))
+
+
 def test_ids_are_no_measurements() -> None:
     network = Network(Sequential(Embedding(9, 2), Tanh()))
-    assert "float32 or float64" in refused(Task(network, MSE(), SGD(0.1), np.arange(8), Y))
+    assert "layers[0] is Embedding" in refused(Task(network, MSE(), SGD(0.1), np.arange(8), Y))
     inside = Network(Sequential(Linear(3, 3), Embedding(9, 3)))
     assert "Embedding, whose input is ids" in refused(Task(inside, MSE(), SGD(0.1), X, X))
 

@@ -21,8 +21,9 @@ from onnx.reference.op_run import OpRun
 from clearprop import (
     ELU,
     GELU,
+    LSTM,
+    AdaptiveAvgPool2d,
     AvgPool1d,
-    AvgPool2d,
     BatchNorm,
     BinaryCrossEntropy,
     Conv1d,
@@ -30,6 +31,7 @@ from clearprop import (
     CrossEntropy,
     Dropout,
     Embedding,
+    Flatten,
     GlobalAverage,
     GroupNorm,
     LayerNorm,
@@ -49,6 +51,7 @@ from clearprop.base.errors import (
     ForeignFileError,
     MissingDependencyError,
 )
+from clearprop.engine.layers.pooling import MeanUnder
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
@@ -67,8 +70,7 @@ IN_FLOAT32_ALONE = (
     Recurrent,
     Conv1d,
     Conv2d,
-    AvgPool1d,
-    AvgPool2d,
+    MeanUnder,
     GlobalAverage,
     GroupNorm,
 )
@@ -145,6 +147,115 @@ def test_onnxruntime_computes_every_layer_alike(dtype: str) -> None:
         np.testing.assert_allclose(
             output, expected, rtol=CLOSE[dtype], atol=CLOSE[dtype], err_msg=repr(example)
         )
+
+
+def sizes(value: Any) -> list[int | str]:
+    return [one.dim_param or one.dim_value for one in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize(
+    ("layers", "taken", "put_out", "other"),
+    [
+        ((Conv2d(1, 2, 3),), ["N", 1, "H", "W"], ["N", 2, "D1", "D2"], (1, 9, 5)),
+        ((Conv1d(2, 3, 3, padding=1),), ["N", 2, "L"], ["N", 3, "L"], (2, 11)),
+        ((Conv2d(1, 2, 3), Flatten(), Linear(72, 2)), ["N", 1, 8, 8], ["N", 2], (1, 8, 8)),
+        ((LSTM(3, 4),), ["N", "T", 3], ["N", "T", 4], (9, 3)),
+        ((Linear(3, 2),), ["N", 3], ["N", 2], (3,)),
+    ],
+)
+def test_sizes_that_the_layers_leave_open_are_open_in_the_file(
+    layers: tuple[Any, ...], taken: list[Any], put_out: list[Any], other: tuple[int, ...]
+) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    network = Network(Sequential(*layers))
+    params = network.initialize(dtype="float32")
+    model = to_onnx(network, params)
+    assert sizes(model.graph.input[0]) == taken
+    assert sizes(model.graph.output[0]) == put_out
+    x = np.random.default_rng(0).normal(size=(2, *other)).astype(np.float32)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {"input": x})
+    np.testing.assert_allclose(output, network.predict(params, x), rtol=1e-5, atol=1e-6)
+
+
+def of_one_node(operator: str, gates: int, *, states: int = 0, **attributes: Any) -> bytes:
+    """A model of one recurrent node, whose starts are ones."""
+    rng = np.random.default_rng(5)
+    arrays = {
+        "W": rng.normal(size=(1, 2 * gates, 3)).astype(np.float32),
+        "R": rng.normal(size=(1, 2 * gates, 2)).astype(np.float32),
+        "ones": np.ones((), np.float32),
+        "shape": np.array([1, 1, 2]),
+        "axis": np.array([2 if attributes.get("layout") else 1]),
+    }
+    starts = [f"h{number}" for number in range(states)]
+    nodes = [helper.make_node("Expand", ["ones", "shape"], [one]) for one in starts]
+    taken = ["x", "W", "R", *(["", "", *starts] if starts else [])]
+    nodes.append(helper.make_node(operator, taken, ["wire"], hidden_size=2, **attributes))
+    nodes.append(helper.make_node("Squeeze", ["wire", "axis"], ["y"]))
+    if not attributes.get("layout"):
+        nodes[-2].input[0] = "turned"
+        nodes.insert(0, helper.make_node("Transpose", ["x"], ["turned"], perm=[1, 0, 2]))
+        nodes[-1].output[0] = "times_first"
+        nodes.append(helper.make_node("Transpose", ["times_first"], ["y"], perm=[1, 0, 2]))
+    graph = helper.make_graph(
+        nodes,
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "T", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", "T", 2])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    made: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)]
+    ).SerializeToString()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("operator", "gates", "settings", "said"),
+    [
+        ("RNN", 1, {"activations": ["Softsign"]}, "RNN.*activations: Softsign.*Tanh / Relu"),
+        ("RNN", 1, {"clip": 3.0}, "RNN.*clip: 3.0"),
+        ("RNN", 1, {"states": 1}, "RNN.*initial_h: ≠ 0"),
+        ("GRU", 3, {"activations": ["Sigmoid", "Relu"]}, "GRU.*activations: Sigmoid, Relu"),
+        ("LSTM", 4, {"input_forget": 1}, "LSTM.*input_forget: 1"),
+        ("LSTM", 4, {"states": 2}, "LSTM.*initial_h"),
+    ],
+)
+def test_what_onnx_leaves_open_of_a_recurrence_is_refused_by_its_name(
+    operator: str, gates: int, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ContractError, match=said) as caught:
+        from_onnx(of_one_node(operator, gates, **settings))
+    assert caught.value.message("zh-TW") != caught.value.message("en")
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_a_recurrence_whose_samples_come_first_comes_in(operator: str, gates: int) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+    usual, first = (from_onnx(of_one_node(operator, gates, layout=one)) for one in (0, 1))
+    assert usual.network.layer == first.network.layer
+    np.testing.assert_array_equal(usual.predict(x), first.predict(x))
+    named = from_onnx(of_one_node("RNN", 1, activations=["relu"], activation_alpha=[0.5]))
+    assert named.network.graph.nodes["layers[0]"].layer.nonlinearity == "relu"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("layers", "key"),
+    [
+        ((Conv2d(1, 2, 3), Flatten(), Linear(96, 2)), "image_shape_needed"),
+        ((Conv2d(1, 2, 3), AdaptiveAvgPool2d(2)), "onnx_shape_needed"),
+        ((Conv1d(1, 2, 3), AvgPool1d(2, dilation=2)), "onnx_shape_needed"),
+    ],
+)
+def test_what_depends_on_the_size_of_the_image_asks_for_it(
+    layers: tuple[Any, ...], key: str
+) -> None:
+    network = Network(Sequential(*layers))
+    with pytest.raises(ClearpropError) as caught:
+        to_onnx(network, network.initialize())
+    assert caught.value.key == key
+    assert caught.value.message("zh-TW") != caught.value.message("en")
 
 
 @given(seed=st.integers(0, 10**6), opset=st.sampled_from(OPSETS), dtype=st.sampled_from(DTYPES))

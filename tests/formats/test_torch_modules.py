@@ -8,10 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearprop import CrossEntropy, Linear, Network, ReLU, Residual, Sequential, Tanh
+from clearprop import (
+    GRU,
+    LSTM,
+    RNN,
+    CrossEntropy,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+)  # fmt: skip
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
-from clearprop.formats import from_torch, from_torch_step, to_torch
+from clearprop.formats import from_onnx, from_torch, from_torch_step, to_onnx, to_torch
+from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_file import load
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSS_ROWS
 from clearprop.reading.explanation import explain_weight
@@ -140,6 +152,81 @@ def woven_branches(torch: Any) -> Any:
     return Woven()
 
 
+def module_of(torch: Any, forward: Any, **parts: Any) -> Any:
+    """A module with these parts and this forward."""
+    made = type("Written", (torch.nn.Module,), {"forward": forward})()
+    for name, part in parts.items():
+        setattr(made, name, part)
+    return made
+
+
+def reshaped(torch: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        return torch.flatten(self.first(x), 0)
+
+    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
+
+
+def halved(torch: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        return self.first(x).view(-1, 2)
+
+    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
+
+
+def image_networks(torch: Any) -> dict[str, tuple[Any, Any]]:
+    """Networks of images and, where their layers do not say it, the shape of one."""
+    nn, functional = torch.nn, torch.nn.functional
+
+    def forward(self: Any, x: Any) -> Any:
+        x = functional.max_pool2d(self.norm(self.conv(x)).relu(), 2, ceil_mode=True)
+        return self.last(x.view(x.size(0), -1))
+
+    parts = {"conv": nn.Conv2d(1, 4, 3), "norm": nn.BatchNorm2d(4), "last": nn.Linear(36, 3)}
+    return {
+        "a module with a view": (module_of(torch, forward, **parts), None),
+        "one layer": (nn.Conv1d(2, 3, 3, padding="same", dilation=2), None),
+        "as high as it is not wide": (
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(96, 2)),
+            (1, 8, 10),
+        ),
+        "borders of the image's own numbers": (
+            nn.Sequential(
+                nn.Conv2d(1, 4, 3, stride=2, padding=(2, 1), padding_mode="reflect", groups=1),
+                nn.Conv2d(4, 2, (2, 3), padding="same", padding_mode="circular"),
+                nn.ReplicationPad2d((1, 0, 2, 1)),
+                nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False),
+            ),
+            None,
+        ),
+        "places that are asked for": (
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3),
+                nn.AdaptiveMaxPool2d((3, 2)),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(4, 2),
+            ),
+            None,
+        ),
+    }
+
+
+def test_networks_of_images_come_in_and_go_out(torch: Any) -> None:
+    torch.manual_seed(0)
+    for name, (module, shape) in image_networks(torch).items():
+        saved = from_torch(module.double(), input_shape=shape)
+        x = example_rows(saved.network, "float64", shape)
+        expected = module.eval()(torch.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(saved.predict(x), expected, rtol=1e-10, err_msg=name)
+        twin = to_torch(saved.network, saved.params, state=saved.state).eval()
+        np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-10)
+        back = from_torch(twin, input_shape=shape)
+        np.testing.assert_allclose(back.predict(x), expected, rtol=1e-10, err_msg=name)
+        model = to_onnx(saved.network, saved.params, state=saved.state, input_shape=x.shape[1:])
+        np.testing.assert_allclose(from_onnx(model).predict(x), expected, rtol=1e-10)
+
+
 def sliced(torch: Any) -> Any:
     class Sliced(torch.nn.Linear):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
@@ -181,7 +268,17 @@ REFUSED: dict[str, tuple[str, Any]] = {
         lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
     ),
     "branching": ("torch_untraceable", branching),
-    "reshape": ("torch_reshape", lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten())),
+    "reshape": ("torch_reshape", reshaped),
+    "flattened otherwise": (
+        "torch_layer_unknown",
+        lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten(2)),
+    ),
+    "half of a batch": ("torch_differs", halved),
+    "one step of a recurrence": ("torch_cell", lambda t: t.nn.LSTMCell(2, 3)),
+    "images of a shape unknown": (
+        "torch_trial",
+        lambda t: t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.Flatten(), t.nn.Linear(96, 2)),
+    ),
     "number": ("torch_not_module", lambda _: 3),
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
     "woven branches": ("import_sum", woven_branches),
@@ -207,6 +304,20 @@ def test_an_embedding_that_is_trained_otherwise_is_refused_by_its_path(torch: An
     table = torch.nn.Embedding(4, 2, padding_idx=0)
     with pytest.raises(ContractError, match=r"^0: no layer here.*padding_idx=0"):
         from_torch(torch.nn.Sequential(table, torch.nn.Linear(2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_the_arrays_of_a_cell_are_those_of_the_layer_over_time(torch: Any, kind: str) -> None:
+    torch.manual_seed(0)
+    cell = getattr(torch.nn, f"{kind}Cell")(2, 3).double()
+    layer = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](2, 3)
+    saved = from_torch(cell.state_dict(), network=Network(layer))
+    x = torch.randn(4, 5, 2, dtype=torch.float64)
+    state: Any = None
+    for time in range(5):
+        state = cell(x[:, time], state)
+    last = state[0] if kind == "LSTM" else state
+    np.testing.assert_allclose(saved.predict(x.numpy())[:, -1], last.detach().numpy(), rtol=1e-12)
 
 
 def test_arrays_of_another_network_are_refused(torch: Any) -> None:

@@ -23,7 +23,8 @@ numbers = arrays(np.float64, 8, elements=st.floats(-1e300, 1e300))
 def run(layer: Activation, z: list[float], da: list[float]) -> tuple[Array, Array]:
     """The activation and ∂C/∂z of one sample."""
     a, cache, state = layer.forward({}, np.array([z], float), Context())
-    assert cache._fields == ("z", "a")
+    assert cache._fields == ("z", "a", "part")
+    assert cache.part is None
     assert not state
     dz, gradients = layer.backward({}, cache, np.array([da], float))
     assert not gradients

@@ -54,6 +54,25 @@ def test_two_positions_by_hand() -> None:
     np.testing.assert_allclose(scores, [[0.0, 0.0], [-0.163659, 0.163659]], atol=1e-6)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("largest", [63.9, 64.1, 1e4])
+def test_scores_of_any_size_give_the_softmax(largest: float, dtype: str, causal: bool) -> None:
+    # With d = 1 and x = (−r, 1, r), r² the largest score, the scores are x_i x_j; beside them the
+    # softmax as it is written, with the largest of each row taken off, in float64.
+    network, params = plain(causal=causal)
+    x = np.array([-(largest**0.5), 1, largest**0.5]).astype(dtype)
+    forward = network.forward(params.astype(dtype), x.reshape(1, 3, 1))
+    scores = np.outer(x, x).astype(float)
+    if causal:
+        scores[np.triu_indices(3, 1)] = -np.inf
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    expected = powers / powers.sum(axis=-1, keepdims=True)
+    weights = forward.inside("")["weights"].values[0, 0]
+    tolerance = 1e-5 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(weights, expected, rtol=tolerance, atol=tolerance * 1e-30)
+
+
 def test_causal_positions_do_not_see_what_comes_later() -> None:
     network = Network(MultiheadAttention(4, 2, causal=True))
     params = network.initialize(0)

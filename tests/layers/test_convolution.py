@@ -7,7 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop import Context, Conv1d, Conv2d, Network, ReLU, Sequential
+from clearprop import (
+    AdaptiveAvgPool2d,
+    Add,
+    AvgPool1d,
+    ChannelBatchNorm,
+    Context,
+    Conv1d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAverage,
+    GroupNorm,
+    Identity,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Network,
+    Pad,
+    ReLU,
+    Residual,
+    Sequential,
+)  # fmt: skip
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ClearpropError, ConfigurationError, ShapeError
 from tests.gradient_checks import draw_point, own_gradient
@@ -80,7 +101,7 @@ def test_groups_see_their_own_channels_alone() -> None:
     sizes=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     stride=st.integers(1, 3),
-    padding=st.integers(0, 2),
+    padding=st.sampled_from([0, 1, 2, ((1, 0), (0, 2)), "same", "same_lower"]),
     dilation=st.integers(1, 2),
     groups=st.sampled_from([1, 2]),
     samples=st.integers(0, 3),
@@ -89,20 +110,20 @@ def test_any_shape_is_the_sum_place_by_place(
     sizes: tuple[int, int],
     kernel: tuple[int, int],
     stride: int,
-    padding: int,
+    padding: Any,
     dilation: int,
     groups: int,
     samples: int,
 ) -> None:
     layer = Conv2d(2, 4, kernel, stride, padding, dilation, groups)
-    if min(layer.window.places(sizes)) < 1:
+    if min(layer.window_on(sizes).places(sizes)) < 1:
         with pytest.raises(ShapeError, match="does not fit"):
             layer.output_shape((2, *sizes))
         return
     point = draw_point(layer, (2, *sizes), samples=samples)
     params = point.network.named(point.params)
     y = point.forward().output
-    x = np.pad(point.x, ((0, 0), (0, 0), *layer.window.padding))
+    x = np.pad(point.x, ((0, 0), (0, 0), *layer.window_on(sizes).padding))
     for o, p, q in np.ndindex(*y.shape[1:]):
         own = slice(2 // groups * (o // (4 // groups)), None)
         rows = slice(stride * p, stride * p + dilation * (kernel[0] - 1) + 1, dilation)
@@ -134,8 +155,11 @@ def test_a_patch_and_its_gradient_have_an_address() -> None:
         ((2, 4, True), "kernel must be a whole number"),
         ((2, 4, 3, 0), "stride must be"),
         ((2, 4, 3, 1, -1), "padding must be"),
-        ((2, 4, 3, 1, "valid"), "padding must be"),
-        ((2, 4, 3, 2, "same"), "only where the stride is 1"),
+        ((2, 4, 3, 1, "full"), 'one of "same", "same_lower" and "valid"'),
+        ((2, 4, 3, 1, (1, 1, 1)), "one for each of the 2 axes"),
+        ((2, 4, 3, 1, ((1, 1, 1), (0, 0, 0))), "a pair (in front, behind) for each"),
+        ((2, 4, 3, 1, ((1, -1), (0, 0))), "padding must be"),
+        ((2, 4, 3, 1, ((1, 0.5), (0, 0))), "padding must be"),
         ((2, 4, 3, 1, 0, 0), "dilation must be"),
         ((2, 4, 3, 1, 0, 1, 4), "cannot divide 2 input and 4 output channels into 4 groups"),
         ((0, 4, 3), "inputs must be"),
@@ -172,12 +196,67 @@ def test_ids_are_no_images_and_channels_are_held_against_the_layer_before() -> N
     network = Network(Conv1d(1, 1, 1))
     with pytest.raises(ClearpropError, match="int64"):
         network.predict(network.initialize(), np.zeros((1, 1, 3), np.int64))
-    chain = Sequential(Conv2d(1, 4, 3), Conv2d(8, 2, 3))
     with pytest.raises(ShapeError, match=r"takes \(N, 8, H, W\).*gives \(N, 4, 6, 6\)"):
-        chain.output_shape((1, 8, 8))
+        Conv2d(8, 2, 3).output_shape((4, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        (
+            (ReLU(), Dropout(0.5), Conv2d(8, 2, 3)),
+            "Conv2d takes (N, 8, H, W), but Conv2d(1, 4) before it gives (N, 4, H, W)",
+        ),
+        ((MaxPool2d(2), Conv1d(4, 2, 3)), "Conv1d takes (N, 4, L), but Conv2d(1, 4)"),
+        ((AvgPool1d(2),), "AvgPool1d takes (N, C, L), but Conv2d(1, 4)"),
+        ((AdaptiveAvgPool2d(2), GroupNorm(2, 6)), "GroupNorm takes (N, 6, H, W)"),
+        ((Pad((1, 1), mode="reflect"), ChannelBatchNorm(5)), "takes (N, 5, H, W)"),
+        ((GlobalAverage(), Linear(5, 2)), "Linear(5, 2) takes (N, 5), but the layer before"),
+        ((GlobalAverage(keep_axes=True), Conv2d(3, 2, 1)), "gives (N, 4, 1, 1)"),
+        ((Residual(Conv2d(4, 6, 3, padding=1)),), "(N, 4, H, W) went in and (N, 6, H, W) came"),
+        ((Add(Identity(), Conv1d(4, 6, 3)),), "Conv1d takes (N, 4, L)"),
+    ],
+)
+def test_channels_that_do_not_fit_are_refused_where_a_network_is_made(
+    layers: tuple[Layer, ...], said: str
+) -> None:
+    # Nobody has said how large the images are.
+    with pytest.raises(ShapeError) as caught:
+        Network(Sequential(Conv2d(1, 4, 3), *layers))
+    assert said in caught.value.message("en")
+    assert caught.value.message("zh-TW") != caught.value.message("en")
+
+
+def test_what_nobody_can_know_yet_is_not_refused() -> None:
+    around_channels = Pad((0, 0, 0, 0, 1, 1))
+    for layers in (
+        (Flatten(), Linear(7, 2)),
+        (around_channels, Conv2d(6, 2, 3)),
+        (Linear(9, 4), Conv2d(8, 2, 1)),
+        (ChannelBatchNorm(4), Add(Conv2d(4, 3, 1), Conv2d(4, 3, 3, padding=1)), Conv2d(3, 1, 1)),
+    ):
+        network = Network(Sequential(Conv2d(1, 4, 3), *layers))
+        assert network.graph.nodes["layers[0]"].output_shape is None
+
+
+def test_a_border_may_differ_from_side_to_side_and_depend_on_the_image() -> None:
+    weight = np.array([1.0, 10, 100]).reshape(1, 1, 3)
+    x = np.array([[[1.0, 2, 3, 4]]])
+    # Behind: 1 2 3 → 321, 2 3 4 → 432, 3 4 0 → 43, 4 0 0 → 4.
+    y, dx, _ = passes(Conv1d(1, 1, 3, padding=((0, 2),), bias=False), {"weight": weight}, x)
+    np.testing.assert_array_equal(y, [[[321.0, 432.0, 43.0, 4.0]]])
+    np.testing.assert_array_equal(dx, [[[1.0, 11.0, 111.0, 111.0]]])
+    # ⌈4/2⌉ = 2 places at 0 and 2, which span 5: one zero, behind or in front.
+    for padding, expected in (("same", [321.0, 43.0]), ("same_lower", [210.0, 432.0])):
+        layer = Conv1d(1, 1, 3, stride=2, padding=padding, bias=False)
+        y, _, _ = passes(layer, {"weight": weight}, x)
+        np.testing.assert_array_equal(y, [[expected]])
 
 
 def test_one_number_and_a_pair_of_it_are_one_setting() -> None:
     assert Conv2d(1, 2, (3, 3), padding=[1, 1]) == Conv2d(1, 2, 3, padding=1)  # type: ignore[arg-type]
     assert Conv2d(1, 2, tuple(np.array([3, 2]))).kernel == (3, 2)
+    assert Conv2d(1, 2, 3, padding=((1, 1), (2, 2))) == Conv2d(1, 2, 3, padding=(1, 2))
+    assert Conv2d(1, 2, 3, padding="valid") == Conv2d(1, 2, 3)
+    assert Conv1d(1, 2, 3, padding=[[0, np.int64(1)]]).padding == ((0, 1),)  # type: ignore[arg-type]
     assert hash(Conv2d(1, 2, 3)) == hash(Conv2d(1, 2, (3, 3)))

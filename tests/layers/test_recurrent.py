@@ -68,6 +68,63 @@ def test_two_steps_of_an_lstm_by_hand() -> None:
     np.testing.assert_allclose(named["weight_hh"][0], np.multiply(at_2, first / 2), rtol=1e-14)
 
 
+def test_a_projection_and_a_gate_that_sees_the_cell_by_hand() -> None:
+    # Two units whose gates are i = f = o = σ(0) = 1/2 and g = tanh(½ ln 3) = 1/2 at one time, from
+    # c = 1 before: c = ½ + ¼ = 3/4. P = (2, −1)ᵀ: h = (2 − 1) ½ tanh ¾.
+    network = Network(LSTM(1, 2, bias=False, projection=1))
+    w = np.zeros(8)
+    w[4:6] = log(3) / 2
+    params = np.concatenate([w, np.zeros(8), [2, -1]])
+    side = {"hidden": np.zeros((1, 1)), "cell": np.ones((1, 2))}
+    forward = network.forward(params, np.ones((1, 1, 1)), side_inputs=side)
+    m = tanh(3 / 4) / 2
+    np.testing.assert_allclose(forward.output, [[[m]]], rtol=1e-15)
+    backward = network.backward(forward, np.array([[[10.0]]]))
+    np.testing.assert_allclose(backward.named()["weight_hr"], [[10 * m], [10 * m]], rtol=1e-15)
+    # ∂C/∂o = ∂C/∂m tanh(c) with ∂C/∂m = 10 P = (20, −10).
+    o_back = backward.inside("")["output"].ravel()
+    np.testing.assert_allclose(o_back, [40 * m, -20 * m], rtol=1e-15)
+
+    # One unit, p = (ln 3, −ln 3, ln 9) on c = 1 before: i = 3/4, f = 1/4, g = 1/2, so that
+    # c = 1/4 + 3/8 = 5/8, and o = σ(2 ln 3 · 5/8).
+    network = Network(LSTM(1, 1, bias=False, peepholes=True))
+    params = np.array([0, 0, log(3) / 2, 0, 0, 0, 0, 0, log(3), -log(3), log(9)])
+    side = {"hidden": np.zeros((1, 1)), "cell": np.ones((1, 1))}
+    forward = network.forward(params, np.ones((1, 1, 1)), side_inputs=side)
+    o = 1 / (1 + 9 ** (-5 / 8))
+    np.testing.assert_allclose(forward.output, [[[o * tanh(5 / 8)]]], rtol=1e-15)
+    backward = network.backward(forward, np.ones((1, 1, 1)))
+    da_o = tanh(5 / 8) * o * (1 - o)
+    dc = o * (1 - tanh(5 / 8) ** 2) + da_o * log(9)
+    # ∂C/∂p_i = dc g i(1 − i) c₋₁ = dc ½ · 3/16, ∂C/∂p_f = dc c₋₁ f(1 − f) c₋₁, ∂C/∂p_o = da_o c.
+    expected = [dc * 3 / 32, dc * 3 / 16, da_o * 5 / 8]
+    np.testing.assert_allclose(backward.named()["peephole"].ravel(), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"projection": 2}, {"peepholes": True}, {"projection": 1, "peepholes": True}],
+)
+def test_windows_of_an_lstm_with_options_carry_on(settings: dict[str, Any]) -> None:
+    network, params = drawn(LSTM(2, 3, **settings))
+    whole = network.forward(params, X).output
+    first = network.forward(params, X[:, :2])
+    carried = carried_state(first)
+    assert carried["hidden"].shape == (4, settings.get("projection", 3))
+    second = network.forward(params, X[:, 2:], side_inputs=carried)
+    np.testing.assert_allclose(second.output, whole[:, 2:], rtol=1e-14)
+    with pytest.raises(ClearpropError, match="cell"):
+        network.forward(params, X, side_inputs={**carried, "cell": np.zeros((4, 5))})
+
+
+@pytest.mark.parametrize("settings", [{"projection": 3}, {"projection": -1}, {"peepholes": 1}])
+def test_an_lstm_that_cannot_be(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        LSTM.from_settings({"inputs": 2, "hidden": 3, **settings})
+    assert next(iter(settings)) in caught.value.message("en")
+    assert caught.value.message("zh-TW") != caught.value.message("en")
+
+
 def test_two_steps_of_an_rnn_by_hand() -> None:
     # max(0, 2x + 3h): h₁ = 2, h₂ = 4 + 6 = 10. ∂C/∂h₂ = 1, so ∂C/∂h₁ = 3.
     # ∂C/∂w = 1·3 + 2·1 = 5, ∂C/∂u = h₁ = 2, ∂C/∂x = (2·3, 2·1).

@@ -12,6 +12,7 @@ import pytest
 from clearprop import GELU, Activation, Context, Mish, SiLU, Softplus
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, MissingDependencyError
+from clearprop.engine.layers.activations import ActivationCache
 from clearprop.engine.layers.smooth_activations import _ndtr
 from clearprop.engine.layers.special import log_one_plus, logistic
 from tests.gradient_checks import present
@@ -55,6 +56,18 @@ def test_silu_by_hand() -> None:
     a, dz = run(SiLU(), [0, log(3), -log(3)], [4, 1, 1])
     np.testing.assert_allclose(a, [0, 0.75 * log(3), -0.25 * log(3)], rtol=1e-15)
     np.testing.assert_allclose(dz, [2, 0.75 + 3 / 16 * log(3), 0.25 - 3 / 16 * log(3)], rtol=1e-14)
+
+
+@pytest.mark.parametrize("layer", [GELU(), GELU("tanh"), SiLU()], ids=repr)
+def test_what_forward_keeps_gives_the_derivative(layer: Activation) -> None:
+    z = np.array([-3.0, 0, 0.5, 60])
+    a, part = layer.value_and_part(z)
+    np.testing.assert_array_equal(a, layer.value(z))
+    assert part is not None
+    np.testing.assert_array_equal(a, z * part)
+    for kept in (part, None):
+        slope = layer.derivative_from(ActivationCache(z, a, kept))
+        np.testing.assert_array_equal(slope, layer.derivative(z, a))
 
 
 def test_softplus_by_hand() -> None:

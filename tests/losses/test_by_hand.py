@@ -61,6 +61,24 @@ def test_cross_entropy() -> None:
     np.testing.assert_allclose(result.gradient, expected, rtol=1e-15)
 
 
+def test_cross_entropy_of_logits_that_lie_column_by_column() -> None:
+    y = np.random.default_rng(0).normal(size=(4, 3))
+    ids = np.array([2, 0, 1, 1])
+    rows = CrossEntropy().evaluate(y, ids)
+    columns = CrossEntropy().evaluate(np.asfortranarray(y), ids)
+    assert columns.value == rows.value
+    np.testing.assert_array_equal(columns.gradient, rows.gradient)
+
+
+def test_a_class_of_weight_0_costs_nothing_were_its_logit_without_bounds() -> None:
+    # Class 0 has no weight and p = 0; class 1 of the other sample costs ln 2.
+    y = np.array([[-np.inf, 0, 0], [-np.inf, 0, 0]])
+    result = CrossEntropy(weight=(0, 1, 1)).evaluate(y, np.array([0, 1]))
+    np.testing.assert_allclose(result.entries, [0, LN2], rtol=1e-15)
+    expected = np.array([[0, 0, 0], [0, -0.5, 0.5]])
+    np.testing.assert_allclose(result.gradient, expected, rtol=1e-15)
+
+
 def test_class_weights_are_in_the_mean() -> None:
     # As above with w = (3, 1, 1): class 1 costs ln 2, class 0 costs 3 · ln 4, and the mean divides
     # by 1 + 3, so that L = 7 ln 2/4. The gradients are (¼, −½, ¼)/4 and 3(−¾, ½, ¼)/4.

@@ -1,11 +1,13 @@
 """ONNX's operators on images that are layers here: read as from a file, and computed.
 
-What no layer here computes (a border that differs from side to side, one that depends on the size
-of the image, a ceiling for the number of places) is left out with its reason.
+Pad's cases in whole numbers are computed in float32, which holds them all; what no layer here
+computes (images with three axes) is left out with its reason.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from clearprop import (
     AvgPool2d,
@@ -24,14 +26,16 @@ from clearprop.kinds.onnx_terms import Held, OnnxForm, Slot, X
 from tests.onnx_nodes.cases import NodeCase
 
 
-def form_of(kind: type[Layer], operator: str, inputs: int) -> OnnxForm:
-    """The form of a layer that is this operator alone, with so many inputs."""
+def form_of(kind: type[Layer], case: NodeCase) -> OnnxForm:
+    """The form of a layer that is the case's operator alone, with inputs at the same places, and
+    with dilations where the case has them."""
     return next(
         form
         for form in LAYER_ROWS[kind].onnx_forms
-        if form.term.operator == operator
-        and len(form.term.inputs) == inputs
-        and all(isinstance(one, Slot) for one in form.term.inputs)
+        if form.term.operator == case.operator
+        and {n for n, one in enumerate(form.term.inputs) if one is not None} == set(case.inputs)
+        and all(isinstance(one, Slot | None) for one in form.term.inputs)
+        and {"dilations"} & set(case.attributes) <= {name for name, _ in form.term.attributes}
     )
 
 
@@ -48,14 +52,20 @@ def found_in(case: NodeCase, form: OnnxForm) -> Mapping[str, Any]:
     return found
 
 
+def measured(x: Array) -> Array:
+    """Whole numbers as measurements, which a layer takes."""
+    return x.astype(np.float32) if x.dtype.kind in "iu" else x
+
+
 def read_as(kind: type[Layer], operator: str) -> Callable[[NodeCase], tuple[Array | None, ...]]:
     """The output of what such a node is read as."""
 
     def run(case: NodeCase) -> tuple[Array | None, ...]:
-        form = form_of(kind, operator, len(case.inputs))
-        made = form.layer(found_in(case, form), case.x.dtype)
+        form = form_of(kind, case)
+        x = measured(case.x) if kind is Pad else case.x
+        made = form.layer(found_in(case, form), x.dtype)
         assert made is not None, case.name
-        y, _, _ = made.layer.forward(made.params, case.x, Context(training=False))
+        y, _, _ = made.layer.forward(made.params, x, Context(training=False))
         # Which entry was the largest, the second output of MaxPool, is not told in use.
         return (y, None)[: len(case.outputs)]
 

@@ -23,11 +23,15 @@ def through_time(kind: type[Recurrent]) -> Callable[[NodeCase], tuple[Array, ...
         direction = case.attribute("direction", "forward")
         found["direction"] = direction
         found["reset_after"] = case.attribute("linear_before_reset", 0)
-        read = read_recurrent(kind, found, both=direction == "bidirectional")
+        samples_first = bool(case.attribute("layout", 0))
+        found["layout"] = samples_first
+        if case.input(7) is not None:
+            found["peephole"] = case.input(7)
+        both = direction == "bidirectional"
+        read = read_recurrent(kind, found, both, samples_first=samples_first)
         assert read is not None
         network = Network(read.layer)
         params = network.replace(network.initialize(dtype="float32"), read.params)
-        samples_first = bool(case.attribute("layout", 0))
         x = case.x if samples_first else case.x.swapaxes(0, 1)
         forward = network.forward(params, x)
 

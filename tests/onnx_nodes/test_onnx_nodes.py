@@ -53,13 +53,13 @@ RUN = {
     "Gather": 3,
     "RNN": 6,
     "GRU": 6,
-    "LSTM": 5,
-    "Conv": 5,
-    "MaxPool": 9,
-    "AveragePool": 6,
+    "LSTM": 6,
+    "Conv": 6,
+    "MaxPool": 14,
+    "AveragePool": 14,
     "GlobalAveragePool": 2,
     "Flatten": 9,
-    "Pad": 1,
+    "Pad": 5,
     "GroupNormalization": 2,
     "InstanceNormalization": 2,
     "SoftmaxCrossEntropyLoss": 34,
@@ -69,33 +69,13 @@ RUN = {
     "Momentum": 3,
 }
 
-BY_SIZE = "its border depends on the size of the image"
-UNEVEN = "its border differs from side to side, which a Pad in front does"
-WIDE = "its border is wider than half the window, which could lie on the border alone"
-CEILING = "it takes places that do not lie on the image as a whole"
 THREE_AXES = "images with three axes"
-DILATED = "a mean of numbers that are apart, which PyTorch has not either"
-OTHER_BORDERS = "a border of the image's own numbers, in whole numbers"
 LEFT_OUT = {
-    "test_conv_with_autopad_same": BY_SIZE,
     "test_maxpool_2d_uint8": "whole numbers; a layer takes measurements",
-    "test_maxpool_2d_precomputed_same_upper": BY_SIZE,
-    "test_maxpool_2d_same_upper": UNEVEN,
-    "test_maxpool_2d_same_lower": UNEVEN,
-    "test_maxpool_2d_pads": WIDE,
-    "test_maxpool_2d_ceil": CEILING,
     "test_maxpool_3d_default": THREE_AXES,
     "test_maxpool_3d_dilations": THREE_AXES,
     "test_maxpool_3d_dilations_use_ref_impl": THREE_AXES,
     "test_maxpool_3d_dilations_use_ref_impl_large": THREE_AXES,
-    "test_averagepool_2d_precomputed_same_upper": BY_SIZE,
-    "test_averagepool_2d_same_upper": UNEVEN,
-    "test_averagepool_2d_same_lower": UNEVEN,
-    "test_averagepool_2d_pads": WIDE,
-    "test_averagepool_2d_pads_count_include_pad": WIDE,
-    "test_averagepool_2d_ceil": CEILING,
-    "test_averagepool_2d_ceil_last_window_starts_on_pad": CEILING,
-    "test_averagepool_2d_dilations": DILATED,
     "test_averagepool_3d_default": THREE_AXES,
     "test_averagepool_3d_dilations_small": THREE_AXES,
     **{
@@ -104,11 +84,7 @@ LEFT_OUT = {
         for counts in (0, 1)
         for ceiling in (False, True)
     },
-    "test_edge_pad": OTHER_BORDERS,
-    "test_reflect_pad": OTHER_BORDERS,
-    "test_wrap_pad": OTHER_BORDERS,
-    "test_constant_pad_axes": "the axes are an input of their own",
-    "test_constant_pad_negative_axes": "the axes are an input of their own",
+    "test_constant_pad_axes": "its axes are counted from the samples; a Pad counts from the end",
     "test_gemm_default_matrix_bias": "the bias differs from sample to sample; Linear has one row",
     "test_matmul_bcast": "both factors are broadcast; Linear shares x, or nothing",
     "test_matmul_1d_3d": "x is a single sample without an axis of samples",
@@ -123,13 +99,14 @@ LEFT_OUT = {
     "test_clip_default_int8_inbounds_expanded": "whole numbers; an activation takes measurements",
     "test_identity_sequence": "a sequence of arrays; a layer takes one",
     "test_identity_opt": "an optional array, which is a container of ONNX's",
-    "test_lstm_with_peepholes": "its gates see the cell; PyTorch's and ours see the state alone",
     "test_gather_negative_indices": "Embedding refuses ids below 0 and does not count from the end",
 }
 
 # The cases are float32, and so are we; the largest difference is that of a sum over 32,400 entries.
 RTOL = 5e-6
 ATOL = 5e-7
+# What this case expects is written with four digits.
+ROUNDED = {"test_averagepool_2d_ceil_last_window_starts_on_pad": 6e-5}
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +124,8 @@ def test_agrees_with_onnx(
         for output, expected in zip(ours, case.outputs, strict=True):
             if output is not None:
                 assert np.shape(output) == expected.shape, case.name
-                np.testing.assert_allclose(output, expected, RTOL, ATOL, err_msg=case.name)
+                atol = ROUNDED.get(case.name, ATOL)
+                np.testing.assert_allclose(output, expected, RTOL, atol, err_msg=case.name)
     record_property("ONNX node test cases run", len(taken))
     assert len(taken) == RUN[operator]
 

@@ -129,7 +129,7 @@ def test_every_layer_can_be_spelled() -> None:
             **{f"conv{axes}d": f"conv{axes}d(3, 2)" for axes in (1, 2)},
             **{
                 f"{kind}pool{axes}d": f"{kind}pool{axes}d(2)"
-                for kind in ("max", "avg")
+                for kind in ("max", "avg", "adaptivemax", "adaptiveavg")
                 for axes in (1, 2)
             },
         }

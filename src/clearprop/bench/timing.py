@@ -4,7 +4,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 # What the packages of linear algebra read when they are loaded.
 THREAD_VARIABLES = (
@@ -46,16 +46,22 @@ def _clock() -> Callable[[], float]:
 
 @contextmanager
 def cores(count: int) -> Iterator[None]:
-    """Keep this process, and what it starts, on `count` cores, where the system lets us."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(sorted(before)[:count]))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+    """Keep this process, and what it starts, on `count` cores, where the system lets us; on one
+    core NumPy's products take one thread, since others would have been started already and take
+    turns with it."""
+    # Here, so that this file can be read before NumPy is loaded.
+    from clearprop.compiled.blas import on_one_thread
+
+    with on_one_thread() if count == 1 else nullcontext():
+        if not hasattr(os, "sched_setaffinity"):
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, set(sorted(before)[:count]))
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
 
 
 def limit_threads(count: int) -> None:

@@ -92,7 +92,8 @@ class Script:
     def run(self, code: CodeType, given: Names) -> Names:
         """What the names stand for after one step; the script's own are put back."""
         before = dict(self.names)
-        copies = {name: _copied(value) for name, value in before.items()}
+        # Python's own names, which exec puts among a script's, are a hundred and fifty to copy.
+        copies = {n: _copied(value) for n, value in before.items() if n != "__builtins__"}
         self.names.update(_alike(copies, given))
         self.names.update(given)
         try:

@@ -72,7 +72,14 @@ class LoweredGraph:
 
 
 def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
-    """The operations of a graph for samples of `input_shape`, or why there are none."""
+    """The operations of a graph for samples of `input_shape`, or why there are none: a layer that
+    the kernels lack, named, before what is wrong with its input."""
+    kernels: dict[str, Kernel] = {}
+    for path, node in graph.nodes.items():
+        kernel = _kernel_of(node)
+        if isinstance(kernel, Refusal):
+            return kernel
+        kernels[path] = kernel
     if len(input_shape) != 1:
         return Refusal("axes_between")
     shapes = graph.shapes(input_shape)
@@ -83,17 +90,10 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
             found += _terms(step, same, shapes)
             same[step.path] = step.path
             continue
-        row = LAYER_ROWS.get(type(step.layer))
-        name = {"path": step.path or "layer", "layer": type(step.layer).__name__}
-        if row is None:
-            return Refusal("own_layer", name)
-        kernel = row.compiled(step.layer)
-        if isinstance(kernel, NoKernel):
-            return Refusal(kernel.reason, name)
-        if row.does_nothing(step.layer):
+        if LAYER_ROWS[type(step.layer)].does_nothing(step.layer):
             same[step.path] = same[step.source]
             continue
-        found.append(_operation(step, kernel, same[step.source], shapes))
+        found.append(_operation(step, kernels[step.path], same[step.source], shapes))
         same[step.path] = step.path
     output = same[graph.output]
     if any(one.target not in {output, *(each.source for each in found)} for one in found):
@@ -103,6 +103,15 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
     if output in constant:
         return Refusal("nothing_learned")
     return LoweredGraph(tuple(found), widths, output, constant)
+
+
+def _kernel_of(node: Node) -> Kernel | Refusal:
+    row = LAYER_ROWS.get(type(node.layer))
+    name = {"path": node.path or "layer", "layer": type(node.layer).__name__}
+    if row is None:
+        return Refusal("own_layer", name)
+    kernel = row.compiled(node.layer)
+    return Refusal(kernel.reason, name) if isinstance(kernel, NoKernel) else kernel
 
 
 def _operation(node: Node, kernel: Kernel, source: str, shapes: Mapping[str, Any]) -> Lowered:

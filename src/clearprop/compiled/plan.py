@@ -113,11 +113,11 @@ def plan_of(
     """
     samples = len(x)
     batch = require_count("batch_size", samples if batch_size is None else batch_size)
-    if dtype not in DTYPES or x.dtype != dtype:
-        return Refusal("other_dtype", {"x": x.dtype, "params": dtype})
     lowered = lower_graph(network.graph, x.shape[1:])
     if isinstance(lowered, Refusal):
         return lowered
+    if dtype not in DTYPES or x.dtype != dtype:
+        return Refusal("other_dtype", {"x": x.dtype, "params": dtype})
     loss_kind = lower_loss(loss)
     if isinstance(loss_kind, Refusal):
         return loss_kind

@@ -26,7 +26,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError, UnknownNameError
-from clearprop.engine.layers.layer import Layer, Parameter, with_features
+from clearprop.engine.layers.layer import Layer, OpenImage, Parameter, with_features
 
 # The wire that the network itself takes.
 INPUT = "input"
@@ -103,6 +103,11 @@ class Join(ABC):
     def output_shape(self, shapes: Sequence[Shape | None]) -> Shape | None:
         """The shape of one sample of the output, where it is known. Raises ShapeError."""
 
+    def images_after(self, before: Sequence[OpenImage | None]) -> OpenImage | None:
+        """What is known of images whose size is not, as `Layer.images_after`; by default nothing.
+        Raises ShapeError."""
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class Sum(Join):
@@ -131,6 +136,13 @@ class Sum(Join):
         for shape in known:
             if shape != known[0]:
                 raise self._refused(("N", *known[0]), ("N", *shape))
+        return known[0] if known else None
+
+    def images_after(self, before: Sequence[OpenImage | None]) -> OpenImage | None:
+        known = [one for one in before if one is not None]
+        for other in known:
+            if (other.channels, other.axes) != (known[0].channels, known[0].axes):
+                raise ShapeError(self.refusal, input=known[0].text, output=other.text)
         return known[0] if known else None
 
     def _refused(self, one: tuple[int | str, ...], other: tuple[int | str, ...]) -> ShapeError:
@@ -307,12 +319,14 @@ def backpropagate(
     values: Mapping[str, Array],
     *,
     without: Collection[str] = (),
+    kept: bool = True,
 ) -> dict[str, Array | None]:
     """Backward through the graph: ∂C/∂(every wire), where `through(node, dy)` is ∂C/∂(what the
     layer takes), None where that is ids.
 
     values   the wires of the forward pass, of which joins need the shapes
     without  wires of which nobody asks for ∂C/∂ (`Graph.constant` in a training)
+    kept     False lets go of every ∂C/∂(wire) as soon as it has gone on, and returns none
 
     Raises ContractError where a layer gives nothing back for a wire that others put out.
     """
@@ -320,7 +334,7 @@ def backpropagate(
     for step in reversed(graph.steps):
         if step.path in without:
             continue
-        signal = signals[step.path]
+        signal = signals[step.path] if kept else signals.pop(step.path)
         if signal is None:
             raise ContractError("signal_missing", path=step.path)
         if isinstance(step, Node):

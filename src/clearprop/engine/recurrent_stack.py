@@ -28,18 +28,20 @@ def recurrent_stack(
     (N, T, inputs) to (N, T, hidden), or to (N, T, 2 · hidden) in both directions.
 
     dropout   leaves entries out of what goes from one layer to the next, where it is above 0
-    settings  of every layer: bias, nonlinearity, reset_after
+    settings  of every layer: bias, nonlinearity, reset_after, projection, peepholes
 
     One layer in one direction is that layer itself. Raises ConfigurationError unless layers is a
     whole number >= 1, and what the layers raise.
     """
     made: list[Layer] = []
+    width = hidden
     for number in range(require_count("layers", layers)):
         if number and dropout:
             made.append(Dropout(dropout))
-        features = inputs if not number else hidden * (1 + bidirectional)
-        one: Layer = kind(features, hidden, **settings)
+        features = inputs if not number else width * (1 + bidirectional)
+        one = kind(features, hidden, **settings)
+        width = one.width("hidden")
         if bidirectional:
-            one = Concatenate(one, kind(features, hidden, reverse=True, **settings))
-        made.append(one)
+            both = Concatenate(one, kind(features, hidden, reverse=True, **settings))
+        made.append(both if bidirectional else one)
     return made[0] if len(made) == 1 else Sequential(*made)

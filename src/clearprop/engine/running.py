@@ -20,8 +20,8 @@ class Run(NamedTuple):
     output: Array
     state: Tree
     views: Mapping[str, Tree]
-    values: Mapping[str, Array]
-    caches: Mapping[str, Any]
+    values: dict[str, Array]
+    caches: dict[str, Any]
 
 
 def run_forward(
@@ -89,7 +89,10 @@ def run_backward(
 
 def run_backward_into(graph: Graph, run: Run, dy: Array, places: GradientPlaces) -> Array:
     """∂C/∂θ alone, that of `run_backward` to the bit: for a training, in which nobody asks for
-    ∂C/∂x of the data. Every layer writes its part into `places`, whose flat array comes back."""
+    ∂C/∂x of the data. Every layer writes its part into `places`, whose flat array comes back.
+
+    It uses the run up: what a layer kept is let go as soon as the layer has gone back, so that the
+    way back takes hardly more memory than the way there."""
     gradient, into, added = places
     constant = graph.constant
     _, _, views, values, caches = run
@@ -98,7 +101,7 @@ def run_backward_into(graph: Graph, run: Run, dy: Array, places: GradientPlaces)
         path = node.path
         dx = node.layer.backward_into(
             views[path],
-            caches[path],
+            caches.pop(path),
             signal,
             into[path],
             path=path,
@@ -107,9 +110,10 @@ def run_backward_into(graph: Graph, run: Run, dy: Array, places: GradientPlaces)
         x = values[node.source]
         if dx is not None and (dx.dtype is not signal.dtype or dx.shape != x.shape):
             require_signal(path, dx, x, signal)
+        del values[path]
         return dx
 
-    backpropagate(graph, dy, through, values, without=constant)
+    backpropagate(graph, dy, through, values, without=constant, kept=False)
     for place, part in added:
         place += part
     return gradient

@@ -19,7 +19,7 @@ from clearprop.engine.graph import (
     join_path,
     unknown_path,
 )
-from clearprop.engine.layers.layer import Layer, Parameter
+from clearprop.engine.layers.layer import Layer, OpenImage, Parameter
 
 
 def graph_of(layer: Layer, tied: Mapping[str, str] | None = None) -> Graph:
@@ -33,14 +33,25 @@ def graph_of(layer: Layer, tied: Mapping[str, str] | None = None) -> Graph:
     output = draft.enter("", layer, INPUT)
     slots = _slots(draft.steps, tied or {})
     shapes: dict[str, Shape | None] = {INPUT: None}
+    # Of images whose size is not known, what is.
+    images: dict[str, OpenImage] = {}
     steps: list[GraphStep] = []
     for drafted in draft.steps:
         if isinstance(drafted, Join):
             shapes[drafted.path] = drafted.output_shape([shapes[wire] for wire in drafted.sources])
+            joined = drafted.images_after([images.get(wire) for wire in drafted.sources])
+            if joined is not None:
+                images[drafted.path] = joined
             steps.append(drafted)
             continue
         path, one, source = drafted
         shapes[path] = one.output_shape(shapes[source])
+        if shapes[path] is None:
+            found = one.images_after(images.get(source))
+            if isinstance(found, OpenImage):
+                images[path] = found
+            else:
+                shapes[path] = found
         own = {name: slots[join_path(path, name)] for name in one.parameters()}
         steps.append(Node(path, one, source, own, shapes[source], shapes[path]))
     taken = {output, *(wire for step in steps for wire in step.sources)}

@@ -8,6 +8,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
+from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.members import Rows
 from clearprop.estimators.table_recipe import TableRecipe
 
@@ -20,11 +21,13 @@ def minimize_members(
     loss: Loss,
     recipe: TableRecipe,
     spans: tuple[tuple[int, int], ...] = (),
+    log: EvaluationLog | None = None,
 ) -> tuple[Array, Array, Array]:
     """Each network from its start: parameters (K, P), iterations (K,), and the losses
     (iterations, K), NaN behind a network's last.
 
     parts  the rows that each network holds out
+    log    what was answered before, and is written down, so that the training can be gone on with
 
     Raises MissingDependencyError without SciPy.
     """
@@ -52,8 +55,14 @@ def minimize_members(
         def note(result: Any, losses: list[float] = losses) -> None:
             losses.append(float(result.fun))
 
+        def answered(flat: Any, evaluate: Any = value_and_gradient) -> tuple[float, Array]:
+            answer: tuple[float, Array] = (
+                evaluate(flat) if log is None else log.answer(flat, evaluate)
+            )
+            return answer
+
         found = minimize(
-            value_and_gradient,
+            answered,
             start.astype(np.float64),
             jac=True,
             method="L-BFGS-B",

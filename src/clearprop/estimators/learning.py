@@ -12,6 +12,7 @@ from clearprop.base.errors import ConfigurationError, DataError, ShapeError
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.finding_rate import found_rate
 from clearprop.estimators.full_batch import minimize_members
 from clearprop.estimators.member_training import best_of, train_members
@@ -132,6 +133,7 @@ def learn(
     begun: Begun | None = None,
     start: Array | None = None,
     groups: Array | None = None,
+    log: EvaluationLog | None = None,
 ) -> Learned:
     """Train the networks that a recipe asks for.
 
@@ -147,6 +149,7 @@ def learn(
               of one that never stopped, to the bit
     start     the parameters to begin with, (P,) or (K, P); by default the network's own start
     groups    (N,) rows of equal values are held out together
+    log       of a solver that takes no steps: what it was answered, to go on from
 
     Raises ConfigurationError for settings that do not go together, DataError for a training that
     diverged; where every network has been good before, it ends with those and a warning.
@@ -173,7 +176,7 @@ def learn(
         judged = [rows.take(part) for part in parts]
     if recipe.optimizer == "lbfgs":
         params, epoch, losses = minimize_members(
-            network.rest, starts, rows, parts, loss, recipe, weight_spans(network)
+            network.rest, starts, rows, parts, loss, recipe, weight_spans(network), log
         )
         history = History(losses, np.full_like(losses, np.nan))
         return Learned(

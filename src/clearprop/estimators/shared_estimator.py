@@ -20,6 +20,7 @@ from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.explaining_rows import explain_row
 from clearprop.estimators.learned_attributes import LearnedAttributes
 from clearprop.estimators.learning import Begun, Learned, Watch, learn
@@ -207,6 +208,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         validation_set: tuple[Any, Any] | None = None,
         watch: Watch | None = None,
         begun: Begun | None = None,
+        log: EvaluationLog | None = None,
     ) -> Self:
         """Train on a table as `fit` does, with all that a run of its own has to say and to know.
 
@@ -214,8 +216,9 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         groups   (N,) rows of equal values are held out together
         watch    told of every epoch, and of where the training stands then; True ends it
         begun    where this training stood; it ends as if it had never stopped, to the bit
+        log      the same of a solver that takes no steps: what it was answered
         """
-        given: dict[str, Any] = {"groups": groups, "begun": begun, "columns": columns}
+        given: dict[str, Any] = {"groups": groups, "begun": begun, "log": log, "columns": columns}
         return self._fit(
             table, y, sample_weight, validation_set, going_on=False, watch=watch, **given
         )
@@ -232,6 +235,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         watch: Watch | None = None,
         groups: Array | None = None,
         begun: Begun | None = None,
+        log: EvaluationLog | None = None,
         **of_target: Any,
     ) -> Self:
         before: Learned | None = getattr(self, "learned_", None) if going_on else None
@@ -269,6 +273,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
             watch=self._watch(watch),
             before=before,
             begun=begun,
+            log=log,
             groups=groups,
             start=None if isinstance(self.start, str) else np.asarray(self.start),
         )

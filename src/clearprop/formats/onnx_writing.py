@@ -20,7 +20,7 @@ from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.state import state_of
-from clearprop.formats.example_rows import ids_of, sample_shape
+from clearprop.formats.example_rows import ids_of, sample_shapes, takes_images
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.onnx_terms import (
     Anything,
@@ -221,9 +221,11 @@ def draft_network(
     shape: Shape | None,
     source: str = INPUT,
     output: str = OUTPUT,
+    is_open: bool = False,
 ) -> str:
     """Write a network's layers, from the wire `source` of samples of this shape (None: rows); the
-    name of the wire that they put out. Of K networks (K, P) that has a leading axis K.
+    name of the wire that they put out. Of K networks (K, P) that has a leading axis K. `is_open`:
+    samples may have other sizes along the same axes.
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path.
     """
@@ -242,6 +244,7 @@ def draft_network(
                 dtype=params.dtype,
                 axes=len(shapes[step.source] or (0,)),
                 stacked=params.ndim > 1,
+                shape=None if is_open else shapes[step.source],
             )
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
@@ -270,23 +273,32 @@ def to_onnx(
     state        running statistics, of a network that has them
     loss         what it was trained with: of a cross-entropy the model has `probabilities` too
     classes      what the classes are called: the model then puts out their `label` (N,) as words
-    input_shape  of one sample, as (5, 3) of a sequence; as the layers say unless told otherwise
+    input_shape  of one sample, as (5, 3) of a sequence; unless told otherwise as the layers say,
+                 and of any length or side where they leave that open
     opset        the operator set, 17 or later; with a later one more layers are one operator
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path;
-    ConfigurationError for an operator set that cannot be, running statistics that are missing, and
-    more numbers than a file holds; MissingDependencyError without onnx.
+    ConfigurationError for an operator set that cannot be, running statistics that are missing,
+    images of which neither the layers nor `input_shape` say how large they are, and more numbers
+    than a file holds; MissingDependencyError without onnx.
     """
     params = np.asarray(params)
     network.named(params)  # refuses parameters that are not this network's
-    shape = sample_shape(network) if input_shape is None else tuple(input_shape)
+    shape, other = sample_shapes(network)
+    if input_shape is not None:
+        shape, other = tuple(input_shape), None
+    if shape is None and takes_images(network):
+        raise ConfigurationError("image_shape_needed")
     draft = GraphDraft(params.dtype, settle_opset(opset))
-    wire = draft_network(draft, network, params, state=state, shape=shape)
+    wire = draft_network(
+        draft, network, params, state=state, shape=shape, is_open=other is not None
+    )
     if wire != OUTPUT:
         wire = draft.node("Identity", [wire], OUTPUT)
     after = network.graph.shapes(shape)[network.graph.output]
     lead = [len(params), "N"] if params.ndim > 1 else ["N"]
-    known = [*lead, *(after or ("D",))]
+    taken, known = _sizes(network, shape, other)
+    known = [*lead, *known]
     outputs: dict[str, Any] = {wire: (params.dtype, known)}
     told = None if loss is None else LOSS_ROWS[type(loss)].probabilities
     if told is not None and type(loss) in LOSS_ROWS:
@@ -295,10 +307,33 @@ def to_onnx(
     if classes:
         outputs[draft_label(draft, wire, classes, after, told)] = (str, known[:-1])
     ids = ids_of(network) is not None
-    inputs = {
-        INPUT: (np.int64 if ids else params.dtype, ["N", *(("F",) if shape is None else shape)])
-    }
+    inputs = {INPUT: (np.int64 if ids else params.dtype, ["N", *taken])}
     return draft.model(inputs, outputs)
+
+
+def _sizes(
+    network: Network, shape: Shape | None, other: Shape | None
+) -> tuple[list[int | str], list[int | str]]:
+    """The axes of a sample and of its output: their sizes, or names where they may be others, as
+    those of `other` are."""
+    if shape is None:
+        return ["F"], ["D"]
+    output = network.graph.output
+    after, ends = (network.graph.shapes(one)[output] for one in (shape, other or shape))
+    named: dict[tuple[int, int], str] = {}
+    letters: tuple[str, ...] = ("", "H", "W") if len(shape) == 3 else ("T", "L")
+    taken: list[int | str] = []
+    for place, pair in enumerate(zip(shape, other or shape, strict=True)):
+        taken.append(pair[0] if pair[0] == pair[1] else letters[place])
+        if pair[0] != pair[1]:
+            named.setdefault(pair, letters[place])
+    if after is None or ends is None:
+        return taken, ["D"]
+    known: list[int | str] = [
+        pair[0] if pair[0] == pair[1] else named.get(pair, f"D{place}")
+        for place, pair in enumerate(zip(after, ends, strict=True))
+    ]
+    return taken, known
 
 
 def settle_opset(opset: int) -> int:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.reshaping import Flatten
 from clearprop.engine.network import Network
 from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_contents import SavedNetwork
@@ -46,6 +47,8 @@ _BY_FUNCTION = {
     for name in row.torch.reads
     if not row.parameters
 }
+# One step of a recurrence, which is a layer over sequences here.
+CELLS = ("RNNCell", "GRUCell", "LSTMCell")
 SUMS = ("add", "__add__", "__radd__", "iadd")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
@@ -54,16 +57,21 @@ CLOSE = {"float64": 1e-10, "float32": 1e-4}
 
 
 def from_torch(
-    source: "torch.nn.Module | Mapping[str, torch.Tensor]", *, network: Network | None = None
+    source: "torch.nn.Module | Mapping[str, torch.Tensor]",
+    *,
+    network: Network | None = None,
+    input_shape: Shape | None = None,
 ) -> SavedNetwork:
     """The network that a module computes in use, its parameters and running statistics; copies, in
     float64 where the module is, otherwise in float32.
 
     source   a module; or a state dict, for which `network` says what its arrays belong to
     network  of a state dict: arrays go by PyTorch's names (`torch_arrays`), or by their order
+    input_shape  of one sample, which the two are tried with; as the layers say unless told
+                 otherwise: rows, sequences, or images that are as high as wide
 
-    Samples are rows: `nn.Flatten()` at the beginning takes nothing away from them, and
-    `nn.Softmax(dim=1)` is over their features.
+    Of rows, `nn.Flatten()` at the beginning takes nothing away, and `nn.Softmax(dim=1)` is over
+    their features.
 
     Raises ContractError for a module that cannot be followed or that no layer here computes, with
     its name; ShapeError for arrays of another network; MissingDependencyError without PyTorch.
@@ -76,7 +84,7 @@ def from_torch(
     module = copy.deepcopy(given).cpu().eval()
     network, params, state = traced_module(module)
     saved = SavedNetwork(network=network, params=params, state=state)
-    _try(module, saved)
+    _try(module, saved, input_shape)
     return saved
 
 
@@ -150,8 +158,8 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         elif node.op == "call_module":
             called = module.get_submodule(node.target)
             taken = _taken(node, wires, repr(called))
-            if type(called).__name__ == "Flatten":
-                wires[name] = _rows(str(node.target), taken, str(start))
+            if type(called).__name__ == "Flatten" and taken == str(start):
+                wires[name] = taken
                 continue
             if type(called).__name__ == "MultiheadAttention" and not _own(called):
                 _require_self_attention(node, repr(called))
@@ -169,7 +177,12 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
                 wires[name] = wires[str(node.args[0])]
             continue
         elif _called(node) in RESHAPES:
-            wires[name] = _rows(_called(node), _taken(node, wires, _called(node)), str(start))
+            taken = _taken(node, wires, _called(node))
+            if taken == str(start):
+                wires[name] = taken
+            else:
+                _require_flattening(node)
+                steps[name], wires[name] = TracedLayer(Flatten(), taken), name
         else:
             wires[name] = name
             steps[name] = _function(torch.nn, node, wires)
@@ -180,7 +193,7 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
 
 def _is_leaf(module: Any) -> bool:
     name, home = type(module).__name__, type(module).__module__
-    return (name in READS and home.startswith("torch.nn")) or _own(module)
+    return (name in (*READS, *CELLS) and home.startswith("torch.nn")) or _own(module)
 
 
 def _own(module: Any) -> bool:
@@ -191,6 +204,8 @@ def _own(module: Any) -> bool:
 
 def _layer(module: Any, path: str, source: str) -> TracedLayer:
     name = type(module).__name__
+    if name in CELLS:
+        raise ContractError("torch_cell", path=path, module=name, layer=name.removesuffix("Cell"))
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
@@ -289,11 +304,22 @@ def _called(node: Any) -> str:
     return "add" if target in (operator.add, operator.iadd) else str(name)
 
 
-def _rows(called: str, source: str, start: str) -> str:
-    """The wire of a reshape: what comes in is rows already."""
-    if source != start:
-        raise ContractError("torch_reshape", called=called)
-    return source
+def _require_flattening(node: Any) -> None:
+    """Refuse a reshape between layers that makes anything but one row of every sample. Raises
+    ContractError."""
+    told = (
+        node.args[1] if len(node.args) == 2 and isinstance(node.args[1], tuple) else node.args[1:]
+    )
+    if _called(node) == "flatten":
+        first, last = (
+            (*told, *(1, -1)[len(told) :])[:2] if told else (node.kwargs.get("start_dim"), -1)
+        )
+        flattens = (first, node.kwargs.get("end_dim", last)) == (1, -1)
+    else:
+        # One size of all samples and one of the row; that it is theirs is tried with numbers.
+        flattens = len(told) == 2 and isinstance(told[1], int)
+    if not flattens:
+        raise ContractError("torch_reshape", called=_called(node))
 
 
 def _dtype(module: Any) -> np.dtype[Any]:
@@ -301,12 +327,18 @@ def _dtype(module: Any) -> np.dtype[Any]:
     return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
 
 
-def _try(module: Any, saved: SavedNetwork) -> None:
-    """Run both at a few rows. Raises ContractError where they say something else."""
+def _try(module: Any, saved: SavedNetwork, input_shape: Shape | None) -> None:
+    """Run both at a few samples. Raises ContractError where they say something else."""
     torch = pytorch()
-    x = example_rows(saved.network, saved.params.dtype)
+    x = example_rows(saved.network, saved.params.dtype, input_shape)
+    name = type(module).__name__
     with torch.no_grad():
-        y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x))
+        try:
+            y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x))
+        except RuntimeError as problem:  # which PyTorch raises for a shape too
+            said = str(problem).strip().partition("\n")[0]
+            came = shape_text(x.shape)
+            raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
     # A recurrent module alone returns its last states as well.
     theirs = array_of(y[0] if isinstance(y, tuple) else y)
     close = CLOSE[saved.params.dtype.name]
@@ -314,9 +346,9 @@ def _try(module: Any, saved: SavedNetwork) -> None:
         try:
             ours = saved.predict(x)
         except ShapeError as problem:  # as of one time of what is no sequence
-            raise ContractError("torch_differs", module=type(module).__name__) from problem
+            raise ContractError("torch_differs", module=name) from problem
         same = ours.shape == theirs.shape and np.allclose(
             ours, theirs, rtol=close, atol=close, equal_nan=True
         )
     if not same:
-        raise ContractError("torch_differs", module=type(module).__name__)
+        raise ContractError("torch_differs", module=name)

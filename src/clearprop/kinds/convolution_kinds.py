@@ -5,9 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.base.arrays import Shape
 from clearprop.base.numbers import brief
-from clearprop.engine.layers.convolution import SAME, Conv1d, Conv2d
-from clearprop.engine.layers.windows import Window, sides_of
+from clearprop.engine.combinators import Sequential
+from clearprop.engine.layers.convolution import Conv1d, Conv2d
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.reshaping import Pad
+from clearprop.engine.layers.windows import SAME
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
@@ -25,13 +29,17 @@ from clearprop.kinds.row import (
     ParameterSymbols,
 )
 from clearprop.kinds.window_lines import (
-    DILATED_ATTRIBUTES,
     ENTRIES,
     PLACES,
-    even_padding,
     names_in,
     returning_lines,
     taking_lines,
+)
+from clearprop.kinds.windows_elsewhere import (
+    DILATED_ATTRIBUTES,
+    bordered_in_torch,
+    even_padding,
+    kernel_of,
     window_in_onnx,
     window_of_onnx,
 )
@@ -69,7 +77,8 @@ def _passes(site: Site) -> Passes:
         ),
     ]
     if not whole:
-        forward.append(_with_bias(site, sums, merged=bool(before)))
+        places = names.window.places(site.shape[1:])
+        forward.append(_with_bias(site, sums, places, merged=bool(before)))
     backward = []
     if before:
         backward.append(_in_groups(site, signal, dy, layer.outputs))
@@ -133,12 +142,12 @@ def _in_groups(
     )
 
 
-def _with_bias(site: Site, sums: Symbol, *, merged: bool) -> Line:
+def _with_bias(site: Site, sums: Symbol, places: Shape, *, merged: bool) -> Line:
     """z: the sums with the channels of all groups in one axis, where they were apart, and b."""
     layer, y = site.layer, site.y
     code, equation = f"{sums}", f"{sums:math}"
     if merged:
-        shape = ", ".join(map(str, (layer.outputs, *layer.window.places(site.shape[1:]))))
+        shape = ", ".join(map(str, (layer.outputs, *places)))
         code = f"{sums}.reshape(len({site.x}), {shape})"
     if "bias" in site.params:
         bias = site.params["bias"]
@@ -189,7 +198,7 @@ def _in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
     return {
         "weight": at.params["weight"],
         **bias,
-        **window_in_onnx(at.layer.window),
+        **window_in_onnx(at.layer),
         "groups": at.layer.groups,
     }
 
@@ -200,8 +209,7 @@ def _of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     if weight.dtype.kind != "f" or axes not in (1, 2) or not weight.size:
         return None
     window = window_of_onnx(found, axes, weight.shape[2:])
-    padding = None if window is None else _padding(window)
-    if window is None or padding is None or len(weight) % groups:
+    if window is None or len(weight) % groups:
         return None
     bias = found.get("bias")
     kind = Conv1d if axes == 1 else Conv2d
@@ -210,7 +218,7 @@ def _of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
         len(weight),
         window.kernel,
         window.stride,
-        padding,
+        window.padding,
         window.dilation,
         groups,
         bias is not None,
@@ -222,54 +230,50 @@ def _of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     return ReadLayer(layer, {"weight": weight, "bias": bias[None]})
 
 
-def _padding(window: Window) -> tuple[int, ...] | str | None:
-    """The setting that gives a window its border; None where none does."""
-    even = even_padding(window)
-    if even is not None:
-        return even
-    spans = zip(window.padding, window.span, strict=True)
-    is_same = all((low, high) == ((s - 1) // 2, s // 2) for (low, high), s in spans)
-    return SAME if is_same and set(window.stride) == {1} else None
-
-
 def _in_torch(kind: str) -> Any:
     def module(nn: Any, one: Any) -> Any:
-        axes = one.axes
-        padding = one.padding if one.padding == SAME else sides_of(one.padding, axes)
-        return getattr(nn, kind)(
-            one.inputs,
-            one.outputs,
-            sides_of(one.kernel, axes),
-            sides_of(one.stride, axes),
-            padding,
-            sides_of(one.dilation, axes),
-            one.groups,
-            one.bias,
-        )
+        base = getattr(nn, kind)
+        kernel, stride, dilation = kernel_of(one)
+        padding = even_padding(one)
+        told: Any = padding
+        if one.padding == SAME and set(stride) == {1}:
+            told = one.padding
+        elif padding is None:
+            # PyTorch has no border that differs from side to side: it is put around x by itself.
+            def forward(self: Any, x: Any) -> Any:
+                window = one.window_on(tuple(x.shape[2:]))
+                return base.forward(self, bordered_in_torch(nn, window, x))
+
+            base, told = type(kind, (base,), {"forward": forward, "layer": one}), 0
+        return base(one.inputs, one.outputs, kernel, stride, told, dilation, one.groups, one.bias)
 
     return module
 
 
 def _of_torch(kind: type[Conv1d] | type[Conv2d]) -> Any:
-    def layer(module: Any) -> Conv1d | Conv2d | None:
-        if module.padding_mode != "zeros":
-            return None
-        return kind(
+    def layer(module: Any) -> Layer:
+        own_border = module.padding_mode != "zeros"
+        made = kind(
             module.in_channels,
             module.out_channels,
             module.kernel_size,
             module.stride,
-            0 if module.padding == "valid" else module.padding,
+            0 if own_border else module.padding,
             module.dilation,
             module.groups,
             module.bias is not None,
         )
+        if not own_border:
+            return made
+        # A border of the image's own numbers is put around it in front.
+        border = tuple(module._reversed_padding_repeated_twice)
+        return Sequential(Pad(border, mode=module.padding_mode), made)
 
     return layer
 
 
 def _in_jax(at: InJax, x: Any) -> Any:
-    window, letters = at.layer.window, "HW"[-at.layer.axes :]
+    window, letters = at.layer.window_on(tuple(x.shape[2:])), "HW"[-at.layer.axes :]
     y = at.jax.lax.conv_general_dilated(
         x,
         at.params["weight"],
@@ -323,6 +327,7 @@ CONVOLUTIONS = (
         Conv1d,
         LayerExample(Conv1d(2, 3, 3), (2, 5)),
         LayerExample(Conv1d(4, 2, 2, stride=2, padding=1, dilation=2, groups=2), (4, 4)),
+        LayerExample(Conv1d(1, 2, 3, stride=2, padding="same_lower"), (1, 4)),
         of_places="p",
     ),
     _row(
@@ -330,6 +335,7 @@ CONVOLUTIONS = (
         LayerExample(Conv2d(1, 2, 3), (1, 4, 5)),
         LayerExample(Conv2d(2, 2, (2, 3), stride=(2, 1), padding=(1, 0), bias=False), (2, 3, 4)),
         LayerExample(Conv2d(2, 4, 2, padding="same", dilation=2, groups=2), (2, 3, 3)),
+        LayerExample(Conv2d(1, 2, 2, stride=(1, 2), padding=((0, 1), (2, 0))), (1, 2, 3)),
         of_places="p",
     ),
 )

@@ -11,6 +11,7 @@ from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.schedules import Schedule
 from clearprop.kinds.activation_kinds import ACTIVATIONS
+from clearprop.kinds.adaptive_pooling_kinds import ADAPTIVE_POOLINGS
 from clearprop.kinds.attention_kinds import ATTENTION
 from clearprop.kinds.channel_norm_kinds import CHANNEL_NORMS
 from clearprop.kinds.combinator_kinds import COMBINATORS
@@ -65,6 +66,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         *TABLE_INPUTS,
         *CONVOLUTIONS,
         *POOLINGS,
+        *ADAPTIVE_POOLINGS,
         *RESHAPINGS,
         *CHANNEL_NORMS,
     )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array
+from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.kinds.counterparts import OnnxOperator
 
@@ -70,8 +70,8 @@ def mean(of: Operand, axis: int) -> Term:
 
 
 class OnnxPlace(NamedTuple):
-    """A layer where it is written: its arrays, how many axes one sample has, and whether the
-    parameters are those of several networks."""
+    """A layer where it is written: its arrays, how many axes one sample has, whether the parameters
+    are those of several networks, and the shape of one sample, where that is known."""
 
     layer: Any
     params: Tree
@@ -79,6 +79,7 @@ class OnnxPlace(NamedTuple):
     dtype: np.dtype[Any]
     axes: int
     stacked: bool
+    shape: Shape | None = None
 
 
 class ReadLayer(NamedTuple):

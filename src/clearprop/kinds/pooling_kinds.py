@@ -1,10 +1,12 @@
 """MaxPool, AvgPool and GlobalAverage: one number for every place of a window."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.pooling import (
     AvgPool1d,
@@ -12,40 +14,46 @@ from clearprop.engine.layers.pooling import (
     GlobalAverage,
     MaxPool1d,
     MaxPool2d,
+    counted_part,
 )
-from clearprop.engine.layers.windows import sides_of
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
-from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, X, op
+from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, number, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, InJax, LayerExample, LayerRow, OneEntry
 from clearprop.kinds.window_lines import (
-    DILATED_ATTRIBUTES,
-    WINDOW_ATTRIBUTES,
-    even_padding,
     names_in,
-    parts_in_jax,
     returning_lines,
     taking_lines,
     under,
+    written,
+)
+from clearprop.kinds.windows_elsewhere import (
+    DILATED_ATTRIBUTES,
+    WINDOW_ATTRIBUTES,
+    bordered_in_jax,
+    bordered_in_torch,
+    even_padding,
+    kernel_of,
+    parts_of,
     window_in_onnx,
     window_of_onnx,
-    written,
 )
 
 POOL = Symbol("pool", "π")
+CEILING = {"ceil_mode": Held("ceil_mode", 0)}
 # Of the border, the indices of rows and columns, and the windows: in the code and in equations.
 _NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
 
 
-def _max_passes(site: Site) -> Passes:
+def max_passes(site: Site) -> Passes:
     """The largest number under the window; of several the first, row by row."""
     layer, y, dy = site.layer, site.y, site.dy
     names = names_in(site, layer.axes, *_NAMES)
     flat, largest = site.own("listed", "Ψ"), site.own("largest", "ι")
-    entries = layer.window.entries
+    entries = names.window.entries
     row = ", ".join(["*" + f"{names.patches}.shape[:{2 + layer.axes}]", str(entries)])
     forward = (
         *taking_lines(site, names, "-np.inf"),
@@ -60,7 +68,7 @@ def _max_passes(site: Site) -> Passes:
         ),
     )
     shares = flat.d
-    shape = ", ".join([f"*{dy}.shape", *map(str, layer.window.kernel)])
+    shape = ", ".join([f"*{dy}.shape", *map(str, names.window.kernel)])
     backward = [
         Line(
             f"{shares} = {dy}[..., None] * (np.arange({entries}) == {largest})",
@@ -71,11 +79,12 @@ def _max_passes(site: Site) -> Passes:
     return Passes(forward, tuple(backward))
 
 
-def _average_passes(site: Site) -> Passes:
+def average_passes(site: Site) -> Passes:
     """The mean of the numbers under the window."""
     layer, y, dy = site.layer, site.y, site.dy
-    axes, entries = layer.axes, layer.window.entries
+    axes = layer.axes
     names = names_in(site, axes, *_NAMES)
+    entries = names.window.entries
     over = ", ".join(map(str, range(-axes, 0)))
     over = over if axes > 1 else "-1"
     over = f"({over})" if axes > 1 else over
@@ -87,18 +96,18 @@ def _average_passes(site: Site) -> Passes:
     )
     share, share_math = f"{dy}[...{spread}] / {entries}", f"{dy:math}[n,c,p] / {entries}"
     counted: list[Line] = []
-    if not layer.count_border and names.bordered is not site.x:
+    counting, rest = counted_part(names.window, site.shape[1:], layer.count_border)
+    if any(map(any, rest)):
         counts, inside = site.own("counts", "ν"), site.own("inside", "χ")
-        size = ", ".join(map(str, site.shape[1:]))
-        border = ", ".join(map(str, layer.window.padding))
+        size, border = ", ".join(map(str, counting)), ", ".join(map(str, rest))
         size, border = (f"({size})", f"({border})") if axes > 1 else (size, border)
         at = ", ".join(map(str, names.indices))
         ones = f"np.pad(np.ones({size}, {site.x}.dtype), {border})"
         counted = [
             Line(f"{inside} = {ones}", f"{inside:math}[t] = [0 ≤ t < S]"),
             Line(
-                f"{counts} = {inside}[{at}].sum(axis={over})",
-                f"{counts:math}[p] = Σᵢ {inside:math}[s p + i]",
+                f"{counts} = np.maximum(1, {inside}[{at}].sum(axis={over}))",
+                f"{counts:math}[p] = max(1, Σᵢ {inside:math}[s p + d i])",
             ),
         ]
         mean = Line(
@@ -135,12 +144,14 @@ def _global_passes(site: Site) -> Passes:
     )
 
 
-def _max_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+def max_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    """The largest of the numbers, as they are written."""
     numbers = under(entry, -np.inf)
     return (Arithmetic("y", (f"max({written(numbers[np.isfinite(numbers)], ', ')})",), entry.y),)
 
 
-def _average_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+def average_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
+    """Their sum by how many there are."""
     numbers, size = under(entry), entry.input.shape[1:]
     counts = entry.layer.counts(size, np.dtype(np.float64))
     count = counts[(*entry.place[1:], 0)] if counts.ndim else counts
@@ -152,80 +163,151 @@ def _global_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", (f"({written(numbers, ' + ')}) / {numbers.size}",), entry.y),)
 
 
-def _max_in_jax(at: InJax, x: Any) -> Any:
-    y, *others = parts_in_jax(at.jax, at.layer.window, x, -np.inf)
+def max_in_jax(at: InJax, x: Any) -> Any:
+    """The largest number under the window."""
+    window = at.layer.window_on(tuple(x.shape[2:]))
+    y, *others = parts_of(window, bordered_in_jax(at.jax, window, x, -np.inf))
     for other in others:
         y = at.jax.numpy.where(other > y, other, y)
     return y
 
 
-def _average_in_jax(at: InJax, x: Any) -> Any:
-    counts = at.layer.counts(tuple(x.shape[2:]), np.dtype(x.dtype))
-    counts = counts[..., 0] if counts.ndim else counts
-    return sum(parts_in_jax(at.jax, at.layer.window, x, 0.0)) / counts
+def average_in_jax(at: InJax, x: Any) -> Any:
+    """The mean of the numbers under the window."""
+    window = at.layer.window_on(tuple(x.shape[2:]))
+    return sum(parts_of(window, bordered_in_jax(at.jax, window, x))) / _divisors(at.layer, x)
+
+
+def _divisors(layer: Any, x: Any) -> Any:
+    """How many numbers every mean is of, (*places), or one number for all."""
+    counts = layer.counts(tuple(x.shape[2:]), np.dtype(np.float64))
+    return counts[..., 0] if counts.ndim else float(counts)
 
 
 def _global_in_jax(at: InJax, x: Any) -> Any:
     return x.mean(tuple(range(2, x.ndim)), keepdims=at.layer.keep_axes)
 
 
-def _sides(one: Any) -> tuple[Any, Any, Any]:
-    window = one.window
-    return window.kernel, window.stride, sides_of(one.padding, one.axes)
+def _max_in_torch(nn: Any, one: Any) -> Any:
+    kernel, stride, dilation = kernel_of(one)
+    padding = even_padding(one)
+    # PyTorch takes half a window's border at most.
+    if padding is not None and all(2 * p <= k for p, k in zip(padding, kernel, strict=True)):
+        kind = getattr(nn, type(one).__name__)
+        return kind(kernel, stride, padding, dilation, ceil_mode=one.ceil_mode)
+    largest = getattr(nn.functional, f"max_pool{one.axes}d")
+
+    def compute(_: Any, x: Any) -> Any:
+        window = one.window_on(tuple(x.shape[2:]))
+        bordered = bordered_in_torch(nn, window, x, -np.inf)
+        return largest(bordered, kernel, stride, dilation=dilation)
+
+    return own_module(nn, one, compute)
+
+
+def _average_in_torch(nn: Any, one: Any) -> Any:
+    kernel, stride, dilation = kernel_of(one)
+    padding = even_padding(one)
+    narrow = padding is not None and all(2 * p <= k for p, k in zip(padding, kernel, strict=True))
+    if narrow and set(dilation) == {1}:
+        kind = getattr(nn, type(one).__name__)
+        told = {"ceil_mode": one.ceil_mode, "count_include_pad": one.count_border}
+        return kind(kernel, stride, padding, **told)
+
+    def compute(_: Any, x: Any) -> Any:
+        window = one.window_on(tuple(x.shape[2:]))
+        summed = sum(parts_of(window, bordered_in_torch(nn, window, x)))
+        return summed / x.new_tensor(_divisors(one, x))
+
+    return own_module(nn, one, compute)
 
 
 def _max_of_torch(kind: Any) -> Any:
     def layer(m: Any) -> Any:
-        if m.ceil_mode or m.return_indices:
+        if m.return_indices:
             return None
-        return kind(m.kernel_size, m.stride, m.padding, m.dilation)
+        return kind(m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode)
 
     return layer
 
 
 def _average_of_torch(kind: Any) -> Any:
     def layer(m: Any) -> Any:
-        if m.ceil_mode or getattr(m, "divisor_override", None) is not None:
+        if getattr(m, "divisor_override", None) is not None:
             return None
-        return kind(m.kernel_size, m.stride, m.padding, m.count_include_pad)
+        told = {"count_border": m.count_include_pad, "ceil_mode": m.ceil_mode}
+        return kind(m.kernel_size, m.stride, m.padding, **told)
 
     return layer
 
 
-def _global_of_torch(m: Any) -> GlobalAverage | None:
-    size = m.output_size
-    return GlobalAverage(keep_axes=True) if set(np.ravel(size)) == {1} else None
-
-
 def _max_in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
-    return None if at.stacked else window_in_onnx(at.layer.window)
-
-
-def _max_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
-    kernel = tuple(found["kernel"])
-    window = window_of_onnx(found, len(kernel), kernel) if len(kernel) in (1, 2) else None
-    padding = None if window is None else even_padding(window)
-    if window is None or padding is None:
-        return None
-    kind = MaxPool1d if len(kernel) == 1 else MaxPool2d
-    return ReadLayer(kind(kernel, window.stride, padding, window.dilation))
-
-
-def _average_in_onnx(at: OnnxPlace) -> dict[str, Any] | None:
     if at.stacked:
         return None
-    attributes = window_in_onnx(at.layer.window, dilated=False)
-    return {**attributes, "count_border": int(at.layer.count_border)}
+    return {**window_in_onnx(at.layer), "ceil_mode": int(at.layer.ceil_mode)}
 
 
-def _average_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
-    kernel = tuple(found["kernel"])
-    window = window_of_onnx(found, len(kernel), kernel) if len(kernel) in (1, 2) else None
-    padding = None if window is None else even_padding(window)
-    if window is None or padding is None:
+def _pool_of_onnx(kinds: Mapping[int, Any], *more: str) -> Any:
+    """From an operator's attributes to the layer of as many axes; `more` are flags of both."""
+
+    def layer(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+        kernel = tuple(found["kernel"])
+        window = window_of_onnx(found, len(kernel), kernel) if len(kernel) in kinds else None
+        if window is None:
+            return None
+        flags = {name: bool(found.get(name, 0)) for name in more}
+        try:
+            return ReadLayer(kinds[len(kernel)](**window._asdict(), **flags))
+        except ConfigurationError:  # as for a border wider than the window
+            return None
+
+    return layer
+
+
+def _average_in_onnx(*, dilated: bool) -> Any:
+    def values(at: OnnxPlace) -> dict[str, Any] | None:
+        one = at.layer
+        if at.stacked or (not dilated and set(kernel_of(one)[2]) != {1}):
+            return None
+        flags = {"count_border": int(one.count_border), "ceil_mode": int(one.ceil_mode)}
+        return {**window_in_onnx(one, dilated=dilated), **flags}
+
+    return values
+
+
+_ONES, _COUNT = Slot("ones"), Slot("count")
+
+
+def _mean_as_sum(at: OnnxPlace) -> dict[str, Any] | None:
+    """A mean of numbers that are apart in operator sets without it: a sum with the weights 1 of
+    every channel by itself, divided by how many there are, where that is one number."""
+    one = at.layer
+    if at.stacked or set(kernel_of(one)[2]) == {1} or one.ceil_mode or not one.count_border:
         return None
-    kind = AvgPool1d if len(kernel) == 1 else AvgPool2d
-    return ReadLayer(kind(kernel, window.stride, padding, bool(found.get("count_border", 0))))
+    if at.shape is None:
+        raise ContractError("onnx_shape_needed", layer=repr(one))
+    channels, kernel = at.shape[0], kernel_of(one)[0]
+    ones = np.ones((channels, 1, *kernel), at.dtype)
+    count = np.asarray(math.prod(kernel), at.dtype)
+    return {"ones": ones, "count": count, "groups": channels, **window_in_onnx(one)}
+
+
+def _sum_as_mean(found: Mapping[str, Any], dtype: Any) -> ReadLayer | None:
+    ones, kernel = found["ones"], tuple(found["ones"].shape[2:])
+    alone = found.get("groups", 1) == len(ones) and ones.shape[1] == 1
+    if not alone or not np.all(ones == 1) or number(found["count"]) != math.prod(kernel):
+        return None
+    read: ReadLayer | None = _pool_of_onnx({1: AvgPool1d, 2: AvgPool2d}, "count_border")(
+        {**found, "kernel": kernel, "count_border": 1}, dtype
+    )
+    return read
+
+
+def _average_form(attributes: dict[str, Any], *, dilated: bool, since: int) -> OnnxForm:
+    counts = Held("count_border", 0)
+    term = op("AveragePool", X, **attributes, **CEILING, count_include_pad=counts)
+    read = _pool_of_onnx({1: AvgPool1d, 2: AvgPool2d}, "count_border")
+    return OnnxForm(term, _average_in_onnx(dilated=dilated), read, since)
 
 
 def _global_in_torch(nn: Any, one: GlobalAverage) -> Any:
@@ -243,18 +325,19 @@ def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:
             ("y[c,p] = max over i of x[c, s p + d i]",),
             ("∂C/∂x[c,t] = Σ over p where t is the first largest of ∂C/∂y[c,p]",),
         ),
-        worked=_max_worked,
-        passes=_max_passes,
+        worked=max_worked,
+        passes=max_passes,
         output=POOL,
-        torch=TorchTwin(
-            lambda nn, one: getattr(nn, kind.__name__)(
-                *_sides(one), sides_of(one.dilation, one.axes)
-            ),
-            {kind.__name__: _max_of_torch(kind)},
-        ),
-        jax=_max_in_jax,
+        torch=TorchTwin(_max_in_torch, {kind.__name__: _max_of_torch(kind)}),
+        jax=max_in_jax,
         onnx=OnnxOperator("MaxPool"),
-        onnx_forms=(OnnxForm(op("MaxPool", X, **DILATED_ATTRIBUTES), _max_in_onnx, _max_of_onnx),),
+        onnx_forms=(
+            OnnxForm(
+                op("MaxPool", X, **DILATED_ATTRIBUTES, **CEILING),
+                _max_in_onnx,
+                _pool_of_onnx({1: MaxPool1d, 2: MaxPool2d}),
+            ),
+        ),
         compiled=lambda _: NoKernel("images"),
     )
 
@@ -264,30 +347,27 @@ def _average_row(kind: Any, *examples: LayerExample) -> LayerRow:
         kind=kind,
         examples=examples,
         equations=Equations(
-            ("y[c,p] = (1/m) Σᵢ x[c, s p + i]",),
+            ("y[c,p] = (1/m) Σᵢ x[c, s p + d i]",),
             ("∂C/∂x[c,t] = Σ over p that cover t of ∂C/∂y[c,p] / m",),
         ),
-        worked=_average_worked,
-        passes=_average_passes,
+        worked=average_worked,
+        passes=average_passes,
         output=POOL,
-        torch=TorchTwin(
-            lambda nn, one: getattr(nn, kind.__name__)(
-                *_sides(one), count_include_pad=one.count_border
-            ),
-            {kind.__name__: _average_of_torch(kind)},
-        ),
-        jax=_average_in_jax,
+        torch=TorchTwin(_average_in_torch, {kind.__name__: _average_of_torch(kind)}),
+        jax=average_in_jax,
         onnx=OnnxOperator("AveragePool"),
         onnx_forms=(
+            _average_form(WINDOW_ATTRIBUTES, dilated=False, since=1),
+            # Numbers that are apart have a mean since that operator set.
+            _average_form(DILATED_ATTRIBUTES, dilated=True, since=19),
             OnnxForm(
                 op(
-                    "AveragePool",
-                    X,
-                    **WINDOW_ATTRIBUTES,
-                    count_include_pad=Held("count_border", 0),
+                    "Div",
+                    op("Conv", X, _ONES, group=Held("groups", 1), **DILATED_ATTRIBUTES),
+                    _COUNT,
                 ),
-                _average_in_onnx,
-                _average_of_onnx,
+                _mean_as_sum,
+                _sum_as_mean,
             ),
         ),
         compiled=lambda _: NoKernel("images"),
@@ -299,22 +379,26 @@ POOLINGS = (
         MaxPool1d,
         LayerExample(MaxPool1d(2), (2, 5)),
         LayerExample(MaxPool1d(3, stride=1, padding=1, dilation=2), (1, 6)),
+        LayerExample(MaxPool1d(2, stride=3, padding="same"), (1, 5)),
     ),
     _max_row(
         MaxPool2d,
         LayerExample(MaxPool2d(2), (2, 4, 4)),
         LayerExample(MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0)), (1, 5, 3)),
+        LayerExample(MaxPool2d(3, stride=2, padding=((0, 1), (2, 0)), ceil_mode=True), (1, 4, 3)),
     ),
     _average_row(
         AvgPool1d,
         LayerExample(AvgPool1d(2), (2, 4)),
         LayerExample(AvgPool1d(3, stride=2, padding=1, count_border=False), (1, 5)),
+        LayerExample(AvgPool1d(2, stride=1, padding=((2, 0),), dilation=2), (1, 4)),
     ),
     _average_row(
         AvgPool2d,
         LayerExample(AvgPool2d(2), (2, 4, 4)),
         LayerExample(AvgPool2d(3, stride=1, padding=1, count_border=False), (1, 3, 4)),
         LayerExample(AvgPool2d((2, 3), stride=(2, 1), padding=(1, 1)), (1, 3, 3)),
+        LayerExample(AvgPool2d(2, ceil_mode=True), (1, 3, 3)),
     ),
     LayerRow(
         kind=GlobalAverage,
@@ -331,7 +415,6 @@ POOLINGS = (
         output=POOL,
         torch=TorchTwin(
             _global_in_torch,
-            {f"AdaptiveAvgPool{axes}d": _global_of_torch for axes in (1, 2)},
         ),
         jax=_global_in_jax,
         onnx=OnnxOperator("GlobalAveragePool"),

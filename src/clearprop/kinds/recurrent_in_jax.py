@@ -44,11 +44,18 @@ def lstm(at: InJax, x: Any) -> Any:
     """LSTM: c = f c + i g, h = o tanh(c)."""
     nn, jnp = at.jax.nn, at.jax.numpy
 
+    zeros = jnp.zeros((1, at.layer.hidden))
+    peepholes = [zeros, zeros, zeros]
+    if at.layer.peepholes:
+        peepholes = jnp.split(at.params["peephole"], 3, axis=1)
+
     def cell(x_t: Any, states: Any) -> Any:
         h, c = states
         i, f, g, o = jnp.split(_given(at, x_t) + _recurring(at, h), 4, axis=1)
+        i, f = i + peepholes[0] * c, f + peepholes[1] * c
         c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
-        return nn.sigmoid(o) * jnp.tanh(c), c
+        made = nn.sigmoid(o + peepholes[2] * c) * jnp.tanh(c)
+        return made @ at.params["weight_hr"] if at.layer.projection else made, c
 
     zero = x[:, 0, :1] * 0
     return _through_time(at, x, cell, (zero, zero))
@@ -66,7 +73,9 @@ def _through_time(at: InJax, x: Any, cell: Callable[[Any, Any], Any], zero: Any)
     """The states of every time, (N, T, H); `zero` is the start, one column of every state."""
     jnp = at.jax.numpy
     is_pair = isinstance(zero, tuple)
-    rows = [jnp.repeat(one, at.layer.hidden, axis=1) for one in (zero if is_pair else (zero,))]
+    widths = map(at.layer.width, at.layer.states)
+    ones = zip(zero if is_pair else (zero,), widths, strict=True)
+    rows = [jnp.repeat(one, width, axis=1) for one, width in ones]
     state = tuple(rows) if is_pair else rows[0]
     times = range(x.shape[1])
     found = {}

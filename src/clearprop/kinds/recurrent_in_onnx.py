@@ -1,18 +1,24 @@
 """RNN, GRU and LSTM as ONNX's operators of these names, in their order of gates, and back.
 
 There the times come first, X (T, N, in) and Y (T, directions, N, H), so a file turns both round;
-weights are (directions, G·H, in), and both biases stand in one row, that of x first. Every number
-of a gate that ONNX leaves open (clipping, other activations) is refused.
+weights are (directions, G·H, in), and both biases stand in one row, that of x first. Files whose
+samples come first (`layout`) are read too. What ONNX leaves open beyond that (clipping, other
+activations, i and f as one gate, a start that is not 0) is refused by its name.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.errors import ContractError
 from clearprop.engine.combinators import Concatenate, Sequential
-from clearprop.engine.layers.recurrent import Recurrent, parts
+from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.lstm import LSTM
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import parts
+from clearprop.engine.layers.rnn import RNN
 from clearprop.kinds.onnx_terms import (
     ANYTHING,
     Held,
@@ -28,6 +34,8 @@ from clearprop.kinds.onnx_terms import (
 
 # The operator set in which Squeeze takes its axes as an input.
 OPSET = 13
+# What no layer here has.
+REFUSED_ATTRIBUTES = ("clip", "input_forget")
 # So many layers one behind another are known at most.
 MOST_LAYERS = 4
 # Where ONNX's gates stand in ours: LSTM's are i o f g there, GRU's z r n, ours PyTorch's.
@@ -44,30 +52,75 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
     exporter writes starting states as zeros of a shape that it works out, both directions as one
     node, and the layers of a module one behind another, the times first all the way."""
     read = [
-        _form(kind, both, depth, bias=bias, zeros=zeros)
+        _form(kind, both, depth, _Given(bias=bias, zeros=zeros))
         for both in (False, True)
         for depth in range(1, MOST_LAYERS + 1)
         for zeros in (False, True)
         for bias in (True, False)
     ]
-    with_bias = read[0]._replace(values=lambda at: _values(at, bias=True))
-    without = read[1]._replace(values=lambda at: _values(at, bias=False))
-    return (with_bias, without, *read[2:])
+    seeing = [True, False] if kind is LSTM else [False]
+    written = [
+        _form(kind, False, 1, _Given(bias=bias, peephole=peephole), projected=projected)
+        for bias in (True, False)
+        for peephole in seeing
+        for projected in seeing
+    ]
+    others = [
+        _form(kind, both, 1, _Given(bias=bias, zeros=zeros, peephole=peephole), samples_first=first)
+        for both in (False, True)
+        for first in (False, True)
+        for bias in (True, False)
+        for zeros in (False, True)
+        for peephole in seeing
+        if first or peephole
+    ]
+    return (*written, *read, *others)
 
 
-def _form(kind: type[Recurrent], both: bool, depth: int, *, bias: bool, zeros: bool) -> OnnxForm:
-    wire: Operand = op("Transpose", X, perm=(1, 0, 2))
+class _Given(NamedTuple):
+    """What a node is given beside x and its two matrices: biases; starting states, which are zeros;
+    what its gates have of the cell."""
+
+    bias: bool
+    zeros: bool = False
+    peephole: bool = False
+
+
+def _form(
+    kind: type[Recurrent],
+    both: bool,
+    depth: int,
+    given: _Given,
+    *,
+    samples_first: bool = False,
+    projected: bool = False,
+) -> OnnxForm:
+    wire: Operand = X if samples_first else op("Transpose", X, perm=(1, 0, 2))
     for number in range(depth):
-        wire = _cell(kind, wire, number, bias=bias, zeros=zeros)
+        wire = _cell(kind, wire, number, given)
         if both:
-            wire = op("Reshape", op("Transpose", wire, perm=(0, 2, 1, 3)), Slot("rows"))
+            wire = wire if samples_first else op("Transpose", wire, perm=(0, 2, 1, 3))
+            wire = op("Reshape", wire, Slot("rows"))
         else:
             wire = op("Squeeze", wire, Slot("direction_axis"))
-    term = op("Transpose", wire, perm=(1, 0, 2))
-    return OnnxForm(term, lambda _: None, lambda found, _: _read_stack(kind, found, depth), OPSET)
+    term = wire if samples_first else op("Transpose", wire, perm=(1, 0, 2))
+    assert isinstance(term, Term)
+    if projected:
+        # A file's product behind a layer is a Linear.
+        term = op("MatMul", term, Slot("projection"))
+        return OnnxForm(term, lambda at: _values(at, given, projected), lambda *_: None, OPSET)
+
+    def read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+        return _read_stack(kind, found, depth, samples_first)
+
+    def values(at: OnnxPlace) -> Mapping[str, Any] | None:
+        is_written = depth == 1 and not both and not given.zeros and not samples_first
+        return _values(at, given, projected) if is_written else None
+
+    return OnnxForm(term, values, read, OPSET)
 
 
-def _cell(kind: type[Recurrent], wire: Operand, number: int, *, bias: bool, zeros: bool) -> Term:
+def _cell(kind: type[Recurrent], wire: Operand, number: int, given: _Given) -> Term:
     """One node, whose arrays and attributes have their names with its number."""
 
     def slot(name: str) -> Slot:
@@ -75,53 +128,77 @@ def _cell(kind: type[Recurrent], wire: Operand, number: int, *, bias: bool, zero
 
     told = {"hidden_size": ("size", 0), "linear_before_reset": ("reset_after", 0)}
     told |= dict.fromkeys(("direction", "activations", "layout"), ("", None))  # type: ignore[arg-type]
-    if kind.__name__ != "GRU":
+    told |= dict.fromkeys(REFUSED_ATTRIBUTES, ("", None))  # type: ignore[arg-type]
+    told |= dict.fromkeys(("activation_alpha", "activation_beta"), ("", None))  # type: ignore[arg-type]
+    if kind is not GRU:
         del told["linear_before_reset"]
+    if kind is not LSTM:
+        del told["input_forget"]
     attributes = tuple(
         (theirs, Held(f"{ours or theirs}{number}", default))
         for theirs, (ours, default) in told.items()
     )
-    more: list[Operand] = [slot("bias")] if bias else [None] if zeros else []
-    if zeros:
-        more += [None, *(op("Expand", slot(name), ANYTHING) for name in kind.states)]
+    more: list[Operand] = [slot("bias") if given.bias else None, None]
+    starts: list[Operand] = [None] * len(kind.states)
+    if given.zeros:
+        starts = [op("Expand", slot(name), ANYTHING) for name in kind.states]
+    more += [*starts, slot("peephole")] if given.peephole else starts
+    while more and more[-1] is None:
+        more.pop()
     inputs = (wire, slot("weight"), slot("recurrence"), *more)
     return Term(kind.__name__, inputs, attributes)
 
 
-def _values(at: OnnxPlace, *, bias: bool) -> Mapping[str, Any] | None:
+def _values(at: OnnxPlace, given: _Given, projected: bool) -> Mapping[str, Any] | None:
     layer = at.layer
-    if at.stacked or layer.bias != bias:
+    has = (layer.bias, getattr(layer, "peepholes", False), bool(getattr(layer, "projection", 0)))
+    if at.stacked or has != (given.bias, given.peephole, projected):
         return None
     kind = type(layer).__name__
     order = ORDERS[kind]
 
-    def rows(name: str) -> Array:
-        gates = parts(at.params[name], layer.hidden)
+    def rows(array: Array) -> Array:
+        gates = parts(array, layer.hidden)
         return np.concatenate([gates[place] for place in order], axis=-1).T[None]
 
+    recurrence = at.params["weight_hh"]
+    if projected:
+        # The cell's output before the product takes the place of the state: U met that product.
+        recurrence = at.params["weight_hr"] @ recurrence
     found: dict[str, Any] = {
-        "weight": rows("weight_ih"),
-        "recurrence": rows("weight_hh"),
+        "weight": rows(at.params["weight_ih"]),
+        "recurrence": rows(recurrence),
         "size": layer.hidden,
         "direction": "reverse" if layer.reverse else None,
         "activations": ["Relu"] if getattr(layer, "nonlinearity", "") == "relu" else None,
         "layout": None,
     }
-    if bias:
-        both = [rows(name)[0].T for name in ("bias_ih", "bias_hh")]
+    if given.bias:
+        both = [rows(at.params[name])[0].T for name in ("bias_ih", "bias_hh")]
         found["bias"] = np.concatenate(both, axis=-1)
+    if given.peephole:
+        found["peephole"] = _turned(at.params["peephole"], layer.hidden)
     if kind == "GRU":
         found["reset_after"] = int(layer.reset_after)
-    return {"direction_axis": np.array([1]), **{f"{name}0": one for name, one in found.items()}}
+    values = {"direction_axis": np.array([1]), **{f"{name}0": one for name, one in found.items()}}
+    return values | ({"projection": at.params["weight_hr"]} if projected else {})
 
 
-def _read_stack(kind: type[Recurrent], found: Mapping[str, Any], depth: int) -> ReadLayer | None:
+def _turned(peephole: Array, size: int) -> Array:
+    """A peephole's gates i f o in ONNX's order i o f, and back."""
+    i, second, third = parts(peephole, size)
+    return np.concatenate([i, third, second], axis=-1)
+
+
+def _read_stack(
+    kind: type[Recurrent], found: Mapping[str, Any], depth: int, samples_first: bool
+) -> ReadLayer | None:
     """The layers one behind another, as they stand in a form."""
     made = []
     for number in range(depth):
         names = [name for name in found if name.endswith(str(number))]
         own = {name.removesuffix(str(number)): found[name] for name in names}
-        one = read_recurrent(kind, own, "rows" in found)
+        one = read_recurrent(kind, own, "rows" in found, samples_first=samples_first)
         if one is None:
             return None
         made.append(one)
@@ -135,20 +212,24 @@ def _read_stack(kind: type[Recurrent], found: Mapping[str, Any], depth: int) -> 
     return ReadLayer(Sequential(*(one.layer for one in made)), params)
 
 
-def read_recurrent(kind: type[Recurrent], found: Mapping[str, Any], both: bool) -> ReadLayer | None:
+def read_recurrent(
+    kind: type[Recurrent], found: Mapping[str, Any], both: bool, *, samples_first: bool
+) -> ReadLayer | None:
     """The layer and its arrays, from an operator's arrays and attributes by their names; for two
-    directions, which `both` asks for, two side by side. None for settings that no layer here
-    has."""
+    directions, which `both` asks for, two side by side. None where what is around the node does not
+    go with its direction and layout.
+
+    Raises ContractError for a setting that no layer here has, with its name.
+    """
     direction = _word(found.get("direction") or "forward")
     counts = {"bidirectional": 2} if both else {"forward": 1, "reverse": 1}
     count = counts.get(direction, 0)
-    starts_from_0 = not any(np.any(found[state]) for state in kind.states if state in found)
     shaped = all(
         found[name].ndim == 3 and len(found[name]) == count for name in ("weight", "recurrence")
     )
-    settings = _settings(kind, found, count)
-    if found.get("layout") or not starts_from_0 or not count or not shaped or settings is None:
+    if bool(found.get("layout")) != samples_first or not count or not shaped:
         return None
+    settings = _settings(kind, found, count)
     made = [
         ReadLayer(
             kind(*_sizes(found), reverse=direction == "reverse" or number == 1, **settings),
@@ -166,20 +247,37 @@ def read_recurrent(kind: type[Recurrent], found: Mapping[str, Any], both: bool) 
     return ReadLayer(Concatenate(*(one.layer for one in made)), params)
 
 
-def _settings(kind: type[Recurrent], found: Mapping[str, Any], count: int) -> dict[str, Any] | None:
+def _settings(kind: type[Recurrent], found: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """The layer's settings. Raises ContractError for what no layer here has."""
     name = kind.__name__
+    for attribute in REFUSED_ATTRIBUTES:
+        if found.get(attribute):
+            raise _refused(name, attribute, found[attribute], "—")
+    for state in kind.states:
+        if state in found and np.any(found[state]):
+            raise _refused(name, f"initial_{state[0]}", "≠ 0", "0")
     settings: dict[str, Any] = {"bias": "bias" in found}
-    told = tuple(map(_word, found.get("activations") or USUAL[name] * count))
+    told = tuple(_word(one).capitalize() for one in found.get("activations") or USUAL[name] * count)
     one = told[: len(USUAL[name])]
-    if told != one * count:
-        return None
-    if name == "RNN" and one in (("Tanh",), ("Relu",)):
+    usual = USUAL[name]
+    known = [usual, ("Relu",)] if kind is RNN else [usual]
+    if told != one * count or one not in known:
+        raise _refused(
+            name, "activations", ", ".join(told), " / ".join(", ".join(k) for k in known)
+        )
+    if kind is RNN:
         settings["nonlinearity"] = one[0].lower()
-    elif one != USUAL[name]:
-        return None
-    if name == "GRU":
+    if kind is GRU:
         settings["reset_after"] = bool(found.get("reset_after", 0))
+    if "peephole" in found:
+        settings["peepholes"] = True
     return settings
+
+
+def _refused(operator: str, setting: str, value: object, known: str) -> ContractError:
+    return ContractError(
+        "onnx_recurrent_setting", operator=operator, setting=setting, value=value, known=known
+    )
 
 
 def _sizes(found: Mapping[str, Any]) -> tuple[int, int]:
@@ -203,6 +301,8 @@ def _arrays(kind: type[Recurrent], found: Mapping[str, Any], direction: int) -> 
         width = len(order) * size
         params["bias_ih"] = columns(bias[:, :width])
         params["bias_hh"] = columns(bias[:, width:])
+    if "peephole" in found:
+        params["peephole"] = _turned(found["peephole"][direction : direction + 1], size)
     return params
 
 

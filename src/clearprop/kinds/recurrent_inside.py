@@ -1,5 +1,5 @@
-"""What is inside RNN, GRU and LSTM, entry by entry with its numbers: how a gate, a cell or a state
-is made at one time, and how ∂C/∂(it) adds up from what takes it."""
+"""What is inside RNN and GRU, entry by entry with its numbers: how a gate or a state is made at one
+time, and how ∂C/∂(it) adds up from what takes it. An LSTM's is in `lstm_inside`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,8 +10,12 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief, product_text
 from clearprop.kinds.row import Arithmetic, InnerEntry, Inside, OneEntry
 
+# The gates that see the cell, and where their weights stand; the last of them sees the new one.
+OUTPUT = 3
+PEEPING = {0: 0, 1: 1, OUTPUT: 2}
 
-class _At:
+
+class UnitAtTime:
     """One unit of a recurrent layer at one time of one sample."""
 
     def __init__(self, entry: InnerEntry) -> None:
@@ -59,10 +63,18 @@ class _At:
 
     def parts(self, gate: int) -> tuple[Array, Array]:
         """The products of a gate's sum: x and h before, beside their weights."""
-        return (
-            np.concatenate([self.entry.input[self.time], self.states("hidden")]).astype(float),
-            np.concatenate([self.columns("weight_ih", gate), self.columns("weight_hh", gate)]),
-        )
+        factors = [self.entry.input[self.time], self.states("hidden")]
+        weights = [self.columns("weight_ih", gate), self.columns("weight_hh", gate)]
+        if getattr(self.layer, "peepholes", False) and gate in PEEPING:
+            seen = self.value("cell") if gate == OUTPUT else self.state("cell")
+            factors.append(np.array([seen]))
+            weights.append(np.array([self.peephole(gate)]))
+        return np.concatenate(factors).astype(float), np.concatenate(weights)
+
+    def peephole(self, gate: int) -> float:
+        """The weight that this unit's cell has in a gate."""
+        row: Array = self.entry.params["peephole"][0]
+        return float(row[PEEPING[gate] * self.size + self.unit])
 
     def sum_of(self, symbol: str, gate: int) -> Arithmetic:
         """The sum that a gate's function is applied to."""
@@ -92,16 +104,17 @@ class _At:
         return found
 
 
-Lines = Callable[[_At], tuple[Arithmetic, ...]]
+Lines = Callable[[UnitAtTime], tuple[Arithmetic, ...]]
 
 
-def _inside(symbol: str, forward: Lines, backward: Lines) -> Inside:
+def inside_of(symbol: str, forward: Lines, backward: Lines) -> Inside:
+    """An intermediate of a recurrent layer, from the lines of both passes."""
     # Behind the end of a sample there is nothing.
     nothing = (Arithmetic(symbol, ("0",), 0.0),)
 
     def told(lines: Lines) -> Callable[[InnerEntry], tuple[Arithmetic, ...]]:
         def of(entry: InnerEntry) -> tuple[Arithmetic, ...]:
-            at = _At(entry)
+            at = UnitAtTime(entry)
             return lines(at) if at.is_there else nothing
 
         return of
@@ -109,33 +122,31 @@ def _inside(symbol: str, forward: Lines, backward: Lines) -> Inside:
     return Inside(symbol, told(forward), told(backward))
 
 
-def _gate(name: str, symbol: str, place: int, function: str, backward: Lines) -> Inside:
-    def forward(at: _At) -> tuple[Arithmetic, ...]:
+def gate_inside(name: str, symbol: str, place: int, function: str, backward: Lines) -> Inside:
+    """A gate: a function of a sum, of which `place` says where its columns stand."""
+
+    def forward(at: UnitAtTime) -> tuple[Arithmetic, ...]:
         total = at.sum_of(f"a_{symbol}", place)
         applied = Arithmetic(symbol, (f"{function}({brief(total.value)})",), at.value(name))
         return total, applied
 
-    return _inside(symbol, forward, backward)
+    return inside_of(symbol, forward, backward)
 
 
-def _product(name: str, symbol: str, *factors: Callable[[_At], float]) -> Lines:
+def product_lines(name: str, symbol: str, *factors: Callable[[UnitAtTime], float]) -> Lines:
     """∂C/∂(it) as a product of numbers."""
 
-    def lines(at: _At) -> tuple[Arithmetic, ...]:
+    def lines(at: UnitAtTime) -> tuple[Arithmetic, ...]:
         told = product_text(*(factor(at) for factor in factors))
         return (Arithmetic(f"∂C/∂{symbol}", (told,), at.gradient(name)),)
 
     return lines
 
 
-def _squashed(at: _At) -> float:
-    return float(np.tanh(at.value("cell")))
-
-
-def _hidden_back(signals: Callable[[_At], Mapping[int, Array]], direct: Any = None) -> Lines:
+def hidden_back(signals: Callable[[UnitAtTime], Mapping[int, Array]], direct: Any = None) -> Lines:
     """∂C/∂h = ∂C/∂y + what comes back from the time behind."""
 
-    def lines(at: _At) -> tuple[Arithmetic, ...]:
+    def lines(at: UnitAtTime) -> tuple[Arithmetic, ...]:
         own = float(at.entry.output_gradient[at.time, at.unit])
         told = [brief(own)]
         products = None
@@ -148,92 +159,25 @@ def _hidden_back(signals: Callable[[_At], Mapping[int, Array]], direct: Any = No
     return lines
 
 
-def _lstm_signals(at: _At) -> dict[int, Array]:
-    """∂C/∂a of the time behind, by gate."""
-    found = {}
-    for gate, name in enumerate(at.layer.gates):
-        v = at.later_values(name)
-        slope = 1 - v * v if name == "candidate" else v * (1 - v)
-        found[gate] = at.later_gradients(name) * slope
-    return found
-
-
-def _cell(at: _At) -> tuple[Arithmetic, ...]:
-    told = (
-        product_text(at.value("forget"), at.state("cell")),
-        product_text(at.value("input"), at.value("candidate")),
-    )
-    return (Arithmetic("c", told, at.value("cell")),)
-
-
-def _cell_back(at: _At) -> tuple[Arithmetic, ...]:
-    squashed = _squashed(at)
-    told = [product_text(at.gradient("hidden"), at.value("output"), 1 - squashed * squashed)]
-    if at.later is not None:
-        later = (
-            float(at.later_gradients("cell")[at.unit]),
-            float(at.later_values("forget")[at.unit]),
-        )
-        told.append(product_text(*later))
-    return (Arithmetic("∂C/∂c", tuple(told), at.gradient("cell")),)
-
-
-def _lstm_hidden(at: _At) -> tuple[Arithmetic, ...]:
-    told = (product_text(at.value("output"), _squashed(at)),)
-    return *_cell(at), Arithmetic("h", told, at.value("hidden"))
-
-
-LSTM_INSIDE: Mapping[str, Inside] = {
-    "input": _gate(
-        "input",
-        "i",
-        0,
-        "σ",
-        _product("input", "i", lambda at: at.gradient("cell"), lambda at: at.value("candidate")),
-    ),
-    "forget": _gate(
-        "forget",
-        "f",
-        1,
-        "σ",
-        _product("forget", "f", lambda at: at.gradient("cell"), lambda at: at.state("cell")),
-    ),
-    "candidate": _gate(
-        "candidate",
-        "g",
-        2,
-        "tanh",
-        _product("candidate", "g", lambda at: at.gradient("cell"), lambda at: at.value("input")),
-    ),
-    "output": _gate(
-        "output",
-        "o",
-        3,
-        "σ",
-        _product("output", "o", lambda at: at.gradient("hidden"), _squashed),
-    ),
-    "cell": _inside("c", _cell, _cell_back),
-    "hidden": _inside("h", _lstm_hidden, _hidden_back(_lstm_signals)),
-}
-
-
-def _rnn_hidden(at: _At) -> tuple[Arithmetic, ...]:
+def _rnn_hidden(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     total = at.sum_of("a", 0)
     told = brief(total.value)
     name = f"tanh({told})" if at.layer.nonlinearity == "tanh" else f"max(0, {told})"
     return total, Arithmetic("h", (name,), at.value("hidden"))
 
 
-def _rnn_signals(at: _At) -> dict[int, Array]:
+def _rnn_signals(at: UnitAtTime) -> dict[int, Array]:
     h = at.later_values("hidden")
     slope = 1 - h * h if at.layer.nonlinearity == "tanh" else h > 0
     return {0: at.later_gradients("hidden") * slope}
 
 
-RNN_INSIDE: Mapping[str, Inside] = {"hidden": _inside("h", _rnn_hidden, _hidden_back(_rnn_signals))}
+RNN_INSIDE: Mapping[str, Inside] = {
+    "hidden": inside_of("h", _rnn_hidden, hidden_back(_rnn_signals))
+}
 
 
-def _candidate(at: _At) -> tuple[Arithmetic, ...]:
+def _candidate(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     size, biases = at.layer.inputs, [at.bias(name, 2) for name in ("bias_ih", "bias_hh")]
     told = tuple(map(brief, biases)) if at.layer.bias else ()
     lines: list[Arithmetic] = []
@@ -253,7 +197,7 @@ def _candidate(at: _At) -> tuple[Arithmetic, ...]:
     return *lines, Arithmetic("n", (f"tanh({brief(inner)})",), at.value("candidate"))
 
 
-def _reset_back(at: _At) -> tuple[Arithmetic, ...]:
+def _reset_back(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     n = at.entry.values["candidate"][at.time]
     da_n = (at.entry.gradients["candidate"][at.time] * (1 - n * n)).astype(float)
     if at.layer.reset_after:
@@ -265,13 +209,13 @@ def _reset_back(at: _At) -> tuple[Arithmetic, ...]:
     return (Arithmetic("∂C/∂r", (), at.gradient("reset"), (factors, row)),)
 
 
-def _gru_hidden(at: _At) -> tuple[Arithmetic, ...]:
+def _gru_hidden(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     z, n, h = at.value("update"), at.value("candidate"), at.state("hidden")
     told = (product_text(1 - z, n), product_text(z, h))
     return (Arithmetic("h", told, at.value("hidden")),)
 
 
-def _gru_signals(at: _At) -> dict[int, Array]:
+def _gru_signals(at: UnitAtTime) -> dict[int, Array]:
     r, z, n = (at.later_values(name) for name in at.layer.gates)
     da_n = at.later_gradients("candidate") * (1 - n * n)
     da_r = at.later_gradients("reset") * r * (1 - r)
@@ -282,33 +226,33 @@ def _gru_signals(at: _At) -> dict[int, Array]:
     return {0: da_r, 1: da_z, 2: da_n * r[at.unit]}
 
 
-def _kept(at: _At) -> tuple[float, float]:
+def _kept(at: UnitAtTime) -> tuple[float, float]:
     gradient, kept = at.later_gradients("hidden"), at.later_values("update")
     return float(gradient[at.unit]), float(kept[at.unit])
 
 
 GRU_INSIDE: Mapping[str, Inside] = {
-    "reset": _gate("reset", "r", 0, "σ", _reset_back),
-    "update": _gate(
+    "reset": gate_inside("reset", "r", 0, "σ", _reset_back),
+    "update": gate_inside(
         "update",
         "z",
         1,
         "σ",
-        _product(
+        product_lines(
             "update",
             "z",
             lambda at: at.gradient("hidden"),
             lambda at: at.state("hidden") - at.value("candidate"),
         ),
     ),
-    "candidate": _inside(
+    "candidate": inside_of(
         "n",
         _candidate,
-        _product(
+        product_lines(
             "candidate", "n", lambda at: at.gradient("hidden"), lambda at: 1 - at.value("update")
         ),
     ),
-    "hidden": _inside("h", _gru_hidden, _hidden_back(_gru_signals, _kept)),
+    "hidden": inside_of("h", _gru_hidden, hidden_back(_gru_signals, _kept)),
 }
 
 

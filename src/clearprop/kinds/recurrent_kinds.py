@@ -11,6 +11,8 @@ from clearprop.engine.layers.rnn import RNN
 from clearprop.engine.layers.time_step import TimeStep
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.lstm_inside import LSTM_INSIDE
+from clearprop.kinds.lstm_program import lstm_passes
 from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
@@ -18,13 +20,8 @@ from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.recurrent_in_jax import gru, lstm, rnn
 from clearprop.kinds.recurrent_in_onnx import recurrent_forms
 from clearprop.kinds.recurrent_in_torch import recurrent_twin
-from clearprop.kinds.recurrent_inside import (
-    GRU_INSIDE,
-    LSTM_INSIDE,
-    RNN_INSIDE,
-    worked_state,
-)
-from clearprop.kinds.recurrent_programs import gru_passes, lstm_passes, rnn_passes
+from clearprop.kinds.recurrent_inside import GRU_INSIDE, RNN_INSIDE, worked_state
+from clearprop.kinds.recurrent_programs import gru_passes, rnn_passes
 from clearprop.kinds.row import (
     Arithmetic,
     Equations,
@@ -39,6 +36,11 @@ _WEIGHTS = {
     "weight_hh": ParameterSymbols("U", Symbol("U", "U")),
     "bias_ih": ParameterSymbols("b", Symbol("b", "b")),
     "bias_hh": ParameterSymbols("b′", Symbol("d", "b′")),
+}
+_OF_LSTM = {
+    **_WEIGHTS,
+    "weight_hr": ParameterSymbols("P", Symbol("P", "P")),
+    "peephole": ParameterSymbols("p", Symbol("p", "p")),
 }
 _SUMS = "∂L/∂W = Σₜ xₜᵀ·∂C/∂aₜ,  ∂L/∂U = Σₜ hₜ₋₁ᵀ·∂C/∂aₜ,  ∂L/∂b = Σₜ Σₙ ∂C/∂aₜ"
 _X_BACK = "∂C/∂xₜ = ∂C/∂aₜ · Wᵀ"
@@ -140,6 +142,9 @@ RECURRENT = (
         examples=(
             LayerExample(LSTM(3, 3), (4, 3)),
             LayerExample(LSTM(2, 3, bias=False, reverse=True), (3, 2)),
+            LayerExample(LSTM(2, 3, projection=2), (3, 2)),
+            LayerExample(LSTM(2, 2, peepholes=True), (3, 2)),
+            LayerExample(LSTM(2, 3, reverse=True, projection=1, peepholes=True), (3, 2)),
         ),
         equations=Equations(
             (
@@ -160,7 +165,7 @@ RECURRENT = (
         passes=lstm_passes,
         output=Symbol("y", "y"),
         opens=True,
-        parameters=_WEIGHTS,
+        parameters=_OF_LSTM,
         torch=recurrent_twin(LSTM),
         jax=lstm,
         onnx=OnnxOperator("LSTM"),

@@ -1,5 +1,5 @@
-"""RNN, GRU and LSTM as lines of a program: one product for all times, a loop over the times, and
-the same loop from the other end."""
+"""RNN and GRU as lines of a program: one product for all times, a loop over the times, and the same
+loop from the other end. An LSTM's are in `lstm_program`."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,8 @@ class _Order(NamedTuple):
     coming: str
 
 
-def _order(site: Site) -> _Order:
+def order_of(site: Site) -> _Order:
+    """How the code of a layer goes through the times."""
     span = f"range({site.x}.shape[1])"
     up, down = f"for {TIME} in {span}:", f"for {TIME} in reversed({span}):"
     here, next_one = TIME, f"{TIME} + 1"
@@ -33,7 +34,7 @@ def _order(site: Site) -> _Order:
     return _Order(up, down, here, next_one, "1:", ":-1", "ₜ₋₁", "ₜ₊₁")
 
 
-def _given(site: Site, *biases: str) -> Line:
+def given_line(site: Site, *biases: str) -> Line:
     """What x gives at all times, z = x W + b; with the bias of h where that is in the same sum."""
     a, x, w = site.own("z", "z"), site.x, site.params["weight_ih"]
     code, equation = f"{x} @ {w}", f"{x:math} · {w:math}"
@@ -42,26 +43,26 @@ def _given(site: Site, *biases: str) -> Line:
     return Line(f"{a} = {code}", f"{a:math} = {equation}")
 
 
-def _states(site: Site) -> Line:
+def states_line(site: Site) -> Line:
+    """Room for the state before and after every time."""
     s, x = site.own("states", "H"), site.x
-    shape = f"(len({x}), {x}.shape[1] + 1, {site.layer.hidden})"
+    shape = f"(len({x}), {x}.shape[1] + 1, {site.layer.width('hidden')})"
     return Line(f"{s} = np.zeros({shape}, {x}.dtype)", f"{s:math} = 0")
 
 
-def _put_out(site: Site) -> Line:
+def put_out_line(site: Site) -> Line:
+    """What the layer puts out."""
     s, y = site.own("states", "H"), site.y
-    return Line(f"{y} = {s}[:, {_order(site).put_out}]", f"{y:math}ₜ = {s:math}ₜ")
+    return Line(f"{y} = {s}[:, {order_of(site).put_out}]", f"{y:math}ₜ = {s:math}ₜ")
 
 
-def _nothing_later(site: Site, name: str) -> Line:
+def nothing_later(site: Site, name: str) -> Line:
     """The signal from the time behind, which behind the last one is 0."""
-    x = site.x
-    return Line(
-        f"later_{name} = np.zeros((len({x}), {site.layer.hidden}), {x}.dtype)", f"later_{name} = 0"
-    )
+    x, width = site.x, site.layer.width("hidden") if name == "h" else site.layer.hidden
+    return Line(f"later_{name} = np.zeros((len({x}), {width}), {x}.dtype)", f"later_{name} = 0")
 
 
-def _input_lines(site: Site) -> list[Line]:
+def input_lines(site: Site) -> list[Line]:
     """∂L/∂W, ∂L/∂b and ∂L/∂x of all times."""
     x, da, w, g = site.x, site.own("z", "z").d, site.params["weight_ih"], site.gradients
     rows = f"{x}.reshape(-1, {site.layer.inputs}).T @ {da}.reshape(-1, {_width(site)})"
@@ -76,10 +77,10 @@ def _input_lines(site: Site) -> list[Line]:
     return lines
 
 
-def _hidden_lines(site: Site, by: Symbol) -> list[Line]:
+def hidden_lines(site: Site, by: Symbol) -> list[Line]:
     """∂L/∂U and ∂L/∂b′ of all times, where all columns of U met the state."""
-    g, s, order = site.gradients, site.own("states", "H"), _order(site)
-    met = f"{s}[:, {order.met}].reshape(-1, {site.layer.hidden})"
+    g, s, order = site.gradients, site.own("states", "H"), order_of(site)
+    met = f"{s}[:, {order.met}].reshape(-1, {site.layer.width('hidden')})"
     lines = [
         Line(
             f"{g['weight_hh']} = {met}.T @ {by}.reshape(-1, {_width(site)})",
@@ -101,7 +102,7 @@ def _width(site: Site) -> int:
     return len(site.layer.gates) * int(site.layer.hidden)
 
 
-def _arriving(site: Site) -> Line:
+def arriving_line(site: Site) -> Line:
     """dh: what comes back to the state of one time."""
     equation = f"∂L/∂hₜ = {site.dy:math}ₜ + later_h"
     return Line(f"dh = {site.dy}[:, {TIME}] + later_h", equation)
@@ -109,7 +110,7 @@ def _arriving(site: Site) -> Line:
 
 def rnn_passes(site: Site) -> Passes:
     """One activation, again at every time."""
-    order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
+    order, u, size = order_of(site), site.params["weight_hh"], site.layer.hidden
     a, s, z = site.own("z", "z"), site.own("states", "H"), Symbol("sums", "sums")
     after = f"{s}[:, {order.after}]"
     value, slope = f"np.tanh({z})", f"(1 - {after} ** 2)"
@@ -118,8 +119,8 @@ def rnn_passes(site: Site) -> Passes:
         value, slope = f"np.maximum(0, {z})", f"({after} > 0)"
         value_math, slope_math = f"max(0, {z:math})", f"[{s:math}ₜ > 0]"
     forward = (
-        _given(site, "bias_ih", "bias_hh"),
-        _states(site),
+        given_line(site, "bias_ih", "bias_hh"),
+        states_line(site),
         loop(
             order.forward,
             Line(
@@ -128,103 +129,36 @@ def rnn_passes(site: Site) -> Passes:
             ),
             Line(f"{after} = {value}", f"{s:math}ₜ = {value_math}"),
         ),
-        _put_out(site),
+        put_out_line(site),
     )
     backward = (
         Line(
             f"{a.d} = np.zeros(({site.x}.shape[0], {site.x}.shape[1], {size}), {site.x}.dtype)",
             f"{a.d:math} = 0",
         ),
-        _nothing_later(site, "h"),
+        nothing_later(site, "h"),
         loop(
             order.backward,
-            _arriving(site),
+            arriving_line(site),
             Line(f"{a.d}[:, {TIME}] = dh * {slope}", f"{a.d:math}ₜ = ∂L/∂hₜ ⊙ {slope_math}"),
             Line(f"later_h = {a.d}[:, {TIME}] @ {u}.T", f"later_h = {a.d:math}ₜ · {u:math}ᵀ"),
         ),
-        *_hidden_lines(site, a.d),
-        *_input_lines(site),
-    )
-    return Passes(forward, backward)
-
-
-def lstm_passes(site: Site) -> Passes:
-    """A cell that its gates keep, add to and let out, again at every time."""
-    order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
-    a, s, c = site.own("z", "z"), site.own("states", "H"), site.own("cells", "C")
-    z, gates = Symbol("sums", "sums"), site.own("gates", "G")
-    third = f"{2 * size}:{3 * size}"
-    split = Line(
-        f"i, f, g, o = np.split({gates}[:, {TIME}], 4, axis=1)", f"i, f, g, o = {gates:math}ₜ"
-    )
-    forward = (
-        _given(site, "bias_ih", "bias_hh"),
-        _states(site),
-        Line(f"{c} = np.zeros_like({s})", f"{c:math} = 0"),
-        Line(f"{gates} = np.zeros_like({a})", f"{gates:math} = 0"),
-        loop(
-            order.forward,
-            Line(
-                f"{z} = {a}[:, {TIME}] + {s}[:, {order.before}] @ {u}",
-                f"{z:math} = {a:math}ₜ + {s:math}{order.past} · {u:math}",
-            ),
-            Line(f"{gates}[:, {TIME}] = sigmoid({z})", f"i, f, o = σ({z:math})"),
-            Line(f"{gates}[:, {TIME}, {third}] = np.tanh({z}[:, {third}])", f"g = tanh({z:math})"),
-            split,
-            Line(
-                f"{c}[:, {order.after}] = f * {c}[:, {order.before}] + i * g",
-                f"{c:math}ₜ = f ⊙ {c:math}{order.past} + i ⊙ g",
-            ),
-            Line(
-                f"{s}[:, {order.after}] = o * np.tanh({c}[:, {order.after}])",
-                f"{s:math}ₜ = o ⊙ tanh({c:math}ₜ)",
-            ),
-        ),
-        _put_out(site),
-    )
-    backward = (
-        Line(f"{a.d} = np.zeros_like({gates})", f"{a.d:math} = 0"),
-        _nothing_later(site, "h"),
-        _nothing_later(site, "c"),
-        loop(
-            order.backward,
-            split,
-            Line(f"tanh_c = np.tanh({c}[:, {order.after}])", f"tanh_c = tanh({c:math}ₜ)"),
-            _arriving(site),
-            Line(
-                "dc = later_c + dh * o * (1 - tanh_c**2)",
-                "∂L/∂cₜ = later_c + ∂L/∂hₜ ⊙ o ⊙ (1 − tanh²(cₜ))",
-            ),
-            Line("da_i = dc * g * i * (1 - i)", "∂L/∂aᵢ = ∂L/∂cₜ ⊙ g ⊙ i ⊙ (1 − i)"),
-            Line(
-                f"da_f = dc * {c}[:, {order.before}] * f * (1 - f)",
-                f"∂L/∂a_f = ∂L/∂cₜ ⊙ {c:math}{order.past} ⊙ f ⊙ (1 − f)",
-            ),
-            Line("da_g = dc * i * (1 - g**2)", "∂L/∂a_g = ∂L/∂cₜ ⊙ i ⊙ (1 − g²)"),
-            Line("da_o = dh * tanh_c * o * (1 - o)", "∂L/∂aₒ = ∂L/∂hₜ ⊙ tanh(cₜ) ⊙ o ⊙ (1 − o)"),
-            Line(
-                f"{a.d}[:, {TIME}] = np.concatenate([da_i, da_f, da_g, da_o], axis=1)",
-                f"{a.d:math}ₜ = ∂L/∂aᵢ ‖ ∂L/∂a_f ‖ ∂L/∂a_g ‖ ∂L/∂aₒ",
-            ),
-            Line(f"later_h = {a.d}[:, {TIME}] @ {u}.T", f"later_h = {a.d:math}ₜ · {u:math}ᵀ"),
-            Line("later_c = dc * f", "later_c = ∂L/∂cₜ ⊙ f"),
-        ),
-        *_hidden_lines(site, a.d),
-        *_input_lines(site),
+        *hidden_lines(site, a.d),
+        *input_lines(site),
     )
     return Passes(forward, backward)
 
 
 def gru_passes(site: Site) -> Passes:
     """A state that is partly kept and partly made anew, again at every time."""
-    order, size = _order(site), site.layer.hidden
+    order, size = order_of(site), site.layer.hidden
     a, s, gates = site.own("z", "z"), site.own("states", "H"), site.own("gates", "G")
     before, past = f"{s}[:, {order.before}]", f"{s:math}{order.past}"
     candidate = f"{gates}[:, {TIME}, {2 * size}:]"
     parts = _after_reset(site) if site.layer.reset_after else _before_reset(site)
     forward = (
         *parts.opening,
-        _states(site),
+        states_line(site),
         Line(f"{gates} = np.zeros_like({a})", f"{gates:math} = 0"),
         *parts.room,
         loop(
@@ -240,16 +174,16 @@ def gru_passes(site: Site) -> Passes:
                 f"{s:math}ₜ = (1 − z) ⊙ n + z ⊙ {past}",
             ),
         ),
-        _put_out(site),
+        put_out_line(site),
     )
     backward = (
         Line(f"{a.d} = np.zeros_like({gates})", f"{a.d:math} = 0"),
         *parts.room_back,
-        _nothing_later(site, "h"),
+        nothing_later(site, "h"),
         loop(
             order.backward,
             Line(f"r, z, n = np.split({gates}[:, {TIME}], 3, axis=1)", f"r, z, n = {gates:math}ₜ"),
-            _arriving(site),
+            arriving_line(site),
             Line("da_n = dh * (1 - z) * (1 - n**2)", "∂L/∂aₙ = ∂L/∂hₜ ⊙ (1 − z) ⊙ (1 − n²)"),
             Line(
                 f"da_z = dh * ({before} - n) * z * (1 - z)",
@@ -263,7 +197,7 @@ def gru_passes(site: Site) -> Passes:
             *parts.later,
         ),
         *parts.gradients,
-        *_input_lines(site),
+        *input_lines(site),
     )
     return Passes(forward, backward)
 
@@ -284,7 +218,7 @@ class _GRUParts(NamedTuple):
 
 def _after_reset(site: Site) -> _GRUParts:
     """Here r meets what the state's weights made of the state."""
-    order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
+    order, u, size = order_of(site), site.params["weight_hh"], site.layer.hidden
     a, s, q = site.own("z", "z"), site.own("states", "H"), site.own("resets", "R")
     gates, last = site.own("gates", "G"), f"{2 * size}:"
     product = f"{s}[:, {order.before}] @ {u}"
@@ -293,7 +227,7 @@ def _after_reset(site: Site) -> _GRUParts:
         product += f" + {site.params['bias_hh']}"
         product_math += f" + {site.params['bias_hh']:math}"
     return _GRUParts(
-        (_given(site, "bias_ih"),),
+        (given_line(site, "bias_ih"),),
         (Line(f"{q} = np.zeros_like({a})", f"{q:math} = 0"),),
         (
             Line(f"{q}[:, {TIME}] = {product}", f"{q:math}ₜ = {product_math}"),
@@ -326,13 +260,13 @@ def _after_reset(site: Site) -> _GRUParts:
                 f"later_h = ∂L/∂hₜ ⊙ z + {q.d:math}ₜ · {u:math}ᵀ",
             ),
         ),
-        tuple(_hidden_lines(site, q.d)),
+        tuple(hidden_lines(site, q.d)),
     )
 
 
 def _before_reset(site: Site) -> _GRUParts:
     """Here r meets the state itself, before its weights do."""
-    order, u, size = _order(site), site.params["weight_hh"], site.layer.hidden
+    order, u, size = order_of(site), site.params["weight_hh"], site.layer.hidden
     a, s, q = site.own("z", "z"), site.own("states", "H"), site.own("resets", "R")
     gates, first, last = site.own("gates", "G"), f":{2 * size}", f"{2 * size}:"
     before, past = f"{s}[:, {order.before}]", f"{s:math}{order.past}"
@@ -350,7 +284,7 @@ def _before_reset(site: Site) -> _GRUParts:
     if "bias_hh" in g:
         gradients.append(_bias(site, "bias_hh", da))
     return _GRUParts(
-        (_given(site, "bias_ih", "bias_hh"),),
+        (given_line(site, "bias_ih", "bias_hh"),),
         (Line(f"{q} = np.zeros_like({a}[:, :, {last}])", f"{q:math} = 0"),),
         (
             Line(

@@ -6,13 +6,23 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.numbers import brief
-from clearprop.engine.layers.reshaping import Flatten, Pad
+from clearprop.engine.layers.reshaping import CONSTANT, Flatten, Pad
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
-from clearprop.kinds.onnx_terms import OnnxForm, OnnxPlace, ReadLayer, Slot, X, number, op
+from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, number, op
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, InJax, LayerExample, LayerRow, OneEntry
+
+# What a border is called in ONNX, in PyTorch's modules, and in NumPy and JAX.
+IN_ONNX = {CONSTANT: CONSTANT, "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+IN_TORCH = {
+    CONSTANT: "Constant",
+    "reflect": "Reflection",
+    "replicate": "Replication",
+    "circular": "Circular",
+}
+IN_NUMPY = IN_ONNX
 
 
 def _flatten(site: Site) -> Passes:
@@ -31,24 +41,70 @@ def _reshaped(target: Symbol, source: Symbol, shape: str) -> Line:
 
 
 def _pad(site: Site) -> Passes:
-    """A border of one number."""
+    """A border of one number, or of the image's own."""
+    if site.layer.mode != CONSTANT:
+        return _pad_with_own(site)
     x, y, dx, dy = site.x, site.y, site.dx, site.dy
-    sides = site.layer.sides
-    before = ((0, 0),) * (1 + len(site.shape) - len(sides))
-    border = ", ".join(map(str, (*before, *sides)))
     value = literal(site.layer.value)
     number = in_equation(site.layer.value)
     options = "" if value == "0" else f", constant_values={value}"
-    inner = zip(site.shape[-len(sides) :], sides, strict=True)
-    cuts = ", ".join(f"{low}:{low + size}" for size, (low, _) in inner)
     return Passes(
         (
             Line(
-                f"{y} = np.pad({x}, ({border}){options})",
+                f"{y} = np.pad({x}, ({_border(site)}){options})",
                 f"{y:math} = {number} ‖ {x:math} ‖ {number}",
             ),
         ),
-        (Line(f"{dx} = {dy}[..., {cuts}]", f"{dx:math} ⊂ {dy:math}"),),
+        (Line(f"{dx} = {dy}[..., {_cuts(site)}]", f"{dx:math} ⊂ {dy:math}"),),
+    )
+
+
+def _border(site: Site) -> str:
+    """The border of every axis, that of the samples too."""
+    sides = site.layer.sides
+    before = ((0, 0),) * (1 + len(site.shape) - len(sides))
+    return ", ".join(map(str, (*before, *sides)))
+
+
+def _cuts(site: Site) -> str:
+    """Where the image stands within its border."""
+    inner = zip(site.shape[-len(site.layer.sides) :], site.layer.sides, strict=True)
+    return ", ".join(f"{low}:{low + size}" for size, (low, _) in inner)
+
+
+def _pad_with_own(site: Site) -> Passes:
+    """The places of an image, in its border, say where every number comes from: the signal goes
+    back there."""
+    x, y, dx, dy = site.x, site.y, site.dx, site.dy
+    sides, places = site.layer.sides, site.own("places", "σ")
+    inner = site.shape[-len(sides) :]
+    size = int(np.prod(inner))
+    border = f"({', '.join(map(str, sides))})" if len(sides) > 1 else f"{sides[0]}"
+    mode = IN_NUMPY[site.layer.mode]
+    shape = ", ".join(map(str, (*site.shape[: -len(sides)], size)))
+    taken = Line(
+        f'{places} = np.pad(np.arange({size}).reshape({inner}), {border}, "{mode}")',
+        f"{places:math}[t] = the place that t is taken from",
+    )
+    flat = Line(
+        f"{y} = {x}.reshape(len({x}), {shape})[..., {places}]",
+        f"{y:math}[t] = {x:math}[{places:math}[t]]",
+    )
+    if dx is None:
+        return Passes((taken, flat), ())
+    return Passes(
+        (taken, flat),
+        (
+            Line(
+                f"{dx} = np.zeros((len({dy}), {shape}), {dy}.dtype)",
+                f"{dx:math} = 0",
+            ),
+            Line(
+                f"np.add.at({dx}, (..., {places}), {dy})",
+                f"{dx:math}[s] = Σ_(t: {places:math}[t] = s) {dy:math}[t]",
+            ),
+            Line(f"{dx} = {dx}.reshape({x}.shape)", f"{dx:math} = {dx:math}"),
+        ),
     )
 
 
@@ -63,39 +119,76 @@ def _pads(at: OnnxPlace) -> dict[str, Any] | None:
     before = [0] * (1 + at.axes - len(sides))
     lows, highs = zip(*sides, strict=True)
     pads = np.array([*before, *lows, *before, *highs], np.int64)
-    return {"pads": pads, "value": np.asarray(at.layer.value, at.dtype)}
+    return {
+        "pads": pads,
+        "value": np.asarray(at.layer.value, at.dtype),
+        "mode": IN_ONNX[at.layer.mode],
+    }
 
 
 def _pad_of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
     pads, value = np.ravel(found["pads"]), number(found.get("value", 0.0))
-    if value is None or pads.dtype.kind != "i" or len(pads) % 2 or pads.min(initial=0) < 0:
+    modes = {theirs: ours for ours, theirs in IN_ONNX.items()}
+    mode = modes.get(found.get("mode", CONSTANT))
+    if value is None or mode is None or pads.dtype.kind != "i" or len(pads) % 2:
         return None
     axes = len(pads) // 2
     sides = list(zip(pads[:axes].tolist(), pads[axes:].tolist(), strict=True))
-    first = next((axis for axis, side in enumerate(sides) if any(side)), axes - 1)
+    if "axes" in found:
+        # Counted from the end: the others need to know how many axes there are.
+        own = np.ravel(found["axes"]).tolist()
+        if any(axis >= 0 for axis in own) or len(own) != axes:
+            return None
+        told = dict(zip(own, sides, strict=True))
+        sides = [told.get(axis, (0, 0)) for axis in range(min(own) - 1, 0)]
+    first = next((axis for axis, side in enumerate(sides) if any(side)), len(sides) - 1)
     if first == 0:  # more samples
         return None
     padding = [end for side in sides[: first - 1 : -1] for end in side]
-    return ReadLayer(Pad(tuple(padding), value)) if len(padding) <= 6 else None
+    if len(padding) > 6 or min(padding) < 0:
+        return None
+    return ReadLayer(Pad(tuple(padding), value if mode == CONSTANT else 0.0, mode))
 
 
 def _pad_in_jax(at: InJax, x: Any) -> Any:
     sides = at.layer.sides
     width = ((0, 0),) * (x.ndim - len(sides)) + sides
-    return at.jax.numpy.pad(x, width, constant_values=at.layer.value)
+    if at.layer.mode == CONSTANT:
+        return at.jax.numpy.pad(x, width, constant_values=at.layer.value)
+    return at.jax.numpy.pad(x, width, mode=IN_NUMPY[at.layer.mode])
 
 
-def _pad_of_torch(axes: int) -> Any:
+def _pad_in_torch(nn: Any, one: Pad) -> Any:
+    kind = getattr(nn, f"{IN_TORCH[one.mode]}Pad{len(one.sides)}d")
+    return kind(one.padding, one.value) if one.mode == CONSTANT else kind(one.padding)
+
+
+def _pad_of_torch(axes: int, mode: str) -> Any:
     def layer(m: Any) -> Pad | None:
         padding = (m.padding,) * 2 * axes if isinstance(m.padding, int) else tuple(m.padding)
-        return Pad(padding, float(m.value)) if min(padding) >= 0 else None
+        if min(padding) < 0:
+            return None
+        return Pad(padding, float(getattr(m, "value", 0.0)), mode)
 
     return layer
+
+
+def _other_axes(layer: Pad, axes: int, _: bool) -> bool:
+    """PyTorch puts a border of an image's own numbers around all axes behind the channels alone."""
+    return layer.mode != CONSTANT and axes != len(layer.sides) + 2
 
 
 def _flatten_of_torch(m: Any) -> Flatten | None:
     return Flatten() if (m.start_dim, m.end_dim) == (1, -1) else None
 
+
+# What Pad takes beside x: as it is written, and as others write it.
+_PAD_INPUTS: tuple[tuple[tuple[Slot | None, ...], Any], ...] = (
+    ((Slot("pads"), Slot("value")), _pads),
+    ((Slot("pads"),), lambda _: None),
+    ((Slot("pads"), Slot("value"), Slot("axes")), lambda _: None),
+    ((Slot("pads"), None, Slot("axes")), lambda _: None),
+)
 
 RESHAPINGS = (
     LayerRow(
@@ -131,24 +224,31 @@ RESHAPINGS = (
         examples=(
             LayerExample(Pad((1, 0, 0, 2)), (2, 2, 3)),
             LayerExample(Pad((2, 1), value=-0.5), (2, 3)),
+            LayerExample(Pad((2, 1), mode="reflect"), (2, 4)),
+            LayerExample(Pad((1, 2, 0, 3), mode="replicate"), (1, 2, 3)),
+            LayerExample(Pad((3, 0, 1, 2), mode="circular"), (1, 2, 3)),
         ),
-        equations=Equations(("y = x in a border of v",), ("∂C/∂x = ∂C/∂y without the border",)),
+        equations=Equations(
+            ("y = x in a border of v", "y[t] = x[σ(t)] in a border of x's own numbers"),
+            ("∂C/∂x = ∂C/∂y without the border", "∂C/∂x[s] = Σ over t with σ(t) = s of ∂C/∂y[t]"),
+        ),
         worked=_same,
         passes=_pad,
         output=Symbol("wide", "ω"),
         torch=TorchTwin(
-            lambda nn, one: getattr(nn, f"ConstantPad{len(one.sides)}d")(one.padding, one.value),
+            _pad_in_torch,
             {
-                f"{kind}Pad{axes}d": _pad_of_torch(axes)
-                for kind in ("Constant", "Zero")
+                f"{kind}Pad{axes}d": _pad_of_torch(axes, mode)
+                for mode, kind in (*IN_TORCH.items(), (CONSTANT, "Zero"))
                 for axes in (1, 2, 3)
             },
+            differs=_other_axes,
         ),
         jax=_pad_in_jax,
         onnx=OnnxOperator("Pad"),
-        onnx_forms=(
-            OnnxForm(op("Pad", X, Slot("pads"), Slot("value")), _pads, _pad_of_onnx),
-            OnnxForm(op("Pad", X, Slot("pads")), lambda _: None, _pad_of_onnx),
+        onnx_forms=tuple(
+            OnnxForm(op("Pad", X, *slots, mode=Held("mode", CONSTANT)), values, _pad_of_onnx)
+            for slots, values in _PAD_INPUTS
         ),
         compiled=lambda _: NoKernel("images"),
     ),

@@ -4,7 +4,8 @@ model.safetensors   the model of the best epoch, as the estimator's `save` write
 history.csv         one row an epoch
 config.toml         every setting
 report.html         what came of it, in words and pictures
-checkpoints/        whole states of the training, the newest and the one before
+checkpoints/        whole states of the training, the newest and the one before; of L-BFGS what it
+                    was answered (`evaluation_log`)
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ HISTORY = "history.csv"
 SETTINGS = "config.toml"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
+ANSWERS = "answers.log"
 
 
 class Run(NamedTuple):

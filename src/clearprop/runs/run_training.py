@@ -9,6 +9,7 @@ A run that was interrupted goes on with `resumed(folder)` in place of the first 
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,9 +21,11 @@ from clearprop.base.errors import ConfigurationError, DataError, EngineWarning, 
 from clearprop.data.blocks import TableBlocks
 from clearprop.data.table import Note
 from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.evaluation_log import EvaluationLog, data_of_log
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
 from clearprop.runs.run_data import read_run_table, run_data, split
 from clearprop.runs.run_folder import (
+    ANSWERS,
     CHECKPOINTS,
     MODEL,
     REPORT,
@@ -121,7 +124,7 @@ def has_ended(folder: Path) -> bool:
     require_run(folder)
     before = newest_checkpoint(folder / CHECKPOINTS)
     names = (MODEL, REPORT) if is_installed("jinja2") else (MODEL,)
-    # A solver that takes no steps has no checkpoints.
+    # A solver that takes no steps has no checkpoints; what it was answered is gone at the end.
     return all((folder / name).is_file() for name in names) and (before is None or before.ended)
 
 
@@ -134,22 +137,31 @@ def resumed(folder: Path, plan: RunPlan | None = None) -> RunPlan:
     require_run(folder)
     settings = read_settings(folder / SETTINGS)
     before = newest_checkpoint(folder / CHECKPOINTS)
+    answered = data_of_log(folder / CHECKPOINTS / ANSWERS)
     plan = plan or plan_run(settings)
+    data = answered if before is None else before.data
+    if data is not None and plan.data != data:
+        raise FileError("resume_data_changed", path=settings.data, folder=folder)
     if before is None:
         return plan
-    if plan.data != before.data:
-        raise FileError("resume_data_changed", path=settings.data, folder=folder)
     return replace(plan, settings=replace(plan.settings, engine=before.engine), before=before)
 
 
 def train_run(
-    plan: RunPlan, folder: Path, watch: Watch = lambda _: False, fit: Fit | None = None
+    plan: RunPlan,
+    folder: Path,
+    watch: Watch = lambda _: False,
+    fit: Fit | None = None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> EndedRun:
     """Train, and write the model, the history and the settings into the folder, which is made where
     there is none once the first epoch has ended.
 
     watch  told of every epoch; True ends the training there, and the run can be gone on with
     fit    how the estimator is fitted, unless as the plan says
+    stop   asked while a solver that takes no epochs is at work: True interrupts it there with a
+           KeyboardInterrupt, and the run can be gone on with
 
     Raises DataError for a training that diverged before anything good came of it, FileError where
     the folder cannot be written: the checkpoints before stay.
@@ -158,9 +170,17 @@ def train_run(
     metric = stop_metric(settings, len(plan.classes))
     recorder = RunRecorder(folder, settings, metric, plan.data, watch, plan.before)
     model = estimator(plan, metric)
+    log: EvaluationLog | None = None
+    if settings.optimizer == "lbfgs":
+        path = folder / CHECKPOINTS / ANSWERS
+        log = EvaluationLog(path, plan.data, repr(settings), recorder.write_history, stop)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (fit or _fit)(model, plan, recorder)
+        try:
+            (fit or partial(_fit, log=log))(model, plan, recorder)
+        finally:
+            if log is not None:
+                log.close(ended=False)
     learned = model.learned_
     if learned.state is None:
         recorder.rows = _without_steps(learned.history.losses)
@@ -177,6 +197,8 @@ def train_run(
     write_settings(settings, folder / SETTINGS)
     if not recorder.was_ended:
         recorder.write(ended=True)
+    if log is not None:
+        log.close(ended=True)
     diverged = [one.message for one in caught if isinstance(one.message, DivergenceWarning)]
     refusals = [one.message for one in caught if isinstance(one.message, EngineWarning)]
     return EndedRun(
@@ -187,7 +209,9 @@ def train_run(
     )
 
 
-def _fit(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:
+def _fit(
+    model: Any, plan: RunPlan, recorder: RunRecorder, log: EvaluationLog | None = None
+) -> None:
     if plan.blocks is not None:
         fit_streamed(model, plan, recorder)
         return
@@ -201,6 +225,7 @@ def _fit(model: Any, plan: RunPlan, recorder: RunRecorder) -> None:
         validation_set=None if held_out is None else (held_out.inputs, held_out.truth),
         watch=recorder,
         begun=None if plan.before is None else plan.before.begun,
+        log=log,
     )
 
 

@@ -12,12 +12,14 @@ from clearprop.engine.running import run_backward_into, run_forward, settle_outp
 from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
+from clearprop.training.heap_pages import keep_pages
 
 
 def numpy_events(
     course: Course, state: TrainingState, engine: EngineChoice
 ) -> Iterator[StepEvent | EpochEvent]:
     """An event for every step and every epoch, from `state` to the end of the course."""
+    keep_pages()
     per_epoch, replay, layout = course.steps_per_epoch, course.replay, course.network.layout
     loss, optimizer = course.loss, course.optimizer
     gradient_name = f"{type(loss).__name__}.gradient"

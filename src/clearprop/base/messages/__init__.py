@@ -77,6 +77,8 @@ def preferred_language(environ: Mapping[str, str] | None = None) -> str:
 def display_width(sentence: str) -> int:
     """How many columns of a terminal the sentence takes: a Chinese character takes two, a mark that
     stands on the character before it (x̂) none."""
+    if sentence.isascii() and sentence.isprintable():
+        return len(sentence)
     return sum(map(_columns, sentence))
 
 
@@ -96,6 +98,7 @@ def _counted(found: re.Match[str], values: Mapping[str, object]) -> str:
     return one if str(values[name]) == "1" else many
 
 
+@cache
 def _columns(character: str) -> int:
     if unicodedata.category(character) in _WITHOUT_WIDTH:
         return 0

@@ -17,8 +17,8 @@ from clearprop.checking.diagnosis.altered_pass import (
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
 from clearprop.engine.layers.layer import Context
-from clearprop.engine.layers.pooling import MaxPool1d, MaxPool2d
-from clearprop.engine.layers.windows import samples_first, samples_last, sides_of
+from clearprop.engine.layers.pooling import LargestUnder
+from clearprop.engine.layers.windows import Window, samples_first, samples_last
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 ImageSlip = tuple[MistakeKind, dict[str, object], Alteration]
@@ -28,12 +28,12 @@ def image_slips(step: AlteredStep) -> Iterator[ImageSlip]:
     """The mistakes that can be made at one layer of images."""
     if isinstance(step.layer, Conv1d | Conv2d):
         yield from _convolution(step, step.layer)
-    if isinstance(step.layer, MaxPool1d | MaxPool2d):
-        yield from _pooling(step.layer)
+    if isinstance(step.layer, LargestUnder):
+        yield from _pooling(step.layer.window_on(step.input.shape[2:]))
 
 
 def _convolution(step: AlteredStep, layer: Conv1d | Conv2d) -> Iterator[ImageSlip]:
-    window, axes = layer.window, tuple(range(-layer.axes, 0))
+    window, axes = layer.window_on(step.input.shape[2:]), tuple(range(-layer.axes, 0))
     if window.entries > 1:
         # ∂C/∂x as the correlation of dz with the kernel as it is, and ∂C/∂w turned around.
         yield MistakeKind.KERNEL_TURNED, {}, another_dx(_dx_with(lambda w: np.flip(w, axes)))
@@ -99,7 +99,7 @@ def _not_taken_off(step: AlteredStep) -> Array:
     layer = step.layer
     if not isinstance(layer, Conv1d | Conv2d):
         return np.zeros_like(step.input)
-    window = layer.window
+    window = layer.window_on(step.input.shape[2:])
     bordered = samples_first(window.with_border(samples_last(step.input, 0)), 0)
     plain = replace(layer, padding=0)
     _, cache, _ = plain.forward(step.params, bordered, Context())
@@ -113,15 +113,16 @@ def _at_stride_one(step: AlteredStep) -> Altered:
     layer = step.layer
     if not isinstance(layer, Conv1d | Conv2d):
         return step.dx, step.gradients
-    wide = replace(layer, stride=1)
+    window = layer.window_on(step.input.shape[2:])
+    wide = replace(layer, stride=1, padding=window.padding)
     y, cache, _ = wide.forward(step.params, step.input, Context())
     dy = np.zeros_like(y)
     dy[tuple(slice(size) for size in step.dy.shape)] = step.dy
     return wide.backward(step.params, cache, dy)
 
 
-def _pooling(layer: MaxPool1d | MaxPool2d) -> Iterator[ImageSlip]:
-    if layer.window.entries < 2:
+def _pooling(window: Window) -> Iterator[ImageSlip]:
+    if window.entries < 2:
         return
     yield MistakeKind.POOL_TIES, {}, another_dx(_shared(lambda hits: hits))
     yield MistakeKind.POOL_TIES, {}, another_dx(_shared(lambda hits: hits / hits.sum(axis=0)))
@@ -149,9 +150,9 @@ def _shared(part: Callable[[Array], Array]) -> Callable[[AlteredStep], Array]:
 
     def dx(step: AlteredStep) -> Array:
         layer = step.layer
-        if not isinstance(layer, MaxPool1d | MaxPool2d):
+        if not isinstance(layer, LargestUnder):
             return np.zeros_like(step.input)
-        window = layer.window._replace(dilation=sides_of(layer.dilation, layer.axes))
+        window = layer.window_on(step.input.shape[2:])
         bordered = window.with_border(samples_last(step.input, 0), -np.inf)
         y, dy = samples_last(step.output, 0), samples_last(step.dy, 0)
         places = y.shape[1:-1]

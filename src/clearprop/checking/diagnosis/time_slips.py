@@ -17,7 +17,8 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.gru import GRU
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.layers.lstm import LSTM
-from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, parts
+from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache
+from clearprop.engine.layers.recurrent_arrays import parts
 
 
 class TimeSlip(NamedTuple):
@@ -54,6 +55,8 @@ def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, objec
     layer = step.layer.layer if isinstance(step.layer, WrittenRecurrence) else step.layer
     if not isinstance(layer, Recurrent):
         return
+    if isinstance(layer, LSTM) and (layer.projection or layer.peepholes):
+        return  # `through_time` is that of the usual cell
     axis = 0 if isinstance(step.layer, WrittenRecurrence) and step.layer.form.times_first else 1
     times = step.input.shape[axis]
     yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False))

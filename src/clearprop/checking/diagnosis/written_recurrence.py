@@ -19,7 +19,8 @@ from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.gru import GRU
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Parameter, Tree
 from clearprop.engine.layers.lstm import LSTM
-from clearprop.engine.layers.recurrent import Recurrent, parts
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import parts
 from clearprop.engine.layers.rnn import RNN
 
 WEIGHTS = ("weight_ih", "weight_hh")

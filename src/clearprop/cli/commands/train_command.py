@@ -97,7 +97,9 @@ def _resume(ranks: "Ranks", folder: Path, language: str) -> int:
     else:
         plan = resumed(folder)
     if ranks.number == 0:
-        if plan.before is None:
+        if plan.before is None and plan.settings.optimizer == "lbfgs":
+            _print(_say(language, "told.solver_goes_on"))
+        elif plan.before is None:
             _print(_say(language, "told.begins_again"))
         else:
             _print(_say(language, "told.goes_on", epoch=len(plan.before.rows)))
@@ -109,6 +111,7 @@ def _train(ranks: "Ranks", plan: "RunPlan", folder: Path, language: str) -> int:
         return _follow(ranks, plan)
     from clearprop.cli.training_display import TrainingDisplay
     from clearprop.runs.plan_words import note_lines, plan_lines
+    from clearprop.runs.run_folder import ANSWERS, CHECKPOINTS
     from clearprop.runs.run_history import RunHistory
     from clearprop.runs.run_plan import most_epochs
     from clearprop.runs.run_training import train_run
@@ -134,7 +137,7 @@ def _train(ranks: "Ranks", plan: "RunPlan", folder: Path, language: str) -> int:
                 return noted.asked
 
             if plan.settings.shards is None:
-                ended = train_run(plan, folder, watch)
+                ended = train_run(plan, folder, watch, stop=lambda: noted.asked)
             else:
                 from clearprop.distributed.sharded_run import train_with_ranks
 
@@ -150,8 +153,10 @@ def _train(ranks: "Ranks", plan: "RunPlan", folder: Path, language: str) -> int:
         return NOT_DONE
     except KeyboardInterrupt:
         done = _epochs_kept(folder)
+        answered = (folder / CHECKPOINTS / ANSWERS).is_file()
         key = "stopped_at_once" if done else "interrupted_early"
-        command = again if done else _launched(ranks, shlex.join(sys.argv[1:]))
+        key = "solver_interrupted" if answered else key
+        command = again if done or answered else _launched(ranks, shlex.join(sys.argv[1:]))
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
     return _tell(ended, folder, again, language)

@@ -24,15 +24,25 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, zero_of
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    refuse_integers,
+)
 from clearprop.engine.layers.special import logistic
 
 
 class ActivationCache(NamedTuple):
-    """`z`: the pre-activation, which f was applied to. `a`: the activation, f(z)."""
+    """`z`: the pre-activation, which f was applied to. `a`: the activation, f(z). `part`: what both
+    f and f' are made of and what takes most of their time; None for most activations."""
 
     z: Array
     a: Array
+    part: Array | None = None
 
 
 class Activation(Layer):
@@ -48,13 +58,24 @@ class Activation(Layer):
     def derivative(self, z: Array, a: Array) -> Array:
         """f'(z), entry by entry, where a = f(z); a boolean mask may stand for 0 and 1."""
 
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return before
+
+    def value_and_part(self, z: Array) -> tuple[Array, Array | None]:
+        """f(z), and a part of it that f' is made of too, where it is worth keeping."""
+        return self.value(z), None
+
+    def derivative_from(self, cache: ActivationCache) -> Array:
+        """f'(z) from what forward kept."""
+        return self.derivative(cache.z, cache.a)
+
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)
-        a = self.value(x)
-        return a, ActivationCache(x, a), EMPTY
+        a, part = self.value_and_part(x)
+        return a, ActivationCache(x, a, part), EMPTY
 
     def backward(self, params: Tree, cache: ActivationCache, dy: Array) -> Backward:
-        return dy * self.derivative(cache.z, cache.a), EMPTY
+        return dy * self.derivative_from(cache), EMPTY
 
 
 @dataclass(frozen=True)

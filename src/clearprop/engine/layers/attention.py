@@ -55,6 +55,7 @@ from clearprop.base.arrays import (
     freeze,
     matrix_product,
     shape_text,
+    sum_columns,
     sum_rows,
 )
 from clearprop.base.errors import ConfigurationError, DataError, ShapeError
@@ -81,6 +82,9 @@ from clearprop.engine.layers.positions import (
 )
 
 BASE = 10000.0
+
+# e^±64 lies within float32, which ends at e^±87, and so does the sum of a billion of them.
+SMALL = 64.0
 
 _XAVIER, _FAN_IN, _ZEROS = XavierUniform(), FanInUniform(), Zeros()
 
@@ -214,7 +218,8 @@ class MultiheadAttention(Layer):
         self, params: Tree, cache: AttentionCache, dy: Array
     ) -> Mapping[str, Array]:
         d_merged = self._merged_signal(params, dy)
-        d_weights, d_scores = self._weight_signals(cache, d_merged)
+        d_weights = self._weight_signal(cache, d_merged)
+        d_scores = self._score_signal(cache, d_merged, d_weights.copy())
         scale = 1 / math.sqrt(self.head_size)
         d_output = self._heads(d_merged)
         taken = cache.weights if cache.kept is None else cache.weights * cache.kept
@@ -255,13 +260,18 @@ class MultiheadAttention(Layer):
         scores = self._scores(q, k)
         if "scores" in added:
             scores = scores + added["scores"]
+        # The largest of a row cancels. Finding it takes longer than e of the whole row, and it is
+        # taken off where e could leave what the dtype holds.
+        real = scores.real
+        is_small = bool(real.max(initial=0) <= SMALL and real.min(initial=0) >= -SMALL)
         if self.causal:
             scores += _later(scores.shape[-1], scores.real.dtype.char)
         if padding is not None:
             scores = np.where(padding[..., None, None, :], -np.inf, scores)
-        scores -= scores.real.max(axis=-1, keepdims=True)
+        if not is_small:
+            scores -= scores.real.max(axis=-1, keepdims=True)
         weights = np.exp(scores, out=scores)
-        weights /= weights.sum(axis=-1, keepdims=True)
+        weights /= sum_columns(weights)
         if "weights" in added:
             weights = weights + added["weights"]
         merged = np.empty((*x.shape[:-2], q.shape[-2], self.features), v.dtype)
@@ -282,7 +292,7 @@ class MultiheadAttention(Layer):
         """∂C/∂[Q, K, V] as one array (..., positions, 3E), and the gradients of the output's
         parameters."""
         d_merged = self._merged_signal(params, dy)
-        _, d_scores = self._weight_signals(cache, d_merged)
+        d_scores = self._score_signal(cache, d_merged, self._weight_signal(cache, d_merged))
         d_output = self._heads(d_merged)
         d_packed = np.empty((*cache.x.shape[:-1], 3, self.features), dy.dtype)
         if self.memory is not None:
@@ -307,16 +317,22 @@ class MultiheadAttention(Layer):
         """∂C/∂(the heads' outputs side by side)."""
         return matrix_product(_rows(dy), params["out_proj_weight"].mT).reshape(dy.shape)
 
-    def _weight_signals(self, cache: AttentionCache, d_merged: Array) -> tuple[Array, Array]:
-        """∂C/∂w and ∂C/∂s."""
-        d_weights = self._heads(d_merged) @ cache.v.mT
+    def _weight_signal(self, cache: AttentionCache, d_merged: Array) -> Array:
+        """∂C/∂w."""
+        d_weights: Array = self._heads(d_merged) @ cache.v.mT
         if cache.kept is not None:
             d_weights *= cache.kept
+        return d_weights
+
+    def _score_signal(self, cache: AttentionCache, d_merged: Array, d_weights: Array) -> Array:
+        """∂C/∂s, written over ∂C/∂w."""
         # Σ_l w_il ∂C/∂w_il = Σ_c do_ic o_ic, for every head.
-        taken = self._heads(d_merged * cache.merged).sum(axis=-1, keepdims=True)
-        d_scores = d_weights - taken
+        together = (d_merged * cache.merged).reshape(-1, self.head_size)
+        taken = sum_columns(together).reshape(*d_merged.shape[:-1], self.heads, 1)
+        d_scores = d_weights
+        d_scores -= taken.swapaxes(-2, -3)
         d_scores *= cache.weights
-        return d_weights, d_scores
+        return d_scores
 
     def _scores(self, q: Array, k: Array) -> Array:
         scores: Array = (q * (1 / math.sqrt(self.head_size))) @ k.mT

@@ -38,8 +38,10 @@ from clearprop.engine.layers.layer import (
     Context,
     Forward,
     Layer,
+    OpenImage,
     Parameter,
     Tree,
+    known_shape,
     refuse_integers,
 )
 from clearprop.engine.layers.normalization import (
@@ -48,8 +50,9 @@ from clearprop.engine.layers.normalization import (
     backward_through,
     scale_and_shift,
     standardize,
+    through_statistics,
 )
-from clearprop.engine.layers.windows import samples_first, samples_last
+from clearprop.engine.layers.windows import require_open_images, samples_first, samples_last
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,13 @@ class ChannelBatchNorm(BatchNorm):
     """
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is not None:
             _require_channels_before(self, input_shape, self.features)
         return input_shape
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return _require_open_channels(self, before, self.features)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = _require_channels(self, x, self.features, context)
@@ -130,9 +137,13 @@ class GroupNorm(Layer):
         return scale_and_shift(self.features, scale=self.affine, shift=self.affine and self.bias)
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is not None:
             _require_channels_before(self, input_shape, self.features)
         return input_shape
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return _require_open_channels(self, before, self.features)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = _require_channels(self, x, self.features, context)
@@ -146,7 +157,7 @@ class GroupNorm(Layer):
         return samples_first(y, lead), cache, EMPTY
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
-        x_hat, inverse, _ = cache
+        x_hat = cache.x_hat
         lead = x_hat.ndim - 3
         g = signal = samples_last(dy, lead)
         gradients = {}
@@ -159,8 +170,7 @@ class GroupNorm(Layer):
                 gradients["bias"] = signal.sum(axis=axes).reshape(shape)
             g = signal * _beside(params["weight"], signal)
         g = self._by_group(g, lead)
-        share = (g * x_hat).mean(axis=-2, keepdims=True)
-        dx = inverse * (g - g.mean(axis=-2, keepdims=True) - x_hat * share)
+        dx = through_statistics(cache, g, axis=-2)
         return samples_first(dx.reshape(signal.shape), lead), gradients
 
     def _by_group(self, last: Array, lead: int) -> Array:
@@ -200,3 +210,11 @@ def _require_channels_before(layer: Layer, input_shape: Shape, channels: int) ->
             channels=channels,
             came=shape_text(("N", *input_shape)),
         )
+
+
+def _require_open_channels(
+    layer: Layer, before: OpenImage | None, channels: int
+) -> OpenImage | None:
+    if before is not None:
+        require_open_images(layer, before, before.axes, channels)
+    return before

@@ -59,22 +59,27 @@ from clearprop.engine.layers.layer import (
     Forward,
     Intermediate,
     Layer,
+    OpenImage,
     Parameter,
     Tree,
+    known_shape,
     refuse_integers,
 )
 from clearprop.engine.layers.windows import (
+    Padding,
     Window,
+    laid,
     require_image_before,
     require_images,
+    require_open_images,
     require_places,
     samples_first,
     samples_last,
+    settle_padding,
     settle_sides,
     sides_of,
 )
 
-SAME = "same"
 FAN_IN_UNIFORM = FanInUniform()
 # Of a number under the kernel: what its axes in the last brackets of an address are called, and
 # those of the place of the kernel before its name.
@@ -104,7 +109,7 @@ class _Convolution(Layer):
     outputs: int
     kernel: int | tuple[int, ...]
     stride: int | tuple[int, ...] = 1
-    padding: int | tuple[int, ...] | str = 0
+    padding: Padding = 0
     dilation: int | tuple[int, ...] = 1
     groups: int = 1
     bias: bool = True
@@ -123,11 +128,7 @@ class _Convolution(Layer):
         for name in ("kernel", "stride", "dilation"):
             settle_sides(self, name, self.axes, 1)
         settle_flag(self, "bias")
-        if self.padding == SAME:
-            if set(sides_of(self.stride, self.axes)) != {1}:
-                raise ConfigurationError("padding_same", layer=type(self).__name__)
-        else:
-            settle_sides(self, "padding", self.axes, 0)
+        settle_padding(self, self.axes)
         if self.inputs % self.groups or self.outputs % self.groups:
             raise ConfigurationError(
                 "groups_divide",
@@ -137,22 +138,20 @@ class _Convolution(Layer):
                 groups=self.groups,
             )
 
+    def window_on(self, size: Shape) -> Window:
+        """The kernel as it is moved over an image of this size."""
+        one, axes = (self.kernel, self.stride, self.dilation), self.axes
+        kernel, stride, dilation = (sides_of(value, axes) for value in one)
+        return laid(kernel, stride, dilation, self.padding, size)
+
     @property
-    def window(self) -> Window:
-        """The kernel as it is moved over an image."""
-        kernel, stride = sides_of(self.kernel, self.axes), sides_of(self.stride, self.axes)
-        dilation = sides_of(self.dilation, self.axes)
-        if isinstance(self.padding, str):
-            # As in PyTorch: where the two sides differ, the far one is the wider.
-            total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-            return Window(kernel, stride, dilation, tuple((t // 2, t - t // 2) for t in total))
-        padding = sides_of(self.padding, self.axes)
-        return Window(kernel, stride, dilation, tuple((p, p) for p in padding))
+    def entries(self) -> int:
+        """How many numbers of one channel the kernel has."""
+        return math.prod(sides_of(self.kernel, self.axes))
 
     def parameters(self) -> Mapping[str, Parameter]:
-        window = self.window
-        shape = (self.outputs, self.inputs // self.groups, *window.kernel)
-        fans = (shape[1] * window.entries, self.outputs * window.entries)
+        shape = (self.outputs, self.inputs // self.groups, *sides_of(self.kernel, self.axes))
+        fans = (shape[1] * self.entries, self.outputs * self.entries)
         weight = Parameter(shape, self.weight_initializer, *fans)
         if not self.bias:
             return {"weight": weight}
@@ -160,16 +159,24 @@ class _Convolution(Layer):
         return {"weight": weight, "bias": bias}
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         require_image_before(self, input_shape, self.axes, self.inputs)
-        return (self.outputs, *require_places(self, self.window, input_shape[1:]))
+        size = input_shape[1:]
+        return (self.outputs, *require_places(self, self.window_on(size), size))
+
+    def images_after(self, before: OpenImage | None) -> OpenImage:
+        require_open_images(self, before, self.axes, self.inputs)
+        name = f"{type(self).__name__}({self.inputs}, {self.outputs})"
+        return OpenImage(self.outputs, self.axes, name)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         require_images(self, x, self.axes, self.inputs, context)
         refuse_integers(self, x, context)
-        window, lead = self.window, self._lead(params)
+        lead = self._lead(params)
         size = x.shape[lead + 2 :]
+        window = self.window_on(size)
         places = require_places(self, window, size)
         bordered = window.with_border(samples_last(x, lead))
         patches = np.ascontiguousarray(window.patches(bordered, places))
@@ -244,13 +251,13 @@ class _Convolution(Layer):
     def _matrix(self, weight: Array) -> Array:
         """The weight as one matrix (O/G, C/G k) for every group."""
         lead = weight.shape[: weight.ndim - 2 - self.axes]
-        columns = self.inputs // self.groups * self.window.entries
+        columns = self.inputs // self.groups * self.entries
         return weight.reshape(*lead, self.groups, self.outputs // self.groups, columns)
 
     def _columns(self, params: Tree, cache: ConvolutionCache) -> Array:
         """The patches as one matrix (C/G k, places · N) for every group."""
         patches, lead = cache.patches, self._lead(params)
-        rows = self.inputs // self.groups * self.window.entries
+        rows = self.inputs // self.groups * self.entries
         columns = math.prod(patches.shape[lead + 1 + self.axes :])
         return patches.reshape(*patches.shape[:lead], self.groups, rows, columns)
 
@@ -267,7 +274,7 @@ class _Convolution(Layer):
         return shares.reshape(cache.patches.shape)
 
     def _input_gradient(self, params: Tree, cache: ConvolutionCache, dz: Array, dy: Array) -> Array:
-        window, lead, patches = self.window, self._lead(params), cache.patches
+        window, lead, patches = self.window_on(cache.size), self._lead(params), cache.patches
         shares = self._shares(params, cache, dz)
         places, samples = dy.shape[lead + 2 :], dy.shape[lead]
         bordered = np.zeros(
@@ -286,7 +293,8 @@ class Conv1d(_Convolution):
     channels.
 
     stride    from one place of the kernel to the next
-    padding   how many zeros stand at both ends; "same" keeps the length
+    padding   how many zeros stand at both ends, or ((in front, behind),); "same" for an output of
+              ⌈L / stride⌉ places, with the odd zero behind, "same_lower" with it in front
     dilation  from one entry of the kernel to the next
     groups    output channels see the input channels of their own group alone
     bias      False leaves b out
@@ -310,7 +318,8 @@ class Conv2d(_Convolution):
 
     kernel    how many numbers it has along every axis
     stride    from one place of the kernel to the next
-    padding   how many zeros stand at every edge; "same" keeps height and width
+    padding   how many zeros stand at every edge, or ((top, bottom), (left, right)); "same" for an
+              output of ⌈size / stride⌉ places, with the odd zero behind, "same_lower" in front
     dilation  from one entry of the kernel to the next
     groups    output channels see the input channels of their own group alone
     bias      False leaves b out

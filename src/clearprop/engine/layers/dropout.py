@@ -21,7 +21,15 @@ from typing import ClassVar, NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.settings import require_fractions
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    refuse_integers,
+)
 
 
 class DropoutCache(NamedTuple):
@@ -44,6 +52,9 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         require_fractions(self, "probability")
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        return before
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)

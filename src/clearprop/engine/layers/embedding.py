@@ -91,8 +91,14 @@ class Embedding(Layer):
             first = np.arange(len(weight)) * self.entries
             ids = ids + first.reshape(-1, *(1,) * (ids.ndim - 1))
         gradient = np.zeros((weight.size // self.features, self.features), dy.dtype)
-        # Not gradient[ids] += dy, which keeps only the last of several equal ids.
-        np.add.at(gradient, ids.ravel(), dy.reshape(ids.size, self.features))
+        if ids.size:
+            # Not gradient[ids] += dy, which keeps only the last of several equal ids. In order,
+            # equal ids stand side by side, and sums over runs take an eighth of np.add.at's time.
+            order = np.argsort(ids, axis=None, kind="stable")
+            ordered = ids.ravel()[order]
+            first = np.flatnonzero(np.diff(ordered, prepend=-1))
+            signals = dy.reshape(ids.size, self.features)[order]
+            gradient[ordered[first]] = np.add.reduceat(signals, first, axis=0)
         return None, {"weight": gradient.reshape(weight.shape)}
 
     def _require_known(self, ids: Array, context: Context) -> None:

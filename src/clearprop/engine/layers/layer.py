@@ -117,6 +117,33 @@ class OpenShape(tuple[int, ...]):
     __slots__ = ()
 
 
+class OpenImage(NamedTuple):
+    """What is known of one sample of images whose size nobody has told yet.
+
+    channels, axes  how many there are; axes are those beside the channels
+    source          the layer that says so, as people write it
+    """
+
+    channels: int
+    axes: int
+    source: str
+
+    @property
+    def text(self) -> str:
+        """The shape of a batch, as it is written: (N, 3, H, W)."""
+        return image_text(self.axes, self.channels)
+
+
+def image_text(axes: int, channels: int | str = "C") -> str:
+    """The shape of a batch of images, as it is written: (N, 3, H, W)."""
+    return shape_text(("N", channels, *{1: ("L",), 2: ("H", "W")}.get(axes, ("…",))))
+
+
+def known_shape(shape: Shape | None) -> Shape | None:
+    """The shape where all of its axes are known, for layers that look at other than the last."""
+    return None if isinstance(shape, OpenShape) else shape
+
+
 def with_features(shape: Shape | None, features: int) -> Shape:
     """The shape with another number of features, its last axis; what is not known stays open."""
     if shape is None or isinstance(shape, OpenShape):
@@ -182,6 +209,14 @@ class Layer(Configurable, ABC):
         Raises ShapeError where the layer cannot take that input. By default the shape is kept.
         """
         return input_shape
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | Shape | None:
+        """What is known of the output where a sample's shape is not: the images that it is, or the
+        shape that it has whatever the size of the images before; by default nothing.
+
+        Raises ShapeError where the layer cannot take such images.
+        """
+        return None
 
     def wire(self, wiring: Wiring, source: str) -> str:
         """State the layer's part of a network's graph, from the wire `source` on; returns the wire

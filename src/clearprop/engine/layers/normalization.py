@@ -48,7 +48,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
+from clearprop.base.arrays import EMPTY, Array, Shape, mean_along, shape_text
 from clearprop.base.errors import ShapeError
 from clearprop.base.settings import require_fractions, require_positive, require_sizes
 from clearprop.engine.initializers import Constant, Zeros
@@ -237,14 +237,17 @@ class RMSNorm(Layer):
         require_rows(self, x, self.features, context)
         refuse_integers(self, x, context)
         epsilon = np.finfo(x.dtype).eps if self.epsilon is None else self.epsilon
-        inverse = 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon)
+        inverse = 1 / np.sqrt(mean_along(x * x, -1) + epsilon)
         cache = NormCache(x * inverse, inverse)
         return _scaled(params, cache), cache, EMPTY
 
     def backward(self, params: Tree, cache: NormCache, dy: Array) -> Backward:
         g, gradients = _through_scale(params, cache, dy)
         x_hat, inverse, _ = cache
-        return inverse * (g - x_hat * (g * x_hat).mean(axis=-1, keepdims=True)), gradients
+        dx = x_hat * mean_along(g * x_hat, -1)
+        np.subtract(g, dx, out=dx)
+        dx *= inverse
+        return dx, gradients
 
 
 def scale_and_shift(features: int, *, scale: bool, shift: bool) -> Mapping[str, Parameter]:
@@ -263,11 +266,12 @@ def _running(state: Tree, x: Array) -> tuple[Array, Array]:
 
 def standardize(x: Array, axis: int, epsilon: float) -> tuple[Array, Array, NormCache]:
     """μ, v, and x̂ with r. Not np.var: that of complex numbers takes their absolute value."""
-    mean: Array = x.mean(axis=axis, keepdims=True)
-    centred = x - mean
-    variance: Array = (centred * centred).mean(axis=axis, keepdims=True)
+    mean = mean_along(x, axis)
+    x_hat = x - mean
+    variance = mean_along(x_hat * x_hat, axis)
     inverse = 1 / np.sqrt(variance + epsilon)
-    return mean, variance, NormCache(centred * inverse, inverse)
+    x_hat *= inverse
+    return mean, variance, NormCache(x_hat, inverse)
 
 
 def _scaled(params: Tree, cache: NormCache) -> Array:
@@ -294,9 +298,16 @@ def backward_through(
 ) -> tuple[Array, Mapping[str, Array]]:
     """∂C/∂x where the numbers along `axis` share mean and deviation, and those of γ and β."""
     g, gradients = _through_scale(params, cache, dy)
-    x_hat, inverse, constant = cache
-    if constant:
-        return g * inverse, gradients
-    mean = g.mean(axis=axis, keepdims=True)
-    share = (g * x_hat).mean(axis=axis, keepdims=True)
-    return inverse * (g - mean - x_hat * share), gradients
+    if cache.constant:
+        return g * cache.inverse, gradients
+    return through_statistics(cache, g, axis=axis), gradients
+
+
+def through_statistics(cache: NormCache, g: Array, *, axis: int) -> Array:
+    """∂C/∂x from g = ∂C/∂x̂, on all three ways."""
+    x_hat, inverse, _ = cache
+    dx = x_hat * mean_along(g * x_hat, axis)
+    np.subtract(g, dx, out=dx)
+    dx -= mean_along(g, axis)
+    dx *= inverse
+    return dx

@@ -5,12 +5,14 @@ AvgPool1d, AvgPool2d     their mean
 GlobalAverage            the mean of the whole image: (N, C, *S) to (N, C)
 
 Forward      MaxPool         y[n,c,p] = max_i x̄[n, c, s p + d i]         x̄: x in its border
-             AvgPool         y[n,c,p] = (1/m) Σ_i x̄[n, c, s p + i]
+             AvgPool         y[n,c,p] = (1/m) Σ_i x̄[n, c, s p + d i]
              GlobalAverage   y[n,c] = (1/m) Σ_t x[n,c,t]
 
              The border of MaxPool is −∞, which is never the largest; that of AvgPool 0, and m is
-             the number of entries of the window, or only of those that lie on the image
-             (`count_border=False`).
+             the number of entries of the window that lie on the image in its border, or only of
+             those on the image itself (`count_border=False`). The two differ from the size of the
+             window where it ends behind the border too (`ceil_mode`). A mean of no entry at all,
+             as a dilated window's beside a small image, is 0.
 
 Backward     A maximum is its largest entry, whatever the others are: ∂y/∂x is 1 there and 0 at the
              others, and a number that is the largest under several places collects from all:
@@ -40,14 +42,28 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.base.settings import settle_flag
-from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
+from clearprop.engine.layers.layer import (
+    Backward,
+    Context,
+    Forward,
+    Layer,
+    OpenImage,
+    Tree,
+    known_shape,
+    refuse_integers,
+)
 from clearprop.engine.layers.windows import (
+    Padding,
     Window,
+    borders_of,
+    laid,
     require_image_before,
     require_images,
+    require_open_images,
     require_places,
     samples_first,
     samples_last,
+    settle_padding,
     settle_sides,
     sides_of,
 )
@@ -72,13 +88,8 @@ class AveragePoolCache(NamedTuple):
     size: Shape
 
 
-@dataclass(frozen=True)
-class _Pool(Layer):
-    """What all windows share; how many axes an image has is the class's."""
-
-    kernel: int | tuple[int, ...]
-    stride: int | tuple[int, ...] | None = None
-    padding: int | tuple[int, ...] = 0
+class Pool(Layer):
+    """What all windows share; how many axes an image has is the class's, and so is the window."""
 
     stackable: ClassVar[bool] = True
 
@@ -87,60 +98,84 @@ class _Pool(Layer):
     def axes(self) -> int:
         """How many axes an image has beside its channels."""
 
-    def __post_init__(self) -> None:
+    @abstractmethod
+    def window_on(self, size: Shape) -> Window:
+        """The window as it is moved over an image of this size."""
+
+    def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
+        if input_shape is None:
+            return None
+        require_image_before(self, input_shape, self.axes)
+        size = input_shape[1:]
+        return (input_shape[0], *require_places(self, self.window_on(size), size))
+
+    def images_after(self, before: OpenImage | None) -> OpenImage | None:
+        require_open_images(self, before, self.axes)
+        return before
+
+    def _taken(self, x: Array, context: Context) -> tuple[int, Shape, Window, Shape]:
+        """1 of K networks, else 0; the size of the images, the window on them, and how many places
+        it has."""
+        require_images(self, x, self.axes, None, context)
+        refuse_integers(self, x, context)
+        lead = int(context.networks is not None)
+        size = x.shape[lead + 2 :]
+        window = self.window_on(size)
+        return lead, size, window, require_places(self, window, size)
+
+
+class _Moved(Pool):
+    """A window of a size of its own."""
+
+    kernel: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None
+    padding: Padding
+    dilation: int | tuple[int, ...]
+    ceil_mode: bool
+
+    def settle_window(self) -> None:
+        """Check what says how the window is moved."""
         settle_sides(self, "kernel", self.axes, 1)
         if self.stride is not None:
             settle_sides(self, "stride", self.axes, 1)
-        settle_sides(self, "padding", self.axes, 0)
-        kernel, padding = sides_of(self.kernel, self.axes), sides_of(self.padding, self.axes)
-        if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        settle_sides(self, "dilation", self.axes, 1)
+        settle_flag(self, "ceil_mode")
+        settle_padding(self, self.axes)
+        if isinstance(self.padding, str):
+            if self.ceil_mode:
+                # How many places there are is said already.
+                raise ConfigurationError(
+                    "pool_same_ceiling", layer=type(self).__name__, padding=self.padding
+                )
+            return
+        span = self.window_on((1,) * self.axes).span
+        if any(
+            max(pair) >= s
+            for pair, s in zip(borders_of(self.padding, self.axes), span, strict=True)
+        ):
             # A window could lie on the border alone.
             raise ConfigurationError(
                 "pool_padding",
                 layer=type(self).__name__,
                 padding=self.padding,
-                kernel=self.kernel,
+                span=" × ".join(map(str, span)),
             )
 
-    @property
-    def window(self) -> Window:
-        """The window as it is moved over an image."""
+    def window_on(self, size: Shape) -> Window:
         kernel = sides_of(self.kernel, self.axes)
         stride = kernel if self.stride is None else sides_of(self.stride, self.axes)
-        padding = tuple((p, p) for p in sides_of(self.padding, self.axes))
-        return Window(kernel, stride, (1,) * self.axes, padding)
-
-    def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        if input_shape is None:
-            return None
-        require_image_before(self, input_shape, self.axes)
-        return (input_shape[0], *require_places(self, self.window, input_shape[1:]))
-
-    def _taken(self, x: Array, context: Context) -> tuple[int, Shape, Shape]:
-        """1 of K networks, else 0; the size of the images; and how many places they have."""
-        require_images(self, x, self.axes, None, context)
-        refuse_integers(self, x, context)
-        lead = int(context.networks is not None)
-        size = x.shape[lead + 2 :]
-        return lead, size, require_places(self, self.window, size)
+        dilation = sides_of(self.dilation, self.axes)
+        return laid(kernel, stride, dilation, self.padding, size, ceil_mode=self.ceil_mode)
 
 
-@dataclass(frozen=True)
-class _MaxPool(_Pool):
-    dilation: int | tuple[int, ...] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settle_sides(self, "dilation", self.axes, 1)
-
-    @property
-    def window(self) -> Window:
-        return super().window._replace(dilation=sides_of(self.dilation, self.axes))
+class LargestUnder(Pool):
+    """The largest number under a window: both passes."""
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
-        lead, size, places = self._taken(x, context)
-        bordered = self.window.with_border(samples_last(x, lead), -math.inf)
-        parts = self.window.parts(bordered, places)
+        lead, size, window, places = self._taken(x, context)
+        bordered = window.with_border(samples_last(x, lead), -math.inf)
+        parts = window.parts(bordered, places)
         y = next(parts)[1].copy()
         for _, under in parts:
             if y.dtype.kind == "c":
@@ -151,7 +186,8 @@ class _MaxPool(_Pool):
         return samples_first(y, lead), MaxPoolCache(bordered, y, size), EMPTY
 
     def backward(self, params: Tree, cache: MaxPoolCache, dy: Array) -> Backward:
-        window, (bordered, y, size) = self.window, cache
+        bordered, y, size = cache
+        window = self.window_on(size)
         lead = dy.ndim - 2 - self.axes
         signal = samples_last(dy, lead)
         places = y.shape[lead + 1 : -1]
@@ -167,18 +203,16 @@ class _MaxPool(_Pool):
         return samples_first(window.inside(dx, size), lead), EMPTY
 
 
-@dataclass(frozen=True)
-class _AvgPool(_Pool):
+class MeanUnder(Pool):
+    """The mean of the numbers under a window: both passes."""
+
+    # Whether a number of the border is one of those that the mean is of.
     count_border: bool = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settle_flag(self, "count_border")
-
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
-        lead, size, places = self._taken(x, context)
-        bordered = self.window.with_border(samples_last(x, lead))
-        parts = self.window.parts(bordered, places)
+        lead, size, window, places = self._taken(x, context)
+        bordered = window.with_border(samples_last(x, lead))
+        parts = window.parts(bordered, places)
         y = next(parts)[1].copy()
         for _, under in parts:
             y += under
@@ -186,7 +220,7 @@ class _AvgPool(_Pool):
         return samples_first(y, lead), AveragePoolCache(size), EMPTY
 
     def backward(self, params: Tree, cache: AveragePoolCache, dy: Array) -> Backward:
-        window, lead = self.window, dy.ndim - 2 - self.axes
+        window, lead = self.window_on(cache.size), dy.ndim - 2 - self.axes
         share = samples_last(dy, lead) / self.counts(cache.size, dy.real.dtype)
         dx = np.zeros(
             (*share.shape[: lead + 1], *window.bordered(cache.size), share.shape[-1]), dy.dtype
@@ -197,13 +231,53 @@ class _AvgPool(_Pool):
 
     def counts(self, size: Shape, dtype: "np.dtype[Any]") -> Array:
         """M for every place, (*places, 1), or one number where it is the same for all."""
-        window = self.window
-        if self.count_border or not any(map(any, window.padding)):
+        window = self.window_on(size)
+        counted, rest = counted_part(window, size, self.count_border)
+        if not any(map(any, rest)):
             return np.asarray(window.entries, dtype)
-        on_image = window.with_border(np.ones((*size, 1), dtype))
-        parts = [under for _, under in window.parts(on_image, window.places(size))]
-        counts: Array = np.sum(parts, axis=0)
+        ones = window._replace(padding=rest).with_border(np.ones((*counted, 1), dtype))
+        parts = [under for _, under in window.parts(ones, window.places(size))]
+        counts: Array = np.maximum(np.sum(parts, axis=0), dtype.type(1))
         return counts
+
+
+def counted_part(
+    window: Window, size: Shape, count_border: bool
+) -> tuple[Shape, tuple[tuple[int, int], ...]]:
+    """The size of what counts in a mean, the image with its border or without, and how many numbers
+    that do not count stand in front of it and behind."""
+    if not count_border:
+        return size, window.padding
+    beyond = window.beyond or (0,) * len(size)
+    whole = window.bordered(size)
+    counted = tuple(side - more for side, more in zip(whole, beyond, strict=True))
+    return counted, tuple((0, more) for more in beyond)
+
+
+@dataclass(frozen=True)
+class _MaxPool(_Moved, LargestUnder):
+    kernel: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None = None
+    padding: Padding = 0
+    dilation: int | tuple[int, ...] = 1
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        self.settle_window()
+
+
+@dataclass(frozen=True)
+class _AvgPool(_Moved, MeanUnder):
+    kernel: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None = None
+    padding: Padding = 0
+    count_border: bool = True
+    dilation: int | tuple[int, ...] = 1
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        settle_flag(self, "count_border")
+        self.settle_window()
 
 
 @dataclass(frozen=True)
@@ -212,8 +286,10 @@ class MaxPool1d(_MaxPool):
 
     kernel    how many numbers the window has
     stride    from one place to the next; None is the kernel, so that no two places overlap
-    padding   how many −∞ stand at both ends, at most half the kernel
+    padding   how many −∞ stand at both ends, or ((in front, behind),), fewer than the window
+              spans; "same" or "same_lower" for ⌈L / stride⌉ places, as `Conv1d` has them
     dilation  from one entry of the window to the next
+    ceil_mode True takes a last place too where the window ends behind the border
 
     Where several are the largest, the first gets the gradient. Raises ConfigurationError for
     settings that cannot be; forward raises ShapeError for what is no batch of sequences, and where
@@ -233,8 +309,10 @@ class MaxPool2d(_MaxPool):
 
     kernel    how many numbers the window has along every axis
     stride    from one place to the next; None is the kernel, so that no two places overlap
-    padding   how many −∞ stand at every edge, at most half the kernel
+    padding   how many −∞ stand at every edge, or ((top, bottom), (left, right)), fewer than the
+              window spans; "same" or "same_lower" for ⌈size / stride⌉ places, as `Conv2d` has them
     dilation  from one entry of the window to the next
+    ceil_mode True takes a last place too where the window ends behind the border
 
     Where several are the largest, the first, row by row, gets the gradient. Raises
     ConfigurationError for settings that cannot be; forward raises ShapeError for what is no batch
@@ -252,8 +330,11 @@ class AvgPool1d(_AvgPool):
 
     kernel        how many numbers the window has
     stride        from one place to the next; None is the kernel, so that no two places overlap
-    padding       how many zeros stand at both ends, at most half the kernel
+    padding       how many zeros stand at both ends, or ((in front, behind),), fewer than the window
+                  spans; "same" or "same_lower" for ⌈L / stride⌉ places, as `Conv1d` has them
     count_border  False divides by the number of entries on the sequence, without those zeros
+    dilation      from one entry of the window to the next
+    ceil_mode     True takes a last place too where the window ends behind the border
 
     Raises ConfigurationError for settings that cannot be; forward raises ShapeError for what is no
     batch of sequences, and where the window is larger than the sequence with its border.
@@ -272,8 +353,11 @@ class AvgPool2d(_AvgPool):
 
     kernel        how many numbers the window has along every axis
     stride        from one place to the next; None is the kernel, so that no two places overlap
-    padding       how many zeros stand at every edge, at most half the kernel
+    padding       how many zeros stand at every edge, or ((top, bottom), (left, right)), fewer than
+                  the window spans; "same" or "same_lower" for ⌈size / stride⌉ places
     count_border  False divides by the number of entries on the image, without those zeros
+    dilation      from one entry of the window to the next
+    ceil_mode     True takes a last place too where the window ends behind the border
 
     Raises ConfigurationError for settings that cannot be; forward raises ShapeError for what is no
     batch of images, and where the window is larger than the image with its border.
@@ -301,10 +385,14 @@ class GlobalAverage(Layer):
         settle_flag(self, "keep_axes")
 
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
+        input_shape = known_shape(input_shape)
         if input_shape is None:
             return None
         self._require(("N", *input_shape), input_shape, "GlobalAverage")
         return input_shape[:1] + (1,) * (len(input_shape) - 1) * self.keep_axes
+
+    def images_after(self, before: OpenImage | None) -> Shape | None:
+        return None if before is None else (before.channels, *(1,) * before.axes * self.keep_axes)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         lead = int(context.networks is not None)

@@ -59,6 +59,7 @@ from clearprop.engine.layers.layer import (
     with_features,
 )
 from clearprop.engine.layers.lengths import lengths_of
+from clearprop.engine.layers.recurrent_arrays import every_product, rows_of
 
 FAN_IN_UNIFORM = FanInUniform()
 
@@ -119,9 +120,10 @@ class Recurrent(Layer):
 
     def parameters(self) -> Mapping[str, Parameter]:
         width = len(self.gates) * self.hidden
-        shapes = {"weight_ih": (self.inputs, width), "weight_hh": (self.hidden, width)}
+        shapes = {"weight_ih": (self.inputs, width), "weight_hh": (self.width("hidden"), width)}
         if self.bias:
             shapes |= {"bias_ih": (1, width), "bias_hh": (1, width)}
+        shapes |= self.more_parameters()
         # PyTorch draws all of them from the size of the state.
         fans = (self.hidden, width)
         return {name: Parameter(shape, self.initializer, *fans) for name, shape in shapes.items()}
@@ -131,7 +133,19 @@ class Recurrent(Layer):
             axes = 1 if isinstance(input_shape, OpenShape) else 2
             if len(input_shape) != axes or input_shape[-1] != self.inputs:
                 raise self._wrong_input(("N", *input_shape), "")
-        return with_features(input_shape, self.hidden)
+        return with_features(input_shape, self.width("hidden"))
+
+    def width(self, state: str) -> int:
+        """How many features a state has; y has those of `hidden`."""
+        return self.hidden
+
+    def more_parameters(self) -> Mapping[str, tuple[int, int]]:
+        """The shapes of what the cell learns beside W, U and the biases; nothing for most."""
+        return EMPTY
+
+    def more_gradients(self, cache: RecurrentCache, signals: StepSignals) -> Mapping[str, Array]:
+        """∂C/∂(each of those), summed over times and samples."""
+        return EMPTY
 
     def bias_of_x(self, params: Tree) -> Array:
         """What is added to x W: both biases, where that of h goes into the same sum."""
@@ -152,16 +166,23 @@ class Recurrent(Layer):
     def run_back(self, params: Tree, steps: Any, dy: Array) -> StepSignals:
         """Backward through every time, from ∂C/∂y (T, …, N, H)."""
 
+    def enters(self, name: str, index: tuple[int, int]) -> tuple[str, int]:
+        """What one entry of a parameter is added to at every step, times what it met there: "" for
+        the pre-activations, or a state by its name; and in which column of it."""
+        return "", index[1]
+
     def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
         """What one entry of a parameter is multiplied with at every step (T, …, N), as it goes
-        into the pre-activations: ∂a/∂(it)."""
+        into what it `enters`: ∂a/∂(it)."""
         if name == "weight_ih":
             found: Array = cache.x[..., index[0]]
             return found
         hidden: Array = cache.steps.hidden[:-1]
         return hidden[..., index[0]] if name == "weight_hh" else np.ones_like(hidden[..., 0])
 
-    def arrived(self, cache: RecurrentCache, dy: Array, signals: StepSignals) -> list[Array]:
+    def arrived(
+        self, params: Tree, cache: RecurrentCache, dy: Array, signals: StepSignals
+    ) -> list[Array]:
         """Of ∂C/∂(every state), what came back from later steps (T, …, N, H): without that of the
         step's own y. `dy` is in the order of the steps."""
         return [signals.states["hidden"] - dy]
@@ -226,10 +247,11 @@ class Recurrent(Layer):
         self, params: Tree, cache: RecurrentCache, added: Mapping[str, Array]
     ) -> Array:
         start = {name: getattr(cache.steps, name)[0] for name in self.states}
-        still = np.zeros_like(cache.steps.hidden[1:])
         every = {
-            name: self._in_order(added[name], cache.lengths) if name in added else still
-            for name in self.on_the_way(cache.steps)
+            name: self._in_order(added[name], cache.lengths)
+            if name in added
+            else np.zeros_like(timed)
+            for name, timed in self.on_the_way(cache.steps).items()
         }
         steps = self.run(params, self._given(params, cache.x), start, every)
         return self._in_place(steps.hidden[1:], cache.lengths)
@@ -243,8 +265,9 @@ class Recurrent(Layer):
     ) -> Array:
         """∂C/∂(one entry of a parameter) through every time of every sample (…, N, T), which add
         up to it: the factor that it met there times ∂C/∂a."""
-        by_input = self.signals(params, cache, dy).by_input[..., index[1]]
-        shares = self.met(cache, name, index) * by_input
+        signals, (state, column) = self.signals(params, cache, dy), self.enters(name, index)
+        back = signals.states[state] if state else signals.by_input
+        shares = self.met(cache, name, index) * back[..., column]
         return self._in_place(shares[..., None], cache.lengths)[..., 0]
 
     def output_moved_at(
@@ -261,9 +284,15 @@ class Recurrent(Layer):
         moved = np.zeros_like(met)
         moved[..., time, :] = change * met[..., time, :]
         given = self._given(params, cache.x)
-        given[..., index[1]] += self._in_order(moved, cache.lengths)[..., 0]
         start = {state: getattr(cache.steps, state)[0] for state in self.states}
-        steps = self.run(params, given, start, EMPTY)
+        (state, column), more = self.enters(name, index), self._in_order(moved, cache.lengths)
+        added = {}
+        if state:
+            added = {one: np.zeros_like(a) for one, a in self.on_the_way(cache.steps).items()}
+            added[state][..., column] = more[..., 0]
+        else:
+            given[..., column] += more[..., 0]
+        steps = self.run(params, given, start, added)
         return self._in_place(steps.hidden[1:], cache.lengths)
 
     def transport(self, params: Tree, cache: RecurrentCache, dy: Array) -> tuple[Array, Array]:
@@ -271,7 +300,7 @@ class Recurrent(Layer):
         in the order in which the cell went: what reaches the state before a step, and what was
         there behind it. Their quotient is the factor of that step."""
         timed = self._in_order(dy, cache.lengths)
-        arrived = self.arrived(cache, timed, self.run_back(params, cache.steps, timed))
+        arrived = self.arrived(params, cache, timed, self.run_back(params, cache.steps, timed))
         squares = sum(np.square(one).sum(axis=(-2, -1)) for one in arrived)
         # y goes out of h, the first of the states.
         behind = squares + (2 * arrived[0] * timed + timed * timed).sum(axis=(-2, -1))
@@ -291,17 +320,17 @@ class Recurrent(Layer):
 
     def _given(self, params: Tree, timed: Array) -> Array:
         """What x gives at every time: a = x W + b."""
-        given = _every_product(timed, params["weight_ih"])
+        given = every_product(timed, params["weight_ih"])
         if self.bias:
             given += self.bias_of_x(params)
         return given
 
     def _gradients(self, cache: RecurrentCache, signals: StepSignals, into: Tree) -> None:
-        by_input, by_hidden = _rows(signals.by_input), _rows(signals.by_hidden)
-        matrix_product(_rows(cache.x).mT, by_input, into["weight_ih"])
+        by_input, by_hidden = rows_of(signals.by_input), rows_of(signals.by_hidden)
+        matrix_product(rows_of(cache.x).mT, by_input, into["weight_ih"])
         for before, columns in signals.before:
             into["weight_hh"][..., columns] = matrix_product(
-                _rows(before).mT, by_hidden[..., columns]
+                rows_of(before).mT, by_hidden[..., columns]
             )
         if self.bias:
             sum_rows(by_input, into["bias_ih"])
@@ -309,10 +338,12 @@ class Recurrent(Layer):
                 into["bias_hh"][...] = into["bias_ih"]
             else:
                 sum_rows(by_hidden, into["bias_hh"])
+        for name, gradient in self.more_gradients(cache, signals).items():
+            into[name][...] = gradient
 
     def _input_gradient(self, params: Tree, cache: RecurrentCache, signals: StepSignals) -> Array:
         return self._in_place(
-            _every_product(signals.by_input, params["weight_ih"].mT), cache.lengths
+            every_product(signals.by_input, params["weight_ih"].mT), cache.lengths
         )
 
     def _in_order(self, array: Array, lengths: Array | None) -> Array:
@@ -337,10 +368,10 @@ class Recurrent(Layer):
         return np.where(inside, timed, timed.dtype.type(0))
 
     def _start(self, params: Tree, x: Array, context: Context) -> Mapping[str, Array]:
-        expected = (*x.shape[:-2], self.hidden)
         dtype = params["weight_hh"].dtype
         found = {}
         for name in self.states:
+            expected = (*x.shape[:-2], self.width(name))
             key = f"{context.path}.{name}" if context.path else name
             start = context.side_inputs.get(key)
             if start is None:
@@ -368,33 +399,3 @@ class Recurrent(Layer):
             features=self.inputs,
             came=shape_text(shape),
         )
-
-
-def states_from(given: Array, start: Array) -> Array:
-    """Room for a state before and after every time, (T + 1, …, N, H), with the start in front."""
-    times, *lead, _ = given.shape
-    room = np.empty((times + 1, *lead, start.shape[-1]), given.dtype)
-    room[0] = start
-    return room
-
-
-def parts(array: Array, size: int) -> list[Array]:
-    """The gates' columns, `size` each, as views."""
-    return [array[..., at : at + size] for at in range(0, array.shape[-1], size)]
-
-
-def _rows(timed: Array) -> Array:
-    """All times and samples as rows: (T, N, D) as (T·N, D), (T, K, N, D) as (K, T·N, D)."""
-    if timed.ndim == 4:
-        timed = timed.swapaxes(0, 1)
-    rows: Array = timed.reshape(*timed.shape[:-3], -1, timed.shape[-1])
-    return rows
-
-
-def _every_product(timed: Array, weight: Array) -> Array:
-    """Every time's rows times the weight: one product for all times."""
-    if timed.ndim == 4:
-        product: Array = np.matmul(timed, weight)
-    else:
-        product = _rows(timed).dot(weight).reshape(*timed.shape[:-1], weight.shape[-1])
-    return product

@@ -27,9 +27,9 @@ Backward     dz = f'(z) ⊙ da, by the product and the chain rule:
                        z ≤ 0   v = 1 + n        τ = n (n + 2) / (n (n + 2) + 2)
                        z > 0   v = (1 + n) / n  τ = (1 + 2n) / (1 + 2n + 2n²)
 
-Cached       z and a. Written so, nothing overflows: e is taken of numbers that are not positive,
-             and z² and z³ of a z beyond ±40 are never needed, since Φ and σ have reached their
-             limits long before.
+Cached       z and a; of GELU and SiLU the share Φ(z), σ(2u) or σ(z) as well. Written so, nothing
+             overflows: e is taken of numbers that are not positive, and z² and z³ of a z beyond
+             ±40 are never needed, since Φ and σ have reached their limits long before.
 
 Sources: Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing and others,
 "Sigmoid-weighted linear units", 2017; Dugas and others, "Incorporating second-order functional
@@ -38,6 +38,7 @@ knowledge", 2001 (softplus); Misra, "Mish: a self regularized non-monotonic acti
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -47,7 +48,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.settings import require_numbers, require_positive, settle_choice
-from clearprop.engine.layers.activations import Activation
+from clearprop.engine.layers.activations import Activation, ActivationCache
 from clearprop.engine.layers.special import clip, log_one_plus, logistic
 
 # e^(−40²/2) is 0 in float64, and Φ and σ(2u) are 0 or 1.
@@ -59,8 +60,35 @@ TANH_CUBE = 0.044715
 APPROXIMATIONS = ("none", "tanh")
 
 
+class _Share(Activation):
+    """z times a share of it that grows from 0 to 1 with z. Both passes need the share, and it takes
+    most of their time, so that it is kept."""
+
+    @abstractmethod
+    def share(self, z: Array) -> Array:
+        """The share that passes."""
+
+    @abstractmethod
+    def slope(self, z: Array, share: Array) -> Array:
+        """f'(z) from z and its share, as a new array."""
+
+    def value_and_part(self, z: Array) -> tuple[Array, Array | None]:
+        share = self.share(z)
+        return z * share, share
+
+    def derivative_from(self, cache: ActivationCache) -> Array:
+        z, _, share = cache
+        return self.slope(z, self.share(z) if share is None else share)
+
+    def value(self, z: Array) -> Array:
+        return self.value_and_part(z)[0]
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        return self.slope(z, self.share(z))
+
+
 @dataclass(frozen=True)
-class GELU(Activation):
+class GELU(_Share):
     """z·Φ(z); `approximate="tanh"` takes the form with tanh, which differs by up to 5e-4.
 
     Raises ConfigurationError for an approximation other than "none" and "tanh"; the exact form is
@@ -72,19 +100,21 @@ class GELU(Activation):
     def __post_init__(self) -> None:
         settle_choice(self, "approximate", APPROXIMATIONS, error="choice_unknown")
 
-    def value(self, z: Array) -> Array:
-        share = _normal_share(z) if self.approximate == "none" else _tanh_share(z)
-        value: Array = z * share
-        return value
+    def share(self, z: Array) -> Array:
+        return _normal_share(z) if self.approximate == "none" else _tanh_share(z)
 
-    def derivative(self, z: Array, a: Array) -> Array:
+    def slope(self, z: Array, share: Array) -> Array:
         near = clip(z, -FAR, FAR)
-        if self.approximate == "none":
-            density = np.exp(-near * near / 2) / math.sqrt(2 * math.pi)
-            return _normal_share(z) + near * density
-        share = _tanh_share(z)
-        # In one array: share + share (1 − share) · near · 2 · TANH_FACTOR (1 + 3 TANH_CUBE near²).
         slope: Array = near * near
+        if self.approximate == "none":
+            # In one array: share + near φ(near).
+            slope *= -0.5
+            np.exp(slope, out=slope)
+            slope *= near
+            slope *= 1 / math.sqrt(2 * math.pi)
+            slope += share
+            return slope
+        # In one array: share + share (1 − share) · near · 2 · TANH_FACTOR (1 + 3 TANH_CUBE near²).
         slope *= 6 * TANH_FACTOR * TANH_CUBE
         slope += 2 * TANH_FACTOR
         slope *= near
@@ -95,17 +125,18 @@ class GELU(Activation):
 
 
 @dataclass(frozen=True)
-class SiLU(Activation):
+class SiLU(_Share):
     """z·σ(z), also called swish."""
 
-    def value(self, z: Array) -> Array:
-        value: Array = z * logistic(z)
-        return value
+    def share(self, z: Array) -> Array:
+        return logistic(z)
 
-    def derivative(self, z: Array, a: Array) -> Array:
-        share = logistic(z)
+    def slope(self, z: Array, share: Array) -> Array:
         # In this order: σ is 0 where z(1 − σ) is large.
-        slope: Array = share * (1 + z * (1 - share))
+        slope: Array = 1 - share
+        slope *= z
+        slope += 1
+        slope *= share
         return slope
 
 
@@ -187,4 +218,4 @@ def _tanh_share(z: Array) -> Array:
     inner *= 2 * TANH_FACTOR * TANH_CUBE
     inner += 2 * TANH_FACTOR
     inner *= near
-    return logistic(inner)
+    return logistic(inner, out=inner)

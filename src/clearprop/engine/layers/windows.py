@@ -9,6 +9,15 @@ them. It is laid on the image with a border of `low` and `high` more numbers (`p
 
 and entry i of the window at place o lies on the number  s o + d i  of the image with its border.
 
+Two settings leave the border to the size of the image (`laid`). "same" gives it as many places as
+a stride goes into it, P = ⌈S / s⌉, for which the two ends of the border add up to
+
+    max(0, s (P − 1) + d (k − 1) + 1 − S)
+
+where that is odd, the far end is the wider one, and with "same_lower" the near one: what ONNX calls
+SAME_UPPER and SAME_LOWER. `ceil_mode` rounds up, P = ⌈…⌉ + 1: a last window that begins on the
+image or in front of it may end behind the border, on numbers `beyond` it.
+
 Inside these layers the samples are the last axis, (C, *S, N): what is done for one place and one
 channel then runs through memory without a gap, for all samples at once, and NumPy's loops are long.
 What the layers hand on is a view of such an array with the samples in front.
@@ -17,22 +26,39 @@ What the layers hand on is a view of such an array with the samples in front.
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.layers.layer import Context, Layer, OpenImage, image_text
+
+# How a border is given: a number, one for every axis, (in front, behind) for every axis, or a word.
+Padding: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...] | str
+SAME, SAME_LOWER, VALID = "same", "same_lower", "valid"
 
 
 class Window(NamedTuple):
-    """A window along every axis of an image: its entries, strides, dilations, and the border."""
+    """A window along every axis of an image: its entries, strides, dilations, and the border.
+
+    beyond  how many numbers at the far end of the border are there for the last window alone, and
+            are no part of what was asked for; () for none
+    """
 
     kernel: Shape
     stride: Shape
     dilation: Shape
     padding: tuple[tuple[int, int], ...]
+    beyond: Shape = ()
+
+    @property
+    def own_padding(self) -> tuple[tuple[int, int], ...]:
+        """The border that was asked for."""
+        beyond = self.beyond or (0,) * len(self.padding)
+        return tuple(
+            (low, high - more) for (low, high), more in zip(self.padding, beyond, strict=True)
+        )
 
     @property
     def span(self) -> Shape:
@@ -110,13 +136,84 @@ def samples_first(y: Array, lead: int) -> Array:
     return y.transpose(*range(lead), y.ndim - 1, *range(lead, y.ndim - 1))
 
 
+def laid(
+    kernel: Shape,
+    stride: Shape,
+    dilation: Shape,
+    padding: Padding,
+    size: Shape,
+    *,
+    ceil_mode: bool = False,
+) -> Window:
+    """The window as it is moved over an image of this size; `padding` is settled."""
+    bare = Window(kernel, stride, dilation, ((0, 0),) * len(kernel))
+    if isinstance(padding, str):
+        border = []
+        for own, span, step in zip(size, bare.span, stride, strict=True):
+            total = max(0, step * (-(-own // step) - 1) + span - own)
+            less, more = total // 2, total - total // 2
+            border.append((less, more) if padding == SAME else (more, less))
+        return bare._replace(padding=tuple(border))
+    window = bare._replace(padding=borders_of(padding, len(kernel)))
+    if not ceil_mode:
+        return window
+    beyond = []
+    for own, span, step, (low, high) in zip(size, window.span, stride, window.padding, strict=True):
+        count = -(-(low + own + high - span) // step) + 1
+        # As in PyTorch, no window begins behind the image.
+        count -= step * (count - 1) >= low + own
+        beyond.append(max(0, step * (count - 1) + span - low - own - high))
+    sides = zip(window.padding, beyond, strict=True)
+    padded = tuple((low, high + more) for (low, high), more in sides)
+    return window._replace(padding=padded, beyond=tuple(beyond))
+
+
+def settle_padding(owner: object, axes: int) -> None:
+    """Make `padding` a `Padding` in its shortest form; "valid" is 0. Raises ConfigurationError for
+    anything else."""
+    value = vars(owner)["padding"]
+    settled = _settled_padding(value, axes)
+    if settled is None:
+        raise ConfigurationError(
+            "padding_invalid", owner=type(owner).__name__, axes=axes, value=value
+        )
+    object.__setattr__(owner, "padding", settled)
+
+
+def _settled_padding(value: Any, axes: int) -> Padding | None:
+    if isinstance(value, str):
+        words: dict[str, Padding] = {SAME: SAME, SAME_LOWER: SAME_LOWER, VALID: 0}
+        return words.get(value)
+    sides = list(value) if isinstance(value, tuple | list) else [value] * axes
+    pairs = [list(one) if isinstance(one, tuple | list) else [one, one] for one in sides]
+    numbers = [number for pair in pairs for number in pair]
+    if len(pairs) != axes or not all(len(pair) == 2 for pair in pairs):
+        return None
+    if not all(map(is_whole, numbers)) or min(numbers) < 0:
+        return None
+    if any(low != high for low, high in pairs):
+        return tuple((int(low), int(high)) for low, high in pairs)
+    even = tuple(int(low) for low, _ in pairs)
+    return even[0] if len(set(even)) == 1 else even
+
+
+def borders_of(padding: "int | tuple[Any, ...]", axes: int) -> tuple[tuple[int, int], ...]:
+    """A settled padding that is no word as (in front, behind) for every axis."""
+    sides = padding if isinstance(padding, tuple) else (padding,) * axes
+    return tuple(one if isinstance(one, tuple) else (one, one) for one in sides)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def settle_sides(owner: object, name: str, axes: int, least: int) -> None:
     """Make a setting whole numbers of at least `least`, one for every axis: a number stands for
     the same along all of them. Raises ConfigurationError for anything else."""
     value = getattr(owner, name)
     sides = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
-    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sides)
-    if len(sides) != axes or not whole or min(sides) < least:
+    if len(sides) != axes or not all(map(is_whole, sides)) or min(sides) < least:
         raise ConfigurationError(
             "sides_invalid",
             owner=type(owner).__name__,
@@ -132,11 +229,6 @@ def settle_sides(owner: object, name: str, axes: int, least: int) -> None:
 def sides_of(value: "int | tuple[int, ...]", axes: int) -> Shape:
     """A settled setting, one number for every axis."""
     return value if isinstance(value, tuple) else (value,) * axes
-
-
-def image_text(axes: int, channels: int | str = "C") -> str:
-    """The shape of a batch of images, as it is written: (N, 3, H, W)."""
-    return shape_text(("N", channels, *(("L",) if axes == 1 else ("H", "W"))))
 
 
 def require_images(
@@ -171,6 +263,20 @@ def require_image_before(
             layer=type(layer).__name__,
             expected=image_text(axes, "C" if channels is None else channels),
             came=shape_text(("N", *input_shape)),
+        )
+
+
+def require_open_images(
+    layer: Layer, before: OpenImage | None, axes: int, channels: int | None = None
+) -> None:
+    """For images_after: refuse images of other axes, or other channels. Raises ShapeError."""
+    if before is not None and (before.axes != axes or channels not in (None, before.channels)):
+        raise ShapeError(
+            "images_chain_open",
+            layer=type(layer).__name__,
+            expected=image_text(axes, "C" if channels is None else channels),
+            source=before.source,
+            came=before.text,
         )
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, Shape, require_matching_dtype, shape_text
+from clearprop.base.arrays import Array, Shape, require_matching_dtype, shape_text, sum_columns
 from clearprop.base.errors import ConfigurationError, DataError, DtypeError, ShapeError
 from clearprop.base.settings import (
     AT_LEAST_0,
@@ -98,20 +98,19 @@ class CrossEntropy(Loss):
         weight = None
         if self.weight is not None:
             weight = output_weights(self.weight, output, name="weight")
+        shares = None
         if target.dtype.kind in "iu":
-            mass, shares = self._of_ids(output, target, weight, stacked=stacked)
+            known, shares = self._of_ids(output, target, weight, stacked=stacked)
+            if self.label_smoothing:
+                mass = self._smoothed(output, target, known, shares, weight)
+                entries, slopes = _of_mass(output, mass)
+            else:
+                entries, slopes = _of_one_class(output, known, shares)
+            if entries.ndim > (2 if stacked else 1):
+                shares = np.broadcast_to(shares, entries.shape)
         else:
-            mass, shares = self._of_probabilities(output, target, weight, stacked=stacked), None
-        highest = output.real.max(axis=-1, keepdims=True)
-        shifted = output - highest
-        powers = np.exp(shifted)
-        sums = np.add.reduce(powers, axis=-1, keepdims=True)
-        log_p = shifted - np.log(sums)
-        # A class without mass costs nothing, were its logit −∞ and 0 · ln 0 not a number.
-        entries = -np.add.reduce(mass * np.where(mass == 0, 0, log_p), axis=-1)
-        if shares is not None and entries.ndim > (2 if stacked else 1):
-            shares = np.broadcast_to(shares, entries.shape)
-        slopes = powers / sums * np.add.reduce(mass, axis=-1, keepdims=True) - mass
+            mass = self._of_probabilities(output, target, weight, stacked=stacked)
+            entries, slopes = _of_mass(output, mass)
         return reduced(
             entries,
             slopes,
@@ -125,7 +124,7 @@ class CrossEntropy(Loss):
     def _of_ids(
         self, output: Array, ids: Array, weight: Array | None, *, stacked: bool
     ) -> tuple[Array, Array]:
-        """w_c qₙc, and how much each cost counts in the mean."""
+        """The ids, those that are ignored as 0, and how much each cost counts: w_c, or 0."""
         if ids.shape not in _shapes_of(output.shape[:-1], stacked=stacked):
             raise ShapeError(
                 "class_ids_shape",
@@ -139,15 +138,24 @@ class CrossEntropy(Loss):
             ~counted | ((ids >= 0) & (ids < classes)), ids, condition=f"0 <= t <= {classes - 1}"
         )
         # Two's complement makes nothing of an unsigned −100, so it is replaced before it indexes.
-        safe = np.where(counted, ids, 0)
+        safe: Array = np.where(counted, ids, 0)
         shares = counted.astype(output.real.dtype)
         if weight is not None:
             shares *= weight[safe]
+        return safe, shares
+
+    def _smoothed(
+        self, output: Array, ids: Array, known: Array, shares: Array, weight: Array | None
+    ) -> Array:
+        """w_c qₙc of ids, with a part of every class."""
+        classes = output.shape[-1]
         smoothed = np.full(classes, self.label_smoothing / classes, output.real.dtype)
+        counted = ids != self.ignore_index
         mass = (smoothed if weight is None else smoothed * weight) * counted[..., None]
         kept = (1 - self.label_smoothing) * shares[..., None]
-        mass += kept * (safe[..., None] == np.arange(classes))
-        return mass, shares
+        mass += kept * (known[..., None] == np.arange(classes))
+        found: Array = mass
+        return found
 
     def _of_probabilities(
         self, output: Array, target: Array, weight: Array | None, *, stacked: bool
@@ -174,6 +182,42 @@ class CrossEntropy(Loss):
         classes = output.shape[-1]
         mass: Array = (1 - self.label_smoothing) * target + self.label_smoothing / classes
         return mass if weight is None else mass * weight
+
+
+def _of_mass(output: Array, mass: Array) -> tuple[Array, Array]:
+    """ℓₙ and ∂ℓₙ/∂y of masses w_c qₙc, an array (..., C)."""
+    shifted, powers, sums = _powers(output)
+    log_p = shifted - np.log(sums)
+    # A class without mass costs nothing, were its logit −∞ and 0 · ln 0 not a number.
+    entries = -np.add.reduce(mass * np.where(mass == 0, 0, log_p), axis=-1)
+    slopes = powers / sums * np.add.reduce(mass, axis=-1, keepdims=True) - mass
+    return entries, slopes
+
+
+def _of_one_class(output: Array, ids: Array, shares: Array) -> tuple[Array, Array]:
+    """The same where all mass is that of one class each, `shares`: nothing but p is taken of the
+    other classes."""
+    shifted, slopes, sums = _powers(output)
+    costs = output.shape[:-1]
+    shares = np.broadcast_to(shares, costs)
+    # Where each class of an id stands among all numbers of the outputs.
+    ids = np.broadcast_to(ids, costs)
+    own = np.arange(0, output.size, output.shape[-1]).reshape(costs) + ids
+    log_p = shifted.ravel()[own] - np.log(sums[..., 0])
+    entries = -np.where(shares == 0, 0, log_p) * shares
+    slopes /= sums
+    slopes *= shares[..., None]
+    slopes.ravel()[own] -= shares
+    return entries, slopes
+
+
+def _powers(output: Array) -> tuple[Array, Array, Array]:
+    """The logits less their largest, the powers of e, and their sums (..., 1): new arrays whose
+    rows lie in order."""
+    highest = output.real.max(axis=-1, keepdims=True)
+    shifted = np.subtract(output, highest, order="C")
+    powers = np.exp(shifted)
+    return shifted, powers, sum_columns(powers)
 
 
 def _shapes_of(shape: Shape, *, stacked: bool) -> tuple[Shape, ...]:

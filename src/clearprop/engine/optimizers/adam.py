@@ -59,9 +59,14 @@ class Adam(Optimizer):
         rate = rate_at(self.learning_rate, state.step)
         params, gradient = self._decayed(params, gradient, rate)
         beta_1, beta_2 = self.betas
-        mean = beta_1 * slot(self, state, "mean", params) + (1 - beta_1) * gradient
-        square = slot(self, state, "square", params)
-        square = beta_2 * square + (1 - beta_2) * gradient * gradient
+        # Few arrays, each written several times: new ones cost more than what is written there.
+        share = (1 - beta_1) * gradient
+        mean = beta_1 * slot(self, state, "mean", params)
+        mean += share
+        np.multiply(1 - beta_2, gradient, out=share)
+        share *= gradient
+        square = beta_2 * slot(self, state, "square", params)
+        square += share
         slots = {"mean": mean, "square": square}
         if self.amsgrad:
             largest = slot(self, state, "largest_square", params)
@@ -69,8 +74,12 @@ class Adam(Optimizer):
         steps = state.step + 1
         # The corrections as numbers, so that no array is divided twice.
         size = rate / (1 - beta_1**steps)
-        root = np.sqrt(square) / (1 - beta_2**steps) ** 0.5
-        return params - size * mean / (root + self.eps), after_step(state, **slots)
+        root = np.sqrt(square, out=share)
+        root /= (1 - beta_2**steps) ** 0.5
+        root += self.eps
+        change = size * mean
+        change /= root
+        return np.subtract(params, change, out=change), after_step(state, **slots)
 
     def _decayed(self, params: Array, gradient: Array, rate: float) -> tuple[Array, Array]:
         """Parameters and gradient with the weight decay in them."""
