@@ -105,7 +105,7 @@ class GELU(_Share):
 
     def slope(self, z: Array, share: Array) -> Array:
         near = clip(z, -FAR, FAR)
-        slope: Array = near * near
+        slope: Array = np.asarray(near * near)
         if self.approximate == "none":
             # In one array: share + near φ(near).
             slope *= -0.5
@@ -214,7 +214,7 @@ def _tanh_share(z: Array) -> Array:
     """σ(2u): the tanh form of Φ."""
     near = clip(z, -FAR, FAR)
     # In one array: 2 · TANH_FACTOR (near + TANH_CUBE near³).
-    inner = near * near
+    inner = np.asarray(near * near)
     inner *= 2 * TANH_FACTOR * TANH_CUBE
     inner += 2 * TANH_FACTOR
     inner *= near
