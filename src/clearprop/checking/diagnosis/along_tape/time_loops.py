@@ -104,8 +104,8 @@ def _around(tape: Tape, takers: list[int], leaf_of: Callable[[int], str | None])
         starts = range(begin, end - count * period + 1)
         loops = [_made(tape, start, period, count, leaf_of) for start in starts]
         known = [one for one in loops if one.states]
-        if count > 1 and known:
-            return min(known, key=lambda one: len(one.states))
+        # Of rounds that hang together in nothing, no two are one round of a longer loop.
+        return min(known, key=lambda one: len(one.states)) if count > 1 and known else None
     return None
 
 
