@@ -2,15 +2,10 @@
 and v with einsum, a list of heads, another sequence that is looked at, weights that are masked
 after the softmax, loops over samples and heads."""
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Written
-
-# A backward with the mistake of that name in it: (mistake, ∂C/∂y, arrays) → gradients.
-Slipping = Callable[[str, Array, Arrays], dict[str, Array]]
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, normal, with_mistakes
 
 
 def _softmax(scores: Array, axis: int = -1) -> Array:
@@ -276,34 +271,12 @@ def _looped_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
     return found
 
 
-def _normal(**shapes: tuple[int, ...]) -> Callable[[np.random.Generator], dict[str, Array]]:
-    return lambda generator: {
-        name: 0.7 * generator.normal(size=shape) for name, shape in shapes.items()
-    }
-
-
-def _form(
-    name: str,
-    point: Callable[[np.random.Generator], dict[str, Array]],
-    forward: Callable[[Arrays], Array],
-    backward: Slipping,
-    *mistakes: str,
-) -> Written:
-    def code(mistake: str) -> Callable[[Array, Arrays], Arrays]:
-        return lambda dy, a: backward(mistake, dy, a)
-
-    every: Mapping[str, Callable[[Array, Arrays], Arrays]] = {
-        one: code(one) for one in ("", *mistakes, STRANGER)
-    }
-    return Written(name, point, forward, every)
-
-
 _FEATURES = _HEADS * _SIZE
 
 FORMS = (
-    _form(
+    with_mistakes(
         "attention of q, k and v",
-        _normal(q=(4, 3), k=(4, 3), v=(4, 3)),
+        normal(q=(4, 3), k=(4, 3), v=(4, 3)),
         lambda a: _softmax(_alone_scores(a)[1]) @ a["v"],
         _alone_backward,
         *_OF_SCORES,
@@ -311,9 +284,9 @@ FORMS = (
         "attention_mask",
         "attention_operands, v for k",
     ),
-    _form(
+    with_mistakes(
         "one matrix for q, k and v",
-        _normal(
+        normal(
             x=(2, 4, _FEATURES),
             W_qkv=(_FEATURES, 3 * _FEATURES),
             b_qkv=(3 * _FEATURES,),
@@ -330,9 +303,9 @@ FORMS = (
         "attention_mask",
         "heads_order",
     ),
-    _form(
+    with_mistakes(
         "a list of heads",
-        _normal(
+        normal(
             x=(4, 5),
             **{f"W{name}{head}": (5, 3) for head in range(2) for name in "qkv"},
             Wo=(6, 5),
@@ -344,18 +317,18 @@ FORMS = (
         "heads_order",
         "path_forgotten",
     ),
-    _form(
+    with_mistakes(
         "attention to another sequence",
-        _normal(x=(2, 3, 4), memory=(2, 5, 4), Wq=(4, 3), Wk=(4, 3), Wv=(4, 3)),
+        normal(x=(2, 3, 4), memory=(2, 5, 4), Wq=(4, 3), Wk=(4, 3), Wv=(4, 3)),
         _cross_forward,
         _cross_backward,
         *_OF_SCORES,
         "attention_mask",
         "path_forgotten",
     ),
-    _form(
+    with_mistakes(
         "weights masked after the softmax",
-        _normal(Q=(2, 4, 3), K=(2, 4, 3), V=(2, 4, 3)),
+        normal(Q=(2, 4, 3), K=(2, 4, 3), V=(2, 4, 3)),
         _late_forward,
         _late_backward,
         "attention_scale_missing",
@@ -367,9 +340,9 @@ FORMS = (
         "attention_mask, of v",
         *_OF_SQUARES,
     ),
-    _form(
+    with_mistakes(
         "attention in loops",
-        _normal(x=(2, 3, 4), wq=(2, 4, 3), wk=(2, 4, 3), wv=(2, 4, 3)),
+        normal(x=(2, 3, 4), wq=(2, 4, 3), wk=(2, 4, 3), wv=(2, 4, 3)),
         _looped_forward,
         _looped_backward,
         *_OF_SCORES,

@@ -1,18 +1,15 @@
 """Loops over time within a whole network, as people write them: characters one by one with a loss
 at each, gates with a matrix each, two directions, sequences of several lengths."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Written
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, normal, with_mistakes
 
 TIMES, LETTERS, HIDDEN, SAMPLES, INPUTS = 4, 5, 3, 4, 2
-
-# A backward with the mistake of that name in it, "" for none: (mistake, ∂C/∂y, arrays) → gradients.
-LoopBackward = Callable[[str, Array, Arrays], dict[str, Array]]
 
 
 def _sigmoid(z: Array) -> Array:
@@ -301,39 +298,19 @@ def _masked_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
     return found
 
 
-def _normal(**shapes: tuple[int, ...]) -> Callable[[np.random.Generator], dict[str, Array]]:
-    return lambda generator: {
-        name: 0.7 * generator.normal(size=shape) for name, shape in shapes.items()
-    }
-
-
 def _with_ids(
     point: Callable[[np.random.Generator], dict[str, Array]], **ids: Array
 ) -> Callable[[np.random.Generator], dict[str, Array]]:
     return lambda generator: {**ids, **point(generator)}
 
 
-def _form(
-    name: str,
-    point: Callable[[np.random.Generator], dict[str, Array]],
-    forward: Callable[[Arrays], Array],
-    backward: LoopBackward,
-    *mistakes: str,
-) -> Written:
-    def code(mistake: str) -> Code:
-        return lambda dy, a: backward(mistake, dy, a)
-
-    every: Mapping[str, Code] = {one: code(one) for one in ("", *mistakes, STRANGER)}
-    return Written(name, point, forward, every)
-
-
 _H, _V, _Z = HIDDEN, LETTERS, HIDDEN + INPUTS
 
 LOOPS = (
-    _form(
+    with_mistakes(
         "letters one by one",
         _with_ids(
-            _normal(
+            normal(
                 hprev=(_H, 1), Wxh=(_H, _V), Whh=(_H, _H), Why=(_V, _H), bh=(_H, 1), by=(_V, 1)
             ),
             inputs=np.array([1, 3, 3, 0]),
@@ -344,9 +321,9 @@ LOOPS = (
         "target_missing", "derivative_missing", "wrong_cache", "state_after", "time_stops",
         "time_cut", "one_time", "one_time, of Whh", "one_time, of Why", "weight_not_transposed",
     ),
-    _form(
+    with_mistakes(
         "an LSTM with a matrix for each gate",
-        _normal(
+        normal(
             X=(SAMPLES, TIMES, INPUTS),
             T=(SAMPLES, TIMES, 2),
             **{f"W{gate}": (_Z, _H) for gate in _GATES},
@@ -358,10 +335,10 @@ LOOPS = (
         "time_stops", "time_cut", "one_time", "cell_slope_missing", "state_after",
         "gate_slope_missing", "gates_swapped", "cell_gate_missing", "cell_forgotten",
     ),
-    _form(
+    with_mistakes(
         "a GRU that reads letters",
         _with_ids(
-            _normal(
+            normal(
                 E=(_V, INPUTS),
                 **{f"W{gate}": (INPUTS, _H) for gate in "zrn"},
                 **{f"U{gate}": (_H, _H) for gate in "zrn"},
@@ -376,9 +353,9 @@ LOOPS = (
         "gate_slope_missing", "gates_swapped", "reset_missing", "state_kept_missing",
         "embedding_overwritten",
     ),
-    _form(
+    with_mistakes(
         "two directions",
-        _normal(
+        normal(
             x=(SAMPLES, TIMES, INPUTS), Wf=(INPUTS, _H), Uf=(_H, _H), Wb=(INPUTS, _H),
             Ub=(_H, _H), V=(2 * _H, 2),
         ),
@@ -387,16 +364,16 @@ LOOPS = (
         "direction_order, on the way in", "direction_order, of x", "time_stops", "time_cut",
         "one_time", "state_after",
     ),
-    _form(
+    with_mistakes(
         "sequences of several lengths",
-        _normal(x=(SAMPLES, TIMES, INPUTS), W=(INPUTS, _H), U=(_H, _H), b=(_H,)),
+        normal(x=(SAMPLES, TIMES, INPUTS), W=(INPUTS, _H), U=(_H, _H), b=(_H,)),
         lambda a: _lengths_states(a)[-1],
         _lengths_backward,
         "lengths_ignored", "time_cut", "one_time", "state_after",
     ),
-    _form(
+    with_mistakes(
         "sequences that are masked by numbers",
-        _normal(x=(SAMPLES, TIMES, INPUTS), W=(INPUTS, _H), U=(_H, _H), V=(_H, 2)),
+        normal(x=(SAMPLES, TIMES, INPUTS), W=(INPUTS, _H), U=(_H, _H), V=(_H, 2)),
         lambda a: np.stack(_masked_pass(a)[0][1:], axis=1) @ a["V"],
         _masked_backward,
         "lengths_ignored", "one_time",

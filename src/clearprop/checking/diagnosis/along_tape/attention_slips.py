@@ -16,6 +16,7 @@ from clearprop.checking.diagnosis.along_tape.attention_parts import (
     attention_parts,
     value_like,
 )
+from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Share, Wire
@@ -30,22 +31,10 @@ def of_attention(found: TapePass) -> Iterator[TapeSlip]:
     """Every slip of this file, in all attentions at once and in each by itself."""
     parts = attention_parts(found)
     each = [[*_of_one(found, part)] for part in parts]
-    if len(parts) > 1:
-        # The same slip of every attention stands at the same place, where all are made alike.
-        for alike in zip(*each, strict=False):
-            if len({one.key for one in alike}) == 1:
-                yield _together(alike)
+    yield from in_all_at_once(each)
     if len(parts) <= BY_ITSELF:
         for own in each:
             yield from own
-
-
-def _together(slips: Sequence[TapeSlip]) -> TapeSlip:
-    places = dict.fromkeys(str(one.values["where"]) for one in slips)
-    return slips[0]._replace(
-        values={**slips[0].values, "where": ", ".join(places)},
-        shares={number: made for one in slips for number, made in one.shares.items()},
-    )
 
 
 def _of_one(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:

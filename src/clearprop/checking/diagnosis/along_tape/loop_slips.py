@@ -2,15 +2,20 @@
 thing left out, or put in the place of another, in every round."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.part_kinds import Function
+from clearprop.checking.diagnosis.along_tape.gate_slips import (
+    is_by_weight,
+    leads_to_weights,
+    meets_weights,
+    of_gates,
+    through,
+)
+from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
-from clearprop.checking.diagnosis.chain_rule import slope_formula
 from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
@@ -22,30 +27,18 @@ def of_loops(found: TapePass) -> Iterator[TapeSlip]:
     """At every loop over time; of several, as of two directions, in all at once too."""
     loops = found.parts.loops
     each = [[*_of_one(found, loop)] for loop in loops]
-    if len(loops) > 1:
-        for alike in zip(*each, strict=False):
-            if len({one.key for one in alike}) == 1:
-                yield _together(alike)
+    yield from in_all_at_once(each)
     for own in each:
         yield from own
     if loops:
         yield from _of_directions(found)
 
 
-def _together(slips: Sequence[TapeSlip]) -> TapeSlip:
-    places = dict.fromkeys(str(one.values["where"]) for one in slips)
-    return slips[0]._replace(
-        values={**slips[0].values, "where": ", ".join(places)},
-        shares={number: made for one in slips for number, made in one.shares.items()},
-        signals={number: made for one in slips for number, made in one.signals.items()},
-    )
-
-
 def _of_one(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     yield from _of_carrying(found, loop)
     yield from _of_times(found, loop)
     yield from _of_states_after(found, loop)
-    yield from _of_gates(found, loop)
+    yield from of_gates(found, loop)
     yield from _of_lengths(found, loop)
 
 
@@ -55,7 +48,7 @@ def _of_one(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
 def _of_carrying(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     """What comes back to a state from the round behind it left out, or without its gate."""
     where = {"where": loop.called}
-    hidden = [role for role in loop.states if _meets_weights(found, loop, role)]
+    hidden = [role for role in loop.states if meets_weights(found, loop, role)]
     cells = [role for role in loop.states if role not in hidden]
 
     def takers(role: int) -> list[tuple[Wire, int]]:
@@ -80,7 +73,7 @@ def _of_carrying(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
         gated = [one for one in of_cells if _is_product_of_two(one[0])]
         if gated:
             yield TapeSlip(MistakeKind.CELL_GATE_MISSING, where, _whole(found, gated))
-    past = [one for one in of_hidden if not _leads_to_weights(found, loop, one[0].number)]
+    past = [one for one in of_hidden if not leads_to_weights(found, loop, one[0].number)]
     if past and len(past) < len(of_hidden) and not cells:
         yield TapeSlip(MistakeKind.STATE_KEPT_MISSING, where, _silent(found, past))
         for role in {loop.role_of(wire.number) for wire, _ in past}:
@@ -90,38 +83,12 @@ def _of_carrying(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     before = [
         one
         for one in of_hidden
-        if _is_product_of_two(one[0]) and _leads_to_weights(found, loop, one[0].number)
+        if _is_product_of_two(one[0]) and leads_to_weights(found, loop, one[0].number)
     ]
     behind = [*_reset_behind(found, loop, hidden)]
     for reset in (before, behind):
         if reset:
             yield TapeSlip(MistakeKind.RESET_MISSING, where, _whole(found, reset))
-
-
-def _meets_weights(found: TapePass, loop: TimeLoop, role: int) -> bool:
-    state = loop.wire(role, 0).number
-    takers = [n for n in found.tape.takers.get(state, ()) if loop.time_of(n) == 1]
-    return any(_leads_to_weights(found, loop, number) for number in takers)
-
-
-def _leads_to_weights(found: TapePass, loop: TimeLoop, number: int) -> bool:
-    """Whether a wire is a product with a parameter, or goes into one with nothing but movements and
-    a gate between."""
-    wire = found.tape.wires[number]
-    if _is_by_weight(found, wire):
-        return True
-    moved = wire.operation is not None and (
-        wire.operation.family is Family.MOVEMENT or wire.operation.name == "multiply"
-    )
-    next_ones = [n for n in found.tape.takers.get(number, ()) if n in loop]
-    return moved and any(_is_by_weight(found, found.tape.wires[n]) for n in next_ones)
-
-
-def _is_by_weight(found: TapePass, wire: Wire) -> bool:
-    if wire.operation is None or wire.operation.family is not Family.PRODUCT:
-        return False
-    leaves = {found.parts.leaf_of(one) for one in wire.sources} - {None}
-    return bool(leaves - found.parts.data)
 
 
 def _reset_behind(
@@ -133,7 +100,7 @@ def _reset_behind(
         states = {loop.wire(role, time - 1).number for role in hidden}
         for role in range(loop.period):
             wire = loop.wire(role, time)
-            if _is_by_weight(found, wire) and states & {*wire.sources}:
+            if is_by_weight(found, wire) and states & {*wire.sources}:
                 of_state.add(role)
     for role in sorted(of_state):
         current = {role}
@@ -256,7 +223,7 @@ def _of_states_after(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
                 loop.wire(role, time).number: _meeting(found, loop.wire(role, time), place, value)
                 for time, value in enumerate(after)
             }
-            if _is_by_weight(found, wire):
+            if is_by_weight(found, wire):
                 by_weights |= shares
                 each.append(shares)
             elif _is_product_of_two(wire):
@@ -308,114 +275,6 @@ def _meeting(found: TapePass, wire: Wire, place: int, value: Array) -> Share:
         return given if wrong is None or not isinstance(other, int) else {**given, other: wrong}
 
     return share
-
-
-# Gates
-
-
-def gates_of(found: TapePass, loop: TimeLoop) -> dict[int, list[Function]]:
-    """The functions that a state is made by, by their role, one for every round."""
-    by_role: dict[int, list[Function]] = {}
-    for function in found.parts.functions:
-        if function.out in loop and loop.time_of(function.source) == loop.time_of(function.out):
-            by_role.setdefault(loop.role_of(function.out), []).append(function)
-    states = [loop.wire(role, 0).number for role in loop.states]
-    return {
-        role: every
-        for role, every in by_role.items()
-        if len(every) == loop.count
-        and any(found.tape.between(state, [every[0].out]) for state in states)
-    }
-
-
-def _of_gates(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
-    gates = gates_of(found, loop)
-    where = {"where": loop.called}
-    cells = {role for role in loop.states if not _meets_weights(found, loop, role)}
-    own = {
-        role: every for role, every in gates.items() if loop.role_of(every[0].source) not in cells
-    }
-    names = _names(found, own)
-    for role, every in gates.items():
-        shares: Shares = {one.out: _through(one.source) for one in every}
-        if role not in own:
-            yield TapeSlip(MistakeKind.CELL_SLOPE_MISSING, where, shares)
-        elif len(own) > 1:
-            yield TapeSlip(MistakeKind.GATE_SLOPE_MISSING, {**where, "gate": names[role]}, shares)
-        else:
-            yield TapeSlip(MistakeKind.DERIVATIVE_MISSING, where, shares)
-        yield from _slopes_elsewhere(found, loop, every)
-    for one, other in combinations(own, 2):
-        if found.value(own[one][0].out).shape == found.value(own[other][0].out).shape:
-            values = {**where, "one": names[one], "other": names[other]}
-            yield TapeSlip(MistakeKind.GATES_SWAPPED, values, _swapped(found, own[one], own[other]))
-
-
-def _through(source: int) -> Share:
-    return lambda dy, _: {source: dy}
-
-
-def _names(found: TapePass, gates: Mapping[int, Sequence[Function]]) -> dict[int, str]:
-    """What the gates are called: by the parameters that are theirs alone, or by their number."""
-    leaves = {role: found.tape.names[every[0].source] for role, every in gates.items()}
-    named = {}
-    for number, role in enumerate(gates, 1):
-        others = [one for other, one in leaves.items() if other != role]
-        own = leaves[role].difference(*others) - found.parts.data
-        names = [name for name in found.tape.leaves if name in own]
-        named[role] = names[0] if names else f"{gates[role][0].name} {number}"
-    return named
-
-
-def _swapped(found: TapePass, ones: Sequence[Function], others: Sequence[Function]) -> Shares:
-    def share_of(here: Function, there: Function) -> Share:
-        slopes = found.parts.slopes(there.source, there.out)
-        return lambda _dy, signals: {here.source: signals[there.out] * slopes}
-
-    shares: Shares = {}
-    for one, other in zip(ones, others, strict=True):
-        shares |= {one.out: share_of(one, other), other.out: share_of(other, one)}
-    return shares
-
-
-def _slopes_elsewhere(
-    found: TapePass, loop: TimeLoop, every: Sequence[Function]
-) -> Iterator[TapeSlip]:
-    """The slope taken at the values of the time before, or of the time behind."""
-    layer = every[0].layer
-    if layer is None:
-        return
-    start = _start(loop, loop.role_of(every[0].out))
-    points = [(found.value(one.source), found.value(one.out)) for one in every]
-    first = [points[0] if start is None else (start, start)]
-    for other, moved in (("t − 1", first + points[:-1]), ("t + 1", points[1:] + points[-1:])):
-        shares: Shares = {}
-        for one, (z, a) in zip(every, moved, strict=True):
-            with np.errstate(all="ignore"):
-                slope = slope_formula(layer, z, a)
-            if slope.shape != found.value(one.out).shape:
-                slope = np.broadcast_to(slope, found.value(one.out).shape)
-            shares[one.out] = _by(one.source, slope)
-        values = {"where": loop.called, "other": other}
-        yield TapeSlip(MistakeKind.WRONG_CACHE, values, shares)
-
-
-def _by(source: int, slope: Array) -> Share:
-    return lambda dy, _: {source: dy * slope}
-
-
-def _start(loop: TimeLoop, role: int) -> Array | None:
-    """What a state was before the first round."""
-    if role not in loop.states:
-        return None
-    state = loop.wire(role, 0).number
-    for own in range(loop.period):
-        for place, one in enumerate(loop.wire(own, 1).operands):
-            if not isinstance(one, int) or one != state:
-                continue
-            first = loop.wire(own, 0).operands[place]
-            return loop.tape.wires[first].value if isinstance(first, int) else first
-    return None
 
 
 # Lengths, and two directions
@@ -495,5 +354,5 @@ def _unturned(found: TapePass, wire: Wire) -> Share | None:
     if own.shape != wire.value.shape or own.dtype.kind != "f" or np.array_equal(own, wire.value):
         return None
     if any(np.array_equal(np.flip(own, axis), wire.value) for axis in range(own.ndim)):
-        return _through(source)
+        return through(source)
     return None

@@ -33,6 +33,13 @@ def repeated(slips: Sequence[TapeSlip]) -> Iterator[TapeSlip]:
                     yield _together(group, places[first::2])
 
 
+def in_all_at_once(each: Sequence[Sequence[TapeSlip]]) -> Iterator[TapeSlip]:
+    """Of parts that are alike, each with its slips in one order, every slip made in all of them."""
+    for alike in zip(*each, strict=False) if len(each) > 1 else ():
+        if len({one.key for one in alike}) == 1:
+            yield _together(alike, [*dict.fromkeys(str(one.values["where"]) for one in alike)])
+
+
 def _together(slips: Sequence[TapeSlip], places: Sequence[str]) -> TapeSlip:
     chosen = [one for one in slips if str(one.values.get("where", "")) in places]
     return chosen[0]._replace(
