@@ -139,7 +139,7 @@ def twin(
         case Add():
             return sum(of_branches(layer.branches))
         case Concatenate():
-            return torch.cat(list(of_branches(layer.branches)), -1)
+            return torch.cat(list(of_branches(layer.branches)), layer.axis)
         case Residual():
             return x + twin(torch, layer.branch, params, join("branch"), x, training=training)
     assert not layer.parameters(), f"write {layer} in torch's operations"
@@ -189,7 +189,8 @@ def attention(
     functional = torch.nn.functional
     asking = x.shape[1] - (layer.memory or 0)
     asked = x if layer.memory is None else x[:, asking:]
-    if not layer.rotary and kept is None:
+    own = layer.scale, layer.softcap, layer.key_value_heads
+    if not layer.rotary and kept is None and own == (None, None, None):
         sequences = [one.transpose(0, 1) for one in (x[:, :asking], asked, asked)]
         mask = torch.ones(asking, asking).triu(1) == 1 if layer.causal else None
         biases = [params[n].reshape(-1) if layer.bias else None for n in BIASES]
@@ -211,10 +212,16 @@ def attention(
         )
         return found.transpose(0, 1)
     packed = x @ params["in_proj_weight"] + params["in_proj_bias"]
-    q, k, v = packed.unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+    shared = layer.key_value_heads or layer.heads
+    size = layer.features // layer.heads
+    heads = packed.unflatten(-1, (-1, size)).transpose(1, 2)
+    q, k, v = heads.split((layer.heads, shared, shared), 1)
     if layer.rotary:
         q, k = (turned(torch, one) for one in (q, k))
-    scores = q @ k.mT / layer.head_size**0.5
+    k, v = (one.repeat_interleave(layer.heads // shared, 1) for one in (k, v))
+    scores = q @ k.mT * (size**-0.5 if layer.scale is None else layer.scale)
+    if layer.softcap is not None:
+        scores = layer.softcap * (scores / layer.softcap).tanh()
     if layer.causal:
         scores = scores.masked_fill(torch.ones(asking, asking).triu(1) == 1, -torch.inf)
     weights = scores.softmax(-1)

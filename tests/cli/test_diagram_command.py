@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import GRU, MultiheadAttention, Network, Sequential, TimeStep
+from clearprop import (
+    GRU,
+    Conv2d,
+    Flatten,
+    Linear,
+    MultiheadAttention,
+    Network,
+    ReLU,
+    Sequential,
+    TimeStep,
+)
 from clearprop.base import messages
 from clearprop.cli import main
 from clearprop.formats import network_file as files
-from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK
+from clearprop.reading.explanation.named_diagrams import KINDS, OF_SOME_LAYERS, TEXTBOOK
 from tests.explanation.networks import STEPS, residual
 
 OPTIONS = {
@@ -22,6 +32,7 @@ OPTIONS = {
     for name in (
         "kind",
         "neuron",
+        "weight",
         "sample",
         "data",
         "target",
@@ -52,12 +63,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return err.removeprefix("clearprop: ").rstrip()
 
 
-# Those of what layers declare to be inside of them, which only some networks have.
-WITHIN = ("inside", "unrolled")
-
-
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in WITHIN])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OF_SOME_LAYERS])
 def test_every_kind_as_svg(
     kind: str, language: str, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +92,32 @@ def test_every_head_of_attention(language: str, capsys: pytest.CaptureFixture[st
     assert "heads[1].weights[2,2]\n" in capsys.readouterr().out
     assert main(["step", *told, "--all"]) == 0
     assert "MultiheadAttention(4, 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_kernel_and_the_channels_of_an_image(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network(Sequential(Conv2d(1, 3, 2), ReLU(), Flatten(), Linear(27, 2)))
+    x = np.random.default_rng(0).normal(size=(3, 1, 4, 4))
+    target = np.ones((3, 2))
+    files.save("image.safetensors", network, network.initialize(0), x=x, target=target)
+    told = ["image.safetensors", "--lang", language]
+    weight = ["--weight", "layers[0].weight[2,0,1,0]"]
+    kernel = drawn(capsys, *told, *weight, "--sample", "1")
+    assert kernel == drawn(capsys, *told, *weight, "--sample", "1", "--kind", "kernel")
+    assert "∂C[1]/∂w = Σ x̄ · ∂C/∂z" in kernel
+    assert "layers[0][2,2,2]" in kernel
+    address = ["--neuron", "layers[0].channels[1][2,0]"]
+    assert "layers[0][1,2,0]" in drawn(capsys, *told, "--kind", "channels", *address)
+    assert main(["explain", *told, *weight]) == 0
+    assert "x[n,c,i,j]" in capsys.readouterr().out
+    assert main(["explain", *told, *address]) == 0
+    assert "layers[0][1,2,0]" in capsys.readouterr().out
+    assert main(["show", "image.safetensors", "--list", "neuron"]) == 0
+    assert "layers[0].channels[2][2,2]\n" in capsys.readouterr().out
+    refused = complaint(capsys, "image.safetensors", "--kind", "paths", *weight, "--lang", "en")
+    assert refused.endswith("leave out --weight, or choose kernel.")
 
 
 def test_the_default_and_a_neuron(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +187,7 @@ def test_networks_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
         files.save(path, network, params, state=network.initial_state(params), **arrays)
         for kind in KINDS:
             # None of these networks has a layer that declares what is inside it.
-            if kind not in (*TEXTBOOK, *WITHIN):
+            if kind not in (*TEXTBOOK, *OF_SOME_LAYERS):
                 assert drawn(capsys, path, "--kind", kind).startswith("<?xml")
         for kind in ("neuron", "reversed_neuron", "paths"):
             assert drawn(capsys, path, "--kind", kind, "--neuron", neuron).startswith("<?xml")

@@ -9,9 +9,11 @@ import pytest
 from clearprop import (
     MSE,
     SGD,
+    Concatenate,
     Context,
     Embedding,
     Linear,
+    MultiheadAttention,
     Network,
     ReLU,
     Residual,
@@ -20,7 +22,7 @@ from clearprop import (
     check,
 )
 from clearprop.base.arrays import Array
-from clearprop.base.errors import DtypeError, ShapeError, UnknownNameError
+from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError, UnknownNameError
 from clearprop.engine.graph import Concatenation, Sum, propagate
 from clearprop.engine.layers.layer import Backward, Tree
 from clearprop.engine.running import run_backward_into, run_forward
@@ -172,6 +174,56 @@ def test_where_an_entry_goes_in_a_concatenation(
     assert join.lands(term, index, shapes) == lands
     assert join.value(terms)[(0, *lands)] == 1
     assert Sum("y", ("a", "b")).lands(term, index, shapes) == index
+
+
+@pytest.mark.parametrize(
+    ("axis", "shapes", "term", "index", "lands"),
+    [
+        (-2, [(2, 3), (4, 3)], 1, (1, 2), (3, 2)),
+        (-3, [(1, 2, 2), (3, 2, 2)], 1, (0, 1, 0), (1, 1, 0)),
+    ],
+)
+def test_terms_stand_one_after_another_along_any_axis(
+    axis: int, shapes: Any, term: int, index: Any, lands: Any
+) -> None:
+    join = Concatenation("y", ("a", "b"), axis)
+    terms = [np.zeros((1, *shape)) for shape in shapes]
+    terms[term][(0, *index)] = 1
+    assert join.lands(term, index, shapes) == lands
+    y = join.value(terms)
+    assert y[(0, *lands)] == 1
+    assert join.output_shape(shapes) == y.shape[1:]
+    for share, one in zip(join.shares(y, terms), terms, strict=True):
+        np.testing.assert_array_equal(share, one)
+
+
+def test_cross_attention_takes_queries_and_context_from_two_branches() -> None:
+    # Three times ask what a Linear makes of them; what they ask is made of the same x otherwise.
+    query, context = Linear(4, 4), Sequential(Linear(4, 4), Tanh())
+    network = Network(
+        Sequential(Concatenate(query, context, axis=-2), MultiheadAttention(4, 2, memory=3))
+    )
+    params, x = network.initialize(0) + 0.1, np.random.default_rng(0).normal(size=(2, 3, 4))
+    forward = network.forward(params, x)
+    assert forward.output.shape == (2, 3, 4)
+    arrays = network.named(params)
+    alone = Network(MultiheadAttention(4, 2, memory=3))
+    own = np.concatenate([a.ravel() for n, a in arrays.items() if n.startswith("layers[1]")])
+    both = [forward.value(network.graph.wire(f"layers[0].branches[{i}]")) for i in range(2)]
+    expected = alone.predict(own, np.concatenate(both, axis=1))
+    np.testing.assert_array_equal(forward.output, expected)
+    assert check(network, x, params=params).outcome == "right"
+
+
+def test_an_axis_that_cannot_be_is_a_sentence() -> None:
+    for axis in (0, 1, True, 1.5):
+        with pytest.raises(ConfigurationError, match="counted from the end"):
+            Concatenate(Tanh(), ReLU(), axis=axis)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=r"along axis -2 .* \(N, 3, 2\) and \(N, 3, 4\)"):
+        Concatenation("y", ("a", "b"), -2).output_shape([(3, 2), (3, 4)])
+    network = Network(Concatenate(Linear(2, 2), Tanh(), axis=-2))
+    with pytest.raises(ShapeError, match="the first one being the samples'"):
+        network.forward(network.initialize(0), np.ones((4, 2)))
 
 
 def test_shapes_that_do_not_fit_are_refused_when_they_are_known_and_when_they_run() -> None:

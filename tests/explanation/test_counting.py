@@ -12,7 +12,7 @@ from clearprop.base.messages import LANGUAGES, table
 from clearprop.drawing.pen.scene import svg
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
-from clearprop.reading.explanation.named_diagrams import KINDS, draw
+from clearprop.reading.explanation.named_diagrams import KINDS, OF_SOME_LAYERS, draw
 from clearprop.reading.health import examine
 from clearprop.reading.walk import walk_step
 
@@ -57,7 +57,7 @@ def told(step: Step, language: str) -> Iterator[str]:
                 step.forward.network, params, step.forward.input, step.target, loss=step.loss
             )
         yield examine(again).text(language)
-    for kind in (one for one in KINDS if one not in ("inside", "unrolled")):
+    for kind in (one for one in KINDS if one not in OF_SOME_LAYERS):
         yield svg(draw(step, kind, sample=7, language=language))
 
 

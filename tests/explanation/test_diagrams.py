@@ -42,6 +42,10 @@ def test_a_kind_is_drawn_or_refused_with_what_to_do(name: str, kind: str) -> Non
         assert "declares what is inside" in refusal(ConfigurationError, step, kind)
     elif kind == "unrolled":
         assert "no RNN, GRU or LSTM" in refusal(ConfigurationError, step, kind)
+    elif kind == "channels":
+        assert "takes images" in refusal(ConfigurationError, step, kind)
+    elif kind == "kernel":
+        assert "has no convolution" in refusal(ConfigurationError, step, kind)
     else:
         assert any(isinstance(item, Text) for item in draw(step, kind).items)
 

@@ -37,6 +37,7 @@ from clearprop import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    MultiheadAttention,
     Network,
     ReLU,
     Sequential,
@@ -84,13 +85,13 @@ class Erf(OpRun):
         return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
 
 
-def run(model: Any, x: Array) -> list[Any]:
-    """What ONNX's reference evaluator makes of x."""
+def run(model: Any, x: Array, **beside: Array) -> list[Any]:
+    """What ONNX's reference evaluator makes of x and what stands beside it."""
     onnx.checker.check_model(model, full_check=True)
     evaluator = ReferenceEvaluator(model, new_ops=[Erf])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return list(evaluator.run(None, {"input": x}))
+        return list(evaluator.run(None, {"input": x, **beside}))
 
 
 def drawn_of(example: LayerExample, dtype: str) -> Drawn:
@@ -526,3 +527,30 @@ def test_joins_of_ones_own_are_written() -> None:
     back = from_onnx(model)
     np.testing.assert_allclose(back.predict(x), network.predict(params, x), 1e-13)
     assert "Concatenate" in repr(back.network)
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+def test_a_padding_mask_stands_beside_the_input(opset: int) -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(4, 3, 4))
+    mask = np.arange(3) >= np.array([3, 2, 1, 3])[:, None]
+    for options in ({}, {"causal": True, "scale": 0.25}, {"softcap": 2.0, "key_value_heads": 1}):
+        layer = MultiheadAttention(4, 2, **options)  # type: ignore[arg-type]
+        network = Network(Sequential(layer, Linear(4, 2)))
+        params = network.initialize(0) + 0.1
+        beside = {"key_padding_mask": mask}
+        expected = network.predict(params, x, side_inputs=beside)
+        shape = x.shape[1:]
+        model = to_onnx(network, params, input_shape=shape, opset=opset, side_inputs=beside)
+        assert [one.name for one in model.graph.input] == ["input", "key_padding_mask"]
+        (output,) = run(model, x, **beside)
+        np.testing.assert_allclose(output, expected, rtol=1e-12)
+        back = from_onnx(model.SerializeToString())
+        assert back.network.layer == network.layer
+        np.testing.assert_allclose(back.predict(x, side_inputs=beside), expected, rtol=1e-12)
+
+
+def test_a_side_input_that_no_layer_takes_is_refused() -> None:
+    network = Network(Sequential(Linear(4, 2)))
+    with pytest.raises(ContractError, match="No layer of this network takes 'key_padding_mask'"):
+        to_onnx(network, network.initialize(0), side_inputs=["key_padding_mask"])

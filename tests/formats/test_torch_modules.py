@@ -13,7 +13,9 @@ from clearprop import (
     LSTM,
     RNN,
     CrossEntropy,
+    Dropout,
     Linear,
+    MultiheadAttention,
     Network,
     ReLU,
     Residual,
@@ -262,6 +264,64 @@ def test_a_block_of_attention_comes_in_and_goes_out(torch: Any) -> None:
     np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-12)
 
 
+def looking_elsewhere(torch: Any) -> Any:
+    class Asking(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.LayerNorm(4)
+            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            normal = self.norm(x)
+            return self.attention(x, normal, normal)[0]
+
+    return Asking()
+
+
+def encoder(torch: Any, *, second: bool = True, mask: Any = None) -> Any:
+    """Ids through two attentions with one padding mask; the second one without it."""
+
+    class Encoder(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = torch.nn.Embedding(7, 8)
+            layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, activation="gelu")
+            norm = torch.nn.LayerNorm(8)
+            self.encoder = torch.nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+            self.attention = torch.nn.MultiheadAttention(8, 4, batch_first=True)
+            self.register_buffer("mask", mask)
+
+        def forward(self, ids: Any, hidden: Any = None) -> Any:
+            x = self.encoder(self.table(ids), self.mask, hidden)
+            pad = hidden if second else None
+            return self.attention(x, x, x, pad, attn_mask=self.mask)[0]
+
+    return Encoder()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_an_encoder_comes_in_with_its_masks(torch: Any, causal: bool) -> None:
+    mask = torch.ones(5, 5).triu(1) == 1 if causal else None
+    module = encoder(torch, mask=mask).double()
+    for parameter in module.parameters():  # PyTorch starts biases at 0
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    saved = from_torch(module)
+    layers = [node.layer for node in saved.network.graph.nodes.values()]
+    assert [one.causal for one in layers if isinstance(one, MultiheadAttention)] == [causal] * 3
+    assert sum(isinstance(one, Dropout) for one in layers) == 6
+    ids = np.random.default_rng(0).integers(7, size=(3, 5))
+    hidden = np.zeros((3, 5), bool)
+    hidden[1, 3:] = True
+    with torch.no_grad():
+        theirs = module.eval()(torch.tensor(ids), torch.tensor(hidden)).numpy()
+    ours = saved.predict(ids, side_inputs={"key_padding_mask": hidden})
+    # In use PyTorch's encoder puts 0 out at padding, which nothing behind it looks at.
+    np.testing.assert_allclose(ours[~hidden], theirs[~hidden], rtol=1e-10, atol=1e-12)
+    again = from_torch(to_torch(saved.network, saved.params))
+    assert again.network.layer == saved.network.layer
+    np.testing.assert_array_equal(again.params, saved.params)
+
+
 REFUSED: dict[str, tuple[str, Any]] = {
     "activation": (
         "torch_layer_unknown",
@@ -283,9 +343,12 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
     "woven branches": ("import_sum", woven_branches),
     "masked attention": (
-        "torch_layer_unknown",
-        lambda t: block(t, attn_mask=t.ones(3, 3).triu(1) == 1),
+        "torch_attention_call",
+        lambda t: block(t, attn_mask=t.ones(3, 3).tril(-1) == 1),
     ),
+    "attention to another sequence": ("torch_attention_call", looking_elsewhere),
+    "two padding masks": ("torch_masks_differ", lambda t: encoder(t, second=False)),
+    "times first": ("torch_time_first", lambda t: t.nn.TransformerEncoderLayer(4, 2, 8)),
     "sliced": ("torch_differs", sliced),
     "weight norm": ("torch_layer_unknown", normed),
 }
@@ -409,3 +472,23 @@ def test_a_residual_has_its_branchs_names(torch: Any) -> None:
     copied = copy.deepcopy(module)
     x = torch.randn(3, 2, dtype=torch.float64)
     np.testing.assert_allclose(copied(x).detach(), network.predict(params, x.numpy()), 1e-13)
+
+
+@pytest.mark.parametrize("options", [{}, {"rotary": True, "softcap": 2.0}, {"key_value_heads": 1}])
+def test_a_twin_takes_masks_beside_its_input(torch: Any, options: dict[str, Any]) -> None:
+    layers = MultiheadAttention(4, 2, causal=True, **options), MultiheadAttention(4, 2, memory=2)
+    for layer, asked in zip(layers, (3, 2), strict=True):
+        network = Network(Sequential(layer))
+        params = network.initialize(0) + 0.1
+        twin = to_torch(network, params, masks=True).eval()
+        generator = np.random.default_rng(0)
+        x = generator.normal(size=(2, 3, 4))
+        asking = 3 if layer.memory is None else 1
+        masks = {
+            "key_padding_mask": np.arange(asked) >= np.array([asked, asked - 1])[:, None],
+            "attn_mask": generator.normal(size=(2, asking, asked)),
+        }
+        theirs = twin(torch.tensor(x), **{n: torch.tensor(one) for n, one in masks.items()})
+        ours = network.predict(params, x, side_inputs=masks)
+        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-12)
+        assert from_torch(twin).network.layer == network.layer

@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 
 from clearprop import (
-    Dropout,
     Embedding,
-    LayerNorm,
     LearnedPositions,
-    Linear,
     MultiheadAttention,
     Network,
-    ReLU,
-    Residual,
     RotaryPositions,
     Sequential,
     SinusoidalPositions,
@@ -21,6 +16,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, ShapeError
+from clearprop.checking.witnesses.finite_differences import central_differences
 from tests.gradient_checks import (
     DIFFERENCES_ATOL,
     DIFFERENCES_RTOL,
@@ -71,6 +67,89 @@ def test_scores_of_any_size_give_the_softmax(largest: float, dtype: str, causal:
     weights = forward.inside("")["weights"].values[0, 0]
     tolerance = 1e-5 if dtype == "float32" else 1e-14
     np.testing.assert_allclose(weights, expected, rtol=tolerance, atol=tolerance * 1e-30)
+
+
+def test_a_softcap_and_a_scale_by_hand() -> None:
+    # x = (0, ln 2), scale 2, softcap 1: the second row's scores are 0 and 2 (ln 2)² = 0.9609, the
+    # cap makes tanh 0.9609 = 0.7447 of it, and the weights are 1/(1 + e^0.7447) = 0.3220, 0.6780.
+    network = Network(MultiheadAttention(1, 1, bias=False, scale=2.0, softcap=1.0))
+    x = np.array([[[0.0], [np.log(2)]]])
+    forward = network.forward(np.ones(network.size), x)
+    inside = {name: one.values[0, 0] for name, one in forward.inside("").items()}
+    np.testing.assert_allclose(inside["scores"][1], [0, 0.960906], atol=1e-6)
+    np.testing.assert_allclose(inside["capped"][1], [0, 0.744681], atol=1e-6)
+    np.testing.assert_allclose(inside["weights"][1], [0.321981, 0.678019], atol=1e-6)
+    # ∂C/∂b = 0.3220 · 0.6780 · ln 2 = 0.1513 of the second, times the slope 1 − 0.7447² = 0.4455;
+    # the first one's score is 0, where the slope is 1.
+    found = network.backward(forward, np.array([[[0.0], [1.0]]])).inside("")
+    np.testing.assert_allclose(found["capped"][0, 0, 1], [-0.151321, 0.151321], atol=1e-6)
+    np.testing.assert_allclose(found["scores"][0, 0, 1], [-0.151321, 0.067406], atol=1e-6)
+
+
+def test_shared_heads_are_those_of_a_layer_with_equal_columns() -> None:
+    shared = Network(MultiheadAttention(8, 4, key_value_heads=2))
+    params = shared.initialize(0) + 0.1
+    whole = Network(MultiheadAttention(8, 4))
+    own = shared.named(params)
+    # Heads 0 and 1 look at the first one, columns 8 and 9; heads 2 and 3 at 10 and 11; then values.
+    columns = [*range(8), 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 15, 14, 15]
+    arrays = {
+        name: array[:, columns] if "in_proj" in name else array for name, array in own.items()
+    }
+    wide = whole.replace(np.zeros(whole.size), arrays)
+    x = np.random.default_rng(0).normal(size=(2, 3, 8))
+    one, other = shared.forward(params, x), whole.forward(wide, x)
+    np.testing.assert_allclose(one.output, other.output, rtol=1e-13)
+    dy = np.random.default_rng(1).normal(size=x.shape)
+    narrow = shared.backward(one, dy).named()["in_proj_weight"]
+    wide_gradient = whole.backward(other, dy).named()["in_proj_weight"]
+    expected = np.zeros_like(narrow)
+    np.add.at(expected.T, columns, wide_gradient.T)
+    np.testing.assert_allclose(narrow, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["booleans", "numbers", "of samples", "of heads"])
+def test_who_may_look_where_by_finite_differences(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    mask = {
+        "booleans": np.triu(np.ones((3, 3), bool), 1),
+        "numbers": generator.normal(size=(3, 3)),
+        "of samples": generator.normal(size=(2, 3, 3)),
+        "of heads": np.where(np.tri(3, dtype=bool), generator.normal(size=(2, 2, 3, 3)), -np.inf),
+    }[kind]
+    layer = MultiheadAttention(4, 2, softcap=2.0)
+    point = draw_point(layer, (3, 4), samples=2)
+
+    def projection(flat: Array) -> float:
+        x, params = flat[: point.x.size].reshape(point.x.shape), flat[point.x.size :]
+        return float(np.sum(point.dy * point.at(params, x, side_inputs={"attn_mask": mask}).output))
+
+    forward = point.network.forward(point.params, point.x, side_inputs={"attn_mask": mask})
+    back = point.network.backward(forward, point.dy)
+    assert back.input_gradient is not None
+    own = np.concatenate([back.input_gradient.ravel(), back.gradient])
+    quotients = central_differences(projection, point.differentiable).gradient
+    np.testing.assert_allclose(own, quotients, rtol=DIFFERENCES_RTOL, atol=DIFFERENCES_ATOL)
+    if kind == "booleans":
+        causal = Network(MultiheadAttention(4, 2, softcap=2.0, causal=True))
+        np.testing.assert_allclose(
+            forward.output, causal.predict(point.params, point.x), rtol=1e-14
+        )
+
+
+def test_masks_beside_many_networks_and_of_one_layer_alone() -> None:
+    network = Network(Sequential(MultiheadAttention(4, 2), MultiheadAttention(4, 2, memory=2)))
+    params = network.initialize([0, 1, 2])
+    x = np.random.default_rng(0).normal(size=(2, 5, 4))
+    masks = {
+        "layers[0].key_padding_mask": np.array([[False] * 5, [False] * 4 + [True]]),
+        "layers[1].key_padding_mask": np.array([[False, False], [False, True]]),
+    }
+    together = network.forward(params, x, side_inputs=masks)
+    for number in range(3):
+        alone = network.forward(params[number], x, side_inputs=masks).output
+        np.testing.assert_allclose(together.output[number], alone, rtol=1e-13)
+    assert not together.inside("layers[1]")["weights"].values[:, 1, :, :, 1].any()
 
 
 def test_causal_positions_do_not_see_what_comes_later() -> None:
@@ -126,7 +205,13 @@ def test_dropout_is_drawn_by_seed_and_step_and_absent_in_use() -> None:
 @pytest.mark.parametrize("rotary", [False, True])
 def test_every_option_by_finite_differences(rotary: bool) -> None:
     for bias in (True, False):
-        for more in ({"causal": True}, {"memory": 2}, {"dropout": 0.3}):
+        for more in (
+            {"causal": True},
+            {"memory": 2},
+            {"dropout": 0.3},
+            {"scale": 0.7, "softcap": 1.5, "causal": True},
+            {"key_value_heads": 1, "memory": 1, "dropout": 0.3},
+        ):
             layer = MultiheadAttention(4, 2, bias=bias, rotary=rotary, **more)
             point: Point = draw_point(layer, (4, 4), samples=2)
             np.testing.assert_allclose(
@@ -178,6 +263,9 @@ def test_a_tied_table_gets_the_gradients_of_both_its_uses() -> None:
         (lambda: MultiheadAttention(4, 2, causal=True, memory=2), "either causal"),
         (lambda: MultiheadAttention(4, 2, dropout=1.5), "dropout"),
         (lambda: MultiheadAttention(4, 0), "heads"),
+        (lambda: MultiheadAttention(4, 2, key_value_heads=4), "2 heads cannot share 4 heads"),
+        (lambda: MultiheadAttention(4, 2, softcap=0), "softcap"),
+        (lambda: MultiheadAttention(4, 2, scale=float("inf")), "scale"),
         (lambda: RotaryPositions(6, 2), "in pairs"),
     ],
 )
@@ -215,62 +303,10 @@ def test_masks_that_cannot_be() -> None:
             network.forward(params, x, side_inputs={"key_padding_mask": blind})
         with pytest.raises(ShapeError, match=r"array of booleans \(2, 3\)"):
             network.forward(params, x, side_inputs={"key_padding_mask": np.zeros((2, 3))})
-
-
-def test_a_transformer_encoder_layer_of_pytorchs_is_a_network_of_ours() -> None:
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
-    for first in (False, True):
-        theirs = torch.nn.TransformerEncoderLayer(
-            8, 2, 12, dropout=0.0, batch_first=True, norm_first=first, dtype=torch.float64
-        )
-        attention = MultiheadAttention(8, 2)
-        bent = Sequential(Linear(8, 12), ReLU(), Dropout(0.0), Linear(12, 8))
-        parts: tuple[object, ...] = (
-            Residual(attention),
-            LayerNorm(8),
-            Residual(bent),
-            LayerNorm(8),
-        )
-        if first:
-            parts = (
-                Residual(Sequential(LayerNorm(8), attention)),
-                Residual(Sequential(LayerNorm(8), *bent.layers)),
-            )
-        network = Network(Sequential(*parts))  # type: ignore[arg-type]
-        arrays = _encoder_arrays(theirs, network, first)
-        params = network.replace(np.zeros(network.size), arrays)
-        x = torch.randn(3, 5, 8, dtype=torch.float64, requires_grad=True)
-        y = theirs(x)
-        dy = torch.randn_like(y)
-        y.backward(dy)
-        forward = network.forward(params, x.detach().numpy())
-        np.testing.assert_allclose(forward.output, y.detach(), rtol=1e-12, atol=1e-13)
-        backward = network.backward(forward, dy.numpy())
-        assert backward.input_gradient is not None
-        np.testing.assert_allclose(backward.input_gradient, x.grad, rtol=1e-11, atol=1e-12)
-        expected = _encoder_arrays(theirs, network, first, gradients=True)
-        for path, gradient in backward.named().items():
-            np.testing.assert_allclose(gradient, expected[path], rtol=1e-10, atol=1e-12)
-
-
-def _encoder_arrays(
-    theirs: object, network: Network, first: bool, *, gradients: bool = False
-) -> dict[str, Array]:
-    """The arrays of PyTorch's layer by our paths, both in the order in which they are used."""
-    names = ["self_attn.in_proj_weight", "self_attn.in_proj_bias", "self_attn.out_proj.weight"]
-    names += ["self_attn.out_proj.bias"]
-    norms = [["norm1.weight", "norm1.bias"], ["norm2.weight", "norm2.bias"]]
-    bent = ["linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"]
-    order = [*names, *norms[0], *bent, *norms[1]]
-    if first:
-        order = [*norms[0], *names, *norms[1], *bent]
-    tensors = dict(theirs.named_parameters())  # type: ignore[attr-defined]
-    found = {}
-    for path, name in zip(network.layout.slots, order, strict=True):
-        tensor = tensors[name].grad if gradients else tensors[name].detach()
-        array = tensor.numpy()
-        shape = network.layout.slots[path].shape
-        turned = array.T if array.ndim == 2 else array
-        found[path] = turned.reshape(shape)
-    return found
+        with pytest.raises(DataError, match="sample 0 may look at nothing"):
+            network.forward(params, x, side_inputs={"attn_mask": np.ones((3, 3), bool)})
+        for mask in (np.zeros((2, 2)), np.zeros((3, 3), int), np.zeros((3, 3, 3))):
+            with pytest.raises(ShapeError, match=r"attn_mask is \(3, 3\), \(2, 3, 3\), \(2, 2"):
+                network.forward(params, x, side_inputs={"attn_mask": mask})
+        with pytest.raises(DataError, match="holds NaN"):
+            network.forward(params, x, side_inputs={"attn_mask": np.full((3, 3), np.nan)})

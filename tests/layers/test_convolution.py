@@ -12,6 +12,7 @@ from clearprop import (
     Add,
     AvgPool1d,
     ChannelBatchNorm,
+    Concatenate,
     Context,
     Conv1d,
     Conv2d,
@@ -215,6 +216,10 @@ def test_ids_are_no_images_and_channels_are_held_against_the_layer_before() -> N
         ((GlobalAverage(keep_axes=True), Conv2d(3, 2, 1)), "gives (N, 4, 1, 1)"),
         ((Residual(Conv2d(4, 6, 3, padding=1)),), "(N, 4, H, W) went in and (N, 6, H, W) came"),
         ((Add(Identity(), Conv1d(4, 6, 3)),), "Conv1d takes (N, 4, L)"),
+        (
+            (Concatenate(Conv2d(4, 3, 1), Conv2d(4, 5, 3, padding=1), axis=-3), Conv2d(5, 2, 1)),
+            "gives (N, 8, H, W)",
+        ),
     ],
 )
 def test_channels_that_do_not_fit_are_refused_where_a_network_is_made(

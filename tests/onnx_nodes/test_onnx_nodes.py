@@ -1,8 +1,6 @@
 """Every layer, loss and optimizer that ONNX has too, on the ONNX project's own node test cases.
 
 How many ran is printed at the end of a run. What is left out stands in LEFT_OUT with its reason.
-Attention has cases too, which all hand over q, k and v; ours are projections of one sequence and
-are compared where a whole layer is written and read (`tests/formats/test_onnx_models.py`).
 """
 
 from collections.abc import Mapping
@@ -11,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clearprop.base.errors import DataError
+from tests.onnx_nodes.attention_nodes import BLIND, attention
+from tests.onnx_nodes.attention_nodes import LEFT_OUT as LEFT_OUT_OF_ATTENTION
 from tests.onnx_nodes.cases import NodeCase, collect
 from tests.onnx_nodes.image_nodes import IMAGE_LAYERS
 from tests.onnx_nodes.layer_nodes import LAYERS
@@ -22,6 +23,7 @@ OPERATORS: Mapping[str, Any] = {
     **LAYERS,
     **IMAGE_LAYERS,
     **RECURRENT,
+    "Attention": attention,
     **LOSSES,
     **OPTIMIZERS,
 }
@@ -50,6 +52,7 @@ RUN = {
     "LayerNormalization": 19,
     "RMSNormalization": 19,
     "RotaryEmbedding": 8,
+    "Attention": 48,
     "Gather": 3,
     "RNN": 6,
     "GRU": 6,
@@ -71,6 +74,7 @@ RUN = {
 
 THREE_AXES = "images with three axes"
 LEFT_OUT = {
+    **LEFT_OUT_OF_ATTENTION,
     "test_maxpool_2d_uint8": "whole numbers; a layer takes measurements",
     "test_maxpool_3d_default": THREE_AXES,
     "test_maxpool_3d_dilations": THREE_AXES,
@@ -134,6 +138,16 @@ def test_what_is_left_out_exists(cases: Mapping[str, list[NodeCase]]) -> None:
     names = {case.name for operator in OPERATORS for case in cases[operator]}
     assert LEFT_OUT.keys() <= names
     assert len(names) == sum(RUN.values()) + len(LEFT_OUT)
+
+
+def test_a_position_that_may_look_at_nothing_is_a_sentence(
+    cases: Mapping[str, list[NodeCase]],
+) -> None:
+    blind = [one for one in cases["Attention"] if LEFT_OUT.get(one.name) == BLIND]
+    assert len(blind) == 5
+    for case in blind:
+        with pytest.raises(DataError, match="may look at nothing"):
+            attention(case)
 
 
 def test_a_wrong_layer_is_noticed(cases: Mapping[str, list[NodeCase]]) -> None:

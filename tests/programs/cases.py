@@ -19,6 +19,7 @@ from clearprop import (
     Identity,
     LayerNorm,
     Linear,
+    MultiheadAttention,
     Network,
     ReLU,
     Residual,
@@ -143,6 +144,22 @@ def catalogue() -> Iterator[tuple[str, Recipe]]:
     yield from structures()
 
 
+def _masked(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Attention beside masks of every kind."""
+    x, target = generator.normal(size=(6, 3, 4)), generator.normal(size=(6, 3, 2))
+    padding = np.arange(3) >= np.array([3, 2, 1, 3, 3, 2])[:, None]
+    numbers = np.where(np.tri(3, dtype=bool), generator.normal(size=(6, 3, 3)), -np.inf)
+    layer = MultiheadAttention(4, 2, dropout=0.2)
+    network = Network(Sequential(layer, Linear(4, 2)))
+    for name, masks in {
+        "padded": {"key_padding_mask": padding},
+        "masked": {"key_padding_mask": padding, "attn_mask": numbers},
+        "masked-heads": {"attn_mask": np.stack([numbers, numbers.mT], 1) == -np.inf},
+    }.items():
+        recipe = Recipe(network, None, x, target, side_inputs=masks)
+        yield f"attention-{name}", replace(recipe, batch_size=4 if name == "masked" else None)
+
+
 def structures() -> Iterator[tuple[str, Recipe]]:
     """Networks whose structure is what is tried."""
     generator = np.random.default_rng(5)
@@ -182,6 +199,7 @@ def structures() -> Iterator[tuple[str, Recipe]]:
         "ids-added",
         Recipe(Network(Sequential(both, Linear(3, 3))), None, np.arange(SAMPLES) % 4, target),
     )
+    yield from _masked(generator)
     tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
     network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
     yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))

@@ -29,6 +29,7 @@ def ours(recipe: Recipe) -> tuple[Array, TrainingState]:
         optimizer=recipe.optimizer,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
+        side_inputs=done.beside,
     ):
         if isinstance(event, StepEvent):
             losses.append(event.loss)

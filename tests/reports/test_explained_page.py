@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from clearprop import LSTM, MultiheadAttention
+from clearprop import LSTM, Conv1d, Conv2d, MultiheadAttention
 from clearprop.base import messages
 from clearprop.drawing import Scene, svg
 from clearprop.engine.layers.layer import Layer
 from clearprop.reading.explanation import explain_neuron, explain_sample, explain_weight
-from clearprop.reading.explanation.named_diagrams import KINDS, TEXTBOOK, draw
+from clearprop.reading.explanation.named_diagrams import KINDS, OF_SOME_LAYERS, TEXTBOOK, draw
 from clearprop.reading.explanation.readable import Readable
 from clearprop.teaching.reports.explanation_pages import diagram_page, explanation_page
 from tests.browser import MEASURE, SILENT, Open
@@ -37,19 +37,28 @@ def panel(page: Any) -> list[str]:
     return [line for line in page.inner_text("#panel").splitlines() if line]
 
 
-# What none of these networks has.
-INSIDE_A_LAYER = ("inside", "unrolled")
-
-
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 @pytest.mark.parametrize(
-    ("layer", "kind"),
-    [(MultiheadAttention(4, 2), "inside"), (LSTM(3, 2), "inside"), (LSTM(3, 2), "unrolled")],
+    ("layer", "kind", "shape"),
+    [
+        (MultiheadAttention(4, 2), "inside", (5, 4)),
+        (MultiheadAttention(8, 4), "inside", (8, 8)),
+        (LSTM(3, 2), "inside", (5, 3)),
+        (LSTM(3, 2), "unrolled", (5, 3)),
+        (Conv2d(2, 3, 3, padding=1), "inside", (2, 5, 6)),
+        (Conv2d(2, 3, 3, padding=1), "kernel", (2, 8, 8)),
+        (Conv2d(2, 20, 3, stride=2, dilation=2), "kernel", (2, 80, 90)),
+        (Conv1d(1, 3, 2), "kernel", (1, 12)),
+        (Conv2d(2, 3, 2), "channels", (2, 6, 6)),
+        (Conv2d(2, 20, 3), "channels", (2, 5, 5)),
+        (Conv2d(1, 6, 3), "channels", (1, 90, 50)),
+        (Conv1d(2, 3, 2), "channels", (2, 12)),
+    ],
 )
 def test_no_label_of_what_is_inside_a_layer_covers_another(
-    opened: Open, layer: Layer, kind: str, language: str
+    opened: Open, layer: Layer, kind: str, shape: tuple[int, ...], language: str
 ) -> None:
-    step = step_of(layer, (5, 4 if isinstance(layer, MultiheadAttention) else 3))
+    step = step_of(layer, shape)
     picture = svg(draw(step, kind, language=language), prefix="p")
     html = f"<!DOCTYPE html><html><body>{picture}</body></html>"
     found = opened(html, width=2600).evaluate(MEASURE)
@@ -62,7 +71,7 @@ def test_no_label_of_what_is_inside_a_layer_covers_another(
 @pytest.mark.parametrize("name", STEPS)
 def test_no_label_of_any_diagram_covers_another(opened: Open, name: str, language: str) -> None:
     step = STEPS[name][0]
-    refused = (*INSIDE_A_LAYER, *(TEXTBOOK if name in ("residual", "embedding") else ()))
+    refused = (*OF_SOME_LAYERS, *(TEXTBOOK if name in ("residual", "embedding") else ()))
     scenes = [draw(step, kind, language=language) for kind in KINDS if kind not in refused]
     scenes += [explained(kind, name).picture(language) for kind in ("weight", "neuron", "sample")]
     pictures = "\n".join(svg(scene, prefix=f"p{k}") for k, scene in enumerate(scenes))

@@ -4,6 +4,8 @@ browser lays it out."""
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import FileError
 from clearprop.base.numbers import number
 from clearprop.cli import main
+from clearprop.reading.health import Finding, Severity, Symptom
 from clearprop.runs.report import write_report
 from clearprop.runs.report.model_card import quoted
 from clearprop.runs.report.run_findings import RunFindings, run_findings
@@ -23,6 +26,7 @@ from clearprop.runs.run_data import RunData
 from clearprop.runs.run_folder import Run, open_run
 from clearprop.runs.run_settings import RunSettings
 from clearprop.runs.run_training import plan_run, train_run
+from clearprop.training.finding import Values
 from tests.browser import MEASURE, Open
 from tests.reports.test_page import Page
 
@@ -202,6 +206,37 @@ def test_no_interval_is_judged_by_the_rows_of_the_training(
 ) -> None:
     assert reported("training").findings.coverage == ()
     assert reported("several").findings.coverage != ()
+
+
+def test_the_health_of_every_network_is_told(
+    language: str, reported: Callable[[str], Reported]
+) -> None:
+    findings = reported("numbers").findings
+    assert len(findings.health) == findings.run.settings.networks == 2
+    values: Values = {
+        "layer": "layers[1]",
+        "name": "ReLU",
+        "count": 1,
+        "total": 8,
+        "samples": 9,
+        "z": -1.0,
+    }
+    dead = Finding(Symptom.DEAD_UNITS, Severity.WARNING, ("layers[1][3]",), values)
+    sick, well = (replace(findings.health[0], findings=found) for found in ((dead,), ()))
+    told = {
+        "in_one": (well, sick),
+        "in_all": (sick, sick),
+        "in_some": (sick, well, sick),
+    }
+    for key, health in told.items():
+        page = unescape(run_page(replace(findings, health=health), language))
+        ill = [number for number, one in enumerate(health) if one is sick]
+        names = messages.text(language, "health.comma").join(map(str, ill))
+        numbers = {"count": len(ill), "networks": len(health), "names": names, "first": ill[0]}
+        sentence = dead.sentence(language)
+        assert messages.text(language, f"run_report.health.{key}", told=sentence, **numbers) in page
+    alone = run_page(replace(findings, health=(sick,)), language)
+    assert dead.sentence(language) in unescape(alone)
 
 
 def test_an_error_that_is_not_defined_has_no_importance(

@@ -6,17 +6,20 @@ to PyTorch, which is pinned to one version here.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
 class Sample(NamedTuple):
-    """One sample: the module's class, what it is constructed with, and what forward takes."""
+    """One sample: the module's class, what it is constructed with, and what forward takes, of which
+    `named` are handed over by their names."""
 
     kind: str
     description: str
     args: tuple[Any, ...]
     settings: Mapping[str, Any]
     inputs: tuple[Any, ...]
+    named: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -46,4 +49,4 @@ def collect(torch: Any, kind: str, *, training: bool = True) -> list[Sample]:
 def _sample(kind: str, drawn: Any) -> Sample:
     made, given = drawn.constructor_input, drawn.forward_input
     inputs = (*given.args, *given.kwargs.values())
-    return Sample(kind, drawn.desc, made.args, made.kwargs, inputs)
+    return Sample(kind, drawn.desc, made.args, made.kwargs, inputs, given.kwargs)

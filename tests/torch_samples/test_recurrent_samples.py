@@ -45,7 +45,7 @@ def compare(torch: Any, sample: Sample) -> None:
     states that they start from."""
     told = dict(sample.settings)
     module = sample.module(torch)
-    shared = {name: told[name] for name in ("bias", "nonlinearity") if name in told}
+    shared: dict[str, Any] = {name: told[name] for name in ("bias", "nonlinearity") if name in told}
     if told.get("proj_size"):
         shared["projection"] = told["proj_size"]
     network = Network(

@@ -76,6 +76,14 @@ def settle_flag(owner: object, name: str) -> None:
     _keep(owner, name, bool(value))
 
 
+def settle_axis(owner: object, name: str = "axis") -> None:
+    """Make the setting the number of an axis from the end, −1 or less."""
+    axis = getattr(owner, name)
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis > -1:
+        raise ConfigurationError("axis_invalid", layer=type(owner).__name__, value=axis)
+    _keep(owner, name, int(axis))
+
+
 def settle_choice(
     owner: object, name: str, known: Iterable[str], *, error: str = "setting_choice"
 ) -> None:

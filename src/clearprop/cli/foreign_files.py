@@ -85,17 +85,23 @@ def exported(
         return table_to_onnx(form, **settings).SerializeToString(), ()
     if to == "onnx":
         from clearprop.formats import to_onnx
+        from clearprop.formats.onnx_writing import side_inputs_of
 
         shape = None if saved.x is None else saved.x.shape[1:]
+        known = side_inputs_of(saved.network)
         model = to_onnx(
             *given,
             state=state,
             loss=saved.loss,
             classes=saved.classes,
             input_shape=shape,
+            side_inputs=[name for name in saved.side_inputs if name in known],
             **settings,
         )
-        return model.SerializeToString(), ()
+        left_out = (name for name in saved.side_inputs if name not in known)
+        return model.SerializeToString(), tuple(
+            Notice("cli.notice.side_input_left_out", {"name": name}) for name in left_out
+        )
     from clearprop.formats import to_safetensors, to_state_dict_file
 
     write = to_safetensors if to == "safetensors" else to_state_dict_file

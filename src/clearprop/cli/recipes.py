@@ -133,6 +133,7 @@ def _of_file(wish: Wish) -> Recipe:
         batch_size=batch_size,
         dtype=str(saved.params.dtype),
         classes=saved.classes,
+        side_inputs=saved.side_inputs if wish.data is None else {},
     )
     if saved.loss is not None:
         recipe = replace(recipe, loss=saved.loss)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clearprop.base import messages
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, ContractError, FileError, UnknownNameError
 from clearprop.cli.command_line import Arguments
@@ -46,6 +46,8 @@ def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
     saved = load_with(file, own)
     loss = saved.loss or MSE()
     classes = saved.classes
+    # Masks and lengths are those of the samples that are kept.
+    beside: Mapping[str, Array] = EMPTY
     if data is not None and holds_model(saved):
         from clearprop.runs.known_rows import samples_for
 
@@ -61,7 +63,7 @@ def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
     elif saved.x is None or saved.target is None:
         raise FileError("file_without_sample", path=file)
     else:
-        x, t = saved.x, saved.target
+        x, t, beside = saved.x, saved.target, saved.side_inputs
     progress = saved.progress
     step = take_step(
         saved.network,
@@ -74,6 +76,7 @@ def opened(given: Arguments, file: Path, *, finite: bool = True) -> Opened:
         layer_state=saved.state or None,
         seed=progress.seed,
         number=progress.step,
+        side_inputs=beside,
         classes=classes,
     )
     return Opened(step, saved.start, (file, data, own))

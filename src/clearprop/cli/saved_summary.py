@@ -14,8 +14,9 @@ from clearprop.base.configuration import encode
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli.model_summary import model_lines
 from clearprop.cli.table_samples import widths
-from clearprop.engine.addresses import Address, InnerSpan, inner_shapes
+from clearprop.engine.addresses import Address, InnerSpan, channels_path, image_wires, inner_shapes
 from clearprop.engine.graph import join_path
+from clearprop.engine.network import ForwardPass
 from clearprop.engine.summary import repr_short
 from clearprop.estimators.model_file import NOTE, holds_model
 from clearprop.formats.network_contents import VERSION, SavedNetwork
@@ -104,7 +105,9 @@ def summary_in(saved: SavedNetwork) -> SavedSummary:
         notes=saved.notes,
         weights=tuple(_span(path, slot.shape) for path, slot in saved.network.layout.slots.items()),
         neurons=tuple(
-            [_span(wire, shape) for wire, shape in shapes.items() if shape] + _inner_spans(saved)
+            [_span(wire, shape) for wire, shape in shapes.items() if shape]
+            + _channel_spans(saved)
+            + _inner_spans(saved)
         ),
         samples=0 if saved.x is None else len(saved.x),
     )
@@ -122,6 +125,8 @@ def neuron_addresses(saved: SavedNetwork) -> Iterator[str]:
     for wire, shape in _shapes(saved).items():
         if shape:
             yield from _entries(wire, shape)
+    for path, shape in _channels(saved).items():
+        yield from _entries(path, shape)
     for path, span in _inside(saved).items():
         yield from _entries(path, span.shape)
 
@@ -215,11 +220,34 @@ def _input_shape(saved: SavedNetwork) -> Shape | None:
 
 def _inside(saved: SavedNetwork) -> Mapping[str, InnerSpan]:
     """What is inside of the layers, where a kept sample says how large it is."""
+    forward = _first_pass(saved)
+    return {} if forward is None else inner_shapes(forward)
+
+
+def _channels(saved: SavedNetwork) -> Mapping[str, Shape]:
+    """Every channel of every image, where a kept sample says how large it is."""
+    forward = _first_pass(saved)
+    images = {} if forward is None else image_wires(forward)
+    return {
+        channels_path(wire, channel): shape[1:]
+        for wire, shape in images.items()
+        for channel in range(shape[0])
+    }
+
+
+def _first_pass(saved: SavedNetwork) -> ForwardPass | None:
     if saved.x is None or saved.params.ndim > 1:
-        return {}
+        return None
     state = saved.state or None
-    forward = saved.network.forward(saved.params, saved.x[:1], training=False, state=state)
-    return inner_shapes(forward)
+    return saved.network.forward(saved.params, saved.x[:1], training=False, state=state)
+
+
+def _channel_spans(saved: SavedNetwork) -> list[AddressSpan]:
+    """Every image from its first channel to its last."""
+    grouped: dict[str, list[AddressSpan]] = {}
+    for path, shape in _channels(saved).items():
+        grouped.setdefault(path[: path.rindex("[")], []).append(_span(path, shape))
+    return [_joined(spans) for spans in grouped.values()]
 
 
 def _inner_spans(saved: SavedNetwork) -> list[AddressSpan]:
@@ -227,15 +255,17 @@ def _inner_spans(saved: SavedNetwork) -> list[AddressSpan]:
     grouped: dict[tuple[str, str], list[AddressSpan]] = {}
     for path, span in _inside(saved).items():
         grouped.setdefault((span.path, span.name), []).append(_span(path, span.shape))
-    return [
-        AddressSpan(spans[0].first, spans[-1].last, sum(one.count for one in spans))
-        for spans in grouped.values()
-    ]
+    return [_joined(spans) for spans in grouped.values()]
+
+
+def _joined(spans: list[AddressSpan]) -> AddressSpan:
+    return AddressSpan(spans[0].first, spans[-1].last, sum(one.count for one in spans))
 
 
 def _kept(saved: SavedNetwork) -> Iterator[KeptArray]:
     single = {"x": saved.x, "target": saved.target, "start": saved.start}
     arrays = {name: array for name, array in single.items() if array is not None}
+    arrays |= {f"side input: {name}": array for name, array in saved.side_inputs.items()}
     for path, own in saved.state.items():
         arrays |= {f"state: {join_path(path, name)}": array for name, array in own.items()}
     arrays |= {f"optimizer: {name}": a for name, a in saved.progress.memory.slots.items()}

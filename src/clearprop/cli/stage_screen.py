@@ -17,11 +17,13 @@ from clearprop.reading.walk import Part, Walk
 AROUND = 3
 STYLES = {
     Part.FORWARD: "bold blue",
+    Part.INSIDE: "blue",
     Part.SUM: "bold blue",
     Part.ADDED: "bold blue",
     Part.JOINED: "bold blue",
     Part.LOSS: "bold magenta",
     Part.BACKWARD: "bold red",
+    Part.INSIDE_BACK: "red",
     Part.SPLIT: "bold red",
     Part.HANDED_ON: "bold red",
     Part.PARTED: "bold red",

@@ -8,6 +8,10 @@
     layers[2].heads[1].weights[4,2]    one number inside a layer: an entry of an intermediate that
     layers[0].time[3].forget[5]        the layer at layers[2] or layers[0] declares
 
+    layers[0].channels[2][5,5]         of an image: layers[0][2,5,5]
+    layers[3].patches[0,1][2,0,1]      of what lies under a kernel at one of its places:
+                                       layers[3].row[0].column[1].patch[2,0,1]
+
 The path before the last brackets is the one that Python uses: `layers[1].branch.layers[0]`.
 """
 
@@ -21,11 +25,17 @@ from typing import Any
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError, UnknownNameError
 from clearprop.engine.graph import INPUT, Index, join_path
+from clearprop.engine.images import holds_images
 from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.network import ForwardPass
 from clearprop.engine.step import Step
 
 _ENTRY = re.compile(r"(?P<path>.*)\[(?P<index>\s*-?\d+\s*(?:,\s*-?\d+\s*)*)\]", re.DOTALL)
+
+_SPELLED = re.compile(
+    r"(?P<path>.*?)\.?(?P<kind>channels|patches)\[(?P<number>[\d\s,]+)\]"
+    r"(?:\[(?P<index>[\d\s,-]+)\])?"
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def parameter_address(step: Step, text: str) -> Address:
 def neuron_address(step: Step, text: str) -> Address:
     """The neuron, or the feature of the input, that `text` names. Raises as
     `parameter_address` does."""
-    return _address(text, _wire_shapes(step.forward))
+    return _address(_unabridged(step.forward, text), _wire_shapes(step.forward))
 
 
 def inner_address(step: Step, text: str) -> InnerAddress:
@@ -86,6 +96,7 @@ def inner_address(step: Step, text: str) -> InnerAddress:
     inner = inner_shapes(step.forward)
     if not inner:
         raise ConfigurationError("explain_nothing_inside")
+    text = _unabridged(step.forward, text)
     found = _address(text, {path: one.shape for path, one in inner.items()})
     span = inner[found.path]
     return InnerAddress(span.path, span.name, span.within, found.index)
@@ -95,6 +106,7 @@ def number_address(step: Step, text: str) -> Address | InnerAddress:
     """The neuron, the feature of the input or the number inside a layer that `text` names. Raises
     as `parameter_address` does."""
     shapes = _wire_shapes(step.forward)
+    text = _unabridged(step.forward, text)
     match = _ENTRY.fullmatch(text.strip())
     if text.strip() in shapes or (match and match["path"] in shapes):
         return _address(text, shapes)
@@ -133,6 +145,51 @@ def inner_path(path: str, name: str, within: tuple[tuple[str, int], ...]) -> str
     for axis, number in within:
         path = join_path(path, f"{axis}[{number}]")
     return join_path(path, name)
+
+
+def channels_path(path: str, channel: int) -> str:
+    """`layers[1].channels[3]`: an image's channel, before the place in it."""
+    return join_path(path, f"channels[{channel}]")
+
+
+def image_wires(forward: ForwardPass) -> dict[str, Shape]:
+    """The wires that carry images, and the shape of one sample on each."""
+    shapes = _wire_shapes(forward)
+    return {wire: shape for wire, shape in shapes.items() if holds_images(forward, wire)}
+
+
+def _unabridged(forward: ForwardPass, text: str) -> str:
+    """An address with its channel or patch as its array has it: `layers[0].channels[2][5,5]` is
+    `layers[0][2,5,5]`. Raises UnknownNameError for channels and patches where there are none."""
+    text = text.strip()
+    match, entry = _SPELLED.fullmatch(text), _ENTRY.fullmatch(text)
+    wires = _wire_shapes(forward)
+    # A combinator of one's own may have children of this name.
+    if match is None or text in wires or (entry and entry["path"] in wires):
+        return text
+    path, kind, number, rest = match.group("path", "kind", "number", "index")
+    within: dict[str, tuple[str, ...]] = {}
+    if kind == "channels":
+        known = list(image_wires(forward))
+        if path in known:
+            return f"{path}[{','.join(filter(None, [number, rest]))}]"
+    else:
+        inside = {one: forward.inside(one) for one in forward.network.graph.nodes}
+        within = {one: found["patch"].within for one, found in inside.items() if "patch" in found}
+        known = list(within)
+        places = number.split(",")
+        if path in known and len(places) == len(within[path]):
+            before = zip(within[path], map(int, places), strict=True)
+            span = inner_path(path, "patch", tuple(before))
+            return f"{span}[{rest}]" if rest else span
+    if not known:
+        raise UnknownNameError("channels_nowhere", path=text)
+    if kind == "channels":
+        raise UnknownNameError("channels_unknown", path=text, known=", ".join(known))
+    patch = forward.inside(known[0])["patch"]
+    zeros = [",".join("0" * len(axes)) for axes in (patch.within, patch.axes)]
+    example = join_path(known[0], f"patches[{zeros[0]}][{zeros[1]}]")
+    raise UnknownNameError("patches_unknown", path=text, known=", ".join(known), example=example)
 
 
 def _spans(path: str, name: str, one: Intermediate) -> list[InnerSpan]:

@@ -11,7 +11,7 @@ Residual     y = x + f(x)
 Add          y = f₁(x) + f₂(x) + …
              Backward: every branch gets dy, and dx is the sum of what comes back from them.
 
-Concatenate  y = [f₁(x), f₂(x), …] side by side
+Concatenate  y = [f₁(x), f₂(x), …] one after another along an axis, the features as a rule
              Backward: every branch gets its own part of dy, and dx is the sum of what comes back.
 
 Forward      Every layer in the order of the wiring, each at the wire that it takes.
@@ -42,6 +42,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from clearprop.base.arrays import Array, Shape
 from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.base.settings import settle_axis
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, propagate
 from clearprop.engine.layers.layer import (
     Backward,
@@ -205,9 +206,23 @@ class Add(_Branches):
         return wiring.add(*self._outputs(wiring, source))
 
 
+@dataclass(frozen=True, init=False)
 class Concatenate(_Branches):
-    """The features of what at least two branches make of x, one branch after another. Raises
-    ConfigurationError for fewer, and ShapeError where all else of their shapes differs."""
+    """What at least two branches make of x, one branch after another along an axis, which is
+    counted from the end: −1 are the features, −2 of sequences the times, −3 of images the channels.
+    Raises ConfigurationError for fewer branches and another axis, and ShapeError where all else of
+    their shapes differs."""
+
+    axis: int = -1
+
+    def __init__(self, *branches: Layer, axis: int = -1) -> None:
+        object.__setattr__(self, "axis", axis)
+        settle_axis(self)
+        super().__init__(*branches)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(*settings["branches"], axis=settings.get("axis", -1))
 
     def wire(self, wiring: Wiring, source: str) -> str:
-        return wiring.concatenate(*self._outputs(wiring, source))
+        return wiring.concatenate(*self._outputs(wiring, source), axis=self.axis)

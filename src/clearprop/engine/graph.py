@@ -5,7 +5,7 @@ puts it out, `layers[0]`; the network's own input is the wire `input`. A step is
 place (a node), or a join, which makes one wire of several and has no parameters:
 
     Sum            y = Σ terms                      ∂C/∂term = ∂C/∂y
-    Concatenation  y = the terms side by side       ∂C/∂term = its own features of ∂C/∂y
+    Concatenation  y = the terms side by side       ∂C/∂term = its own part of ∂C/∂y
 
 Forward, every step is taken once, in order; backward, once in the opposite order, and no path is
 ever followed on its own: ∂C/∂v of a number v is the sum over everything that takes it,
@@ -26,7 +26,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError, UnknownNameError
-from clearprop.engine.layers.layer import Layer, OpenImage, Parameter, with_features
+from clearprop.engine.layers.layer import (
+    Layer,
+    OpenImage,
+    OpenShape,
+    Parameter,
+    with_features,
+)
 
 # The wire that the network itself takes.
 INPUT = "input"
@@ -149,30 +155,63 @@ class Sum(Join):
         return ShapeError(self.refusal, input=shape_text(one), output=shape_text(other))
 
 
+@dataclass(frozen=True, eq=False)
 class Concatenation(Join):
-    """The features (the last axis) of all terms, one term after another."""
+    """All terms one after another along an axis, which is counted from the end: −1 are the
+    features, −2 of sequences the times, −3 of images the channels."""
+
+    axis: int = -1
 
     def value(self, terms: Sequence[Any], concatenate: Callable[..., Any] = np.concatenate) -> Any:
         for term in terms:
-            if term.shape[:-1] != terms[0].shape[:-1]:
-                raise _terms_beside(terms[0].shape, term.shape)
-        return concatenate(list(terms), -1)
+            # The first axis is the samples'.
+            if term.ndim <= -self.axis or self._others(term.shape) != self._others(terms[0].shape):
+                raise self._refused(terms[0].shape, term.shape)
+        return concatenate(list(terms), self.axis)
 
     def shares(self, dy: Array, terms: Sequence[Array]) -> tuple[Array, ...]:
-        ends = np.cumsum([term.shape[-1] for term in terms])
-        return tuple(np.split(dy, ends[:-1], axis=-1))
+        ends = np.cumsum([term.shape[self.axis] for term in terms])
+        return tuple(np.split(dy, ends[:-1], axis=self.axis))
 
     def lands(self, term: int, index: Index, shapes: Sequence[Shape]) -> Index:
-        return (*index[:-1], sum(shape[-1] for shape in shapes[:term]) + index[-1])
+        place = len(index) + self.axis
+        before = sum(shape[self.axis] for shape in shapes[:term])
+        return (*index[:place], before + index[place], *index[place + 1 :])
 
     def output_shape(self, shapes: Sequence[Shape | None]) -> Shape | None:
         known = [shape for shape in shapes if shape is not None]
         for shape in known:
-            if not shape or shape[:-1] != known[0][:-1]:
-                raise _terms_beside(("N", *known[0]), ("N", *shape))
+            is_open = isinstance(shape, OpenShape) or isinstance(known[0], OpenShape)
+            if is_open and self.axis < -1:
+                # Of what stands before the features nothing is known.
+                if shape[-1] != known[0][-1]:
+                    raise self._refused(("N", *known[0]), ("N", *shape))
+                continue
+            if len(shape) < -self.axis or self._others(shape) != self._others(known[0]):
+                raise self._refused(("N", *known[0]), ("N", *shape))
         if len(known) < len(shapes):
             return None
-        return with_features(known[0], sum(shape[-1] for shape in known))
+        if self.axis == -1:
+            return with_features(known[0], sum(shape[-1] for shape in known))
+        if any(isinstance(shape, OpenShape) for shape in known):
+            return OpenShape((known[0][-1],))
+        place = len(known[0]) + self.axis
+        total = sum(shape[place] for shape in known)
+        return (*known[0][:place], total, *known[0][place + 1 :])
+
+    def images_after(self, before: Sequence[OpenImage | None]) -> OpenImage | None:
+        known = [one for one in before if one is not None]
+        if len(known) < len(before) or any(1 + one.axes != -self.axis for one in known):
+            return None
+        return known[0]._replace(channels=sum(one.channels for one in known))
+
+    def _others(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """A shape without the axis."""
+        return shape[: self.axis] + (shape[self.axis + 1 :] if self.axis < -1 else ())
+
+    def _refused(self, x: tuple[int | str, ...], y: tuple[int | str, ...]) -> ShapeError:
+        key = "concatenation_shapes" if self.axis == -1 else "concatenation_axis_shapes"
+        return ShapeError(key, first=shape_text(x), other=shape_text(y), axis=self.axis)
 
 
 GraphStep: TypeAlias = Node | Join
@@ -386,7 +425,3 @@ def unknown_path(path: str, known: Collection[str]) -> UnknownNameError:
 
     nearest = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or list(known)[:3]
     return UnknownNameError("path_unknown", path=path, nearest=", ".join(nearest))
-
-
-def _terms_beside(x: tuple[int | str, ...], y: tuple[int | str, ...]) -> ShapeError:
-    return ShapeError("concatenation_shapes", first=shape_text(x), other=shape_text(y))

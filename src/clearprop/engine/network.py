@@ -211,12 +211,24 @@ class Network:
         return BackwardPass(forward, dy, freeze(gradient), signals, returned)
 
     def predict(
-        self, params: Array, x: Array, *, state: Tree | None = None, own_input: bool = False
+        self,
+        params: Array,
+        x: Array,
+        *,
+        state: Tree | None = None,
+        side_inputs: Mapping[str, Array] = EMPTY,
+        own_input: bool = False,
     ) -> Array:
-        """The network's output at x, not in training and without records; `state` and what is
-        raised are those of `forward`."""
+        """The network's output at x, not in training and without records; the rest is as of
+        `forward`."""
         return self.forward(
-            params, x, training=False, records=False, state=state, own_input=own_input
+            params,
+            x,
+            training=False,
+            records=False,
+            state=state,
+            side_inputs=side_inputs,
+            own_input=own_input,
         ).output
 
     def summary(self, language: str = "en", *, input_shape: Shape | None = None) -> str:

@@ -122,9 +122,9 @@ class _WiringAt:
         self._draft.require_known(self._path, terms)
         return self._draft.put(Sum(join_path(self._path, name), terms, refusal))
 
-    def concatenate(self, *terms: str, name: str = "") -> str:
+    def concatenate(self, *terms: str, name: str = "", axis: int = -1) -> str:
         self._draft.require_known(self._path, terms)
-        return self._draft.put(Concatenation(join_path(self._path, name), terms))
+        return self._draft.put(Concatenation(join_path(self._path, name), terms, axis))
 
 
 def _slots(steps: Sequence[_Drafted | Join], tied: Mapping[str, str]) -> Mapping[str, Slot]:

@@ -24,18 +24,18 @@ def ids_of(network: Network) -> int | None:
     return None
 
 
-def sample_shape(network: Network) -> Shape | None:
+def sample_shape(network: Network, times: int = TIMES) -> Shape | None:
     """The shape of one sample: () for ids, (features,) where the layers say how many there are;
-    (TIMES,) and (TIMES, features) where they go through time; otherwise None."""
+    (times,) and (times, features) where they go through time; otherwise None."""
     if ids_of(network) is not None:
-        return () if _takes(network, ()) else (TIMES,)
+        return () if _takes(network, ()) else (times,)
     layers = [node.layer for node in network.graph.nodes.values()]
     told = [getattr(layer, "features", None) for layer in layers]
     sizes = [size for slot in network.graph.slots.values() for size in slot.shape]
     for features in dict.fromkeys((*told, *sizes)):
         if features is None:
             continue
-        for shape in ((features,), (TIMES, features)):
+        for shape in ((features,), (times, features)):
             if _takes(network, shape):
                 return shape
     return None
@@ -88,12 +88,14 @@ def _takes(network: Network, shape: Shape) -> bool:
     return True
 
 
-def example_rows(network: Network, dtype: Any, input_shape: Shape | None = None) -> Array:
+def example_rows(
+    network: Network, dtype: Any, input_shape: Shape | None = None, *, times: int = TIMES
+) -> Array:
     """A few samples (ROWS, ...) that the network can take, always the same; of the shape that the
     layers say unless told otherwise."""
     generator = keyed_generator(0, path="example_rows")
     ids = ids_of(network)
-    shape = sample_shape(network) if input_shape is None else tuple(input_shape)
+    shape = sample_shape(network, times) if input_shape is None else tuple(input_shape)
     if ids is not None:
         return generator.integers(ids, size=(ROWS, *(shape or ())))
     shape = shape or image_shape(network) or (3,)

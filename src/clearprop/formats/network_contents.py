@@ -2,6 +2,7 @@
 
     params             the parameters
     x, target          samples, to explain and examine the network with
+    side.NAME          what stands beside x: masks, lengths
     start              the parameters before the first step
     state.PATH/NAME    what the layers changed beside their output: running statistics
     optimizer.NAME     what the optimizer remembers
@@ -34,6 +35,7 @@ VERSION = 2
 
 EXTRA = "extra."
 STATE = "state."
+SIDE = "side."
 MEMORY = "optimizer."
 # The paths of layers hold dots and brackets, so the name of an array is set off by a character that
 # no path has.
@@ -58,6 +60,7 @@ class SavedNetwork:
     """What stands in a file: a network, its parameters, and what was kept beside them.
 
     x, target  samples (N, ...), both or neither
+    side_inputs  what the layers need beside x, an entry for every sample: masks, lengths
     loss       what it is trained with; None where nothing is said of it
     optimizer  likewise
     state      the layers' running statistics by their paths, as `network.predict` takes them; empty
@@ -83,11 +86,13 @@ class SavedNetwork:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
+    side_inputs: Mapping[str, Array] = field(default_factory=dict)
 
-    def predict(self, x: Array) -> Array:
-        """The network's output at x, with its parameters and running statistics. Raises what
-        `Network.predict` raises."""
-        return self.network.predict(self.params, x, state=self.state or None)
+    def predict(self, x: Array, *, side_inputs: Mapping[str, Array] = EMPTY) -> Array:
+        """The network's output at x, with its parameters and running statistics, beside masks and
+        lengths. Raises what `Network.predict` raises."""
+        state = self.state or None
+        return self.network.predict(self.params, x, state=state, side_inputs=side_inputs)
 
 
 def arrays_of(saved: SavedNetwork) -> dict[str, Array]:
@@ -101,6 +106,7 @@ def arrays_of(saved: SavedNetwork) -> dict[str, Array]:
     found = {name: array for name, array in single.items() if array is not None}
     for path, own in saved.state.items():
         found |= {f"{STATE}{path}{SEPARATOR}{name}": np.asarray(a) for name, a in own.items()}
+    found |= {f"{SIDE}{name}": array for name, array in saved.side_inputs.items()}
     found |= {f"{MEMORY}{name}": slot for name, slot in saved.progress.memory.slots.items()}
     total = np.asarray(saved.progress.total)
     if total.ndim or total:
@@ -156,6 +162,7 @@ def contents_of(
         progress=_progress(training, arrays),
         arrays=_under(EXTRA, arrays),
         notes=json.loads(metadata["notes"]),
+        side_inputs=_under(SIDE, arrays),
     )
     network.named(saved.params)  # refuses parameters that are not this network's
     return saved

@@ -49,6 +49,7 @@ def save(
     start: Array | None = None,
     arrays: Mapping[str, Array] | None = None,
     notes: Mapping[str, Any] | None = None,
+    side_inputs: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a network and its parameters, and beside them what is handed over: all that the
     commands need to explain, draw, walk, examine and write out its training.
@@ -67,6 +68,7 @@ def save(
     start       params before the first step
     arrays      whatever else should be kept, by name
     notes       likewise, as JSON
+    side_inputs what the layers need beside x, an entry for every sample: masks, lengths
 
     Written beside and renamed: an interruption leaves what stood there before. Raises FileError
     where the path cannot be written; ShapeError, DtypeError, DataError, ContractError or
@@ -86,6 +88,7 @@ def save(
         start=start,
         arrays=arrays or {},
         notes=notes or {},
+        side_inputs=side_inputs or {},
     )
     write_checked(Path(path), FORMAT, VERSION, arrays_of(saved), metadata_of(saved))
 

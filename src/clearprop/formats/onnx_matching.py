@@ -13,7 +13,17 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.kinds.onnx_terms import Anything, Held, OnnxForm, Operand, ReadLayer, Slot, Term, X
+from clearprop.kinds.onnx_terms import (
+    Anything,
+    Beside,
+    Held,
+    OnnxForm,
+    Operand,
+    ReadLayer,
+    Slot,
+    Term,
+    X,
+)
 
 COMMUTATIVE = ("Add", "Mul", "Max", "Min")
 # How far a constant may be from a term's, as exporters round it.
@@ -54,6 +64,9 @@ def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> It
             yield found
     elif isinstance(operand, Anything):
         yield found
+    elif isinstance(operand, Beside):
+        if wire == operand.name and wire in source.inputs:
+            yield found
     elif operand == X:
         if wire and wire not in source.constants and found.get(X.name, wire) == wire:
             yield {**found, X.name: wire}

@@ -9,6 +9,7 @@ from clearprop.engine.losses import Loss
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
 from clearprop.formats.onnx_matching import layer_before
+from clearprop.formats.onnx_writing import beside_of
 from clearprop.formats.traced_layers import (
     TracedJoin,
     TracedLayer,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 KNOWN = sorted(
     {form.term.operator for row in LAYER_ROWS.values() for form in row.onnx_forms} | {"Add"}
 )
+# Inputs that may stand beside a network's own.
+BESIDE = frozenset(name for kind in LAYER_ROWS for name in beside_of(kind))
 # How ONNX counts float32 and float64.
 FLOATING = (1, 11)
 
@@ -46,8 +49,9 @@ def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     onnx.
     """
     found = read_onnx(source)
-    if len(found.inputs) != 1:
-        raise ContractError("onnx_inputs", path=found.path, names=", ".join(found.inputs))
+    own = [name for name in found.inputs if name not in BESIDE]
+    if len(own) != 1:
+        raise ContractError("onnx_inputs", path=found.path, names=", ".join(own))
     output = next((wire for wire, kind in found.outputs.items() if kind == "f"), None)
     if output is None:
         raise ContractError("onnx_no_numbers", path=found.path)
@@ -114,7 +118,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             continue
         taken = [name for name in node.input if name and name not in source.constants]
         if _joins(node, taken):
-            steps[wire] = TracedJoin(tuple(taken), node.op_type == "Concat")
+            axis = attributes_of(node)["axis"] if node.op_type == "Concat" else None
+            steps[wire] = TracedJoin(tuple(taken), axis)
             open_wires += taken
         elif _hands_on(node):
             aliases[wire] = taken[0]
@@ -156,11 +161,12 @@ def classes_in(source: OnnxSource) -> tuple[str, ...] | None:
 
 
 def _joins(node: Any, taken: list[str]) -> bool:
-    """Whether a node adds wires, or puts their features side by side."""
+    """Whether a node adds wires, or puts them one after another."""
     if node.domain not in ("", "ai.onnx") or len(taken) < 2 or len(taken) < len(node.input):
         return False
     if node.op_type == "Concat":
-        return bool(attributes_of(node).get("axis") == -1)
+        # Counted from the front it says nothing without the number of axes.
+        return bool(attributes_of(node).get("axis", 0) < 0)
     return node.op_type in ("Add", "Sum")
 
 

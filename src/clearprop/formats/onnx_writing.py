@@ -15,7 +15,7 @@ from clearprop.base.arrays import Array, Shape
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.version import __version__
-from clearprop.engine.graph import INPUT, Node, Sum
+from clearprop.engine.graph import INPUT, Concatenation, Node
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -24,6 +24,7 @@ from clearprop.formats.example_rows import ids_of, sample_shapes, takes_images
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.onnx_terms import (
     Anything,
+    Beside,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -192,6 +193,8 @@ class _TermDraft:
             return ""
         if operand == X:
             return self.x
+        if isinstance(operand, Beside):
+            return operand.name
         if isinstance(operand, Term):
             return self.write(operand, f"{self.path}/{operand.operator.lower()}")
         if isinstance(operand, Slot):
@@ -222,10 +225,12 @@ def draft_network(
     source: str = INPUT,
     output: str = OUTPUT,
     is_open: bool = False,
+    beside: frozenset[str] = frozenset(),
 ) -> str:
     """Write a network's layers, from the wire `source` of samples of this shape (None: rows); the
     name of the wire that they put out. Of K networks (K, P) that has a leading axis K. `is_open`:
-    samples may have other sizes along the same axes.
+    samples may have other sizes along the same axes; `beside` are the side inputs that the file
+    has.
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path.
     """
@@ -245,15 +250,16 @@ def draft_network(
                 axes=len(shapes[step.source] or (0,)),
                 stacked=params.ndim > 1,
                 shape=None if is_open else shapes[step.source],
+                beside=beside,
             )
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
             taken = [wires[one] for one in step.sources]
-            if isinstance(step, Sum):
+            if isinstance(step, Concatenation):
+                wires[step.path] = draft.node("Concat", taken, name, axis=step.axis)
+            else:
                 operator = "Add" if len(taken) == 2 else "Sum"
                 wires[step.path] = draft.node(operator, taken, name)
-            else:
-                wires[step.path] = draft.node("Concat", taken, name, axis=-1)
     return wires[graph.output]
 
 
@@ -266,6 +272,7 @@ def to_onnx(
     classes: Sequence[str] = (),
     input_shape: Shape | None = None,
     opset: int = OPSET,
+    side_inputs: Collection[str] = (),
 ) -> "onnx.ModelProto":
     """The network in use as an ONNX model; `model.SerializeToString()` are the bytes of a file.
 
@@ -276,11 +283,13 @@ def to_onnx(
     input_shape  of one sample, as (5, 3) of a sequence; unless told otherwise as the layers say,
                  and of any length or side where they leave that open
     opset        the operator set, 17 or later; with a later one more layers are one operator
+    side_inputs  masks that the model takes beside its input: `key_padding_mask`, booleans (N, T)
 
-    Raises ContractError for a layer that ONNX's operators do not compute, with its path;
-    ConfigurationError for an operator set that cannot be, running statistics that are missing,
-    images of which neither the layers nor `input_shape` say how large they are, and more numbers
-    than a file holds; MissingDependencyError without onnx.
+    Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
+    side input that no layer takes in such a file; ConfigurationError for an operator set that
+    cannot be, running statistics that are missing, images of which neither the layers nor
+    `input_shape` say how large they are, and more numbers than a file holds;
+    MissingDependencyError without onnx.
     """
     params = np.asarray(params)
     network.named(params)  # refuses parameters that are not this network's
@@ -289,9 +298,16 @@ def to_onnx(
         shape, other = tuple(input_shape), None
     if shape is None and takes_images(network):
         raise ConfigurationError("image_shape_needed")
-    draft = GraphDraft(params.dtype, settle_opset(opset))
+    beside = _settle_beside(network, side_inputs)
+    draft = GraphDraft(params.dtype, settle_opset(opset), (INPUT, *beside))
     wire = draft_network(
-        draft, network, params, state=state, shape=shape, is_open=other is not None
+        draft,
+        network,
+        params,
+        state=state,
+        shape=shape,
+        is_open=other is not None,
+        beside=frozenset(beside),
     )
     if wire != OUTPUT:
         wire = draft.node("Identity", [wire], OUTPUT)
@@ -308,7 +324,33 @@ def to_onnx(
         outputs[draft_label(draft, wire, classes, after, told)] = (str, known[:-1])
     ids = ids_of(network) is not None
     inputs = {INPUT: (np.int64 if ids else params.dtype, ["N", *taken])}
-    return draft.model(inputs, outputs)
+    return draft.model(inputs | beside, outputs)
+
+
+def _settle_beside(network: Network, names: Collection[str]) -> dict[str, Any]:
+    """The file's inputs beside the network's own, each with its dtype and shape. Raises
+    ContractError for one that no layer of the network takes in a file."""
+    known = side_inputs_of(network)
+    for name in names:
+        if name not in known:
+            raise ContractError("onnx_side_input", name=name, known=", ".join(known) or "-")
+    return {name: (np.bool_, ["N", "T"]) for name in names}
+
+
+def side_inputs_of(network: Network) -> set[str]:
+    """The side inputs that a network's file can have."""
+    return {one for node in network.graph.nodes.values() for one in beside_of(type(node.layer))}
+
+
+def beside_of(kind: type[Layer]) -> set[str]:
+    """The side inputs that a layer of this class has in a file."""
+    forms = LAYER_ROWS[kind].onnx_forms if kind in LAYER_ROWS else ()
+    return {name for form in forms for name in _beside_in(form.term)}
+
+
+def _beside_in(term: Term) -> set[str]:
+    found = {one.name for one in term.inputs if isinstance(one, Beside)}
+    return found.union(*(_beside_in(one) for one in term.inputs if isinstance(one, Term)))
 
 
 def _sizes(

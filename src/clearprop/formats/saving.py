@@ -41,6 +41,7 @@ def what_is_saved(
     start: Array | None,
     arrays: Mapping[str, Array],
     notes: Mapping[str, Any],
+    side_inputs: Mapping[str, Array],
 ) -> SavedNetwork:
     """The contents of the file; the arguments and what is raised are those of `save`."""
     params = np.asarray(params)
@@ -63,6 +64,7 @@ def what_is_saved(
         start=None if start is None else np.asarray(start),
         arrays={name: np.asarray(array) for name, array in arrays.items()},
         notes=notes,
+        side_inputs={name: np.asarray(array) for name, array in side_inputs.items()},
     )
     saved = replace(saved, progress=_progress(saved, state, batch_size))
     _try_samples(saved)
@@ -130,19 +132,27 @@ def _class_names(network: Network, classes: Sequence[str]) -> tuple[str, ...]:
 def _try_samples(saved: SavedNetwork) -> None:
     """Refuse samples that do not go with the network and its loss. Raises what they raise."""
     x, target = saved.x, saved.target
-    if x is None and target is None:
+    if x is None and target is None and not saved.side_inputs:
         return
     if x is None or target is None:
         raise ConfigurationError("save_half_sample")
     if not x.ndim or not target.ndim or len(x) != len(target):
         counts = (shape_text(x.shape), shape_text(target.shape))
         raise ShapeError("save_samples", x=counts[0], target=counts[1])
+    for name, array in saved.side_inputs.items():
+        if array.shape[:1] != (len(x),):
+            came = shape_text(array.shape)
+            raise ShapeError("side_input_samples", name=name, came=came, samples=len(x))
     if saved.params.ndim > 1:
         # Data of stacked networks are shared or each one's own: who opens the file knows.
         return
     with np.errstate(all="ignore"):
         forward = saved.network.forward(
-            saved.params, x[:TRIED], records=False, state=saved.state or None
+            saved.params,
+            x[:TRIED],
+            records=False,
+            state=saved.state or None,
+            side_inputs={name: array[:TRIED] for name, array in saved.side_inputs.items()},
         )
         try:
             (saved.loss or MSE()).evaluate(forward.output, target[:TRIED])

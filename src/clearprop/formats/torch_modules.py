@@ -7,20 +7,31 @@ a few rows, so that nothing comes in that computes something else.
 
 import copy
 import operator
+import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.engine.combinators import Combinator
+from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.reshaping import Flatten
 from clearprop.engine.network import Network
-from clearprop.formats.example_rows import example_rows
+from clearprop.formats.example_rows import TIMES, example_rows
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
+from clearprop.formats.torch_attention import (
+    ENCODERS,
+    CallMasks,
+    EncoderReading,
+    encoder_steps,
+    is_mask,
+    masks_of,
+    with_masks,
+)
 from clearprop.formats.torch_functions import is_module
 from clearprop.formats.torch_sequences import RECURRENT, SequencePart, part_taken
 from clearprop.formats.torch_twin import pytorch
@@ -56,6 +67,16 @@ MEASURES = ("size", "getitem", "getattr")
 CLOSE = {"float64": 1e-10, "float32": 1e-4}
 
 
+class _Found(NamedTuple):
+    """The layers and sums that a module runs, the wire that comes in, the one that goes out, and
+    the masks of its attentions."""
+
+    steps: Traced
+    start: str
+    output: str
+    masks: CallMasks
+
+
 def from_torch(
     source: "torch.nn.Module | Mapping[str, torch.Tensor]",
     *,
@@ -71,7 +92,8 @@ def from_torch(
                  otherwise: rows, sequences, or images that are as high as wide
 
     Of rows, `nn.Flatten()` at the beginning takes nothing away, and `nn.Softmax(dim=1)` is over
-    their features.
+    their features. An argument of forward that is only handed on as a padding mask is the side
+    input `key_padding_mask` here.
 
     Raises ContractError for a module that cannot be followed or that no layer here computes, with
     its name; ShapeError for arrays of another network; MissingDependencyError without PyTorch.
@@ -82,17 +104,21 @@ def from_torch(
     if network is not None:
         return _of_state_dict(given.state_dict(), network)
     module = copy.deepcopy(given).cpu().eval()
-    network, params, state = traced_module(module)
+    found = _traced(module)
+    network, params, state = _network(found, module)
     saved = SavedNetwork(network=network, params=params, state=state)
-    _try(module, saved, input_shape)
+    _try(module, saved, found.masks, input_shape)
     return saved
 
 
 def traced_module(module: Any) -> TracedNetwork:
     """What a module runs, as it stands in its code; whoever hands it on tries it. What is raised is
     that of `from_torch`."""
-    steps, start, output = _traced(module)
-    return network_of_traced(steps, start, output, _dtype(module))
+    return _network(_traced(module), module)
+
+
+def _network(found: _Found, module: Any) -> TracedNetwork:
+    return network_of_traced(found.steps, found.start, found.output, _dtype(module))
 
 
 def _of_state_dict(arrays: Any, network: Network | None) -> SavedNetwork:
@@ -118,9 +144,7 @@ def array_of(tensor: Any) -> Array:
     return array
 
 
-def _traced(module: Any) -> tuple[Traced, str, str]:
-    """The layers and sums that a module runs, the wire that comes in, and the one that goes
-    out."""
+def _traced(module: Any) -> _Found:
     torch = pytorch()
     from torch import fx
 
@@ -130,10 +154,11 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
         def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
             return _is_leaf(m) or super().is_leaf_module(m, module_qualified_name)
 
-    if _is_leaf(module):
+    if _is_leaf(module) or type(module).__name__ in ENCODERS:
         module = torch.nn.Sequential(module)
+    tracer = Tracer()
     try:
-        graph = Tracer().trace(module)
+        graph = tracer.trace(module)
     except Exception as problem:  # whatever a person's forward raises
         said = str(problem).strip().partition("\n")[0]
         raise ContractError(
@@ -142,17 +167,23 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
     steps: dict[str, TracedLayer | TracedJoin] = {}
     wires: dict[str, str] = {}
     parts: dict[str, SequencePart] = {}
-    # What has a default and is not used need not be handed over.
-    inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
+    # What has a default and is not used need not be handed over, and masks stand beside x.
+    inputs = [
+        node
+        for node in graph.nodes
+        if node.op == "placeholder" and node.users and not is_mask(node, module)
+    ]
     if len(inputs) != 1:
         raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
     (start,) = inputs
     output = ""
-    attentions: set[str] = set()
+    attentions: dict[str, CallMasks] = {}
     for node in graph.nodes:
         name = str(node)
         if node.op == "placeholder":
             wires[name] = name
+        elif node.op == "get_attr":
+            continue  # a constant, as a mask is; whoever takes it knows it or refuses it
         elif node.op == "output":
             output = wires.get(str(node.args[0]), "")
         elif node.op == "call_module":
@@ -161,9 +192,12 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             if type(called).__name__ == "Flatten" and taken == str(start):
                 wires[name] = taken
                 continue
-            if type(called).__name__ == "MultiheadAttention" and not _own(called):
-                _require_self_attention(node, repr(called))
-                attentions.add(name)
+            if _attends(called):
+                attentions[name] = masks_of(node, called, tracer.root)
+                found = _attention(called, name, str(node.target), taken, attentions[name])
+                steps |= found
+                wires[name] = list(found)[-1]
+                continue
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
             if type(called).__name__ in RECURRENT and not _own(called):
@@ -188,7 +222,39 @@ def _traced(module: Any) -> tuple[Traced, str, str]:
             steps[name] = _function(torch.nn, node, wires)
     if not output:
         raise ContractError("torch_output", module=type(module).__name__)
-    return steps, str(start), output
+    return _Found(steps, str(start), output, _agreed(attentions, type(module).__name__))
+
+
+def _attends(called: Any) -> bool:
+    name = type(called).__name__
+    return name in ENCODERS or (name == "MultiheadAttention" and not _own(called))
+
+
+def _attention(
+    called: Any, name: str, path: str, source: str, masks: CallMasks
+) -> Mapping[str, TracedLayer | TracedJoin]:
+    """The steps of an attention, or of an encoder that has several."""
+    if type(called).__name__ not in ENCODERS:
+        return {name: with_masks(_layer(called, path, source), masks)}
+
+    def function(one: Any, place: str, wire: str) -> TracedLayer:
+        called_so = _BY_FUNCTION.get(str(getattr(one, "__name__", "")).replace("_", ""))
+        if called_so is None:
+            raise _unknown(place, repr(one))
+        return _layer(getattr(pytorch().nn, called_so)(), place, wire)
+
+    return encoder_steps(called, name, path, source, masks, EncoderReading(_layer, function))
+
+
+def _agreed(attentions: Mapping[str, CallMasks], module: str) -> CallMasks:
+    """What all attentions of a module say of padding, and the length that their masks are for.
+    Raises ContractError where they differ: a side input goes to all of them."""
+    padded = {one.padding for one in attentions.values()}
+    times = {one.times for one in attentions.values()} - {None}
+    if len(padded) > 1 or len(times) > 1:
+        raise ContractError("torch_masks_differ", module=module)
+    length = next(iter(times), None)
+    return CallMasks(length is not None, length, next(iter(padded), None))
 
 
 def _is_leaf(module: Any) -> bool:
@@ -238,16 +304,6 @@ def _of_parts(layer: Combinator, parameters: Mapping[str, Any]) -> dict[str, Arr
     }
 
 
-def _require_self_attention(node: Any, called: str) -> None:
-    """Refuse attention to another sequence, or with masks, which stand in its call. Raises
-    ContractError."""
-    others = {str(one) for one in node.args[:3]}
-    left_out = ("need_weights", "average_attn_weights")
-    told = any(one is not None for name, one in node.kwargs.items() if name not in left_out)
-    if len(others) > 1 or len(node.args) != 3 or told:
-        raise _unknown(str(node.target), called)
-
-
 def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | TracedJoin:
     """A sum of two wires, or a function as the module that computes the same."""
     called = _called(node)
@@ -270,13 +326,13 @@ def _function(nn: Any, node: Any, wires: Mapping[str, str]) -> TracedLayer | Tra
 
 
 def _beside(node: Any, wires: Mapping[str, str]) -> TracedJoin:
-    """Wires whose features are put side by side. Raises ContractError for another axis, and for
-    what is no wire of the network's."""
+    """Wires that are put one after another. Raises ContractError for an axis that is counted from
+    the front, and for what is no wire of the network's."""
     terms = [wires.get(str(one)) for one in node.args[0]]
     axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-    if axis != -1 or None in terms:
+    if axis > -1 or None in terms:
         raise _unknown(str(node), f"{_called(node)}(dim={axis})")
-    return TracedJoin(tuple(map(str, terms)), beside=True)
+    return TracedJoin(tuple(map(str, terms)), axis)
 
 
 def _taken(node: Any, wires: Mapping[str, str], called: str) -> str:
@@ -327,24 +383,37 @@ def _dtype(module: Any) -> np.dtype[Any]:
     return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
 
 
-def _try(module: Any, saved: SavedNetwork, input_shape: Shape | None) -> None:
-    """Run both at a few samples. Raises ContractError where they say something else."""
+def _try(module: Any, saved: SavedNetwork, masks: CallMasks, input_shape: Shape | None) -> None:
+    """Run both at a few samples, beside a padding mask where they take one. Raises ContractError
+    where they say something else."""
     torch = pytorch()
-    x = example_rows(saved.network, saved.params.dtype, input_shape)
+    x = example_rows(saved.network, saved.params.dtype, input_shape, times=masks.times or TIMES)
     name = type(module).__name__
-    with torch.no_grad():
-        try:
-            y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x))
-        except RuntimeError as problem:  # which PyTorch raises for a shape too
-            said = str(problem).strip().partition("\n")[0]
-            came = shape_text(x.shape)
-            raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
+    beside, told = {}, {}
+    if masks.padding is not None:
+        padding = np.zeros(x.shape[:2], bool)
+        padding[0, -1] = True
+        beside, told = {PADDING: padding}, {masks.padding: torch.tensor(padding)}
+    # An encoder's shorter way in use puts 0 out at padding.
+    quick = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # A module with masks of two dtypes warns at every call.
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x), **told)
+    except RuntimeError as problem:  # which PyTorch raises for a shape too
+        said = str(problem).strip().partition("\n")[0]
+        came = shape_text(x.shape)
+        raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
+    finally:
+        torch.backends.mha.set_fastpath_enabled(quick)
     # A recurrent module alone returns its last states as well.
     theirs = array_of(y[0] if isinstance(y, tuple) else y)
     close = CLOSE[saved.params.dtype.name]
     with np.errstate(all="ignore"):
         try:
-            ours = saved.predict(x)
+            ours = saved.predict(x, side_inputs=beside)
         except ShapeError as problem:  # as of one time of what is no sequence
             raise ContractError("torch_differs", module=name) from problem
         same = ours.shape == theirs.shape and np.allclose(

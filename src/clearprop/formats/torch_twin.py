@@ -45,10 +45,13 @@ def version() -> str:
     return str(pytorch().__version__)
 
 
-def to_torch(network: Network, params: Array, *, state: Tree | None = None) -> "torch.nn.Module":
+def to_torch(
+    network: Network, params: Array, *, state: Tree | None = None, masks: bool = False
+) -> "torch.nn.Module":
     """The twin of `network` with copies of `params` (P,), in their dtype, and of the layers' state
-    in its buffers: an `nn.Sequential`, or, where wires are added, a module that is wired as the
-    network's graph says. Tied parameters are one parameter there.
+    in its buffers: an `nn.Sequential`, or, where wires are added or with `masks`, a module that is
+    wired as the network's graph says. Tied parameters are one parameter there. Such a module's
+    forward takes `key_padding_mask` and `attn_mask` beside x, as ours as side inputs.
 
     It is in training mode; `.eval()` is our training=False, for which a network with running
     statistics needs them: `state` is what a training or a pass left.
@@ -59,7 +62,7 @@ def to_torch(network: Network, params: Array, *, state: Tree | None = None) -> "
     """
     tensor = pytorch().tensor
     arrays = to_torch_arrays(network, params, state=state)
-    twin: torch.nn.Module = _twin(network)
+    twin: torch.nn.Module = _twin(network, masks=masks)
     twin.to(dtype=getattr(pytorch(), params.dtype.name))
     twin.load_state_dict({name: tensor(array) for name, array in arrays.items()})
     return twin
@@ -139,7 +142,7 @@ def _train(
     return TwinTraining(losses, read_parameters(network, twin, params.dtype))
 
 
-def _twin(network: Network) -> Any:
+def _twin(network: Network, *, masks: bool = False) -> Any:
     nn, graph = pytorch().nn, network.graph
     modules = {
         torch_name(path): twin_of(node).module(nn, node.layer) for path, node in graph.nodes.items()
@@ -147,7 +150,7 @@ def _twin(network: Network) -> Any:
     _tie(network, modules)
     if "" in modules:
         return modules[""]
-    if graph.joins:
+    if graph.joins or masks:
         from clearprop.formats.wired_module import Wired
 
         return Wired(graph, _nested(nn.ModuleDict, modules))

@@ -48,10 +48,10 @@ class TracedLayer:
 
 
 class TracedJoin(NamedTuple):
-    """Wires that are added, or with `beside` put side by side."""
+    """Wires that are added, or put one after another along an axis, counted from the end."""
 
     terms: tuple[str, ...]
-    beside: bool = False
+    axis: int | None = None
 
 
 Traced: TypeAlias = Mapping[str, TracedLayer | TracedJoin]
@@ -133,13 +133,16 @@ def _between(steps: Traced, source: str, wire: str, found: list[TracedLayer]) ->
         inside: list[TracedLayer] = []
         fork = _fork(steps, step)
         terms = step.terms
-        is_residual = not step.beside and len(terms) == 2 and fork in terms
+        is_residual = step.axis is None and len(terms) == 2 and fork in terms
         if is_residual:
             # What goes past the branch is no branch of its own.
             terms = terms[:1] if terms[1] == fork else terms[1:]
         branches = [_branch(steps, fork, term, inside) for term in terms]
-        kind = Residual if is_residual else Concatenate if step.beside else Add
-        pieces.append((kind(*branches), inside))
+        if step.axis is not None:
+            made: Layer = Concatenate(*branches, axis=step.axis)
+        else:
+            made = (Residual if is_residual else Add)(*branches)
+        pieces.append((made, inside))
         wire = fork
     pieces.reverse()
     found += [step for _, inside in pieces for step in inside]

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from clearprop.engine.graph import INPUT, Graph, Node, Sum
+from clearprop.engine.graph import INPUT, Concatenation, Graph, Node
 from clearprop.formats.torch_arrays import torch_name
 
 
 class Wired(torch.nn.Module):
     """The modules of a network, by the names that its layers' paths are in PyTorch, wired as its
-    graph says."""
+    graph says; masks go to every attention."""
 
     def __init__(self, graph: Graph, children: dict[str, torch.nn.Module]) -> None:
         super().__init__()
@@ -20,16 +20,19 @@ class Wired(torch.nn.Module):
         for name, module in children.items():
             self.add_module(name, module)
 
-    def forward(self, x: Any) -> Any:
-        """The network's output at x (N, ...)."""
+    def forward(self, x: Any, key_padding_mask: Any = None, attn_mask: Any = None) -> Any:
+        """The network's output at x (N, ...), beside the masks of its attentions."""
         # Not `propagate`: whoever traces this module has no shapes to compare.
+        masks = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
         values = {INPUT: x}
         for step in self.graph.steps:
             taken = [values[wire] for wire in step.sources]
             if isinstance(step, Node):
-                values[step.path] = self.get_submodule(torch_name(step.path))(*taken)
-            elif isinstance(step, Sum):
-                values[step.path] = reduce(add, taken)
+                module = self.get_submodule(torch_name(step.path))
+                beside = masks if hasattr(module, "takes_masks") else {}
+                values[step.path] = module(*taken, **beside)
+            elif isinstance(step, Concatenation):
+                values[step.path] = torch.cat(taken, step.axis)
             else:
-                values[step.path] = torch.cat(taken, -1)
+                values[step.path] = reduce(add, taken)
         return values[self.graph.output]

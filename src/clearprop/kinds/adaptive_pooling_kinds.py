@@ -26,6 +26,7 @@ from clearprop.kinds.pooling_kinds import (
     max_worked,
 )
 from clearprop.kinds.row import Equations, LayerExample, LayerRow
+from clearprop.kinds.window_places import average_ways, largest_ways
 
 
 def _module(nn: Any, one: Any) -> Any:
@@ -84,6 +85,8 @@ def _row(kind: Any, *examples: LayerExample) -> LayerRow:
         # A file's pool is read as what it is, a pool with a window of its own.
         onnx_forms=(OnnxForm(op(operator, X, **attributes), _in_onnx, lambda *_: None),),
         compiled=lambda _: NoKernel("images"),
+        weighted=not largest,
+        onward=largest_ways if largest else average_ways,
     )
 
 

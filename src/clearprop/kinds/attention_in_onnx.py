@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.attention import BASE, MultiheadAttention
+from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.positions import turn_tables
 from clearprop.kinds.onnx_terms import (
+    Beside,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -18,7 +21,9 @@ from clearprop.kinds.onnx_terms import (
     Slot,
     Term,
     X,
+    number,
     op,
+    setting_of,
 )
 from clearprop.kinds.position_in_onnx import counting, turned
 
@@ -33,10 +38,16 @@ class _Options(NamedTuple):
     causal: bool
     memory: bool
     rotary: bool
+    padding: bool
+    capped: bool = False
+    shared: bool = False
 
     @classmethod
-    def of(cls, one: MultiheadAttention) -> "_Options":
-        return cls(one.bias, one.causal, one.memory is not None, one.rotary)
+    def of(cls, at: OnnxPlace) -> "_Options":
+        one: MultiheadAttention = at.layer
+        told = one.bias, one.causal, one.memory is not None, one.rotary
+        shares = one.shared_heads != one.heads
+        return cls(*told, PADDING in at.beside, one.softcap is not None, shares)
 
 
 def _affine(x: Operand, name: str, bias: bool) -> Term:
@@ -54,58 +65,82 @@ def _projected(options: _Options) -> tuple[Term, Term, Term]:
     return q, k, v
 
 
-def _heads(array: Term, *, turned: bool = False) -> Term:
-    cut = op("Reshape", array, Slot("cut"))
-    return op("Transpose", cut, perm=(0, 2, 3, 1) if turned else (0, 2, 1, 3))
+def _heads(array: Term, options: _Options, *, asked: bool, turned: bool = False) -> Term:
+    """Cut into heads; those of keys and values as often as heads of queries look at them."""
+    shares = asked and options.shared
+    cut = op("Reshape", array, Slot("cut_shared" if shares else "cut"))
+    heads = op("Transpose", cut, perm=(0, 2, 3, 1) if turned else (0, 2, 1, 3))
+    return op("Gather", heads, Slot("shared"), axis=1) if shares else heads
 
 
 def _written_out(options: _Options) -> Term:
     q, k, v = _projected(options)
     if options.rotary:
-        rows = turned(_heads(q))
-        columns = op("Transpose", turned(_heads(k)), perm=(0, 1, 3, 2))
+        rows = turned(_heads(q, options, asked=False))
+        columns = op("Transpose", turned(_heads(k, options, asked=True)), perm=(0, 1, 3, 2))
     else:
-        rows, columns = _heads(q), _heads(k, turned=True)
+        rows = _heads(q, options, asked=False)
+        columns = _heads(k, options, asked=True, turned=True)
     scores: Term = op("Mul", op("MatMul", rows, columns), Slot("scale"))
+    if options.capped:
+        scores = op("Mul", op("Tanh", op("Div", scores, Slot("softcap"))), Slot("softcap"))
     if options.causal:
         ones = op("Trilu", op("Exp", op("Mul", scores, 0.0)), upper=0)
         scores = op("Where", op("Cast", ones, to=9), scores, Slot("never"))
-    taken = op("MatMul", op("Softmax", scores, axis=-1), _heads(v))
+    if options.padding:
+        hidden = op("Unsqueeze", Beside(PADDING), Slot("mask_axes"))
+        scores = op("Where", hidden, Slot("never"), scores)
+    taken = op("MatMul", op("Softmax", scores, axis=-1), _heads(v, options, asked=True))
     merged = op("Reshape", op("Transpose", taken, perm=(0, 2, 1, 3)), Slot("merged"))
     return _affine(merged, "out", options.bias)
 
 
 def _operator(options: _Options) -> Term:
+    # A mask of the operator's is True where a position may be looked at.
+    mask: tuple[Term, ...] = ()
+    if options.padding:
+        mask = (op("Unsqueeze", op("Not", Beside(PADDING)), Slot("mask_axes")),)
     taken = op(
         "Attention",
         *_projected(options),
+        *mask,
         is_causal=int(options.causal),
         q_num_heads=Held("heads", 0),
-        kv_num_heads=Held("heads", 0),
+        kv_num_heads=Held("shared_heads", 0),
+        scale=Held("scale", None),
+        softcap=Held("softcap", 0.0),
     )
     return _affine(taken, "out", options.bias)
 
 
 def _arrays(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     one: MultiheadAttention = at.layer
-    if at.stacked or _Options.of(one) != options:
+    if at.stacked or _Options.of(at) != options:
         return None
-    parts = np.split(at.params["in_proj_weight"], 3, axis=-1)
+    ends = np.cumsum(one.sizes)[:2]
+    parts = np.split(at.params["in_proj_weight"], ends, axis=-1)
     found: dict[str, Any] = {f"weight_{n}": w for n, w in zip(_PARTS, parts, strict=True)}
     found["weight_out"] = at.params["out_proj_weight"]
     if options.bias:
-        parts = np.split(at.params["in_proj_bias"][0], 3)
+        parts = np.split(at.params["in_proj_bias"][0], ends)
         found |= {f"bias_{n}": b for n, b in zip(_PARTS, parts, strict=True)}
         found["bias_out"] = at.params["out_proj_bias"][0]
     if options.memory:
-        ends = {"zero": [0], "minus_memory": [-(one.memory or 0)], "end": [_FAR], "axis_1": [1]}
-        found |= {name: np.array(value) for name, value in ends.items()}
+        places = {"zero": [0], "minus_memory": [-(one.memory or 0)], "end": [_FAR], "axis_1": [1]}
+        found |= {name: np.array(value) for name, value in places.items()}
+    if options.padding:
+        found["mask_axes"] = np.array([1, 2])
     return found
 
 
 def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
-    found = _arrays(at, options)
-    return None if found is None else found | {"heads": at.layer.heads}
+    one: MultiheadAttention = at.layer
+    same = options._replace(capped=one.softcap is not None, shared=one.shared_heads != one.heads)
+    found = _arrays(at, same)
+    if found is None:
+        return None
+    settings = {"heads": one.heads, "shared_heads": one.shared_heads, "scale": one.scale}
+    return found | settings | {"softcap": one.softcap}
 
 
 def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
@@ -116,9 +151,14 @@ def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     found |= {
         "cut": np.array([0, 0, one.heads, one.head_size]),
         "merged": np.array([0, 0, one.features]),
-        "scale": one.head_size**-0.5,
+        "scale": one.scoring.scale,
     }
-    if options.causal:
+    if options.capped:
+        found["softcap"] = one.softcap
+    if options.shared:
+        found["cut_shared"] = np.array([0, 0, one.shared_heads, one.head_size])
+        found["shared"] = np.arange(one.heads) // (one.heads // one.shared_heads)
+    if options.causal or options.padding:
         found["never"] = -np.inf
     if options.rotary:
         partner, rates, signs = turn_tables(one.head_size, BASE)
@@ -128,29 +168,66 @@ def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
 
 
 def _read(found: Mapping[str, Any], options: _Options, dtype: np.dtype[Any]) -> ReadLayer | None:
+    layer = _layer_of(found, options, dtype)
+    if layer is None:
+        return None
+    size = layer.features
     weights = [found[f"weight_{name}"] for name in (*_PARTS, "out")]
-    size = weights[0].shape[-1]
-    if any(one.shape != (size, size) or one.dtype.kind != "f" for one in weights):
+    widths = (*layer.sizes, size)
+    if any(
+        one.shape != (size, width) or one.dtype.kind != "f"
+        for one, width in zip(weights, widths, strict=True)
+    ):
         return None
-    heads = int(found["heads"]) if "heads" in found else int(found["cut"][2])
-    memory = -int(found["minus_memory"][0]) if options.memory else None
-    if heads < 1 or size % heads or (memory is not None and memory < 1):
-        return None
-    layer = MultiheadAttention(
-        size, heads, 0.0, options.bias, options.causal, memory, options.rotary
-    )
     params = {"in_proj_weight": np.concatenate(weights[:3], axis=-1)}
     if options.bias:
         biases = [np.ravel(found[f"bias_{name}"]) for name in (*_PARTS, "out")]
-        if any(one.shape != (size,) for one in biases):
+        if any(one.shape != (width,) for one, width in zip(biases, widths, strict=True)):
             return None
         params["in_proj_bias"] = np.concatenate(biases[:3])[None]
     params["out_proj_weight"] = weights[3]
     if options.bias:
         params["out_proj_bias"] = biases[3][None]
-    if "scale" in found and not _as_written(found, layer, params, options, dtype):
+    if "merged" in found and not _as_written(found, layer, params, options, dtype):
         return None
     return ReadLayer(layer, params)
+
+
+def _layer_of(
+    found: Mapping[str, Any], options: _Options, dtype: np.dtype[Any]
+) -> MultiheadAttention | None:
+    """The layer with the settings that stand in a file; None for such that cannot be."""
+    size = found["weight_out"].shape[-1]
+    if "merged" in found:
+        heads = int(found["cut"][2])
+        shared = int(found["cut_shared"][2]) if options.shared else heads
+        softcap = number(found["softcap"]) if options.capped else None
+        scale = number(found["scale"])
+    else:
+        heads, shared = int(found["heads"]), int(found["shared_heads"])
+        softcap, scale = (
+            None if one is None or one == 0 else setting_of(one, dtype)
+            for one in (found["softcap"], found["scale"])
+        )
+    if heads < 1 or shared < 1 or size % heads or heads % shared:
+        return None
+    if scale is not None and np.isclose(scale, (size // heads) ** -0.5, rtol=1e-6):
+        scale = None
+    memory = -int(found["minus_memory"][0]) if options.memory else None
+    try:
+        return MultiheadAttention(
+            size,
+            heads,
+            bias=options.bias,
+            causal=options.causal,
+            memory=memory,
+            rotary=options.rotary,
+            scale=scale,
+            softcap=softcap,
+            key_value_heads=None if shared == heads else shared,
+        )
+    except ConfigurationError:  # a memory of nothing, a scale below 0
+        return None
 
 
 def _as_written(
@@ -161,7 +238,9 @@ def _as_written(
     dtype: np.dtype[Any],
 ) -> bool:
     """Whether every constant is what this layer has in its place."""
-    expected = _of_terms(OnnxPlace(layer, params, {}, dtype, 2, stacked=False), options) or {}
+    beside = frozenset({PADDING} if options.padding else ())
+    place = OnnxPlace(layer, params, {}, dtype, 2, stacked=False, beside=beside)
+    expected = _of_terms(place, options) or {}
     return all(
         np.shape(found[name]) in ((), np.shape(value), (1,))
         and np.allclose(found[name], value, rtol=1e-6)
@@ -183,14 +262,16 @@ def _forms_of(options: _Options) -> list[OnnxForm]:
         return _of_terms(at, options)
 
     written_out = OnnxForm(_written_out(options), terms, layer)
-    if options.rotary:
+    if options.rotary or options.capped or options.shared or (options.causal and options.padding):
+        # The operator turns nothing; its cap and shared heads are attributes of the plain form; and
+        # ONNX's own evaluator puts a causal mask onto one of a single row as if that were all.
         return [written_out]
     return [OnnxForm(_operator(options), node, layer, since=23), written_out]
 
 
 ATTENTION_FORMS = tuple(
     form
-    for bias, causal, memory, rotary in product((True, False), repeat=4)
-    if not (causal and memory)
-    for form in _forms_of(_Options(bias, causal, memory, rotary))
+    for told in product((True, False), repeat=len(_Options._fields))
+    if not (told[1] and told[2])
+    for form in _forms_of(_Options(*told))
 )

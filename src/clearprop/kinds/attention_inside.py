@@ -7,7 +7,7 @@ from clearprop.base.numbers import brief
 from clearprop.engine.layers.positions import turns_of
 from clearprop.kinds.row import Arithmetic, InnerEntry, Inside
 
-_PARTS = {"q": 0, "k": 1, "v": 2}
+_PARTS = ("q", "k", "v")
 
 
 def _numbers(array: Array) -> Array:
@@ -20,7 +20,7 @@ def _line(symbol: str, factors: Array, others: Array, more: tuple[str, ...] = ()
 
 
 def _scale(entry: InnerEntry) -> float:
-    return float(entry.layer.head_size**-0.5)
+    return float(entry.layer.scoring.scale)
 
 
 def _projected(entry: InnerEntry, name: str) -> tuple[Arithmetic, ...]:
@@ -31,8 +31,12 @@ def _projected(entry: InnerEntry, name: str) -> tuple[Arithmetic, ...]:
     row = position + (asking if layer.memory is not None and name != "q" else 0)
     value = float(entry.values[name][entry.place])
 
+    if name != "q":
+        head //= layer.heads // layer.shared_heads
+
     def sum_of(own: int) -> tuple[tuple[str, ...], float, tuple[Array, Array]]:
-        column = _PARTS[name] * layer.features + head * layer.head_size + own
+        begin = sum(layer.sizes[: _PARTS.index(name)])
+        column = begin + head * layer.head_size + own
         x, weights = _numbers(entry.input[row]), entry.params["in_proj_weight"][:, column]
         bias = float(entry.params["in_proj_bias"][0, column]) if layer.bias else 0.0
         right = (brief(bias),) if layer.bias else ()
@@ -78,7 +82,25 @@ def _score(entry: InnerEntry) -> tuple[Arithmetic, ...]:
     return (_line("s", _numbers(q) * _scale(entry), k),)
 
 
+def _capped(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """The capped score u tanh(s/u)."""
+    cap, value = entry.layer.softcap, float(entry.values["capped"][entry.place])
+    score = brief(float(entry.values["scores"][entry.place]))
+    return (Arithmetic("b", (f"{brief(cap)} × tanh({score} / {brief(cap)})",), value),)
+
+
 def _score_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
+    """With a softcap, its slope 1 − (b/u)² times what comes back to b."""
+    if entry.layer.softcap is None:
+        return _softmax_back(entry, "∂C/∂s")
+    ratio = float(entry.values["capped"][entry.place]) / entry.layer.softcap
+    signal = float(entry.gradients["capped"][entry.place])
+    value = (1 - ratio * ratio) * signal
+    written = f"(1 − {_bracketed(ratio)}²) × {_bracketed(signal)}"
+    return (Arithmetic("∂C/∂s", (written,), value),)
+
+
+def _softmax_back(entry: InnerEntry, symbol: str) -> tuple[Arithmetic, ...]:
     """What the softmax takes from the row, the same for all of it, and what is left for one."""
     head, query, _ = entry.place
     shares, signals = entry.values["weights"][head, query], entry.gradients["weights"][head, query]
@@ -86,14 +108,18 @@ def _score_back(entry: InnerEntry) -> tuple[Arithmetic, ...]:
     own, signal = (float(one[entry.place[-1]]) for one in (shares, signals))
     value = own * (signal - taken.value)
     written = f"{brief(own)} × ({brief(signal)} − {_bracketed(taken.value)})"
-    return (taken, Arithmetic("∂C/∂s", (written,), value))
+    return (taken, Arithmetic(symbol, (written,), value))
 
 
 def _weight(entry: InnerEntry) -> tuple[Arithmetic, ...]:
     """The softmax of one row; what may not be looked at has a share of 0."""
     head, query, key = entry.place
     shares = _numbers(entry.values["weights"][head, query])
-    scores = _numbers(entry.values["scores"][head, query])
+    scores = _numbers(entry.values.get("capped", entry.values["scores"])[head, query])
+    bias = entry.cache.bias
+    if bias is not None:
+        whole = (len(entry.cache.weights), *entry.values["weights"].shape)
+        scores = scores + np.broadcast_to(bias, whole)[entry.sample, head, query]
     seen = shares > 0
     value = float(shares[key])
     if not seen[key]:
@@ -141,10 +167,54 @@ def _bracketed(value: float) -> str:
 
 
 INSIDE = {
-    "q": Inside("q", lambda entry: _projected(entry, "q"), _query_back),
-    "k": Inside("k", lambda entry: _projected(entry, "k"), _key_back),
-    "v": Inside("v", lambda entry: _projected(entry, "v"), _value_back),
-    "scores": Inside("s", _score, _score_back),
-    "weights": Inside("w", _weight, _weight_back),
-    "output": Inside("o", _mean, _mean_back),
+    "q": Inside(
+        "q",
+        lambda entry: _projected(entry, "q"),
+        _query_back,
+        "q = x·W_q + b_q",
+        "∂C/∂q_i = scale · Σ_j ∂C/∂s_ij k_j",
+    ),
+    "k": Inside(
+        "k",
+        lambda entry: _projected(entry, "k"),
+        _key_back,
+        "k = x·W_k + b_k",
+        "∂C/∂k_j = scale · Σ_i ∂C/∂s_ij q_i",
+    ),
+    "v": Inside(
+        "v",
+        lambda entry: _projected(entry, "v"),
+        _value_back,
+        "v = x·W_v + b_v",
+        "∂C/∂v_j = Σ_i w_ij ∂C/∂o_i",
+    ),
+    "scores": Inside(
+        "s",
+        _score,
+        _score_back,
+        "s_ij = scale · q_i·k_j",
+        "∂C/∂s_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il)",
+    ),
+    "capped": Inside(
+        "b",
+        _capped,
+        lambda entry: _softmax_back(entry, "∂C/∂b"),
+        "b_ij = softcap · tanh(s_ij / softcap)",
+        "∂C/∂b_ij = w_ij (∂C/∂w_ij − Σ_l w_il ∂C/∂w_il),  "
+        "∂C/∂s_ij = (1 − (b_ij / softcap)²) ∂C/∂b_ij",
+    ),
+    "weights": Inside(
+        "w",
+        _weight,
+        _weight_back,
+        "w_ij = e^(s_ij) / Σ_l e^(s_il)",
+        "∂C/∂w_ij = ∂C/∂o_i · v_j",
+    ),
+    "output": Inside(
+        "o",
+        _mean,
+        _mean_back,
+        "o_i = Σ_j w_ij v_j,  y = [o]·W_out + b_out",
+        "∂C/∂o = ∂C/∂y·W_outᵀ",
+    ),
 }

@@ -6,6 +6,7 @@ from typing import Any
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.attention import MultiheadAttention
 from clearprop.kinds.attention_in_onnx import ATTENTION_FORMS
+from clearprop.kinds.attention_in_torch import attention_of, module_of
 from clearprop.kinds.attention_inside import INSIDE
 from clearprop.kinds.attention_lines import passes, used
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
@@ -33,68 +34,25 @@ def _worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
     return (Arithmetic("y", right, entry.y, (merged, weights)),)
 
 
-def _in_torch(nn: Any, one: MultiheadAttention) -> Any:
-    """PyTorch's own module, handed one sequence."""
-
-    def forward(self: Any, x: Any) -> Any:
-        asking = x.shape[-2] - (one.memory or 0)
-        asked = x if one.memory is None else x[:, asking:]
-        mask = None
-        if one.causal:
-            ones = x.new_ones(asking, asking)
-            mask = ones.triu(1) == 1
-        return nn.MultiheadAttention.forward(
-            self, x[:, :asking], asked, asked, need_weights=False, attn_mask=mask
-        )[0]
-
-    kind = type("MultiheadAttention", (nn.MultiheadAttention,), {"forward": forward, "layer": one})
-    return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
-
-
-def _rotary_in_torch(nn: Any, one: MultiheadAttention) -> Any:
-    """The same written out, since PyTorch turns nothing by its position."""
-
-    def forward(self: Any, x: Any) -> Any:
-        asking = x.shape[-2] - (one.memory or 0)
-        packed = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = packed.unflatten(-1, (3, one.heads, -1)).permute(2, 0, 3, 1, 4)
-        if one.memory is not None:
-            q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
-        taken = nn.functional.scaled_dot_product_attention(
-            turned(q, x.new_tensor),
-            turned(k, x.new_tensor),
-            v,
-            dropout_p=one.dropout if self.training else 0.0,
-            is_causal=one.causal,
-        )
-        return self.out_proj(taken.transpose(-2, -3).flatten(-2))
-
-    kind = type("MultiheadAttention", (nn.MultiheadAttention,), {"forward": forward, "layer": one})
-    return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
-
-
-def _of_torch(module: Any) -> MultiheadAttention | None:
-    """Of the module by itself: what is asked, and the masks, stand where it is called."""
-    plain = module.bias_k is None and module.bias_v is None and not module.add_zero_attn
-    if not (plain and module._qkv_same_embed_dim and module.batch_first):
-        return None
-    bias = module.in_proj_bias is not None
-    return MultiheadAttention(module.embed_dim, module.num_heads, module.dropout, bias)
-
-
 def _in_jax(at: InJax, x: Any) -> Any:
     jnp, one = at.jax.numpy, at.layer
     if at.training and one.dropout:
         return None
     packed = x @ at.params["in_proj_weight"] + at.params.get("in_proj_bias", 0.0)
-    heads = packed.reshape(*x.shape[:-1], 3, one.heads, one.head_size)
-    q, k, v = (jnp.swapaxes(heads[..., part, :, :], -2, -3) for part in range(3))
+    queries, keys, _ = one.sizes
+    q, k, v = (
+        jnp.swapaxes(part.reshape(*x.shape[:-1], -1, one.head_size), -2, -3)
+        for part in jnp.split(packed, [queries, queries + keys], axis=-1)
+    )
     if one.memory is not None:
         asking = x.shape[-2] - one.memory
         q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
     if one.rotary:
         q, k = (turned(each, lambda a: jnp.asarray(a, x.dtype)) for each in (q, k))
-    scores = q @ jnp.swapaxes(k, -1, -2) / one.head_size**0.5
+    k, v = (jnp.repeat(each, one.heads // one.shared_heads, axis=-3) for each in (k, v))
+    scores = q @ jnp.swapaxes(k, -1, -2) * one.scoring.scale
+    if one.softcap is not None:
+        scores = one.softcap * jnp.tanh(scores / one.softcap)
     if one.causal:
         scores = jnp.where(jnp.tri(scores.shape[-1], dtype=bool), scores, -jnp.inf)
     taken = jnp.swapaxes(at.jax.nn.softmax(scores, axis=-1) @ v, -2, -3)
@@ -107,6 +65,8 @@ _EXAMPLES: tuple[LayerExample, ...] = (
     LayerExample(MultiheadAttention(4, 2, causal=True), (3, 4)),
     LayerExample(MultiheadAttention(4, 1, bias=False, memory=2), (4, 4)),
     LayerExample(MultiheadAttention(4, 2, causal=True, rotary=True), (3, 4)),
+    LayerExample(MultiheadAttention(4, 2, scale=0.3, softcap=1.5), (3, 4)),
+    LayerExample(MultiheadAttention(4, 2, rotary=True, key_value_heads=1), (3, 4)),
     LayerExample(MultiheadAttention(2, 1, dropout=0.4), (2, 2)),
     LayerExample(MultiheadAttention(4, 2, dropout=0.4), (3, 4), training=False),
 )
@@ -139,8 +99,8 @@ ATTENTION = LayerRow(
     opens=True,
     parameters=_PARAMETERS,
     torch=TorchTwin(
-        lambda nn, one: (_rotary_in_torch if one.rotary else _in_torch)(nn, one),
-        {"MultiheadAttention": _of_torch},
+        module_of,
+        {"MultiheadAttention": attention_of},
         transposed=frozenset({"in_proj_weight", "out_proj_weight"}),
         renamed={"out_proj_weight": "out_proj.weight", "out_proj_bias": "out_proj.bias"},
         differs=lambda one, _, training: training and one.dropout > 0,

@@ -1,7 +1,10 @@
 """Attention as lines of a program, for one batch (N, T, E) with the heads in an axis of their
 own."""
 
+from typing import Any
+
 from clearprop.engine.layers.attention import BASE
+from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.kinds.position_kinds import angle_lines, turn_lines
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Mask, Passes, Site, UsedLines
@@ -31,6 +34,7 @@ class _Names:
     def __init__(self, site: Site) -> None:
         own = site.own
         # No layer that may stand in the same group has these names.
+        self.bounded = own("bounded", "τ")
         self.packed = own("qkv", "[Q K V]")
         self.q, self.k, self.v = own("queries", "Q"), own("keys", "K"), own("values", "V")
         self.scores, self.powers = own("scores", "S"), own("raised", "P")
@@ -42,21 +46,17 @@ class _Names:
 def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
     one, x, (length, features) = site.layer, site.x, site.shape
     q, k, v = names.q, names.k, names.v
-    size, heads = one.head_size, one.heads
+    size = one.head_size
     asking = length - (one.memory or 0)
-    scale, scale_math = f"{size}**0.5", f"√{size}"
+    scale, scale_math = _scale(one)
     bias, bias_math = _bias(site, "in_proj_bias")
     weight = site.params["in_proj_weight"]
-    cut = f"reshape(-1, {length}, 3, {heads}, {size}).transpose(2, 0, 3, 1, 4)"
     lines = [
         Line(
             f"{names.packed} = {x} @ {weight}{bias}",
             f"{names.packed:math} = {x:math} · {weight:math}{bias_math}",
         ),
-        Line(
-            f"{q}, {k}, {v} = {names.packed}.{cut}",
-            f"{q:math}, {k:math}, {v:math}: {names.packed:math} cut into heads",
-        ),
+        *_cut(one, names, length),
     ]
     if one.memory is not None:
         lines.append(
@@ -71,12 +71,33 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
         if one.memory is not None:
             lines += angle_lines(site, k, one.memory, size, BASE)
         lines += turn_lines(site, k, size)
+    sharing = one.heads // one.shared_heads
+    if sharing > 1:
+        lines += [
+            Line(
+                f"{array} = np.repeat({array}, {sharing}, axis=1)",
+                f"{array:math}: every head {sharing} times",
+            )
+            for array in (k, v)
+        ]
     lines.append(
         Line(
-            f"{names.scores} = {q} @ {k}.swapaxes(-2, -1) / {scale}",
-            f"{names.scores:math} = {q:math} · {k:math}ᵀ / {scale_math}",
+            f"{names.scores} = {q} @ {k}.swapaxes(-2, -1){scale}",
+            f"{names.scores:math} = {q:math} · {k:math}ᵀ{scale_math}",
         )
     )
+    if one.softcap is not None:
+        cap, cap_math = literal(one.softcap), in_equation(one.softcap)
+        lines += [
+            Line(
+                f"{names.bounded} = np.tanh({names.scores} / {cap})",
+                f"{names.bounded:math} = tanh({names.scores:math} / {cap_math})",
+            ),
+            Line(
+                f"{names.scores} = {cap} * {names.bounded}",
+                f"{names.scores:math} ← {cap_math} {names.bounded:math}",
+            ),
+        ]
     if one.causal:
         seen = f"np.tri({length}, dtype=bool)"
         lines.append(
@@ -85,6 +106,7 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
                 f"{names.scores:math}ᵢⱼ = −∞ where j > i",
             )
         )
+    lines += _masked(site, names)
     lines += [
         Line(
             f"{names.powers} = np.exp({names.scores} - {names.scores}.max(axis=-1, keepdims=True))",
@@ -120,7 +142,7 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
     q, k, v, weights = names.q, names.k, names.v, names.weights
     size, heads = one.head_size, one.heads
     asking = length - (one.memory or 0)
-    scale, scale_math = f"{size}**0.5", f"√{size}"
+    scale, scale_math = _scale(one)
     taken = names.taken if drops else weights
     lines = [
         *_of_weight(site, "out_proj_weight", names.merged, dy, features, features),
@@ -154,15 +176,35 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
             f"{names.scores.d} = {weights} * ({weights.d} - {names.row})",
             f"{names.scores.d:math} = {weights:math} ⊙ ({weights.d:math} − {names.row:math})",
         ),
+    ]
+    if one.softcap is not None:
+        lines.append(
+            Line(
+                f"{names.scores.d} = {names.scores.d} * (1 - {names.bounded}**2)",
+                f"{names.scores.d:math} ← {names.scores.d:math} ⊙ (1 − {names.bounded:math}²)",
+            )
+        )
+    lines += [
         Line(
-            f"{q.d} = {names.scores.d} @ {k} / {scale}",
-            f"{q.d:math} = {names.scores.d:math} · {k:math} / {scale_math}",
+            f"{q.d} = {names.scores.d} @ {k}{scale}",
+            f"{q.d:math} = {names.scores.d:math} · {k:math}{scale_math}",
         ),
         Line(
-            f"{k.d} = {names.scores.d}.swapaxes(-2, -1) @ {q} / {scale}",
-            f"{k.d:math} = {names.scores.d:math}ᵀ · {q:math} / {scale_math}",
+            f"{k.d} = {names.scores.d}.swapaxes(-2, -1) @ {q}{scale}",
+            f"{k.d:math} = {names.scores.d:math}ᵀ · {q:math}{scale_math}",
         ),
     ]
+    sharing = heads // one.shared_heads
+    if sharing > 1:
+        asked = one.memory or length
+        lines += [
+            Line(
+                f"{array.d} = {array.d}.reshape(-1, {one.shared_heads}, {sharing}, {asked}, {size})"
+                ".sum(axis=2)",
+                f"{array.d:math}: Σ over the {sharing} heads that share one",
+            )
+            for array in (k, v)
+        ]
     if one.rotary:
         lines += turn_lines(site, k.d, size, back=True)
         if one.memory is not None:
@@ -172,17 +214,11 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
         lines += [_padded(q.d, 0, one.memory)]
         lines += [_padded(array.d, asking, 0) for array in (k, v)]
     packed = names.packed.d
+    columns = sum(one.sizes)
     lines += [
-        Line(
-            f"{packed} = np.stack([{q.d}, {k.d}, {v.d}]).transpose(1, 3, 0, 2, 4)",
-            f"{packed:math}: {q.d:math}, {k.d:math}, {v.d:math} by their positions",
-        ),
-        Line(
-            f"{packed} = {packed}.reshape(-1, {length}, {3 * features})",
-            f"{packed:math}: their heads side by side",
-        ),
-        *_of_weight(site, "in_proj_weight", x, packed, features, 3 * features),
-        *_of_bias(site, "in_proj_bias", packed, 3 * features),
+        *_put_together(one, names, length),
+        *_of_weight(site, "in_proj_weight", x, packed, features, columns),
+        *_of_bias(site, "in_proj_bias", packed, columns),
     ]
     if site.dx is not None:
         weight = site.params["in_proj_weight"]
@@ -193,6 +229,74 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
             )
         )
     return lines
+
+
+def _masked(site: Site, names: _Names) -> list[Line]:
+    """What the masks beside x do to the scores."""
+    scores, lines = names.scores, []
+    padding, looking = site.beside.get(PADDING), site.beside.get(LOOKING)
+    if padding is not None:
+        lines.append(
+            Line(
+                f"{scores} = np.where({padding.symbol}[:, None, None, :], -np.inf, {scores})",
+                f"{scores:math}ᵢⱼ = −∞ where j is {padding.symbol:math}",
+            )
+        )
+    if looking is not None:
+        mask = f"{looking.symbol}[:, None]" if looking.axes == 3 else str(looking.symbol)
+        code, equation = (
+            f"{scores} + {mask}",
+            f"{scores:math} ← {scores:math} + {looking.symbol:math}",
+        )
+        if looking.is_boolean:
+            code = f"np.where({mask}, -np.inf, {scores})"
+            equation = f"{scores:math}ᵢⱼ = −∞ where {looking.symbol:math}ᵢⱼ"
+        lines.append(Line(f"{scores} = {code}", equation))
+    return lines
+
+
+def _cut(one: Any, names: _Names, length: int) -> list[Line]:
+    """The heads of q, k and v out of what W_in makes."""
+    q, k, v, size = names.q, names.k, names.v, one.head_size
+    told = f"{q:math}, {k:math}, {v:math}: {names.packed:math} cut into heads"
+    if one.shared_heads == one.heads:
+        cut = f"reshape(-1, {length}, 3, {one.heads}, {size}).transpose(2, 0, 3, 1, 4)"
+        return [Line(f"{q}, {k}, {v} = {names.packed}.{cut}", told)]
+    whole, heads = one.heads + 2 * one.shared_heads, (one.heads, one.heads + one.shared_heads)
+    packed, ends = names.packed, f"[{heads[0]}, {heads[1]}]"
+    return [
+        Line(
+            f"{packed} = {packed}.reshape(-1, {length}, {whole}, {size}).swapaxes(1, 2)",
+            f"{packed:math}: cut into heads",
+        ),
+        Line(
+            f"{q}, {k}, {v} = np.split({packed}, {ends}, axis=1)",
+            f"{q:math}, {k:math}, {v:math}: {one.heads}, {one.shared_heads} and "
+            f"{one.shared_heads} of the heads",
+        ),
+    ]
+
+
+def _put_together(one: Any, names: _Names, length: int) -> list[Line]:
+    """∂L/∂(what W_in makes) of those of q, k and v."""
+    q, k, v, packed = names.q.d, names.k.d, names.v.d, names.packed.d
+    code = f"np.stack([{q}, {k}, {v}]).transpose(1, 3, 0, 2, 4)"
+    if one.shared_heads != one.heads:
+        code = f"np.concatenate([{q}, {k}, {v}], axis=1).swapaxes(1, 2)"
+    return [
+        Line(f"{packed} = {code}", f"{packed:math}: {q:math}, {k:math}, {v:math} by positions"),
+        Line(
+            f"{packed} = {packed}.reshape(-1, {length}, {sum(one.sizes)})",
+            f"{packed:math}: their heads side by side",
+        ),
+    ]
+
+
+def _scale(one: Any) -> tuple[str, str]:
+    """The factor of the products, behind them."""
+    if one.scale is None:
+        return f" / {one.head_size}**0.5", f" / √{one.head_size}"
+    return f" * {literal(one.scale)}", f" · {in_equation(one.scale)}"
 
 
 def _dropped(kept: Symbol, whole: Symbol, keep: Symbol, dropout: float) -> Line:

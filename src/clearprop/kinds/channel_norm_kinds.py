@@ -45,6 +45,7 @@ from clearprop.kinds.row import (
     LayerRow,
     OneEntry,
 )
+from clearprop.kinds.window_places import norm_places
 
 
 def _batch_norm(site: Site) -> Passes:
@@ -299,6 +300,7 @@ CHANNEL_NORMS = (
         onnx_forms=CHANNEL_BATCH_NORM_FORMS,
         compiled=lambda _: NoKernel("images"),
         told_channels="features",
+        meets=norm_places,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,
@@ -351,5 +353,6 @@ CHANNEL_NORMS = (
         ),
         compiled=lambda _: NoKernel("images"),
         told_channels="features",
+        meets=norm_places,
     ),
 )

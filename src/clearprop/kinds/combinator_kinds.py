@@ -39,6 +39,8 @@ COMBINATORS = (
         examples=(
             LayerExample(Concatenate(Linear(3, 2), Tanh()), (3,)),
             LayerExample(Concatenate(Sequential(Tanh(), Linear(2, 1)), Sigmoid(), ReLU()), (2, 2)),
+            LayerExample(Concatenate(Linear(2, 2), Tanh(), axis=-2), (3, 2)),
+            LayerExample(Concatenate(Tanh(), Sigmoid(), axis=-3), (2, 3, 2)),
         ),
         ways=_BRANCHES,
         output=Symbol("joined", "J"),

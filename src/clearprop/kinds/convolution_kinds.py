@@ -35,6 +35,7 @@ from clearprop.kinds.window_lines import (
     returning_lines,
     taking_lines,
 )
+from clearprop.kinds.window_places import kernel_places, kernel_ways
 from clearprop.kinds.windows_elsewhere import (
     DILATED_ATTRIBUTES,
     bordered_in_torch,
@@ -319,6 +320,9 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
         compiled=lambda _: NoKernel("images"),
         told_channels="inputs",
         inside={"patch": Inside("x̄", _patch, _patch_back)},
+        weighted=True,
+        meets=kernel_places,
+        onward=kernel_ways,
     )
 
 

@@ -4,8 +4,8 @@
     SoftClip    op("Div", X, op("Sqrt", op("Add", 1.0, …)))      1.0 is a constant of the file
 
 X is what the layer takes, a `Slot` a constant of the file under a name of ours, a `Held` the value
-of an attribute. `OnnxForm` has a term and both ways between its names and a layer. Equal parts of a
-term are one node of the file.
+of an attribute, a `Beside` an input of the file beside the network's own. `OnnxForm` has a term and
+both ways between its names and a layer. Equal parts of a term are one node of the file.
 """
 
 import math
@@ -33,6 +33,12 @@ class Held(NamedTuple):
     default: Any
 
 
+class Beside(NamedTuple):
+    """A side input of the network, by its name, which is that of an input of the file."""
+
+    name: str
+
+
 class Anything:
     """Whatever stands there: what is not looked at, as the shape that an exporter works out."""
 
@@ -55,7 +61,7 @@ class Term:
         return 1 + sum(one.size for one in self.inputs if isinstance(one, Term))
 
 
-Operand: TypeAlias = Term | Slot | Anything | float | None
+Operand: TypeAlias = Term | Slot | Beside | Anything | float | None
 
 
 def op(operator: str, *inputs: Operand, **attributes: Any) -> Term:
@@ -71,7 +77,8 @@ def mean(of: Operand, axis: int) -> Term:
 
 class OnnxPlace(NamedTuple):
     """A layer where it is written: its arrays, how many axes one sample has, whether the parameters
-    are those of several networks, and the shape of one sample, where that is known."""
+    are those of several networks, the shape of one sample, where that is known, and the side inputs
+    that the file has."""
 
     layer: Any
     params: Tree
@@ -80,6 +87,7 @@ class OnnxPlace(NamedTuple):
     axes: int
     stacked: bool
     shape: Shape | None = None
+    beside: frozenset[str] = frozenset()
 
 
 class ReadLayer(NamedTuple):
@@ -111,7 +119,7 @@ def unary(kind: type[Layer], operator: OnnxOperator) -> OnnxForm:
 
     def layer(found: Mapping[str, Any], dtype: np.dtype[Any]) -> ReadLayer:
         return ReadLayer(
-            kind(**{ours: _setting(found[ours], dtype) for ours in operator.attributes})
+            kind(**{ours: setting_of(found[ours], dtype) for ours in operator.attributes})
         )
 
     return OnnxForm(
@@ -122,7 +130,7 @@ def unary(kind: type[Layer], operator: OnnxOperator) -> OnnxForm:
     )
 
 
-def _setting(value: Any, dtype: np.dtype[Any]) -> Any:
+def setting_of(value: Any, dtype: np.dtype[Any]) -> Any:
     """An attribute as a setting: in float64 the very number that stands in the file."""
     if not isinstance(value, np.floating):
         return value

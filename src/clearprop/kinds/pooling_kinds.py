@@ -30,6 +30,7 @@ from clearprop.kinds.window_lines import (
     under,
     written,
 )
+from clearprop.kinds.window_places import average_ways, largest_ways
 from clearprop.kinds.windows_elsewhere import (
     DILATED_ATTRIBUTES,
     WINDOW_ATTRIBUTES,
@@ -339,6 +340,7 @@ def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        onward=largest_ways,
     )
 
 
@@ -371,6 +373,8 @@ def _average_row(kind: Any, *examples: LayerExample) -> LayerRow:
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        weighted=True,
+        onward=average_ways,
     )
 
 
@@ -431,5 +435,6 @@ POOLINGS = (
             ),
         ),
         compiled=lambda _: NoKernel("images"),
+        weighted=True,
     ),
 )

@@ -6,11 +6,20 @@ A layer is given its `Site` and gives its `Passes`; a loss gives `LossLines`, an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from clearprop.base.arrays import Shape
 from clearprop.engine.schedules import ConstantRate, Rate, Schedule
 from clearprop.kinds.program_lines import Line, Symbol
+
+
+class SideInput(NamedTuple):
+    """What a program hands to its forward pass beside x: what it is called, whether it is of
+    booleans, and how many axes it has."""
+
+    symbol: Symbol
+    is_boolean: bool
+    axes: int
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Site:
     number      that of the layer's group, for variables of its own
     path        its place in the network
     shape       that of one sample of x
+    beside      what stands beside x, by the names of the network's side inputs
     """
 
     layer: Any
@@ -36,6 +46,7 @@ class Site:
     number: int
     path: str
     shape: Shape
+    beside: Mapping[str, SideInput] = field(default_factory=dict)
 
     def own(self, name: str, math: str) -> Symbol:
         """A variable of this layer's group: from "mu" and "μ" mu1 and μ₁ in the first."""

@@ -24,6 +24,7 @@ from clearprop.kinds.kernels import KernelOf, NoKernel, OptimizerKernel
 from clearprop.kinds.onnx_terms import OnnxForm
 from clearprop.kinds.program_lines import Symbol
 from clearprop.kinds.program_pieces import LossLines, Passes, Site, UpdateLines, UsedLines
+from clearprop.kinds.window_places import InputEntry, Met, Onward, ParameterEntry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,11 +162,15 @@ class Inside(NamedTuple):
     symbol    what it is called in equations
     forward   how one entry is made, line by line with its numbers, the last line being the entry
     backward  how ∂C/∂(it) adds up, the last line being that
+    made      its equation in symbols, where those of the layer do not have one for it alone
+    back      that of its gradient
     """
 
     symbol: str
     forward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
     backward: Callable[[InnerEntry], tuple[Arithmetic, ...]]
+    made: str = ""
+    back: str = ""
 
 
 class LossEntry(NamedTuple):
@@ -262,6 +267,11 @@ class LayerRow(KindRow):
     in_use         where it computes something else in use than in training
     shown          from its cache to arrays that people should see beside input and output
     inside         what is known of its intermediates, by their names
+    weighted       whether every number that it puts out is a weighted sum of those that it takes,
+                   and the bias of its channel where it has one
+    meets          of a layer of images, from an entry of a parameter to the places where it is used
+    onward         from a number that it takes to those that this goes into, with their derivatives;
+                   None where its own backward is asked for them
     drawn          which of its intermediates a diagram shows unless told otherwise
     does_nothing   whether it hands its input on as it is, with these settings
     told_features  whether its first setting is how many features come in
@@ -288,6 +298,9 @@ class LayerRow(KindRow):
     in_use: InUse | None = None
     shown: Callable[[Any], Mapping[str, Array]] = _nothing
     inside: Mapping[str, Inside] = field(default_factory=dict)
+    weighted: bool = False
+    meets: Callable[[ParameterEntry], Met] | None = None
+    onward: Callable[[InputEntry], tuple[Onward, ...]] | None = None
     drawn: str = ""
     does_nothing: Callable[[Any], bool] = _never
     told_features: bool = False

@@ -40,7 +40,7 @@ class StepView:
 def viewed(step: Step, sample: int) -> StepView:
     """A step with a sample of its batch to look at."""
     with np.errstate(all="ignore"):
-        return StepView(step, walk_step(step, sample=sample), sample)
+        return StepView(step, walk_step(step, sample=sample, within=False), sample)
 
 
 def phases_told(walk: Walk, language: str) -> list[dict[str, Any]]:

@@ -34,7 +34,11 @@ class Symptom(StrEnum):
 
     DEAD_LAYER = "dead_layer"
     DEAD_UNITS = "dead_units"
+    DEAD_ALL_CHANNELS = "dead_all_channels"
+    DEAD_CHANNELS = "dead_channels"
     SATURATED = "saturated"
+    SATURATED_CHANNELS = "saturated_channels"
+    CONSTANT_CHANNELS = "constant_channels"
     ATTENTION_ONE_PLACE = "attention_one_place"
     ATTENTION_EVEN = "attention_even"
     CONSTANT_ZERO = "constant_zero"

@@ -23,6 +23,8 @@ KINDS = (
     "sample",
     "inside",
     "unrolled",
+    "channels",
+    "kernel",
     "neuron_forward",
     "hidden_neuron",
     "output_cases",
@@ -33,7 +35,7 @@ def run(given: Arguments) -> int:
     """Draw it on standard output, or into the file `--out`; returns the exit status."""
     file = Path(given.required_operand("diagram_no_file"))
     sample = given.whole("--sample", None, least=0)
-    kind, neuron = given.text("--kind"), given.text("--neuron")
+    kind, neuron, weight = given.text("--kind"), given.text("--neuron"), given.text("--weight")
 
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import opened
@@ -48,7 +50,7 @@ def run(given: Arguments) -> int:
     step, _, inputs = opened(given, file)
 
     def drawn(language: str) -> "Scene":
-        return draw(step, kind, sample=sample, neuron=neuron, language=language)
+        return draw(step, kind, sample=sample, neuron=neuron, weight=weight, language=language)
 
     content: str | bytes
     if form in ("png", "pdf"):
@@ -72,6 +74,7 @@ COMMAND = Command(
     (
         Option("--kind", words=KINDS),
         options.NEURON,
+        options.WEIGHT,
         options.SAMPLE,
         options.DATA,
         options.TARGET,

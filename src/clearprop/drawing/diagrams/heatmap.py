@@ -96,7 +96,7 @@ def draw_heatmap(heatmap: Heatmap, language: str) -> DrawnHeatmap:
     width = max(width, text_width(heading, CAPTION, bold=True))
     height += top
     if len(values) > WRITTEN:
-        legend, legend_width, legend_height = _legend(values, language)
+        legend, legend_width, legend_height = scale_legend(values, language)
         items += [_lowered(item, height + 8) for item in legend]
         width, height = max(width, legend_width), height + 8 + legend_height
     return DrawnHeatmap(tuple(items), width, height)
@@ -213,7 +213,7 @@ def _farthest(values: Array) -> int:
     return int(np.argmax(sizes))
 
 
-def _legend(values: Array, language: str) -> DrawnHeatmap:
+def scale_legend(values: Array, language: str) -> DrawnHeatmap:
     """The steps of the scale with the numbers at its ends and at 0, and what stands outside it."""
     limit, negative, positive = scale_of(values)
     items: list[Item] = []

@@ -203,15 +203,20 @@ def explained(
     title: str,
     description: Sequence[TextLine | str],
     language: str,
+    notes: Sequence[str] = (),
 ) -> Scene:
-    """The scene of the items, the legend under them, and everything that is said of them."""
+    """The scene of the items, the legend under them, and everything that is said of them; `notes`
+    stand in the picture as well, as what it leaves out."""
     said = [
         plain(part.content) + "." if isinstance(part, TextLine) else part for part in description
     ]
+    shown = [*items, *legend(items, entries)]
+    if notes:
+        shown += below(shown, [TextLine(note, "muted") for note in notes])
     return framed(
-        [*items, *legend(items, entries)],
+        shown,
         title=title,
-        description=" ".join([*said, say(language, "rounded")]),
+        description=" ".join([*said, *notes, say(language, "rounded")]),
         language=language,
     )
 

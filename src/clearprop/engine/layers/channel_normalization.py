@@ -70,6 +70,8 @@ class ChannelBatchNorm(BatchNorm):
     not these channels, and for a single number a channel where it takes the batch's statistics.
     """
 
+    images: ClassVar[bool] = True
+
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         input_shape = known_shape(input_shape)
         if input_shape is not None:
@@ -122,6 +124,7 @@ class GroupNorm(Layer):
     bias: bool = True
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_sizes(self, "groups", "features")

@@ -117,6 +117,7 @@ class _Convolution(Layer):
     bias_initializer: Initializer = FAN_IN_UNIFORM
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -175,14 +175,17 @@ class Wiring(Protocol):
         """The sum of wires, entry by entry. `name` tells several joins apart; `refusal` is the key
         of the sentence for terms of different shapes."""
 
-    def concatenate(self, *terms: str, name: str = "") -> str:
-        """The features of wires (their last axis), one wire after another."""
+    def concatenate(self, *terms: str, name: str = "", axis: int = -1) -> str:
+        """Wires one after another along an axis, counted from the end: −1 are the features, −2 of
+        sequences the times, −3 of images the channels."""
 
 
 class Layer(Configurable, ABC):
     """The base of every layer: a frozen dataclass that computes and differentiates one function."""
 
     stackable: ClassVar[bool] = False
+    # Whether x is images: samples, channels, and then the places of each.
+    images: ClassVar[bool] = False
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)

@@ -92,6 +92,7 @@ class Pool(Layer):
     """What all windows share; how many axes an image has is the class's, and so is the window."""
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -380,6 +381,7 @@ class GlobalAverage(Layer):
     keep_axes: bool = False
 
     stackable: ClassVar[bool] = True
+    images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         settle_flag(self, "keep_axes")

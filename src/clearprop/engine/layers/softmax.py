@@ -26,7 +26,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, shape_text
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.errors import ShapeError
+from clearprop.base.settings import settle_axis
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree, refuse_integers
 
 
@@ -45,10 +46,7 @@ class _OverOneAxis(Layer):
     stackable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        axis = self.axis
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis > -1:
-            raise ConfigurationError("axis_invalid", layer=type(self).__name__, value=axis)
-        object.__setattr__(self, "axis", int(axis))
+        settle_axis(self)
 
     @abstractmethod
     def value(self, x: Array) -> Array:

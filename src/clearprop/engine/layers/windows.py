@@ -125,6 +125,29 @@ class Window(NamedTuple):
             cuts: Any = (..., *along, slice(None))
             yield index, bordered[cuts]
 
+    def lies_on(self, place: Shape, entry: Shape, size: Shape) -> Shape | None:
+        """The number of an image of this size on which an entry of the window lies at a place;
+        None where that is its border."""
+        sides = zip(place, entry, self.stride, self.dilation, self.padding, strict=True)
+        at = tuple(s * p + d * i - low for p, i, s, d, (low, _) in sides)
+        return at if all(0 <= t < side for t, side in zip(at, size, strict=True)) else None
+
+    def numbers(self, place: Shape, size: Shape) -> Iterator[Shape | None]:
+        """Those that the window lies on at a place, entry after entry, row by row."""
+        for entry in itertools.product(*map(range, self.kernel)):
+            yield self.lies_on(place, entry, size)
+
+    def covering(self, at: Shape, size: Shape, places: Shape) -> Iterator[tuple[Shape, Shape]]:
+        """Every place at which the window covers the number `at` of an image, and the entry that
+        lies on it there."""
+        sides = zip(at, self.padding, self.kernel, self.stride, self.dilation, places, strict=True)
+        along = []
+        for t, (low, _), k, s, d, count in sides:
+            steps = [(divmod(t + low - d * i, s), i) for i in range(k)]
+            along.append([(p, i) for (p, left), i in steps if left == 0 and 0 <= p < count])
+        for pairs in itertools.product(*along):
+            yield tuple(p for p, _ in pairs), tuple(i for _, i in pairs)
+
 
 def samples_last(x: Array, lead: int) -> Array:
     """(N, C, *S) as a view (C, *S, N); of K networks, where `lead` is 1, (K, N, …) as (K, …, N)."""

@@ -16,6 +16,11 @@ from clearprop.engine.graph import INPUT, Index, Node
 from clearprop.engine.nodes import is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind
+from clearprop.reading.explanation.place_shares import (
+    PlaceShares,
+    UsedAtPlaces,
+    used_at_places,
+)
 from clearprop.reading.explanation.sample_shares import FactorPair, SampleShare
 from clearprop.reading.explanation.signals import Signal
 from clearprop.reading.explanation.time_shares import time_shares
@@ -64,6 +69,7 @@ def explain_weight(
         update=step.update_of(position),
         symbol=sums.symbol,
         times=time_shares(step, place),
+        places=sums.places(sample),
         witness=witness_of_parameter(step, position, gradient, size),
     )
 
@@ -131,12 +137,13 @@ def _shown(
 
 class _Use(NamedTuple):
     """One layer in which the parameter stands, by the layer's own `name`; `plain` where it is a
-    Linear one with samples in rows."""
+    Linear one with samples in rows, `spread` where its row says at which places it is used."""
 
     node: Node
     name: str
     place: Address
     plain: bool
+    spread: UsedAtPlaces | None
 
     @property
     def is_bias(self) -> bool:
@@ -161,6 +168,7 @@ class _ParameterShares:
                 name,
                 Address(node.parameters[name].path, address.index),
                 self._is_plain(node),
+                used_at_places(self._step, node, name, address.index),
             )
             for node, name in graph.users(address.path)
         ]
@@ -183,7 +191,10 @@ class _ParameterShares:
             if use.plain:
                 products.append(self._of_linear(use, sample, depth))
             else:
-                found, unlisted = self._of_layer(use, sample, depth)
+                if use.spread is not None:
+                    found, unlisted = self._of_places(use, use.spread, sample, depth)
+                else:
+                    found, unlisted = self._of_layer(use, sample, depth)
                 products += found
                 rest += unlisted
         value = float(self.values[sample])
@@ -194,6 +205,14 @@ class _ParameterShares:
             products=tuple(products),
             rest=rest,
         )
+
+    def places(self, sample: int | None) -> PlaceShares | None:
+        """The shares of every place, of all samples or of one, where one layer alone has the
+        parameter and its row says where it is used."""
+        use, *others = self._uses
+        if others or use.spread is None:
+            return None
+        return use.spread.shares(use.name, use.place.index, sample)
 
     def _is_plain(self, node: Node) -> bool:
         """Whether a node is a Linear layer with samples in rows and nothing else."""
@@ -207,6 +226,9 @@ class _ParameterShares:
                 return signals.astype(np.float64)
             inputs = self._step.forward.value(node.source)[:, index[0]]
             return inputs.astype(np.float64) * signals.astype(np.float64)
+        if use.spread is not None:
+            values: Array = use.spread.values.reshape(self._step.samples, -1).sum(axis=1)
+            return values
         probe = self._tracer.probe(node.path)
         samples = range(self._step.samples)
         return np.array([float(probe.parameter_of_sample(n, use.name)[index]) for n in samples])
@@ -224,6 +246,27 @@ class _ParameterShares:
             signal=signal,
             value=factor * signal.value,
         )
+
+    def _of_places(
+        self, use: _Use, spread: UsedAtPlaces, sample: int, depth: int
+    ) -> tuple[list[FactorPair], Rest]:
+        values = spread.values[sample]
+        flat = values.reshape(-1)
+        chosen, others = largest_first(flat, self._tracer.most)
+        products = []
+        for position in chosen:
+            place = tuple(int(i) for i in np.unravel_index(position, values.shape))
+            signal = self._tracer.signal(use.node.path, sample, spread.output(place), depth)
+            products.append(
+                FactorPair(
+                    via=str(use.place),
+                    input=spread.reads(place),
+                    factor=float(spread.factors[(sample, *place)]),
+                    signal=signal,
+                    value=float(values[place]),
+                )
+            )
+        return products, rest_of(flat[others[flat[others] != 0]])
 
     def _of_layer(self, use: _Use, sample: int, depth: int) -> tuple[list[FactorPair], Rest]:
         node, index = use.node, use.place.index

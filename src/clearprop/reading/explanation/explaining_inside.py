@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from clearprop.engine.addresses import InnerAddress, every_sample, inner_address
+from clearprop.engine.addresses import every_sample, inner_address
 from clearprop.engine.step import Step
-from clearprop.kinds.kind_tables import LAYER_ROWS
-from clearprop.kinds.row import InnerEntry
 from clearprop.reading.explanation.inner_explanation import InnerExplanation
 from clearprop.reading.explanation.witness import witness_of_inner
-from clearprop.reading.worked_lines import WorkedLine, worked_line
+from clearprop.reading.inner_lines import InnerLines
 
 
 def explain_inside(step: Step, address: str, *, sample: int | None = None) -> InnerExplanation:
@@ -27,7 +25,9 @@ def explain_inside(step: Step, address: str, *, sample: int | None = None) -> In
     sample = step.check_sample(sample)
     within = tuple(number for _, number in place.within)
     value, gradient = (float(one[sample][place.place]) for one in (inside.values, gradients))
-    symbol, forward, backward = _lines(step, place, sample)
+    lines = InnerLines(step, place.path, sample)
+    forward = lines.made(place.name, place.place)
+    backward = lines.gathered(place.name, place.place)
     size = abs(gradient)
     if backward:
         last = backward[-1]
@@ -35,7 +35,7 @@ def explain_inside(step: Step, address: str, *, sample: int | None = None) -> In
     return InnerExplanation(
         address=str(place),
         layer=type(step.forward[place.path].layer).__name__,
-        symbol=symbol,
+        symbol=lines.symbol(place.name),
         sample=sample,
         samples=step.samples,
         value=value,
@@ -47,33 +47,4 @@ def explain_inside(step: Step, address: str, *, sample: int | None = None) -> In
         signals=gradients[sample][within].astype(np.float64),
         index=place.index,
         witness=witness_of_inner(step, place, sample, gradient, size),
-    )
-
-
-def _lines(
-    step: Step, place: InnerAddress, sample: int
-) -> tuple[str, tuple[WorkedLine, ...], tuple[WorkedLine, ...]]:
-    """What it is called, how it is made, and how its gradient adds up; of a layer without a row
-    its own name alone."""
-    record = step.forward[place.path]
-    row = LAYER_ROWS.get(type(record.layer))
-    known = None if row is None else row.inside.get(place.name)
-    if known is None:
-        return place.name, (), ()
-    entry = InnerEntry(
-        layer=record.layer,
-        params=record.params,
-        input=record.input[sample],
-        output=record.output[sample],
-        output_gradient=step.backward[place.path].output_gradient[sample],
-        values={name: one.values[sample] for name, one in step.forward.inside(place.path).items()},
-        gradients={name: one[sample] for name, one in step.backward.inside(place.path).items()},
-        cache=record.cache,
-        sample=sample,
-        place=place.place,
-    )
-    return (
-        known.symbol,
-        tuple(worked_line(one, one.symbol) for one in known.forward(entry)),
-        tuple(worked_line(one, one.symbol) for one in known.backward(entry)),
     )

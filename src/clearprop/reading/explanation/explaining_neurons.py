@@ -7,6 +7,7 @@ from clearprop.engine.addresses import Address, every_sample, neuron_address
 from clearprop.engine.graph import INPUT, Index
 from clearprop.engine.nodes import is_activation, is_linear, terms_behind
 from clearprop.engine.step import Step
+from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation, NeuronInput
 from clearprop.reading.explanation.tracing import DEPTH, MOST, Tracer
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
@@ -77,7 +78,14 @@ def _inputs(
     probe = tracer.probe(node.path)
     position = int(np.ravel_multi_index(index, probe.dy.shape[1:]))
     slopes = probe.slopes(sample, position).astype(np.float64).reshape(-1)
-    return None, *_chosen(tracer, sources, slopes, values.reshape(-1)), False
+    # What has no influence is no input: a kernel takes what lies under it.
+    touched = np.flatnonzero(slopes)
+    taken = [sources[i] for i in touched]
+    row = LAYER_ROWS.get(type(node.layer))
+    is_sum = row is not None and row.weighted
+    own = forward[node.path].params.get("bias") if is_sum else None
+    bias = None if own is None else float(own[0, index[0]])
+    return bias, *_chosen(tracer, taken, slopes[touched], values.reshape(-1)[touched]), is_sum
 
 
 def _chosen(

@@ -26,6 +26,7 @@ from clearprop.reading.explanation.latex import (
     signal_chains,
 )
 from clearprop.reading.explanation.paths import paths_of_share
+from clearprop.reading.explanation.place_shares import PlaceShares
 from clearprop.reading.explanation.readable import Readable, joined, say
 from clearprop.reading.explanation.sample_shares import SampleShare
 from clearprop.reading.explanation.signal_pictures import (
@@ -69,6 +70,7 @@ class GradientExplanation(Readable):
     update    what the optimizer does; None without one, and of a feature
     symbol    what w is called in formulas, w₁₄⁽¹⁾; "" where it has no name there
     times     how much comes through every time, of a layer that goes through time
+    places    how much comes through which place of which image, of a kernel and of a channel's γ
     """
 
     kind: GradientKind
@@ -84,6 +86,7 @@ class GradientExplanation(Readable):
     witness: Witness
     symbol: str = ""
     times: TimeShares | None = None
+    places: PlaceShares | None = None
 
     @property
     def letter(self) -> str:
@@ -111,6 +114,8 @@ class GradientExplanation(Readable):
             found += cancellation("gradient", self.gradient, self.size, language)
         if self.times is not None:
             found += self.times.sentences(self.letter, language)
+        if self.places is not None:
+            found += self.places.sentences(self.letter, language)
         if self.update is not None:
             found.append(_update(self.update, language))
         found.append(self.witness.sentence(language))
@@ -134,6 +139,8 @@ class GradientExplanation(Readable):
                 found += signal_steps(first.products[0].signal, language)
         if self.times is not None:
             found.append(self.times.step(letter, language))
+        if self.places is not None:
+            found += self.places.steps(letter, language)
         if self.update is not None:
             found.append(_update_step(self.update, self.gradient, letter, language))
         return (*found, self.witness.step_of(letter, language))
@@ -164,6 +171,8 @@ class GradientExplanation(Readable):
                     text += narrowed(taken_apart(one.signal, language), width)
         if self.times is not None:
             text += ["", *self.times.table(self.letter, language, width)]
+        if self.places is not None:
+            text += ["", *self.places.table(self.letter, language, width)]
         return "\n".join(text)
 
     def equations(self, language: str = "en") -> tuple[str, ...]:
@@ -184,6 +193,8 @@ class GradientExplanation(Readable):
             found.append(_product(share, letter, w, language))
             for one in share.products:
                 found += signal_chains(one.signal, language)
+        if self.places is not None:
+            found.append(self.places.equation(letter, language))
         update = self.update
         if update is not None and update.learning_rate is not None:
             eta = braced(update.learning_rate, r"\eta")
@@ -201,6 +212,8 @@ class GradientExplanation(Readable):
             items += bars(self._bars(language), title)
         if self.times is not None:
             items = stacked(items, self.times.bars(self.letter, language))
+        if self.places is not None:
+            items = stacked(items, self.places.bars(self.letter, language))
         entries = []
         for share in self.shares[:1]:
             paths = paths_of_share(share)

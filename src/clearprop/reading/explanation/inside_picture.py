@@ -8,9 +8,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix
+from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix, in_rows
 from clearprop.drawing.diagrams.parts import LegendEntry, derivative, explained
-from clearprop.drawing.pen.items import Item, moved
+from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import InnerAddress, inner_address, inner_path
@@ -19,10 +19,13 @@ from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.explanation.readable import say
+from clearprop.reading.explanation.signal_pictures import stacked
 
 # So many matrices are drawn; of more, the first ones.
 MOST_PANELS = 16
 BETWEEN = 40.0
+# So wide a picture is at most, but where one matrix is wider.
+WIDTH = 1400.0
 
 
 class _Layout(NamedTuple):
@@ -62,18 +65,14 @@ def draw_inside(
         (f"*{symbol}*", "forward", inside.values[sample]),
         (derivative("*C*", f"*{symbol}*"), "backward", gradients),
     )
-    top, left_out = 0.0, 0
+    indices = list(product(*map(range, inside.values.shape[1 : 1 + layout.outer])))
+    left_out = max(0, len(indices) - MOST_PANELS)
     for name, role, values in kinds:
-        left, bottom = 0.0, top
-        indices = list(product(*map(range, values.shape[: layout.outer])))
-        left_out = max(0, len(indices) - MOST_PANELS)
-        for index in indices[:MOST_PANELS]:
-            panel = _panel(place, inside, layout, name, role, values, index, marked)
-            drawn = draw_matrix(panel)
-            items += [moved(item, left, top) for item in drawn.items]
-            left += drawn.width + BETWEEN
-            bottom = max(bottom, top + drawn.height)
-        top = bottom + BETWEEN
+        drawn = [
+            draw_matrix(_panel(place, inside, layout, name, role, values, index, marked))
+            for index in indices[:MOST_PANELS]
+        ]
+        items = stacked(items, in_rows(drawn, width=WIDTH, between=BETWEEN, aligned=True), BETWEEN)
     entries = [
         LegendEntry("positive5", 0, say(language, "inner.legend.plus")),
         LegendEntry("negative5", 0, say(language, "inner.legend.minus")),
@@ -81,14 +80,14 @@ def draw_inside(
     if marked is not None:
         entries.append(LegendEntry("ink", 0, say(language, "inner.legend.marked", address=place)))
     described = [say(language, "inner.all", name=place.name, path=place.path or "—", sample=sample)]
-    if left_out:
-        described.append(say(language, "inner.left_out", count=left_out))
+    notes = [say(language, "inner.left_out", count=left_out)] if left_out else []
     return explained(
         items,
         entries,
         title=say(language, "inner.all_title", name=place.name, path=place.path or "—"),
         description=described,
         language=language,
+        notes=notes,
     )
 
 

@@ -1,7 +1,8 @@
 """Every diagram of a step by its name: of the whole network, of a neuron, of a sample.
 
-Those of the whole network, the neuron in reverse, `neuron`, `paths`, `sample` and `inside` are
-drawn of any network; the others are the textbook's, of a chain of Linear layers.
+Those of the whole network, the neuron in reverse, `neuron`, `paths` and `sample` are drawn of any
+network; `inside`, `unrolled`, `channels` and `kernel` of one that has such layers; the others are
+the textbook's, of a chain of Linear layers.
 """
 
 import difflib
@@ -15,9 +16,11 @@ from clearprop.engine.addresses import Address, InnerAddress, neuron_address, nu
 from clearprop.engine.graph import INPUT
 from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step
+from clearprop.reading.explanation.channels_picture import draw_channels
 from clearprop.reading.explanation.explaining_neurons import explain_neuron
 from clearprop.reading.explanation.explaining_samples import explain_sample
 from clearprop.reading.explanation.inside_picture import draw_inside
+from clearprop.reading.explanation.kernel_picture import draw_kernel
 from clearprop.reading.explanation.neuron_explanation import NeuronExplanation
 from clearprop.reading.explanation.unrolled_picture import draw_unrolled
 
@@ -32,7 +35,10 @@ OF_A_NEURON = {
     "reversed_neuron": NeuronExplanation.reversed_picture,
     "paths": NeuronExplanation.paths_picture,
 }
-KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", "inside", "unrolled", *TEXTBOOK)
+INSIDE = {"inside": draw_inside, "unrolled": draw_unrolled, "channels": draw_channels}
+# Those of what only some layers have.
+OF_SOME_LAYERS = (*INSIDE, "kernel")
+KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *OF_SOME_LAYERS, *TEXTBOOK)
 
 # How deep the paths are followed: to the loss, in any network that can be looked at.
 PATHS_DEPTH = 4
@@ -44,13 +50,15 @@ def draw(
     *,
     sample: int | None = None,
     neuron: str | None = None,
+    weight: str | None = None,
     language: str = "en",
 ) -> Scene:
     """One diagram of a step.
 
     kind    one of KINDS; without it `neuron` where one is named, `inside` where the name is that of
-            a number inside a layer, otherwise `network_backward`
-    sample  the first unless told otherwise
+            a number inside a layer, `kernel` where a weight is named, otherwise `network_backward`
+    sample  the first unless told otherwise; of a kernel that with its largest share
+    weight  `layers[3].weight[2,1,0,2]`, for the diagram of a kernel
     neuron  `layers[0][3]`; for a diagram of one neuron, that of the first layer with the largest
             |∂C/∂z| unless told otherwise
 
@@ -58,7 +66,14 @@ def draw(
     ConfigurationError for a sample that does not exist and for a neuron handed to a diagram that
     is of none; and what the diagram raises.
     """
-    kind = known_kind(kind or _kind_of(step, neuron))
+    kind = known_kind(kind or _kind_of(step, neuron, weight))
+    if weight is not None and kind != "kernel":
+        raise ConfigurationError("diagram_of_no_weight", kind=kind)
+    if kind == "kernel":
+        if neuron is not None:
+            raise ConfigurationError("diagram_of_a_weight")
+        own = None if sample is None else step.check_sample(sample)
+        return draw_kernel(step, weight, sample=own, language=language)
     sample = step.check_sample(0 if sample is None else sample)
     if kind in WHOLE or kind == "sample":
         if neuron is not None:
@@ -66,10 +81,8 @@ def draw(
         if kind == "sample":
             return explain_sample(step, sample).picture(language)
         return DIAGRAMS[kind](step.backward, sample=sample, language=language)
-    if kind == "unrolled":
-        return draw_unrolled(step, neuron, sample=sample, language=language)
-    if kind == "inside":
-        return draw_inside(step, neuron, sample=sample, language=language)
+    if kind in INSIDE:
+        return INSIDE[kind](step, neuron, sample=sample, language=language)
     address = largest_neuron(step, sample) if neuron is None else neuron
     if kind in TEXTBOOK:
         layer, unit = _linear_unit(step, kind, address)
@@ -80,7 +93,9 @@ def draw(
     return OF_A_NEURON[kind](explain_neuron(step, address, sample=sample, depth=depth), language)
 
 
-def _kind_of(step: Step, neuron: str | None) -> str:
+def _kind_of(step: Step, neuron: str | None, weight: str | None) -> str:
+    if weight is not None:
+        return "kernel"
     if neuron is None:
         return "network_backward"
     return "inside" if isinstance(number_address(step, neuron), InnerAddress) else "neuron"

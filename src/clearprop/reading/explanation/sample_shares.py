@@ -53,8 +53,9 @@ class SampleShare:
         """The sentence of its largest product; `letter` is what the number is called."""
         one = self.products[0]
         key = "factors.of_input" if one.input else "factors.alone"
-        if len(self.products) > 1 or self.rest.count:
-            key = "factors.several"
+        several = len(self.products) > 1 or self.rest.count
+        if several:
+            key = "factors.places" if one.input else "factors.several"
         elif not one.input and one.factor != 1:
             key = "factors.local"
         return say(
@@ -77,7 +78,8 @@ class SampleShare:
         key = "of_input" if one.input else "alone" if one.factor == 1 else "local"
         count = len(self.products) + self.rest.count
         values = {"letter": letter, "input": one.input, "place": one.signal.named, "count": count}
-        told = say(language, f"step.factors_{'several' if several else key}", **values)
+        of_several = "places" if one.input else "several"
+        told = say(language, f"step.factors_{of_several if several else key}", **values)
         left = f"∂C[{self.sample}]/∂{letter}"
         behind = by(one.signal)
         product = product_text(one.factor, one.signal.value)

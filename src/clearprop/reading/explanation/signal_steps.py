@@ -3,7 +3,13 @@
 from clearprop.base import messages
 from clearprop.base.numbers import brief, percent, product_text
 from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep
-from clearprop.reading.explanation.signals import LossDerivative, Signal, Term, cancellation
+from clearprop.reading.explanation.signals import (
+    LossDerivative,
+    Signal,
+    Term,
+    cancellation,
+    windows_told,
+)
 from clearprop.reading.largest_terms import others_label
 
 # A sum is written out with so many terms, and everything else as one.
@@ -36,6 +42,7 @@ def signal_steps(signal: Signal, language: str, most: int = DEEPEST) -> list[Exp
     if slope is not None:
         found.append(ExplainedStep(say(language, "step.slope", **values), (passed,)))
         name = "∂C/∂a"
+    found += [ExplainedStep(told) for told in windows_told(signal, language)]
     total = signal.value if inner is None else inner
     if not signal.terms:
         chain = Chain(name, (brief(total),))

@@ -20,6 +20,8 @@ INDENT = "    "
 CANCELS = 0.25
 # A paragraph follows the largest terms through so many lines; more would be read by nobody.
 DEEPEST = 3
+# So many windows over one number are told one by one.
+WINDOWS_TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,29 @@ class WayKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class WindowSeen:
+    """A number of an image under the window of a maximum.
+
+    output   where the maximum is
+    largest  which of the numbers under the window it is, and its `value`
+    own      the number itself; where it is as large, but not the first, nothing comes back to it
+    chosen   whether it is the maximum
+    """
+
+    output: str
+    largest: str
+    value: float
+    own: float
+    chosen: bool
+
+    def sentence(self, language: str) -> str:
+        """Whether it is the largest, and what follows."""
+        key = "chosen" if self.chosen else "tied" if self.own == self.value else "smaller"
+        numbers = {"own": brief(self.own), "value": brief(self.value)}
+        return say(language, f"window.{key}", output=self.output, largest=self.largest, **numbers)
+
+
+@dataclass(frozen=True)
 class Term:
     """One way by which a number reaches the loss: value = factor · signal.value.
 
@@ -116,6 +141,7 @@ class Signal:
     rest     case 2: all other terms
     size     Σ|terms|, the rest's included, times |slope|
     symbol   what v is called in formulas, z₄⁽¹⁾; "" where it has no name there
+    windows  those of maxima that v, or what its activation makes of it, lies under
     """
 
     place: str
@@ -129,6 +155,7 @@ class Signal:
     rest: Rest = NOTHING
     size: float = 0.0
     symbol: str = ""
+    windows: tuple[WindowSeen, ...] = ()
 
     @property
     def named(self) -> str:
@@ -172,6 +199,7 @@ def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:
                 value=value,
             )
         )
+    found += windows_told(signal, language)
     if signal.terms:
         first = signal.terms[0]
         found.append(_largest(signal, first, language))
@@ -181,6 +209,13 @@ def sentences(signal: Signal, language: str, most: int = DEEPEST) -> list[str]:
     else:
         found.append(say(language, "signal.nothing", place=place))
     return found
+
+
+def windows_told(signal: Signal, language: str) -> list[str]:
+    """What is said of the windows of maxima: each of them, and of many the first ones."""
+    told = [one.sentence(language) for one in signal.windows[:WINDOWS_TOLD]]
+    left = len(signal.windows) - WINDOWS_TOLD
+    return [*told, say(language, "window.more", count=left)] if left > 0 else told
 
 
 def cancellation(what: str, value: float, size: float, language: str) -> list[str]:

@@ -15,12 +15,15 @@ from clearprop.engine.graph import GraphStep, Index, Join, Node, Sum, join_path
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step
+from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.kinds.window_places import InputEntry, Onward
 from clearprop.reading.explanation.signals import (
     LossDerivative,
     Signal,
     Slope,
     Term,
     WayKind,
+    WindowSeen,
 )
 from clearprop.reading.formula_symbols import neuron_symbol
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, rest_of, share_of
@@ -85,6 +88,7 @@ class Tracer:
                 symbol=symbol,
             )
         takers = self._graph.takers(inner_wire)
+        windows = self.windows(inner_wire, sample, index)
         ways = [self._ways(taker, inner_wire, sample, index, depth - 1) for taker in takers]
         terms, rest, size = _largest(ways, self.most)
         inner = sum(term.value for term in terms) + rest.value
@@ -99,6 +103,7 @@ class Tracer:
             rest=rest,
             size=abs(factor) * size,
             symbol=symbol,
+            windows=windows,
         )
 
     def gradient(self, wire: str, sample: int, index: Index) -> float:
@@ -168,7 +173,66 @@ class Tracer:
         if is_activation(taker.layer):
             slope = self._slope(taker.path, taker.layer, wire, sample, index)
             return self._through_slope(slope, sample, index, depth)
+        row = LAYER_ROWS.get(type(taker.layer))
+        if row is not None and row.onward is not None:
+            return self._onward(taker, row.onward, sample, index, depth)
         return self._through_layer(taker, sample, index, depth)
+
+    def _onward(
+        self,
+        taker: Node,
+        onward: Callable[[InputEntry], tuple[Onward, ...]],
+        sample: int,
+        index: Index,
+        depth: int,
+    ) -> Ways:
+        """Through a layer whose row says what a number goes into."""
+        found = onward(self._input_entry(taker, sample, index))
+        signals = self.step.signals(taker.path)[sample].astype(np.float64)
+        values = np.array([one.factor * float(signals[one.output]) for one in found])
+        weights = join_path(taker.path, "weight")
+
+        def make(way: int, share: float) -> Term:
+            one = found[way]
+            through_weight = one.weight is not None
+            via = Address(weights, one.weight) if one.weight else Address(taker.path, one.output)
+            return Term(
+                kind=WayKind.WEIGHT if through_weight else WayKind.OUTPUT,
+                via=str(via),
+                factor=one.factor,
+                value=float(values[way]),
+                share=share,
+                signal=self.signal(taker.path, sample, one.output, depth),
+            )
+
+        return Ways(values, make)
+
+    def _input_entry(self, taker: Node, sample: int, index: Index) -> InputEntry:
+        record = self.step.forward[taker.path]
+        places = record.output.shape[2:]
+        return InputEntry(taker.layer, record.params, record.input[sample], places, index)
+
+    def windows(self, wire: str, sample: int, index: Index) -> tuple[WindowSeen, ...]:
+        """The windows of maxima under which a number lies that goes into them alone."""
+        seen = []
+        for taker in self._graph.takers(wire):
+            row = LAYER_ROWS.get(type(taker.layer)) if isinstance(taker, Node) else None
+            if not isinstance(taker, Node) or row is None or row.onward is None:
+                continue
+            values = self.step.forward.value(wire)[sample]
+            for one in row.onward(self._input_entry(taker, sample, index)):
+                if one.largest is None:
+                    continue
+                seen.append(
+                    WindowSeen(
+                        output=str(Address(taker.path, one.output)),
+                        largest=str(Address(wire, one.largest)),
+                        value=float(values[one.largest]),
+                        own=float(values[index]),
+                        chosen=one.largest == index,
+                    )
+                )
+        return tuple(seen)
 
     def _through_join(self, taker: Join, wire: str, sample: int, index: Index, depth: int) -> Ways:
         shapes = [self.step.forward.value(source).shape[1:] for source in taker.sources]
@@ -235,6 +299,9 @@ class Tracer:
         positions = probe.leading(sample)
         signals = np.asarray(probe.dy[sample], np.float64).reshape(-1)[positions]
         factors = np.array([float(probe.slopes(sample, int(p))[index]) for p in positions])
+        # What it does not touch is no term.
+        touched = factors != 0
+        positions, factors, signals = positions[touched], factors[touched], signals[touched]
         values = factors * signals
         mixed = float(probe.through_other_samples(sample)[index])
         if mixed != 0:
@@ -261,7 +328,8 @@ class Tracer:
                 signal=self.signal(taker.path, sample, unit, depth),
             )
 
-        rest = Rest(probe.outputs - len(positions), unlisted, abs(unlisted))
+        others = probe.outputs - len(probe.leading(sample))
+        rest = Rest(others, unlisted, abs(unlisted)) if unlisted else NOTHING
         return Ways(values, make, rest)
 
 

@@ -76,10 +76,12 @@ def draw_unrolled(step: Step, address: str | None, *, sample: int, language: str
     ]
     told = {"unit": chosen.unit, "path": chosen.path or "—", "sample": sample}
     described = [say(language, "unrolled.says", **told)]
-    if len(shown) < times:
-        described.append(say(language, "unrolled.left_out", count=times - len(shown)))
+    left_out = times - len(shown)
+    notes = [say(language, "unrolled.left_out", count=left_out)] if left_out else []
     title = say(language, "unrolled.title", **told)
-    return explained(items, entries, title=title, description=described, language=language)
+    return explained(
+        items, entries, title=title, description=described, language=language, notes=notes
+    )
 
 
 def _chosen(step: Step, address: str | None, sample: int) -> _Unrolled:

@@ -189,6 +189,29 @@ def witness_at_one_time(
     return _witness(step, own, moved, gradient, size)
 
 
+def witness_at_one_place(
+    step: Step,
+    entry: tuple[str, str, tuple[int, ...]],
+    at: tuple[int, ...],
+    factor: float,
+    gradient: float,
+) -> Witness:
+    """Move an entry (path, name, index) of a parameter at one place of one sample alone: `at` is
+    the output's entry that it is used for there, which answers with `factor`."""
+    start, _ = step.again(_doubles(step.forward.params), _doubles(step.forward.input))
+    path, name, index = entry
+    record, target = start[path], _doubles(step.target)
+    own = float(record.params[name][index])
+
+    def moved(value: float) -> Evaluated:
+        y = record.output.copy()
+        y[at] += (value - own) * factor
+        forward = with_output(start, path, y)
+        return forward, step.loss.evaluate(forward.output, target)
+
+    return _witness(step, own, moved, gradient, abs(gradient))
+
+
 class _Evaluation(NamedTuple):
     """One evaluation: where it really was, the loss, and the sides of all kinks."""
 

@@ -7,6 +7,7 @@ from clearprop.base.errors import ShapeError
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.health.attention_heads import attention_heads
 from clearprop.reading.health.baselines import baselines, worse_than_simple
+from clearprop.reading.health.channels import constant_channels
 from clearprop.reading.health.constant_output import constant_output
 from clearprop.reading.health.convergence import converged, convergence_of
 from clearprop.reading.health.draws import draws
@@ -55,6 +56,7 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
         findings += where_it_broke(step, start.astype(step.forward.params.dtype))
     findings += constant_output(step, settled=reached and not of_units)
     findings += of_units
+    findings += constant_channels(step)
     findings += attention_heads(step) if broken is None else ()
     if rounding is not None:
         noise = bool((np.abs(step.backward.output_gradient) <= rounding.signals).all())

@@ -6,6 +6,8 @@ Hardtanh beyond its bounds as well. A slope is tiny where it is at most TINY of 
 activation has anywhere. An activation that is flat on both ends (a tanh, a sigmoid) is saturated
 where it is so for nearly all samples; one that is flat on one end alone (GELU, ELU) is made to be
 there for some, and counts where it is so for all.
+
+Of images a unit is a channel, at all of its places.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import percent
+from clearprop.engine.addresses import channels_path
 from clearprop.engine.graph import Node
+from clearprop.engine.images import holds_images
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.nodes import layer_name
@@ -31,15 +35,22 @@ RANGE, FAR = 20.0, 1e3
 
 
 class Units(NamedTuple):
-    """The slopes of one layer that works entry by entry.
+    """The slopes of one layer that works entry by entry; of images a unit is a channel.
 
     slopes  (N', F) the largest |a'(z)| of a unit in one sample, samples of all draws
     z       (F,) the largest z that a unit has
+    places  how many places a channel has; None where the units are no channels
     """
 
     node: Node
     slopes: Array
     z: Array
+    places: int | None = None
+
+    def place(self, unit: int) -> str:
+        """The address of a unit."""
+        path = self.node.path
+        return f"{path}[{unit}]" if self.places is None else channels_path(path, unit)
 
     @property
     def dead(self) -> Array:
@@ -55,10 +66,12 @@ def units_of(steps: tuple[Step, ...]) -> list[Units]:
     for node in steps[0].forward.network.graph.nodes.values():
         if not _is_elementwise(node.layer):
             continue
-        parts = [_slopes(step, node) for step in steps]
+        images = holds_images(steps[0].forward, node.path)
+        places = int(np.prod(steps[0].forward.value(node.path).shape[2:])) if images else None
+        parts = [_slopes(step, node, images=images) for step in steps]
         slopes, z = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         if np.isfinite(slopes).all() and np.isfinite(z).all():
-            found.append(Units(node, slopes, z.max(axis=0)))
+            found.append(Units(node, slopes, z.max(axis=0), places))
     return found
 
 
@@ -69,10 +82,13 @@ def dead_units(units: list[Units], samples: int) -> Iterator[Finding]:
         if not len(dead):
             continue
         count, total = len(dead), len(one.dead)
+        partly, wholly = Symptom.DEAD_UNITS, Symptom.DEAD_LAYER
+        if one.places is not None:
+            partly, wholly = Symptom.DEAD_CHANNELS, Symptom.DEAD_ALL_CHANNELS
         yield Finding(
-            Symptom.DEAD_LAYER if count == total else Symptom.DEAD_UNITS,
+            wholly if count == total else partly,
             Severity.SERIOUS if count == total else Severity.WARNING,
-            tuple(_place(one.node, int(unit)) for unit in dead),
+            tuple(one.place(int(unit)) for unit in dead),
             {
                 "layer": layer_name(one.node),
                 "name": type(one.node.layer).__name__,
@@ -80,6 +96,7 @@ def dead_units(units: list[Units], samples: int) -> Iterator[Finding]:
                 "total": total,
                 "samples": samples,
                 "z": float(one.z[dead].max()),
+                "spots": one.places or 0,
             },
         )
 
@@ -97,9 +114,9 @@ def saturated_units(units: list[Units]) -> Iterator[Finding]:
         if not len(saturated):
             continue
         yield Finding(
-            Symptom.SATURATED,
+            Symptom.SATURATED if one.places is None else Symptom.SATURATED_CHANNELS,
             Severity.WARNING,
-            tuple(_place(one.node, int(unit)) for unit in saturated),
+            tuple(one.place(int(unit)) for unit in saturated),
             {
                 "layer": layer_name(one.node),
                 "name": type(layer).__name__,
@@ -123,14 +140,14 @@ def _is_elementwise(layer: Layer) -> bool:
     return isinstance(layer, Activation) or bool(layer.kinks())
 
 
-def _slopes(step: Step, node: Node) -> tuple[Array, Array]:
+def _slopes(step: Step, node: Node, *, images: bool) -> tuple[Array, Array]:
     record = step.forward[node.path]
     # With ∂C/∂a = 1 everywhere, what comes back is a'(z).
     ones = np.ones(record.output.shape, record.output.dtype)
     dx, _ = node.layer.backward(record.params, record.cache, ones)
     slopes = np.abs(np.asarray(dx, np.float64))
     z = record.input.astype(np.float64)
-    between = tuple(range(1, slopes.ndim - 1))
+    between = tuple(range(2, slopes.ndim) if images else range(1, slopes.ndim - 1))
     return slopes.max(axis=between, initial=0.0), z.max(axis=between, initial=-np.inf)
 
 
@@ -147,7 +164,3 @@ def _is_flat_on_both_ends(layer: Layer, largest: float) -> bool:
     z = np.array([-FAR, FAR])
     ends = np.abs(np.asarray(layer.derivative(z, layer.value(z)), np.float64))
     return bool((ends <= TINY * largest).all())
-
-
-def _place(node: Node, unit: int) -> str:
-    return f"{node.path}[{unit}]"

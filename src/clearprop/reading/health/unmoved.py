@@ -17,6 +17,7 @@ from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.nodes import is_linear, layer_name
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
+from clearprop.reading.health.channels import keeps_channels
 from clearprop.reading.health.rounding import Rounding
 from clearprop.reading.health.units import Units
 from clearprop.training.curvature import left_to_gain
@@ -46,6 +47,10 @@ def unmoved_weights(
     for one in units:
         # What several layers take is blocked where all of them are dead.
         dead[one.node.source] = dead.get(one.node.source, np.True_) & one.dead
+    for node in reversed(list(graph.nodes.values())):
+        # A norm and a pool hand every channel on by itself, and nothing where that is dead behind.
+        if node.path in dead and keeps_channels(node) and graph.takers(node.source) == (node,):
+            dead[node.source] = dead[node.path]
     if still.size and still.all() and not np.any(step.backward.output_gradient):
         yield Finding(Symptom.UNMOVED_FLAT, Severity.NOTE, (graph.output,), {"loss": step.value})
         return
@@ -91,6 +96,8 @@ def _reasons(
                 Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, True),
             },
         )
+    if node.layer.images and name in ("weight", "bias"):
+        return _of_image_layer(node, name, still, signals, values, dead)
     if not (is_linear(node.layer) and still.ndim == 2):
         nothing = not np.any(signals)
         return _in_turn(
@@ -101,7 +108,7 @@ def _reasons(
             },
         )
     columns = _never(signals)
-    blocked = columns & dead.get(node.path, np.False_)
+    blocked = columns & _dead_at(node, columns, dead)
     reasons: dict[Symptom, tuple[Severity, Array | bool]] = {
         Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked[None]),
         Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, columns[None]),
@@ -113,6 +120,35 @@ def _reasons(
         else:
             reasons[Symptom.UNMOVED_SILENT_BEFORE] = (Severity.NOTE, rows)
     return _in_turn(still, {**reasons, Symptom.UNMOVED_NEVER_TOGETHER: (Severity.NOTE, True)})
+
+
+def _of_image_layer(
+    node: Node, name: str, still: Array, signals: Array, values: Array, dead: dict[str, Array]
+) -> dict[Symptom, tuple[Severity, Array]]:
+    """The same of a kernel or of a channel's γ and β, where the unit is a channel."""
+    row = LAYER_ROWS[type(node.layer)]
+    silent = _never(np.moveaxis(signals, 1, -1))
+    blocked = silent & _dead_at(node, silent, dead)
+    # Channels stand first in a kernel (O, C, …), last in a bias, in γ and in β.
+    is_kernel = row.weighted and name == "weight"
+    along = (-1, *(1,) * (still.ndim - 1)) if is_kernel else (1, -1)
+    reasons: dict[Symptom, tuple[Severity, Array | bool]] = {
+        Symptom.UNMOVED_DEAD_BEHIND: (Severity.NOTE, blocked.reshape(along)),
+        Symptom.UNMOVED_NO_SIGNAL: (Severity.WARNING, silent.reshape(along)),
+    }
+    if is_kernel and node.source != INPUT:
+        reads = _never(np.moveaxis(values, 1, -1)).reshape(-1, still.shape[1])
+        groups = np.repeat(reads, len(still) // len(reads), axis=0)
+        kernel = groups.reshape(*groups.shape, *(1,) * (still.ndim - 2))
+        reasons[Symptom.UNMOVED_SILENT_BEFORE] = (Severity.NOTE, kernel)
+    return _in_turn(still, {**reasons, Symptom.UNMOVED_ELSEWHERE: (Severity.NOTE, True)})
+
+
+def _dead_at(node: Node, silent: Array, dead: dict[str, Array]) -> Array:
+    """(F,) which of a node's units, or channels, lead to dead ones alone."""
+    found = dead.get(node.path)
+    # A Linear one along the rows of an image has columns, and what takes it channels.
+    return found if found is not None and found.shape == silent.shape else np.zeros_like(silent)
 
 
 def _never(array: Array) -> Array:

@@ -10,6 +10,7 @@ from clearprop.kinds.program_lines import INDENT, WIDTH, Symbol, returned
 from clearprop.reading.programs.draft import Draft
 from clearprop.reading.programs.recipe import running
 from clearprop.reading.programs.samples import table_columns, table_lines
+from clearprop.reading.programs.side_inputs import SYMBOLS, read_lines, text_of
 from clearprop.reading.programs.start import LITERALS, ProgramArray, drawn, filled, sliced
 from clearprop.reading.programs.text import code_lines, comment, function, say
 
@@ -91,8 +92,20 @@ def _samples(draft: Draft, beside: str | None, made: Beginning) -> None:
     if draft.recipe.classes:
         named = [f"{number} = {name}" for number, name in enumerate(draft.recipe.classes)]
         body = [*comment(say(language, "classes", classes=", ".join(named))), *body]
-    body += returned(["x", "t"])
+    body += _beside(draft, beside, made)
+    body += returned(["x", "t", *draft.beside])
     made.functions.append(function("training_data", [], say(language, key), body))
+
+
+def _beside(draft: Draft, beside: str | None, made: Beginning) -> list[str]:
+    """The side inputs, in the text where they are few numbers."""
+    arrays = draft.settled.beside
+    if sum(array.size for array in arrays.values()) <= LITERALS:
+        made.texts.extend((name.upper(), text_of(array)) for name, array in arrays.items())
+        return [line for name, array in arrays.items() for line in read_lines(name, array)]
+    made.arrays.update(arrays)
+    read = [f'{INDENT}{SYMBOLS[name]} = file["{name}"]' for name in arrays]
+    return [*_file(draft, beside), *read]
 
 
 def _parameters(draft: Draft, beside: str | None, made: Beginning) -> None:

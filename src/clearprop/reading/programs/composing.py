@@ -24,6 +24,8 @@ LEGEND = {
     "Q": r"\bQ[₀-₉]",
     "A": r"\bA[₀-₉]",
     "lambda": r"\bλ[₀-₉]",
+    "hidden": r"\bis padding\b",
+    "looking": r"\bmask\b",
     "h": r"\bh[₀-₉]",
     "H": r"\bH[₀-₉]",
     "C": r"\bC[₀-₉]",

@@ -6,6 +6,7 @@ from clearprop.kinds.program_pieces import LossLines, Memory, UpdateLines
 from clearprop.reading.programs.passes import Program, passes_of, require_known
 from clearprop.reading.programs.recipe import Recipe, Settled, settle
 from clearprop.reading.programs.rows_written import loss_lines, update_lines
+from clearprop.reading.programs.side_inputs import names_of_side_inputs
 
 
 class Draft(NamedTuple):
@@ -28,6 +29,11 @@ class Draft(NamedTuple):
         return [one.symbol.name for one in self.program.parameters]
 
     @property
+    def beside(self) -> list[str]:
+        """The names of what stands beside x, in order."""
+        return names_of_side_inputs(self.settled.beside)
+
+    @property
     def masks(self) -> list[str]:
         """The names of the dropout masks, in order."""
         return [mask.symbol.name for mask in self.program.masks]
@@ -48,6 +54,6 @@ def draft(recipe: Recipe, language: str) -> Draft:
     update = update_lines(recipe.optimizer)
     require_known(recipe.network)
     settled = settle(recipe)
-    program = passes_of(recipe.network, settled.x)
+    program = passes_of(recipe.network, settled.x, beside=settled.beside)
     loss = loss_lines(recipe.loss, settled.target, settled.output)
     return Draft(settled, program, loss, update, language)

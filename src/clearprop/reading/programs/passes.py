@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from clearprop.base.arrays import Array, Shape, shape_text
+from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ContractError
 from clearprop.engine.graph import Concatenation, Graph, Join, Node, join_path
 from clearprop.engine.initializers import Initializer
@@ -18,7 +18,8 @@ from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
-from clearprop.kinds.program_pieces import Mask, Site, Statistics
+from clearprop.kinds.program_pieces import Mask, SideInput, Site, Statistics
+from clearprop.reading.programs.side_inputs import sites_of
 from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of
 
 
@@ -90,9 +91,16 @@ class Program:
         return tuple(line for part in (*self.forward, *self.backward) for line in part.lines)
 
 
-def passes_of(network: Network, x: Array, *, in_use: bool = False) -> Program:
-    """The passes of a network at samples such as x; `in_use` writes forward as it is computed in
-    use, with what training has remembered, and nothing of backward is to be read then.
+def passes_of(
+    network: Network,
+    x: Array,
+    *,
+    in_use: bool = False,
+    beside: Mapping[str, Array] = EMPTY,
+) -> Program:
+    """The passes of a network at samples such as x, with such side inputs beside them; `in_use`
+    writes forward as it is computed in use, with what training has remembered, and nothing of
+    backward is to be read then.
 
     Raises ContractError for a layer that is not of the catalogue, and where ids are taken by
     something that has a derivative.
@@ -102,7 +110,7 @@ def passes_of(network: Network, x: Array, *, in_use: bool = False) -> Program:
     numbers = _numbers(network.graph)
     names = names_of(network.graph, numbers, of_ids=of_ids)
     shapes = network.graph.shapes(x.shape[1:])
-    return _Writing(network, names, numbers, shapes, in_use).program(of_ids)
+    return _Writing(network, names, numbers, shapes, in_use, sites_of(beside)).program(of_ids)
 
 
 def require_known(network: Network) -> None:
@@ -140,6 +148,7 @@ class _Writing:
     numbers: Mapping[str, int]
     shapes: Mapping[str, Shape | None]
     in_use: bool
+    beside: Mapping[str, SideInput]
     remembered: list[RememberedName] = field(default_factory=list)
     parameters: dict[str, Symbol] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
@@ -196,6 +205,7 @@ class _Writing:
             number,
             path,
             shape or (),
+            self.beside,
         )
         passes = row.passes(site)
         title = _title(layer, shape)
@@ -224,15 +234,16 @@ class _Writing:
             line = Line(f"{y} = {code}", f"{y:math} = {equation}")
             self.forward.append(Section(kind, title, (line,)))
             return
-        code = f"{y} = np.concatenate([{', '.join(map(str, terms))}], axis=-1)"
+        code = f"{y} = np.concatenate([{', '.join(map(str, terms))}], axis={step.axis})"
         equation = " ‖ ".join(f"{term:math}" for term in terms)
         self.forward.append(Section(kind, title, (Line(code, f"{y:math} = {equation}"),)))
         cuts, start = [], 0
         for term, wire in enumerate(step.sources):
-            stop = start + (self.shapes[wire] or (0,))[-1]
+            stop = start + (self.shapes[wire] or (0,) * -step.axis)[step.axis]
             dx, shift = self.names.cut[step.path, term], f"₊{subscript(start)}" if start else ""
             equation = f"({dx:math})ₖ = ({dy:math})ₖ{shift}"
-            cuts.append(Line(f"{dx} = {dy}[..., {start}:{stop}]", equation))
+            behind = ", :" * (-step.axis - 1)
+            cuts.append(Line(f"{dx} = {dy}[..., {start}:{stop}{behind}]", equation))
             start = stop
         self.backward.append(Section(kind, title, tuple(cuts)))
 

@@ -13,6 +13,7 @@ from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.reading.programs.samples import CsvFile, example_lines, run_lines
+from clearprop.reading.programs.side_inputs import settled_side_inputs
 from clearprop.reading.programs.start import can_draw
 from clearprop.training.arguments import USUAL_OPTIMIZER
 
@@ -29,6 +30,7 @@ class Recipe:
     step, seed  the number of steps taken, and the key of all random draws
     classes     what the classes are called, by their ids; none where they have no names
     input_shape of one sample, where samples are made up for a network that does not say it itself
+    side_inputs masks beside x, an entry for every sample: `key_padding_mask`, `attn_mask`
     """
 
     network: Network
@@ -47,6 +49,7 @@ class Recipe:
     dtype: str = "float64"
     classes: tuple[str, ...] = ()
     input_shape: Shape | None = None
+    side_inputs: Mapping[str, Array] = field(default_factory=dict)
 
 
 class Settled(NamedTuple):
@@ -59,6 +62,7 @@ class Settled(NamedTuple):
     target: Array
     output: Array
     example: tuple[str, ...]
+    beside: Mapping[str, Array]
 
     @property
     def draws(self) -> bool:
@@ -116,9 +120,12 @@ def settle(recipe: Recipe) -> Settled:
         x, target = (_in_dtype(np.asarray(one), kind) for one in (recipe.x, recipe.target))
     if recipe.batch_size is not None and recipe.batch_size > len(x):
         raise ConfigurationError("batch_size_invalid", samples=len(x), value=recipe.batch_size)
-    forward = network.forward(params, x, seed=seed, state=_state(recipe, params))
+    beside = settled_side_inputs(recipe.side_inputs, None if example else x)
+    beside = {name: _in_dtype(array, kind) for name, array in beside.items()}
+    state = _state(recipe, params)
+    forward = network.forward(params, x, seed=seed, state=state, side_inputs=beside)
     recipe.loss.evaluate(forward.output, target)
-    return Settled(recipe, params, x, target, forward.output, example)
+    return Settled(recipe, params, x, target, forward.output, example, beside)
 
 
 def running(recipe: Recipe, params: Array, path: str) -> Mapping[str, Array]:

@@ -24,7 +24,7 @@ RATE = "rate"
 
 
 def forward(draft: Draft) -> list[str]:
-    """`forward(x, masks, parameters)`, which returns y and what backward needs."""
+    """`forward(x, side inputs, masks, parameters)`, which returns y and what backward needs."""
     body = passes(draft.language, draft.program.forward, "forward")
     body += [""] if body else []
     kept = [name for group in draft.program.saved for name in group]
@@ -35,7 +35,7 @@ def forward(draft: Draft) -> list[str]:
         for group, names in groups.items():
             body += listed(f"{group} = (", names, ")")
         body.append(f"{INDENT}return y, {gathered(groups)}")
-    arguments = [X, *draft.masks, *draft.parameters]
+    arguments = [X, *draft.beside, *draft.masks, *draft.parameters]
     return function("forward", arguments, say(draft.language, "doc.forward"), body)
 
 

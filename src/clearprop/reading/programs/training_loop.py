@@ -36,7 +36,7 @@ def main(draft: Draft) -> list[str]:
         str(s) for one in draft.program.statistics for s in (one.running_mean, one.running_variance)
     ]
     body = [
-        f"{INDENT}x, t = training_data()",
+        f"{INDENT}{', '.join(['x', 't', *draft.beside])} = training_data()",
         *before,
         *_statistics_before(draft),
         f"{INDENT}for step in range({span}):",
@@ -50,8 +50,10 @@ def main(draft: Draft) -> list[str]:
 def inputs(draft: Draft) -> list[str]:
     """`inputs`, the arrays at which `clearprop check` calls the two passes."""
     items = ["training_data()[0]", "*starting_parameters()"]
+    if draft.beside:
+        items.insert(1, "*training_data()[2:]")
     if draft.masks:
-        items.insert(1, f"*dropout_masks({draft.recipe.step}, {len(draft.settled.x)})")
+        items.insert(-1, f"*dropout_masks({draft.recipe.step}, {len(draft.settled.x)})")
     return [*comment(say(draft.language, "inputs"), ""), *listed("inputs = (", items, ")", "")]
 
 
@@ -154,11 +156,14 @@ def _forward(draft: Draft, parameters: list[str]) -> list[str]:
     """The samples and masks of the step, forward, and the loss."""
     lines = []
     x, t = _batch_names(draft)
+    beside = draft.beside
     if draft.settled.batch is not None:
         lines += [f"{INNER}rows = batch(step)", f"{INNER}{x}, {t} = x[rows], t[rows]"]
+        lines += [f"{INNER}{name}_batch = {name}[rows]" for name in beside]
+        beside = [f"{name}_batch" for name in beside]
     if draft.masks:
         lines += unpacked(draft.masks, f"dropout_masks(step, len({x}))", INNER)
-    arguments = ", ".join([x, *draft.masks, *parameters])
+    arguments = ", ".join([x, *beside, *draft.masks, *parameters])
     return [
         *lines,
         f"{INNER}y, cache = forward({arguments})",

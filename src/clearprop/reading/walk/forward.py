@@ -60,7 +60,7 @@ def layer_stage(step: Step, node: Node, sample: int) -> WalkStage:
         path=node.path,
         name=repr_short(node.layer),
         equations=equations,
-        worked=_worked(record, sample),
+        worked=worked_entry(record, sample, None),
         arrays=tuple(arrays),
     )
 
@@ -70,10 +70,10 @@ def _first(output: Array) -> Index:
     return (0,) * (output.ndim - 1)
 
 
-def _worked(record: ForwardRecord, sample: int) -> tuple[WorkedLine, ...]:
-    """The first entry of the sample, with its numbers; nothing for a layer of one's own that is
-    not an activation."""
-    index = _first(record.output)
+def worked_entry(record: ForwardRecord, sample: int, place: Index | None) -> tuple[WorkedLine, ...]:
+    """The entry at `place` of the sample, the first one where none is told, with its numbers;
+    nothing for a layer of one's own that is not an activation."""
+    index = _first(record.output) if place is None else place
     entry = OneEntry(
         layer=record.layer,
         params=record.params,

@@ -35,6 +35,7 @@ class Part(StrEnum):
     ADDED   forward, any other sum; backward its signal is HANDED_ON
     JOINED  forward, terms are put side by side; backward the signal is PARTED
     MET     backward, where the ways from one number meet
+    INSIDE  forward, what happens inside the layer of the stage before; backward INSIDE_BACK
     FROZEN  what UPDATE is where nothing is updated
     AFTER   the same samples with the new parameters
     """
@@ -50,9 +51,35 @@ class Part(StrEnum):
     PARTED = "parted"
     JOIN = "join"
     MET = "met"
+    INSIDE = "inside"
+    INSIDE_BACK = "inside_back"
     UPDATE = "update"
     FROZEN = "frozen"
     AFTER = "after"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many `times` or `places` of a layer are not walked through."""
+
+    kind: str
+    count: int
+
+    def sentence(self, language: str) -> str:
+        """What is left out, and what is shown instead."""
+        return say(language, f"left_out.{self.kind}", count=self.count)
+
+
+@dataclass(frozen=True)
+class MaskedPairs:
+    """How many pairs of a query and a key have no share in the softmax, of how many."""
+
+    count: int
+    pairs: int
+
+    def sentence(self, language: str) -> str:
+        """That they have none."""
+        return say(language, "masked", count=self.count, pairs=self.pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +157,7 @@ class WalkStage:
     worked     the same with the stage's own numbers, for one entry of one sample
     arrays     everything that the stage takes and makes
     notes      what else its symbols and numbers are: S of the loss, the class of the sample
+    inside     of a stage inside a layer which one it is, as an address has it: `time[3]`
     """
 
     part: Part
@@ -138,12 +166,13 @@ class WalkStage:
     equations: tuple[str, ...]
     worked: tuple[WorkedLine, ...]
     arrays: tuple[StageArray, ...]
-    notes: tuple[Divisor | WantedClass, ...] = ()
+    notes: tuple[Divisor | WantedClass | LeftOut | MaskedPairs, ...] = ()
+    inside: str = ""
 
     def title(self, position: int, count: int, language: str) -> str:
         """`3/11  Forward: layers[1] ReLU()`."""
         path = self.path or "—"
-        named = say(language, f"title.{self.part}", path=path, name=self.name)
+        named = say(language, f"title.{self.part}", path=path, name=self.name, inside=self.inside)
         return f"{position + 1}/{count}  {named}"
 
     def body(self, sample: int, language: str, width: int, height: int | None) -> list[str]:

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 from clearprop.engine.graph import Node
 from clearprop.engine.step import Step
-from clearprop.reading.walk import backward, ends, forward, joins
+from clearprop.reading.walk import backward, ends, forward, inside, joins
 from clearprop.reading.walk.stages import Walk, WalkStage
 
 
-def walk_step(step: Step, *, sample: int = 0) -> Walk:
+def walk_step(step: Step, *, sample: int = 0, within: bool = True) -> Walk:
     """The stages of a step; one entry of `sample` is worked out in each.
+
+    within  whether layers that declare what is inside them are walked through: every time of one
+            that goes through time, scores and weights of attention, places of a convolution
 
     Raises ConfigurationError where there is no such sample.
     """
@@ -18,15 +21,17 @@ def walk_step(step: Step, *, sample: int = 0) -> Walk:
         sample=sample,
         samples=step.samples,
         loss=step.value,
-        stages=tuple(_stages(step, sample)),
+        stages=tuple(_stages(step, sample, within=within)),
     )
 
 
-def _stages(step: Step, sample: int) -> Iterator[WalkStage]:
+def _stages(step: Step, sample: int, *, within: bool) -> Iterator[WalkStage]:
     graph = step.forward.network.graph
     for one in graph.steps:
         if isinstance(one, Node):
             yield forward.layer_stage(step, one, sample)
+            if within:
+                yield from inside.forward_stages(step, one, sample)
         else:
             yield joins.join_stage(step, one, sample)
     yield ends.loss_stage(step, sample)
@@ -34,6 +39,8 @@ def _stages(step: Step, sample: int) -> Iterator[WalkStage]:
     for one in reversed(graph.steps):
         if isinstance(one, Node):
             yield backward.layer_stage(step, one, sample)
+            if within:
+                yield from inside.backward_stages(step, one, sample)
         else:
             yield joins.split_stage(step, one, sample)
         for fork in forks:

@@ -29,7 +29,7 @@ from clearprop.runs.report.error_breakdown import (
 )
 from clearprop.runs.report.judged_rows import JudgedRows, judged_rows, learned_rows
 from clearprop.runs.report.model_scores import ModelScores, model_scores
-from clearprop.runs.report.network_health import MOST_ROWS, network_health
+from clearprop.runs.report.network_health import MOST_ROWS, networks_health
 from clearprop.runs.report.reliability import (
     IntervalCoverage,
     ReliabilityBin,
@@ -67,6 +67,7 @@ class RunFindings:
     coverage           of intervals, for each column of numbers; empty where there are too few rows
     thresholds         of the positive class, or of the most frequent classes or labels
     errors             what is wrong in each row, by which groups and times are told apart
+    health             what each of the networks was found to suffer from
     """
 
     run: Run
@@ -86,7 +87,7 @@ class RunFindings:
     errors: RowErrors
     groups: GroupErrors | None
     times: tuple[TimeError, ...]
-    health: Examination
+    health: tuple[Examination, ...]
 
     @property
     def target(self) -> TableTarget:
@@ -264,6 +265,6 @@ def _coverage(judged: JudgedRows) -> tuple[tuple[IntervalCoverage, ...], ...]:
     return interval_coverage(bounds, judged.truth)
 
 
-def _health(model: Any, training: RunData) -> Examination:
+def _health(model: Any, training: RunData) -> tuple[Examination, ...]:
     data = _sampled(training, MOST_ROWS)
-    return network_health(model.learned_, model.preparation_.matrix(data.inputs), data.truth)
+    return networks_health(model.learned_, model.preparation_.matrix(data.inputs), data.truth)

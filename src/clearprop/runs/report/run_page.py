@@ -19,6 +19,7 @@ from clearprop.runs.data_summary import ColumnSummary, summarise
 from clearprop.runs.report import model_card
 from clearprop.runs.report.column_figures import dependence_figure, importance_figure
 from clearprop.runs.report.epoch_figures import training_figure
+from clearprop.runs.report.network_health import SharedFinding, shared_findings
 from clearprop.runs.report.prediction_figures import prediction_figures
 from clearprop.runs.report.report_figure import ReportFigure, estimate_text, metric_name, say
 from clearprop.runs.report.run_findings import RunFindings, run_findings
@@ -244,26 +245,42 @@ def _holds(one: ColumnSummary, language: str) -> str:
 
 
 def _health(findings: RunFindings, language: str) -> dict[str, Any]:
-    found = findings.health
+    every = findings.health
+    shared = shared_findings(every)
 
     def told(*, notes: bool) -> list[dict[str, str]]:
         return [
             {
-                "severity": messages.text(language, f"health.severity.{one.severity}"),
-                "says": one.sentence(language),
-                "advice": one.advice(language),
+                "severity": messages.text(language, f"health.severity.{one.finding.severity}"),
+                "says": _of_networks(one, len(every), language),
+                "advice": one.finding.advice(language),
             }
-            for one in found.findings
-            if (one.severity == Severity.NOTE) is notes
+            for one in shared
+            if (one.finding.severity == Severity.NOTE) is notes
         ]
 
     return {
-        "samples": found.samples,
-        "healthy": found.healthy,
+        "samples": every[0].samples,
+        "healthy": all(one.healthy for one in every),
+        "networks": len(every),
         "findings": told(notes=False),
         "notes": told(notes=True),
-        "baselines": [one.sentence(language) for one in found.baselines],
+        "baselines": [one.sentence(language) for one in every[0].baselines],
     }
+
+
+def _of_networks(shared: SharedFinding, count: int, language: str) -> str:
+    """What was found, behind which of the networks it was found in; of one network alone that is
+    not said."""
+    told = shared.finding.sentence(language)
+    if count == 1:
+        return told
+    key = "in_all" if len(shared.networks) == count else "in_some"
+    if len(shared.networks) == 1:
+        key = "in_one"
+    names = messages.text(language, "health.comma").join(map(str, shared.networks))
+    numbers = {"count": len(shared.networks), "networks": count, "names": names}
+    return say(language, f"health.{key}", told=told, first=shared.networks[0], **numbers)
 
 
 def _value(value: float | None) -> str:

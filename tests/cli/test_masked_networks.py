@@ -1,0 +1,108 @@
+"""A network whose samples have padding, saved with its masks: every command sees them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearprop import SGD, Linear, MultiheadAttention, Network, Sequential, fit, load, save
+from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.cli import main
+
+ROW = "layers[0].heads[1].weights"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    x, target = generator.normal(size=(5, 3, 4)), generator.normal(size=(5, 3, 2))
+    padding = np.zeros((5, 3), bool)
+    padding[1, 2] = True
+    network = Network(Sequential(MultiheadAttention(4, 2), Linear(4, 2)))
+    masks = {"key_padding_mask": padding}
+    start = network.initialize(0)
+    done = fit(network, start, x, target, side_inputs=masks, optimizer=SGD(0.1), epochs=3)
+    path = tmp_path / "padded.safetensors"
+    save(
+        path,
+        network,
+        done.state.params,
+        x=x,
+        target=target,
+        loss="mse",
+        optimizer=SGD(0.1),
+        state=done.state,
+        side_inputs=masks,
+    )
+    return path
+
+
+def test_the_masks_are_kept_and_taken(
+    saved: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    masks = load(saved).side_inputs
+    assert masks["key_padding_mask"].dtype == bool
+    assert main(["show", str(saved)]) == 0
+    assert "side input: key_padding_mask" in capsys.readouterr().out
+    for command in ("step", "health"):
+        assert main([command, str(saved)]) == 0
+    capsys.readouterr()
+    assert main(["explain", str(saved), "--neuron", f"{ROW}[0,2]", "--sample", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "w = 0\n" in told  # sample 1's last position is padding
+    assert "agrees" in told
+    program = tmp_path / "padded.py"
+    assert main(["write", str(saved), "--epochs", "2", "--out", str(program)]) == 0
+    capsys.readouterr()
+    assert main(["check", f"{program}:backward"]) == 0
+    assert "RIGHT" in capsys.readouterr().out
+
+
+def test_the_program_goes_on_beside_its_masks(saved: Path, tmp_path: Path) -> None:
+    kept = load(saved)
+    assert kept.x is not None
+    assert kept.target is not None
+    program = tmp_path / "padded.py"
+    main(["write", str(saved), "--epochs", "2", "--out", str(program)])
+    names = {"__file__": str(program), "__name__": "padded"}
+    exec(program.read_text(encoding="utf-8"), names)
+    found = np.concatenate([one.ravel() for one in names["main"]()])  # type: ignore[operator]
+    on = fit(
+        kept.network,
+        kept.params,
+        kept.x,
+        kept.target,
+        side_inputs=kept.side_inputs,
+        optimizer=SGD(0.1),
+        epochs=2,
+    )
+    np.testing.assert_allclose(found, on.state.params, rtol=1e-13, atol=1e-17)
+
+
+def test_masks_that_do_not_fit_are_refused_before_a_file_is_touched(tmp_path: Path) -> None:
+    network = Network(MultiheadAttention(4, 2))
+    params, x = network.initialize(0), np.ones((2, 3, 4))
+    path = tmp_path / "no.safetensors"
+    with pytest.raises(ShapeError, match="each of the 2 samples"):
+        save(
+            path, network, params, x=x, target=x, side_inputs={"key_padding_mask": x[:1, :, 0] > 2}
+        )
+    with pytest.raises(ConfigurationError):
+        save(path, network, params, side_inputs={"key_padding_mask": x[..., 0] > 2})
+    assert not path.exists()
+
+
+def test_an_exported_model_takes_the_masks(saved: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = tmp_path / "padded.onnx"
+    assert main(["export", str(saved), "--out", str(model)]) == 0
+    assert [one.name for one in onnx.load(model).graph.input] == ["input", "key_padding_mask"]
+    again = tmp_path / "again.safetensors"
+    assert main(["import", str(model), "--out", str(again)]) == 0
+    kept, came = load(saved), load(again)
+    assert kept.x is not None
+    np.testing.assert_allclose(
+        came.predict(kept.x, side_inputs=kept.side_inputs),
+        kept.predict(kept.x, side_inputs=kept.side_inputs),
+        rtol=1e-12,
+    )
