@@ -21,7 +21,7 @@ from clearprop.checking.gallery.written_gpt import GPTS
 from clearprop.checking.gallery.written_loops import LOOPS
 from clearprop.checking.request import Request
 
-HANDED: tuple[Written, ...] = (*ATTENTION, *FORMS, *LOOPS, *GPTS)
+HANDED: tuple[Written, ...] = (*GPTS, *ATTENTION, *FORMS, *LOOPS)
 
 
 def specimens(seeds: range) -> Iterator[Specimen]:

@@ -78,6 +78,7 @@ def specimens(seeds: int = 2) -> Iterator[Specimen]:
     """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
     return chain(
+        handed_forms.specimens(range(1)),
         written_networks.specimens(several),
         written_structures.specimens(several),
         written_functions.specimens(several),
@@ -87,7 +88,6 @@ def specimens(seeds: int = 2) -> Iterator[Specimen]:
         written_slips.specimens(several),
         spoiled_layers.specimens(several),
         planted.specimens(several),
-        handed_forms.specimens(range(1)),
         strangers.specimens(several),
     )
 

@@ -273,8 +273,8 @@ def _gpt(name: str, blocks: int, *mistakes: str, is_exact: bool = False) -> Writ
 
 
 GPTS = (
-    _gpt("a GPT of one block", 1, *MISTAKES),
     _gpt("a GPT of two blocks", 2, *MISTAKES),
+    _gpt("a GPT of one block", 1, *MISTAKES),
     *(
         [_gpt("a GPT of exact GELU", 1, "derivative_missing", "other_function", is_exact=True)]
         if is_installed("scipy")
