@@ -110,6 +110,7 @@ NAMES = [
     "StepEvent",
     "SwiGLU",
     "Tanh",
+    "TimeSlice",
     "TimeStep",
     "Training",
     "TrainingInterrupted",

@@ -38,6 +38,7 @@ from clearprop import (
     Sequential,
     Sigmoid,
     Tanh,
+    TimeSlice,
     TimeStep,
     Unembedding,
     XavierNormal,
@@ -127,6 +128,8 @@ def twin(
             )
         case Recurrent():
             return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)
+        case TimeSlice():
+            return x[:, layer.start : layer.stop]
         case TimeStep():
             return x[:, layer.index]
         case FeatureScale():

@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.table_inputs import FeatureScale as FeatureScale
     from clearprop.engine.layers.table_inputs import PiecewiseLinear as PiecewiseLinear
     from clearprop.engine.layers.table_inputs import SoftClip as SoftClip
+    from clearprop.engine.layers.time_slice import TimeSlice as TimeSlice
     from clearprop.engine.layers.time_step import TimeStep as TimeStep
     from clearprop.engine.layers.unembedding import Unembedding as Unembedding
     from clearprop.engine.losses import MAE as MAE
@@ -172,6 +173,7 @@ LAYER_HOMES = {
     "clearprop.engine.layers.gru": ["GRU"],
     "clearprop.engine.layers.lstm": ["LSTM"],
     "clearprop.engine.layers.time_step": ["TimeStep"],
+    "clearprop.engine.layers.time_slice": ["TimeSlice"],
     "clearprop.engine.layers.unembedding": ["Unembedding"],
     "clearprop.engine.layers.positions": [
         "LearnedPositions",

@@ -62,6 +62,27 @@ def corner(layer: Layer, params: Any, cache: Any, dy: Array, found: Any) -> Any:
     return dx, found[1]
 
 
+def transposed_weight(layer: Layer, params: Any, cache: Any, dy: Array, found: Any) -> Any:
+    return found[0], {**found[1], "weight": found[1]["weight"].swapaxes(2, 3)}
+
+
+def overwritten(layer: Any, params: Any, cache: Any, dy: Array, found: Any) -> Any:
+    # At a stride of 1, without a border: = in the place of += in the loop over the places.
+    dx, (high, wide) = np.zeros_like(found[0]), layer.kernel
+    for i, j in np.ndindex(*dy.shape[2:]):
+        own = np.einsum("no,ocuv->ncuv", dy[:, :, i, j], params["weight"])
+        dx[:, :, i : i + high, j : j + wide] = own
+    return dx, found[1]
+
+
+def one_place(layer: Any, params: Any, cache: Any, dy: Array, found: Any) -> Any:
+    last = np.zeros_like(dy)
+    last[..., -1, -1] = dy[..., -1, -1]
+    honest: Any = type(layer).__mro__[1]
+    alone = honest.backward(layer, params, cache, last)[1]
+    return found[0], {**found[1], "weight": alone["weight"]}
+
+
 def right(layer: Layer, params: Any, cache: Any, dy: Array, found: Any) -> Any:
     return found
 
@@ -81,6 +102,9 @@ def spoiled(layer: Layer, spoil: Callable[..., Any]) -> Layer:
     [
         (Conv2d(1, 2, (2, 3)), (1, 4, 5), flipped_dx, "kernel_turned"),
         (ONE, (2, 5), flipped_weight, "kernel_turned"),
+        (Conv2d(1, 2, 3), (1, 4, 5), transposed_weight, "kernel_transposed"),
+        (Conv2d(1, 2, (2, 3)), (1, 4, 5), overwritten, "places_overwritten"),
+        (STRIDED, (1, 4, 6), one_place, "one_place"),
         (TWO, (2, 3, 4), channels, "channels_swapped"),
         (ONE, (2, 5), border, "border_kept"),
         (STRIDED, (1, 4, 6), bias_mean, "bias_axes"),

@@ -37,7 +37,7 @@ def test_the_right_program_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_the_program_agrees_with_the_engine_but_for_its_one_mistake(level: int, seed: int) -> None:
     sheet = exercise("bug", level, seed=seed, key="B1")
-    step, small = sheet.network.step(), sheet.network
+    step, small = sheet.linear_layers.step(), sheet.linear_layers
     line, wrong, right = correction(sheet)
     statements = [text.partition("#")[0].rstrip() for text in sheet.program.splitlines()]
     assert [text.rpartition("# ")[2] for text in sheet.program.splitlines()] == [
@@ -67,7 +67,7 @@ def test_every_mistake_is_planted_in_some_variant_and_spoils_what_is_asked(
         pytest.fail(f"never planted: {mistake}")
     _, asked = sheet.blanks
     statements = tuple(text.partition("#")[0].rstrip() for text in sheet.program.splitlines())
-    spoiled = run(statements, sheet.network)
+    spoiled = run(statements, sheet.linear_layers)
     # No gradient of the wrong program at a place of that name has the right value.
     matrix = asked.name.removeprefix("dC/d")
     name, index = ("dx", 0) if matrix.startswith("x") else ("dW", 0)
@@ -101,10 +101,10 @@ def test_the_tutorials_slip_shows_at_the_neuron_that_is_off(level: int, seed: in
     line, wrong, right = correction(sheet)
     assert (line, wrong, right) == (5, "dW2 = z1.T @ dy", "dW2 = a1.T @ dy")
     statements = [text.partition("#")[0].rstrip() for text in sheet.program.splitlines()]
-    printed = run(tuple(statements), sheet.network)
+    printed = run(tuple(statements), sheet.linear_layers)
     statements[line - 1] = right
-    arrays = run(tuple(statements), sheet.network)
-    gradient = sheet.network.step().backward.named()["layers[2].weight"]
+    arrays = run(tuple(statements), sheet.linear_layers)
+    gradient = sheet.linear_layers.step().backward.named()["layers[2].weight"]
     assert arrays["dW2"] == pytest.approx(gradient)
     off = int(np.argmin(arrays["z1"]))
     program, truth, line_number = sheet.blanks[-3:]

@@ -13,14 +13,17 @@ from clearprop.teaching.exercises import (
     Blank,
     Exercise,
     Given,
+    LayerNetwork,
     SmallNetwork,
     exercise,
 )
 from clearprop.teaching.exercises.expressions import EXPRESSIONS
 from clearprop.teaching.exercises.forms import answers_csv, answers_json, key_json
+from clearprop.teaching.exercises.known_slips import KnownSlip
 from clearprop.teaching.exercises.students import Student
 
-KNOWN = {kind.__name__: kind for kind in (Exercise, Given, Blank, SmallNetwork)} | dict(EXPRESSIONS)
+KINDS = (Exercise, Given, Blank, KnownSlip, SmallNetwork, LayerNetwork)
+KNOWN = {kind.__name__: kind for kind in KINDS} | dict(EXPRESSIONS)
 MING = Student("zh-TW", "B1", '王 "小", 明')
 
 

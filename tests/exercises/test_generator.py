@@ -11,22 +11,25 @@ from hypothesis import strategies as st
 from clearprop import SGD
 from clearprop.base.configuration import decode, encode
 from clearprop.base.errors import ConfigurationError
-from clearprop.teaching.exercises import DECIMALS, LEVELS, TOPICS, Blank, Exercise, Given, exercise
+from clearprop.teaching.exercises import DECIMALS, LEVELS, Blank, Exercise, Given, exercise
 from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
 from clearprop.teaching.exercises.points import pre_activations
 from clearprop.teaching.exercises.quantities import NetworkShape, upstream
 from clearprop.teaching.exercises.small_network import SmallNetwork
+from clearprop.teaching.exercises.topics import DENSE_TOPICS
 
 # What is asked of a program is tested with the programs.
-CASES = [(topic, level) for topic in TOPICS if topic not in ("bug", "slip") for level in LEVELS]
+CASES = [
+    (topic, level) for topic in DENSE_TOPICS if topic not in ("bug", "slip") for level in LEVELS
+]
 KNOWN = {kind.__name__: kind for kind in (Exercise, Given, Blank, SmallNetwork)} | dict(EXPRESSIONS)
 
 
 def solved(sheet: Exercise, shape: NetworkShape) -> Iterator[tuple[str, float]]:
     """Every number of the engine's own step, by the name that the sheet has for it."""
-    step, naming = sheet.network.step(), shape.naming
+    step, naming = sheet.linear_layers.step(), shape.naming
     forward, backward = step.forward, step.backward
-    optimizer, params = SGD(sheet.network.rate), forward.params
+    optimizer, params = SGD(sheet.linear_layers.rate), forward.params
     after, _ = optimizer.step(params, optimizer.start(params), backward.gradient)
     moved = forward.network.named(after)
     gradients = backward.named()
@@ -54,7 +57,9 @@ def solved(sheet: Exercise, shape: NetworkShape) -> Iterator[tuple[str, float]]:
         place += 2 if activation else 1
     if shape.has_classes:
         # The engine takes softmax in one with its loss: its shares come from the layer alone.
-        shares = sheet.network.network().forward(params, np.array(sheet.network.x)).output
+        shares = (
+            sheet.linear_layers.network().forward(params, np.array(sheet.linear_layers.x)).output
+        )
         for n in range(shape.samples):
             for j in range(shape.widths[-1]):
                 yield shape.a(shape.last, j, n).name, shares[n, j]
@@ -71,7 +76,7 @@ def solved(sheet: Exercise, shape: NetworkShape) -> Iterator[tuple[str, float]]:
 @pytest.mark.parametrize("seed", range(8))
 def test_the_engine_finds_the_same_answers(topic: str, level: int, seed: int) -> None:
     sheet = exercise(topic, level, seed=seed)
-    truth = dict(solved(sheet, TOPICS[topic][level - 1].shape))
+    truth = dict(solved(sheet, DENSE_TOPICS[topic][level - 1].shape))
     compared = [blank for blank in sheet.blanks if blank.name in truth]
     for blank in compared:
         assert blank.value == pytest.approx(truth[blank.name], rel=1e-9, abs=1e-9), blank.name
@@ -106,7 +111,7 @@ def test_every_key_gives_another_variant_of_the_same_difficulty(topic: str, leve
 
 @pytest.mark.parametrize(("topic", "level"), CASES)
 def test_no_answer_is_trivial_or_endless(topic: str, level: int) -> None:
-    smooth = {"sigmoid", "tanh", "softmax"} & set(TOPICS[topic][level - 1].shape.activations)
+    smooth = {"sigmoid", "tanh", "softmax"} & set(DENSE_TOPICS[topic][level - 1].shape.activations)
     for seed in range(5):
         for blank in exercise(topic, level, seed=seed).blanks:
             # What a neuron on ReLU's zero side puts out and lets back is 0, and is asked for.
@@ -118,9 +123,9 @@ def test_no_answer_is_trivial_or_endless(topic: str, level: int) -> None:
 
 BENT = [
     (topic, level)
-    for topic in TOPICS
+    for topic in DENSE_TOPICS
     for level in LEVELS
-    if "relu" in TOPICS[topic][level - 1].shape.activations[:-1]
+    if "relu" in DENSE_TOPICS[topic][level - 1].shape.activations[:-1]
 ]
 
 
@@ -133,9 +138,9 @@ def test_where_relu_is_a_hidden_neuron_is_off_and_its_zeros_are_asked_for(
 ) -> None:
     topic, level = case
     sheet = exercise(topic, level, seed=seed, key=key)
-    hidden = [z for activation, z in pre_activations(sheet.network) if activation == "relu"]
+    hidden = [z for activation, z in pre_activations(sheet.linear_layers) if activation == "relu"]
     off = sum(int((z < 0).sum()) for z in hidden)
-    assert off == TOPICS[topic][level - 1].dead >= 1
+    assert off == DENSE_TOPICS[topic][level - 1].dead >= 1
     assert all(np.abs(z).min() >= 0.1 for z in hidden)
     assert all((z > 0).any() for z in hidden)
     if topic != "bug":
@@ -192,7 +197,7 @@ def test_softmax_by_hand() -> None:
 @settings(max_examples=30, deadline=None)
 def test_every_class_has_weights_of_its_own(level: int, seed: int) -> None:
     # With equal weights the shares do not depend on the input, and there is nothing to practise.
-    for row in exercise("softmax", level, seed=seed).network.weights[-1]:
+    for row in exercise("softmax", level, seed=seed).linear_layers.weights[-1]:
         assert len(set(row)) == len(row)
 
 
@@ -211,7 +216,7 @@ def test_a_batch_by_hand() -> None:
 def test_a_sample_is_no_power() -> None:
     # x² is x times x: the number of a sample stands in brackets, in print as in the form.
     for topic, level in CASES:
-        shape = TOPICS[topic][level - 1].shape
+        shape = DENSE_TOPICS[topic][level - 1].shape
         for n in range(shape.samples if shape.samples > 1 else 0):
             for label in (shape.source(0, 0, n), shape.z(0, 0, n), shape.a(shape.last, 0, n)):
                 assert label.name.endswith(f"[{n}]")
@@ -230,7 +235,7 @@ def test_what_is_not_there_is_refused() -> None:
 
 def test_the_engine_would_see_a_wrong_formula() -> None:
     sheet = exercise("chain", 2, seed=0)
-    truth = dict(solved(sheet, TOPICS["chain"][1].shape))
+    truth = dict(solved(sheet, DENSE_TOPICS["chain"][1].shape))
     values = dict(sheet.given_values) | {blank.name: blank.value for blank in sheet.blanks}
     values["x1"], values["x2"] = values["x2"], values["x1"]
     for blank in sheet.blanks:

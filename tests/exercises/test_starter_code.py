@@ -13,10 +13,13 @@ from clearprop.cli import main
 from clearprop.teaching.exercises import LEVELS, Exercise, exercise
 from clearprop.teaching.exercises.points import exercises_everything, with_more_samples
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution, unfilled
+from clearprop.teaching.exercises.topics import DENSE_TOPICS
 
 pytestmark = pytest.mark.thorough
 
 CASES = [(topic, level) for topic in TOPICS_WITH_CODE for level in LEVELS]
+# Those of other layers have a test of their own in `test_layer_exercises`.
+LINEAR = [(topic, level) for topic, level in CASES if topic in DENSE_TOPICS]
 
 
 def verdict(sheet: Exercise, backward: str, path: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -43,14 +46,14 @@ def test_the_solution_is_right_and_a_mistake_in_any_line_is_not(
         assert verdict(sheet, wrong, path, capsys) == "wrong", name
 
 
-@pytest.mark.parametrize(("topic", "level"), CASES)
+@pytest.mark.parametrize(("topic", "level"), LINEAR)
 def test_the_students_own_check_exercises_everything(
     topic: str, level: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet = exercise(topic, level, seed=11 * level)
-    points = with_more_samples(sheet.network)
+    points = with_more_samples(sheet.linear_layers)
     assert exercises_everything(points)
-    assert points.x[: sheet.network.samples] == sheet.network.x
+    assert points.x[: sheet.linear_layers.samples] == sheet.linear_layers.x
     right = solution(sheet)
     for line, instead in (
         (" * (z1 > 0)", ""),
@@ -62,7 +65,7 @@ def test_the_students_own_check_exercises_everything(
             assert verdict(sheet, wrong, tmp_path / "backward.py", capsys) == "wrong", line
 
 
-@pytest.mark.parametrize(("topic", "level"), CASES)
+@pytest.mark.parametrize(("topic", "level"), LINEAR)
 def test_the_forward_pass_is_that_of_the_sheet(topic: str, level: int) -> None:
     sheet = exercise(topic, level, seed=2)
     known: dict[str, object] = {}
@@ -72,7 +75,9 @@ def test_the_forward_pass_is_that_of_the_sheet(topic: str, level: int) -> None:
     assert isinstance(inputs, dict)
     y = [blank.value for blank in sheet.blanks if blank.kind in ("y", "p")]
     # The sheet's samples come first.
-    assert np.array_equal(inputs["x"][: sheet.network.samples], np.array(sheet.network.x))
+    assert np.array_equal(
+        inputs["x"][: sheet.linear_layers.samples], np.array(sheet.linear_layers.x)
+    )
     assert forward(**inputs).ravel()[: len(y)] == pytest.approx(y)
     backward = known["backward"]
     assert callable(backward)

@@ -12,25 +12,39 @@ from clearprop import (
     GRU,
     LSTM,
     RNN,
+    Conv1d,
+    Conv2d,
     CrossEntropy,
     Dropout,
+    GlobalAverage,
     Linear,
     MultiheadAttention,
     Network,
+    Pad,
     ReLU,
     Residual,
     Sequential,
     Tanh,
-)  # fmt: skip
+)
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
-from clearprop.formats import from_onnx, from_torch, from_torch_step, to_onnx, to_torch
+from clearprop.engine.layers.pooling import Pool
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.formats import (
+    from_onnx,
+    from_torch,
+    from_torch_step,
+    to_onnx,
+    to_torch,
+    torch_functions,
+)
 from clearprop.formats.example_rows import example_rows
 from clearprop.formats.network_file import load
-from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSS_ROWS
+from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, LOSS_ROWS
 from clearprop.reading.explanation import explain_weight
 from clearprop.reading.health import examine
 from tests.formats.random_networks import draw, same_state
+from tests.gradient_checks import draw_point
 
 
 @given(seed=st.integers(0, 10**6), dtype=st.sampled_from(["float64", "float32"]))
@@ -227,6 +241,30 @@ def test_networks_of_images_come_in_and_go_out(torch: Any) -> None:
         np.testing.assert_allclose(back.predict(x), expected, rtol=1e-10, err_msg=name)
         model = to_onnx(saved.network, saved.params, state=saved.state, input_shape=x.shape[1:])
         np.testing.assert_allclose(from_onnx(model).predict(x), expected, rtol=1e-10)
+
+
+OF_IMAGES_AND_TIME = [
+    example
+    for kind, examples in LAYER_EXAMPLES.items()
+    for example in examples
+    if issubclass(kind, Pool | Conv1d | Conv2d | Pad | GlobalAverage | Recurrent)
+]
+
+
+@pytest.mark.parametrize("example", OF_IMAGES_AND_TIME, ids=lambda example: repr(example.layer))
+def test_the_twin_of_a_layer_has_its_numbers_and_comes_back(torch: Any, example: Any) -> None:
+    point = draw_point(example.layer, example.input_shape)
+    twin = torch_functions.network_gradients(point.network, point.params, point.x, point.dy)
+    ours = point.network.backward(point.forward(), point.dy)
+    found = (point.forward().output, ours.input_gradient, ours.gradient)
+    for one, theirs in zip(found, twin, strict=True):
+        assert one is not None
+        assert theirs is not None
+        np.testing.assert_allclose(one, theirs, rtol=1e-11, atol=1e-12)
+    back = from_torch(to_torch(point.network, point.params), input_shape=example.input_shape)
+    np.testing.assert_allclose(back.predict(point.x), found[0], rtol=1e-12, atol=1e-13)
+    (layer,) = back.network.layer.layers  # type: ignore[attr-defined]
+    assert layer.settings() == example.layer.settings() or "Pool" in type(layer).__name__
 
 
 def sliced(torch: Any) -> Any:

@@ -18,6 +18,7 @@ from clearprop import (
     Linear,
     Network,
     Sequential,
+    TimeSlice,
     TimeStep,
     carried_state,
     fit,
@@ -25,9 +26,10 @@ from clearprop import (
     take_step,
 )
 from clearprop.base.arrays import Array, keyed_generator
-from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
+from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError, ShapeError
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats.torch_arrays import from_torch_arrays
+from tests.gradient_checks import present
 
 KINDS: list[type[Recurrent]] = [RNN, GRU, LSTM]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -373,3 +375,26 @@ def test_a_training_takes_every_samples_length_with_it() -> None:
     assert np.abs(without.state.params - params).max() > 1e-4
     with pytest.raises(ClearpropError, match="each of the 4 samples"):
         fit(network, start, X, target, side_inputs={"lengths": LENGTHS[:2]})
+
+
+def test_some_of_the_times_by_hand() -> None:
+    x = np.arange(8.0).reshape(1, 4, 2)
+    for layer, taken in (
+        (TimeSlice(1, 3), slice(1, 3)),
+        (TimeSlice(stop=-1), slice(0, 3)),
+        (TimeSlice(-2), slice(2, 4)),
+        (TimeSlice(2, 9), slice(2, 4)),
+    ):
+        network = Network(layer)
+        forward = network.forward(np.zeros(0), x)
+        np.testing.assert_array_equal(forward.output, x[:, taken])
+        back = network.backward(forward, np.ones_like(forward.output)).input_gradient
+        expected = np.zeros_like(x)
+        expected[:, taken] = 1
+        np.testing.assert_array_equal(present(back), expected)
+    with pytest.raises(ConfigurationError, match="TimeSlice's stop is a whole number"):
+        TimeSlice(0, 1.5)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=r"TimeSlice\(3, 2\) takes no time of .* 4"):
+        Network(TimeSlice(3, 2)).forward(np.zeros(0), x)
+    with pytest.raises(ShapeError, match=r"takes sequences \(N, T, D\)"):
+        Network(TimeSlice(1)).forward(np.zeros(0), x[0])

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from clearprop.base.arrays import Array
+
 
 class Sample(NamedTuple):
     """One sample: the module's class, what it is constructed with, and what forward takes, of which
@@ -50,3 +52,11 @@ def _sample(kind: str, drawn: Any) -> Sample:
     made, given = drawn.constructor_input, drawn.forward_input
     inputs = (*given.args, *given.kwargs.values())
     return Sample(kind, drawn.desc, made.args, made.kwargs, inputs, given.kwargs)
+
+
+def sequences(tensor: Any, turned: bool) -> Array:
+    """(N, T, D) of what PyTorch takes: without samples, or `turned` with the times first."""
+    array: Array = tensor.detach().numpy()
+    if array.ndim == 2:
+        return array[None]
+    return array.swapaxes(0, 1) if turned else array

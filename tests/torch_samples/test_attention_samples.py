@@ -20,7 +20,7 @@ from clearprop.engine.layers.attention_masks import Places, mask_bias
 from clearprop.engine.layers.dot_product import attend, attended_signals
 from clearprop.formats import from_torch, to_torch
 from clearprop.formats.torch_arrays import from_torch_arrays, to_torch_arrays
-from tests.torch_samples.samples import Sample, collect
+from tests.torch_samples.samples import Sample, collect, sequences
 
 RUN = {"MultiheadAttention": 64, "TransformerEncoderLayer": 39, "TransformerEncoder": 39}
 # Both in float64; what differs is the order of sums of a few terms.
@@ -154,7 +154,7 @@ def compare_encoder(torch: Any, sample: Sample) -> None:
     network, params = saved.network, saved.params
     # Of a batch the times come first there, unless the module says otherwise.
     turned = x.dim() == 3 and not _is_samples_first(module)
-    given, signal, expected, d_input = (_sequences(one, turned) for one in (x, dy, y, x.grad))
+    given, signal, expected, d_input = (sequences(one, turned) for one in (x, dy, y, x.grad))
     beside: dict[str, Array] = {}
     for name, mask in masks.items():
         if mask is not None:
@@ -224,14 +224,6 @@ def _samples_first(module: Any) -> Any:
         if hasattr(one, "batch_first"):
             one.batch_first = True
     return first
-
-
-def _sequences(tensor: Any, turned: bool) -> Array:
-    """(N, T, D) of what PyTorch takes: without samples, or with the times first."""
-    array = _array(tensor)
-    if array.ndim == 2:
-        return array[None]
-    return array.swapaxes(0, 1) if turned else array
 
 
 def _params(weight: Array, bias: Array | None) -> dict[str, Array]:

@@ -2,11 +2,13 @@
 
 y, (h, c) = self.lstm(x)     y is the layer's output here
 y[:, -1]                     one time of it: TimeStep(-1)
+y[:, 1:3]                    some of them: TimeSlice(1, 3)
 h[-1], h.squeeze(0)          the same, of a layer that reads from the first time to the last
 """
 
 from typing import Any, NamedTuple
 
+from clearprop.engine.layers.time_slice import TimeSlice
 from clearprop.engine.layers.time_step import TimeStep
 from clearprop.formats.traced_layers import TracedLayer
 
@@ -32,10 +34,10 @@ def part_taken(
     index = node.args[1] if len(node.args) > 1 else None
     part = parts.get(source)
     if part is None:
-        time = _one_time(index) if called == "getitem" else None
-        if time is None or source not in wires:
+        layer = _times(index) if called == "getitem" else None
+        if layer is None or source not in wires:
             return False
-        return TracedLayer(TimeStep(time), wires[source])
+        return TracedLayer(layer, wires[source])
     if called == "getitem" and part.what == "pair" and index in (0, 1):
         is_lstm = type(part.module).__name__ == "LSTM"
         if index == 0:
@@ -54,9 +56,16 @@ def part_taken(
     return False
 
 
-def _one_time(index: Any) -> int | None:
-    """The time that an index takes of every sample, as in y[:, -1] or y[:, -1, :]."""
-    if not isinstance(index, tuple) or len(index) not in (2, 3) or not isinstance(index[1], int):
+def _times(index: Any) -> TimeStep | TimeSlice | None:
+    """What an index takes of every sample: one time, as in y[:, -1] or y[:, -1, :], or some of
+    them, as in y[:, :3]."""
+    if not isinstance(index, tuple) or len(index) not in (2, 3):
         return None
-    whole = all(one == slice(None) for one in (index[0], *index[2:]))
-    return index[1] if whole else None
+    times = index[1]
+    if any(one != slice(None) for one in (index[0], *index[2:])):
+        return None
+    if isinstance(times, int):
+        return TimeStep(times)
+    ends = (times.start, times.stop) if isinstance(times, slice) and times.step is None else (True,)
+    plain = all(one is None or type(one) is int for one in ends)
+    return TimeSlice(*ends) if plain else None

@@ -233,20 +233,21 @@ def _of_onnx(found: Mapping[str, Any], _: object) -> ReadLayer | None:
 
 def _in_torch(kind: str) -> Any:
     def module(nn: Any, one: Any) -> Any:
-        base = getattr(nn, kind)
+        made = base = getattr(nn, kind)
         kernel, stride, dilation = kernel_of(one)
-        padding = even_padding(one)
-        told: Any = padding
+        padding: Any = even_padding(one)
         if one.padding == SAME and set(stride) == {1}:
-            told = one.padding
+            padding = one.padding
         elif padding is None:
             # PyTorch has no border that differs from side to side: it is put around x by itself.
             def forward(self: Any, x: Any) -> Any:
                 window = one.window_on(tuple(x.shape[2:]))
                 return base.forward(self, bordered_in_torch(nn, window, x))
 
-            base, told = type(kind, (base,), {"forward": forward, "layer": one}), 0
-        return base(one.inputs, one.outputs, kernel, stride, told, dilation, one.groups, one.bias)
+            made, padding = type(kind, (base,), {"forward": forward, "layer": one}), 0
+        return made(
+            one.inputs, one.outputs, kernel, stride, padding, dilation, one.groups, one.bias
+        )
 
     return module
 

@@ -45,6 +45,7 @@ from clearprop.kinds.schedule_kinds import SCHEDULE_KINDS
 from clearprop.kinds.smooth_activation_kinds import SMOOTH_ACTIVATIONS
 from clearprop.kinds.softmax_kinds import SOFTMAX
 from clearprop.kinds.table_input_kinds import TABLE_INPUTS
+from clearprop.kinds.time_slice_kinds import TIME_SLICE
 
 # Combinators are not among the rows of layers: what goes through a network reads its graph.
 LAYER_ROWS: dict[type[Layer], LayerRow] = {
@@ -59,6 +60,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         DROPOUT,
         EMBEDDING,
         *RECURRENT,
+        TIME_SLICE,
         UNEMBEDDING,
         *POSITIONS,
         ATTENTION,

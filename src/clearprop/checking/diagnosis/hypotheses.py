@@ -21,6 +21,8 @@ from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.verdict.candidates import Lost, Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 
+# Parts of an array's largest entry that adding up leaves of a 0.
+CANCELLED = 16 * float(np.finfo(np.float64).eps)
 # A mistake is looked for where the difference is this many times the tolerance: nearer to it, the
 # numbers say too little of where they came from.
 FAR = 10.0
@@ -129,6 +131,9 @@ class Discrepancy:
         predicted = _aligned(predicted, claimed)
         if predicted.shape != claimed.shape:
             return np.inf
+        # What is 0 by cancelling is 0 but for the rounding of what was added up.
+        if scale(claimed - predicted) <= CANCELLED * scale(self.expected[name]):
+            return 0.0
         return difference(claimed, predicted, scale(predicted))
 
     def changes(self, name: str, predicted: Array) -> bool:

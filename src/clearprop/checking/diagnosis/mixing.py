@@ -36,6 +36,8 @@ def _softmax(step: AlteredStep) -> Iterator[Slip]:
         # ∂yᵢ/∂zⱼ = yᵢ (δᵢⱼ − yⱼ)
         yield MistakeKind.SOFTMAX_DIAGONAL, {}, another_dx(lambda s: s.dy * p * (1 - p))
         yield MistakeKind.SOFTMAX_SUM, {}, another_dx(lambda s: s.dy * p)
+        bare = another_dx(lambda s: s.dy - (s.dy * p).sum(axis=-1, keepdims=True))
+        yield MistakeKind.SOFTMAX_FACTOR, {}, bare
     elif difference(np.exp(y), p) <= USUAL:
         # ∂yᵢ/∂zⱼ = δᵢⱼ − pⱼ
         yield MistakeKind.SOFTMAX_DIAGONAL, {}, another_dx(lambda s: s.dy * (1 - p))

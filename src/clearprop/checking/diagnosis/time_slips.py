@@ -19,6 +19,10 @@ from clearprop.engine.layers.layer import Context
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache
 from clearprop.engine.layers.recurrent_arrays import parts
+from clearprop.engine.layers.rnn import RNN
+
+# What is added up over the times line by line, and overwritten line by line.
+_PARTS = (("weight_ih",), ("weight_hh",), ("bias_ih", "bias_hh"))
 
 
 class TimeSlip(NamedTuple):
@@ -32,7 +36,11 @@ class TimeSlip(NamedTuple):
     squash      whether 1 − tanh²(c) stands in ∂C/∂c
     first       times at the beginning that nothing comes back to
     only        the only time whose part of the weights' gradients is kept
+    of          the parameters that `only` is said of; none for all of them
     after       whether ∂C/∂U is made with the state after the step
+    cell_after  whether a forget gate gets the cell after the step
+    slope       of an RNN's tanh: "before" for 1 − hₜ₋₁², "plain" for 1 − hₜ
+    straight    whether ∂C/∂h goes on to the time before as it is, without the slope
     swapped     two gates whose gradients change places
     bare        a gate whose own slope is left out
     """
@@ -45,7 +53,11 @@ class TimeSlip(NamedTuple):
     squash: bool = True
     first: int = 0
     only: int | None = None
+    of: tuple[str, ...] = ()
     after: bool = False
+    cell_after: bool = False
+    slope: str = ""
+    straight: bool = False
     swapped: tuple[int, int] | None = None
     bare: int | None = None
 
@@ -64,12 +76,17 @@ def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, objec
     if times > 1:
         yield MistakeKind.TIME_CUT, {"count": 1}, _slipped(TimeSlip(first=1))
         for only in (0, times - 1):
-            yield MistakeKind.ONE_TIME, {"index": only}, _slipped(TimeSlip(only=only))
+            for of in ((), *_PARTS):
+                slip = TimeSlip(only=only, of=of)
+                yield MistakeKind.ONE_TIME, {"index": only}, _slipped(slip)
+    if isinstance(layer, RNN):
+        yield from _slopes(layer)
     if isinstance(layer, LSTM):
         yield MistakeKind.CELL_FORGOTTEN, {}, _slipped(TimeSlip(carry_cell=False))
         yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False, carry_cell=False))
         yield MistakeKind.CELL_GATE_MISSING, {}, _slipped(TimeSlip(forget=False))
         yield MistakeKind.CELL_SLOPE_MISSING, {}, _slipped(TimeSlip(squash=False))
+        yield MistakeKind.CELL_AFTER, {}, _slipped(TimeSlip(cell_after=True))
     if isinstance(layer, GRU):
         yield MistakeKind.STATE_KEPT_MISSING, {}, _slipped(TimeSlip(keep=False))
         yield MistakeKind.RESET_MISSING, {}, _slipped(TimeSlip(reset=False))
@@ -78,6 +95,14 @@ def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, objec
         yield MistakeKind.GATES_SWAPPED, values, _slipped(TimeSlip(swapped=(one, other)))
     for gate, name in enumerate(layer.gates):
         yield MistakeKind.GATE_SLOPE_MISSING, {"gate": name}, _slipped(TimeSlip(bare=gate))
+
+
+def _slopes(layer: RNN) -> Iterator[tuple[MistakeKind, dict[str, object], Alteration]]:
+    """An RNN's slope taken of another number, or left out of what goes on in time."""
+    yield MistakeKind.SLOPE_ON_THE_WAY, {}, _slipped(TimeSlip(straight=True))
+    if layer.nonlinearity == "tanh":
+        for slope, said in (("before", "1 − hₜ₋₁²"), ("plain", "1 − hₜ")):
+            yield MistakeKind.STATE_SLOPE, {"slope": said}, _slipped(TimeSlip(slope=slope))
 
 
 def _slipped(slip: TimeSlip) -> Alteration:
@@ -114,13 +139,17 @@ def through_time(
         own = times - 1 - slip.only if layer.reverse else slip.only
         kept = (np.arange(times) == own).reshape(-1, 1, 1) * 1.0
     met = states[1:] if slip.after else states[:-1]
+
+    def of(name: str, signals: Array) -> Array:
+        return signals * kept if name in slip.of or not slip.of else signals
+
     gradients = {
-        "weight_ih": np.einsum("tni,tnj->ij", cache.x, by_x * kept),
-        "weight_hh": _by_state(layer, cache.steps, met, by_h * kept),
+        "weight_ih": np.einsum("tni,tnj->ij", cache.x, of("weight_ih", by_x)),
+        "weight_hh": _by_state(layer, cache.steps, met, of("weight_hh", by_h)),
     }
     if layer.bias:
-        gradients["bias_ih"] = (by_x * kept).sum((0, 1))[None]
-        gradients["bias_hh"] = (by_h * kept).sum((0, 1))[None]
+        gradients["bias_ih"] = of("bias_ih", by_x).sum((0, 1))[None]
+        gradients["bias_hh"] = of("bias_hh", by_h).sum((0, 1))[None]
     dx = by_x @ params["weight_ih"].T
     return np.moveaxis(dx[::-1] if layer.reverse else dx, 0, 1), gradients
 
@@ -150,7 +179,8 @@ def _one_step(
         squashed = steps.squashed[time]
         dc = dh * o * ((1 - squashed * squashed) if slip.squash else 1)
         dc = dc + (later["c"] if slip.carry_cell else 0)
-        signals = [dc * g, dc * steps.cell[time], dc * i, dh * squashed]
+        met = steps.cell[time + 1 if slip.cell_after else time]
+        signals = [dc * g, dc * met, dc * i, dh * squashed]
         slopes = [i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)]
         back["c"] = dc * f if slip.forget else dc
         da = _gates(signals, slopes, slip)
@@ -161,8 +191,12 @@ def _one_step(
     slope = 1 - after * after
     if getattr(layer, "nonlinearity", "tanh") == "relu":
         slope = (after > 0) * 1.0
+    elif slip.slope == "before":
+        slope = 1 - steps.hidden[time] * steps.hidden[time]
+    elif slip.slope == "plain":
+        slope = 1 - after
     da = _gates([dh], [slope], slip)
-    return da, da, {**back, "h": da @ u.T}
+    return da, da, {**back, "h": (dh if slip.straight else da) @ u.T}
 
 
 def _gru_step(

@@ -25,6 +25,9 @@ TOPICS = (
     "batch",
     "bug",
     "slip",
+    "convolution",
+    "time",
+    "attention",
 )
 LEVELS = ("1", "2", "3")
 

@@ -8,6 +8,7 @@ other = exercise("chain", 2, seed=7, key="B1234")  # of the same difficulty
 """
 
 from clearprop.teaching.exercises.generator import exercise
+from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Blank, Exercise, Given
 from clearprop.teaching.exercises.small_network import SmallNetwork
 from clearprop.teaching.exercises.topics import LEVELS, TOPICS
@@ -20,6 +21,7 @@ __all__ = [
     "Blank",
     "Exercise",
     "Given",
+    "LayerNetwork",
     "SmallNetwork",
     "exercise",
 ]

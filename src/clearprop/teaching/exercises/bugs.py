@@ -101,13 +101,13 @@ def planted(sheet: Exercise, shape: NetworkShape, generator: np.random.Generator
     Raises ConfigurationError where none of the mistakes can be seen in the numbers.
     """
     program = PROGRAMS[sheet.level - 1]
-    right = run(program.statements, sheet.network)
+    right = run(program.statements, sheet.linear_layers)
     answers = {blank.name: blank for blank in sheet.blanks}
     for choice in generator.permutation(len(program.mistakes)).tolist():
         mistake = program.mistakes[choice]
         statements = with_mistake(program.statements, mistake)
-        wrong = run(statements, sheet.network)
-        for name, array, place in _places(shape, sheet.network.layer_names):
+        wrong = run(statements, sheet.linear_layers)
+        for name, array, place in _places(shape, sheet.linear_layers.layer_names):
             off = abs(wrong[array][place] - right[array][place])
             if name in answers and off > 5 * TOLERANCE:
                 asked = _from_givens(answers[name], sheet, shape)
@@ -136,7 +136,7 @@ def correction(sheet: Exercise) -> tuple[int, str, str]:
     wrong = printed[line - 1].partition("#")[0].rstrip()
     # The programs of one input and two hidden neurons, and of two, are the same.
     plain = sheet.topic == TOPIC and sheet.level == 1
-    index = 0 if plain else 1 if sheet.network.widths[-1] == 1 else 2
+    index = 0 if plain else 1 if sheet.linear_layers.widths[-1] == 1 else 2
     return line, wrong, PROGRAMS[index].statements[line - 1]
 
 

@@ -32,6 +32,7 @@ FUNCTIONS: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "square": lambda v: v * v,
         "exp": math.exp,
         "ln": math.log,
+        "sqrt": math.sqrt,
     }
 )
 
@@ -98,8 +99,32 @@ class Applied(Configurable):
     argument: "Expression"
 
 
+@dataclass(frozen=True)
+class LargestOf(Configurable):
+    """The largest of the arguments."""
+
+    arguments: "tuple[Expression, ...]"
+
+
+@dataclass(frozen=True)
+class IsLargest(Configurable):
+    """1 where the argument is the largest of all, otherwise 0; of two that are equally large the
+    first is."""
+
+    argument: "Expression"
+    arguments: "tuple[Expression, ...]"
+
+
 Expression: TypeAlias = (
-    Name | NumberLiteral | Addition | Subtraction | Multiplication | Division | Applied
+    Name
+    | NumberLiteral
+    | Addition
+    | Subtraction
+    | Multiplication
+    | Division
+    | Applied
+    | LargestOf
+    | IsLargest
 )
 
 EXPRESSIONS: Mapping[str, type[Configurable]] = MappingProxyType(
@@ -113,6 +138,8 @@ EXPRESSIONS: Mapping[str, type[Configurable]] = MappingProxyType(
             Multiplication,
             Division,
             Applied,
+            LargestOf,
+            IsLargest,
         )
     }
 )
@@ -136,6 +163,11 @@ def evaluate(expression: Expression, values: Values) -> float:
             return evaluate(above, values) / evaluate(below, values)
         case Applied(function, argument):
             return FUNCTIONS[function](evaluate(argument, values))
+        case LargestOf(arguments):
+            return max(evaluate(one, values) for one in arguments)
+        case IsLargest(argument, arguments):
+            found = [evaluate(one, values) for one in arguments]
+            return float(arguments[found.index(max(found))] == argument)
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:
@@ -151,6 +183,8 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
             return above, below
         case Applied(_, argument):
             return (argument,)
+        case LargestOf(arguments) | IsLargest(_, arguments):
+            return arguments
         case _:
             return ()
 
@@ -176,6 +210,10 @@ def rebuilt(expression: Expression, change: Callable[[Expression], Expression]) 
             return Division(change(above), change(below))
         case Applied(function, argument):
             return Applied(function, change(argument))
+        case LargestOf(arguments):
+            return LargestOf(tuple(map(change, arguments)))
+        case IsLargest(argument, arguments):
+            return IsLargest(change(argument), tuple(map(change, arguments)))
         case _:
             return expression
 
@@ -213,13 +251,21 @@ def latex(
             return r" \cdot ".join(operand(factor) for factor in factors)
         case Division(above, below):
             over, under = latex(above, write, number), latex(below, write, number)
-            return rf"\frac{{{over}}}{{{under}}}"
+            return rf"\dfrac{{{over}}}{{{under}}}"
         case Applied("square", argument):
             return rf"{{{_enclosed(argument, write, number)}}}^{{2}}"
         case Applied("exp", argument):
             return rf"e^{{{latex(argument, write, number)}}}"
         case Applied("relu_slope", argument):
             return rf"\text{{ReLU}}'\left( {latex(argument, write, number)} \right)"
+        case Applied("sqrt", argument):
+            return rf"\sqrt{{{latex(argument, write, number)}}}"
+        case LargestOf(arguments):
+            listed = ", ".join(latex(one, write, number) for one in arguments)
+            return rf"\max\left( {listed} \right)"
+        case IsLargest(argument, arguments):
+            largest = latex(LargestOf(arguments), write, number)
+            return rf"\left[ {latex(argument, write, number)} = {largest} \right]"
         case Applied(function, argument):
             name = {
                 "relu": r"\text{ReLU}",

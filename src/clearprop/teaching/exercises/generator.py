@@ -4,9 +4,9 @@ The same topic, level, seed and key give the same exercise again, whatever else 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -16,7 +16,9 @@ from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
+from clearprop.teaching.exercises.layer_generator import candidate
 from clearprop.teaching.exercises.naming import Label
+from clearprop.teaching.exercises.pleasantness import MOVED, is_pleasant, settled
 from clearprop.teaching.exercises.quantities import (
     NetworkShape,
     Quantity,
@@ -25,16 +27,12 @@ from clearprop.teaching.exercises.quantities import (
     quantities,
     upstream,
 )
-from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Blank, Exercise, Given
+from clearprop.teaching.exercises.sheet import Blank, Exercise, Given
 from clearprop.teaching.exercises.small_network import Rows, SmallNetwork
-from clearprop.teaching.exercises.topics import LEVELS, TOPICS, Plan
+from clearprop.teaching.exercises.topics import DENSE_TOPICS, LEVELS, TOPICS, Plan
 
-# No answer is nearer to 0, 1 or -1 than this, and none is larger than LARGEST.
-CLEAR, LARGEST = 0.02, 20.0
 # A pre-activation keeps away from ReLU's kink, and inside the table of sigmoid and tanh.
 KINK, TABLE = 0.1, 2.0
-# An updated parameter differs from the old one by more than rounding could.
-MOVED = 5 * TOLERANCE
 # How far the decimals of a variant may be from those of the sheet that it should equal.
 ALIKE = 0.15
 RATE = 0.1
@@ -53,15 +51,19 @@ def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercis
 
     Raises ConfigurationError for a topic or level that does not exist, or an invalid seed.
     """
-    plan = _plan(topic, level)
+    if topic not in TOPICS:
+        raise ConfigurationError("exercise_topic", name=topic, known=", ".join(TOPICS))
+    if level not in LEVELS:
+        raise ConfigurationError("exercise_level", value=level, last=LEVELS[-1])
     seed = require_seed(seed)
     sheet = _sheet(topic, level, seed)
-    found = _search(topic, level, plan, seed, key, sheet.digits) if key else sheet
+    found = _search(topic, level, seed, key, sheet.digits) if key else sheet
     if topic == tutorial_slip.TOPIC:
-        return tutorial_slip.slipped(found, plan.shape)
+        return tutorial_slip.slipped(found, _plan(topic, level).shape)
     if topic != bugs.TOPIC:
         return found
-    return bugs.planted(found, plan.shape, keyed_generator(seed, level, f"bug/{key}"))
+    generator = keyed_generator(seed, level, f"bug/{key}")
+    return bugs.planted(found, _plan(topic, level).shape, generator)
 
 
 def worked(sheet: Exercise) -> Exercise:
@@ -78,35 +80,47 @@ def worked(sheet: Exercise) -> Exercise:
 # A class of variants is compared with one sheet, which is searched for once.
 @lru_cache
 def _sheet(topic: str, level: int, seed: int) -> Exercise:
-    return _search(topic, level, _plan(topic, level), seed, "", None)
+    return _search(topic, level, seed, "", None)
 
 
 def _plan(topic: str, level: int) -> Plan:
-    if topic not in TOPICS:
-        known = ", ".join(TOPICS)
-        raise ConfigurationError("exercise_topic", name=topic, known=known)
-    if level not in LEVELS:
-        raise ConfigurationError("exercise_level", value=level, last=LEVELS[-1])
-    return TOPICS[topic][level - 1]
+    return DENSE_TOPICS[topic][level - 1]
 
 
-def _search(
-    topic: str, level: int, plan: Plan, seed: int, key: str, digits: int | None
-) -> Exercise:
+def _search(topic: str, level: int, seed: int, key: str, digits: int | None) -> Exercise:
     generator = keyed_generator(seed, level, f"exercise/{topic}/{key}")
-    known = quantities(plan.shape)
     code = hashlib.sha256(f"{topic}/{level}/{seed}/{key}".encode()).hexdigest()[:8].upper()
     variant = f"{topic}{level}-{code}"
-    labels = tuple(_given_labels(plan))
+    make = (
+        _dense_candidates(topic, level)
+        if topic in DENSE_TOPICS
+        else partial(candidate, topic, level)
+    )
     for _ in range(MOST_CANDIDATES):
+        found = make(variant, generator)
+        if found is None:
+            continue
+        if digits is None or abs(found.digits - digits) <= max(1.0, ALIKE * digits):
+            return found
+    raise ConfigurationError("exercise_not_found", topic=topic, level=level)
+
+
+def _dense_candidates(
+    topic: str, level: int
+) -> Callable[[str, np.random.Generator], Exercise | None]:
+    """What makes one candidate of a network of linear layers, or None where it is not pleasant."""
+    plan = _plan(topic, level)
+    known, labels = quantities(plan.shape), tuple(_given_labels(plan))
+
+    def make(variant: str, generator: np.random.Generator) -> Exercise | None:
         drawn = _draw(plan, generator)
         if sum(value < 0 for value in drawn) != plan.negatives:
-            continue
+            return None
         given = {label.name: value for label, value in zip(labels, drawn, strict=True)}
         blanks = _blanks(plan, known, given)
         if blanks is None or not _tells_classes_apart(plan.shape, given):
-            continue
-        found = Exercise(
+            return None
+        return Exercise(
             topic=topic,
             level=level,
             variant=variant,
@@ -114,9 +128,8 @@ def _search(
             givens=tuple(Given(*label, value=given[label.name]) for label in labels),
             blanks=blanks,
         )
-        if digits is None or abs(found.digits - digits) <= max(1.0, ALIKE * digits):
-            return found
-    raise ConfigurationError("exercise_not_found", topic=topic, level=level)
+
+    return make
 
 
 def _given_labels(plan: Plan) -> Iterator[Label]:
@@ -198,7 +211,7 @@ def _blanks(
         if one.kind not in plan.asked or (off and one.kind not in ("a", "dz")):
             hidden[name] = one.formula
             continue
-        if not off and not (_pleasant(value, smooth=smooth) and _moves(one, value, values)):
+        if not off and not (is_pleasant(value, smooth=smooth) and _moves(one, value, values)):
             return None
         asked.append((one, value))
     if len(dead) != plan.dead:
@@ -208,7 +221,7 @@ def _blanks(
             *one.label,
             kind=one.kind,
             formula=inlined(one.formula, hidden),
-            value=_settled(value),
+            value=settled(value),
             points=POINTS.get(one.kind, 1),
         )
         for one, value in asked
@@ -225,16 +238,6 @@ def _tells_classes_apart(shape: NetworkShape, values: Mapping[str, float]) -> bo
         len({values[shape.naming.weight(shape.last, i, j).name] for j in range(classes)}) == classes
         for i in range(inputs)
     )
-
-
-def _settled(value: float) -> float:
-    """The number without the last binary digits of its working, and 0 without a sign."""
-    return round(value, 12) + 0.0
-
-
-def _pleasant(value: float, *, smooth: bool) -> bool:
-    clear = CLEAR <= abs(value) <= LARGEST and abs(abs(value) - 1) >= CLEAR
-    return clear and (smooth or abs(value - round(value, DECIMALS)) < 1e-9)
 
 
 def _moves(one: Quantity, value: float, values: dict[str, float]) -> bool:

@@ -31,6 +31,7 @@ QuantityKind: TypeAlias = Literal[
     "z",
     "a",
     "y",
+    "score",
     "S",
     "p",
     "error",

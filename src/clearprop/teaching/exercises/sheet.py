@@ -1,10 +1,13 @@
 """An exercise as data: what is given, and blanks with their values, formulas and points."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises.expressions import Expression, Values, names
+from clearprop.teaching.exercises.known_slips import KnownSlip
+from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.quantities import QuantityKind
 from clearprop.teaching.exercises.small_network import SmallNetwork
 
@@ -42,6 +45,7 @@ class Blank(Configurable):
              a student's own numbers
     value    the right answer
     points   what it is worth
+    slips    usual mistakes in it, as the formulas that they make of the right one
     """
 
     name: str
@@ -50,6 +54,12 @@ class Blank(Configurable):
     formula: Expression
     value: float
     points: int
+    slips: tuple[KnownSlip, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """As every Configurable's, without an empty list of slips."""
+        found = super().settings()
+        return found if self.slips else {k: v for k, v in found.items() if k != "slips"}
 
     @property
     def rests_on(self) -> frozenset[str]:
@@ -69,10 +79,17 @@ class Exercise(Configurable):
     topic: str
     level: int
     variant: str
-    network: SmallNetwork
+    network: SmallNetwork | LayerNetwork
     givens: tuple[Given, ...]
     blanks: tuple[Blank, ...]
     program: str = ""
+
+    @property
+    def linear_layers(self) -> SmallNetwork:
+        """The network, where it is one of linear layers. Raises ConfigurationError for another."""
+        if not isinstance(self.network, SmallNetwork):
+            raise ConfigurationError("exercise_not_linear", topic=self.topic)
+        return self.network
 
     @property
     def given_values(self) -> Values:

@@ -1,10 +1,12 @@
-"""The table of the topics: what network each level has, and which of its numbers are asked for."""
+"""The table of the topics. Of those whose network is made of linear layers: what network each level
+has, and which of its numbers are asked for; those of other layers have their `designs`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
+from clearprop.teaching.exercises.designs.design_table import DESIGNS
 from clearprop.teaching.exercises.quantities import NetworkShape, QuantityKind
 
 LEVELS = (1, 2, 3)
@@ -42,7 +44,7 @@ def _plan(
     return Plan(shape, kinds, negatives, dead)
 
 
-TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
+DENSE_TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
     {
         "neuron": (
             _plan((2, 1), ("relu",), "product z a", 1, target=False),
@@ -97,3 +99,6 @@ TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
         ),
     }
 )
+
+# By their names, in the order in which they are listed.
+TOPICS = (*DENSE_TOPICS, *DESIGNS)

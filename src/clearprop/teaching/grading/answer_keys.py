@@ -14,8 +14,10 @@ from types import MappingProxyType
 from clearprop.base import messages
 from clearprop.base.configuration import Configurable, decode
 from clearprop.base.errors import ClearpropError, DamagedFileError, FileError
-from clearprop.teaching.exercises import Blank, Exercise, Given, SmallNetwork
+from clearprop.teaching.exercises import Blank, Exercise, Given, LayerNetwork, SmallNetwork
 from clearprop.teaching.exercises.expressions import EXPRESSIONS, evaluate
+from clearprop.teaching.exercises.known_slips import KnownSlip
+from clearprop.teaching.grading.answer_mistakes import AnswerMistake
 from clearprop.teaching.grading.untrusted_files import read_document, text_at
 
 FORMAT = "clearprop-exercise"
@@ -23,7 +25,13 @@ FORMAT = "clearprop-exercise"
 _VARIANT = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 KNOWN: Mapping[str, type[Configurable]] = MappingProxyType(
-    {**EXPRESSIONS, **{kind.__name__: kind for kind in (Exercise, SmallNetwork, Given, Blank)}}
+    {
+        **EXPRESSIONS,
+        **{
+            kind.__name__: kind
+            for kind in (Exercise, SmallNetwork, LayerNetwork, Given, Blank, KnownSlip)
+        },
+    }
 )
 
 
@@ -87,7 +95,8 @@ def _exercise(path: Path, data: object) -> Exercise:
 
 
 def _require_sound(exercise: Exercise) -> None:
-    """Every formula gives its blank's value again, and the engine takes the network."""
+    """Every formula gives its blank's value again, the mistakes looked for are known ones, and the
+    engine takes the network."""
     values = {given.name: float(given.value) for given in exercise.givens}
     for blank in exercise.blanks:
         value = evaluate(blank.formula, values)
@@ -95,6 +104,9 @@ def _require_sound(exercise: Exercise) -> None:
         points = isinstance(blank.points, int) and blank.points > 0
         if not sound or not points or not isinstance(blank.name, str) or blank.name in values:
             raise ValueError(blank.name)
+        for slip in blank.slips:
+            AnswerMistake(slip.mistake)
+            evaluate(slip.formula, values)
         values[blank.name] = blank.value
     if not exercise.blanks:
         raise ValueError

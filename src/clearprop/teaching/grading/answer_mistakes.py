@@ -24,8 +24,9 @@ from clearprop.teaching.exercises.sheet import Blank, Exercise, is_near
 
 
 class AnswerMistake(Enum):
-    """Every mistake that is looked for, the likelier first; `grading.mistake.<value>` of the
-    message tables has its words."""
+    """Every mistake that is looked for; `grading.mistake.<value>` of the message tables has its
+    words. Those of a blank's own come first, then the ones that any formula can have, in this
+    order."""
 
     DERIVATIVE_MISSING = "derivative_missing"
     Z_FOR_A = "z_for_a"
@@ -40,6 +41,36 @@ class AnswerMistake(Enum):
     SAMPLE_MISSING = "sample_missing"
     TERM_MISSING = "term_missing"
     INDICES_SWAPPED = "indices_swapped"
+    # Of convolution
+    KERNEL_TURNED = "kernel_turned"
+    BORDER_FORGOTTEN = "border_forgotten"
+    ONE_PLACE = "one_place"
+    POOL_SPREAD = "pool_spread"
+    AVERAGE_FOR_LARGEST = "average_for_largest"
+    # Of time
+    STATE_FORGOTTEN = "state_forgotten"
+    Z_FOR_H = "z_for_h"
+    TIME_STOPS = "time_stops"
+    SLOPE_SKIPPED = "slope_skipped"
+    STATE_BEFORE = "state_before"
+    STATE_AFTER = "state_after"
+    ONE_TIME = "one_time"
+    U_FOR_W = "u_for_w"
+    GATE_FUNCTION = "gate_function"
+    GATE_MISSING = "gate_missing"
+    GATES_SWAPPED = "gates_swapped"
+    CELL_FORGOTTEN = "cell_forgotten"
+    CELL_AFTER = "cell_after"
+    TANH_MISSING = "tanh_missing"
+    # Of attention
+    SCALE_MISSING = "scale_missing"
+    SCALE_TWICE = "scale_twice"
+    ROWS_FOR_COLUMNS = "rows_for_columns"
+    SOFTMAX_DIAGONAL = "softmax_diagonal"
+    SOFTMAX_SUM = "softmax_sum"
+    Q_FOR_K = "q_for_k"
+    ONE_POSITION = "one_position"
+    WAY_FORGOTTEN = "way_forgotten"
 
 
 def likely_mistake(
@@ -78,6 +109,8 @@ def _value(formula: Expression, own: Mapping[str, float]) -> float | None:
 def _spoiled(
     exercise: Exercise, blank: Blank, own: Mapping[str, float]
 ) -> Iterator[tuple[AnswerMistake, Expression]]:
+    for slip in blank.slips:
+        yield AnswerMistake(slip.mistake), slip.formula
     formula, count = blank.formula, exercise.network.samples
     if blank.kind in ("dz", "dw", "db"):
         yield AnswerMistake.DERIVATIVE_MISSING, _without_slopes(formula)

@@ -25,7 +25,7 @@ from clearprop.drawing.pen.scene import Scene, framed
 from clearprop.teaching.exercises.naming import Label
 from clearprop.teaching.exercises.quantities import NetworkShape
 from clearprop.teaching.exercises.sheet import Exercise
-from clearprop.teaching.exercises.topics import TOPICS
+from clearprop.teaching.exercises.topics import DENSE_TOPICS
 from clearprop.teaching.reports.exercise_symbols import printed
 
 BEND = 60.0
@@ -38,7 +38,7 @@ class _Labels:
     """What is written at every place of the picture."""
 
     def __init__(self, sheet: Exercise) -> None:
-        plan = TOPICS[sheet.topic][sheet.level - 1].shape
+        plan = DENSE_TOPICS[sheet.topic][sheet.level - 1].shape
         several = plan.samples > 1
         # The symbols are those of one sample, and the cost is still called L.
         self.derivative = plan.naming.derivative
@@ -112,6 +112,11 @@ def diagram(sheet: Exercise, language: str) -> Scene:
                 for line in labels.under(layer, j)
             ]
     items += _outputs(labels, columns[-1])
+    return sheet_scene(items, language)
+
+
+def sheet_scene(items: list[Item], language: str) -> Scene:
+    """The items as the picture of a sheet, with everything that stands in it said."""
     said = ", ".join(plain(item.content) for item in items if isinstance(item, Text))
     return framed(
         items,

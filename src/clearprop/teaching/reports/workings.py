@@ -9,9 +9,10 @@ from clearprop.reading.explanation import explain_weight
 from clearprop.reading.explanation.mathml import mathml
 from clearprop.teaching.exercises.expressions import summands
 from clearprop.teaching.exercises.generator import worked
+from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.sheet import DECIMALS, Blank, Exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE
-from clearprop.teaching.exercises.topics import TOPICS
+from clearprop.teaching.exercises.topics import DENSE_TOPICS
 from clearprop.teaching.reports import exercise_symbols
 
 
@@ -56,16 +57,26 @@ def in_words(sheet: Exercise, language: str) -> Words | None:
     for, in an exercise on the chain rule or a whole step."""
     if sheet.topic not in TOPICS_WITH_CODE:
         return None
-    shape = TOPICS[sheet.topic][sheet.level - 1].shape
+    if isinstance(sheet.network, LayerNetwork):
+        # Where ∂C/∂y is given, the engine's loss is none that the sheet speaks of.
+        if sheet.network.design.derivative_given:
+            return None
+        weight, address = sheet.network.design.explained
+        return _in_words(sheet, weight.symbol, address, language)
+    shape = DENSE_TOPICS[sheet.topic][sheet.level - 1].shape
     asked = {blank.name for blank in sheet.blanks}
     for i in range(shape.widths[0]):
         for j in range(shape.widths[1]):
             weight = shape.naming.weight(0, i, j)
             if shape.naming.derivative(weight).name in asked:
                 address = f"layers[0].weight[{i},{j}]"
-                told = explain_weight(sheet.network.step(), address).words(language)
-                return Words(exercise_symbols.html(weight.symbol, language), address, told)
+                return _in_words(sheet, weight.symbol, address, language)
     return None
+
+
+def _in_words(sheet: Exercise, symbol: str, address: str, language: str) -> Words:
+    told = explain_weight(sheet.network.step(), address).words(language)
+    return Words(exercise_symbols.html(symbol, language), address, told)
 
 
 def _working(

@@ -7,15 +7,18 @@ from typing import NamedTuple
 from clearprop.base import messages
 from clearprop.drawing import svg
 from clearprop.drawing.pen.palette import css
+from clearprop.drawing.pen.scene import Scene
 from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import FUNCTIONS
+from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
 from clearprop.teaching.exercises.students import Student
-from clearprop.teaching.exercises.topics import TOPICS
+from clearprop.teaching.exercises.topics import DENSE_TOPICS
 from clearprop.teaching.reports import exercise_symbols
 from clearprop.teaching.reports.environment import template
 from clearprop.teaching.reports.exercise_diagrams import diagram
+from clearprop.teaching.reports.layer_diagrams import layer_diagram
 from clearprop.teaching.reports.workings import in_words, workings
 
 # The printed table of sigmoid and tanh: z from 0 to 2 in tenths, so many in a row.
@@ -134,25 +137,41 @@ def _article(name: str, sheet: Exercise, student: Student, place: int, **more: o
         givens=givens,
         conventions=list(_conventions(sheet, language)),
         figure=figure,
-        picture=Markup(svg(diagram(sheet, language), prefix=figure)),
+        picture=Markup(svg(_picture(sheet, language), prefix=figure)),
         **more,
     )
+
+
+def _picture(sheet: Exercise, language: str) -> Scene:
+    if isinstance(sheet.network, LayerNetwork):
+        return layer_diagram(sheet, sheet.network, language)
+    return diagram(sheet, language)
 
 
 def _picture_text(sheet: Exercise) -> str:
     if sheet.topic == bugs.TOPIC:
         return "picture_program"
+    if isinstance(sheet.network, LayerNetwork):
+        return f"picture_{sheet.topic}"
     return "picture_samples" if sheet.network.samples > 1 else "picture"
 
 
 def _smooth(sheet: Exercise) -> list[str]:
     """The activations whose values are printed as a table."""
+    if isinstance(sheet.network, LayerNetwork):
+        return []
     return [name for name in ("sigmoid", "tanh") if name in sheet.network.activations]
 
 
 def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
     """What a reader must know to get the same numbers, sentence by sentence, as HTML."""
-    shape = TOPICS[sheet.topic][sheet.level - 1].shape
+    if isinstance(sheet.network, LayerNetwork):
+        design = sheet.network.design
+        for key in design.conventions:
+            yield say(language, f"convention.{key}")
+        yield from _how_to_answer(sheet, language, is_exact=design.exact)
+        return
+    shape = DENSE_TOPICS[sheet.topic][sheet.level - 1].shape
     kinds = {blank.kind for blank in sheet.blanks}
     single = all(width == 1 for width in shape.widths[1:])
     if not single:
@@ -181,8 +200,12 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
         yield say(language, "convention.update", cost=shape.naming.cost)
     if sheet.topic == tutorial_slip.TOPIC:
         yield say(language, "convention.program")
-    endless = _smooth(sheet) or shape.has_classes
-    key = "convention.rounded" if endless else "convention.exact"
+    is_exact = not _smooth(sheet) and not shape.has_classes
+    yield from _how_to_answer(sheet, language, is_exact=is_exact)
+
+
+def _how_to_answer(sheet: Exercise, language: str, *, is_exact: bool) -> Iterable[str]:
+    key = "convention.exact" if is_exact else "convention.rounded"
     yield say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
     if sheet.topic != bugs.TOPIC:
         yield say(language, "convention.follows")

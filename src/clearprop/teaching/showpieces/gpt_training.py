@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.dependencies import is_installed
+from clearprop.compiled.blas import on_one_thread
 from clearprop.engine.losses import CrossEntropy
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import AdamW
@@ -38,6 +39,8 @@ class GptResult(TextResult):
     start: Array
 
 
+# Products of this size are hardly faster shared out, and take ten times as long beside other work.
+@on_one_thread()
 def train_gpt(
     steps: int, *, seed: int = 0, with_torch: bool = True, progress: Callable[[int, int], None]
 ) -> GptResult:

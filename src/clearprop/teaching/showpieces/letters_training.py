@@ -13,6 +13,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, keyed_generator
 from clearprop.base.dependencies import is_installed
+from clearprop.compiled.blas import on_one_thread
 from clearprop.engine.carried_state import carried_state
 from clearprop.engine.combinators import Sequential
 from clearprop.engine.layers.embedding import Embedding
@@ -71,6 +72,8 @@ def reader(letters: int, kind: type[Recurrent] = LSTM) -> Network:
     )
 
 
+# Products of this size are hardly faster shared out, and take ten times as long beside other work.
+@on_one_thread()
 def train_letters(
     steps: int, *, seed: int = 0, with_torch: bool = True, progress: Callable[[int, int], None]
 ) -> LettersResult:

@@ -24,7 +24,8 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 
 # More attentions than this are one that stands in a loop.
 BY_ITSELF = 4
-ROLES = {"q": "queries", "k": "keys", "v": "values"}
+# What people mask scores with: a choice, or a very negative number that is added.
+MASKS = ("where", "add", "subtract")
 
 
 def of_attention(found: TapePass) -> Iterator[TapeSlip]:
@@ -120,7 +121,16 @@ def _of_softmax(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
     kept = (p > 0) * 1.0
     if kept.all():
         return
+    scores, masks = _before_masks(found, part)
     whole = _softmax(scores, axis)
+    # The softmax of all positions wherever the weights stand, and no mask on the way back.
+    everywhere: dict[int, Share] = {
+        part.softmax.out: lambda dy, _: {source: _jacobian(whole, axis, dy)}
+    }
+    everywhere |= {mask.number: _times(mask.sources[0], 1.0) for mask in masks}
+    unmasked = found.tape.played(part.mixed.sources[part.place], {part.softmax.out: whole})
+    everywhere |= _with_values(found, part.mixed, {1 - part.place: unmasked})
+    yield TapeSlip(MistakeKind.ATTENTION_MASK, {"where": part.called}, everywhere)
     for before in (np.ones_like(p), kept):
         for after in (np.ones_like(p), kept):
 
@@ -134,6 +144,18 @@ def _of_softmax(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
     yield slip(
         MistakeKind.ATTENTION_MASK, lambda dy: p * (dy - (dy * whole).sum(axis, keepdims=True))
     )
+
+
+def _before_masks(found: TapePass, part: AttentionPart) -> tuple[Array, tuple[Wire, ...]]:
+    """The scores before anything was masked, and the wires that masked them, the last first."""
+    wire, masks = found.tape.wires[part.softmax.source], list[Wire]()
+    while wire.operation is not None and wire.operation.name in MASKS and len(wire.sources) == 1:
+        before = found.tape.wires[wire.sources[0]]
+        if before.value.shape != wire.value.shape:
+            break
+        masks.append(wire)
+        wire = before
+    return wire.value, tuple(masks)
 
 
 def _jacobian(p: Array, axis: int, dy: Array) -> Array:
@@ -169,6 +191,13 @@ def _of_late_masks(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
 
 def _of_operands(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
     """Q for k, k for v and so on: one of the three in the place of another."""
+    shares = found.value(part.mixed.sources[part.place])
+    for number in found.tape.between(part.softmax.out, [part.softmax.source]):
+        # What the weights were made of, in their place.
+        if number != part.softmax.out and found.value(number).shape == shares.shape:
+            made = _with_values(found, part.mixed, {1 - part.place: found.value(number)})
+            said = {"where": part.called, "other": found.parts.called(number)}
+            yield TapeSlip(MistakeKind.WRONG_CACHE, said, made)
     if part.scores is None:
         return
     values = {role: found.value(number) for role, number in part.operands.items()}

@@ -62,13 +62,12 @@ def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
             where,
             {one.product: another(1 - one.place, weight.T)},
         )
-    if parts.is_in_time(one.product):
-        yield from _of_some_samples(found, one)
-        return
+    in_time = parts.is_in_time(one.product)
     before = {
         function.source: function for function in parts.functions if function.out == one.signal
     }
-    for other in named_wires(found, signal.shape, {one.signal, one.weight}):
+    others = () if in_time else named_wires(found, signal.shape, {one.signal, one.weight})
+    for other in others:
         key, more = MistakeKind.WRONG_CACHE, {"other": parts.called(other.number)}
         if other.number in before:
             key, more = MistakeKind.WEIGHT_FROM_Z, {"before": parts.called(one.signal)}

@@ -40,6 +40,10 @@ def _of_one_share(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
     else:
         yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * p * (1 - p))
         yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy * p)
+        axis = part.axis
+        yield slip(
+            MistakeKind.SOFTMAX_FACTOR, lambda dy: dy - (dy * p).sum(axis=axis, keepdims=True)
+        )
 
 
 class LossTarget(NamedTuple):
