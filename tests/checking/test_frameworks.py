@@ -1,5 +1,7 @@
 """PyTorch and JAX: their own functions checked, and what they say of ours."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from clearprop import MSE, Dropout, Linear, Network, ReLU, Sequential, Tanh, check
 from clearprop.base.arrays import Array
+from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.checking.catalogue import requests
 from clearprop.checking.request import Request, answer
@@ -188,3 +191,23 @@ def test_without_them_the_rest_is_checked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("clearprop.base.dependencies.is_installed", lambda name: False)
     verdict = check(Tanh(), witnesses=["torch"])
     assert verdict.witnesses[0].reason == "dependency_missing"
+
+
+def test_a_framework_is_loaded_where_it_is_asked() -> None:
+    """A layer of one's own has no twin: nobody loads PyTorch or JAX to find that out."""
+    code = """
+import sys
+import numpy as np
+from clearprop import Linear, Network, Sequential, Tanh, check
+
+class Own(Tanh):
+    pass
+
+verdict = check(Network(Sequential(Linear(3, 2), Own())), np.ones((2, 3)) / 3)
+print(*sorted(str(one.reason) for one in verdict.witnesses), *({"torch", "jax"} & {*sys.modules}))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [
+        "None",
+        *(f"{name}_twin_missing" for name in ("jax", "torch") if is_installed(name)),
+    ]

@@ -21,7 +21,8 @@ from clearprop.kinds.kind_tables import (
     OPTIMIZER_ROWS,
     SCHEDULE_ROWS,
 )
-from clearprop.kinds.row import KindRow, LayerRow, LossRow, OptimizerRow, ScheduleRow
+from clearprop.kinds.row import KindRow, LayerRow, LossRow
+from clearprop.kinds.training_rows import OptimizerRow, ScheduleRow
 from clearprop.training.arguments import LOSSES_BY_NAME, OPTIMIZERS_BY_NAME
 from tests.layers.test_conformance import concrete_layers
 

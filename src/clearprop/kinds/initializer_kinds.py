@@ -15,7 +15,7 @@ from clearprop.engine.initializers import (
     Zeros,
 )
 from clearprop.kinds.program_lines import gathered, in_equation, literal
-from clearprop.kinds.row import InitializerRow
+from clearprop.kinds.training_rows import InitializerRow
 
 
 def _uniform(low: str, high: str, low_math: str, high_math: str, shape: Shape) -> Any:

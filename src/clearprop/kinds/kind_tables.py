@@ -33,19 +33,17 @@ from clearprop.kinds.regression_loss_kinds import REGRESSION_LOSSES
 from clearprop.kinds.reshaping_kinds import RESHAPINGS
 from clearprop.kinds.row import (
     CombinatorRow,
-    InitializerRow,
     LayerExample,
     LayerRow,
     LossExample,
     LossRow,
-    OptimizerRow,
-    ScheduleRow,
 )
 from clearprop.kinds.schedule_kinds import SCHEDULE_KINDS
 from clearprop.kinds.smooth_activation_kinds import SMOOTH_ACTIVATIONS
 from clearprop.kinds.softmax_kinds import SOFTMAX
 from clearprop.kinds.table_input_kinds import TABLE_INPUTS
 from clearprop.kinds.time_slice_kinds import TIME_SLICE
+from clearprop.kinds.training_rows import InitializerRow, OptimizerRow, ScheduleRow
 
 # Combinators are not among the rows of layers: what goes through a network reads its graph.
 LAYER_ROWS: dict[type[Layer], LayerRow] = {

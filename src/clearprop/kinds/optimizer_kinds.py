@@ -15,7 +15,7 @@ from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator
 from clearprop.kinds.kernels import NoKernel, OptimizerKernel, optimizer_kernel
 from clearprop.kinds.program_lines import Line, in_equation, literal
 from clearprop.kinds.program_pieces import Memory, UpdateLines, is_constant
-from clearprop.kinds.row import OptimizerRow
+from clearprop.kinds.training_rows import OptimizerRow
 
 Constants = Sequence[tuple[str, float, str]]
 

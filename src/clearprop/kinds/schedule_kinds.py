@@ -9,7 +9,7 @@ from clearprop.engine.schedules import (
     rate_at,
 )
 from clearprop.kinds.program_lines import in_equation, literal
-from clearprop.kinds.row import RateLines, ScheduleRow
+from clearprop.kinds.training_rows import RateLines, ScheduleRow
 
 
 def rate_lines(code: str, equation: str) -> list[str]:

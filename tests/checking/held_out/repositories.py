@@ -525,7 +525,7 @@ TWO = family(
     wrt=["W1", "b1", "W2", "b2"],
 )
 
-# Layers without a name of their own here.
+# One row and one kernel.
 
 
 def convolution(x: Any, k: Any) -> Any:
@@ -537,7 +537,7 @@ def convolution_backward(slip: str, dy: Any, x: Any, k: Any) -> Any:
     for i in range(len(dy)):
         dx[i : i + 3] += dy[i] * (k[::-1] if slip == "kernel turned round" else k)
         dk += dy[i] * x[i : i + 3]
-    return dx, dk
+    return dx * np.abs(dx) if slip == "squares" else dx, dk
 
 
 CONVOLUTION = family(
@@ -545,7 +545,7 @@ CONVOLUTION = family(
     convolution,
     convolution_backward,
     {"x": normal(121, 7), "k": normal(122, 3)},
-    {"kernel turned round": ""},
+    {"kernel turned round": "kernel_turned", "squares": ""},
     is_scalar=False,
 )
 

@@ -9,6 +9,8 @@ nothing does, the answer is empty: a wrong name costs more than none.
     running the code again   behaviour.py
     a forward in NumPy       recording/: its tape; along_tape/: the parts on it, the slips at them
     what is ours             trusted.py, altered_pass.py; chain_rule.py, mixing.py
+    images                   image_recognition.py, written_image.py: which convolution or pooling it
+                             is; image_slips.py, pool_slips.py: what goes wrong there
     a forward of neither     recognition.py: guessed from the numbers; other_losses.py, layouts.py
     the choice, and why      choice.py, why_named.py, why_on_tape.py; what it found: diagnosis.py
 """

@@ -64,7 +64,10 @@ def altered(trusted: TrustedPass, alterations: Mapping[str, Alteration]) -> Mapp
         path = node.node.path
         if path not in alterations:
             return found
-        return alterations[path](_step(trusted, node, dy, found))
+        dx, gradients = alterations[path](_step(trusted, node, dy, found))
+        if dx is not None and dx.shape != node.input.shape and node.node.source != INPUT:
+            return found  # what has another shape goes no further
+        return dx, gradients
 
     return trusted.back(through)
 

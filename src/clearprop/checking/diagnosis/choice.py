@@ -38,6 +38,8 @@ LESS_LIKELY = {
     # The last time alone is what is left where nothing goes back through time.
     MistakeKind.ONE_TIME: 1,
 }
+# What the first says of any axes, the second says of certain ones: no alternative beside it.
+SAID_BETTER = {MistakeKind.UNSUMMED: MistakeKind.BIAS_AXES}
 
 
 def weighed(discrepancy: Discrepancy, hypothesis: Hypothesis) -> Weighed:
@@ -79,7 +81,9 @@ def cover(
             likely = LESS_LIKELY.get(other.hypothesis.key, 0) <= LESS_LIKELY.get(
                 first.hypothesis.key, 0
             )
-            if same and equal and likely and not known:
+            better = SAID_BETTER.get(other.hypothesis.key)
+            said = any(better is member.hypothesis.key for member in group)
+            if same and equal and likely and not known and not said:
                 group.append(other)
         groups.append(group)
         remaining -= first.names

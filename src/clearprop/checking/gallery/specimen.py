@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.checking.diagnosis import Evidence, diagnose
 from clearprop.checking.diagnosis.evidence import UnderCheck
 from clearprop.checking.verdict import LikelyMistake
@@ -181,3 +181,18 @@ def with_mistakes(
 
     every = {one: code(one) for one in ("", *mistakes, STRANGER)}
     return Written(name, point, forward, every)
+
+
+# A backward with the mistake of that name in it, "" for none: (mistake, ∂C/∂y, arrays) → gradients.
+ImageBackward = Callable[[str, Array, Arrays], dict[str, Array]]
+
+
+class ImageForm(NamedTuple):
+    """A forward of images with its backward, the shapes of its arrays, and what can go wrong in it;
+    what stands behind a comma tells two codes of one mistake apart."""
+
+    name: str
+    shapes: Mapping[str, Shape]
+    forward: Callable[[Arrays], Array]
+    backward: ImageBackward
+    mistakes: tuple[str, ...]

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.rules.along_directions import differences_along, is_steady
 from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance
@@ -332,27 +333,6 @@ def _directions(
             return WRONG, Reason.DIRECTION
         outcome = UNDECIDED
     return outcome, Reason.KINKS if outcome == UNDECIDED else None
-
-
-def is_steady(differences: list[float]) -> bool:
-    """Whether there is the same difference at every step; kinks beside the point change it."""
-    return bool(differences) and np.ptp(differences) <= 0.1 * min(np.abs(differences))
-
-
-def differences_along(
-    quotients: Quotients, name: str, claimed: Array, direction: Array, tolerance: Tolerance
-) -> list[float]:
-    """How far the claimed slope along a direction is off at three steps; nothing where it is right
-    at one of them."""
-    length = float(np.linalg.norm(claimed))
-    claim = float(np.sum(direction * claimed))
-    differences = []
-    for rung in (1.0, 0.1, 0.01):
-        slope, noise = quotients.along(name, direction, rung)
-        if abs(claim - slope) <= tolerance.relative * length + 8 * noise:
-            return []
-        differences.append(claim - slope)
-    return differences
 
 
 def _judgement(

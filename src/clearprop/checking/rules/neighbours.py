@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.checking.rules import conduct
-from clearprop.checking.rules.judging import differences_along, is_steady
+from clearprop.checking.rules.along_directions import differences_along, is_steady
 from clearprop.checking.rules.kink_watch import KinkWatch
 from clearprop.checking.rules.limits import limits
 from clearprop.checking.rules.tolerances import Tolerance

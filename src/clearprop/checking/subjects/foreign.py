@@ -17,6 +17,7 @@ from clearprop.checking.subjects import plain_functions
 from clearprop.checking.subjects.narrow_dtypes import refuse_narrow
 from clearprop.checking.subjects.subject import Subject, Twin
 from clearprop.engine.network import Network
+from clearprop.kinds.kind_tables import LAYER_ROWS
 
 
 def _framework(name: str) -> Any:
@@ -124,24 +125,27 @@ def function_twin(name: str, function: Callable[..., Any]) -> Twin:
 
 def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
     """What torch or JAX computes of a layer, network or loss of ours; None where it is not
-    installed, unless it is `required`, or where the subject is not ours."""
+    installed, unless it is `required`, or where the subject is not ours.
+
+    The framework takes seconds to load, and is loaded when it is asked, of what it can compute.
+    """
     ours = subject.network is not None or subject.loss is not None
     if not ours or not (required or is_installed(name)):
         return None
-    framework = _framework(name)
 
     def of_network(
         network: Network, arrays: Mapping[str, Array], dy: Array
     ) -> tuple[Array, Mapping[str, Array]]:
         owned = {path: arrays[path] for path in network.layout.slots if path not in network.tied}
         params = network.replace(np.zeros(network.size, dy.dtype), owned)
-        y, dx, gradient = framework.network_gradients(
+        y, dx, gradient = _framework(name).network_gradients(
             network, params, arrays["x"], dy, training=subject.context.training
         )
         found = dict(network.named(gradient))
         return y, found if dx is None else {"x": dx, **found}
 
     def of_loss(arrays: Mapping[str, Array], output: Array) -> tuple[Array, Any]:
+        framework = _framework(name)
         function = framework.loss_function(subject.loss)
         key = "t" if "t" in arrays else "target"
         y, graph = framework.forward(function, [output, arrays[key]])
@@ -154,6 +158,10 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
             return y, {"output": gradient * dy}
         if network.tied:
             raise ContractError("check_tied_twin")
+        for path, node in network.graph.nodes.items():
+            if type(node.layer) not in LAYER_ROWS:
+                kind = type(node.layer).__name__
+                raise ContractError(f"{name}_twin_missing", path=path, layer=kind)
         if subject.loss is None:
             return of_network(network, arrays, dy)
         shape = _output_shape(subject, arrays)

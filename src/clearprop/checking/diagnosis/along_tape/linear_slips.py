@@ -20,6 +20,9 @@ from clearprop.checking.diagnosis.recording.primitives import summed_to
 from clearprop.checking.diagnosis.recording.tape import Share, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
 
+# The axes of a batch of images with channels.
+IMAGES = 4
+
 
 def of_affine(found: TapePass) -> Iterator[TapeSlip]:
     """At every linear layer."""
@@ -162,7 +165,8 @@ def of_biases(found: TapePass) -> Iterator[TapeSlip]:
     all, and one sample for the sum."""
     tape = found.tape
     for wire in tape.order:
-        if wire.operation is None or wire.operation.name != "add":
+        # Of images `broadcast_slips.py` has more.
+        if wire.operation is None or wire.operation.name != "add" or wire.value.ndim >= IMAGES:
             continue
         for source in wire.sources:
             leaf, own = found.parts.leaf_of(source), found.value(source)

@@ -1,6 +1,7 @@
 """Mistakes at normalization, dropout and rows of a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -31,6 +32,18 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
         average: Array = array.mean(axis=part.axes, keepdims=True)
         return average
 
+    def over(axes: tuple[int, ...]) -> TapeSlip:
+        """With means over other axes."""
+
+        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+            g = part.scale * dy
+            shifted = g.mean(axis=axes, keepdims=True) if part.is_centred else 0.0
+            dx = inverse * (g - shifted - hat * (g * hat).mean(axis=axes, keepdims=True))
+            own = found.tape.pull(part.out, dy, [part.source, *part.within])
+            return {**{n: own[n] for n in part.within if n in own}, part.source: dx}
+
+        return TapeSlip(MistakeKind.NORM_AXES, where, {part.out: share})
+
     def slip(key: MistakeKind, shift: float, along: float, **more: object) -> TapeSlip:
         """With factors before the term of the mean and that of the variance."""
 
@@ -52,7 +65,13 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
     bessel = count / (count - 1)
     yield slip(MistakeKind.NORM_BESSEL, 1, bessel, count=count)
     yield slip(MistakeKind.NORM_BESSEL, bessel, bessel, count=count)
-    for factor in (2.0, 0.5, -1.0, float(count), 1 / count):
+    for size in range(1, hat.ndim + 1):
+        for axes in combinations(range(hat.ndim), size):
+            if {*axes} != {*part.axes}:
+                yield over(axes)
+    # What is summed over samples and places may be divided by the number of samples alone.
+    places = [count / hat.shape[0]] if 0 in part.axes and len(part.axes) > 1 else []
+    for factor in (2.0, 0.5, -1.0, float(count), 1 / count, *places):
         yield slip(MistakeKind.NORM_PATH_FACTOR, 1, factor, path="v", factor=factor)
         if part.is_centred:
             yield slip(MistakeKind.NORM_PATH_FACTOR, factor, 1, path="μ", factor=factor)
@@ -64,16 +83,18 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
     if part.gain is None:
         return
     gain, place = found.tape.wires[part.gain], part.place
+    (moved,) = [one for i, one in enumerate(gain.sources) if i != place]
 
     def without(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-        return {**found.tape.shares(gain, dy), part.out: dy}
+        return {**found.tape.shares(gain, dy), moved: dy}
 
-    if gain.value.shape == hat.shape:
+    if gain.value.shape == found.value(moved).shape:
         yield TapeSlip(MistakeKind.NORM_GAIN_MISSING, where, {part.gain: without})
     x = found.value(part.source)
     centred = x - mean(x)
-    for instead in (x, centred, *_outputs(found, part)):
-        values = [instead if one == part.out else found.value(one) for one in gain.sources]
+    read = [found.tape.played(moved, {part.out: one}) for one in (x, centred)]
+    for instead in (*read, *_outputs(found, part)):
+        values = [instead if one == moved else found.value(one) for one in gain.sources]
 
         def wrong(
             dy: Array, _: Mapping[int, Array], values: Sequence[Array] = values
@@ -108,7 +129,7 @@ def _outputs(found: TapePass, part: NormPart) -> Iterator[Array]:
     if part.gain is not None:
         yield found.value(part.gain)
         for taker in found.tape.takers[part.gain]:
-            if found.value(taker).shape == found.value(part.out).shape:
+            if found.value(taker).shape == found.value(part.gain).shape:
                 yield found.value(taker)
 
 

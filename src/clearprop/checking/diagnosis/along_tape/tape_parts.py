@@ -5,12 +5,13 @@ what goes in, not by the operations between; what is no layer of ours stays a ro
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.image_parts import ImagePart
 from clearprop.checking.diagnosis.along_tape.part_kinds import (
     Affine,
     Drop,
@@ -42,10 +43,12 @@ DATA = ("x", "inp", "data", "image", "feature", "a0", "sample")
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The parts of a tape. `data` names arrays that are no parameters."""
+    """The parts of a tape. `data` names arrays that are no parameters; `images` are the
+    convolutions and poolings that were closed on it, by their wires."""
 
     tape: Tape
     data: frozenset[str]
+    images: Mapping[int, ImagePart] = field(default_factory=dict)
 
     @cached_property
     def roots(self) -> Mapping[int, int]:
@@ -160,6 +163,10 @@ class Parts:
         for affine in self.affine:
             if number in (affine.out, affine.product):
                 return affine.called
+        if number in self.images:
+            part = self.images[number]
+            inside = ", ".join(part.leaves) or self.called(part.operands[0])
+            return f"{part.kind}({inside})"
         leaf = self.leaf_of(number)
         if leaf is not None:
             return leaf
@@ -219,7 +226,8 @@ class Parts:
 
     def _normal(self, wire: Wire, y: Array) -> NormPart | None:
         """The normalization that gives y, which is the wire's value or made of that."""
-        groups = [(y.ndim - 1,), (0,), tuple(range(y.ndim - 1)), (0, *range(2, y.ndim))]
+        every = tuple(range(y.ndim))
+        groups = [every[-1:], every[:1], every[:-1], (0, *every[2:]), every[1:], every[2:]]
         for axes in dict.fromkeys(one for one in groups if one):
             if np.prod([y.shape[axis] for axis in axes]) < 3:
                 continue
@@ -272,9 +280,18 @@ class Parts:
                         return
 
     def _gain(self, wire: Wire) -> tuple[int | None, int]:
+        """The wire of γ·x̂, of x̂ as it is or read in another shape, and the place of γ."""
         for number in self.tape.takers[wire.number]:
             taker = self.tape.wires[number]
-            if taker.operation is None or taker.operation.name not in ("multiply", "einsum"):
+            operation = taker.operation
+            if operation is None:
+                continue
+            same = operation.family is Family.MOVEMENT and taker.value.size == wire.value.size
+            if same and len(taker.sources) == 1:
+                found = self._gain(taker)
+                if found[0] is not None:
+                    return found
+            if operation.name not in ("multiply", "einsum"):
                 continue
             for place, one in enumerate(taker.operands):
                 if isinstance(one, int) and one != wire.number and self.leaf_of(one):

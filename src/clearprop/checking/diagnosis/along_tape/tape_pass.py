@@ -105,6 +105,8 @@ def named_wires(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Itera
         named |= {normal.source, normal.out, *([normal.gain] if normal.gain else [])}
     for part in parts.shares:
         named |= {part.source, part.out}
+    for image in parts.images.values():
+        named |= {image.operands[0], image.out}
     for drop in parts.drops:
         named |= {drop.source, drop.out}
     for number in sorted(named - but):

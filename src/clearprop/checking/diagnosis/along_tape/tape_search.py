@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.checking.diagnosis.along_tape.attention_slips import of_attention
+from clearprop.checking.diagnosis.along_tape.broadcast_slips import of_broadcasts
 from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     beside_penalty,
     factors_on_the_way,
@@ -14,6 +15,7 @@ from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     updated_weights,
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
+from clearprop.checking.diagnosis.along_tape.image_parts import whole_image, with_images
 from clearprop.checking.diagnosis.along_tape.linear_slips import (
     of_affine,
     of_biases,
@@ -37,6 +39,7 @@ from clearprop.checking.diagnosis.along_tape.way_slips import (
     of_rounds,
     of_ways,
 )
+from clearprop.checking.diagnosis.along_tape.window_slips import of_images
 from clearprop.checking.diagnosis.behaviour import run_again
 from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.diagnosis.hypotheses import (
@@ -68,10 +71,12 @@ SAMPLES = frozenset(
 )
 
 
+# Wires that are worth going along.
+LONGEST = 3_000
 # What makes the slips, the likeliest first.
 FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
-    of_functions, of_shares, of_entropy, of_normals, of_drops, of_lookups, of_penalties, of_ways,
-    of_rounds, of_biases, of_affine, anywhere, of_copies,
+    of_functions, of_images, of_broadcasts, of_shares, of_entropy, of_normals, of_drops, of_lookups,
+    of_penalties, of_ways, of_rounds, of_biases, of_affine, anywhere, of_copies,
 )  # fmt: skip
 # One for every pair of places.
 OF_OTHER_PLACES = (MistakeKind.WRONG_CACHE, MistakeKind.WRONG_SIGNAL)
@@ -91,14 +96,19 @@ def pass_of(evidence: Evidence) -> TapePass | None:
     if evidence.run is None:
         return None
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
-    tape = recorded(evidence.run, arrays, np.asarray(evidence.output))
+    output = np.asarray(evidence.output)
+    # A convolution by itself is seen by its arrays, and may be a loop of thousands of steps.
+    tape = whole_image(arrays, output) or recorded(evidence.run, arrays, output)
     if tape is None or not tape.leaves:
+        return None
+    tape, images = with_images(tape)
+    if len(tape.order) > LONGEST:
         return None
     dy = np.asarray(evidence.output_gradient, np.float64)
     dy = dy.reshape(tape.wires[tape.output].value.shape)
     asked = frozenset(evidence.expected)
     data = _data(evidence, {**arrays, **dict.fromkeys(tape.leaves)})
-    return TapePass(tape, Parts(tape, data), dy, arrays, asked)
+    return TapePass(tape, Parts(tape, data, images), dy, arrays, asked)
 
 
 def _data(evidence: Evidence, arrays: Collection[str]) -> frozenset[str]:

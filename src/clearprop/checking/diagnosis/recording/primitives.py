@@ -3,7 +3,8 @@
 Four families cover what NumPy offers: functions entry by entry, which may be of several arrays that
 are broadcast; products that sum over an axis; sums and extremes; and what only moves entries about
 (a transposition, a reshape, a choice, a concatenation), whose derivative follows from where the
-number of every entry goes.
+number of every entry goes. A fifth stands for many of them: a convolution or a pooling, once it is
+recognized.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ class Family(PlainEnum):
     PRODUCT = "product"
     REDUCTION = "reduction"
     MOVEMENT = "movement"
+    IMAGE = "image"
 
 
 class Operation(NamedTuple):

@@ -15,11 +15,9 @@ from clearprop.checking.diagnosis.recording import primitives
 from clearprop.checking.diagnosis.recording.assembled import assembled
 from clearprop.checking.diagnosis.recording.composed_functions import COMPOSED
 from clearprop.checking.diagnosis.recording.primitives import Operation
-from clearprop.checking.diagnosis.recording.recorder import Recorder, telling
+from clearprop.checking.diagnosis.recording.recorder import Recorder
+from clearprop.checking.diagnosis.recording.seen_again import gathered, taken_back, viewed
 
-# A sum that Python divided is looked for among so many wires; its factor is a whole number or half
-# of one, up to some size and to the last digits.
-LATELY, MANY, SAME = 12, 10_000, 1e-13
 # Nothing of ∂C/∂ goes through them.
 WITHOUT_SLOPE = frozenset(
     ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
@@ -32,12 +30,14 @@ MOVED = {
     np.fliplr, np.flipud, np.rot90, np.take, np.take_along_axis, np.squeeze, np.expand_dims,
     np.atleast_1d, np.atleast_2d, np.atleast_3d, np.diag, np.diagonal, np.tile, np.repeat,
     np.broadcast_to, np.copy, np.triu, np.tril, np.pad, np.delete,
+    np.lib.stride_tricks.sliding_window_view,
 }  # fmt: skip
 SPLIT = {np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit}
 JOINED = {
     np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack, np.append,
     np.insert,
 }  # fmt: skip
+LIKE = {np.zeros_like, np.empty_like, np.ones_like, np.full_like}
 
 
 def _sigmoid_of_minus(z: Any) -> Any:
@@ -90,24 +90,47 @@ class RecordedArray(np.ndarray[Any, Any]):
             found = _of_function(recorder, func, args, kwargs)
             if found is not None:
                 return found
-        return func(*_bare_in(args), **{key: _bare_in(value) for key, value in kwargs.items()})
+        made = func(*_bare_in(args), **{key: _bare_in(value) for key, value in kwargs.items()})
+        is_like = recorder is not None and func in LIKE and made.dtype.kind == "f"
+        return blank(recorder, made) if is_like and recorder is not None else made
 
     def __getitem__(self, key: Any) -> Any:
         recorder, bare = self.recorder, _bare_in(key)
         if recorder is None:
             return _bare(self)[bare]
+        if self.wire is None and (piece := self._filled(recorder, bare)) is not None:
+            return piece
         made = primitives.movement("chosen", lambda v: v[bare], 1, chosen=bare)
         return _made(recorder, made, [self])
 
+    def _filled(self, recorder: Recorder, key: Any) -> Any:
+        """A piece of an array without a wire, where it is one that was put in, or nothing yet; None
+        where the piece is of several, and the whole has a wire from now on."""
+        piece = np.array(_bare(self)[key])
+        found = recorder.recalled(piece) if piece.any() else None
+        if (
+            found is not None
+            and not found[1]
+            and recorder.wires[found[0]].value.shape == piece.shape
+        ):
+            return on_wire(recorder, piece, found[0])
+        whole = gathered(recorder, _bare(self)) if found is None and piece.any() else None
+        if whole is None:
+            return blank(recorder, piece)
+        self.wire = recorder.made(*whole, np.array(_bare(self)))
+        recorder.own(_owner(self), self.wire)
+        return None
+
     def __setitem__(self, key: Any, value: Any) -> None:
         recorder, bare = self.recorder, _bare_in(key)
-        if recorder is not None:
+        if recorder is not None and self.wire is not None:
             one = np.ndim(value) == 0 and isinstance(key, np.ndarray) and key.dtype == bool
             if one and key.shape == self.shape:
                 made = _made(recorder, primitives.entrywise("where", np.where), [key, value, self])
             else:
                 made = _made(recorder, primitives.written_into(bare), [self, value])
             self.wire = made.wire
+            recorder.own(_owner(self), made.wire)
         _bare(self)[bare] = _bare(value)
 
     @property
@@ -188,6 +211,21 @@ def on_wire(recorder: Recorder, value: Any, wire: int) -> RecordedArray:
     """The array that stands on a wire of the recorder."""
     array = np.asarray(value).view(RecordedArray)
     array.recorder, array.wire = recorder, wire
+    recorder.own(_owner(array), wire)
+    return array
+
+
+def blank(recorder: Recorder, value: Any) -> RecordedArray:
+    """An array without a wire, to be filled; what fills it is looked for when it is used."""
+    array = np.asarray(value).view(RecordedArray)
+    array.recorder, array.wire = recorder, None
+    return array
+
+
+def _owner(array: Any) -> Any:
+    """The array that has the memory of another."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
     return array
 
 
@@ -222,8 +260,11 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
             return value.wire
     found = recorder.recalled(bare)
     if found is None and bare.dtype.kind == "f" and bare.size == 1:
-        return _taken_back(recorder, bare)
+        return taken_back(recorder, bare)
     if found is None:
+        made = viewed(recorder, bare) or gathered(recorder, bare)
+        if made:
+            return recorder.made(*made, np.array(bare))
         whole = assembled(recorder, bare)
         return np.array(bare) if whole is None else whole
     number, turned = found
@@ -232,30 +273,6 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
     shape = bare.shape
     move = (lambda v: v.T.reshape(shape)) if turned else (lambda v: v.reshape(shape))
     return recorder.made(primitives.movement("seen again", move, 1), [number], np.array(bare))
-
-
-def _taken_back(recorder: Recorder, bare: Array) -> "int | Array":
-    """A single number that Python's own arithmetic or `math` made of one on a wire."""
-    value = float(bare.reshape(()))
-    made = recorder.taken_back(value)
-    if made is not None:
-        number, operation = made
-        return recorder.made(operation, [number], np.array(bare))
-    for wire in reversed(recorder.wires[-LATELY:] if telling(bare) else ()):
-        if wire.value.size == 1 and wire.value.dtype.kind == "f" and np.any(wire.value):
-            factor = value / float(wire.value.reshape(()))
-            if _is_simple(factor) or _is_simple(1 / factor):
-                scaled = primitives.entrywise("multiply", np.multiply)
-                shaped = np.asarray(value).reshape(wire.value.shape)
-                return recorder.made(scaled, [wire.number, np.asarray(factor)], shaped)
-    return np.array(bare)
-
-
-def _is_simple(factor: float) -> bool:
-    """Whether people multiply by it: a whole number, or half of one."""
-    return bool(
-        0.4 < abs(factor) < MANY and abs(2 * factor - round(2 * factor)) < SAME * abs(factor)
-    )
 
 
 def _made(

@@ -8,10 +8,12 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
 from clearprop.checking.diagnosis.recording.assembled import assembled
+from clearprop.checking.diagnosis.recording.blank_arrays import blanks
 from clearprop.checking.diagnosis.recording.recorded_array import (
     on_wire,
 )
 from clearprop.checking.diagnosis.recording.recorder import Recorder, TooLongError
+from clearprop.checking.diagnosis.recording.seen_again import gathered
 from clearprop.checking.diagnosis.recording.tape import Tape
 
 LAST_DIGITS = 1e-12
@@ -27,8 +29,8 @@ def recorded(
     for name, array in arrays.items():
         given[name] = on_wire(recorder, np.array(array), recorder.leaf(name, np.array(array)))
     try:
-        with np.errstate(all="ignore"):
-            run(given)
+        with np.errstate(all="ignore"), blanks(recorder):
+            returned = run(given)
     except (TooLongError, Exception):  # the person's code: it may refuse such arrays
         return None
     for wire in reversed(recorder.wires):
@@ -37,9 +39,22 @@ def recorded(
     if output.size == 1:
         return _scaled_outside(recorder, output) if np.any(output) else None
     try:
-        whole = assembled(recorder, np.asarray(output, np.float64))
+        return _filled(recorder, returned, output)
     except TooLongError:
         return None
+
+
+def _filled(recorder: Recorder, returned: object, output: Array) -> Tape | None:
+    """The tape of an output that a loop has filled with what stands on wires."""
+    given = returned if isinstance(returned, tuple | list) else [returned]
+    for one in [*(one for one in given if isinstance(one, np.ndarray)), output]:
+        bare = np.asarray(one).view(np.ndarray)
+        same = bare.size == output.size and _is_same(bare.reshape(output.shape), output)
+        made = gathered(recorder, bare) if same else None
+        if made is not None:
+            number = recorder.made(*made, np.array(bare))
+            return Tape(tuple(recorder.wires), number)
+    whole = assembled(recorder, np.asarray(output, np.float64))
     return None if whole is None else Tape(tuple(recorder.wires), whole)
 
 

@@ -9,16 +9,13 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording.primitives import Operation
 from clearprop.checking.diagnosis.recording.tape import Wire
 
-# More than this is no small example any more; its tape would be long to go along.
 # Nobody types a number with so many characters.
 TYPED = 12
-
-
 # Two ways to compute one number agree to so many digits.
 DIGITS = 13
-
-
-MOST_WIRES, MOST_ENTRIES = 3_000, 2_000_000
+# More than this is no small example any more: a convolution written as a loop over every place of
+# a few images has some thousands.
+MOST_WIRES, MOST_ENTRIES = 7_000, 2_000_000
 
 
 class TooLongError(Exception):
@@ -33,6 +30,8 @@ class Recorder:
     entries: int = 0
     known: dict[tuple[bytes, bool], int] = field(default_factory=dict)
     offered: dict[float, tuple[int, Operation]] = field(default_factory=dict)
+    # By the identity of the array that has the memory of a wire's value: that array, and the wire.
+    owners: dict[int, tuple[Array, int]] = field(default_factory=dict)
 
     def leaf(self, name: str, value: Array) -> int:
         """An array of the function's own."""
@@ -52,6 +51,10 @@ class Recorder:
             if wire.value.ndim == 2:
                 self.known.setdefault((wire.value.T.tobytes(), True), wire.number)
         return wire.number
+
+    def own(self, owner: Array, number: int) -> None:
+        """The array that a person has for a wire."""
+        self.owners[id(owner)] = owner, number
 
     def offer(self, number: int, value: float, operation: Operation) -> None:
         """A single number that went out of NumPy, or what may have been made of it there."""
