@@ -20,7 +20,7 @@ from clearprop.training import start, train
 
 SAMPLES, TIMES, FEATURES, HIDDEN = 32, 32, 64, 64
 RATE = 0.01
-ROUNDS = 60
+ROUNDS, CALLS = 60, 3
 
 
 def network_and_start() -> tuple[Network, Any]:
@@ -39,7 +39,7 @@ def own_step(x: Any, target: Any) -> Callable[[], float]:
         target,
         optimizer=optimizer,
         loss=MSE(),
-        epochs=10 * ROUNDS,
+        epochs=10 * ROUNDS * CALLS,
         engine="numpy",
     )
     return step_of_training(events)
@@ -128,7 +128,7 @@ def measure() -> list[Row]:
     if torch_is_installed():
         runs["torch"] = torch_step(x, target)
     return rows_of_steps(
-        "LSTM, 32 sequences of 32 times", runs, rounds=ROUNDS, calls=1, over_torch=1.0
+        "LSTM, 32 sequences of 32 times", runs, rounds=ROUNDS, calls=CALLS, over_torch=1.0
     )
 
 
