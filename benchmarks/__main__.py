@@ -1,7 +1,7 @@
 """Runs every benchmark, prints one table, and writes it to `benchmarks/results.json`.
 
-    python -m benchmarks [NAME ...]     all of them, or those named: training_step, lenet_step,
-                                        training_loop, through_time, gpt_step, step_memory,
+    python -m benchmarks [NAME ...]     all of them, or those named: training_step, training_loop,
+                                        lenet_step, through_time, gpt_step, step_memory,
                                         trainings, kernels_ready, seed_studies,
                                         import_time, gradient_check, explain, exercises, reproduce,
                                         more_machines, searches, lab_page
@@ -22,8 +22,8 @@ from benchmarks.measuring import print_rows, torch_is_installed
 
 NAMES = (
     "training_step",
-    "lenet_step",
     "training_loop",
+    "lenet_step",
     "through_time",
     "gpt_step",
     "step_memory",

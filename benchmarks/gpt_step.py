@@ -21,8 +21,8 @@ from benchmarks.measuring import (
     step_of_training,
     torch_is_installed,
 )
+from benchmarks.steps_in_turns import rows_of_steps
 from clearprop import AdamW, CrossEntropy
-from clearprop.bench.timing import cores, interleaved
 from clearprop.teaching.showpieces.gpt_network import gpt
 from clearprop.training import start, train
 
@@ -130,20 +130,9 @@ def measure() -> list[Row]:
     runs = {"own": own_step(ids, target), "numpy": script_step(ids, target)}
     if torch_is_installed():
         runs["torch"] = torch_step(ids, target)
-    for _ in range(5):
-        losses = [run() for run in runs.values()]
-        if not np.allclose(losses, losses[0], rtol=1e-4, atol=0):
-            raise SystemExit(f"The steps do not compute the same loss: {losses}")
-    with cores(1):
-        seconds = interleaved(runs, repeats=ROUNDS, calls=CALLS)
-    rows = [
-        Row("micro-GPT, 16 texts of 64 letters: one step", 1e3 * seconds["own"], "ms"),
-        Row("  over a NumPy script", seconds["own"] / seconds["numpy"], "x", at_most=1.2),
-    ]
-    if "torch" in seconds:
-        ratio = seconds["own"] / seconds["torch"]
-        rows.append(Row("  over eager PyTorch", ratio, "x", at_most=1.0))
-    return rows
+    return rows_of_steps(
+        "micro-GPT, 16 texts of 64 letters", runs, rounds=ROUNDS, calls=CALLS, over_torch=1.0
+    )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from benchmarks.measuring import (
     step_of_training,
     torch_is_installed,
 )
+from benchmarks.steps_in_turns import rows_of_steps
 from clearprop import Adam, CrossEntropy
-from clearprop.bench.timing import cores, interleaved
 from clearprop.teaching.showpieces.digits_training import lenet
 from clearprop.training import start, train
 
@@ -46,12 +46,19 @@ def torch_step(x: Any, target: Any) -> Callable[[], float]:
     import torch
     from torch import nn
 
+    from clearprop.formats.torch_twin import to_torch
+
     torch.set_num_threads(1)
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10),
     )  # fmt: skip
+    network = lenet(dropout=0.0)
+    begun = to_torch(network, network.initialize(0, dtype="float32"))
+    # Ours has a Dropout more, which moves the names of what is behind it.
+    starts = begun.state_dict().values()
+    model.load_state_dict(dict(zip(model.state_dict(), starts, strict=True)))
     criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), lr=RATE)
     images, classes = torch.tensor(x), torch.tensor(target)
     return step_of_torch(model, criterion, optimizer, images, classes)
@@ -132,12 +139,13 @@ def numpy_step(x: Any, target: Any) -> Callable[[], float]:
         dz1 = unpooled(_back_to_images(shares2, pool1.shape), largest1) * (z1 > 0)
         convolution_back(dz1, patches1, "layers[0]", found)
         count += 1
-        rate = RATE * (1 - 0.999**count) ** 0.5 / (1 - 0.9**count)
+        root = (1 - 0.999**count) ** 0.5
+        rate, epsilon = RATE * root / (1 - 0.9**count), 1e-8 * root
         for name, gradient in found.items():
             first, second = memory[name]
             first += 0.1 * (gradient - first)
             second += 0.001 * (gradient * gradient - second)
-            p[name] -= (rate * first / (np.sqrt(second) + 1e-8)).astype(np.float32)
+            p[name] -= (rate * first / (np.sqrt(second) + epsilon)).astype(np.float32)
         return float(loss)
 
     return step
@@ -155,16 +163,7 @@ def measure() -> list[Row]:
     runs = {"own": own_step(x, target), "numpy": numpy_step(x, target)}
     if torch_is_installed():
         runs["torch"] = torch_step(x, target)
-    with cores(1):
-        seconds = interleaved(runs, repeats=ROUNDS, calls=CALLS)
-    rows = [
-        Row("LeNet, 128 images: one step", 1e3 * seconds["own"], "ms"),
-        Row("  over a NumPy script", seconds["own"] / seconds["numpy"], "x", at_most=1.2),
-    ]
-    if "torch" in seconds:
-        ratio = seconds["own"] / seconds["torch"]
-        rows.append(Row("  over eager PyTorch", ratio, "x", at_most=1.3))
-    return rows
+    return rows_of_steps("LeNet, 128 images", runs, rounds=ROUNDS, calls=CALLS, over_torch=1.3)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from benchmarks.measuring import (
     step_of_training,
     torch_is_installed,
 )
+from benchmarks.steps_in_turns import rows_of_steps
 from clearprop import LSTM, MSE, SGD, Linear, Network, Sequential
-from clearprop.bench.timing import cores, interleaved
 from clearprop.training import start, train
 
 SAMPLES, TIMES, FEATURES, HIDDEN = 32, 32, 64, 64
 RATE = 0.01
-ROUNDS = 60
+ROUNDS, CALLS = 60, 3
 
 
 def network_and_start() -> tuple[Network, Any]:
@@ -39,7 +39,7 @@ def own_step(x: Any, target: Any) -> Callable[[], float]:
         target,
         optimizer=optimizer,
         loss=MSE(),
-        epochs=10 * ROUNDS,
+        epochs=10 * ROUNDS * CALLS,
         engine="numpy",
     )
     return step_of_training(events)
@@ -124,21 +124,12 @@ def measure() -> list[Row]:
     x, target = data()
     x.setflags(write=False)
     target.setflags(write=False)
-    runs = {"NumPy by hand": numpy_step(x, target), "clearprop": own_step(x, target)}
+    runs = {"own": own_step(x, target), "numpy": numpy_step(x, target)}
     if torch_is_installed():
-        runs["PyTorch"] = torch_step(x, target)
-    losses = [run() for run in runs.values()]
-    if not np.allclose(losses, losses[0], rtol=1e-5, atol=0):
-        raise SystemExit(f"The steps do not compute the same loss: {losses}")
-    with cores(1):
-        seconds = interleaved(runs, repeats=ROUNDS)
-    rows = [Row(f"LSTM step, {name}", 1e3 * value, "ms") for name, value in seconds.items()]
-    by_hand = seconds["NumPy by hand"]
-    rows.append(Row("LSTM / NumPy by hand", seconds["clearprop"] / by_hand, "x", at_most=1.2))
-    if "PyTorch" in seconds:
-        ratio = seconds["clearprop"] / seconds["PyTorch"]
-        rows.append(Row("LSTM / PyTorch", ratio, "x", at_most=1.0))
-    return rows
+        runs["torch"] = torch_step(x, target)
+    return rows_of_steps(
+        "LSTM, 32 sequences of 32 times", runs, rounds=ROUNDS, calls=CALLS, over_torch=1.0
+    )
 
 
 if __name__ == "__main__":

@@ -100,6 +100,14 @@ def test_linked_files_exist(name: str) -> None:
     assert missing == []
 
 
+def test_the_changelog_says_nothing_twice() -> None:
+    """Where two branches tell of one thing, a merge may keep both."""
+    said = re.sub(r"\n +", " ", read("CHANGELOG.md")).splitlines()
+    begun = [line[:60] for line in said if line.startswith("- ")]
+    assert len(begun) > 50
+    assert len(set(begun)) == len(begun)
+
+
 def test_every_page_of_the_manual_is_in_its_table_of_contents() -> None:
     listed = {*links("docs/README.md"), "README.md"}
     assert {Path(name).name for name, _ in PAIRS if name.startswith("docs/")} <= listed

@@ -229,10 +229,15 @@ def test_version_1_a_sample_and_a_training() -> None:
         list(train(network, state, sample.x, sample.target, epochs=5, **told))[-1].state
         for state in (before.state, checkpoint.state)
     ]
-    np.testing.assert_allclose(ended[0].params, ended[1].params, rtol=1e-12, atol=1e-14)
-    statistics = ended[0].layers["layers[1]"]
-    for name, array in ended[1].layers["layers[1]"].items():
-        np.testing.assert_allclose(array, statistics[name], rtol=1e-12)
+    # The file's numbers are of another order of sums. Adam divides what that changes by √v, which
+    # is as small as rounding for a bias before BatchNorm, whose gradient is 0.
+    apart = np.abs(ended[0].params - ended[1].params)
+    assert np.max(apart * (np.sqrt(ended[1].optimizer.slots["square"]) + 1e-8)) < 1e-15
+    today, then = (one.layers["layers[1]"] for one in ended)
+    of_biases = network.named(apart)["layers[0].bias"]
+    assert np.all(np.abs(today["running_mean"] - then["running_mean"]) <= of_biases + 1e-12)
+    np.testing.assert_allclose(today["running_var"], then["running_var"], rtol=1e-12)
+    assert today["num_batches"] == then["num_batches"] == 10
 
 
 def test_version_1_with_statistics_that_were_lost_is_never_used_silently() -> None:

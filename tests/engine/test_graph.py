@@ -23,7 +23,8 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError, UnknownNameError
-from clearprop.engine.graph import Concatenation, Sum, propagate
+from clearprop.engine.graph import propagate
+from clearprop.engine.joining import Concatenation, Sum
 from clearprop.engine.layers.layer import Backward, Tree
 from clearprop.engine.running import run_backward_into, run_forward
 from clearprop.training import fit

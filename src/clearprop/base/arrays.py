@@ -24,6 +24,7 @@ else:
     # Signatures and help() say the name of this; an alias they would spell out.
     Array = NewType("Array", np.ndarray)
 Shape: TypeAlias = tuple[int, ...]
+Index: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float64", "float32")
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from clearprop.base import messages
 from clearprop.base.arrays import Shape
 from clearprop.compiled.tables import ActivationKind, LossKind, OperationKind, OptimizerKind
-from clearprop.engine.graph import INPUT, Graph, Join, Node
+from clearprop.engine.graph import INPUT, Graph, Node
+from clearprop.engine.joining import Join
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.kinds.kernels import Kernel, NoKernel, OptimizerKernel

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from clearprop.base.arrays import Shape, shape_text
+from clearprop.base.arrays import Index, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError, UnknownNameError
-from clearprop.engine.graph import INPUT, Index, join_path
+from clearprop.engine.graph import INPUT, join_path
 from clearprop.engine.images import holds_images
 from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.network import ForwardPass

@@ -4,8 +4,10 @@ from typing import TypeGuard
 
 import numpy as np
 
+from clearprop.base.arrays import Index
 from clearprop.engine.addresses import Address
-from clearprop.engine.graph import Graph, Index, Join, Node, Sum
+from clearprop.engine.graph import Graph, Node
+from clearprop.engine.joining import Join, Sum
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear

@@ -8,17 +8,15 @@ from clearprop.base.arrays import Shape
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.graph import (
     INPUT,
-    Concatenation,
     Graph,
     GraphStep,
     Group,
-    Join,
     Node,
     Slot,
-    Sum,
     join_path,
     unknown_path,
 )
+from clearprop.engine.joining import Concatenation, Join, Sum
 from clearprop.engine.layers.layer import Layer, OpenImage, Parameter
 
 

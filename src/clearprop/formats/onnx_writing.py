@@ -15,7 +15,8 @@ from clearprop.base.arrays import Array, Shape
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.version import __version__
-from clearprop.engine.graph import INPUT, Concatenation, Node
+from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.joining import Concatenation
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network

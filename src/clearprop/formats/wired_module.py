@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from clearprop.engine.graph import INPUT, Concatenation, Graph, Node
+from clearprop.engine.graph import INPUT, Graph, Node
+from clearprop.engine.joining import Concatenation
 from clearprop.formats.torch_arrays import torch_name
 
 

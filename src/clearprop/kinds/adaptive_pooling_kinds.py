@@ -18,13 +18,12 @@ from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, X, op
 from clearprop.kinds.pooling_kinds import (
     POOL,
-    average_in_jax,
     average_passes,
     average_worked,
-    max_in_jax,
     max_passes,
     max_worked,
 )
+from clearprop.kinds.poolings_elsewhere import average_in_jax, max_in_jax
 from clearprop.kinds.row import Equations, LayerExample, LayerRow
 from clearprop.kinds.window_places import average_ways, largest_ways
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from clearprop.base.arrays import Array, Shape
+from clearprop.base.arrays import Array, Index, Shape
 from clearprop.base.errors import ContractError
 from clearprop.base.numbers import brief
 from clearprop.engine.combinators import Combinator
-from clearprop.engine.graph import Index
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.kinds.counterparts import ArrayNames, OnnxOperator, TorchTwin

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
-from clearprop.engine.graph import Index
+from clearprop.base.arrays import Array, Index
 from clearprop.engine.layers.layer import Tree
 
 

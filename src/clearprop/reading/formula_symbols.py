@@ -1,8 +1,9 @@
 """What the numbers of a network are called in formulas, which count from 1: x₁, w₁₄⁽¹⁾, z₄⁽¹⁾."""
 
+from clearprop.base.arrays import Index
 from clearprop.drawing.diagrams.parts import symbol, weight_symbol
 from clearprop.drawing.pen.markup import plain
-from clearprop.engine.graph import INPUT, Graph, Index, Node
+from clearprop.engine.graph import INPUT, Graph, Node
 from clearprop.engine.nodes import is_linear
 
 

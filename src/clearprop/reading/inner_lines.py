@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from clearprop.base.arrays import Array
-from clearprop.engine.graph import Index
+from clearprop.base.arrays import Array, Index
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.row import InnerEntry

@@ -8,8 +8,8 @@ from enum import StrEnum
 import numpy as np
 
 from clearprop.base import messages
+from clearprop.base.arrays import Index
 from clearprop.base.numbers import brief
-from clearprop.engine.graph import Index
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LOSS_ROWS
 from clearprop.kinds.row import LossEntry

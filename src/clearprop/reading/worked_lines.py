@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.numbers import brief, product_text
-from clearprop.engine.graph import Index
 from clearprop.kinds.row import Arithmetic
 from clearprop.reading.largest_terms import NOTHING, Rest, largest_first, others_label, rest_of
 

@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from clearprop.base.arrays import Array, Shape
+from clearprop.base.arrays import Array, Index, Shape
 from clearprop.checking.diagnosis.hypotheses import Discrepancy
 from clearprop.checking.diagnosis.trusted import TrustedPass
 from clearprop.checking.diagnosis.trusted_nodes import Back, TrustedNode
-from clearprop.engine.graph import INPUT, GraphStep, Index, Join
+from clearprop.engine.graph import INPUT, GraphStep
+from clearprop.engine.joining import Join
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.kinds.kind_tables import LAYER_ROWS
 

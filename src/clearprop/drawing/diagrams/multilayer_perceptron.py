@@ -13,7 +13,8 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.diagrams.stations import check_sample
-from clearprop.engine.graph import Graph, Join
+from clearprop.engine.graph import Graph
+from clearprop.engine.joining import Join
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear

@@ -7,7 +7,8 @@ neurons.
 from dataclasses import dataclass
 
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Join, Node
+from clearprop.engine.graph import INPUT, Graph, GraphStep, Node
+from clearprop.engine.joining import Concatenation, Join
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.linear import Linear
 from clearprop.engine.network import BackwardPass

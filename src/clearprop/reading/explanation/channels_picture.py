@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.diagrams.heatmap import SMALL, DrawnHeatmap, scale_legend, scale_of
 from clearprop.drawing.diagrams.matrix import NUMBERED, MatrixPanel, draw_matrix, in_rows
@@ -14,7 +14,7 @@ from clearprop.drawing.pen.items import Item, Text, bounds, moved
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import Address, image_wires, neuron_address
-from clearprop.engine.graph import INPUT, Index
+from clearprop.engine.graph import INPUT
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.reading.explanation.readable import say

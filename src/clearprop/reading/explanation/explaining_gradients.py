@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from clearprop.base.arrays import Array, require_count
+from clearprop.base.arrays import Array, Index, require_count
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.addresses import (
     Address,
@@ -12,7 +12,7 @@ from clearprop.engine.addresses import (
     neuron_address,
     parameter_address,
 )
-from clearprop.engine.graph import INPUT, Index, Node
+from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.nodes import is_linear
 from clearprop.engine.step import Step
 from clearprop.reading.explanation.gradient_explanation import GradientExplanation, GradientKind

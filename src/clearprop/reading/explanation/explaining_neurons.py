@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from clearprop.base.arrays import Array, require_count
+from clearprop.base.arrays import Array, Index, require_count
 from clearprop.engine.addresses import Address, every_sample, neuron_address
-from clearprop.engine.graph import INPUT, Index
+from clearprop.engine.graph import INPUT
 from clearprop.engine.nodes import is_activation, is_linear, terms_behind
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.numbers import brief
 from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix
 from clearprop.drawing.diagrams.parts import LegendEntry, derivative, explained
 from clearprop.drawing.pen.items import Item, bounds, moved
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
-from clearprop.engine.graph import Index
 from clearprop.reading.explanation.explained_steps import Chain, ExplainedStep, indented, titled
 from clearprop.reading.explanation.latex import chain, latex_number
 from clearprop.reading.explanation.latex import derivative as latex_derivative

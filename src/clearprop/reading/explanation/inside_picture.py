@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.errors import ConfigurationError
 from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix, in_rows
 from clearprop.drawing.diagrams.parts import LegendEntry, derivative, explained
@@ -14,7 +14,6 @@ from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.palette import Role
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import InnerAddress, inner_address, inner_path
-from clearprop.engine.graph import Index
 from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix, in_rows
@@ -22,7 +22,7 @@ from clearprop.drawing.diagrams.parts import (
 )
 from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.addresses import Address, parameter_address
-from clearprop.engine.graph import Index, Node, join_path
+from clearprop.engine.graph import Node, join_path
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
 from clearprop.engine.layers.windows import Window
 from clearprop.engine.step import Step

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.numbers import brief, percent, product_text
 from clearprop.drawing.diagrams.bar_chart import bars
 from clearprop.drawing.pen.items import Item
 from clearprop.drawing.pen.markup import number_markup
 from clearprop.engine.addresses import Address
-from clearprop.engine.graph import Index, Node
+from clearprop.engine.graph import Node
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.window_places import Met, ParameterEntry

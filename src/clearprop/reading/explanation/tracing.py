@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.engine.addresses import Address, every_sample
-from clearprop.engine.graph import GraphStep, Index, Join, Node, Sum, join_path
+from clearprop.engine.graph import GraphStep, Node, join_path
+from clearprop.engine.joining import Join, Sum
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.step import Step

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ContractError
-from clearprop.engine.graph import Concatenation, Graph, Join, Node, join_path
+from clearprop.engine.graph import Graph, Node, join_path
 from clearprop.engine.initializers import Initializer
+from clearprop.engine.joining import Concatenation, Join
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short

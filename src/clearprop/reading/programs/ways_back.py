@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from clearprop.base.errors import ContractError
-from clearprop.engine.graph import INPUT, Concatenation, Graph, GraphStep, Join, Node, Sum
+from clearprop.engine.graph import INPUT, Graph, GraphStep, Node
+from clearprop.engine.joining import Concatenation, Join, Sum
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Symbol
 

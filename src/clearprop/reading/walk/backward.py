@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from clearprop.engine.graph import Index, Node, join_path
+from clearprop.base.arrays import Index
+from clearprop.engine.graph import Node, join_path
 from clearprop.engine.nodes import is_activation, is_linear
 from clearprop.engine.records import BackwardRecord
 from clearprop.engine.step import Step

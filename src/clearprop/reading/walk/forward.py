@@ -1,7 +1,7 @@
 """The stages of the forward pass: what every layer takes and makes, and one entry worked out."""
 
-from clearprop.base.arrays import Array
-from clearprop.engine.graph import Index, Node, join_path
+from clearprop.base.arrays import Array, Index
+from clearprop.engine.graph import Node, join_path
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.nodes import is_activation
 from clearprop.engine.records import ForwardRecord

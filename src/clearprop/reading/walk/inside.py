@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Index
 from clearprop.base.numbers import product_text
 from clearprop.engine.addresses import Address, inner_path
-from clearprop.engine.graph import Index, Node
+from clearprop.engine.graph import Node
 from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.step import Step

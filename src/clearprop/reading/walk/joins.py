@@ -8,7 +8,8 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief
-from clearprop.engine.graph import Concatenation, Graph, GraphStep, Group, Join, is_inside
+from clearprop.engine.graph import Graph, GraphStep, Group, is_inside
+from clearprop.engine.joining import Concatenation, Join
 from clearprop.engine.nodes import is_skip, terms_behind
 from clearprop.engine.step import Step
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS
