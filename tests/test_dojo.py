@@ -27,6 +27,7 @@ NAMES = ("digits", "gpt", "letters")
 AVERAGED, SUMMED = "averaged where a sum belongs", "summed where a mean belongs"
 SIGN, MISSING = "the sign is turned round", "a derivative is missing"
 TIME = "the gradient does not go back through time"
+SCALE = "the scale of the scores is left out"
 FACTOR = "the number of outputs as a factor"
 PATH, OVERWRITTEN = "one of several paths is forgotten", "repeated ids overwrite each other"
 # function → a part of its solution, what a person writes in its place, and what that is called
@@ -53,7 +54,7 @@ PLANTED = {
         "linear_backward": ("d_rows.sum", "d_rows.mean", AVERAGED),
         "gelu_backward": ("0.5 * (1 + bent) + ", "", PATH),
         "layer_norm_backward": ("d - mean", "d", "the mean is held constant"),
-        "attention_backward": (" / np.sqrt(q.shape[-1])", "", "a constant factor"),
+        "attention_backward": (" / np.sqrt(q.shape[-1])", "", SCALE),
         "heads_backward": ("return dx, dW, db", "return dx, dW, db / len(dy)", AVERAGED),
         "block_backward": ('"W": dW', '"W": -dW', SIGN),
         "read_backward": ("np.add.at(dE, ids, dx)", "dE[ids] += dx", OVERWRITTEN),

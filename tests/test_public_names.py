@@ -39,6 +39,7 @@ NAMES = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "ChannelBatchNorm",
+    "ClearpropError",
     "Clipped",
     "Concatenate",
     "Constant",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clearprop import teaching as teaching
     from clearprop import testing as testing
     from clearprop import training as training
+    from clearprop.base.errors import ClearpropError as ClearpropError
     from clearprop.checking import check as check
     from clearprop.engine.carried_state import carried_state as carried_state
     from clearprop.engine.combinators import Add as Add
@@ -215,6 +216,7 @@ OPTIMIZER_HOMES = {
     "clearprop.engine.optimizers": ["SGD", "RMSprop", "Adagrad", "Adam", "AdamW", "Clipped"],
 }
 _OTHER_HOMES = {
+    "clearprop.base.errors": ["ClearpropError"],
     "clearprop.checking": ["check"],
     "clearprop.engine.carried_state": ["carried_state"],
     "clearprop.engine.combinators": ["Sequential"],

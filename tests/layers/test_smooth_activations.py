@@ -58,6 +58,15 @@ def test_silu_by_hand() -> None:
     np.testing.assert_allclose(dz, [2, 0.75 + 3 / 16 * log(3), 0.25 - 3 / 16 * log(3)], rtol=1e-14)
 
 
+@pytest.mark.parametrize("layer", ALL, ids=repr)
+def test_one_number_without_an_axis_is_as_good_as_a_row_of_them(layer: Activation) -> None:
+    alone, row = np.asarray(0.5), np.array([0.5])
+    a = np.asarray(layer.value(alone))
+    assert float(a) == layer.value(row)[0]
+    slope = layer.derivative(row, layer.value(row))
+    np.testing.assert_allclose(layer.derivative(alone, a), slope[0], rtol=1e-15)
+
+
 @pytest.mark.parametrize("layer", [GELU(), GELU("tanh"), SiLU()], ids=repr)
 def test_what_forward_keeps_gives_the_derivative(layer: Activation) -> None:
     z = np.array([-3.0, 0, 0.5, 60])

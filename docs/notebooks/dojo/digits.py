@@ -14,8 +14,7 @@
 # %%
 import numpy as np
 
-from clearprop import check
-from clearprop.base.errors import ContractError
+from clearprop import ClearpropError, check
 from clearprop.teaching.experiments.digits_data import load_digits
 
 random = np.random.default_rng(0)
@@ -24,7 +23,7 @@ random = np.random.default_rng(0)
 def judge(*code, **backward):
     try:
         print(check(*code, **backward).text("en"))
-    except ContractError as problem:
+    except ClearpropError as problem:
         print(problem.message("en"))
 
 

@@ -29,6 +29,8 @@ class AlteredStep(NamedTuple):
     gradients  by parameter name
     back       its backward
     name       what a sentence calls it
+    forward    its own forward, from its arrays by name and its input under "", where it is no
+               layer of ours
     """
 
     path: str
@@ -41,6 +43,7 @@ class AlteredStep(NamedTuple):
     gradients: Mapping[str, Array]
     back: Back
     name: str
+    forward: Callable[[Mapping[str, Array]], Array] | None = None
 
 
 # What a mistake makes of a step: ∂C/∂input and the gradients by parameter name.
@@ -218,6 +221,7 @@ def _step(trusted: TrustedPass, node: TrustedNode, dy: Array, found: Altered) ->
         gradients=found[1],
         back=node.back,
         name=_called(trusted, path, type(node.node.layer).__name__),
+        forward=node.forward,
     )
 
 

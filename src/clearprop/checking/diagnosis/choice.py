@@ -35,6 +35,8 @@ LESS_LIKELY = {
     MistakeKind.WRONG_CACHE: 2,
     MistakeKind.WRONG_SIGNAL: 2,
     MistakeKind.PATH_FORGOTTEN: 1,
+    # The last time alone is what is left where nothing goes back through time.
+    MistakeKind.ONE_TIME: 1,
 }
 # What the first says of any axes, the second says of certain ones: no alternative beside it.
 SAID_BETTER = {MistakeKind.UNSUMMED: MistakeKind.BIAS_AXES}

@@ -36,6 +36,7 @@ class TrustedNode(NamedTuple):
     kind    the layer of ours that it is; None where only its derivative is known
     names   what `kind` calls its parameters → what the node calls them
     params  its parameters as `kind` calls them
+    forward its own forward, from its arrays by name and its input under ""; None where it is `kind`
     """
 
     node: Node
@@ -45,6 +46,7 @@ class TrustedNode(NamedTuple):
     input: Array
     output: Array
     back: Back
+    forward: Callable[[Mapping[str, Array]], Array] | None = None
 
 
 def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> TrustedNode | None:
@@ -97,6 +99,7 @@ def measured_node(node: Node, params: Tree, x: Array, context: Context) -> Trust
         input=x,
         output=y,
         back=back,
+        forward=forward,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from clearprop.checking.diagnosis.along_tape.tape_search import (
     taped,
 )
 from clearprop.checking.diagnosis.along_tape.two_mistakes import identity
+from clearprop.checking.diagnosis.along_tape.within_layer import slips_within
 from clearprop.checking.diagnosis.altered_pass import (
     altered,
     bare_step,
@@ -227,7 +229,8 @@ def _altered(
     """The trusted pass with one thing changed, at every place."""
     line = steps(trusted)
     for step, before, after in neighbours(trusted, line):
-        for key, values, alteration in [*structural_slips(step), *slips(step, before, after)]:
+        by_rule = [*structural_slips(step), *slips(step, before, after)]
+        for key, values, alteration in chain(by_rule, slips_within(step, kinds)):
             if key not in kinds:
                 continue
             predicted = altered(trusted, {step.path: alteration})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.tape_search import (
+    OF_OTHER_PLACES,
     Elsewhere,
     budget_of,
     elsewhere,
@@ -36,14 +37,24 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     """What is found along the tape of a forward."""
     budget = budget_of(found, SECONDS, discrepancy.evidence.deadline)
     slips: list[tuple[Weighed, tuple[TapeSlip, ...]]] = []
-    for made, own in on_tape(discrepancy, found, budget):
-        slips.append((weighed(discrepancy, made), own))
+    explained: list[Weighed] = []
+    for made, own in on_tape(discrepancy, found, budget, is_settled=lambda: bool(explained)):
+        one = weighed(discrepancy, made)
+        slips.append((one, own))
+        if _is_whole(discrepancy, one):
+            explained.append(one)
     others = [*behaviour(discrepancy), *elementary(discrepancy)]
     if not budget.is_spent:
         others += [*fitted(discrepancy), *described(discrepancy)]
     tried = [one for one, _ in slips] + [weighed(discrepancy, one) for one in others]
     there, problem = elsewhere(discrepancy, found)
     held, fallen = _holding_there(there, [one for one in tried if one.lost is None])
+    if explained and not {id(one) for one in explained} & {id(one) for one in held}:
+        # What seemed to settle it was a coincidence: what was left out is tried after all.
+        late = on_tape(discrepancy, found, budget, frozenset(OF_OTHER_PLACES))
+        more = [weighed(discrepancy, made) for made, _ in late]
+        also, others_fallen = _holding_there(there, [one for one in more if one.lost is None])
+        held, fallen, tried = [*held, *also], [*fallen, *others_fallen], [*tried, *more]
     groups, passed_over = cover(discrepancy, held)
     named = {name for group in groups for name in group[0].names}
     if not named >= set(discrepancy.wrong) or all(_is_described(group[0]) for group in groups):
@@ -57,6 +68,12 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
         lost=(*fallen, *passed_over, *(one for one in tried if one.lost is not None)),
         findings=said_of(problem),
     )
+
+
+def _is_whole(discrepancy: Discrepancy, one: Weighed) -> bool:
+    """Whether it gives everything that is wrong, and is no unlikely one."""
+    unlikely = one.hypothesis.key in LESS_LIKELY or one.hypothesis.standing is not Standing.EXACT
+    return one.lost is None and not unlikely and one.names >= {*discrepancy.wrong}
 
 
 def _no_parts(

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from clearprop.checking.gallery import (
+    handed_forms,
     planted,
     spoiled_layers,
     strangers,
@@ -78,6 +79,7 @@ def specimens(seeds: int = 2) -> Iterator[Specimen]:
     """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
     several = range(seeds)
     return chain(
+        handed_forms.specimens(range(1)),
         written_networks.specimens(several),
         written_structures.specimens(several),
         written_functions.specimens(several),

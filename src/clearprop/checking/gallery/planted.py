@@ -22,7 +22,6 @@ from clearprop.checking.gallery import (
     written_structures,
 )
 from clearprop.checking.gallery.specimen import Code, Specimen
-from clearprop.checking.gallery.written_attention import ATTENTION
 from clearprop.checking.request import Request, subject_of
 from clearprop.engine.combinators import Combinator, Residual, Sequential
 from clearprop.engine.initializers import Normal
@@ -167,9 +166,6 @@ def _written_layers(seeds: range) -> Iterator[Planted]:
             continue
         yield _planted("a layer", specimen, _layer)
         x = next(iter(specimen.arrays.values()))
-        # What goes wrong at attention is told along a tape, which a layer in a network leaves not.
-        if specimen.subject in {one.name for one in ATTENTION}:
-            continue
         if specimen.network is None and x.shape == specimen.dy.shape and x.dtype.kind == "f":
             yield _planted("a layer in a network", specimen, _in_a_network)
             yield _planted("a layer in a residual", specimen, _in_a_residual, BESIDE)

@@ -160,6 +160,29 @@ class Written(NamedTuple):
     layer: Layer | None = None
 
 
+def normal(**shapes: tuple[int, ...]) -> Callable[[np.random.Generator], dict[str, Array]]:
+    """Arrays of these shapes drawn from a normal distribution."""
+    return lambda generator: {
+        name: 0.7 * generator.normal(size=shape) for name, shape in shapes.items()
+    }
+
+
+def with_mistakes(
+    name: str,
+    point: Callable[[np.random.Generator], dict[str, Array]],
+    forward: Callable[[Arrays], Array],
+    backward: Callable[[str, Array, Arrays], Arrays],
+    *mistakes: str,
+) -> Written:
+    """A forward with its backwards: `backward(mistake, dy, arrays)`, of none and a stranger too."""
+
+    def code(mistake: str) -> Code:
+        return lambda dy, a: backward(mistake, dy, a)
+
+    every = {one: code(one) for one in ("", *mistakes, STRANGER)}
+    return Written(name, point, forward, every)
+
+
 # A backward with the mistake of that name in it, "" for none: (mistake, ∂C/∂y, arrays) → gradients.
 ImageBackward = Callable[[str, Array, Arrays], dict[str, Array]]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.gallery.attention_forms import FORMS
 from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, Written, always
 from clearprop.checking.gallery.written_attention import ATTENTION
 from clearprop.checking.gallery.written_norms import RMS_NORM, norm_of, rms_of
@@ -266,4 +267,5 @@ WRITTEN = (
     TABLE_FIRST,
     ENTROPY,
     *ATTENTION,
+    *FORMS,
 )

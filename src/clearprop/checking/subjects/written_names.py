@@ -127,10 +127,13 @@ def words(path: Path) -> tuple[str | int, ...]:
 
 def keys_of(path: Path, *, headless: bool = True) -> set[tuple[str | int, ...]]:
     """What the numbers at a place may be asked for by: all words of the place, those that do not
-    only hold, and, `headless`, these without the first."""
+    only hold, the same with the last word, which may be an array's name all the same (d, g, P),
+    and, `headless`, those that do not only hold without the first."""
     plain = [canonical(word) if isinstance(word, str) else word for word in words(path)]
     bare = tuple(word for word in plain if word not in HOLDERS)
-    return {tuple(plain), bare, *([bare[1:]] if headless and len(bare) > 1 else [])} - {()}
+    last = max((n for n, word in enumerate(plain) if isinstance(word, str)), default=-1)
+    named = tuple(word for n, word in enumerate(plain) if n == last or word not in HOLDERS)
+    return {tuple(plain), bare, named, *([bare[1:]] if headless and len(bare) > 1 else [])} - {()}
 
 
 def gradient_keys(path: Path, *, headless: bool) -> set[tuple[str | int, ...]]:

@@ -1,83 +1,138 @@
 """Mistakes at attention: at the softmax of scores between positions, at the products around it, at
-the scale before it, and where heads are put side by side."""
+the scale before it, and where heads are put side by side.
 
-from collections.abc import Iterator, Mapping
+Of several heads or blocks every mistake is tried in each by itself and in all at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
 
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.part_kinds import SoftmaxPart
+from clearprop.checking.diagnosis.along_tape.attention_parts import (
+    AttentionPart,
+    attention_parts,
+    value_like,
+)
+from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.recording.primitives import Family
-from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
+from clearprop.checking.diagnosis.recording.tape import Share, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
 
+# More attentions than this are one that stands in a loop.
+BY_ITSELF = 4
 # What people mask scores with: a choice, or a very negative number that is added.
 MASKS = ("where", "add", "subtract")
-# Of more arrays of one shape no other is tried in the place of the right one.
-MOST_OTHERS = 24
 
 
 def of_attention(found: TapePass) -> Iterator[TapeSlip]:
-    """At every softmax whose shares go into a product with what is no parameter."""
-    parts = [part for part in found.parts.shares if not part.is_log and _weighs(found, part)]
-    for part in parts:
-        yield from _of_rows(found, part)
-        yield from _of_scale(found, part)
-    if parts:
-        yield from _of_products(found)
-        yield from _of_heads(found)
+    """Every slip of this file, in all attentions at once and in each by itself."""
+    parts = attention_parts(found)
+    each = [[*_of_one(found, part)] for part in parts]
+    yield from in_all_at_once(each)
+    if len(parts) <= BY_ITSELF:
+        for own in each:
+            yield from own
 
 
-def _weighs(found: TapePass, part: SoftmaxPart) -> bool:
-    """Whether the shares are the weights of a mean: a product of two wires that no parameter is."""
-    reached = {part.out}
-    for wire in found.tape.order:
-        if not reached & {*wire.sources}:
-            continue
-        if _is_product(found, wire):
-            return True
-        if wire.operation is not None and wire.operation.family is not Family.PRODUCT:
-            reached.add(wire.number)
-    return False
+def _of_one(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    yield from _of_scales(found, part)
+    yield from _of_softmax(found, part)
+    yield from _of_late_masks(found, part)
+    yield from _of_operands(found, part)
+    yield from _of_rows(found, part)
+    yield from _of_heads(found, part)
+    yield from _of_paths(found, part)
 
 
-def _is_product(found: TapePass, wire: Wire) -> bool:
-    """Whether it is a product of two wires neither of which is a parameter; q, k and v may be
-    the function's own arrays, with an axis of samples in front."""
-    if wire.operation is None or wire.operation.family is not Family.PRODUCT:
-        return False
-    leaves = [found.parts.leaf_of(source) for source in wire.sources]
-    of_samples = [leaf is None or found.arrays[leaf].ndim > 2 for leaf in leaves]
-    return len(wire.operands) == 2 and of_samples == [True, True]
+# The scale
 
 
-def _of_rows(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
-    """The softmax's sum over the other axis, and shares of a softmax that nothing was masked of."""
-    p, axis = part.p, part.axis
-    where = {"where": f"Softmax({found.parts.called(part.source)})"}
+def _of_scales(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """The factor before the softmax left out on the way back, taken twice, or another one."""
+    groups = [part.scales] if len(part.scales) > 1 else []
+    for group in (*groups, *((one,) for one in part.scales)):
+        factor = float(np.prod([one.factor for one in group]))
+        for key, power in (
+            (MistakeKind.ATTENTION_SCALE_MISSING, 0),
+            (MistakeKind.ATTENTION_SCALE_TWICE, 2),
+        ):
+            shares = {one.out: _times(one.source, one.factor**power) for one in group}
+            yield TapeSlip(key, {"where": part.called, "factor": factor}, shares)
+    if part.scores is None:
+        return
+    whole = float(np.prod([one.factor for one in part.scales]))
+    for place in (0, 1):
+        # Of q alone, or of k alone.
+        for key, by in (
+            (MistakeKind.ATTENTION_SCALE_MISSING, 1 / whole),
+            (MistakeKind.ATTENTION_SCALE_TWICE, whole),
+        ):
+            if part.scales:
+                changed = _changed(found, part.scores, {place: partial(np.multiply, by)})
+                yield TapeSlip(key, {"where": part.called, "factor": whole}, changed)
+    for other in _other_scales(found, part, whole):
+        both = dict.fromkeys((0, 1), partial(np.multiply, other / whole))
+        values = {"where": part.called, "factor": whole, "other": other}
+        key = MistakeKind.ATTENTION_SCALE_OTHER
+        yield TapeSlip(key, values, _changed(found, part.scores, both))
 
-    def slip(key: MistakeKind, made: Signal) -> TapeSlip:
-        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-            return {part.source: made(dy)}
 
-        return TapeSlip(key, where, {part.out: share})
+def _times(source: int, by: float) -> Share:
+    return lambda dy, _: {source: dy * by}
 
-    other = p.ndim - 1 if axis == p.ndim - 2 else p.ndim - 2
+
+def _other_scales(found: TapePass, part: AttentionPart, right: float) -> Iterator[float]:
+    """1/√n of the widths that are about: a head's, the model's, the number of positions."""
+    inputs = [found.value(one.signal) for one in found.parts.affine]
+    sizes = {n for array in (*inputs, part.softmax.p) for n in array.shape[-1:]}
+    if part.scores is not None:
+        sizes |= {n for one in part.scores.sources for n in found.value(one).shape[-2:]}
+    for size in sorted(sizes - {1}):
+        for factor in (size**-0.5, 1 / size):
+            if all(abs(factor - one) > 1e-9 for one in (right, 1.0, right * right)):
+                yield factor
+
+
+# The softmax
+
+
+def _of_softmax(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """Its sum over the other axis, and shares of a softmax that nothing was masked of."""
+    p, axis, source = part.softmax.p, part.softmax.axis, part.softmax.source
+
+    def slip(key: MistakeKind, made: Callable[[Array], Array]) -> TapeSlip:
+        share: Share = lambda dy, _: {source: made(dy)}  # noqa: E731
+        return TapeSlip(key, {"where": part.called}, {part.softmax.out: share})
+
+    yield slip(MistakeKind.SOFTMAX_DIAGONAL, lambda dy: dy * p * (1 - p))
+    yield slip(MistakeKind.SOFTMAX_SUM, lambda dy: dy * p)
+    scores = found.value(source)
     if p.ndim > 1:
-        yield slip(
-            MistakeKind.ATTENTION_COLUMNS,
-            lambda dy: p * (dy - (dy * p).sum(other, keepdims=True)),
-        )
-    kept = p > 0
+        other = p.ndim - 1 if axis == p.ndim - 2 else p.ndim - 2
+        columns = MistakeKind.ATTENTION_COLUMNS
+        yield slip(columns, partial(_jacobian, p, other))
+        turned = _softmax(np.where(p > 0, scores, -1e30), other)
+        for along in (other, axis):
+            yield slip(columns, partial(_jacobian, turned, along))
+    kept = (p > 0) * 1.0
     if kept.all():
         return
     scores, masks = _before_masks(found, part)
-    whole = np.exp(scores - scores.max(axis, keepdims=True))
-    whole = whole / whole.sum(axis, keepdims=True)
-    yield _never_masked(found, part, whole, masks)
-    for before in (np.ones_like(p), kept * 1.0):
-        for after in (np.ones_like(p), kept * 1.0):
+    whole = _softmax(scores, axis)
+    # The softmax of all positions wherever the weights stand, and no mask on the way back.
+    everywhere: dict[int, Share] = {
+        part.softmax.out: lambda dy, _: {source: _jacobian(whole, axis, dy)}
+    }
+    everywhere |= {mask.number: _times(mask.sources[0], 1.0) for mask in masks}
+    unmasked = found.tape.played(part.mixed.sources[part.place], {part.softmax.out: whole})
+    everywhere |= _with_values(found, part.mixed, {1 - part.place: unmasked})
+    yield TapeSlip(MistakeKind.ATTENTION_MASK, {"where": part.called}, everywhere)
+    for before in (np.ones_like(p), kept):
+        for after in (np.ones_like(p), kept):
 
             def made(dy: Array, before: Array = before, after: Array = after) -> Array:
                 masked = dy * before
@@ -86,17 +141,14 @@ def _of_rows(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
                 return changed
 
             yield slip(MistakeKind.ATTENTION_MASK, made)
-
-    def unmasked(dy: Array) -> Array:
-        changed: Array = p * (dy - (dy * whole).sum(axis, keepdims=True))
-        return changed
-
-    yield slip(MistakeKind.ATTENTION_MASK, unmasked)
+    yield slip(
+        MistakeKind.ATTENTION_MASK, lambda dy: p * (dy - (dy * whole).sum(axis, keepdims=True))
+    )
 
 
-def _before_masks(found: TapePass, part: SoftmaxPart) -> tuple[Array, tuple[Wire, ...]]:
+def _before_masks(found: TapePass, part: AttentionPart) -> tuple[Array, tuple[Wire, ...]]:
     """The scores before anything was masked, and the wires that masked them, the last first."""
-    wire, masks = found.tape.wires[part.source], list[Wire]()
+    wire, masks = found.tape.wires[part.softmax.source], list[Wire]()
     while wire.operation is not None and wire.operation.name in MASKS and len(wire.sources) == 1:
         before = found.tape.wires[wire.sources[0]]
         if before.value.shape != wire.value.shape:
@@ -106,186 +158,258 @@ def _before_masks(found: TapePass, part: SoftmaxPart) -> tuple[Array, tuple[Wire
     return wire.value, tuple(masks)
 
 
-def _never_masked(
-    found: TapePass, part: SoftmaxPart, whole: Array, masks: tuple[Wire, ...]
-) -> TapeSlip:
-    """A backward pass that has the softmax of all positions wherever the weights stand."""
-
-    def at_softmax(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-        return {part.source: whole * (dy - (dy * whole).sum(part.axis, keepdims=True))}
-
-    shares: dict[int, Share] = {part.out: at_softmax}
-    for mask in masks:
-        shares[mask.number] = _straight_through(mask.sources[0])
-    for wire in found.tape.order:
-        if part.out in wire.sources and _is_product(found, wire):
-            values = [
-                whole if source == part.out else value
-                for source, value in zip(wire.operands, found.tape.values(wire), strict=True)
-            ]
-            shares[wire.number] = _with_values(found, wire, values)
-    where = {"where": f"Softmax({found.parts.called(part.source)})"}
-    return TapeSlip(MistakeKind.ATTENTION_MASK, where, shares)
+def _jacobian(p: Array, axis: int, dy: Array) -> Array:
+    """What a softmax over an axis gives back."""
+    signals: Array = p * (dy - (dy * p).sum(axis, keepdims=True))
+    return signals
 
 
-def _straight_through(source: int) -> Share:
-    return lambda dy, _: {source: dy}
+def _softmax(scores: Array, axis: int) -> Array:
+    with np.errstate(all="ignore"):
+        powers = np.exp(scores - scores.max(axis, keepdims=True))
+        shares: Array = powers / powers.sum(axis, keepdims=True)
+    return shares
 
 
-def _with_values(found: TapePass, wire: Wire, values: list[Array]) -> Share:
-    """What the product gives to its operands, had they these values."""
-
-    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-        given = {}
-        for place, source in enumerate(wire.operands):
-            own = found.tape.share(wire, dy, place, values)
-            if isinstance(source, int) and own is not None:
-                given[source] = own
-        return given
-
-    return share
-
-
-def _of_scale(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
-    """The factor before the softmax left out on the way back, or taken twice."""
-    tape = found.tape
-    for wire in tape.order:
-        if wire.number > part.source or part.source not in _behind(found, wire.number):
-            continue
-        operation = wire.operation
-        if operation is None or operation.name not in ("multiply", "divide"):
-            continue
-        if len(wire.sources) != 1:
-            continue
-        (source,) = wire.sources
-        factor = tape.shares(wire, np.ones(wire.value.shape)).get(source)
-        if factor is None or factor.shape != wire.value.shape or np.ptp(factor) > 0:
-            continue
-        number = float(factor.flat[0])
-        if number in (0.0, 1.0):
-            continue
-        values = {"where": found.parts.called(part.source), "factor": number}
-        for key, power in (
-            (MistakeKind.ATTENTION_SCALE_MISSING, 0),
-            (MistakeKind.ATTENTION_SCALE_TWICE, 2),
-        ):
-
-            def share(
-                dy: Array,
-                _: Mapping[int, Array],
-                source: int = source,
-                scale: float = number**power,
-            ) -> Mapping[int, Array]:
-                return {source: dy * scale}
-
-            yield TapeSlip(key, values, {wire.number: share})
-            yield from _of_one_operand(found, source, key, values, number ** (power - 1))
-
-
-def _of_one_operand(
-    found: TapePass, number: int, key: MistakeKind, values: dict[str, object], scale: float
-) -> Iterator[TapeSlip]:
-    """The same in what one of queries and keys gets alone."""
-    wire = found.tape.wires[number]
-    if not _is_product(found, wire):
-        return
-    for place in wire.sources:
-
-        def share(
-            dy: Array, _: Mapping[int, Array], wire: Wire = wire, place: int = place
-        ) -> Mapping[int, Array]:
-            given = found.tape.shares(wire, dy)
-            return {one: own * scale if one == place else own for one, own in given.items()}
-
-        yield TapeSlip(key, values, {wire.number: share})
-
-
-def _behind(found: TapePass, number: int) -> frozenset[int]:
-    """What is made of a wire, the wire itself too."""
-    reached = {number}
-    for wire in found.tape.order:
-        if reached & {*wire.sources}:
-            reached.add(wire.number)
-    return frozenset(reached)
-
-
-def _of_products(found: TapePass) -> Iterator[TapeSlip]:
-    """Rows for columns: of a square matrix of scores or of their signals its transpose."""
-    tape = found.tape
-    for wire in tape.order:
-        if not _is_product(found, wire):
-            continue
-        values = tape.values(wire)
-        where = {"where": ", ".join(found.parts.called(source) for source in wire.sources)}
-        for place in (0, 1):
-            if _is_square(wire.value):
-                yield TapeSlip(
-                    MistakeKind.ATTENTION_ROWS, where, {wire.number: _share(found, wire, place)}
-                )
-            if _is_square(values[1 - place]):
-                turned = list(values)
-                turned[1 - place] = values[1 - place].swapaxes(-1, -2)
-                yield TapeSlip(
-                    MistakeKind.ATTENTION_ROWS,
-                    where,
-                    {wire.number: _share(found, wire, place, turned)},
-                )
-            yield from _of_own_operand(found, wire, place)
-
-
-def _of_own_operand(found: TapePass, wire: Wire, place: int) -> Iterator[TapeSlip]:
-    """An operand is given the product with another one than its partner: q in the place of k, or
-    what the weights were made of in theirs."""
-    values = found.tape.values(wire)
-    right = values[1 - place]
-    others = [
-        (found.parts.called(other.number), value)
-        for other in found.tape.order
-        for value in (other.value, other.value.swapaxes(-1, -2) if other.value.ndim > 1 else None)
-        if value is not None and value.shape == right.shape
-    ]
-    for other, value in others[:MOST_OTHERS]:
-        mixed = [*values]
-        mixed[1 - place] = value
-        said: dict[str, object] = {"where": found.parts.called(wire.number), "other": other}
-        yield TapeSlip(
-            MistakeKind.WRONG_CACHE, said, {wire.number: _share(found, wire, place, mixed)}
+def _of_late_masks(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """Weights that are multiplied by a mask behind the softmax: without it on the way to the
+    scores, in what v gets, or in both."""
+    for number in part.masks:
+        source = found.tape.wires[number].sources[0]
+        unmasked: dict[int, Share] = {number: _times(source, 1.0)}
+        v, weights = (
+            1 - part.place,
+            found.tape.played(part.mixed.sources[part.place], {number: found.value(source)}),
         )
+        of_v = _with_values(found, part.mixed, {v: weights})
+        for shares in (unmasked, of_v, {**unmasked, **of_v}):
+            yield TapeSlip(MistakeKind.ATTENTION_MASK, {"where": part.called}, shares)
+
+
+# The products
+
+
+def _of_operands(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """Q for k, k for v and so on: one of the three in the place of another."""
+    shares = found.value(part.mixed.sources[part.place])
+    for number in found.tape.between(part.softmax.out, [part.softmax.source]):
+        # What the weights were made of, in their place.
+        if number != part.softmax.out and found.value(number).shape == shares.shape:
+            made = _with_values(found, part.mixed, {1 - part.place: found.value(number)})
+            said = {"where": part.called, "other": found.parts.called(number)}
+            yield TapeSlip(MistakeKind.WRONG_CACHE, said, made)
+    if part.scores is None:
+        return
+    values = {role: found.value(number) for role, number in part.operands.items()}
+    # The product, the place whose share is computed, and what stands beside it there.
+    ways: list[tuple[Wire, int, str]] = [
+        (part.scores, 0, "k"),
+        (part.scores, 1, "q"),
+        (part.mixed, part.place, "v"),
+    ]
+    for wire, place, own in ways:
+        for other in "qkv":
+            for value in value_like(values[other], values[own]) if other != own else ():
+                yield _mixed_up(part, own, other, _with_values(found, wire, {place: value}))
+    for of_q in value_like(values["q"], values["k"]):
+        for of_k in value_like(values["k"], values["q"]):
+            both = _with_values(found, part.scores, {0: of_q, 1: of_k})
+            yield _mixed_up(part, "k", "q", both)
+
+
+def _mixed_up(part: AttentionPart, own: str, other: str, shares: Mapping[int, Share]) -> TapeSlip:
+    values = {"where": part.called, "own": own, "other": other}
+    return TapeSlip(MistakeKind.ATTENTION_OPERANDS, values, shares)
+
+
+def _of_rows(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """Rows for columns: of a square matrix of scores or of their signals its transpose."""
+    key, where = MistakeKind.ATTENTION_ROWS, {"where": part.called}
+    for wire in (part.scores, part.mixed):
+        if wire is None:
+            continue
+        values = found.tape.values(wire)
+        for places in ((0,), (1,), (0, 1)):
+            if _is_square(wire.value) and wire is part.scores:
+                yield TapeSlip(key, where, _turned_signal(found, wire, places))
+        for place in (0, 1):
+            if _is_square(values[1 - place]):
+                turned = values[1 - place].swapaxes(-1, -2)
+                yield TapeSlip(key, where, _with_values(found, wire, {place: turned}))
+    if _is_square(part.softmax.p):
+        turn = {part.place: lambda right: right.swapaxes(-1, -2)}
+        yield TapeSlip(key, where, _changed(found, part.mixed, turn))
 
 
 def _is_square(value: Array) -> bool:
     return value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
 
 
-def _share(found: TapePass, wire: Wire, place: int, values: list[Array] | None = None) -> Share:
-    """The product's share of one operand, of a signal that is turned or of other values."""
+def _turned_signal(found: TapePass, wire: Wire, places: Sequence[int]) -> dict[int, Share]:
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        given, values = found.tape.shares(wire, dy), found.tape.values(wire)
+        for place in places:
+            wrong = found.tape.share(wire, dy.swapaxes(-1, -2), place, values)
+            if wrong is not None:
+                given[wire.sources[place]] = wrong
+        return given
+
+    return {wire.number: share}
+
+
+def _with_values(found: TapePass, wire: Wire, instead: Mapping[int, Array]) -> dict[int, Share]:
+    """The product's shares where at some places the other operand has another value."""
 
     def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
         given = found.tape.shares(wire, dy)
-        signal = dy.swapaxes(-1, -2) if values is None else dy
-        own = found.tape.values(wire) if values is None else values
-        wrong = found.tape.share(wire, signal, place, own)
-        return given if wrong is None else {**given, wire.sources[place]: wrong}
+        for place, value in instead.items():
+            values = found.tape.values(wire)
+            values[1 - place] = value
+            wrong = found.tape.share(wire, dy, place, values)
+            if wrong is not None:
+                given[wire.sources[place]] = wrong
+        return given
 
-    return share
+    return {wire.number: share}
 
 
-def _of_heads(found: TapePass) -> Iterator[TapeSlip]:
-    """Heads that were moved beside the features are cut apart as if they had stood there."""
-    for wire in found.tape.order:
-        operation = wire.operation
-        if operation is None or operation.family is not Family.MOVEMENT or len(wire.sources) != 1:
+def _changed(
+    found: TapePass, wire: Wire, change: Mapping[int, Callable[[Array], Array]]
+) -> dict[int, Share]:
+    """The product's shares, some of them changed."""
+
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        given = found.tape.shares(wire, dy)
+        for place, made in change.items():
+            given[wire.sources[place]] = made(given[wire.sources[place]])
+        return given
+
+    return {wire.number: share}
+
+
+# Heads
+
+
+def _of_heads(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """Heads that were moved beside the features are cut apart as if they had stood there, and the
+    other way round: of q, k and v, of some of them, and of what they found."""
+    key, values = MistakeKind.HEADS_ORDER, {"where": part.called}
+    shares = {
+        role: _reordered(found, [*_moved_before(found, number)])
+        for role, number in part.operands.items()
+    }
+    for count in range(len(shares), 0, -1):
+        for roles in combinations(shares, count):
+            chosen = {n: made for role in roles for n, made in shares[role].items()}
+            if chosen:
+                yield TapeSlip(key, values, chosen)
+    behind = _reordered(found, [*_moved_behind(found, part.mixed.number)])
+    if behind:
+        yield TapeSlip(key, values, behind)
+        before = {n: made for one in shares.values() for n, made in one.items()}
+        if before:
+            yield TapeSlip(key, values, {**before, **behind})
+
+
+def _moved_before(found: TapePass, number: int) -> Iterator[Wire]:
+    wire = found.tape.wires[number]
+    while wire.operation is not None and wire.operation.family is not Family.PRODUCT:
+        ways = [one for one in wire.sources if found.value(one).size >= wire.value.size]
+        if wire.operation.family is Family.MOVEMENT and len(wire.sources) == 1:
+            yield wire
+        if len(ways) != 1:
+            return
+        wire = found.tape.wires[ways[0]]
+
+
+def _moved_behind(found: TapePass, number: int) -> Iterator[Wire]:
+    while True:
+        takers = [found.tape.wires[n] for n in found.tape.takers[number]]
+        moved = [
+            wire
+            for wire in takers
+            if wire.operation is not None and wire.operation.family is Family.MOVEMENT
+        ]
+        if len(moved) != 1:
+            return
+        yield moved[0]
+        number = moved[0].number
+
+
+def _reordered(found: TapePass, wires: Sequence[Wire]) -> dict[int, Share]:
+    """What a row of movements gives back to whoever reshapes where axes have to be moved, or moves
+    axes where it is only reshaped; nothing where the two are the same."""
+    for made in (_reshaped, _axes_moved):
+        shares = {n: one for wire in wires for n, one in made(found, wire).items()}
+        if shares:
+            return shares
+    return {}
+
+
+def _reshaped(found: TapePass, wire: Wire) -> dict[int, Share]:
+    """Of a wire whose heads were moved, or put side by side, ∂C/∂(it) reshaped."""
+    if len(wire.sources) > 1:
+        return _cut_apart(found, wire)
+    (source,) = wire.sources
+    own, value = found.value(source), wire.value
+    same = sorted(own.shape) == sorted(value.shape) and own.shape != value.shape
+    # A matrix that is turned round has no head moved.
+    if not same or own.ndim < 3 or np.array_equal(own.swapaxes(-1, -2), value):
+        return {}
+    return {wire.number: lambda dy, _: {source: dy.reshape(own.shape)}}
+
+
+def _axes_moved(found: TapePass, wire: Wire) -> dict[int, Share]:
+    """Of a wire that was only reshaped, ∂C/∂(it) with positions and heads exchanged."""
+    if len(wire.sources) > 1:
+        return {}
+    (source,) = wire.sources
+    own, value = found.value(source), wire.value
+    if not np.array_equal(own.ravel(), value.ravel()):
+        return {}
+    if value.ndim == own.ndim + 1 > 2:
+        return {wire.number: lambda dy, _: {source: dy.swapaxes(-2, -3).reshape(own.shape)}}
+    if own.ndim == value.ndim + 1 > 2:
+        turned = own.swapaxes(-2, -3).shape
+        return {wire.number: lambda dy, _: {source: dy.reshape(turned).swapaxes(-2, -3)}}
+    return {}
+
+
+def _cut_apart(found: TapePass, wire: Wire) -> dict[int, Share]:
+    """Of heads that were put side by side: as if they had stood below one another."""
+    shapes = {found.value(one).shape for one in wire.sources}
+    if len(shapes) != 1 or len({*wire.sources}) != len(wire.sources):
+        return {}
+    (shape,) = shapes
+    if wire.value.size != len(wire.sources) * int(np.prod(shape)):
+        return {}
+
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        pieces = dy.reshape(len(wire.sources), *shape)
+        return dict(zip(wire.sources, pieces, strict=True))
+
+    return {wire.number: share}
+
+
+def _of_paths(found: TapePass, part: AttentionPart) -> Iterator[TapeSlip]:
+    """What q, k or v give back to what they were made of, forgotten."""
+    made = {affine.out: affine for affine in found.parts.affine}
+    made |= {affine.product: affine for affine in found.parts.affine}
+    for number in part.operands.values():
+        wire = found.tape.wires[number]
+        while wire.number not in made and len(wire.sources) == 1:
+            wire = found.tape.wires[wire.sources[0]]
+        affine = made.get(wire.number)
+        if affine is None or found.parts.leaf_of(affine.signal) in found.tape.leaves.keys() - {
+            *found.parts.data
+        }:
             continue
-        (source,) = wire.sources
-        shape = found.value(source).shape
-        same = sorted(shape) == sorted(wire.value.shape)
-        if len(shape) < 3 or not same or shape == wire.value.shape:
-            continue
+        product = found.tape.wires[affine.product]
 
         def share(
-            dy: Array, _: Mapping[int, Array], source: int = source, shape: tuple[int, ...] = shape
+            dy: Array, _: Mapping[int, Array], product: Wire = product, x: int = affine.signal
         ) -> Mapping[int, Array]:
-            return {source: dy.reshape(shape)}
+            return {n: one for n, one in found.tape.shares(product, dy).items() if n != x}
 
-        where = {"where": found.parts.called(source)}
-        yield TapeSlip(MistakeKind.HEADS_ORDER, where, {wire.number: share})
+        values = {"where": found.parts.called(affine.signal)}
+        yield TapeSlip(MistakeKind.PATH_FORGOTTEN, values, {product.number: share})

@@ -22,6 +22,7 @@ OF_A_LOSS = frozenset(
 def of_functions(found: TapePass) -> Iterator[TapeSlip]:
     """About every function, of the catalogue or otherwise."""
     hidden = {one.signal for one in found.parts.affine}
+    missing: list[TapeSlip] = []
     for function in found.parts.functions:
         if {function.source, function.out} & found.parts.inside:
             continue
@@ -29,7 +30,14 @@ def of_functions(found: TapePass) -> Iterator[TapeSlip]:
             of_a_loss = found.value(found.tape.output).size == 1 and function.out not in hidden
             if of_a_loss and function.name in OF_A_LOSS:
                 continue
-        yield from _of_function(found, function)
+        own = [*_of_function(found, function)]
+        missing += [one for one in own if one.key is MistakeKind.DERIVATIVE_MISSING]
+        yield from own
+    if len({str(one.values["where"]).partition("(")[0] for one in missing}) > 1:
+        # All of them at once, whatever they are, as of the gates of one step.
+        where = ", ".join(dict.fromkeys(str(one.values["where"]) for one in missing))
+        shares = {number: made for one in missing for number, made in one.shares.items()}
+        yield TapeSlip(MistakeKind.DERIVATIVE_MISSING, {"where": where}, shares)
 
 
 def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
@@ -44,7 +52,9 @@ def _of_function(found: TapePass, function: Function) -> Iterator[TapeSlip]:
 
         return TapeSlip(key, {**where, **more}, {function.out: share})
 
-    yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
+    if not found.parts.is_in_time(function.out):
+        # In a loop over time it is missing in every round, and called after the gate.
+        yield slip(MistakeKind.DERIVATIVE_MISSING, np.ones_like)
     if not np.any(right * (right - 1)):
         yield slip(MistakeKind.MASK_INVERTED, lambda dy: 1 - right)
     else:

@@ -79,7 +79,7 @@ def _parts(
 
 
 def _candidates(tape: Tape) -> list[Wire]:
-    """The wires that may be images, without those of a loop's body."""
+    """The wires that may be images, without those of a loop's body and masked ones."""
 
     def sort(wire: Wire) -> tuple[object, ...]:
         return (wire.operation.name if wire.operation else wire.leaf, wire.value.shape)
@@ -92,6 +92,7 @@ def _candidates(tape: Tape) -> list[Wire]:
         and 0 < wire.value.ndim <= 4
         and wire.value.size > 1
         and count[sort(wire)] <= ALIKE
+        and np.isfinite(wire.value).all()
     ]
 
 

@@ -25,10 +25,9 @@ IMAGES = 4
 
 
 def of_affine(found: TapePass) -> Iterator[TapeSlip]:
-    """At every linear layer, and at what is added as a bias is."""
+    """At every linear layer."""
     for one in found.parts.affine:
         yield from _of_one_affine(found, one)
-    yield from _of_biases(found)
 
 
 def ends_of(one: Affine, found: TapePass) -> dict[str, int]:
@@ -66,10 +65,12 @@ def _of_one_affine(found: TapePass, one: Affine) -> Iterator[TapeSlip]:
             where,
             {one.product: another(1 - one.place, weight.T)},
         )
+    in_time = parts.is_in_time(one.product)
     before = {
         function.source: function for function in parts.functions if function.out == one.signal
     }
-    for other in named_wires(found, signal.shape, {one.signal, one.weight}):
+    others = () if in_time else named_wires(found, signal.shape, {one.signal, one.weight})
+    for other in others:
         key, more = MistakeKind.WRONG_CACHE, {"other": parts.called(other.number)}
         if other.number in before:
             key, more = MistakeKind.WEIGHT_FROM_Z, {"before": parts.called(one.signal)}
@@ -159,8 +160,9 @@ def samples_axis(found: TapePass, one: Affine) -> int | None:
     return 0 if one.place == 1 else found.value(one.out).ndim - 1
 
 
-def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
-    """Sums over another axis than that of the samples, or over all."""
+def of_biases(found: TapePass) -> Iterator[TapeSlip]:
+    """At what is added to every sample: sums over another axis than that of the samples, or over
+    all, and one sample for the sum."""
     tape = found.tape
     for wire in tape.order:
         # Of images `broadcast_slips.py` has more.
@@ -173,6 +175,25 @@ def _of_biases(found: TapePass) -> Iterator[TapeSlip]:
             if own.size == wire.value.size and own.size == 1:
                 continue
             yield from _other_axes(found, wire, leaf, own)
+            if own.size < wire.value.size and wire.value.shape[1:] == own.shape:
+                yield from _one_of_the_sum(found, wire, source, leaf)
+
+
+def _one_of_the_sum(found: TapePass, wire: Wire, source: int, leaf: str) -> Iterator[TapeSlip]:
+    """What every sample has in common is given the gradient of one of them, or of all but one."""
+    count = wire.value.shape[0]
+    for sample, alone in product((0, count - 1), (True, False)):
+        if count < (2 if alone else 3):
+            continue
+
+        def share(
+            dy: Array, _: Mapping[int, Array], sample: int = sample, alone: bool = alone
+        ) -> Mapping[int, Array]:
+            own = dy[sample] if alone else dy.sum(axis=0) - dy[sample]
+            return {**found.tape.shares(wire, dy), source: own}
+
+        key = MistakeKind.ONE_SAMPLE if alone else MistakeKind.SAMPLE_MISSING
+        yield TapeSlip(key, {"where": leaf, "index": sample}, {wire.number: share})
 
 
 def _other_axes(found: TapePass, wire: Wire, leaf: str, own: Array) -> Iterator[TapeSlip]:

@@ -1,6 +1,7 @@
 """Mistakes at softmax, at cross-entropy behind it, and at penalties."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -46,14 +47,15 @@ def _of_one_share(found: TapePass, part: SoftmaxPart) -> Iterator[TapeSlip]:
 
 
 class LossTarget(NamedTuple):
-    """∂C/∂z = c (p − t), or ∂C/∂p that belongs to it: the wire, p, t, c, and the axis of the
-    classes, None where every output is one by itself."""
+    """∂C/∂z = c (p − t), or ∂C/∂p that belongs to it: the wire, p, t, c, the axis of the classes,
+    None where every output is one by itself, and 1 at the positions that count, 0 at others."""
 
     wire: int
     p: Array
     t: Array
     factor: float
     axis: int | None
+    kept: Array
 
 
 def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
@@ -65,7 +67,7 @@ def of_entropy(found: TapePass) -> Iterator[TapeSlip]:
 
 
 def _of_logits(found: TapePass, one: LossTarget) -> Iterator[TapeSlip]:
-    p, t, axis, factor = one.p, one.t, one.axis, one.factor
+    p, t, axis, factor = one.p, one.t, one.axis, one.factor * one.kept
     where = {"where": found.parts.called(one.wire)}
 
     def instead(key: MistakeKind, made: Signal) -> TapeSlip:
@@ -81,6 +83,28 @@ def _of_logits(found: TapePass, one: LossTarget) -> Iterator[TapeSlip]:
         yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - after))
         yield instead(MistakeKind.LABELS_SHIFTED, lambda g: factor * (p - before))
     yield instead(MistakeKind.TARGET_MISSING, lambda g: factor * p)
+    if one.kept.all():
+        return
+    # The mean is over the positions that count, and the others have no gradient.
+    share = float(one.kept.mean())
+    ignored = MistakeKind.IGNORED_COUNTED
+    yield instead(ignored, lambda g: share * g)
+    classes = np.arange(p.shape[axis or -1])
+    for told in (None, 0, len(classes) - 1):
+        target = np.moveaxis(np.broadcast_to((classes == told) * 1.0, p.shape), -1, axis or -1)
+        whole = one.factor * (p - np.where(one.kept, t, target))
+        for by in (1.0, share):
+            yield instead(ignored, partial(_fixed, by * whole))
+
+
+def _fixed(signal: Array, _: Array) -> Array:
+    return signal
+
+
+def counted_positions(found: TapePass) -> tuple[int, ...]:
+    """How many positions a cross-entropy counts, where it leaves some out."""
+    counts = [int(one.kept.sum()) for one in _targets(found) if not one.kept.all()]
+    return tuple(dict.fromkeys(counts))
 
 
 def _of_given(found: TapePass, one: LossTarget) -> TapeSlip:
@@ -107,12 +131,17 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Los
                         unit = -t / p if axis is not None else (p - t) / (p * (1 - p))
                 else:
                     unit = p - t
+                kept = np.ones_like(g)
+                if axis is not None:
+                    # A position that is ignored has no gradient.
+                    kept = np.any(g, axis=axis, keepdims=True) * 1.0
+                    unit = unit * kept
                 if not np.isfinite(unit).all() or not np.any(unit):
                     continue
                 factor = float(np.sum(g * unit) / np.sum(unit * unit))
                 if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
                     seen.add(wire.number)
-                    yield LossTarget(wire.number, p, t, factor, axis)
+                    yield LossTarget(wire.number, p, t, factor, axis, kept)
 
 
 def _told(g: Array, p: Array, axis: int | None, of_probabilities: bool) -> Iterator[Array]:
@@ -161,8 +190,10 @@ def _labels(found: TapePass, shape: tuple[int, ...], axis: int | None) -> Iterat
         elif axis is not None and a.dtype.kind in "iu":
             classes = shape[axis]
             without = shape[:axis] + shape[axis + 1 :]
-            if a.size == np.prod(without) and a.size and a.min() >= 0 and a.max() < classes:
-                yield np.moveaxis(np.eye(classes)[a.reshape(without)], -1, axis)
+            if a.size == np.prod(without) and a.size:
+                # What is no class is an index that is ignored.
+                told = np.where((a >= 0) & (a < classes), a, 0)
+                yield np.moveaxis(np.eye(classes)[told.reshape(without)], -1, axis)
 
 
 PENALTIES = {

@@ -135,9 +135,12 @@ def _outputs(found: TapePass, part: NormPart) -> Iterator[Array]:
 
 def of_drops(found: TapePass) -> Iterator[TapeSlip]:
     """At dropout: the mask left out, or its scale not taken once."""
+    weights = {part.out for part in found.parts.shares}
     for part in found.parts.drops:
         kept = part.multiplier != 0
         factor = scale(part.multiplier)
+        if part.source in weights and abs(factor - 1) < USUAL:
+            continue  # the mask of an attention, which has its own name
         where = {"where": f"Dropout({found.parts.called(part.source)})", "scale": factor}
 
         def slip(

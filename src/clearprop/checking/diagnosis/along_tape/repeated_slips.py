@@ -28,6 +28,16 @@ def repeated(slips: Sequence[TapeSlip]) -> Iterator[TapeSlip]:
                 if len(places) > 2:
                     # The last layer often has a line of its own.
                     yield _together(group, places[:-1])
+                for first in (0, 1) if len(places) > 3 else ():
+                    # A block often has two of a kind, of attention and of what stands behind it.
+                    yield _together(group, places[first::2])
+
+
+def in_all_at_once(each: Sequence[Sequence[TapeSlip]]) -> Iterator[TapeSlip]:
+    """Of parts that are alike, each with its slips in one order, every slip made in all of them."""
+    for alike in zip(*each, strict=False) if len(each) > 1 else ():
+        if len({one.key for one in alike}) == 1:
+            yield _together(alike, [*dict.fromkeys(str(one.values["where"]) for one in alike)])
 
 
 def _together(slips: Sequence[TapeSlip], places: Sequence[str]) -> TapeSlip:

@@ -29,6 +29,7 @@ from clearprop.checking.diagnosis.along_tape.part_signs import (
     is_sum,
     unit_of,
 )
+from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop, time_loops
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
     scale,
@@ -296,6 +297,15 @@ class Parts:
                 if isinstance(one, int) and one != wire.number and self.leaf_of(one):
                     return number, place
         return None, 0
+
+    @cached_property
+    def loops(self) -> tuple[TimeLoop, ...]:
+        """Loops over time."""
+        return time_loops(self.tape, self.leaf_of)
+
+    def is_in_time(self, number: int) -> bool:
+        """Whether a wire stands in a loop over time, where nobody errs in one round alone."""
+        return any(number in loop for loop in self.loops)
 
     @cached_property
     def drops(self) -> tuple[Drop, ...]:

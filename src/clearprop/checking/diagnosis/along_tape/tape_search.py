@@ -16,8 +16,18 @@ from clearprop.checking.diagnosis.along_tape.fitted_slips import (
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
 from clearprop.checking.diagnosis.along_tape.image_parts import whole_image, with_images
-from clearprop.checking.diagnosis.along_tape.linear_slips import of_affine, samples_axis
-from clearprop.checking.diagnosis.along_tape.loss_slips import of_entropy, of_penalties, of_shares
+from clearprop.checking.diagnosis.along_tape.linear_slips import (
+    of_affine,
+    of_biases,
+    samples_axis,
+)
+from clearprop.checking.diagnosis.along_tape.loop_slips import of_loops
+from clearprop.checking.diagnosis.along_tape.loss_slips import (
+    counted_positions,
+    of_entropy,
+    of_penalties,
+    of_shares,
+)
 from clearprop.checking.diagnosis.along_tape.norm_slips import of_drops, of_lookups, of_normals
 from clearprop.checking.diagnosis.along_tape.part_kinds import Affine
 from clearprop.checking.diagnosis.along_tape.repeated_slips import repeated
@@ -65,11 +75,13 @@ SAMPLES = frozenset(
 LONGEST = 3_000
 # What makes the slips, the likeliest first.
 FAMILIES: tuple[Callable[[TapePass], Iterator[TapeSlip]], ...] = (
-    of_functions, of_affine, of_images, of_broadcasts, of_shares, of_attention, of_entropy,
-    of_normals, of_drops, of_lookups, of_penalties, of_ways, of_rounds, of_copies, anywhere,
+    of_functions, of_images, of_broadcasts, of_shares, of_entropy, of_normals, of_drops, of_lookups,
+    of_penalties, of_ways, of_rounds, of_biases, of_affine, anywhere, of_copies,
 )  # fmt: skip
+# One for every pair of places.
+OF_OTHER_PLACES = (MistakeKind.WRONG_CACHE, MistakeKind.WRONG_SIGNAL)
 # How long one step along a tape takes, and one entry: what a budget is reckoned with.
-SECONDS_A_WIRE, SECONDS_AN_ENTRY = 2e-5, 1e-8
+SECONDS_A_WIRE, SECONDS_AN_ENTRY = 6e-6, 1e-8
 
 
 def taped(discrepancy: Discrepancy) -> TapePass | None:
@@ -159,7 +171,7 @@ def counted(discrepancy: Discrepancy, found: TapePass) -> Discrepancy:
             batch += [int(np.prod(out.shape[:-1])), *out.shape[1:-1]]
         return replace(
             discrepancy,
-            batch=tuple(dict.fromkeys(batch)),
+            batch=tuple(dict.fromkeys([*counted_positions(found), *batch])),
             features=_features(found, one, rows),
         )
     return discrepancy
@@ -174,10 +186,13 @@ def _features(found: TapePass, one: Affine, rows: int) -> int:
 
 
 def all_slips(found: TapePass) -> Iterator[TapeSlip]:
-    """Every slip, those at several parts at once first."""
-    alone = [one for family in FAMILIES for one in family(found)]
-    yield from repeated(alone)
-    yield from alone
+    """Every slip, the likeliest sorts first, and of each sort those at several parts at once."""
+    yield from of_attention(found)
+    yield from of_loops(found)
+    for family in FAMILIES:
+        alone = [*family(found)]
+        yield from repeated(alone)
+        yield from alone
 
 
 def on_tape(
@@ -185,10 +200,14 @@ def on_tape(
     found: TapePass,
     budget: Budget,
     kinds: frozenset[MistakeKind] | None = None,
+    is_settled: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Hypothesis, tuple[TapeSlip, ...]]]:
-    """Every slip as a hypothesis, with the slip itself."""
+    """Every slip as a hypothesis, with the slip itself; without those of which there are most and
+    that are never named beside another one, where `is_settled`."""
     for slip in all_slips(found):
         if kinds is not None and slip.key not in kinds:
+            continue
+        if slip.key in OF_OTHER_PLACES and is_settled():
             continue
         if not budget.spend():
             return

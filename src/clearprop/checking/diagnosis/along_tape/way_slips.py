@@ -43,6 +43,8 @@ def of_ways(found: TapePass) -> Iterator[TapeSlip]:
             if direct and way not in direct and len(ways) == 2:
                 key = MistakeKind.RESIDUAL_BRANCH
             values: dict[str, object] = {"where": called}
+            if direct:
+                values = {"where": _block_called(found, wire.number, direct[0]) or called}
             yield TapeSlip(key, values, {n: _silent(found, n, wire.number) for n in way})
 
 
@@ -73,7 +75,10 @@ def _meets_others(found: TapePass, source: int, ways: Sequence[frozenset[int]]) 
 def of_rounds(found: TapePass) -> Iterator[TapeSlip]:
     """One time round a loop over the samples is left out, or all but one."""
     tape, rounds = found.tape, dict[int, list[tuple[int, int]]]()
+    in_time = {name for loop in found.parts.loops for name in loop.weights}
     for name in found.asked & {*tape.leaves}:
+        if name in in_time:
+            continue  # rounds that hang together have names of their own
         leaf = tape.leaves[name]
         takers = [frozenset([n]) for n in dict.fromkeys(tape.takers[leaf]) if n in found.signals]
         if name not in found.parts.data and len(takers) >= ROUNDS and _is_a_loop(tape, takers):
@@ -131,6 +136,14 @@ def _is_direct(tape: Tape, source: int, way: frozenset[int]) -> bool:
     return any(source in tape.between(one, [source]) for one in others)
 
 
+def _block_called(found: TapePass, source: int, direct: frozenset[int]) -> str:
+    """A residual block by the parameters within it; "" where it has none."""
+    (total,) = direct
+    own = found.tape.names[total] - found.tape.names[source] - found.parts.data
+    names = [name for name in found.tape.leaves if name in own]
+    return f"residual({', '.join(names)})" if names else ""
+
+
 def _silent(found: TapePass, number: int, source: int) -> Share:
     wire = found.tape.wires[number]
 
@@ -145,7 +158,7 @@ def of_copies(found: TapePass) -> Iterator[TapeSlip]:
     gradients."""
     for function in found.parts.functions:
         layer = function.layer
-        if layer is None:
+        if layer is None or found.parts.is_in_time(function.out):
             continue
         z = found.value(function.source)
         for other in _others(found, z.shape, {function.source, function.out}):
@@ -210,6 +223,8 @@ def _others(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Iterator[
 def _of_other_signals(found: TapePass) -> Iterator[TapeSlip]:
     tape = found.tape
     for one in found.parts.affine:
+        if found.parts.is_in_time(one.out):
+            continue
         ends = ends_of(one, found)
         for other in found.parts.affine:
             here, there = found.value(one.out), found.value(other.out)

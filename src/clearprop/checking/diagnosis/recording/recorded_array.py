@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.assembled import assembled
 from clearprop.checking.diagnosis.recording.composed_functions import COMPOSED
 from clearprop.checking.diagnosis.recording.primitives import Operation
 from clearprop.checking.diagnosis.recording.recorder import Recorder
@@ -31,6 +32,7 @@ MOVED = {
     np.broadcast_to, np.copy, np.triu, np.tril, np.pad, np.delete,
     np.lib.stride_tricks.sliding_window_view,
 }  # fmt: skip
+SPLIT = {np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit}
 JOINED = {
     np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack, np.append,
     np.insert,
@@ -261,7 +263,10 @@ def _operand(recorder: Recorder, value: Any) -> "int | Array":
         return taken_back(recorder, bare)
     if found is None:
         made = viewed(recorder, bare) or gathered(recorder, bare)
-        return recorder.made(*made, np.array(bare)) if made else np.array(bare)
+        if made:
+            return recorder.made(*made, np.array(bare))
+        whole = assembled(recorder, bare)
+        return np.array(bare) if whole is None else whole
     number, turned = found
     if not turned and recorder.wires[number].value.shape == bare.shape:
         return number
@@ -312,10 +317,24 @@ def _of_function(
         rest = _bare_in(tuple(args[1:])), {k: _bare_in(v) for k, v in kwargs.items()}
         made = primitives.movement(func.__name__, lambda v: func(v, *rest[0], **rest[1]), 1)
         return _made(recorder, made, args[:1])
+    if func in SPLIT:
+        return _split(recorder, func, args, kwargs)
     if func in JOINED and len(args) > 0:
         return _joined(recorder, func, args, kwargs)
     own = FUNCTIONS.get(func)
     return None if own is None else own(*args, **kwargs)
+
+
+def _split(recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Each piece is chosen of the whole by itself."""
+    rest, named = _bare_in(tuple(args[1:])), {k: _bare_in(v) for k, v in kwargs.items()}
+    count = len(func(_bare(args[0]), *rest, **named))
+
+    def piece(number: int) -> Any:
+        made = primitives.movement(func.__name__, lambda v: func(v, *rest, **named)[number], 1)
+        return _made(recorder, made, args[:1])
+
+    return [piece(number) for number in range(count)]
 
 
 def _joined(recorder: Recorder, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
+from clearprop.checking.diagnosis.recording.assembled import assembled
 from clearprop.checking.diagnosis.recording.blank_arrays import blanks
 from clearprop.checking.diagnosis.recording.recorded_array import (
     on_wire,
@@ -37,7 +38,10 @@ def recorded(
             return Tape(tuple(recorder.wires), wire.number)
     if output.size == 1:
         return _scaled_outside(recorder, output) if np.any(output) else None
-    return _filled(recorder, returned, output)
+    try:
+        return _filled(recorder, returned, output)
+    except TooLongError:
+        return None
 
 
 def _filled(recorder: Recorder, returned: object, output: Array) -> Tape | None:
@@ -50,7 +54,8 @@ def _filled(recorder: Recorder, returned: object, output: Array) -> Tape | None:
         if made is not None:
             number = recorder.made(*made, np.array(bare))
             return Tape(tuple(recorder.wires), number)
-    return None
+    whole = assembled(recorder, np.asarray(output, np.float64))
+    return None if whole is None else Tape(tuple(recorder.wires), whole)
 
 
 def _is_same(value: Array, output: Array) -> bool:
