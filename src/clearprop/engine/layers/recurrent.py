@@ -394,8 +394,13 @@ class Recurrent(Layer):
 
     def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
         name = type(self).__name__
+        key = "sequence_shape"
+        if len(shape) == 2 and self.inputs == 1:
+            key = "sequence_flat"
+        elif len(shape) > 2 and shape[-1] == self.inputs and 0 in shape[-2:]:
+            key = "sequence_empty"
         return ShapeError(
-            "sequence_shape",
+            key,
             path=path or name,
             layer=name,
             features=self.inputs,
