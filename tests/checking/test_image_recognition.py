@@ -119,7 +119,7 @@ def test_what_is_no_window_is_not_taken_for_one() -> None:
 
 
 def test_a_factor_is_no_pooling() -> None:
-    # Of two rows in a border, windows of two rows two apart hold one row each, and their mean is ½ x.
+    # Two rows in a border: windows of two rows, two apart, hold one of them each; its mean is ½ x.
     x = np.random.default_rng(0).normal(size=(2, 5, 5))
     assert pooling(x, x / 2) is None
     assert pooling(x, x) is None
