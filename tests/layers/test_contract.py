@@ -1,14 +1,28 @@
 """What a layer is told of its place: the context, and draws that can be made again."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 
-from clearprop import MSE, SGD, Context, Layer, Linear, Network, Residual, Sequential
+from clearprop import (
+    GRU,
+    MSE,
+    SGD,
+    Context,
+    Layer,
+    Linear,
+    Network,
+    Residual,
+    Sequential,
+    TimeStep,
+    fit,
+    save,
+)
 from clearprop.base.arrays import EMPTY, Array
-from clearprop.base.errors import DtypeError
+from clearprop.base.errors import ContractError, DtypeError, UnknownNameError
 from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Backward, Forward, Tree, refuse_integers
 from clearprop.training import StepEvent, start, train
@@ -42,6 +56,9 @@ class Tell(Layer):
 
     def state(self) -> dict[str, Array]:
         return {"told": np.zeros(1)}
+
+    def side_inputs(self) -> tuple[str, ...]:
+        return ("mask",)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         return x, None, {"told": context}
@@ -144,3 +161,52 @@ def test_integers_are_refused_with_the_layers_path_or_its_name() -> None:
     with pytest.raises(DtypeError, match=r"^Mask: Mask takes measurements"):
         refuse_integers(Mask(), ids, Context())
     refuse_integers(Mask(), ids.astype(float), Context())
+
+
+GRU_TWICE = Network(Sequential(GRU(2, 3), GRU(3, 3), TimeStep()))
+SEQUENCES = np.random.default_rng(2).normal(size=(4, 5, 2))
+
+
+@pytest.mark.parametrize("name", ["length", "layers[1].lenghts", "layers[2].hidden", "mask"])
+def test_a_side_input_that_no_layer_reads_is_refused(name: str) -> None:
+    params = GRU_TWICE.initialize(seed=0)
+    side = {name: np.full(4, 3)}
+    told = pytest.raises(UnknownNameError, match=f"reads the side input '{re.escape(name)}'")
+    with told:
+        GRU_TWICE.forward(params, SEQUENCES, side_inputs=side)
+    with told:
+        fit(GRU_TWICE, params, SEQUENCES, np.zeros((4, 3)), side_inputs=side)
+    with told:
+        save(
+            "unwritten.safetensors",
+            GRU_TWICE,
+            GRU_TWICE.initialize([0, 1]),
+            x=SEQUENCES,
+            target=np.zeros((4, 3)),
+            side_inputs=side,
+        )
+
+
+def test_a_network_that_reads_none_says_so_and_a_list_is_no_mapping() -> None:
+    params = MASKED.initialize(seed=0)
+    with pytest.raises(UnknownNameError, match="reads a side input, and 'lengths' came"):
+        MASKED.predict(params, X, side_inputs={"lengths": np.full(5, 1)})
+    with pytest.raises(ContractError, match="and list came"):
+        MASKED.predict(params, X, side_inputs=["lengths"])  # type: ignore[arg-type]
+
+
+def test_a_side_input_is_for_all_layers_or_with_a_path_for_one() -> None:
+    params = GRU_TWICE.initialize(seed=0)
+    lengths = np.array([5, 3, 1, 2])
+    assert GRU_TWICE.side_inputs[:2] == ("lengths", "hidden")
+    everywhere = GRU_TWICE.predict(params, SEQUENCES, side_inputs={"lengths": lengths})
+    each = {f"layers[{n}].lengths": lengths for n in range(3)}
+    np.testing.assert_array_equal(
+        GRU_TWICE.predict(params, SEQUENCES, side_inputs=each), everywhere
+    )
+    # The last layer alone: the time that is taken, from states that went through all times.
+    states = Network(Sequential(GRU(2, 3), GRU(3, 3))).predict(params, SEQUENCES)
+    np.testing.assert_array_equal(
+        GRU_TWICE.predict(params, SEQUENCES, side_inputs={"layers[2].lengths": lengths}),
+        states[np.arange(4), lengths - 1],
+    )

@@ -182,7 +182,8 @@ def test_settings_that_cannot_be(settings: tuple[Any, ...], said: str) -> None:
         ((5, 4, 4, 2), "x.transpose(0, 3, 1, 2)"),
         ((5, 2, 2, 9), "a window that spans 3 × 3 does not fit an image of 2 × 9"),
         ((5, 2, 0, 4), "does not fit an image of 0 × 4"),
-        ((2, 4, 4), "takes (N, 2, H, W)"),
+        ((2, 4, 4), "one sample alone: use x[None]"),
+        ((4, 4), "takes (N, 2, H, W)"),
     ],
 )
 def test_images_that_do_not_fit(shape: tuple[int, ...], said: str) -> None:
@@ -191,6 +192,15 @@ def test_images_that_do_not_fit(shape: tuple[int, ...], said: str) -> None:
         network.predict(network.initialize(), np.zeros(shape))
     assert said in caught.value.message("en")
     assert caught.value.message("zh-TW") != caught.value.message("en")
+
+
+@pytest.mark.parametrize("layer", [Conv2d(1, 2, 3), MaxPool2d(2)])
+def test_grey_images_without_their_axis_of_channels(layer: Layer) -> None:
+    network = Network(layer)
+    params, images = network.initialize(), np.ones((5, 6, 6))
+    with pytest.raises(ShapeError, match=r"no axis of channels: .* use x\[:, None\]"):
+        network.predict(params, images)
+    assert network.predict(params, images[:, None]).shape[0] == 5
 
 
 def test_ids_are_no_images_and_channels_are_held_against_the_layer_before() -> None:

@@ -319,6 +319,17 @@ def test_times_that_a_sequence_has_not_got_are_refused() -> None:
         Sequential(Linear(2, 2), TimeStep()).output_shape((2,))
 
 
+@pytest.mark.parametrize("layer", [RNN(1, 2), GRU(1, 2), LSTM(1, 2)])
+def test_a_sequence_without_features_or_times_is_told_so(layer: Layer) -> None:
+    network = Network(layer)
+    params, x = network.initialize(), np.ones((3, 4))
+    with pytest.raises(ShapeError, match=r"no axis of features: .* use x\[\.\.\., None\]"):
+        network.predict(params, x)
+    assert network.predict(params, x[..., None]).shape == (3, 4, 2)
+    with pytest.raises(ShapeError, match="with at least one time, and the input is"):
+        network.predict(params, np.ones((3, 0, 1)))
+
+
 def test_behind_a_linear_nobody_knows_yet_whether_there_are_times() -> None:
     layer = Sequential(Linear(2, 3), Concatenate(GRU(3, 4), GRU(3, 4)), Linear(8, 3), LSTM(3, 2))
     assert layer.output_shape(None) == (2,)

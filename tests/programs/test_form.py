@@ -6,13 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from clearprop import Conv2d, Flatten, Linear, MaxPool2d, Network, ReLU, Sequential
 from clearprop.base.messages import LANGUAGES, display_width
 from clearprop.checking.request import answer
 from clearprop.checking.targets import request_for
 from clearprop.checking.verdict import RIGHT, UNDECIDED
-from clearprop.reading.programs import Recipe, write_program
+from clearprop.reading.programs import Recipe, save_program, write_program
 from clearprop.reading.programs.architecture import network_of
 from tests.programs.cases import catalogue
 
@@ -139,3 +141,17 @@ def test_a_bias_that_a_normalization_takes_off_is_left_undecided(tmp_path: Path)
     outcomes = {one.name: one.outcome for one in verdict.arrays}
     assert [name for name, outcome in outcomes.items() if outcome != RIGHT] == ["b1"]
     assert outcomes["b1"] == UNDECIDED
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_program_is_checked_beside_images_whose_pixels_are_equal(
+    tmp_path: Path, dtype: str
+) -> None:
+    # All of 0, as the corners of handwritten digits: all under a window are the largest.
+    x = np.zeros((3, 1, 6, 6), dtype)
+    x[1, 0, 1:3, 1:3] = 1
+    pooled = Conv2d(1, 2, 3, padding=1), ReLU(), MaxPool2d(2), Conv2d(2, 2, 2), MaxPool2d(2)
+    network = Network(Sequential(*pooled, Flatten(), Linear(2, 2)))
+    params = network.initialize(seed=2, dtype=dtype)
+    save_program(tmp_path / "pooled.py", Recipe(network, params, x, np.ones((3, 2), dtype)))
+    assert answer(request_for(f"{tmp_path / 'pooled.py'}:backward")).outcome == RIGHT

@@ -56,9 +56,9 @@ def general(value: float | None, digits: int = 7) -> str:
     return "—" if value is None else f"{value:.{digits}g}"
 
 
-def percent(share: float) -> str:
-    """A share as a percentage without decimals; a dash where there is none: NaN."""
-    return "—" if math.isnan(share) else f"{100 * share:.0f} %"
+def percent(share: float, decimals: int = 0) -> str:
+    """A share as a percentage; a dash where there is none: NaN."""
+    return "—" if math.isnan(share) else f"{100 * share:.{decimals}f} %"
 
 
 def reads_as_number(text: str) -> bool:

@@ -101,11 +101,11 @@ def _digits(given: Arguments) -> int:
         write_digits_report(result, stage, language)
         told(1, 1)
         publish(stage, folder, last=PAGE)
-    each = ", ".join(percent(run.accuracies[-1]) for run in result.runs)
+    each = ", ".join(percent(run.accuracies[-1], 1) for run in result.runs)
     sentence = messages.text(
         language,
         "showpieces.digits.summary",
-        accuracy=percent(result.accuracy),
+        accuracy=percent(result.accuracy, 1),
         seeds=seeds,
         each=each,
     )

@@ -34,6 +34,7 @@ from clearprop.base.arrays import (
 from clearprop.base.errors import ConfigurationError, ContractError, DtypeError, ShapeError
 from clearprop.engine.graph import INPUT, Graph
 from clearprop.engine.initializers import Initializer
+from clearprop.engine.known_side_inputs import known_side_inputs, require_side_inputs
 from clearprop.engine.layers.layer import Context, Intermediate, Layer, Tree, require_layer
 from clearprop.engine.parameters import Layout
 from clearprop.engine.records import (
@@ -109,6 +110,11 @@ class Network:
         """The state that the layers declare, by their paths; empty for layers without any."""
         return start_state_of(self.graph)
 
+    @cached_property
+    def side_inputs(self) -> tuple[str, ...]:
+        """The names of what the layers can be handed beside x: masks, lengths, first states."""
+        return known_side_inputs(self.graph)
+
     def initial_state(self, params: Array) -> Tree:
         """The state that goes with `params` before the first pass: `start_state`, with a leading
         axis (K, ...) beside stacked parameters, and floating arrays in the parameters' dtype."""
@@ -158,6 +164,7 @@ class Network:
         training     False where the network is used and not trained
         records      False keeps only what backward needs: for a training that nobody looks at
         seed, step   the key of random draws, with the layer's path
+        side_inputs  masks, lengths, first states, by the names in `Network.side_inputs`
         state        what the last pass in training returned as `state` (of a training it is
                      `state.layers`). In training the initial one unless told otherwise; otherwise a
                      network with running statistics cannot go without
@@ -167,10 +174,12 @@ class Network:
         The pass keeps read-only arrays. Where params or x can be written to, it keeps a copy, so
         that editing them later cannot change a record. Raises ShapeError, DtypeError, ContractError
         for a layer that cannot be stacked, and ConfigurationError for running statistics that are
-        missing.
+        missing; UnknownNameError for a side input that no layer reads.
         """
         params, x = np.asarray(params), np.asarray(x)
         self.require_input(params, x, own_input=own_input)
+        if side_inputs is not EMPTY:
+            require_side_inputs(side_inputs, self.side_inputs)
         if records:
             params, x = frozen(params), frozen(x)
         state = state_of(self.graph, params, self.start_state, state, training=training)

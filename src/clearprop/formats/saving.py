@@ -14,6 +14,7 @@ from clearprop.base.errors import (
     DtypeError,
     ShapeError,
 )
+from clearprop.engine.known_side_inputs import require_side_inputs
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
@@ -139,6 +140,7 @@ def _try_samples(saved: SavedNetwork) -> None:
     if not x.ndim or not target.ndim or len(x) != len(target):
         counts = (shape_text(x.shape), shape_text(target.shape))
         raise ShapeError("save_samples", x=counts[0], target=counts[1])
+    require_side_inputs(saved.side_inputs, saved.network.side_inputs)
     for name, array in saved.side_inputs.items():
         if array.shape[:1] != (len(x),):
             came = shape_text(array.shape)

@@ -173,7 +173,7 @@ def data_of(
     if samples != targets:
         raise ShapeError("samples_differ", x=samples, target=targets)
     if samples == 0:
-        raise ShapeError("no_samples", output=shape_text(found["x"].array.shape))
+        raise ShapeError("no_samples", name="x", came=shape_text(found["x"].array.shape))
     weights = found.get("sample_weight")
     if weights is not None and (weights.count != samples or weights.array.ndim != 1 + weights.own):
         raise ShapeError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_count, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.engine.known_side_inputs import require_side_inputs
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer
@@ -91,8 +92,8 @@ def course_of(
     batch_size: int | None,
     side_inputs: Mapping[str, Array] = EMPTY,
 ) -> Course:
-    """The course of a training. Raises ConfigurationError, and ShapeError for side inputs that are
-    not one entry for every sample."""
+    """The course of a training. Raises ConfigurationError, UnknownNameError for side inputs that
+    no layer reads, and ShapeError for those that are not one entry for every sample."""
     require_count("epochs", epochs)
     if loss.reduction == "none":
         raise ConfigurationError("reduction_untrainable")
@@ -104,6 +105,8 @@ def course_of(
         if batch_size > samples:
             raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
     networks = len(state.params) if state.params.ndim == 2 else None
+    if side_inputs is not EMPTY:
+        require_side_inputs(side_inputs, network.side_inputs)
     beside = {name: np.asarray(array) for name, array in side_inputs.items()}
     for name, array in beside.items():
         if array.shape[:1] != (samples,):

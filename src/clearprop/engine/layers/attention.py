@@ -46,7 +46,7 @@ Source: Vaswani and others, "Attention is all you need", 2017.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -61,7 +61,7 @@ from clearprop.base.settings import (
     settle_flag,
 )
 from clearprop.engine.initializers import FanInUniform, Initializer, XavierUniform, Zeros
-from clearprop.engine.layers.attention_masks import Places, mask_bias
+from clearprop.engine.layers.attention_masks import LOOKING, PADDING, Places, mask_bias
 from clearprop.engine.layers.dot_product import (
     Scoring,
     attend,
@@ -216,6 +216,9 @@ class MultiheadAttention(Layer):
             return input_shape
         self._require(input_shape, "MultiheadAttention")
         return (input_shape[0] - (self.memory or 0), self.features)
+
+    def side_inputs(self) -> Collection[str]:
+        return (PADDING, LOOKING)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)

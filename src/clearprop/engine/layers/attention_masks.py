@@ -35,9 +35,7 @@ def mask_bias(
     """What both masks add, (N or 1, H or 1, T or 1, S); None where there is no mask. Raises
     ShapeError for a mask that does not fit, DataError for one that leaves a position nothing to
     look at, or that holds no numbers."""
-    if not context.side_inputs:
-        return None
-    padding, looking = (_given(context, name) for name in (PADDING, LOOKING))
+    padding, looking = (context.side_input(name) for name in (PADDING, LOOKING))
     if padding is None and looking is None:
         return None
     bias = np.zeros((1, 1, 1, places.asked), dtype)
@@ -63,12 +61,6 @@ def mask_bias(
         sample = int(np.argwhere(blind)[0, 0])
         raise DataError("attention_blind", path=path, sample=sample)
     return bias
-
-
-def _given(context: Context, name: str) -> Array | None:
-    own = context.side_inputs.get(f"{context.path}.{name}")
-    found = context.side_inputs.get(name) if own is None else own
-    return None if found is None else np.asarray(found)
 
 
 def _numbers(mask: Array, path: str, places: Places, dtype: str) -> Array:

@@ -35,7 +35,7 @@ An intermediate has the addresses that its axes spell (`engine.addresses`):
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -91,6 +91,15 @@ class Context(NamedTuple):
         return tuple.__new__(
             Context, (training, records, seed, step, path, state, side_inputs, networks)
         )
+
+    def side_input(self, name: str) -> Array | None:
+        """The side input of that name for this layer alone, with its path in front
+        (`layers[2].attn_mask`), otherwise the one for all layers; None where there is neither."""
+        if not self.side_inputs:
+            return None
+        own = self.side_inputs.get(f"{self.path}.{name}")
+        found = self.side_inputs.get(name) if own is None else own
+        return None if found is None else np.asarray(found)
 
     def generator(self) -> "np.random.Generator":
         """The generator of this layer's draws in this step; every call makes the same one."""
@@ -225,6 +234,11 @@ class Layer(Configurable, ABC):
         """State the layer's part of a network's graph, from the wire `source` on; returns the wire
         that it puts out. A layer is one step, unless it is made of layers."""
         return wiring.node(self, source)
+
+    def side_inputs(self) -> Collection[str]:
+        """The names of what the layer reads beside x (`Context.side_input`); a pass refuses side
+        inputs that no layer reads."""
+        return ()
 
     def kinks(self) -> tuple[float, ...]:
         """The inputs at which an entry's function has no derivative, or jumps: a convention decides

@@ -12,10 +12,9 @@ LENGTHS = "lengths"
 def lengths_of(layer: Layer, x: Array, context: Context) -> Array | None:
     """The side input `lengths` (N,) beside x (…, N, T, D), None where there is none. Raises
     ShapeError and DtypeError where they do not fit."""
-    given = context.side_inputs.get(LENGTHS)
-    if given is None:
+    lengths = context.side_input(LENGTHS)
+    if lengths is None:
         return None
-    lengths = np.asarray(given)
     samples, times = x.shape[-3:-1]
     path = context.path or type(layer).__name__
     if lengths.dtype.kind not in "iu":

@@ -36,7 +36,7 @@ Source: Werbos, "Backpropagation through time: what it does and how to do it", 1
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -58,7 +58,7 @@ from clearprop.engine.layers.layer import (
     refuse_integers,
     with_features,
 )
-from clearprop.engine.layers.lengths import lengths_of
+from clearprop.engine.layers.lengths import LENGTHS, lengths_of
 from clearprop.engine.layers.recurrent_arrays import every_product, rows_of
 
 FAN_IN_UNIFORM = FanInUniform()
@@ -196,6 +196,9 @@ class Recurrent(Layer):
         self, params: Tree, steps: Any, signals: StepSignals
     ) -> Mapping[str, Array]:
         """∂C/∂(every intermediate of every time), likewise."""
+
+    def side_inputs(self) -> Collection[str]:
+        return (LENGTHS, *self.states)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight_ih"]
@@ -372,12 +375,11 @@ class Recurrent(Layer):
         found = {}
         for name in self.states:
             expected = (*x.shape[:-2], self.width(name))
-            key = f"{context.path}.{name}" if context.path else name
-            start = context.side_inputs.get(key)
+            start = context.side_input(name)
             if start is None:
                 found[name] = np.zeros(expected, dtype)
                 continue
-            start = np.asarray(start)
+            key = f"{context.path}.{name}" if context.path else name
             if start.shape not in (expected, expected[-2:]):
                 raise ShapeError(
                     "state_before_shape",
@@ -392,8 +394,13 @@ class Recurrent(Layer):
 
     def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
         name = type(self).__name__
+        key = "sequence_shape"
+        if len(shape) == 2 and self.inputs == 1:
+            key = "sequence_flat"
+        elif len(shape) > 2 and shape[-1] == self.inputs and 0 in shape[-2:]:
+            key = "sequence_empty"
         return ShapeError(
-            "sequence_shape",
+            key,
             path=path or name,
             layer=name,
             features=self.inputs,

@@ -12,6 +12,7 @@ Cached       The times of every sample that were taken, and how many times there
 K networks   x is (K, N, T, D), y (K, N, D).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, OpenShape, Tree
-from clearprop.engine.layers.lengths import lengths_of
+from clearprop.engine.layers.lengths import LENGTHS, lengths_of
 
 
 class TimeStepCache(NamedTuple):
@@ -55,6 +56,9 @@ class TimeStep(Layer):
         if len(input_shape) != 2:
             raise self._wrong_input(("N", *input_shape), "")
         return input_shape[1:]
+
+    def side_inputs(self) -> Collection[str]:
+        return (LENGTHS,)
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         if x.ndim != (3 if context.networks is None else 4):

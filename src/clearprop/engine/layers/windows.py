@@ -264,10 +264,12 @@ def require_images(
     fits = x.ndim == lead + 2 + axes and not others
     if fits and channels in (None, x.shape[lead + 1]):
         return
-    # An image whose channels come last is the commonest of these mistakes.
-    turned = fits and x.shape[-1] == channels
+    # The commonest of these mistakes: channels that come last, and grey images without their axis.
+    key = "images_turned" if fits and x.shape[-1] == channels else "images_input"
+    if not lead and x.ndim == 1 + axes and channels in (None, 1, x.shape[0]):
+        key = "images_alone" if channels == x.shape[0] != 1 else "images_grey"
     raise ShapeError(
-        "images_turned" if turned else "images_input",
+        key,
         path=context.path or type(layer).__name__,
         layer=type(layer).__name__,
         expected=image_text(axes, "C" if channels is None else channels),

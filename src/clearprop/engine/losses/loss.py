@@ -170,7 +170,7 @@ def require_output(output: Array) -> None:
     if output.dtype.char not in "dfDF":
         raise DtypeError("output_dtype", came=output.dtype)
     if output.size == 0:
-        raise ShapeError("no_samples", output=shape_text(output.shape))
+        raise ShapeError("no_samples", name="output", came=shape_text(output.shape))
 
 
 def require_same_shape(output: Array, target: Array, *, stacked: bool) -> None:

@@ -4,6 +4,7 @@ Where the names fit their lines, every parameter is updated in a line of its own
 more parameters keep them in lists, so that what happens can still be seen at a glance.
 """
 
+from clearprop.engine.layers.pooling import LargestUnder
 from clearprop.kinds.program_lines import (
     INDENT,
     WIDTH,
@@ -23,6 +24,10 @@ from clearprop.reading.programs.sections import is_grouped, step_arguments
 from clearprop.reading.programs.text import code_lines, comment, function, say
 
 INNER = INDENT * 2
+BESIDE = (
+    "data = training_data()[0]",
+    "beside = 1e-3 * max(1, abs(data).max()) * np.sin(np.arange(data.size, dtype=data.dtype))",
+)
 
 
 def main(draft: Draft) -> list[str]:
@@ -50,11 +55,23 @@ def main(draft: Draft) -> list[str]:
 def inputs(draft: Draft) -> list[str]:
     """`inputs`, the arrays at which `clearprop check` calls the two passes."""
     items = ["training_data()[0]", "*starting_parameters()"]
+    tied = _may_tie(draft)
+    if tied:
+        items[0] = "data + beside.reshape(data.shape)"
     if draft.beside:
         items.insert(1, "*training_data()[2:]")
     if draft.masks:
         items.insert(-1, f"*dropout_masks({draft.recipe.step}, {len(draft.settled.x)})")
-    return [*comment(say(draft.language, "inputs"), ""), *listed("inputs = (", items, ")", "")]
+    said = say(draft.language, "inputs_beside" if tied else "inputs")
+    lines = listed("inputs = (", items, ")", "")
+    return [*comment(said, ""), *(BESIDE if tied else ()), *lines]
+
+
+def _may_tie(draft: Draft) -> bool:
+    """Whether several entries of the data may be the largest under a window together: difference
+    quotients say nothing of them. Data that are made up have no equal numbers."""
+    layers = (node.layer for node in draft.recipe.network.graph.nodes.values())
+    return not draft.settled.example and any(isinstance(one, LargestUnder) for one in layers)
 
 
 def _result(names: list[str]) -> list[str]:

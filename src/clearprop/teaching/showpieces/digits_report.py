@@ -144,14 +144,14 @@ def _blocks(look: _Look, language: str) -> list[Block]:
 
 def _reading(look: _Look, language: str) -> list[Block]:
     result = look.result
-    accuracy, seeds = percent(result.accuracy), len(result.runs)
+    accuracy, seeds = percent(result.accuracy, 1), len(result.runs)
     heads = ("seed", "held_out", "right", "share")
     rows = tuple(
         (
             str(run.seed),
             str(len(run.held_out)),
             str(round(run.accuracies[-1] * len(run.held_out))),
-            percent(run.accuracies[-1]),
+            percent(run.accuracies[-1], 1),
         )
         for run in result.runs
     )
