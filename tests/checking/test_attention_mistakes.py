@@ -74,7 +74,13 @@ def test_a_loop_over_time_has_its_mistakes_named(name: str, mistake: str) -> Non
     said(form(written_loops.LOOPS, name), mistake)
 
 
-EVERY = [(one.name, mistake) for one in HANDED for mistake in one.backwards]
+# Of whole GPTs every twelfth: one takes as long as a hundred others.
+EVERY = [
+    (one.name, mistake)
+    for one in HANDED
+    for number, mistake in enumerate(one.backwards)
+    if one not in written_gpt.GPTS or number % 12 == 0
+]
 
 
 @pytest.mark.thorough

@@ -22,11 +22,14 @@ pytestmark = pytest.mark.thorough
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    """All but the networks in every layout, of which every fourth is judged here."""
+    """All but the networks in every layout, of which every fourth is judged here, and whole GPTs, of
+    which every eighth is: one takes as long as a hundred others."""
     specimens = [*gallery.specimens(1)]
-    layouts = [one for one in specimens if one.subject.startswith("a network of")]
-    assert len(layouts) > 500
-    left_out = {id(one) for number, one in enumerate(layouts) if number % 4}
+    left_out: set[int] = set()
+    for begins, turn in (("a network of", 4), ("a GPT of", 8)):
+        many = [one for one in specimens if one.subject.startswith(begins)]
+        assert len(many) > 10 * turn
+        left_out |= {id(one) for number, one in enumerate(many) if number % turn}
     return [judge(one) for one in specimens if id(one) not in left_out]
 
 

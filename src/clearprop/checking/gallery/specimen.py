@@ -167,6 +167,16 @@ def normal(**shapes: tuple[int, ...]) -> Callable[[np.random.Generator], dict[st
     }
 
 
+def squashed(gradients: Arrays) -> dict[str, Array]:
+    """Every gradient with its large entries drawn together, whatever their size: as a training may
+    do, and a gradient may not."""
+    found = {}
+    for name, one in gradients.items():
+        largest = np.abs(one).max(initial=0.0) or 1.0
+        found[name] = largest * np.tanh(2 * one / largest)
+    return found
+
+
 def with_mistakes(
     name: str,
     point: Callable[[np.random.Generator], dict[str, Array]],

@@ -11,7 +11,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import is_installed
 from clearprop.checking.gallery.attention_forms import of_products, scaled, through_softmax
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Written
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Written, squashed
 
 SAMPLES, PLACES, LETTERS, FEATURES, HEADS = 3, 4, 7, 6, 2
 IGNORED = -1
@@ -212,7 +212,7 @@ def _back(blocks: int, mistake: str, *, is_exact: bool) -> Code:
             found["wte"] = read
         found["wpe"] = _places(mistake, dx)
         if mistake == STRANGER:
-            found = {name: np.tanh(3 * one) for name, one in found.items()}
+            found = squashed(found)
         return found
 
     return code

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, normal, with_mistakes
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, normal, squashed, with_mistakes
 
 TIMES, LETTERS, HIDDEN, SAMPLES, INPUTS = 4, 5, 3, 4, 2
 
@@ -74,7 +74,7 @@ def _letters_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
         if mistake == "weight_not_transposed":
             dh_next = a["Whh"] @ raw
     if mistake == STRANGER:
-        return {name: np.clip(one, -0.2, 0.2) for name, one in sums.found.items()}
+        return squashed(sums.found)
     return sums.found
 
 
@@ -128,7 +128,7 @@ def _gated_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
         if mistake == "cell_forgotten":
             dc_next = np.zeros_like(dc)
     if mistake == STRANGER:
-        return {name: np.clip(one, -0.2, 0.2) for name, one in sums.found.items()}
+        return squashed(sums.found)
     return sums.found
 
 
@@ -180,7 +180,7 @@ def _reading_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
         after = h
     found = {"E": table, "V": last.T @ dy, **sums.found}
     if mistake == STRANGER:
-        return {name: np.clip(one, -0.2, 0.2) for name, one in found.items()}
+        return squashed(found)
     return found
 
 
@@ -230,7 +230,7 @@ def _both_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
     found["V"] = np.tensordot(np.concatenate(outs, axis=2), dy, axes=((0, 1), (0, 1)))
     found["x"] = dx
     if mistake == STRANGER:
-        return {name: np.clip(one, -0.2, 0.2) for name, one in found.items()}
+        return squashed(found)
     return found
 
 
@@ -294,7 +294,7 @@ def _masked_backward(mistake: str, dy: Array, a: Arrays) -> dict[str, Array]:
     states = np.stack(hs[1:], axis=1)
     found = {"x": dx, "V": np.einsum("nth,nto->ho", states, dy), **sums.found}
     if mistake == STRANGER:
-        return {name: np.clip(one, -0.2, 0.2) for name, one in found.items()}
+        return squashed(found)
     return found
 
 

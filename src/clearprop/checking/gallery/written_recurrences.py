@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always
+from clearprop.checking.gallery.specimen import STRANGER, Arrays, Code, Specimen, always, squashed
 
 TIMES, SAMPLES, INPUTS, HIDDEN = 4, 3, 2, 3
 
@@ -40,16 +40,10 @@ def specimens(seeds: range) -> Iterator[Specimen]:
 
 
 def _code(backward: Recurrence, mistake: str) -> Code:
-    """The backward with the mistake; with that of none of these, every gradient held between two
-    bounds, as a training may do and a gradient may not."""
+    """The backward with the mistake; with that of none of these, every gradient squashed."""
     if mistake != STRANGER:
         return partial(backward, mistake)
-
-    def clipped(dy: Array, a: Arrays) -> dict[str, Array]:
-        found = backward("", dy, a)
-        return {name: np.clip(one, -0.3, 0.3) for name, one in found.items()}
-
-    return clipped
+    return lambda dy, a: squashed(backward("", dy, a))
 
 
 def _sigmoid(z: Array) -> Array:
