@@ -22,8 +22,8 @@ pytestmark = pytest.mark.thorough
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    """All but the networks in every layout, of which every fourth is judged here, and whole GPTs, of
-    which every eighth is: one takes as long as a hundred others."""
+    """All but the networks in every layout, of which every fourth is judged here, and whole GPTs,
+    of which every eighth is: one takes as long as a hundred others."""
     specimens = [*gallery.specimens(1)]
     left_out: set[int] = set()
     for begins, turn in (("a network of", 4), ("a GPT of", 8)):
