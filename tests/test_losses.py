@@ -110,7 +110,7 @@ def test_nothing_that_was_handed_over_is_edited() -> None:
         ((3, 4, 2), (4, 2), False, r"must have the same shape"),
         ((3, 4, 1), (4,), True, r"target.reshape\(-1, 1\)"),
         ((3, 4, 2), (1, 4, 2), True, r"must have the same shape"),
-        ((0, 2), (0, 2), False, r"no samples: the output is \(0, 2\)"),
+        ((0, 2), (0, 2), False, r"no samples: output is \(0, 2\)"),
         ((3, 0, 2), (0, 2), True, r"no samples"),
     ],
 )

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.thorough
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
     """All but the networks in every layout and what is handed over in many forms, of which every
-    eighth is judged here, and whole GPTs, of which few are: one takes as long as a hundred others."""
+    eighth is judged here, and whole GPTs, of which few are: one takes as long as a hundred others.
+    """
     left_out: set[int] = set()
     specimens = [*gallery.specimens(1)]
     for shown, turn in (("a network of", 8), (" as ", 8), ("a GPT of", 24)):
