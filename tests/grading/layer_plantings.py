@@ -13,7 +13,7 @@ PLANTINGS = {
         ("(z > 0)", "(da > 0)", "mask_from_upstream"),
         ("(z > 0)", "(z < 0)", "mask_inverted"),
         ("(z > 0)", "np.maximum(z, 0)", "value_for_derivative"),
-        ("None] / 4", "None]", "factor"),
+        ("None] / 4", "None]", "average_factor"),
         # The sum of a kernel's entries
         ("signal * W[0, 0]", "signal * W[0, 0, ::-1, ::-1]", "kernel_turned"),
         ("return dx, dW, db", "return dx, dW[:, :, ::-1, ::-1], db", "kernel_turned"),
