@@ -6,6 +6,7 @@ Every mistake is handed over in one of them, in turn, and what is right in all.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from inspect import Parameter, Signature
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.checking.gallery.attention_forms import FORMS
 from clearprop.checking.gallery.planted import ALONE, Planted
-from clearprop.checking.gallery.specimen import Arrays, Specimen, Written, always
+from clearprop.checking.gallery.specimen import Arrays, Specimen, Written, written_specimen
 from clearprop.checking.gallery.written_attention import ATTENTION
 from clearprop.checking.gallery.written_gpt import GPTS
 from clearprop.checking.gallery.written_loops import LOOPS
@@ -43,19 +44,9 @@ def specimens(seeds: range) -> Iterator[Specimen]:
 
 def specimen(written: Written, mistake: str, seed: int = 0) -> Specimen:
     """A code with its mistake at a point; it is differentiated by what it has gradients of."""
-    generator = np.random.default_rng([seed, 2])
-    arrays = written.point(generator)
-    dy = generator.normal(size=written.forward(arrays).shape)
-    return Specimen(
-        subject=written.name,
-        # What stands behind a comma tells two codes of one mistake apart.
-        mistake=mistake.partition(",")[0],
-        arrays=arrays,
-        dy=dy,
-        forward=written.forward,
-        start=always(written.backwards[mistake]),
-        variables=tuple(name for name in arrays if name in written.backwards[""](dy, arrays)),
-    )
+    one = written_specimen(written, mistake, seed)
+    asked = written.backwards[""](one.dy, one.arrays)
+    return replace(one, variables=tuple(name for name in one.arrays if name in asked))
 
 
 # The data of a code come first among its arrays; the others are its parameters.

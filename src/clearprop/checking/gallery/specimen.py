@@ -167,6 +167,21 @@ def normal(**shapes: tuple[int, ...]) -> Callable[[np.random.Generator], dict[st
     }
 
 
+def written_specimen(written: Written, mistake: str, seed: int) -> Specimen:
+    """A code with its mistake at a point of its own."""
+    generator = np.random.default_rng([seed, 2])
+    arrays = written.point(generator)
+    return Specimen(
+        subject=written.name,
+        # What stands behind a comma tells two codes of one mistake apart.
+        mistake=mistake.partition(",")[0],
+        arrays=arrays,
+        dy=generator.normal(size=written.forward(arrays).shape),
+        forward=written.forward,
+        start=always(written.backwards[mistake]),
+    )
+
+
 def squashed(gradients: Arrays) -> dict[str, Array]:
     """Every gradient with its large entries drawn together, whatever their size: as a training may
     do, and a gradient may not."""

@@ -11,7 +11,13 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.gallery.attention_forms import FORMS
-from clearprop.checking.gallery.specimen import STRANGER, Arrays, Specimen, Written, always
+from clearprop.checking.gallery.specimen import (
+    STRANGER,
+    Arrays,
+    Specimen,
+    Written,
+    written_specimen,
+)
 from clearprop.checking.gallery.written_attention import ATTENTION
 from clearprop.checking.gallery.written_norms import RMS_NORM, norm_of, rms_of
 from clearprop.engine.layers.embedding import Embedding
@@ -24,20 +30,9 @@ KEPT = 0.7
 def specimens(seeds: range) -> Iterator[Specimen]:
     """Every function, every mistake, every point."""
     for written in (*WRITTEN, *(_dropout(seed) for seed in seeds)):
-        for mistake, code in written.backwards.items():
+        for mistake in written.backwards:
             for seed in seeds:
-                generator = np.random.default_rng([seed, 2])
-                arrays = written.point(generator)
-                dy = generator.normal(size=written.forward(arrays).shape)
-                yield Specimen(
-                    subject=written.name,
-                    # What stands behind a comma tells two codes of one mistake apart.
-                    mistake=mistake.partition(",")[0],
-                    arrays=arrays,
-                    dy=dy,
-                    forward=written.forward,
-                    start=always(code),
-                )
+                yield written_specimen(written, mistake, seed)
 
 
 def _matrix(generator: np.random.Generator) -> dict[str, Array]:
