@@ -419,7 +419,7 @@ FORMS: Mapping[str, tuple[str, Form, tuple[str, ...]]] = {
         "torch",
         torch_rnn,
         ("time_stops", "time_cut", "one_time", "state_after", "state_slope", "state_slope, plain",
-         "derivative_missing", "slope_on_the_way", "weight_not_transposed", STRANGER),
+         "gate_slope_missing", "slope_on_the_way", "weight_not_transposed", STRANGER),
     ),
     "jax attention": (
         "jax",

@@ -70,8 +70,7 @@ def _step(jax: Any, step: Any, given: Sequence[Any]) -> Sequence[Any]:
 
 def _by_jax(step: Any, given: Sequence[Any]) -> list[Array]:
     bare = [np.asarray(one).view(np.ndarray) for one in given]
-    functions, params = step.primitive.get_bind_params(step.params)
-    found = step.primitive.bind(*functions, *bare, **params)
+    found = step.primitive.bind(*bare, **step.params)
     return [np.asarray(one) for one in (found if step.primitive.multiple_results else [found])]
 
 
@@ -178,7 +177,7 @@ def _broadcast(x: Any, shape: Any, broadcast_dimensions: Any, **_: Any) -> Any:
 
 def _maximum(a: Any, b: Any, **_: Any) -> Any:
     for one, other in ((a, b), (b, a)):
-        if type(one) is np.ndarray and one.size == 1 and np.all(np.isneginf(one)):
+        if np.size(one) == 1 and np.all(np.isneginf(one)):
             return other  # the start of a largest entry
     return np.maximum(a, b)
 

@@ -6,6 +6,7 @@ Everything that goes in or comes out is copied, for `torch.from_numpy` shares me
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,13 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
     if not isinstance(y, torch.Tensor):
         raise ContractError("check_output_tensor", came=type(y).__name__)
     return y.detach().numpy().copy(), (tensors, y)
+
+
+def repeated_forward(
+    function: Callable[..., Any], arrays: Sequence[Array]
+) -> Callable[[Sequence[Array]], tuple[Array, Any]]:
+    """`forward` of a function that is run many times, at arrays like these."""
+    return partial(forward, function)
 
 
 def forward_in_numpy(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:

@@ -79,7 +79,10 @@ class _Arrays:
         """A tensor that sees what another one sees, moved about."""
         seen = _seen(tensor)
         self._kept.append(tensor)
-        if seen not in self._arrays and seen != _seen(of):
+        if seen in self._views:
+            # Made anew, as a line of code makes it in every round of a loop.
+            self._arrays.pop(seen, None)
+        elif seen not in self._arrays:
             self._views[seen] = (_seen(of), view)
 
     def write(self, tensor: Any, array: Any) -> None:
@@ -87,7 +90,7 @@ class _Arrays:
         seen = _seen(tensor)
         owner = self._owners[seen.memory]
         if seen == owner:
-            whole = array
+            whole = np.copy(array)
         else:
             whole = self._read(owner)
             whole[_places(seen, owner)] = array
@@ -150,7 +153,7 @@ def _done(torch: Any, known: _Arrays, func: Any, args: Any, kwargs: Mapping[str,
     writes = name.endswith("_") and not name.startswith("__")
     operation = OPERATIONS.get(name.removesuffix("_") if writes else name)
     if writes and not known.knows(args[0]):
-        whole = args[0]
+        whole = args[0] if args[0]._base is None else args[0]._base
         # Of an array that is filled nothing is known as yet.
         known.put(whole, np.array(whole.detach().numpy()))
 

@@ -98,7 +98,7 @@ def _index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = F
 
 
 def _copied(x: Any, source: Any, _blocking: bool = False) -> Any:
-    return np.broadcast_to(source, x.shape) if np.shape(source) != x.shape else np.copy(source)
+    return source if np.shape(source) == x.shape else np.broadcast_to(source, x.shape)
 
 
 def _select(x: Any, dim: int, index: int) -> Any:

@@ -55,11 +55,10 @@ def subject_of(
     point = {one: plain_functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
     variables = plain_functions.variables_of(point, wrt)
     framework, title = _framework(name), str(target.__name__)
+    forward = framework.repeated_forward(apply, list(point.values()))
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, graph = plain_functions.guarded(
-            title, lambda: framework.forward(apply, list(given.values()))
-        )
+        y, graph = plain_functions.guarded(title, lambda: forward(list(given.values())))
         return y, (graph,)
 
     return Subject(
