@@ -1,7 +1,6 @@
 """Attention and loops over time as people write them for PyTorch and JAX, with their mistakes: a
 `torch.autograd.Function`, a module made of several, a `jax.custom_vjp`, a `jax.custom_jvp`, and a
-jitted function made of them. `MISTAKES` says which can be planted in each; what stands behind a
-comma tells two codes of one mistake apart."""
+jitted function made of them. `FORMS` says which can be planted in each."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,8 +13,10 @@ from clearprop.base.arrays import Array
 Form = Callable[[Any, str], tuple[Any, list[Array]]]
 STRANGER = "(stranger)"
 
-OF_SCORES = ("attention_scale_missing", "attention_scale_twice", "softmax_diagonal", "softmax_sum",
-             "attention_columns", "attention_mask", "attention_rows", "path_forgotten", STRANGER)  # fmt: skip
+OF_SCORES = (
+    "attention_scale_missing", "attention_scale_twice", "softmax_diagonal", "softmax_sum",
+    "attention_columns", "attention_mask", "attention_rows", "path_forgotten", STRANGER,
+)  # fmt: skip
 OF_CELLS = ("time_stops", "time_cut", "one_time", "state_after", "gate_slope_missing", STRANGER)
 
 
@@ -28,7 +29,7 @@ def _squashed(xp: Any, one: Any) -> Any:
     return xp.tanh(2 * one)
 
 
-# The backward of a softmax's scores, which both frameworks write alike
+# The backward of a softmax's scores, which is written alike in both
 
 
 def _of_scores(xp: Any, w: Any, dw: Any, whole: Any, scale: float, mistake: str) -> Any:
@@ -141,7 +142,9 @@ def torch_fused(torch: Any, mistake: str) -> tuple[Any, list[Array]]:
     return Block(), _normal((2, 4, 3))
 
 
-def _lstm_step_back(xp: Any, mistake: str, dh: Any, dc: Any, gates: Any, c: Any, before: Any) -> Any:
+def _lstm_step_back(
+    xp: Any, mistake: str, dh: Any, dc: Any, gates: Any, c: Any, before: Any
+) -> Any:
     """∂C/∂a of the four gates side by side, and ∂C/∂c of the time before."""
     i, f, g, o = gates
     squashed = xp.tanh(c)
@@ -224,12 +227,8 @@ def torch_rnn(torch: Any, mistake: str) -> tuple[Any, list[Array]]:
             db, later = x.new_zeros(w_hh.shape[0]), torch.zeros_like(hs[0])
             for t in reversed(range(1 if mistake == "time_cut" else 0, len(x))):
                 dh = dy[t] @ w_hy + later
-                slope = {
-                    "state_slope": 1 - hs[t] ** 2,
-                    "state_slope, plain": 1 - hs[t + 1],
-                    "gate_slope_missing": 1.0,
-                }.get(mistake, 1 - hs[t + 1] ** 2)
-                da = dh * slope
+                met = hs[t] if mistake == "wrong_cache" else hs[t + 1]
+                da = dh * (1.0 if mistake == "derivative_missing" else 1 - met**2)
                 if mistake == "one_time":
                     dw_xh, dw_hh, db = dw_xh * 0, dw_hh * 0, db * 0
                 dw_xh += da.t() @ x[t]
@@ -237,8 +236,6 @@ def torch_rnn(torch: Any, mistake: str) -> tuple[Any, list[Array]]:
                 db += da.sum(0)
                 dx[t] = da @ w_xh
                 later = da @ w_hh
-                if mistake == "slope_on_the_way":
-                    later = dh @ w_hh
                 if mistake == "time_stops":
                     later = torch.zeros_like(later)
                 if mistake == "weight_not_transposed":
@@ -285,7 +282,6 @@ def jax_attention(jax: Any, mistake: str) -> tuple[Any, list[Array]]:
 
 def jax_head(jax: Any, mistake: str) -> tuple[Any, list[Array]]:
     """One head with its projections by a `custom_jvp`: the directions' rule, not the gradients'."""
-    jnp = jax.numpy
 
     @jax.custom_jvp  # type: ignore[untyped-decorator]
     def head(x: Any, w_q: Any, w_k: Any, w_v: Any) -> Any:
@@ -343,7 +339,6 @@ def jax_gru(jax: Any, mistake: str) -> tuple[Any, list[Array]]:
 
     def backward(saved: Any, dy: Any) -> Any:
         x, w, u, hs, (before, gates) = saved
-        size = u.shape[0]
 
         def step(later: Any, here: Any) -> Any:
             d, xt, h, after, (r, z, n, inside) = here
@@ -418,8 +413,8 @@ FORMS: Mapping[str, tuple[str, Form, tuple[str, ...]]] = {
     "torch RNN": (
         "torch",
         torch_rnn,
-        ("time_stops", "time_cut", "one_time", "state_after", "state_slope", "state_slope, plain",
-         "gate_slope_missing", "slope_on_the_way", "weight_not_transposed", STRANGER),
+        ("time_stops", "time_cut", "one_time", "state_after", "wrong_cache", "derivative_missing",
+         "weight_not_transposed", STRANGER),
     ),
     "jax attention": (
         "jax",

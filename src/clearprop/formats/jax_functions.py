@@ -21,7 +21,6 @@ from clearprop.formats.jax_in_numpy import run_in_numpy
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.row import InJax
 
-
 # What JAX calls a function with a derivative of its own, and one that it has compiled.
 FUNCTIONS = (("jax", "custom_vjp"), ("jax", "custom_jvp"), ("jaxlib", "PjitFunction"))
 

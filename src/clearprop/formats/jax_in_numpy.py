@@ -83,9 +83,7 @@ def _chosen(step: Any, given: Sequence[Any]) -> Any:
         return None
     places = np.unravel_index(at, np.shape(x))
     axes = [n for n in range(np.ndim(x)) if np.ptp(places[n]) == 0 or np.shape(x)[n] == 1]
-    whole = tuple(
-        int(places[n].flat[0]) if n in axes else slice(None) for n in range(np.ndim(x))
-    )
+    whole = tuple(int(places[n].flat[0]) if n in axes else slice(None) for n in range(np.ndim(x)))
     # A whole row, as a loop takes one at a time.
     row = numbers[whole] - 1
     return np.reshape(x[whole], at.shape) if np.array_equal(row.ravel(), at.ravel()) else x[places]
@@ -150,8 +148,10 @@ def _product(a: Any, b: Any, dimension_numbers: Any, **_: Any) -> Any:
     (summed_a, summed_b), (shared_a, shared_b) = dimension_numbers
     free_a = [n for n in range(a.ndim) if n not in (*summed_a, *shared_a)]
     free_b = [n for n in range(b.ndim) if n not in (*summed_b, *shared_b)]
-    simple = len(summed_a) == 1 and len(free_b) <= 1 and (
-        not shared_a or len(free_a) == len(free_b) == 1
+    simple = (
+        len(summed_a) == 1
+        and len(free_b) <= 1
+        and (not shared_a or len(free_a) == len(free_b) == 1)
     )
     if simple:
         left = _turned(a, (*shared_a, *free_a, *summed_a))

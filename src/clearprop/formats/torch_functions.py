@@ -73,7 +73,7 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
 
 
 def repeated_forward(
-    function: Callable[..., Any], arrays: Sequence[Array]
+    function: Callable[..., Any], _arrays: Sequence[Array]
 ) -> Callable[[Sequence[Array]], tuple[Array, Any]]:
     """`forward` of a function that is run many times, at arrays like these."""
     return partial(forward, function)

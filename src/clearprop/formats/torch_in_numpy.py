@@ -112,9 +112,8 @@ def _places(seen: Seen, owner: Seen) -> tuple[Array, ...]:
     return tuple(found)
 
 
-def run_in_numpy(function: Callable[..., Any], arrays: Sequence[Any], *more: Any) -> Any:
-    """What a function of tensors gives at arrays, computed in NumPy; `more` are arguments that are
-    no tensors.
+def run_in_numpy(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    """What a function of tensors gives at arrays, computed in NumPy.
 
     Raises ContractError where NumPy comes to other numbers, and for more than one tensor.
     """
@@ -191,9 +190,7 @@ def _put_views(
     each = returned if isinstance(returned, tuple | list) else [returned]
     for number, tensor in enumerate(each):
         if isinstance(returned, tuple | list):
-            known.put_view(
-                tensor, whole, lambda a, n=number: operation(a, *rest, **kwargs)[n]
-            )
+            known.put_view(tensor, whole, lambda a, n=number: operation(a, *rest, **kwargs)[n])
         elif tensor.untyped_storage()._cdata == whole.untyped_storage()._cdata:
             known.put_view(tensor, whole, lambda a: operation(a, *rest, **kwargs))
         else:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 
-
 def _axes(dim: Any) -> Any:
     """PyTorch's `dim`, one number or several or none, as NumPy's axis."""
     if dim is None or (isinstance(dim, list | tuple) and not dim):
@@ -242,4 +241,3 @@ VIEWS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {**_TABLE, **VIEWS}
-
