@@ -70,7 +70,7 @@ def with_names(verdict: Verdict, judgements: Judgements, reference: Reference | 
             *verdict.findings,
             *found.findings,
             *_meant_averaged(judgements, found.mistakes),
-            *_without_a_name(judgements.arrays, evidence),
+            *_without_a_name(judgements.arrays, found.mistakes),
         ),
         mistakes=_renamed_mistakes(found.mistakes, own),
         candidates=_renamed_candidates(candidates, own),
@@ -191,14 +191,15 @@ def _meant_averaged(of: Judgements, mistakes: Sequence[LikelyMistake]) -> Iterat
 
 
 def _without_a_name(
-    judgements: Mapping[str, Judgement], evidence: Evidence
+    judgements: Mapping[str, Judgement], mistakes: Sequence[LikelyMistake]
 ) -> list[CheckFinding]:
-    """Wrong arrays of which a sample was compared, and whose other entries nothing tells: a mistake
-    has to give every entry."""
+    """Wrong arrays of which a sample was compared, and that nothing explains: a mistake has to give
+    every entry, and of many there may be no time to try them all."""
+    explained = {name for one in mistakes for name in one.arrays}
     return [
         CheckFinding(FindingKind.NO_NAME_OF_A_SAMPLE, RIGHT, {"name": name})
         for name, one in judgements.items()
         if one.verdict.outcome == WRONG
         and one.verdict.checked < one.verdict.size
-        and name not in evidence.expected
+        and name not in explained
     ]
