@@ -77,7 +77,8 @@ def task_of(name: str, optimizer: Any, batch_size: int | None) -> Task:
 def test_every_place_is_a_row(
     name: str, batch_size: int | None, dtype: str, kernels: Library
 ) -> None:
-    for optimizer in (SGD(0.02), Adam(0.01)):
+    # A gradient of nearly 0, whose rounding Adam would make a whole step of, is one here too.
+    for optimizer in (SGD(0.02), Adam(0.01, eps=1e-3)):
         task = task_of(name, optimizer, batch_size)
         assert_same(task, dtype, kernels)
         assert_same_bits(task, dtype, kernels)
