@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape
+from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.tables import NONE, PANEL_BYTES
 
 
 @dataclass(frozen=True)
 class ParameterPlace:
-    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels."""
+    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels.
+
+    kernel  of a convolution's weight, how it lies in the flat array
+    """
 
     start: int
     stop: int
@@ -21,6 +25,7 @@ class ParameterPlace:
     row: int
     entries: int
     gradient: int
+    kernel: KernelShape | None = None
 
 
 @dataclass(frozen=True)

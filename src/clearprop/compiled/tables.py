@@ -61,6 +61,10 @@ class OperationKind(IntEnum):
     PIECEWISE_LINEAR = 10
     MOVE = 11
     TURN = 12
+    CONVOLUTION = 13
+    MAX_POOL = 14
+    MEAN_POOL = 15
+    PAD = 16
 
 
 class LossKind(IntEnum):
@@ -101,7 +105,7 @@ OPERATION = _whole(
     *("x", "x_stride", "y", "y_stride", "dx", "dy"),
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
-    *("own", "state", "setting", "shape", "mask"),
+    *("own", "own_stride", "state", "setting", "shape", "mask"),
 )
 BLOCK = _whole("parameter", "gradient", "entries")
 LOSS = _whole(
