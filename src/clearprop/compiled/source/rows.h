@@ -205,7 +205,8 @@ static struct Images images_of(const struct Worker *w, const struct Operation *o
     int64_t x_first = samples.first * o->x_places, y_first = samples.first * o->y_places;
     return (struct Images){
         .samples = count_of(samples), .channels = shape[CHANNELS], .entries = shape[ENTRIES],
-        .image_places = shape[IMAGE_PLACES], .places = o->y_places, .taps = shape + TAPS,
+        .image_places = shape[IMAGE_PLACES], .places = o->y_places,
+        .is_once = shape[IS_ONCE], .taps = shape + TAPS,
         .x = from_sample(rows_at(run->arena, o->x, o->x_stride), x_first),
         .y = from_sample(rows_at(run->arena, o->y, o->y_stride), y_first),
         .dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), x_first),
@@ -239,7 +240,10 @@ static void convolution_forward(struct Worker *w, const struct Operation *o)
         some = next_samples(w, o, i);
         struct Images m = images_of(w, o, some);
         struct Rows rows = from_sample(patches, i * o->y_places);
-        make_patches(&m, o->x_places < m.image_places, rows);
+        if (o->x_places < m.image_places)
+            patches_of_whole(&m, rows);
+        else
+            patches_of_rows(&m, rows);
         forward_product(o->rectified ? RECTIFY : STORE, m.samples * m.places,
                         m.entries * m.channels, o->outputs, rows, weight, bias, m.y, w->pack);
     }
