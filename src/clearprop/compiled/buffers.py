@@ -51,14 +51,16 @@ class Buffers:
         for place in placed.ones:
             self.arena[place : place + plan.batch_size] = 1
         if placed.is_columns and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x.T)
+            rows = self.x.reshape(plan.samples, plan.rows.features)
+            self._lay(placed.input, placed.input_stride, rows.T)
             self._lay(
                 placed.target_rows, placed.input_stride, self.target.reshape(plan.samples, -1).T
             )
             if self.sample_weight is not None:
                 self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
         elif placed.input != NONE and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x)
+            rows = self.x.reshape(plan.samples * plan.rows.places, plan.rows.features)
+            self._lay(placed.input, placed.input_stride, rows)
 
     def _lay(self, place: int, stride: int, matrix: Array) -> None:
         rows, columns = matrix.shape
@@ -190,7 +192,7 @@ def _require_planned(
     plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None
 ) -> None:
     outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
-    expected = {"x": (plan.samples, plan.features), "target": (plan.samples, *outputs)}
+    expected = {"x": (plan.samples, *plan.input_shape), "target": (plan.samples, *outputs)}
     given = {"x": x, "target": target}
     if sample_weight is not None:
         expected["sample_weight"], given["sample_weight"] = (plan.samples,), sample_weight

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.compiled.tables import NONE, PANEL_BYTES
 
 
@@ -25,10 +25,12 @@ class ParameterPlace:
 
 @dataclass(frozen=True)
 class MaskPlace:
-    """The bytes of a dropout layer in the masks of a step."""
+    """The bytes of a dropout layer in the masks of a step, for samples of `shape`; `by_channels`:
+    their rows are channels."""
 
     path: str
-    features: int
+    shape: Shape
+    by_channels: bool
     probability: float
     first: int
 
@@ -98,6 +100,7 @@ class Placed:
     masks: tuple[MaskPlace, ...]
     states: tuple[StatePlace, ...]
     settings: tuple[float, ...]
+    shapes: tuple[int, ...]
     input: int
     input_stride: int
     output: int

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import DTYPES, Array, require_count
+from clearprop.base.arrays import DTYPES, Array, Shape, require_count
+from clearprop.compiled.arranging import Wire
 from clearprop.compiled.column_places import has_columns, place_columns
 from clearprop.compiled.lowering import (
     LoweredGraph,
@@ -27,6 +28,7 @@ from clearprop.compiled.tables import (
     OperationKind,
     OptimizerKind,
 )
+from clearprop.engine.graph import INPUT
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -45,9 +47,11 @@ class TrainingPlan:
     """A training as tables.
 
     dtype       "float32" or "float64"
+    rows        how the numbers of an input sample, which is of `input_shape`, lie in rows
     placed      operations, and where everything lies in the arena of `entries` numbers
     blocks      the parameters that are updated after the backward pass
     settings    the numbers that operations, loss and optimizer read
+    shapes      the whole numbers that operations read
     loss_row, optimizer_row
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
@@ -61,11 +65,13 @@ class TrainingPlan:
     dtype: str
     samples: int
     batch_size: int
-    features: int
+    input_shape: Shape
+    rows: Wire
     placed: Placed
     entries: int
     blocks: Array
     settings: Array
+    shapes: Array
     loss_row: Array
     optimizer_row: Array
     slots: tuple[str, ...]
@@ -82,10 +88,8 @@ class TrainingPlan:
     @property
     def has_large_products(self) -> bool:
         """Whether a layer is large enough for NumPy's BLAS."""
-        return any(
-            2.0 * self.batch_size * one.rows * one.columns >= self.large
-            for one in self.placed.parameters
-        )
+        panel = panel_of(self.dtype)
+        return not self.placed.is_columns and any(one.row > panel for one in self.placed.parameters)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,15 +128,15 @@ def plan_of(
     update = lower_optimizer(optimizer)
     if isinstance(update, Refusal):
         return update
-    if any(one.kind is OperationKind.BATCH_NORM for one in lowered.operations) and 1 in (
-        batch,
-        samples % batch,
+    if 1 in (batch, samples % batch) and any(
+        one.kind is OperationKind.BATCH_NORM and lowered.wires[one.source].places == 1
+        for one in lowered.operations
     ):
         return Refusal("batch_of_one")
-    outputs = lowered.widths[lowered.output]
+    outputs = lowered.wires[lowered.output].features
     require_targets(loss, outputs, target, sample_weight, dtype, batch)
     return _plan(
-        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch, threads
+        network, loss, optimizer, lowered, loss_kind, update, x, target, dtype, batch, threads
     )
 
 
@@ -173,13 +177,14 @@ def _plan(
     lowered: LoweredGraph,
     loss_kind: LoweredLoss,
     update: tuple[OptimizerKind, OptimizerKernel],
+    x: Array,
     target: Array,
     dtype: str,
-    samples: int,
     batch: int,
     threads: int,
 ) -> TrainingPlan:
     kind, kernel = update
+    samples = len(x)
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
@@ -216,11 +221,13 @@ def _plan(
         dtype=dtype,
         samples=samples,
         batch_size=batch,
-        features=lowered.widths["input"],
+        input_shape=x.shape[1:],
+        rows=lowered.wires[INPUT],
         placed=placed,
         entries=arena.size,
         blocks=np.array(blocks, BLOCK),
         settings=np.array(settings, np.float64),
+        shapes=np.array(placed.shapes, np.int64),
         loss_row=loss_row,
         optimizer_row=row,
         slots=slots,
@@ -236,7 +243,7 @@ def _loss_row(
 ) -> tuple[Array, list[float]]:
     """The loss's table, and the settings that it reads: its own, then its weights."""
     row: Any = np.zeros((), LOSS)
-    row["kind"], row["outputs"] = loss_kind.kind, lowered.widths[lowered.output]
+    row["kind"], row["outputs"] = loss_kind.kind, lowered.wires[lowered.output].features
     row["is_mean"] = loss.reduction == "mean"
     row["y"], row["y_stride"] = placed.output, placed.output_stride
     row["dy"], row["setting"] = placed.output_signal, first_setting

@@ -1,14 +1,15 @@
 """Where everything lies in the arena of a plan, in layout "rows".
 
-A wire's values are rows of samples, padded to whole panels. A signal lives from the moment that the
-first of a wire's takers writes it, going backward, until the wire's own layer has read it; then
-another takes its place, so that a chain of any depth has two of them.
+A wire's values are the rows of all samples, padded to whole panels. A signal lives from the moment
+that the first of a wire's takers writes it, going backward, until the wire's own layer has read it;
+then another takes its place, so that a chain of any depth has two of them.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from clearprop.compiled.arranging import ENTRY_BY_ENTRY
 from clearprop.compiled.lowering import Lowered, LoweredGraph
 from clearprop.compiled.placing import Arena, MaskPlace, ParameterPlace, Placed, Reused, StatePlace
 from clearprop.compiled.tables import (
@@ -23,9 +24,6 @@ from clearprop.engine.graph import INPUT
 
 # The loss, among the takers of a wire.
 LOSS = -1
-
-# Whose signal may be written over the one that it is made of.
-_ENTRY_BY_ENTRY = (OperationKind.ACTIVATION, OperationKind.DROPOUT)
 
 
 def place_rows(
@@ -69,6 +67,7 @@ class Placer:
         self.value: dict[str, int] = {}
         self.signal: dict[str, tuple[int, int]] = {}
         self.numbers: list[float] = []
+        self.shapes: list[int] = []
         self.masks: list[MaskPlace] = []
         self.states: list[StatePlace] = []
         self.slot = self.mask_bytes = 0
@@ -91,7 +90,8 @@ class Placer:
             rows, columns = one.node.parameters[name].shape  # type: ignore[union-attr]
             wide = self.arena.padded(columns)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
-            is_large = is_weight and 2.0 * self.batch * rows * columns >= large
+            through = self.batch * self.lowered.wires[one.source].places
+            is_large = is_weight and 2.0 * through * rows * columns >= large
             panel, row = self.arena.panel, self.arena.panel
             panel, row = (panel, wide) if is_large else (rows * panel, row)
             used_at_once = at_once and is_weight and len(uses) == 1 and (descends or not is_large)
@@ -147,6 +147,8 @@ class Placer:
             row = self.table[number]
             row["kind"], row["activation"] = one.kind, one.activation
             row["inputs"], row["outputs"] = one.inputs, one.outputs
+            row["x_places"] = self.lowered.wires[one.source].places
+            row["y_places"] = self.lowered.wires[one.target].places
             row["x"], row["x_stride"] = self.value.get(one.source, NONE), self.stride(one.source)
             row["y"], row["y_stride"] = self.value[one.target], self.stride(one.target)
             row["y"] += self.column(one)
@@ -168,14 +170,14 @@ class Placer:
 
     def entries(self, wire: str) -> int:
         """How many numbers a wire is."""
-        return self.batch * self.stride(wire)
+        return self.batch * self.lowered.wires[wire].places * self.stride(wire)
 
     def stride(self, wire: str) -> int:
         """From one row of a wire to the next: whole panels. Rows that are a large power of two
         apart would fall on one another in the cache, and get one more."""
         if wire == INPUT and INPUT not in self.value:
-            return self.lowered.widths[INPUT]
-        stride = self.arena.padded(self.lowered.widths[wire])
+            return self.lowered.wires[INPUT].features
+        stride = self.arena.padded(self.lowered.wires[wire].features)
         return stride + self.arena.panel if stride % (8 * self.arena.panel) == 0 else stride
 
     def signals(self) -> None:
@@ -190,7 +192,7 @@ class Placer:
             at = self.signal[one.target]
             row["dy"] = at[0] + self.column(one)
             is_first_writer = self.lowered.writers(one.target)[0] == number
-            in_place = one.kind in _ENTRY_BY_ENTRY and self.takers(one.source) == [number]
+            in_place = one.kind in ENTRY_BY_ENTRY and self.takers(one.source) == [number]
             if one.source not in constant:
                 row["dx_adds"] = one.source in self.signal
                 if in_place:
@@ -206,17 +208,19 @@ class Placer:
         kinds = OperationKind
         for number, one in enumerate(self.lowered.operations):
             row = self.table[number]
-            row["setting"] = len(self.numbers)
+            row["setting"], row["shape"] = len(self.numbers), len(self.shapes)
             self.numbers += one.settings
+            self.shapes += one.shape
+            places = self.lowered.wires[one.source].places
             if one.kind in (kinds.LAYER_NORM, kinds.RMS_NORM):
-                row["own"] = self.arena.take(2 * self.arena.padded(self.batch))
+                row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
             elif one.kind is kinds.BATCH_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(one.inputs))
             elif one.kind is kinds.DROPOUT:
                 path, probability = one.target, one.node.layer.probability  # type: ignore
-                self.masks.append(MaskPlace(path, one.inputs, probability, self.mask_bytes))
+                self.masks.append(MaskPlace(path, *one.mask, probability, self.mask_bytes))
                 row["mask"] = self.mask_bytes
-                self.mask_bytes += self.batch * one.inputs
+                self.mask_bytes += self.batch * places * one.inputs
             if one.node is not None and one.node.layer.state():
                 place = self.arena.take(2 * self.arena.padded(one.inputs) + 1)
                 self.states.append(StatePlace(one.node.path, one.inputs, place))
@@ -231,6 +235,7 @@ class Placer:
             masks=tuple(self.masks),
             states=tuple(self.states),
             settings=tuple(self.numbers),
+            shapes=tuple(self.shapes),
             input=self.value.get(INPUT, NONE),
             input_stride=self.stride(INPUT),
             output=self.value[output],

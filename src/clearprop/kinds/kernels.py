@@ -6,7 +6,27 @@ The names are those of the enumerations in `compiled/source/tables.h` and `activ
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
+from clearprop.base.arrays import Array, Shape
+from clearprop.engine.layers.windows import Window
 from clearprop.engine.schedules import Rate
+
+
+class Taps(NamedTuple):
+    """Which numbers of an image a layer takes at each of its places, and what it reads beside them.
+
+    under    (places, entries): of the image's places, row by row, that which lies under an entry of
+             the window; BORDER where that is the image's border
+    numbers  one for each place, or none
+    """
+
+    under: Array
+    numbers: tuple[float, ...] = ()
+
+
+# No place of the image.
+BORDER = -1
 
 
 class Kernel(NamedTuple):
@@ -14,11 +34,13 @@ class Kernel(NamedTuple):
 
     settings  the numbers that the kernel reads, in its order
     arrays    one number for each output, or None where there are none, in the kernel's order
+    taps      of a layer of images: what it takes where, for images of this size
     """
 
     name: str
     settings: tuple[float, ...] = ()
     arrays: tuple[tuple[float, ...] | None, ...] = ()
+    taps: Callable[[Shape], Taps] | None = None
 
 
 class OptimizerKernel(NamedTuple):
@@ -55,3 +77,20 @@ def optimizer_kernel(
     return lambda one, _: OptimizerKernel(
         name, tuple(float(getattr(one, each)) for each in settings), one.learning_rate
     )
+
+
+def under_window(window: Window, size: Shape) -> Array:
+    """What lies under a window that is moved over images of this size, as `Taps` has it."""
+    places = window.places(size)
+    axes = len(size)
+    under, inside = np.zeros((1,) * 2 * axes, np.int64), np.ones((1,) * 2 * axes, bool)
+    for axis, (side, (low, _)) in enumerate(zip(size, window.padding, strict=True)):
+        place = window.stride[axis] * np.arange(places[axis])
+        entry = window.dilation[axis] * np.arange(window.kernel[axis])
+        at = place[:, None] + entry - low
+        shape = [1] * 2 * axes
+        shape[axis], shape[axes + axis] = at.shape
+        at = at.reshape(shape)
+        under = under * side + at
+        inside = inside & (at >= 0) & (at < side)
+    return np.where(inside, under, BORDER).reshape(-1, window.entries)

@@ -8,7 +8,7 @@ import numpy as np
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.reshaping import CONSTANT, Flatten, Pad
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import NoKernel, kernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, number, op
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site
@@ -217,7 +217,7 @@ RESHAPINGS = (
                 ),
             ),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=kernel("TURN"),
     ),
     LayerRow(
         kind=Pad,

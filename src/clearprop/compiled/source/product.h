@@ -31,12 +31,12 @@ struct Share { struct Span rows, columns; };
 
 /* The rows of a batch are shared: what a thread then reads, it has made itself. But where the
  * weight is larger than what goes through it, its columns are, so that each reads a part of it. */
-static struct Share share_of_product(const struct Worker *w, int64_t samples, int64_t inner,
-                                     int64_t columns)
+static struct Share share_of_product(const struct Worker *w, struct Span own, int64_t samples,
+                                     int64_t inner, int64_t columns)
 {
     int64_t unit = MOST_PANELS * PANEL, size = w->team->size;
     if (size == 1 || columns < 2 * size * unit || inner * columns <= samples * (inner + columns))
-        return (struct Share){w->rows, {0, columns}};
+        return (struct Share){own, {0, columns}};
     return (struct Share){{0, samples}, share(w, columns, unit)};
 }
 

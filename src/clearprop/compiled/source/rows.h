@@ -20,16 +20,25 @@ static struct Rows from_sample(struct Rows rows, int64_t first)
 static void gather(const struct Worker *w, const struct Batch *batch)
 {
     const struct Run *run = w->run;
-    for (int64_t i = w->rows.first; i < w->rows.end; i++)
-        memcpy(run->arena + run->input + i * run->input_stride,
-               run->x + batch->order[i] * run->x_stride, (size_t)run->features * sizeof(real));
+    real *to = run->arena + run->input + w->rows.first * run->places * run->input_stride;
+    for (int64_t i = w->rows.first; i < w->rows.end; i++) {
+        const real *from = run->x + batch->order[i] * run->x_stride;
+        for (int64_t p = 0; p < run->places; p++, from += run->features, to += run->input_stride)
+            memcpy(to, from, (size_t)run->features * sizeof(real));
+    }
+}
+
+/* The rows of a thread's own samples, of a wire that has so many of each. */
+INLINE struct Span own_rows(const struct Worker *w, int64_t places)
+{
+    return (struct Span){w->rows.first * places, w->rows.end * places};
 }
 
 /* What an operation takes: a wire of the arena, or the caller's own data. */
 static struct Rows input_of(const struct Run *run, const struct Operation *o)
 {
     if (o->x == NONE)
-        return (struct Rows){(real *)run->x, run->x_stride};
+        return (struct Rows){(real *)run->x, run->features};
     return rows_at(run->arena, o->x, o->x_stride);
 }
 
@@ -43,7 +52,8 @@ static struct Norm norm_of(const struct Worker *w, const struct Operation *o, st
 {
     const struct Run *run = w->run;
     real *m = run->arena, *mean = m + o->own;
-    int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs) : padded(run->batch);
+    int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs)
+                                               : padded(run->batch * o->x_places);
     if (o->kind != BATCH_NORM)
         mean += samples.first;
     return (struct Norm){
@@ -77,7 +87,8 @@ static void linear_forward(struct Worker *w, const struct Operation *o, int64_t 
         meet(w);
         return;
     }
-    struct Share own = share_of_product(w, samples, o->inputs, o->outputs);
+    struct Share own = share_of_product(w, own_rows(w, o->x_places), samples, o->inputs,
+                                        o->outputs);
     int64_t j = own.columns.first;
     int by_rows = is_by_rows(own, o->outputs);
     if (!by_rows)
@@ -119,7 +130,8 @@ static void linear_signal(struct Worker *w, const struct Operation *o, int64_t s
     struct Rows dx = rows_at(w->run->arena, o->dx, o->x_stride);
     struct Panels weight = panels_at(w->run, o, o->weight);
     int finish = o->gated ? GATE : o->dx_adds ? ADD : STORE;
-    struct Share own = share_of_product(w, samples, o->outputs, o->inputs);
+    struct Share own = share_of_product(w, own_rows(w, o->x_places), samples, o->outputs,
+                                        o->inputs);
     if (is_large(w->run, samples, o)) {
         settle(w);
         if (w->number == 0)
@@ -157,18 +169,48 @@ static void batch_norm(struct Worker *w, const struct Operation *o, int64_t samp
         running[2 * padded(o->inputs)] += 1;
 }
 
+/* The rows of a sample made one row, or the other way round; and back again. */
+static void turn_forward(struct Worker *w, const struct Operation *o)
+{
+    const int64_t *shape = w->run->shapes + o->shape;
+    struct Rows x = from_sample(rows_at(w->run->arena, o->x, o->x_stride),
+                                w->rows.first * o->x_places);
+    struct Rows y = from_sample(rows_at(w->run->arena, o->y, o->y_stride),
+                                w->rows.first * o->y_places);
+    if (shape[IS_WHOLE])
+        make_whole(count_of(w->rows), shape, x, y, 0);
+    else
+        make_rows(count_of(w->rows), shape, x, y, 0);
+}
+
+static void turn_back(struct Worker *w, const struct Operation *o)
+{
+    const int64_t *shape = w->run->shapes + o->shape;
+    struct Rows dx = from_sample(rows_at(w->run->arena, o->dx, o->x_stride),
+                                 w->rows.first * o->x_places);
+    struct Rows dy = from_sample(rows_at(w->run->arena, o->dy, o->y_stride),
+                                 w->rows.first * o->y_places);
+    if (shape[IS_WHOLE])
+        make_rows(count_of(w->rows), shape, dy, dx, o->dx_adds);
+    else
+        make_whole(count_of(w->rows), shape, dy, dx, o->dx_adds);
+}
+
 static void operation_forward(struct Worker *w, const struct Operation *o, int64_t all_samples,
                               const uint8_t *masks)
 {
     const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
-    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Span own = own_rows(w, o->x_places);
+    int64_t first = own.first, samples = count_of(own);
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
-    struct Norm norm = norm_of(w, o, w->rows);
+    struct Norm norm = norm_of(w, o, own);
+    int64_t all_rows = all_samples * o->x_places;
     switch (o->kind) {
-    case LINEAR: linear_forward(w, o, all_samples); return;
-    case BATCH_NORM: batch_norm(w, o, all_samples); return;
+    case LINEAR: linear_forward(w, o, all_rows); return;
+    case BATCH_NORM: batch_norm(w, o, all_rows); return;
+    case TURN: turn_forward(w, o); break;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -231,12 +273,13 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
 {
     const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
-    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Span own = own_rows(w, o->x_places);
+    int64_t first = own.first, samples = count_of(own);
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
     struct Rows dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), first);
     struct Rows dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), first);
-    struct Norm norm = norm_of(w, o, w->rows);
+    struct Norm norm = norm_of(w, o, own);
     switch (o->kind) {
     case ACTIVATION: {
         struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
@@ -258,6 +301,7 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         piecewise_back(samples, o->inputs, x, dy, dx, o->dx_adds, settings);
         break;
     case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
+    case TURN: turn_back(w, o); break;
     default: break;
     }
     w->is_open = 1;
@@ -267,17 +311,18 @@ static void operation_back(struct Worker *w, const struct Operation *o, int64_t 
                            const uint8_t *masks, const struct Update *u)
 {
     int over_samples = o->weight != NONE || o->kind == BATCH_NORM;
+    int64_t all_rows = all_samples * o->x_places;
     if ((o->dx == NONE && o->weight == NONE) || o->done & 2)
         return;
     if (o->kind == LINEAR) {
-        linear_back(w, o, all_samples, u);
+        linear_back(w, o, all_rows, u);
         return;
     }
     samples_back(w, o, masks);
     /* Met in any case: the place of one signal becomes that of another, whose rows are shorter. */
     meet(w);
     if (over_samples) {
-        features_back(w, o, all_samples);
+        features_back(w, o, all_rows);
         meet(w);
     }
 }
