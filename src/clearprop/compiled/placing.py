@@ -10,7 +10,10 @@ from clearprop.compiled.tables import NONE, PANEL_BYTES
 
 @dataclass(frozen=True)
 class ParameterPlace:
-    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels."""
+    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels.
+
+    gates  how many groups of columns there are, each of which begins with a panel of its own
+    """
 
     start: int
     stop: int
@@ -21,6 +24,7 @@ class ParameterPlace:
     row: int
     entries: int
     gradient: int
+    gates: int = 1
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class OperationKind(IntEnum):
     PIECEWISE_LINEAR = 10
     MOVE = 11
     TURN = 12
+    RNN = 13
+    GRU = 14
+    LSTM = 15
+    TIMES = 16
 
 
 class LossKind(IntEnum):
@@ -102,10 +106,12 @@ OPERATION = _whole(
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
     *("own", "state", "setting", "shape", "mask"),
+    *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
+    *("hidden_weight_adds", "hidden_bias_adds"),
 )
 BLOCK = _whole("parameter", "gradient", "entries")
 LOSS = _whole(
-    *("kind", "outputs", "is_mean", "y", "y_stride", "dy", "weight", "other_weight"),
+    *("kind", "outputs", "is_mean", "places", "y", "y_stride", "dy", "weight", "other_weight"),
     *("setting", "ignored"),
 )
 OPTIMIZER = _whole("kind", "slot", "setting", "clips", "clip_setting")

@@ -35,12 +35,14 @@ class Kernel(NamedTuple):
     settings  the numbers that the kernel reads, in its order
     arrays    one number for each output, or None where there are none, in the kernel's order
     taps      of a layer of images: what it takes where, for images of this size
+    gates     of a layer over time: how many groups of columns its parameters have
     """
 
     name: str
     settings: tuple[float, ...] = ()
     arrays: tuple[tuple[float, ...] | None, ...] = ()
     taps: Callable[[Shape], Taps] | None = None
+    gates: int = 1
 
 
 class OptimizerKernel(NamedTuple):

@@ -84,9 +84,10 @@ def prepare(
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
     course = course_of(network, state, data, loss, optimizer, epochs, batch_size, side_inputs)
+    rows = course.batch_size * int(np.prod(data.x.array.shape[1 + data.x.own : -1]))
     seconds = numpy_seconds(
         network,
-        samples=course.batch_size * int(np.prod(data.x.array.shape[1 + data.x.own : -1])),
+        samples=rows,
         parameters=state.params.size,
         steps=course.epochs * course.steps_per_epoch,
     )
@@ -103,7 +104,7 @@ def prepare(
 
     sharing = 1
     if course.networks is None:
-        sharing = threads or paying_threads(network.size, course.batch_size, default_threads())
+        sharing = threads or paying_threads(network.size, rows, default_threads())
     plan = plan_course(course, dtype, sharing)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None

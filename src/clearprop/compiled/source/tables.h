@@ -21,6 +21,10 @@ enum OperationKind {
     PIECEWISE_LINEAR, /* y = [x, h], h_b = min(max((x − low) / (high − low), 0), 1) of every bin */
     MOVE,        /* y = x, or y = y + x: the terms of a sum and of a concatenation */
     TURN,        /* the same numbers in rows of another kind */
+    RNN,         /* over time, as GRU and LSTM: x has a row for each time */
+    GRU,
+    LSTM,
+    TIMES,       /* y = some of these rows */
 };
 
 struct Operation {
@@ -42,6 +46,9 @@ struct Operation {
     int64_t setting;               /* the first of its settings */
     int64_t shape;                 /* the first of its whole numbers */
     int64_t mask;                  /* the first of its bytes in the masks of a step */
+    int64_t hidden_weight, hidden_bias; /* over time: U and its bias, and all that is said above */
+    int64_t hidden_weight_gradient, hidden_bias_gradient;
+    int64_t hidden_weight_adds, hidden_bias_adds;
 };
 
 /* A parameter that is updated after the backward pass, with its gradient; whole panels. */
@@ -53,6 +60,7 @@ enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY, P
 
 struct Loss {
     int64_t kind, outputs, is_mean;
+    int64_t places;                /* rows of a sample, each with a target of its own */
     int64_t y, y_stride, dy;       /* the network's output and its signal */
     int64_t weight, other_weight;  /* settings, one for each output or class; NONE: all 1 */
     int64_t setting;

@@ -11,6 +11,7 @@
 #include "layers.h"
 #include "run.h"
 #include "large.h"
+#include "recurrent.h"
 #include "rows.h"
 #include "columns.h"
 #include "lanes.h"
