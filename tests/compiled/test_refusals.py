@@ -28,7 +28,6 @@ from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.optimizers import Optimizer
-from clearprop.teaching.showpieces.digits_training import lenet
 from clearprop.teaching.showpieces.gpt_network import gpt
 from tests.compiled.both_engines import Task
 
@@ -76,13 +75,12 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
 @pytest.mark.parametrize(
     ("network", "x", "words"),
     [
-        (lenet(), np.zeros((4, 1, 8, 8)), "layers[0] is Conv2d, a layer of images"),
         (Network(Sequential(LSTM(3, 2, projection=1))), SEQUENCES, "LSTM with a projection"),
         (Network(Sequential(LSTM(3, 2, peepholes=True))), SEQUENCES, "LSTM with peepholes"),
         (Network(Sequential(GRU(3, 2, reset_after=False))), SEQUENCES, "GRU whose reset gate"),
         (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
     ],
-    ids=["LeNet", "projection", "peepholes", "reset_after", "micro-GPT"],
+    ids=["projection", "peepholes", "reset_after", "micro-GPT"],
 )
 def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: str) -> None:
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))

@@ -52,4 +52,5 @@ def wanted_by(kind: OperationKind, *, images: bool) -> Arrangement | None:
     """The arrangement that an operation works on, of a layer of images or of another; None: any."""
     if kind in ENTRY_BY_ENTRY:
         return None
-    return Arrangement.CHANNELS if images else Arrangement.FEATURES
+    by_channels = images or kind is OperationKind.PAD
+    return Arrangement.CHANNELS if by_channels else Arrangement.FEATURES

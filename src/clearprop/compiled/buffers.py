@@ -113,7 +113,10 @@ def put_params(plan: TrainingPlan, buffers: Buffers, params: Array, layers: Tree
 
 def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) -> None:
     for parameter in plan.placed.parameters:
-        given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        given = flat[parameter.start : parameter.stop]
+        if parameter.kernel is not None:
+            given = parameter.kernel.to_matrix(given)
+        given = given.reshape(parameter.rows, -1)
         for view, columns in _panels(plan, buffers, parameter, number):
             view[...] = given[:, columns]
 
@@ -155,9 +158,15 @@ def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
     """The parameters, or slot number - 1, as a flat array of its own."""
     flat = np.empty(plan.network.size, plan.dtype)
     for parameter in plan.placed.parameters:
-        into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        kernel = parameter.kernel
+        if kernel is None:
+            into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        else:
+            into = np.empty(kernel.matrix_shape, plan.dtype)
         for view, columns in _panels(plan, buffers, parameter, number):
             into[:, columns] = view
+        if kernel is not None:
+            flat[parameter.start : parameter.stop] = kernel.to_flat(into)
     return flat
 
 

@@ -1,5 +1,6 @@
 """From a network's graph to the kernels' operations, before they have places in memory."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -167,7 +168,12 @@ class _Lowering:
             self.held[node.path] = _Held(source, Arrangement.SAMPLE)
             return None
         wanted = wanted_by(kind, images=node.layer.images) or self.held[node.source].arrangement
-        source = self.arranged(node.source, wanted)
+        source, arrangement = self.held[node.source]
+        # Patches are made of images as they are, where no signal goes back to them.
+        if (kind, arrangement) != (OperationKind.CONVOLUTION, Arrangement.SAMPLE) or (
+            source not in self.constant
+        ):
+            source = self.arranged(node.source, wanted)
         shape = self.shapes[node.path]
         target = self.put_out(node.path, shape, wanted, [source], learns=bool(node.parameters))
         one = Lowered(
@@ -183,6 +189,14 @@ class _Lowering:
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])
+        if kernel.taps is not None:
+            channels, *size = self.shapes[node.source]
+            taps = kernel.taps(tuple(size))
+            if isinstance(taps, NoKernel):
+                return Refusal(taps.reason, _named(node))
+            image = (taps.under.shape[1], kernel.groups, channels, math.prod(size))
+            one = replace(one, shape=(*image, *taps.under.ravel().tolist()))
+            one = replace(one, settings=(*kernel.settings, *taps.numbers))
         self.operations.append(one)
         return None
 

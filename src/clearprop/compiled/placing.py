@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape
+from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.tables import NONE, PANEL_BYTES
 
 
@@ -12,6 +13,7 @@ from clearprop.compiled.tables import NONE, PANEL_BYTES
 class ParameterPlace:
     """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels.
 
+    kernel  of a convolution's weight, how it lies in the flat array
     gates  how many groups of columns there are, each of which begins with a panel of its own
     """
 
@@ -24,6 +26,7 @@ class ParameterPlace:
     row: int
     entries: int
     gradient: int
+    kernel: KernelShape | None = None
     gates: int = 1
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.compiled.arranging import ENTRY_BY_ENTRY
+from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.lowering import Lowered, LoweredGraph
 from clearprop.compiled.placing import Arena, MaskPlace, ParameterPlace, Placed, Reused, StatePlace
 from clearprop.compiled.recurrent_places import FIELDS, recurrent_entries
@@ -55,6 +56,10 @@ def place_rows(
     return placer.placed()
 
 
+# What is made by a product, in which a rectifier behind it can be made too.
+PRODUCTS = (OperationKind.LINEAR, OperationKind.CONVOLUTION)
+
+
 class Placer:
     """Hands a place to everything, step by step."""
 
@@ -89,7 +94,10 @@ class Placer:
         for span, uses in users.items():
             number, name = uses[0]
             one = self.lowered.operations[number]
-            rows, columns = one.node.parameters[name].shape  # type: ignore[union-attr]
+            kernel = _kernel_shape(one, name)
+            rows, columns = (
+                one.node.parameters[name].shape if kernel is None else kernel.matrix_shape
+            )  # type: ignore[union-attr]
             wide = one.gates * self.arena.padded(columns // one.gates)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
             through = self.batch * self.lowered.wires[one.source].places
@@ -100,8 +108,8 @@ class Placer:
             kept[span] = not used_at_once
             entries = rows * wide
             at = self.arena.take(entries)
-            place = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE, one.gates)
-            shapes[span] = place
+            place = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE, kernel)
+            shapes[span] = replace(place, gates=one.gates)
         self.slot = self.arena.size
         self.arena.take(slots * self.slot)
         for span, parameter in shapes.items():
@@ -139,7 +147,8 @@ class Placer:
             if (
                 one.activation in FROM_OUTPUT
                 and self.takers(one.source) == [number]
-                and [operations[i].kind for i in made_by] == [OperationKind.LINEAR]
+                and len(made_by) == 1
+                and operations[made_by[0]].kind in PRODUCTS
             ):
                 self.value[one.target] = self.value[one.source]
                 if one.activation is ActivationKind.RELU:
@@ -180,7 +189,11 @@ class Placer:
         apart would fall on one another in the cache, and get one more."""
         if wire == INPUT and INPUT not in self.value:
             return self.lowered.wires[INPUT].features
-        stride = self.arena.padded(self.lowered.wires[wire].features)
+        return self.padded_row(self.lowered.wires[wire].features)
+
+    def padded_row(self, numbers: int) -> int:
+        """From one row of so many numbers to the next."""
+        stride = self.arena.padded(numbers)
         return stride + self.arena.panel if stride % (8 * self.arena.panel) == 0 else stride
 
     def signals(self) -> None:
@@ -222,6 +235,11 @@ class Placer:
                 row["own"] = self.arena.take(entries)
             elif one.kind is kinds.BATCH_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(one.inputs))
+            elif one.kind is kinds.CONVOLUTION:
+                entries, _, channels = one.shape[:3]
+                row["own_stride"] = self.padded_row(entries * channels)
+                rows = self.batch * self.lowered.wires[one.target].places
+                row["own"] = self.arena.take(rows * int(row["own_stride"]))
             elif one.kind is kinds.DROPOUT:
                 path, probability = one.target, one.node.layer.probability  # type: ignore
                 self.masks.append(MaskPlace(path, *one.mask, probability, self.mask_bytes))
@@ -252,3 +270,12 @@ class Placer:
             pack_entries=packed,
             mask_bytes=self.mask_bytes,
         )
+
+
+def _kernel_shape(one: Lowered, name: str) -> KernelShape | None:
+    """Of the weight of a convolution, how it lies in the flat array."""
+    if one.node is None or (one.kind, name) != (OperationKind.CONVOLUTION, "weight"):
+        return None
+    entries, groups = one.shape[:2]
+    outputs, channels = one.node.parameters[name].shape[:2]
+    return KernelShape(outputs, channels, entries, groups)

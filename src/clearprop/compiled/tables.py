@@ -61,10 +61,14 @@ class OperationKind(IntEnum):
     PIECEWISE_LINEAR = 10
     MOVE = 11
     TURN = 12
-    RNN = 13
-    GRU = 14
-    LSTM = 15
-    TIMES = 16
+    CONVOLUTION = 13
+    MAX_POOL = 14
+    MEAN_POOL = 15
+    PAD = 16
+    RNN = 17
+    GRU = 18
+    LSTM = 19
+    TIMES = 20
 
 
 class LossKind(IntEnum):
@@ -105,7 +109,7 @@ OPERATION = _whole(
     *("x", "x_stride", "y", "y_stride", "dx", "dy"),
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
-    *("own", "state", "setting", "shape", "mask"),
+    *("own", "own_stride", "state", "setting", "shape", "mask"),
     *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
     *("hidden_weight_adds", "hidden_bias_adds"),
 )

@@ -6,11 +6,14 @@ The names are those of the enumerations in `compiled/source/tables.h` and `activ
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-
 from clearprop.base.arrays import Array, Shape
-from clearprop.engine.layers.windows import Window
 from clearprop.engine.schedules import Rate
+
+
+class NoKernel(NamedTuple):
+    """Why there is no kernel: the name of a sentence among the reasons in `kernels.toml`."""
+
+    reason: str
 
 
 class Taps(NamedTuple):
@@ -34,14 +37,17 @@ class Kernel(NamedTuple):
 
     settings  the numbers that the kernel reads, in its order
     arrays    one number for each output, or None where there are none, in the kernel's order
-    taps      of a layer of images: what it takes where, for images of this size
+    taps      of a layer of images: what it takes where, for images of this size, or why there is
+              no kernel for them
+    groups    of a convolution: how many its channels fall into
     gates     of a layer over time: how many groups of columns its parameters have
     """
 
     name: str
     settings: tuple[float, ...] = ()
     arrays: tuple[tuple[float, ...] | None, ...] = ()
-    taps: Callable[[Shape], Taps] | None = None
+    taps: Callable[[Shape], Taps | NoKernel] | None = None
+    groups: int = 1
     gates: int = 1
 
 
@@ -56,12 +62,6 @@ class OptimizerKernel(NamedTuple):
     settings: tuple[float, ...]
     rate: Rate
     clips: tuple[tuple[bool, float], ...] = ()
-
-
-class NoKernel(NamedTuple):
-    """Why there is no kernel: the name of a sentence among the reasons in `kernels.toml`."""
-
-    reason: str
 
 
 KernelOf: TypeAlias = Callable[[Any], Kernel | NoKernel]
@@ -79,20 +79,3 @@ def optimizer_kernel(
     return lambda one, _: OptimizerKernel(
         name, tuple(float(getattr(one, each)) for each in settings), one.learning_rate
     )
-
-
-def under_window(window: Window, size: Shape) -> Array:
-    """What lies under a window that is moved over images of this size, as `Taps` has it."""
-    places = window.places(size)
-    axes = len(size)
-    under, inside = np.zeros((1,) * 2 * axes, np.int64), np.ones((1,) * 2 * axes, bool)
-    for axis, (side, (low, _)) in enumerate(zip(size, window.padding, strict=True)):
-        place = window.stride[axis] * np.arange(places[axis])
-        entry = window.dilation[axis] * np.arange(window.kernel[axis])
-        at = place[:, None] + entry - low
-        shape = [1] * 2 * axes
-        shape[axis], shape[axes + axis] = at.shape
-        at = at.reshape(shape)
-        under = under * side + at
-        inside = inside & (at >= 0) & (at < side)
-    return np.where(inside, under, BORDER).reshape(-1, window.entries)

@@ -21,6 +21,10 @@ enum OperationKind {
     PIECEWISE_LINEAR, /* y = [x, h], h_b = min(max((x − low) / (high − low), 0), 1) of every bin */
     MOVE,        /* y = x, or y = y + x: the terms of a sum and of a concatenation */
     TURN,        /* the same numbers in rows of another kind */
+    CONVOLUTION, /* y = P W + b, P: what lies under the kernel at every place */
+    MAX_POOL,    /* the largest number under a window */
+    MEAN_POOL,
+    PAD,         /* y = x in a border */
     RNN,         /* over time, as GRU and LSTM: x has a row for each time */
     GRU,
     LSTM,
@@ -41,7 +45,7 @@ struct Operation {
     int64_t rectified;             /* of a linear layer: y is max(0, x W + b) */
     int64_t gated;                 /* of a linear layer: x is such a y, and dx goes through it */
     int64_t done;                  /* of an activation: 1 forward, 2 backward, by its neighbours */
-    int64_t own;                   /* what forward keeps for backward */
+    int64_t own, own_stride;       /* what forward keeps for backward; of a matrix, row to row */
     int64_t state;                 /* running mean, running variance, number of batches */
     int64_t setting;               /* the first of its settings */
     int64_t shape;                 /* the first of its whole numbers */

@@ -9,6 +9,8 @@
 #include "losses.h"
 #include "normalization.h"
 #include "layers.h"
+#include "windows.h"
+#include "convolution.h"
 #include "run.h"
 #include "large.h"
 #include "recurrent.h"
