@@ -39,6 +39,7 @@ class Lowered:
     activation   of an elementwise function, which
     shape        its whole numbers, in the kernel's order
     mask         of dropout: the samples' shape, and whether their rows are channels
+    gates        how many groups of columns its parameters have, each in panels of its own
     """
 
     kind: OperationKind
@@ -53,6 +54,7 @@ class Lowered:
     adds: bool = False
     shape: tuple[int, ...] = ()
     mask: tuple[Shape, bool] = ((), False)
+    gates: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +62,14 @@ class LoweredGraph:
     """A graph's operations in order; what does nothing is none, and its wire is that before it.
 
     wires     the rows of every wire that is left
-    output    the wire that the loss takes
+    output    the wire that the loss takes, for samples of `output_shape`
     constant  the wires of whose signals nobody asks
     """
 
     operations: tuple[Lowered, ...]
     wires: Mapping[str, Wire]
     output: str
+    output_shape: Shape
     constant: frozenset[str]
 
     def takers(self, wire: str) -> list[int]:
@@ -93,14 +96,16 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
         refusal = lowering.join(step) if isinstance(step, Join) else lowering.layer(step)
         if refusal is not None:
             return refusal
-    if len(shapes[graph.output]) != 1:
-        return Refusal("axes_between")
-    found, output = lowering.operations, lowering.held[graph.output].wire
+    # The loss takes rows of the last axis, each with a target of its own.
+    output = lowering.arranged(graph.output, Arrangement.FEATURES)
+    found = lowering.operations
     if any(one.target not in {output, *(each.source for each in found)} for one in found):
         return Refusal("unused_output")
     if output in lowering.constant:
         return Refusal("nothing_learned")
-    return LoweredGraph(tuple(found), lowering.wires, output, frozenset(lowering.constant))
+    return LoweredGraph(
+        tuple(found), lowering.wires, output, shapes[graph.output], frozenset(lowering.constant)
+    )
 
 
 def _kernel_of(node: Node) -> Kernel | Refusal:
@@ -180,6 +185,7 @@ class _Lowering:
             node,
             settings=kernel.settings,
             mask=(shape, wanted is Arrangement.CHANNELS),
+            gates=kernel.gates,
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])

@@ -65,6 +65,10 @@ class OperationKind(IntEnum):
     MAX_POOL = 14
     MEAN_POOL = 15
     PAD = 16
+    RNN = 17
+    GRU = 18
+    LSTM = 19
+    TIMES = 20
 
 
 class LossKind(IntEnum):
@@ -106,10 +110,12 @@ OPERATION = _whole(
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
     *("own", "own_stride", "state", "setting", "shape", "mask"),
+    *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
+    *("hidden_weight_adds", "hidden_bias_adds"),
 )
 BLOCK = _whole("parameter", "gradient", "entries")
 LOSS = _whole(
-    *("kind", "outputs", "is_mean", "y", "y_stride", "dy", "weight", "other_weight"),
+    *("kind", "outputs", "is_mean", "places", "y", "y_stride", "dy", "weight", "other_weight"),
     *("setting", "ignored"),
 )
 OPTIMIZER = _whole("kind", "slot", "setting", "clips", "clip_setting")

@@ -47,6 +47,7 @@ class Kernel(NamedTuple):
     taps      of a layer of images: what it takes where, for images of this size, or why there is
               no kernel for them
     groups    of a convolution: how many its channels fall into
+    gates     of a layer over time: how many groups of columns its parameters have
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kernel(NamedTuple):
     arrays: tuple[tuple[float, ...] | None, ...] = ()
     taps: Callable[[Shape], Taps | NoKernel] | None = None
     groups: int = 1
+    gates: int = 1
 
 
 class OptimizerKernel(NamedTuple):

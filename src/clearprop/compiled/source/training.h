@@ -13,6 +13,7 @@
 #include "convolution.h"
 #include "run.h"
 #include "large.h"
+#include "recurrent.h"
 #include "rows.h"
 #include "columns.h"
 #include "lanes.h"
