@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.rnn import RNN
 from clearprop.engine.layers.time_step import TimeStep
@@ -53,14 +54,18 @@ def _not_compiled(_: object) -> NoKernel:
 def _step_passes(site: Site) -> Passes:
     """One time of the sequence."""
     x, y, dx, dy, index = site.x, site.y, site.dx, site.dy, site.layer.index
-    told = f"{index}" if index >= 0 else f"T{'' if index == 0 else f' − {-index}'}"
+    told, place = (f"{index}", f"{index}") if index >= 0 else (f"T − {-index}", f"{index}")
+    place = f":, {place}"
+    if index < 0 and LENGTHS in site.beside:
+        lengths = site.beside[LENGTHS].symbol
+        told, place = f"{lengths:math} − {-index}", f"np.arange(len({x})), {lengths} - {-index}"
     backward: tuple[Line, ...] = ()
     if dx is not None:
         backward = (
             Line(f"{dx} = np.zeros_like({x})", f"{dx:math} = 0"),
-            Line(f"{dx}[:, {index}] = {dy}", f"{dx:math}ₜ = {dy:math} where t = {told}"),
+            Line(f"{dx}[{place}] = {dy}", f"{dx:math}ₜ = {dy:math} where t = {told}"),
         )
-    return Passes((Line(f"{y} = {x}[:, {index}]", f"{y:math} = {x:math}ₜ, t = {told}"),), backward)
+    return Passes((Line(f"{y} = {x}[{place}]", f"{y:math} = {x:math}ₜ, t = {told}"),), backward)
 
 
 def _step_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
