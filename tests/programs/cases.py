@@ -173,6 +173,7 @@ def _of_lengths(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     """Sequences of different lengths through every cell, in both directions and several layers."""
     lengths = np.array([4, 1, 2, 4, 3, 2])
     x, target = generator.normal(size=(6, 4, 3)), generator.normal(size=(6, 2))
+    inside = (np.arange(4) < lengths[:, None])[..., None]
     cells: list[Layer] = [
         RNN(3, 2),
         RNN(3, 2, nonlinearity="relu", reverse=True),
@@ -191,6 +192,8 @@ def _of_lengths(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
             Sequential(cell, TimeStep(0 if number == 1 else -1), Linear(output[-1], 2))
         )
         recipe = Recipe(network, None, x, target, side_inputs={"lengths": lengths})
+        if number == 1:
+            recipe = replace(recipe, x=np.where(inside, x, np.nan))
         yield f"lengths-{number}", replace(recipe, batch_size=4 if number % 2 else None)
     every = Network(Sequential(LSTM(3, 2, reverse=True), GRU(2, 2)))
     own = {"layers[0].lengths": lengths, "lengths": np.maximum(lengths, 2)}

@@ -1,5 +1,6 @@
 """RNN, GRU and LSTM over time, and one time of a sequence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.lstm_inside import LSTM_INSIDE
 from clearprop.kinds.lstm_program import lstm_passes
-from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
+from clearprop.kinds.onnx_terms import Beside, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
@@ -76,7 +77,29 @@ def _step_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
 
 def _step_of_onnx(found: Any, _: object) -> ReadLayer | None:
     index = np.asarray(found["index"])
-    return ReadLayer(TimeStep(int(index))) if index.ndim == 0 and index.dtype.kind == "i" else None
+    if index.ndim or index.dtype.kind != "i":
+        return None
+    # From the front it is the same one, whatever the lengths.
+    return ReadLayer(TimeStep(int(index)), indifferent=(LENGTHS,) if index >= 0 else ())
+
+
+def _step_in_onnx(at: OnnxPlace) -> Mapping[str, Any] | None:
+    if at.stacked or (LENGTHS in at.beside and at.layer.index < 0):
+        return None
+    return {"index": np.array(at.layer.index)}
+
+
+def _step_from_end_in_onnx(at: OnnxPlace) -> Mapping[str, Any] | None:
+    if at.stacked or LENGTHS not in at.beside or at.layer.index >= 0:
+        return None
+    return {"index": np.array([at.layer.index]), "axis": np.array([1])}
+
+
+def _step_from_end_of_onnx(found: Any, _: object) -> ReadLayer | None:
+    index, axis = np.asarray(found["index"]), np.asarray(found["axis"])
+    if index.size != 1 or index.dtype.kind != "i" or index >= 0 or axis.tolist() != [1]:
+        return None
+    return ReadLayer(TimeStep(int(index.reshape(()))))
 
 
 RECURRENT = (
@@ -195,9 +218,20 @@ RECURRENT = (
         onnx_forms=(
             OnnxForm(
                 op("Gather", X, Slot("index"), axis=1),
-                lambda at: None if at.stacked else {"index": np.array(at.layer.index)},
+                _step_in_onnx,
                 _step_of_onnx,
                 11,
+            ),
+            OnnxForm(
+                op(
+                    "GatherND",
+                    X,
+                    op("Unsqueeze", op("Add", Beside(LENGTHS), Slot("index")), Slot("axis")),
+                    batch_dims=1,
+                ),
+                _step_from_end_in_onnx,
+                _step_from_end_of_onnx,
+                13,
             ),
         ),
         compiled=_not_compiled,

@@ -14,7 +14,7 @@ from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.reading.programs.samples import CsvFile, example_lines, run_lines
-from clearprop.reading.programs.side_inputs import settled_side_inputs
+from clearprop.reading.programs.side_inputs import settled_side_inputs, without_what_is_behind
 from clearprop.reading.programs.start import can_draw
 from clearprop.training.arguments import USUAL_OPTIMIZER
 
@@ -123,6 +123,7 @@ def settle(recipe: Recipe) -> Settled:
         raise ConfigurationError("batch_size_invalid", samples=len(x), value=recipe.batch_size)
     beside = settled_side_inputs(network.graph, recipe.side_inputs, None if example else x)
     told = {name: _in_dtype(array, kind) for name, array in beside.arrays.items()}
+    x = without_what_is_behind(x, told)
     state = _state(recipe, params)
     forward = network.forward(params, x, seed=seed, state=state, side_inputs=told)
     recipe.loss.evaluate(forward.output, target)
