@@ -158,6 +158,8 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
             return y, {"output": gradient * dy}
         if network.tied:
             raise ContractError("check_tied_twin")
+        if subject.context.side_inputs:
+            raise ContractError("check_side_inputs_twin")
         for path, node in network.graph.nodes.items():
             if type(node.layer) not in LAYER_ROWS:
                 kind = type(node.layer).__name__
