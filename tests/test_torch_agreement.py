@@ -46,6 +46,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYER_ROWS
 from clearprop.training import fit
 from tests.gradient_checks import draw_point, own_gradient
@@ -126,8 +127,14 @@ def twin(
             return attention(
                 torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
             )
+        case RecurrentCell():
+            own = {n: params[join(n)] for n in layer.parameters()}
+            h, c = through_time(torch, layer.over_time, own, x[:, None])
+            return torch.cat([h[:, 0], c], 1) if getattr(layer, "cell_output", False) else h[:, 0]
         case Recurrent():
-            return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)
+            return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)[
+                0
+            ]
         case TimeSlice():
             return x[:, layer.start : layer.stop]
         case TimeStep():
@@ -150,7 +157,7 @@ def twin(
 
 
 def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
-    """A recurrence in torch's operations, time by time."""
+    """A recurrence in torch's operations, time by time: the states, and the last cell."""
     times = range(x.shape[1])
     h, c = x.new_zeros(len(x), layer.width("hidden")), x.new_zeros(len(x), layer.hidden)
     found = {}
@@ -182,7 +189,7 @@ def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
             case RNN():
                 h = (a + q).tanh() if layer.nonlinearity == "tanh" else (a + q).relu()
         found[time] = h
-    return torch.stack([found[time] for time in times], 1)
+    return torch.stack([found[time] for time in times], 1), c
 
 
 def attention(

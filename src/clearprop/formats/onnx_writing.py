@@ -17,6 +17,7 @@ from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.version import __version__
 from clearprop.engine.graph import INPUT, Node
 from clearprop.engine.joining import Concatenation
+from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -284,7 +285,8 @@ def to_onnx(
     input_shape  of one sample, as (5, 3) of a sequence; unless told otherwise as the layers say,
                  and of any length or side where they leave that open
     opset        the operator set, 17 or later; with a later one more layers are one operator
-    side_inputs  masks that the model takes beside its input: `key_padding_mask`, booleans (N, T)
+    side_inputs  what the model takes beside its input: `key_padding_mask`, booleans (N, T), and the
+                 states before the step of a cell, `hidden` and `cell` (N, H)
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
     side input that no layer takes in such a file; ConfigurationError for an operator set that
@@ -299,7 +301,7 @@ def to_onnx(
         shape, other = tuple(input_shape), None
     if shape is None and takes_images(network):
         raise ConfigurationError("image_shape_needed")
-    beside = _settle_beside(network, side_inputs)
+    beside = _settle_beside(network, side_inputs, params.dtype)
     draft = GraphDraft(params.dtype, settle_opset(opset), (INPUT, *beside))
     wire = draft_network(
         draft,
@@ -328,14 +330,17 @@ def to_onnx(
     return draft.model(inputs | beside, outputs)
 
 
-def _settle_beside(network: Network, names: Collection[str]) -> dict[str, Any]:
+def _settle_beside(
+    network: Network, names: Collection[str], dtype: np.dtype[Any]
+) -> dict[str, Any]:
     """The file's inputs beside the network's own, each with its dtype and shape. Raises
     ContractError for one that no layer of the network takes in a file."""
     known = side_inputs_of(network)
     for name in names:
         if name not in known:
             raise ContractError("onnx_side_input", name=name, known=", ".join(known) or "-")
-    return {name: (np.bool_, ["N", "T"]) for name in names}
+    of_states = dtype, ["N", "H"]
+    return {name: (np.bool_, ["N", "T"]) if name == PADDING else of_states for name in names}
 
 
 def side_inputs_of(network: Network) -> set[str]:

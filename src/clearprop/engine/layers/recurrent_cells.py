@@ -84,7 +84,7 @@ class RecurrentCell(Layer):
         require_sizes(self, "inputs", "hidden")
         settle_flag(self, "bias")
 
-    @cached_property
+    @property
     @abstractmethod
     def over_time(self) -> Recurrent:
         """The layer whose one time this is."""
