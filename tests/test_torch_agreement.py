@@ -132,9 +132,8 @@ def twin(
             h, c = through_time(torch, layer.over_time, own, x[:, None])
             return torch.cat([h[:, 0], c], 1) if getattr(layer, "cell_output", False) else h[:, 0]
         case Recurrent():
-            return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)[
-                0
-            ]
+            own = {n: params[join(n)] for n in layer.parameters()}
+            return through_time(torch, layer, own, x)[0]
         case TimeSlice():
             return x[:, layer.start : layer.stop]
         case TimeStep():

@@ -278,10 +278,9 @@ def _subject(
         return _back(network, flat, dy, arrays, cache, _gradients_of_training)
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
-        if states:
-            return None
         point = flat(arrays)
-        own = context._replace(state=network.initial_state(point.real))
+        beside = {name: arrays[name] for name in states}
+        own = context._replace(state=network.initial_state(point.real), side_inputs=beside)
         return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 
     # Not x's dtype, which is that of ids where there are some.
