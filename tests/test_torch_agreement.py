@@ -128,7 +128,7 @@ def twin(
                 torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
             )
         case RecurrentCell():
-            own = {n: params[join(n)] for n in layer.parameters()}
+            own = {n: params[join(n)] for n in (*layer.parameters(), *layer.states)}
             h, c = through_time(torch, layer.over_time, own, x[:, None])
             return torch.cat([h[:, 0], c], 1) if getattr(layer, "cell_output", False) else h[:, 0]
         case Recurrent():
@@ -158,7 +158,7 @@ def twin(
 def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
     """A recurrence in torch's operations, time by time: the states, and the last cell."""
     times = range(x.shape[1])
-    h, c = x.new_zeros(len(x), layer.width("hidden")), x.new_zeros(len(x), layer.hidden)
+    h, c = (params.get(n, x.new_zeros(len(x), layer.width(n))) for n in ("hidden", "cell"))
     found = {}
     for time in reversed(times) if layer.reverse else times:
         a = x[:, time] @ params["weight_ih"] + params.get("bias_ih", 0)
@@ -265,7 +265,8 @@ def test_every_layer_agrees_with_torch(torch: Any, example: Any) -> None:
     point = draw_point(example.layer, example.input_shape, samples=6, **how)
     named = tensors(torch, point.network.named(point.params))
     x_there = torch.tensor(point.x, requires_grad=example.ids is None)
-    y_there = twin(torch, example.layer, named, "", x_there, training=example.training)
+    given = {**named, **tensors(torch, point.states)}
+    y_there = twin(torch, example.layer, given, "", x_there, training=example.training)
     np.testing.assert_allclose(point.forward().output, y_there.detach().numpy(), rtol=0, atol=ATOL)
     # Dropout in use hands x through, and torch then has nothing to go back through but x itself.
     leaves = [x_there, *named.values()] if example.ids is None else list(named.values())

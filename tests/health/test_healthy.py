@@ -5,11 +5,11 @@ import pytest
 
 from clearprop import MSE, SGD, BatchNorm, Dropout, Linear, Network, Sequential, Tanh
 from clearprop.base.errors import ShapeError
-from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.step import take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
 from clearprop.reading.health import Severity, examine
+from tests.gradient_checks import draw_states
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [
@@ -50,11 +50,7 @@ def test_nothing_is_found_where_nothing_is_wrong(example: LayerExample, seed: in
         training=example.training,
         layer_state=network.initial_state(params),
         # From a state of 0 a cell's weights of it do not move, and that is worth a note.
-        side_inputs={
-            path: generator.normal(size=(60, example.layer.hidden))
-            for path in network.side_inputs
-            if isinstance(example.layer, RecurrentCell) and path.startswith("layers[1].")
-        },
+        side_inputs=draw_states(network, len(x)),
     )
     found = examine(step, start=params)
     assert found.healthy

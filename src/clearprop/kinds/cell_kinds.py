@@ -30,7 +30,7 @@ CELLS = (
         examples=(
             LayerExample(RNNCell(3, 3), (3,)),
             LayerExample(RNNCell(2, 3, bias=False), (2,)),
-            LayerExample(RNNCell(3, 2, nonlinearity="relu"), (3,)),
+            LayerExample(RNNCell(2, 4, nonlinearity="relu"), (2,)),
         ),
         equations=Equations(
             ("a = x·W + b + h·U + b′", "h′ = φ(a),  y = h′"),
