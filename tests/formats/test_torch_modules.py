@@ -219,7 +219,8 @@ def image_networks(torch: Any) -> dict[str, tuple[Any, Any]]:
         "places that are asked for": (
             nn.Sequential(
                 nn.Conv2d(3, 4, 3),
-                nn.AdaptiveMaxPool2d((3, 2)),
+                nn.AdaptiveMaxPool2d((5, None)),
+                nn.AdaptiveAvgPool2d((3, 2)),
                 nn.AdaptiveAvgPool2d(1),
                 nn.Flatten(),
                 nn.Linear(4, 2),
