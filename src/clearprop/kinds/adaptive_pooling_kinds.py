@@ -18,7 +18,6 @@ from clearprop.engine.layers.pooling import GlobalAverage
 from clearprop.engine.layers.uneven_windows import taken_by
 from clearprop.engine.layers.windows import Window
 from clearprop.kinds.counterparts import TorchTwin
-from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
 from clearprop.kinds.pooling_kinds import (
     POOL,
@@ -31,6 +30,7 @@ from clearprop.kinds.poolings_elsewhere import average_in_jax, max_in_jax
 from clearprop.kinds.program_lines import Line
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, LayerExample, LayerRow, OneEntry
+from clearprop.kinds.window_kernels import largest_kernel, mean_kernel
 from clearprop.kinds.window_lines import (
     ENTRIES,
     PLACES,
@@ -235,7 +235,7 @@ def _row(kind: Any, *examples: LayerExample) -> LayerRow:
             OnnxForm(op(operator, X, **attributes), _in_onnx, lambda *_: None),
             _uneven_form(int(kind.__name__[-2]), largest=largest, attributes=attributes),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=largest_kernel if largest else mean_kernel,
         weighted=not largest,
         onward=largest_ways if largest else average_ways,
     )

@@ -62,7 +62,7 @@ def _as_sequence(kind: type[RecurrentCell], states: tuple[str, ...], bias: bool)
 
     def read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
         axes = [np.asarray(found[name]).tolist() for name in ("time_axis", "both_axes")]
-        if axes != [[0], [0, 1]]:
+        if axes != [[0], [0, 1]] or found.get("lengths0", "none") != "none":
             return None
         own = {name.removesuffix("0"): one for name, one in found.items() if name.endswith("0")}
         made = read_recurrent(loop, own, both=False, samples_first=False)

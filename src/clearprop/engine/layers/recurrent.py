@@ -106,7 +106,8 @@ class Recurrent(Layer):
 
     As PyTorch has them, x and h have a bias each, and all arrays start from U(±1/√hidden). Raises
     ConfigurationError unless both sizes are whole numbers >= 1; forward raises ShapeError for an x
-    that is no sequence, lengths that do not fit and a start of another shape.
+    that is no sequence, lengths that do not fit and a start of another shape, DataError for a start
+    with NaN or infinities.
     """
 
     inputs: int
@@ -207,6 +208,10 @@ class Recurrent(Layer):
 
     def side_inputs(self) -> Collection[str]:
         return (LENGTHS, *self.states)
+
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        # A start of each of K networks is (K, N, H).
+        return 1 if name in self.states and axes == 3 else 0
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight_ih"]

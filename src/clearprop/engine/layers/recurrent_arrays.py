@@ -5,7 +5,7 @@ columns side by side.
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
-from clearprop.base.errors import DtypeError, ShapeError
+from clearprop.base.errors import DataError, DtypeError, ShapeError
 from clearprop.engine.layers.layer import Context
 
 
@@ -20,6 +20,12 @@ def states_from(given: Array, start: Array) -> Array:
 def parts(array: Array, size: int) -> list[Array]:
     """The gates' columns, `size` each, as views."""
     return [array[..., at : at + size] for at in range(0, array.shape[-1], size)]
+
+
+def turned_over(weight: Array) -> Array:
+    """Wᵀ as an array of its own: a product of few rows, done again at every time, is twice as fast
+    with it as with a view."""
+    return np.ascontiguousarray(weight.mT)
 
 
 def rows_of(timed: Array) -> Array:
@@ -66,7 +72,7 @@ def _turned(timed: Array, lengths: Array | None, *, reverse: bool) -> Array:
 def start_of(state: str, expected: Shape, weight: Array, context: Context) -> Array:
     """A state before the first time, of the `expected` shape (…, N, H) and the weight's dtype: the
     side input of its name, 0 where there is none. Raises ShapeError and DtypeError where it does
-    not fit."""
+    not fit, DataError for NaN and infinities."""
     start = context.side_input(state)
     if start is None:
         return np.zeros(expected, weight.dtype)
@@ -78,6 +84,8 @@ def start_of(state: str, expected: Shape, weight: Array, context: Context) -> Ar
             came=shape_text(start.shape),
             expected=shape_text(expected[-2:]),
         )
+    if not np.isfinite(start).all():
+        raise DataError("state_before_numbers", name=key)
     if start.dtype != weight.dtype and not (start.dtype.kind == "f" and weight.dtype.kind == "c"):
         raise DtypeError("dtype_mixed", where=key, came=start.dtype, expected=weight.dtype)
     return np.broadcast_to(start, expected)
