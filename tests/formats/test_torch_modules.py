@@ -261,8 +261,8 @@ def test_the_twin_of_a_layer_has_its_numbers_and_comes_back(torch: Any, example:
     )
     ours = point.network.backward(point.forward(), point.dy)
     found = (point.forward().output, ours.input_gradient, ours.gradient)
-    for name, theirs in by_states.items():
-        np.testing.assert_allclose(ours.inside("")[f"{name}_before"], theirs, rtol=1e-11)
+    for name, of_state in by_states.items():
+        np.testing.assert_allclose(ours.inside("")[f"{name}_before"], of_state, rtol=1e-11)
     for one, theirs in zip(found, twin, strict=True):
         assert one is not None
         assert theirs is not None

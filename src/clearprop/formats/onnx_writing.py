@@ -51,14 +51,15 @@ if TYPE_CHECKING:
 OPSET = 17
 # Files of protobuf end here.
 MOST_BYTES = 2**31 - 1
+# What a cell starts from.
+STATES = LSTM.states
 # The axes of what stands beside the input, by how many there are.
 _BESIDE_AXES: Mapping[str, Mapping[int, Sequence[str]]] = {
     PADDING: {2: ("N", "T")},
     LENGTHS: {1: ("N",)},
+    **{name: {2: ("N", "H")} for name in STATES},
     LOOKING: {2: ("T", "S"), 3: ("N", "T", "S"), 4: ("N", "H", "T", "S")},
 }
-# What a cell starts from.
-STATES = LSTM.states
 OUTPUT, PROBABILITIES, LABEL = "output", "probabilities", "label"
 
 

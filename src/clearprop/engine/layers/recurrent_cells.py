@@ -105,6 +105,9 @@ class RecurrentCell(Layer):
     def side_inputs(self) -> Collection[str]:
         return self.states
 
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        return self.over_time.samples_axis(name, axes)
+
     def output_shape(self, input_shape: Shape | None) -> Shape | None:
         if input_shape is not None and tuple(input_shape) != (self.inputs,):
             raise self._wrong_input(("N", *input_shape), "")

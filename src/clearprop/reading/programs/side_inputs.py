@@ -1,5 +1,5 @@
-"""The masks, lengths and states that a program hands to its forward pass beside x: what they are called,
-and their numbers in the text."""
+"""The masks, lengths and states that a program hands to its forward pass beside x: what they are
+called, and their numbers in the text."""
 
 from collections.abc import Mapping
 
@@ -20,8 +20,8 @@ SYMBOLS = {
     PADDING: Symbol("padding", "padding"),
     LOOKING: Symbol("mask", "mask"),
     LENGTHS: Symbol("lengths", "lengths"),
-    "hidden": Symbol("h_before", "h₀"),
-    "cell": Symbol("c_before", "c₀"),
+    "hidden": Symbol("h_prev", "h₀"),
+    "cell": Symbol("c_prev", "c₀"),
 }
 
 
