@@ -5,13 +5,13 @@ the setting as it was. What a layer and a loss are in JAX stands in their rows, 
 formulas alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ContractError
 from clearprop.engine.graph import Node, propagate
@@ -87,20 +87,28 @@ def backward(pullback: Any, dy: Array) -> list[Array | None]:
 
 
 def network_gradients(
-    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
-) -> tuple[Array, Array | None, Array]:
-    """(y, ∂C/∂x, ∂C/∂θ flat) by JAX; layers with a state start from their first one.
+    network: Network,
+    params: Array,
+    x: Array,
+    dy: Array,
+    *,
+    training: bool = True,
+    states: Mapping[str, Array] = EMPTY,
+) -> tuple[Array, Array | None, Array, Mapping[str, Array]]:
+    """(y, ∂C/∂x, ∂C/∂θ flat, ∂C/∂(each of `states`)) by JAX; layers with a state start from their
+    first one, and those that start from states beside x from these, by their names.
 
     Raises ContractError for a layer that has no twin in JAX.
     """
     jax = _jax()
 
-    def run(flat: Any, features: Any) -> Any:
+    def run(flat: Any, features: Any, *starts: Any) -> Any:
         views = network.layout.views(flat)
+        beside = dict(zip(states, starts, strict=True))
 
         def through(node: Node, value: Any) -> Any:
             row = LAYER_ROWS.get(type(node.layer))
-            place = InJax(jax, node.layer, views[node.path], training)
+            place = InJax(jax, node.layer, views[node.path], training, beside)
             y = None if row is None else row.jax(place, value)
             if y is None:
                 kind = type(node.layer).__name__
@@ -111,9 +119,10 @@ def network_gradients(
         values = propagate(network.graph, features, through, concatenate=concatenate)
         return values[network.graph.output]
 
-    y, pullback = forward(run, [params, x])
-    gradient, dx = backward(pullback, dy)
-    return y, dx, np.asarray(gradient)
+    y, pullback = forward(run, [params, x, *states.values()])
+    gradient, dx, *back = backward(pullback, dy)
+    by_states = {name: np.asarray(one) for name, one in zip(states, back, strict=True)}
+    return y, dx, np.asarray(gradient), by_states
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:

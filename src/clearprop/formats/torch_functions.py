@@ -4,14 +4,14 @@ Everything that goes in or comes out is copied, for `torch.from_numpy` shares me
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -116,27 +116,37 @@ def backward(graph: Any, dy: Array) -> list[Array | None]:
 
 
 def network_gradients(
-    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
-) -> tuple[Array, Array | None, Array]:
-    """(y, ∂C/∂x, ∂C/∂θ flat) by the network's twin, in its first state.
+    network: Network,
+    params: Array,
+    x: Array,
+    dy: Array,
+    *,
+    training: bool = True,
+    states: Mapping[str, Array] = EMPTY,
+) -> tuple[Array, Array | None, Array, Mapping[str, Array]]:
+    """(y, ∂C/∂x, ∂C/∂θ flat, ∂C/∂(each of `states`)) by the network's twin, in its first state; its
+    cells start from `states`, by their names.
 
     Raises ContractError without a twin, and for one that draws its own random numbers.
     """
     torch = torch_twin.pytorch()
     state = network.initial_state(params)
-    twin = torch_twin.to_torch(network, params, state=state).train(training)
+    twin = torch_twin.to_torch(network, params, state=state, masks=bool(states)).train(training)
     for path, node in network.graph.nodes.items():
         kind = type(node.layer)
         if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):
             raise ContractError("torch_twin_missing", path=path, layer=kind.__name__)
     features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
-    y = twin(features)
+    starts = {name: torch.tensor(one, requires_grad=True) for name, one in states.items()}
+    y = twin(features, **starts)
     y.backward(torch.tensor(dy))
     for parameter in twin.parameters():
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         parameter.data = gradient.clone()
     dx = features.grad.numpy().copy() if features.requires_grad else None
-    return y.detach().numpy().copy(), dx, torch_twin.read_parameters(network, twin, params.dtype)
+    gradient = torch_twin.read_parameters(network, twin, params.dtype)
+    by_states = {name: one.grad.numpy().copy() for name, one in starts.items()}
+    return y.detach().numpy().copy(), dx, gradient, by_states
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:

@@ -153,10 +153,11 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
     ) -> tuple[Array, Mapping[str, Array]]:
         owned = {path: arrays[path] for path in network.layout.slots if path not in network.tied}
         params = network.replace(np.zeros(network.size, dy.dtype), owned)
-        y, dx, gradient = _framework(name).network_gradients(
-            network, params, arrays["x"], dy, training=subject.context.training
+        states = {one: arrays[one] for one in network.side_inputs if one in arrays}
+        y, dx, gradient, by_states = _framework(name).network_gradients(
+            network, params, arrays["x"], dy, training=subject.context.training, states=states
         )
-        found = dict(network.named(gradient))
+        found = {**network.named(gradient), **by_states}
         return y, found if dx is None else {"x": dx, **found}
 
     def of_loss(arrays: Mapping[str, Array], output: Array) -> tuple[Array, Any]:
@@ -173,6 +174,8 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
             return y, {"output": gradient * dy}
         if network.tied:
             raise ContractError("check_tied_twin")
+        if subject.context.side_inputs:
+            raise ContractError("check_side_inputs_twin")
         for path, node in network.graph.nodes.items():
             if type(node.layer) not in LAYER_ROWS:
                 kind = type(node.layer).__name__
