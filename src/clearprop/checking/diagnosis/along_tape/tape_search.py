@@ -1,11 +1,11 @@
 """The hypotheses of a tape: every slip, at one part or several, and those with a number in them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, keyed_generator
+from clearprop.base.arrays import Array, keyed_generator
 from clearprop.checking.diagnosis.along_tape.attention_slips import of_attention
 from clearprop.checking.diagnosis.along_tape.broadcast_slips import of_broadcasts
 from clearprop.checking.diagnosis.along_tape.fitted_slips import (
@@ -16,7 +16,7 @@ from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     updated_weights,
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
-from clearprop.checking.diagnosis.along_tape.image_parts import whole_image, with_images
+from clearprop.checking.diagnosis.along_tape.image_parts import ImagePart, whole_image, with_images
 from clearprop.checking.diagnosis.along_tape.linear_slips import (
     of_affine,
     of_biases,
@@ -107,7 +107,9 @@ def pass_of(evidence: Evidence, *, has_images: bool = True) -> TapePass | None:
     tape = whole or recorded(evidence.run, arrays, output)
     if tape is None or not tape.leaves:
         return None
-    tape, images = with_images(tape) if has_images else (tape, EMPTY)
+    images: Mapping[int, ImagePart] = {}
+    if has_images:
+        tape, images = with_images(tape)
     if len(tape.order) > LONGEST:
         return None
     dy = np.asarray(evidence.output_gradient, np.float64)
