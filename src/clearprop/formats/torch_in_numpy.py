@@ -120,10 +120,10 @@ def run_in_numpy(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     Raises ContractError where NumPy comes to other numbers, and for more than one tensor.
     """
     torch = torch_twin.pytorch()
-    mode = import_module("torch.utils._python_dispatch").TorchDispatchMode
+    dispatch: Any = import_module("torch.utils._python_dispatch")
     known = _Arrays()
 
-    class Beside(mode):  # type: ignore[misc]
+    class Beside(dispatch.TorchDispatchMode):  # type: ignore[misc]
         @classmethod
         def _should_skip_dynamo(cls) -> bool:
             # Otherwise PyTorch loads its compiler, for seconds, to be told that it has no part.
