@@ -16,6 +16,8 @@ Forward      x (N, T, E), H heads of d = E/H features each; below for one sample
              With `memory` S the sequence is (N, T + S, E): its first T positions ask and the last S
              are asked, which is cross-attention; y is (N, T, E).
              `scale` takes the place of 1/√d. With `softcap` u the softmax is that of u tanh(s/u).
+             With `add_bias_kv` a learned key b_k and value b_v stand behind those of the sequence,
+             and with `add_zero_attn` such of 0; every position may look at them (`extra_keys`).
              With `key_value_heads` g there are g heads of keys and values, each of which H/g heads
              of queries look at, so that W_in is (E, E + 2gd).
 
@@ -60,7 +62,13 @@ from clearprop.base.settings import (
     require_sizes,
     settle_flag,
 )
-from clearprop.engine.initializers import FanInUniform, Initializer, XavierUniform, Zeros
+from clearprop.engine.initializers import (
+    FanInUniform,
+    Initializer,
+    XavierNormal,
+    XavierUniform,
+    Zeros,
+)
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING, Places, mask_bias
 from clearprop.engine.layers.dot_product import (
     Scoring,
@@ -73,6 +81,7 @@ from clearprop.engine.layers.dot_product import (
     sum_of_shares,
     weight_signal,
 )
+from clearprop.engine.layers.extra_keys import learned_gradient, seen_by_all, with_more_keys
 from clearprop.engine.layers.layer import (
     Backward,
     Context,
@@ -96,6 +105,7 @@ from clearprop.engine.layers.positions import (
 BASE = 10000.0
 
 _XAVIER, _FAN_IN, _ZEROS = XavierUniform(), FanInUniform(), Zeros()
+_XAVIER_NORMAL = XavierNormal()
 
 
 class AttentionCache(NamedTuple):
@@ -134,13 +144,16 @@ class MultiheadAttention(Layer):
     rotary   q and k are turned by their positions
     scale    the factor of the products q·k; None for 1/√(features of a head)
     softcap  keeps every score s between −softcap and softcap, as softcap·tanh(s/softcap)
+    add_bias_kv    a learned key and a learned value stand behind those of the sequence
+    add_zero_attn  a key and a value of 0 do
     key_value_heads  so many heads of keys and values are shared by all heads (grouped queries);
              None for one each
 
     The weights start as PyTorch's: Xavier uniform of the whole (E, 3E), the output's U(±1/√E), the
-    biases at 0. Raises ConfigurationError for heads that do not divide the features, or are not
-    divided by those of keys and values, and for causal attention to a memory; forward raises
-    ShapeError, and DataError for a position that may look at nothing.
+    biases at 0, a learned key and value Xavier normal. Raises ConfigurationError for heads that do
+    not divide the features, or are not divided by those of keys and values, and for causal
+    attention to a memory; forward raises ShapeError, and DataError for a position that may look at
+    nothing.
     """
 
     features: int
@@ -153,6 +166,8 @@ class MultiheadAttention(Layer):
     scale: float | None = None
     softcap: float | None = None
     key_value_heads: int | None = None
+    add_bias_kv: bool = False
+    add_zero_attn: bool = False
 
     stackable: ClassVar[bool] = True
 
@@ -161,7 +176,7 @@ class MultiheadAttention(Layer):
         require_sizes(self, *self._told("memory", "key_value_heads"))
         require_positive(self, *self._told("scale", "softcap"))
         require_fractions(self, "dropout")
-        for name in ("bias", "causal", "rotary"):
+        for name in ("bias", "causal", "rotary", "add_bias_kv", "add_zero_attn"):
             settle_flag(self, name)
         require_heads(self, self.features, self.heads, even=self.rotary)
         if self.heads % self.shared_heads:
@@ -189,7 +204,13 @@ class MultiheadAttention(Layer):
     def scoring(self) -> Scoring:
         """How the scores are made."""
         scale = 1 / math.sqrt(self.head_size) if self.scale is None else self.scale
-        return Scoring(scale, self.softcap, self.causal)
+        # Where every position may look at more keys, what is later is a part of the masks.
+        return Scoring(scale, self.softcap, self.causal and not self.more_keys)
+
+    @property
+    def more_keys(self) -> int:
+        """How many keys and values there are beside those of the sequence."""
+        return self.add_bias_kv + self.add_zero_attn
 
     def _told(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]
@@ -203,6 +224,10 @@ class MultiheadAttention(Layer):
         found = {"in_proj_weight": parameter(size, sum(self.sizes), _XAVIER)}
         if self.bias:
             found["in_proj_bias"] = parameter(1, sum(self.sizes), _ZEROS)
+        if self.add_bias_kv:
+            shared = self.sizes[1]
+            row = Parameter((1, shared), _XAVIER_NORMAL, shared, shared)
+            found |= {"bias_k": row, "bias_v": row}
         found["out_proj_weight"] = parameter(size, size, _FAN_IN)
         if self.bias:
             found["out_proj_bias"] = parameter(1, size, _ZEROS)
@@ -230,20 +255,25 @@ class MultiheadAttention(Layer):
         self._require(sample_shape(x, context), path)
         asking = x.shape[-2] - (self.memory or 0)
         places = Places(x.shape[-3], self.heads, asking, self.memory or asking)
-        bias = mask_bias(context, path, places, self.causal, x.real.dtype.char)
+        more, dtype = self.more_keys, x.real.dtype
+        bias = mask_bias(context, path, places, self.causal, dtype.char, blind=more > 0)
+        if more:
+            bias = seen_by_all(bias, more, asking, causal=self.causal)
+            bias = None if bias is None else bias.astype(dtype)
         kept = None
         if context.training and self.dropout > 0:
-            kept = self._kept(context, places, x.real.dtype)
+            shape = (*places[:-1], places.asked + more)
+            kept = self._kept(context, shape, dtype)
         cache = self._through(params, x, bias, kept, EMPTY)
         return self._output(params, cache.merged), cache, EMPTY
 
     def backward(self, params: Tree, cache: AttentionCache, dy: Array) -> Backward:
-        d_packed, d_out = self._signals(params, cache, dy)
+        d_packed, others = self._signals(params, cache, dy)
         rows, packed = _rows(cache.x), _rows(d_packed)
         gradients = {"in_proj_weight": matrix_product(rows.mT, packed)}
         if self.bias:
             gradients["in_proj_bias"] = sum_rows(packed)
-        gradients |= d_out
+        gradients |= others
         dx = matrix_product(packed, params["in_proj_weight"].mT).reshape(cache.x.shape)
         return dx, gradients
 
@@ -307,6 +337,10 @@ class MultiheadAttention(Layer):
         q, k, v = self._cut(packed.reshape(*x.shape[:-1], sum(self.sizes)))
         if self.rotary:
             q, k = (turn(one, self._turns(one)) for one in (q, k))
+        if self.more_keys:
+            learned = params.get("bias_k"), params.get("bias_v")
+            pairs = zip((k, v), learned, strict=True)
+            k, v = (with_more_keys(*pair, zero=self.add_zero_attn) for pair in pairs)
         k, v = (shared_by(one, self.heads // self.shared_heads) for one in (k, v))
         q, k, v = (
             one + added[name] if name in added else one
@@ -335,7 +369,7 @@ class MultiheadAttention(Layer):
         self, params: Tree, cache: AttentionCache, dy: Array
     ) -> tuple[Array, dict[str, Array]]:
         """∂C/∂[Q, K, V] as one array (..., positions, columns of W_in), and the gradients of the
-        output's parameters."""
+        parameters behind it."""
         d_merged = self._merged_signal(params, dy)
         d_output = self._heads(d_merged)
         d_weights = weight_signal(cache.v, cache.kept, d_output)
@@ -349,11 +383,19 @@ class MultiheadAttention(Layer):
         d_scores *= self.scoring.scale
         taken = cache.weights if cache.kept is None else cache.weights * cache.kept
         np.matmul(d_scores, cache.k, out=d_q)
-        if self.shared_heads == self.heads:
+        learned: dict[str, Array] = {}
+        sharing, asked = self.heads // self.shared_heads, d_k.shape[-2]
+        if self.more_keys:
+            back_of = {"k": d_scores.mT @ cache.q, "v": taken.mT @ d_output}
+            for (name, whole), place in zip(back_of.items(), (d_k, d_v), strict=True):
+                shares = sum_of_shares(whole, sharing)
+                place[...] = shares[..., :asked, :]
+                if self.add_bias_kv:
+                    learned[f"bias_{name}"] = learned_gradient(shares[..., asked:, :])
+        elif self.shared_heads == self.heads:
             np.matmul(d_scores.mT, cache.q, out=d_k)
             np.matmul(taken.mT, d_output, out=d_v)
         else:
-            sharing = self.heads // self.shared_heads
             d_k[...] = sum_of_shares(d_scores.mT @ cache.q, sharing)
             d_v[...] = sum_of_shares(taken.mT @ d_output, sharing)
         if self.rotary:
@@ -363,7 +405,7 @@ class MultiheadAttention(Layer):
         gradients = {"out_proj_weight": matrix_product(_rows(cache.merged).mT, rows)}
         if self.bias:
             gradients["out_proj_bias"] = sum_rows(rows)
-        return d_packed, gradients
+        return d_packed, gradients | learned
 
     def _merged_signal(self, params: Tree, dy: Array) -> Array:
         """∂C/∂(the heads' outputs side by side)."""
