@@ -272,7 +272,7 @@ def test_every_layer_agrees_with_torch(torch: Any, example: Any) -> None:
     point = draw_point(example.layer, example.input_shape, samples=6, **how)
     named = tensors(torch, point.network.named(point.params))
     x_there = torch.tensor(point.x, requires_grad=example.ids is None)
-    given = {**named, **tensors(torch, point.states)}
+    given = {**named, **tensors(torch, dict(point.states))}
     y_there = twin(torch, example.layer, given, "", x_there, training=example.training)
     np.testing.assert_allclose(point.forward().output, y_there.detach().numpy(), rtol=0, atol=ATOL)
     # Dropout in use hands x through, and torch then has nothing to go back through but x itself.
