@@ -12,6 +12,8 @@ Backward     ∂C/∂b_k = Σₙ ∂C/∂k at that place, likewise b_v; the 0 is
 Heads are (..., heads, keys, d), samples in front, of K networks (K, N, heads, keys, d).
 """
 
+from typing import Any
+
 import numpy as np
 
 from clearprop.base.arrays import Array
@@ -38,14 +40,17 @@ def learned_gradient(d_more: Array) -> Array:
     return gradient
 
 
-def seen_by_all(bias: Array | None, more: int, asking: int, *, causal: bool) -> Array | None:
+def seen_by_all(
+    bias: Array | None, more: int, asking: int, dtype: "np.dtype[Any]", *, causal: bool
+) -> Array | None:
     """What masks add to the scores, with 0 at so many more keys; with `causal` −∞ at later
     positions of the sequence. None where that is 0 everywhere."""
     if causal and bias is None:
-        bias = np.zeros((1, 1, 1, asking))
+        bias = np.zeros((1, 1, 1, asking), dtype)
     if bias is None:
         return None
     if causal:
-        bias = np.where(np.tri(asking, bias.shape[-1], dtype=bool), bias, -np.inf)
+        seen = np.tri(asking, bias.shape[-1], dtype=bool)
+        bias = np.where(seen, bias, dtype.type(-np.inf))
     wide = [(0, 0)] * (bias.ndim - 1) + [(0, more)]
     return np.pad(bias, wide)
