@@ -17,14 +17,19 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.graph import Node, propagate
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
+from clearprop.formats.jax_in_numpy import run_in_numpy
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.row import InJax
 
+# What JAX calls a function with a derivative of its own, and one that it has compiled.
+FUNCTIONS = (("jax", "custom_vjp"), ("jax", "custom_jvp"), ("jaxlib", "PjitFunction"))
+
 
 def is_function(target: object) -> bool:
-    """Whether `target` is a jax.custom_vjp function; JAX is not imported for it."""
+    """Whether `target` is a jax.custom_vjp or jax.custom_jvp function, or a jitted one, which may
+    be made of several of them; JAX is not imported for it."""
     kind = type(target)
-    return kind.__module__.partition(".")[0] == "jax" and kind.__name__ == "custom_vjp"
+    return (kind.__module__.partition(".")[0], kind.__name__) in FUNCTIONS
 
 
 def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Any]:
@@ -38,6 +43,39 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
         if not isinstance(y, jax.Array):
             raise ContractError("check_output_tensor", came=type(y).__name__)
         return np.array(y), pullback
+
+
+def repeated_forward(
+    function: Callable[..., Any], arrays: Sequence[Array]
+) -> Callable[[Sequence[Array]], tuple[Array, Any]]:
+    """`forward` of a function that is run many times: compiled, where both ways give the same as
+    they do otherwise at these arrays. A function that is not pure stays what it is."""
+    jax = _jax()
+    ahead = jax.jit(lambda *given: jax.vjp(function, *given)[0])
+    back = jax.jit(lambda dy, *given: jax.vjp(function, *given)[1](dy))
+
+    def run(given: Sequence[Array]) -> tuple[Array, Any]:
+        with jax.enable_x64(True):
+            return np.array(ahead(*given)), lambda dy: back(dy, *given)
+
+    def numbers(way: Callable[[Sequence[Array]], tuple[Array, Any]]) -> list[Array | None]:
+        y, pullback = way(arrays)
+        return [y, *backward(pullback, np.ones_like(y))]
+
+    try:
+        both = zip(numbers(run), numbers(partial(forward, function)), strict=True)
+        is_same = all(
+            one is other is None or np.allclose(one, other, equal_nan=True) for one, other in both
+        )
+    except Exception:  # the person's function: what it raises is said when it is run
+        is_same = False
+    return run if is_same else partial(forward, function)
+
+
+def forward_in_numpy(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:
+    """Y of a function of JAX arrays, computed in NumPy, so that the arrays see what is done with
+    them. Raises ContractError for more than one array."""
+    return run_in_numpy(_jax(), function, arrays)
 
 
 def backward(pullback: Any, dy: Array) -> list[Array | None]:

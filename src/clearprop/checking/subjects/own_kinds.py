@@ -294,7 +294,8 @@ def _subject(
         back=back,
         train=train if owned else None,
         dy=dy,
-        structured=maker,
+        # Entries that are moved together stand in a batch of their own, without what is beside x.
+        structured=None if context.side_inputs else maker,
         network=network,
         context=context,
         loss=loss,

@@ -43,16 +43,6 @@ def settled_side_inputs(graph: Graph, given: Mapping[str, Array], x: Array | Non
     return side_inputs_of_samples(graph, given, 0 if x is None else len(x))
 
 
-def without_what_is_behind(x: Array, given: Mapping[str, Array]) -> Array:
-    """The samples with 0 behind their ends, where people may have NaN: in a program, what has no
-    influence is multiplied with 0."""
-    lengths = given.get(LENGTHS)
-    if lengths is None or x.dtype.kind != "f" or np.isfinite(x).all():
-        return x
-    inside = np.arange(x.shape[1]) < lengths[:, None]
-    return np.where(inside[..., None], x, x.dtype.type(0))
-
-
 def symbols_of(given: Mapping[str, Array]) -> dict[str, Symbol]:
     """What each is called in a program, in order; those of one layer alone are numbered."""
     own = [name for name in given if name not in SYMBOLS]
