@@ -14,7 +14,6 @@ from clearprop.engine.layers.adaptive_pooling import (
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.pooling import GlobalAverage
 from clearprop.kinds.counterparts import TorchTwin
-from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, X, op
 from clearprop.kinds.pooling_kinds import (
     POOL,
@@ -25,6 +24,7 @@ from clearprop.kinds.pooling_kinds import (
 )
 from clearprop.kinds.poolings_elsewhere import average_in_jax, max_in_jax
 from clearprop.kinds.row import Equations, LayerExample, LayerRow
+from clearprop.kinds.window_kernels import largest_kernel, mean_kernel
 from clearprop.kinds.window_places import average_ways, largest_ways
 
 
@@ -83,7 +83,7 @@ def _row(kind: Any, *examples: LayerExample) -> LayerRow:
         onnx=None,
         # A file's pool is read as what it is, a pool with a window of its own.
         onnx_forms=(OnnxForm(op(operator, X, **attributes), _in_onnx, lambda *_: None),),
-        compiled=lambda _: NoKernel("images"),
+        compiled=largest_kernel if largest else mean_kernel,
         weighted=not largest,
         onward=largest_ways if largest else average_ways,
     )

@@ -12,7 +12,7 @@ from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.rnn import RNN
 from clearprop.engine.layers.time_step import TimeStep
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import Kernel, NoKernel, kernel
 from clearprop.kinds.lstm_inside import LSTM_INSIDE
 from clearprop.kinds.lstm_program import lstm_passes
 from clearprop.kinds.onnx_terms import Beside, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
@@ -48,8 +48,17 @@ _SUMS = "∂L/∂W = Σₜ xₜᵀ·∂C/∂aₜ,  ∂L/∂U = Σₜ hₜ₋₁�
 _X_BACK = "∂C/∂xₜ = ∂C/∂aₜ · Wᵀ"
 
 
-def _not_compiled(_: object) -> NoKernel:
-    return NoKernel("time")
+def _recurrent_kernel(one: Any) -> Kernel | NoKernel:
+    """Its settings: whether it goes backwards, and whether φ is max(0, ·)."""
+    if getattr(one, "projection", 0):
+        return NoKernel("projection")
+    if getattr(one, "peepholes", False):
+        return NoKernel("peepholes")
+    if not getattr(one, "reset_after", True):
+        return NoKernel("reset_before")
+    is_rectified = getattr(one, "nonlinearity", "tanh") == "relu"
+    settings = (float(one.reverse), float(is_rectified))
+    return Kernel(type(one).__name__, settings, gates=len(one.gates))
 
 
 def _step_passes(site: Site) -> Passes:
@@ -127,7 +136,7 @@ RECURRENT = (
         jax=rnn,
         onnx=OnnxOperator("RNN"),
         onnx_forms=recurrent_forms(RNN),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=RNN_INSIDE,
         told_features=True,
     ),
@@ -161,7 +170,7 @@ RECURRENT = (
         jax=gru,
         onnx=OnnxOperator("GRU"),
         onnx_forms=recurrent_forms(GRU),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=GRU_INSIDE,
         told_features=True,
     ),
@@ -198,7 +207,7 @@ RECURRENT = (
         jax=lstm,
         onnx=OnnxOperator("LSTM"),
         onnx_forms=recurrent_forms(LSTM),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=LSTM_INSIDE,
         told_features=True,
     ),
@@ -234,6 +243,6 @@ RECURRENT = (
                 13,
             ),
         ),
-        compiled=_not_compiled,
+        compiled=kernel("TIMES", "index"),
     ),
 )
