@@ -210,7 +210,9 @@ def test_nan_before_an_end_is_found(padded: Path, capsys: pytest.CaptureFixture[
     assert "input[1,0]" in found
 
 
-def test_an_exported_model_takes_the_lengths(padded: Path, tmp_path: Path) -> None:
+def test_an_exported_model_takes_the_lengths(
+    padded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     onnx = pytest.importorskip("onnx")
     model = tmp_path / "ends.onnx"
     assert main(["export", str(padded), "--out", str(model)]) == 0
@@ -222,3 +224,6 @@ def test_an_exported_model_takes_the_lengths(padded: Path, tmp_path: Path) -> No
     expected = kept.predict(kept.x, side_inputs=kept.side_inputs)
     found = came.predict(kept.x, side_inputs=kept.side_inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # It has no samples, which would say how long its sequences are.
+    assert main(["show", str(again)]) == 0
+    assert "GRU(2, 3)" in capsys.readouterr().out
