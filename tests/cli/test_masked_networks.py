@@ -227,3 +227,12 @@ def test_an_exported_model_takes_the_lengths(
     # It has no samples, which would say how long its sequences are.
     assert main(["show", str(again)]) == 0
     assert "GRU(2, 3)" in capsys.readouterr().out
+
+
+def test_a_program_that_predicts_says_what_it_leaves_out(
+    padded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    program = tmp_path / "predict.py"
+    assert main(["export", str(padded), "--to", "numpy", "--out", str(program)]) == 0
+    told = capsys.readouterr().err
+    assert "the side input 'lengths' is not in the file, which computes the network" in told

@@ -36,6 +36,10 @@ def run(given: Arguments) -> int:
         raise ConfigurationError("export_opset", format=to)
     saved = load_with(file, own)
     if to == "numpy":
+        tell(
+            [("cli.notice.side_input_left_out", {"name": one}) for one in saved.side_inputs],
+            language,
+        )
         return _program(saved, file, out, language)
     content, notices = exported(saved, file, to, opset=opset)
     tell(notices, language)
