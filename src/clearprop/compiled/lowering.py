@@ -194,7 +194,13 @@ class _Lowering:
             taps = kernel.taps(tuple(size))
             if isinstance(taps, NoKernel):
                 return Refusal(taps.reason, _named(node))
-            image = (taps.under.shape[1], kernel.groups, channels, math.prod(size))
+            image = (
+                taps.under.shape[1],
+                kernel.groups,
+                channels,
+                math.prod(size),
+                taps.is_once(size),
+            )
             one = replace(one, shape=(*image, *taps.under.ravel().tolist()))
             one = replace(one, settings=(*kernel.settings, *taps.numbers))
         self.operations.append(one)

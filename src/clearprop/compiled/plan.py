@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import DTYPES, Array, Shape, require_count
+from clearprop.base.errors import ShapeError
 from clearprop.compiled.arranging import Wire
 from clearprop.compiled.column_places import has_columns, place_columns
 from clearprop.compiled.lowering import (
@@ -119,7 +120,7 @@ def plan_of(
     """
     samples = len(x)
     batch = require_count("batch_size", samples if batch_size is None else batch_size)
-    lowered = lower_graph(network.graph, x.shape[1:])
+    lowered = _lowered(network, x, batch)
     if isinstance(lowered, Refusal):
         return lowered
     if dtype not in DTYPES or x.dtype != dtype:
@@ -141,10 +142,19 @@ def plan_of(
     )
 
 
-def paying_threads(parameters: int, samples: int, most: int) -> int:
-    """How many threads, at most so many, a step of so many samples keeps busy."""
-    operations = 6.0 * parameters * samples
-    return max(1, min(most, int(operations / WORTH_A_THREAD)))
+def _lowered(network: Network, x: Array, batch: int) -> LoweredGraph | Refusal:
+    try:
+        return lower_graph(network.graph, x.shape[1:])
+    except ShapeError:
+        # What takes no such input says so best itself.
+        dtype = x.dtype.name if x.dtype.name in DTYPES else "float64"
+        network.forward(network.initialize(0, dtype=dtype), x[:batch])
+        raise
+
+
+def paying_threads(uses: int, most: int) -> int:
+    """How many threads, at most so many, a step keeps busy that uses a parameter so often."""
+    return max(1, min(most, int(6.0 * uses / WORTH_A_THREAD)))
 
 
 def require_targets(

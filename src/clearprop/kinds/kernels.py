@@ -3,8 +3,11 @@
 The names are those of the enumerations in `compiled/source/tables.h` and `activations.h`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from clearprop.base.arrays import Array, Shape
 from clearprop.engine.schedules import Rate
@@ -26,6 +29,10 @@ class Taps(NamedTuple):
 
     under: Array
     numbers: tuple[float, ...] = ()
+
+    def is_once(self, size: Shape) -> bool:
+        """Whether every place of images of this size is there just once."""
+        return bool(np.array_equal(np.sort(self.under, axis=None), np.arange(math.prod(size))))
 
 
 # No place of the image.

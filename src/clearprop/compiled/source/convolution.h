@@ -8,43 +8,53 @@
  * have zeros for the others. dP takes the place of P, when all threads have made their part of dW. */
 
 /* So many rows of patches are made, and used, at a time, while they are near. */
-enum { ROWS_AT_ONCE = 256 };
+enum { ROWS_AT_ONCE = 128 };
 
 INLINE int64_t samples_at_once(int64_t places)
 {
     return places < ROWS_AT_ONCE ? ROWS_AT_ONCE / places : 1;
 }
 
-/* `length` numbers, in whole vectors where what lies behind them is free. */
-INLINE void copy_row(real *to, const real *from, int64_t length)
+/* Whether whole vectors of the channels of entry i end within its row of patches: what is copied too
+ * much there is written over, and beyond it lies what another thread may own. */
+INLINE int ends_inside(const struct Images *m, int64_t i)
 {
-    for (int64_t c = 0; c < length; c += LANES)
-        store(to + c, load(from + c));
+    return (m->entries - i) * m->channels >= (m->channels + LANES - 1) / LANES * LANES;
 }
 
-/* The patches of some samples, in the rows of `to`. Images whose channels lie in rows are copied
- * channels at a time, in an order in which what is copied too much is written over; one row for a
- * sample, number by number. */
-static void make_patches(const struct Images *m, int is_whole, struct Rows to)
+/* The patches of some samples, in the rows of `to`, from images whose channels lie in rows. */
+static void patches_of_rows(const struct Images *m, struct Rows to)
 {
-    int64_t channels = m->channels, last = (m->entries - 1) * channels;
+    size_t length = (size_t)m->channels * sizeof(real);
     for (int64_t n = 0; n < m->samples; n++)
         for (int64_t p = 0; p < m->places; p++) {
-            const real *x = m->x.at + n * (is_whole ? 1 : m->image_places) * m->x.stride;
-            real *row = to.at + row_at(m, n, p) * to.stride;
+            const real *x = m->x.at + n * m->image_places * m->x.stride;
             const int64_t *taps = taps_at(m, p);
-            for (int64_t i = 0; i < m->entries; i++) {
-                real *at = row + i * channels;
-                int is_border = taps[i] == BORDER;
-                if (is_whole)
-                    for (int64_t c = 0; c < channels; c++)
-                        at[c] = is_border ? 0 : x[c * m->image_places + taps[i]];
-                else if (is_border)
-                    memset(at, 0, (size_t)channels * sizeof(real));
-                else if (i * channels == last || channels % LANES)
-                    memcpy(at, x + taps[i] * m->x.stride, (size_t)channels * sizeof(real));
+            real *at = to.at + row_at(m, n, p) * to.stride;
+            for (int64_t i = 0; i < m->entries; i++, at += m->channels) {
+                const real *from = x + taps[i] * m->x.stride;
+                if (taps[i] == BORDER)
+                    memset(at, 0, length);
+                else if (ends_inside(m, i))
+                    for (int64_t c = 0; c < m->channels; c += LANES)
+                        store(at + c, load(from + c));
                 else
-                    copy_row(at, x + taps[i] * m->x.stride, channels);
+                    memcpy(at, from, length);
+            }
+        }
+}
+
+/* The same from images that are one row each. */
+static void patches_of_whole(const struct Images *m, struct Rows to)
+{
+    for (int64_t n = 0; n < m->samples; n++)
+        for (int64_t c = 0; c < m->channels; c++) {
+            const real *x = m->x.at + n * m->x.stride + c * m->image_places;
+            const int64_t *taps = m->taps;
+            for (int64_t p = 0; p < m->places; p++, taps += m->entries) {
+                real *at = to.at + row_at(m, n, p) * to.stride + c;
+                for (int64_t i = 0; i < m->entries; i++)
+                    at[i * m->channels] = *(taps[i] == BORDER ? ZEROS : x + taps[i]);
             }
         }
 }
@@ -59,9 +69,11 @@ static void add_patches(const struct Images *m, struct Rows from)
             const int64_t *taps = taps_at(m, p);
             for (int64_t i = 0; i < m->entries; i++, row += m->channels) {
                 real *to = dx + taps[i] * m->dx.stride;
-                for (int64_t c = 0; c < m->channels && taps[i] != BORDER; c += LANES) {
-                    vec share = load_some(row + c, m->channels - c);
-                    store(to + c, load(to + c) + share);
+                if (taps[i] == BORDER)
+                    continue;
+                for (int64_t c = 0; c < m->channels; c += LANES) {
+                    int64_t count = ends_inside(m, i) ? LANES : m->channels - c;
+                    store_or_add(to + c, load_some(row + c, count), adds_up(m));
                 }
             }
         }

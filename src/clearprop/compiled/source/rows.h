@@ -193,7 +193,8 @@ static struct Images images_of(const struct Worker *w, const struct Operation *o
     int64_t x_first = samples.first * o->x_places, y_first = samples.first * o->y_places;
     return (struct Images){
         .samples = count_of(samples), .channels = shape[CHANNELS], .entries = shape[ENTRIES],
-        .image_places = shape[IMAGE_PLACES], .places = o->y_places, .taps = shape + TAPS,
+        .image_places = shape[IMAGE_PLACES], .places = o->y_places,
+        .is_once = shape[IS_ONCE], .taps = shape + TAPS,
         .x = from_sample(rows_at(run->arena, o->x, o->x_stride), x_first),
         .y = from_sample(rows_at(run->arena, o->y, o->y_stride), y_first),
         .dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), x_first),
@@ -227,7 +228,10 @@ static void convolution_forward(struct Worker *w, const struct Operation *o)
         some = next_samples(w, o, i);
         struct Images m = images_of(w, o, some);
         struct Rows rows = from_sample(patches, i * o->y_places);
-        make_patches(&m, o->x_places < m.image_places, rows);
+        if (o->x_places < m.image_places)
+            patches_of_whole(&m, rows);
+        else
+            patches_of_rows(&m, rows);
         forward_product(o->rectified ? RECTIFY : STORE, m.samples * m.places,
                         m.entries * m.channels, o->outputs, rows, weight, bias, m.y, w->pack);
     }
@@ -262,6 +266,25 @@ static void convolution_back(struct Worker *w, const struct Operation *o, int64_
     meet(w);
 }
 
+static void images_forward(const struct Worker *w, const struct Operation *o)
+{
+    struct Images own = images_of(w, o, w->rows);
+    switch (o->kind) {
+    case MAX_POOL: max_pool_forward(&own); break;
+    case MEAN_POOL: mean_pool_forward(&own); break;
+    default: pad_forward(&own);
+    }
+}
+
+static void images_back(const struct Worker *w, const struct Operation *o)
+{
+    struct Images own = images_of(w, o, w->rows);
+    if (o->kind == MAX_POOL)
+        max_pool_back(&own);
+    else
+        spread_back(&own, o->kind == MEAN_POOL);
+}
+
 static void operation_forward(struct Worker *w, const struct Operation *o, int64_t all_samples,
                               const uint8_t *masks)
 {
@@ -272,16 +295,13 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
     struct Norm norm = norm_of(w, o, own);
-    struct Images images = images_of(w, o, w->rows);
     int64_t all_rows = all_samples * o->x_places;
     switch (o->kind) {
     case LINEAR: linear_forward(w, o, all_rows); return;
     case BATCH_NORM: batch_norm(w, o, all_rows); return;
     case TURN: turn_forward(w, o); break;
     case CONVOLUTION: convolution_forward(w, o); return;
-    case MAX_POOL: max_pool_forward(&images); break;
-    case MEAN_POOL: mean_pool_forward(&images); break;
-    case PAD: pad_forward(&images); break;
+    case MAX_POOL: case MEAN_POOL: case PAD: images_forward(w, o); break;
     case RNN: case GRU: case LSTM: recurrent_forward(w, o, all_samples); return;
     case TIMES: times_forward(w, o); break;
     case ACTIVATION:
@@ -353,7 +373,6 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
     struct Rows dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), first);
     struct Rows dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), first);
     struct Norm norm = norm_of(w, o, own);
-    struct Images images = images_of(w, o, w->rows);
     switch (o->kind) {
     case ACTIVATION: {
         struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
@@ -376,9 +395,7 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         break;
     case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
     case TURN: turn_back(w, o); break;
-    case MAX_POOL: max_pool_back(&images); break;
-    case MEAN_POOL: spread_back(&images, 1); break;
-    case PAD: spread_back(&images, 0); break;
+    case MAX_POOL: case MEAN_POOL: case PAD: images_back(w, o); break;
     case TIMES: times_back(w, o); break;
     default: break;
     }

@@ -4,12 +4,13 @@
 
 enum { BORDER = -1 };
 
-/* The whole numbers of a layer of images; the table lies behind them. */
-enum { ENTRIES, GROUPS, CHANNELS, IMAGE_PLACES, TAPS };
+/* The whole numbers of a layer of images; the table lies behind them. IS_ONCE: every place of the
+ * image stands in it just once, as where windows lie side by side. */
+enum { ENTRIES, GROUPS, CHANNELS, IMAGE_PLACES, IS_ONCE, TAPS };
 
 /* One layer, and some of its samples; x and dx are of the image, y and dy of the window's places. */
 struct Images {
-    int64_t samples, channels, entries, image_places, places;
+    int64_t samples, channels, entries, image_places, places, is_once;
     const int64_t *taps;
     struct Rows x, y, dx, dy;
     int64_t dx_adds;
@@ -24,10 +25,14 @@ INLINE int64_t row_at(const struct Images *m, int64_t n, int64_t p) { return n *
 static real *begun_signal(const struct Images *m, int64_t n)
 {
     real *dx = m->dx.at + n * m->image_places * m->dx.stride;
-    for (int64_t t = 0; t < m->image_places && !m->dx_adds; t++)
-        memset(dx + t * m->dx.stride, 0, (size_t)padded(m->channels) * sizeof(real));
+    if (!m->dx_adds && !m->is_once)
+        for (int64_t j = 0; j < m->image_places * m->dx.stride; j += LANES)
+            store(dx + j, (vec){0});
     return dx;
 }
+
+/* Whether what is under a window comes to what is there. */
+INLINE int64_t adds_up(const struct Images *m) { return m->dx_adds || !m->is_once; }
 
 /* y = max of x under the window; a border is −∞. */
 static void max_pool_forward(const struct Images *m)
@@ -53,6 +58,7 @@ static void max_pool_back(const struct Images *m)
     for (int64_t n = 0; n < m->samples; n++) {
         const real *x = m->x.at + n * m->image_places * m->x.stride;
         real *dx = begun_signal(m, n);
+        int64_t adds = adds_up(m);
         for (int64_t p = 0; p < m->places; p++) {
             const real *y = m->y.at + row_at(m, n, p) * m->y.stride;
             const real *dy = m->dy.at + row_at(m, n, p) * m->dy.stride;
@@ -68,7 +74,7 @@ static void max_pool_back(const struct Images *m)
                     free &= ~first;
                     real *to = dx + at * m->dx.stride + c;
                     if (!is_border)
-                        store(to, load(to) + choose(first, left, (vec){0}));
+                        store_or_add(to, choose(first, left, (vec){0}), adds);
                 }
             }
         }
@@ -98,6 +104,7 @@ static void spread_back(const struct Images *m, int is_mean)
 {
     for (int64_t n = 0; n < m->samples; n++) {
         real *dx = begun_signal(m, n);
+        int64_t adds = adds_up(m);
         for (int64_t p = 0; p < m->places; p++) {
             const real *dy = m->dy.at + row_at(m, n, p) * m->dy.stride;
             real count = is_mean ? (real)m->settings[p] : 1;
@@ -106,7 +113,7 @@ static void spread_back(const struct Images *m, int is_mean)
                 vec share = load(dy + c) / count;
                 for (int64_t i = 0; i < m->entries; i++)
                     if (taps[i] != BORDER)
-                        store_or_add(dx + taps[i] * m->dx.stride + c, share, 1);
+                        store_or_add(dx + taps[i] * m->dx.stride + c, share, adds);
             }
         }
     }
