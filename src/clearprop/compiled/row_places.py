@@ -95,8 +95,8 @@ class Placer:
             number, name = uses[0]
             one = self.lowered.operations[number]
             kernel = _kernel_shape(one, name)
-            parameter = one.node.parameters[name]  # type: ignore[union-attr]
-            rows, columns = parameter.shape if kernel is None else kernel.matrix_shape
+            learned = one.node.parameters[name]  # type: ignore[union-attr]
+            rows, columns = learned.shape if kernel is None else kernel.matrix_shape
             wide = one.gates * self.arena.padded(columns // one.gates)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
             through = self.batch * self.lowered.wires[one.source].places
