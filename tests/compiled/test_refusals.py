@@ -78,7 +78,7 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
         (Network(Sequential(LSTM(3, 2, projection=1))), SEQUENCES, "LSTM with a projection"),
         (Network(Sequential(LSTM(3, 2, peepholes=True))), SEQUENCES, "LSTM with peepholes"),
         (Network(Sequential(GRU(3, 2, reset_after=False))), SEQUENCES, "GRU whose reset gate"),
-        (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
+        (gpt(9), np.zeros((4, 64), int), "is LearnedPositions, which works on sequences"),
     ],
     ids=["projection", "peepholes", "reset_after", "micro-GPT"],
 )
@@ -86,11 +86,12 @@ def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: 
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))
 
 
-def test_ids_are_no_measurements() -> None:
-    network = Network(Sequential(Embedding(9, 2), Tanh()))
-    assert "layers[0] is Embedding" in refused(Task(network, MSE(), SGD(0.1), np.arange(8), Y))
-    inside = Network(Sequential(Linear(3, 3), Embedding(9, 3)))
-    assert "Embedding, whose input is ids" in refused(Task(inside, MSE(), SGD(0.1), X, X))
+def test_ids_are_those_of_the_data() -> None:
+    inside = Network(Sequential(Linear(3, 3), Embedding(9, 8)))
+    assert "is Embedding, whose ids" in refused(Task(inside, MSE(), SGD(0.1), X, X))
+    network = Network(Sequential(Embedding(9, 8), Linear(8, 2)))
+    target = np.zeros((8, 3, 2))
+    assert "float32 or float64" in refused(Task(network, MSE(), SGD(0.1), X, target))
 
 
 def test_losses_and_optimizers_of_ones_own() -> None:

@@ -101,6 +101,11 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
     found = lowering.operations
     if any(one.target not in {output, *(each.source for each in found)} for one in found):
         return Refusal("unused_output")
+    read = {one.kind for one in found if one.source == INPUT}
+    for one in found:
+        is_table = one.kind is OperationKind.EMBEDDING
+        if is_table and one.node and (one.source != INPUT or len(read) > 1):
+            return Refusal("ids", _named(one.node))
     if output in lowering.constant:
         return Refusal("nothing_learned")
     return LoweredGraph(
@@ -189,6 +194,8 @@ class _Lowering:
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])
+        if kernel.rows:
+            one = replace(one, shape=(kernel.rows,))
         if kernel.taps is not None:
             channels, *size = self.shapes[node.source]
             taps = kernel.taps(tuple(size))

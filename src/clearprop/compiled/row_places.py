@@ -138,7 +138,8 @@ class Placer:
         that its derivative needs, is written over it; a rectifier is made in the layer itself."""
         operations = self.lowered.operations
         reads = {operations[i].kind for i in self.lowered.takers(INPUT)}
-        if is_shuffled or reads != {OperationKind.LINEAR}:
+        takes_ids = OperationKind.EMBEDDING in reads
+        if not takes_ids and (is_shuffled or reads != {OperationKind.LINEAR}):
             self.value[INPUT] = NONE  # from here on its rows are those of the arena
             self.value[INPUT] = self.arena.take(self.entries(INPUT))
         for number, one in enumerate(operations):

@@ -69,6 +69,7 @@ class OperationKind(IntEnum):
     GRU = 18
     LSTM = 19
     TIMES = 20
+    EMBEDDING = 21
 
 
 class LossKind(IntEnum):
@@ -153,6 +154,7 @@ class RunFields(ctypes.Structure):
         *_fields("large", ctypes.c_double),
         *_fields("x", ctypes.c_void_p),
         *_fields("x_stride", ctypes.c_int64),
+        *_fields("x_ids", ctypes.c_void_p),
         *_fields("target ids sample_weight order masks", ctypes.c_void_p),
         *_fields("mask_bytes", ctypes.c_int64),
         *_fields("rates", ctypes.c_void_p),

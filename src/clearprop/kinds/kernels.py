@@ -47,6 +47,7 @@ class Kernel(NamedTuple):
     taps      of a layer of images: what it takes where, for images of this size, or why there is
               no kernel for them
     groups    of a convolution: how many its channels fall into
+    rows      of a table: how many it has
     gates     of a layer over time: how many groups of columns its parameters have
     """
 
@@ -56,6 +57,7 @@ class Kernel(NamedTuple):
     taps: Callable[[Shape], Taps | NoKernel] | None = None
     groups: int = 1
     gates: int = 1
+    rows: int = 0
 
 
 class OptimizerKernel(NamedTuple):

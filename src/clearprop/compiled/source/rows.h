@@ -304,6 +304,7 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
     case MAX_POOL: case MEAN_POOL: case PAD: images_forward(w, o); break;
     case RNN: case GRU: case LSTM: recurrent_forward(w, o, all_samples); return;
     case TIMES: times_forward(w, o); break;
+    case EMBEDDING: embedding_forward(w, o); break;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -419,6 +420,10 @@ static void operation_back(struct Worker *w, const struct Operation *o, int64_t 
     }
     if (o->kind == RNN || o->kind == GRU || o->kind == LSTM) {
         recurrent_back(w, o, all_samples, u);
+        return;
+    }
+    if (o->kind == EMBEDDING) {
+        embedding_back(w, o, all_samples);
         return;
     }
     samples_back(w, o, masks);

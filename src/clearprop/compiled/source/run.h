@@ -26,6 +26,7 @@ struct Run {
     double large;                /* from how many operations on a product is large */
     const real *x;
     int64_t x_stride;
+    const int64_t *x_ids;        /* in its place, where a network takes ids */
     const real *target;
     const int64_t *ids;
     const real *sample_weight;

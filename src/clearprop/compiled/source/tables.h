@@ -29,6 +29,7 @@ enum OperationKind {
     GRU,
     LSTM,
     TIMES,       /* y = some of these rows */
+    EMBEDDING,   /* y = rows of a table, by ids */
 };
 
 struct Operation {
