@@ -206,7 +206,7 @@ class _Lowering:
                 kernel.groups,
                 channels,
                 math.prod(size),
-                taps.is_once(size),
+                taps.is_once(tuple(size)),
             )
             one = replace(one, shape=(*image, *taps.under.ravel().tolist()))
             one = replace(one, settings=(*kernel.settings, *taps.numbers))
