@@ -183,6 +183,8 @@ class _Lowering:
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])
+        if kind is OperationKind.GROUP_NORM:
+            one = replace(one, shape=(kernel.groups,))
         if kernel.taps is not None:
             channels, *size = self.shapes[node.source]
             taps = kernel.taps(tuple(size))

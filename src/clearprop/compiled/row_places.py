@@ -229,6 +229,8 @@ class Placer:
             places = self.lowered.wires[one.source].places
             if one.kind in (kinds.LAYER_NORM, kinds.RMS_NORM):
                 row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
+            elif one.kind is kinds.GROUP_NORM:
+                row["own"] = self.arena.take(2 * self.arena.padded(self.batch * one.shape[0]))
             elif one.kind is kinds.BATCH_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(one.inputs))
             elif one.kind is kinds.CONVOLUTION:

@@ -65,6 +65,7 @@ class OperationKind(IntEnum):
     MAX_POOL = 14
     MEAN_POOL = 15
     PAD = 16
+    GROUP_NORM = 17
 
 
 class LossKind(IntEnum):

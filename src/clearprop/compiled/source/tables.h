@@ -25,6 +25,7 @@ enum OperationKind {
     MAX_POOL,    /* the largest number under a window */
     MEAN_POOL,
     PAD,         /* y = x in a border */
+    GROUP_NORM,  /* y = γ (x − μ) r + β over the channels of a group, at all places of a sample */
 };
 
 struct Operation {
