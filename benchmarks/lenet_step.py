@@ -1,5 +1,6 @@
 """One training step of the LeNet of `clearprop reproduce digits`, without its dropout: 128 images
-of 8 × 8 in float32 with Adam, on one core, by both engines, beside eager PyTorch and a careful script in NumPy.
+of 8 × 8 in float32 with Adam, on one core, by both engines, beside eager PyTorch and a careful
+script in NumPy.
 
 The script has images with their channels behind the samples, patches by `sliding_window_view`, one
 product for each of a convolution's three, and no loop over places.

@@ -41,11 +41,11 @@ from tests.compiled.both_engines import (
     Library,
     Task,
     assert_same,
+    assert_same_bits,
     compiled,
     difference,
     in_numpy,
 )
-from tests.compiled.test_threads import assert_same_bits
 
 SAMPLES = 19
 

@@ -196,6 +196,8 @@ class _Lowering:
             one = replace(one, activation=ActivationKind[kernel.name])
         if kernel.rows:
             one = replace(one, shape=(kernel.rows,))
+        if kind is OperationKind.GROUP_NORM:
+            one = replace(one, shape=(kernel.groups,))
         if kernel.taps is not None:
             channels, *size = self.shapes[node.source]
             taps = kernel.taps(tuple(size))

@@ -230,6 +230,8 @@ class Placer:
             places = self.lowered.wires[one.source].places
             if one.kind in (kinds.LAYER_NORM, kinds.RMS_NORM):
                 row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
+            elif one.kind is kinds.GROUP_NORM:
+                row["own"] = self.arena.take(2 * self.arena.padded(self.batch * one.shape[0]))
             elif one.kind in RECURRENT:
                 entries = recurrent_entries(one, self.arena, batch=self.batch, times=places)
                 row["own"] = self.arena.take(entries)

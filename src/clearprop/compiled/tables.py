@@ -65,11 +65,12 @@ class OperationKind(IntEnum):
     MAX_POOL = 14
     MEAN_POOL = 15
     PAD = 16
-    RNN = 17
-    GRU = 18
-    LSTM = 19
-    TIMES = 20
-    EMBEDDING = 21
+    GROUP_NORM = 17
+    RNN = 18
+    GRU = 19
+    LSTM = 20
+    TIMES = 21
+    EMBEDDING = 22
 
 
 class LossKind(IntEnum):

@@ -46,7 +46,7 @@ class Kernel(NamedTuple):
     arrays    one number for each output, or None where there are none, in the kernel's order
     taps      of a layer of images: what it takes where, for images of this size, or why there is
               no kernel for them
-    groups    of a convolution: how many its channels fall into
+    groups    how many its channels fall into
     rows      of a table: how many it has
     gates     of a layer over time: how many groups of columns its parameters have
     """

@@ -35,14 +35,22 @@ static struct Panels panels_at(const struct Run *run, const struct Operation *o,
     return (struct Panels){run->arena + place, o->panel, o->row};
 }
 
+static int64_t groups_of(const struct Run *run, const struct Operation *o)
+{
+    return run->shapes[o->shape];
+}
+
 /* Of some samples, and of some features where it goes over the samples. */
 static struct Norm norm_of(const struct Worker *w, const struct Operation *o, struct Span samples)
 {
     const struct Run *run = w->run;
     real *m = run->arena, *mean = m + o->own;
     int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs)
-                                               : padded(run->batch * o->x_places);
-    if (o->kind != BATCH_NORM)
+        : o->kind == GROUP_NORM ? padded(run->batch * groups_of(run, o))
+                                : padded(run->batch * o->x_places);
+    if (o->kind == GROUP_NORM)
+        mean += samples.first / o->x_places * groups_of(run, o);
+    else if (o->kind != BATCH_NORM)
         mean += samples.first;
     return (struct Norm){
         .samples = count_of(samples), .features = o->inputs, .span = share(w, o->inputs, PANEL),
@@ -320,6 +328,9 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
         break;
     case LAYER_NORM: norm_of_samples_forward(&norm, 1); break;
     case RMS_NORM: norm_of_samples_forward(&norm, 0); break;
+    case GROUP_NORM:
+        group_norm_forward(&norm, count_of(w->rows), o->x_places, groups_of(run, o));
+        break;
     case SOFTMAX: softmax_forward(samples, o->inputs, x, y, 0); break;
     case LOG_SOFTMAX: softmax_forward(samples, o->inputs, x, y, 1); break;
     case FEATURE_SCALE:
@@ -354,6 +365,10 @@ static void features_back(struct Worker *w, const struct Operation *o, int64_t s
                    (real)settings[0], run->arena + o->weight_gradient, o->weight_adds);
         break;
     case BATCH_NORM: batch_norm_back(&norm); break;
+    case GROUP_NORM:
+        if (o->weight != NONE)
+            group_parameters_back(&norm, samples / o->x_places, o->x_places, groups_of(run, o));
+        break;
     default: break;
     }
     if (o->weight != NONE && (o->kind == LAYER_NORM || o->kind == RMS_NORM))
@@ -389,6 +404,9 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         break;
     case LAYER_NORM: norm_of_samples_back(&norm, 1); break;
     case RMS_NORM: norm_of_samples_back(&norm, 0); break;
+    case GROUP_NORM:
+        group_norm_back(&norm, count_of(w->rows), o->x_places, groups_of(run, o));
+        break;
     case SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 0, o->dx_adds); break;
     case LOG_SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 1, o->dx_adds); break;
     case PIECEWISE_LINEAR:

@@ -8,6 +8,7 @@
 #include "product.h"
 #include "losses.h"
 #include "normalization.h"
+#include "group_norm.h"
 #include "layers.h"
 #include "windows.h"
 #include "convolution.h"
