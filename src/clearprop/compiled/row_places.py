@@ -93,9 +93,9 @@ class Placer:
             number, name = uses[0]
             one = self.lowered.operations[number]
             kernel = _kernel_shape(one, name)
-            rows, columns = (
-                one.node.parameters[name].shape if kernel is None else kernel.matrix_shape
-            )  # type: ignore[union-attr]
+            rows, columns = one.node.parameters[name].shape[:2]  # type: ignore[union-attr]
+            if kernel is not None:
+                rows, columns = kernel.matrix_shape
             wide = self.arena.padded(columns)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
             through = self.batch * self.lowered.wires[one.source].places

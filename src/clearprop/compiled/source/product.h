@@ -26,6 +26,18 @@ struct Rows {
     int64_t stride;
 };
 
+static struct Rows rows_at(real *arena, int64_t place, int64_t stride)
+{
+    return (struct Rows){place == NONE ? NULL : arena + place, stride};
+}
+
+static struct Rows from_sample(struct Rows rows, int64_t first)
+{
+    if (rows.at)
+        rows.at += first * rows.stride;
+    return rows;
+}
+
 /* What a thread computes of a matrix. */
 struct Share { struct Span rows, columns; };
 

@@ -14,6 +14,7 @@
 #include "convolution.h"
 #include "run.h"
 #include "large.h"
+#include "image_rows.h"
 #include "rows.h"
 #include "columns.h"
 #include "lanes.h"
