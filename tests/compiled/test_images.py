@@ -185,6 +185,14 @@ def test_the_lenet_of_the_showpiece(kernels: Library) -> None:
     assert difference(whole, parts) == 0
 
 
+def test_a_loss_of_images(kernels: Library) -> None:
+    network = Network(Sequential(Conv2d(2, 5, 3, padding=1), Tanh(), Conv2d(5, 3, 3)))
+    target = np.random.default_rng(8).normal(size=(SAMPLES, 3, 4, 4))
+    task = Task(network, MSE(), Adam(0.01), X, target, batch_size=6)
+    assert_same(task, "float64", kernels)
+    assert_same_bits(task, "float32", kernels)
+
+
 def test_tied_kernels_share_their_gradient(kernels: Library) -> None:
     layers = Sequential(
         Conv2d(2, 2, 3, padding=1), Tanh(), Conv2d(2, 2, 3, padding=1), Flatten(), Linear(72, 3)

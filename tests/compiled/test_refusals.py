@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    GRU,
     LSTM,
     MSE,
     SGD,
@@ -39,6 +40,7 @@ from tests.compiled.both_engines import Task
 X = np.linspace(-1, 1, 24).reshape(8, 3)
 Y = np.linspace(0, 1, 16).reshape(8, 2)
 IDS = np.arange(8) % 2
+SEQUENCES = np.zeros((8, 5, 3))
 NETWORK = Network(Sequential(Linear(3, 4), ReLU(), Linear(4, 2)))
 
 
@@ -68,7 +70,6 @@ def refused(task: Task) -> str:
     [
         (Sequential(Linear(3, 2), OwnReLU()), X, "layers[1] is OwnReLU, a layer of your own"),
         (Sequential(Linear(3, 2), Softmax(-2)), X, "another axis"),
-        (Sequential(Linear(3, 2)), X.reshape(8, 1, 3), "(N, features)"),
         (Sequential(Tanh(), Tanh()), Y, "nothing to compile"),
     ],
 )
@@ -80,10 +81,12 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
 @pytest.mark.parametrize(
     ("network", "x", "words"),
     [
-        (Network(Sequential(LSTM(3, 2))), np.zeros((4, 5, 3)), "layers[0] is LSTM, which goes"),
+        (Network(Sequential(LSTM(3, 2, projection=1))), SEQUENCES, "LSTM with a projection"),
+        (Network(Sequential(LSTM(3, 2, peepholes=True))), SEQUENCES, "LSTM with peepholes"),
+        (Network(Sequential(GRU(3, 2, reset_after=False))), SEQUENCES, "GRU whose reset gate"),
         (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
     ],
-    ids=["LSTM", "micro-GPT"],
+    ids=["projection", "peepholes", "reset_after", "micro-GPT"],
 )
 def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: str) -> None:
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))
@@ -101,7 +104,6 @@ IMAGES = np.random.default_rng(3).normal(size=(8, 2, 3, 4))
             "layers[1] puts wires side by side along axis -2, between the first and the last",
         ),
         ((OwnReLU(), Conv2d(2, 2, 3), Flatten()), "layers[1] is OwnReLU, a layer of your own"),
-        ((Conv2d(2, 2, 3),), "The network puts out axes between samples and features"),
         ((Softmax(-3), Flatten()), "layers[1] is Softmax over another axis"),
     ],
 )

@@ -179,14 +179,14 @@ def _panels(
     wide = parameter.entries // parameter.rows
     if parameter.row == wide:
         return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
-    panels = whole.reshape(-1, parameter.rows, parameter.row)
-    return [
-        (
-            panel[:, : parameter.columns - first],
-            slice(first, first + parameter.row),
-        )
-        for first, panel in zip(range(0, parameter.columns, parameter.row), panels, strict=True)
+    panels = iter(whole.reshape(-1, parameter.rows, parameter.row))
+    gate = parameter.columns // parameter.gates
+    ends = [
+        (begin + first, begin + min(first + parameter.row, gate))
+        for begin in range(0, parameter.columns, gate)
+        for first in range(0, gate, parameter.row)
     ]
+    return [(next(panels)[:, : end - first], slice(first, end)) for first, end in ends]
 
 
 def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Array, Array]:
@@ -200,8 +200,8 @@ def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Arr
 def _require_planned(
     plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None
 ) -> None:
-    outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
-    expected = {"x": (plan.samples, *plan.input_shape), "target": (plan.samples, *outputs)}
+    target_shape = plan.output_shape[:-1] if plan.takes_ids else plan.output_shape
+    expected = {"x": (plan.samples, *plan.input_shape), "target": (plan.samples, *target_shape)}
     given = {"x": x, "target": target}
     if sample_weight is not None:
         expected["sample_weight"], given["sample_weight"] = (plan.samples,), sample_weight

@@ -106,7 +106,8 @@ def _call(
     rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
     # Of two steps: total and product of every part.
-    parts = np.empty((2, -(-plan.batch_size // SAMPLES_OF_PART), 2))
+    rows = plan.batch_size * int(plan.loss_row["places"])
+    parts = np.empty((2, -(-rows // SAMPLES_OF_PART), 2))
     placed = plan.placed
     fields = RunFields(
         operations=address(placed.operations),

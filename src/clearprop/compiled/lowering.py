@@ -39,6 +39,7 @@ class Lowered:
     activation   of an elementwise function, which
     shape        its whole numbers, in the kernel's order
     mask         of dropout: the samples' shape, and whether their rows are channels
+    gates        how many groups of columns its parameters have, each in panels of its own
     """
 
     kind: OperationKind
@@ -53,6 +54,7 @@ class Lowered:
     adds: bool = False
     shape: tuple[int, ...] = ()
     mask: tuple[Shape, bool] = ((), False)
+    gates: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +62,14 @@ class LoweredGraph:
     """A graph's operations in order; what does nothing is none, and its wire is that before it.
 
     wires     the rows of every wire that is left
-    output    the wire that the loss takes
+    output    the wire that the loss takes, for samples of `output_shape`
     constant  the wires of whose signals nobody asks
     """
 
     operations: tuple[Lowered, ...]
     wires: Mapping[str, Wire]
     output: str
+    output_shape: Shape
     constant: frozenset[str]
 
     def takers(self, wire: str) -> list[int]:
@@ -93,9 +96,9 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
         refusal = lowering.join(step) if isinstance(step, Join) else lowering.layer(step)
         if refusal is not None:
             return refusal
-    if len(shapes[graph.output]) != 1:
-        return Refusal("axes_between")
-    found, output = lowering.operations, lowering.held[graph.output].wire
+    # The loss takes rows of the last axis, each with a target of its own.
+    output = lowering.arranged(graph.output, Arrangement.FEATURES)
+    found = lowering.operations
     refusal = _tied_otherwise(found)
     if refusal is not None:
         return refusal
@@ -103,7 +106,9 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
         return Refusal("unused_output")
     if output in lowering.constant:
         return Refusal("nothing_learned")
-    return LoweredGraph(tuple(found), lowering.wires, output, frozenset(lowering.constant))
+    return LoweredGraph(
+        tuple(found), lowering.wires, output, shapes[graph.output], frozenset(lowering.constant)
+    )
 
 
 def _tied_otherwise(operations: Sequence[Lowered]) -> Refusal | None:
@@ -118,9 +123,9 @@ def _tied_otherwise(operations: Sequence[Lowered]) -> Refusal | None:
 
 
 def _reads(one: Lowered) -> tuple[Any, ...]:
-    """How an operation reads its weight: what a convolution does not share with others."""
+    """How an operation reads its parameters, where that is not row by row."""
     is_convolution = one.kind is OperationKind.CONVOLUTION
-    return (is_convolution, one.shape[:2] if is_convolution else ())
+    return one.gates, is_convolution and one.shape[:2]
 
 
 def _kernel_of(node: Node) -> Kernel | Refusal:
@@ -200,6 +205,7 @@ class _Lowering:
             node,
             settings=kernel.settings,
             mask=(shape, wanted is Arrangement.CHANNELS),
+            gates=kernel.gates,
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])

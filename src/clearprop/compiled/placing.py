@@ -14,6 +14,7 @@ class ParameterPlace:
     """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels.
 
     kernel  of a convolution's weight, how it lies in the flat array
+    gates  how many groups of columns there are, each of which begins with a panel of its own
     """
 
     start: int
@@ -26,6 +27,7 @@ class ParameterPlace:
     entries: int
     gradient: int
     kernel: KernelShape | None = None
+    gates: int = 1
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class TrainingPlan:
     """A training as tables.
 
     dtype       "float32" or "float64"
-    rows        how the numbers of an input sample, which is of `input_shape`, lie in rows
+    rows        how the numbers of an input sample, which is of `input_shape`, lie in rows; an
+                output sample is of `output_shape`
     placed      operations, and where everything lies in the arena of `entries` numbers
     blocks      the parameters that are updated after the backward pass
     settings    the numbers that operations, loss and optimizer read
@@ -67,6 +68,7 @@ class TrainingPlan:
     samples: int
     batch_size: int
     input_shape: Shape
+    output_shape: Shape
     rows: Wire
     placed: Placed
     entries: int
@@ -134,8 +136,7 @@ def plan_of(
         for one in lowered.operations
     ):
         return Refusal("batch_of_one")
-    outputs = lowered.wires[lowered.output].features
-    require_targets(loss, outputs, target, sample_weight, dtype, batch)
+    require_targets(loss, lowered.output_shape, target, sample_weight, dtype, batch)
     return _plan(
         network, loss, optimizer, lowered, loss_kind, update, x, target, dtype, batch, threads
     )
@@ -158,7 +159,7 @@ def paying_threads(uses: int, most: int) -> int:
 
 def require_targets(
     loss: Loss,
-    outputs: int,
+    output_shape: Shape,
     target: Array,
     sample_weight: Array | None,
     dtype: str,
@@ -171,13 +172,13 @@ def require_targets(
         weights = None if sample_weight is None else sample_weight[first : first + batch]
         # A batch whose samples all count nothing is a matter of the shuffle.
         loss.evaluate(
-            np.zeros((len(part), outputs), dtype), part, sample_weight=weights, divisor=1.0
+            np.zeros((len(part), *output_shape), dtype), part, sample_weight=weights, divisor=1.0
         )
 
 
-def is_ids(target: Array) -> bool:
+def is_ids(target: Array, output_shape: Shape) -> bool:
     """Whether a target is the numbers of classes, for a loss that takes them."""
-    return target.ndim == 1 and target.dtype.kind in "iub"
+    return target.ndim == len(output_shape) and target.dtype.kind in "iub"
 
 
 def _plan(
@@ -232,6 +233,7 @@ def _plan(
         samples=samples,
         batch_size=batch,
         input_shape=x.shape[1:],
+        output_shape=lowered.output_shape,
         rows=lowered.wires[INPUT],
         placed=placed,
         entries=arena.size,
@@ -242,7 +244,7 @@ def _plan(
         optimizer_row=row,
         slots=slots,
         rate=kernel.rate,
-        takes_ids=is_ids(target),
+        takes_ids=is_ids(target, lowered.output_shape),
         large=LARGE,
         threads=threads,
     )
@@ -255,6 +257,7 @@ def _loss_row(
     row: Any = np.zeros((), LOSS)
     row["kind"], row["outputs"] = loss_kind.kind, lowered.wires[lowered.output].features
     row["is_mean"] = loss.reduction == "mean"
+    row["places"] = lowered.wires[lowered.output].places
     row["y"], row["y_stride"] = placed.output, placed.output_stride
     row["dy"], row["setting"] = placed.output_signal, first_setting
     settings = list(loss_kind.settings)

@@ -13,6 +13,8 @@ from clearprop.compiled.arranging import ENTRY_BY_ENTRY
 from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.lowering import Lowered, LoweredGraph
 from clearprop.compiled.placing import Arena, MaskPlace, ParameterPlace, Placed, Reused, StatePlace
+from clearprop.compiled.recurrent_places import FIELDS, recurrent_entries
+from clearprop.compiled.recurrent_places import KINDS as RECURRENT
 from clearprop.compiled.tables import (
     FROM_OUTPUT,
     NONE,
@@ -66,7 +68,7 @@ class Placer:
         self.table = np.zeros(len(lowered.operations), OPERATION)
         for name in ("x", "dx", "dy", "weight", "bias", "weight_gradient", "bias_gradient"):
             self.table[name] = NONE
-        for name in ("own", "state"):
+        for name in ("own", "state", "hidden_weight", "hidden_bias"):
             self.table[name] = NONE
         self.by_span: dict[tuple[int, int], ParameterPlace] = {}
         self.value: dict[str, int] = {}
@@ -93,10 +95,9 @@ class Placer:
             number, name = uses[0]
             one = self.lowered.operations[number]
             kernel = _kernel_shape(one, name)
-            rows, columns = one.node.parameters[name].shape[:2]  # type: ignore[union-attr]
-            if kernel is not None:
-                rows, columns = kernel.matrix_shape
-            wide = self.arena.padded(columns)
+            own = one.node.parameters[name].shape  # type: ignore[union-attr]
+            rows, columns = own if kernel is None else kernel.matrix_shape
+            wide = one.gates * self.arena.padded(columns // one.gates)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
             through = self.batch * self.lowered.wires[one.source].places
             is_large = is_weight and 2.0 * through * rows * columns >= large
@@ -106,9 +107,8 @@ class Placer:
             kept[span] = not used_at_once
             entries = rows * wide
             at = self.arena.take(entries)
-            shapes[span] = ParameterPlace(
-                *span, rows, columns, at, panel, row, entries, NONE, kernel
-            )
+            place = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE, kernel)
+            shapes[span] = replace(place, gates=one.gates)
         self.slot = self.arena.size
         self.arena.take(slots * self.slot)
         for span, parameter in shapes.items():
@@ -118,9 +118,9 @@ class Placer:
         for number, one in reversed(self.with_parameters()):
             fields = self.table[number]
             for name, slot in one.node.parameters.items():  # type: ignore[union-attr]
-                found = self.by_span[slot.span]
-                fields[name], fields[f"{name}_gradient"] = found.place, found.gradient
-                fields[f"{name}_adds"] = slot.span in written
+                found, field = self.by_span[slot.span], FIELDS.get(name, name)
+                fields[field], fields[f"{field}_gradient"] = found.place, found.gradient
+                fields[f"{field}_adds"] = slot.span in written
                 written.add(slot.span)
                 if name == "weight":
                     fields["panel"], fields["row"] = found.panel, found.row
@@ -231,6 +231,9 @@ class Placer:
                 row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
             elif one.kind is kinds.GROUP_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(self.batch * one.shape[0]))
+            elif one.kind in RECURRENT:
+                entries = recurrent_entries(one, self.arena, batch=self.batch, times=places)
+                row["own"] = self.arena.take(entries)
             elif one.kind is kinds.BATCH_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(one.inputs))
             elif one.kind is kinds.CONVOLUTION:

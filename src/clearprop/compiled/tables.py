@@ -66,6 +66,10 @@ class OperationKind(IntEnum):
     MEAN_POOL = 15
     PAD = 16
     GROUP_NORM = 17
+    RNN = 18
+    GRU = 19
+    LSTM = 20
+    TIMES = 21
 
 
 class LossKind(IntEnum):
@@ -107,10 +111,12 @@ OPERATION = _whole(
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
     *("own", "own_stride", "state", "setting", "shape", "mask"),
+    *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
+    *("hidden_weight_adds", "hidden_bias_adds"),
 )
 BLOCK = _whole("parameter", "gradient", "entries")
 LOSS = _whole(
-    *("kind", "outputs", "is_mean", "y", "y_stride", "dy", "weight", "other_weight"),
+    *("kind", "outputs", "is_mean", "places", "y", "y_stride", "dy", "weight", "other_weight"),
     *("setting", "ignored"),
 )
 OPTIMIZER = _whole("kind", "slot", "setting", "clips", "clip_setting")

@@ -46,6 +46,7 @@ class Kernel(NamedTuple):
     taps      of a layer of images: what it takes where, for images of this size, or why there is
               no kernel for them
     groups    how many its channels fall into
+    gates     of a layer over time: how many groups of columns its parameters have
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kernel(NamedTuple):
     arrays: tuple[tuple[float, ...] | None, ...] = ()
     taps: Callable[[Shape], Taps | NoKernel] | None = None
     groups: int = 1
+    gates: int = 1
 
 
 class OptimizerKernel(NamedTuple):

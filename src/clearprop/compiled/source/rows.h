@@ -204,6 +204,8 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
     case TURN: turn_forward(w, o); break;
     case CONVOLUTION: convolution_forward(w, o); return;
     case MAX_POOL: case MEAN_POOL: case PAD: images_forward(w, o); break;
+    case RNN: case GRU: case LSTM: recurrent_forward(w, o, all_samples); return;
+    case TIMES: times_forward(w, o); break;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -306,6 +308,7 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
     case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
     case TURN: turn_back(w, o); break;
     case MAX_POOL: case MEAN_POOL: case PAD: images_back(w, o); break;
+    case TIMES: times_back(w, o); break;
     default: break;
     }
     w->is_open = 1;
@@ -326,6 +329,10 @@ static void operation_back(struct Worker *w, const struct Operation *o, int64_t 
         convolution_back(w, o, all_samples, u);
         return;
     }
+    if (o->kind == RNN || o->kind == GRU || o->kind == LSTM) {
+        recurrent_back(w, o, all_samples, u);
+        return;
+    }
     samples_back(w, o, masks);
     /* Met in any case: the place of one signal becomes that of another, whose rows are shorter. */
     meet(w);
@@ -341,7 +348,8 @@ static double step_of_rows(struct Worker *w, const struct Batch *batch, const ui
     const struct Run *run = w->run;
     const struct Operation *all = run->operations;
     /* A thread may begin the next step while another adds up this one's parts. */
-    int64_t most = (run->batch + SAMPLES_OF_PART - 1) / SAMPLES_OF_PART;
+    int64_t places = run->loss.places;
+    int64_t most = (run->batch * places + SAMPLES_OF_PART - 1) / SAMPLES_OF_PART;
     struct PartOfLoss *parts = run->parts + step % 2 * most;
     if (run->input != NONE && batch->order) {
         gather(w, batch);
@@ -349,11 +357,11 @@ static double step_of_rows(struct Worker *w, const struct Batch *batch, const ui
     }
     for (int64_t i = 0; i < run->operation_count; i++)
         operation_forward(w, all + i, batch->samples, masks);
-    loss_of(&run->loss, batch, w->rows, run->arena, run->settings, divisor, parts);
+    loss_of(&run->loss, batch, own_rows(w, places), run->arena, run->settings, divisor, parts);
     w->is_open = 1;
     for (int64_t i = run->operation_count - 1; i >= 0; i--)
         operation_back(w, all + i, batch->samples, masks, u);
     settle(w);
     update_all(w, u);
-    return sum_of_parts(parts, batch->samples);
+    return sum_of_parts(parts, batch->samples * places);
 }

@@ -26,6 +26,10 @@ enum OperationKind {
     MEAN_POOL,
     PAD,         /* y = x in a border */
     GROUP_NORM,  /* y = γ (x − μ) r + β over the channels of a group, at all places of a sample */
+    RNN,         /* over time, as GRU and LSTM: x has a row for each time */
+    GRU,
+    LSTM,
+    TIMES,       /* y = some of these rows */
 };
 
 struct Operation {
@@ -47,6 +51,9 @@ struct Operation {
     int64_t setting;               /* the first of its settings */
     int64_t shape;                 /* the first of its whole numbers */
     int64_t mask;                  /* the first of its bytes in the masks of a step */
+    int64_t hidden_weight, hidden_bias; /* over time: U and its bias, and all that is said above */
+    int64_t hidden_weight_gradient, hidden_bias_gradient;
+    int64_t hidden_weight_adds, hidden_bias_adds;
 };
 
 /* A parameter that is updated after the backward pass, with its gradient; whole panels. */
@@ -58,6 +65,7 @@ enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY, P
 
 struct Loss {
     int64_t kind, outputs, is_mean;
+    int64_t places;                /* rows of a sample, each with a target of its own */
     int64_t y, y_stride, dy;       /* the network's output and its signal */
     int64_t weight, other_weight;  /* settings, one for each output or class; NONE: all 1 */
     int64_t setting;

@@ -15,6 +15,7 @@
 #include "run.h"
 #include "large.h"
 #include "image_rows.h"
+#include "recurrent.h"
 #include "rows.h"
 #include "columns.h"
 #include "lanes.h"

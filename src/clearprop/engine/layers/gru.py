@@ -43,7 +43,7 @@ from clearprop.base.arrays import Array, matrix_product
 from clearprop.base.settings import settle_flag
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, StepSignals
-from clearprop.engine.layers.recurrent_arrays import parts, states_from
+from clearprop.engine.layers.recurrent_arrays import parts, states_from, turned_over
 from clearprop.engine.layers.special import logistic
 
 
@@ -123,7 +123,7 @@ class GRU(Recurrent):
         da, dh = np.empty(gates.shape, dy.dtype), np.empty_like(dy)
         da_r, da_z, da_n = parts(da, size)
         dq = np.empty_like(da) if self.reset_after else da
-        back, later = recurrent.mT, np.zeros_like(dy[0])
+        back, later = turned_over(recurrent), np.zeros_like(dy[0])
         of_gates, of_candidate = back[..., : 2 * size, :], back[..., 2 * size :, :]
         for time in reversed(range(len(dy))):
             np.add(dy[time], later, dh[time])
