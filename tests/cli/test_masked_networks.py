@@ -1,11 +1,26 @@
 """A network whose samples have padding, saved with its masks: every command sees them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import SGD, Linear, MultiheadAttention, Network, Sequential, fit, load, save
+from clearprop import (
+    GRU,
+    LSTM,
+    RNN,
+    SGD,
+    Linear,
+    MultiheadAttention,
+    Network,
+    Sequential,
+    TimeStep,
+    fit,
+    load,
+    recurrent_stack,
+    save,
+)
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.cli import main
 
@@ -106,3 +121,28 @@ def test_an_exported_model_takes_the_masks(saved: Path, tmp_path: Path) -> None:
         kept.predict(kept.x, side_inputs=kept.side_inputs),
         rtol=1e-12,
     )
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_program_of_sequences_takes_their_lengths(
+    kind: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(1)
+    x, target = generator.normal(size=(4, 3, 2)), generator.normal(size=(4, 1))
+    both = recurrent_stack(kind, 2, 2, bidirectional=True)
+    network = Network(Sequential(both, TimeStep(), Linear(4, 1)))
+    path, program = tmp_path / "lengths.safetensors", tmp_path / "lengths.py"
+    save(
+        path,
+        network,
+        network.initialize(0),
+        x=x,
+        target=target,
+        loss="mse",
+        side_inputs={"lengths": np.array([3, 1, 2, 3])},
+    )
+    assert main(["write", str(path), "--epochs", "2", "--out", str(program)]) == 0
+    assert "def forward(x, lengths, " in program.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", f"{program}:backward"]) == 0
+    assert "RIGHT" in capsys.readouterr().out

@@ -13,14 +13,20 @@ from clearprop import (
     MSE,
     SGD,
     BatchNorm,
+    Concatenate,
+    Conv2d,
     CrossEntropy,
     Embedding,
+    Flatten,
+    GlobalAverage,
     Linear,
     Network,
+    Pad,
     ReLU,
     Sequential,
     Softmax,
     Tanh,
+    fit,
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, DtypeError, ShapeError
@@ -84,6 +90,48 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
 )
 def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: str) -> None:
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))
+
+
+IMAGES = np.random.default_rng(3).normal(size=(8, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((Pad((1, 1, 0, 0, 0, 1)), Flatten()), "layers[1] is Pad around every axis of a sample"),
+        (
+            (Concatenate(Tanh(), ReLU(), axis=-2), Flatten()),
+            "layers[1] puts wires side by side along axis -2, between the first and the last",
+        ),
+        ((OwnReLU(), Conv2d(2, 2, 3), Flatten()), "layers[1] is OwnReLU, a layer of your own"),
+        ((Softmax(-3), Flatten()), "layers[1] is Softmax over another axis"),
+    ],
+)
+def test_layers_of_images(layers: Any, words: str) -> None:
+    network = Network(Sequential(Conv2d(2, 2, 1), *layers))
+    assert words in refused(Task(network, MSE(), SGD(0.1), IMAGES, Y))
+
+
+def test_tied_kernels_that_see_other_channels() -> None:
+    layers = Sequential(Conv2d(2, 4, 1), Conv2d(4, 4, 1, groups=2), GlobalAverage(), Linear(4, 2))
+    network = Network(layers, {"layers[1].weight": "layers[0].weight"})
+    words = "layers[1].weight is tied to layers[0].weight, which is used otherwise there"
+    assert words in refused(Task(network, MSE(), SGD(0.1), IMAGES, Y))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (IMAGES[:, 0], "N samples of so many channels"),
+        (IMAGES.transpose(0, 2, 3, 1), "the channels behind the samples"),
+        (IMAGES[..., :2], "does not fit an image"),
+    ],
+)
+def test_images_that_do_not_fit_are_told_as_in_numpy(x: Array, words: str, engine: str) -> None:
+    network = Network(Sequential(Conv2d(2, 3, 3), GlobalAverage(), Linear(3, 2)))
+    with pytest.raises(ShapeError, match=words):
+        fit(network, network.initialize(seed=0), x, Y, loss=MSE(), epochs=1, engine=engine)
 
 
 def test_ids_are_those_of_the_data() -> None:

@@ -28,8 +28,14 @@ from clearprop import (
 from clearprop.base.errors import DataError, EngineWarning, ShapeError
 from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.kernel_running import run
-from tests.compiled.both_engines import Library, Task, assert_same, compiled, difference
-from tests.compiled.test_threads import assert_same_bits
+from tests.compiled.both_engines import (
+    Library,
+    Task,
+    assert_same,
+    assert_same_bits,
+    compiled,
+    difference,
+)
 from tests.compiled.time_cases import (
     CELLS,
     FEATURES,

@@ -95,10 +95,13 @@ class Placer:
             number, name = uses[0]
             one = self.lowered.operations[number]
             kernel = _kernel_shape(one, name)
-            learned = one.node.parameters[name]  # type: ignore[union-attr]
-            rows, columns = learned.shape if kernel is None else kernel.matrix_shape
+            own = one.node.parameters[name].shape  # type: ignore[union-attr]
+            rows, columns = own if kernel is None else kernel.matrix_shape
             wide = one.gates * self.arena.padded(columns // one.gates)
-            is_weight = one.kind is OperationKind.LINEAR and name == "weight"
+            is_weight = all(
+                self.lowered.operations[each].kind is OperationKind.LINEAR and use == "weight"
+                for each, use in uses
+            )
             through = self.batch * self.lowered.wires[one.source].places
             is_large = is_weight and 2.0 * through * rows * columns >= large
             panel, row = self.arena.panel, self.arena.panel

@@ -3,7 +3,6 @@
 The names are those of the enumerations in `compiled/source/tables.h` and `activations.h`.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,9 +29,9 @@ class Taps(NamedTuple):
     under: Array
     numbers: tuple[float, ...] = ()
 
-    def is_once(self, size: Shape) -> bool:
-        """Whether every place of images of this size is there just once."""
-        return bool(np.array_equal(np.sort(self.under, axis=None), np.arange(math.prod(size))))
+    def is_once(self, places: int) -> bool:
+        """Whether every place of images of so many is there just once."""
+        return bool(np.array_equal(np.sort(self.under, axis=None), np.arange(places)))
 
 
 # No place of the image.

@@ -15,12 +15,14 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
 from clearprop.engine.combinators import Concatenate, Sequential
 from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.layers.recurrent_arrays import parts
 from clearprop.engine.layers.rnn import RNN
 from clearprop.kinds.onnx_terms import (
     ANYTHING,
+    Beside,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -29,6 +31,7 @@ from clearprop.kinds.onnx_terms import (
     Slot,
     Term,
     X,
+    choice,
     op,
 )
 
@@ -36,6 +39,7 @@ from clearprop.kinds.onnx_terms import (
 OPSET = 13
 # What no layer here has.
 REFUSED_ATTRIBUTES = ("clip", "input_forget")
+_INT32 = 6  # as ONNX counts dtypes
 # So many layers one behind another are known at most.
 MOST_LAYERS = 4
 # Where ONNX's gates stand in ours: LSTM's are i o f g there, GRU's z r n, ours PyTorch's.
@@ -138,7 +142,16 @@ def _cell(kind: type[Recurrent], wire: Operand, number: int, given: _Given) -> T
         (theirs, Held(f"{ours or theirs}{number}", default))
         for theirs, (ours, default) in told.items()
     )
-    more: list[Operand] = [slot("bias") if given.bias else None, None]
+    # The operator counts them in 32 bits; files have them in either.
+    lengths = choice(
+        f"lengths{number}",
+        {
+            "none": None,
+            "counted": op("Cast", Beside(LENGTHS), to=_INT32),
+            "as they are": Beside(LENGTHS),
+        },
+    )
+    more: list[Operand] = [slot("bias") if given.bias else None, lengths]
     starts: list[Operand] = [None] * len(kind.states)
     if given.zeros:
         starts = [op("Expand", slot(name), ANYTHING) for name in kind.states]
@@ -172,6 +185,7 @@ def _values(at: OnnxPlace, given: _Given, projected: bool) -> Mapping[str, Any] 
         "direction": "reverse" if layer.reverse else None,
         "activations": ["Relu"] if getattr(layer, "nonlinearity", "") == "relu" else None,
         "layout": None,
+        "lengths": "counted" if LENGTHS in at.beside else "none",
     }
     if given.bias:
         both = [rows(at.params[name])[0].T for name in ("bias_ih", "bias_hh")]

@@ -163,8 +163,8 @@ class EachAlone:
 def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refusal:
     """The plan of one network of a course, whose steps so many threads share. Raises what the loss
     raises for targets and weights that cannot be, of every network."""
-    if course.side_inputs:
-        return Refusal("side_inputs", {"names": ", ".join(course.side_inputs)})
+    if course.side_inputs.arrays:
+        return Refusal("side_inputs", {"names": ", ".join(course.side_inputs.arrays)})
     x, target, sample_weight = course.data.of(0)
     plan = plan_of(
         course.network,

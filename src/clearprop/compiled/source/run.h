@@ -45,6 +45,12 @@ struct Run {
     struct Optimizer optimizer;
 };
 
+/* A weight, or its gradient, as an operation reads it. */
+static struct Panels panels_at(const struct Run *run, const struct Operation *o, int64_t place)
+{
+    return (struct Panels){run->arena + place, o->panel, o->row};
+}
+
 /* A thread's share of the parameters whose gradients were kept. */
 static void update_all(struct Worker *w, const struct Update *u)
 {

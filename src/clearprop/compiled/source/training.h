@@ -14,6 +14,7 @@
 #include "convolution.h"
 #include "run.h"
 #include "large.h"
+#include "image_rows.h"
 #include "recurrent.h"
 #include "embedding.h"
 #include "rows.h"

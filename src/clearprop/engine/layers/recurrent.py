@@ -43,7 +43,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
-from clearprop.base.errors import DtypeError, ShapeError
+from clearprop.base.errors import DataError, DtypeError, ShapeError
 from clearprop.base.settings import require_sizes, settle_flag
 from clearprop.engine.initializers import FanInUniform, Initializer
 from clearprop.engine.layers.layer import (
@@ -98,7 +98,8 @@ class Recurrent(Layer):
 
     As PyTorch has them, x and h have a bias each, and all arrays start from U(±1/√hidden). Raises
     ConfigurationError unless both sizes are whole numbers >= 1; forward raises ShapeError for an x
-    that is no sequence, lengths that do not fit and a start of another shape.
+    that is no sequence, lengths that do not fit and a start of another shape, DataError for a start
+    with NaN or infinities.
     """
 
     inputs: int
@@ -199,6 +200,10 @@ class Recurrent(Layer):
 
     def side_inputs(self) -> Collection[str]:
         return (LENGTHS, *self.states)
+
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        # A start of each of K networks is (K, N, H).
+        return 1 if name in self.states and axes == 3 else 0
 
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight_ih"]
@@ -387,6 +392,8 @@ class Recurrent(Layer):
                     came=shape_text(start.shape),
                     expected=shape_text(expected[-2:]),
                 )
+            if not np.isfinite(start).all():
+                raise DataError("state_before_numbers", name=key)
             if start.dtype != dtype and not (start.dtype.kind == "f" and dtype.kind == "c"):
                 raise DtypeError("dtype_mixed", where=key, came=start.dtype, expected=dtype)
             found[name] = np.broadcast_to(start, expected)
