@@ -19,13 +19,16 @@ from clearprop import (
     Embedding,
     FeatureScale,
     Flatten,
+    GRUCell,
     Identity,
     LayerNorm,
     Linear,
+    LSTMCell,
     MultiheadAttention,
     Network,
     ReLU,
     Residual,
+    RNNCell,
     Sequential,
     Tanh,
     TimeStep,
@@ -34,6 +37,7 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer, Wiring
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.optimizers import Optimizer, RMSprop
 from clearprop.kinds.kind_tables import (
     LAYER_EXAMPLES,
@@ -201,6 +205,28 @@ def _of_lengths(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     yield "lengths-own", Recipe(every, None, x, times, side_inputs=own)
 
 
+def _of_states(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Cells from states beside x, for all of them and for each its own."""
+    x, target = generator.normal(size=(6, 3)), generator.normal(size=(6, 2))
+    cells: list[RecurrentCell] = [
+        RNNCell(3, 4),
+        RNNCell(3, 4, nonlinearity="relu", bias=False),
+        GRUCell(3, 4),
+        GRUCell(3, 4, reset_after=False),
+        LSTMCell(3, 4),
+        LSTMCell(3, 4, cell_output=True),
+    ]
+    for number, cell in enumerate(cells):
+        network = Network(Sequential(cell, Linear(cell.outputs, 2)))
+        states = {name: generator.normal(size=(6, 4)) for name in cell.states}
+        recipe = Recipe(network, None, x, target, side_inputs=states)
+        yield f"states-{number}", replace(recipe, batch_size=4 if number % 2 else None)
+    every = Network(Sequential(GRUCell(3, 4), Linear(4, 3), LSTMCell(3, 2)))
+    own = {"layers[0].hidden": 4, "layers[2].hidden": 2, "layers[2].cell": 2}
+    states = {name: generator.normal(size=(6, size)) for name, size in own.items()}
+    yield "states-own", Recipe(every, None, x, target, side_inputs=states)
+
+
 def structures() -> Iterator[tuple[str, Recipe]]:
     """Networks whose structure is what is tried."""
     generator = np.random.default_rng(5)
@@ -242,6 +268,7 @@ def structures() -> Iterator[tuple[str, Recipe]]:
     )
     yield from _masked(generator)
     yield from _of_lengths(generator)
+    yield from _of_states(generator)
     tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
     network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
     yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))

@@ -21,6 +21,7 @@ from clearprop.engine.known_side_inputs import require_side_inputs
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.layers.lengths import LENGTHS
+from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.state import state_of
@@ -50,10 +51,13 @@ if TYPE_CHECKING:
 OPSET = 17
 # Files of protobuf end here.
 MOST_BYTES = 2**31 - 1
+# What a cell starts from.
+STATES = LSTM.states
 # The axes of what stands beside the input, by how many there are.
 _BESIDE_AXES: Mapping[str, Mapping[int, Sequence[str]]] = {
     PADDING: {2: ("N", "T")},
     LENGTHS: {1: ("N",)},
+    **{name: {2: ("N", "H")} for name in STATES},
     LOOKING: {2: ("T", "S"), 3: ("N", "T", "S"), 4: ("N", "H", "T", "S")},
 }
 OUTPUT, PROBABILITIES, LABEL = "output", "probabilities", "label"
@@ -315,7 +319,8 @@ def to_onnx(
     side_inputs  what the model takes beside its input, by the names of the network's side inputs:
                  `key_padding_mask`, booleans (N, T); `lengths`, whole numbers (N,); `attn_mask`,
                  booleans (T, S) unless the arrays are handed over as well, as to `forward`, whose
-                 numbers and axes it has then
+                 numbers and axes it has then; `hidden` and `cell`, the states (N, H) before the
+                 step of a cell
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
     side input that no layer takes in such a file; ConfigurationError for an operator set that
@@ -385,6 +390,8 @@ def _file_input(name: str, array: Array | None, dtype: np.dtype[Any]) -> FileInp
     kind = name.rpartition(".")[2]
     if kind == LENGTHS:
         return FileInput(name, np.dtype(np.int64), 1)
+    if kind in STATES:
+        return FileInput(name, dtype, 2)
     if kind != LOOKING or array is None:
         return FileInput(name, np.dtype(bool), 2)
     return FileInput(name, np.dtype(bool) if array.dtype == bool else dtype, array.ndim)

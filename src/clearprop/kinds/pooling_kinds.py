@@ -41,13 +41,13 @@ from clearprop.kinds.window_places import average_ways, largest_ways
 
 POOL = Symbol("pool", "π")
 # Of the border, the indices of rows and columns, and the windows: in the code and in equations.
-_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
+WINDOW_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
 
 
 def max_passes(site: Site) -> Passes:
     """The largest number under the window; of several the first, row by row."""
     layer, y, dy = site.layer, site.y, site.dy
-    names = names_in(site, layer.axes, *_NAMES)
+    names = names_in(site, layer.axes, *WINDOW_NAMES)
     flat, largest = site.own("listed", "Ψ"), site.own("largest", "ι")
     entries = names.window.entries
     row = ", ".join(["*" + f"{names.patches}.shape[:{2 + layer.axes}]", str(entries)])
@@ -79,7 +79,7 @@ def average_passes(site: Site) -> Passes:
     """The mean of the numbers under the window."""
     layer, y, dy = site.layer, site.y, site.dy
     axes = layer.axes
-    names = names_in(site, axes, *_NAMES)
+    names = names_in(site, axes, *WINDOW_NAMES)
     entries = names.window.entries
     over = ", ".join(map(str, range(-axes, 0)))
     over = over if axes > 1 else "-1"

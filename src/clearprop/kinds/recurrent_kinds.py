@@ -33,14 +33,14 @@ from clearprop.kinds.row import (
     ParameterSymbols,
 )
 
-_WEIGHTS = {
+WEIGHTS = {
     "weight_ih": ParameterSymbols("W", Symbol("W", "W")),
     "weight_hh": ParameterSymbols("U", Symbol("U", "U")),
     "bias_ih": ParameterSymbols("b", Symbol("b", "b")),
     "bias_hh": ParameterSymbols("b′", Symbol("d", "b′")),
 }
 _OF_LSTM = {
-    **_WEIGHTS,
+    **WEIGHTS,
     "weight_hr": ParameterSymbols("P", Symbol("P", "P")),
     "peephole": ParameterSymbols("p", Symbol("p", "p")),
 }
@@ -131,7 +131,7 @@ RECURRENT = (
         passes=rnn_passes,
         output=Symbol("y", "y"),
         opens=True,
-        parameters=_WEIGHTS,
+        parameters=WEIGHTS,
         torch=recurrent_twin(RNN),
         jax=rnn,
         onnx=OnnxOperator("RNN"),
@@ -165,7 +165,7 @@ RECURRENT = (
         passes=gru_passes,
         output=Symbol("y", "y"),
         opens=True,
-        parameters=_WEIGHTS,
+        parameters=WEIGHTS,
         torch=recurrent_twin(GRU),
         jax=gru,
         onnx=OnnxOperator("GRU"),

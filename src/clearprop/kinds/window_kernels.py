@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape
 from clearprop.engine.layers.reshaping import CONSTANT, Pad, border_sources
+from clearprop.engine.layers.uneven_windows import taken_by
 from clearprop.engine.layers.windows import Window
 from clearprop.kinds.kernels import BORDER, Kernel, NoKernel, Taps
 
@@ -72,15 +73,22 @@ def _padded(mode: str, size: int, side: tuple[int, int]) -> Array:
 def _taken(window: Window, size: Shape) -> Taps:
     """What lies under a window at its places."""
     places, axes = window.places(size), len(size)
-    each = []
-    for axis, (side, (low, _)) in enumerate(zip(size, window.padding, strict=True)):
-        place = window.stride[axis] * np.arange(places[axis])
-        at = place[:, None] + window.dilation[axis] * np.arange(window.kernel[axis]) - low
-        each.append(np.where((at >= 0) & (at < side), at, BORDER))
+    each = [_along(window, axis, *one) for axis, one in enumerate(zip(size, places, strict=True))]
     # (place, entry) of every axis: all places first, then all entries.
     order = (*range(0, 2 * axes, 2), *range(1, 2 * axes, 2))
     together = _together(each, size).transpose(order)
     return Taps(together.reshape(math.prod(places), window.entries))
+
+
+def _along(window: Window, axis: int, side: int, count: int) -> Array:
+    """The numbers along an axis (places, entries), BORDER where there is none."""
+    if window.ranges:
+        index, there = taken_by(window.ranges[axis], window.kernel[axis])
+        return np.where(there, index, BORDER)
+    place = window.stride[axis] * np.arange(count)
+    at = place[:, None] + window.dilation[axis] * np.arange(window.kernel[axis])
+    at = at - window.padding[axis][0]
+    return np.where((at >= 0) & (at < side), at, BORDER)
 
 
 def _together(each: list[Array], size: Shape) -> Array:

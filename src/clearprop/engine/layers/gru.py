@@ -139,11 +139,10 @@ class GRU(Recurrent):
                 np.multiply(ds, to_reset[time], da_r[time])
                 through = matrix_product(da[time][..., : 2 * size], of_gates) + ds * r[time]
             later = dh[time] * z[time] + through
-        states = {"hidden": dh}
-        if self.reset_after:
-            return StepSignals(da, dq, ((before, slice(None)),), states)
-        met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
-        return StepSignals(da, dq, met, states)
+        met: tuple[tuple[Array, slice], ...] = ((before, slice(None)),)
+        if not self.reset_after:
+            met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
+        return StepSignals(da, dq, met, {"hidden": dh}, {"hidden": later})
 
     def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
         found, unit = super().met(cache, name, index), index[1] - 2 * self.hidden

@@ -156,7 +156,11 @@ class LSTM(Recurrent):
                 new_h += added["hidden"][time]
         return LSTMSteps(gates, hidden, cell, squashed)
 
-    def run_back(self, params: Tree, steps: LSTMSteps, dy: Array) -> StepSignals:
+    def run_back(
+        self, params: Tree, steps: LSTMSteps, dy: Array, dc_end: Array | None = None
+    ) -> StepSignals:
+        """`dc_end` is ∂C/∂(the cell after the last time) (…, N, H) of what takes it there, None for
+        0."""
         size, back = self.hidden, turned_over(params["weight_hh"])
         gates, hidden, cell, squashed = steps
         i, f, g, o = parts(gates, size)
@@ -171,7 +175,8 @@ class LSTM(Recurrent):
         da_o *= squashed
         through_cell = o * (1 - squashed * squashed)
         dh, dc = np.empty_like(dy), np.empty_like(through_cell)
-        later, kept = np.zeros_like(dh[0]), np.zeros_like(dc[0])
+        later = np.zeros_like(dh[0])
+        kept = np.zeros_like(dc[0]) if dc_end is None else dc_end.copy()
         by_gate = da.reshape(*da.shape[:-1], 4, size)[..., :3, :]
         timed = (dy, dh, dc, through_cell, f, da, by_gate, da_o)
         every = zip(*(one[::-1] for one in timed), strict=True)
@@ -189,7 +194,9 @@ class LSTM(Recurrent):
                 seen = da_t[..., : 2 * size] * params["peephole"][..., : 2 * size]
                 kept += seen[..., :size] + seen[..., size:]
             matrix_product(da_t, back, later)
-        return StepSignals(da, da, ((hidden[:-1], slice(None)),), {"hidden": dh, "cell": dc})
+        met = ((hidden[:-1], slice(None)),)
+        signals, start = {"hidden": dh, "cell": dc}, {"hidden": later, "cell": kept}
+        return StepSignals(da, da, met, signals, start)
 
     def _before_projection(self, params: Tree, dh: Array) -> Array:
         """∂C/∂m, from ∂C/∂h."""

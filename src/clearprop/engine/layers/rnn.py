@@ -83,7 +83,8 @@ class RNN(Recurrent):
             np.add(dy_t, later, dh_t)
             np.multiply(dh_t, slope_t, da_t)
             matrix_product(da_t, back, later)
-        return StepSignals(da, da, ((steps.hidden[:-1], slice(None)),), {"hidden": dh})
+        met = ((steps.hidden[:-1], slice(None)),)
+        return StepSignals(da, da, met, {"hidden": dh}, {"hidden": later})
 
     def on_the_way(self, steps: RNNSteps) -> Mapping[str, Array]:
         return {"hidden": steps.hidden[1:]}

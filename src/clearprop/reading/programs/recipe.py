@@ -10,11 +10,12 @@ from clearprop.base.arrays import EMPTY, Array, Shape, dtype_named, require_coun
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.known_side_inputs import SideInputs
 from clearprop.engine.layers.layer import Tree
+from clearprop.engine.layers.lengths import LENGTHS, zero_behind_ends
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
 from clearprop.reading.programs.samples import CsvFile, example_lines, run_lines
-from clearprop.reading.programs.side_inputs import settled_side_inputs, without_what_is_behind
+from clearprop.reading.programs.side_inputs import settled_side_inputs
 from clearprop.reading.programs.start import can_draw
 from clearprop.training.arguments import USUAL_OPTIMIZER
 
@@ -123,7 +124,9 @@ def settle(recipe: Recipe) -> Settled:
         raise ConfigurationError("batch_size_invalid", samples=len(x), value=recipe.batch_size)
     beside = settled_side_inputs(network.graph, recipe.side_inputs, None if example else x)
     told = {name: _in_dtype(array, kind) for name, array in beside.arrays.items()}
-    x = without_what_is_behind(x, told)
+    if LENGTHS in told and x.ndim == 3:
+        # In a program what has no influence is multiplied with 0, which NaN would not be.
+        x = zero_behind_ends(x, told[LENGTHS])
     state = _state(recipe, params)
     forward = network.forward(params, x, seed=seed, state=state, side_inputs=told)
     recipe.loss.evaluate(forward.output, target)

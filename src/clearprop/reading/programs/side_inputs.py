@@ -1,5 +1,5 @@
-"""The masks and lengths that a program hands to its forward pass beside x: what they are called,
-and their numbers in the text."""
+"""The masks, lengths and states that a program hands to its forward pass beside x: what they are
+called, and their numbers in the text."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,7 @@ from clearprop.engine.graph import Graph, join_path
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.lengths import LENGTHS
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.kinds.program_lines import INDENT, Symbol
 from clearprop.kinds.program_pieces import SideInput
 from clearprop.reading.programs.start import filled
@@ -19,28 +20,27 @@ SYMBOLS = {
     PADDING: Symbol("padding", "padding"),
     LOOKING: Symbol("mask", "mask"),
     LENGTHS: Symbol("lengths", "lengths"),
+    "hidden": Symbol("h_prev", "h₀"),
+    "cell": Symbol("c_prev", "c₀"),
 }
 
 
 def settled_side_inputs(graph: Graph, given: Mapping[str, Array], x: Array | None) -> SideInputs:
     """The side inputs of a recipe. Raises ConfigurationError for one that no program has, and for
-    any beside samples that are made up, and what `side_inputs_of_samples` raises."""
+    any beside samples that are made up, and for a state that a layer over time would start from,
+    and what `side_inputs_of_samples` raises."""
     for name in given:
         if _kind(name) not in SYMBOLS:
             raise ConfigurationError("program_side_input", name=name, known=", ".join(SYMBOLS))
         if x is None:
             raise ConfigurationError("program_side_input_alone", name=name)
+        for path, node in graph.nodes.items():
+            reads = name in (_kind(name), join_path(path, _kind(name)))
+            if reads and isinstance(node.layer, Recurrent) and _kind(name) in node.layer.states:
+                raise ConfigurationError(
+                    "program_start", name=name, path=path, layer=type(node.layer).__name__
+                )
     return side_inputs_of_samples(graph, given, 0 if x is None else len(x))
-
-
-def without_what_is_behind(x: Array, given: Mapping[str, Array]) -> Array:
-    """The samples with 0 behind their ends, where people may have NaN: in a program, what has no
-    influence is multiplied with 0."""
-    lengths = given.get(LENGTHS)
-    if lengths is None or x.dtype.kind != "f" or np.isfinite(x).all():
-        return x
-    inside = np.arange(x.shape[1]) < lengths[:, None]
-    return np.where(inside[..., None], x, x.dtype.type(0))
 
 
 def symbols_of(given: Mapping[str, Array]) -> dict[str, Symbol]:
