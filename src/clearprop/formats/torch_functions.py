@@ -4,7 +4,7 @@ Everything that goes in or comes out is copied, for `torch.from_numpy` shares me
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any

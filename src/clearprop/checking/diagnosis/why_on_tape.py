@@ -111,9 +111,7 @@ def _holding_there(
         return kept, [one._replace(lost=Lost.COINCIDENCE) for one in held if one not in kept]
     asked = frozenset(identity(one.hypothesis) for one in held)
     again_for = budget_of(there.found, SECONDS, there.discrepancy.evidence.deadline)
-    again = on_tape(
-        there.discrepancy, there.found, again_for, lambda slip: identity(slip) in asked
-    )
+    again = on_tape(there.discrepancy, there.found, again_for, lambda slip: identity(slip) in asked)
     others = (*elementary(there.discrepancy), *fitted(there.discrepancy))
     tried = [
         *(one for one, _ in again),

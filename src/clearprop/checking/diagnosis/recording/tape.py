@@ -193,9 +193,7 @@ class Tape:
         values = self.replayed(self.between(last, replaced), replaced)
         return values.get(last, self.wires[last].value)
 
-    def replayed(
-        self, numbers: Collection[int], replaced: Mapping[int, Array]
-    ) -> dict[int, Array]:
+    def replayed(self, numbers: Collection[int], replaced: Mapping[int, Array]) -> dict[int, Array]:
         """The values of these wires, had some wires other values; of what they are made of, every
         wire that changes is among them."""
         values: dict[int, Array] = dict(replaced)
