@@ -44,7 +44,7 @@ from clearprop.checking.verdict import FindingKind, Verdict
 from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Backward, Forward, Layer, Parameter, Tree
-from clearprop.engine.layers.recurrent import RecurrentCache
+from clearprop.engine.layers.recurrent_arrays import RecurrentCache
 from clearprop.engine.losses import LossResult
 from tests.own_combinators import Added, Concatenated
 

@@ -169,7 +169,7 @@ def test_numbers_of_few_rows_are_learned_by_a_smooth_function(
 def test_an_estimator_chooses_its_activation_by_the_rows_and_the_task() -> None:
     random = np.random.default_rng(0)
     X, y = random.normal(size=(120, 2)), random.normal(size=120)
-    quick = {"n_networks": 2, "max_iter": 1, "min_steps": 0, "engine": "numpy"}
+    quick: dict[str, Any] = {"n_networks": 2, "max_iter": 1, "min_steps": 0, "engine": "numpy"}
     for model, kind in (
         (NetworkRegressor(**quick).fit(X, y), SiLU),
         (NetworkRegressor(**quick, activation="relu").fit(X, y), ReLU),

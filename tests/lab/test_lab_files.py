@@ -79,7 +79,7 @@ def test_a_table_of_ones_own_is_trained_on(page: Page) -> None:
 
 def test_data_sets_are_changed_by_name(page: Page) -> None:
     # Forward and back: the layers of images and of sequences take no table, and the other way.
-    for name in (*DATA_SETS, *reversed(DATA_SETS)):
+    for name in (*DATA_SETS, *reversed(tuple(DATA_SETS))):
         answers = page.say("data", name=name)
         assert one_of(answers, "table")["name"] == name
         assert one_of(answers, "network")["samples"] == len(data_set(name).x)
