@@ -103,9 +103,21 @@ def test_a_backward_that_fails_when_it_is_run_again() -> None:
     assert "RuntimeError: only once" in str(verdict)
 
 
-def test_a_sample_has_no_name_and_says_so() -> None:
+def test_a_sample_has_a_name_where_the_forward_leaves_a_tape() -> None:
     x = np.linspace(-1, 1, 5_000)
     verdict = check(np.tanh, lambda dy, x: 2 * dy * (1 - np.tanh(x) ** 2), x)
+    assert [one.key for one in verdict.mistakes] == ["factor_two"]
+    assert verdict.arrays[0].checked < 5_000
+    assert kinds(verdict) == []
+
+
+def test_a_sample_that_nothing_explains_has_no_name_and_says_so() -> None:
+    x = np.linspace(-1, 1, 5_000)
+
+    def unknown(dy: Array, x: Array) -> Array:
+        return np.asarray(dy * (1 - np.tanh(x) ** 2) * (1 + 0.3 * np.sin(9 * x) * np.abs(dy)))
+
+    verdict = check(np.tanh, unknown, x)
     assert (verdict.outcome, verdict.mistakes) == ("wrong", ())
     assert kinds(verdict) == [FindingKind.NO_NAME_OF_A_SAMPLE]
 

@@ -48,7 +48,7 @@ def check(
         a loss with its gradients     the arrays that it takes; it returns (loss, gradients)
         a function of one number      gradient=…, with the same arguments: check(f, x, gradient=df)
         a torch.nn.Module or torch.autograd.Function     the arrays that its forward takes
-        a jax.custom_vjp function     the arrays that it takes
+        jax.custom_vjp, custom_jvp    the arrays that it takes
 
     forward(x, *params) returns y, or (y, cache), or several outputs. backward takes dy, what
     forward took, returned or saved, as its arguments' names say; where they do not, what it

@@ -8,6 +8,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis import diagnose
+from clearprop.checking.diagnosis.along_tape.completed_samples import (
+    Sample,
+    with_samples_completed,
+)
 from clearprop.checking.diagnosis.evidence import Deadline, Evidence, UnderCheck
 from clearprop.checking.rules.judging import Judgement
 from clearprop.checking.rules.precision import Judged
@@ -53,6 +57,8 @@ def wants_a_name(verdict: Verdict) -> bool:
 def with_names(verdict: Verdict, judgements: Judgements, reference: Reference | None) -> Verdict:
     """The verdict with the likely mistake, and what else was thought of."""
     evidence = _evidence(judgements, reference)
+    if reference is None:
+        evidence = with_samples_completed(evidence, _samples(judgements))
     # A hypothesis may be far from what the numbers are, and overflow.
     with np.errstate(all="ignore"):
         found = diagnose(evidence)
@@ -64,7 +70,7 @@ def with_names(verdict: Verdict, judgements: Judgements, reference: Reference | 
             *verdict.findings,
             *found.findings,
             *_meant_averaged(judgements, found.mistakes),
-            *_without_a_name(judgements.arrays),
+            *_without_a_name(judgements.arrays, found.mistakes),
         ),
         mistakes=_renamed_mistakes(found.mistakes, own),
         candidates=_renamed_candidates(candidates, own),
@@ -124,6 +130,15 @@ def _evidence(of: Judgements, reference: Reference | None) -> Evidence:
     )
 
 
+def _samples(of: Judgements) -> dict[str, Sample]:
+    """The wrong arrays of which a sample was compared, NaN where it was not."""
+    return {
+        name: Sample(of.judged.claimed[name], one.expected, one.tolerance)
+        for name, one in of.arrays.items()
+        if one.verdict.outcome == WRONG and one.verdict.checked < one.verdict.size
+    }
+
+
 def _under_check(subject: Subject) -> UnderCheck | None:
     return UnderCheck(subject.network, subject.loss) if subject.network is not None else None
 
@@ -175,10 +190,16 @@ def _meant_averaged(of: Judgements, mistakes: Sequence[LikelyMistake]) -> Iterat
             yield CheckFinding(FindingKind.MEANT_AVERAGED, RIGHT, values)
 
 
-def _without_a_name(judgements: Mapping[str, Judgement]) -> list[CheckFinding]:
-    """Wrong arrays of which a sample was compared: a mistake has to give every entry."""
+def _without_a_name(
+    judgements: Mapping[str, Judgement], mistakes: Sequence[LikelyMistake]
+) -> list[CheckFinding]:
+    """Wrong arrays of which a sample was compared, and that nothing explains: a mistake has to give
+    every entry, and of many there may be no time to try them all."""
+    explained = {name for one in mistakes for name in one.arrays}
     return [
         CheckFinding(FindingKind.NO_NAME_OF_A_SAMPLE, RIGHT, {"name": name})
         for name, one in judgements.items()
-        if one.verdict.outcome == WRONG and one.verdict.checked < one.verdict.size
+        if one.verdict.outcome == WRONG
+        and one.verdict.checked < one.verdict.size
+        and name not in explained
     ]

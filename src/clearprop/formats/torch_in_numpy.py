@@ -9,6 +9,8 @@ is written into one of them is seen by the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,11 +120,10 @@ def run_in_numpy(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     Raises ContractError where NumPy comes to other numbers, and for more than one tensor.
     """
     torch = torch_twin.pytorch()
-    from torch.utils._python_dispatch import TorchDispatchMode
-
+    dispatch: Any = import_module("torch.utils._python_dispatch")
     known = _Arrays()
 
-    class Beside(TorchDispatchMode):  # type: ignore[misc]
+    class Beside(dispatch.TorchDispatchMode):  # type: ignore[misc]
         @classmethod
         def _should_skip_dynamo(cls) -> bool:
             # Otherwise PyTorch loads its compiler, for seconds, to be told that it has no part.
@@ -188,9 +189,13 @@ def _put_views(
 ) -> None:
     whole, *rest = args
     each = returned if isinstance(returned, tuple | list) else [returned]
+
+    def piece(number: int, array: Any) -> Any:
+        return operation(array, *rest, **kwargs)[number]
+
     for number, tensor in enumerate(each):
         if isinstance(returned, tuple | list):
-            known.put_view(tensor, whole, lambda a, n=number: operation(a, *rest, **kwargs)[n])
+            known.put_view(tensor, whole, partial(piece, number))
         elif tensor.untyped_storage()._cdata == whole.untyped_storage()._cdata:
             known.put_view(tensor, whole, lambda a: operation(a, *rest, **kwargs))
         else:

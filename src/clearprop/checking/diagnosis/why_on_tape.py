@@ -29,6 +29,8 @@ from clearprop.checking.verdict.findings import CheckFinding, FindingKind
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.checking.verdict.outcomes import RIGHT
 
+# Those of a tape with a fitted number.
+FITTED = (MistakeKind.UPDATED_WEIGHTS, MistakeKind.FACTOR_HANDED_ON)
 # What a search may take on an ordinary machine.
 SECONDS = 1.2
 
@@ -43,7 +45,7 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
         # There are most of them, and they are never named beside another one.
         return slip.key not in OF_OTHER_PLACES or not explained
 
-    for one, own in on_tape(discrepancy, found, budget, is_worth_it):
+    for one, own in on_tape(discrepancy, found, budget, is_worth_it, lambda: not explained):
         slips.append((one, own))
         if _is_whole(discrepancy, one):
             explained.append(one)
@@ -111,7 +113,14 @@ def _holding_there(
         return kept, [one._replace(lost=Lost.COINCIDENCE) for one in held if one not in kept]
     asked = frozenset(identity(one.hypothesis) for one in held)
     again_for = budget_of(there.found, SECONDS, there.discrepancy.evidence.deadline)
-    again = on_tape(there.discrepancy, there.found, again_for, lambda slip: identity(slip) in asked)
+    fits = any(one.hypothesis.key in FITTED for one in held)
+    again = on_tape(
+        there.discrepancy,
+        there.found,
+        again_for,
+        lambda slip: identity(slip) in asked,
+        lambda: fits,
+    )
     others = (*elementary(there.discrepancy), *fitted(there.discrepancy))
     tried = [
         *(one for one, _ in again),

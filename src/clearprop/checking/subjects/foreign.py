@@ -35,8 +35,8 @@ def _whose(target: Any) -> str | None:
 def subject_of(
     target: Any, arrays: Sequence[Any], dy: Array | None, wrt: Sequence[str] | None
 ) -> Subject | None:
-    """The subject of a torch.autograd.Function, a torch.nn.Module or a jax.custom_vjp; None for
-    anything else.
+    """The subject of a torch.autograd.Function, a torch.nn.Module or a function of JAX's; None
+    for anything else.
 
     Raises ConfigurationError without arrays, and for a name in `wrt` that no gradient is by.
     """
@@ -195,5 +195,5 @@ def _output_shape(subject: Subject, arrays: Mapping[str, Array]) -> tuple[int, .
 
 
 def is_foreign(target: Any) -> bool:
-    """Whether `target` is a torch.autograd.Function, a torch.nn.Module or a jax.custom_vjp."""
+    """Whether `target` is a torch.autograd.Function, a torch.nn.Module or a function of JAX's."""
     return _is_module(target) or _whose(target) is not None

@@ -122,15 +122,20 @@ def beside_penalty(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypoth
         yield one._replace(predicted=predicted)
 
 
-def factors_on_the_way(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
-    """A factor in what a part hands on, where behind it another way or a penalty comes in, so that
-    no gradient is a multiple of the right one."""
+def factors_beside_penalty(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
+    """A factor that people forget in what a part hands on, where behind it a penalty comes in, so
+    that no gradient is a multiple of the right one."""
+    if not found.parts.penalties:
+        return
     numbers = sorted({n for one in found.parts.affine for n in (one.out, one.signal)})
     for number in (n for n in numbers if n in found.signals):
-        if found.parts.penalties:
-            for key, factor, count in [(MistakeKind.SIGN, -1.0, 0), *named_factors(discrepancy)]:
-                values = {"factor": factor, "count": count} if count else EMPTY
-                yield hypothesis(found, _scaled(key, number, factor, values))
+        for key, factor, count in [(MistakeKind.SIGN, -1.0, 0), *named_factors(discrepancy)]:
+            values = {"factor": factor, "count": count} if count else EMPTY
+            yield hypothesis(found, _scaled(key, number, factor, values))
+
+
+def factors_on_the_way(discrepancy: Discrepancy, found: TapePass) -> Iterator[Hypothesis]:
+    """The factor in what a part hands on, fitted where behind it another way comes in."""
     if has_several_ways(found):
         outs = [one.out for one in found.parts.functions]
         for out in (*outs, *(one.out for one in found.parts.affine)):

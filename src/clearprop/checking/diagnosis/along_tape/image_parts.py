@@ -100,14 +100,20 @@ def _convolutions(
     tape: Tape, out: Wire, before: Sequence[Wire], tried: set[tuple[int, ...]]
 ) -> Iterator[ImagePart]:
     names = tape.names
+    # What x lacks of the result's arrays: a weight, and a bias where there is one.
+    lacking = [
+        (x, names[out.number] - names[x.number])
+        for x in before
+        if names[x.number] < names[out.number]
+    ]
+    few = [(x, others) for x, others in lacking if len(others) <= 2]
     for weight in before:
         if weight.leaf is None or weight.leaf not in names[out.number]:
             continue
-        for x in before:
-            more = names[out.number] - names[x.number] - {weight.leaf}
-            is_kept = names[x.number] <= names[out.number] and weight.leaf not in names[x.number]
-            if not is_kept or len(more) > 1:
+        for x, others in few:
+            if weight.leaf not in others:
                 continue
+            more = others - {weight.leaf}
             bias = [tape.leaves[name] for name in more]
             together = (out.number, x.number, weight.number, *bias)
             if together in tried:

@@ -1,6 +1,6 @@
 """Mistakes at softmax, at cross-entropy behind it, and at penalties."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -119,13 +119,19 @@ def _of_given(found: TapePass, one: LossTarget) -> TapeSlip:
 
 def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[LossTarget]:
     seen: set[int] = set()
+    constants = [
+        one for wire in found.tape.order for one in wire.operands if not isinstance(one, int)
+    ]
+    given = [*map(np.asarray, found.arrays.values()), *constants]
     for wire in found.tape.order:
         z = wire.value
         g = found.signals.get(wire.number)
         if g is None or z.dtype.kind != "f" or z.size < 2 or not np.any(g):
             continue
         for p, axis in _probabilities(z, of_probabilities):
-            for t in (*_labels(found, z.shape, axis), *_told(g, p, axis, of_probabilities)):
+            if not of_probabilities and axis is not None and not _adds_up_to_0(g, axis):
+                continue
+            for t in (*_labels(given, z.shape, axis), *_told(g, p, axis, of_probabilities)):
                 if of_probabilities:
                     with np.errstate(all="ignore"):
                         unit = -t / p if axis is not None else (p - t) / (p * (1 - p))
@@ -142,6 +148,11 @@ def _targets(found: TapePass, *, of_probabilities: bool = False) -> Iterator[Los
                 if wire.number not in seen and factor and difference(g, factor * unit) <= USUAL:
                     seen.add(wire.number)
                     yield LossTarget(wire.number, p, t, factor, axis, kept)
+
+
+def _adds_up_to_0(g: Array, axis: int) -> bool:
+    """Whether it may be c·(p − t), of which both add up to 1."""
+    return scale(g.sum(axis=axis)) <= USUAL * scale(g)
 
 
 def _told(g: Array, p: Array, axis: int | None, of_probabilities: bool) -> Iterator[Array]:
@@ -174,17 +185,9 @@ def _probabilities(z: Array, given: bool) -> Iterator[tuple[Array, int | None]]:
                 yield e / e.sum(axis=axis, keepdims=True), axis
 
 
-def _labels(found: TapePass, shape: tuple[int, ...], axis: int | None) -> Iterator[Array]:
+def _labels(given: Sequence[Array], shape: tuple[int, ...], axis: int | None) -> Iterator[Array]:
     """What may be the target: an array of that shape between 0 and 1, or ids of classes."""
-    given = [*found.arrays.values()]
-    given += [
-        one
-        for wire in found.tape.order
-        for one in wire.operands
-        if not isinstance(one, int) and one.shape == shape
-    ]
-    for array in given:
-        a = np.asarray(array)
+    for a in given:
         if a.shape == shape and np.all((a >= 0) & (a <= 1)):
             yield a.astype(np.float64)
         elif axis is not None and a.dtype.kind in "iu":

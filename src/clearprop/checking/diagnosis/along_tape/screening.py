@@ -1,9 +1,9 @@
 """Which slips can give a claimed array at all, found out without going back along the whole tape.
 
-The way back is linear: what a slip changes on a wire changes ⟨∂C/∂(an array), r⟩, for a direction r
-of that array, by ⟨the change, t⟩, where t is how the wire's value moves when the array moves along
-r. With the t of every wire, of a random r for each wrong array, a slip is looked at where it is made,
-and nothing behind it. Only one whose number is the claimed one is then gone through in full.
+The way back is linear: what a slip changes on a wire changes ⟨∂C/∂(an array), r⟩, for a direction
+r of that array, by ⟨the change, t⟩, where t is how the wire's value moves when the array moves
+along r. With the t of every wire, of a random r for each wrong array, a slip is looked at where it
+is made, and nowhere behind it. Only one whose number is the claimed one is gone through in full.
 """
 
 from collections.abc import Iterator, Mapping

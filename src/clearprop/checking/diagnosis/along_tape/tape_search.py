@@ -1,6 +1,6 @@
 """The hypotheses of a tape: every slip, at one part or several, and those with a number in them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,13 @@ from clearprop.checking.diagnosis.along_tape.attention_slips import of_attention
 from clearprop.checking.diagnosis.along_tape.broadcast_slips import of_broadcasts
 from clearprop.checking.diagnosis.along_tape.fitted_slips import (
     beside_penalty,
+    factors_beside_penalty,
     factors_on_the_way,
     other_penalties,
     updated_weights,
 )
 from clearprop.checking.diagnosis.along_tape.function_slips import of_functions
-from clearprop.checking.diagnosis.along_tape.image_parts import whole_image, with_images
+from clearprop.checking.diagnosis.along_tape.image_parts import ImagePart, whole_image, with_images
 from clearprop.checking.diagnosis.along_tape.linear_slips import (
     of_affine,
     of_biases,
@@ -94,17 +95,21 @@ def taped(discrepancy: Discrepancy) -> TapePass | None:
     return found if found is not None and _agrees(discrepancy, found) else None
 
 
-def pass_of(evidence: Evidence) -> TapePass | None:
-    """The way back along the tape of the evidence's forward, whether it agrees or not."""
+def pass_of(evidence: Evidence, *, has_images: bool = True) -> TapePass | None:
+    """The way back along the tape of the evidence's forward, whether it agrees or not; convolutions
+    and poolings are looked for unless it is known that there are none."""
     if evidence.run is None:
         return None
     arrays = {name: np.asarray(array) for name, array in evidence.arrays.items()}
     output = np.asarray(evidence.output)
     # A convolution by itself is seen by its arrays, and may be a loop of thousands of steps.
-    tape = whole_image(arrays, output) or recorded(evidence.run, arrays, output)
+    whole = whole_image(arrays, output) if has_images else None
+    tape = whole or recorded(evidence.run, arrays, output)
     if tape is None or not tape.leaves:
         return None
-    tape, images = with_images(tape)
+    images: Mapping[int, ImagePart] = {}
+    if has_images:
+        tape, images = with_images(tape)
     if len(tape.order) > LONGEST:
         return None
     dy = np.asarray(evidence.output_gradient, np.float64)
@@ -203,8 +208,10 @@ def on_tape(
     found: TapePass,
     budget: Budget,
     is_wanted: Callable[[TapeSlip], bool] = lambda slip: True,
+    are_fitted: Callable[[], bool] = lambda: True,
 ) -> Iterator[tuple[Weighed, tuple[TapeSlip, ...]]]:
-    """Every slip that is wanted, weighed, with the slip itself."""
+    """Every slip that is wanted, weighed, with the slip itself; then those with a number in them
+    that has to be fitted, where they are wanted by then."""
     screen = screen_of(discrepancy, found)
     for slip in all_slips(found):
         if not is_wanted(slip):
@@ -218,12 +225,14 @@ def on_tape(
         made = hypothesis(found, slip)
         if slip.key is not MistakeKind.GRADIENT_STOPS or _stops_at_a_parameter(found, made):
             yield weighed(discrepancy, made), (slip,)
-    for slip in updated_weights(discrepancy, found):
+    fits = are_fitted()
+    for slip in updated_weights(discrepancy, found) if fits else ():
         yield weighed(discrepancy, hypothesis(found, slip)), (slip,)
     for made in (
         *beside_penalty(discrepancy, found),
         *other_penalties(discrepancy, found),
-        *factors_on_the_way(discrepancy, found),
+        *factors_beside_penalty(discrepancy, found),
+        *(factors_on_the_way(discrepancy, found) if fits else ()),
     ):
         yield weighed(discrepancy, made), ()
 
@@ -274,7 +283,7 @@ def elsewhere(discrepancy: Discrepancy, found: TapePass) -> tuple[Elsewhere | No
     moved = replace(
         evidence, arrays=arrays, output=evidence.forward(arrays), output_gradient=dy, backward=None
     )
-    other = pass_of(moved)
+    other = pass_of(moved, has_images=bool(found.parts.images))
     if other is None or not {*found.right} <= {*other.right}:
         return None, ""
     names = [name for name in discrepancy.expected if name in other.right]

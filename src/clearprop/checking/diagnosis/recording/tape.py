@@ -5,6 +5,7 @@ done with them, and the tape can then be gone back along, whole or between two w
 with one thing changed; and it can be played again on other numbers.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,12 +165,13 @@ class Tape:
         """What `altered` adds to ∂C/∂(every wire), gone back as far as the wire `until`: what lies
         before it has what comes to it from behind."""
         changes: dict[int, Array] = {}
-        begin = max((*shares, *signals))
-        for wire in reversed(self.order):
+        first, behind = (
+            bisect_left(self.order, one, key=lambda wire: wire.number)
+            for one in (until, max((*shares, *signals)) + 1)
+        )
+        for wire in reversed(self.order[first:behind]):
             number = wire.number
-            if number < until:
-                break
-            if number > begin or number not in right:
+            if number not in right:
                 continue
             touched = number in shares or number in signals
             if not touched and number not in changes:
