@@ -74,7 +74,7 @@ def test_where_there_are_none_the_sentence_says_where_they_are(
 
 
 def test_what_does_not_fit_is_refused(image: Step) -> None:
-    with pytest.raises(ShapeError, match=r"last entry is layers\[0\]\[1,2,2\]"):
+    with pytest.raises(ShapeError, match=r"channels 0 to 1, each \(3, 3\), and not 2"):
         number_address(image, "layers[0].channels[2][0,0]")
     with pytest.raises(ShapeError, match=r"layers\[0\]\[1,2,2\]"):
         number_address(image, "layers[0].channels[1]")

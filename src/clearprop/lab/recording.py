@@ -15,10 +15,14 @@ from clearprop.engine.graph import INPUT
 from clearprop.lab.lab_opening import Opening
 from clearprop.lab.lab_state import MAIN
 from clearprop.lab.message_types import VERSION
+from clearprop.lab.messages import written
 from clearprop.lab.session import Session
 
 # So many of a network's weights and neurons are explained before it lives.
 MOST_EXPLAINED = 120
+# So many characters of it are kept, so that the page stays a file that is quickly sent: images and
+# sequences have long explanations.
+MOST_KEPT = 1_000_000
 
 Message = dict[str, Any]
 Recording = list[tuple[Message, list[Message]]]
@@ -36,8 +40,12 @@ def _recorded(opening: Opening, language: str) -> Recording:
     first = recording[0][1]
     moment = next(one for one in first if one["type"] == "moment")
     network = next(one for one in first if one["type"] == "network")
-    questions = [
-        *_selections(network),
+    kept = 0
+    for question in _selections(network):
+        if kept < MOST_KEPT or question["selection"] is None:
+            recording.append(_asked(session, question))
+            kept += sum(len(written(one)) for one in recording[-1][1])
+    questions: list[Message] = [
         {"type": "output", "of": None, "resolution": None},
         {"type": "health"},
         {"type": "inside", "layer": None, "stage": None},
