@@ -209,9 +209,8 @@ def attention(
             layer.heads,
             params["in_proj_weight"].T,
             biases[0],
-            None,
-            None,
-            False,
+            *(params[n][None] if layer.add_bias_kv else None for n in ("bias_k", "bias_v")),
+            layer.add_zero_attn,
             0.0,
             params["out_proj_weight"].T,
             biases[1],
@@ -227,12 +226,20 @@ def attention(
     q, k, v = heads.split((layer.heads, shared, shared), 1)
     if layer.rotary:
         q, k = (turned(torch, one) for one in (q, k))
+    if layer.add_bias_kv:
+        rows = (params[n].reshape(1, shared, 1, size) for n in ("bias_k", "bias_v"))
+        pairs = zip((k, v), rows, strict=True)
+        k, v = (torch.cat([one, b.expand(len(x), -1, -1, -1)], 2) for one, b in pairs)
+    if layer.add_zero_attn:
+        k, v = (functional.pad(one, (0, 0, 0, 1)) for one in (k, v))
     k, v = (one.repeat_interleave(layer.heads // shared, 1) for one in (k, v))
     scores = q @ k.mT * (size**-0.5 if layer.scale is None else layer.scale)
     if layer.softcap is not None:
         scores = layer.softcap * (scores / layer.softcap).tanh()
     if layer.causal:
-        scores = scores.masked_fill(torch.ones(asking, asking).triu(1) == 1, -torch.inf)
+        hidden = torch.ones(asking, asking).triu(1) == 1
+        hidden = functional.pad(hidden, (0, layer.add_bias_kv + layer.add_zero_attn))
+        scores = scores.masked_fill(hidden, -torch.inf)
     weights = scores.softmax(-1)
     if kept is not None:
         weights = torch.where(torch.tensor(kept), weights / (1 - layer.dropout), 0)
@@ -265,7 +272,7 @@ def test_every_layer_agrees_with_torch(torch: Any, example: Any) -> None:
     point = draw_point(example.layer, example.input_shape, samples=6, **how)
     named = tensors(torch, point.network.named(point.params))
     x_there = torch.tensor(point.x, requires_grad=example.ids is None)
-    given = {**named, **tensors(torch, point.states)}
+    given = {**named, **tensors(torch, dict(point.states))}
     y_there = twin(torch, example.layer, given, "", x_there, training=example.training)
     np.testing.assert_allclose(point.forward().output, y_there.detach().numpy(), rtol=0, atol=ATOL)
     # Dropout in use hands x through, and torch then has nothing to go back through but x itself.

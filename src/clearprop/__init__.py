@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.dropout import Dropout as Dropout
     from clearprop.engine.layers.embedding import Embedding as Embedding
     from clearprop.engine.layers.gated import SwiGLU as SwiGLU
+    from clearprop.engine.layers.global_average import GlobalAverage as GlobalAverage
     from clearprop.engine.layers.gru import GRU as GRU
     from clearprop.engine.layers.layer import Context as Context
     from clearprop.engine.layers.layer import Intermediate as Intermediate
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.normalization import RMSNorm as RMSNorm
     from clearprop.engine.layers.pooling import AvgPool1d as AvgPool1d
     from clearprop.engine.layers.pooling import AvgPool2d as AvgPool2d
-    from clearprop.engine.layers.pooling import GlobalAverage as GlobalAverage
     from clearprop.engine.layers.pooling import MaxPool1d as MaxPool1d
     from clearprop.engine.layers.pooling import MaxPool2d as MaxPool2d
     from clearprop.engine.layers.positions import LearnedPositions as LearnedPositions
@@ -193,8 +193,8 @@ LAYER_HOMES = {
         "MaxPool2d",
         "AvgPool1d",
         "AvgPool2d",
-        "GlobalAverage",
     ],
+    "clearprop.engine.layers.global_average": ["GlobalAverage"],
     "clearprop.engine.layers.adaptive_pooling": [
         "AdaptiveMaxPool1d",
         "AdaptiveMaxPool2d",

@@ -34,6 +34,8 @@ OPTIONS = {
         "neuron",
         "weight",
         "sample",
+        "unit",
+        "times",
         "data",
         "target",
         "kinds",
@@ -285,3 +287,17 @@ def test_time_is_unrolled(capsys: pytest.CaptureFixture[str]) -> None:
     text = drawn(capsys, "through.safetensors", "--kind", "unrolled", "--neuron", at)
     assert text.startswith("<?xml")
     assert text.count("<rect") >= 3
+    two = drawn(capsys, "through.safetensors", "--unit", "0,1", "--times", "1:")
+    assert two.count("<rect") >= 4
+    for given, said in (
+        (("--unit", "x"), "--unit 0,3"),
+        (("--unit", "2"), "units are 0 to 1"),
+        (("--unit", ",".join("0123456789")), "units are 0 to 1"),
+        (("--times", "1-2"), "--times 2:7"),
+        (("--times", "2:1"), "times 2:1"),
+        (("--times", "0:4"), "has 3 of them"),
+        (("--neuron", at, "--times", "2"), "of time 1"),
+        (("--kind", "sample", "--unit", "0"), "diagram sample"),
+    ):
+        kind = () if "--kind" in given else ("--kind", "unrolled")
+        assert said in complaint(capsys, "through.safetensors", *kind, *given)

@@ -210,7 +210,9 @@ def test_nan_before_an_end_is_found(padded: Path, capsys: pytest.CaptureFixture[
     assert "input[1,0]" in found
 
 
-def test_an_exported_model_takes_the_lengths(padded: Path, tmp_path: Path) -> None:
+def test_an_exported_model_takes_the_lengths(
+    padded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     onnx = pytest.importorskip("onnx")
     model = tmp_path / "ends.onnx"
     assert main(["export", str(padded), "--out", str(model)]) == 0
@@ -222,3 +224,49 @@ def test_an_exported_model_takes_the_lengths(padded: Path, tmp_path: Path) -> No
     expected = kept.predict(kept.x, side_inputs=kept.side_inputs)
     found = came.predict(kept.x, side_inputs=kept.side_inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # It has no samples, which would say how long its sequences are.
+    assert main(["show", str(again)]) == 0
+    assert "GRU(2, 3)" in capsys.readouterr().out
+
+
+def test_a_program_that_predicts_takes_the_lengths(
+    padded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = load(padded)
+    assert kept.x is not None
+    program, samples = tmp_path / "predict.py", tmp_path / "samples.npz"
+    assert main(["export", str(padded), "--to", "numpy", "--out", str(program)]) == 0
+    assert not capsys.readouterr().err
+    names: dict[str, Any] = {"__file__": str(program), "__name__": "predict"}
+    exec(program.read_text(encoding="utf-8"), names)
+    expected = kept.predict(kept.x, side_inputs=kept.side_inputs)
+    said = names["predict"](kept.x, kept.side_inputs["lengths"])
+    np.testing.assert_allclose(said, expected, rtol=1e-12)
+    np.savez(samples, x=kept.x, lengths=kept.side_inputs["lengths"])
+    names["main"](samples)
+    assert capsys.readouterr().out.splitlines() == [f"{value:.6g}" for value in expected[:, 0]]
+
+
+def test_a_program_that_predicts_takes_the_masks(saved: Path, tmp_path: Path) -> None:
+    kept, program = load(saved), tmp_path / "predict.py"
+    assert kept.x is not None
+    assert main(["export", str(saved), "--to", "numpy", "--out", str(program)]) == 0
+    names: dict[str, Any] = {"__file__": str(program), "__name__": "predict"}
+    exec(program.read_text(encoding="utf-8"), names)
+    said = names["predict"](kept.x, kept.side_inputs["key_padding_mask"])
+    expected = kept.predict(kept.x, side_inputs=kept.side_inputs)
+    np.testing.assert_allclose(said, expected, rtol=1e-12)
+
+
+def test_a_program_that_predicts_says_what_it_leaves_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    network = Network(RNN(2, 3))
+    x, path = np.ones((4, 3, 2)), tmp_path / "begun.safetensors"
+    first = {"hidden": np.ones((4, 3))}
+    start, target = network.initialize(0), np.ones((4, 3, 3))
+    save(path, network, start, x=x, target=target, loss="mse", side_inputs=first)
+    program = tmp_path / "predict.py"
+    assert main(["export", str(path), "--to", "numpy", "--out", str(program)]) == 0
+    told = capsys.readouterr().err
+    assert "the side input 'hidden' is not in the file, which computes the network" in told

@@ -172,6 +172,18 @@ def assert_same(task: Task, dtype: str, library: Library, **how: Any) -> None:
         assert found <= CLOSE[dtype], "columns" if plan.placed.is_columns else "rows"
 
 
+def assert_same_bits(task: Task, dtype: str, library: Library) -> bool:
+    """On one thread, two and three; whether there were several at all."""
+    task = task.of(dtype)
+    plans: list[Any] = [task.plan(dtype, threads) for threads in (1, 2, 3)]
+    alone, *others = (compiled(task, dtype, library, plan=plan) for plan in plans)
+    for other in others:
+        assert np.array_equal(alone.losses, other.losses, equal_nan=True)
+        for name, array in alone.arrays.items():
+            assert np.array_equal(array, other.arrays[name], equal_nan=True), name
+    return bool(plans[1].threads > 1)
+
+
 def difference(one: Trained, other: Trained) -> float:
     """The largest difference of two trainings, of each array's scale."""
     assert set(one.arrays) == set(other.arrays)

@@ -17,7 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from clearprop import MSE, SGD, Adam, Linear, Network, ReLU, Sequential, Tanh, fit_many
+from clearprop import (
+    MSE,
+    SGD,
+    Adam,
+    CrossEntropy,
+    Linear,
+    Network,
+    ReLU,
+    Sequential,
+    Tanh,
+    fit_many,
+)
 from clearprop.compiled import building, compilers, processors
 from clearprop.compiled.processors import SUFFIX, Target
 from tests.compiled.both_engines import Task, cache_of_tests, compiled
@@ -31,6 +42,9 @@ from tests.compiled.test_equality import (
     Y,
     network_around,
 )
+from tests.compiled.test_images import IDS, behind_a_convolution, drawn, task_of
+from tests.compiled.test_images import STRUCTURES as IMAGE_STRUCTURES
+from tests.compiled.test_images import X as IMAGES
 from tests.compiled.time_cases import tasks_over_time
 
 # As fast as code that is looked at can be made in a short time; it is made for narrow registers,
@@ -58,6 +72,12 @@ def tasks() -> Iterator[Task]:
                 task = Task(Network(structure), MSE(), Adam(0.01), X, Y, batch_size=batch_size)
                 task.epochs = 2
                 yield task
+    for structure in IMAGE_STRUCTURES.values():
+        network = Network(structure)
+        yield Task(network, CrossEntropy(), Adam(0.01), IMAGES, IDS, batch_size=6, epochs=2)
+    for seed in range(8):
+        layer, shape = drawn(seed)
+        yield task_of(behind_a_convolution(layer, shape), shape)
 
 
 def train_all(dtype: str) -> None:

@@ -23,8 +23,14 @@ from clearprop import (
     Tanh,
 )
 from clearprop.compiled.arranging import Arrangement, Wire, wire_of
-from tests.compiled.both_engines import Library, Task, assert_same, compiled, difference
-from tests.compiled.test_threads import assert_same_bits
+from tests.compiled.both_engines import (
+    Library,
+    Task,
+    assert_same,
+    assert_same_bits,
+    compiled,
+    difference,
+)
 from tests.own_combinators import Added, Concatenated
 
 GENERATOR = np.random.default_rng(2)

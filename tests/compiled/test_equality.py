@@ -61,6 +61,7 @@ LAYER_CASES = [
     for example in row.examples
     if len(example.input_shape) == 1
     and example.training
+    and not example.ids
     and not isinstance(row.compiled(example.layer), NoKernel)
 ]
 

@@ -41,11 +41,11 @@ from tests.compiled.both_engines import (
     Library,
     Task,
     assert_same,
+    assert_same_bits,
     compiled,
     difference,
     in_numpy,
 )
-from tests.compiled.test_threads import assert_same_bits
 
 SAMPLES = 19
 
@@ -185,6 +185,14 @@ def test_the_lenet_of_the_showpiece(kernels: Library) -> None:
     assert difference(whole, parts) == 0
 
 
+def test_a_loss_of_images(kernels: Library) -> None:
+    network = Network(Sequential(Conv2d(2, 5, 3, padding=1), Tanh(), Conv2d(5, 3, 3)))
+    target = np.random.default_rng(8).normal(size=(SAMPLES, 3, 4, 4))
+    task = Task(network, MSE(), Adam(0.01), X, target, batch_size=6)
+    assert_same(task, "float64", kernels)
+    assert_same_bits(task, "float32", kernels)
+
+
 def test_tied_kernels_share_their_gradient(kernels: Library) -> None:
     layers = Sequential(
         Conv2d(2, 2, 3, padding=1), Tanh(), Conv2d(2, 2, 3, padding=1), Flatten(), Linear(72, 3)
@@ -236,10 +244,10 @@ def test_what_lies_under_a_kernel() -> None:
     taps: Any = convolution_kernel(Conv1d(1, 1, 2, stride=2, padding=1, dilation=2)).taps
     # Numbers −1 and 1, then 1 and 3, of 4 in a border of one zero.
     assert taps((4,)).under.tolist() == [[BORDER, 1], [1, 3]]
-    assert not taps((4,)).is_once((4,))
+    assert not taps((4,)).is_once(4)
     side_by_side: Any = convolution_kernel(Conv2d(1, 1, 2, stride=2)).taps
     assert side_by_side((2, 4)).under.tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
-    assert side_by_side((2, 4)).is_once((2, 4))
+    assert side_by_side((2, 4)).is_once(8)
 
 
 def test_a_planted_error_is_seen(kernels: Library) -> None:

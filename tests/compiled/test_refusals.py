@@ -13,14 +13,20 @@ from clearprop import (
     MSE,
     SGD,
     BatchNorm,
+    Concatenate,
+    Conv2d,
     CrossEntropy,
     Embedding,
+    Flatten,
+    GlobalAverage,
     Linear,
     Network,
+    Pad,
     ReLU,
     Sequential,
     Softmax,
     Tanh,
+    fit,
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError, DtypeError, ShapeError
@@ -78,7 +84,7 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
         (Network(Sequential(LSTM(3, 2, projection=1))), SEQUENCES, "LSTM with a projection"),
         (Network(Sequential(LSTM(3, 2, peepholes=True))), SEQUENCES, "LSTM with peepholes"),
         (Network(Sequential(GRU(3, 2, reset_after=False))), SEQUENCES, "GRU whose reset gate"),
-        (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
+        (gpt(9), np.zeros((4, 64), int), "is LearnedPositions, which works on sequences"),
     ],
     ids=["projection", "peepholes", "reset_after", "micro-GPT"],
 )
@@ -86,11 +92,54 @@ def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: 
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))
 
 
-def test_ids_are_no_measurements() -> None:
-    network = Network(Sequential(Embedding(9, 2), Tanh()))
-    assert "layers[0] is Embedding" in refused(Task(network, MSE(), SGD(0.1), np.arange(8), Y))
-    inside = Network(Sequential(Linear(3, 3), Embedding(9, 3)))
-    assert "Embedding, whose input is ids" in refused(Task(inside, MSE(), SGD(0.1), X, X))
+IMAGES = np.random.default_rng(3).normal(size=(8, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((Pad((1, 1, 0, 0, 0, 1)), Flatten()), "layers[1] is Pad around every axis of a sample"),
+        (
+            (Concatenate(Tanh(), ReLU(), axis=-2), Flatten()),
+            "layers[1] puts wires side by side along axis -2, between the first and the last",
+        ),
+        ((OwnReLU(), Conv2d(2, 2, 3), Flatten()), "layers[1] is OwnReLU, a layer of your own"),
+        ((Softmax(-3), Flatten()), "layers[1] is Softmax over another axis"),
+    ],
+)
+def test_layers_of_images(layers: Any, words: str) -> None:
+    network = Network(Sequential(Conv2d(2, 2, 1), *layers))
+    assert words in refused(Task(network, MSE(), SGD(0.1), IMAGES, Y))
+
+
+def test_tied_kernels_that_see_other_channels() -> None:
+    layers = Sequential(Conv2d(2, 4, 1), Conv2d(4, 4, 1, groups=2), GlobalAverage(), Linear(4, 2))
+    network = Network(layers, {"layers[1].weight": "layers[0].weight"})
+    words = "layers[1].weight is tied to layers[0].weight, which is used otherwise there"
+    assert words in refused(Task(network, MSE(), SGD(0.1), IMAGES, Y))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (IMAGES[:, 0], "N samples of so many channels"),
+        (IMAGES.transpose(0, 2, 3, 1), "the channels behind the samples"),
+        (IMAGES[..., :2], "does not fit an image"),
+    ],
+)
+def test_images_that_do_not_fit_are_told_as_in_numpy(x: Array, words: str, engine: str) -> None:
+    network = Network(Sequential(Conv2d(2, 3, 3), GlobalAverage(), Linear(3, 2)))
+    with pytest.raises(ShapeError, match=words):
+        fit(network, network.initialize(seed=0), x, Y, loss=MSE(), epochs=1, engine=engine)
+
+
+def test_ids_are_those_of_the_data() -> None:
+    inside = Network(Sequential(Linear(3, 3), Embedding(9, 8)))
+    assert "is Embedding, whose ids" in refused(Task(inside, MSE(), SGD(0.1), X, X))
+    network = Network(Sequential(Embedding(9, 8), Linear(8, 2)))
+    target = np.zeros((8, 3, 2))
+    assert "float32 or float64" in refused(Task(network, MSE(), SGD(0.1), X, target))
 
 
 def test_losses_and_optimizers_of_ones_own() -> None:

@@ -32,7 +32,15 @@ from clearprop.compiled.plan import TrainingPlan, paying_threads
 from clearprop.compiled.tables import MOST_THREADS, SAMPLES_OF_PART
 from clearprop.compiled.thread_choice import CALLS_BETWEEN, LEAST_SECONDS, ThreadChoice
 from clearprop.training import start
-from tests.compiled.both_engines import CLOSE, Library, Task, compiled, difference, in_numpy
+from tests.compiled.both_engines import (
+    CLOSE,
+    Library,
+    Task,
+    assert_same_bits,
+    compiled,
+    difference,
+    in_numpy,
+)
 from tests.compiled.sanitized import tasks
 from tests.compiled.test_tables import SOURCES
 
@@ -40,18 +48,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="one network has
 
 X = np.random.default_rng(5).normal(size=(50, 6))
 IDS = np.arange(50) % 3
-
-
-def assert_same_bits(task: Task, dtype: str, library: Library) -> bool:
-    """On one thread, two and three; whether there were several at all."""
-    task = task.of(dtype)
-    plans: list[Any] = [task.plan(dtype, threads) for threads in (1, 2, 3)]
-    alone, *others = (compiled(task, dtype, library, plan=plan) for plan in plans)
-    for other in others:
-        assert np.array_equal(alone.losses, other.losses, equal_nan=True)
-        for name, array in alone.arrays.items():
-            assert np.array_equal(array, other.arrays[name], equal_nan=True), name
-    return bool(plans[1].threads > 1)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -15,6 +15,7 @@ from clearprop import (
     RNN,
     SGD,
     Adam,
+    AdamW,
     CrossEntropy,
     Flatten,
     Linear,
@@ -27,8 +28,14 @@ from clearprop import (
 from clearprop.base.errors import DataError, EngineWarning, ShapeError
 from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.kernel_running import run
-from tests.compiled.both_engines import Library, Task, assert_same, compiled, difference
-from tests.compiled.test_threads import assert_same_bits
+from tests.compiled.both_engines import (
+    Library,
+    Task,
+    assert_same,
+    assert_same_bits,
+    compiled,
+    difference,
+)
 from tests.compiled.time_cases import (
     CELLS,
     FEATURES,
@@ -36,6 +43,7 @@ from tests.compiled.time_cases import (
     IDS,
     IDS_OF_TIMES,
     SAMPLES,
+    TABLES,
     TAKEN,
     TARGETS,
     TIMES,
@@ -43,6 +51,7 @@ from tests.compiled.time_cases import (
     X,
     Y,
     cell_tasks,
+    table_task,
     target_task,
 )
 
@@ -67,6 +76,24 @@ def test_a_target_for_every_time(
     name: str, batch_size: int | None, dtype: str, kernels: Library
 ) -> None:
     assert_same(target_task(name, batch_size), dtype, kernels)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("batch_size", [None, 7])
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_of_a_table(name: str, batch_size: int | None, dtype: str, kernels: Library) -> None:
+    for optimizer in (SGD(0.1), AdamW(0.01, eps=1e-3)):
+        assert_same(table_task(name, batch_size, optimizer), dtype, kernels)
+
+
+def test_an_id_without_a_row_is_refused_before_it_is_read() -> None:
+    for wrong in (-1, 9, 2**40):
+        network, ids = TABLES["of a sequence"]
+        ids = ids.copy()
+        plan: Any = Task(network, CrossEntropy(), SGD(0.1), ids, IDS).plan("float64")
+        ids[3, 2] = wrong
+        with pytest.raises(ShapeError, match="layers\\[0\\]"):
+            Buffers(plan, ids, IDS)
 
 
 @settings(max_examples=15, deadline=None)

@@ -13,9 +13,11 @@ from clearprop import (
     RNN,
     SGD,
     AdamW,
+    Add,
     Clipped,
     Concatenate,
     CrossEntropy,
+    Embedding,
     Flatten,
     Huber,
     LayerNorm,
@@ -38,6 +40,7 @@ X = GENERATOR.normal(size=(SAMPLES, TIMES, FEATURES))
 Y = GENERATOR.normal(size=(SAMPLES, 3))
 IDS = GENERATOR.integers(0, 3, SAMPLES)
 OF_TIMES = GENERATOR.normal(size=(SAMPLES, TIMES, 3))
+NAMES = GENERATOR.integers(0, 9, (SAMPLES, TIMES))
 IDS_OF_TIMES = GENERATOR.integers(0, 3, (SAMPLES, TIMES))
 WEIGHTS = GENERATOR.uniform(0.1, 2, SAMPLES)
 
@@ -80,6 +83,32 @@ TAKEN: dict[str, Network] = {
         )
     ),
 }  # fmt: skip
+TABLES: dict[str, tuple[Network, Array]] = {
+    "of a sample": (Network(Sequential(Embedding(9, 17), ReLU(), Linear(17, 3))), NAMES[:, 0]),
+    "of a sequence": (
+        Network(Sequential(Embedding(9, 5), LSTM(5, 7), TimeStep(), Linear(7, 3))),
+        NAMES,
+    ),
+    "flattened": (Network(Sequential(Embedding(9, 5), Flatten(), Linear(30, 3))), NAMES),
+    "two tables": (
+        Network(
+            Sequential(
+                Concatenate(Embedding(9, 3), Embedding(12, 18)),
+                GRU(21, 4),
+                TimeStep(),
+                Linear(4, 3),
+            )
+        ),
+        NAMES.astype(np.uint8),
+    ),
+    "tied": (
+        Network(
+            Sequential(Add(Embedding(9, 5), Embedding(9, 5)), RNN(5, 4), TimeStep(), Linear(4, 3)),
+            {"layers[0].branches[1].weight": "layers[0].branches[0].weight"},
+        ),
+        NAMES,
+    ),
+}
 TARGETS: dict[str, tuple[Any, Array, Array | None]] = {
     "numbers": (MSE(), OF_TIMES, None),
     "weighted": (Huber(), OF_TIMES, WEIGHTS),
@@ -99,6 +128,12 @@ def cell_tasks(name: str, batch_size: int | None) -> Iterator[Task]:
         yield Task(network, MSE(), optimizer, X, Y, batch_size=batch_size, epochs=3)
 
 
+def table_task(name: str, batch_size: int | None, optimizer: Any) -> Task:
+    """With ids that come up several times, and some that do not."""
+    network, ids = TABLES[name]
+    return Task(network, CrossEntropy(), optimizer, ids, IDS, batch_size=batch_size, epochs=3)
+
+
 def target_task(name: str, batch_size: int | None) -> Task:
     """With a target for every time."""
     loss, target, weights = TARGETS[name]
@@ -111,5 +146,7 @@ def tasks_over_time() -> Iterator[Task]:
     """All of them, in batches that divide nothing."""
     for name in (*CELLS, *TAKEN):
         yield from cell_tasks(name, 7)
+    for name in TABLES:
+        yield table_task(name, 7, SGD(0.1))
     for name in TARGETS:
         yield target_task(name, 7)

@@ -216,6 +216,13 @@ def test_what_does_not_fit_is_one_sentence() -> None:
         LayerClassifier(LAST).fit(x + np.nan, y, lengths=lengths)
     with pytest.raises(ConfigurationError, match="a share of the 12 samples"):
         LayerClassifier(LAST, validation_fraction=1.5).fit(x, y)
+    whole = LayerClassifier(LAST, n_iter_no_change=0)
+    with pytest.raises(ConfigurationError, match="n_iter_no_change must be a whole number"):
+        whole.fit(x, y)
+    with pytest.raises(ConfigurationError, match="is \\(X, y\\), or \\(X, y, side inputs\\)"):
+        LayerClassifier(LAST).fit(x, y, validation_set=(x,))  # type: ignore[arg-type]
+    with pytest.raises(ContractError, match="and list came"):
+        LayerClassifier(LAST).fit(x, y, side_inputs=["lengths"])  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="Linear"):
         LayerClassifier(Linear).fit(x, y)
     with pytest.raises(DataError, match="pad them to one length"):

@@ -34,7 +34,7 @@ def step(network: Network, params: Array, samples: tuple[Array, Array]) -> Step:
     [
         ("layers[0].wieght[0,2]", UnknownNameError, "layers[0].weight[0,2]"),
         ("layers[3].weight[0,0]", UnknownNameError, "layers[2].weight[0,0]"),
-        ("layers[0][1]", UnknownNameError, "nearest names are layers[0]"),
+        ("layers[0][1]", UnknownNameError, "is no parameter but a number of the pass"),
         ("", UnknownNameError, "nearest names are"),
         ("nonsense", UnknownNameError, "nearest names are"),
         ("layers[0].weight", ShapeError, "as in layers[0].weight[0,0]"),

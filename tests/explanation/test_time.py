@@ -1,15 +1,19 @@
 """A gradient through time: every time's share, which add up, with a witness at one time alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from clearprop import GRU, LSTM, RNN, SGD, Linear, Network, Sequential, TimeStep
-from clearprop.drawing.pen.items import Text, bounds
-from clearprop.drawing.pen.markup import number_markup
+from clearprop.drawing.pen.items import Rectangle, Text, bounds
+from clearprop.drawing.pen.markup import number_markup, plain
+from clearprop.drawing.pen.scene import Scene
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.explanation import explain_weight
 from clearprop.reading.explanation.named_diagrams import draw
+from clearprop.reading.explanation.unrolled_picture import folded
 from clearprop.reading.health import examine
 
 KINDS = {"vanishes": "time_vanishing", "explodes": "time_exploding"}
@@ -107,3 +111,62 @@ def test_time_is_unrolled_with_every_number(layer: Recurrent) -> None:
             apart = one.right <= other.left or other.right <= one.left
             assert apart or one.bottom <= other.top or other.bottom <= one.top
     assert draw(step, "unrolled", language="zh-TW").title != drawn.title
+
+
+def written(scene: Scene) -> list[str]:
+    return [item.content for item in scene.items if isinstance(item, Text)]
+
+
+def test_all_units_are_matrices_and_long_ones_are_folded() -> None:
+    step = step_of(LSTM(2, 3), times=100)
+    drawn = draw(step, "unrolled")
+    values = step.forward.inside("layers[0]")["forget"].values[0]
+    told = {item.says for item in drawn.items if isinstance(item, Rectangle)}
+    for time, unit in ((0, 0), (31, 2), (68, 1), (99, 2)):
+        number = plain(number_markup(float(values[time, unit])))
+        assert any(
+            one.startswith(f"layers[0].time[{time}].forget[{unit}]\n") and one.endswith(number)
+            for one in told
+        )
+    assert not any("time[50]" in one for one in told)
+    assert written(drawn).count("⋯ 36") == 12
+    # A piece of it has no gap.
+    part = draw(step, times=(40, 60))
+    assert not any("⋯" in one for one in written(part))
+    rectangles = [item for item in part.items if isinstance(item, Rectangle) and item.says]
+    assert len(rectangles) == 6 * 2 * 3 * 20
+
+
+def test_units_are_cards_in_rows_and_the_gap_says_how_many_times() -> None:
+    step = step_of(GRU(2, 3), times=30)
+    texts = written(draw(step, units=(0, 2)))
+    for time in (0, 1, 2, 3, 26, 27, 28, 29):
+        assert f"*t* = {time},  unit 0" in texts
+        assert f"*t* = {time},  unit 2" in texts
+    assert texts.count("⋯ 22") == 2
+    marked = written(draw(step, "unrolled", neuron="layers[0].time[15].update[1]"))
+    assert [one for one in marked if "⋯" in one] == ["⋯ 12", "⋯ 10"]
+    assert {"*t* = 14", "*t* = 15", "*t* = 16"} <= set(marked)
+
+
+@pytest.mark.parametrize(
+    ("count", "marked"), [(5, None), (8, 3), (9, 4), (40, 0), (40, 39), (9, 2)]
+)
+def test_what_is_folded_keeps_both_ends_and_the_marked_time(count: int, marked: int | None) -> None:
+    runs = folded(range(count), 8, marked)
+    shown = [time for run in runs for time in run]
+    assert shown == sorted(set(shown))
+    assert len(shown) == min(count, 8)
+    assert {0, count - 1} <= set(shown)
+    assert marked is None or marked in shown
+    # Between two runs there is a gap.
+    assert all(one.stop < other.start for one, other in pairwise(runs))
+
+
+def test_a_projected_state_has_fewer_units_than_its_gates() -> None:
+    network = Network(Sequential(LSTM(2, 4, projection=2)))
+    x = np.ones((1, 3, 2))
+    step = take_step(network, network.initialize(0), x, np.ones((1, 3, 2)))
+    texts = written(draw(step, units=(3,)))
+    assert any(one.startswith("*f* = ") for one in texts)
+    assert not any(one.startswith("*h* = ") for one in texts)

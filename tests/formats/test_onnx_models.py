@@ -582,6 +582,17 @@ def test_the_states_of_a_cell_stand_beside_the_input(
                 np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_one_input_of_a_file_may_be_called_as_a_state_is() -> None:
+    network = Network(Sequential(Linear(3, 2)))
+    params = network.initialize(0)
+    model = to_onnx(network, params)
+    model.graph.input[0].name = "hidden"
+    model.graph.node[0].input[0] = "hidden"
+    x = np.ones((4, 3))
+    back = from_onnx(model.SerializeToString())
+    np.testing.assert_allclose(back.predict(x), network.predict(params, x), rtol=1e-12)
+
+
 def test_a_side_input_that_no_layer_takes_is_refused() -> None:
     network = Network(Sequential(Linear(4, 2)))
     with pytest.raises(ContractError, match="No layer of this network takes 'key_padding_mask'"):

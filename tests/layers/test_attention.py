@@ -310,3 +310,59 @@ def test_masks_that_cannot_be() -> None:
                 network.forward(params, x, side_inputs={"attn_mask": mask})
         with pytest.raises(DataError, match="holds NaN"):
             network.forward(params, x, side_inputs={"attn_mask": np.full((3, 3), np.nan)})
+
+
+def test_a_learned_key_and_one_of_0_by_hand() -> None:
+    # One feature, W_in = 0: q = k = 0 and v = b = 2 at the one position, and every score is 0.
+    # Beside it stand the learned pair (k, v) = (5, 8) and one of 0: each has a third.
+    layer = MultiheadAttention(1, 1, add_bias_kv=True, add_zero_attn=True)
+    network = Network(layer)
+    values = {"in_proj_bias": [[0, 0, 2.0]], "bias_k": [[5.0]], "bias_v": [[8.0]]}
+    named = {name: np.array(value) for name, value in values.items()}
+    params = network.replace(np.zeros(network.size), {**named, "out_proj_weight": np.ones((1, 1))})
+    forward = network.forward(params, np.ones((1, 1, 1)))
+    np.testing.assert_allclose(forward.output, [[[(2 + 8 + 0) / 3]]], rtol=1e-15)
+    inside = forward.inside("")
+    np.testing.assert_array_equal(inside["k"].values.ravel(), [0, 5, 0])
+    np.testing.assert_array_equal(inside["v"].values.ravel(), [2, 8, 0])
+    # ∂C/∂v = w; ∂C/∂s = w (v − o) = ⅓ (8 − 10/3), and q = 0, so that nothing comes to b_k; of q
+    # comes Σ ∂C/∂s k = 5 · ⅓ · 14/3.
+    backward = network.backward(forward, np.ones((1, 1, 1)))
+    gradients = backward.named()
+    np.testing.assert_allclose(gradients["bias_v"], [[1 / 3]], rtol=1e-15)
+    np.testing.assert_array_equal(gradients["bias_k"], [[0]])
+    np.testing.assert_allclose(gradients["in_proj_bias"][0], [70 / 9, 0, 1 / 3], rtol=1e-14)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_where_everything_is_masked_the_learned_key_is_left(causal: bool) -> None:
+    layer = MultiheadAttention(4, 2, causal=causal, add_bias_kv=True)
+    network = Network(layer)
+    generator = np.random.default_rng(0)
+    params, x = generator.normal(size=network.size), generator.normal(size=(2, 3, 4))
+    masks = {"key_padding_mask": np.ones((2, 3), bool)}
+    forward = network.forward(params, x, side_inputs=masks)
+    weights = forward.inside("")["weights"].values
+    np.testing.assert_array_equal(weights[..., 3], 1)
+    backward = network.backward(forward, np.ones_like(x))
+    assert backward.input_gradient is not None
+    assert not backward.input_gradient.any()
+    # Without a mask no position looks ahead, and all look at what stands behind the sequence.
+    weights = network.forward(params, x).inside("")["weights"].values
+    assert bool((weights[..., 0, 1:3] == 0).all()) is causal
+    assert (weights[..., 3] > 0).all()
+
+
+def test_masks_and_more_keys_in_k_networks() -> None:
+    layer = MultiheadAttention(4, 2, causal=True, add_bias_kv=True, add_zero_attn=True)
+    network = Network(layer)
+    generator = np.random.default_rng(0)
+    params, x = generator.normal(size=(3, network.size)), generator.normal(size=(2, 3, 4))
+    masks = {"attn_mask": generator.normal(size=(2, 3, 3))}
+    forward = network.forward(params, x, side_inputs=masks)
+    backward = network.backward(forward, np.ones_like(forward.output))
+    for k in range(3):
+        alone = network.forward(params[k], x, side_inputs=masks)
+        back = network.backward(alone, np.ones_like(x))
+        np.testing.assert_allclose(forward.output[k], alone.output, rtol=1e-12)
+        np.testing.assert_allclose(backward.gradient[k], back.gradient, rtol=1e-11, atol=1e-13)

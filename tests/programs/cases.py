@@ -170,6 +170,10 @@ def _masked(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     # As many samples as positions: a mask with two axes is shared all the same.
     shared = {"attn_mask": ~np.tri(3, dtype=bool), "layers[0].key_padding_mask": padding[:3]}
     recipe = Recipe(network, None, x[:3], target[:3], side_inputs=shared)
+    wider = MultiheadAttention(4, 2, causal=True, add_bias_kv=True, add_zero_attn=True)
+    more = {"key_padding_mask": padding, "attn_mask": numbers}
+    beside = Network(Sequential(wider, Linear(4, 2)))
+    yield "attention-more-keys", Recipe(beside, None, x, target, side_inputs=more)
     yield "attention-shared-mask", replace(recipe, batch_size=2)
 
 

@@ -1,10 +1,9 @@
 """Attention and the layers of a transformer on the samples of PyTorch's own tests: outputs and
 gradients. How many ran is printed at the end of a run.
 
-MultiheadAttention's samples look at a sequence with other keys than values, and some of them at a
-learned or an empty key more, which one layer has no place for. So every one runs through the middle
-of ours (`dot_product`) between four Linear layers, and those without such keys as the whole layer,
-with one sequence for keys and values.
+MultiheadAttention's samples look at a sequence with other keys than values, which one layer has no
+place for. So every one runs through the middle of ours (`dot_product`) between four Linear layers,
+and as the whole layer with one sequence for keys and values.
 """
 
 import copy
@@ -36,11 +35,11 @@ def test_attention(torch: Any, record_property: Any) -> None:
 
 
 def test_attention_as_one_layer(torch: Any, record_property: Any) -> None:
-    samples = [one for one in collect(torch, "MultiheadAttention") if not _keys_more(one)]
+    samples = collect(torch, "MultiheadAttention")
     for sample in samples:
         compare_layer(torch, sample)
     record_property("torch module samples run", len(samples))
-    assert len(samples) == 16
+    assert len(samples) == RUN["MultiheadAttention"]
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
@@ -125,7 +124,14 @@ def compare_layer(torch: Any, sample: Sample) -> None:
     dy = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
     y.backward(dy)
     bias = module.in_proj_bias is not None
-    layer = MultiheadAttention(module.embed_dim, module.num_heads, bias=bias, memory=key.shape[0])
+    layer = MultiheadAttention(
+        module.embed_dim,
+        module.num_heads,
+        bias=bias,
+        memory=key.shape[0],
+        add_bias_kv=module.bias_k is not None,
+        add_zero_attn=module.add_zero_attn,
+    )
     network = Network(layer)
     params, _ = from_torch_arrays(network, {n: _array(p) for n, p in module.state_dict().items()})
     x = np.concatenate([_array(query), _array(key)])[None]
@@ -179,10 +185,6 @@ def compare_encoder(torch: Any, sample: Sample) -> None:
         np.testing.assert_allclose(gradients[name], _array(parameter.grad), **TOLERANCE)
     total = sum(float((p.grad**2).sum()) for p in module.parameters())
     assert float((backward.gradient**2).sum()) == pytest.approx(total, rel=1e-10)
-
-
-def _keys_more(sample: Sample) -> bool:
-    return bool(sample.settings["add_bias_kv"] or sample.settings["add_zero_attn"])
 
 
 def _started(torch: Any, sample: Sample) -> Any:

@@ -100,8 +100,8 @@ def compare_cell(torch: Any, sample: Sample) -> None:
         layer = replace(layer, cell_output=True)
     network = Network(layer)
     x, start = sample.inputs
-    states = start if isinstance(start, tuple) else (start,)
-    x, *states = (one.detach().clone()[None].requires_grad_() for one in (x, *states))
+    given = start if isinstance(start, tuple) else (start,)
+    x, *states = (one.detach().clone()[None].requires_grad_() for one in (x, *given))
     ends = module(x, tuple(states) if isinstance(start, tuple) else states[0])
     y = torch.cat(ends, 1) if isinstance(ends, tuple) else ends
     dy = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)

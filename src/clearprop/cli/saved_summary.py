@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.arrays import Shape, shape_text
 from clearprop.base.configuration import encode
+from clearprop.base.errors import ShapeError
 from clearprop.base.text_tables import aligned, wrapped
 from clearprop.cli.model_summary import model_lines
 from clearprop.cli.table_samples import widths
@@ -211,10 +212,14 @@ def _shapes(saved: SavedNetwork) -> Mapping[str, Shape | None]:
 
 
 def _input_shape(saved: SavedNetwork) -> Shape | None:
-    """The shape of one sample, from those that are kept or from what the first layers take."""
+    """The shape of one sample, from those that are kept or from what the first layers take; None
+    where it is no row, as of layers over time."""
     if saved.x is not None and saved.params.ndim == 1:
         return saved.x.shape[1:]
-    inputs = widths(saved.network)[0]
+    try:
+        inputs = widths(saved.network)[0]
+    except ShapeError:
+        return None
     return None if inputs is None else (inputs,)
 
 

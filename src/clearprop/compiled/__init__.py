@@ -9,7 +9,8 @@
     params, optimizer_state, layers_state = take(plan, buffers)
 
 `plan`           a training as tables of numbers, or why there is none: `lowering` makes operations
-                 of the graph, `row_places` and `column_places` give everything its place in memory
+                 of the graph, whose wires are rows as `arranging` says; `row_places` and
+                 `column_places` give everything its place in memory
 `buffers`        the memory of a plan, and a training's state into it and out of it
 `kernel_running` many steps of a plan without returning to Python, the GIL released, by as many
                  threads as `thread_choice` finds the fastest
@@ -23,7 +24,7 @@ that the same seeds give the same training; the kernels stop before a step that 
 
 Three layouts, of which `plan` takes the one that computes least in vain:
 
-    rows      samples in rows, features along the vectors: everything that there is
+    rows      samples in rows, or their places; features or channels along the vectors: everything
     columns   samples along the vectors: networks whose layers are narrower than a vector
     lanes     networks along the vectors: many small ones
 

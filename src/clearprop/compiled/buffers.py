@@ -9,6 +9,7 @@ from clearprop.base.errors import ShapeError
 from clearprop.compiled.placing import ParameterPlace
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.compiled.tables import NONE
+from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses.loss import require_targets
 from clearprop.engine.optimizers import OptimizerState
@@ -38,7 +39,7 @@ class Buffers:
         self.raw = raw
         self.arena = raw[first : first + plan.entries]
         self.arena[:] = 0
-        self.x = np.ascontiguousarray(x, dtype)
+        self.x = _ids_of_rows(plan, x) if plan.reads_ids else np.ascontiguousarray(x, dtype)
         if plan.takes_ids:
             self.target = _own_ids(plan, target)
         else:
@@ -209,6 +210,15 @@ def _require_planned(
         if array.shape != expected[name]:
             came, shape = shape_text(array.shape), shape_text(expected[name])
             raise ShapeError("plan_data", name=name, came=came, expected=shape)
+
+
+def _ids_of_rows(plan: TrainingPlan, x: Array) -> Array:
+    """Ids of a table's rows that nobody else can write to."""
+    ids = freeze(np.array(x, np.int64))
+    for path, node in plan.network.graph.nodes.items():
+        if isinstance(node.layer, Embedding):
+            node.layer.require_known(ids, path)
+    return ids
 
 
 def _own_ids(plan: TrainingPlan, target: Array) -> Array:

@@ -13,7 +13,7 @@ from clearprop.engine.graph import INPUT, Graph, Node
 from clearprop.engine.joining import Concatenation, Join
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
-from clearprop.kinds.kernels import Kernel, NoKernel, OptimizerKernel
+from clearprop.kinds.kernels import Kernel, NoKernel, OptimizerKernel, Taps
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS, OPTIMIZER_ROWS
 
 
@@ -99,13 +99,38 @@ def lower_graph(graph: Graph, input_shape: Shape) -> LoweredGraph | Refusal:
     # The loss takes rows of the last axis, each with a target of its own.
     output = lowering.arranged(graph.output, Arrangement.FEATURES)
     found = lowering.operations
+    refusal = _tied_otherwise(found)
+    if refusal is not None:
+        return refusal
     if any(one.target not in {output, *(each.source for each in found)} for one in found):
         return Refusal("unused_output")
+    read = {one.kind for one in found if one.source == INPUT}
+    for one in found:
+        is_table = one.kind is OperationKind.EMBEDDING
+        if is_table and one.node and (one.source != INPUT or len(read) > 1):
+            return Refusal("ids", _named(one.node))
     if output in lowering.constant:
         return Refusal("nothing_learned")
     return LoweredGraph(
         tuple(found), lowering.wires, output, shapes[graph.output], frozenset(lowering.constant)
     )
+
+
+def _tied_otherwise(operations: Sequence[Lowered]) -> Refusal | None:
+    """A parameter lies in memory as its layer reads it: two that are tied must read it alike."""
+    first: dict[tuple[int, int], tuple[Lowered, str]] = {}
+    for one in operations:
+        for slot in one.node.parameters.values() if one.node is not None else ():
+            other, path = first.setdefault(slot.span, (one, slot.path))
+            if slot.span[0] < slot.span[1] and _reads(one) != _reads(other):
+                return Refusal("tied_otherwise", {"path": slot.path, "other": path})
+    return None
+
+
+def _reads(one: Lowered) -> tuple[Any, ...]:
+    """How an operation reads its parameters, where that is not row by row."""
+    is_convolution = one.kind is OperationKind.CONVOLUTION
+    return one.gates, is_convolution and one.shape[:2]
 
 
 def _kernel_of(node: Node) -> Kernel | Refusal:
@@ -189,20 +214,20 @@ class _Lowering:
         )
         if kind is OperationKind.ACTIVATION:
             one = replace(one, activation=ActivationKind[kernel.name])
-        if kernel.taps is not None:
+        if kernel.rows:
+            one = replace(one, shape=(kernel.rows,))
+        if kind is OperationKind.GROUP_NORM:
+            one = replace(one, shape=(kernel.groups,))
+        elif kernel.taps is not None:
             channels, *size = self.shapes[node.source]
             taps = kernel.taps(tuple(size))
             if isinstance(taps, NoKernel):
                 return Refusal(taps.reason, _named(node))
-            image = (
-                taps.under.shape[1],
-                kernel.groups,
-                channels,
-                math.prod(size),
-                taps.is_once(tuple(size)),
+            one = replace(
+                one,
+                shape=_image_numbers(taps, kernel.groups, channels, math.prod(size)),
+                settings=(*kernel.settings, *taps.numbers),
             )
-            one = replace(one, shape=(*image, *taps.under.ravel().tolist()))
-            one = replace(one, settings=(*kernel.settings, *taps.numbers))
         self.operations.append(one)
         return None
 
@@ -270,6 +295,12 @@ class _Lowering:
         turn = Lowered(OperationKind.TURN, wire, target, has.features, gets.features)
         self.operations.append(replace(turn, shape=numbers))
         return target
+
+
+def _image_numbers(taps: Taps, groups: int, channels: int, places: int) -> tuple[int, ...]:
+    """What the kernel of a layer of images reads, in its order: windows.h."""
+    entries = taps.under.shape[1]
+    return (entries, groups, channels, places, taps.is_once(places), *taps.under.ravel().tolist())
 
 
 def _does_nothing(node: Node) -> bool:

@@ -58,6 +58,7 @@ class TrainingPlan:
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
     takes_ids   whether the target is class ids
+    reads_ids   whether x is ids, of a table's rows
     threads     how many of them may share a step; no number depends on it
     """
 
@@ -80,6 +81,7 @@ class TrainingPlan:
     slots: tuple[str, ...]
     rate: Rate
     takes_ids: bool
+    reads_ids: bool
     large: float
     threads: int
 
@@ -123,7 +125,9 @@ def plan_of(
     lowered = _lowered(network, x, batch)
     if isinstance(lowered, Refusal):
         return lowered
-    if dtype not in DTYPES or x.dtype != dtype:
+    reads_ids = any(one.kind is OperationKind.EMBEDDING for one in lowered.operations)
+    is_right = x.dtype.kind in "iu" if reads_ids else x.dtype == dtype
+    if dtype not in DTYPES or not is_right:
         return Refusal("other_dtype", {"x": x.dtype, "params": dtype})
     loss_kind = lower_loss(loss)
     if isinstance(loss_kind, Refusal):
@@ -245,6 +249,7 @@ def _plan(
         slots=slots,
         rate=kernel.rate,
         takes_ids=is_ids(target, lowered.output_shape),
+        reads_ids=x.dtype.kind in "iu",
         large=LARGE,
         threads=threads,
     )

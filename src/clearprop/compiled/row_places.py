@@ -98,7 +98,10 @@ class Placer:
             own = one.node.parameters[name].shape  # type: ignore[union-attr]
             rows, columns = own if kernel is None else kernel.matrix_shape
             wide = one.gates * self.arena.padded(columns // one.gates)
-            is_weight = one.kind is OperationKind.LINEAR and name == "weight"
+            is_weight = all(
+                self.lowered.operations[each].kind is OperationKind.LINEAR and use == "weight"
+                for each, use in uses
+            )
             through = self.batch * self.lowered.wires[one.source].places
             is_large = is_weight and 2.0 * through * rows * columns >= large
             panel, row = self.arena.panel, self.arena.panel
@@ -138,7 +141,8 @@ class Placer:
         that its derivative needs, is written over it; a rectifier is made in the layer itself."""
         operations = self.lowered.operations
         reads = {operations[i].kind for i in self.lowered.takers(INPUT)}
-        if is_shuffled or reads != {OperationKind.LINEAR}:
+        takes_ids = OperationKind.EMBEDDING in reads
+        if not takes_ids and (is_shuffled or reads != {OperationKind.LINEAR}):
             self.value[INPUT] = NONE  # from here on its rows are those of the arena
             self.value[INPUT] = self.arena.take(self.entries(INPUT))
         for number, one in enumerate(operations):
@@ -229,6 +233,8 @@ class Placer:
             places = self.lowered.wires[one.source].places
             if one.kind in (kinds.LAYER_NORM, kinds.RMS_NORM):
                 row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
+            elif one.kind is kinds.GROUP_NORM:
+                row["own"] = self.arena.take(2 * self.arena.padded(self.batch * one.shape[0]))
             elif one.kind in RECURRENT:
                 entries = recurrent_entries(one, self.arena, batch=self.batch, times=places)
                 row["own"] = self.arena.take(entries)

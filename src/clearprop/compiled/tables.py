@@ -65,10 +65,12 @@ class OperationKind(IntEnum):
     MAX_POOL = 14
     MEAN_POOL = 15
     PAD = 16
-    RNN = 17
-    GRU = 18
-    LSTM = 19
-    TIMES = 20
+    GROUP_NORM = 17
+    RNN = 18
+    GRU = 19
+    LSTM = 20
+    TIMES = 21
+    EMBEDDING = 22
 
 
 class LossKind(IntEnum):
@@ -153,6 +155,7 @@ class RunFields(ctypes.Structure):
         *_fields("large", ctypes.c_double),
         *_fields("x", ctypes.c_void_p),
         *_fields("x_stride", ctypes.c_int64),
+        *_fields("x_ids", ctypes.c_void_p),
         *_fields("target ids sample_weight order masks", ctypes.c_void_p),
         *_fields("mask_bytes", ctypes.c_int64),
         *_fields("rates", ctypes.c_void_p),

@@ -15,7 +15,6 @@
 The path before the last brackets is the one that Python uses: `layers[1].branch.layers[0]`.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +22,11 @@ from itertools import product
 from typing import Any
 
 from clearprop.base.arrays import Index, Shape, shape_text
-from clearprop.base.errors import ConfigurationError, ShapeError, UnknownNameError
+from clearprop.base.errors import ClearpropError, ConfigurationError, ShapeError, UnknownNameError
 from clearprop.engine.graph import INPUT, join_path
 from clearprop.engine.images import holds_images
 from clearprop.engine.layers.layer import Intermediate
+from clearprop.engine.misspelled_addresses import fits, no_channel, respelled, unknown, written
 from clearprop.engine.network import ForwardPass
 from clearprop.engine.step import Step
 
@@ -46,7 +46,7 @@ class Address:
     index: Index
 
     def __str__(self) -> str:
-        return f"{self.path}[{','.join(map(str, self.index))}]"
+        return written(self.path, self.index)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,23 @@ def parameter_address(step: Step, text: str) -> Address:
     slots = step.forward.network.layout.slots
     if not slots:
         raise ConfigurationError("explain_no_parameters")
-    return _address(text, {path: slot.shape for path, slot in slots.items()})
+    shapes = {path: slot.shape for path, slot in slots.items()}
+    try:
+        return _address(text, shapes)
+    except UnknownNameError as problem:
+        if not text.strip():
+            raise
+        inside = inner_shapes(step.forward)
+        try:
+            found = number_address(step, text)
+        except ShapeError as other:
+            # What was meant is inside a layer, and beyond what there is.
+            raise other from problem
+        except UnknownNameError as other:
+            if respelled(text, {one.name for one in inside.values()}) is not None:
+                raise other from problem
+            return _address(text, {**shapes, **{path: one.shape for path, one in inside.items()}})
+        raise UnknownNameError("explain_no_parameter", path=found) from problem
 
 
 def neuron_address(step: Step, text: str) -> Address:
@@ -164,15 +180,20 @@ def _unabridged(forward: ForwardPass, text: str) -> str:
     text = text.strip()
     match, entry = _SPELLED.fullmatch(text), _ENTRY.fullmatch(text)
     wires = _wire_shapes(forward)
+    inner = {name for one in forward.network.graph.nodes for name in forward.inside(one)}
+    meant = respelled(text, inner) if match is None else None
+    if meant is not None and not (text in wires or (entry and entry["path"] in wires)):
+        raise _meant(forward, text, meant)
     # A combinator of one's own may have children of this name.
     if match is None or text in wires or (entry and entry["path"] in wires):
         return text
     path, kind, number, rest = match.group("path", "kind", "number", "index")
     within: dict[str, tuple[str, ...]] = {}
     if kind == "channels":
-        known = list(image_wires(forward))
+        images = image_wires(forward)
+        known = list(images)
         if path in known:
-            return f"{path}[{','.join(filter(None, [number, rest]))}]"
+            return _of_channel(text, path, images[path], number, rest)
     else:
         inside = {one: forward.inside(one) for one in forward.network.graph.nodes}
         within = {one: found["patch"].within for one, found in inside.items() if "patch" in found}
@@ -190,6 +211,30 @@ def _unabridged(forward: ForwardPass, text: str) -> str:
     zeros = [",".join("0" * len(axes)) for axes in (patch.within, patch.axes)]
     example = join_path(known[0], f"patches[{zeros[0]}][{zeros[1]}]")
     raise UnknownNameError("patches_unknown", path=text, known=", ".join(known), example=example)
+
+
+def _meant(forward: ForwardPass, text: str, meant: str) -> ClearpropError:
+    """The error for a misspelled `channels` or `patches`: what was meant, or what is wrong with
+    that too."""
+    try:
+        _unabridged(forward, meant)
+    except ClearpropError as problem:
+        return problem
+    return UnknownNameError("path_unknown", path=text, nearest=meant)
+
+
+def _of_channel(text: str, path: str, shape: Shape, number: str, rest: str | None) -> str:
+    """`layers[0][2,5,5]` for channel 2 and the place 5,5 in it. Raises ShapeError for a channel or
+    a place that the image (channels, *places) does not have, in the words that were typed."""
+    channel = number.strip()
+    if not channel.isdecimal() or int(channel) >= shape[0]:
+        raise no_channel(text, path, channel, shape)
+    if rest is not None:
+        place = tuple(int(one) for one in rest.split(","))
+        if not fits(place, shape[1:]):
+            last = Address(channels_path(path, int(channel)), tuple(n - 1 for n in shape[1:]))
+            raise ShapeError("explain_index", text=text, shape=shape_text(shape[1:]), last=last)
+    return f"{path}[{','.join(filter(None, [number, rest]))}]"
 
 
 def _spans(path: str, name: str, one: Intermediate) -> list[InnerSpan]:
@@ -225,26 +270,11 @@ def _address(text: str, shapes: Mapping[str, Shape]) -> Address:
     path = match["path"] if match else text
     index = tuple(int(part) for part in match["index"].split(",")) if match else ()
     if path not in shapes:
-        raise _unknown(text, path, index, shapes)
+        raise unknown(text, path, index, shapes)
     shape = shapes[path]
     if len(index) == len(shape) - 1 and shape[0] == 1:
         index = (0, *index)
-    if not _fits(index, shape):
+    if not fits(index, shape):
         last = Address(path, tuple(size - 1 for size in shape))
         raise ShapeError("explain_index", text=text, shape=shape_text(shape), last=last)
     return Address(path, index)
-
-
-def _fits(index: Index, shape: Shape) -> bool:
-    return len(index) == len(shape) and all(
-        0 <= i < size for i, size in zip(index, shape, strict=True)
-    )
-
-
-def _unknown(text: str, path: str, index: Index, shapes: Mapping[str, Shape]) -> UnknownNameError:
-    near = difflib.get_close_matches(path, shapes, n=3, cutoff=0.3) or list(shapes)[:3]
-    offered = [
-        Address(name, index if _fits(index, shapes[name]) else (0,) * len(shapes[name]))
-        for name in near
-    ]
-    return UnknownNameError("path_unknown", path=text, nearest=", ".join(map(str, offered)))

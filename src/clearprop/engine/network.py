@@ -36,7 +36,7 @@ from clearprop.engine.graph import INPUT, Graph
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.known_side_inputs import known_side_inputs, require_side_inputs
 from clearprop.engine.layers.layer import Context, Intermediate, Layer, Tree, require_layer
-from clearprop.engine.parameters import Layout
+from clearprop.engine.parameters import Layout, require_params
 from clearprop.engine.records import (
     BackwardRecord,
     ForwardRecord,
@@ -122,7 +122,7 @@ class Network:
 
     def named(self, params: Array) -> dict[str, Array]:
         """Every parameter array by its path, as views of `params`; of a flat gradient too."""
-        self._check_params(params)
+        require_params(self.graph, params)
         return {path: self.layout.view(params, path) for path in self.graph.slots}
 
     def replace(self, params: Array, values: Mapping[str, Array]) -> Array:
@@ -130,7 +130,7 @@ class Network:
 
         Raises UnknownNameError for a path that does not exist, ShapeError for a wrong shape.
         """
-        self._check_params(params)
+        require_params(self.graph, params)
         changed = params.copy()
         for path, value in values.items():
             view = self.layout.view(changed, path)
@@ -197,7 +197,7 @@ class Network:
 
     def require_input(self, params: Array, x: Array, *, own_input: bool = False) -> None:
         """Refuse what `forward` cannot run. Raises ShapeError, DtypeError and ContractError."""
-        self._check_params(params)
+        require_params(self.graph, params)
         if x.dtype.kind not in "fciu":
             raise DtypeError("input_not_numbers", came=x.dtype)
         require_matching_dtype(x, params, where="x")
@@ -247,20 +247,6 @@ class Network:
         layers may leave open what they take, as an Embedding does: `input_shape` says it, of one
         sample, () of a single id. Raises ShapeError where the layers cannot take it."""
         return summary_of(self.graph, self.graph.shapes(input_shape), language)
-
-    def _check_params(self, params: Array) -> None:
-        if params.ndim not in (1, 2) or params.shape[-1] != self.size:
-            raise ShapeError(
-                "params_shape", expected=shape_text((self.size,)), came=shape_text(params.shape)
-            )
-        if params.dtype.char not in "dfDF":
-            raise DtypeError("params_dtype", came=params.dtype)
-        if params.ndim == 2:
-            for path, node in self.graph.nodes.items():
-                if not node.layer.stackable:
-                    raise ContractError(
-                        "layer_not_stackable", path=path, layer=type(node.layer).__name__
-                    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator
+from clearprop.base.arrays import EMPTY, Array, Shape, keyed_generator, shape_text
+from clearprop.base.errors import ContractError, DtypeError, ShapeError
 from clearprop.engine.graph import Graph, Slot, unknown_path
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Tree, require_gradient
@@ -159,3 +160,20 @@ class _Place(NamedTuple):
     path: str
     where: slice
     shape: Shape
+
+
+def require_params(graph: Graph, params: Array) -> None:
+    """Refuse what is not the flat parameters (P,) of a graph, or (K, P) of K networks. Raises
+    ShapeError, DtypeError, and ContractError for a layer that cannot be stacked."""
+    if params.ndim not in (1, 2) or params.shape[-1] != graph.size:
+        raise ShapeError(
+            "params_shape", expected=shape_text((graph.size,)), came=shape_text(params.shape)
+        )
+    if params.dtype.char not in "dfDF":
+        raise DtypeError("params_dtype", came=params.dtype)
+    if params.ndim == 2:
+        for path, node in graph.nodes.items():
+            if not node.layer.stackable:
+                raise ContractError(
+                    "layer_not_stackable", path=path, layer=type(node.layer).__name__
+                )

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from clearprop.base.arrays import Array, dtype_named, require_count
-from clearprop.base.errors import ConfigurationError, DataError
+from clearprop.base.errors import ConfigurationError, ContractError, DataError
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.layer import Layer, Tree
@@ -121,6 +121,9 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         going_on = going_on and hasattr(self, "network_")
         epochs = require_count("max_iter", self.max_iter if epochs is None else epochs)
+        patience = self.n_iter_no_change
+        if patience is not None:
+            require_count("n_iter_no_change", patience)
         x = self._array(X, beside, reset=not going_on)
         y = self._measured(y, len(x), beside, classes, going_on=going_on)
         if not going_on:
@@ -138,7 +141,9 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
             samples = samples.take(np.flatnonzero(weight))
         held_out, seed = None, self._seed()
         if validation_set is not None:
-            more = dict(validation_set[2]) if len(validation_set) > 2 else {}
+            if not isinstance(validation_set, tuple | list) or len(validation_set) not in (2, 3):
+                raise ConfigurationError("layer_validation_set")
+            more = named_beside(None, None, None, *validation_set[2:] or (None,))
             judged = self._array(validation_set[0], more, reset=False)
             said = self._measured(validation_set[1], len(judged), more, None, going_on=True)
             held_out = self._samples(judged, said, None, more)
@@ -164,9 +169,9 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
             optimizer=optimizer,
             epochs=epochs,
             batch_size=require_count("batch_size", self.batch_size),
-            patience=self.n_iter_no_change,
+            patience=patience,
             engine=self.engine,
-            callbacks=tuple(self.callbacks),
+            callbacks=tuple(self.callbacks or ()),
         )
         before = list(self.loss_curve_) if going_on else []
         judged_before = list(self.validation_scores_ or ()) if going_on else []
@@ -296,7 +301,9 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
 def named_beside(
     lengths: Any, key_padding_mask: Any, attn_mask: Any, more: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What stands beside X, by its names."""
+    """What stands beside X, by its names. Raises ContractError for `more` that is no mapping."""
+    if more is not None and not isinstance(more, Mapping):
+        raise ContractError("side_inputs_kind", came=type(more).__name__)
     told = {LENGTHS: lengths, PADDING: key_padding_mask, LOOKING: attn_mask}
     found = {name: value for name, value in told.items() if value is not None}
     return {**found, **(more or {})}

@@ -53,6 +53,8 @@ def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     found = read_onnx(source)
     lengths = {length for node in found.nodes.values() for length in _counted(found, node)}
     own = [name for name in found.inputs if name not in BESIDE and name not in lengths]
+    # A file's one input may be called as a state is.
+    own = own or list(found.inputs)
     if len(own) != 1:
         raise ContractError("onnx_inputs", path=found.path, names=", ".join(own))
     output = next((wire for wire, kind in found.outputs.items() if kind == "f"), None)

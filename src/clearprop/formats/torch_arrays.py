@@ -144,6 +144,8 @@ def working_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
 def _shape_there(twin: TorchTwin, name: str, shape: Shape) -> Shape:
     if name in twin.transposed:
         return shape[::-1]
+    if name in twin.leading:
+        return (1, *shape)
     return shape if name in twin.tables or len(shape) != 2 else shape[1:]
 
 

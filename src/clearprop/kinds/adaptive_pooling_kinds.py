@@ -13,8 +13,8 @@ from clearprop.engine.layers.adaptive_pooling import (
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
 )
+from clearprop.engine.layers.global_average import GlobalAverage
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.layers.pooling import GlobalAverage
 from clearprop.engine.layers.uneven_windows import taken_by
 from clearprop.engine.layers.windows import Window
 from clearprop.kinds.counterparts import TorchTwin

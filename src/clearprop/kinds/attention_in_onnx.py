@@ -52,7 +52,9 @@ class _Options(NamedTuple):
         return cls(*told, one.softcap is not None, shares)
 
 
-_CHOICES = ("masks", "spread")
+_CHOICES = ("masks", "spread", "more")
+# Which keys and values stand behind those of the sequence.
+_MORE = {(False, False): "none", (True, False): "learned", (False, True): "zero"}
 # A mask of each sample (N, T, S) is one of every head; the others fit the scores as they are.
 _LOOKING = choice(
     "spread",
@@ -140,15 +142,65 @@ def _written_out(options: _Options) -> Term:
     else:
         rows = _heads(q, options, asked=False)
         columns = _heads(k, options, asked=True, turned=True)
-    scores: Term = op("Mul", op("MatMul", rows, columns), Slot("scale"))
+    products = op("MatMul", rows, _with_more(columns, "k", 3))
+    scores: Term = op("Mul", products, Slot("scale"))
     if options.capped:
         scores = op("Mul", op("Tanh", op("Div", scores, Slot("softcap"))), Slot("softcap"))
     if options.causal:
         ones = op("Trilu", op("Exp", op("Mul", scores, 0.0)), upper=0)
         scores = op("Where", op("Cast", ones, to=9), scores, Slot("never"))
-    taken = op("MatMul", op("Softmax", _masked(scores), axis=-1), _heads(v, options, asked=True))
+    values = _with_more(_heads(v, options, asked=True), "v", 2)
+    taken = op("MatMul", op("Softmax", _masked(scores), axis=-1), values)
     merged = op("Reshape", op("Transpose", taken, perm=(0, 2, 1, 3)), Slot("merged"))
     return _affine(merged, "out", options.bias)
+
+
+def _with_more(heads: Term, name: str, axis: int) -> Choice:
+    """Keys or values of all heads with those behind the sequence; they stand along `axis`."""
+    # One of every sample, of which nothing is left but its shape.
+    one = op("Slice", heads, Slot("first"), Slot("second"), Slot(f"along_{name}"))
+    learned = op(
+        "Concat", heads, op("Add", op("Mul", one, 0.0), Slot(f"learned_{name}")), axis=axis
+    )
+    return choice(
+        "more",
+        {
+            "none": heads,
+            "learned": learned,
+            "zero": op("Pad", heads, Slot(f"pads_{name}")),
+            "both": op("Pad", learned, Slot(f"pads_{name}")),
+        },
+    )
+
+
+def _more_of(at: OnnxPlace) -> dict[str, Any]:
+    """Which of these they are, and the constants of it."""
+    one: MultiheadAttention = at.layer
+    found: dict[str, Any] = {"more": _MORE.get((one.add_bias_kv, one.add_zero_attn), "both")}
+    for name, axis in (("k", 3), ("v", 2)):
+        if one.add_bias_kv:
+            heads = at.params[f"bias_{name}"].reshape(1, one.shared_heads, 1, one.head_size)
+            heads = np.repeat(heads, one.heads // one.shared_heads, axis=1)
+            found[f"learned_{name}"] = heads.swapaxes(2, axis)
+            found |= {"first": np.array([0]), "second": np.array([1])}
+            found[f"along_{name}"] = np.array([axis])
+        if one.add_zero_attn:
+            pads = np.zeros(8, np.int64)
+            pads[4 + axis] = 1
+            found[f"pads_{name}"] = pads
+    return found
+
+
+def _learned_of(found: Mapping[str, Any], layer: MultiheadAttention) -> dict[str, Any] | None:
+    """The learned key and value of a file; None where they are not of this layer's shape."""
+    params = {}
+    for name, axis in (("k", 3), ("v", 2)) if layer.add_bias_kv else ():
+        heads = np.asarray(found[f"learned_{name}"])
+        if heads.ndim != 4 or heads.size != layer.features:
+            return None
+        own = heads.swapaxes(2, axis)[:, :: layer.heads // layer.shared_heads]
+        params[f"bias_{name}"] = own.reshape(1, -1)
+    return params
 
 
 def _operator(options: _Options) -> Term:
@@ -185,7 +237,7 @@ def _arrays(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
 
 def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     one: MultiheadAttention = at.layer
-    if one.causal and at.beside:
+    if one.more_keys or (one.causal and at.beside):
         # ONNX's own evaluator puts a causal mask onto one of a single row as if that were all.
         return None
     same = options._replace(capped=one.softcap is not None, shared=one.shared_heads != one.heads)
@@ -199,10 +251,12 @@ def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
 
 
 def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
-    found = _arrays(at, options)
-    if found is None:
-        return None
     one: MultiheadAttention = at.layer
+    found = _arrays(at, options)
+    # Masks are of the sequence alone, and what is later is made of the scores.
+    if found is None or (one.more_keys and (one.causal or at.beside)):
+        return None
+    found |= _more_of(at)
     found |= {
         "cut": np.array([0, 0, one.heads, one.head_size]),
         "merged": np.array([0, 0, one.features]),
@@ -243,6 +297,10 @@ def _read(found: Mapping[str, Any], options: _Options, dtype: np.dtype[Any]) -> 
     params["out_proj_weight"] = weights[3]
     if options.bias:
         params["out_proj_bias"] = biases[3][None]
+    learned = _learned_of(found, layer)
+    if learned is None:
+        return None
+    params |= learned
     if "merged" in found and not _as_written(found, layer, params, options, dtype):
         return None
     return ReadLayer(layer, params)
@@ -280,6 +338,8 @@ def _layer_of(
             scale=scale,
             softcap=softcap,
             key_value_heads=None if shared == heads else shared,
+            add_bias_kv=found.get("more") in ("learned", "both"),
+            add_zero_attn=found.get("more") in ("zero", "both"),
         )
     except ConfigurationError:  # a memory of nothing, a scale below 0
         return None

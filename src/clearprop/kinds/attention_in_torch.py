@@ -22,13 +22,19 @@ def module_of(nn: Any, one: MultiheadAttention) -> Any:
 def attention_of(module: Any) -> MultiheadAttention | None:
     """The layer of PyTorch's module by itself: what is asked, and the masks, stand where it is
     called. Raises ContractError where the times come first."""
-    plain = module.bias_k is None and module.bias_v is None and not module.add_zero_attn
-    if not (plain and module._qkv_same_embed_dim):
+    if not module._qkv_same_embed_dim:
         return None
     if not module.batch_first:
         raise ContractError("torch_time_first", module="MultiheadAttention")
     bias = module.in_proj_bias is not None
-    return MultiheadAttention(module.embed_dim, module.num_heads, module.dropout, bias)
+    return MultiheadAttention(
+        module.embed_dim,
+        module.num_heads,
+        module.dropout,
+        bias,
+        add_bias_kv=module.bias_k is not None,
+        add_zero_attn=module.add_zero_attn,
+    )
 
 
 def _own_module(nn: Any, one: MultiheadAttention) -> Any:
@@ -62,13 +68,17 @@ def _written_out(nn: Any, one: MultiheadAttention) -> Any:
             q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
         if one.rotary:
             q, k = turned(q, x.new_tensor), turned(k, x.new_tensor)
+        if one.add_bias_kv:
+            k, v = (_behind(each, b) for each, b in ((k, self.bias_k), (v, self.bias_v)))
+        if one.add_zero_attn:
+            k, v = (nn.functional.pad(each, (0, 0, 0, 1)) for each in (k, v))
         sharing = one.heads // one.shared_heads
         k, v = (each.repeat_interleave(sharing, -3) for each in (k, v))
         scores = q @ k.transpose(-2, -1) * one.scoring.scale
         if one.softcap is not None:
             scores = one.softcap * (scores / one.softcap).tanh()
         if added is not None:
-            scores = scores + added
+            scores = scores + nn.functional.pad(added, (0, one.more_keys))
         dropped = nn.functional.dropout(scores.softmax(-1), one.dropout, self.training)
         return self.out_proj((dropped @ v).transpose(-2, -3).flatten(-2))
 
@@ -79,7 +89,21 @@ def _written_out(nn: Any, one: MultiheadAttention) -> Any:
         nn.init.xavier_uniform_(made.in_proj_weight)
         if one.bias:
             made.in_proj_bias = nn.Parameter(made.in_proj_bias.new_zeros(shape[0]))
+        for name in ("bias_k", "bias_v") if one.add_bias_kv else ():
+            row = getattr(made, name)[..., : one.sizes[1]]
+            setattr(made, name, nn.Parameter(row.detach().clone()))
     return made
+
+
+def _behind(heads: Any, learned: Any) -> Any:
+    """A learned key or value (1, 1, h·d) behind those of every head (N, h, S, d)."""
+    row = learned.unflatten(-1, (heads.shape[1], -1)).transpose(1, 2)
+    # A row of 0 behind them, to which it is added.
+    wide = heads.new_zeros(1, heads.shape[1], heads.shape[2] + 1, heads.shape[3])
+    wide[:, :, -1:] = row
+    padded = heads.new_zeros(len(heads), *wide.shape[1:])
+    padded[:, :, :-1] = heads
+    return padded + wide
 
 
 def _module(nn: Any, one: MultiheadAttention, through: Forward) -> Any:
@@ -88,7 +112,8 @@ def _module(nn: Any, one: MultiheadAttention, through: Forward) -> Any:
 
     told = {"forward": forward, "layer": one, "takes": ("key_padding_mask", "attn_mask")}
     kind = type("MultiheadAttention", (nn.MultiheadAttention,), told)
-    return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
+    more = one.add_bias_kv, one.add_zero_attn
+    return kind(one.features, one.heads, one.dropout, one.bias, *more, batch_first=True)
 
 
 def _added(x: Any, causal: bool, padding: Any, looking: Any) -> Any:

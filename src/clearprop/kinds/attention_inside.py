@@ -33,6 +33,10 @@ def _projected(entry: InnerEntry, name: str) -> tuple[Arithmetic, ...]:
 
     if name != "q":
         head //= layer.heads // layer.shared_heads
+        if row >= len(entry.input):
+            # Behind the sequence: the learned one first, then that of 0.
+            is_learned = layer.add_bias_kv and row == len(entry.input)
+            return (Arithmetic(name, (brief(value) if is_learned else "0",), value),)
 
     def sum_of(own: int) -> tuple[tuple[str, ...], float, tuple[Array, Array]]:
         begin = sum(layer.sizes[: _PARTS.index(name)])

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.attention import MultiheadAttention
 from clearprop.kinds.attention_in_onnx import ATTENTION_FORMS
@@ -49,12 +51,27 @@ def _in_jax(at: InJax, x: Any) -> Any:
         q, k, v = q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
     if one.rotary:
         q, k = (turned(each, lambda a: jnp.asarray(a, x.dtype)) for each in (q, k))
+    if one.more_keys:
+        zeros = jnp.zeros((1, one.sizes[1]), x.dtype)
+        learned = [at.params[name] for name in ("bias_k", "bias_v") if one.add_bias_kv]
+        rows = [[row, *[zeros] * one.add_zero_attn] for row in learned or ()]
+        rows = rows or [[zeros], [zeros]]
+        more = [
+            jnp.swapaxes(jnp.concatenate(each).reshape(one.more_keys, -1, one.head_size), 0, 1)
+            for each in rows
+        ]
+        k, v = (
+            jnp.concatenate([each, jnp.broadcast_to(own, (*each.shape[:-3], *own.shape))], axis=-2)
+            for each, own in zip((k, v), more, strict=True)
+        )
     k, v = (jnp.repeat(each, one.heads // one.shared_heads, axis=-3) for each in (k, v))
     scores = q @ jnp.swapaxes(k, -1, -2) * one.scoring.scale
     if one.softcap is not None:
         scores = one.softcap * jnp.tanh(scores / one.softcap)
     if one.causal:
-        scores = jnp.where(jnp.tri(scores.shape[-1], dtype=bool), scores, -jnp.inf)
+        seen = np.tri(x.shape[-2], scores.shape[-1], dtype=bool)
+        seen[:, x.shape[-2] :] = True
+        scores = jnp.where(seen, scores, -jnp.inf)
     taken = jnp.swapaxes(at.jax.nn.softmax(scores, axis=-1) @ v, -2, -3)
     merged = taken.reshape(*taken.shape[:-2], one.features)
     return merged @ at.params["out_proj_weight"] + at.params.get("out_proj_bias", 0.0)
@@ -67,6 +84,14 @@ _EXAMPLES: tuple[LayerExample, ...] = (
     LayerExample(MultiheadAttention(4, 2, causal=True, rotary=True), (3, 4)),
     LayerExample(MultiheadAttention(4, 2, scale=0.3, softcap=1.5), (3, 4)),
     LayerExample(MultiheadAttention(4, 2, rotary=True, key_value_heads=1), (3, 4)),
+    LayerExample(MultiheadAttention(4, 2, add_bias_kv=True, add_zero_attn=True), (3, 4)),
+    LayerExample(
+        MultiheadAttention(
+            4, 2, causal=True, rotary=True, key_value_heads=1, add_bias_kv=True, softcap=2.0
+        ),
+        (3, 4),
+    ),
+    LayerExample(MultiheadAttention(2, 1, memory=1, add_zero_attn=True), (3, 2)),
     LayerExample(MultiheadAttention(2, 1, dropout=0.4), (2, 2)),
     LayerExample(MultiheadAttention(4, 2, dropout=0.4), (3, 4), training=False),
 )
@@ -75,6 +100,8 @@ _PARAMETERS: Mapping[str, ParameterSymbols] = {
     "in_proj_bias": ParameterSymbols("b_in", Symbol("b_in", "b_in")),
     "out_proj_weight": ParameterSymbols("W_out", Symbol("W_out", "W_out")),
     "out_proj_bias": ParameterSymbols("b_out", Symbol("b_out", "b_out")),
+    "bias_k": ParameterSymbols("b_k", Symbol("b_key", "b_k")),
+    "bias_v": ParameterSymbols("b_v", Symbol("b_value", "b_v")),
 }
 _FORWARD = (
     "[Q, K, V] = x·W_in + b_in",
@@ -102,6 +129,7 @@ ATTENTION = LayerRow(
         module_of,
         {"MultiheadAttention": attention_of},
         transposed=frozenset({"in_proj_weight", "out_proj_weight"}),
+        leading=frozenset({"bias_k", "bias_v"}),
         renamed={"out_proj_weight": "out_proj.weight", "out_proj_bias": "out_proj.bias"},
         differs=lambda one, _, training: training and one.dropout > 0,
     ),

@@ -18,7 +18,7 @@ def passes(site: Site) -> Passes:
     masks: tuple[Mask, ...] = ()
     if drops:
         asking = site.shape[0] - (one.memory or 0)
-        shape = (one.heads, asking, one.memory or asking)
+        shape = (one.heads, asking, (one.memory or asking) + one.more_keys)
         masks = (Mask(names.keep, site.path, shape, one.dropout),)
     return Passes(tuple(_forward(site, names, drops)), tuple(_backward(site, names, drops)), masks)
 
@@ -71,6 +71,7 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
         if one.memory is not None:
             lines += angle_lines(site, k, one.memory, size, BASE)
         lines += turn_lines(site, k, size)
+    lines += _more_keys(site, names)
     sharing = one.heads // one.shared_heads
     if sharing > 1:
         lines += [
@@ -100,6 +101,8 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
         ]
     if one.causal:
         seen = f"np.tri({length}, dtype=bool)"
+        if one.more_keys:
+            seen = f"np.pad({seen}, ((0, 0), (0, {one.more_keys})), constant_values=True)"
         lines.append(
             Line(
                 f"{names.scores} = np.where({seen}, {names.scores}, -np.inf)",
@@ -196,7 +199,7 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
     ]
     sharing = heads // one.shared_heads
     if sharing > 1:
-        asked = one.memory or length
+        asked = (one.memory or length) + one.more_keys
         lines += [
             Line(
                 f"{array.d} = {array.d}.reshape(-1, {one.shared_heads}, {sharing}, {asked}, {size})"
@@ -205,6 +208,7 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
             )
             for array in (k, v)
         ]
+    lines += _back_to_more_keys(site, names, one.memory or length)
     if one.rotary:
         lines += turn_lines(site, k.d, size, back=True)
         if one.memory is not None:
@@ -231,19 +235,74 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
     return lines
 
 
+def _more_keys(site: Site, names: _Names) -> list[Line]:
+    """A learned key and value behind those of the sequence, and such of 0."""
+    one, lines = site.layer, []
+    if one.add_bias_kv:
+        for array, name in ((names.k, "bias_k"), (names.v, "bias_v")):
+            row = site.params[name]
+            heads = f"{row}.reshape(1, {one.shared_heads}, 1, {one.head_size})"
+            spread = f"np.broadcast_to({heads}, {array}[:, :, :1].shape)"
+            lines.append(
+                Line(
+                    f"{array} = np.concatenate([{array}, {spread}], axis=2)",
+                    f"{array:math}: {row:math} behind it",
+                )
+            )
+    if one.add_zero_attn:
+        lines += [
+            Line(
+                f"{array} = np.pad({array}, ((0, 0), (0, 0), (0, 1), (0, 0)))",
+                f"{array:math}: 0 behind it",
+            )
+            for array in (names.k, names.v)
+        ]
+    return lines
+
+
+def _back_to_more_keys(site: Site, names: _Names, asked: int) -> list[Line]:
+    """∂L/∂(the learned key and value), and what is left for the sequence."""
+    one, lines = site.layer, []
+    if not one.more_keys:
+        return []
+    for array, name in ((names.k.d, "bias_k"), (names.v.d, "bias_v")):
+        if one.add_bias_kv:
+            gradient = site.gradients[name]
+            lines.append(
+                Line(
+                    f"{gradient} = {array}[:, :, {asked}].sum(axis=0).reshape(1, {one.sizes[1]})",
+                    f"{gradient:math} = Σₙ {array:math} at that place",
+                )
+            )
+        lines.append(
+            Line(f"{array} = {array}[:, :, :{asked}]", f"{array:math}: of the sequence alone")
+        )
+    return lines
+
+
 def _masked(site: Site, names: _Names) -> list[Line]:
     """What the masks beside x do to the scores."""
-    scores, lines = names.scores, []
+    scores, lines, more = names.scores, [], site.layer.more_keys
     padding, looking = site.beside.get(PADDING), site.beside.get(LOOKING)
+
+    def of_all(mask: Symbol, axes: int) -> str:
+        """A mask with 0 at the keys behind the sequence, at which everybody may look."""
+        if not more:
+            return str(mask)
+        wide = ", ".join([*["(0, 0)"] * (axes - 1), f"(0, {more})"])
+        return f"np.pad({mask}, ({wide}))"
+
     if padding is not None:
+        hidden = f"{of_all(padding.symbol, 2)}[:, None, None, :]"
         lines.append(
             Line(
-                f"{scores} = np.where({padding.symbol}[:, None, None, :], -np.inf, {scores})",
+                f"{scores} = np.where({hidden}, -np.inf, {scores})",
                 f"{scores:math}ᵢⱼ = −∞ where j is {padding.symbol:math}",
             )
         )
     if looking is not None:
-        mask = f"{looking.symbol}[:, None]" if looking.axes == 3 else str(looking.symbol)
+        mask = of_all(looking.symbol, looking.axes)
+        mask = f"{mask}[:, None]" if looking.axes == 3 else mask
         code, equation = (
             f"{scores} + {mask}",
             f"{scores:math} ← {scores:math} + {looking.symbol:math}",

@@ -11,7 +11,7 @@ from clearprop.base.arrays import Array
 from clearprop.base.numbers import bracketed, brief, product_text
 from clearprop.engine.layers.channel_normalization import ChannelBatchNorm, GroupNorm
 from clearprop.kinds.counterparts import OnnxAttribute, OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import Kernel
 from clearprop.kinds.normalization_in_onnx import CHANNEL_BATCH_NORM_FORMS
 from clearprop.kinds.normalization_kinds import (
     NORMAL,
@@ -352,7 +352,7 @@ CHANNEL_NORMS = (
                 _group_of_onnx,
             ),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=lambda one: Kernel("GROUP_NORM", (one.epsilon,), groups=one.groups),
         told_channels="features",
         meets=norm_places,
     ),

@@ -21,6 +21,7 @@ class TorchTwin(NamedTuple):
                 `torch.nn`: from the module to the layer, None for settings that it has not
     transposed  the parameters that torch keeps transposed, by the layer's names
     tables      those that torch keeps with both axes; of every other one (1, D) it has a vector
+    leading     those (1, D) that torch keeps as (1, 1, D)
     renamed     what torch calls an array of the layer's state, where that is not its own name
     differs     from the layer, the number of x's axes and the mode: whether the twin computes
                 something else there
@@ -30,6 +31,7 @@ class TorchTwin(NamedTuple):
     reads: Mapping[str, Callable[[Any], Layer | None]] = {}
     transposed: frozenset[str] = frozenset()
     tables: frozenset[str] = frozenset()
+    leading: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = {}
     differs: Callable[[Any, int, bool], bool] = _never
 

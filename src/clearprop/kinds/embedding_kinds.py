@@ -7,7 +7,7 @@ from clearprop.engine.initializers import Uniform
 from clearprop.engine.layers.embedding import Embedding
 from clearprop.engine.layers.unembedding import Unembedding
 from clearprop.kinds.counterparts import ArrayNames, OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import Kernel, NoKernel
 from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
@@ -86,7 +86,7 @@ EMBEDDING = LayerRow(
     ),
     keras=ArrayNames("Embedding", {"weight": "embeddings"}),
     flax=ArrayNames("Embed", {"weight": "embedding"}),
-    compiled=lambda _: NoKernel("ids"),
+    compiled=lambda one: Kernel("EMBEDDING", rows=one.entries),
     ids=lambda one: one.entries,
 )
 

@@ -3,7 +3,6 @@
 The names are those of the enumerations in `compiled/source/tables.h` and `activations.h`.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,9 +29,9 @@ class Taps(NamedTuple):
     under: Array
     numbers: tuple[float, ...] = ()
 
-    def is_once(self, size: Shape) -> bool:
-        """Whether every place of images of this size is there just once."""
-        return bool(np.array_equal(np.sort(self.under, axis=None), np.arange(math.prod(size))))
+    def is_once(self, places: int) -> bool:
+        """Whether every place of images of so many is there just once."""
+        return bool(np.array_equal(np.sort(self.under, axis=None), np.arange(places)))
 
 
 # No place of the image.
@@ -46,7 +45,8 @@ class Kernel(NamedTuple):
     arrays    one number for each output, or None where there are none, in the kernel's order
     taps      of a layer of images: what it takes where, for images of this size, or why there is
               no kernel for them
-    groups    of a convolution: how many its channels fall into
+    groups    how many its channels fall into
+    rows      of a table: how many it has
     gates     of a layer over time: how many groups of columns its parameters have
     """
 
@@ -56,6 +56,7 @@ class Kernel(NamedTuple):
     taps: Callable[[Shape], Taps | NoKernel] | None = None
     groups: int = 1
     gates: int = 1
+    rows: int = 0
 
 
 class OptimizerKernel(NamedTuple):

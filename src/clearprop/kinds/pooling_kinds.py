@@ -5,14 +5,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.numbers import brief
-from clearprop.engine.layers.pooling import (
-    AvgPool1d,
-    AvgPool2d,
-    GlobalAverage,
-    MaxPool1d,
-    MaxPool2d,
-    counted_part,
-)
+from clearprop.engine.layers.global_average import GlobalAverage
+from clearprop.engine.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, counted_part
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
 from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, X, op
 from clearprop.kinds.own_modules import own_module

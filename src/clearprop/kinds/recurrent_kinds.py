@@ -64,8 +64,7 @@ def _recurrent_kernel(one: Any) -> Kernel | NoKernel:
 def _step_passes(site: Site) -> Passes:
     """One time of the sequence."""
     x, y, dx, dy, index = site.x, site.y, site.dx, site.dy, site.layer.index
-    told, place = (f"{index}", f"{index}") if index >= 0 else (f"T − {-index}", f"{index}")
-    place = f":, {place}"
+    told, place = f"{index}" if index >= 0 else f"T − {-index}", f":, {index}"
     if index < 0 and LENGTHS in site.beside:
         lengths = site.beside[LENGTHS].symbol
         told, place = f"{lengths:math} − {-index}", f"np.arange(len({x})), {lengths} - {-index}"

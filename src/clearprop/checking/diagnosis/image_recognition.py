@@ -21,14 +21,9 @@ from clearprop.checking.diagnosis.written_image import (
     to_ours,
 )
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
+from clearprop.engine.layers.global_average import GlobalAverage
 from clearprop.engine.layers.layer import Context
-from clearprop.engine.layers.pooling import (
-    AvgPool1d,
-    AvgPool2d,
-    GlobalAverage,
-    MaxPool1d,
-    MaxPool2d,
-)
+from clearprop.engine.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 
 # Two computations of the same sums agree to this part of the largest.
 SAME = 1e-9

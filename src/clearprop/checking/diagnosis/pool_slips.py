@@ -10,13 +10,8 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.altered_pass import Alteration, AlteredStep, another_dx
 from clearprop.checking.diagnosis.window_shares import Manner, largest, scattered, smallest
 from clearprop.checking.verdict.mistakes import MistakeKind
-from clearprop.engine.layers.pooling import (
-    AvgPool1d,
-    AvgPool2d,
-    GlobalAverage,
-    LargestUnder,
-    MeanUnder,
-)
+from clearprop.engine.layers.global_average import GlobalAverage
+from clearprop.engine.layers.pooling import AvgPool1d, AvgPool2d, LargestUnder, MeanUnder
 from clearprop.engine.layers.windows import Window, samples_last
 
 PoolSlip = tuple[MistakeKind, dict[str, object], Alteration]

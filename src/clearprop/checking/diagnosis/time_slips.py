@@ -17,8 +17,8 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.gru import GRU
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.layers.lstm import LSTM
-from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache
-from clearprop.engine.layers.recurrent_arrays import parts
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import RecurrentCache, parts
 from clearprop.engine.layers.rnn import RNN
 
 # What is added up over the times line by line, and overwritten line by line.

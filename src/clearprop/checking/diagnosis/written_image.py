@@ -16,14 +16,9 @@ from clearprop.base.arrays import Array, Shape
 from clearprop.checking.diagnosis.altered_pass import Altered, AlteredStep
 from clearprop.checking.diagnosis.window_shares import equal_shares
 from clearprop.engine.layers.convolution import Conv1d, Conv2d
+from clearprop.engine.layers.global_average import GlobalAverage
 from clearprop.engine.layers.layer import Context
-from clearprop.engine.layers.pooling import (
-    AvgPool1d,
-    AvgPool2d,
-    GlobalAverage,
-    MaxPool1d,
-    MaxPool2d,
-)
+from clearprop.engine.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 
 ImageLayer: TypeAlias = (
     Conv1d | Conv2d | MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d | GlobalAverage

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearprop.base import messages
+from clearprop.base.errors import ConfigurationError
 from clearprop.cli import options
 from clearprop.cli.command_line import Arguments, Command, Option, Takes
 from clearprop.cli.status import DONE
@@ -37,6 +38,8 @@ def run(given: Arguments) -> int:
     sample = given.whole("--sample", None, least=0)
     kind, neuron, weight = given.text("--kind"), given.text("--neuron"), given.text("--weight")
 
+    units, times = _units(given.text("--unit")), _times(given.text("--times"))
+
     from clearprop.cli.delivery import chosen_format, deliver
     from clearprop.cli.saved_networks import opened
     from clearprop.drawing import drawable_language, pdf, png, svg
@@ -50,7 +53,16 @@ def run(given: Arguments) -> int:
     step, _, inputs = opened(given, file)
 
     def drawn(language: str) -> "Scene":
-        return draw(step, kind, sample=sample, neuron=neuron, weight=weight, language=language)
+        return draw(
+            step,
+            kind,
+            sample=sample,
+            neuron=neuron,
+            weight=weight,
+            units=units,
+            times=times,
+            language=language,
+        )
 
     content: str | bytes
     if form in ("png", "pdf"):
@@ -68,6 +80,28 @@ def run(given: Arguments) -> int:
     return DONE
 
 
+def _units(text: str | None) -> tuple[int, ...]:
+    """Which units of a layer through time: `3`, or several with commas between."""
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ConfigurationError("diagram_unit", text=text)
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _times(text: str | None) -> tuple[int | None, int | None] | None:
+    """Which times: `2:7` as a slice, either end of which may be left out; `2` is that one alone."""
+    if text is None:
+        return None
+    first, colon, behind = (part.strip() for part in text.partition(":"))
+    if not all(part.isdecimal() or (colon and not part) for part in (first, behind or first)):
+        raise ConfigurationError("diagram_times", text=text)
+    if not colon:
+        return int(first), int(first) + 1
+    return (int(first) if first else None), (int(behind) if behind else None)
+
+
 COMMAND = Command(
     "diagram",
     run,
@@ -76,6 +110,8 @@ COMMAND = Command(
         options.NEURON,
         options.WEIGHT,
         options.SAMPLE,
+        Option("--unit"),
+        Option("--times"),
         options.DATA,
         options.TARGET,
         options.KINDS,

@@ -28,6 +28,9 @@ TOPICS = (
     "convolution",
     "time",
     "attention",
+    "bug-convolution",
+    "bug-time",
+    "bug-attention",
 )
 LEVELS = ("1", "2", "3")
 

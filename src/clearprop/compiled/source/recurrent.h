@@ -89,18 +89,36 @@ static void panel_product(int finish, int64_t rows, int64_t inner, int64_t width
     }
 }
 
-INLINE vec some_bias(const real *bias, int64_t j) { return bias ? load(bias + j) : (vec){0}; }
+/* Some columns squashed in place. */
+static void squash(int64_t kind, int64_t samples, int64_t columns, struct Rows rows)
+{
+    struct Sweep s = {samples, columns, rows.at, rows.stride, NULL, 0, rows.at, rows.stride, 0, NULL};
+    activate(kind, &s);
+}
+
+static struct Rows from_column(struct Rows rows, int64_t column)
+{
+    return (struct Rows){rows.at + column, rows.stride};
+}
+
+/* to += from, whose rows are that of a bias where its stride is 0 */
+static void add_rows(int64_t samples, int64_t columns, struct Rows from, struct Rows to)
+{
+    for (int64_t n = 0; n < samples && from.at; n++)
+        for (int64_t j = 0; j < columns; j += LANES)
+            store_or_add(to.at + n * to.stride + j, load(from.at + n * from.stride + j), 1);
+}
 
 /* h = φ(a),  a = x W + b + h U + b′;  y = h, here and below */
-APART void rnn_step(const struct Recurrence *r, int64_t samples, const real *bias, struct Rows gates,
+APART void rnn_step(const struct Recurrence *r, int64_t samples, struct Rows gates,
                     struct Rows state, struct Rows y)
 {
+    squash(r->is_rectified ? RELU : TANH, samples, r->wide, gates);
     for (int64_t n = 0; n < samples; n++)
         for (int64_t j = 0; j < r->wide; j += LANES) {
-            vec a = load(gates.at + n * gates.stride + j) + some_bias(bias, j);
-            a = r->is_rectified ? activated(RELU, a, NULL) : hyperbolic_tangent(a);
-            store(state.at + n * state.stride + j, a);
-            store(y.at + n * y.stride + j, a);
+            vec h = load(gates.at + n * gates.stride + j);
+            store(state.at + n * state.stride + j, h);
+            store(y.at + n * y.stride + j, h);
         }
 }
 
@@ -109,42 +127,49 @@ APART void gru_step(const struct Recurrence *r, int64_t samples, struct Rows gat
                     struct Rows of_state, struct Rows before, struct Rows state, struct Rows y)
 {
     int64_t wide = r->wide;
+    add_rows(samples, 2 * wide, of_state, gates);
+    squash(SIGMOID, samples, 2 * wide, gates);
     for (int64_t n = 0; n < samples; n++)
         for (int64_t j = 0; j < wide; j += LANES) {
             real *a = gates.at + n * gates.stride + j;
             const real *q = of_state.at + n * of_state.stride + j;
-            vec reset = logistic(load(a) + load(q));
-            vec update = logistic(load(a + wide) + load(q + wide));
-            vec made = hyperbolic_tangent(load(a + 2 * wide) + reset * load(q + 2 * wide));
-            vec h = load(before.at + n * before.stride + j);
-            store(a, reset), store(a + wide, update), store(a + 2 * wide, made);
-            h = made + update * (h - made);
+            store_or_add(a + 2 * wide, load(a) * load(q + 2 * wide), 1);
+        }
+    squash(TANH, samples, wide, from_column(gates, 2 * wide));
+    for (int64_t n = 0; n < samples; n++)
+        for (int64_t j = 0; j < wide; j += LANES) {
+            const real *a = gates.at + n * gates.stride + j;
+            vec made = load(a + 2 * wide), h = load(before.at + n * before.stride + j);
+            h = made + load(a + wide) * (h - made);
             store(state.at + n * state.stride + j, h);
             store(y.at + n * y.stride + j, h);
         }
 }
 
 /* i = σ(a_i)   f = σ(a_f)   g = tanh(a_g)   o = σ(a_o)   c = f ⊙ c₋ + i ⊙ g   h = o ⊙ tanh(c) */
-APART void lstm_step(const struct Recurrence *r, int64_t samples, const real *bias,
-                     struct Rows gates, struct Rows before, struct Rows cell, struct Rows squashed,
+APART void lstm_step(const struct Recurrence *r, int64_t samples, struct Rows gates,
+                     struct Rows before, struct Rows cell, struct Rows squashed,
                      struct Rows state, struct Rows y)
 {
     int64_t wide = r->wide;
+    squash(SIGMOID, samples, 2 * wide, gates);
+    squash(TANH, samples, wide, from_column(gates, 2 * wide));
+    squash(SIGMOID, samples, wide, from_column(gates, 3 * wide));
     for (int64_t n = 0; n < samples; n++)
         for (int64_t j = 0; j < wide; j += LANES) {
-            real *a = gates.at + n * gates.stride + j;
-            vec in = logistic(load(a) + some_bias(bias, j));
-            vec forget = logistic(load(a + wide) + some_bias(bias, wide + j));
-            vec made = hyperbolic_tangent(load(a + 2 * wide) + some_bias(bias, 2 * wide + j));
-            vec out = logistic(load(a + 3 * wide) + some_bias(bias, 3 * wide + j));
-            vec c = forget * load(before.at + n * before.stride + j) + in * made;
-            vec tanh_c = hyperbolic_tangent(c);
-            store(a, in), store(a + wide, forget), store(a + 2 * wide, made);
-            store(a + 3 * wide, out);
+            const real *a = gates.at + n * gates.stride + j;
+            vec c = load(a + wide) * load(before.at + n * before.stride + j);
+            c += load(a) * load(a + 2 * wide);
             store(cell.at + n * cell.stride + j, c);
-            store(squashed.at + n * squashed.stride + j, tanh_c);
-            store(state.at + n * state.stride + j, out * tanh_c);
-            store(y.at + n * y.stride + j, out * tanh_c);
+            store(squashed.at + n * squashed.stride + j, c);
+        }
+    squash(TANH, samples, wide, squashed);
+    for (int64_t n = 0; n < samples; n++)
+        for (int64_t j = 0; j < wide; j += LANES) {
+            vec h = load(gates.at + n * gates.stride + 3 * wide + j)
+                    * load(squashed.at + n * squashed.stride + j);
+            store(state.at + n * state.stride + j, h);
+            store(y.at + n * y.stride + j, h);
         }
 }
 
@@ -158,7 +183,7 @@ static void recurrent_forward(struct Worker *w, const struct Operation *o, int64
     struct Panels by_input = {m + o->weight, r.inputs * PANEL, PANEL};
     struct Panels by_state = {m + o->hidden_weight, r.hidden * PANEL, PANEL};
     const real *bias = o->bias == NONE ? NULL : m + o->bias;
-    const real *state_bias = o->hidden_bias == NONE ? NULL : m + o->hidden_bias;
+    struct Rows state_bias = rows_at(m, o->hidden_bias, 0);
     size_t whole = (size_t)(samples * r.wide) * sizeof(real);
     memset(at_step(&r, r.state, 0, first).at, 0, whole);
     if (r.kind == LSTM)
@@ -174,18 +199,19 @@ static void recurrent_forward(struct Worker *w, const struct Operation *o, int64
         forward_product(STORE, samples, r.inputs, r.columns, own, by_input, bias, gates, w->pack);
         if (r.kind == GRU) {
             struct Rows of_state = at_step(&r, r.of_state, s, first);
-            forward_product(STORE, samples, r.hidden, r.columns, before, by_state, state_bias,
+            forward_product(STORE, samples, r.hidden, r.columns, before, by_state, state_bias.at,
                             of_state, w->pack);
             gru_step(&r, samples, gates, of_state, before, state, to);
             continue;
         }
         panel_product(ADD, samples, r.hidden, r.columns, before, by_state, gates);
+        add_rows(samples, r.columns, state_bias, gates);
         if (r.kind == LSTM)
-            lstm_step(&r, samples, state_bias, gates, at_step(&r, r.cell, s, first),
+            lstm_step(&r, samples, gates, at_step(&r, r.cell, s, first),
                       at_step(&r, r.cell, s + 1, first), at_step(&r, r.squashed, s, first), state,
                       to);
         else
-            rnn_step(&r, samples, state_bias, gates, state, to);
+            rnn_step(&r, samples, gates, state, to);
     }
     w->is_open = 1;
 }

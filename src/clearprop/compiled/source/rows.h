@@ -30,9 +30,9 @@ static struct Rows input_of(const struct Run *run, const struct Operation *o)
     return rows_at(run->arena, o->x, o->x_stride);
 }
 
-static struct Panels panels_at(const struct Run *run, const struct Operation *o, int64_t place)
+static int64_t groups_of(const struct Run *run, const struct Operation *o)
 {
-    return (struct Panels){run->arena + place, o->panel, o->row};
+    return run->shapes[o->shape];
 }
 
 /* Of some samples, and of some features where it goes over the samples. */
@@ -41,8 +41,11 @@ static struct Norm norm_of(const struct Worker *w, const struct Operation *o, st
     const struct Run *run = w->run;
     real *m = run->arena, *mean = m + o->own;
     int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs)
-                                               : padded(run->batch * o->x_places);
-    if (o->kind != BATCH_NORM)
+        : o->kind == GROUP_NORM ? padded(run->batch * groups_of(run, o))
+                                : padded(run->batch * o->x_places);
+    if (o->kind == GROUP_NORM)
+        mean += samples.first / o->x_places * groups_of(run, o);
+    else if (o->kind != BATCH_NORM)
         mean += samples.first;
     return (struct Norm){
         .samples = count_of(samples), .features = o->inputs, .span = share(w, o->inputs, PANEL),
@@ -184,88 +187,6 @@ static void turn_back(struct Worker *w, const struct Operation *o)
         make_whole(count_of(w->rows), shape, dy, dx, o->dx_adds);
 }
 
-/* A layer of images, and some of its samples. */
-static struct Images images_of(const struct Worker *w, const struct Operation *o,
-                               struct Span samples)
-{
-    const struct Run *run = w->run;
-    const int64_t *shape = run->shapes + o->shape;
-    int64_t x_first = samples.first * o->x_places, y_first = samples.first * o->y_places;
-    return (struct Images){
-        .samples = count_of(samples), .channels = shape[CHANNELS], .entries = shape[ENTRIES],
-        .image_places = shape[IMAGE_PLACES], .places = o->y_places,
-        .is_once = shape[IS_ONCE], .taps = shape + TAPS,
-        .x = from_sample(rows_at(run->arena, o->x, o->x_stride), x_first),
-        .y = from_sample(rows_at(run->arena, o->y, o->y_stride), y_first),
-        .dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), x_first),
-        .dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), y_first),
-        .dx_adds = o->dx_adds, .settings = run->settings + o->setting,
-    };
-}
-
-/* The next samples whose patches are made at once. */
-static struct Span next_samples(const struct Worker *w, const struct Operation *o, int64_t first)
-{
-    return (struct Span){first, smaller(first + samples_at_once(o->y_places), w->rows.end)};
-}
-
-static void convolution_forward(struct Worker *w, const struct Operation *o)
-{
-    const struct Run *run = w->run;
-    struct Panels weight = panels_at(run, o, o->weight);
-    struct Rows patches = {run->arena + o->own, o->own_stride};
-    const real *bias = o->bias == NONE ? NULL : run->arena + o->bias;
-    int64_t groups = run->shapes[o->shape + GROUPS];
-    struct Span some;
-    if (groups > 1) { /* whatever an optimizer makes of a gradient of 0 */
-        struct Images none = images_of(w, o, (struct Span){0, 0});
-        settle(w);
-        if (w->number == 0)
-            part_groups(&none, groups, o->outputs, weight);
-        meet(w);
-    }
-    for (int64_t i = w->rows.first; i < w->rows.end; i = some.end) {
-        some = next_samples(w, o, i);
-        struct Images m = images_of(w, o, some);
-        struct Rows rows = from_sample(patches, i * o->y_places);
-        if (o->x_places < m.image_places)
-            patches_of_whole(&m, rows);
-        else
-            patches_of_rows(&m, rows);
-        forward_product(o->rectified ? RECTIFY : STORE, m.samples * m.places,
-                        m.entries * m.channels, o->outputs, rows, weight, bias, m.y, w->pack);
-    }
-    w->is_open = 1;
-}
-
-static void convolution_back(struct Worker *w, const struct Operation *o, int64_t samples,
-                             const struct Update *u)
-{
-    const struct Run *run = w->run;
-    struct Rows patches = {run->arena + o->own, o->own_stride};
-    struct Rows dz = rows_at(run->arena, o->dy, o->y_stride);
-    struct Panels gradient = panels_at(run, o, o->weight_gradient);
-    struct Sums bias = {o->bias == NONE ? NULL : run->arena + o->bias_gradient, o->bias_adds};
-    struct Images all = images_of(w, o, (struct Span){0, samples});
-    int64_t inputs = all.entries * all.channels, groups = run->shapes[o->shape + GROUPS];
-    struct Span some;
-    settle(w);
-    weight_product(w, o->weight_adds ? ADD : STORE, samples * o->y_places, inputs, o->outputs,
-                   patches, dz, gradient, u, bias);
-    meet(w);
-    if (groups > 1 && w->number == 0)
-        part_groups(&all, groups, o->outputs, gradient);
-    for (int64_t i = w->rows.first; i < w->rows.end && o->dx != NONE; i = some.end) {
-        some = next_samples(w, o, i);
-        struct Images m = images_of(w, o, some);
-        struct Rows rows = from_sample(patches, i * o->y_places);
-        back_product(STORE, m.samples * m.places, inputs, (struct Span){0, inputs}, o->outputs,
-                     m.dy, panels_at(run, o, o->weight), rows, rows, w->pack);
-        add_patches(&m, rows);
-    }
-    meet(w);
-}
-
 static void operation_forward(struct Worker *w, const struct Operation *o, int64_t all_samples,
                               const uint8_t *masks)
 {
@@ -276,18 +197,16 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
     struct Norm norm = norm_of(w, o, own);
-    struct Images images = images_of(w, o, w->rows);
     int64_t all_rows = all_samples * o->x_places;
     switch (o->kind) {
     case LINEAR: linear_forward(w, o, all_rows); return;
     case BATCH_NORM: batch_norm(w, o, all_rows); return;
     case TURN: turn_forward(w, o); break;
     case CONVOLUTION: convolution_forward(w, o); return;
-    case MAX_POOL: max_pool_forward(&images); break;
-    case MEAN_POOL: mean_pool_forward(&images); break;
-    case PAD: pad_forward(&images); break;
+    case MAX_POOL: case MEAN_POOL: case PAD: images_forward(w, o); break;
     case RNN: case GRU: case LSTM: recurrent_forward(w, o, all_samples); return;
     case TIMES: times_forward(w, o); break;
+    case EMBEDDING: embedding_forward(w, o); break;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -303,6 +222,9 @@ static void operation_forward(struct Worker *w, const struct Operation *o, int64
         break;
     case LAYER_NORM: norm_of_samples_forward(&norm, 1); break;
     case RMS_NORM: norm_of_samples_forward(&norm, 0); break;
+    case GROUP_NORM:
+        group_norm_forward(&norm, count_of(w->rows), o->x_places, groups_of(run, o));
+        break;
     case SOFTMAX: softmax_forward(samples, o->inputs, x, y, 0); break;
     case LOG_SOFTMAX: softmax_forward(samples, o->inputs, x, y, 1); break;
     case FEATURE_SCALE:
@@ -337,6 +259,10 @@ static void features_back(struct Worker *w, const struct Operation *o, int64_t s
                    (real)settings[0], run->arena + o->weight_gradient, o->weight_adds);
         break;
     case BATCH_NORM: batch_norm_back(&norm); break;
+    case GROUP_NORM:
+        if (o->weight != NONE)
+            group_parameters_back(&norm, samples / o->x_places, o->x_places, groups_of(run, o));
+        break;
     default: break;
     }
     if (o->weight != NONE && (o->kind == LAYER_NORM || o->kind == RMS_NORM))
@@ -357,7 +283,6 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
     struct Rows dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), first);
     struct Rows dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), first);
     struct Norm norm = norm_of(w, o, own);
-    struct Images images = images_of(w, o, w->rows);
     switch (o->kind) {
     case ACTIVATION: {
         struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
@@ -373,6 +298,9 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         break;
     case LAYER_NORM: norm_of_samples_back(&norm, 1); break;
     case RMS_NORM: norm_of_samples_back(&norm, 0); break;
+    case GROUP_NORM:
+        group_norm_back(&norm, count_of(w->rows), o->x_places, groups_of(run, o));
+        break;
     case SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 0, o->dx_adds); break;
     case LOG_SOFTMAX: softmax_back(samples, o->inputs, y, dy, dx, 1, o->dx_adds); break;
     case PIECEWISE_LINEAR:
@@ -380,9 +308,7 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         break;
     case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
     case TURN: turn_back(w, o); break;
-    case MAX_POOL: max_pool_back(&images); break;
-    case MEAN_POOL: spread_back(&images, 1); break;
-    case PAD: spread_back(&images, 0); break;
+    case MAX_POOL: case MEAN_POOL: case PAD: images_back(w, o); break;
     case TIMES: times_back(w, o); break;
     default: break;
     }
@@ -406,6 +332,10 @@ static void operation_back(struct Worker *w, const struct Operation *o, int64_t 
     }
     if (o->kind == RNN || o->kind == GRU || o->kind == LSTM) {
         recurrent_back(w, o, all_samples, u);
+        return;
+    }
+    if (o->kind == EMBEDDING) {
+        embedding_back(w, o, all_samples);
         return;
     }
     samples_back(w, o, masks);

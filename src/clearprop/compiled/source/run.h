@@ -26,6 +26,7 @@ struct Run {
     double large;                /* from how many operations on a product is large */
     const real *x;
     int64_t x_stride;
+    const int64_t *x_ids;        /* in its place, where a network takes ids */
     const real *target;
     const int64_t *ids;
     const real *sample_weight;
@@ -43,6 +44,12 @@ struct Run {
     struct Loss loss;
     struct Optimizer optimizer;
 };
+
+/* A weight, or its gradient, as an operation reads it. */
+static struct Panels panels_at(const struct Run *run, const struct Operation *o, int64_t place)
+{
+    return (struct Panels){run->arena + place, o->panel, o->row};
+}
 
 /* A thread's share of the parameters whose gradients were kept. */
 static void update_all(struct Worker *w, const struct Update *u)

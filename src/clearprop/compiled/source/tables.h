@@ -25,10 +25,12 @@ enum OperationKind {
     MAX_POOL,    /* the largest number under a window */
     MEAN_POOL,
     PAD,         /* y = x in a border */
+    GROUP_NORM,  /* y = γ (x − μ) r + β over the channels of a group, at all places of a sample */
     RNN,         /* over time, as GRU and LSTM: x has a row for each time */
     GRU,
     LSTM,
     TIMES,       /* y = some of these rows */
+    EMBEDDING,   /* y = rows of a table, by ids */
 };
 
 struct Operation {

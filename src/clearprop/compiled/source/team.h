@@ -31,6 +31,7 @@ struct Worker {
     int64_t number;   /* 0: the caller's thread */
     real *pack;       /* room for the panel that is read again and again */
     struct Span rows; /* of the batch at hand */
+    const int64_t *order; /* the numbers of its samples; NULL: 0, 1, 2, … */
     int is_open;      /* whether there was anything since the last meeting */
 };
 

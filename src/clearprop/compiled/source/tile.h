@@ -104,6 +104,21 @@ INLINE void tile(const int rows, const int panels, const int start, const int fi
         }
         /* What the end needs is read at the end: in registers it would crowd out the sums. */
         __asm__ volatile("" : : "r"(u) : "memory");
+        if (finish == MOMENTS) {
+            /* Long, and the compiler's time if it stood there for every sum: through memory. */
+            vec each[MOST_ROWS][MOST_PANELS * VECTORS_AT_ONCE];
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int h = 0; h < width; h++)
+                    each[r][h] = sum[r][h];
+#pragma GCC unroll 1
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 1
+                for (int h = 0; h < width; h++)
+                    finish_vector(finish, each[r][h], t, r, first + h, u);
+            continue;
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
@@ -172,12 +187,6 @@ APART void gated(int64_t panels, int64_t rows, int64_t inner, const struct Tile 
     panel_rows(AT_ZERO, GATE, panels, rows, inner, t, u);
 }
 
-APART void stored_from_0(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
-                              const struct Update *u)
-{
-    panel_rows(AT_ZERO, STORE, panels, rows, inner, t, u);
-}
-
 APART void added(int64_t panels, int64_t rows, int64_t inner, const struct Tile *t,
                       const struct Update *u)
 {
@@ -221,7 +230,7 @@ static void all_rows(int start, int finish, int64_t panels, int64_t rows, int64_
     case DESCEND: descending(panels, rows, inner, t, u); break;
     case MOMENTS: with_moments(panels, rows, inner, t, u); break;
     default:
-        (start == AT_ROW ? stored : start == AT_EACH ? stored_by_row : stored_from_0)(
-            panels, rows, inner, t, u);
+        /* From zero too: whoever begins there has a row of zeros in `from`. */
+        (start == AT_EACH ? stored_by_row : stored)(panels, rows, inner, t, u);
     }
 }

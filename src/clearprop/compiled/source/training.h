@@ -8,12 +8,15 @@
 #include "product.h"
 #include "losses.h"
 #include "normalization.h"
+#include "group_norm.h"
 #include "layers.h"
 #include "windows.h"
 #include "convolution.h"
 #include "run.h"
 #include "large.h"
+#include "image_rows.h"
 #include "recurrent.h"
+#include "embedding.h"
 #include "rows.h"
 #include "columns.h"
 #include "lanes.h"
@@ -36,6 +39,7 @@ static int64_t take_steps(struct Worker *w)
         batch.samples = smaller(run->batch, run->samples - place);
         batch.order = order;
         w->rows = share(w, batch.samples, SAMPLES_OF_PART);
+        w->order = order;
         double weight = loss_weight(&run->loss, &batch, run->settings);
         if (weight == 0) {
             if (is_first)

@@ -16,6 +16,8 @@ Forward      x (N, T, E), H heads of d = E/H features each; below for one sample
              With `memory` S the sequence is (N, T + S, E): its first T positions ask and the last S
              are asked, which is cross-attention; y is (N, T, E).
              `scale` takes the place of 1/√d. With `softcap` u the softmax is that of u tanh(s/u).
+             With `add_bias_kv` a learned key b_k and value b_v stand behind those of the sequence,
+             and with `add_zero_attn` such of 0; every position may look at them (`extra_keys`).
              With `key_value_heads` g there are g heads of keys and values, each of which H/g heads
              of queries look at, so that W_in is (E, E + 2gd).
 
@@ -48,11 +50,11 @@ Source: Vaswani and others, "Attention is all you need", 2017.
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, sum_columns, sum_rows
+from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, sum_rows
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.base.settings import (
     require_fractions,
@@ -60,19 +62,34 @@ from clearprop.base.settings import (
     require_sizes,
     settle_flag,
 )
-from clearprop.engine.initializers import FanInUniform, Initializer, XavierUniform, Zeros
+from clearprop.engine.initializers import (
+    FanInUniform,
+    Initializer,
+    XavierNormal,
+    XavierUniform,
+    Zeros,
+)
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING, Places, mask_bias
+from clearprop.engine.layers.attention_shapes import (
+    AttentionCache,
+    all_rows,
+    cut_apart,
+    heads_of,
+    taken_off,
+)
 from clearprop.engine.layers.dot_product import (
     Scoring,
     attend,
     attended_signals,
     capped_signal,
+    kept_of,
     score_signal,
     scores_of,
     shared_by,
     sum_of_shares,
     weight_signal,
 )
+from clearprop.engine.layers.extra_keys import learned_gradient, seen_by_all, with_more_keys
 from clearprop.engine.layers.layer import (
     Backward,
     Context,
@@ -96,30 +113,7 @@ from clearprop.engine.layers.positions import (
 BASE = 10000.0
 
 _XAVIER, _FAN_IN, _ZEROS = XavierUniform(), FanInUniform(), Zeros()
-
-
-class AttentionCache(NamedTuple):
-    """What the derivatives are made of; of every head in an axis (..., heads, positions, features).
-
-    x        the layer's input
-    q, k, v  what asks, what is asked, what is taken; turned with `rotary`; a head of keys and
-             values that several look at stands here for each of them
-    capped   tanh(s/u) of a softcap; None without one
-    weights  the softmax's shares (..., heads, T, S)
-    merged   the heads' outputs side by side, (..., T, E)
-    kept     what dropout multiplied the weights with; None where nothing was left out
-    bias     what masks added to the scores; None where there are none
-    """
-
-    x: Array
-    q: Array
-    k: Array
-    v: Array
-    capped: Array | None
-    weights: Array
-    merged: Array
-    kept: Array | None
-    bias: Array | None
+_XAVIER_NORMAL = XavierNormal()
 
 
 @dataclass(frozen=True)
@@ -134,13 +128,16 @@ class MultiheadAttention(Layer):
     rotary   q and k are turned by their positions
     scale    the factor of the products q·k; None for 1/√(features of a head)
     softcap  keeps every score s between −softcap and softcap, as softcap·tanh(s/softcap)
+    add_bias_kv    a learned key and a learned value stand behind those of the sequence
+    add_zero_attn  a key and a value of 0 do
     key_value_heads  so many heads of keys and values are shared by all heads (grouped queries);
              None for one each
 
     The weights start as PyTorch's: Xavier uniform of the whole (E, 3E), the output's U(±1/√E), the
-    biases at 0. Raises ConfigurationError for heads that do not divide the features, or are not
-    divided by those of keys and values, and for causal attention to a memory; forward raises
-    ShapeError, and DataError for a position that may look at nothing.
+    biases at 0, a learned key and value Xavier normal. Raises ConfigurationError for heads that do
+    not divide the features, or are not divided by those of keys and values, and for causal
+    attention to a memory; forward raises ShapeError, and DataError for a position that may look at
+    nothing.
     """
 
     features: int
@@ -153,6 +150,8 @@ class MultiheadAttention(Layer):
     scale: float | None = None
     softcap: float | None = None
     key_value_heads: int | None = None
+    add_bias_kv: bool = False
+    add_zero_attn: bool = False
 
     stackable: ClassVar[bool] = True
 
@@ -161,7 +160,7 @@ class MultiheadAttention(Layer):
         require_sizes(self, *self._told("memory", "key_value_heads"))
         require_positive(self, *self._told("scale", "softcap"))
         require_fractions(self, "dropout")
-        for name in ("bias", "causal", "rotary"):
+        for name in ("bias", "causal", "rotary", "add_bias_kv", "add_zero_attn"):
             settle_flag(self, name)
         require_heads(self, self.features, self.heads, even=self.rotary)
         if self.heads % self.shared_heads:
@@ -189,7 +188,13 @@ class MultiheadAttention(Layer):
     def scoring(self) -> Scoring:
         """How the scores are made."""
         scale = 1 / math.sqrt(self.head_size) if self.scale is None else self.scale
-        return Scoring(scale, self.softcap, self.causal)
+        # Where every position may look at more keys, what is later is a part of the masks.
+        return Scoring(scale, self.softcap, self.causal and not self.more_keys)
+
+    @property
+    def more_keys(self) -> int:
+        """How many keys and values there are beside those of the sequence."""
+        return self.add_bias_kv + self.add_zero_attn
 
     def _told(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]
@@ -203,6 +208,10 @@ class MultiheadAttention(Layer):
         found = {"in_proj_weight": parameter(size, sum(self.sizes), _XAVIER)}
         if self.bias:
             found["in_proj_bias"] = parameter(1, sum(self.sizes), _ZEROS)
+        if self.add_bias_kv:
+            shared = self.sizes[1]
+            row = Parameter((1, shared), _XAVIER_NORMAL, shared, shared)
+            found |= {"bias_k": row, "bias_v": row}
         found["out_proj_weight"] = parameter(size, size, _FAN_IN)
         if self.bias:
             found["out_proj_bias"] = parameter(1, size, _ZEROS)
@@ -230,20 +239,24 @@ class MultiheadAttention(Layer):
         self._require(sample_shape(x, context), path)
         asking = x.shape[-2] - (self.memory or 0)
         places = Places(x.shape[-3], self.heads, asking, self.memory or asking)
-        bias = mask_bias(context, path, places, self.causal, x.real.dtype.char)
+        more, dtype = self.more_keys, x.real.dtype
+        bias = mask_bias(context, path, places, self.causal, dtype.char, blind=more > 0)
+        if more:
+            bias = seen_by_all(bias, more, asking, dtype, causal=self.causal)
         kept = None
         if context.training and self.dropout > 0:
-            kept = self._kept(context, places, x.real.dtype)
+            shape = (*places[:-1], places.asked + more)
+            kept = kept_of(context, shape, self.dropout, dtype)
         cache = self._through(params, x, bias, kept, EMPTY)
         return self._output(params, cache.merged), cache, EMPTY
 
     def backward(self, params: Tree, cache: AttentionCache, dy: Array) -> Backward:
-        d_packed, d_out = self._signals(params, cache, dy)
-        rows, packed = _rows(cache.x), _rows(d_packed)
+        d_packed, others = self._signals(params, cache, dy)
+        rows, packed = all_rows(cache.x), all_rows(d_packed)
         gradients = {"in_proj_weight": matrix_product(rows.mT, packed)}
         if self.bias:
             gradients["in_proj_bias"] = sum_rows(packed)
-        gradients |= d_out
+        gradients |= others
         dx = matrix_product(packed, params["in_proj_weight"].mT).reshape(cache.x.shape)
         return dx, gradients
 
@@ -270,15 +283,14 @@ class MultiheadAttention(Layer):
     ) -> Mapping[str, Array]:
         d_merged = self._merged_signal(params, dy)
         d_output = self._heads(d_merged)
-        taken_off = self._taken(cache, d_merged)
+        from_row = taken_off(cache.merged, d_merged, self.heads)
         found = attended_signals(
-            cache.weights, cache.capped, cache.v, cache.kept, d_output, taken_off
+            cache.weights, cache.capped, cache.v, cache.kept, d_output, from_row
         )
-        scale = self.scoring.scale
         taken = cache.weights if cache.kept is None else cache.weights * cache.kept
         return {
-            "q": found.scores @ cache.k * scale,
-            "k": found.scores.mT @ cache.q * scale,
+            "q": found.scores @ cache.k * self.scoring.scale,
+            "k": found.scores.mT @ cache.q * self.scoring.scale,
             "v": taken.mT @ d_output,
             "scores": found.scores,
             **({} if cache.capped is None else {"capped": found.capped}),
@@ -301,32 +313,28 @@ class MultiheadAttention(Layer):
         added: Mapping[str, Array],
     ) -> AttentionCache:
         """Everything up to the heads' outputs, with numbers added on the way."""
-        packed = matrix_product(_rows(x), params["in_proj_weight"])
+        packed = matrix_product(all_rows(x), params["in_proj_weight"])
         if self.bias:
             packed += params["in_proj_bias"]
         q, k, v = self._cut(packed.reshape(*x.shape[:-1], sum(self.sizes)))
         if self.rotary:
             q, k = (turn(one, self._turns(one)) for one in (q, k))
+        if self.more_keys:
+            learned = params.get("bias_k"), params.get("bias_v")
+            pairs = zip((k, v), learned, strict=True)
+            k, v = (with_more_keys(*pair, zero=self.add_zero_attn) for pair in pairs)
         k, v = (shared_by(one, self.heads // self.shared_heads) for one in (k, v))
         q, k, v = (
             one + added[name] if name in added else one
             for name, one in (("q", q), ("k", k), ("v", v))
         )
         merged = np.empty((*x.shape[:-2], q.shape[-2], self.features), v.dtype)
-        found = attend(
-            q,
-            k,
-            v,
-            self.scoring,
-            bias=bias,
-            kept=kept,
-            added=added,
-            out=self._heads(merged),
-        )
+        how: Any = {"bias": bias, "kept": kept, "added": added, "out": self._heads(merged)}
+        found = attend(q, k, v, self.scoring, **how)
         return AttentionCache(x, q, k, v, found.capped, found.weights, merged, kept, bias)
 
     def _output(self, params: Tree, merged: Array) -> Array:
-        y = matrix_product(_rows(merged), params["out_proj_weight"])
+        y = matrix_product(all_rows(merged), params["out_proj_weight"])
         if self.bias:
             y += params["out_proj_bias"]
         return y.reshape(merged.shape)
@@ -335,11 +343,12 @@ class MultiheadAttention(Layer):
         self, params: Tree, cache: AttentionCache, dy: Array
     ) -> tuple[Array, dict[str, Array]]:
         """∂C/∂[Q, K, V] as one array (..., positions, columns of W_in), and the gradients of the
-        output's parameters."""
+        parameters behind it."""
         d_merged = self._merged_signal(params, dy)
         d_output = self._heads(d_merged)
         d_weights = weight_signal(cache.v, cache.kept, d_output)
-        d_capped = capped_signal(cache.weights, d_weights, self._taken(cache, d_merged))
+        from_row = taken_off(cache.merged, d_merged, self.heads)
+        d_capped = capped_signal(cache.weights, d_weights, from_row)
         d_scores = score_signal(cache.capped, d_capped)
         d_packed = np.empty((*cache.x.shape[:-1], sum(self.sizes)), dy.dtype)
         if self.memory is not None:
@@ -349,56 +358,39 @@ class MultiheadAttention(Layer):
         d_scores *= self.scoring.scale
         taken = cache.weights if cache.kept is None else cache.weights * cache.kept
         np.matmul(d_scores, cache.k, out=d_q)
-        if self.shared_heads == self.heads:
+        learned: dict[str, Array] = {}
+        sharing, asked = self.heads // self.shared_heads, d_k.shape[-2]
+        if sharing == 1 and not self.more_keys:
             np.matmul(d_scores.mT, cache.q, out=d_k)
             np.matmul(taken.mT, d_output, out=d_v)
         else:
-            sharing = self.heads // self.shared_heads
-            d_k[...] = sum_of_shares(d_scores.mT @ cache.q, sharing)
-            d_v[...] = sum_of_shares(taken.mT @ d_output, sharing)
+            whole = {"k": d_scores.mT @ cache.q, "v": taken.mT @ d_output}
+            for (name, d_heads), place in zip(whole.items(), (d_k, d_v), strict=True):
+                shares = sum_of_shares(d_heads, sharing)
+                place[...] = shares[..., :asked, :]
+                if self.add_bias_kv:
+                    learned[f"bias_{name}"] = learned_gradient(shares[..., asked:, :])
         if self.rotary:
             for one in (d_q, d_k):
                 one[...] = turn(one, back(self._turns(one)))
-        rows = _rows(dy)
-        gradients = {"out_proj_weight": matrix_product(_rows(cache.merged).mT, rows)}
+        rows = all_rows(dy)
+        gradients = {"out_proj_weight": matrix_product(all_rows(cache.merged).mT, rows)}
         if self.bias:
             gradients["out_proj_bias"] = sum_rows(rows)
-        return d_packed, gradients
+        return d_packed, gradients | learned
 
     def _merged_signal(self, params: Tree, dy: Array) -> Array:
         """∂C/∂(the heads' outputs side by side)."""
-        return matrix_product(_rows(dy), params["out_proj_weight"].mT).reshape(dy.shape)
-
-    def _taken(self, cache: AttentionCache, d_merged: Array) -> Array:
-        """Σ_l w_il ∂C/∂w_il = Σ_c do_ic o_ic, (..., heads, positions, 1)."""
-        together = (d_merged * cache.merged).reshape(-1, self.head_size)
-        taken = sum_columns(together).reshape(*d_merged.shape[:-1], self.heads, 1)
-        return taken.swapaxes(-2, -3)
+        return matrix_product(all_rows(dy), params["out_proj_weight"].mT).reshape(dy.shape)
 
     def _heads(self, merged: Array) -> Array:
-        """(..., T, h·d) as (..., h, T, d): a view."""
-        heads = merged.shape[-1] // self.head_size
-        return merged.reshape(*merged.shape[:-1], heads, self.head_size).swapaxes(-2, -3)
+        return heads_of(merged, self.head_size)
 
     def _cut(self, packed: Array) -> tuple[Array, Array, Array]:
-        """q, k and v (..., heads, positions, d) of (..., positions, columns of W_in), as views;
-        with a memory q is what asks, and k and v are what is asked."""
-        queries, keys, _ = self.sizes
-        parts = (slice(queries), slice(queries, queries + keys), slice(queries + keys, None))
-        q, k, v = (self._heads(packed[..., part]) for part in parts)
-        if self.memory is None:
-            return q, k, v
-        asking = packed.shape[-2] - self.memory
-        return q[..., :asking, :], k[..., asking:, :], v[..., asking:, :]
+        return cut_apart(packed, self.sizes, self.head_size, self.memory)
 
     def _turns(self, one: Array) -> Any:
         return turns_of(one.shape[-2], self.head_size, BASE, one.real.dtype.char)
-
-    def _kept(self, context: Context, shape: Shape, dtype: Any) -> Array:
-        drawn = context.generator().random(shape)
-        factor = 1 / (1 - self.dropout) if self.dropout < 1 else 0.0
-        kept: Array = (drawn >= self.dropout).astype(dtype) * factor
-        return kept
 
     def _require(self, shape: Shape, path: str) -> None:
         require_sequence(self, shape, self.features, path)
@@ -406,8 +398,3 @@ class MultiheadAttention(Layer):
             raise ShapeError(
                 "sequence_short", path=path, came=shape[0], least=(self.memory or 0) + 1
             )
-
-
-def _rows(array: Array) -> Array:
-    """(N, T, D) as one matrix (N·T, D), of K networks (K, N·T, D)."""
-    return array.reshape(*array.shape[:-3], -1, array.shape[-1])

@@ -30,11 +30,11 @@ class Places(NamedTuple):
 
 
 def mask_bias(
-    context: Context, path: str, places: Places, causal: bool, dtype: str
+    context: Context, path: str, places: Places, causal: bool, dtype: str, *, blind: bool = False
 ) -> Array | None:
     """What both masks add, (N or 1, H or 1, T or 1, S); None where there is no mask. Raises
     ShapeError for a mask that does not fit, DataError for one that leaves a position nothing to
-    look at, or that holds no numbers."""
+    look at, unless it may be `blind`, or that holds no numbers."""
     padding, looking = (context.side_input(name) for name in (PADDING, LOOKING))
     if padding is None and looking is None:
         return None
@@ -56,9 +56,9 @@ def mask_bias(
     seen = bias > -np.inf
     if causal:
         seen = seen & np.tri(places.asking, places.asked, dtype=bool)
-    blind = ~seen.any(axis=-1)
-    if blind.any():
-        sample, _, position = map(int, np.argwhere(blind)[0])
+    unseeing = ~seen.any(axis=-1)
+    if unseeing.any() and not blind:
+        sample, _, position = map(int, np.argwhere(unseeing)[0])
         raise DataError("attention_blind", path=path, sample=sample, position=position)
     return bias
 

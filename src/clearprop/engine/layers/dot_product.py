@@ -31,11 +31,12 @@ Sources: Vaswani and others, "Attention is all you need", 2017; the cap: Gemma t
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, freeze, sum_columns
+from clearprop.base.arrays import EMPTY, Array, Shape, freeze, sum_columns
+from clearprop.engine.layers.layer import Context
 
 # e^±64 lies within float32, which ends at e^±87, and so does the sum of a billion of them.
 SMALL = 64.0
@@ -154,6 +155,14 @@ def capped_signal(weights: Array, d_weights: Array, taken: Array) -> Array:
 def score_signal(capped: Array | None, d_capped: Array) -> Array:
     """∂C/∂s, which without a softcap is ∂C/∂b itself."""
     return d_capped if capped is None else d_capped * (1 - capped * capped)
+
+
+def kept_of(context: Context, shape: Shape, dropout: float, dtype: Any) -> Array:
+    """What dropout multiplies the weights of this shape with: 0 with its probability, otherwise
+    1/(1 − p)."""
+    factor = 1 / (1 - dropout) if dropout < 1 else 0.0
+    kept: Array = (context.generator().random(shape) >= dropout).astype(dtype) * factor
+    return kept
 
 
 def shared_by(heads: Array, count: int) -> Array:

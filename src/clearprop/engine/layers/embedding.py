@@ -77,7 +77,7 @@ class Embedding(Layer):
         if x.dtype.kind not in "iu":
             path = context.path or "Embedding"
             raise DtypeError("ids_expected", path=path, came=x.dtype)
-        self._require_known(x, context)
+        self.require_known(x, context.path)
         if weight.ndim == 2:
             return weight[x], EmbeddingCache(x), EMPTY
         table = np.arange(len(weight)).reshape(-1, *(1,) * (x.ndim - 1))
@@ -101,14 +101,15 @@ class Embedding(Layer):
             gradient[ordered[first]] = np.add.reduceat(signals, first, axis=0)
         return None, {"weight": gradient.reshape(weight.shape)}
 
-    def _require_known(self, ids: Array, context: Context) -> None:
+    def require_known(self, ids: Array, path: str) -> None:
+        """Refuse ids that have no row, naming the first: ShapeError."""
         if not ids.size or (ids.min() >= 0 and ids.max() < self.entries):
             return
         unknown = (ids < 0) | (ids >= self.entries)
         place = tuple(int(i) for i in np.argwhere(unknown)[0])
         raise ShapeError(
             "id_unknown",
-            path=context.path or "Embedding",
+            path=path or "Embedding",
             id=int(ids[place]),
             place=shape_text(place),
             entries=self.entries,

@@ -42,8 +42,14 @@ import numpy as np
 from clearprop.base.arrays import Array, matrix_product
 from clearprop.base.settings import settle_flag
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, StepSignals
-from clearprop.engine.layers.recurrent_arrays import parts, states_from, turned_over
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import (
+    RecurrentCache,
+    StepSignals,
+    parts,
+    states_from,
+    turned_over,
+)
 from clearprop.engine.layers.special import logistic
 
 

@@ -58,8 +58,15 @@ from clearprop.base.arrays import Array, matrix_product
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.settings import settle_flag, settle_whole
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, StepSignals
-from clearprop.engine.layers.recurrent_arrays import parts, rows_of, states_from, turned_over
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import (
+    RecurrentCache,
+    StepSignals,
+    parts,
+    rows_of,
+    states_from,
+    turned_over,
+)
 
 
 class LSTMSteps(NamedTuple):

@@ -2,11 +2,9 @@
 
 MaxPool1d, MaxPool2d     the largest number under the window
 AvgPool1d, AvgPool2d     their mean
-GlobalAverage            the mean of the whole image: (N, C, *S) to (N, C)
 
 Forward      MaxPool         y[n,c,p] = max_i x̄[n, c, s p + d i]         x̄: x in its border
              AvgPool         y[n,c,p] = (1/m) Σ_i x̄[n, c, s p + d i]
-             GlobalAverage   y[n,c] = (1/m) Σ_t x[n,c,t]
 
              The border of MaxPool is −∞, which is never the largest; that of AvgPool 0, and m is
              the number of entries of the window that lie on the image in its border, or only of
@@ -19,17 +17,16 @@ Backward     A maximum is its largest entry, whatever the others are: ∂y/∂x 
 
              MaxPool         ∂C/∂x[n,c,t] = Σ over the places p where t is the largest, of dy[n,c,p]
              AvgPool         ∂C/∂x[n,c,t] = Σ over the places p that cover t, of dy[n,c,p] / m
-             GlobalAverage   ∂C/∂x[n,c,t] = dy[n,c] / m
 
              Where several are the largest there is no derivative and a convention decides: the
              first of them, row by row, gets all of dy, as in PyTorch. (Half to each of two is
              another subgradient; all of it to both is none.)
 
 Cached       MaxPool: x in its border, and y, which tell together which entry was the largest. The
-             others need the size of the images alone.
+             means need the size of the images alone.
 
 Source: Zhou and Chellappa, "Computation of optical flow using a neural network", 1988; LeCun and
-others, 1998, as for convolution; for GlobalAverage Lin, Chen and Yan, "Network in network", 2014.
+others, 1998, as for convolution.
 """
 
 import math
@@ -39,8 +36,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
-from clearprop.base.errors import ConfigurationError, ShapeError
+from clearprop.base.arrays import EMPTY, Array, Shape
+from clearprop.base.errors import ConfigurationError
 from clearprop.base.settings import settle_flag
 from clearprop.engine.layers.layer import (
     Backward,
@@ -367,49 +364,3 @@ class AvgPool2d(_AvgPool):
     @property
     def axes(self) -> int:
         return 2
-
-
-@dataclass(frozen=True)
-class GlobalAverage(Layer):
-    """The mean of every channel: from sequences (N, C, L) or images (N, C, H, W) to (N, C).
-
-    keep_axes  True leaves an axis of 1 for every one that is averaged: (N, C, 1, 1)
-
-    Forward raises ShapeError for what has no such axes, and for images without numbers.
-    """
-
-    keep_axes: bool = False
-
-    stackable: ClassVar[bool] = True
-    images: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        settle_flag(self, "keep_axes")
-
-    def output_shape(self, input_shape: Shape | None) -> Shape | None:
-        input_shape = known_shape(input_shape)
-        if input_shape is None:
-            return None
-        self._require(("N", *input_shape), input_shape, "GlobalAverage")
-        return input_shape[:1] + (1,) * (len(input_shape) - 1) * self.keep_axes
-
-    def images_after(self, before: OpenImage | None) -> Shape | None:
-        return None if before is None else (before.channels, *(1,) * before.axes * self.keep_axes)
-
-    def forward(self, params: Tree, x: Array, context: Context) -> Forward:
-        lead = int(context.networks is not None)
-        self._require(x.shape, x.shape[lead + 1 :], context.path or "GlobalAverage")
-        refuse_integers(self, x, context)
-        size = x.shape[lead + 2 :]
-        axes = tuple(range(lead + 2, x.ndim))
-        return x.mean(axis=axes, keepdims=self.keep_axes), AveragePoolCache(size), EMPTY
-
-    def backward(self, params: Tree, cache: AveragePoolCache, dy: Array) -> Backward:
-        size = cache.size
-        before = dy.shape[: dy.ndim - len(size)] if self.keep_axes else dy.shape
-        share = dy.reshape(*before, *(1,) * len(size)) / dy.real.dtype.type(math.prod(size))
-        return np.broadcast_to(share, (*before, *size)).copy(), EMPTY
-
-    def _require(self, came: tuple[int | str, ...], sample: Shape, path: str) -> None:
-        if len(sample) < 2 or not all(sample[1:]):
-            raise ShapeError("global_average_input", path=path, came=shape_text(came))

@@ -38,7 +38,7 @@ Source: Werbos, "Backpropagation through time: what it does and how to do it", 1
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,6 +60,8 @@ from clearprop.engine.layers.layer import (
 )
 from clearprop.engine.layers.lengths import LENGTHS, lengths_of
 from clearprop.engine.layers.recurrent_arrays import (
+    RecurrentCache,
+    StepSignals,
     every_product,
     in_order,
     in_place,
@@ -68,33 +70,6 @@ from clearprop.engine.layers.recurrent_arrays import (
 )
 
 FAN_IN_UNIFORM = FanInUniform()
-
-
-class RecurrentCache(NamedTuple):
-    """`x`: the inputs, time before samples, 0 behind a sample's end. `steps`: what the cell keeps
-    of every time. `lengths`: (N,), or None where every sample has all times."""
-
-    x: Array
-    steps: Any
-    lengths: Array | None
-
-
-class StepSignals(NamedTuple):
-    """What comes back to a cell at every time, all (T, …, N, ·), in the order of its steps.
-
-    by_input   ∂C/∂(pre-activations as x meets them)
-    by_hidden  ∂C/∂(pre-activations as h meets them): another array only in a GRU
-    before     what U met at every time, of which ∂C/∂U is the product with `by_hidden`, with the
-               columns of U that met it
-    states     ∂C/∂(every state of the cell), by its name
-    start      ∂C/∂(every state before the first step) (…, N, ·), by its name
-    """
-
-    by_input: Array
-    by_hidden: Array
-    before: tuple[tuple[Array, slice], ...]
-    states: Mapping[str, Array]
-    start: Mapping[str, Array]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,42 @@
-"""The arrays of recurrent layers: times in front, (T, N, D), of K networks (T, K, N, D); the gates'
-columns side by side.
+"""The arrays of recurrent layers, and how they stand in them: times in front, (T, N, D), of K
+networks (T, K, N, D); the gates' columns side by side.
 """
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import DataError, DtypeError, ShapeError
 from clearprop.engine.layers.layer import Context
+
+
+class RecurrentCache(NamedTuple):
+    """`x`: the inputs, time before samples, 0 behind a sample's end. `steps`: what the cell keeps
+    of every time. `lengths`: (N,), or None where every sample has all times."""
+
+    x: Array
+    steps: Any
+    lengths: Array | None
+
+
+class StepSignals(NamedTuple):
+    """What comes back to a cell at every time, all (T, …, N, ·), in the order of its steps.
+
+    by_input   ∂C/∂(pre-activations as x meets them)
+    by_hidden  ∂C/∂(pre-activations as h meets them): another array only in a GRU
+    before     what U met at every time, of which ∂C/∂U is the product with `by_hidden`, with the
+               columns of U that met it
+    states     ∂C/∂(every state of the cell), by its name
+    start      ∂C/∂(every state before the first step) (…, N, ·), by its name
+    """
+
+    by_input: Array
+    by_hidden: Array
+    before: tuple[tuple[Array, slice], ...]
+    states: Mapping[str, Array]
+    start: Mapping[str, Array]
 
 
 def states_from(given: Array, start: Array) -> Array:

@@ -56,12 +56,8 @@ from clearprop.engine.layers.layer import (
     refuse_integers,
 )
 from clearprop.engine.layers.lstm import LSTM
-from clearprop.engine.layers.recurrent import (
-    FAN_IN_UNIFORM,
-    Recurrent,
-    RecurrentCache,
-    StepSignals,
-)
+from clearprop.engine.layers.recurrent import FAN_IN_UNIFORM, Recurrent
+from clearprop.engine.layers.recurrent_arrays import RecurrentCache, StepSignals
 from clearprop.engine.layers.rnn import RNN
 
 

@@ -30,8 +30,8 @@ from clearprop.base.arrays import Array, matrix_product, zero_of
 from clearprop.base.settings import settle_choice
 from clearprop.engine.layers.activations import ReLU
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.layers.recurrent import Recurrent, StepSignals
-from clearprop.engine.layers.recurrent_arrays import states_from, turned_over
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_arrays import StepSignals, states_from, turned_over
 
 RELU = ReLU()
 

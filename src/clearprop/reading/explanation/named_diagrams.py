@@ -6,6 +6,7 @@ the textbook's, of a chain of Linear layers.
 """
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,9 +36,9 @@ OF_A_NEURON = {
     "reversed_neuron": NeuronExplanation.reversed_picture,
     "paths": NeuronExplanation.paths_picture,
 }
-INSIDE = {"inside": draw_inside, "unrolled": draw_unrolled, "channels": draw_channels}
+INSIDE = {"inside": draw_inside, "channels": draw_channels}
 # Those of what only some layers have.
-OF_SOME_LAYERS = (*INSIDE, "kernel")
+OF_SOME_LAYERS = ("inside", "unrolled", "channels", "kernel")
 KINDS = (*WHOLE, "neuron", "reversed_neuron", "paths", "sample", *OF_SOME_LAYERS, *TEXTBOOK)
 
 # How deep the paths are followed: to the loss, in any network that can be looked at.
@@ -51,22 +52,31 @@ def draw(
     sample: int | None = None,
     neuron: str | None = None,
     weight: str | None = None,
+    units: Sequence[int] = (),
+    times: tuple[int | None, int | None] | None = None,
     language: str = "en",
 ) -> Scene:
     """One diagram of a step.
 
     kind    one of KINDS; without it `neuron` where one is named, `inside` where the name is that of
-            a number inside a layer, `kernel` where a weight is named, otherwise `network_backward`
+            a number inside a layer, `kernel` where a weight is named, `unrolled` where units or
+            times are, otherwise `network_backward`
     sample  the first unless told otherwise; of a kernel that with its largest share
     weight  `layers[3].weight[2,1,0,2]`, for the diagram of a kernel
     neuron  `layers[0][3]`; for a diagram of one neuron, that of the first layer with the largest
             |∂C/∂z| unless told otherwise
+    units   of the diagram `unrolled`: which ones, counted from 0; all of them as matrices unless
+            told, or an address says which
+    times   of the same: the first, and the one behind the last; all of them unless told
 
     Raises UnknownNameError for a kind or a neuron that does not exist, with the nearest;
     ConfigurationError for a sample that does not exist and for a neuron handed to a diagram that
     is of none; and what the diagram raises.
     """
-    kind = known_kind(kind or _kind_of(step, neuron, weight))
+    through_time = bool(units) or times is not None
+    kind = known_kind(kind or ("unrolled" if through_time else _kind_of(step, neuron, weight)))
+    if through_time and kind != "unrolled":
+        raise ConfigurationError("diagram_of_no_time", kind=kind)
     if weight is not None and kind != "kernel":
         raise ConfigurationError("diagram_of_no_weight", kind=kind)
     if kind == "kernel":
@@ -81,6 +91,10 @@ def draw(
         if kind == "sample":
             return explain_sample(step, sample).picture(language)
         return DIAGRAMS[kind](step.backward, sample=sample, language=language)
+    if kind == "unrolled":
+        return draw_unrolled(
+            step, neuron, sample=sample, units=units, times=times, language=language
+        )
     if kind in INSIDE:
         return INSIDE[kind](step, neuron, sample=sample, language=language)
     address = largest_neuron(step, sample) if neuron is None else neuron

@@ -15,6 +15,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.engine.layers.layer import Tree
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.softmax import Softmax
 from clearprop.engine.network import Network
 from clearprop.engine.state import state_of
@@ -33,13 +34,15 @@ from clearprop.kinds.program_lines import INDENT, WIDTH
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.composing import Composed, legend
 from clearprop.reading.programs.passes import Program, named, passes_of
+from clearprop.reading.programs.side_inputs import is_written, symbols_of
 from clearprop.reading.programs.start import LITERALS, ProgramArray, filled, sliced
 from clearprop.reading.programs.text import comment, docstring, function, say
 from clearprop.reading.programs.ways_back import X
 
 
 class _Subject(NamedTuple):
-    """What is written: a network with the parameters (K, P) of K networks, and what is around."""
+    """What is written: a network with the parameters (K, P) of K networks, and what is around;
+    what its forward takes beside x, and whether x may be anything behind the ends of sequences."""
 
     network: Network
     params: Array
@@ -47,6 +50,8 @@ class _Subject(NamedTuple):
     answer: TableAnswer | None
     form: TableForm | None
     program: Program
+    beside: tuple[str, ...] = ()
+    ends: bool = False
 
 
 def compose_prediction(
@@ -112,8 +117,13 @@ def _subject(saved: SavedNetwork, form: TableForm | None) -> _Subject:
         answer = ClassAnswer(saved.classes, single=True)
     elif told is not None:
         answer = LabelAnswer(outputs)
-    program = passes_of(network, x, in_use=True)
-    return _Subject(network, params[None], state, answer, None, program)
+    told_beside = {
+        name: one for name, one in saved.side_inputs.items() if is_written(network.graph, name)
+    }
+    program = passes_of(network, x, in_use=True, beside=told_beside)
+    names = tuple(symbol.name for symbol in symbols_of(told_beside).values())
+    ends = LENGTHS in told_beside and x.ndim == 3
+    return _Subject(network, params[None], state, answer, None, program, names, ends)
 
 
 def _arrays(made: _Subject, number: int) -> list[ProgramArray]:
@@ -140,7 +150,7 @@ def _forward(made: _Subject, language: str) -> list[str]:
         body = [f"{INDENT}y = x"]
     return function(
         "forward",
-        [X, *_names(made)],
+        [X, *made.beside, *_names(made)],
         say(language, "predict.forward"),
         [*body, "", f"{INDENT}return y"],
     )
@@ -292,11 +302,14 @@ def _predict(made: _Subject, language: str) -> list[str]:
     kind = made.params.dtype
     cast = ".astype(np.float32)" if kind == np.float32 else ""
     if made.form is None:
-        given = "x"
+        given = ", ".join(["x", *made.beside])
         lines = ["(arrays,) = networks()"]
+        if made.ends:
+            lines.append("inside = np.arange(x.shape[1]) < lengths[:, None]")
+            lines.append("x = np.where(inside[..., None], x, 0)")
         if not made.program.input_gradient:
             cast = ""
-        said = f"forward(x{cast}, *arrays)"
+        said = f"forward({', '.join([f'x{cast}', *made.beside, '*arrays'])})"
         lines.append(f"return {said}" if made.answer is None else f"return answer({said})")
     else:
         given = "rows"
@@ -315,7 +328,10 @@ def _predict(made: _Subject, language: str) -> list[str]:
 
 
 def _main(made: _Subject, language: str) -> list[str]:
-    if made.form is None:
+    if made.beside:
+        told = ", ".join(f'file["{name}"]' for name in ("x", *made.beside))
+        lines = ["file = np.load(path)", f"said = predict({told})"]
+    elif made.form is None:
         ids = "" if made.program.input_gradient else ".astype(int)"
         if ids and len(made.network.graph.shapes(())[made.network.graph.output] or (0,)) < 2:
             ids += "[:, 0]"
@@ -334,7 +350,10 @@ def _main(made: _Subject, language: str) -> list[str]:
     else:
         lines.append(f"{INDENT}print(values)")
     body = [f"{INDENT}{line}" for line in lines]
-    return function("main", ["path"], say(language, "predict.main"), body)
+    doc = say(language, "predict.main")
+    if made.beside:
+        doc = say(language, "predict.main_arrays", names=", ".join(("x", *made.beside)))
+    return function("main", ["path"], doc, body)
 
 
 def _imports(body: str) -> str:
@@ -350,11 +369,12 @@ def _imports(body: str) -> str:
 
 def _story(made: _Subject, language: str, name: str, body: str) -> str:
     layers: Sequence[str] = [named(node.layer) for node in made.network.graph.nodes.values()]
+    command = "predict.command_arrays" if made.beside else "predict.command"
     equations = "\n".join(re.findall(r"^ *# (.*)$", body, re.MULTILINE))
     return "\n\n".join(
         [
             say(language, "predict.title", layers=say(language, "story.join").join(layers)),
             "\n".join(legend(language, equations)),
-            say(language, "predict.command", name=name),
+            say(language, command, name=name),
         ]
     )

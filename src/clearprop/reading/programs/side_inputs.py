@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.graph import Graph, join_path
+from clearprop.engine.graph import Graph, Node, join_path
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.lengths import LENGTHS
@@ -34,13 +34,27 @@ def settled_side_inputs(graph: Graph, given: Mapping[str, Array], x: Array | Non
             raise ConfigurationError("program_side_input", name=name, known=", ".join(SYMBOLS))
         if x is None:
             raise ConfigurationError("program_side_input_alone", name=name)
-        for path, node in graph.nodes.items():
-            reads = name in (_kind(name), join_path(path, _kind(name)))
-            if reads and isinstance(node.layer, Recurrent) and _kind(name) in node.layer.states:
-                raise ConfigurationError(
-                    "program_start", name=name, path=path, layer=type(node.layer).__name__
-                )
+        for node in _started(graph, name):
+            layer = type(node.layer).__name__
+            raise ConfigurationError("program_start", name=name, path=node.path, layer=layer)
     return side_inputs_of_samples(graph, given, 0 if x is None else len(x))
+
+
+def is_written(graph: Graph, name: str) -> bool:
+    """Whether programs of a network can have the side input of that name."""
+    return _kind(name) in SYMBOLS and not _started(graph, name)
+
+
+def _started(graph: Graph, name: str) -> list[Node]:
+    """The layers over time that would start from the state of that name."""
+    kind = _kind(name)
+    return [
+        node
+        for path, node in graph.nodes.items()
+        if name in (kind, join_path(path, kind))
+        and isinstance(node.layer, Recurrent)
+        and kind in node.layer.states
+    ]
 
 
 def symbols_of(given: Mapping[str, Array]) -> dict[str, Symbol]:

@@ -131,13 +131,22 @@ def run(statements: tuple[str, ...], network: SmallNetwork) -> Mapping[str, Arra
 def correction(sheet: Exercise) -> tuple[int, str, str]:
     """The number of the wrong line, what stands there, and what should; of a sheet with a
     program."""
-    line = next(int(blank.value) for blank in sheet.blanks if blank.name == LINE)
-    printed = sheet.program.splitlines()
-    wrong = printed[line - 1].partition("#")[0].rstrip()
+    line = wrong_line(sheet)
+    wrong = printed_line(sheet, line)
     # The programs of one input and two hidden neurons, and of two, are the same.
     plain = sheet.topic == TOPIC and sheet.level == 1
     index = 0 if plain else 1 if sheet.linear_layers.widths[-1] == 1 else 2
     return line, wrong, PROGRAMS[index].statements[line - 1]
+
+
+def wrong_line(sheet: Exercise) -> int:
+    """The number of the wrong line of a sheet with a program."""
+    return next(int(blank.value) for blank in sheet.blanks if blank.name == LINE)
+
+
+def printed_line(sheet: Exercise, line: int) -> str:
+    """What stands in a line of the program, without its number."""
+    return sheet.program.splitlines()[line - 1].partition("#")[0].strip()
 
 
 def with_mistake(statements: tuple[str, ...], mistake: Bug) -> tuple[str, ...]:

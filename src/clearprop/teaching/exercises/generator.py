@@ -16,7 +16,9 @@ from clearprop.base.arrays import keyed_generator, require_seed
 from clearprop.base.errors import ConfigurationError
 from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import Expression, evaluate, inlined
-from clearprop.teaching.exercises.layer_generator import candidate
+from clearprop.teaching.exercises.layer_bugs import LAYER_BUGS, planted_in_layers
+from clearprop.teaching.exercises.layer_generator import candidate, layer_blanks
+from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.naming import Label
 from clearprop.teaching.exercises.pleasantness import MOVED, is_pleasant, settled
 from clearprop.teaching.exercises.quantities import (
@@ -60,15 +62,20 @@ def exercise(topic: str, level: int, *, seed: int = 0, key: str = "") -> Exercis
     found = _search(topic, level, seed, key, sheet.digits) if key else sheet
     if topic == tutorial_slip.TOPIC:
         return tutorial_slip.slipped(found, _plan(topic, level).shape)
-    if topic != bugs.TOPIC:
+    if topic != bugs.TOPIC and topic not in LAYER_BUGS:
         return found
     generator = keyed_generator(seed, level, f"bug/{key}")
+    if topic in LAYER_BUGS:
+        return planted_in_layers(found, topic, generator)
     return bugs.planted(found, _plan(topic, level).shape, generator)
 
 
 def worked(sheet: Exercise) -> Exercise:
     """The sheet with a blank for every number that is worked out on the way to what it asks for,
     which of a program with a mistake are more; the number of a line is none."""
+    if isinstance(sheet.network, LayerNetwork) and sheet.topic in LAYER_BUGS:
+        design = sheet.network.design
+        return replace(sheet, blanks=layer_blanks(design, sheet.given_values) or sheet.blanks)
     if sheet.topic != bugs.TOPIC:
         return replace(sheet, blanks=tuple(one for one in sheet.blanks if one.kind != "line"))
     plan = _plan(sheet.topic, sheet.level)
@@ -94,7 +101,7 @@ def _search(topic: str, level: int, seed: int, key: str, digits: int | None) -> 
     make = (
         _dense_candidates(topic, level)
         if topic in DENSE_TOPICS
-        else partial(candidate, topic, level)
+        else partial(candidate, LAYER_BUGS.get(topic, topic), level)
     )
     for _ in range(MOST_CANDIDATES):
         found = make(variant, generator)

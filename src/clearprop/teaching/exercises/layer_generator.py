@@ -28,7 +28,7 @@ def candidate(
     given = {label.name: value for label, value in zip(design.givens, drawn, strict=True)}
     if not design.accepts(given):
         return None
-    blanks = _blanks(design, given)
+    blanks = layer_blanks(design, given)
     if blanks is None:
         return None
     return Exercise(
@@ -41,7 +41,8 @@ def candidate(
     )
 
 
-def _blanks(design: LayerDesign, given: Mapping[str, float]) -> tuple[Blank, ...] | None:
+def layer_blanks(design: LayerDesign, given: Mapping[str, float]) -> tuple[Blank, ...] | None:
+    """What is asked at the given numbers, or None where a number is not pleasant."""
     values, hidden = dict(given), dict[str, Expression]()
     asked: list[WorkedNumber] = []
     for one in design.numbers:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from clearprop.teaching.exercises.designs.design_table import DESIGNS
+from clearprop.teaching.exercises.layer_bugs import LAYER_BUGS
 from clearprop.teaching.exercises.quantities import NetworkShape, QuantityKind
 
 LEVELS = (1, 2, 3)
@@ -101,4 +102,4 @@ DENSE_TOPICS: Mapping[str, tuple[Plan, Plan, Plan]] = MappingProxyType(
 )
 
 # By their names, in the order in which they are listed.
-TOPICS = (*DENSE_TOPICS, *DESIGNS)
+TOPICS = (*DENSE_TOPICS, *DESIGNS, *LAYER_BUGS)

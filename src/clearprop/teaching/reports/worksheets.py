@@ -10,6 +10,7 @@ from clearprop.drawing.pen.palette import css
 from clearprop.drawing.pen.scene import Scene
 from clearprop.teaching.exercises import bugs, tutorial_slip
 from clearprop.teaching.exercises.expressions import FUNCTIONS
+from clearprop.teaching.exercises.layer_bugs import LAYER_BUGS, layer_correction
 from clearprop.teaching.exercises.layer_network import LayerNetwork
 from clearprop.teaching.exercises.sheet import DECIMALS, TOLERANCE, Exercise
 from clearprop.teaching.exercises.starter_code import TOPICS_WITH_CODE, solution
@@ -95,6 +96,7 @@ def _worksheet(sheet: Exercise, student: Student, place: int) -> str:
         blanks=blanks,
         tables=_tables(sheet),
         picture_text=_picture_text(sheet),
+        program_text=_program_text(sheet),
         with_code=sheet.topic in TOPICS_WITH_CODE,
         derivation=DERIVATION if sheet.topic == tutorial_slip.TOPIC else (),
         negative=[say(language, f"negative.{name}") for name in _smooth(sheet)],
@@ -109,10 +111,14 @@ def _answer_key(sheet: Exercise, student: Student, place: int) -> str:
         place,
         workings=workings(sheet, student.language),
         words=in_words(sheet, student.language),
-        correction=bugs.correction(sheet) if sheet.program else None,
+        correction=_correction(sheet) if sheet.program else None,
         line_points=sum(blank.points for blank in sheet.blanks if blank.kind == "line"),
         program=solution(sheet) if sheet.topic in TOPICS_WITH_CODE else None,
     )
+
+
+def _correction(sheet: Exercise) -> tuple[int, str, str]:
+    return (layer_correction if sheet.topic in LAYER_BUGS else bugs.correction)(sheet)
 
 
 def _article(name: str, sheet: Exercise, student: Student, place: int, **more: object) -> str:
@@ -148,8 +154,15 @@ def _picture(sheet: Exercise, language: str) -> Scene:
     return diagram(sheet, language)
 
 
+def _program_text(sheet: Exercise) -> str:
+    """What the names in a program with a mistake are."""
+    if not isinstance(sheet.network, LayerNetwork):
+        return "program_arrays"
+    return f"program_{'given' if sheet.network.design.derivative_given else 'target'}"
+
+
 def _picture_text(sheet: Exercise) -> str:
-    if sheet.topic == bugs.TOPIC:
+    if sheet.topic == bugs.TOPIC or sheet.topic in LAYER_BUGS:
         return "picture_program"
     if isinstance(sheet.network, LayerNetwork):
         return f"picture_{sheet.topic}"
@@ -207,7 +220,7 @@ def _conventions(sheet: Exercise, language: str) -> Iterable[str]:
 def _how_to_answer(sheet: Exercise, language: str, *, is_exact: bool) -> Iterable[str]:
     key = "convention.exact" if is_exact else "convention.rounded"
     yield say(language, key, decimals=DECIMALS, tolerance=TOLERANCE)
-    if sheet.topic != bugs.TOPIC:
+    if sheet.topic != bugs.TOPIC and sheet.topic not in LAYER_BUGS:
         yield say(language, "convention.follows")
 
 

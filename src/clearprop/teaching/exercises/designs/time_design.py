@@ -191,7 +191,7 @@ _GRADIENTS = (
     "    db += dz.sum(axis=0)",
     "    dx[:, t] = dz @ W.T",
 )
-START = ("dx, dW, dU, db = np.zeros_like(x), np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)",)
+START = ("dx, dW, dU, db = map(np.zeros_like, (x, W, U, b))",)
 BACKWARDS = "for t in reversed(range(x.shape[1])):"
 
 
