@@ -1,7 +1,7 @@
 """Mistakes in a backward pass through a loop over time, whatever the loop is part of: the same
 thing left out, or put in the place of another, in every round."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from clearprop.checking.diagnosis.along_tape.gate_slips import (
     through,
 )
 from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
+from clearprop.checking.diagnosis.along_tape.round_slips import meeting, of_every_round
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.recording.primitives import Family
@@ -40,6 +41,7 @@ def _of_one(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     yield from _of_states_after(found, loop)
     yield from of_gates(found, loop)
     yield from _of_lengths(found, loop)
+    yield from of_every_round(found, loop)
 
 
 # What goes from round to round
@@ -51,28 +53,31 @@ def _of_carrying(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     hidden = [role for role in loop.states if meets_weights(found, loop, role)]
     cells = [role for role in loop.states if role not in hidden]
 
-    def takers(role: int) -> list[tuple[Wire, int]]:
+    def takers(role: int, first: int | None) -> list[tuple[Wire, int]]:
         """The wires of every round that take the state of the round before, and its number."""
         return [
             (found.tape.wires[number], state)
             for time in range(loop.count)
-            for state in [loop.before(role, time)]
+            for state in [loop.before(role, time) if time else first]
             if state is not None
             for number in dict.fromkeys(found.tape.takers.get(state, ()))
             if loop.time_of(number) == time
         ]
 
-    of_hidden = [one for role in hidden for one in takers(role)]
-    of_cells = [one for role in cells for one in takers(role)]
+    of_hidden = [one for role in hidden for one in takers(role, loop.early.get(role))]
+    of_cells = [one for role in cells for one in takers(role, loop.early.get(role))]
     if of_hidden:
         yield TapeSlip(MistakeKind.TIME_STOPS, where, _silent(found, of_hidden))
     if of_cells:
         both = _silent(found, [*of_hidden, *of_cells])
         yield TapeSlip(MistakeKind.TIME_STOPS, where, both)
         yield TapeSlip(MistakeKind.CELL_FORGOTTEN, where, _silent(found, of_cells))
-        gated = [one for one in of_cells if _is_product_of_two(one[0])]
-        if gated:
-            yield TapeSlip(MistakeKind.CELL_GATE_MISSING, where, _whole(found, gated))
+        # The first cell may be the function's own, with a gradient that lacks the gate too.
+        from_start = [one for role in cells for one in takers(role, loop.starts.get(role))]
+        for every in (of_cells, from_start):
+            gated = [one for one in every if _is_product_of_two(one[0])]
+            if gated:
+                yield TapeSlip(MistakeKind.CELL_GATE_MISSING, where, _whole(found, gated))
     past = [one for one in of_hidden if not leads_to_weights(found, loop, one[0].number)]
     if past and len(past) < len(of_hidden) and not cells:
         yield TapeSlip(MistakeKind.STATE_KEPT_MISSING, where, _silent(found, past))
@@ -220,7 +225,7 @@ def _of_states_after(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             if after is None or len(wire.operands) != 2:
                 continue
             shares = {
-                loop.wire(role, time).number: _meeting(found, loop.wire(role, time), place, value)
+                loop.wire(role, time).number: meeting(found, loop.wire(role, time), place, value)
                 for time, value in enumerate(after)
             }
             if is_by_weight(found, wire):
@@ -262,19 +267,6 @@ def _after(found: TapePass, loop: TimeLoop, role: int, place: int) -> list[Array
         given[at] = loop.wire(state, time).value
         values.append(own.operation.apply(given))
     return values
-
-
-def _meeting(found: TapePass, wire: Wire, place: int, value: Array) -> Share:
-    """The product's share of the other operand, had the one at `place` this value."""
-
-    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-        given, values = found.tape.shares(wire, dy), found.tape.values(wire)
-        values[place] = value
-        other = wire.operands[1 - place]
-        wrong = found.tape.share(wire, dy, 1 - place, values)
-        return given if wrong is None or not isinstance(other, int) else {**given, other: wrong}
-
-    return share
 
 
 # Lengths, and two directions

@@ -1,0 +1,185 @@
+"""Mistakes in one line of a loop over time, made in every round: a use that gives nothing back,
+another number in a product, another signal, the weight as it is where its transpose belongs.
+
+Unlike what `loop_slips` knows of states and gates, they ask nothing of the cell: any line of it may
+be the one that is wrong. A state that the loop was given, as h₀, is met in the first round like
+every other, and its gradient tells of the mistake too.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
+from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
+from clearprop.checking.diagnosis.recording.primitives import Family
+from clearprop.checking.diagnosis.recording.tape import Share, Wire
+from clearprop.checking.verdict.mistakes import MistakeKind
+
+PRODUCTS = ("multiply",)
+
+
+def of_every_round(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
+    """The same line wrong at every time."""
+    lines = [role for role in range(loop.period) if loop.wire(role, 1).number in found.tape.used]
+    for role in lines:
+        yield from _of_weights(found, loop, role)
+    for role in lines:
+        yield from _of_uses(found, loop, role)
+    for role in lines:
+        yield from _of_numbers(found, loop, role, lines)
+    for role in lines:
+        yield from _of_signals(found, loop, role)
+
+
+def meeting(found: TapePass, wire: Wire, place: int, value: Array) -> Share:
+    """The product's share of the other operand, had the one at `place` this value."""
+
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        given, values = found.tape.shares(wire, dy), found.tape.values(wire)
+        values[place] = value
+        other = wire.operands[1 - place]
+        wrong = found.tape.share(wire, dy, 1 - place, values)
+        return given if wrong is None or not isinstance(other, int) else {**given, other: wrong}
+
+    return share
+
+
+def _rounds(loop: TimeLoop, role: int) -> Iterator[Wire]:
+    return (loop.wire(role, time) for time in range(loop.count))
+
+
+def _is_product(wire: Wire) -> bool:
+    operation = wire.operation
+    return operation is not None and (
+        operation.name in PRODUCTS or operation.family is Family.PRODUCT
+    )
+
+
+def _in_all(
+    loop: TimeLoop, role: int, place: int, made: Callable[[Wire, int], Share]
+) -> dict[int, Share]:
+    """A share for every round in which something comes back to what stands at that place."""
+    return {
+        wire.number: made(wire, source)
+        for wire in _rounds(loop, role)
+        for source in [wire.operands[place]]
+        if isinstance(source, int)
+    }
+
+
+def _of_weights(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
+    """A square weight as it is on the way back."""
+    wire = loop.wire(role, 1)
+    if wire.operation is None or wire.operation.family is not Family.PRODUCT:
+        return
+    if len(wire.operands) != 2:
+        return
+    for place, source in enumerate(wire.operands):
+        leaf = found.parts.leaf_of(source) if isinstance(source, int) else None
+        if leaf is None or leaf in found.parts.data:
+            continue
+        weight = found.tape.values(wire)[place]
+        if weight.ndim != 2 or weight.shape[0] != weight.shape[1]:
+            continue
+
+        def made(one: Wire, _: int, place: int = place, turned: Array = weight.T) -> Share:
+            return meeting(found, one, place, turned)
+
+        shares = _in_all(loop, role, 1 - place, made)
+        values = {"where": found.parts.called(wire.number)}
+        yield TapeSlip(MistakeKind.WEIGHT_NOT_TRANSPOSED, values, shares)
+
+
+def _of_uses(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
+    """One use of what is used several times gives nothing back."""
+    wire = loop.wire(role, 1)
+    for place, source in enumerate(wire.operands):
+        if not isinstance(source, int) or wire.value.dtype.kind != "f":
+            continue
+        if len({*found.tape.takers.get(source, ())}) < 2 or found.parts.leaf_of(source):
+            continue
+
+        def made(one: Wire, source: int) -> Share:
+            return lambda dy, _: {
+                n: each for n, each in found.tape.shares(one, dy).items() if n != source
+            }
+
+        values = {"where": found.parts.called(source)}
+        yield TapeSlip(MistakeKind.PATH_FORGOTTEN, values, _in_all(loop, role, place, made))
+
+
+def _of_numbers(found: TapePass, loop: TimeLoop, role: int, lines: list[int]) -> Iterator[TapeSlip]:
+    """A product meets another number of the same round, or the state that the round was given."""
+    wire = loop.wire(role, 1)
+    if not _is_product(wire) or len(wire.operands) != 2:
+        return
+    for place, operand in enumerate(wire.operands):
+        other = wire.operands[1 - place]
+        if not isinstance(other, int):
+            continue
+        if isinstance(operand, int) and found.parts.leaf_of(operand):
+            continue
+        own = found.tape.values(wire)[place]
+        for said, values in _numbers_at_hand(found, loop, own, lines):
+            shares = {
+                one.number: meeting(found, one, place, values[time])
+                for time, one in enumerate(_rounds(loop, role))
+            }
+            where = {"where": found.parts.called(wire.number), "other": said}
+            yield TapeSlip(MistakeKind.WRONG_CACHE, where, shares)
+
+
+def _numbers_at_hand(
+    found: TapePass, loop: TimeLoop, own: Array, lines: list[int]
+) -> Iterator[tuple[str, list[Array]]]:
+    """What else of that shape a round has, by time, with what it is called; each number once."""
+    seen = [own]
+    for role in lines:
+        each = [wire.value for wire in _rounds(loop, role)]
+        first = loop.start(role)
+        for values in (each, [each[0] if first is None else first, *each[:-1]]):
+            if values is not each and role not in loop.states:
+                continue
+            at = values[1]
+            if at.shape != own.shape or at.dtype.kind != "f" or values[0].shape != own.shape:
+                continue
+            if any(np.array_equal(at, one) for one in seen):
+                continue
+            seen.append(at)
+            yield found.parts.called(loop.wire(role, 1).number), values
+
+
+def _of_signals(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
+    """A product hands on what came to another number of the round: to the state that a cell is
+    squashed into, or to what the sum that it is part of is put through."""
+    wire = loop.wire(role, 1)
+    if not _is_product(wire) or len(wire.operands) != 2:
+        return
+    ends = {loop.role_of(one.out): one for one in found.parts.functions if one.out in loop}
+    others = [*loop.states, *ends]
+    for place, operand in enumerate(wire.operands):
+        if not isinstance(operand, int) or found.parts.leaf_of(operand):
+            continue
+        for other in dict.fromkeys(others):
+            there = loop.wire(other, 1)
+            behind = other > role and there.value.shape == wire.value.shape
+            if not behind or other == role:
+                continue
+
+            def made(one: Wire, source: int, other: int = other) -> Share:
+                there = loop.wire(other, loop.time_of(one.number)).number
+
+                def share(dy: Array, signals: Mapping[int, Array]) -> Mapping[int, Array]:
+                    given = found.tape.shares(one, dy)
+                    wrong = found.tape.shares(one, signals[there]).get(source)
+                    return given if wrong is None else {**given, source: wrong}
+
+                return share
+
+            shares = _in_all(loop, role, place, made)
+            is_product = wire.operation is not None and wire.operation.family is Family.PRODUCT
+            key = MistakeKind.SLOPE_ON_THE_WAY if is_product else MistakeKind.WRONG_SIGNAL
+            values = {"where": loop.called, "other": found.parts.called(there.number)}
+            yield TapeSlip(key, values, shares)
