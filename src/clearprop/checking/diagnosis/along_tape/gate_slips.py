@@ -11,7 +11,7 @@ from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.chain_rule import slope_formula
 from clearprop.checking.diagnosis.recording.primitives import Family
-from clearprop.checking.diagnosis.recording.tape import Share, Wire
+from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Sigmoid, Tanh
 
@@ -78,6 +78,9 @@ def of_gates(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             yield TapeSlip(MistakeKind.GATE_SLOPE_MISSING, {**where, "gate": names[role]}, shares)
         else:
             yield TapeSlip(MistakeKind.DERIVATIVE_MISSING, where, shares)
+        values = {"where": found.parts.called(every[0].out), "factor": -1.0}
+        turned: dict[int, Signal] = {one.out: np.negative for one in every}
+        yield TapeSlip(MistakeKind.FACTOR_HANDED_ON, values, signals=turned)
         yield from _slopes_elsewhere(found, loop, every)
         yield from _slopes_of_others(found, loop, every)
     for one, other in combinations(own, 2):

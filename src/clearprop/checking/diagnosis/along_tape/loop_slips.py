@@ -2,6 +2,7 @@
 thing left out, or put in the place of another, in every round."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from clearprop.checking.diagnosis.along_tape.gate_slips import (
 )
 from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
 from clearprop.checking.diagnosis.along_tape.round_slips import meeting, of_every_round
-from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
+from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
@@ -173,6 +174,8 @@ def _of_times(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     first = [pair for name in named for pair in _uses_at(found, loop, name, 0)]
     yield TapeSlip(MistakeKind.TIME_CUT, cut, signals=ends)
     yield TapeSlip(MistakeKind.TIME_CUT, cut, _silent(found, first), ends)
+    if loop.starts and not loop.early:
+        yield TapeSlip(MistakeKind.TIME_CUT, cut, _handed_back_early(found, loop))
     tables = {name for name in named if _is_table(found, loop, name)}
     core = {name for name in named if name not in tables and _reaches_state(found, loop, name)}
     groups = [[*named], [n for n in named if n not in tables], [n for n in named if n in core]]
@@ -189,6 +192,16 @@ def _of_times(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             ]
             values = {"where": f"time({', '.join(group)})", "index": index}
             yield TapeSlip(MistakeKind.ONE_TIME, values, _silent(found, others))
+
+
+def _handed_back_early(found: TapePass, loop: TimeLoop) -> Shares:
+    """Nothing of the first round, whose states' gradients are given for those of the states that
+    the loop was given."""
+    of_first = {loop.wire(role, 0).number for role in range(loop.period)} & {*found.tape.used}
+    shares: Shares = dict.fromkeys(of_first, lambda _dy, _signals: {})
+    for role, start in loop.starts.items():
+        shares[loop.wire(role, 0).number] = through(start)
+    return shares
 
 
 def _uses_at(found: TapePass, loop: TimeLoop, name: str, time: int) -> Iterator[tuple[Wire, int]]:
@@ -321,6 +334,7 @@ def _only(share: Share) -> Share:
 def _of_directions(found: TapePass) -> Iterator[TapeSlip]:
     """Times that were turned round, and are not turned back; each by itself, and all of them."""
     every: Shares = {}
+    yield from _of_gradients_in_reverse(found)
     key = MistakeKind.DIRECTION_ORDER
     for wire in found.tape.order:
         share = _unturned(found, wire)
@@ -329,6 +343,25 @@ def _of_directions(found: TapePass) -> Iterator[TapeSlip]:
             yield TapeSlip(key, {"where": found.parts.called(wire.number)}, {wire.number: share})
     if len(every) > 1:
         yield TapeSlip(key, {"where": "…"}, every)
+
+
+def _of_gradients_in_reverse(found: TapePass) -> Iterator[TapeSlip]:
+    """The gradient of a sequence as a loop from the last time to the first collects it."""
+    counts = {loop.count for loop in found.parts.loops} | {
+        loop.count + 1 for loop in found.parts.loops if loop.early
+    }
+    for name in found.asked & {*found.right}:
+        right = found.right[name]
+        for axis in range(min(right.ndim, 2)):
+            if right.shape[axis] in counts:
+                values = {"where": f"∂C/∂{name}"}
+                yield TapeSlip(
+                    MistakeKind.DIRECTION_ORDER, values, leaves=partial(_reversed, name, axis)
+                )
+
+
+def _reversed(name: str, axis: int, gradients: Gradients) -> Gradients:
+    return {name: np.flip(gradients[name], axis)}
 
 
 def _unturned(found: TapePass, wire: Wire) -> Share | None:

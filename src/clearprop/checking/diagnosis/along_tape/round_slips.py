@@ -7,10 +7,12 @@ every other, and its gradient tells of the mistake too.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.gate_slips import is_by_weight
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.recording.primitives import Family
@@ -27,6 +29,9 @@ def of_every_round(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
         yield from _of_weights(found, loop, role)
     for role in lines:
         yield from _of_uses(found, loop, role)
+    yield from _of_all_products(found, loop)
+    for role in lines:
+        yield from _of_cuts(found, loop, role)
     for role in lines:
         yield from _of_numbers(found, loop, role, lines)
     for role in lines:
@@ -48,6 +53,12 @@ def meeting(found: TapePass, wire: Wire, place: int, value: Array) -> Share:
 
 def _rounds(loop: TimeLoop, role: int) -> Iterator[Wire]:
     return (loop.wire(role, time) for time in range(loop.count))
+
+
+def _called(found: TapePass, loop: TimeLoop, number: int) -> str:
+    """A part by its name; what is no part is somewhere in the loop."""
+    name = found.parts.called(number)
+    return name if "(" in name else loop.called
 
 
 def _is_product(wire: Wire) -> bool:
@@ -100,14 +111,67 @@ def _of_uses(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
             continue
         if len({*found.tape.takers.get(source, ())}) < 2 or found.parts.leaf_of(source):
             continue
+        values = {"where": _called(found, loop, source)}
+        shares = _in_all(loop, role, place, partial(_silent, found))
+        yield TapeSlip(MistakeKind.PATH_FORGOTTEN, values, shares)
 
-        def made(one: Wire, source: int) -> Share:
-            return lambda dy, _: {
-                n: each for n, each in found.tape.shares(one, dy).items() if n != source
+
+def _of_all_products(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
+    """Nothing comes back to a state through any product with weights that takes it, as through the
+    gates; what comes back past them and through a reset gate does."""
+    for state in loop.states:
+        before = loop.wire(state, 0).number
+        places = [
+            (role, place)
+            for role in range(loop.period)
+            for place, operand in enumerate(loop.wire(role, 1).operands)
+            if isinstance(operand, int) and operand == before
+        ]
+        products = [one for one in places if is_by_weight(found, loop.wire(one[0], 1))]
+        if 1 < len(products) < len(places):
+            shares = {
+                number: share
+                for role, place in products
+                for number, share in _in_all(loop, role, place, partial(_silent, found)).items()
             }
+            values = {"where": _called(found, loop, before)}
+            yield TapeSlip(MistakeKind.PATH_FORGOTTEN, values, shares)
 
-        values = {"where": found.parts.called(source)}
-        yield TapeSlip(MistakeKind.PATH_FORGOTTEN, values, _in_all(loop, role, place, made))
+
+def _of_cuts(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
+    """What was put together of two parts is cut as if they stood the other way round."""
+    wire = loop.wire(role, 1)
+    if wire.operation is None or wire.operation.family is not Family.MOVEMENT:
+        return
+    every = [one for one in _rounds(loop, role) if len({*one.sources}) == 2]
+    if wire not in every:
+        return
+    shapes = [found.value(one).shape for one in wire.sources]
+    whole = wire.value.shape
+    for axis in range(wire.value.ndim):
+        if any(len(one) != len(whole) for one in shapes) or whole[axis] != sum(
+            one[axis] for one in shapes
+        ):
+            continue
+        shares = {one.number: _cut_elsewhere(found, one, axis) for one in every}
+        where, other = (_called(found, loop, one) for one in wire.sources)
+        yield TapeSlip(MistakeKind.WRONG_SIGNAL, {"where": where, "other": other}, shares)
+
+
+def _cut_elsewhere(found: TapePass, wire: Wire, axis: int) -> Share:
+    first, second = wire.sources
+    at = found.value(second).shape[axis]
+
+    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
+        of_second, of_first = np.split(dy, [at], axis)
+        return {first: of_first, second: of_second}
+
+    return share
+
+
+def _silent(found: TapePass, wire: Wire, source: int) -> Share:
+    """It gives nothing back to that source."""
+    return lambda dy, _: {n: one for n, one in found.tape.shares(wire, dy).items() if n != source}
 
 
 def _of_numbers(found: TapePass, loop: TimeLoop, role: int, lines: list[int]) -> Iterator[TapeSlip]:
@@ -127,7 +191,7 @@ def _of_numbers(found: TapePass, loop: TimeLoop, role: int, lines: list[int]) ->
                 one.number: meeting(found, one, place, values[time])
                 for time, one in enumerate(_rounds(loop, role))
             }
-            where = {"where": found.parts.called(wire.number), "other": said}
+            where = {"where": _called(found, loop, wire.number), "other": said}
             yield TapeSlip(MistakeKind.WRONG_CACHE, where, shares)
 
 
@@ -148,7 +212,7 @@ def _numbers_at_hand(
             if any(np.array_equal(at, one) for one in seen):
                 continue
             seen.append(at)
-            yield found.parts.called(loop.wire(role, 1).number), values
+            yield _called(found, loop, loop.wire(role, 1).number), values
 
 
 def _of_signals(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
@@ -181,5 +245,5 @@ def _of_signals(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip
             shares = _in_all(loop, role, place, made)
             is_product = wire.operation is not None and wire.operation.family is Family.PRODUCT
             key = MistakeKind.SLOPE_ON_THE_WAY if is_product else MistakeKind.WRONG_SIGNAL
-            values = {"where": loop.called, "other": found.parts.called(there.number)}
+            values = {"where": loop.called, "other": _called(found, loop, there.number)}
             yield TapeSlip(key, values, shares)
