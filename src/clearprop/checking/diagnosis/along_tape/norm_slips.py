@@ -76,8 +76,8 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
                 yield slip(MistakeKind.NORM_AXES, axes=axes)
     for power, by in (("1", 1.0), ("1/σ²", inverse**2), ("σ", 1 / inverse)):
         yield slip(MistakeKind.NORM_DIVISOR, by=by, power=power)
-    for instead, behind in (("1", 1.0), ("x", x), ("x − μ", x - mean(x))):
-        yield slip(MistakeKind.NORM_HAT_MISSING, behind=behind, instead=instead)
+    for said, behind in (("1", 1.0), ("x", x), ("x − μ", x - mean(x))):
+        yield slip(MistakeKind.NORM_HAT_MISSING, behind=behind, instead=said)
     # What is summed over samples and places may be divided by the number of samples alone.
     places = [count / hat.shape[0]] if 0 in part.axes and len(part.axes) > 1 else []
     for factor in (2.0, 0.5, -1.0, float(count), 1 / count, *places):

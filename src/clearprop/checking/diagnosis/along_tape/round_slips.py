@@ -92,6 +92,8 @@ def _of_weights(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip
         if leaf is None or leaf in found.parts.data:
             continue
         weight = found.tape.values(wire)[place]
+        if any(one.operands[place] != source for one in _rounds(loop, role)):
+            continue
         if weight.ndim != 2 or weight.shape[0] != weight.shape[1]:
             continue
 
@@ -143,10 +145,14 @@ def _of_cuts(found: TapePass, loop: TimeLoop, role: int) -> Iterator[TapeSlip]:
     wire = loop.wire(role, 1)
     if wire.operation is None or wire.operation.family is not Family.MOVEMENT:
         return
-    every = [one for one in _rounds(loop, role) if len({*one.sources}) == 2]
+    shapes = [found.value(one).shape for one in wire.sources]
+    every = [
+        one
+        for one in _rounds(loop, role)
+        if len({*one.sources}) == 2 and [found.value(n).shape for n in one.sources] == shapes
+    ]
     if wire not in every:
         return
-    shapes = [found.value(one).shape for one in wire.sources]
     whole = wire.value.shape
     for axis in range(wire.value.ndim):
         if any(len(one) != len(whole) for one in shapes) or whole[axis] != sum(
@@ -187,10 +193,11 @@ def _of_numbers(found: TapePass, loop: TimeLoop, role: int, lines: list[int]) ->
             continue
         own = found.tape.values(wire)[place]
         for said, values in _numbers_at_hand(found, loop, own, lines):
-            shares = {
-                one.number: meeting(found, one, place, values[time])
-                for time, one in enumerate(_rounds(loop, role))
-            }
+            rounds = [*zip(_rounds(loop, role), values, strict=True)]
+            # The rounds of a loop over layers may differ in what they take.
+            if any(found.tape.values(one)[place].shape != value.shape for one, value in rounds):
+                continue
+            shares = {one.number: meeting(found, one, place, value) for one, value in rounds}
             where = {"where": _called(found, loop, wire.number), "other": said}
             yield TapeSlip(MistakeKind.WRONG_CACHE, where, shares)
 
