@@ -3,6 +3,7 @@ its first state and that state's gradient is handed back."""
 
 import pytest
 
+from clearprop.checking.diagnosis import evidence
 from tests.checking.held_out.case import Case
 from tests.checking.held_out.measure import judged
 from tests.checking.held_out.recurrences import CASES
@@ -18,6 +19,12 @@ HERE = (
     "turned round",
     "no reset gate in ∂U",
 )
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests on the same machine do not end the search."""
+    monkeypatch.setattr(evidence, "PATIENCE", 30)
 
 
 @pytest.mark.parametrize(
