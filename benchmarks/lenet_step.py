@@ -1,5 +1,6 @@
 """One training step of the LeNet of `clearprop reproduce digits`, without its dropout: 128 images
-of 8 × 8 in float32 with Adam, on one core, beside eager PyTorch and a careful script in NumPy.
+of 8 × 8 in float32 with Adam, on one core, by both engines, beside eager PyTorch and a careful
+script in NumPy.
 
 The script has images with their channels behind the samples, patches by `sliding_window_view`, one
 product for each of a convolution's three, and no loop over places.
@@ -25,7 +26,7 @@ from clearprop.training import start, train
 SAMPLES, ROUNDS, CALLS, RATE = 128, 40, 5, 1e-3
 
 
-def own_step(x: Any, target: Any) -> Callable[[], float]:
+def own_step(x: Any, target: Any, engine: str = "numpy") -> Callable[[], float]:
     """One turn of `train`, whose passes nobody looks at."""
     network, optimizer = lenet(dropout=0.0), Adam(RATE)
     state = start(network, network.initialize(0, dtype="float32"), optimizer)
@@ -37,7 +38,8 @@ def own_step(x: Any, target: Any) -> Callable[[], float]:
         loss=CrossEntropy(),
         optimizer=optimizer,
         epochs=10 * ROUNDS * CALLS,
-        engine="numpy",
+        engine=engine,
+        threads=1,
     )
     return step_of_training(events)
 
@@ -160,7 +162,11 @@ def data() -> tuple[Any, Any]:
 
 def measure() -> list[Row]:
     x, target = data()
-    runs = {"own": own_step(x, target), "numpy": numpy_step(x, target)}
+    runs = {
+        "own": own_step(x, target, "numpy"),
+        "compiled": own_step(x, target, "compiled"),
+        "numpy": numpy_step(x, target),
+    }
     if torch_is_installed():
         runs["torch"] = torch_step(x, target)
     return rows_of_steps("LeNet, 128 images", runs, rounds=ROUNDS, calls=CALLS, over_torch=1.3)

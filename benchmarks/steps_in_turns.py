@@ -17,7 +17,8 @@ def rows_of_steps(
     over_torch: float,
 ) -> list[Row]:
     """A step of ours, "own", and its ratios to the same step as a script, "numpy", and in eager
-    PyTorch, "torch", where that is among them; on one core.
+    PyTorch, "torch", where that is among them; the same of ours in machine code, "compiled", if
+    that is there; on one core.
 
     Raises SystemExit where they do not compute the same loss.
     """
@@ -34,4 +35,11 @@ def rows_of_steps(
     ]
     if "torch" in seconds:
         rows.append(Row("  over eager PyTorch", own / seconds["torch"], "x", at_most=over_torch))
+    if "compiled" in seconds:
+        compiled = seconds["compiled"]
+        rows.append(Row("  in machine code", 1e3 * compiled, "ms"))
+        rows.append(Row("    over a NumPy script", compiled / seconds["numpy"], "x", at_most=1.2))
+        if "torch" in seconds:
+            ratio = compiled / seconds["torch"]
+            rows.append(Row("    over eager PyTorch", ratio, "x", at_most=over_torch))
     return rows

@@ -29,7 +29,7 @@ def network_and_start() -> tuple[Network, Any]:
     return network, network.initialize(seed=0, dtype="float32")
 
 
-def own_step(x: Any, target: Any) -> Callable[[], float]:
+def own_step(x: Any, target: Any, engine: str = "numpy") -> Callable[[], float]:
     network, params = network_and_start()
     optimizer = SGD(RATE)
     events = train(
@@ -40,7 +40,7 @@ def own_step(x: Any, target: Any) -> Callable[[], float]:
         optimizer=optimizer,
         loss=MSE(),
         epochs=10 * ROUNDS * CALLS,
-        engine="numpy",
+        engine=engine,
     )
     return step_of_training(events)
 
@@ -124,7 +124,11 @@ def measure() -> list[Row]:
     x, target = data()
     x.setflags(write=False)
     target.setflags(write=False)
-    runs = {"own": own_step(x, target), "numpy": numpy_step(x, target)}
+    runs = {
+        "own": own_step(x, target, "numpy"),
+        "compiled": own_step(x, target, "compiled"),
+        "numpy": numpy_step(x, target),
+    }
     if torch_is_installed():
         runs["torch"] = torch_step(x, target)
     return rows_of_steps(

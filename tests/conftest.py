@@ -48,6 +48,7 @@ TOGETHER = {
     **dict.fromkeys(
         (
             "tests/bench/test_bench.py",
+            "tests/checking/test_framework_mistakes.py",
             "tests/checking/test_frameworks.py",
             "tests/cli/test_check_command.py",
         ),

@@ -1,14 +1,17 @@
 """What every layer must fulfil, as functions: used on the catalogue, and on layers with planted
 mistakes, which the same functions must reject."""
 
+from collections.abc import Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop import ForwardPass, Layer, Network
-from clearprop.base.arrays import Array, Shape
+from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.checking.witnesses.finite_differences import central_differences
+from clearprop.engine.graph import join_path
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 
 SAMPLES = 4
 
@@ -25,13 +28,15 @@ COMPLEX_STEP_RTOL = 1e-13
 
 
 class Point(NamedTuple):
-    """Where a layer is looked at: a network of it alone, parameters, x and dy, and the mode."""
+    """Where a layer is looked at: a network of it alone, parameters, x and dy, the mode, and the
+    states that its cells start from."""
 
     network: Network
     params: Array
     x: Array
     dy: Array
     training: bool = True
+    states: Mapping[str, Array] = EMPTY
 
     def forward(self) -> ForwardPass:
         return self.at(self.params, self.x)
@@ -39,7 +44,9 @@ class Point(NamedTuple):
     def at(self, params: Array, x: Array, **told: Any) -> ForwardPass:
         """The pass in the same mode at other arrays, from the layers' starting state."""
         state = self.network.initial_state(params)
-        return self.network.forward(params, x, training=self.training, state=state, **told)
+        states = {name: one.astype(params.real.dtype) for name, one in self.states.items()}
+        told = {"training": self.training, "side_inputs": states, **told}
+        return self.network.forward(params, x, state=state, **told)
 
     @property
     def differentiable(self) -> Array:
@@ -56,6 +63,18 @@ class Point(NamedTuple):
     @property
     def _x_size(self) -> int:
         return self.x.size if self.x.dtype.kind == "f" else 0
+
+
+def draw_states(network: Network, samples: int, seed: int = 0) -> dict[str, Array]:
+    """The states that the cells of a network start from, by their paths: without them their weights
+    would meet only zeros."""
+    generator = np.random.default_rng(seed)
+    return {
+        join_path(path, state): generator.normal(size=(samples, node.layer.hidden))
+        for path, node in network.graph.nodes.items()
+        if isinstance(node.layer, RecurrentCell)
+        for state in node.layer.states
+    }
 
 
 def draw_point(
@@ -78,11 +97,12 @@ def draw_point(
             generator.normal(size=shape) if ids is None else generator.integers(ids, size=shape)
         )
         state = network.initial_state(params)
-        forward = network.forward(params, x, training=training, state=state)
+        states = draw_states(network, samples)
+        forward = network.forward(params, x, training=training, state=state, side_inputs=states)
         distances = [np.abs(r.input - k) for r in forward.records for k in r.layer.kinks()]
         if all(distance.min(initial=np.inf) > AWAY_FROM_KINKS for distance in distances):
             break
-    return Point(network, params, x, generator.normal(size=forward.output.shape), training)
+    return Point(network, params, x, generator.normal(size=forward.output.shape), training, states)
 
 
 def present(gradient: Array | None) -> Array:

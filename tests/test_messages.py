@@ -173,3 +173,28 @@ def test_the_word_behind_a_number_goes_with_it(rows: object, word: str) -> None:
     written = messages.text("en", "prediction.written", rows=rows, path="a.csv")
     assert written == f"{rows} {word} predicted: a.csv"
     assert "|" not in messages.text("zh-TW", "prediction.written", rows=rows, path="a.csv")
+
+
+@pytest.mark.parametrize(
+    "words", ["class's row|classes' rows", "row, too|rows – too", "|s", "列|列"]
+)
+def test_any_words_go_with_a_number(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    one, many = words.split("|")
+    told = {"counted": f"{{n}} {{n:{words}}} left"}
+    monkeypatch.setattr(messages, "table", lambda language, topic: told)
+    assert messages.text("en", "made.counted", n=1) == f"1 {one} left"
+    assert messages.text("en", "made.counted", n=2) == f"2 {many} left"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_sentence_says_one_and_many(language: str, topic: str, count: int) -> None:
+    for key, sentence in messages.table(language, topic).items():
+        forms = [form for _, _, form, _ in Formatter().parse(sentence) if form and "|" in form]
+        if forms:
+            told = messages.text(
+                language, f"{topic}.{key}", **dict.fromkeys(fields(sentence), count)
+            )
+            assert not any(form in told for form in forms), key
+            assert any(form.split("|")[count - 1] in told for form in forms), key

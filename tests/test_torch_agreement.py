@@ -46,6 +46,7 @@ from clearprop import (
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LAYER_ROWS
 from clearprop.training import fit
 from tests.gradient_checks import draw_point, own_gradient
@@ -126,8 +127,13 @@ def twin(
             return attention(
                 torch, layer, {n: params[join(n)] for n in layer.parameters()}, x, kept
             )
+        case RecurrentCell():
+            own = {n: params[join(n)] for n in (*layer.parameters(), *layer.states)}
+            h, c = through_time(torch, layer.over_time, own, x[:, None])
+            return torch.cat([h[:, 0], c], 1) if getattr(layer, "cell_output", False) else h[:, 0]
         case Recurrent():
-            return through_time(torch, layer, {n: params[join(n)] for n in layer.parameters()}, x)
+            own = {n: params[join(n)] for n in layer.parameters()}
+            return through_time(torch, layer, own, x)[0]
         case TimeSlice():
             return x[:, layer.start : layer.stop]
         case TimeStep():
@@ -150,9 +156,9 @@ def twin(
 
 
 def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
-    """A recurrence in torch's operations, time by time."""
+    """A recurrence in torch's operations, time by time: the states, and the last cell."""
     times = range(x.shape[1])
-    h, c = x.new_zeros(len(x), layer.width("hidden")), x.new_zeros(len(x), layer.hidden)
+    h, c = (params.get(n, x.new_zeros(len(x), layer.width(n))) for n in ("hidden", "cell"))
     found = {}
     for time in reversed(times) if layer.reverse else times:
         a = x[:, time] @ params["weight_ih"] + params.get("bias_ih", 0)
@@ -182,7 +188,7 @@ def through_time(torch: Any, layer: Recurrent, params: Any, x: Any) -> Any:
             case RNN():
                 h = (a + q).tanh() if layer.nonlinearity == "tanh" else (a + q).relu()
         found[time] = h
-    return torch.stack([found[time] for time in times], 1)
+    return torch.stack([found[time] for time in times], 1), c
 
 
 def attention(
@@ -259,7 +265,8 @@ def test_every_layer_agrees_with_torch(torch: Any, example: Any) -> None:
     point = draw_point(example.layer, example.input_shape, samples=6, **how)
     named = tensors(torch, point.network.named(point.params))
     x_there = torch.tensor(point.x, requires_grad=example.ids is None)
-    y_there = twin(torch, example.layer, named, "", x_there, training=example.training)
+    given = {**named, **tensors(torch, point.states)}
+    y_there = twin(torch, example.layer, given, "", x_there, training=example.training)
     np.testing.assert_allclose(point.forward().output, y_there.detach().numpy(), rtol=0, atol=ATOL)
     # Dropout in use hands x through, and torch then has nothing to go back through but x itself.
     leaves = [x_there, *named.values()] if example.ids is None else list(named.values())

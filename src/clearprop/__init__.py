@@ -88,6 +88,9 @@ if TYPE_CHECKING:
     from clearprop.engine.layers.rectifiers import Hardtanh as Hardtanh
     from clearprop.engine.layers.rectifiers import LeakyReLU as LeakyReLU
     from clearprop.engine.layers.rectifiers import PReLU as PReLU
+    from clearprop.engine.layers.recurrent_cells import GRUCell as GRUCell
+    from clearprop.engine.layers.recurrent_cells import LSTMCell as LSTMCell
+    from clearprop.engine.layers.recurrent_cells import RNNCell as RNNCell
     from clearprop.engine.layers.reshaping import Flatten as Flatten
     from clearprop.engine.layers.reshaping import Pad as Pad
     from clearprop.engine.layers.rnn import RNN as RNN
@@ -173,6 +176,7 @@ LAYER_HOMES = {
     "clearprop.engine.layers.gru": ["GRU"],
     "clearprop.engine.layers.lstm": ["LSTM"],
     "clearprop.engine.layers.time_step": ["TimeStep"],
+    "clearprop.engine.layers.recurrent_cells": ["RNNCell", "GRUCell", "LSTMCell"],
     "clearprop.engine.layers.time_slice": ["TimeSlice"],
     "clearprop.engine.layers.unembedding": ["Unembedding"],
     "clearprop.engine.layers.positions": [

@@ -13,13 +13,17 @@ import pytest
 
 from clearprop import (
     GELU,
+    GRU,
+    LSTM,
     MSE,
+    RNN,
     Context,
     Embedding,
     LayerNorm,
     LeakyReLU,
     Linear,
     Loss,
+    MultiheadAttention,
     Network,
     ReLU,
     Residual,
@@ -27,10 +31,11 @@ from clearprop import (
     Sigmoid,
     Softmax,
     Tanh,
+    TimeStep,
     check,
 )
 from clearprop.base.arrays import EMPTY, Array
-from clearprop.base.errors import ContractError
+from clearprop.base.errors import ConfigurationError, ContractError, UnknownNameError
 from clearprop.checking.gallery import planted
 from clearprop.checking.gallery.specimen import STRANGER
 from clearprop.checking.request import answer
@@ -39,6 +44,7 @@ from clearprop.checking.verdict import FindingKind, Verdict
 from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Backward, Forward, Layer, Parameter, Tree
+from clearprop.engine.layers.recurrent import RecurrentCache
 from clearprop.engine.losses import LossResult
 from tests.own_combinators import Added, Concatenated
 
@@ -385,3 +391,50 @@ def test_gradients_of_another_dtype_are_a_finding_and_nothing_is_raised() -> Non
     verdict = check(layer, x=X, witnesses=ALONE)
     assert verdict.outcome == "right"
     assert {one.key for one in verdict.findings} == {FindingKind.DTYPE}
+
+
+LENGTHS = {"lengths": np.array([4, 1, 2, 3])}
+TIMES = np.random.default_rng(7).normal(size=(4, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "side_inputs"),
+    [
+        (RNN(3, 2, reverse=True), TIMES, LENGTHS),
+        (LSTM(3, 2), TIMES, LENGTHS),
+        (Sequential(GRU(3, 2), TimeStep()), TIMES, LENGTHS),
+        (
+            MultiheadAttention(3, 1),
+            TIMES,
+            {"attn_mask": ~np.tri(4, dtype=bool), "key_padding_mask": TIMES[..., 0] > 9},
+        ),
+    ],
+)
+def test_what_stands_beside_x_is_checked_with_it(
+    layer: Layer, x: Array, side_inputs: dict[str, Array]
+) -> None:
+    verdict = check(layer, x, side_inputs=side_inputs)
+    assert verdict.outcome == "right"
+    assert {one.name for one in verdict.arrays} >= {"x"}
+
+
+def test_a_backward_that_forgets_the_lengths_is_wrong_beside_them_alone() -> None:
+    class Forgetful(RNN):
+        def backward(self, params: Tree, cache: RecurrentCache, dy: Array) -> Backward:
+            return super().backward(params, cache._replace(lengths=None), dy)
+
+    assert check(Forgetful(3, 2), TIMES).outcome == "right"
+    assert check(Forgetful(3, 2), TIMES, side_inputs=LENGTHS).outcome == "wrong"
+
+
+def test_a_reference_has_the_same_beside_x() -> None:
+    verdict = check(RNN(3, 2), TIMES, side_inputs=LENGTHS, against=RNN(3, 2))
+    assert verdict.outcome == "right"
+    assert [one.outcome for one in verdict.witnesses if one.name == "reference"] == ["agrees"]
+
+
+def test_side_inputs_are_for_layers_and_networks() -> None:
+    with pytest.raises(ConfigurationError, match="takes its masks and lengths among its arrays"):
+        check(np.tanh, TIMES, side_inputs=LENGTHS)
+    with pytest.raises(UnknownNameError, match="is called lengths"):
+        check(GRU(3, 2), TIMES, side_inputs={"length": LENGTHS["lengths"]})

@@ -247,6 +247,7 @@ def test_junit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert root.find("testsuite/testcase/failure") is not None
 
 
+@pytest.mark.thorough
 def test_all_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     junit = tmp_path / "all.xml"
     assert main(["check", "--all", "--junit", str(junit)]) == 0

@@ -7,16 +7,33 @@ import pytest
 
 from clearprop.base import messages
 from clearprop.checking import gallery
-from clearprop.checking.gallery import Row, judge, specimens
+from clearprop.checking.gallery import (
+    Row,
+    judge,
+    spoiled_layers,
+    strangers,
+    written_losses,
+    written_networks,
+    written_slips,
+    written_structures,
+)
 from clearprop.checking.gallery.specimen import Specimen
 from clearprop.cli import main, terminal
 
 
 @pytest.fixture(scope="module")
 def one_of_each() -> list[Specimen]:
-    """Every mistake once, the correct backward among them: what becomes of all specimens is asked
-    of the gallery itself, and here what the command says of them."""
-    return list({one.mistake: one for one in specimens(1)}.values())
+    """Some fifty mistakes once, the correct backward, pairs and strangers among them: what becomes
+    of all specimens is asked of the gallery itself, and here what the command says of them."""
+    quick = (
+        spoiled_layers,
+        written_networks,
+        written_losses,
+        written_slips,
+        written_structures,
+        strangers,
+    )
+    return list({one.mistake: one for each in quick for one in each.specimens(range(1))}.values())
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,31 @@
 """A network whose samples have padding, saved with its masks: every command sees them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import SGD, Linear, MultiheadAttention, Network, Sequential, fit, load, save
+from clearprop import (
+    GRU,
+    LSTM,
+    RNN,
+    SGD,
+    Linear,
+    MultiheadAttention,
+    Network,
+    Sequential,
+    TimeStep,
+    fit,
+    load,
+    recurrent_stack,
+    save,
+    take_step,
+)
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.cli import main
+from clearprop.reading.explanation import explain_weight
+from clearprop.reading.health import examine
 
 ROW = "layers[0].heads[1].weights"
 
@@ -106,3 +124,101 @@ def test_an_exported_model_takes_the_masks(saved: Path, tmp_path: Path) -> None:
         kept.predict(kept.x, side_inputs=kept.side_inputs),
         rtol=1e-12,
     )
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_program_of_sequences_takes_their_lengths(
+    kind: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(1)
+    x, target = generator.normal(size=(4, 3, 2)), generator.normal(size=(4, 1))
+    both = recurrent_stack(kind, 2, 2, bidirectional=True)
+    network = Network(Sequential(both, TimeStep(), Linear(4, 1)))
+    path, program = tmp_path / "lengths.safetensors", tmp_path / "lengths.py"
+    save(
+        path,
+        network,
+        network.initialize(0),
+        x=x,
+        target=target,
+        loss="mse",
+        side_inputs={"lengths": np.array([3, 1, 2, 3])},
+    )
+    assert main(["write", str(path), "--epochs", "2", "--out", str(program)]) == 0
+    assert "def forward(x, lengths, " in program.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", f"{program}:backward"]) == 0
+    assert "RIGHT" in capsys.readouterr().out
+
+
+@pytest.fixture
+def padded(tmp_path: Path) -> Path:
+    """Sequences of different lengths, with NaN behind their ends."""
+    generator = np.random.default_rng(2)
+    lengths = np.array([3, 1, 2, 3])
+    x, target = generator.normal(size=(4, 3, 2)), generator.normal(size=(4, 1))
+    x[np.arange(3) >= lengths[:, None]] = np.nan
+    network = Network(Sequential(GRU(2, 3), TimeStep(), Linear(3, 1)))
+    path = tmp_path / "ends.safetensors"
+    told = {"loss": "mse", "optimizer": SGD(0.1), "side_inputs": {"lengths": lengths}}
+    save(path, network, network.initialize(0), x=x, target=target, **told)  # type: ignore[arg-type]
+    return path
+
+
+def test_what_stands_behind_an_end_disturbs_no_command(
+    padded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = load(padded)
+    assert kept.x is not None
+    assert kept.target is not None
+    step = take_step(kept.network, kept.params, kept.x, kept.target, side_inputs=kept.side_inputs)
+    explained = explain_weight(step, "layers[0].weight_ih[0,1]")
+    # Each sample alone, cut to its length: their mean is the gradient.
+    each = []
+    for sample, length in enumerate(kept.side_inputs["lengths"]):
+        one = slice(sample, sample + 1)
+        alone = take_step(kept.network, kept.params, kept.x[one, :length], kept.target[one])
+        each.append(explain_weight(alone, "layers[0].weight_ih[0,1]").gradient)
+    assert explained.gradient == pytest.approx(np.mean(each), rel=1e-12)
+    assert explained.times is not None
+    assert sum(explained.times.values) == pytest.approx(explained.gradient, rel=1e-12)
+    assert main(["explain", str(padded), "--weight", "layers[0].weight_ih[0,1]"]) == 0
+    told = capsys.readouterr().out
+    assert "agrees" in told
+    assert "nan" not in told.lower()
+    assert main(["step", str(padded)]) == 0
+    assert f"{step.value:.3f}" in capsys.readouterr().out
+    assert main(["health", str(padded)]) == 0
+    told = capsys.readouterr().out
+    assert "no finite number" not in told
+    assert "The local bound of the learning rate" in told
+    program = tmp_path / "ends.py"
+    assert main(["write", str(padded), "--epochs", "2", "--out", str(program)]) == 0
+    capsys.readouterr()
+    assert main(["check", f"{program}:backward"]) == 0
+    assert "RIGHT" in capsys.readouterr().out
+
+
+def test_nan_before_an_end_is_found(padded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = load(padded)
+    assert kept.x is not None
+    assert kept.target is not None
+    x = kept.x.copy()
+    x[2, 1, 0] = np.nan
+    step = take_step(kept.network, kept.params, x, kept.target, side_inputs=kept.side_inputs)
+    found = [str(one.places[0]) for one in examine(step).findings]
+    assert "input[1,0]" in found
+
+
+def test_an_exported_model_takes_the_lengths(padded: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = tmp_path / "ends.onnx"
+    assert main(["export", str(padded), "--out", str(model)]) == 0
+    assert [one.name for one in onnx.load(model).graph.input] == ["input", "lengths"]
+    again = tmp_path / "again.safetensors"
+    assert main(["import", str(model), "--out", str(again)]) == 0
+    kept, came = load(padded), load(again)
+    assert kept.x is not None
+    expected = kept.predict(kept.x, side_inputs=kept.side_inputs)
+    found = came.predict(kept.x, side_inputs=kept.side_inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

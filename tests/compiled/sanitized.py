@@ -31,6 +31,7 @@ from tests.compiled.test_equality import (
     Y,
     network_around,
 )
+from tests.compiled.time_cases import tasks_over_time
 
 # As fast as code that is looked at can be made in a short time; it is made for narrow registers,
 # which takes half as long.
@@ -41,6 +42,7 @@ PLANTED = "void beyond(float *of_four) { of_four[4] = 1; }\n"
 
 def tasks() -> Iterator[Task]:
     """Every layer, loss, optimizer and structure, in batches that divide nothing."""
+    yield from tasks_over_time()
     for layer, features in LAYER_CASES:
         yield Task(network_around(layer, features), MSE(), SGD(0.01), X, Y, batch_size=7, epochs=2)
     for example, weights in LOSS_CASES:

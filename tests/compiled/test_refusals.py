@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    GRU,
     LSTM,
     MSE,
     SGD,
@@ -27,13 +28,13 @@ from clearprop.compiled.buffers import Buffers
 from clearprop.compiled.lowering import Refusal
 from clearprop.compiled.plan import TrainingPlan
 from clearprop.engine.optimizers import Optimizer
-from clearprop.teaching.showpieces.digits_training import lenet
 from clearprop.teaching.showpieces.gpt_network import gpt
 from tests.compiled.both_engines import Task
 
 X = np.linspace(-1, 1, 24).reshape(8, 3)
 Y = np.linspace(0, 1, 16).reshape(8, 2)
 IDS = np.arange(8) % 2
+SEQUENCES = np.zeros((8, 5, 3))
 NETWORK = Network(Sequential(Linear(3, 4), ReLU(), Linear(4, 2)))
 
 
@@ -63,7 +64,6 @@ def refused(task: Task) -> str:
     [
         (Sequential(Linear(3, 2), OwnReLU()), X, "layers[1] is OwnReLU, a layer of your own"),
         (Sequential(Linear(3, 2), Softmax(-2)), X, "another axis"),
-        (Sequential(Linear(3, 2)), X.reshape(8, 1, 3), "(N, features)"),
         (Sequential(Tanh(), Tanh()), Y, "nothing to compile"),
     ],
 )
@@ -75,11 +75,12 @@ def test_layers(layer: Any, x: Array, words: str) -> None:
 @pytest.mark.parametrize(
     ("network", "x", "words"),
     [
-        (lenet(), np.zeros((4, 1, 8, 8)), "layers[0] is Conv2d, a layer of images"),
-        (Network(Sequential(LSTM(3, 2))), np.zeros((4, 5, 3)), "layers[0] is LSTM, which goes"),
+        (Network(Sequential(LSTM(3, 2, projection=1))), SEQUENCES, "LSTM with a projection"),
+        (Network(Sequential(LSTM(3, 2, peepholes=True))), SEQUENCES, "LSTM with peepholes"),
+        (Network(Sequential(GRU(3, 2, reset_after=False))), SEQUENCES, "GRU whose reset gate"),
         (gpt(9), np.zeros((4, 64), int), "layers[0] is Embedding, whose input is ids"),
     ],
-    ids=["LeNet", "LSTM", "micro-GPT"],
+    ids=["projection", "peepholes", "reset_after", "micro-GPT"],
 )
 def test_the_layer_is_named_before_its_input(network: Network, x: Array, words: str) -> None:
     assert words in refused(Task(network, MSE(), SGD(0.1), x, Y))

@@ -244,7 +244,7 @@ def test_a_short_call_says_nothing_and_what_is_asked_for_is_done() -> None:
 
 
 def test_no_more_threads_than_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [paying_threads(100, samples, 8) for samples in (10, 5000, 10**6)] == [1, 2, 8]
+    assert [paying_threads(uses, 8) for uses in (1000, 500_000, 10**8)] == [1, 2, 8]
     monkeypatch.setattr(cores, "usable_cores", lambda: 6)
     for told, expected in {"": 6, "2": 2, "4,2": 4, "100": 6, "0": 1, "many": 6}.items():
         monkeypatch.setenv("OMP_NUM_THREADS", told)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from clearprop import MSE, SGD, Linear, Network
 from clearprop.base.errors import DataError
-from clearprop.engine.layers.activations import ReLU
-from clearprop.estimators import NetworkRegressor, members
+from clearprop.engine.layers.activations import ReLU, Tanh
+from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.smooth_activations import SiLU
+from clearprop.estimators import NetworkClassifier, NetworkRegressor, members
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.learning import Begun, learn
 from clearprop.estimators.member_training import best_of, train_members
@@ -133,6 +135,51 @@ def test_bins_are_as_high_as_the_form_says() -> None:
         activations=(),
     )
     assert made.encode(np.array([[6.0]])).tolist() == [[6, 0.25, 0.125]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        (3, 50, 16),
+        (3, 271, 16),
+        (3, 400, 25),
+        (3, 2000, 32),
+        (20, 2000, 19),
+        (200, 2000, 6),
+    ],
+)
+def test_few_rows_and_many_columns_have_fewer_bins(columns: int, rows: int, expected: int) -> None:
+    assert InputForm().bins_of(np.ones(columns, bool), rows) == expected
+    assert InputForm(bins=4).bins_of(np.ones(columns, bool), rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers", "expected"),
+    [(599, True, SiLU()), (600, True, ReLU()), (599, False, ReLU()), (50, True, SiLU())],
+)
+def test_numbers_of_few_rows_are_learned_by_a_smooth_function(
+    rows: int, numbers: bool, expected: Layer
+) -> None:
+    found = TableRecipe().for_rows(rows, numbers=numbers)
+    assert found.activation_layers == (expected, expected)
+    chosen = TableRecipe(activations=(Tanh(),)).for_rows(rows, numbers=numbers)
+    assert chosen.activation_layers == (Tanh(), Tanh())
+
+
+def test_an_estimator_chooses_its_activation_by_the_rows_and_the_task() -> None:
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(120, 2)), random.normal(size=120)
+    quick = {"n_networks": 2, "max_iter": 1, "min_steps": 0, "engine": "numpy"}
+    for model, kind in (
+        (NetworkRegressor(**quick).fit(X, y), SiLU),
+        (NetworkRegressor(**quick, activation="relu").fit(X, y), ReLU),
+        (NetworkRegressor(**quick).fit(np.tile(X, (5, 1)), np.tile(y, 5)), ReLU),
+        (NetworkClassifier(**quick).fit(X, y > 0), ReLU),
+        (NetworkRegressor.like_mlp(max_iter=1).fit(X, y), ReLU),
+    ):
+        layers = model.learned_.network.whole.layer.settings()["layers"]
+        used = {type(layer) for layer in layers if isinstance(layer, SiLU | ReLU)}
+        assert used == {kind}
 
 
 def test_what_an_estimator_does_by_itself_is_the_recipe() -> None:

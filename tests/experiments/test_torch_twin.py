@@ -76,7 +76,7 @@ def test_the_twin_of_every_layer_has_its_values_gradients_and_state(
     # The two sides draw different masks of dropout, unless nothing or everything is left out.
     random = 0 < getattr(layer, "probability", getattr(layer, "dropout", 0.0)) < 1
     training = example.training and not random
-    network, params, x, dy, _ = draw_point(layer, example.input_shape, ids=example.ids)
+    network, params, x, dy, *_ = draw_point(layer, example.input_shape, ids=example.ids)
     if isinstance(layer, PReLU) and layer.features > 1 and x.ndim > 2:
         x, dy = x[:, 0], dy[:, 0]  # torch counts features along the second axis
     state = network.initial_state(params)

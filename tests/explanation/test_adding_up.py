@@ -1,6 +1,7 @@
 """Every line of an explanation adds up, whatever the network."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,11 +123,12 @@ def test_every_example_of_the_catalogue(example: LayerExample) -> None:
         ids=example.ids,
         training=example.training,
     )
-    network, params, x, _, training = point
+    network, params, x, _, training, states = point
     output = point.forward().output
     target = np.zeros_like(output)
     state = network.initial_state(params)
-    step = take_step(network, params, x, target, training=training, layer_state=state)
+    how: Any = {"training": training, "layer_state": state, "side_inputs": states}
+    step = take_step(network, params, x, target, **how)
     for path, slot in network.layout.slots.items():
         index = ",".join("0" for _ in slot.shape)
         explained = explain_weight(step, f"{path}[{index}]")

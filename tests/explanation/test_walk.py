@@ -175,9 +175,10 @@ def test_every_layer_walks(example: LayerExample) -> None:
         ids=example.ids,
         training=example.training,
     )
-    network, params, x, _, training = point
+    network, params, x, _, training, states = point
     target = np.zeros_like(point.forward().output)
     told: Any = {"training": training, "layer_state": network.initial_state(params)}
+    told["side_inputs"] = states
     step = take_step(network, params, x, target, optimizer=SGD(0.1), **told)
     walk = walk_step(step, sample=1)
     # Every layer of the catalogue has equations of its own, and works an entry out.

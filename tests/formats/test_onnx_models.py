@@ -34,12 +34,15 @@ from clearprop import (
     Flatten,
     GlobalAverage,
     GroupNorm,
+    GRUCell,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LSTMCell,
     MultiheadAttention,
     Network,
     ReLU,
+    RNNCell,
     Sequential,
 )
 from clearprop.base.arrays import Array
@@ -54,6 +57,7 @@ from clearprop.base.errors import (
 )
 from clearprop.engine.layers.pooling import MeanUnder
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.formats import from_onnx, to_onnx
 from clearprop.kinds.kind_tables import INITIALIZERS, LAYER_EXAMPLES, LAYERS
 from clearprop.kinds.row import LayerExample
@@ -69,6 +73,7 @@ CLOSE = {"float64": 1e-12, "float32": 1e-5}
 IN_FLOAT32_ALONE = (
     GELU,
     Recurrent,
+    RecurrentCell,
     Conv1d,
     Conv2d,
     MeanUnder,
@@ -548,6 +553,33 @@ def test_a_padding_mask_stands_beside_the_input(opset: int) -> None:
         back = from_onnx(model.SerializeToString())
         assert back.network.layer == network.layer
         np.testing.assert_allclose(back.predict(x, side_inputs=beside), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layer", [RNNCell, GRUCell, LSTMCell], ids=lambda kind: kind.__name__)
+def test_the_states_of_a_cell_stand_beside_the_input(
+    layer: type[RecurrentCell], bias: bool
+) -> None:
+    generator = np.random.default_rng(0)
+    cells = [layer(3, 4, bias=bias)]
+    cells += [LSTMCell(3, 4, bias=bias, cell_output=True)] if layer is LSTMCell else []
+    for cell in cells:
+        network = Network(Sequential(cell, Linear(cell.outputs, 2)))
+        params = generator.normal(size=network.size).astype(np.float32)
+        x = generator.normal(size=(5, 3)).astype(np.float32)
+        states = {one: generator.normal(size=(5, 4)).astype(np.float32) for one in cell.states}
+        for count in range(len(states) + 1):
+            beside = dict(list(states.items())[:count])
+            expected = network.predict(params, x, side_inputs=beside)
+            model = to_onnx(network, params, side_inputs=beside)
+            assert [one.name for one in model.graph.input] == ["input", *beside]
+            (output,) = run(model, x, **beside)
+            np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
+            if not getattr(cell, "cell_output", False):
+                back = from_onnx(model.SerializeToString())
+                assert back.network.layer == network.layer
+                again = back.predict(x, side_inputs=beside)
+                np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_side_input_that_no_layer_takes_is_refused() -> None:

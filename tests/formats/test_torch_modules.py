@@ -30,6 +30,7 @@ from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
 from clearprop.engine.layers.pooling import Pool
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.formats import (
     from_onnx,
     from_torch,
@@ -218,7 +219,8 @@ def image_networks(torch: Any) -> dict[str, tuple[Any, Any]]:
         "places that are asked for": (
             nn.Sequential(
                 nn.Conv2d(3, 4, 3),
-                nn.AdaptiveMaxPool2d((3, 2)),
+                nn.AdaptiveMaxPool2d((5, None)),
+                nn.AdaptiveAvgPool2d((3, 2)),
                 nn.AdaptiveAvgPool2d(1),
                 nn.Flatten(),
                 nn.Linear(4, 2),
@@ -247,22 +249,27 @@ OF_IMAGES_AND_TIME = [
     example
     for kind, examples in LAYER_EXAMPLES.items()
     for example in examples
-    if issubclass(kind, Pool | Conv1d | Conv2d | Pad | GlobalAverage | Recurrent)
+    if issubclass(kind, Pool | Conv1d | Conv2d | Pad | GlobalAverage | Recurrent | RecurrentCell)
 ]
 
 
 @pytest.mark.parametrize("example", OF_IMAGES_AND_TIME, ids=lambda example: repr(example.layer))
 def test_the_twin_of_a_layer_has_its_numbers_and_comes_back(torch: Any, example: Any) -> None:
     point = draw_point(example.layer, example.input_shape)
-    twin = torch_functions.network_gradients(point.network, point.params, point.x, point.dy)
+    *twin, by_states = torch_functions.network_gradients(
+        point.network, point.params, point.x, point.dy, states=point.states
+    )
     ours = point.network.backward(point.forward(), point.dy)
     found = (point.forward().output, ours.input_gradient, ours.gradient)
+    for name, of_state in by_states.items():
+        np.testing.assert_allclose(ours.inside("")[f"{name}_before"], of_state, rtol=1e-11)
     for one, theirs in zip(found, twin, strict=True):
         assert one is not None
         assert theirs is not None
         np.testing.assert_allclose(one, theirs, rtol=1e-11, atol=1e-12)
     back = from_torch(to_torch(point.network, point.params), input_shape=example.input_shape)
-    np.testing.assert_allclose(back.predict(point.x), found[0], rtol=1e-12, atol=1e-13)
+    again = back.predict(point.x, side_inputs=point.states)
+    np.testing.assert_allclose(again, found[0], rtol=1e-12, atol=1e-13)
     (layer,) = back.network.layer.layers  # type: ignore[attr-defined]
     assert layer.settings() == example.layer.settings() or "Pool" in type(layer).__name__
 
@@ -314,6 +321,26 @@ def looking_elsewhere(torch: Any) -> Any:
             return self.attention(x, normal, normal)[0]
 
     return Asking()
+
+
+def stepping(torch: Any, *, pair: bool = False, made: bool = False, second: bool = False) -> Any:
+    """A module around one step of an LSTM, whose states are arguments of forward."""
+
+    class Stepping(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = torch.nn.Linear(3, 4)
+            self.cell = torch.nn.LSTMCell(4, 4)
+            self.other = torch.nn.LSTMCell(4, 4)
+            self.out = torch.nn.Linear(4, 2)
+
+        def forward(self, x: Any, h: Any = None, c: Any = None) -> Any:
+            x = self.before(x)
+            y, _ = self.cell(x, h if pair else (x if made else h, c))
+            return self.out(self.other(y, (c, h))[0] if second else y)
+
+    torch.manual_seed(0)
+    return Stepping().double()
 
 
 def encoder(torch: Any, *, second: bool = True, mask: Any = None) -> Any:
@@ -372,7 +399,9 @@ REFUSED: dict[str, tuple[str, Any]] = {
         lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten(2)),
     ),
     "half of a batch": ("torch_differs", halved),
-    "one step of a recurrence": ("torch_cell", lambda t: t.nn.LSTMCell(2, 3)),
+    "a cell from a pair": ("torch_cell_state", lambda t: stepping(t, pair=True)),
+    "a cell from what was computed": ("torch_cell_state", lambda t: stepping(t, made=True)),
+    "two states": ("torch_states_differ", lambda t: stepping(t, second=True)),
     "images of a shape unknown": (
         "torch_trial",
         lambda t: t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.Flatten(), t.nn.Linear(96, 2)),
@@ -419,6 +448,20 @@ def test_the_arrays_of_a_cell_are_those_of_the_layer_over_time(torch: Any, kind:
         state = cell(x[:, time], state)
     last = state[0] if kind == "LSTM" else state
     np.testing.assert_allclose(saved.predict(x.numpy())[:, -1], last.detach().numpy(), rtol=1e-12)
+
+
+def test_a_step_takes_its_states_beside_its_input(torch: Any) -> None:
+    module = stepping(torch)
+    generator = np.random.default_rng(0)
+    x, *states = (generator.normal(size=(5, width)) for width in (3, 4, 4))
+    expected = module(*map(torch.tensor, (x, *states))).detach()
+    saved = from_torch(module)
+    beside = dict(zip(("hidden", "cell"), states, strict=True))
+    np.testing.assert_allclose(saved.predict(x, side_inputs=beside), expected, rtol=1e-12)
+    twin = to_torch(saved.network, saved.params, masks=True)
+    given = {name: torch.tensor(one) for name, one in beside.items()}
+    np.testing.assert_allclose(twin(torch.tensor(x), **given).detach(), expected, rtol=1e-12)
+    assert from_torch(twin).network.layer == saved.network.layer
 
 
 def test_arrays_of_another_network_are_refused(torch: Any) -> None:

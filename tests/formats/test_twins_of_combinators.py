@@ -47,7 +47,7 @@ def test_the_gradients_are_those_of_the_witness(witness: Any, name: str) -> None
     x, dy = generator.normal(size=(5, 2)), generator.normal(size=(5, 1))
     forward = network.forward(params, x)
     backward = network.backward(forward, dy)
-    y, dx, gradient = witness.network_gradients(network, params, x, dy)
+    y, dx, gradient, _ = witness.network_gradients(network, params, x, dy)
     np.testing.assert_allclose(forward.output, y, rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(present(backward.input_gradient), dx, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(backward.gradient, gradient, rtol=1e-12, atol=1e-13)

@@ -9,6 +9,7 @@ from clearprop.engine.step import take_step
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
 from clearprop.reading.health import Severity, examine
+from tests.gradient_checks import draw_states
 from tests.health.steps import kinds, network_with, step_of, the
 
 BODIES = [
@@ -48,6 +49,8 @@ def test_nothing_is_found_where_nothing_is_wrong(example: LayerExample, seed: in
         optimizer=SGD(1e-3),
         training=example.training,
         layer_state=network.initial_state(params),
+        # From a state of 0 a cell's weights of it do not move, and that is worth a note.
+        side_inputs=draw_states(network, len(x)),
     )
     found = examine(step, start=params)
     assert found.healthy

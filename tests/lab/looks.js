@@ -32,14 +32,16 @@
     labels.push({ element, words: `<${element.id || element.className || element.tagName}>`, lines: [element.getBoundingClientRect()], clips: clipping(element.parentElement) });
   }
   const cut = [], overlaps = [], name = ({ words }) => words.slice(0, 40);
-  // What scrolls may be scrolled; what hides takes its text away.
-  const within = (line, { clips }) => {
-    let box = { left: -1e9, right: 1e9, top: -1e9, bottom: 1e9 };
+  // What scrolls may be scrolled; what hides takes its text away: the part of a line that is seen.
+  const shown = ({ left, right, top, bottom }, { clips }) => {
     for (const [one] of clips) {
-      const { left, right, top, bottom } = one.getBoundingClientRect();
-      box = { left: Math.max(box.left, left), right: Math.min(box.right, right), top: Math.max(box.top, top), bottom: Math.min(box.bottom, bottom) };
+      const room = one.getBoundingClientRect();
+      left = Math.max(left, room.left);
+      right = Math.min(right, room.right);
+      top = Math.max(top, room.top);
+      bottom = Math.min(bottom, room.bottom);
     }
-    return line.right > box.left && line.left < box.right && line.bottom > box.top && line.top < box.bottom;
+    return { left, right, top, bottom, height: bottom - top, width: right - left };
   };
   for (const label of labels) {
     for (const line of label.lines) {
@@ -55,7 +57,8 @@
       }
     }
   }
-  const flat = labels.flatMap((label) => label.lines.filter((line) => within(line, label)).map((line) => ({ ...label, line })));
+  const flat = labels.flatMap((label) => label.lines.map((line) => ({ ...label, line: shown(line, label) })))
+    .filter(({ line }) => line.width > 0 && line.height > 0);
   const room = ({ element }) => element.closest("#told, dialog, footer, header, main");
   flat.forEach((one, i) => {
     for (const other of flat.slice(i + 1)) {

@@ -95,7 +95,7 @@ def test_a_recording_answers_as_a_session_does() -> None:
     opening = Opening(lesson=opened_lesson("chain-rule"))
     for language, recording in recordings(opening).items():
         kinds = {question["type"] for question, _ in recording}
-        assert kinds == {"hello", "select", "output", "health", "go"}
+        assert kinds == {"hello", "select", "output", "health", "inside", "go"}
         assert not [one for _, answers in recording for one in answers if one["type"] == "sentence"]
         session = opening.session()
         session.receive({**hello(), "language": language})

@@ -162,22 +162,19 @@ def test_a_socket_from_elsewhere_is_refused(served: Served, settings: dict[str, 
         served.connect(**settings)
 
 
-def test_a_run_is_shown_at_thirty_frames_a_second(served: Served) -> None:
+def test_a_run_goes_on_underneath_the_frames(served: Served) -> None:
     with served.connect() as page:
         hello(page)
         said(page, "run")
         until(page, "running")
-        began, frames = time.monotonic(), 0
-        moment: dict[str, Any] = {}
-        before = time.process_time()
-        while time.monotonic() - began < 0.6:
+        shown: list[int] = []
+        deadline = time.monotonic() + 30
+        # How many a second is the benchmark's; here that none stands still and none goes back.
+        while len(set(shown)) < 10 and time.monotonic() < deadline:
             said(page, "frame")
-            moment = until(page, "moment")
-            frames += 1
-        # Of the time that this process had: the machine may be shared.
-        had = time.process_time() - before
-        assert frames / had >= 30
-        assert moment["step"] / had >= 1000
+            shown.append(until(page, "moment")["step"])
+        assert len(set(shown)) == 10
+        assert shown == sorted(shown)
 
 
 def test_a_reload_goes_on_and_a_second_tab_is_a_second_session(served: Served) -> None:

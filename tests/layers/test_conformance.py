@@ -81,7 +81,8 @@ def context_of(point: Point) -> Context:
     """The context of the layer's own forward, where no network makes one."""
     state = point.network.initial_state(point.params)
     # A layer that is a network of its own has the path "".
-    return Context(training=point.training, state=state.get("", state))
+    beside = dict(point.states)
+    return Context(training=point.training, state=state.get("", state), side_inputs=beside)
 
 
 def concrete_layers() -> set[type[Layer]]:
@@ -179,7 +180,8 @@ def test_masking_the_upstream_gradient_to_a_sample_gives_that_samples_share(
     mask[sample] = point.dy[sample]
     masked = point.network.backward(point.forward(), mask)
     one = slice(sample, sample + 1)
-    first = point._replace(x=point.x[one], dy=point.dy[one])
+    states = {name: state[one] for name, state in point.states.items()}
+    first = point._replace(x=point.x[one], dy=point.dy[one], states=states)
     alone = point.network.backward(first.forward(), first.dy)
     # BLAS may add zeros in another order than it adds nothing: the last digit.
     np.testing.assert_allclose(masked.gradient, alone.gradient, rtol=1e-14, atol=1e-15)
@@ -200,7 +202,7 @@ def test_output_has_the_shape_that_was_announced(example: LayerExample, samples:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_kept(example: LayerExample, dtype: str) -> None:
     point = point_of(example)
-    network, params, x, dy, _ = point
+    network, params, x, dy, *_ = point
     if example.ids is None:
         x = x.astype(dtype)
     forward = point.at(params.astype(dtype), x)

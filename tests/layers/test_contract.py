@@ -22,7 +22,7 @@ from clearprop import (
     save,
 )
 from clearprop.base.arrays import EMPTY, Array
-from clearprop.base.errors import ContractError, DtypeError, UnknownNameError
+from clearprop.base.errors import ContractError, DataError, DtypeError, UnknownNameError
 from clearprop.checking.witnesses.finite_differences import central_differences
 from clearprop.engine.layers.layer import Backward, Forward, Tree, refuse_integers
 from clearprop.training import StepEvent, start, train
@@ -210,3 +210,38 @@ def test_a_side_input_is_for_all_layers_or_with_a_path_for_one() -> None:
         GRU_TWICE.predict(params, SEQUENCES, side_inputs={"layers[2].lengths": lengths}),
         states[np.arange(4), lengths - 1],
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "'lengths' is None; leave the name out"),
+        ([[1], [2, 3]], "rows of one length"),
+        ("three", "and str came"),
+    ],
+)
+def test_what_is_no_array_is_refused_as_a_side_input(given: object, said: str) -> None:
+    params = GRU_TWICE.initialize(seed=0)
+    side: dict[str, Any] = {"lengths": given}
+    with pytest.raises(ContractError, match=said):
+        GRU_TWICE.forward(params, SEQUENCES, side_inputs=side)
+    with pytest.raises(ContractError, match=said):
+        fit(GRU_TWICE, params, SEQUENCES, np.zeros((4, 3)), side_inputs=side)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_first_state_with_nan_or_infinity_is_refused(wrong: float) -> None:
+    params = GRU_TWICE.initialize(seed=0)
+    first = np.zeros((4, 3))
+    first[2, 0] = wrong
+    with pytest.raises(DataError, match=r"layers\[0\]\.hidden: the first state holds NaN"):
+        GRU_TWICE.predict(params, SEQUENCES, side_inputs={"layers[0].hidden": first})
+
+
+def test_a_pass_keeps_the_lengths_that_it_was_handed() -> None:
+    params, lengths = GRU_TWICE.initialize(seed=0), np.array([5, 3, 1, 2])
+    forward = GRU_TWICE.forward(params, SEQUENCES, side_inputs={"lengths": lengths})
+    dy = np.ones_like(forward.output)
+    before = GRU_TWICE.backward(forward, dy).gradient
+    lengths[:] = 1
+    np.testing.assert_array_equal(GRU_TWICE.backward(forward, dy).gradient, before)

@@ -122,6 +122,29 @@ def test_so_many_places_as_are_asked_for() -> None:
     np.testing.assert_array_equal(dx, [[[0, 0, 1, 10, 0]]])
 
 
+def test_places_whose_windows_have_several_lengths() -> None:
+    # Three places on eight numbers: 0 … 2, 2 … 5 and 5 … 7, of three, four and three numbers.
+    x = np.array([[[1.0, 2, 3, 5, 4, 8, 0, 7]]])
+    y, dx = passes(AdaptiveAvgPool1d(3), x, [3, 4, 6])
+    np.testing.assert_array_equal(y, [[[2.0, 5.0, 5.0]]])
+    np.testing.assert_array_equal(dx, [[[1, 1, 2, 1, 1, 3, 2, 2]]])
+    # The number 8 is the largest of two of them, and collects from both.
+    y, dx = passes(AdaptiveMaxPool1d(3), x, [1, 10, 100])
+    np.testing.assert_array_equal(y, [[[3.0, 8.0, 8.0]]])
+    np.testing.assert_array_equal(dx, [[[0, 0, 1, 0, 0, 110, 0, 0]]])
+    # More places than numbers: 0, 0 … 1, 1 … 2 and 2.
+    y, dx = passes(AdaptiveAvgPool1d(4), x[..., :3], [1, 10, 100, 1000])
+    np.testing.assert_array_equal(y, [[[1.0, 1.5, 2.5, 3.0]]])
+    np.testing.assert_array_equal(dx, [[[6, 55, 1050]]])
+    # Three places on one number are that number three times.
+    y, dx = passes(AdaptiveMaxPool1d(3), x[..., :1], [1, 10, 100])
+    np.testing.assert_array_equal(y, [[[1.0, 1.0, 1.0]]])
+    np.testing.assert_array_equal(dx, [[[111]]])
+    # Of several largest ones the first gets the signal, also behind a shorter window.
+    y, dx = passes(AdaptiveMaxPool1d(3), -np.ones((1, 1, 8)), [1, 10, 100])
+    np.testing.assert_array_equal(dx, [[[1, 0, 10, 0, 0, 100, 0, 0]]])
+
+
 @pytest.mark.parametrize(
     ("mode", "bordered", "back"),
     [
@@ -228,6 +251,8 @@ def test_channels_are_normalized_over_samples_and_places_groups_within_a_sample(
         (lambda: MaxPool2d.from_settings({"kernel": 2, "ceil_mode": 1}), "ceil_mode must be"),
         (lambda: AdaptiveAvgPool2d(0), "output_size must be"),
         (lambda: AdaptiveMaxPool1d((1, 2)), "output_size must be"),
+        (lambda: AdaptiveMaxPool2d((None, 0)), "output_size must be"),
+        (lambda: AdaptiveMaxPool2d((None, 2, 2)), "output_size must be"),
         (lambda: Pad((1, 1), mode="mirror"), "constant, reflect, replicate, circular"),
         (lambda: Pad((1, 1), 2.0, "reflect"), "is for the mode"),
         (lambda: MaxPool2d(2, dilation=0), "dilation must be"),
@@ -258,8 +283,7 @@ def test_settings_that_cannot_be(make: Any, said: str) -> None:
         (Pad((0, 4), mode="reflect"), (3, 4), "3 is the most it can be there"),
         (Pad((5, 0, 0, 0), mode="circular"), (3, 2, 4), "4 is the most it can be there"),
         (Pad((1, 0), mode="replicate"), (3, 2, 0), "too wide for an axis of 0"),
-        (AdaptiveAvgPool1d(3), (1, 2, 8), "3 places on an image of 8"),
-        (AdaptiveMaxPool2d(4), (1, 2, 2, 2), "windows of different sizes"),
+        (AdaptiveAvgPool1d(3), (1, 2, 0), "does not fit an image of 0"),
         (MaxPool1d(3, dilation=2), (1, 2, 4), "a window that spans 5 does not fit an image of 4"),
         (AvgPool2d(3, padding="same"), (1, 2, 0, 4), "does not fit an image of 0 × 4"),
         (ChannelBatchNorm(3), (3, 4, 3), "takes 3 channels"),

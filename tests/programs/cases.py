@@ -9,7 +9,9 @@ import numpy as np
 
 from clearprop import (
     GRU,
+    LSTM,
     MSE,
+    RNN,
     SGD,
     Adam,
     Conv1d,
@@ -19,25 +21,30 @@ from clearprop import (
     FeatureScale,
     Flatten,
     GroupNorm,
+    GRUCell,
     Identity,
     LayerNorm,
     Linear,
+    LSTMCell,
     MaxPool2d,
     MultiheadAttention,
     Network,
     Pad,
     ReLU,
     Residual,
+    RNNCell,
     RotaryPositions,
     Sequential,
     SiLU,
     SwiGLU,
     Tanh,
     TimeStep,
+    recurrent_stack,
 )
 from clearprop.base.arrays import Array
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer, Wiring
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.optimizers import Optimizer, RMSprop
 from clearprop.kinds.kind_tables import (
     LAYER_EXAMPLES,
@@ -167,6 +174,64 @@ def _masked(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     }.items():
         recipe = Recipe(network, None, x, target, side_inputs=masks)
         yield f"attention-{name}", replace(recipe, batch_size=4 if name == "masked" else None)
+    # As many samples as positions: a mask with two axes is shared all the same.
+    shared = {"attn_mask": ~np.tri(3, dtype=bool), "layers[0].key_padding_mask": padding[:3]}
+    recipe = Recipe(network, None, x[:3], target[:3], side_inputs=shared)
+    yield "attention-shared-mask", replace(recipe, batch_size=2)
+
+
+def _of_lengths(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Sequences of different lengths through every cell, in both directions and several layers."""
+    lengths = np.array([4, 1, 2, 4, 3, 2])
+    x, target = generator.normal(size=(6, 4, 3)), generator.normal(size=(6, 2))
+    inside = (np.arange(4) < lengths[:, None])[..., None]
+    cells: list[Layer] = [
+        RNN(3, 2),
+        RNN(3, 2, nonlinearity="relu", reverse=True),
+        GRU(3, 2),
+        GRU(3, 2, reverse=True, reset_after=False),
+        LSTM(3, 3),
+        LSTM(3, 3, projection=2, peepholes=True, reverse=True),
+        recurrent_stack(LSTM, 3, 2, layers=2, bidirectional=True),
+        recurrent_stack(GRU, 3, 2, layers=2, bidirectional=True),
+    ]
+    for number, cell in enumerate(cells):
+        output = cell.output_shape((4, 3))
+        assert output is not None
+        # The first time of a cell that goes backwards has something of all later ones.
+        network = Network(
+            Sequential(cell, TimeStep(0 if number == 1 else -1), Linear(output[-1], 2))
+        )
+        recipe = Recipe(network, None, x, target, side_inputs={"lengths": lengths})
+        if number == 1:
+            recipe = replace(recipe, x=np.where(inside, x, np.nan))
+        yield f"lengths-{number}", replace(recipe, batch_size=4 if number % 2 else None)
+    every = Network(Sequential(LSTM(3, 2, reverse=True), GRU(2, 2)))
+    own = {"layers[0].lengths": lengths, "lengths": np.maximum(lengths, 2)}
+    times = generator.normal(size=(6, 4, 2))
+    yield "lengths-own", Recipe(every, None, x, times, side_inputs=own)
+
+
+def _of_states(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Cells from states beside x, for all of them and for each its own."""
+    x, target = generator.normal(size=(6, 3)), generator.normal(size=(6, 2))
+    cells: list[RecurrentCell] = [
+        RNNCell(3, 4),
+        RNNCell(3, 4, nonlinearity="relu", bias=False),
+        GRUCell(3, 4),
+        GRUCell(3, 4, reset_after=False),
+        LSTMCell(3, 4),
+        LSTMCell(3, 4, cell_output=True),
+    ]
+    for number, cell in enumerate(cells):
+        network = Network(Sequential(cell, Linear(cell.outputs, 2)))
+        states = {name: generator.normal(size=(6, 4)) for name in cell.states}
+        recipe = Recipe(network, None, x, target, side_inputs=states)
+        yield f"states-{number}", replace(recipe, batch_size=4 if number % 2 else None)
+    every = Network(Sequential(GRUCell(3, 4), Linear(4, 3), LSTMCell(3, 2)))
+    own = {"layers[0].hidden": 4, "layers[2].hidden": 2, "layers[2].cell": 2}
+    states = {name: generator.normal(size=(6, size)) for name, size in own.items()}
+    yield "states-own", Recipe(every, None, x, target, side_inputs=states)
 
 
 def _of_one_group(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
@@ -239,6 +304,8 @@ def structures() -> Iterator[tuple[str, Recipe]]:
         Recipe(Network(Sequential(both, Linear(3, 3))), None, np.arange(SAMPLES) % 4, target),
     )
     yield from _masked(generator)
+    yield from _of_lengths(generator)
+    yield from _of_states(generator)
     tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
     network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
     yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))

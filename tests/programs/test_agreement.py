@@ -29,7 +29,7 @@ def ours(recipe: Recipe) -> tuple[Array, TrainingState]:
         optimizer=recipe.optimizer,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
-        side_inputs=done.beside,
+        side_inputs=done.beside.arrays,
     ):
         if isinstance(event, StepEvent):
             losses.append(event.loss)

@@ -53,6 +53,7 @@ def test_the_curves_take_the_pages_colours(folder: Path) -> None:
             assert body.count(colour.light) == body.count(f", {colour.light})"), role
 
 
+@pytest.mark.thorough
 def test_a_reproduction_makes_the_same_figures_again(
     result: Reproduction,
     folder: Path,

@@ -44,6 +44,9 @@ def test_two_words_train_and_everything_stands_in_the_folder(
     out = capsys.readouterr().out
     assert "200 rows, 5 go in: 3 of numbers, 1 of words, 1 of dates" in out
     assert "income, a number from" in out
+    # Nobody has chosen it: few rows, and a number.
+    assert "units with silu" in out
+    assert run.settings.activation == ("silu",)
     assert "epoch 1/2  loss" in out
     assert "Written to" in out
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [

@@ -2,15 +2,17 @@
 gradients. How many ran is printed at the end of a run.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from clearprop import GRU, LSTM, RNN, Network, recurrent_stack
+from clearprop import GRU, LSTM, RNN, LSTMCell, Network, carried_state, recurrent_stack
 from clearprop.base.arrays import Array
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.formats import from_torch
 from clearprop.formats.torch_arrays import from_torch_arrays, to_torch_arrays
 from tests.torch_samples.samples import Sample, collect
 
@@ -89,24 +91,34 @@ def compare(torch: Any, sample: Sample) -> None:
 
 
 def compare_cell(torch: Any, sample: Sample) -> None:
-    """One step of one sample."""
+    """One step of one sample: the new states, and the gradients of x, of the states before and of
+    the parameters, from a signal to every new state."""
     module = sample.module(torch)
-    settings = {name: one for name, one in sample.settings.items() if name == "nonlinearity"}
-    layer = KINDS[sample.kind.removesuffix("Cell")](*sample.args, **settings)
+    read = from_torch(module)
+    (layer,) = read.network.layer.layers  # type: ignore[attr-defined]
+    if isinstance(layer, LSTMCell):
+        layer = replace(layer, cell_output=True)
     network = Network(layer)
-    params, _ = from_torch_arrays(network, arrays_of(module.state_dict()))
     x, start = sample.inputs
     states = start if isinstance(start, tuple) else (start,)
-    side = {n: array_of(one)[None] for n, one in zip(layer.states, states, strict=True)}
-    forward = network.forward(params, array_of(x)[None, None], side_inputs=side)
-    found = layer.final_state(forward.caches[""])
-    ends = module(x, start)
-    for name, end in zip(layer.states, ends if isinstance(ends, tuple) else (ends,), strict=True):
-        np.testing.assert_allclose(found[name][0], array_of(end), **TOLERANCE)
-    h = ends[0] if isinstance(ends, tuple) else ends
-    dy = torch.linspace(-1, 1, h.numel(), dtype=h.dtype)
-    h.backward(dy)
-    backward = network.backward(forward, array_of(dy)[None, None])
+    x, *states = (one.detach().clone()[None].requires_grad_() for one in (x, *states))
+    ends = module(x, tuple(states) if isinstance(start, tuple) else states[0])
+    y = torch.cat(ends, 1) if isinstance(ends, tuple) else ends
+    dy = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
+    y.backward(dy)
+
+    side = {name: array_of(one) for name, one in zip(layer.states, states, strict=True)}
+    forward = network.forward(read.params, array_of(x), side_inputs=side)
+    backward = network.backward(forward, array_of(dy))
+    np.testing.assert_allclose(forward.output, array_of(y), **TOLERANCE)
+    carried = carried_state(forward).values()
+    for ours, end in zip(carried, ends if isinstance(ends, tuple) else (ends,), strict=True):
+        np.testing.assert_allclose(ours, array_of(end), **TOLERANCE)
+    assert backward.input_gradient is not None
+    np.testing.assert_allclose(backward.input_gradient, array_of(x.grad), **TOLERANCE)
+    for name, state in zip(layer.states, states, strict=True):
+        before = backward.inside("")[f"{name}_before"]
+        np.testing.assert_allclose(before, array_of(state.grad), **TOLERANCE)
     gradients = to_torch_arrays(network, backward.gradient).values()
     for ours, parameter in zip(gradients, module.parameters(), strict=True):
         np.testing.assert_allclose(ours, array_of(parameter.grad), **TOLERANCE)

@@ -1,5 +1,7 @@
 """Mini-batches: every sample once an epoch, shuffled anew, and means that weigh rightly."""
 
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -8,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop import MSE, SGD, Linear, Network
+from clearprop import MSE, RNN, SGD, Linear, MultiheadAttention, Network, Sequential, fit
 from clearprop.base.arrays import Array
+from clearprop.base.errors import ContractError, ShapeError
+from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree
 from clearprop.training import EpochEvent, StepEvent, start, train
 
 # y = w·x with x numbered from 1: the input of a step's records says which samples it took.
@@ -142,3 +146,53 @@ def test_a_batchs_gradient_is_that_of_its_own_mean() -> None:
         forward = step.backward.forward
         alone = MSE().evaluate(forward.output, 3 * forward.input)
         np.testing.assert_array_equal(step.backward.output_gradient, alone.gradient)
+
+
+def test_side_inputs_are_taken_with_their_samples_or_shared_by_all() -> None:
+    # As many samples as positions: a mask with two axes is that of all samples, one with three has
+    # an entry for each, and both make the same training.
+    generator = np.random.default_rng(0)
+    network = Network(Sequential(MultiheadAttention(4, 2), Linear(4, 2)))
+    params = network.initialize(0)
+    x, target = generator.normal(size=(5, 5, 4)), generator.normal(size=(5, 5, 2))
+    padding = np.arange(5) >= generator.integers(2, 6, 5)[:, None]
+    later = ~np.tri(5, dtype=bool)
+    run = partial(fit, network, params, x, target, epochs=2, batch_size=2)  # 2, 2 and 1 samples
+    shared = run(side_inputs={"attn_mask": later, "key_padding_mask": padding})
+    each = run(side_inputs={"attn_mask": np.stack([later] * 5), "key_padding_mask": padding})
+    np.testing.assert_array_equal(shared.losses, each.losses)
+    assert not np.array_equal(shared.losses, run(side_inputs={"attn_mask": later}).losses)
+    with pytest.raises(ShapeError, match="each of the 5 samples"):
+        run(side_inputs={"attn_mask": np.stack([later] * 4)})
+
+
+def test_a_start_of_each_network_is_taken_along_its_samples() -> None:
+    generator = np.random.default_rng(1)
+    network = Network(RNN(2, 3))
+    params = np.stack([network.initialize(seed) for seed in range(2)])
+    x, target = generator.normal(size=(4, 3, 2)), generator.normal(size=(4, 3, 3))
+    start_of_each = generator.normal(size=(2, 4, 3))
+    both = fit(network, params, x, target, batch_size=3, side_inputs={"hidden": start_of_each})
+    for own, first, losses in zip(params, start_of_each, both.losses.T, strict=True):
+        one = fit(network, own, x, target, batch_size=3, side_inputs={"hidden": first})
+        np.testing.assert_allclose(one.losses, losses, rtol=1e-12)
+
+
+def test_a_side_input_that_one_layer_shares_and_another_does_not_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Shifted(Layer):
+        """y = x + attn_mask, a row (N, D) of numbers for every sample."""
+
+        def side_inputs(self) -> tuple[str, ...]:
+            return ("attn_mask",)
+
+        def forward(self, params: Tree, x: Array, context: Context) -> Forward:
+            return x, None, {}
+
+        def backward(self, params: Tree, cache: None, dy: Array) -> Backward:
+            return dy, {}
+
+    network = Network(Sequential(MultiheadAttention(4, 2), Shifted()))
+    x = np.zeros((3, 3, 4))
+    with pytest.raises(ContractError, match="by its path"):
+        fit(network, network.initialize(0), x, x, side_inputs={"attn_mask": np.zeros((3, 3))})

@@ -86,7 +86,7 @@ class Kernels:
 
 def long(seconds: float) -> dict[str, Any]:
     """Epochs that take NumPy about so long, of the full batch; ended by the first step's loss."""
-    per_step = engine_choice.numpy_seconds(OWN, samples=50, parameters=MIXED.size, steps=1)
+    per_step = engine_choice.numpy_seconds(OWN, uses=50 * MIXED.size, steps=1)
     return {"epochs": int(seconds / per_step), "batch_size": None}
 
 

@@ -27,6 +27,7 @@ def check(
     dy: Any = None,
     averaged: bool = False,
     training: bool = True,
+    side_inputs: Mapping[str, Any] | None = None,
     against: Any = None,
     twins: Mapping[str, Callable[..., Any]] | None = None,
     witnesses: Sequence[str] | None = None,
@@ -59,6 +60,7 @@ def check(
     dy         the upstream gradient, of y's shape; random unless given, 1 for a loss
     averaged   True where the gradients of the parameters are means over the samples, 1/m · Σ
     training   False checks a layer as it is used, not trained
+    side_inputs  what a layer or network reads beside x: {"lengths": lengths}
     against    what the code should equal: a Network or a layer (the arrays are its x, its
                parameters and, with `loss`, t, in that order), or functions (forward, backward)
     twins      the same function in "torch" or "jax", differentiated there: {"torch": function}
@@ -89,6 +91,7 @@ def check(
             dy=dy,
             averaged=averaged,
             training=training,
+            side_inputs=side_inputs or {},
             against=against,
             twins=twins or {},
             witnesses=witnesses,

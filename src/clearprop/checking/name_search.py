@@ -110,7 +110,7 @@ def _evidence(of: Judgements, reference: Reference | None) -> Evidence:
         claimed=renamed(claims),
         expected=renamed(expected),
         tolerances=renamed(tolerances),
-        run=lambda arrays: subject.run(replaced(arrays)),
+        run=lambda arrays: (subject.in_numpy or subject.run)(replaced(arrays)),
         forward=lambda arrays: subject.forward(replaced(arrays)),
         backward=lambda upstream, arrays: renamed(subject.gradients(replaced(arrays), upstream)),
         layer=subject.layer,

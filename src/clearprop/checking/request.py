@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, keyed_generator, require_seed
+from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_seed
 from clearprop.base.errors import ClearpropError, ConfigurationError, ContractError
 from clearprop.checking import partners
 from clearprop.checking.checker import CheckSettings, verdicts
@@ -24,6 +24,7 @@ from clearprop.checking.subjects.written_names import positional
 from clearprop.checking.verdict import Verdict, WitnessName, worst_outcome
 from clearprop.checking.witnesses.reference import Reference, reference_for
 from clearprop.compiled.blas import on_one_thread
+from clearprop.engine.known_side_inputs import require_side_inputs
 from clearprop.engine.layers.layer import Context, Layer
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
@@ -52,6 +53,7 @@ class Request:
     dy: Any = None
     averaged: bool = False
     training: bool = True
+    side_inputs: Mapping[str, Any] = field(default_factory=dict)
     against: Any = None
     twins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     witnesses: Sequence[str] | None = None
@@ -100,7 +102,8 @@ def subject_of(request: Request) -> Subject:
     if isinstance(target, Loss) and (request.backward or request.gradient) is not None:
         value = _value_of(target, request.backward or request.gradient)
         return _of_functions(replace(request, target=value), request.arrays, None)
-    context = Context(training=request.training, seed=request.seed)
+    beside = _side_inputs(request)
+    context = Context(training=request.training, seed=request.seed, side_inputs=beside)
     x, t, dy = (_optional(name, getattr(request, name)) for name in ("x", "t", "dy"))
     if x is None and request.arrays and isinstance(target, Layer | Loss | Network):
         x = plain_functions.as_array("x", request.arrays[0])
@@ -122,6 +125,18 @@ def subject_of(request: Request) -> Subject:
     if made is not None:
         return made
     return _of_functions(request, arrays, dy)
+
+
+def _side_inputs(request: Request) -> Mapping[str, Array]:
+    """What a layer or a network reads beside x. Raises ConfigurationError for anything else, and
+    what `require_side_inputs` raises."""
+    target = request.target
+    if not request.side_inputs:
+        return EMPTY
+    if not isinstance(target, Layer | Network):
+        raise ConfigurationError("check_side_inputs")
+    network = Network(target) if isinstance(target, Layer) else target
+    return require_side_inputs(request.side_inputs, network.side_inputs)
 
 
 def _value_of(loss: Loss, gradient: Any) -> Callable[[Array, Array], Array]:

@@ -95,7 +95,7 @@ def exported(
             loss=saved.loss,
             classes=saved.classes,
             input_shape=shape,
-            side_inputs=[name for name in saved.side_inputs if name in known],
+            side_inputs={name: array for name, array in saved.side_inputs.items() if name in known},
             **settings,
         )
         left_out = (name for name in saved.side_inputs if name not in known)

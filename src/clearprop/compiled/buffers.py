@@ -51,14 +51,16 @@ class Buffers:
         for place in placed.ones:
             self.arena[place : place + plan.batch_size] = 1
         if placed.is_columns and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x.T)
+            rows = self.x.reshape(plan.samples, plan.rows.features)
+            self._lay(placed.input, placed.input_stride, rows.T)
             self._lay(
                 placed.target_rows, placed.input_stride, self.target.reshape(plan.samples, -1).T
             )
             if self.sample_weight is not None:
                 self._lay(placed.weight_row, placed.input_stride, self.sample_weight[None])
         elif placed.input != NONE and not plan.is_shuffled:
-            self._lay(placed.input, placed.input_stride, self.x)
+            rows = self.x.reshape(plan.samples * plan.rows.places, plan.rows.features)
+            self._lay(placed.input, placed.input_stride, rows)
 
     def _lay(self, place: int, stride: int, matrix: Array) -> None:
         rows, columns = matrix.shape
@@ -111,7 +113,10 @@ def put_params(plan: TrainingPlan, buffers: Buffers, params: Array, layers: Tree
 
 def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) -> None:
     for parameter in plan.placed.parameters:
-        given = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        given = flat[parameter.start : parameter.stop]
+        if parameter.kernel is not None:
+            given = parameter.kernel.to_matrix(given)
+        given = given.reshape(parameter.rows, -1)
         for view, columns in _panels(plan, buffers, parameter, number):
             view[...] = given[:, columns]
 
@@ -153,9 +158,15 @@ def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
     """The parameters, or slot number - 1, as a flat array of its own."""
     flat = np.empty(plan.network.size, plan.dtype)
     for parameter in plan.placed.parameters:
-        into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        kernel = parameter.kernel
+        if kernel is None:
+            into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
+        else:
+            into = np.empty(kernel.matrix_shape, plan.dtype)
         for view, columns in _panels(plan, buffers, parameter, number):
             into[:, columns] = view
+        if kernel is not None:
+            flat[parameter.start : parameter.stop] = kernel.to_flat(into)
     return flat
 
 
@@ -168,14 +179,14 @@ def _panels(
     wide = parameter.entries // parameter.rows
     if parameter.row == wide:
         return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
-    panels = whole.reshape(-1, parameter.rows, parameter.row)
-    return [
-        (
-            panel[:, : parameter.columns - first],
-            slice(first, first + parameter.row),
-        )
-        for first, panel in zip(range(0, parameter.columns, parameter.row), panels, strict=True)
+    panels = iter(whole.reshape(-1, parameter.rows, parameter.row))
+    gate = parameter.columns // parameter.gates
+    ends = [
+        (begin + first, begin + min(first + parameter.row, gate))
+        for begin in range(0, parameter.columns, gate)
+        for first in range(0, gate, parameter.row)
     ]
+    return [(next(panels)[:, : end - first], slice(first, end)) for first, end in ends]
 
 
 def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Array, Array]:
@@ -189,8 +200,8 @@ def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Arr
 def _require_planned(
     plan: TrainingPlan, x: Array, target: Array, sample_weight: Array | None
 ) -> None:
-    outputs = () if plan.takes_ids else (int(plan.loss_row["outputs"]),)
-    expected = {"x": (plan.samples, plan.features), "target": (plan.samples, *outputs)}
+    target_shape = plan.output_shape[:-1] if plan.takes_ids else plan.output_shape
+    expected = {"x": (plan.samples, *plan.input_shape), "target": (plan.samples, *target_shape)}
     given = {"x": x, "target": target}
     if sample_weight is not None:
         expected["sample_weight"], given["sample_weight"] = (plan.samples,), sample_weight

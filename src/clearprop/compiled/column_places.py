@@ -32,10 +32,12 @@ def has_columns(lowered: LoweredGraph, panel: int, batch: int) -> bool:
 
 
 def has_rows_of_features(lowered: LoweredGraph) -> bool:
-    """Whether all operations are among those that go row of features by row of features, and every
-    bias lies behind its weight."""
+    """Whether all operations are among those that go row of features by row of features, every
+    sample is one row, and every bias lies behind its weight."""
     return all(
-        one.kind in _KINDS and ("bias" not in _slots(one) or _is_behind(_slots(one)))
+        one.kind in _KINDS
+        and lowered.wires[one.source].places == 1
+        and ("bias" not in _slots(one) or _is_behind(_slots(one)))
         for one in lowered.operations
     )
 
@@ -61,7 +63,7 @@ def place_columns(
     return replace(
         placer.placed(),
         is_columns=True,
-        target_rows=arena.take(lowered.widths[lowered.output] * stride),
+        target_rows=arena.take(lowered.wires[lowered.output].features * stride),
         weight_row=arena.take(stride),
         ones=placer.rows_of_ones(),
     )
@@ -92,7 +94,7 @@ class _ColumnPlacer(Placer):
         return self.arena.padded(self.batch)
 
     def entries(self, wire: str) -> int:
-        return (self.lowered.widths[wire] + 1) * self.stride(wire)
+        return (self.lowered.wires[wire].features + 1) * self.stride(wire)
 
     def rows_of_ones(self) -> tuple[int, ...]:
         """Behind the features that every linear layer with a bias takes."""

@@ -1,6 +1,7 @@
 """Run a plan: many steps without returning to Python."""
 
 import ctypes
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +106,8 @@ def _call(
     rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
     # Of two steps: total and product of every part.
-    parts = np.empty((2, -(-plan.batch_size // SAMPLES_OF_PART), 2))
+    rows = plan.batch_size * int(plan.loss_row["places"])
+    parts = np.empty((2, -(-rows // SAMPLES_OF_PART), 2))
     placed = plan.placed
     fields = RunFields(
         operations=address(placed.operations),
@@ -113,10 +115,12 @@ def _call(
         blocks=address(plan.blocks),
         block_count=len(plan.blocks),
         settings=address(plan.settings),
+        shapes=address(plan.shapes),
         arena=address(buffers.arena),
         input=placed.input,
         input_stride=placed.input_stride,
-        features=plan.features,
+        features=plan.rows.features,
+        places=plan.rows.places,
         target_rows=placed.target_rows,
         weight_row=placed.weight_row,
         is_columns=placed.is_columns,
@@ -128,7 +132,7 @@ def _call(
         gemm=_large_product(plan, library),
         large=plan.large,
         x=address(buffers.x),
-        x_stride=plan.features,
+        x_stride=math.prod(plan.input_shape),
         target=None if plan.takes_ids else address(buffers.target),
         ids=address(buffers.target) if plan.takes_ids else None,
         sample_weight=address(buffers.sample_weight),
@@ -209,7 +213,9 @@ def _masks(plan: TrainingPlan, seed: int, first: int, steps: int) -> Array | Non
         begins = step % plan.steps_per_epoch * plan.batch_size
         count = min(plan.batch_size, plan.samples - begins)
         for one in placed.masks:
-            drawn: Any = keyed_generator(seed, step, one.path).random((count, one.features))
-            kept = (drawn >= one.probability).ravel()
-            masks[number, one.first : one.first + kept.size] = kept
+            drawn: Any = keyed_generator(seed, step, one.path).random((count, *one.shape))
+            kept = drawn >= one.probability
+            if one.by_channels:
+                kept = np.moveaxis(kept, 1, -1)
+            masks[number, one.first : one.first + kept.size] = kept.ravel()
     return masks

@@ -53,7 +53,7 @@ def has_lanes(plan: TrainingPlan, settings: Collection[str] = ()) -> bool:
 
 def _lowered(plan: TrainingPlan) -> LoweredGraph:
     # What has a plan has been lowered before, and was not refused.
-    return cast(LoweredGraph, lower_graph(plan.network.graph, (plan.features,)))
+    return cast(LoweredGraph, lower_graph(plan.network.graph, plan.input_shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def lane_plan(plan: TrainingPlan, own: Collection[str]) -> LanePlan:
     )
     optimizer["slot"] = placed.slot
     outputs = 1 if plan.takes_ids else int(loss["outputs"])
-    rooms = {"x": plan.features, "target": outputs, "sample_weight": 1}
+    rooms = {"x": plan.rows.features, "target": outputs, "sample_weight": 1}
     places = {
         name: arena.take(plan.samples * room) if name in own else NONE
         for name, room in rooms.items()
@@ -240,9 +240,9 @@ def _fields(
         arena=address(arena),
         input=placed.input,
         input_stride=placed.input_stride,
-        features=plan.features,
+        features=plan.rows.features,
         x=address(stack.x),
-        x_stride=plan.features,
+        x_stride=plan.rows.features,
         target=None if shares_ids else address(stack.target),
         ids=address(stack.target) if plan.takes_ids else None,
         sample_weight=address(stack.sample_weight),

@@ -4,13 +4,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
+from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.tables import NONE, PANEL_BYTES
 
 
 @dataclass(frozen=True)
 class ParameterPlace:
-    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels."""
+    """A parameter (rows, columns): entries `start` to `stop` of the flat array, and its panels.
+
+    kernel  of a convolution's weight, how it lies in the flat array
+    gates  how many groups of columns there are, each of which begins with a panel of its own
+    """
 
     start: int
     stop: int
@@ -21,14 +26,18 @@ class ParameterPlace:
     row: int
     entries: int
     gradient: int
+    kernel: KernelShape | None = None
+    gates: int = 1
 
 
 @dataclass(frozen=True)
 class MaskPlace:
-    """The bytes of a dropout layer in the masks of a step."""
+    """The bytes of a dropout layer in the masks of a step, for samples of `shape`; `by_channels`:
+    their rows are channels."""
 
     path: str
-    features: int
+    shape: Shape
+    by_channels: bool
     probability: float
     first: int
 
@@ -98,6 +107,7 @@ class Placed:
     masks: tuple[MaskPlace, ...]
     states: tuple[StatePlace, ...]
     settings: tuple[float, ...]
+    shapes: tuple[int, ...]
     input: int
     input_stride: int
     output: int

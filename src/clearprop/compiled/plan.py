@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import DTYPES, Array, require_count
+from clearprop.base.arrays import DTYPES, Array, Shape, require_count
+from clearprop.base.errors import ShapeError
+from clearprop.compiled.arranging import Wire
 from clearprop.compiled.column_places import has_columns, place_columns
 from clearprop.compiled.lowering import (
     LoweredGraph,
@@ -27,6 +29,7 @@ from clearprop.compiled.tables import (
     OperationKind,
     OptimizerKind,
 )
+from clearprop.engine.graph import INPUT
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
@@ -45,9 +48,12 @@ class TrainingPlan:
     """A training as tables.
 
     dtype       "float32" or "float64"
+    rows        how the numbers of an input sample, which is of `input_shape`, lie in rows; an
+                output sample is of `output_shape`
     placed      operations, and where everything lies in the arena of `entries` numbers
     blocks      the parameters that are updated after the backward pass
     settings    the numbers that operations, loss and optimizer read
+    shapes      the whole numbers that operations read
     loss_row, optimizer_row
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
@@ -61,11 +67,14 @@ class TrainingPlan:
     dtype: str
     samples: int
     batch_size: int
-    features: int
+    input_shape: Shape
+    output_shape: Shape
+    rows: Wire
     placed: Placed
     entries: int
     blocks: Array
     settings: Array
+    shapes: Array
     loss_row: Array
     optimizer_row: Array
     slots: tuple[str, ...]
@@ -82,10 +91,8 @@ class TrainingPlan:
     @property
     def has_large_products(self) -> bool:
         """Whether a layer is large enough for NumPy's BLAS."""
-        return any(
-            2.0 * self.batch_size * one.rows * one.columns >= self.large
-            for one in self.placed.parameters
-        )
+        panel = panel_of(self.dtype)
+        return not self.placed.is_columns and any(one.row > panel for one in self.placed.parameters)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -113,7 +120,7 @@ def plan_of(
     """
     samples = len(x)
     batch = require_count("batch_size", samples if batch_size is None else batch_size)
-    lowered = lower_graph(network.graph, x.shape[1:])
+    lowered = _lowered(network, x, batch)
     if isinstance(lowered, Refusal):
         return lowered
     if dtype not in DTYPES or x.dtype != dtype:
@@ -124,27 +131,35 @@ def plan_of(
     update = lower_optimizer(optimizer)
     if isinstance(update, Refusal):
         return update
-    if any(one.kind is OperationKind.BATCH_NORM for one in lowered.operations) and 1 in (
-        batch,
-        samples % batch,
+    if 1 in (batch, samples % batch) and any(
+        one.kind is OperationKind.BATCH_NORM and lowered.wires[one.source].places == 1
+        for one in lowered.operations
     ):
         return Refusal("batch_of_one")
-    outputs = lowered.widths[lowered.output]
-    require_targets(loss, outputs, target, sample_weight, dtype, batch)
+    require_targets(loss, lowered.output_shape, target, sample_weight, dtype, batch)
     return _plan(
-        network, loss, optimizer, lowered, loss_kind, update, target, dtype, samples, batch, threads
+        network, loss, optimizer, lowered, loss_kind, update, x, target, dtype, batch, threads
     )
 
 
-def paying_threads(parameters: int, samples: int, most: int) -> int:
-    """How many threads, at most so many, a step of so many samples keeps busy."""
-    operations = 6.0 * parameters * samples
-    return max(1, min(most, int(operations / WORTH_A_THREAD)))
+def _lowered(network: Network, x: Array, batch: int) -> LoweredGraph | Refusal:
+    try:
+        return lower_graph(network.graph, x.shape[1:])
+    except ShapeError:
+        # What takes no such input says so best itself.
+        dtype = x.dtype.name if x.dtype.name in DTYPES else "float64"
+        network.forward(network.initialize(0, dtype=dtype), x[:batch])
+        raise
+
+
+def paying_threads(uses: int, most: int) -> int:
+    """How many threads, at most so many, a step keeps busy that uses a parameter so often."""
+    return max(1, min(most, int(6.0 * uses / WORTH_A_THREAD)))
 
 
 def require_targets(
     loss: Loss,
-    outputs: int,
+    output_shape: Shape,
     target: Array,
     sample_weight: Array | None,
     dtype: str,
@@ -157,13 +172,13 @@ def require_targets(
         weights = None if sample_weight is None else sample_weight[first : first + batch]
         # A batch whose samples all count nothing is a matter of the shuffle.
         loss.evaluate(
-            np.zeros((len(part), outputs), dtype), part, sample_weight=weights, divisor=1.0
+            np.zeros((len(part), *output_shape), dtype), part, sample_weight=weights, divisor=1.0
         )
 
 
-def is_ids(target: Array) -> bool:
+def is_ids(target: Array, output_shape: Shape) -> bool:
     """Whether a target is the numbers of classes, for a loss that takes them."""
-    return target.ndim == 1 and target.dtype.kind in "iub"
+    return target.ndim == len(output_shape) and target.dtype.kind in "iub"
 
 
 def _plan(
@@ -173,13 +188,14 @@ def _plan(
     lowered: LoweredGraph,
     loss_kind: LoweredLoss,
     update: tuple[OptimizerKind, OptimizerKernel],
+    x: Array,
     target: Array,
     dtype: str,
-    samples: int,
     batch: int,
     threads: int,
 ) -> TrainingPlan:
     kind, kernel = update
+    samples = len(x)
     slots = tuple(optimizer.start(np.zeros(1)).slots)
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
@@ -216,16 +232,19 @@ def _plan(
         dtype=dtype,
         samples=samples,
         batch_size=batch,
-        features=lowered.widths["input"],
+        input_shape=x.shape[1:],
+        output_shape=lowered.output_shape,
+        rows=lowered.wires[INPUT],
         placed=placed,
         entries=arena.size,
         blocks=np.array(blocks, BLOCK),
         settings=np.array(settings, np.float64),
+        shapes=np.array(placed.shapes, np.int64),
         loss_row=loss_row,
         optimizer_row=row,
         slots=slots,
         rate=kernel.rate,
-        takes_ids=is_ids(target),
+        takes_ids=is_ids(target, lowered.output_shape),
         large=LARGE,
         threads=threads,
     )
@@ -236,8 +255,9 @@ def _loss_row(
 ) -> tuple[Array, list[float]]:
     """The loss's table, and the settings that it reads: its own, then its weights."""
     row: Any = np.zeros((), LOSS)
-    row["kind"], row["outputs"] = loss_kind.kind, lowered.widths[lowered.output]
+    row["kind"], row["outputs"] = loss_kind.kind, lowered.wires[lowered.output].features
     row["is_mean"] = loss.reduction == "mean"
+    row["places"] = lowered.wires[lowered.output].places
     row["y"], row["y_stride"] = placed.output, placed.output_stride
     row["dy"], row["setting"] = placed.output_signal, first_setting
     settings = list(loss_kind.settings)

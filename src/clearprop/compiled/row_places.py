@@ -1,16 +1,20 @@
 """Where everything lies in the arena of a plan, in layout "rows".
 
-A wire's values are rows of samples, padded to whole panels. A signal lives from the moment that the
-first of a wire's takers writes it, going backward, until the wire's own layer has read it; then
-another takes its place, so that a chain of any depth has two of them.
+A wire's values are the rows of all samples, padded to whole panels. A signal lives from the moment
+that the first of a wire's takers writes it, going backward, until the wire's own layer has read it;
+then another takes its place, so that a chain of any depth has two of them.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from clearprop.compiled.arranging import ENTRY_BY_ENTRY
+from clearprop.compiled.kernel_matrix import KernelShape
 from clearprop.compiled.lowering import Lowered, LoweredGraph
 from clearprop.compiled.placing import Arena, MaskPlace, ParameterPlace, Placed, Reused, StatePlace
+from clearprop.compiled.recurrent_places import FIELDS, recurrent_entries
+from clearprop.compiled.recurrent_places import KINDS as RECURRENT
 from clearprop.compiled.tables import (
     FROM_OUTPUT,
     NONE,
@@ -23,9 +27,6 @@ from clearprop.engine.graph import INPUT
 
 # The loss, among the takers of a wire.
 LOSS = -1
-
-# Whose signal may be written over the one that it is made of.
-_ENTRY_BY_ENTRY = (OperationKind.ACTIVATION, OperationKind.DROPOUT)
 
 
 def place_rows(
@@ -55,6 +56,10 @@ def place_rows(
     return placer.placed()
 
 
+# What is made by a product, in which a rectifier behind it can be made too.
+PRODUCTS = (OperationKind.LINEAR, OperationKind.CONVOLUTION)
+
+
 class Placer:
     """Hands a place to everything, step by step."""
 
@@ -63,12 +68,13 @@ class Placer:
         self.table = np.zeros(len(lowered.operations), OPERATION)
         for name in ("x", "dx", "dy", "weight", "bias", "weight_gradient", "bias_gradient"):
             self.table[name] = NONE
-        for name in ("own", "state"):
+        for name in ("own", "state", "hidden_weight", "hidden_bias"):
             self.table[name] = NONE
         self.by_span: dict[tuple[int, int], ParameterPlace] = {}
         self.value: dict[str, int] = {}
         self.signal: dict[str, tuple[int, int]] = {}
         self.numbers: list[float] = []
+        self.shapes: list[int] = []
         self.masks: list[MaskPlace] = []
         self.states: list[StatePlace] = []
         self.slot = self.mask_bytes = 0
@@ -88,17 +94,21 @@ class Placer:
         for span, uses in users.items():
             number, name = uses[0]
             one = self.lowered.operations[number]
-            rows, columns = one.node.parameters[name].shape  # type: ignore[union-attr]
-            wide = self.arena.padded(columns)
+            kernel = _kernel_shape(one, name)
+            own = one.node.parameters[name].shape  # type: ignore[union-attr]
+            rows, columns = own if kernel is None else kernel.matrix_shape
+            wide = one.gates * self.arena.padded(columns // one.gates)
             is_weight = one.kind is OperationKind.LINEAR and name == "weight"
-            is_large = is_weight and 2.0 * self.batch * rows * columns >= large
+            through = self.batch * self.lowered.wires[one.source].places
+            is_large = is_weight and 2.0 * through * rows * columns >= large
             panel, row = self.arena.panel, self.arena.panel
             panel, row = (panel, wide) if is_large else (rows * panel, row)
             used_at_once = at_once and is_weight and len(uses) == 1 and (descends or not is_large)
             kept[span] = not used_at_once
             entries = rows * wide
             at = self.arena.take(entries)
-            shapes[span] = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE)
+            place = ParameterPlace(*span, rows, columns, at, panel, row, entries, NONE, kernel)
+            shapes[span] = replace(place, gates=one.gates)
         self.slot = self.arena.size
         self.arena.take(slots * self.slot)
         for span, parameter in shapes.items():
@@ -108,9 +118,9 @@ class Placer:
         for number, one in reversed(self.with_parameters()):
             fields = self.table[number]
             for name, slot in one.node.parameters.items():  # type: ignore[union-attr]
-                found = self.by_span[slot.span]
-                fields[name], fields[f"{name}_gradient"] = found.place, found.gradient
-                fields[f"{name}_adds"] = slot.span in written
+                found, field = self.by_span[slot.span], FIELDS.get(name, name)
+                fields[field], fields[f"{field}_gradient"] = found.place, found.gradient
+                fields[f"{field}_adds"] = slot.span in written
                 written.add(slot.span)
                 if name == "weight":
                     fields["panel"], fields["row"] = found.panel, found.row
@@ -136,7 +146,8 @@ class Placer:
             if (
                 one.activation in FROM_OUTPUT
                 and self.takers(one.source) == [number]
-                and [operations[i].kind for i in made_by] == [OperationKind.LINEAR]
+                and len(made_by) == 1
+                and operations[made_by[0]].kind in PRODUCTS
             ):
                 self.value[one.target] = self.value[one.source]
                 if one.activation is ActivationKind.RELU:
@@ -147,6 +158,8 @@ class Placer:
             row = self.table[number]
             row["kind"], row["activation"] = one.kind, one.activation
             row["inputs"], row["outputs"] = one.inputs, one.outputs
+            row["x_places"] = self.lowered.wires[one.source].places
+            row["y_places"] = self.lowered.wires[one.target].places
             row["x"], row["x_stride"] = self.value.get(one.source, NONE), self.stride(one.source)
             row["y"], row["y_stride"] = self.value[one.target], self.stride(one.target)
             row["y"] += self.column(one)
@@ -168,14 +181,18 @@ class Placer:
 
     def entries(self, wire: str) -> int:
         """How many numbers a wire is."""
-        return self.batch * self.stride(wire)
+        return self.batch * self.lowered.wires[wire].places * self.stride(wire)
 
     def stride(self, wire: str) -> int:
         """From one row of a wire to the next: whole panels. Rows that are a large power of two
         apart would fall on one another in the cache, and get one more."""
         if wire == INPUT and INPUT not in self.value:
-            return self.lowered.widths[INPUT]
-        stride = self.arena.padded(self.lowered.widths[wire])
+            return self.lowered.wires[INPUT].features
+        return self.padded_row(self.lowered.wires[wire].features)
+
+    def padded_row(self, numbers: int) -> int:
+        """From one row of so many numbers to the next."""
+        stride = self.arena.padded(numbers)
         return stride + self.arena.panel if stride % (8 * self.arena.panel) == 0 else stride
 
     def signals(self) -> None:
@@ -190,7 +207,7 @@ class Placer:
             at = self.signal[one.target]
             row["dy"] = at[0] + self.column(one)
             is_first_writer = self.lowered.writers(one.target)[0] == number
-            in_place = one.kind in _ENTRY_BY_ENTRY and self.takers(one.source) == [number]
+            in_place = one.kind in ENTRY_BY_ENTRY and self.takers(one.source) == [number]
             if one.source not in constant:
                 row["dx_adds"] = one.source in self.signal
                 if in_place:
@@ -206,17 +223,27 @@ class Placer:
         kinds = OperationKind
         for number, one in enumerate(self.lowered.operations):
             row = self.table[number]
-            row["setting"] = len(self.numbers)
+            row["setting"], row["shape"] = len(self.numbers), len(self.shapes)
             self.numbers += one.settings
+            self.shapes += one.shape
+            places = self.lowered.wires[one.source].places
             if one.kind in (kinds.LAYER_NORM, kinds.RMS_NORM):
-                row["own"] = self.arena.take(2 * self.arena.padded(self.batch))
+                row["own"] = self.arena.take(2 * self.arena.padded(self.batch * places))
+            elif one.kind in RECURRENT:
+                entries = recurrent_entries(one, self.arena, batch=self.batch, times=places)
+                row["own"] = self.arena.take(entries)
             elif one.kind is kinds.BATCH_NORM:
                 row["own"] = self.arena.take(2 * self.arena.padded(one.inputs))
+            elif one.kind is kinds.CONVOLUTION:
+                entries, _, channels = one.shape[:3]
+                row["own_stride"] = self.padded_row(entries * channels)
+                rows = self.batch * self.lowered.wires[one.target].places
+                row["own"] = self.arena.take(rows * int(row["own_stride"]))
             elif one.kind is kinds.DROPOUT:
                 path, probability = one.target, one.node.layer.probability  # type: ignore
-                self.masks.append(MaskPlace(path, one.inputs, probability, self.mask_bytes))
+                self.masks.append(MaskPlace(path, *one.mask, probability, self.mask_bytes))
                 row["mask"] = self.mask_bytes
-                self.mask_bytes += self.batch * one.inputs
+                self.mask_bytes += self.batch * places * one.inputs
             if one.node is not None and one.node.layer.state():
                 place = self.arena.take(2 * self.arena.padded(one.inputs) + 1)
                 self.states.append(StatePlace(one.node.path, one.inputs, place))
@@ -231,6 +258,7 @@ class Placer:
             masks=tuple(self.masks),
             states=tuple(self.states),
             settings=tuple(self.numbers),
+            shapes=tuple(self.shapes),
             input=self.value.get(INPUT, NONE),
             input_stride=self.stride(INPUT),
             output=self.value[output],
@@ -241,3 +269,12 @@ class Placer:
             pack_entries=packed,
             mask_bytes=self.mask_bytes,
         )
+
+
+def _kernel_shape(one: Lowered, name: str) -> KernelShape | None:
+    """Of the weight of a convolution, how it lies in the flat array."""
+    if one.node is None or (one.kind, name) != (OperationKind.CONVOLUTION, "weight"):
+        return None
+    entries, groups = one.shape[:2]
+    outputs, channels = one.node.parameters[name].shape[:2]
+    return KernelShape(outputs, channels, entries, groups)

@@ -60,6 +60,15 @@ class OperationKind(IntEnum):
     FEATURE_SCALE = 9
     PIECEWISE_LINEAR = 10
     MOVE = 11
+    TURN = 12
+    CONVOLUTION = 13
+    MAX_POOL = 14
+    MEAN_POOL = 15
+    PAD = 16
+    RNN = 17
+    GRU = 18
+    LSTM = 19
+    TIMES = 20
 
 
 class LossKind(IntEnum):
@@ -96,14 +105,17 @@ def _whole(*names: str) -> "np.dtype[np.void]":
 
 
 OPERATION = _whole(
-    *("kind", "activation", "inputs", "outputs", "x", "x_stride", "y", "y_stride", "dx", "dy"),
+    *("kind", "activation", "inputs", "outputs", "x_places", "y_places"),
+    *("x", "x_stride", "y", "y_stride", "dx", "dy"),
     *("y_adds", "dx_adds", "weight", "bias", "weight_gradient", "bias_gradient"),
     *("weight_adds", "bias_adds", "panel", "row", "rectified", "gated", "done"),
-    *("own", "state", "setting", "mask"),
+    *("own", "own_stride", "state", "setting", "shape", "mask"),
+    *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
+    *("hidden_weight_adds", "hidden_bias_adds"),
 )
 BLOCK = _whole("parameter", "gradient", "entries")
 LOSS = _whole(
-    *("kind", "outputs", "is_mean", "y", "y_stride", "dy", "weight", "other_weight"),
+    *("kind", "outputs", "is_mean", "places", "y", "y_stride", "dy", "weight", "other_weight"),
     *("setting", "ignored"),
 )
 OPTIMIZER = _whole("kind", "slot", "setting", "clips", "clip_setting")
@@ -133,8 +145,8 @@ class RunFields(ctypes.Structure):
         *_fields("operation_count", ctypes.c_int64),
         *_fields("blocks", ctypes.c_void_p),
         *_fields("block_count", ctypes.c_int64),
-        *_fields("settings arena", ctypes.c_void_p),
-        *_fields("input input_stride features target_rows weight_row", ctypes.c_int64),
+        *_fields("settings shapes arena", ctypes.c_void_p),
+        *_fields("input input_stride features places target_rows weight_row", ctypes.c_int64),
         *_fields("is_columns pack pack_entries threads spins", ctypes.c_int64),
         *_fields("parts", ctypes.c_void_p),
         *_fields("gemm", ctypes.c_void_p),

@@ -18,7 +18,12 @@ from clearprop.engine.optimizers import SGD
 from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
 from clearprop.training.arguments import Data, Samples
 from clearprop.training.course import Course
-from clearprop.training.engine_choice import EngineChoice, numpy_seconds, without_a_plan
+from clearprop.training.engine_choice import (
+    EngineChoice,
+    numpy_seconds,
+    parameter_uses,
+    without_a_plan,
+)
 
 if TYPE_CHECKING:
     from clearprop.compiled.plan import TrainingPlan
@@ -144,12 +149,8 @@ def planned(
     another engine would round otherwise.
     """
     some = next(iter(shards.values()))[0]
-    seconds = numpy_seconds(
-        network,
-        samples=samples * int(np.prod(some.x.shape[1:-1])),
-        parameters=params.size,
-        steps=steps,
-    )
+    uses = samples * parameter_uses(network, some.x.shape[1:])
+    seconds = numpy_seconds(network, uses=uses, steps=steps)
     chosen = without_a_plan(engine, seconds, None)
     if chosen is not None:
         return Planned(chosen, {})

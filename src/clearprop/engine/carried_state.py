@@ -18,12 +18,14 @@ from clearprop.base.arrays import Array, freeze
 from clearprop.base.errors import ContractError
 from clearprop.engine.graph import join_path
 from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.network import ForwardPass
 
 
 def carried_state(forward: ForwardPass) -> Mapping[str, Array]:
-    """The states after the last time of every RNN, GRU and LSTM, (N, H) or (K, N, H), as the side
-    inputs that the next window starts from: `layers[0].hidden`, `layers[0].cell`.
+    """The states after the last time of every RNN, GRU and LSTM, and after the step of every cell,
+    (N, H) or (K, N, H), as the side inputs that the next window or step starts from:
+    `layers[0].hidden`, `layers[0].cell`.
 
     Raises ContractError where there is no such layer, and for one that reads backwards, which has
     no state that the next window could start from.
@@ -32,8 +34,8 @@ def carried_state(forward: ForwardPass) -> Mapping[str, Array]:
     found = {}
     for path, node in nodes.items():
         layer = node.layer
-        if isinstance(layer, Recurrent):
-            if layer.reverse:
+        if isinstance(layer, Recurrent | RecurrentCell):
+            if isinstance(layer, Recurrent) and layer.reverse:
                 raise ContractError("carried_reverse", path=path or type(layer).__name__)
             for name, state in layer.final_state(forward.caches[path]).items():
                 found[join_path(path, name)] = freeze(np.array(state))

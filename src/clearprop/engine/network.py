@@ -179,7 +179,9 @@ class Network:
         params, x = np.asarray(params), np.asarray(x)
         self.require_input(params, x, own_input=own_input)
         if side_inputs is not EMPTY:
-            require_side_inputs(side_inputs, self.side_inputs)
+            side_inputs = require_side_inputs(side_inputs, self.side_inputs)
+            if records:
+                side_inputs = {name: frozen(array) for name, array in side_inputs.items()}
         if records:
             params, x = frozen(params), frozen(x)
         state = state_of(self.graph, params, self.start_state, state, training=training)

@@ -8,7 +8,9 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, frozen
 from clearprop.base.errors import ConfigurationError, DtypeError, ShapeError
+from clearprop.engine.known_side_inputs import require_side_inputs
 from clearprop.engine.layers.layer import Tree
+from clearprop.engine.layers.lengths import LENGTHS, zero_behind_ends
 from clearprop.engine.losses import MSE, Loss, LossResult
 from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
@@ -183,6 +185,12 @@ def take_step(
     loss = MSE() if loss is None else loss
     if len(np.shape(x)) and len(np.shape(target)) and len(x) != len(target):
         raise ShapeError("samples_differ", x=len(x), target=len(target))
+    beside = require_side_inputs(side_inputs, network.side_inputs)
+    lengths = beside.get(LENGTHS)
+    if lengths is not None and np.ndim(x) == 3 and lengths.shape == np.shape(x)[:1]:
+        # What stands behind the ends has no influence, and no reader of the record shall stumble
+        # over the NaN that people have there.
+        x = zero_behind_ends(np.asarray(x), lengths)
     forward = network.forward(
         params,
         x,
@@ -190,7 +198,7 @@ def take_step(
         seed=seed,
         step=number,
         state=layer_state,
-        side_inputs=side_inputs,
+        side_inputs=beside or EMPTY,
     )
     gradient = loss.evaluate(forward.output, target).gradient
     backward = network.backward(forward, gradient)

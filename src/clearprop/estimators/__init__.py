@@ -1,5 +1,5 @@
-"""Networks for tables: several at once, with defaults that are good, behind scikit-learn's
-interface."""
+"""Networks for tables, several at once, with defaults that are good, and layers of one's own: both
+behind scikit-learn's interface."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,8 @@ from clearprop.base.dependencies import require
 if TYPE_CHECKING:
     from clearprop.estimators.from_elsewhere import from_onnx as from_onnx
     from clearprop.estimators.from_elsewhere import from_sklearn as from_sklearn
+    from clearprop.estimators.layer_estimators import LayerClassifier as LayerClassifier
+    from clearprop.estimators.layer_estimators import LayerRegressor as LayerRegressor
     from clearprop.estimators.network_estimators import NetworkClassifier as NetworkClassifier
     from clearprop.estimators.network_estimators import NetworkRegressor as NetworkRegressor
     from clearprop.estimators.sweep_results import SweepResults as SweepResults
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from clearprop.estimators.sweeping import sweep as sweep
 
 _HOMES = {
+    "LayerClassifier": "layer_estimators",
+    "LayerRegressor": "layer_estimators",
     "NetworkClassifier": "network_estimators",
     "NetworkRegressor": "network_estimators",
     "Range": "sweep_space",
@@ -25,6 +29,8 @@ _HOMES = {
     "sweep": "sweeping",
 }
 __all__ = [
+    "LayerClassifier",
+    "LayerRegressor",
     "NetworkClassifier",
     "NetworkRegressor",
     "Range",

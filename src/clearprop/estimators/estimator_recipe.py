@@ -11,6 +11,10 @@ from clearprop.training.arguments import loss_of
 AUTO = "auto"
 
 
+def _is_auto(activation: Any) -> bool:
+    return isinstance(activation, str) and activation == AUTO
+
+
 def recipe_of(model: Any, seed: int, epochs: int | None = None) -> TableRecipe:
     """The recipe of a NetworkRegressor or NetworkClassifier. With `epochs`, those of `partial_fit`,
     none are held out and there are no more. Raises ConfigurationError."""
@@ -25,7 +29,7 @@ def recipe_of(model: Any, seed: int, epochs: int | None = None) -> TableRecipe:
         settings = {"betas": (model.beta_1, model.beta_2), "eps": model.epsilon}
     return TableRecipe(
         hidden=tuple(int(size) for size in sizes),
-        activations=activations_of(model.activation),
+        activations=None if _is_auto(model.activation) else activations_of(model.activation),
         loss=None if model.loss is None else loss_of(model.loss),
         optimizer=model.solver,
         optimizer_settings=tuple(settings.items()),

@@ -154,7 +154,7 @@ def learn(
     Raises ConfigurationError for settings that do not go together, DataError for a training that
     diverged; where every network has been good before, it ends with those and a warning.
     """
-    recipe = recipe.for_rows(len(features))
+    recipe = recipe.for_rows(len(features), numbers=isinstance(target, NumberTarget))
     dtype = np.dtype(recipe.dtype)
     loss = recipe.loss or loss_for(target)
     network = (

@@ -29,6 +29,7 @@ from clearprop.engine.optimizers.optimizer import OptimizerState
 
 SETTINGS: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
+    "activation": "relu",
     "solver": "sklearn_adam",
     "alpha": 1e-4,
     "batch_size": 200,

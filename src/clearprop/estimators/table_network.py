@@ -37,19 +37,23 @@ class InputForm:
     """
 
     soft_clip: float | None = 3.0
-    bins: int = 16
-    bin_height: float = 0.5
+    bins: int = 32
+    bin_height: float = 0.35
     scale_rate: float | None = 6.0
 
-    def bins_of(self, bends: Array) -> int:
-        """The bins of each of these features of many values, (F,) booleans."""
-        return min(self.bins, max(FEW_BINS, MOST_BINS // max(int(bends.sum()), 1)))
+    def bins_of(self, bends: Array, rows: int) -> int:
+        """The bins of each of these features of many values, (F,) booleans, in so many rows."""
+        by_columns = max(FEW_BINS, MOST_BINS // max(int(bends.sum()), 1))
+        return min(self.bins, by_columns, max(SURE_BINS, rows // BIN_ROWS))
 
 
 # With many columns of many values each gets fewer bins, so that the first layer does not grow to be
 # most of the network; no fewer than FEW_BINS.
 MOST_BINS = 384
 FEW_BINS = 6
+# Of few rows there are no more bins than SURE_BINS; beyond that each holds BIN_ROWS of them.
+SURE_BINS = 16
+BIN_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ def table_network(
     width = features.shape[1]
     if form.bins:
         clipped = front[0].value(features) if front else features  # type: ignore[attr-defined]
-        edges = quantile_edges(clipped, bends, form.bins_of(bends), weight)
+        edges = quantile_edges(clipped, bends, form.bins_of(bends, len(features)), weight)
         encoding = PiecewiseLinear(edges, form.bin_height)
         if any(encoding.edges):
             front.append(encoding)

@@ -22,6 +22,7 @@ from clearprop.data.preparation import FEW_ROWS, SCALINGS
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.activations import ReLU
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.smooth_activations import SiLU
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import (
     SGD,
@@ -39,6 +40,9 @@ Validation: TypeAlias = Literal["folds", "share", "none"]
 OPTIMIZER_NAMES = ("adam", "adamw", "sklearn_adam", "sgd", "rmsprop", "adagrad", "lbfgs")
 SCHEDULE_NAMES = ("cosine", "constant")
 
+# Numbers that are predicted from fewer rows than this are a smooth function of the columns unless
+# told otherwise: there is too little to tell where a bend is.
+SMOOTH_ROWS = 600
 # With so few rows that an epoch is a step or two, more epochs than this teach nothing more.
 MOST_EPOCHS = 300
 
@@ -48,7 +52,8 @@ class TableRecipe(Configurable):
     """Everything that a training on a table is told.
 
     hidden         the sizes of the hidden layers
-    activations    one for all hidden layers, or one for each
+    activations    one for all hidden layers, or one for each; None: SiLU where numbers are learned
+                   from fewer than SMOOTH_ROWS rows, ReLU otherwise
     loss           None takes the one that the target asks for: MSE, CrossEntropy or
                    BinaryCrossEntropy
     optimizer      one of OPTIMIZER_NAMES, or an optimizer, which then has its own rate
@@ -72,7 +77,7 @@ class TableRecipe(Configurable):
     """
 
     hidden: tuple[int, ...] = (64, 64)
-    activations: tuple[Layer, ...] = (ReLU(),)
+    activations: tuple[Layer, ...] | None = None
     loss: Loss | None = None
     optimizer: str | Optimizer = "adam"
     learning_rate: float | None = 0.005
@@ -83,14 +88,14 @@ class TableRecipe(Configurable):
     networks: int = 8
     validation: str = "folds"
     share: float = 0.1
-    patience: int | None = 8
+    patience: int | None = 5
     tolerance: float | None = None
     dropout: float = 0.0
     weight_decay: float = 0.0
     l2: float = 0.0
     soft_clip: float | None = 3.0
-    bins: int = 16
-    bin_height: float = 0.5
+    bins: int = 32
+    bin_height: float = 0.35
     scale_rate: float | None = 6.0
     scaling: str = "robust"
     standardise: bool = True
@@ -127,7 +132,7 @@ class TableRecipe(Configurable):
             settle_whole(self, "patience", 1)
         if any(isinstance(size, bool) or size < 1 for size in self.hidden):
             raise ConfigurationError("hidden_sizes", value=self.hidden)
-        if len(self.activations) not in (1, len(self.hidden)):
+        if self.activations is not None and len(self.activations) not in (1, len(self.hidden)):
             raise ConfigurationError(
                 "activations_count", count=len(self.activations), layers=len(self.hidden)
             )
@@ -140,15 +145,18 @@ class TableRecipe(Configurable):
     @property
     def activation_layers(self) -> tuple[Layer, ...]:
         """One activation for each hidden layer."""
-        if len(self.activations) == 1:
-            return self.activations * len(self.hidden)
-        return self.activations
+        chosen = self.activations or (ReLU(),)
+        return chosen * len(self.hidden) if len(chosen) == 1 else chosen
 
-    def for_rows(self, rows: int) -> "TableRecipe":
-        """The recipe for so many rows: few are taken whole, in float64, with none held out."""
+    def for_rows(self, rows: int, *, numbers: bool) -> "TableRecipe":
+        """The recipe for so many rows, by which numbers are predicted, or classes: few are taken
+        whole, in float64, with none held out."""
+        recipe = self
+        if self.activations is None:
+            recipe = replace(self, activations=(activation_for(rows, numbers=numbers),))
         if rows >= FEW_ROWS:
-            return self
-        return replace(self, validation="none", batch_size=max(rows, 1), dtype="float64")
+            return recipe
+        return replace(recipe, validation="none", batch_size=max(rows, 1), dtype="float64")
 
     def batches(self, rows: int) -> tuple[int, int]:
         """(batch size, epochs) for so many rows: batches of equal size but for one row, and no
@@ -181,3 +189,8 @@ class TableRecipe(Configurable):
         if self.weight_decay:
             settings["weight_decay"] = self.weight_decay
         return kinds[self.optimizer](learning_rate=rate, **settings)
+
+
+def activation_for(rows: int, *, numbers: bool) -> Layer:
+    """The activation that nobody has chosen."""
+    return SiLU() if numbers and rows < SMOOTH_ROWS else ReLU()

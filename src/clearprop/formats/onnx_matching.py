@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.onnx_terms import (
     Anything,
     Beside,
+    Choice,
     Held,
     OnnxForm,
     Operand,
@@ -36,24 +38,31 @@ FORMS: tuple[OnnxForm, ...] = tuple(
     )
 )
 
-Found = Mapping[str, Any]
+# What was found, by the names in a term; the wire of a side input by itself.
+Found = Mapping[str | Beside, Any]
 
 
 class MatchedLayer(NamedTuple):
-    """A layer that a wire comes out of, and the wire that it takes."""
+    """A layer that a wire comes out of, the wire that it takes, and those of its side inputs."""
 
     layer: ReadLayer
     source: str
+    beside: Mapping[str, str]
 
 
 def layer_before(source: OnnxSource, wire: str) -> MatchedLayer | None:
     """The layer that puts out a wire; None where no layer's term stands there."""
     for form in FORMS:
         for found in matches(source, form.term, wire, {}):
-            values = {name: value for name, value in found.items() if name != X.name}
+            beside = {name.name: wire for name, wire in found.items() if isinstance(name, Beside)}
+            values = {
+                name: value
+                for name, value in found.items()
+                if name != X.name and not isinstance(name, Beside)
+            }
             made = form.layer(values, source.dtype)
             if made is not None and X.name in found:
-                return MatchedLayer(made, found[X.name])
+                return MatchedLayer(made, found[X.name], beside)
     return None
 
 
@@ -65,8 +74,12 @@ def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> It
     elif isinstance(operand, Anything):
         yield found
     elif isinstance(operand, Beside):
-        if wire == operand.name and wire in source.inputs:
-            yield found
+        if is_beside(source, operand.name, wire) and found.get(operand, wire) == wire:
+            yield {**found, operand: wire}
+    elif isinstance(operand, Choice):
+        for key, one in operand.options:
+            if found.get(operand.name, key) == key:
+                yield from matches(source, one, wire, {**found, operand.name: key})
     elif operand == X:
         if wire and wire not in source.constants and found.get(X.name, wire) == wire:
             yield {**found, X.name: wire}
@@ -80,6 +93,14 @@ def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> It
                 yield {**found, operand.name: array}
         elif _is_number(array, operand):
             yield found
+
+
+def is_beside(source: OnnxSource, name: str, wire: str) -> bool:
+    """Whether a wire that comes in is a side input: by its name, and lengths, which stand where
+    nothing else does, by any."""
+    if name == LENGTHS:
+        return source.inputs.get(wire) == "i"
+    return wire == name and wire in source.inputs
 
 
 def _node_matches(source: OnnxSource, term: Term, wire: str, found: Found) -> Iterator[Found]:
@@ -97,8 +118,9 @@ def _node_matches(source: OnnxSource, term: Term, wire: str, found: Found) -> It
     while inputs and not inputs[-1]:
         inputs.pop()
     bound = _attributes(term, attributes, found)
-    if bound is None or len(inputs) != len(term.inputs):
+    if bound is None or len(inputs) > len(term.inputs):
         return
+    inputs += [""] * (len(term.inputs) - len(inputs))
     orders = [inputs]
     if term.operator in COMMUTATIVE and len(inputs) == 2:
         orders.append(inputs[::-1])

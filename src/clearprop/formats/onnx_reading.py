@@ -1,6 +1,6 @@
 """A network out of an ONNX model: its nodes recognised as layers, from the output backwards."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,7 +8,7 @@ from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
-from clearprop.formats.onnx_matching import layer_before
+from clearprop.formats.onnx_matching import MatchedLayer, layer_before
 from clearprop.formats.onnx_writing import beside_of
 from clearprop.formats.traced_layers import (
     TracedJoin,
@@ -28,6 +28,8 @@ KNOWN = sorted(
 )
 # Inputs that may stand beside a network's own.
 BESIDE = frozenset(name for kind in LAYER_ROWS for name in beside_of(kind))
+# Where the operators over time take lengths.
+RECURRENT, LENGTHS_PLACE = ("RNN", "GRU", "LSTM"), 4
 # How ONNX counts float32 and float64.
 FLOATING = (1, 11)
 
@@ -49,7 +51,8 @@ def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     onnx.
     """
     found = read_onnx(source)
-    own = [name for name in found.inputs if name not in BESIDE]
+    lengths = {length for node in found.nodes.values() for length in _counted(found, node)}
+    own = [name for name in found.inputs if name not in BESIDE and name not in lengths]
     if len(own) != 1:
         raise ContractError("onnx_inputs", path=found.path, names=", ".join(own))
     output = next((wire for wire, kind in found.outputs.items() if kind == "f"), None)
@@ -95,6 +98,7 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     of_images = any(source.axes.get(wire, 0) > 2 for wire in source.inputs)
     steps: dict[str, TracedLayer | TracedJoin] = {}
     aliases: dict[str, str] = {}
+    beside: dict[str, MatchedLayer] = {}
     open_wires = [output]
     starts: list[str] = []
     while open_wires:
@@ -106,7 +110,8 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             continue
         matched = layer_before(source, wire)
         if matched is not None:
-            made, before = matched
+            made, before = matched.layer, matched.source
+            beside[wire] = matched
             if of_images and source.nodes[wire].op_type == "BatchNormalization":
                 made = over_channels(made)
             steps[wire] = TracedLayer(made.layer, before, made.params, made.state)
@@ -134,6 +139,7 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
             )
     if len(starts) != 1:
         raise ContractError("onnx_starts", path=source.path, wires=", ".join(starts))
+    _require_the_same(source, beside)
     order = {wire: place for place, wire in enumerate(source.nodes)}
     settled = {
         wire: _without_aliases(steps[wire], aliases)
@@ -142,6 +148,33 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     ends = (_behind(starts[0], aliases), _behind(output, aliases))
     traced = network_of_traced(settled, *ends, source.dtype)
     return Reached(traced, starts[0])
+
+
+def _require_the_same(source: OnnxSource, layers: Mapping[str, MatchedLayer]) -> None:
+    """Refuse layers that read different side inputs of one name, or of which some have none: a
+    network hands the same to all of them. Raises ContractError."""
+    names = sorted({name for one in layers.values() for name in one.beside})
+    for name in names:
+        readers = {
+            wire: one.beside.get(name)
+            for wire, one in layers.items()
+            for node in TracedLayer(one.layer.layer, "", one.layer.params).nodes
+            if name in node.layer.side_inputs() and name not in one.layer.indifferent
+        }
+        if len(set(readers.values())) > 1:
+            raise ContractError(
+                "onnx_side_inputs_differ", path=source.path, name=name, wires=", ".join(readers)
+            )
+
+
+def _counted(source: OnnxSource, node: Any) -> list[str]:
+    """The input of the file that a node over time takes as its lengths."""
+    if node.op_type not in RECURRENT or len(node.input) <= LENGTHS_PLACE:
+        return []
+    wire = node.input[LENGTHS_PLACE]
+    while wire in source.nodes and source.nodes[wire].op_type == "Cast":
+        wire = source.nodes[wire].input[0]
+    return [wire] if wire in source.inputs else []
 
 
 def classes_in(source: OnnxSource) -> tuple[str, ...] | None:

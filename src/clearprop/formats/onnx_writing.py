@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, Shape
+from clearprop.base.arrays import EMPTY, Array, Shape
 from clearprop.base.dependencies import require
 from clearprop.base.errors import ConfigurationError, ContractError
 from clearprop.base.version import __version__
-from clearprop.engine.graph import INPUT, Node
+from clearprop.engine.graph import INPUT, Node, join_path
 from clearprop.engine.joining import Concatenation
+from clearprop.engine.known_side_inputs import require_side_inputs
+from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.layer import Layer, Tree
+from clearprop.engine.layers.lengths import LENGTHS
+from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.state import state_of
@@ -26,6 +30,7 @@ from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 from clearprop.kinds.onnx_terms import (
     Anything,
     Beside,
+    FileInput,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -33,6 +38,9 @@ from clearprop.kinds.onnx_terms import (
     Slot,
     Term,
     X,
+    beside_in,
+    choices_in,
+    chosen,
     fits_float32,
 )
 
@@ -43,6 +51,15 @@ if TYPE_CHECKING:
 OPSET = 17
 # Files of protobuf end here.
 MOST_BYTES = 2**31 - 1
+# What a cell starts from.
+STATES = LSTM.states
+# The axes of what stands beside the input, by how many there are.
+_BESIDE_AXES: Mapping[str, Mapping[int, Sequence[str]]] = {
+    PADDING: {2: ("N", "T")},
+    LENGTHS: {1: ("N",)},
+    **{name: {2: ("N", "H")} for name in STATES},
+    LOOKING: {2: ("T", "S"), 3: ("N", "T", "S"), 4: ("N", "H", "T", "S")},
+}
 OUTPUT, PROBABILITIES, LABEL = "output", "probabilities", "label"
 
 
@@ -96,7 +113,9 @@ class GraphDraft:
         for form in forms:
             values = self._fitting(form, place)
             if values is not None:
-                return _TermDraft(self, x, path, values).write(form.term, output)
+                term = chosen(form.term, values)
+                assert isinstance(term, Term)
+                return _TermDraft(self, x, path, values, place.beside).write(term, output)
         raise ContractError(
             "onnx_layer_unknown", path=path or kind.__name__, layer=repr(place.layer)
         )
@@ -106,8 +125,10 @@ class GraphDraft:
         if form.since > self.opset:
             return None
         values = form.values(place)
-        slots, held = _names(form.term)
-        if values is None or set(values) - held != slots:
+        if values is None:
+            return None
+        slots, held = _names(chosen(form.term, values))
+        if set(values) - held - choices_in(form.term) != slots:
             return None
         numbers = [values[name] for name in held if isinstance(values.get(name), float)]
         if self.dtype == np.float64 and not all(map(fits_float32, numbers)):
@@ -169,8 +190,15 @@ class GraphDraft:
 class _TermDraft:
     """The nodes of one layer; equal parts of its term are one node."""
 
-    def __init__(self, draft: GraphDraft, x: str, path: str, values: Mapping[str, Any]) -> None:
-        self.draft, self.x, self.path, self.values = draft, x, path, values
+    def __init__(
+        self,
+        draft: GraphDraft,
+        x: str,
+        path: str,
+        values: Mapping[str, Any],
+        beside: Mapping[str, FileInput],
+    ) -> None:
+        self.draft, self.x, self.path, self.values, self.beside = draft, x, path, values, beside
         self.written: dict[Operand, str] = {}
 
     def write(self, term: Term, output: str) -> str:
@@ -178,6 +206,8 @@ class _TermDraft:
         if term in self.written:
             return self.written[term]
         taken = [self._operand(one) for one in term.inputs]
+        while not taken[-1]:
+            taken.pop()
         attributes = {
             name: self.values.get(value.name) if isinstance(value, Held) else value
             for name, value in term.attributes
@@ -195,7 +225,7 @@ class _TermDraft:
         if operand == X:
             return self.x
         if isinstance(operand, Beside):
-            return operand.name
+            return self.beside[operand.name].name
         if isinstance(operand, Term):
             return self.write(operand, f"{self.path}/{operand.operator.lower()}")
         if isinstance(operand, Slot):
@@ -203,8 +233,10 @@ class _TermDraft:
         return self.draft.constant(operand, f"{operand:g}")
 
 
-def _names(term: Term) -> tuple[set[str], set[str]]:
+def _names(term: Operand) -> tuple[set[str], set[str]]:
     """The names of a term's constants, and those of its attributes."""
+    if not isinstance(term, Term):
+        return set(), set()
     slots: set[str] = set()
     held = {value.name for _, value in term.attributes if isinstance(value, Held)}
     for one in term.inputs:
@@ -226,7 +258,7 @@ def draft_network(
     source: str = INPUT,
     output: str = OUTPUT,
     is_open: bool = False,
-    beside: frozenset[str] = frozenset(),
+    beside: Mapping[str, FileInput] = EMPTY,
 ) -> str:
     """Write a network's layers, from the wire `source` of samples of this shape (None: rows); the
     name of the wire that they put out. Of K networks (K, P) that has a leading axis K. `is_open`:
@@ -251,7 +283,7 @@ def draft_network(
                 axes=len(shapes[step.source] or (0,)),
                 stacked=params.ndim > 1,
                 shape=None if is_open else shapes[step.source],
-                beside=beside,
+                beside=_beside_at(step, beside),
             )
             wires[step.path] = draft.layer(place, wires[step.source], step.path, name)
         else:
@@ -273,7 +305,7 @@ def to_onnx(
     classes: Sequence[str] = (),
     input_shape: Shape | None = None,
     opset: int = OPSET,
-    side_inputs: Collection[str] = (),
+    side_inputs: Collection[str] | Mapping[str, Array] = (),
 ) -> "onnx.ModelProto":
     """The network in use as an ONNX model; `model.SerializeToString()` are the bytes of a file.
 
@@ -284,7 +316,11 @@ def to_onnx(
     input_shape  of one sample, as (5, 3) of a sequence; unless told otherwise as the layers say,
                  and of any length or side where they leave that open
     opset        the operator set, 17 or later; with a later one more layers are one operator
-    side_inputs  masks that the model takes beside its input: `key_padding_mask`, booleans (N, T)
+    side_inputs  what the model takes beside its input, by the names of the network's side inputs:
+                 `key_padding_mask`, booleans (N, T); `lengths`, whole numbers (N,); `attn_mask`,
+                 booleans (T, S) unless the arrays are handed over as well, as to `forward`, whose
+                 numbers and axes it has then; `hidden` and `cell`, the states (N, H) before the
+                 step of a cell
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
     side input that no layer takes in such a file; ConfigurationError for an operator set that
@@ -299,8 +335,9 @@ def to_onnx(
         shape, other = tuple(input_shape), None
     if shape is None and takes_images(network):
         raise ConfigurationError("image_shape_needed")
-    beside = _settle_beside(network, side_inputs)
-    draft = GraphDraft(params.dtype, settle_opset(opset), (INPUT, *beside))
+    beside = _settle_beside(network, side_inputs, params.dtype)
+    names = [one.name for one in beside.values()]
+    draft = GraphDraft(params.dtype, settle_opset(opset), (INPUT, *names))
     wire = draft_network(
         draft,
         network,
@@ -308,7 +345,7 @@ def to_onnx(
         state=state,
         shape=shape,
         is_open=other is not None,
-        beside=frozenset(beside),
+        beside=beside,
     )
     if wire != OUTPUT:
         wire = draft.node("Identity", [wire], OUTPUT)
@@ -325,33 +362,65 @@ def to_onnx(
         outputs[draft_label(draft, wire, classes, after, told)] = (str, known[:-1])
     ids = ids_of(network) is not None
     inputs = {INPUT: (np.int64 if ids else params.dtype, ["N", *taken])}
-    return draft.model(inputs | beside, outputs)
+    taken_beside = {
+        one.name: (one.dtype, _BESIDE_AXES[name.rpartition(".")[2]][one.axes])
+        for name, one in beside.items()
+    }
+    return draft.model(inputs | taken_beside, outputs)
 
 
-def _settle_beside(network: Network, names: Collection[str]) -> dict[str, Any]:
-    """The file's inputs beside the network's own, each with its dtype and shape. Raises
+def _settle_beside(
+    network: Network, given: Collection[str] | Mapping[str, Array], dtype: np.dtype[Any]
+) -> dict[str, FileInput]:
+    """The file's inputs beside the network's own, by the names of its side inputs. Raises
     ContractError for one that no layer of the network takes in a file."""
     known = side_inputs_of(network)
-    for name in names:
+    for name in given:
         if name not in known:
-            raise ContractError("onnx_side_input", name=name, known=", ".join(known) or "-")
-    return {name: (np.bool_, ["N", "T"]) for name in names}
+            shown = ", ".join(one for one in known if "." not in one)
+            raise ContractError("onnx_side_input", name=name, known=shown or "-")
+    arrays: Mapping[str, Array] = EMPTY
+    if isinstance(given, Mapping):
+        arrays = require_side_inputs(given, network.side_inputs)
+    return {name: _file_input(name, arrays.get(name), dtype) for name in given}
 
 
-def side_inputs_of(network: Network) -> set[str]:
-    """The side inputs that a network's file can have."""
-    return {one for node in network.graph.nodes.values() for one in beside_of(type(node.layer))}
+def _file_input(name: str, array: Array | None, dtype: np.dtype[Any]) -> FileInput:
+    """What a side input is in a file."""
+    kind = name.rpartition(".")[2]
+    if kind == LENGTHS:
+        return FileInput(name, np.dtype(np.int64), 1)
+    if kind in STATES:
+        return FileInput(name, dtype, 2)
+    if kind != LOOKING or array is None:
+        return FileInput(name, np.dtype(bool), 2)
+    return FileInput(name, np.dtype(bool) if array.dtype == bool else dtype, array.ndim)
+
+
+def _beside_at(node: Node, beside: Mapping[str, FileInput]) -> dict[str, FileInput]:
+    """What the file has beside one layer: its own comes before that for all layers."""
+    found = {}
+    for name in node.layer.side_inputs():
+        own = join_path(node.path, name)
+        if own in beside or name in beside:
+            found[name] = beside[own if own in beside else name]
+    return found
+
+
+def side_inputs_of(network: Network) -> list[str]:
+    """The side inputs that a network's file can have: for all layers, and for each by its path."""
+    own = [
+        (name, join_path(path, name))
+        for path, node in network.graph.nodes.items()
+        for name in sorted(beside_of(type(node.layer)))
+    ]
+    return list(dict.fromkeys([name for name, _ in own] + [name for _, name in own]))
 
 
 def beside_of(kind: type[Layer]) -> set[str]:
     """The side inputs that a layer of this class has in a file."""
     forms = LAYER_ROWS[kind].onnx_forms if kind in LAYER_ROWS else ()
-    return {name for form in forms for name in _beside_in(form.term)}
-
-
-def _beside_in(term: Term) -> set[str]:
-    found = {one.name for one in term.inputs if isinstance(one, Beside)}
-    return found.union(*(_beside_in(one) for one in term.inputs if isinstance(one, Term)))
+    return {name for form in forms for name in beside_in(form.term)}
 
 
 def _sizes(

@@ -14,7 +14,7 @@ from clearprop.base.errors import (
     DtypeError,
     ShapeError,
 )
-from clearprop.engine.known_side_inputs import require_side_inputs
+from clearprop.engine.known_side_inputs import side_inputs_of_samples
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
@@ -140,11 +140,7 @@ def _try_samples(saved: SavedNetwork) -> None:
     if not x.ndim or not target.ndim or len(x) != len(target):
         counts = (shape_text(x.shape), shape_text(target.shape))
         raise ShapeError("save_samples", x=counts[0], target=counts[1])
-    require_side_inputs(saved.side_inputs, saved.network.side_inputs)
-    for name, array in saved.side_inputs.items():
-        if array.shape[:1] != (len(x),):
-            came = shape_text(array.shape)
-            raise ShapeError("side_input_samples", name=name, came=came, samples=len(x))
+    beside = side_inputs_of_samples(saved.network.graph, saved.side_inputs, len(x))
     if saved.params.ndim > 1:
         # Data of stacked networks are shared or each one's own: who opens the file knows.
         return
@@ -154,7 +150,7 @@ def _try_samples(saved: SavedNetwork) -> None:
             x[:TRIED],
             records=False,
             state=saved.state or None,
-            side_inputs={name: array[:TRIED] for name, array in saved.side_inputs.items()},
+            side_inputs=beside.take(slice(TRIED)),
         )
         try:
             (saved.loss or MSE()).evaluate(forward.output, target[:TRIED])

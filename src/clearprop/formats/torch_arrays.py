@@ -160,3 +160,14 @@ def _by_order(places: list[TorchPlace], arrays: Mapping[str, Array]) -> dict[str
             expected=", ".join(place.torch for place in places),
         )
     return {place.torch: array for place, array in zip(places, arrays.values(), strict=True)}
+
+
+def array_of(tensor: Any) -> Array:
+    """A tensor's numbers, copied; those of half precision as float32."""
+    if isinstance(tensor, np.ndarray):
+        return tensor
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point() and tensor.element_size() < 4:
+        tensor = tensor.float()
+    array: Array = tensor.numpy().copy()
+    return array

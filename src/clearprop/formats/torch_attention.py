@@ -55,7 +55,7 @@ def is_mask(node: Any, module: Any) -> bool:
         if user.op != "call_module":
             return False
         called = module.get_submodule(user.target)
-        masks = (*PADDING, *LOOKING) if hasattr(called, "takes_masks") else PADDING
+        masks = (*PADDING, *LOOKING) if hasattr(called, "takes") else PADDING
         told = _arguments(user, called)
         if any(one is node and name not in masks for name, one in told.items()):
             return False

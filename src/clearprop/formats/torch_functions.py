@@ -4,16 +4,19 @@ Everything that goes in or comes out is copied, for `torch.from_numpy` shares me
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.formats import torch_twin
+from clearprop.formats.torch_in_numpy import run_in_numpy
 from clearprop.kinds.kind_tables import LAYER_ROWS, LOSS_ROWS
 
 
@@ -39,25 +42,20 @@ def module_parameters(module: Any) -> dict[str, Array]:
     return {n: p.detach().double().numpy().copy() for n, p in named if p.requires_grad}
 
 
-def module_forward(
-    module: Any, parameters: Mapping[str, Array], arrays: Sequence[Array]
-) -> tuple[Array, Any]:
-    """Y of a module with other parameters, and its graph for `backward`: of the arrays, then of the
-    parameters. It runs on a copy, in the mode that it is in, with random numbers of one seed.
-
-    Raises ContractError where it returns something else than one tensor.
-    """
+def module_function(module: Any, names: Sequence[str], *, double: bool) -> Callable[..., Any]:
+    """A module as a function of tensors: of what it takes, then of the parameters of these names.
+    It runs on a copy, in the mode that it is in, with random numbers of one seed."""
     torch = torch_twin.pytorch()
-    double = next(iter((*parameters.values(), *arrays))).dtype == np.float64
-    twin = copy.deepcopy(module).double() if double else copy.deepcopy(module)
-    own = {name: torch.tensor(value, requires_grad=True) for name, value in parameters.items()}
-    taken = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        y = torch.func.functional_call(twin, own, tuple(taken))
-    if not isinstance(y, torch.Tensor):
-        raise ContractError("check_output_tensor", came=type(y).__name__)
-    return y.detach().numpy().copy(), ([*taken, *own.values()], y)
+
+    def run(*tensors: Any) -> Any:
+        twin = copy.deepcopy(module)
+        twin = twin.double() if double else twin
+        own = dict(zip(names, tensors[len(tensors) - len(names) :], strict=True))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return torch.func.functional_call(twin, own, tensors[: len(tensors) - len(names)])
+
+    return run
 
 
 def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Any]:
@@ -67,10 +65,37 @@ def forward(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arra
     """
     torch = torch_twin.pytorch()
     tensors = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
-    y = function(*tensors)
+    with _one_thread(torch):
+        y = function(*tensors)
     if not isinstance(y, torch.Tensor):
         raise ContractError("check_output_tensor", came=type(y).__name__)
     return y.detach().numpy().copy(), (tensors, y)
+
+
+def repeated_forward(
+    function: Callable[..., Any], _arrays: Sequence[Array]
+) -> Callable[[Sequence[Array]], tuple[Array, Any]]:
+    """`forward` of a function that is run many times, at arrays like these."""
+    return partial(forward, function)
+
+
+def forward_in_numpy(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:
+    """Y of a function of tensors, computed in NumPy, so that the arrays see what is done with them.
+
+    Raises ContractError where that gives something else, or more than one tensor.
+    """
+    return run_in_numpy(function, arrays)
+
+
+@contextmanager
+def _one_thread(torch: Any) -> Iterator[None]:
+    """Small arrays in many runs: threads would wait for one another longer than they work."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 def backward(graph: Any, dy: Array) -> list[Array | None]:
@@ -79,7 +104,10 @@ def backward(graph: Any, dy: Array) -> list[Array | None]:
     torch = torch_twin.pytorch()
     tensors, y = graph
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
-    found = torch.autograd.grad(y, wanted, torch.tensor(dy), retain_graph=True, allow_unused=True)
+    with _one_thread(torch):
+        found = torch.autograd.grad(
+            y, wanted, torch.tensor(dy), retain_graph=True, allow_unused=True
+        )
     numbers = iter(
         np.zeros(tuple(t.shape), t.detach().numpy().dtype) if g is None else g.numpy().copy()
         for t, g in zip(wanted, found, strict=True)
@@ -88,27 +116,37 @@ def backward(graph: Any, dy: Array) -> list[Array | None]:
 
 
 def network_gradients(
-    network: Network, params: Array, x: Array, dy: Array, *, training: bool = True
-) -> tuple[Array, Array | None, Array]:
-    """(y, ∂C/∂x, ∂C/∂θ flat) by the network's twin, in its first state.
+    network: Network,
+    params: Array,
+    x: Array,
+    dy: Array,
+    *,
+    training: bool = True,
+    states: Mapping[str, Array] = EMPTY,
+) -> tuple[Array, Array | None, Array, Mapping[str, Array]]:
+    """(y, ∂C/∂x, ∂C/∂θ flat, ∂C/∂(each of `states`)) by the network's twin, in its first state; its
+    cells start from `states`, by their names.
 
     Raises ContractError without a twin, and for one that draws its own random numbers.
     """
     torch = torch_twin.pytorch()
     state = network.initial_state(params)
-    twin = torch_twin.to_torch(network, params, state=state).train(training)
+    twin = torch_twin.to_torch(network, params, state=state, masks=bool(states)).train(training)
     for path, node in network.graph.nodes.items():
         kind = type(node.layer)
         if LAYER_ROWS[kind].torch.differs(node.layer, x.ndim, training):
             raise ContractError("torch_twin_missing", path=path, layer=kind.__name__)
     features = torch.tensor(x, requires_grad=x.dtype.kind == "f")
-    y = twin(features)
+    starts = {name: torch.tensor(one, requires_grad=True) for name, one in states.items()}
+    y = twin(features, **starts)
     y.backward(torch.tensor(dy))
     for parameter in twin.parameters():
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         parameter.data = gradient.clone()
     dx = features.grad.numpy().copy() if features.requires_grad else None
-    return y.detach().numpy().copy(), dx, torch_twin.read_parameters(network, twin, params.dtype)
+    gradient = torch_twin.read_parameters(network, twin, params.dtype)
+    by_states = {name: one.grad.numpy().copy() for name, one in starts.items()}
+    return y.detach().numpy().copy(), dx, gradient, by_states
 
 
 def loss_function(loss: Loss) -> Callable[..., Any]:

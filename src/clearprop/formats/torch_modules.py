@@ -7,22 +7,24 @@ a few rows, so that nothing comes in that computes something else.
 
 import copy
 import operator
-import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clearprop.base.arrays import Array, Shape, shape_text
-from clearprop.base.errors import ContractError, ShapeError
+from clearprop.base.arrays import Array, Shape
+from clearprop.base.errors import ContractError
 from clearprop.engine.combinators import Combinator
-from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.reshaping import Flatten
 from clearprop.engine.network import Network
-from clearprop.formats.example_rows import TIMES, example_rows
 from clearprop.formats.network_contents import SavedNetwork
-from clearprop.formats.torch_arrays import from_torch_arrays, from_torch_layout, working_dtype
+from clearprop.formats.torch_arrays import (
+    array_of,
+    from_torch_arrays,
+    from_torch_layout,
+    working_dtype,
+)
 from clearprop.formats.torch_attention import (
     ENCODERS,
     CallMasks,
@@ -32,8 +34,10 @@ from clearprop.formats.torch_attention import (
     masks_of,
     with_masks,
 )
+from clearprop.formats.torch_cells import agreed_states, is_cell, is_state, states_of
 from clearprop.formats.torch_functions import is_module
 from clearprop.formats.torch_sequences import RECURRENT, SequencePart, part_taken
+from clearprop.formats.torch_trial import try_beside
 from clearprop.formats.torch_twin import pytorch
 from clearprop.formats.traced_layers import (
     Traced,
@@ -58,23 +62,21 @@ _BY_FUNCTION = {
     for name in row.torch.reads
     if not row.parameters
 }
-# One step of a recurrence, which is a layer over sequences here.
-CELLS = ("RNNCell", "GRUCell", "LSTMCell")
 SUMS = ("add", "__add__", "__radd__", "iadd")
 # What only makes rows of what comes in.
 RESHAPES = ("flatten", "view", "reshape")
 MEASURES = ("size", "getitem", "getattr")
-CLOSE = {"float64": 1e-10, "float32": 1e-4}
 
 
 class _Found(NamedTuple):
-    """The layers and sums that a module runs, the wire that comes in, the one that goes out, and
-    the masks of its attentions."""
+    """The layers and sums that a module runs, the wire that comes in, the one that goes out, the
+    masks of its attentions, and the arguments that its cells start from."""
 
     steps: Traced
     start: str
     output: str
     masks: CallMasks
+    states: Mapping[str, str]
 
 
 def from_torch(
@@ -93,7 +95,8 @@ def from_torch(
 
     Of rows, `nn.Flatten()` at the beginning takes nothing away, and `nn.Softmax(dim=1)` is over
     their features. An argument of forward that is only handed on as a padding mask is the side
-    input `key_padding_mask` here.
+    input `key_padding_mask` here, and one that is handed on as the state of a cell is `hidden` or
+    `cell`.
 
     Raises ContractError for a module that cannot be followed or that no layer here computes, with
     its name; ShapeError for arrays of another network; MissingDependencyError without PyTorch.
@@ -107,7 +110,7 @@ def from_torch(
     found = _traced(module)
     network, params, state = _network(found, module)
     saved = SavedNetwork(network=network, params=params, state=state)
-    _try(module, saved, found.masks, input_shape)
+    try_beside(module, saved, found.masks, found.states, input_shape)
     return saved
 
 
@@ -131,17 +134,6 @@ def _of_state_dict(arrays: Any, network: Network | None) -> SavedNetwork:
         raise ContractError("state_dict_entry", name=strange, came=type(arrays[strange]).__name__)
     params, state = from_torch_arrays(network, {n: array_of(one) for n, one in arrays.items()})
     return SavedNetwork(network=network, params=params, state=state)
-
-
-def array_of(tensor: Any) -> Array:
-    """A tensor's numbers, copied; those of half precision as float32."""
-    if isinstance(tensor, np.ndarray):
-        return tensor
-    tensor = tensor.detach().cpu()
-    if tensor.is_floating_point() and tensor.element_size() < 4:
-        tensor = tensor.float()
-    array: Array = tensor.numpy().copy()
-    return array
 
 
 def _traced(module: Any) -> _Found:
@@ -171,13 +163,16 @@ def _traced(module: Any) -> _Found:
     inputs = [
         node
         for node in graph.nodes
-        if node.op == "placeholder" and node.users and not is_mask(node, module)
+        if node.op == "placeholder"
+        and node.users
+        and not (is_mask(node, module) or is_state(node, module))
     ]
     if len(inputs) != 1:
         raise ContractError("torch_inputs", module=type(module).__name__, count=len(inputs))
     (start,) = inputs
     output = ""
     attentions: dict[str, CallMasks] = {}
+    states: list[Mapping[str, str]] = []
     for node in graph.nodes:
         name = str(node)
         if node.op == "placeholder":
@@ -198,6 +193,8 @@ def _traced(module: Any) -> _Found:
                 steps |= found
                 wires[name] = list(found)[-1]
                 continue
+            if is_cell(called):
+                states.append(states_of(node, called))
             wires[name] = name
             steps[name] = _layer(called, str(node.target), taken)
             if type(called).__name__ in RECURRENT and not _own(called):
@@ -222,7 +219,9 @@ def _traced(module: Any) -> _Found:
             steps[name] = _function(torch.nn, node, wires)
     if not output:
         raise ContractError("torch_output", module=type(module).__name__)
-    return _Found(steps, str(start), output, _agreed(attentions, type(module).__name__))
+    kind = type(module).__name__
+    masks, beside = _agreed(attentions, kind), agreed_states(states, kind)
+    return _Found(steps, str(start), output, masks, beside)
 
 
 def _attends(called: Any) -> bool:
@@ -259,7 +258,7 @@ def _agreed(attentions: Mapping[str, CallMasks], module: str) -> CallMasks:
 
 def _is_leaf(module: Any) -> bool:
     name, home = type(module).__name__, type(module).__module__
-    return (name in (*READS, *CELLS) and home.startswith("torch.nn")) or _own(module)
+    return (name in READS and home.startswith("torch.nn")) or _own(module)
 
 
 def _own(module: Any) -> bool:
@@ -270,8 +269,6 @@ def _own(module: Any) -> bool:
 
 def _layer(module: Any, path: str, source: str) -> TracedLayer:
     name = type(module).__name__
-    if name in CELLS:
-        raise ContractError("torch_cell", path=path, module=name, layer=name.removesuffix("Cell"))
     layer = module.layer if _own(module) else READS.get(name, lambda _: None)(module)
     if layer is None:
         raise _unknown(path, repr(module))
@@ -381,43 +378,3 @@ def _require_flattening(node: Any) -> None:
 def _dtype(module: Any) -> np.dtype[Any]:
     kept = [one for one in module.state_dict().values() if one.is_floating_point()]
     return working_dtype(*(array_of(one).dtype for one in kept)) if kept else np.dtype(np.float64)
-
-
-def _try(module: Any, saved: SavedNetwork, masks: CallMasks, input_shape: Shape | None) -> None:
-    """Run both at a few samples, beside a padding mask where they take one. Raises ContractError
-    where they say something else."""
-    torch = pytorch()
-    x = example_rows(saved.network, saved.params.dtype, input_shape, times=masks.times or TIMES)
-    name = type(module).__name__
-    beside, told = {}, {}
-    if masks.padding is not None:
-        padding = np.zeros(x.shape[:2], bool)
-        padding[0, -1] = True
-        beside, told = {PADDING: padding}, {masks.padding: torch.tensor(padding)}
-    # An encoder's shorter way in use puts 0 out at padding.
-    quick = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        # A module with masks of two dtypes warns at every call.
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x), **told)
-    except RuntimeError as problem:  # which PyTorch raises for a shape too
-        said = str(problem).strip().partition("\n")[0]
-        came = shape_text(x.shape)
-        raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
-    finally:
-        torch.backends.mha.set_fastpath_enabled(quick)
-    # A recurrent module alone returns its last states as well.
-    theirs = array_of(y[0] if isinstance(y, tuple) else y)
-    close = CLOSE[saved.params.dtype.name]
-    with np.errstate(all="ignore"):
-        try:
-            ours = saved.predict(x, side_inputs=beside)
-        except ShapeError as problem:  # as of one time of what is no sequence
-            raise ContractError("torch_differs", module=name) from problem
-        same = ours.shape == theirs.shape and np.allclose(
-            ours, theirs, rtol=close, atol=close, equal_nan=True
-        )
-    if not same:
-        raise ContractError("torch_differs", module=name)

@@ -12,7 +12,8 @@ from clearprop.engine.layers.time_slice import TimeSlice
 from clearprop.engine.layers.time_step import TimeStep
 from clearprop.formats.traced_layers import TracedLayer
 
-RECURRENT = ("RNN", "GRU", "LSTM")
+# What returns several things; of LSTMCell's states that of h goes on.
+RECURRENT = ("RNN", "GRU", "LSTM", "LSTMCell")
 
 
 class SequencePart(NamedTuple):
@@ -39,6 +40,8 @@ def part_taken(
             return False
         return TracedLayer(layer, wires[source])
     if called == "getitem" and part.what == "pair" and index in (0, 1):
+        if index and type(part.module).__name__ == "LSTMCell":
+            return False
         is_lstm = type(part.module).__name__ == "LSTM"
         if index == 0:
             wires[name] = part.wire

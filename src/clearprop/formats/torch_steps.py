@@ -28,8 +28,9 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.engine.step import Step, take_step
 from clearprop.formats import network_file as files
+from clearprop.formats.torch_arrays import array_of
 from clearprop.formats.torch_functions import is_module, loss_function
-from clearprop.formats.torch_modules import array_of, from_torch, traced_module
+from clearprop.formats.torch_modules import from_torch, traced_module
 from clearprop.formats.torch_twin import pytorch
 from clearprop.kinds.kind_tables import LOSS_ROWS
 from clearprop.training.arguments import loss_of, optimizer_of

@@ -13,7 +13,7 @@ from clearprop.formats.torch_arrays import torch_name
 
 class Wired(torch.nn.Module):
     """The modules of a network, by the names that its layers' paths are in PyTorch, wired as its
-    graph says; masks go to every attention."""
+    graph says; masks go to every attention, and states to every cell."""
 
     def __init__(self, graph: Graph, children: dict[str, torch.nn.Module]) -> None:
         super().__init__()
@@ -21,16 +21,29 @@ class Wired(torch.nn.Module):
         for name, module in children.items():
             self.add_module(name, module)
 
-    def forward(self, x: Any, key_padding_mask: Any = None, attn_mask: Any = None) -> Any:
-        """The network's output at x (N, ...), beside the masks of its attentions."""
+    def forward(
+        self,
+        x: Any,
+        key_padding_mask: Any = None,
+        attn_mask: Any = None,
+        hidden: Any = None,
+        cell: Any = None,
+    ) -> Any:
+        """The network's output at x (N, ...), beside the masks of its attentions and the states
+        that its cells start from."""
         # Not `propagate`: whoever traces this module has no shapes to compare.
-        masks = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
+        given = {
+            "key_padding_mask": key_padding_mask,
+            "attn_mask": attn_mask,
+            "hidden": hidden,
+            "cell": cell,
+        }
         values = {INPUT: x}
         for step in self.graph.steps:
             taken = [values[wire] for wire in step.sources]
             if isinstance(step, Node):
                 module = self.get_submodule(torch_name(step.path))
-                beside = masks if hasattr(module, "takes_masks") else {}
+                beside = {name: given[name] for name in getattr(module, "takes", ())}
                 values[step.path] = module(*taken, **beside)
             elif isinstance(step, Concatenation):
                 values[step.path] = torch.cat(taken, step.axis)

@@ -9,10 +9,12 @@ import numpy as np
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.attention import BASE, MultiheadAttention
-from clearprop.engine.layers.attention_masks import PADDING
+from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.positions import turn_tables
 from clearprop.kinds.onnx_terms import (
     Beside,
+    Choice,
+    FileInput,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -21,6 +23,7 @@ from clearprop.kinds.onnx_terms import (
     Slot,
     Term,
     X,
+    choice,
     number,
     op,
     setting_of,
@@ -38,7 +41,6 @@ class _Options(NamedTuple):
     causal: bool
     memory: bool
     rotary: bool
-    padding: bool
     capped: bool = False
     shared: bool = False
 
@@ -47,7 +49,64 @@ class _Options(NamedTuple):
         one: MultiheadAttention = at.layer
         told = one.bias, one.causal, one.memory is not None, one.rotary
         shares = one.shared_heads != one.heads
-        return cls(*told, PADDING in at.beside, one.softcap is not None, shares)
+        return cls(*told, one.softcap is not None, shares)
+
+
+_CHOICES = ("masks", "spread")
+# A mask of each sample (N, T, S) is one of every head; the others fit the scores as they are.
+_LOOKING = choice(
+    "spread",
+    {
+        "as it is": Beside(LOOKING),
+        "heads": op("Unsqueeze", Beside(LOOKING), Slot("head_axis")),
+    },
+)
+_HIDDEN = op("Unsqueeze", Beside(PADDING), Slot("mask_axes"))
+
+
+def _masked(scores: Term) -> Choice:
+    """What the masks beside x do to the scores."""
+    padded = op("Where", _HIDDEN, Slot("never"), scores)
+    return choice(
+        "masks",
+        {
+            "none": scores,
+            "padding": padded,
+            "looking": op("Where", _LOOKING, Slot("never"), scores),
+            "added": op("Add", scores, _LOOKING),
+            "padding and looking": op("Where", _LOOKING, Slot("never"), padded),
+            "padding and added": op("Add", padded, _LOOKING),
+        },
+    )
+
+
+def _operators_mask() -> Choice:
+    """The same as one input of the operator, of whose booleans True is where one may look."""
+    seen = op("Unsqueeze", op("Not", Beside(PADDING)), Slot("mask_axes"))
+    return choice(
+        "masks",
+        {
+            "none": None,
+            "padding": seen,
+            "looking": op("Not", _LOOKING),
+            "added": _LOOKING,
+            "padding and looking": op("And", seen, op("Not", _LOOKING)),
+            "padding and added": op("Where", _HIDDEN, Slot("never"), _LOOKING),
+        },
+    )
+
+
+def _masks_of(beside: Mapping[str, FileInput]) -> dict[str, Any]:
+    """Which of these it is, and the constants of it."""
+    parts = ["padding"] if PADDING in beside else []
+    found: dict[str, Any] = {"mask_axes": np.array([1, 2])} if parts else {}
+    looking = beside.get(LOOKING)
+    if looking is not None:
+        parts.append("looking" if looking.dtype == bool else "added")
+        found["spread"] = "heads" if looking.axes == 3 else "as it is"
+        if looking.axes == 3:
+            found["head_axis"] = np.array([1])
+    return found | {"masks": " and ".join(parts) or "none"}
 
 
 def _affine(x: Operand, name: str, bias: bool) -> Term:
@@ -87,23 +146,16 @@ def _written_out(options: _Options) -> Term:
     if options.causal:
         ones = op("Trilu", op("Exp", op("Mul", scores, 0.0)), upper=0)
         scores = op("Where", op("Cast", ones, to=9), scores, Slot("never"))
-    if options.padding:
-        hidden = op("Unsqueeze", Beside(PADDING), Slot("mask_axes"))
-        scores = op("Where", hidden, Slot("never"), scores)
-    taken = op("MatMul", op("Softmax", scores, axis=-1), _heads(v, options, asked=True))
+    taken = op("MatMul", op("Softmax", _masked(scores), axis=-1), _heads(v, options, asked=True))
     merged = op("Reshape", op("Transpose", taken, perm=(0, 2, 1, 3)), Slot("merged"))
     return _affine(merged, "out", options.bias)
 
 
 def _operator(options: _Options) -> Term:
-    # A mask of the operator's is True where a position may be looked at.
-    mask: tuple[Term, ...] = ()
-    if options.padding:
-        mask = (op("Unsqueeze", op("Not", Beside(PADDING)), Slot("mask_axes")),)
     taken = op(
         "Attention",
         *_projected(options),
-        *mask,
+        _operators_mask(),
         is_causal=int(options.causal),
         q_num_heads=Held("heads", 0),
         kv_num_heads=Held("shared_heads", 0),
@@ -128,18 +180,21 @@ def _arrays(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     if options.memory:
         places = {"zero": [0], "minus_memory": [-(one.memory or 0)], "end": [_FAR], "axis_1": [1]}
         found |= {name: np.array(value) for name, value in places.items()}
-    if options.padding:
-        found["mask_axes"] = np.array([1, 2])
-    return found
+    return found | _masks_of(at.beside)
 
 
 def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     one: MultiheadAttention = at.layer
+    if one.causal and at.beside:
+        # ONNX's own evaluator puts a causal mask onto one of a single row as if that were all.
+        return None
     same = options._replace(capped=one.softcap is not None, shared=one.shared_heads != one.heads)
     found = _arrays(at, same)
     if found is None:
         return None
     settings = {"heads": one.heads, "shared_heads": one.shared_heads, "scale": one.scale}
+    if found["masks"] == "padding and added":
+        settings["never"] = -np.inf
     return found | settings | {"softcap": one.softcap}
 
 
@@ -158,7 +213,7 @@ def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     if options.shared:
         found["cut_shared"] = np.array([0, 0, one.shared_heads, one.head_size])
         found["shared"] = np.arange(one.heads) // (one.heads // one.shared_heads)
-    if options.causal or options.padding:
+    if options.causal or found["masks"] not in ("none", "added"):
         found["never"] = -np.inf
     if options.rotary:
         partner, rates, signs = turn_tables(one.head_size, BASE)
@@ -238,15 +293,25 @@ def _as_written(
     dtype: np.dtype[Any],
 ) -> bool:
     """Whether every constant is what this layer has in its place."""
-    beside = frozenset({PADDING} if options.padding else ())
-    place = OnnxPlace(layer, params, {}, dtype, 2, stacked=False, beside=beside)
+    place = OnnxPlace(layer, params, {}, dtype, 2, stacked=False, beside=_beside_of(found))
     expected = _of_terms(place, options) or {}
     return all(
         np.shape(found[name]) in ((), np.shape(value), (1,))
         and np.allclose(found[name], value, rtol=1e-6)
         for name, value in expected.items()
-        if not name.startswith(("weight_", "bias_")) and name in found
+        if not name.startswith(("weight_", "bias_")) and name not in _CHOICES and name in found
     )
+
+
+def _beside_of(found: Mapping[str, Any]) -> dict[str, FileInput]:
+    """What stood beside the layer in a file."""
+    masks, beside = found.get("masks", "none"), {}
+    if masks.startswith("padding"):
+        beside[PADDING] = FileInput(PADDING, np.dtype(bool), 2)
+    if masks.endswith(("looking", "added")):
+        dtype = np.dtype(bool if masks.endswith("looking") else np.float64)
+        beside[LOOKING] = FileInput(LOOKING, dtype, 3 if found["spread"] == "heads" else 2)
+    return beside
 
 
 def _forms_of(options: _Options) -> list[OnnxForm]:
@@ -262,9 +327,8 @@ def _forms_of(options: _Options) -> list[OnnxForm]:
         return _of_terms(at, options)
 
     written_out = OnnxForm(_written_out(options), terms, layer)
-    if options.rotary or options.capped or options.shared or (options.causal and options.padding):
-        # The operator turns nothing; its cap and shared heads are attributes of the plain form; and
-        # ONNX's own evaluator puts a causal mask onto one of a single row as if that were all.
+    if options.rotary or options.capped or options.shared:
+        # The operator turns nothing; its cap and shared heads are attributes of the plain form.
         return [written_out]
     return [OnnxForm(_operator(options), node, layer, since=23), written_out]
 

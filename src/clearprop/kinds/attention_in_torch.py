@@ -86,7 +86,7 @@ def _module(nn: Any, one: MultiheadAttention, through: Forward) -> Any:
     def forward(self: Any, x: Any, key_padding_mask: Any = None, attn_mask: Any = None) -> Any:
         return through(self, x, _added(x, one.causal, key_padding_mask, attn_mask))
 
-    told = {"forward": forward, "layer": one, "takes_masks": True}
+    told = {"forward": forward, "layer": one, "takes": ("key_padding_mask", "attn_mask")}
     kind = type("MultiheadAttention", (nn.MultiheadAttention,), told)
     return kind(one.features, one.heads, one.dropout, one.bias, batch_first=True)
 

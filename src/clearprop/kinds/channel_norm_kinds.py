@@ -20,6 +20,7 @@ from clearprop.kinds.normalization_kinds import (
     SCALE_BACK,
     H,
     batch_norm_in_use,
+    batch_norm_kernel,
     batch_norm_lines,
     centred_lines,
 )
@@ -298,7 +299,7 @@ CHANNEL_NORMS = (
         jax=_batch_norm_in_jax,
         onnx=OnnxOperator("BatchNormalization", {"epsilon": OnnxAttribute("epsilon", 1e-5)}),
         onnx_forms=CHANNEL_BATCH_NORM_FORMS,
-        compiled=lambda _: NoKernel("images"),
+        compiled=batch_norm_kernel,
         told_channels="features",
         meets=norm_places,
         in_use=InUse(

@@ -13,7 +13,6 @@ from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.reshaping import Pad
 from clearprop.engine.layers.windows import SAME
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
@@ -28,6 +27,7 @@ from clearprop.kinds.row import (
     OneEntry,
     ParameterSymbols,
 )
+from clearprop.kinds.window_kernels import convolution_kernel
 from clearprop.kinds.window_lines import (
     ENTRIES,
     PLACES,
@@ -318,7 +318,7 @@ def _row(kind: Any, *examples: LayerExample, of_places: str) -> LayerRow:
             OnnxForm(op("Conv", X, _W, _B, **_ATTRIBUTES), _in_onnx, _of_onnx),
             OnnxForm(op("Conv", X, _W, **_ATTRIBUTES), _in_onnx, _of_onnx),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=convolution_kernel,
         told_channels="inputs",
         inside={"patch": Inside("x̄", _patch, _patch_back)},
         weighted=True,

@@ -13,6 +13,7 @@ from clearprop.engine.schedules import Schedule
 from clearprop.kinds.activation_kinds import ACTIVATIONS
 from clearprop.kinds.adaptive_pooling_kinds import ADAPTIVE_POOLINGS
 from clearprop.kinds.attention_kinds import ATTENTION
+from clearprop.kinds.cell_kinds import CELLS
 from clearprop.kinds.channel_norm_kinds import CHANNEL_NORMS
 from clearprop.kinds.combinator_kinds import COMBINATORS
 from clearprop.kinds.convolution_kinds import CONVOLUTIONS
@@ -58,6 +59,7 @@ LAYER_ROWS: dict[type[Layer], LayerRow] = {
         DROPOUT,
         EMBEDDING,
         *RECURRENT,
+        *CELLS,
         TIME_SLICE,
         UNEMBEDDING,
         *POSITIONS,

@@ -22,7 +22,7 @@ def _squashed(at: UnitAtTime) -> float:
     return float(np.tanh(at.value("cell")))
 
 
-def _lstm_signals(at: UnitAtTime) -> dict[int, Array]:
+def lstm_signals(at: UnitAtTime) -> dict[int, Array]:
     """∂C/∂a of the time behind, by gate."""
     found = {}
     for gate, name in enumerate(at.layer.gates):
@@ -126,5 +126,5 @@ LSTM_INSIDE: Mapping[str, Inside] = {
         _output_back,
     ),
     "cell": inside_of("c", _cell, _cell_back),
-    "hidden": inside_of("h", _lstm_hidden, hidden_back(_lstm_signals)),
+    "hidden": inside_of("h", _lstm_hidden, hidden_back(lstm_signals)),
 }

@@ -6,9 +6,11 @@ from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples
 from clearprop.kinds.recurrent_programs import (
     TIME,
     arriving_line,
+    ended_lines,
     given_line,
     hidden_lines,
     input_lines,
+    inside_lines,
     nothing_later,
     order_of,
     put_out_line,
@@ -33,6 +35,7 @@ def lstm_passes(site: Site) -> Passes:
         Line(f"{gates} = np.zeros_like({a})", f"{gates:math} = 0"),
         loop(
             order.forward,
+            *inside_lines(site),
             Line(
                 f"{z} = {a}[:, {TIME}] + {s}[:, {order.before}] @ {u}",
                 f"{z:math} = {a:math}ₜ + {s:math}{order.past} · {u:math}",
@@ -45,6 +48,8 @@ def lstm_passes(site: Site) -> Passes:
                 f"{c}[:, {order.after}] = f * {c}[:, {order.before}] + i * g",
                 f"{c:math}ₜ = f ⊙ {c:math}{order.past} + i ⊙ g",
             ),
+            # Where the cell is 0 so is the state.
+            *ended_lines(site, f"{c}[:, {order.after}]", f"{c:math}ₜ"),
             *_output_lines(site, z),
         ),
         put_out_line(site),
@@ -56,6 +61,7 @@ def lstm_passes(site: Site) -> Passes:
         *_room_back(site),
         loop(
             order.backward,
+            *inside_lines(site),
             split,
             Line(f"tanh_c = np.tanh({c}[:, {order.after}])", f"tanh_c = tanh({c:math}ₜ)"),
             arriving_line(site),
@@ -160,6 +166,7 @@ def _arriving_at_cell(site: Site) -> list[Line]:
             f"∂L/∂aₒ = {made_math} ⊙ tanh(cₜ) ⊙ o ⊙ (1 − o)",
         ),
         Line(f"dc = {dc}", f"∂L/∂cₜ = {dc_math}"),
+        *ended_lines(site, "dc", "∂L/∂cₜ"),
     ]
 
 

@@ -261,7 +261,8 @@ def _rms_norm_compiled(one: Any) -> Kernel:
     return Kernel("RMS_NORM", (-1.0 if one.epsilon is None else one.epsilon,))
 
 
-def _batch_norm_compiled(one: Any) -> Kernel:
+def batch_norm_kernel(one: Any) -> Kernel:
+    """Also that of channels: all places of all samples are rows."""
     # Below 0: the same share for every batch so far.
     return Kernel("BATCH_NORM", (one.epsilon, -1.0 if one.momentum is None else one.momentum))
 
@@ -323,7 +324,7 @@ NORMALIZATIONS = (
             {"weight": "scale", "bias": "bias"},
             {"running_mean": "mean", "running_var": "var"},
         ),
-        compiled=_batch_norm_compiled,
+        compiled=batch_norm_kernel,
         in_use=InUse(
             Equations((NORMAL,), ("∂C/∂x = r · γ · ∂C/∂y", SCALE_BACK)),
             lambda cache: cache.constant,

@@ -4,7 +4,8 @@
     SoftClip    op("Div", X, op("Sqrt", op("Add", 1.0, …)))      1.0 is a constant of the file
 
 X is what the layer takes, a `Slot` a constant of the file under a name of ours, a `Held` the value
-of an attribute, a `Beside` an input of the file beside the network's own. `OnnxForm` has a term and
+of an attribute, a `Beside` an input of the file beside the network's own, a `Choice` one of several
+operands. `OnnxForm` has a term and
 both ways between its names and a layer. Equal parts of a term are one node of the file.
 """
 
@@ -39,6 +40,14 @@ class Beside(NamedTuple):
     name: str
 
 
+class FileInput(NamedTuple):
+    """An input of the file beside the network's own: its name, its numbers and its axes."""
+
+    name: str
+    dtype: np.dtype[Any]
+    axes: int
+
+
 class Anything:
     """Whatever stands there: what is not looked at, as the shape that an exporter works out."""
 
@@ -58,10 +67,59 @@ class Term:
     @property
     def size(self) -> int:
         """How many nodes it has, equal ones counted each time."""
-        return 1 + sum(one.size for one in self.inputs if isinstance(one, Term))
+        return 1 + sum(map(_size, self.inputs))
 
 
-Operand: TypeAlias = Term | Slot | Beside | Anything | float | None
+@dataclass(frozen=True)
+class Choice:
+    """One of several operands, by its key, which stands under `name` among a form's values: what
+    masks do, where there are some."""
+
+    name: str
+    options: tuple[tuple[str, "Operand"], ...]
+
+
+Operand: TypeAlias = Term | Slot | Beside | Choice | Anything | float | None
+
+
+def choice(name: str, options: Mapping[str, Operand]) -> Choice:
+    """A choice between operands by their keys."""
+    return Choice(name, tuple(options.items()))
+
+
+def chosen(operand: Operand, values: Mapping[str, Any]) -> Operand:
+    """An operand without choices, each as the values say; where they say nothing its first."""
+    if isinstance(operand, Choice):
+        options = dict(operand.options)
+        return chosen(options[values.get(operand.name, next(iter(options)))], values)
+    if isinstance(operand, Term):
+        inputs = tuple(chosen(one, values) for one in operand.inputs)
+        return Term(operand.operator, inputs, operand.attributes)
+    return operand
+
+
+def choices_in(operand: Operand) -> set[str]:
+    """The names of the choices in it."""
+    found = {operand.name} if isinstance(operand, Choice) else set()
+    return found.union(*map(choices_in, _inside(operand)))
+
+
+def beside_in(operand: Operand) -> set[str]:
+    """The names of the side inputs in it, in whatever is chosen."""
+    found = {operand.name} if isinstance(operand, Beside) else set()
+    return found.union(*map(beside_in, _inside(operand)))
+
+
+def _inside(operand: Operand) -> tuple[Operand, ...]:
+    if isinstance(operand, Choice):
+        return tuple(one for _, one in operand.options)
+    return operand.inputs if isinstance(operand, Term) else ()
+
+
+def _size(operand: Operand) -> int:
+    if isinstance(operand, Choice):
+        return max(map(_size, _inside(operand)))
+    return operand.size if isinstance(operand, Term) else 0
 
 
 def op(operator: str, *inputs: Operand, **attributes: Any) -> Term:
@@ -77,8 +135,8 @@ def mean(of: Operand, axis: int) -> Term:
 
 class OnnxPlace(NamedTuple):
     """A layer where it is written: its arrays, how many axes one sample has, whether the parameters
-    are those of several networks, the shape of one sample, where that is known, and the side inputs
-    that the file has."""
+    are those of several networks, the shape of one sample, where that is known, and what the file
+    has beside it, by the names of the layer's side inputs."""
 
     layer: Any
     params: Tree
@@ -87,15 +145,17 @@ class OnnxPlace(NamedTuple):
     axes: int
     stacked: bool
     shape: Shape | None = None
-    beside: frozenset[str] = frozenset()
+    beside: Mapping[str, FileInput] = EMPTY
 
 
 class ReadLayer(NamedTuple):
-    """A layer as it was found in a file, with its arrays."""
+    """A layer as it was found in a file, with its arrays; `indifferent` are the side inputs that it
+    could read and that change nothing of it."""
 
     layer: Layer
     params: Tree = EMPTY
     state: Tree = EMPTY
+    indifferent: tuple[str, ...] = ()
 
 
 class OnnxForm(NamedTuple):

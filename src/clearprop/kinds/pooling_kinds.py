@@ -14,7 +14,6 @@ from clearprop.engine.layers.pooling import (
     counted_part,
 )
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
 from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.poolings_elsewhere import (
@@ -30,6 +29,7 @@ from clearprop.kinds.poolings_elsewhere import (
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, InJax, LayerExample, LayerRow, OneEntry
+from clearprop.kinds.window_kernels import global_mean_kernel, largest_kernel, mean_kernel
 from clearprop.kinds.window_lines import (
     names_in,
     returning_lines,
@@ -41,13 +41,13 @@ from clearprop.kinds.window_places import average_ways, largest_ways
 
 POOL = Symbol("pool", "π")
 # Of the border, the indices of rows and columns, and the windows: in the code and in equations.
-_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
+WINDOW_NAMES = (("edged", "x̄"), ("down", "ξ"), ("across", "ζ"), ("windows", "Ψ"))
 
 
 def max_passes(site: Site) -> Passes:
     """The largest number under the window; of several the first, row by row."""
     layer, y, dy = site.layer, site.y, site.dy
-    names = names_in(site, layer.axes, *_NAMES)
+    names = names_in(site, layer.axes, *WINDOW_NAMES)
     flat, largest = site.own("listed", "Ψ"), site.own("largest", "ι")
     entries = names.window.entries
     row = ", ".join(["*" + f"{names.patches}.shape[:{2 + layer.axes}]", str(entries)])
@@ -79,7 +79,7 @@ def average_passes(site: Site) -> Passes:
     """The mean of the numbers under the window."""
     layer, y, dy = site.layer, site.y, site.dy
     axes = layer.axes
-    names = names_in(site, axes, *_NAMES)
+    names = names_in(site, axes, *WINDOW_NAMES)
     entries = names.window.entries
     over = ", ".join(map(str, range(-axes, 0)))
     over = over if axes > 1 else "-1"
@@ -185,7 +185,7 @@ def _max_row(kind: Any, *examples: LayerExample) -> LayerRow:
         jax=max_in_jax,
         onnx=OnnxOperator("MaxPool"),
         onnx_forms=MAX_FORMS,
-        compiled=lambda _: NoKernel("images"),
+        compiled=largest_kernel,
         onward=largest_ways,
     )
 
@@ -205,7 +205,7 @@ def _average_row(kind: Any, *examples: LayerExample) -> LayerRow:
         jax=average_in_jax,
         onnx=OnnxOperator("AveragePool"),
         onnx_forms=AVERAGE_FORMS,
-        compiled=lambda _: NoKernel("images"),
+        compiled=mean_kernel,
         weighted=True,
         onward=average_ways,
     )
@@ -267,7 +267,7 @@ POOLINGS = (
                 lambda *_: ReadLayer(GlobalAverage(keep_axes=True)),
             ),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=global_mean_kernel,
         weighted=True,
     ),
 )

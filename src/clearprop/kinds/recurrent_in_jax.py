@@ -1,24 +1,70 @@
-"""RNN, GRU and LSTM in JAX, written from their formulas alone: a loop over the times."""
+"""RNN, GRU, LSTM and their cells in JAX, written from their formulas alone: a loop over the times,
+or one step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from clearprop.kinds.row import InJax
 
+# From x of one time and the state before, a pair of an LSTM, to the state after.
+Cell: TypeAlias = Callable[[Any, Any], Any]
+
 
 def rnn(at: InJax, x: Any) -> Any:
-    """RNN: h = φ(x W + h U + b)."""
+    """RNN over time."""
+    return _through_time(at, x, _rnn_cell(at), x[:, 0, :1] * 0)
+
+
+def gru(at: InJax, x: Any) -> Any:
+    """GRU over time."""
+    return _through_time(at, x, _gru_cell(at), x[:, 0, :1] * 0)
+
+
+def lstm(at: InJax, x: Any) -> Any:
+    """LSTM over time."""
+    zero = x[:, 0, :1] * 0
+    return _through_time(at, x, _lstm_cell(at), (zero, zero))
+
+
+def rnn_cell(at: InJax, x: Any) -> Any:
+    """One step of an RNN."""
+    return _rnn_cell(_of_loop(at))(x, _before(at, x, "hidden"))
+
+
+def gru_cell(at: InJax, x: Any) -> Any:
+    """One step of a GRU."""
+    return _gru_cell(_of_loop(at))(x, _before(at, x, "hidden"))
+
+
+def lstm_cell(at: InJax, x: Any) -> Any:
+    """One step of an LSTM."""
+    states = _before(at, x, "hidden"), _before(at, x, "cell")
+    h, c = _lstm_cell(_of_loop(at))(x, states)
+    return at.jax.numpy.concatenate([h, c], axis=1) if at.layer.cell_output else h
+
+
+def _of_loop(at: InJax) -> InJax:
+    return at._replace(layer=at.layer.over_time)
+
+
+def _before(at: InJax, x: Any, state: str) -> Any:
+    zeros = at.jax.numpy.zeros((len(x), at.layer.hidden), x.dtype)
+    return at.beside.get(state, zeros)
+
+
+def _rnn_cell(at: InJax) -> Cell:
+    """H = φ(x W + h U + b)."""
     nn, jnp = at.jax.nn, at.jax.numpy
     function = jnp.tanh if at.layer.nonlinearity == "tanh" else nn.relu
 
     def cell(x_t: Any, h: Any) -> Any:
         return function(_given(at, x_t) + _recurring(at, h))
 
-    return _through_time(at, x, cell, x[:, 0, :1] * 0)
+    return cell
 
 
-def gru(at: InJax, x: Any) -> Any:
-    """GRU: h = (1 − z) n + z h."""
+def _gru_cell(at: InJax) -> Cell:
+    """H = (1 − z) n + z h."""
     nn, jnp, size = at.jax.nn, at.jax.numpy, at.layer.hidden
     recurrent = at.params["weight_hh"]
 
@@ -37,11 +83,11 @@ def gru(at: InJax, x: Any) -> Any:
         n = jnp.tanh(a[:, 2 * size :] + inner)
         return (1 - z) * n + z * h
 
-    return _through_time(at, x, cell, x[:, 0, :1] * 0)
+    return cell
 
 
-def lstm(at: InJax, x: Any) -> Any:
-    """LSTM: c = f c + i g, h = o tanh(c)."""
+def _lstm_cell(at: InJax) -> Cell:
+    """C = f c + i g, h = o tanh(c)."""
     nn, jnp = at.jax.nn, at.jax.numpy
 
     zeros = jnp.zeros((1, at.layer.hidden))
@@ -57,8 +103,7 @@ def lstm(at: InJax, x: Any) -> Any:
         made = nn.sigmoid(o + peepholes[2] * c) * jnp.tanh(c)
         return made @ at.params["weight_hr"] if at.layer.projection else made, c
 
-    zero = x[:, 0, :1] * 0
-    return _through_time(at, x, cell, (zero, zero))
+    return cell
 
 
 def _given(at: InJax, x: Any) -> Any:
@@ -69,7 +114,7 @@ def _recurring(at: InJax, h: Any) -> Any:
     return h @ at.params["weight_hh"] + at.params.get("bias_hh", 0.0)
 
 
-def _through_time(at: InJax, x: Any, cell: Callable[[Any, Any], Any], zero: Any) -> Any:
+def _through_time(at: InJax, x: Any, cell: Cell, zero: Any) -> Any:
     """The states of every time, (N, T, H); `zero` is the start, one column of every state."""
     jnp = at.jax.numpy
     is_pair = isinstance(zero, tuple)

@@ -15,12 +15,14 @@ from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
 from clearprop.engine.combinators import Concatenate, Sequential
 from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.layers.recurrent_arrays import parts
 from clearprop.engine.layers.rnn import RNN
 from clearprop.kinds.onnx_terms import (
     ANYTHING,
+    Beside,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -29,6 +31,7 @@ from clearprop.kinds.onnx_terms import (
     Slot,
     Term,
     X,
+    choice,
     op,
 )
 
@@ -36,6 +39,7 @@ from clearprop.kinds.onnx_terms import (
 OPSET = 13
 # What no layer here has.
 REFUSED_ATTRIBUTES = ("clip", "input_forget")
+_INT32 = 6  # as ONNX counts dtypes
 # So many layers one behind another are known at most.
 MOST_LAYERS = 4
 # Where ONNX's gates stand in ours: LSTM's are i o f g there, GRU's z r n, ours PyTorch's.
@@ -52,7 +56,7 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
     exporter writes starting states as zeros of a shape that it works out, both directions as one
     node, and the layers of a module one behind another, the times first all the way."""
     read = [
-        _form(kind, both, depth, _Given(bias=bias, zeros=zeros))
+        _form(kind, both, depth, Given(bias=bias, zeros=zeros))
         for both in (False, True)
         for depth in range(1, MOST_LAYERS + 1)
         for zeros in (False, True)
@@ -60,13 +64,13 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
     ]
     seeing = [True, False] if kind is LSTM else [False]
     written = [
-        _form(kind, False, 1, _Given(bias=bias, peephole=peephole), projected=projected)
+        _form(kind, False, 1, Given(bias=bias, peephole=peephole), projected=projected)
         for bias in (True, False)
         for peephole in seeing
         for projected in seeing
     ]
     others = [
-        _form(kind, both, 1, _Given(bias=bias, zeros=zeros, peephole=peephole), samples_first=first)
+        _form(kind, both, 1, Given(bias=bias, zeros=zeros, peephole=peephole), samples_first=first)
         for both in (False, True)
         for first in (False, True)
         for bias in (True, False)
@@ -77,27 +81,28 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
     return (*written, *read, *others)
 
 
-class _Given(NamedTuple):
-    """What a node is given beside x and its two matrices: biases; starting states, which are zeros;
-    what its gates have of the cell."""
+class Given(NamedTuple):
+    """What a node is given beside x and its two matrices: biases; starting states, which are zeros,
+    or stand beside x; what its gates have of the cell."""
 
     bias: bool
     zeros: bool = False
     peephole: bool = False
+    starts: tuple[Operand, ...] = ()
 
 
 def _form(
     kind: type[Recurrent],
     both: bool,
     depth: int,
-    given: _Given,
+    given: Given,
     *,
     samples_first: bool = False,
     projected: bool = False,
 ) -> OnnxForm:
     wire: Operand = X if samples_first else op("Transpose", X, perm=(1, 0, 2))
     for number in range(depth):
-        wire = _cell(kind, wire, number, given)
+        wire = node_of(kind, wire, number, given)
         if both:
             wire = wire if samples_first else op("Transpose", wire, perm=(0, 2, 1, 3))
             wire = op("Reshape", wire, Slot("rows"))
@@ -108,19 +113,19 @@ def _form(
     if projected:
         # A file's product behind a layer is a Linear.
         term = op("MatMul", term, Slot("projection"))
-        return OnnxForm(term, lambda at: _values(at, given, projected), lambda *_: None, OPSET)
+        return OnnxForm(term, lambda at: node_values(at, given, projected), lambda *_: None, OPSET)
 
     def read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
         return _read_stack(kind, found, depth, samples_first)
 
     def values(at: OnnxPlace) -> Mapping[str, Any] | None:
         is_written = depth == 1 and not both and not given.zeros and not samples_first
-        return _values(at, given, projected) if is_written else None
+        return node_values(at, given, projected) if is_written else None
 
     return OnnxForm(term, values, read, OPSET)
 
 
-def _cell(kind: type[Recurrent], wire: Operand, number: int, given: _Given) -> Term:
+def node_of(kind: type[Recurrent], wire: Operand, number: int, given: Given) -> Term:
     """One node, whose arrays and attributes have their names with its number."""
 
     def slot(name: str) -> Slot:
@@ -138,8 +143,17 @@ def _cell(kind: type[Recurrent], wire: Operand, number: int, given: _Given) -> T
         (theirs, Held(f"{ours or theirs}{number}", default))
         for theirs, (ours, default) in told.items()
     )
-    more: list[Operand] = [slot("bias") if given.bias else None, None]
-    starts: list[Operand] = [None] * len(kind.states)
+    # The operator counts them in 32 bits; files have them in either.
+    lengths = choice(
+        f"lengths{number}",
+        {
+            "none": None,
+            "counted": op("Cast", Beside(LENGTHS), to=_INT32),
+            "as they are": Beside(LENGTHS),
+        },
+    )
+    more: list[Operand] = [slot("bias") if given.bias else None, lengths]
+    starts: list[Operand] = list(given.starts) or [None] * len(kind.states)
     if given.zeros:
         starts = [op("Expand", slot(name), ANYTHING) for name in kind.states]
     more += [*starts, slot("peephole")] if given.peephole else starts
@@ -149,7 +163,8 @@ def _cell(kind: type[Recurrent], wire: Operand, number: int, given: _Given) -> T
     return Term(kind.__name__, inputs, attributes)
 
 
-def _values(at: OnnxPlace, given: _Given, projected: bool) -> Mapping[str, Any] | None:
+def node_values(at: OnnxPlace, given: Given, projected: bool) -> Mapping[str, Any] | None:
+    """What stands under a node's names; None where a layer has other settings."""
     layer = at.layer
     has = (layer.bias, getattr(layer, "peepholes", False), bool(getattr(layer, "projection", 0)))
     if at.stacked or has != (given.bias, given.peephole, projected):
@@ -172,6 +187,7 @@ def _values(at: OnnxPlace, given: _Given, projected: bool) -> Mapping[str, Any] 
         "direction": "reverse" if layer.reverse else None,
         "activations": ["Relu"] if getattr(layer, "nonlinearity", "") == "relu" else None,
         "layout": None,
+        "lengths": "counted" if LENGTHS in at.beside else "none",
     }
     if given.bias:
         both = [rows(at.params[name])[0].T for name in ("bias_ih", "bias_hh")]

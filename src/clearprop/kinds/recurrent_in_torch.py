@@ -1,4 +1,5 @@
-"""RNN, GRU and LSTM beside PyTorch's modules, which return a pair and number their arrays.
+"""RNN, GRU and LSTM beside PyTorch's modules, which return a pair and number their arrays. Their
+cells are in `cells_in_torch`.
 
     nn.LSTM(3, 8, num_layers=2, bidirectional=True, batch_first=True)
 
@@ -68,12 +69,18 @@ def _before_reset(module: Any, x: Any) -> Any:
     y = x.new_zeros(len(x), x.shape[1], size)
     h = x.new_zeros(len(x), size)
     for time, a in enumerate((x @ w.T + bias).unbind(1)):
-        gates = (a[:, : 2 * size] + h @ u[: 2 * size].T).sigmoid()
-        r, z = gates[:, :size], gates[:, size:]
-        n = (a[:, 2 * size :] + (r * h) @ u[2 * size :].T).tanh()
-        h = (1 - z) * n + z * h
+        h = step_before_reset(a, h, u)
         y[:, time] = h
     return (y,)
+
+
+def step_before_reset(a: Any, h: Any, u: Any) -> Any:
+    """One step of such a GRU, from what x gave and the state before."""
+    size = h.shape[1]
+    gates = (a[:, : 2 * size] + h @ u[: 2 * size].T).sigmoid()
+    r, z = gates[:, :size], gates[:, size:]
+    n = (a[:, 2 * size :] + (r * h) @ u[2 * size :].T).tanh()
+    return (1 - z) * n + z * h
 
 
 def _with_peepholes(module: Any, x: Any) -> Any:

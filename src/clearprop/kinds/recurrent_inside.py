@@ -166,15 +166,14 @@ def _rnn_hidden(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     return total, Arithmetic("h", (name,), at.value("hidden"))
 
 
-def _rnn_signals(at: UnitAtTime) -> dict[int, Array]:
+def rnn_signals(at: UnitAtTime) -> dict[int, Array]:
+    """∂C/∂a of the time behind, by gate."""
     h = at.later_values("hidden")
     slope = 1 - h * h if at.layer.nonlinearity == "tanh" else h > 0
     return {0: at.later_gradients("hidden") * slope}
 
 
-RNN_INSIDE: Mapping[str, Inside] = {
-    "hidden": inside_of("h", _rnn_hidden, hidden_back(_rnn_signals))
-}
+RNN_INSIDE: Mapping[str, Inside] = {"hidden": inside_of("h", _rnn_hidden, hidden_back(rnn_signals))}
 
 
 def _candidate(at: UnitAtTime) -> tuple[Arithmetic, ...]:
@@ -215,7 +214,8 @@ def _gru_hidden(at: UnitAtTime) -> tuple[Arithmetic, ...]:
     return (Arithmetic("h", told, at.value("hidden")),)
 
 
-def _gru_signals(at: UnitAtTime) -> dict[int, Array]:
+def gru_signals(at: UnitAtTime) -> dict[int, Array]:
+    """∂C/∂(what U made) of the time behind, by gate."""
     r, z, n = (at.later_values(name) for name in at.layer.gates)
     da_n = at.later_gradients("candidate") * (1 - n * n)
     da_r = at.later_gradients("reset") * r * (1 - r)
@@ -226,9 +226,10 @@ def _gru_signals(at: UnitAtTime) -> dict[int, Array]:
     return {0: da_r, 1: da_z, 2: da_n * r[at.unit]}
 
 
-def _kept(at: UnitAtTime) -> tuple[float, float]:
-    gradient, kept = at.later_gradients("hidden"), at.later_values("update")
-    return float(gradient[at.unit]), float(kept[at.unit])
+def kept(at: UnitAtTime) -> tuple[float, float]:
+    """What of a GRU's state goes on as it is."""
+    gradient, share = at.later_gradients("hidden"), at.later_values("update")
+    return float(gradient[at.unit]), float(share[at.unit])
 
 
 GRU_INSIDE: Mapping[str, Inside] = {
@@ -252,29 +253,30 @@ GRU_INSIDE: Mapping[str, Inside] = {
             "candidate", "n", lambda at: at.gradient("hidden"), lambda at: 1 - at.value("update")
         ),
     ),
-    "hidden": inside_of("h", _gru_hidden, hidden_back(_gru_signals, _kept)),
+    "hidden": inside_of("h", _gru_hidden, hidden_back(gru_signals, kept)),
 }
 
 
 def worked_state(inside: Mapping[str, Inside]) -> Callable[[OneEntry], tuple[Arithmetic, ...]]:
     """One entry of the output, which is a state, as it is made."""
+    return lambda entry: worked_in(inside, "hidden", entry)
 
-    def worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
-        found = entry.layer.intermediates(entry.params, entry.cache)
-        values = {name: one.values[entry.sample] for name, one in found.items()}
-        nothing = {name: np.zeros_like(value) for name, value in values.items()}
-        inner = InnerEntry(
-            entry.layer,
-            entry.params,
-            entry.input,
-            entry.output,
-            np.zeros_like(entry.output),
-            values,
-            nothing,
-            entry.cache,
-            entry.sample,
-            entry.place,
-        )
-        return inside["hidden"].forward(inner)
 
-    return worked
+def worked_in(inside: Mapping[str, Inside], name: str, entry: OneEntry) -> tuple[Arithmetic, ...]:
+    """An entry of the output that is one of an intermediate, as that is made."""
+    found = entry.layer.intermediates(entry.params, entry.cache)
+    values = {one: made.values[entry.sample] for one, made in found.items()}
+    nothing = {one: np.zeros_like(value) for one, value in values.items()}
+    inner = InnerEntry(
+        entry.layer,
+        entry.params,
+        entry.input,
+        entry.output,
+        np.zeros_like(entry.output),
+        values,
+        nothing,
+        entry.cache,
+        entry.sample,
+        entry.place,
+    )
+    return inside[name].forward(inner)

@@ -1,19 +1,21 @@
 """RNN, GRU and LSTM over time, and one time of a sequence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.gru import GRU
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.rnn import RNN
 from clearprop.engine.layers.time_step import TimeStep
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import Kernel, NoKernel, kernel
 from clearprop.kinds.lstm_inside import LSTM_INSIDE
 from clearprop.kinds.lstm_program import lstm_passes
-from clearprop.kinds.onnx_terms import OnnxForm, ReadLayer, Slot, X, op
+from clearprop.kinds.onnx_terms import Beside, OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
 from clearprop.kinds.program_pieces import Passes, Site
@@ -31,14 +33,14 @@ from clearprop.kinds.row import (
     ParameterSymbols,
 )
 
-_WEIGHTS = {
+WEIGHTS = {
     "weight_ih": ParameterSymbols("W", Symbol("W", "W")),
     "weight_hh": ParameterSymbols("U", Symbol("U", "U")),
     "bias_ih": ParameterSymbols("b", Symbol("b", "b")),
     "bias_hh": ParameterSymbols("b′", Symbol("d", "b′")),
 }
 _OF_LSTM = {
-    **_WEIGHTS,
+    **WEIGHTS,
     "weight_hr": ParameterSymbols("P", Symbol("P", "P")),
     "peephole": ParameterSymbols("p", Symbol("p", "p")),
 }
@@ -46,21 +48,34 @@ _SUMS = "∂L/∂W = Σₜ xₜᵀ·∂C/∂aₜ,  ∂L/∂U = Σₜ hₜ₋₁�
 _X_BACK = "∂C/∂xₜ = ∂C/∂aₜ · Wᵀ"
 
 
-def _not_compiled(_: object) -> NoKernel:
-    return NoKernel("time")
+def _recurrent_kernel(one: Any) -> Kernel | NoKernel:
+    """Its settings: whether it goes backwards, and whether φ is max(0, ·)."""
+    if getattr(one, "projection", 0):
+        return NoKernel("projection")
+    if getattr(one, "peepholes", False):
+        return NoKernel("peepholes")
+    if not getattr(one, "reset_after", True):
+        return NoKernel("reset_before")
+    is_rectified = getattr(one, "nonlinearity", "tanh") == "relu"
+    settings = (float(one.reverse), float(is_rectified))
+    return Kernel(type(one).__name__, settings, gates=len(one.gates))
 
 
 def _step_passes(site: Site) -> Passes:
     """One time of the sequence."""
     x, y, dx, dy, index = site.x, site.y, site.dx, site.dy, site.layer.index
-    told = f"{index}" if index >= 0 else f"T{'' if index == 0 else f' − {-index}'}"
+    told, place = (f"{index}", f"{index}") if index >= 0 else (f"T − {-index}", f"{index}")
+    place = f":, {place}"
+    if index < 0 and LENGTHS in site.beside:
+        lengths = site.beside[LENGTHS].symbol
+        told, place = f"{lengths:math} − {-index}", f"np.arange(len({x})), {lengths} - {-index}"
     backward: tuple[Line, ...] = ()
     if dx is not None:
         backward = (
             Line(f"{dx} = np.zeros_like({x})", f"{dx:math} = 0"),
-            Line(f"{dx}[:, {index}] = {dy}", f"{dx:math}ₜ = {dy:math} where t = {told}"),
+            Line(f"{dx}[{place}] = {dy}", f"{dx:math}ₜ = {dy:math} where t = {told}"),
         )
-    return Passes((Line(f"{y} = {x}[:, {index}]", f"{y:math} = {x:math}ₜ, t = {told}"),), backward)
+    return Passes((Line(f"{y} = {x}[{place}]", f"{y:math} = {x:math}ₜ, t = {told}"),), backward)
 
 
 def _step_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
@@ -71,7 +86,29 @@ def _step_worked(entry: OneEntry) -> tuple[Arithmetic, ...]:
 
 def _step_of_onnx(found: Any, _: object) -> ReadLayer | None:
     index = np.asarray(found["index"])
-    return ReadLayer(TimeStep(int(index))) if index.ndim == 0 and index.dtype.kind == "i" else None
+    if index.ndim or index.dtype.kind != "i":
+        return None
+    # From the front it is the same one, whatever the lengths.
+    return ReadLayer(TimeStep(int(index)), indifferent=(LENGTHS,) if index >= 0 else ())
+
+
+def _step_in_onnx(at: OnnxPlace) -> Mapping[str, Any] | None:
+    if at.stacked or (LENGTHS in at.beside and at.layer.index < 0):
+        return None
+    return {"index": np.array(at.layer.index)}
+
+
+def _step_from_end_in_onnx(at: OnnxPlace) -> Mapping[str, Any] | None:
+    if at.stacked or LENGTHS not in at.beside or at.layer.index >= 0:
+        return None
+    return {"index": np.array([at.layer.index]), "axis": np.array([1])}
+
+
+def _step_from_end_of_onnx(found: Any, _: object) -> ReadLayer | None:
+    index, axis = np.asarray(found["index"]), np.asarray(found["axis"])
+    if index.size != 1 or index.dtype.kind != "i" or index >= 0 or axis.tolist() != [1]:
+        return None
+    return ReadLayer(TimeStep(int(index.reshape(()))))
 
 
 RECURRENT = (
@@ -94,12 +131,12 @@ RECURRENT = (
         passes=rnn_passes,
         output=Symbol("y", "y"),
         opens=True,
-        parameters=_WEIGHTS,
+        parameters=WEIGHTS,
         torch=recurrent_twin(RNN),
         jax=rnn,
         onnx=OnnxOperator("RNN"),
         onnx_forms=recurrent_forms(RNN),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=RNN_INSIDE,
         told_features=True,
     ),
@@ -128,12 +165,12 @@ RECURRENT = (
         passes=gru_passes,
         output=Symbol("y", "y"),
         opens=True,
-        parameters=_WEIGHTS,
+        parameters=WEIGHTS,
         torch=recurrent_twin(GRU),
         jax=gru,
         onnx=OnnxOperator("GRU"),
         onnx_forms=recurrent_forms(GRU),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=GRU_INSIDE,
         told_features=True,
     ),
@@ -170,7 +207,7 @@ RECURRENT = (
         jax=lstm,
         onnx=OnnxOperator("LSTM"),
         onnx_forms=recurrent_forms(LSTM),
-        compiled=_not_compiled,
+        compiled=_recurrent_kernel,
         inside=LSTM_INSIDE,
         told_features=True,
     ),
@@ -190,11 +227,22 @@ RECURRENT = (
         onnx_forms=(
             OnnxForm(
                 op("Gather", X, Slot("index"), axis=1),
-                lambda at: None if at.stacked else {"index": np.array(at.layer.index)},
+                _step_in_onnx,
                 _step_of_onnx,
                 11,
             ),
+            OnnxForm(
+                op(
+                    "GatherND",
+                    X,
+                    op("Unsqueeze", op("Add", Beside(LENGTHS), Slot("index")), Slot("axis")),
+                    batch_dims=1,
+                ),
+                _step_from_end_in_onnx,
+                _step_from_end_of_onnx,
+                13,
+            ),
         ),
-        compiled=_not_compiled,
+        compiled=kernel("TIMES", "index"),
     ),
 )

@@ -3,6 +3,7 @@ loop from the other end. An LSTM's are in `lstm_program`."""
 
 from typing import NamedTuple
 
+from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.kinds.program_lines import Line, Symbol, loop
 from clearprop.kinds.program_pieces import Passes, Site, sum_of_samples
 
@@ -104,8 +105,25 @@ def _width(site: Site) -> int:
 
 def arriving_line(site: Site) -> Line:
     """dh: what comes back to the state of one time."""
-    equation = f"∂L/∂hₜ = {site.dy:math}ₜ + later_h"
-    return Line(f"dh = {site.dy}[:, {TIME}] + later_h", equation)
+    code, equation = f"{site.dy}[:, {TIME}] + later_h", f"{site.dy:math}ₜ + later_h"
+    if LENGTHS in site.beside:
+        code, equation = f"inside * ({code})", f"inside ⊙ ({equation})"
+    return Line(f"dh = {code}", f"∂L/∂hₜ = {equation}")
+
+
+def inside_lines(site: Site) -> list[Line]:
+    """Which samples have that time, where there are lengths."""
+    if LENGTHS not in site.beside:
+        return []
+    lengths = site.beside[LENGTHS].symbol
+    return [Line(f"inside = ({TIME} < {lengths})[:, None]", f"inside = [t < {lengths:math}]")]
+
+
+def ended_lines(site: Site, code: str, equation: str) -> list[Line]:
+    """What makes an array 0 at a time that a sample has not got, where there are lengths."""
+    if LENGTHS not in site.beside:
+        return []
+    return [Line(f"{code} *= inside", f"{equation} ← inside ⊙ {equation}")]
 
 
 def rnn_passes(site: Site) -> Passes:
@@ -123,11 +141,13 @@ def rnn_passes(site: Site) -> Passes:
         states_line(site),
         loop(
             order.forward,
+            *inside_lines(site),
             Line(
                 f"{z} = {a}[:, {TIME}] + {s}[:, {order.before}] @ {u}",
                 f"{z:math} = {a:math}ₜ + {s:math}{order.past} · {u:math}",
             ),
             Line(f"{after} = {value}", f"{s:math}ₜ = {value_math}"),
+            *ended_lines(site, after, f"{s:math}ₜ"),
         ),
         put_out_line(site),
     )
@@ -139,6 +159,7 @@ def rnn_passes(site: Site) -> Passes:
         nothing_later(site, "h"),
         loop(
             order.backward,
+            *inside_lines(site),
             arriving_line(site),
             Line(f"{a.d}[:, {TIME}] = dh * {slope}", f"{a.d:math}ₜ = ∂L/∂hₜ ⊙ {slope_math}"),
             Line(f"later_h = {a.d}[:, {TIME}] @ {u}.T", f"later_h = {a.d:math}ₜ · {u:math}ᵀ"),
@@ -163,6 +184,7 @@ def gru_passes(site: Site) -> Passes:
         *parts.room,
         loop(
             order.forward,
+            *inside_lines(site),
             *parts.gates,
             Line(
                 f"r, z = {gates}[:, {TIME}, :{size}], {gates}[:, {TIME}, {size}:{2 * size}]",
@@ -173,6 +195,7 @@ def gru_passes(site: Site) -> Passes:
                 f"{s}[:, {order.after}] = (1 - z) * {candidate} + z * {before}",
                 f"{s:math}ₜ = (1 − z) ⊙ n + z ⊙ {past}",
             ),
+            *ended_lines(site, f"{s}[:, {order.after}]", f"{s:math}ₜ"),
         ),
         put_out_line(site),
     )
@@ -182,6 +205,7 @@ def gru_passes(site: Site) -> Passes:
         nothing_later(site, "h"),
         loop(
             order.backward,
+            *inside_lines(site),
             Line(f"r, z, n = np.split({gates}[:, {TIME}], 3, axis=1)", f"r, z, n = {gates:math}ₜ"),
             arriving_line(site),
             Line("da_n = dh * (1 - z) * (1 - n**2)", "∂L/∂aₙ = ∂L/∂hₜ ⊙ (1 − z) ⊙ (1 − n²)"),

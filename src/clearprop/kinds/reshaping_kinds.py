@@ -8,11 +8,12 @@ import numpy as np
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.reshaping import CONSTANT, Flatten, Pad
 from clearprop.kinds.counterparts import OnnxOperator, TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import kernel
 from clearprop.kinds.onnx_terms import Held, OnnxForm, OnnxPlace, ReadLayer, Slot, X, number, op
 from clearprop.kinds.program_lines import Line, Symbol, in_equation, literal
 from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, InJax, LayerExample, LayerRow, OneEntry
+from clearprop.kinds.window_kernels import pad_kernel
 
 # What a border is called in ONNX, in PyTorch's modules, and in NumPy and JAX.
 IN_ONNX = {CONSTANT: CONSTANT, "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -217,7 +218,7 @@ RESHAPINGS = (
                 ),
             ),
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=kernel("TURN"),
     ),
     LayerRow(
         kind=Pad,
@@ -250,6 +251,6 @@ RESHAPINGS = (
             OnnxForm(op("Pad", X, *slots, mode=Held("mode", CONSTANT)), values, _pad_of_onnx)
             for slots, values in _PAD_INPUTS
         ),
-        compiled=lambda _: NoKernel("images"),
+        compiled=pad_kernel,
     ),
 )

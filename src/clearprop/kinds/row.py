@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from clearprop.base.arrays import Array, Index, Shape
+from clearprop.base.arrays import EMPTY, Array, Index, Shape
 from clearprop.base.errors import ContractError
 from clearprop.base.numbers import brief
 from clearprop.engine.combinators import Combinator
@@ -232,12 +232,14 @@ def _nothing(*_: object) -> Mapping[str, Array]:
 
 
 class InJax(NamedTuple):
-    """A layer under jax's transformations: the package, the layer, its parameters, the mode."""
+    """A layer under jax's transformations: the package, the layer, its parameters, the mode, and
+    what stands beside x."""
 
     jax: Any
     layer: Any
     params: Tree
     training: bool
+    beside: Mapping[str, Any] = EMPTY
 
 
 @dataclass(frozen=True, kw_only=True)

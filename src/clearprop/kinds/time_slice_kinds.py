@@ -8,7 +8,7 @@ import numpy as np
 from clearprop.base.numbers import brief
 from clearprop.engine.layers.time_slice import TimeSlice
 from clearprop.kinds.counterparts import TorchTwin
-from clearprop.kinds.kernels import NoKernel
+from clearprop.kinds.kernels import Kernel
 from clearprop.kinds.onnx_terms import OnnxForm, OnnxPlace, ReadLayer, Slot, X, op
 from clearprop.kinds.own_modules import own_module
 from clearprop.kinds.program_lines import Line, Symbol
@@ -80,5 +80,5 @@ TIME_SLICE = LayerRow(
     onnx_forms=(
         OnnxForm(op("Slice", X, Slot("start"), Slot("stop"), Slot("axis_1")), _ends, _of_onnx, 10),
     ),
-    compiled=lambda _: NoKernel("time"),
+    compiled=lambda one: Kernel("TIMES", (float(one.start or 0),)),
 )

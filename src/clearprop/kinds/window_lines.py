@@ -59,6 +59,9 @@ def taking_lines(site: Site, names: WindowNames, fill: str = "") -> list[Line]:
         )
     places, axes = window.places(size), len(size)
     for axis, index in enumerate(names.indices):
+        if window.ranges:
+            lines.append(_ranged_line(window, axis, index))
+            continue
         spread = ", None" * (2 * axes - 1 - axis)
         along = _spaced(window.stride[axis], f"np.arange({places[axis]})[:{spread}]")
         entry = ", None" * (axes - 1 - axis)
@@ -91,7 +94,8 @@ def returning_lines(site: Site, names: WindowNames, shares: str, shares_math: st
     window, dx = names.window, site.dx
     channels, *size = site.shape
     target = names.bordered.d if names.bordered is not site.x else dx
-    shape = ", ".join(map(str, (channels, *window.bordered(tuple(size)))))
+    whole = tuple(size) if window.ranges else window.bordered(tuple(size))
+    shape = ", ".join(map(str, (channels, *whole)))
     at = ", ".join(map(str, names.indices))
     at_math = ", ".join(f"{index:math}" for index in names.indices)
     lines = [
@@ -111,6 +115,26 @@ def returning_lines(site: Site, names: WindowNames, shares: str, shares_math: st
     return lines
 
 
+def _ranged_line(window: Window, axis: int, index: Symbol) -> Line:
+    """The index of one axis where windows have several lengths: a shorter one takes its last number
+    again."""
+    axes = len(window.ranges)
+    starts = [start for start, _ in window.ranges[axis]]
+    lasts = [end - 1 for _, end in window.ranges[axis]]
+    spread = along_axis(axis, axes)
+    code = f"np.add.outer({starts}, np.arange({window.kernel[axis]}))"
+    place, number = PLACES[axes][axis], ENTRIES[axes][axis]
+    return Line(
+        f"{index} = np.minimum({code}, np.array({lasts})[:, None]){spread}",
+        f"{index:math} = min(start_{place} + {number}, end_{place} − 1)",
+    )
+
+
+def along_axis(axis: int, axes: int) -> str:
+    """How an array (P, k) of one axis is spread over the places and entries of all."""
+    return {(0, 1): "", (0, 2): "[:, None, :, None]", (1, 2): "[:, None]"}[axis, axes]
+
+
 def _spaced(step: int, code: str) -> str:
     return code if step == 1 else f"{step} * {code}"
 
@@ -118,15 +142,13 @@ def _spaced(step: int, code: str) -> str:
 def under(entry: OneEntry, fill: float = 0.0) -> Array:
     """What lies under the window at one entry's place: its channel's numbers, row by row, with
     `fill` where it lies on the border."""
-    window = entry.layer.window_on(entry.input.shape[1:])
     channel, *place = entry.place
-    bordered = window.with_border(entry.input[channel][..., None], fill)[..., 0]
-    cuts = tuple(
-        slice(s * p, s * p + d * (k - 1) + 1, d)
-        for p, s, d, k in zip(place, window.stride, window.dilation, window.kernel, strict=True)
-    )
-    numbers: Array = bordered[cuts].ravel().astype(np.float64)
-    return numbers
+    image = entry.input[channel]
+    window = entry.layer.window_on(image.shape)
+    numbers = [
+        fill if at is None else float(image[at]) for at in window.numbers(tuple(place), image.shape)
+    ]
+    return np.array(numbers)
 
 
 def written(numbers: Array, between: str) -> str:

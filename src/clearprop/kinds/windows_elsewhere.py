@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from clearprop.base.arrays import Shape
+from clearprop.engine.layers.uneven_windows import taken_by
 from clearprop.engine.layers.windows import SAME, SAME_LOWER, Padding, Window, borders_of, sides_of
 from clearprop.kinds.onnx_terms import Held
 
@@ -95,7 +96,15 @@ def bordered_in_torch(nn: Any, window: Window, x: Any, fill: float = 0.0) -> Any
 
 
 def bordered_in_jax(jax: Any, window: Window, x: Any, fill: float = 0.0) -> Any:
-    """The same in JAX."""
+    """The same in JAX; of windows of several lengths with the numbers of every place one behind
+    another."""
+    if window.ranges:
+        for axis, (spans, longest) in enumerate(zip(window.ranges, window.kernel, strict=True)):
+            index, there = taken_by(spans, longest)
+            shape = [-1 if one == axis + 2 else 1 for one in range(x.ndim)]
+            x = jax.numpy.take(x, index.ravel(), axis=axis + 2)
+            x = jax.numpy.where(there.reshape(shape), x, fill)
+        return x
     return jax.numpy.pad(x, ((0, 0), (0, 0), *window.padding), constant_values=fill)
 
 
@@ -103,7 +112,7 @@ def parts_of(window: Window, bordered: Any) -> list[Any]:
     """What every entry of the window lies on, one array (N, C, *places) for each, of images in
     their border."""
     size = tuple(bordered.shape[2:])
-    places = window._replace(padding=((0, 0),) * len(size)).places(size)
+    places = window._replace(padding=((0, 0),) * len(size), ranges=()).places(size)
     parts = []
     for index in itertools.product(*map(range, window.kernel)):
         sides = zip(index, window.dilation, window.stride, places, strict=True)

@@ -1,22 +1,32 @@
 """What a person can build with: every kind of layer, loss, optimizer and start with its settings
 and their limits, as data.
 
-The settings are those of the classes; a layer's width is that of what comes in, and only a Linear
-layer says its own, `units`.
+The settings are those of the classes; what a layer takes is the shape of what comes in, and only
+those that give another width say their own: `units` of a Linear layer and of one that goes through
+time, `channels` of a convolution.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from clearprop.base import messages
+from clearprop.base.arrays import Shape
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.activations import Activation
+from clearprop.engine.layers.attention import MultiheadAttention
+from clearprop.engine.layers.convolution import Conv2d
 from clearprop.engine.layers.dropout import Dropout
+from clearprop.engine.layers.gru import GRU
 from clearprop.engine.layers.layer import Layer
 from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from clearprop.engine.layers.pooling import AvgPool2d, MaxPool2d
 from clearprop.engine.layers.rectifiers import PReLU
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.reshaping import Flatten
+from clearprop.engine.layers.rnn import RNN
 from clearprop.engine.layers.softmax import LogSoftmax, Softmax
 from clearprop.engine.optimizers import Clipped
 from clearprop.kinds.kind_tables import (
@@ -30,7 +40,7 @@ from clearprop.kinds.kind_tables import (
 LIMITS: Mapping[str, int] = {
     "layers": 24,
     "units": 1024,
-    "parameters": 100_000,
+    "parameters": 150_000,
     "samples": 2000,
     "neurons_drawn": 64,
 }
@@ -48,10 +58,21 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """A kind of layer: its settings, and what makes one of them for an input of so many numbers."""
+    """A kind of layer: its settings, what makes one of them for samples of a shape, and as which
+    field of the layer a setting stands that has another name."""
 
     settings: tuple[Setting, ...]
-    make: Callable[[Mapping[str, Any], int], Layer]
+    make: Callable[[Mapping[str, Any], Shape], Layer]
+    stands_as: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, layer: Layer, shape: Shape) -> dict[str, Any] | None:
+        """The settings that make this layer for samples of that shape; None where none do."""
+        kept = {
+            one.name: getattr(layer, self.stands_as.get(one.name, one.name))
+            for one in self.settings
+        }
+        fits = all(_takes(one, kept[one.name]) for one in self.settings)
+        return kept if fits and self.make(kept, shape) == layer else None
 
 
 # What is known of a setting beside its type; a rate's upper end is that of a ruler, and no limit.
@@ -76,36 +97,62 @@ USUAL_RATE = 0.01
 def settings_of(kind: type[Any]) -> tuple[Setting, ...]:
     """The settings of a class that are a number or a flag."""
     found = []
-    for field in fields(kind):
-        if field.name in _NOT_ASKED:
+    for one in fields(kind):
+        if one.name in _NOT_ASKED:
             continue
-        default = None if field.default is MISSING else field.default
-        if field.name == "learning_rate":
+        default = None if one.default is MISSING else one.default
+        if one.name == "learning_rate":
             default = USUAL_RATE if default is None else default
         told = _KINDS.get(type(default))
         if told is not None:
-            found.append(Setting(field.name, told, default, *_BOUNDS.get(field.name, (None, None))))
+            found.append(Setting(one.name, told, default, *_BOUNDS.get(one.name, (None, None))))
     return tuple(found)
 
 
-def _linear(settings: Mapping[str, Any], width: int) -> Layer:
-    return Linear(width, settings["units"], bias=settings["bias"])
+def _linear(settings: Mapping[str, Any], shape: Shape) -> Layer:
+    return Linear(shape[-1], settings["units"], bias=settings["bias"])
 
 
-def _of_width(kind: type[Layer]) -> Callable[[Mapping[str, Any], int], Layer]:
-    return lambda settings, width: kind.from_settings({"features": width, **settings})
+def _convolution(settings: Mapping[str, Any], shape: Shape) -> Layer:
+    named = {name: value for name, value in settings.items() if name != "channels"}
+    return Conv2d(shape[0], settings["channels"], **named)
 
 
-def _elementwise(kind: type[Layer]) -> Callable[[Mapping[str, Any], int], Layer]:
+def _through_time(kind: type[Recurrent]) -> Callable[[Mapping[str, Any], Shape], Layer]:
+    return lambda settings, shape: kind(
+        shape[-1], settings["units"], bias=settings["bias"], reverse=settings["reverse"]
+    )
+
+
+def _of_width(kind: type[Layer]) -> Callable[[Mapping[str, Any], Shape], Layer]:
+    return lambda settings, shape: kind.from_settings({"features": shape[-1], **settings})
+
+
+def _of_settings(kind: type[Layer]) -> Callable[[Mapping[str, Any], Shape], Layer]:
     return lambda settings, _: kind.from_settings(settings)
 
 
+def _whole(name: str, default: int, least: int = 1) -> Setting:
+    return Setting(name, "whole", default, least, LIMITS["units"])
+
+
 def _blocks() -> Iterator[tuple[str, Block]]:
-    units = Setting("units", "whole", 8, 1, LIMITS["units"])
-    yield Linear.__name__, Block((units, Setting("bias", "flag", True)), _linear)
+    units, bias = _whole("units", 8), Setting("bias", "flag", True)
+    yield Linear.__name__, Block((units, bias), _linear, {"units": "outputs"})
+    moved = (_whole("kernel", 3), _whole("stride", 1), _whole("padding", 0, 0), bias)
+    channels = (_whole("channels", 4), *moved)
+    yield Conv2d.__name__, Block(channels, _convolution, {"channels": "outputs"})
+    for pool in (MaxPool2d, AvgPool2d):
+        yield pool.__name__, Block((_whole("kernel", 2),), _of_settings(pool))
+    yield Flatten.__name__, Block((), _of_settings(Flatten))
+    for cell in (RNN, GRU, LSTM):
+        asked = (units, bias, Setting("reverse", "flag", False))
+        yield cell.__name__, Block(asked, _through_time(cell), {"units": "hidden"})
+    heads = (_whole("heads", 2), Setting("causal", "flag", False), bias)
+    yield MultiheadAttention.__name__, Block(heads, _of_width(MultiheadAttention))
     for kind in LAYER_ROWS:
         if issubclass(kind, Activation) or kind in (Dropout, PReLU, Softmax, LogSoftmax):
-            yield kind.__name__, Block(settings_of(kind), _elementwise(kind))
+            yield kind.__name__, Block(settings_of(kind), _of_settings(kind))
         elif kind in (BatchNorm, LayerNorm, RMSNorm):
             yield kind.__name__, Block(settings_of(kind), _of_width(kind))
 

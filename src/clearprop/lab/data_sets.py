@@ -8,6 +8,9 @@ moons   two half circles, one inside the other
 sine    one period and a half, with noise
 digits  handwritten digits, 8 × 8: the first 300 of the optical recognition set of E. Alpaydin and
         C. Kaynak (UCI Machine Learning Repository, CC BY 4.0), as scikit-learn has them
+images  the same digits as images (1, 8, 8), one channel with rows and columns
+recall  sequences (8, 1) of numbers of which the first is to be told at every time
+marked  sequences (6, 2) of a mark and a number, of which the marked one is to be told everywhere
 """
 
 from collections.abc import Callable, Mapping
@@ -26,9 +29,10 @@ DIGITS = Path(__file__).with_name("digits.npz")
 class LabData:
     """Samples for a network.
 
-    x        (N, inputs) in float64
-    target   (N, outputs) in float64; (N,) of whole numbers, the ids of classes
-    inputs   what the columns of x are called; `targets` those of the target
+    x        (N, inputs) in float64, or with more axes: images (N, C, H, W), sequences (N, T, F)
+    target   (N, outputs) in float64, of sequences (N, T, outputs); (N,) of whole numbers, the ids
+             of classes
+    inputs   what the numbers of a sample of x are called; `targets` those of the target
     classes  what the classes are called, by their ids; none where the target is numbers
     image    rows and columns of a picture that x is; None where it is none
     """
@@ -104,6 +108,28 @@ def _digits() -> LabData:
     return LabData("digits", x, target, pixels, ("digit",), tuple("0123456789"), (8, 8))
 
 
+def _images() -> LabData:
+    flat = _digits()
+    x = flat.x.reshape(-1, 1, 8, 8)
+    return LabData("images", x, flat.target, flat.inputs, flat.targets, flat.classes, flat.image)
+
+
+def _recall() -> LabData:
+    x = keyed_generator(0, path="recall").uniform(-1, 1, (200, 8, 1))
+    names = tuple(f"x{time}" for time in range(8))
+    return LabData("recall", x, np.repeat(x[:, :1], 8, axis=1), names, ("first",))
+
+
+def _marked() -> LabData:
+    random = keyed_generator(0, path="marked")
+    number = random.uniform(-1, 1, (200, 6))
+    mark = np.eye(6)[random.integers(0, 6, 200)]
+    told = (mark * number).sum(axis=1)[:, None, None]
+    names = tuple(f"{kind}{place}" for place in range(6) for kind in ("mark", "number"))
+    x = np.stack([mark, number], axis=-1)
+    return LabData("marked", x, np.repeat(told, 6, axis=1), names, ("marked",))
+
+
 DATA_SETS: Mapping[str, Callable[[], LabData]] = {
     "line": _line,
     "pair": _pair,
@@ -112,4 +138,7 @@ DATA_SETS: Mapping[str, Callable[[], LabData]] = {
     "moons": _moons,
     "sine": _sine,
     "digits": _digits,
+    "images": _images,
+    "recall": _recall,
+    "marked": _marked,
 }

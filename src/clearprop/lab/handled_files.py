@@ -32,7 +32,10 @@ def _told(table: OwnTable | None, data: LabData, notes: list[str]) -> Answer:
         names = [*data.inputs, *data.targets]
         kinds = dict.fromkeys(names, "number")
         cells = [
-            [*(f"{value:.4g}" for value in x), *(f"{value:.4g}" for value in t.reshape(-1))]
+            [
+                *(f"{value:.4g}" for value in x.reshape(-1)),
+                *(f"{value:.4g}" for value in t.reshape(-1)),
+            ]
             for x, t in zip(data.x[:HEAD], data.target[:HEAD], strict=True)
         ]
     else:

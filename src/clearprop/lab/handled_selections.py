@@ -1,4 +1,5 @@
-"""Messages that ask about the moment that is shown: what is selected, the output, its health."""
+"""Messages that ask about the moment that is shown: what is selected, the output, its health, and
+what is inside a layer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.numbers import brief
+from clearprop.lab.inside_view import inside_told
 from clearprop.lab.lab_state import Answers, LabState, say
 from clearprop.lab.moments import finite
 from clearprop.lab.outputs import output_told
@@ -71,4 +73,9 @@ def _size(path: str, size: float) -> dict[str, Any]:
     return {"path": path, "rms": finite(size), "text": brief(size)}
 
 
-HANDLERS = {"select": _select, "output": _output, "health": _health}
+def _inside(state: LabState, given: Mapping[str, Any]) -> Answers:
+    fields = inside_told(state.view(), given["layer"], given["stage"], state.language)
+    yield {"type": "inside", **fields}
+
+
+HANDLERS = {"inside": _inside, "select": _select, "output": _output, "health": _health}

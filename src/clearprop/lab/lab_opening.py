@@ -59,8 +59,9 @@ class Opening:
         if self.lesson is not None:
             return Session(lesson=lesson_of(self.lesson), language=language, guest=guest)
         problem, table = self._opened
-        # Samples in rows can be built for anew; ids and images cannot.
-        own = problem.data if self.file is not None and problem.data.x.ndim == 2 else None
+        # Measurements can be built for anew; ids cannot.
+        measured = problem.data.x.dtype.kind == "f"
+        own = problem.data if self.file is not None and measured else None
         return Session(problem=problem, own_data=own, table=table, language=language, guest=guest)
 
     @cached_property
@@ -144,7 +145,8 @@ def layers_of(spelled: str) -> tuple[Mapping[str, Any], ...]:
 
     Raises what `network_of` raises, and ConfigurationError for more than a row of layers.
     """
-    found = blocks_of(network_of(spelled))
+    network = network_of(spelled)
+    found = blocks_of(network, (_ends(network)[0],))
     if found is None:
         raise ConfigurationError("lab_network_row", text=spelled)
     return tuple(found)

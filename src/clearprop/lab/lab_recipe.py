@@ -16,18 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, freeze
+from clearprop.base.arrays import Array, Shape, freeze
 from clearprop.base.errors import ClearpropError, ConfigurationError, UnknownNameError
 from clearprop.engine.combinators import Sequential
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import CrossEntropy, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.kinds.kind_tables import INITIALIZERS, LOSSES, OPTIMIZERS
 from clearprop.lab.building_blocks import BLOCKS, LIMITS, STARTS, block_settings
-from clearprop.lab.data_sets import LabData, data_set
+from clearprop.lab.data_sets import DATA_SETS, LabData, data_set
 from clearprop.lab.presets import PRESETS
 from clearprop.teaching.experiments.worked_example import WEIGHTS
 from clearprop.training.arguments import data_of
@@ -38,6 +37,8 @@ from clearprop.training.loop import start
 # A run has no end of its own.
 ENDLESS = 10**12
 PARTS = ("layers", "loss", "optimizer", "batch", "start", "seed", "data")
+# The preset whose layers and optimizer a table begins with.
+FOR_TABLES = "sine"
 # A recipe is a part of a link.
 LONGEST_LINK = 100_000
 
@@ -95,7 +96,7 @@ def problem_of(recipe: Mapping[str, Any], own_data: LabData | None = None) -> Pr
     loss = _made(recipe["loss"], LOSSES, "loss")
     target, outputs = _target_for(loss, data)
     recipe["layers"] = _ending_in(recipe["layers"], outputs)
-    network = _network(recipe["layers"], data.x.shape[1], outputs)
+    network = _network(recipe["layers"], data.x.shape[1:], outputs)
     optimizer = _made(recipe["optimizer"], OPTIMIZERS, "optimizer")
     seed = _whole("seed", recipe["seed"], 0)
     params = _start(network, recipe["start"], seed)
@@ -144,10 +145,16 @@ def changed(problem: Problem, changes: Mapping[str, Any], at: TrainingState) -> 
 
 def fitting(recipe: Mapping[str, Any], data: LabData) -> dict[str, Any]:
     """The recipe for other data: with a loss that goes with its target, and a start that does not
-    belong to the data before. Raises ConfigurationError for a network that no recipe says."""
+    belong to the data before; for samples with other axes the layers of a preset that takes them.
+    Raises ConfigurationError for a network that no recipe says."""
     recipe = settled(recipe)
     if recipe["layers"] is None:
         raise ConfigurationError("lab_link_of_file")
+    before = str(recipe["data"].get("name")) if isinstance(recipe["data"], Mapping) else ""
+    axes = data_set(before).x.ndim if before in DATA_SETS else data.x.ndim
+    if axes != data.x.ndim:
+        named = [name for name, one in PRESETS.items() if one["data"]["name"] == data.name]
+        recipe = {**PRESETS[(*named, FOR_TABLES)[0]], "seed": recipe["seed"]}
     made = {**recipe, "data": {"name": data.name}}
     loss = _kind(recipe["loss"], "loss")
     if data.classes and loss not in ("CrossEntropy", "BinaryCrossEntropy"):
@@ -194,11 +201,11 @@ def _target_for(loss: Loss, data: LabData) -> tuple[Array, int]:
     if not data.classes:
         if isinstance(loss, CrossEntropy):
             raise ConfigurationError("lab_loss_needs_classes", loss=type(loss).__name__)
-        return data.target, data.target.shape[1]
+        return data.target, data.target.shape[-1]
     if isinstance(loss, CrossEntropy):
         return data.target, len(data.classes)
     if len(data.classes) == 2:
-        return freeze(data.target[:, None].astype(np.float64)), 1
+        return freeze(data.target[..., None].astype(np.float64)), 1
     return freeze(np.eye(len(data.classes))[data.target]), len(data.classes)
 
 
@@ -213,18 +220,17 @@ def _ending_in(given: Any, outputs: int) -> list[dict[str, Any]]:
     return layers
 
 
-def _network(given: list[dict[str, Any]], inputs: int, outputs: int) -> Network:
+def _network(given: list[dict[str, Any]], shape: Shape, outputs: int) -> Network:
     if len(given) > LIMITS["layers"]:
         raise ConfigurationError("lab_too_many_layers", most=LIMITS["layers"])
     layers: list[Layer] = []
-    width = inputs
     for one in given:
-        layer = _block(dict(one), width)
-        if isinstance(layer, Linear):
-            width = layer.outputs
+        layer = _block(dict(one), shape)
+        # Every axis of the samples is known, and so is what a layer makes of them.
+        shape = layer.output_shape(shape) or shape
         layers.append(layer)
-    if width != outputs:
-        raise ConfigurationError("lab_outputs", came=width, expected=outputs)
+    if shape[-1] != outputs:
+        raise ConfigurationError("lab_outputs", came=shape[-1], expected=outputs)
     network = Network(Sequential(*layers))
     require_looked_at(network)
     return network
@@ -239,11 +245,11 @@ def require_looked_at(network: Network) -> None:
         )
 
 
-def _block(settings: dict[str, Any], width: int) -> Layer:
+def _block(settings: dict[str, Any], shape: Shape) -> Layer:
     kind = settings.pop("kind")
     if kind not in BLOCKS:
         raise UnknownNameError("lab_kind", part="layers", name=kind[:40], known=", ".join(BLOCKS))
-    return BLOCKS[kind].make(block_settings(kind, settings), width)
+    return BLOCKS[kind].make(block_settings(kind, settings), shape)
 
 
 def _kind(given: Any, part: str) -> str:

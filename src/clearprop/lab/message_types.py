@@ -56,7 +56,8 @@ PAGE: Mapping[str, Fields] = {
         "selection": Field(
             "object?",
             "{kind: weight, bias, neuron, input, sample, layer or loss; address; sample}: address"
-            " of all but sample and loss; sample may be null or left out; null selects nothing",
+            " of all but sample and loss, a neuron's also of a number within a layer; sample may be"
+            " null or left out; null selects nothing",
         )
     },
     "move": {
@@ -91,6 +92,10 @@ PAGE: Mapping[str, Fields] = {
         "resolution": Field("whole?", "points along each axis; null chooses"),
     },
     "health": {},
+    "inside": {
+        "layer": Field("text?", "its path; null for the first that has something inside"),
+        "stage": Field("whole?", "which stage of it, from 0; null for the first"),
+    },
     "export": {"what": Field("text", "link, program, safetensors, svg, png or answers")},
     "lesson": {"name": Field("text?", "which one; null leaves the one that is open")},
     "task": {
@@ -125,14 +130,16 @@ SESSION: Mapping[str, Fields] = {
         "columns": Field(
             "list",
             "from left to right: {path, wire, output, title, kind: input, linear, layer or join;"
-            " count, strip, x, y: [one a neuron]}; wire is z, output is a; the same where there is"
-            " no activation; a strip is too wide for neurons, and y has its two ends",
+            " count, shape, strip, maps, x, y: [one a neuron]}; wire is z, output is a; the same"
+            " where there is no activation; a strip is too wide for neurons, and y has its two"
+            " ends; so it is with maps, [rows, columns] of the matrices that its numbers are",
         ),
         "edges": Field(
             "list", "{from, to: numbers of columns; weight: path or null; shape: [in, out] or null}"
         ),
         "biases": Field("list", "{column, path}"),
         "parameters": Field("list", "{path, symbol, shape}"),
+        "opened": Field("list", "[path] of the layers that can be looked into"),
         "groups": Field("list", "{path, title, columns}: combinators that are not the whole"),
         "width": Field("number", "of the drawing, in its own units"),
         "height": Field("number", "of the drawing"),
@@ -271,6 +278,23 @@ SESSION: Mapping[str, Fields] = {
         "safe_rate": Field("number?", "the largest stable rate here; null where none is known"),
         "safe_rate_text": Field("text", "the same as a sentence; empty where none is known"),
         "says": Field("text", "what was looked at"),
+    },
+    "inside": {
+        **ANSWERS,
+        "layer": Field(
+            "text?", "the path of what is looked into; null where no layer has an inside"
+        ),
+        "layers": Field("list", "{path, title} of all that can be looked into"),
+        "stages": Field("list", "{part: forward or backward, title}, in their order"),
+        "stage": Field("whole", "the number of the one that is shown"),
+        "title": Field("text", "the layer by its name"),
+        "says": Field("text", "whose numbers these are, and what is left out"),
+        "lines": Field("list", "of this stage: {kind: equation, note or worked; text}"),
+        "matrices": Field(
+            "list",
+            "{title, role: forward or backward, rows: [name], axes: [of rows, of columns], address,"
+            " values: array}; in the address {row} and {column} stand for a name and a number",
+        ),
     },
     "file": {
         **ANSWERS,

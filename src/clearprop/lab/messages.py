@@ -96,10 +96,10 @@ def array(values: Array) -> dict[str, Any]:
     }
 
 
-def numbers(values: Array) -> dict[str, Any]:
-    """An array whose entries are also written out, in `text`, where a page has room for them: what
-    is rounded is rounded here."""
-    text = [brief(one) for one in values.ravel().tolist()] if values.size <= MOST_WRITTEN else None
+def numbers(values: Array, most: int = MOST_WRITTEN) -> dict[str, Any]:
+    """An array whose entries are also written out, in `text`, where there are at most `most` of
+    them: what is rounded is rounded here."""
+    text = [brief(one) for one in values.ravel().tolist()] if values.size <= most else None
     return {**array(values), "text": text}
 
 

@@ -1,12 +1,16 @@
 """The drawing of a network: columns of neurons from left to right, and the edges between them.
 
-It is made once a network; after that only numbers travel. Units are the drawing's own: two
-neighbours in a column are 1 apart.
+What a sample has there stands neuron by neuron, as a strip where there are too many of them, and as
+maps where it has rows and columns: an image for every channel, or positions by features. It is made
+once a network; after that only numbers travel. Units are the drawing's own: two neighbours in a
+column are 1 apart.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from clearprop.base.arrays import Shape
 from clearprop.drawing.diagrams.stations import Station, stations
 from clearprop.engine.graph import Graph
 from clearprop.engine.step import Step
@@ -27,16 +31,18 @@ def network_view(step: Step, named_input: str) -> dict[str, Any]:
     backward = step.backward
     graph = step.forward.network.graph
     found = stations(backward, 0)
-    counts = [_count(step, one) for one in found]
-    heights = [STRIP if count > LIMITS["neurons_drawn"] else count - 1.0 for count in counts]
+    shapes = [step.forward.value(one.path).shape[1:] for one in found]
+    heights = [STRIP if _too_wide(shape) else math.prod(shape) - 1.0 for shape in shapes]
     height = max(heights, default=0.0) + 2 * MARGIN
     gap = BETWEEN + BETWEEN_MORE * max(heights, default=0.0)
     columns = [
-        _column(graph, one, named_input, count, MARGIN + number * gap, (height - tall) / 2, tall)
-        for number, (one, count, tall) in enumerate(zip(found, counts, heights, strict=True))
+        _column(graph, one, named_input, shape, MARGIN + number * gap, (height - tall) / 2, tall)
+        for number, (one, shape, tall) in enumerate(zip(found, shapes, heights, strict=True))
     ]
     return {
-        "title": " → ".join([str(counts[0]), *(_title(one, named_input) for one in found[1:])]),
+        "title": " → ".join(
+            ["×".join(map(str, shapes[0])), *(_title(one, named_input) for one in found[1:])]
+        ),
         "columns": columns,
         "edges": _edges(found),
         "biases": [
@@ -53,6 +59,7 @@ def network_view(step: Step, named_input: str) -> dict[str, Any]:
             for node in graph.nodes.values()
             for name, slot in node.parameters.items()
         ],
+        "opened": [path for path in graph.nodes if step.forward.inside(path)],
         "groups": _groups(graph, found),
         "width": 2 * MARGIN + gap * (len(found) - 1),
         "height": height,
@@ -60,15 +67,21 @@ def network_view(step: Step, named_input: str) -> dict[str, Any]:
     }
 
 
-def _count(step: Step, station: Station) -> int:
-    """The numbers of one sample that stand in a column."""
-    return int(step.forward.value(station.path)[0].size)
+def _too_wide(shape: Shape) -> bool:
+    """Whether a column is a strip or maps: its neurons are not drawn one by one."""
+    return len(shape) > 1 or math.prod(shape) > LIMITS["neurons_drawn"]
 
 
 def _column(
-    graph: Graph, station: Station, named_input: str, count: int, x: float, top: float, tall: float
+    graph: Graph,
+    station: Station,
+    named_input: str,
+    shape: Shape,
+    x: float,
+    top: float,
+    tall: float,
 ) -> dict[str, Any]:
-    strip = count > LIMITS["neurons_drawn"]
+    count, strip = math.prod(shape), _too_wide(shape)
     kind = "layer"
     if station.step is None:
         kind = "input"
@@ -83,7 +96,9 @@ def _column(
         "title": _title(station, named_input),
         "kind": kind,
         "count": count,
+        "shape": list(shape),
         "strip": strip,
+        "maps": list(shape[-2:]) if len(shape) > 1 else None,
         "x": x,
         "y": [top, top + tall] if strip else [top + number for number in range(count)],
     }

@@ -7,24 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import Array, Shape
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, FileError
 from clearprop.base.opening import read_or_refused
-from clearprop.engine.layers.linear import Linear
 from clearprop.engine.losses import MSE
 from clearprop.engine.network import Network
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.network_file import load
 from clearprop.lab.building_blocks import BLOCKS, LIMITS
 from clearprop.lab.data_sets import LabData
-from clearprop.lab.lab_recipe import Problem, fitting, problem_of, require_looked_at
+from clearprop.lab.lab_recipe import FOR_TABLES, Problem, fitting, problem_of, require_looked_at
 from clearprop.lab.own_table import OwnTable, data_of_table, table_of
 from clearprop.training.arguments import USUAL_OPTIMIZER
 from clearprop.training.events import TrainingState
-
-# The preset whose layers and optimizer a table begins with.
-FOR_TABLES = "sine"
 
 
 def problem_of_file(path: Path) -> Problem:
@@ -47,7 +43,7 @@ def problem_of_file(path: Path) -> Problem:
     batch = progress.batch_size
     return Problem(
         recipe={
-            "layers": blocks_of(saved.network),
+            "layers": blocks_of(saved.network, data.x.shape[1:]),
             "loss": _settings(loss),
             "optimizer": _settings(optimizer),
             "batch": batch,
@@ -89,20 +85,19 @@ def _data(name: str, saved: SavedNetwork, x: Array, target: Array) -> LabData:
     return LabData(name, x.copy(), target.copy(), inputs, targets, classes)
 
 
-def blocks_of(network: Network) -> list[dict[str, Any]] | None:
-    """The layers as a recipe has them; None for a network that is no plain row of them."""
+def blocks_of(network: Network, shape: Shape) -> list[dict[str, Any]] | None:
+    """The layers as a recipe has them, for samples of that shape; None for a network that is no
+    plain row of them, or has a layer with settings that a recipe does not ask for."""
     if network.graph.joins or len(network.graph.groups) > 1:
         return None
     found = []
     for node in network.graph.nodes.values():
         kind = type(node.layer).__name__
-        if kind not in BLOCKS:
+        settings = BLOCKS[kind].told(node.layer, shape) if kind in BLOCKS else None
+        if settings is None:
             return None
-        known = {one.name for one in BLOCKS[kind].settings}
-        settings = {k: v for k, v in node.layer.settings().items() if k in known}
-        if isinstance(node.layer, Linear):
-            settings["units"] = node.layer.outputs
         found.append({"kind": kind, **settings})
+        shape = node.layer.output_shape(shape) or shape
     return found
 
 

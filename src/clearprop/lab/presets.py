@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def _linear(units: int) -> dict[str, Any]:
-    return {"kind": "Linear", "units": units}
+def _layer(told: int | str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(told, int):
+        return {"kind": "Linear", "units": told}
+    return {"kind": told} if isinstance(told, str) else dict(told)
 
 
 def _recipe(
     data: str,
-    layers: Sequence[int | str],
+    layers: Sequence[int | str | Mapping[str, Any]],
     loss: str,
     rate: float,
     *,
@@ -20,7 +22,7 @@ def _recipe(
 ) -> dict[str, Any]:
     """A recipe of its layers: a number is a Linear layer of so many units, a name any other."""
     return {
-        "layers": [_linear(one) if isinstance(one, int) else {"kind": one} for one in layers],
+        "layers": [_layer(one) for one in layers],
         "loss": {"kind": loss},
         "optimizer": {"kind": optimizer, "learning_rate": rate},
         "batch": batch,
@@ -40,4 +42,20 @@ PRESETS: Mapping[str, dict[str, Any]] = {
     "moons": _recipe("moons", [8, "ReLU", 2], "CrossEntropy", 0.3),
     "sine": _recipe("sine", [16, "Tanh", 1], "MSE", 0.02, optimizer="Adam"),
     "digits": _recipe("digits", [32, "ReLU", 10], "CrossEntropy", 0.3, batch=50),
+    "images": _recipe(
+        "images",
+        [{"kind": "Conv2d", "channels": 4}, "ReLU", "MaxPool2d", "Flatten", 10],
+        "CrossEntropy",
+        0.01,
+        optimizer="Adam",
+        batch=50,
+    ),
+    "recall": _recipe("recall", [{"kind": "LSTM", "units": 6}, 1], "MSE", 0.02, optimizer="Adam"),
+    "marked": _recipe(
+        "marked",
+        [8, {"kind": "MultiheadAttention", "heads": 2}, 1],
+        "MSE",
+        0.02,
+        optimizer="Adam",
+    ),
 }

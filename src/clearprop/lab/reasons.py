@@ -8,14 +8,17 @@ from clearprop.base import messages
 from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.numbers import brief, percent, product_text
+from clearprop.engine.addresses import InnerAddress, number_address
 from clearprop.engine.graph import INPUT
 from clearprop.engine.step import Step
 from clearprop.lab.moments import StepView, finite
 from clearprop.reading.explanation import (
     GradientExplanation,
+    InnerExplanation,
     NeuronExplanation,
     SampleExplanation,
     explain_input,
+    explain_inside,
     explain_neuron,
     explain_sample,
     explain_weight,
@@ -88,7 +91,10 @@ def _explained(view: StepView, kind: str, address: str, sample: int | None) -> R
         return explain_sample(step, step.check_sample(sample))
     if kind == "input" or address.startswith(f"{INPUT}["):
         return explain_input(step, address, most=MOST_SHARES, sample=sample)
-    return explain_neuron(step, address, sample=view.sample if sample is None else sample)
+    shown = view.sample if sample is None else sample
+    if isinstance(number_address(step, address), InnerAddress):
+        return explain_inside(step, address, sample=shown)
+    return explain_neuron(step, address, sample=shown)
 
 
 def _title(found: Readable, language: str) -> str:
@@ -97,6 +103,8 @@ def _title(found: Readable, language: str) -> str:
         return say(language, f"session.selected.{found.kind}", named=named)
     if isinstance(found, NeuronExplanation):
         return say(language, "session.selected.neuron", named=found.signal.named)
+    if isinstance(found, InnerExplanation):
+        return say(language, "session.selected.inside", named=found.address)
     sample = found.sample if isinstance(found, SampleExplanation) else ""
     return say(language, "session.selected.sample", sample=sample)
 

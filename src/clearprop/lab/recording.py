@@ -40,6 +40,7 @@ def _recorded(opening: Opening, language: str) -> Recording:
         *_selections(network),
         {"type": "output", "of": None, "resolution": None},
         {"type": "health"},
+        {"type": "inside", "layer": None, "stage": None},
         *(
             {"type": "go", "branch": MAIN, "step": moment["step"], "phase": phase}
             for phase in (*range(len(moment["phases"]) + 1), None)
@@ -66,10 +67,10 @@ def _selections(network: Mapping[str, Any]) -> Iterator[Message]:
         for address in _entries(one["path"], one["shape"])
     ]
     chosen += [
-        {"kind": "input" if column["wire"] == INPUT else "neuron", "address": f"{wire}[{neuron}]"}
+        {"kind": "input" if column["wire"] == INPUT else "neuron", "address": address}
         for column in network["columns"]
         for wire in dict.fromkeys((column["wire"], column["output"]))
-        for neuron in range(column["count"])
+        for address in _entries(wire, column["shape"])
     ]
     for selection in chosen[:MOST_EXPLAINED]:
         yield {"type": "select", "selection": selection}

@@ -12,11 +12,14 @@ MOST_POINTS = 200
 
 
 def thumbnail(data: LabData) -> dict[str, Any]:
-    """What a page draws: the first sample where samples are images, otherwise points (N, 2) with a
-    tone each. One input stands against its target, of more the first two against each other, with
-    the class, or the rounded target, as the tone."""
+    """What a page draws: the first sample where samples are images or sequences, which lie down,
+    otherwise points (N, 2) with a tone each. One input stands against its target, of more the first
+    two against each other, with the class, or the rounded target, as the tone."""
     if data.image is not None:
         return {"image": array(data.x[0].reshape(data.image)), "points": None, "tones": None}
+    if data.x.ndim > 2:
+        drawn = data.x[0].reshape(data.x.shape[1], -1).T
+        return {"image": array(np.abs(drawn)), "points": None, "tones": None}
     x, target = data.x[:MOST_POINTS], data.target[:MOST_POINTS]
     target = target if target.ndim == 1 else target[:, 0]
     if x.shape[1] == 1:

@@ -78,7 +78,7 @@ def holds_out_folds(plan: RunPlan) -> bool:
 def _recipe(plan: RunPlan) -> TableRecipe:
     settings = plan.settings
     recipe = recipe_of(estimator(plan, stop_metric(settings)), settings.seed)
-    return recipe.for_rows(plan.rows)
+    return recipe.for_rows(plan.rows, numbers=settings.task == "regression")
 
 
 def require_loss(plan: RunPlan) -> None:

@@ -25,6 +25,7 @@ from clearprop.base.settings import (
 )
 from clearprop.base.writing import write_whole
 from clearprop.data.preparation import MISSING_POLICIES, SCALINGS
+from clearprop.estimators.estimator_recipe import AUTO
 from clearprop.estimators.table_recipe import OPTIMIZER_NAMES, SCHEDULE_NAMES
 from clearprop.training.engine_choice import ENGINES
 
@@ -47,7 +48,8 @@ class RunSettings(Configurable):
     data           the file of the table, as it was given
     target         the columns that are predicted
     task           what they hold; "auto" looks at them. A finished run says which it was
-    activation     the name of one for all hidden layers, or one for each
+    activation     the name of one for all hidden layers, or one for each; "auto" looks at the task
+                   and the rows. A finished run says which it was
     loss           its name; None takes the one that the target asks for
     learning_rate  where the schedule begins; None: "auto", found before the first step
     class_weight   None, "balanced", or (class, weight) of some classes; the others have 1
@@ -71,7 +73,7 @@ class RunSettings(Configurable):
     target: tuple[str, ...]
     task: str = "auto"
     hidden: tuple[int, ...] = (64, 64)
-    activation: tuple[str, ...] = ("relu",)
+    activation: tuple[str, ...] = (AUTO,)
     loss: str | None = None
     optimizer: str = "adam"
     learning_rate: float | None = None
@@ -85,7 +87,7 @@ class RunSettings(Configurable):
     class_weight: str | tuple[tuple[str, float], ...] | None = None
     validation: float | str = FOLDS
     stop_on: str = "loss"
-    patience: int | None = 8
+    patience: int | None = 5
     tolerance: float | None = None
     drop: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
@@ -96,8 +98,8 @@ class RunSettings(Configurable):
     missing: str = "indicator"
     networks: int = 8
     soft_clip: float | None = 3.0
-    bins: int = 16
-    bin_height: float = 0.5
+    bins: int = 32
+    bin_height: float = 0.35
     input_scale: float | None = 6.0
     scaling: str = "robust"
     start: str = "he"
@@ -152,6 +154,7 @@ class RunSettings(Configurable):
 # What scikit-learn's MLP does, in the settings that differ from those above.
 PLAIN: dict[str, Any] = {
     "hidden": (100,),
+    "activation": ("relu",),
     "optimizer": "sklearn_adam",
     "learning_rate": 0.001,
     "schedule": "constant",

@@ -20,8 +20,9 @@ from clearprop.base.dependencies import is_installed
 from clearprop.base.errors import ConfigurationError, DataError, EngineWarning, FileError
 from clearprop.data.blocks import TableBlocks
 from clearprop.data.table import Note
-from clearprop.estimators.estimator_recipe import recipe_of
+from clearprop.estimators.estimator_recipe import AUTO, recipe_of
 from clearprop.estimators.evaluation_log import EvaluationLog, data_of_log
+from clearprop.estimators.table_recipe import activation_for
 from clearprop.runs.run_checkpoints import checksum, newest_checkpoint
 from clearprop.runs.run_data import read_run_table, run_data, split
 from clearprop.runs.run_folder import (
@@ -109,6 +110,10 @@ def plan_run(settings: RunSettings, blocks: TableBlocks | None = None) -> RunPla
         held_out = run_data(read_run_table(file, settings), settings, classes or None)
     notes = (*notes, *data.notes, *noticed(training, settings))
     files = [path] if file is None else [path, file]
+    if settings.activation == (AUTO,):
+        rows = len(training) if blocks is None else blocks.rows
+        chosen = activation_for(rows, numbers=data.task == "regression")
+        settings = replace(settings, activation=(type(chosen).__name__.lower(),))
     plan = RunPlan(
         settings, training, held_out, classes, checksum(*files), blocks=blocks, notes=notes
     )

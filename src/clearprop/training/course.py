@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_count, shape_text
-from clearprop.base.errors import ConfigurationError, ShapeError
-from clearprop.engine.known_side_inputs import require_side_inputs
+from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_count
+from clearprop.base.errors import ConfigurationError
+from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import BackwardPass, Network
 from clearprop.engine.optimizers import Optimizer
@@ -18,7 +18,7 @@ from clearprop.training.events import TrainingState
 @dataclass(frozen=True, eq=False)
 class Course:
     """What stays the same from step to step. `networks` is None of one, (P,); `side_inputs` are
-    what layers need beside x, an entry (N, …) for every sample."""
+    what layers need beside x."""
 
     network: Network
     data: Data
@@ -27,7 +27,7 @@ class Course:
     epochs: int
     batch_size: int
     networks: int | None
-    side_inputs: Mapping[str, Array] = field(default_factory=lambda: EMPTY)
+    side_inputs: SideInputs = field(default_factory=SideInputs)
 
     @property
     def samples(self) -> int:
@@ -53,9 +53,9 @@ class Course:
 
     def beside(self, rows: Array | None) -> Mapping[str, Array]:
         """The side inputs of these samples; of all of them where that is None."""
-        if rows is None or not self.side_inputs:
-            return self.side_inputs
-        return {name: array[rows] for name, array in self.side_inputs.items()}
+        if rows is None or not self.side_inputs.arrays:
+            return self.side_inputs.arrays
+        return self.side_inputs.take(rows)
 
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
@@ -93,7 +93,7 @@ def course_of(
     side_inputs: Mapping[str, Array] = EMPTY,
 ) -> Course:
     """The course of a training. Raises ConfigurationError, UnknownNameError for side inputs that
-    no layer reads, and ShapeError for those that are not one entry for every sample."""
+    no layer reads, and ShapeError for those that have not an entry for every sample."""
     require_count("epochs", epochs)
     if loss.reduction == "none":
         raise ConfigurationError("reduction_untrainable")
@@ -105,12 +105,7 @@ def course_of(
         if batch_size > samples:
             raise ConfigurationError("batch_size_invalid", samples=samples, value=batch_size)
     networks = len(state.params) if state.params.ndim == 2 else None
+    beside = SideInputs()
     if side_inputs is not EMPTY:
-        require_side_inputs(side_inputs, network.side_inputs)
-    beside = {name: np.asarray(array) for name, array in side_inputs.items()}
-    for name, array in beside.items():
-        if array.shape[:1] != (samples,):
-            raise ShapeError(
-                "side_input_samples", name=name, came=shape_text(array.shape), samples=samples
-            )
-    return Course(network, data, loss, optimizer, epochs, batch_size, networks, beside or EMPTY)
+        beside = side_inputs_of_samples(network.graph, side_inputs, samples)
+    return Course(network, data, loss, optimizer, epochs, batch_size, networks, beside)

@@ -3,11 +3,13 @@
 What is settled here needs nothing of `compiled`, which is loaded where it may be of use.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from clearprop.base import messages
-from clearprop.base.errors import ConfigurationError
+from clearprop.base.arrays import Shape
+from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.network import Network
 
 ENGINES = ("auto", "numpy", "compiled")
@@ -57,17 +59,30 @@ def require_engine(engine: str) -> None:
         raise ConfigurationError("engine_unknown", value=engine, known=", ".join(ENGINES))
 
 
-def numpy_seconds(network: Network, *, samples: int, parameters: int, steps: int) -> float:
+def parameter_uses(network: Network, sample_shape: Shape) -> int:
+    """How often a sample of this shape meets a parameter: each of them once at every place."""
+    try:
+        shapes = network.graph.shapes(sample_shape)
+    except ShapeError:  # which the engine says better
+        return network.size
+    uses = 0
+    for path, node in network.graph.nodes.items():
+        shape = shapes[path] or ()
+        places = shape[1:] if node.layer.images else shape[:-1]
+        size = sum(slot.stop - slot.start for slot in node.parameters.values())
+        uses += size * math.prod(places)
+    return uses
+
+
+def numpy_seconds(network: Network, *, uses: int, steps: int) -> float:
     """About how long so many steps take in NumPy, of one core. Nothing is measured: the same
     training is judged alike on every machine, and when it is gone on with.
 
-    samples     in a step, with any axes between counted in
-    parameters  of all networks
+    uses  how often a step uses a parameter, of all samples and networks
     """
     nodes = _NODE_SECONDS * len(network.graph.nodes)
     # A product forward and two back, two operations an entry.
-    arithmetic = _FLOP_SECONDS * 6 * parameters * samples
-    return steps * (_STEP_SECONDS + nodes + arithmetic)
+    return steps * (_STEP_SECONDS + nodes + _FLOP_SECONDS * 6 * uses)
 
 
 def without_a_plan(engine: str, seconds: float, call_seconds: float | None) -> EngineChoice | None:

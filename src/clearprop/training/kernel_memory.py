@@ -163,6 +163,8 @@ class EachAlone:
 def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refusal:
     """The plan of one network of a course, whose steps so many threads share. Raises what the loss
     raises for targets and weights that cannot be, of every network."""
+    if course.side_inputs.arrays:
+        return Refusal("side_inputs", {"names": ", ".join(course.side_inputs.arrays)})
     x, target, sample_weight = course.data.of(0)
     plan = plan_of(
         course.network,
@@ -181,8 +183,9 @@ def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refu
     ):
         for network in range(1, course.networks or 1):
             _, target, sample_weight = data.of(network)
-            outputs = int(plan.loss_row["outputs"])
-            require_targets(course.loss, outputs, target, sample_weight, dtype, course.batch_size)
+            require_targets(
+                course.loss, plan.output_shape, target, sample_weight, dtype, course.batch_size
+            )
     return plan
 
 

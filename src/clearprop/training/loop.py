@@ -70,7 +70,8 @@ def train(
     batch_size     None takes all samples in each step; otherwise they are shuffled anew every
                    epoch, by the state's seed, and the last batch of an epoch may be smaller
     sample_weight  (N,) how much each sample counts; all the same unless told otherwise
-    side_inputs    what layers need beside x, an entry for every sample: {"lengths": (N,)}
+    side_inputs    what layers need beside x, taken with the samples: {"lengths": (N,)}; a mask
+                   `attn_mask` with two axes (T, T) is shared by all of them
     own            of K networks: which of "x", "target" and "sample_weight" have a leading axis K,
                    one for each network; they share the others
     engine         "numpy"; "compiled", machine code, with a warning and NumPy where it cannot be

@@ -15,6 +15,7 @@ from clearprop.training.course import Course, course_of
 from clearprop.training.engine_choice import (
     EngineChoice,
     numpy_seconds,
+    parameter_uses,
     require_engine,
     without_a_plan,
 )
@@ -84,14 +85,10 @@ def prepare(
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
     course = course_of(network, state, data, loss, optimizer, epochs, batch_size, side_inputs)
-    seconds = numpy_seconds(
-        network,
-        samples=course.batch_size * int(np.prod(data.x.array.shape[1 + data.x.own : -1])),
-        parameters=state.params.size,
-        steps=course.epochs * course.steps_per_epoch,
-    )
-    dtype = state.params.dtype.name
     steps = course.epochs * course.steps_per_epoch
+    uses = course.batch_size * parameter_uses(network, data.x.array.shape[1 + data.x.own :])
+    seconds = numpy_seconds(network, uses=uses * (course.networks or 1), steps=steps)
+    dtype = state.params.dtype.name
     call_seconds = seconds / steps if by_step and steps else None
     chosen = without_a_plan(engine, seconds, call_seconds)
     if chosen is not None:
@@ -103,7 +100,7 @@ def prepare(
 
     sharing = 1
     if course.networks is None:
-        sharing = threads or paying_threads(network.size, course.batch_size, default_threads())
+        sharing = threads or paying_threads(uses, default_threads())
     plan = plan_course(course, dtype, sharing)
     chosen, kernels = choose(engine, plan, seconds)
     machine = None

@@ -1,8 +1,8 @@
 """The sentences that a person reads, in English and Traditional Chinese, one table per language.
 
 A table is a folder of TOML files, one a topic. A key is `topic.name`, a sentence may hold named
-fields as in `str.format`, and {rows:row|rows} for the word that goes with a number. Both languages
-have the same keys and the same fields.
+fields as in `str.format`, and {rows:row|rows} for the words that go with a number, of one and of
+many. Both languages have the same keys and the same fields.
 """
 
 import os
@@ -19,7 +19,7 @@ LANGUAGES = ("en", "zh-TW")
 # Unicode's categories of marks on another character, and of what says how to join or order them.
 _WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 # {rows:row|rows}: the word behind a number, of one and of many.
-_COUNTED = re.compile(r"\{(\w+):([\w ]+)\|([\w ]+)\}")
+_COUNTED = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")
 
 
 @cache

@@ -7,11 +7,11 @@ from itertools import chain
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.checking.diagnosis.along_tape.tape_pass import identity
 from clearprop.checking.diagnosis.along_tape.tape_search import (
     counted,
     taped,
 )
-from clearprop.checking.diagnosis.along_tape.two_mistakes import identity
 from clearprop.checking.diagnosis.along_tape.within_layer import slips_within
 from clearprop.checking.diagnosis.altered_pass import (
     altered,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
+from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip, identity
 from clearprop.checking.diagnosis.along_tape.tape_search import (
     OF_OTHER_PLACES,
     Elsewhere,
@@ -10,7 +10,7 @@ from clearprop.checking.diagnosis.along_tape.tape_search import (
     elsewhere,
     on_tape,
 )
-from clearprop.checking.diagnosis.along_tape.two_mistakes import holds_elsewhere, identity, pairs
+from clearprop.checking.diagnosis.along_tape.two_mistakes import holds_elsewhere, pairs
 from clearprop.checking.diagnosis.behaviour import (
     behaviour,
 )
@@ -38,8 +38,12 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     budget = budget_of(found, SECONDS, discrepancy.evidence.deadline)
     slips: list[tuple[Weighed, tuple[TapeSlip, ...]]] = []
     explained: list[Weighed] = []
-    for made, own in on_tape(discrepancy, found, budget, is_settled=lambda: bool(explained)):
-        one = weighed(discrepancy, made)
+
+    def is_worth_it(slip: TapeSlip) -> bool:
+        # There are most of them, and they are never named beside another one.
+        return slip.key not in OF_OTHER_PLACES or not explained
+
+    for one, own in on_tape(discrepancy, found, budget, is_worth_it):
         slips.append((one, own))
         if _is_whole(discrepancy, one):
             explained.append(one)
@@ -51,8 +55,8 @@ def found_on_tape(discrepancy: Discrepancy, found: TapePass) -> Diagnosis:
     held, fallen = _holding_there(there, [one for one in tried if one.lost is None])
     if explained and not {id(one) for one in explained} & {id(one) for one in held}:
         # What seemed to settle it was a coincidence: what was left out is tried after all.
-        late = on_tape(discrepancy, found, budget, frozenset(OF_OTHER_PLACES))
-        more = [weighed(discrepancy, made) for made, _ in late]
+        late = on_tape(discrepancy, found, budget, lambda slip: slip.key in OF_OTHER_PLACES)
+        more = [one for one, _ in late]
         also, others_fallen = _holding_there(there, [one for one in more if one.lost is None])
         held, fallen, tried = [*held, *also], [*fallen, *others_fallen], [*tried, *more]
     groups, passed_over = cover(discrepancy, held)
@@ -105,14 +109,14 @@ def _holding_there(
     if there is None:
         kept = [one for one in held if one.hypothesis.key is not MistakeKind.FACTOR]
         return kept, [one._replace(lost=Lost.COINCIDENCE) for one in held if one not in kept]
-    kinds = frozenset(one.hypothesis.key for one in held)
+    asked = frozenset(identity(one.hypothesis) for one in held)
     again_for = budget_of(there.found, SECONDS, there.discrepancy.evidence.deadline)
-    again = [
-        *(made for made, _ in on_tape(there.discrepancy, there.found, again_for, kinds)),
-        *elementary(there.discrepancy),
-        *fitted(there.discrepancy),
+    again = on_tape(there.discrepancy, there.found, again_for, lambda slip: identity(slip) in asked)
+    others = (*elementary(there.discrepancy), *fitted(there.discrepancy))
+    tried = [
+        *(one for one, _ in again),
+        *(weighed(there.discrepancy, one) for one in others if identity(one) in asked),
     ]
-    tried = [weighed(there.discrepancy, one) for one in again if one.key in kinds]
     holding = {identity(one.hypothesis) for one in tried if one.lost is None}
 
     def holds(one: Weighed) -> bool:

@@ -55,15 +55,21 @@ def subject_of(
     point = {one: plain_functions.as_array(one, a) for one, a in zip(names, arrays, strict=True)}
     variables = plain_functions.variables_of(point, wrt)
     framework, title = _framework(name), str(target.__name__)
+    forward = framework.repeated_forward(apply, list(point.values()))
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, graph = plain_functions.guarded(
-            title, lambda: framework.forward(apply, list(given.values()))
-        )
+        y, graph = plain_functions.guarded(title, lambda: forward(list(given.values())))
         return y, (graph,)
 
-    back = _way_back(framework, title, point, variables)
-    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
+    return Subject(
+        name=title,
+        arrays=point,
+        variables=variables,
+        run=run,
+        back=_way_back(framework, title, point, variables),
+        dy=dy,
+        in_numpy=lambda given: framework.forward_in_numpy(apply, list(given.values())),
+    )
 
 
 def _way_back(
@@ -98,17 +104,26 @@ def _of_module(
     parameters = framework.module_parameters(module)
     point.update(parameters)
     variables = plain_functions.variables_of(point, wrt)
+    double = next(iter((*parameters.values(), *point.values()))).dtype == np.float64
+    function = framework.module_function(module, list(parameters), double=double)
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        own = {one: given[one] for one in parameters}
-        taken = [given[one] for one in inputs]
         y, graph = plain_functions.guarded(
-            title, lambda: framework.module_forward(module, own, taken), but=(ContractError,)
+            title,
+            lambda: framework.forward(function, list(given.values())),
+            but=(ContractError,),
         )
         return y, (graph,)
 
-    back = _way_back(framework, title, point, variables)
-    return Subject(name=title, arrays=point, variables=variables, run=run, back=back, dy=dy)
+    return Subject(
+        name=title,
+        arrays=point,
+        variables=variables,
+        run=run,
+        back=_way_back(framework, title, point, variables),
+        dy=dy,
+        in_numpy=lambda given: framework.forward_in_numpy(function, list(given.values())),
+    )
 
 
 def function_twin(name: str, function: Callable[..., Any]) -> Twin:
@@ -138,10 +153,11 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
     ) -> tuple[Array, Mapping[str, Array]]:
         owned = {path: arrays[path] for path in network.layout.slots if path not in network.tied}
         params = network.replace(np.zeros(network.size, dy.dtype), owned)
-        y, dx, gradient = _framework(name).network_gradients(
-            network, params, arrays["x"], dy, training=subject.context.training
+        states = {one: arrays[one] for one in network.side_inputs if one in arrays}
+        y, dx, gradient, by_states = _framework(name).network_gradients(
+            network, params, arrays["x"], dy, training=subject.context.training, states=states
         )
-        found = dict(network.named(gradient))
+        found = {**network.named(gradient), **by_states}
         return y, found if dx is None else {"x": dx, **found}
 
     def of_loss(arrays: Mapping[str, Array], output: Array) -> tuple[Array, Any]:
@@ -158,6 +174,8 @@ def our_twin(name: str, subject: Subject, *, required: bool) -> Twin | None:
             return y, {"output": gradient * dy}
         if network.tied:
             raise ContractError("check_tied_twin")
+        if subject.context.side_inputs:
+            raise ContractError("check_side_inputs_twin")
         for path, node in network.graph.nodes.items():
             if type(node.layer) not in LAYER_ROWS:
                 kind = type(node.layer).__name__

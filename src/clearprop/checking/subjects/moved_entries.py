@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.checking.subjects.subject import Mover
 from clearprop.engine.graph import INPUT, Graph, GraphStep, Node, propagate
 from clearprop.engine.layers.activations import Activation
@@ -66,6 +66,7 @@ class _NetworkRun:
     values: Mapping[str, Array]
     params: Mapping[str, Tree]
     contexts: Mapping[str, Context]
+    beside: Mapping[str, Array]
 
     @classmethod
     def of(cls, network: Network, params: Array, x: Array, context: Context) -> "_NetworkRun":
@@ -75,7 +76,8 @@ class _NetworkRun:
         def through(node: Node, value: Array) -> Array:
             return node.layer.forward(views[node.path], value, contexts[node.path])[0]
 
-        return cls(network.graph, propagate(network.graph, x, through), views, contexts)
+        values = propagate(network.graph, x, through)
+        return cls(network.graph, values, views, contexts, context.side_inputs)
 
     def only_taker(self, wire: str) -> Node | None:
         """The layer that takes a wire, where nothing else does."""
@@ -87,6 +89,8 @@ class _NetworkRun:
 
 def _moved(run: _NetworkRun, name: str, indices: Array, moves: Array) -> Stacks:
     """The wires behind an entry (K, N, ...), in each copy of which it was moved."""
+    if name in run.beside:
+        return _behind(run, {}, indices, {}, {name: _stacked(run.beside[name], indices, moves)})
     if name == "x":
         taker = run.only_taker(INPUT)
         if taker is not None and _is_linear(taker):
@@ -104,12 +108,23 @@ def _moved(run: _NetworkRun, name: str, indices: Array, moves: Array) -> Stacks:
 
 
 def _behind(
-    run: _NetworkRun, stacks: Stacks, indices: Array, moved: Mapping[str, Tree] | None = None
+    run: _NetworkRun,
+    stacks: Stacks,
+    indices: Array,
+    moved: Mapping[str, Tree] = EMPTY,
+    beside: Mapping[str, Array] = EMPTY,
 ) -> Stacks:
-    """Everything behind the wires that are stacked already, and behind the nodes whose parameters
-    were moved: by their paths, with the axis of copies."""
+    """Everything behind the wires that are stacked already, and behind the nodes whose parameters,
+    or what stands beside them, were moved: by their paths, with the axis of copies."""
     count = len(indices)
-    moved = moved or {}
+    if beside:
+        # Where that is complex, so is what the parameters make of it.
+        readers = [path for path, node in run.graph.nodes.items() if node.layer.side_inputs()]
+        like = next(iter(beside.values()))
+        moved = {
+            path: {name: _copies(one, count, like) for name, one in run.params[path].items()}
+            for path in readers
+        }
 
     def stack(wire: str) -> Array:
         if wire in stacks:
@@ -121,7 +136,9 @@ def _behind(
         if step.path in stacks or not reached:
             continue
         if isinstance(step, Node):
-            stacks[step.path] = _through(run, step, stack(step.source), moved.get(step.path))
+            stacks[step.path] = _through(
+                run, step, stack(step.source), moved.get(step.path), beside
+            )
         else:
             stacks[step.path] = step.value([stack(wire) for wire in step.sources])
     return stacks
@@ -169,7 +186,9 @@ def _is_linear(node: Node) -> bool:
     return type(node.layer).forward is Linear.forward
 
 
-def _through(run: _NetworkRun, node: Node, stack: Array, moved: Tree | None) -> Array:
+def _through(
+    run: _NetworkRun, node: Node, stack: Array, moved: Tree | None, beside: Mapping[str, Array]
+) -> Array:
     """One node on a stack of inputs, with its own parameters or with a stack of them."""
     params = run.params[node.path]
     if moved is None and _is_linear(node):
@@ -181,6 +200,8 @@ def _through(run: _NetworkRun, node: Node, stack: Array, moved: Tree | None) -> 
         return product
     count = len(stack)
     context = run.contexts[node.path]
+    if beside:
+        context = context._replace(side_inputs={**context.side_inputs, **beside})
     context = context._replace(records=False, state=_shared(context.state, count), networks=count)
     tree = _shared(params, count) if moved is None else moved
     return node.layer.forward(tree, stack, context)[0]

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array, keyed_generator, shape_text
+from clearprop.base.arrays import EMPTY, Array, keyed_generator, shape_text
 from clearprop.base.errors import ClearpropError, ContractError
 from clearprop.checking.subjects.moved_entries import graph_mover
 from clearprop.checking.subjects.plain_functions import guarded
 from clearprop.checking.subjects.subject import Mover, Subject
 from clearprop.engine.graph import INPUT, Graph, Node, backpropagate, is_inside, propagate
 from clearprop.engine.layers.layer import Context, Layer, Tree
+from clearprop.engine.layers.recurrent_cells import RecurrentCell, before_name
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
@@ -29,7 +30,8 @@ def layer_subject(
     context: Context,
     seed: int,
 ) -> Subject:
-    """A layer at work on x; parameters are drawn from N(0, 1) unless given."""
+    """A layer at work on x; parameters are drawn from N(0, 1) unless given, and so are the states
+    that a cell starts from, whose gradients are checked too."""
     network = Network(layer)
     generator = keyed_generator(seed, path="check")
     if x is None:
@@ -37,7 +39,11 @@ def layer_subject(
     if params is None:
         params = generator.normal(size=network.size)
         params = params.astype(x.dtype) if x.dtype.kind == "f" else params
-    subject = _subject(network, params, np.asarray(x), context, None, None, compact(layer))
+    x, states = np.asarray(x), {}
+    if isinstance(layer, RecurrentCell):
+        shape = (*x.shape[:-1], layer.hidden)
+        states = {one: generator.normal(size=shape).astype(params.dtype) for one in layer.states}
+    subject = _subject(network, params, x, context, None, None, compact(layer), states)
     return replace(subject, dy=dy)
 
 
@@ -184,6 +190,11 @@ def _back(
             # The layer before could only say that what it was handed is of no use.
             problem = f"∂C/∂x {shape_text(np.shape(dx))} ≠ x {shape_text(x.shape)}"
             raise ContractError("check_raised", function=title, problem=problem)
+        if isinstance(node.layer, RecurrentCell):
+            inside = node.layer.intermediate_gradients(views[node.path], caches[node.path], signal)
+            found.update(
+                {one: inside[before_name(one)] for one in node.layer.states if one in arrays}
+            )
         for name, slot in node.parameters.items():
             if name in returned:
                 owner = network.graph.owners[slot.path]
@@ -215,17 +226,21 @@ def _subject(
     loss: Loss | None,
     target: Array | None,
     name: str,
+    states: Mapping[str, Array] = EMPTY,
 ) -> Subject:
-    arrays = {"x": x, **{path: view.copy() for path, view in network.named(params).items()}}
+    owned_arrays = {path: view.copy() for path, view in network.named(params).items()}
+    arrays = {"x": x, **states, **owned_arrays}
     if target is not None:
         arrays["t"] = target
     owned = [path for path in network.layout.slots if path not in network.tied]
-    variables = (*(["x"] if x.dtype.kind == "f" else []), *owned)
+    variables = (*(["x"] if x.dtype.kind == "f" else []), *states, *owned)
 
     graph = network.graph
 
     def flat(arrays: Mapping[str, Array]) -> Array:
-        dtype = np.result_type(*(arrays[path] for path in owned)) if owned else arrays["x"].dtype
+        # Where a state is complex, so is what the weights make of it.
+        told = [arrays[name] for name in (*owned, *states)]
+        dtype = np.result_type(*told) if told else arrays["x"].dtype
         return network.replace(
             np.zeros(network.size, dtype), {path: arrays[path] for path in owned}
         )
@@ -233,7 +248,8 @@ def _subject(
     def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
         point = flat(arrays)
         views = network.layout.views(point)
-        own = context._replace(state=network.initial_state(point.real))
+        beside = {name: arrays[name] for name in states}
+        own = context._replace(state=network.initial_state(point.real), side_inputs=beside)
         caches: dict[str, Any] = {}
 
         def through(node: Node, value: Array) -> Array:
@@ -263,7 +279,8 @@ def _subject(
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
         point = flat(arrays)
-        own = context._replace(state=network.initial_state(point.real))
+        beside = {name: arrays[name] for name in states}
+        own = context._replace(state=network.initial_state(point.real), side_inputs=beside)
         return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 
     # Not x's dtype, which is that of ids where there are some.
@@ -277,7 +294,8 @@ def _subject(
         back=back,
         train=train if owned else None,
         dy=dy,
-        structured=maker,
+        # Entries that are moved together stand in a batch of their own, without what is beside x.
+        structured=None if context.side_inputs else maker,
         network=network,
         context=context,
         loss=loss,

@@ -37,6 +37,8 @@ class Subject:
     train       the gradients of the parameters as a training takes them, where that is another
                 method than `back` goes through; None where there is none
     dy          the upstream gradient, of y's shape; None draws one
+    in_numpy    y of arrays that write down what is done with them, where `run` leaves NumPy; None
+                where `run` does it
     structured  makes a mover that knows the function's structure and is faster than moving one
                 entry at a time; None where there is none
     layer       a layer of ours that it should equal, if the person says so; never itself
@@ -52,6 +54,7 @@ class Subject:
     back: Back
     train: Back | None = None
     dy: Array | None = None
+    in_numpy: Callable[[Mapping[str, Array]], object] | None = None
     structured: Callable[[Mapping[str, Array]], Mover | None] | None = None
     layer: Layer | None = None
     network: Network | None = None

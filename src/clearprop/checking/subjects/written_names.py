@@ -58,7 +58,7 @@ TARGET = re.compile(
 RATES = re.compile(r"l(?:ea)?rn\w*rate|learning_?rate|lr|l_?rate|eta|alpha|step_?size|rate")
 DATA = re.compile(
     r"x\w*|inputs?\w*|a_?prev|t|y\w*|targets?|labels?|true\w*|data|batch|h_?prev|prev_\w+|features"
-    r"|\w*_(?:prev|true|train)|ids|idx|mask|dropout_mask"
+    r"|\w*_(?:prev|true|train)(?:_\d+)?|ids|idx|mask|dropout_mask"
 )
 
 

@@ -69,9 +69,10 @@ def _network_reference(
         )
     paths = dict(zip(names, expected, strict=True))
     own = {path: name for name, path in paths.items()}
+    beside = subject.context.side_inputs
 
     def twin(arrays: Mapping[str, Array], dy: Array) -> tuple[Array, Mapping[str, Array]]:
-        made = _as_subject(network, arrays, own, sizes, loss, seed)
+        made = _as_subject(network, arrays, own, sizes, loss, seed, beside)
         gradients = made.gradients(made.arrays, dy.reshape(made.output.shape))
         return made.output.reshape(dy.shape), {
             name: np.asarray(gradients[path]).reshape(arrays[name].shape)
@@ -80,10 +81,10 @@ def _network_reference(
         }
 
     def backward(dy: Array) -> BackwardPass:
-        made = _as_subject(network, subject.arrays, own, sizes, loss, seed)
+        made = _as_subject(network, subject.arrays, own, sizes, loss, seed, beside)
         values = {path: made.arrays[path] for path in slots}
         params = network.replace(np.zeros(network.size, made.arrays["x"].dtype), values)
-        forward = network.forward(params, made.arrays["x"])
+        forward = network.forward(params, made.arrays["x"], side_inputs=beside or EMPTY)
         if loss is None:
             return network.backward(forward, dy.reshape(forward.output.shape))
         gradient = loss.evaluate(forward.output, made.arrays["t"]).gradient
@@ -99,12 +100,15 @@ def _as_subject(
     shapes: Mapping[str, tuple[int, ...]],
     loss: Loss | None,
     seed: int,
+    beside: Mapping[str, Array],
 ) -> Subject:
     values = {path: arrays[own[path]].reshape(shape) for path, shape in shapes.items()}
     x = arrays[own["x"]]
     params = network.replace(np.zeros(network.size, x.dtype), values)
     target = arrays[own["t"]] if loss is not None else None
-    return network_subject(network, x, target, loss, params, None, Context(), seed)
+    return network_subject(
+        network, x, target, loss, params, None, Context(side_inputs=beside), seed
+    )
 
 
 def _function_reference(subject: Subject, forward: Any, backward: Any = None) -> Reference:

@@ -106,16 +106,17 @@ def _check_catalogue(language: str, junit: Path | None, *, as_json: bool) -> int
     from clearprop.cli.verdict_tables import print_catalogue
 
     begin = time.perf_counter()
+    shown = None if as_json else console()
     with bar() as progress:
         task = progress.add_task(messages.text(language, "checking.table.checking"), total=None)
         verdicts = list(
             check_all(lambda done, total: progress.update(task, completed=done, total=total))
         )
     _write_junit(verdicts, language, junit)
-    if as_json:
+    if shown is None:
         _print_json([json.loads(verdict.to_json()) for verdict in verdicts])
     else:
-        print_catalogue(console(), verdicts, time.perf_counter() - begin, language)
+        print_catalogue(shown, verdicts, time.perf_counter() - begin, language)
     return _status(verdicts)
 
 
@@ -127,12 +128,12 @@ def _check_gallery(language: str, *, as_json: bool) -> int:
     from clearprop.cli.terminal import bar, console, taken_away
     from clearprop.cli.verdict_tables import GalleryRows, print_totals
 
+    shown = None if as_json else console()
     cases = list(specimens())
     # A mistake's specimens one after the other: its row is printed when they are done.
     order = {mistake: number for number, mistake in enumerate({one.mistake: None for one in cases})}
     cases.sort(key=lambda one: order[one.mistake])
     told = [mistake for mistake in order if mistake and mistake != STRANGER]
-    shown = None if as_json else console()
     printed = None if shown is None else GalleryRows(shown, told, language)
     rows = []
     with bar() as progress:

@@ -14,13 +14,14 @@ TERMINAL = Path("-")
 def run(given: Arguments) -> int:
     """Predict, and write it to standard output or to the file `--out`; returns the exit status."""
     model_path = Path(given.required_operand("predict_no_model"))
-    data = Path(given.required_second("predict_no_data"))
+    operand = given.required_second("predict_no_data")
     interval, encoding = given.share("--interval"), given.text("--encoding")
     kept = given.names("--keep")
     out, language = given.path("--out"), given.language()
 
     from clearprop.base.writing import write_whole
     from clearprop.cli.delivery import require_ending, require_other_file
+    from clearprop.cli.piped_tables import table_file
     from clearprop.cli.saved_networks import tell
     from clearprop.data.table_writing import WRITERS, table_bytes, table_text
     from clearprop.runs.prediction import (
@@ -36,8 +37,9 @@ def run(given: Arguments) -> int:
     if out is not None:
         require_ending(out, [f".{ending}" for ending in WRITERS])
     model = open_model(model_path)
-    table = table_for(model, data, encoding=encoding)
-    found = with_kept(predictions(model, table, interval=interval), data, kept, encoding)
+    with table_file(operand, f"predict {model_path} -") as data:
+        table = table_for(model, data, encoding=encoding)
+        found = with_kept(predictions(model, table, interval=interval), data, kept, encoding)
     tell(input_notes(model.preparation_, table), language)
     if out is None:
         sys.stdout.write(table_text(found))

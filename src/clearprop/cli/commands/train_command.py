@@ -3,6 +3,7 @@
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from clearprop.distributed.ranks import Ranks
     from clearprop.runs.run_folder import Run
     from clearprop.runs.run_plan import RunPlan
+    from clearprop.runs.run_settings import RunSettings
     from clearprop.runs.run_training import EndedRun
 
 FOLDER = "clearprop-run"
@@ -50,8 +52,8 @@ def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
     if resumed_folder is not None:
         return _resume(ranks, resumed_folder, language)
     settings = together(ranks, lambda: told_settings(given, "train_no_data"))[0]
+    from clearprop.cli.piped_tables import NAME, PIPE, piped_into
     from clearprop.runs.run_folder import require_free
-    from clearprop.runs.run_training import plan_run
 
     def free() -> Path:
         folder = given.path("--out") or free_folder(FOLDER)
@@ -60,11 +62,26 @@ def _run(given: Arguments, ranks: "Ranks", language: str) -> int:
         return folder
 
     folder = together(ranks, free)[1][0]
+    if settings.data != PIPE:
+        return _train(ranks, _planned(ranks, settings), folder, language)
+    if launched_by_mpi():
+        raise ConfigurationError("piped_to_many")
+    kept = folder / NAME
+    with piped_into(kept, f"train - --target {','.join(settings.target)}"):
+        plan = _planned(ranks, replace(settings, data=str(kept)))
+    _print(_say(language, "told.piped", path=kept))
+    return _train(ranks, plan, folder, language)
+
+
+def _planned(ranks: "Ranks", settings: "RunSettings") -> "RunPlan":
+    from clearprop.distributed.launching import launched_by_mpi
+    from clearprop.runs.run_training import plan_run
+
     if settings.shards is None and not launched_by_mpi():
-        return _train(ranks, plan_run(settings), folder, language)
+        return plan_run(settings)
     from clearprop.distributed.sharded_run import plan_with_ranks
 
-    return _train(ranks, plan_with_ranks(ranks, settings), folder, language)
+    return plan_with_ranks(ranks, settings)
 
 
 def _resumed_folder(given: Arguments) -> Path | None:
@@ -156,7 +173,7 @@ def _train(ranks: "Ranks", plan: "RunPlan", folder: Path, language: str) -> int:
         answered = (folder / CHECKPOINTS / ANSWERS).is_file()
         key = "stopped_at_once" if done else "interrupted_early"
         key = "solver_interrupted" if answered else key
-        command = again if done or answered else _launched(ranks, shlex.join(sys.argv[1:]))
+        command = again if done or answered else _launched(ranks, shlex.join(_words(plan)))
         sys.stderr.write(_say(language, f"told.{key}", epoch=done, command=command) + "\n")
         return INTERRUPTED
     return _tell(ended, folder, again, language)
@@ -173,6 +190,13 @@ def _follow(ranks: "Ranks", plan: "RunPlan") -> int:
         warnings.simplefilter("ignore")
         follow(ranks, plan, lambda: noted.asked)
     return DONE
+
+
+def _words(plan: "RunPlan") -> list[str]:
+    """The words of this command; what was piped in has been kept, and is named in its place."""
+    from clearprop.cli.piped_tables import PIPE
+
+    return [plan.settings.data if word == PIPE else word for word in sys.argv[1:]]
 
 
 def _launched(ranks: "Ranks", words: str) -> str:

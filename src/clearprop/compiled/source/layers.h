@@ -165,3 +165,38 @@ static void move(int64_t samples, int64_t features, struct Rows from, struct Row
             store_some(y, adds ? load_some(y, features - j) + v : v, features - j);
         }
 }
+
+/* The whole numbers of a turn: whether its output is one row for each sample, whether the other
+ * one's rows are channels, and their number and length. */
+enum { IS_WHOLE, BY_CHANNELS, TURNED_PLACES, TURNED_FEATURES };
+
+/* Number f of place p of a sample stands at p · features + f of its one row, or at f · places + p
+ * where the rows are channels. */
+static void make_whole(int64_t samples, const int64_t *shape, struct Rows rows, struct Rows whole,
+                       int64_t adds)
+{
+    int64_t places = shape[TURNED_PLACES], features = shape[TURNED_FEATURES];
+    int64_t step = shape[BY_CHANNELS] ? places : 1, next = shape[BY_CHANNELS] ? 1 : features;
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t p = 0; p < places; p++) {
+            const real *from = rows.at + (i * places + p) * rows.stride;
+            real *to = whole.at + i * whole.stride + p * next;
+            for (int64_t f = 0; f < features; f++)
+                to[f * step] = from[f] + (adds ? to[f * step] : 0);
+        }
+}
+
+static void make_rows(int64_t samples, const int64_t *shape, struct Rows whole, struct Rows rows,
+                      int64_t adds)
+{
+    int64_t places = shape[TURNED_PLACES], features = shape[TURNED_FEATURES];
+    int64_t step = shape[BY_CHANNELS] ? places : 1, next = shape[BY_CHANNELS] ? 1 : features;
+    /* What is read lies side by side in the inner loop: writing apart is cheaper than reading so. */
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t f = 0; f < features; f++) {
+            const real *from = whole.at + i * whole.stride + f * step;
+            real *to = rows.at + i * places * rows.stride + f;
+            for (int64_t p = 0; p < places; p++)
+                to[p * rows.stride] = from[p * next] + (adds ? to[p * rows.stride] : 0);
+        }
+}

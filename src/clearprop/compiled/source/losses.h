@@ -38,11 +38,23 @@ static double sum_of_parts(const struct PartOfLoss *parts, int64_t samples)
 
 INLINE int64_t sample_at(const struct Batch *b, int64_t i) { return b->order ? b->order[i] : i; }
 
-/* How much a sample counts: its own weight, and that of its class. */
+/* The number of a row's target, of which a sample has `places`. */
+INLINE int64_t target_of(const struct Loss *l, const struct Batch *b, int64_t i)
+{
+    return l->places == 1 ? sample_at(b, i) : sample_at(b, i / l->places) * l->places + i % l->places;
+}
+
+/* How much the sample of a row counts. */
+INLINE real counts_of(const struct Loss *l, const struct Batch *b, int64_t i)
+{
+    return b->sample_weight ? b->sample_weight[sample_at(b, i / l->places)] : 1;
+}
+
+/* The same, with the weight of its class. */
 INLINE real share_of(const struct Loss *l, const struct Batch *b, const double *settings, int64_t i)
 {
-    int64_t n = sample_at(b, i);
-    real share = b->sample_weight ? b->sample_weight[n] : 1;
+    int64_t n = target_of(l, b, i);
+    real share = counts_of(l, b, i);
     if (b->ids) {
         if (b->ids[n] == l->ignored)
             return 0;
@@ -55,16 +67,17 @@ INLINE real share_of(const struct Loss *l, const struct Batch *b, const double *
 /* What the total is divided by: 1 of a sum, of a mean how much all samples count. */
 static double loss_weight(const struct Loss *l, const struct Batch *b, const double *settings)
 {
+    int64_t rows = b->samples * l->places;
     if (!l->is_mean)
         return 1;
     if (!b->sample_weight && l->weight == NONE) {
         int64_t left_out = 0;
-        for (int64_t i = 0; b->ids && i < b->samples; i++)
-            left_out += b->ids[sample_at(b, i)] == l->ignored;
-        return (double)((b->samples - left_out) * (l->kind == CROSS_ENTROPY ? 1 : l->outputs));
+        for (int64_t i = 0; b->ids && i < rows; i++)
+            left_out += b->ids[target_of(l, b, i)] == l->ignored;
+        return (double)((rows - left_out) * (l->kind == CROSS_ENTROPY ? 1 : l->outputs));
     }
     double shares = 0;
-    for (int64_t i = 0; i < b->samples; i++)
+    for (int64_t i = 0; i < rows; i++)
         shares += (double)share_of(l, b, settings, i);
     return l->kind == CROSS_ENTROPY ? shares : shares * (double)l->outputs;
 }
@@ -141,10 +154,10 @@ static void loss_by_entry(const struct Loss *l, const struct Batch *b, struct Sp
 {
     const double *s = settings + l->setting;
     for (int64_t i = rows.first; i < rows.end; i++) {
-        int64_t n = sample_at(b, i);
+        int64_t n = target_of(l, b, i);
         const real *y = arena + l->y + i * l->y_stride, *t = b->target + n * l->outputs;
         real *dy = arena + l->dy + i * l->y_stride;
-        real counts = b->sample_weight ? b->sample_weight[n] : 1;
+        real counts = counts_of(l, b, i);
         vec sum = {0}, scale = splat((real)(1 / divisor) * counts);
         for (int64_t j = 0; j < padded(l->outputs); j += LANES) {
             int64_t left = l->outputs - j;
@@ -207,7 +220,7 @@ INLINE void cross_entropy_of_rows(const int is_panel, const struct Loss *l, cons
             int64_t end = smaller(begin + SAMPLES_OF_PART, rows);
             double total = 0, product = 1;
             for (int64_t r = begin; r < end; r++, y += stride, dy += stride) {
-                int64_t id = b->ids[sample_at(b, first + r)];
+                int64_t id = b->ids[target_of(l, b, first + r)];
                 if (id == ignored) {
                     memset(dy, 0, (size_t)columns * sizeof(real));
                     continue;
@@ -253,7 +266,7 @@ static void cross_entropy(const struct Loss *l, const struct Batch *b, struct Sp
 {
     real smoothing = (real)settings[l->setting];
     for (int64_t i = rows.first; i < rows.end; i++) {
-        int64_t n = sample_at(b, i);
+        int64_t n = target_of(l, b, i);
         const real *y = arena + l->y + i * l->y_stride;
         real *dy = arena + l->dy + i * l->y_stride;
         real top = top_of(0, y, l->outputs), sum = powers_of(0, y, top, dy, l->outputs);
@@ -265,7 +278,7 @@ static void cross_entropy(const struct Loss *l, const struct Batch *b, struct Sp
             if (m != 0)
                 entry -= m * ((y[c] - top) - log_sum);
         }
-        real counts = b->sample_weight ? b->sample_weight[n] : 1;
+        real counts = counts_of(l, b, i);
         real scale = (real)(1 / divisor) * counts;
         for (int64_t c = 0; c < l->outputs; c++)
             dy[c] = (dy[c] / sum * mass - mass_of(l, b, settings, n, c, smoothing)) * scale;

@@ -26,17 +26,29 @@ struct Rows {
     int64_t stride;
 };
 
+static struct Rows rows_at(real *arena, int64_t place, int64_t stride)
+{
+    return (struct Rows){place == NONE ? NULL : arena + place, stride};
+}
+
+static struct Rows from_sample(struct Rows rows, int64_t first)
+{
+    if (rows.at)
+        rows.at += first * rows.stride;
+    return rows;
+}
+
 /* What a thread computes of a matrix. */
 struct Share { struct Span rows, columns; };
 
 /* The rows of a batch are shared: what a thread then reads, it has made itself. But where the
  * weight is larger than what goes through it, its columns are, so that each reads a part of it. */
-static struct Share share_of_product(const struct Worker *w, int64_t samples, int64_t inner,
-                                     int64_t columns)
+static struct Share share_of_product(const struct Worker *w, struct Span own, int64_t samples,
+                                     int64_t inner, int64_t columns)
 {
     int64_t unit = MOST_PANELS * PANEL, size = w->team->size;
     if (size == 1 || columns < 2 * size * unit || inner * columns <= samples * (inner + columns))
-        return (struct Share){w->rows, {0, columns}};
+        return (struct Share){own, {0, columns}};
     return (struct Share){{0, samples}, share(w, columns, unit)};
 }
 

@@ -4,32 +4,29 @@
  * them side by side, each with its own samples, and meet where one needs what the others made: what
  * goes over the samples is shared by features, and a large product is one thread's. */
 
-static struct Rows rows_at(real *arena, int64_t place, int64_t stride)
-{
-    return (struct Rows){place == NONE ? NULL : arena + place, stride};
-}
-
-static struct Rows from_sample(struct Rows rows, int64_t first)
-{
-    if (rows.at)
-        rows.at += first * rows.stride;
-    return rows;
-}
-
 /* The rows of a batch, side by side: a thread's own. */
 static void gather(const struct Worker *w, const struct Batch *batch)
 {
     const struct Run *run = w->run;
-    for (int64_t i = w->rows.first; i < w->rows.end; i++)
-        memcpy(run->arena + run->input + i * run->input_stride,
-               run->x + batch->order[i] * run->x_stride, (size_t)run->features * sizeof(real));
+    real *to = run->arena + run->input + w->rows.first * run->places * run->input_stride;
+    for (int64_t i = w->rows.first; i < w->rows.end; i++) {
+        const real *from = run->x + batch->order[i] * run->x_stride;
+        for (int64_t p = 0; p < run->places; p++, from += run->features, to += run->input_stride)
+            memcpy(to, from, (size_t)run->features * sizeof(real));
+    }
+}
+
+/* The rows of a thread's own samples, of a wire that has so many of each. */
+INLINE struct Span own_rows(const struct Worker *w, int64_t places)
+{
+    return (struct Span){w->rows.first * places, w->rows.end * places};
 }
 
 /* What an operation takes: a wire of the arena, or the caller's own data. */
 static struct Rows input_of(const struct Run *run, const struct Operation *o)
 {
     if (o->x == NONE)
-        return (struct Rows){(real *)run->x, run->x_stride};
+        return (struct Rows){(real *)run->x, run->features};
     return rows_at(run->arena, o->x, o->x_stride);
 }
 
@@ -43,7 +40,8 @@ static struct Norm norm_of(const struct Worker *w, const struct Operation *o, st
 {
     const struct Run *run = w->run;
     real *m = run->arena, *mean = m + o->own;
-    int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs) : padded(run->batch);
+    int64_t statistics = o->kind == BATCH_NORM ? padded(o->inputs)
+                                               : padded(run->batch * o->x_places);
     if (o->kind != BATCH_NORM)
         mean += samples.first;
     return (struct Norm){
@@ -77,7 +75,8 @@ static void linear_forward(struct Worker *w, const struct Operation *o, int64_t 
         meet(w);
         return;
     }
-    struct Share own = share_of_product(w, samples, o->inputs, o->outputs);
+    struct Share own = share_of_product(w, own_rows(w, o->x_places), samples, o->inputs,
+                                        o->outputs);
     int64_t j = own.columns.first;
     int by_rows = is_by_rows(own, o->outputs);
     if (!by_rows)
@@ -119,7 +118,8 @@ static void linear_signal(struct Worker *w, const struct Operation *o, int64_t s
     struct Rows dx = rows_at(w->run->arena, o->dx, o->x_stride);
     struct Panels weight = panels_at(w->run, o, o->weight);
     int finish = o->gated ? GATE : o->dx_adds ? ADD : STORE;
-    struct Share own = share_of_product(w, samples, o->outputs, o->inputs);
+    struct Share own = share_of_product(w, own_rows(w, o->x_places), samples, o->outputs,
+                                        o->inputs);
     if (is_large(w->run, samples, o)) {
         settle(w);
         if (w->number == 0)
@@ -157,18 +157,137 @@ static void batch_norm(struct Worker *w, const struct Operation *o, int64_t samp
         running[2 * padded(o->inputs)] += 1;
 }
 
+/* The rows of a sample made one row, or the other way round; and back again. */
+static void turn_forward(struct Worker *w, const struct Operation *o)
+{
+    const int64_t *shape = w->run->shapes + o->shape;
+    struct Rows x = from_sample(rows_at(w->run->arena, o->x, o->x_stride),
+                                w->rows.first * o->x_places);
+    struct Rows y = from_sample(rows_at(w->run->arena, o->y, o->y_stride),
+                                w->rows.first * o->y_places);
+    if (shape[IS_WHOLE])
+        make_whole(count_of(w->rows), shape, x, y, 0);
+    else
+        make_rows(count_of(w->rows), shape, x, y, 0);
+}
+
+static void turn_back(struct Worker *w, const struct Operation *o)
+{
+    const int64_t *shape = w->run->shapes + o->shape;
+    struct Rows dx = from_sample(rows_at(w->run->arena, o->dx, o->x_stride),
+                                 w->rows.first * o->x_places);
+    struct Rows dy = from_sample(rows_at(w->run->arena, o->dy, o->y_stride),
+                                 w->rows.first * o->y_places);
+    if (shape[IS_WHOLE])
+        make_rows(count_of(w->rows), shape, dy, dx, o->dx_adds);
+    else
+        make_whole(count_of(w->rows), shape, dy, dx, o->dx_adds);
+}
+
+/* A layer of images, and some of its samples. */
+static struct Images images_of(const struct Worker *w, const struct Operation *o,
+                               struct Span samples)
+{
+    const struct Run *run = w->run;
+    const int64_t *shape = run->shapes + o->shape;
+    int64_t x_first = samples.first * o->x_places, y_first = samples.first * o->y_places;
+    return (struct Images){
+        .samples = count_of(samples), .channels = shape[CHANNELS], .entries = shape[ENTRIES],
+        .image_places = shape[IMAGE_PLACES], .places = o->y_places,
+        .is_once = shape[IS_ONCE], .taps = shape + TAPS,
+        .x = from_sample(rows_at(run->arena, o->x, o->x_stride), x_first),
+        .y = from_sample(rows_at(run->arena, o->y, o->y_stride), y_first),
+        .dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), x_first),
+        .dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), y_first),
+        .dx_adds = o->dx_adds, .settings = run->settings + o->setting,
+    };
+}
+
+/* The next samples whose patches are made at once. */
+static struct Span next_samples(const struct Worker *w, const struct Operation *o, int64_t first)
+{
+    return (struct Span){first, smaller(first + samples_at_once(o->y_places), w->rows.end)};
+}
+
+static void convolution_forward(struct Worker *w, const struct Operation *o)
+{
+    const struct Run *run = w->run;
+    struct Panels weight = panels_at(run, o, o->weight);
+    struct Rows patches = {run->arena + o->own, o->own_stride};
+    const real *bias = o->bias == NONE ? NULL : run->arena + o->bias;
+    int64_t groups = run->shapes[o->shape + GROUPS];
+    struct Span some;
+    if (groups > 1) { /* whatever an optimizer makes of a gradient of 0 */
+        struct Images none = images_of(w, o, (struct Span){0, 0});
+        settle(w);
+        if (w->number == 0)
+            part_groups(&none, groups, o->outputs, weight);
+        meet(w);
+    }
+    for (int64_t i = w->rows.first; i < w->rows.end; i = some.end) {
+        some = next_samples(w, o, i);
+        struct Images m = images_of(w, o, some);
+        struct Rows rows = from_sample(patches, i * o->y_places);
+        if (o->x_places < m.image_places)
+            patches_of_whole(&m, rows);
+        else
+            patches_of_rows(&m, rows);
+        forward_product(o->rectified ? RECTIFY : STORE, m.samples * m.places,
+                        m.entries * m.channels, o->outputs, rows, weight, bias, m.y, w->pack);
+    }
+    w->is_open = 1;
+}
+
+static void convolution_back(struct Worker *w, const struct Operation *o, int64_t samples,
+                             const struct Update *u)
+{
+    const struct Run *run = w->run;
+    struct Rows patches = {run->arena + o->own, o->own_stride};
+    struct Rows dz = rows_at(run->arena, o->dy, o->y_stride);
+    struct Panels gradient = panels_at(run, o, o->weight_gradient);
+    struct Sums bias = {o->bias == NONE ? NULL : run->arena + o->bias_gradient, o->bias_adds};
+    struct Images all = images_of(w, o, (struct Span){0, samples});
+    int64_t inputs = all.entries * all.channels, groups = run->shapes[o->shape + GROUPS];
+    struct Span some;
+    settle(w);
+    weight_product(w, o->weight_adds ? ADD : STORE, samples * o->y_places, inputs, o->outputs,
+                   patches, dz, gradient, u, bias);
+    meet(w);
+    if (groups > 1 && w->number == 0)
+        part_groups(&all, groups, o->outputs, gradient);
+    for (int64_t i = w->rows.first; i < w->rows.end && o->dx != NONE; i = some.end) {
+        some = next_samples(w, o, i);
+        struct Images m = images_of(w, o, some);
+        struct Rows rows = from_sample(patches, i * o->y_places);
+        back_product(STORE, m.samples * m.places, inputs, (struct Span){0, inputs}, o->outputs,
+                     m.dy, panels_at(run, o, o->weight), rows, rows, w->pack);
+        add_patches(&m, rows);
+    }
+    meet(w);
+}
+
 static void operation_forward(struct Worker *w, const struct Operation *o, int64_t all_samples,
                               const uint8_t *masks)
 {
     const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
-    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Span own = own_rows(w, o->x_places);
+    int64_t first = own.first, samples = count_of(own);
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
-    struct Norm norm = norm_of(w, o, w->rows);
+    struct Norm norm = norm_of(w, o, own);
+    struct Images images = images_of(w, o, w->rows);
+    int64_t all_rows = all_samples * o->x_places;
     switch (o->kind) {
-    case LINEAR: linear_forward(w, o, all_samples); return;
-    case BATCH_NORM: batch_norm(w, o, all_samples); return;
+    case LINEAR: linear_forward(w, o, all_rows); return;
+    case BATCH_NORM: batch_norm(w, o, all_rows); return;
+    case TURN: turn_forward(w, o); break;
+    case CONVOLUTION: convolution_forward(w, o); return;
+    case MAX_POOL: max_pool_forward(&images); break;
+    case MEAN_POOL: mean_pool_forward(&images); break;
+    case PAD: pad_forward(&images); break;
+    case RNN: case GRU: case LSTM: recurrent_forward(w, o, all_samples); return;
+    case TIMES: times_forward(w, o); break;
     case ACTIVATION:
         if (!(o->done & 1)) {
             struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, NULL, 0, y.at, y.stride,
@@ -231,12 +350,14 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
 {
     const struct Run *run = w->run;
     const double *settings = run->settings + o->setting;
-    int64_t first = w->rows.first, samples = count_of(w->rows);
+    struct Span own = own_rows(w, o->x_places);
+    int64_t first = own.first, samples = count_of(own);
     struct Rows x = from_sample(rows_at(run->arena, o->x, o->x_stride), first);
     struct Rows y = from_sample(rows_at(run->arena, o->y, o->y_stride), first);
     struct Rows dx = from_sample(rows_at(run->arena, o->dx, o->x_stride), first);
     struct Rows dy = from_sample(rows_at(run->arena, o->dy, o->y_stride), first);
-    struct Norm norm = norm_of(w, o, w->rows);
+    struct Norm norm = norm_of(w, o, own);
+    struct Images images = images_of(w, o, w->rows);
     switch (o->kind) {
     case ACTIVATION: {
         struct Sweep s = {samples, padded(o->inputs), x.at, x.stride, dy.at, dy.stride,
@@ -258,6 +379,11 @@ static void samples_back(struct Worker *w, const struct Operation *o, const uint
         piecewise_back(samples, o->inputs, x, dy, dx, o->dx_adds, settings);
         break;
     case MOVE: move(samples, o->inputs, dy, dx, o->dx_adds); break;
+    case TURN: turn_back(w, o); break;
+    case MAX_POOL: max_pool_back(&images); break;
+    case MEAN_POOL: spread_back(&images, 1); break;
+    case PAD: spread_back(&images, 0); break;
+    case TIMES: times_back(w, o); break;
     default: break;
     }
     w->is_open = 1;
@@ -267,17 +393,26 @@ static void operation_back(struct Worker *w, const struct Operation *o, int64_t 
                            const uint8_t *masks, const struct Update *u)
 {
     int over_samples = o->weight != NONE || o->kind == BATCH_NORM;
+    int64_t all_rows = all_samples * o->x_places;
     if ((o->dx == NONE && o->weight == NONE) || o->done & 2)
         return;
     if (o->kind == LINEAR) {
-        linear_back(w, o, all_samples, u);
+        linear_back(w, o, all_rows, u);
+        return;
+    }
+    if (o->kind == CONVOLUTION) {
+        convolution_back(w, o, all_samples, u);
+        return;
+    }
+    if (o->kind == RNN || o->kind == GRU || o->kind == LSTM) {
+        recurrent_back(w, o, all_samples, u);
         return;
     }
     samples_back(w, o, masks);
     /* Met in any case: the place of one signal becomes that of another, whose rows are shorter. */
     meet(w);
     if (over_samples) {
-        features_back(w, o, all_samples);
+        features_back(w, o, all_rows);
         meet(w);
     }
 }
@@ -288,7 +423,8 @@ static double step_of_rows(struct Worker *w, const struct Batch *batch, const ui
     const struct Run *run = w->run;
     const struct Operation *all = run->operations;
     /* A thread may begin the next step while another adds up this one's parts. */
-    int64_t most = (run->batch + SAMPLES_OF_PART - 1) / SAMPLES_OF_PART;
+    int64_t places = run->loss.places;
+    int64_t most = (run->batch * places + SAMPLES_OF_PART - 1) / SAMPLES_OF_PART;
     struct PartOfLoss *parts = run->parts + step % 2 * most;
     if (run->input != NONE && batch->order) {
         gather(w, batch);
@@ -296,11 +432,11 @@ static double step_of_rows(struct Worker *w, const struct Batch *batch, const ui
     }
     for (int64_t i = 0; i < run->operation_count; i++)
         operation_forward(w, all + i, batch->samples, masks);
-    loss_of(&run->loss, batch, w->rows, run->arena, run->settings, divisor, parts);
+    loss_of(&run->loss, batch, own_rows(w, places), run->arena, run->settings, divisor, parts);
     w->is_open = 1;
     for (int64_t i = run->operation_count - 1; i >= 0; i--)
         operation_back(w, all + i, batch->samples, masks, u);
     settle(w);
     update_all(w, u);
-    return sum_of_parts(parts, batch->samples);
+    return sum_of_parts(parts, batch->samples * places);
 }

@@ -12,9 +12,10 @@ struct Run {
     const struct Block *blocks;
     int64_t block_count;
     const double *settings;
+    const int64_t *shapes;
     real *arena;
     int64_t input;               /* place of the batch's rows; NONE: read where the caller has them */
-    int64_t input_stride, features;
+    int64_t input_stride, features, places;
     int64_t target_rows, weight_row; /* of layout "columns": those of the batch */
     int64_t is_columns;
     int64_t pack, pack_entries;  /* place of the panels that are read again and again, a thread's

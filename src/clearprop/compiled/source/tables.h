@@ -1,8 +1,9 @@
 /* The tables that a plan is: tables.py has the same names in the same order, which a test compares.
  *
  * Everything lies in one arena of `real`; a place is the number of entries before it, −1 where
- * there is none. Values are rows of samples (layout "rows"), or rows of features (layout "columns"), a
- * stride apart. Every field of a table is 64 bits wide. */
+ * there is none. Values are rows of samples (layout "rows"), of each sample one row or one for every
+ * place, or rows of features (layout "columns"), a stride apart. Every field of a table is 64 bits
+ * wide. */
 
 enum { NONE = -1 };
 
@@ -19,11 +20,21 @@ enum OperationKind {
     FEATURE_SCALE,    /* y = r w ⊙ x */
     PIECEWISE_LINEAR, /* y = [x, h], h_b = min(max((x − low) / (high − low), 0), 1) of every bin */
     MOVE,        /* y = x, or y = y + x: the terms of a sum and of a concatenation */
+    TURN,        /* the same numbers in rows of another kind */
+    CONVOLUTION, /* y = P W + b, P: what lies under the kernel at every place */
+    MAX_POOL,    /* the largest number under a window */
+    MEAN_POOL,
+    PAD,         /* y = x in a border */
+    RNN,         /* over time, as GRU and LSTM: x has a row for each time */
+    GRU,
+    LSTM,
+    TIMES,       /* y = some of these rows */
 };
 
 struct Operation {
     int64_t kind, activation;      /* which; of an activation, which one */
-    int64_t inputs, outputs;       /* features */
+    int64_t inputs, outputs;       /* features: numbers in a row of x, and of y */
+    int64_t x_places, y_places;    /* rows of a sample */
     int64_t x, x_stride, y, y_stride; /* values; x is NONE where it is the caller's own array */
     int64_t dx, dy;                /* signals, with the strides of x and y; NONE: nobody asks */
     int64_t y_adds, dx_adds;       /* add to what other terms, or other takers, left there */
@@ -34,10 +45,14 @@ struct Operation {
     int64_t rectified;             /* of a linear layer: y is max(0, x W + b) */
     int64_t gated;                 /* of a linear layer: x is such a y, and dx goes through it */
     int64_t done;                  /* of an activation: 1 forward, 2 backward, by its neighbours */
-    int64_t own;                   /* what forward keeps for backward */
+    int64_t own, own_stride;       /* what forward keeps for backward; of a matrix, row to row */
     int64_t state;                 /* running mean, running variance, number of batches */
     int64_t setting;               /* the first of its settings */
+    int64_t shape;                 /* the first of its whole numbers */
     int64_t mask;                  /* the first of its bytes in the masks of a step */
+    int64_t hidden_weight, hidden_bias; /* over time: U and its bias, and all that is said above */
+    int64_t hidden_weight_gradient, hidden_bias_gradient;
+    int64_t hidden_weight_adds, hidden_bias_adds;
 };
 
 /* A parameter that is updated after the backward pass, with its gradient; whole panels. */
@@ -49,6 +64,7 @@ enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY, P
 
 struct Loss {
     int64_t kind, outputs, is_mean;
+    int64_t places;                /* rows of a sample, each with a target of its own */
     int64_t y, y_stride, dy;       /* the network's output and its signal */
     int64_t weight, other_weight;  /* settings, one for each output or class; NONE: all 1 */
     int64_t setting;

@@ -220,6 +220,10 @@ class MultiheadAttention(Layer):
     def side_inputs(self) -> Collection[str]:
         return (PADDING, LOOKING)
 
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        # (T, S) says the same of all samples, also where there are T of them.
+        return None if name == LOOKING and axes == 2 else 0
+
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         refuse_integers(self, x, context)
         path = context.path or "MultiheadAttention"

@@ -58,8 +58,8 @@ def mask_bias(
         seen = seen & np.tri(places.asking, places.asked, dtype=bool)
     blind = ~seen.any(axis=-1)
     if blind.any():
-        sample = int(np.argwhere(blind)[0, 0])
-        raise DataError("attention_blind", path=path, sample=sample)
+        sample, _, position = map(int, np.argwhere(blind)[0])
+        raise DataError("attention_blind", path=path, sample=sample, position=position)
     return bias
 
 

@@ -43,7 +43,7 @@ from clearprop.base.arrays import Array, matrix_product
 from clearprop.base.settings import settle_flag
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, StepSignals
-from clearprop.engine.layers.recurrent_arrays import parts, states_from
+from clearprop.engine.layers.recurrent_arrays import parts, states_from, turned_over
 from clearprop.engine.layers.special import logistic
 
 
@@ -123,7 +123,7 @@ class GRU(Recurrent):
         da, dh = np.empty(gates.shape, dy.dtype), np.empty_like(dy)
         da_r, da_z, da_n = parts(da, size)
         dq = np.empty_like(da) if self.reset_after else da
-        back, later = recurrent.mT, np.zeros_like(dy[0])
+        back, later = turned_over(recurrent), np.zeros_like(dy[0])
         of_gates, of_candidate = back[..., : 2 * size, :], back[..., 2 * size :, :]
         for time in reversed(range(len(dy))):
             np.add(dy[time], later, dh[time])
@@ -139,11 +139,10 @@ class GRU(Recurrent):
                 np.multiply(ds, to_reset[time], da_r[time])
                 through = matrix_product(da[time][..., : 2 * size], of_gates) + ds * r[time]
             later = dh[time] * z[time] + through
-        states = {"hidden": dh}
-        if self.reset_after:
-            return StepSignals(da, dq, ((before, slice(None)),), states)
-        met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
-        return StepSignals(da, dq, met, states)
+        met: tuple[tuple[Array, slice], ...] = ((before, slice(None)),)
+        if not self.reset_after:
+            met = ((before, slice(2 * size)), (reset, slice(2 * size, None)))
+        return StepSignals(da, dq, met, {"hidden": dh}, {"hidden": later})
 
     def met(self, cache: RecurrentCache, name: str, index: tuple[int, int]) -> Array:
         found, unit = super().met(cache, name, index), index[1] - 2 * self.hidden

@@ -240,6 +240,11 @@ class Layer(Configurable, ABC):
         inputs that no layer reads."""
         return ()
 
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        """Which axis of a side input with so many axes counts the samples, the first unless a layer
+        says otherwise; None of one that all samples share. Batches are taken along it."""
+        return 0
+
     def kinks(self) -> tuple[float, ...]:
         """The inputs at which an entry's function has no derivative, or jumps: a convention decides
         there, and a difference quotient across one says nothing."""

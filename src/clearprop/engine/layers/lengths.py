@@ -9,6 +9,12 @@ from clearprop.engine.layers.layer import Context, Layer
 LENGTHS = "lengths"
 
 
+def zero_behind_ends(x: Array, lengths: Array) -> Array:
+    """Samples (N, T, …) with 0 behind their ends, where people may have NaN."""
+    inside = np.arange(x.shape[1]) < lengths.reshape(-1, 1)
+    return np.where(inside.reshape(*inside.shape, *(1,) * (x.ndim - 2)), x, x.dtype.type(0))
+
+
 def lengths_of(layer: Layer, x: Array, context: Context) -> Array | None:
     """The side input `lengths` (N,) beside x (…, N, T, D), None where there is none. Raises
     ShapeError and DtypeError where they do not fit."""

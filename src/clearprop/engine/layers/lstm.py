@@ -59,7 +59,7 @@ from clearprop.base.errors import ConfigurationError
 from clearprop.base.settings import settle_flag, settle_whole
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.layers.recurrent import Recurrent, RecurrentCache, StepSignals
-from clearprop.engine.layers.recurrent_arrays import parts, rows_of, states_from
+from clearprop.engine.layers.recurrent_arrays import parts, rows_of, states_from, turned_over
 
 
 class LSTMSteps(NamedTuple):
@@ -118,12 +118,14 @@ class LSTM(Recurrent):
         hidden, cell = (states_from(given, start[name]) for name in self.states)
         squashed = np.empty_like(cell[1:])
         # σ(a) = ½ + ½ tanh(½a): all four gates are one tanh, of which g takes all; with peepholes
-        # the last of them waits for the cell.
-        half, rest = _shares(size, given.dtype)
+        # the last of them waits for the cell. Shares of every row: NumPy takes twice as long to
+        # repeat one.
+        share = _share_of_tanh(size, given.dtype)
+        half, rest = (np.broadcast_to(one, gates[0].shape).copy() for one in (share, 1 - share))
         at_once = slice(3 * size) if self.peepholes else slice(None)
-        recurrent = params["weight_hh"] * half
-        gates *= half
-        peephole = params["peephole"] * half[0] if self.peepholes else None
+        recurrent = params["weight_hh"] * share
+        gates *= share
+        peephole = params["peephole"] * share[0] if self.peepholes else None
         through, taken_in = np.empty_like(gates[0]), np.empty_like(squashed[0])
         timed = (gates, *parts(gates, size), hidden, cell, squashed, hidden[1:], cell[1:])
         every = zip(*timed, strict=False)
@@ -132,7 +134,7 @@ class LSTM(Recurrent):
             if peephole is not None:
                 i += peephole[..., :size] * c
                 f += peephole[..., size : 2 * size] * c
-            _squash(gate[..., at_once], half[at_once], rest[at_once])
+            _squash(gate[..., at_once], half[..., at_once], rest[..., at_once])
             if added:
                 for name, part in zip(self.gates[:3], (i, f, g), strict=True):
                     part += added[name][time]
@@ -142,7 +144,7 @@ class LSTM(Recurrent):
                 new_c += added["cell"][time]
             if peephole is not None:
                 o += peephole[..., 2 * size :] * new_c
-                _squash(o, half[0], rest[0])
+                _squash(o, half[..., :size], rest[..., :size])
             if added:
                 o += added["output"][time]
             np.tanh(new_c, tanh_c)
@@ -154,8 +156,12 @@ class LSTM(Recurrent):
                 new_h += added["hidden"][time]
         return LSTMSteps(gates, hidden, cell, squashed)
 
-    def run_back(self, params: Tree, steps: LSTMSteps, dy: Array) -> StepSignals:
-        size, back = self.hidden, params["weight_hh"].mT
+    def run_back(
+        self, params: Tree, steps: LSTMSteps, dy: Array, dc_end: Array | None = None
+    ) -> StepSignals:
+        """`dc_end` is ∂C/∂(the cell after the last time) (…, N, H) of what takes it there, None for
+        0."""
+        size, back = self.hidden, turned_over(params["weight_hh"])
         gates, hidden, cell, squashed = steps
         i, f, g, o = parts(gates, size)
         # What does not wait for a signal is computed for all times at once: ∂cₜ/∂a of the first
@@ -169,7 +175,8 @@ class LSTM(Recurrent):
         da_o *= squashed
         through_cell = o * (1 - squashed * squashed)
         dh, dc = np.empty_like(dy), np.empty_like(through_cell)
-        later, kept = np.zeros_like(dh[0]), np.zeros_like(dc[0])
+        later = np.zeros_like(dh[0])
+        kept = np.zeros_like(dc[0]) if dc_end is None else dc_end.copy()
         by_gate = da.reshape(*da.shape[:-1], 4, size)[..., :3, :]
         timed = (dy, dh, dc, through_cell, f, da, by_gate, da_o)
         every = zip(*(one[::-1] for one in timed), strict=True)
@@ -187,7 +194,9 @@ class LSTM(Recurrent):
                 seen = da_t[..., : 2 * size] * params["peephole"][..., : 2 * size]
                 kept += seen[..., :size] + seen[..., size:]
             matrix_product(da_t, back, later)
-        return StepSignals(da, da, ((hidden[:-1], slice(None)),), {"hidden": dh, "cell": dc})
+        met = ((hidden[:-1], slice(None)),)
+        signals, start = {"hidden": dh, "cell": dc}, {"hidden": later, "cell": kept}
+        return StepSignals(da, da, met, signals, start)
 
     def _before_projection(self, params: Tree, dh: Array) -> Array:
         """∂C/∂m, from ∂C/∂h."""
@@ -259,8 +268,8 @@ def _squash(sums: Array, half: Array, rest: Array) -> None:
     sums += rest
 
 
-def _shares(size: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """½ ½ 1 ½ and ½ ½ 0 ½ for the columns of the four gates."""
+def _share_of_tanh(size: int, dtype: np.dtype[Any]) -> Array:
+    """½ ½ 1 ½ for the columns of the four gates."""
     half = np.full(4 * size, 0.5, dtype)
     half[2 * size : 3 * size] = 1
-    return half, 1 - half
+    return half

@@ -43,7 +43,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, matrix_product, shape_text, sum_rows
-from clearprop.base.errors import DtypeError, ShapeError
+from clearprop.base.errors import ShapeError
 from clearprop.base.settings import require_sizes, settle_flag
 from clearprop.engine.initializers import FanInUniform, Initializer
 from clearprop.engine.layers.layer import (
@@ -59,7 +59,13 @@ from clearprop.engine.layers.layer import (
     with_features,
 )
 from clearprop.engine.layers.lengths import LENGTHS, lengths_of
-from clearprop.engine.layers.recurrent_arrays import every_product, rows_of
+from clearprop.engine.layers.recurrent_arrays import (
+    every_product,
+    in_order,
+    in_place,
+    rows_of,
+    start_of,
+)
 
 FAN_IN_UNIFORM = FanInUniform()
 
@@ -81,12 +87,14 @@ class StepSignals(NamedTuple):
     before     what U met at every time, of which ∂C/∂U is the product with `by_hidden`, with the
                columns of U that met it
     states     ∂C/∂(every state of the cell), by its name
+    start      ∂C/∂(every state before the first step) (…, N, ·), by its name
     """
 
     by_input: Array
     by_hidden: Array
     before: tuple[tuple[Array, slice], ...]
     states: Mapping[str, Array]
+    start: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,8 @@ class Recurrent(Layer):
 
     As PyTorch has them, x and h have a bias each, and all arrays start from U(±1/√hidden). Raises
     ConfigurationError unless both sizes are whole numbers >= 1; forward raises ShapeError for an x
-    that is no sequence, lengths that do not fit and a start of another shape.
+    that is no sequence, lengths that do not fit and a start of another shape, DataError for a start
+    with NaN or infinities.
     """
 
     inputs: int
@@ -200,6 +209,10 @@ class Recurrent(Layer):
     def side_inputs(self) -> Collection[str]:
         return (LENGTHS, *self.states)
 
+    def samples_axis(self, name: str, axes: int) -> int | None:
+        # A start of each of K networks is (K, N, H).
+        return 1 if name in self.states and axes == 3 else 0
+
     def forward(self, params: Tree, x: Array, context: Context) -> Forward:
         weight = params["weight_ih"]
         lead = weight.ndim - 2
@@ -207,15 +220,29 @@ class Recurrent(Layer):
         if x.ndim != lead + 3 or x.shape[-1] != self.inputs or not x.shape[-2] or networks_differ:
             raise self._wrong_input(x.shape, context.path)
         refuse_integers(self, x, context)
-        lengths = lengths_of(self, x, context)
-        timed = self._in_order(x, lengths)
-        steps = self.run(params, self._given(params, timed), self._start(params, x, context), EMPTY)
-        y = self._in_place(steps.hidden[1:], lengths)
-        return y, RecurrentCache(timed, steps, lengths), EMPTY
+        cache = self.through(params, x, lengths_of(self, x, context), context)
+        return self._in_place(cache.steps.hidden[1:], cache.lengths), cache, EMPTY
+
+    def through(
+        self, params: Tree, x: Array, lengths: Array | None, context: Context
+    ) -> RecurrentCache:
+        """The cell at every time of x (…, N, T, in), from the states that stand beside x."""
+        timed = in_order(x, lengths, reverse=self.reverse)
+        start = {
+            name: start_of(name, (*x.shape[:-2], self.width(name)), params["weight_hh"], context)
+            for name in self.states
+        }
+        return RecurrentCache(
+            timed, self.run(params, self._given(params, timed), start, EMPTY), lengths
+        )
 
     def backward(self, params: Tree, cache: RecurrentCache, dy: Array) -> Backward:
-        signals = self.signals(params, cache, dy)
-        gradients = {name: np.empty(array.shape, dy.dtype) for name, array in params.items()}
+        return self.returned(params, cache, self.signals(params, cache, dy))
+
+    def returned(self, params: Tree, cache: RecurrentCache, signals: StepSignals) -> Backward:
+        """∂C/∂x and the gradients, of what came back to the cell at every time."""
+        dtype = signals.by_input.dtype
+        gradients = {name: np.empty(array.shape, dtype) for name, array in params.items()}
         self._gradients(cache, signals, gradients)
         return self._input_gradient(params, cache, signals), gradients
 
@@ -249,15 +276,28 @@ class Recurrent(Layer):
     def output_moved(
         self, params: Tree, cache: RecurrentCache, added: Mapping[str, Array]
     ) -> Array:
-        start = {name: getattr(cache.steps, name)[0] for name in self.states}
+        steps = self.run_moved(params, cache, added, EMPTY)
+        return self._in_place(steps.hidden[1:], cache.lengths)
+
+    def run_moved(
+        self,
+        params: Tree,
+        cache: RecurrentCache,
+        added: Mapping[str, Array],
+        to_start: Mapping[str, Array],
+    ) -> Any:
+        """The cell at every time once more, with numbers added to intermediates and to the states
+        before the first time."""
+        start = {
+            name: getattr(cache.steps, name)[0] + to_start.get(name, 0) for name in self.states
+        }
         every = {
             name: self._in_order(added[name], cache.lengths)
             if name in added
             else np.zeros_like(timed)
             for name, timed in self.on_the_way(cache.steps).items()
         }
-        steps = self.run(params, self._given(params, cache.x), start, every)
-        return self._in_place(steps.hidden[1:], cache.lengths)
+        return self.run(params, self._given(params, cache.x), start, every)
 
     def signals(self, params: Tree, cache: RecurrentCache, dy: Array) -> StepSignals:
         """What comes back at every time, in the order of the cell's steps."""
@@ -286,16 +326,15 @@ class Recurrent(Layer):
         met = self._in_place(self.met(cache, name, index)[..., None], cache.lengths)
         moved = np.zeros_like(met)
         moved[..., time, :] = change * met[..., time, :]
-        given = self._given(params, cache.x)
-        start = {state: getattr(cache.steps, state)[0] for state in self.states}
-        (state, column), more = self.enters(name, index), self._in_order(moved, cache.lengths)
-        added = {}
+        state, column = self.enters(name, index)
         if state:
-            added = {one: np.zeros_like(a) for one, a in self.on_the_way(cache.steps).items()}
-            added[state][..., column] = more[..., 0]
-        else:
-            given[..., column] += more[..., 0]
-        steps = self.run(params, given, start, added)
+            added = np.zeros((*moved.shape[:-1], self.width(state)), moved.dtype)
+            added[..., column] = moved[..., 0]
+            return self.output_moved(params, cache, {state: added})
+        given = self._given(params, cache.x)
+        given[..., column] += self._in_order(moved, cache.lengths)[..., 0]
+        start = {one: getattr(cache.steps, one)[0] for one in self.states}
+        steps = self.run(params, given, start, EMPTY)
         return self._in_place(steps.hidden[1:], cache.lengths)
 
     def transport(self, params: Tree, cache: RecurrentCache, dy: Array) -> tuple[Array, Array]:
@@ -350,47 +389,10 @@ class Recurrent(Layer):
         )
 
     def _in_order(self, array: Array, lengths: Array | None) -> Array:
-        """An array (…, N, T, D) as the cell goes through it, (T, …, N, D), 0 behind the ends."""
-        return np.ascontiguousarray(self._turned(np.moveaxis(array, -2, 0), lengths))
+        return in_order(array, lengths, reverse=self.reverse)
 
     def _in_place(self, timed: Array, lengths: Array | None) -> Array:
-        """The way back: (T, …, N, D) as (…, N, T, D)."""
-        return np.ascontiguousarray(np.moveaxis(self._turned(timed, lengths), 0, -2))
-
-    def _turned(self, timed: Array, lengths: Array | None) -> Array:
-        """The order of times turned round where the cell goes backwards, every sample's own times
-        within themselves; 0 behind the ends. Done twice, it changes nothing."""
-        if lengths is None:
-            return timed[::-1] if self.reverse else timed
-        times = np.arange(len(timed))[:, None]
-        if self.reverse:
-            own = np.where(times < lengths, lengths - 1 - times, times)
-            own = own.reshape(len(timed), *(1,) * (timed.ndim - 3), -1, 1)
-            timed = np.take_along_axis(timed, own, axis=0)
-        inside = (times < lengths).reshape(len(timed), *(1,) * (timed.ndim - 3), -1, 1)
-        return np.where(inside, timed, timed.dtype.type(0))
-
-    def _start(self, params: Tree, x: Array, context: Context) -> Mapping[str, Array]:
-        dtype = params["weight_hh"].dtype
-        found = {}
-        for name in self.states:
-            expected = (*x.shape[:-2], self.width(name))
-            start = context.side_input(name)
-            if start is None:
-                found[name] = np.zeros(expected, dtype)
-                continue
-            key = f"{context.path}.{name}" if context.path else name
-            if start.shape not in (expected, expected[-2:]):
-                raise ShapeError(
-                    "state_before_shape",
-                    name=key,
-                    came=shape_text(start.shape),
-                    expected=shape_text(expected[-2:]),
-                )
-            if start.dtype != dtype and not (start.dtype.kind == "f" and dtype.kind == "c"):
-                raise DtypeError("dtype_mixed", where=key, came=start.dtype, expected=dtype)
-            found[name] = np.broadcast_to(start, expected)
-        return found
+        return in_place(timed, lengths, reverse=self.reverse)
 
     def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
         name = type(self).__name__

@@ -31,7 +31,7 @@ from clearprop.base.settings import settle_choice
 from clearprop.engine.layers.activations import ReLU
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.layers.recurrent import Recurrent, StepSignals
-from clearprop.engine.layers.recurrent_arrays import states_from
+from clearprop.engine.layers.recurrent_arrays import states_from, turned_over
 
 RELU = ReLU()
 
@@ -76,14 +76,15 @@ class RNN(Recurrent):
         h = steps.hidden[1:]
         slope = 1 - h * h if self.nonlinearity == "tanh" else h.real > zero_of(h.real.dtype)
         da, dh = np.empty_like(dy), np.empty_like(dy)
-        back, later = params["weight_hh"].mT, np.zeros_like(dy[0])
+        back, later = turned_over(params["weight_hh"]), np.zeros_like(dy[0])
         for dy_t, dh_t, da_t, slope_t in zip(
             dy[::-1], dh[::-1], da[::-1], slope[::-1], strict=True
         ):
             np.add(dy_t, later, dh_t)
             np.multiply(dh_t, slope_t, da_t)
             matrix_product(da_t, back, later)
-        return StepSignals(da, da, ((steps.hidden[:-1], slice(None)),), {"hidden": dh})
+        met = ((steps.hidden[:-1], slice(None)),)
+        return StepSignals(da, da, met, {"hidden": dh}, {"hidden": later})
 
     def on_the_way(self, steps: RNNSteps) -> Mapping[str, Array]:
         return {"hidden": steps.hidden[1:]}

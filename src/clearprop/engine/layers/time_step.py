@@ -37,8 +37,8 @@ class TimeStep(Layer):
 
     index  the time, from 0; −1 is the last one, with lengths each sample's own
 
-    Raises ConfigurationError unless it is a whole number; forward raises ShapeError for an x that
-    is no sequence, and for a sequence that has not got that time.
+    Raises ConfigurationError unless it is a whole number; forward, and whatever asks for the shape
+    behind it, ShapeError for an x that is no sequence, and for one that has not got that time.
     """
 
     index: int = -1
@@ -55,6 +55,9 @@ class TimeStep(Layer):
             return input_shape
         if len(input_shape) != 2:
             raise self._wrong_input(("N", *input_shape), "")
+        times = input_shape[0]
+        if not -times <= self.index < times:
+            raise self._beyond("", 0, times)
         return input_shape[1:]
 
     def side_inputs(self) -> Collection[str]:
@@ -70,13 +73,7 @@ class TimeStep(Layer):
         beyond = (taken < 0) | (taken >= ends)
         if beyond.any() or not times:
             place = int(np.argmax(beyond)) if samples else 0
-            raise ShapeError(
-                "time_beyond",
-                path=context.path or "TimeStep",
-                index=self.index,
-                sample=place,
-                times=int(ends[place]) if samples else times,
-            )
+            raise self._beyond(context.path, place, int(ends[place]) if samples else times)
         return x[..., np.arange(samples), taken, :], TimeStepCache(taken, times), EMPTY
 
     def backward(self, params: Tree, cache: TimeStepCache, dy: Array) -> Backward:
@@ -84,6 +81,15 @@ class TimeStep(Layer):
         dx = np.zeros((*lead, samples, cache.times, features), dy.dtype)
         dx[..., np.arange(samples), cache.taken, :] = dy
         return dx, EMPTY
+
+    def _beyond(self, path: str, sample: int, times: int) -> ShapeError:
+        return ShapeError(
+            "time_beyond",
+            path=path or "TimeStep",
+            index=self.index,
+            sample=sample,
+            times=times,
+        )
 
     def _wrong_input(self, shape: tuple[int | str, ...], path: str) -> ShapeError:
         return ShapeError("time_step_input", path=path or "TimeStep", came=shape_text(shape))

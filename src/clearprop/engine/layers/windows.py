@@ -33,6 +33,7 @@ import numpy as np
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ConfigurationError, ShapeError
 from clearprop.engine.layers.layer import Context, Layer, OpenImage, image_text
+from clearprop.engine.layers.uneven_windows import Ranges, collected, spread_out
 
 # How a border is given: a number, one for every axis, (in front, behind) for every axis, or a word.
 Padding: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...] | str
@@ -44,6 +45,8 @@ class Window(NamedTuple):
 
     beyond  how many numbers at the far end of the border are there for the last window alone, and
             are no part of what was asked for; () for none
+    ranges  of windows of several lengths the numbers of every place (`uneven_windows`), of which
+            the kernel is the longest; () for a window of one length
     """
 
     kernel: Shape
@@ -51,6 +54,7 @@ class Window(NamedTuple):
     dilation: Shape
     padding: tuple[tuple[int, int], ...]
     beyond: Shape = ()
+    ranges: Ranges = ()
 
     @property
     def own_padding(self) -> tuple[tuple[int, int], ...]:
@@ -72,6 +76,8 @@ class Window(NamedTuple):
 
     def bordered(self, size: Shape) -> Shape:
         """The size of an image with its border."""
+        if self.ranges:
+            return tuple(len(a) * k for a, k in zip(self.ranges, self.kernel, strict=True))
         return tuple(low + s + high for s, (low, high) in zip(size, self.padding, strict=True))
 
     def places(self, size: Shape) -> Shape:
@@ -83,6 +89,8 @@ class Window(NamedTuple):
     def with_border(self, x: Array, fill: float = 0.0) -> Array:
         """X (..., *S, N) inside its border of `fill`; without a border x itself, in memory as the
         layers like it."""
+        if self.ranges:
+            return spread_out(x, self.ranges, fill)
         if not any(map(any, self.padding)):
             return np.ascontiguousarray(x)
         axes = len(self.kernel)
@@ -93,7 +101,10 @@ class Window(NamedTuple):
         return bordered
 
     def inside(self, bordered: Array, size: Shape) -> Array:
-        """The image of this size within its border, as a view."""
+        """The image of this size within its border, as a view; of windows of several lengths the
+        sum of what stands at every number's copies."""
+        if self.ranges:
+            return collected(bordered, self.ranges, size)
         sides = zip(size, self.padding, strict=True)
         cuts: Any = (..., *(slice(low, low + s) for s, (low, _) in sides), slice(None))
         inner: Array = bordered[cuts]
@@ -128,6 +139,10 @@ class Window(NamedTuple):
     def lies_on(self, place: Shape, entry: Shape, size: Shape) -> Shape | None:
         """The number of an image of this size on which an entry of the window lies at a place;
         None where that is its border."""
+        if self.ranges:
+            spans = [axis[p] for axis, p in zip(self.ranges, place, strict=True)]
+            on = tuple(start + i for (start, _), i in zip(spans, entry, strict=True))
+            return on if all(t < end for t, (_, end) in zip(on, spans, strict=True)) else None
         sides = zip(place, entry, self.stride, self.dilation, self.padding, strict=True)
         at = tuple(s * p + d * i - low for p, i, s, d, (low, _) in sides)
         return at if all(0 <= t < side for t, side in zip(at, size, strict=True)) else None
@@ -141,8 +156,11 @@ class Window(NamedTuple):
         """Every place at which the window covers the number `at` of an image, and the entry that
         lies on it there."""
         sides = zip(at, self.padding, self.kernel, self.stride, self.dilation, places, strict=True)
-        along = []
-        for t, (low, _), k, s, d, count in sides:
+        along = [
+            [(p, t - start) for p, (start, end) in enumerate(axis) if start <= t < end]
+            for t, axis in zip(at, self.ranges, strict=False)
+        ]
+        for t, (low, _), k, s, d, count in () if self.ranges else sides:
             steps = [(divmod(t + low - d * i, s), i) for i in range(k)]
             along.append([(p, i) for (p, left), i in steps if left == 0 and 0 <= p < count])
         for pairs in itertools.product(*along):

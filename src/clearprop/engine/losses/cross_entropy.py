@@ -101,6 +101,9 @@ class CrossEntropy(Loss):
         shares = None
         if target.dtype.kind in "iu":
             known, shares = self._of_ids(output, target, weight, stacked=stacked)
+            nothing = target.size and (target == self.ignore_index).all()
+            if nothing and self.reduction == "mean" and divisor is None:
+                raise DataError("targets_ignored", ignored=self.ignore_index)
             if self.label_smoothing:
                 mass = self._smoothed(output, target, known, shares, weight)
                 entries, slopes = _of_mass(output, mass)

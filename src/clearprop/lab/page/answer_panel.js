@@ -4,6 +4,8 @@
 import { select } from "./conversation.js";
 import { byId, equation, h } from "./dom.js";
 import { dragWidget } from "./weight_drag.js";
+import { lookInside } from "./inside_tab.js";
+import { entryOf, kindOf } from "./selection.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
 
@@ -25,6 +27,7 @@ function draw() {
   byId("answer-title").replaceChildren(h("span", {}, why.title), h("button", { type: "button", class: "quiet", id: "answer-clear",
     onclick: () => select(null) }, word("answer.clear")));
   byId("why").replaceChildren(
+    why.selection.kind === "layer" ? lookInside(why.selection.address) : "",
     dragWidget(why.selection),
     h("ol", { class: "why-steps" }, why.steps.map(step)),
     why.terms.length ? terms(why.terms) : "",
@@ -39,11 +42,11 @@ function draw() {
 /** Before anything is selected: what can be done, as things to press. */
 function nothing() {
   const { network } = state;
-  const first = network?.parameters.find(({ path }) => path.endsWith(".weight"));
+  const first = network?.parameters.find(({ path, shape }) => path.endsWith(".weight") && shape.length > 1) ?? network?.parameters[0];
   const layer = network?.columns.find(({ kind }) => kind === "linear");
   const ideas = [];
-  if (first) ideas.push([word("answer.try_weight"), { kind: "weight", address: `${first.path}[0,0]`, sample: null }]);
-  if (layer) ideas.push([word("answer.try_neuron"), { kind: "neuron", address: `${layer.wire}[0]`, sample: null }]);
+  if (first) ideas.push([word("answer.try_weight"), { kind: "weight", address: entryOf(first.path, 0, first.shape), sample: null }]);
+  if (layer) ideas.push([word("answer.try_neuron"), { kind: "neuron", address: entryOf(layer.wire, 0, layer.shape), sample: null }]);
   ideas.push([word("answer.try_sample"), { kind: "sample", address: null, sample: 0 }]);
   ideas.push([word("answer.try_loss"), { kind: "loss", address: null, sample: null }]);
   return [h("p", { class: "muted" }, word("answer.nothing")),
@@ -77,8 +80,7 @@ function terms(all) {
 
 function selectTerm(address) {
   if (!address) return;
-  const kind = /\.weight\[|\.bias\[/.test(address) ? (address.includes(".bias[") ? "bias" : "weight") : address.startsWith("input[") ? "input" : "neuron";
-  select({ kind, address, sample: state.selection?.sample ?? null });
+  select({ kind: kindOf(address, state.network.parameters), address, sample: state.selection?.sample ?? null });
 }
 
 function shares(all, rest) {

@@ -14,7 +14,7 @@ let line = null;
 let count = 0;
 // The newest message of each kind whose older answers are no longer of interest.
 const newest = new Map();
-const ONE_ANSWER = new Set(["go", "select", "move", "output", "health", "check"]);
+const ONE_ANSWER = new Set(["go", "select", "move", "output", "health", "check", "inside"]);
 const fileTakers = new Map();
 
 /** Sends a message of `type`; returns its id. */
@@ -112,6 +112,9 @@ const HANDLERS = {
   },
   table: (message) => put({ table: message }),
   findings: (message) => put({ findings: message }),
+  inside(message) {
+    if (!stale("inside", message)) put({ inside: message });
+  },
   file(message) {
     const take = fileTakers.get(message.answers);
     fileTakers.delete(message.answers);

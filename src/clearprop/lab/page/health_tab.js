@@ -2,6 +2,7 @@
 
 import { select, send } from "./conversation.js";
 import { h } from "./dom.js";
+import { kindOf, parted } from "./selection.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
 
@@ -48,8 +49,11 @@ function finding({ severity, says, advice, places }) {
 }
 
 function selectionAt(address) {
-  const kind = address.includes(".weight[") ? "weight" : address.includes(".bias[") ? "bias" : /\[\d+\]\[\d+\]$/.test(address) ? "neuron" : "layer";
-  return { kind, address, sample: null };
+  const { columns, parameters } = state.network, kind = kindOf(address, parameters), { path } = parted(address);
+  if (kind !== "neuron" || columns.some(({ wire, output }) => wire === path || output === path)) return { kind, address, sample: null };
+  // A channel, a head or a unit at all times is no one number: the layer that it is in.
+  const layer = columns.map(({ wire }) => wire).find((wire) => address === wire || address.startsWith(`${wire}.`));
+  return { kind: "layer", address: layer ?? address, sample: null };
 }
 
 /** Derivatives layer by layer, each as a bar by its order of magnitude: the drawing's scale alone. */

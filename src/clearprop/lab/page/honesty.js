@@ -14,7 +14,8 @@ function showHonesty() {
   const rows = [["numbers", word("honest.numbers_says")], ["pictures", word("honest.pictures_says")]];
   const stride = curves.get(branch)?.stride ?? 1;
   if (stride > 1) rows.push(["curve", word("honest.curve_says", { stride })]);
-  if (network?.columns.some(({ strip }) => strip)) rows.push(["strips", word("honest.strips_says", { most: CELLS })]);
+  if (network?.columns.some(({ strip, maps }) => strip && !maps)) rows.push(["strips", word("honest.strips_says", { most: CELLS })]);
+  if (network?.columns.some(({ maps }) => maps)) rows.push(["maps", word("honest.maps_says")]);
   if (Object.values(moment?.parameters ?? {}).some(({ text }) => text === null)) rows.push(["edges", word("honest.edges_says")]);
   if (output?.says) rows.push(["output", output.says]);
   for (const sentence of table?.notes ?? []) rows.push(["data", sentence]);

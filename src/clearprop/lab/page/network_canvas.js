@@ -8,25 +8,27 @@
 import { largest, valuesOf } from "./arrays.js";
 import { colours, prepared } from "./dom.js";
 import { along, ends, trace } from "./network_geometry.js";
+import { MAP_ROLES, drawMaps } from "./network_maps.js";
 
-const ROLES = ["grid", "muted", "ink", "paper", "forward", "backward", "accent",
-  "positive3", "positive4", "negative3", "negative4"];
+const ROLES = [...MAP_ROLES, "grid", "muted", "ink", "paper", "forward", "backward", "accent"];
 const LEVELS = 6; // widths that edges are sorted into
 const MOVES = 260; // ms of the motion that shows where numbers go
 let palette = null;
 
 export const forgetColours = () => { palette = null; };
 
-/** Draws all edges; `lit` are those that stand out, `motion` 0 to 1 is how far numbers have come. */
+/** Draws all edges, and the maps of columns that are drawn as such; `lit` are those that stand out, `motion` 0 to 1 is how far numbers have come. */
 export function drawEdges(canvas, places, view) {
   palette ??= colours(ROLES);
   const { pen } = prepared(canvas, view.resized);
   pen.lineCap = "round";
   for (const link of places.links) {
     if (link.dense) drawDense(pen, link, view);
+    else if (link.source.maps || link.target.maps) drawBand(pen, link, view.reached(link.target.wire), link.target.wire in (view.moment?.signals ?? {}));
     else drawPassing(pen, link, view);
   }
   drawToLoss(pen, places, view);
+  drawMaps(pen, places.columns, view, palette);
   for (const edge of view.lit) drawLit(pen, edge, view);
   if (view.motion < 1) drawMotion(pen, places, view);
 }

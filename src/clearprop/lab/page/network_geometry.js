@@ -1,5 +1,7 @@
 /** Where neurons and edges stand on the screen: the layout of the session, fitted to the room. */
 
+import { cellCorner, mapPlaces } from "./network_maps.js";
+
 const EDGE_LABEL = 88; // px that "w = −0.1234" needs before a neuron
 const LABEL_LINE = 21; // px between two such lines
 
@@ -24,6 +26,10 @@ export function geometry(network, width, height, foot) {
     const rows = column.strip ? 1 : column.count;
     const room = high / rows;
     const tall = column.strip ? high - 16 : Math.max(5, Math.min(66, room * 0.82));
+    if (column.maps) {
+      const y = top + high / 2, maps = mapPlaces(column, x, y, card, high - 22);
+      return { ...column, number, x, width: maps.width, height: maps.height, room, units: [{ index: 0, x, y }], places: maps };
+    }
     const wide = column.strip ? Math.min(26, card) : Math.min(card, tall < 15 ? tall : card);
     const units = Array.from({ length: rows }, (_, index) => ({ index, x, y: top + room * (index + 0.5) }));
     return { ...column, number, x, width: wide, height: tall, room, units };
@@ -49,16 +55,21 @@ function linked(edge, columns) {
 /** The ends of edge i → j of a link, and where its straight part begins. */
 export function ends(link, i, j) {
   const { source, target, fan, portGap, stub, dense } = link;
-  const from = source.strip ? stripPlace(source, i) : source.units[i];
-  const to = target.strip ? stripPlace(target, j) : target.units[j];
+  const from = endOf(source, i), to = endOf(target, j);
   const order = source.strip || !dense ? 0 : i - (fan - 1) / 2;
   const spread = link.labelled ? portGap : Math.min(portGap, (target.height * 0.7) / Math.max(fan, 1));
   const x1 = from.x + source.width / 2, x2 = to.x - target.width / 2;
   return { x1, y1: from.y, x2, y2: to.y + order * spread, turn: x2 - stub };
 }
 
-/** Where unit `index` of a column too wide for neurons stands in its strip. */
+const endOf = (column, index) => (column.maps || !column.strip ? column.units[Math.min(index, column.units.length - 1)] : stripPlace(column, index));
+
+/** Where unit `index` of a column too wide for neurons stands in its strip or its maps. */
 export function stripPlace(column, index) {
+  if (column.places) {
+    const { left, top } = cellCorner(column.places, index), half = column.places.side / 2;
+    return { index, x: left + half, y: top + half };
+  }
   const { x, y } = column.units[0];
   return { index, x, y: y - column.height / 2 + ((index + 0.5) / column.count) * column.height };
 }
@@ -96,7 +107,8 @@ export function edgeOf(places, path, index) {
 export function nearestEdge(places, x, y, reach) {
   let best = null, least = reach;
   for (const link of places.links) {
-    if (!link.dense || x < link.source.x || x > link.target.x) continue;
+    // An edge between maps is one of many that share its weight.
+    if (!link.dense || link.source.maps || link.target.maps || x < link.source.x || x > link.target.x) continue;
     for (let i = 0; i < link.shape[0]; i += 1) {
       for (let j = 0; j < link.shape[1]; j += 1) {
         const line = ends(link, i, j);

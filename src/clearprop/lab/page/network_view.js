@@ -8,7 +8,7 @@ import { arrangement, writeCard } from "./network_cards.js";
 import { bubble, edgeBubble, edgeLabels, paintLabels } from "./network_labels.js";
 import { neuronLines } from "./network_numbers.js";
 import { drawStrip } from "./network_strips.js";
-import { parted } from "./selection.js";
+import { numberOf, parted } from "./selection.js";
 import { on, state } from "./store.js";
 import { word } from "./words.js";
 
@@ -47,6 +47,15 @@ function rebuild() {
 
 function drawnColumn(column) {
   const group = s("g", { "data-column": column.number }, columnTitle(column));
+  if (column.places) {
+    const { x, y } = column.units[0];
+    const maps = s("g", { class: "maps", "data-unit": `${column.number} 0`, role: "img", "aria-label": word("network.maps", { layer: column.title, shape: column.shape.join(" × ") }) },
+      s("rect", { x: x - column.width / 2, y: y - column.height / 2, width: column.width, height: column.height }),
+      s("text", { x, y: y + column.height / 2 + 13, class: "count" }, column.shape.join("×")));
+    parts.push({ column, index: null, group: maps });
+    group.append(maps);
+    return group;
+  }
   if (column.strip) {
     const { x, y } = column.units[0];
     const strip = s("g", { class: "strip", "data-unit": `${column.number} 0` },
@@ -115,13 +124,24 @@ function moving() {
 const reached = (wire) => Boolean(state.moment && (wire in state.moment.values));
 
 function edgesOnly(resized = false) {
-  if (places) drawEdges(byId("edges"), places, { resized, moment: state.moment, reached, lit: litEdges(), motion, moving: moving() });
+  if (places) drawEdges(byId("edges"), places, { resized, moment: state.moment, reached, lit: litEdges(), marked: markedCells(), motion, moving: moving() });
 }
 
 /** What is lit: the selection first, then what is pointed at. */
 export function litAddresses() {
   const chosen = state.selection?.address ? [state.selection.address] : [];
   return { chosen, pointed: state.pointed ?? [] };
+}
+
+/** The cells of maps that are lit. */
+function markedCells() {
+  const { chosen, pointed } = litAddresses();
+  const cell = (address, isChosen) => {
+    const { path, index } = parted(address);
+    const column = columnOf(places, path), number = column?.places ? numberOf(index, column.shape) : null;
+    return number === null ? [] : [{ column, index: number, chosen: isChosen }];
+  };
+  return [...pointed.flatMap((one) => cell(one, false)), ...chosen.flatMap((one) => cell(one, true))];
 }
 
 function litEdges() {
@@ -155,7 +175,7 @@ function paint(resized = false) {
     group.classList.toggle("back", column.wire in moment.signals);
     group.classList.toggle("now", Boolean(phase) && (phase.path === column.wire || phase.path === column.output));
     if (index === null) {
-      drawStrip(part, moment);
+      if (!column.places) drawStrip(part, moment);
       continue;
     }
     group.classList.toggle("chosen", at(column, index, chosen));
@@ -216,8 +236,8 @@ function paintCallout(moment, addresses, edges) {
   for (const address of addresses.slice(0, 1)) {
     const { path, index } = parted(address);
     const column = columnOf(places, path);
-    const unit = index.at(-1);
-    if (!column || unit === undefined || unit >= column.count) continue;
+    const unit = column ? numberOf(index, column.shape) : null;
+    if (unit === null) continue;
     const place = column.strip ? stripPlace(column, unit) : column.units[unit];
     const lines = neuronLines(moment, column, unit);
     const readable = !column.strip && arrangement(unitLines(moment, column), column).rows === lines.length;

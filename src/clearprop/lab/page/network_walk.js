@@ -11,7 +11,8 @@ import { say } from "./live.js";
 import { edgeOf, ends, nearestEdge, stripPlace, trace } from "./network_geometry.js";
 import { neuronLines, parameterLines } from "./network_numbers.js";
 import { currentPlaces, neuronName } from "./network_view.js";
-import { parted } from "./selection.js";
+import { cellAt } from "./network_maps.js";
+import { entryOf, numberOf, parted } from "./selection.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
 
@@ -39,7 +40,7 @@ export function selectionFor(item) {
   if (item.kind === "address") return { kind: item.address.includes(".bias") ? "bias" : "weight", address: item.address, sample };
   if (item.kind === "layer") return { kind: "layer", address: item.path, sample };
   const { column, index } = item;
-  return { kind: column.kind === "input" ? "input" : "neuron", address: `${column.wire}[${index}]`, sample };
+  return { kind: column.kind === "input" ? "input" : "neuron", address: entryOf(column.wire, index, column.shape), sample };
 }
 
 function choose(item) {
@@ -69,6 +70,10 @@ function under(event) {
     const [number, index] = unit.dataset.unit.split(" ").map(Number);
     const column = places.columns[number];
     if (!column.strip) return { kind: "unit", column, index };
+    if (column.places) {
+      const cell = cellAt(column.places, x, y);
+      return cell === null ? { kind: "layer", path: column.path } : { kind: "unit", column, index: cell };
+    }
     const top = column.units[0].y - column.height / 2;
     const within = Math.floor(((y - top) / column.height) * column.count);
     return { kind: "unit", column, index: Math.min(column.count - 1, Math.max(0, within)) };
@@ -84,8 +89,8 @@ function firstItem() {
   const { path, index } = parted(state.selection?.address);
   const edge = state.selection?.kind === "weight" ? edgeOf(places, path, index) : null;
   if (edge) return { kind: "edge", ...edge };
-  const column = places.columns.find((one) => one.wire === path && index.length === 1);
-  return { kind: "unit", column: column ?? places.columns[0], index: column ? index[0] : 0 };
+  const column = places.columns.find((one) => one.wire === path && numberOf(index, one.shape) !== null);
+  return { kind: "unit", column: column ?? places.columns[0], index: column ? numberOf(index, column.shape) : 0 };
 }
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -101,12 +106,21 @@ function onKey(event) {
     const places = currentPlaces();
     const [across, down] = STEPS[event.key];
     const item = cursor ?? firstItem();
-    place(down ? beside(item, down) : across > 0 ? after(item, places) : ahead(item, places));
+    place(withinMap(item, across, down) ?? (down ? beside(item, down) : across > 0 ? after(item, places) : ahead(item, places)));
   } else {
     return;
   }
   event.preventDefault();
   event.stopPropagation();
+}
+
+/** The cell beside one of a map, up to the map's edge; up and down go on through all of its column. */
+function withinMap(item, across, down) {
+  if (item.kind !== "unit" || !item.column.places) return null;
+  const { column, index } = item, wide = column.maps[1];
+  if (down) return { ...item, index: turned(index + down * wide, column.count) };
+  const at = (index % wide) + across;
+  return at >= 0 && at < wide ? { ...item, index: index + across } : null;
 }
 
 const turned = (value, count) => (value + count) % count;
@@ -162,8 +176,8 @@ function mark(item) {
   }
   const id = item.kind === "loss" ? "unit-loss" : `unit-${item.column.number}-${item.index}`;
   if (item.column?.strip) {
-    const { x, y } = stripPlace(item.column, item.index), half = item.column.width / 2 + 5;
-    svg.prepend(s("path", { id: "focus-edge", d: `M${x - half} ${y}H${x + half}`, role: "img", "aria-label": itemName(item) }));
+    const { x, y } = stripPlace(item.column, item.index), half = item.column.places ? item.column.places.side / 2 + 3 : item.column.width / 2 + 5;
+    svg.prepend(s("path", { id: "focus-edge", d: item.column.places ? `M${x - half} ${y - half}h${2 * half}v${2 * half}h${-2 * half}z` : `M${x - half} ${y}H${x + half}`, role: "img", "aria-label": itemName(item) }));
     return;
   }
   byId(id)?.classList.add("cursor");

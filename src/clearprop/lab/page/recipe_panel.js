@@ -25,6 +25,11 @@ function draw() {
   const { recipe, welcome } = state;
   if (!recipe || !welcome) return;
   const focused = document.activeElement?.id;
+  // A network out of a file that no recipe says keeps its layers; nothing of it can be built anew.
+  if (recipe.layers === null) {
+    byId("recipe").replaceChildren(h("p", { class: "muted" }, word("recipe.of_file")));
+    return;
+  }
   if (edited !== null && edited >= recipe.layers.length) edited = null;
   byId("recipe").replaceChildren(chips(), rateRuler(), h("div", { class: "fields" },
     choice("loss", "losses"), choice("optimizer", "optimizers"), choice("start", "starts"),

@@ -30,6 +30,29 @@ export function writeHash({ recipe, selection }) {
   history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
+/** Entry `number`, counted through all of them, of a wire whose samples have this shape: its address. */
+export function entryOf(wire, number, shape) {
+  const index = [];
+  for (const size of [...shape].reverse()) {
+    index.unshift(number % size);
+    number = Math.floor(number / size);
+  }
+  return `${wire}[${index.join(",")}]`;
+}
+
+/** The number of an entry among all of a sample's; null for an index of another shape. */
+export function numberOf(index, shape) {
+  if (index.length !== shape.length || index.some((at, axis) => at >= shape[axis])) return null;
+  return index.reduce((number, at, axis) => number * shape[axis] + at, 0);
+}
+
+/** What an address is of, by the parameters of the network: weight, bias, input or neuron. */
+export function kindOf(address, parameters) {
+  const { path } = parted(address);
+  if (parameters.some((one) => one.path === path)) return path.endsWith(".bias") ? "bias" : "weight";
+  return path === "input" ? "input" : "neuron";
+}
+
 /** {path, index} of an address: "layers[0].weight[0,3]" is entry [0, 3] of "layers[0].weight". */
 export function parted(address) {
   const found = /^(.*)\[([\d,]+)\]$/.exec(address ?? "");

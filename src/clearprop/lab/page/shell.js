@@ -5,6 +5,7 @@ import { openDialog } from "./dialog.js";
 import { byId, h } from "./dom.js";
 import { honestyMark } from "./honesty.js";
 import { icon } from "./icons.js";
+import { nextInside } from "./inside_tab.js";
 import { selectionText, readHash, writeHash } from "./selection.js";
 import { on, put, state } from "./store.js";
 import { openTab } from "./tabs.js";
@@ -40,6 +41,7 @@ export function startShell() {
   on(["why"], () => document.querySelector("#pages [data-to=answers]")?.classList.toggle("fresh",
     Boolean(state.why.selection) && document.documentElement.dataset.page !== "answers"));
   document.addEventListener("keydown", onKey);
+  document.addEventListener("lookinside", showInside);
 }
 
 function isDark() {
@@ -93,8 +95,18 @@ function legend() {
   byId("honest").replaceChildren(honestyMark());
 }
 
+/** Opens what is inside a layer. On a small screen the tools are a page of their own, or stand on that
+ * of the answers. */
+function showInside() {
+  const own = byId("pages").querySelector("[data-to=tools]")?.offsetParent;
+  openPage(own ? "tools" : "answers");
+  openTab("inside");
+}
+
+const walkInside = (way) => (state.tab === "inside" ? nextInside(way) : showInside());
+
 const KEYS = [["→ ←", "keys.phase"], ["Shift → ←", "keys.step"], ["Space", "keys.play"], ["Enter", "keys.select"], ["↑ ↓ → ←", "keys.walk"], ["b", "keys.bias"], ["Esc", "keys.back"],
-  ["1 2 3 4", "keys.tabs"], ["n", "keys.network"], ["p", "keys.predict"], ["t", "keys.take"], ["?", "keys.keys"]];
+  ["1 2 3 4 5", "keys.tabs"], [", .", "keys.inside"], ["n", "keys.network"], ["p", "keys.predict"], ["t", "keys.take"], ["?", "keys.keys"]];
 
 function showKeys() {
   openDialog(word("keys.title"), h("dl", {}, KEYS.flatMap(([keys, says]) => [h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, word(says))])));
@@ -111,6 +123,9 @@ const SHORTCUTS = {
   "2": () => openTab("health"),
   "3": () => openTab("check"),
   "4": () => openTab("exercise"),
+  "5": () => openTab("inside"),
+  ",": () => walkInside(-1),
+  ".": () => walkInside(1),
   n: () => { openPage("network"); byId("neurons").focus(); },
   p: () => byId("predict").click(),
   t: takeAway,

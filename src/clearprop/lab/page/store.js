@@ -29,6 +29,7 @@ export const state = {
   outputOf: null,
   table: null,
   findings: null,
+  inside: null, // what is inside the layer that is looked into
   lesson: null,
   lessonMark: null, // the mark of the part of it that was answered or done last
   running: false,

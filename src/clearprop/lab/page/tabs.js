@@ -1,15 +1,16 @@
-/** The tabs of the tools: output, health, check, exercise. */
+/** The tabs of the tools: output, health, check, exercise, inside. */
 
 import { checkTab } from "./check_tab.js";
 import { byId, h } from "./dom.js";
 import { exerciseTab } from "./exercise_tab.js";
 import { healthTab } from "./health_tab.js";
+import { insideTab } from "./inside_tab.js";
 import { outputTab } from "./output_tab.js";
 import { on, put, state } from "./store.js";
 import { word } from "./words.js";
 
 // Each has the names that it shows, `draw(room)`, and may have `opened()` for when it comes up.
-const TABS = { output: outputTab, health: healthTab, check: checkTab, exercise: exerciseTab };
+const TABS = { output: outputTab, health: healthTab, check: checkTab, exercise: exerciseTab, inside: insideTab };
 
 export function startTabs() {
   on(["welcome"], draw);

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from clearprop.base.arrays import Array
 from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.nodes import layer_name
 from clearprop.engine.step import Step
@@ -17,6 +18,15 @@ from clearprop.training.finding import Finding, Severity, Symptom
 VANISHED, EXPLODED = 1e-3, 1e3
 # So much of a signal is called the reach of it.
 REACH = 0.01
+
+
+def _at_the_far_end(layer: Recurrent, lengths: Array | None, dy: Array) -> Array:
+    """∂C/∂y at the first time that the cell sees, of every sample that has more than that one."""
+    if lengths is None:
+        lengths = np.full(len(dy), dy.shape[1])
+    longer = np.flatnonzero(lengths > 1)
+    first: Array = dy[longer, lengths[longer] - 1 if layer.reverse else 0]
+    return first
 
 
 def through_time(step: Step) -> Iterator[Finding]:
@@ -47,8 +57,7 @@ def through_time(step: Step) -> Iterator[Finding]:
             "whole": whole,
             "reach": max(1, int(np.log(REACH) / np.log(factor))) if vanishes else len(factors),
         }
-        first = 0 if not layer.reverse else -1
-        at_every_time = bool(np.any(dy[:, first])) and dy.shape[1] > 1
+        at_every_time = bool(np.any(_at_the_far_end(layer, record.cache.lengths, dy)))
         yield Finding(
             Symptom.TIME_VANISHING if vanishes else Symptom.TIME_EXPLODING,
             Severity.NOTE if vanishes and at_every_time else Severity.WARNING,

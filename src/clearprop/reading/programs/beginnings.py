@@ -10,7 +10,7 @@ from clearprop.kinds.program_lines import INDENT, WIDTH, Symbol, returned
 from clearprop.reading.programs.draft import Draft
 from clearprop.reading.programs.recipe import running
 from clearprop.reading.programs.samples import table_columns, table_lines
-from clearprop.reading.programs.side_inputs import SYMBOLS, read_lines, text_of
+from clearprop.reading.programs.side_inputs import read_line, symbols_of, text_of
 from clearprop.reading.programs.start import LITERALS, ProgramArray, drawn, filled, sliced
 from clearprop.reading.programs.text import code_lines, comment, function, say
 
@@ -99,12 +99,13 @@ def _samples(draft: Draft, beside: str | None, made: Beginning) -> None:
 
 def _beside(draft: Draft, beside: str | None, made: Beginning) -> list[str]:
     """The side inputs, in the text where they are few numbers."""
-    arrays = draft.settled.beside
+    arrays = draft.settled.beside.arrays
+    symbols = symbols_of(arrays)
     if sum(array.size for array in arrays.values()) <= LITERALS:
-        made.texts.extend((name.upper(), text_of(array)) for name, array in arrays.items())
-        return [line for name, array in arrays.items() for line in read_lines(name, array)]
-    made.arrays.update(arrays)
-    read = [f'{INDENT}{SYMBOLS[name]} = file["{name}"]' for name in arrays]
+        made.texts.extend((symbols[name].name.upper(), text_of(arrays[name])) for name in arrays)
+        return [read_line(symbols[name], array) for name, array in arrays.items()]
+    made.arrays.update({symbols[name].name: array for name, array in arrays.items()})
+    read = [f'{INDENT}{symbol} = file["{symbol}"]' for symbol in symbols.values()]
     return [*_file(draft, beside), *read]
 
 

@@ -26,6 +26,7 @@ LEGEND = {
     "lambda": r"\bλ[₀-₉]",
     "hidden": r"\bis padding\b",
     "looking": r"\bmask\b",
+    "lengths": r"\blengths\b",
     "h": r"\bh[₀-₉]",
     "H": r"\bH[₀-₉]",
     "C": r"\bC[₀-₉]",

@@ -6,7 +6,7 @@ from clearprop.kinds.program_pieces import LossLines, Memory, UpdateLines
 from clearprop.reading.programs.passes import Program, passes_of, require_known
 from clearprop.reading.programs.recipe import Recipe, Settled, settle
 from clearprop.reading.programs.rows_written import loss_lines, update_lines
-from clearprop.reading.programs.side_inputs import names_of_side_inputs
+from clearprop.reading.programs.side_inputs import symbols_of
 
 
 class Draft(NamedTuple):
@@ -31,7 +31,14 @@ class Draft(NamedTuple):
     @property
     def beside(self) -> list[str]:
         """The names of what stands beside x, in order."""
-        return names_of_side_inputs(self.settled.beside)
+        return [symbol.name for symbol in symbols_of(self.settled.beside.arrays).values()]
+
+    @property
+    def beside_samples(self) -> list[str]:
+        """Those of them that have an entry for every sample."""
+        axes = self.settled.beside.axes
+        symbols = symbols_of(self.settled.beside.arrays)
+        return [symbol.name for name, symbol in symbols.items() if axes[name] is not None]
 
     @property
     def masks(self) -> list[str]:
@@ -54,6 +61,6 @@ def draft(recipe: Recipe, language: str) -> Draft:
     update = update_lines(recipe.optimizer)
     require_known(recipe.network)
     settled = settle(recipe)
-    program = passes_of(recipe.network, settled.x, beside=settled.beside)
+    program = passes_of(recipe.network, settled.x, beside=settled.beside.arrays)
     loss = loss_lines(recipe.loss, settled.target, settled.output)
     return Draft(settled, program, loss, update, language)

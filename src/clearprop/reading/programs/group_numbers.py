@@ -7,11 +7,12 @@ the group before: a convolution's `grouped` and those of the norm behind it are 
 
 from collections.abc import Mapping
 
-from clearprop.base.arrays import Shape
+from clearprop.base.arrays import Array, Shape
 from clearprop.engine.graph import Graph, Node
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.program_lines import Symbol, names_assigned
-from clearprop.kinds.program_pieces import SideInput, Site
+from clearprop.kinds.program_pieces import Site
+from clearprop.reading.programs.side_inputs import site_of
 from clearprop.reading.programs.ways_back import does_nothing
 
 _X, _DX, _DY = Symbol("x", "x"), Symbol("dx", "dx"), Symbol("dy", "dy")
@@ -19,7 +20,7 @@ _FIRST = 1
 
 
 def group_numbers(
-    graph: Graph, shapes: Mapping[str, Shape | None], beside: Mapping[str, SideInput]
+    graph: Graph, shapes: Mapping[str, Shape | None], beside: Mapping[str, Array]
 ) -> dict[str, int]:
     """By path the number of every layer's group; `shapes` are those of the wires, without samples.
 
@@ -39,14 +40,15 @@ def group_numbers(
     return numbers
 
 
-def _own_names(node: Node, shape: Shape, beside: Mapping[str, SideInput]) -> set[str]:
+def _own_names(node: Node, shape: Shape, beside: Mapping[str, Array]) -> set[str]:
     """What a layer's lines call their own, in a group by itself."""
     row = LAYER_ROWS[type(node.layer)]
     y = row.output.numbered(_FIRST)
     params = {name: row.parameters[name].program.numbered(_FIRST) for name in node.parameters}
     gradients = {name: symbol.d for name, symbol in params.items()}
     site = Site(
-        node.layer, _X, y, _DX, _DY, params, gradients, _FIRST, node.path, shape, beside
+        node.layer, _X, y, _DX, _DY, params, gradients, _FIRST, node.path, shape,
+        site_of(beside, node.path),
     )  # fmt: skip
     passes = row.passes(site)
     lines = [*passes.forward, *passes.backward]

@@ -19,9 +19,9 @@ from clearprop.engine.network import Network
 from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
-from clearprop.kinds.program_pieces import Mask, SideInput, Site, Statistics
+from clearprop.kinds.program_pieces import Mask, Site, Statistics
 from clearprop.reading.programs.group_numbers import group_numbers
-from clearprop.reading.programs.side_inputs import sites_of
+from clearprop.reading.programs.side_inputs import site_of, symbols_of
 from clearprop.reading.programs.ways_back import (
     Meeting,
     Names,
@@ -118,10 +118,10 @@ def passes_of(
     of_ids = x.dtype.kind in "iu"
     if of_ids:
         require_ids_alone(network.graph)
-    shapes, sites = network.graph.shapes(x.shape[1:]), sites_of(beside)
-    numbers = group_numbers(network.graph, shapes, sites)
+    shapes = network.graph.shapes(x.shape[1:])
+    numbers = group_numbers(network.graph, shapes, beside)
     names = names_of(network.graph, numbers, of_ids=of_ids)
-    return _Writing(network, names, numbers, shapes, in_use, sites).program(of_ids)
+    return _Writing(network, names, numbers, shapes, in_use, beside).program(of_ids)
 
 
 def require_known(network: Network) -> None:
@@ -142,7 +142,7 @@ class _Writing:
     numbers: Mapping[str, int]
     shapes: Mapping[str, Shape | None]
     in_use: bool
-    beside: Mapping[str, SideInput]
+    beside: Mapping[str, Array]
     remembered: list[RememberedName] = field(default_factory=list)
     parameters: dict[str, Symbol] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
@@ -199,7 +199,7 @@ class _Writing:
             number,
             path,
             shape or (),
-            self.beside,
+            site_of(self.beside, path),
         )
         passes = row.passes(site)
         title = _title(layer, shape)
@@ -287,7 +287,8 @@ class _Writing:
         # What a loop over the times sets in both passes, each sets for itself.
         read -= set(names_assigned(backward))
         made = names_assigned([line for part in self.forward for line in part.lines])
-        values = dict.fromkeys([X.name, *(mask.symbol.name for mask in self.masks), *made])
+        given = [*symbols_of(self.beside).values(), *(mask.symbol for mask in self.masks)]
+        values = dict.fromkeys([X.name, *(symbol.name for symbol in given), *made])
         names = [one.symbol.name for one in parameters]
         return KeptNames(
             tuple(name for name in values if name in read),

@@ -8,7 +8,9 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, Shape, dtype_named, require_count, require_seed
 from clearprop.base.errors import ConfigurationError, ContractError
+from clearprop.engine.known_side_inputs import SideInputs
 from clearprop.engine.layers.layer import Tree
+from clearprop.engine.layers.lengths import LENGTHS, zero_behind_ends
 from clearprop.engine.losses import MSE, Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer, OptimizerState
@@ -30,7 +32,7 @@ class Recipe:
     step, seed  the number of steps taken, and the key of all random draws
     classes     what the classes are called, by their ids; none where they have no names
     input_shape of one sample, where samples are made up for a network that does not say it itself
-    side_inputs masks beside x, an entry for every sample: `key_padding_mask`, `attn_mask`
+    side_inputs what stands beside x: `key_padding_mask`, `attn_mask`, `lengths`
     """
 
     network: Network
@@ -62,7 +64,7 @@ class Settled(NamedTuple):
     target: Array
     output: Array
     example: tuple[str, ...]
-    beside: Mapping[str, Array]
+    beside: SideInputs
 
     @property
     def draws(self) -> bool:
@@ -120,12 +122,15 @@ def settle(recipe: Recipe) -> Settled:
         x, target = (_in_dtype(np.asarray(one), kind) for one in (recipe.x, recipe.target))
     if recipe.batch_size is not None and recipe.batch_size > len(x):
         raise ConfigurationError("batch_size_invalid", samples=len(x), value=recipe.batch_size)
-    beside = settled_side_inputs(recipe.side_inputs, None if example else x)
-    beside = {name: _in_dtype(array, kind) for name, array in beside.items()}
+    beside = settled_side_inputs(network.graph, recipe.side_inputs, None if example else x)
+    told = {name: _in_dtype(array, kind) for name, array in beside.arrays.items()}
+    if LENGTHS in told and x.ndim == 3:
+        # In a program what has no influence is multiplied with 0, which NaN would not be.
+        x = zero_behind_ends(x, told[LENGTHS])
     state = _state(recipe, params)
-    forward = network.forward(params, x, seed=seed, state=state, side_inputs=beside)
+    forward = network.forward(params, x, seed=seed, state=state, side_inputs=told)
     recipe.loss.evaluate(forward.output, target)
-    return Settled(recipe, params, x, target, forward.output, example, beside)
+    return Settled(recipe, params, x, target, forward.output, example, beside._replace(arrays=told))
 
 
 def running(recipe: Recipe, params: Array, path: str) -> Mapping[str, Array]:

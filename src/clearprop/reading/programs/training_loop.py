@@ -176,8 +176,9 @@ def _forward(draft: Draft, parameters: list[str]) -> list[str]:
     beside = draft.beside
     if draft.settled.batch is not None:
         lines += [f"{INNER}rows = batch(step)", f"{INNER}{x}, {t} = x[rows], t[rows]"]
-        lines += [f"{INNER}{name}_batch = {name}[rows]" for name in beside]
-        beside = [f"{name}_batch" for name in beside]
+        taken = draft.beside_samples
+        lines += [f"{INNER}{name}_batch = {name}[rows]" for name in taken]
+        beside = [f"{name}_batch" if name in taken else name for name in beside]
     if draft.masks:
         lines += unpacked(draft.masks, f"dropout_masks(step, len({x}))", INNER)
     arguments = ", ".join([x, *beside, *draft.masks, *parameters])

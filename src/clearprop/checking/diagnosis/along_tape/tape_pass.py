@@ -93,6 +93,14 @@ def hypothesis(found: TapePass, *slips: TapeSlip) -> Hypothesis:
     return Hypothesis(last.key, predicted, last.values, last.standing)
 
 
+def identity(made: Hypothesis | TapeSlip) -> tuple[object, ...]:
+    """A hypothesis, or a slip, without its arrays; a fitted number to four digits."""
+    values = (
+        f"{value:.3e}" if isinstance(value, float) else str(value) for value in made.values.values()
+    )
+    return (made.key, *values)
+
+
 def named_wires(found: TapePass, shape: tuple[int, ...], but: set[int]) -> Iterator[Wire]:
     """Other wires that a person may have at hand: inputs, and what comes out of parts."""
     parts = found.parts

@@ -31,6 +31,7 @@ from clearprop.checking.diagnosis.along_tape.loss_slips import (
 from clearprop.checking.diagnosis.along_tape.norm_slips import of_drops, of_lookups, of_normals
 from clearprop.checking.diagnosis.along_tape.part_kinds import Affine
 from clearprop.checking.diagnosis.along_tape.repeated_slips import repeated
+from clearprop.checking.diagnosis.along_tape.screening import screen_of
 from clearprop.checking.diagnosis.along_tape.tape_parts import Parts
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip, hypothesis
 from clearprop.checking.diagnosis.along_tape.way_slips import (
@@ -41,12 +42,14 @@ from clearprop.checking.diagnosis.along_tape.way_slips import (
 )
 from clearprop.checking.diagnosis.along_tape.window_slips import of_images
 from clearprop.checking.diagnosis.behaviour import run_again
+from clearprop.checking.diagnosis.choice import weighed
 from clearprop.checking.diagnosis.evidence import Deadline, Evidence
 from clearprop.checking.diagnosis.hypotheses import (
     USUAL,
     Budget,
     Discrepancy,
     Hypothesis,
+    Weighed,
     scale,
 )
 from clearprop.checking.diagnosis.recording.recorded_forward import recorded
@@ -199,29 +202,30 @@ def on_tape(
     discrepancy: Discrepancy,
     found: TapePass,
     budget: Budget,
-    kinds: frozenset[MistakeKind] | None = None,
-    is_settled: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Hypothesis, tuple[TapeSlip, ...]]]:
-    """Every slip as a hypothesis, with the slip itself; without those of which there are most and
-    that are never named beside another one, where `is_settled`."""
+    is_wanted: Callable[[TapeSlip], bool] = lambda slip: True,
+) -> Iterator[tuple[Weighed, tuple[TapeSlip, ...]]]:
+    """Every slip that is wanted, weighed, with the slip itself."""
+    screen = screen_of(discrepancy, found)
     for slip in all_slips(found):
-        if kinds is not None and slip.key not in kinds:
-            continue
-        if slip.key in OF_OTHER_PLACES and is_settled():
+        if not is_wanted(slip):
             continue
         if not budget.spend():
             return
+        fallen = screen.lost(slip) if screen is not None else None
+        if fallen is not None:
+            yield fallen, (slip,)
+            continue
         made = hypothesis(found, slip)
         if slip.key is not MistakeKind.GRADIENT_STOPS or _stops_at_a_parameter(found, made):
-            yield made, (slip,)
+            yield weighed(discrepancy, made), (slip,)
     for slip in updated_weights(discrepancy, found):
-        yield hypothesis(found, slip), (slip,)
+        yield weighed(discrepancy, hypothesis(found, slip)), (slip,)
     for made in (
         *beside_penalty(discrepancy, found),
         *other_penalties(discrepancy, found),
         *factors_on_the_way(discrepancy, found),
     ):
-        yield made, ()
+        yield weighed(discrepancy, made), ()
 
 
 def _stops_at_a_parameter(found: TapePass, made: Hypothesis) -> bool:

@@ -5,7 +5,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from clearprop.base.arrays import Array
-from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip, hypothesis
+from clearprop.checking.diagnosis.along_tape.tape_pass import (
+    TapePass,
+    TapeSlip,
+    hypothesis,
+    identity,
+)
 from clearprop.checking.diagnosis.along_tape.tape_search import Elsewhere, all_slips
 from clearprop.checking.diagnosis.elementary import elementary
 from clearprop.checking.diagnosis.fitted import ENOUGH, telling
@@ -84,7 +89,7 @@ def holds_elsewhere(there: Elsewhere, pair: Pair) -> bool:
     found, discrepancy = there.found, there.discrepancy
     called: dict[object, list[TapeSlip]] = {}
     for one in all_slips(found):
-        called.setdefault(identity(hypothesis_of(one)), []).append(one)
+        called.setdefault(identity(one), []).append(one)
     seconds = called.get(identity(pair.second), [])
     for first in called.get(identity(pair.first), []):
         if any(_gives_all(discrepancy, hypothesis(found, first, one)) for one in seconds):
@@ -106,17 +111,3 @@ def _left(discrepancy: Discrepancy, made: Hypothesis) -> Discrepancy:
         for name, right in discrepancy.expected.items()
     }
     return replace(discrepancy, expected=base, wrong=_wrong(discrepancy, base))
-
-
-def hypothesis_of(slip: TapeSlip) -> Hypothesis:
-    """The slip without its numbers."""
-    return Hypothesis(slip.key, {}, slip.values, slip.standing)
-
-
-def identity(hypothesis: Hypothesis) -> tuple[object, ...]:
-    """A hypothesis without its arrays; a fitted number to four digits."""
-    values = (
-        f"{value:.3e}" if isinstance(value, float) else str(value)
-        for value in hypothesis.values.values()
-    )
-    return (hypothesis.key, *values)

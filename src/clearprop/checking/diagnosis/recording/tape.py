@@ -151,10 +151,24 @@ class Tape:
 
         The way back is linear in ∂C/∂: only what changes goes along it.
         """
+        changes = self.changes(right, shares, signals)
+        return {**right, **{n: right[n] + one if n in right else one for n, one in changes.items()}}
+
+    def changes(
+        self,
+        right: Mapping[int, Array],
+        shares: Mapping[int, Share],
+        signals: Mapping[int, Signal],
+        until: int = 0,
+    ) -> dict[int, Array]:
+        """What `altered` adds to ∂C/∂(every wire), gone back as far as the wire `until`: what lies
+        before it has what comes to it from behind."""
         changes: dict[int, Array] = {}
         begin = max((*shares, *signals))
         for wire in reversed(self.order):
             number = wire.number
+            if number < until:
+                break
             if number > begin or number not in right:
                 continue
             touched = number in shares or number in signals
@@ -172,12 +186,18 @@ class Tape:
                     _add(changes, {source: change})
             elif number in changes:
                 _add(changes, self.shares(wire, changes[number]))
-        return {**right, **{n: right[n] + one if n in right else one for n, one in changes.items()}}
+        return changes
 
     def played(self, last: int, replaced: Mapping[int, Array]) -> Array:
         """The value of the wire `last`, had some wires other values."""
+        values = self.replayed(self.between(last, replaced), replaced)
+        return values.get(last, self.wires[last].value)
+
+    def replayed(self, numbers: Collection[int], replaced: Mapping[int, Array]) -> dict[int, Array]:
+        """The values of these wires, had some wires other values; of what they are made of, every
+        wire that changes is among them."""
         values: dict[int, Array] = dict(replaced)
-        for number in sorted(self.between(last, replaced)):
+        for number in sorted(numbers):
             wire = self.wires[number]
             if number in values or wire.operation is None:
                 continue
@@ -186,7 +206,7 @@ class Tape:
                 for one in wire.operands
             ]
             values[number] = wire.operation.apply(operands)
-        return values.get(last, self.wires[last].value)
+        return values
 
     def gradients(self, found: Mapping[int, Array]) -> dict[str, Array]:
         """∂C/∂(the function's own arrays) by name, of ∂C/∂(every wire)."""
