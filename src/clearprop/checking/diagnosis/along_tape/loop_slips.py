@@ -15,7 +15,7 @@ from clearprop.checking.diagnosis.along_tape.gate_slips import (
     through,
 )
 from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
-from clearprop.checking.diagnosis.along_tape.round_slips import meeting, of_every_round
+from clearprop.checking.diagnosis.along_tape.round_slips import meeting
 from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.recording.primitives import Family
@@ -42,7 +42,6 @@ def _of_one(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     yield from _of_states_after(found, loop)
     yield from of_gates(found, loop)
     yield from _of_lengths(found, loop)
-    yield from of_every_round(found, loop)
 
 
 # What goes from round to round

@@ -22,8 +22,13 @@ from clearprop.checking.verdict.mistakes import MistakeKind
 PRODUCTS = ("multiply",)
 
 
-def of_every_round(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
-    """The same line wrong at every time."""
+def of_every_round(found: TapePass) -> Iterator[TapeSlip]:
+    """Of every loop over time one line wrong at every time."""
+    for loop in found.parts.loops:
+        yield from _of_lines(found, loop)
+
+
+def _of_lines(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     lines = [role for role in range(loop.period) if loop.wire(role, 1).number in found.tape.used]
     for role in lines:
         yield from _of_weights(found, loop, role)

@@ -2,8 +2,8 @@
 
 The way back is linear: what a slip changes on a wire changes ⟨∂C/∂(an array), r⟩, for a direction r
 of that array, by ⟨the change, t⟩, where t is how the wire's value moves when the array moves along
-r. With the t of every wire, of a random r for each wrong array, a slip is looked at where it is made,
-and nothing behind it. Only one whose number is the claimed one is then gone through in full.
+r. With the t of every wire, of a random r for each wrong array, a slip is looked at where it is
+made, and nothing behind it. Only one whose number is the claimed one is then gone through in full.
 """
 
 from collections.abc import Iterator, Mapping
