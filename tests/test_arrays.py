@@ -18,6 +18,10 @@ from clearprop.base.errors import ConfigurationError, DtypeError
 def test_dtype_named() -> None:
     assert arrays.dtype_named("float64") == np.float64
     assert arrays.dtype_named("float32") == np.float32
+    assert arrays.dtype_named(np.float32) == arrays.dtype_named(np.dtype("float32")) == np.float32
+    assert arrays.dtype_named(float) == np.float64
+    with pytest.raises(ConfigurationError, match="'int64' is not known"):
+        arrays.dtype_named(np.int64)
     with pytest.raises(ConfigurationError, match="'float16' is not known; choose one of float64"):
         arrays.dtype_named("float16")
 

@@ -274,6 +274,10 @@ def test_a_stack_is_pytorchs_module(torch: Any) -> None:
     assert recurrent_stack(LSTM, 2, 3) == LSTM(2, 3)
     with pytest.raises(ConfigurationError):
         recurrent_stack(LSTM, 2, 3, layers=0)
+    for kind in ("LSTM", Linear, Recurrent):
+        with pytest.raises(ConfigurationError, match="takes the class of the layers") as caught:
+            recurrent_stack(kind, 2, 3)  # type: ignore[arg-type]
+        assert "其中之一" in caught.value.message("zh-TW")
 
 
 @pytest.mark.parametrize(

@@ -14,22 +14,29 @@ from clearprop import (
     RNN,
     SGD,
     Adam,
+    Conv1d,
     CrossEntropy,
     Dropout,
     Embedding,
     FeatureScale,
     Flatten,
+    GroupNorm,
     GRUCell,
     Identity,
     LayerNorm,
     Linear,
     LSTMCell,
+    MaxPool2d,
     MultiheadAttention,
     Network,
+    Pad,
     ReLU,
     Residual,
     RNNCell,
+    RotaryPositions,
     Sequential,
+    SiLU,
+    SwiGLU,
     Tanh,
     TimeStep,
     recurrent_stack,
@@ -231,9 +238,39 @@ def _of_states(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     yield "states-own", Recipe(every, None, x, target, side_inputs=states)
 
 
+def _of_one_group(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Layers behind one another whose variables would have one name; and a forward that keeps a
+    single parameter beside more values than one line has room for."""
+    images, times = generator.normal(size=(6, 4, 5)), generator.normal(size=(6, 3, 4))
+    wide = generator.normal(size=(6, 4, 5, 7))
+    pooled = Sequential(
+        MaxPool2d((3, 2), stride=3), GroupNorm(1, 4, affine=False), Pad((1, 0, 0, 2)), Flatten()
+    )
+    for name, layer, x in (
+        (
+            "grouped-twice",
+            Sequential(Conv1d(4, 4, 1, groups=2), GroupNorm(2, 4), Flatten()),
+            images,
+        ),
+        ("gates-and-norm", Sequential(GRU(4, 3), LayerNorm(3), TimeStep()), times),
+        (
+            "turned-twice",
+            Sequential(MultiheadAttention(4, 1, rotary=True), RotaryPositions(4)),
+            times,
+        ),
+        ("gated-twice", Sequential(Linear(4, 4), SwiGLU(), SiLU()), times),
+        ("one-weight", pooled, wide),
+    ):
+        shape = Network(layer).graph.shapes(x.shape[1:])[Network(layer).graph.output]
+        network = Network(Sequential(layer, Linear((shape or (0,))[-1], 2)))
+        target = generator.normal(size=(6, *(shape or ())[:-1], 2))
+        yield name, Recipe(network, None, x, target)
+
+
 def structures() -> Iterator[tuple[str, Recipe]]:
     """Networks whose structure is what is tried."""
     generator = np.random.default_rng(5)
+    yield from _of_one_group(np.random.default_rng(7))
     x, target = generator.normal(size=(SAMPLES, 3)), generator.normal(size=(SAMPLES, 3))
     block = Residual(Sequential(Linear(3, 5), ReLU(), Linear(5, 3)))
     for name, layer in {

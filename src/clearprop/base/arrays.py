@@ -50,8 +50,10 @@ class Empty(Mapping[str, Any]):
 EMPTY = Empty()
 
 
-def dtype_named(name: str) -> np.dtype[Any]:
-    """float64 or float32 by name. Raises ConfigurationError for any other."""
+def dtype_named(name: "str | type[Any] | np.dtype[Any]") -> np.dtype[Any]:
+    """float64 or float32, by name or as NumPy's own. Raises ConfigurationError for any other."""
+    if isinstance(name, type | np.dtype):
+        name = np.dtype(name).name
     if name not in DTYPES:
         raise ConfigurationError("dtype_unknown", name=name, known=", ".join(DTYPES))
     return np.dtype(name)

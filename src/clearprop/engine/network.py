@@ -90,7 +90,7 @@ class Network:
         self,
         seed: int | Sequence[int] | Array = 0,
         *,
-        dtype: str = "float64",
+        dtype: str | type[Any] | np.dtype[Any] = "float64",
         initializer: Initializer | None = None,
     ) -> Array:
         """Starting parameters (P,), or (K, P) for a sequence of K seeds.

@@ -5,9 +5,11 @@ time to the first; their features stand side by side. So a stack is made of part
 their own place in the graph, and everything that is known of one layer is known of each of them.
 """
 
+from inspect import isabstract
 from typing import Any
 
 from clearprop.base.arrays import require_count
+from clearprop.base.errors import ConfigurationError
 from clearprop.engine.combinators import Concatenate, Sequential
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.layer import Layer
@@ -30,9 +32,12 @@ def recurrent_stack(
     dropout   leaves entries out of what goes from one layer to the next, where it is above 0
     settings  of every layer: bias, nonlinearity, reset_after, projection, peepholes
 
-    One layer in one direction is that layer itself. Raises ConfigurationError unless layers is a
-    whole number >= 1, and what the layers raise.
+    One layer in one direction is that layer itself. Raises ConfigurationError unless kind is such a
+    class and layers a whole number >= 1, and what the layers raise.
     """
+    if not (isinstance(kind, type) and issubclass(kind, Recurrent)) or isabstract(kind):
+        value = kind.__name__ if isinstance(kind, type) else repr(kind)
+        raise ConfigurationError("recurrent_stack_kind", value=value)
     made: list[Layer] = []
     width = hidden
     for number in range(require_count("layers", layers)):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from clearprop.checking.verdict import RIGHT
 
-from . import courses, repositories, tutorials
+from . import courses, recurrences, repositories, tutorials
 from .case import Case, said
 
-CASES = (*courses.CASES, *tutorials.CASES, *repositories.CASES)
+CASES = (*courses.CASES, *tutorials.CASES, *repositories.CASES, *recurrences.CASES)
 
 
 class Judged(NamedTuple):

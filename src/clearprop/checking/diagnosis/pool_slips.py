@@ -50,8 +50,8 @@ def _of_maximum(step: AlteredStep, window: Window) -> Iterator[PoolSlip]:
     yield MistakeKind.POOL_SPREAD, {}, _handed(lambda hits: np.full_like(hits, 1 / len(hits)))
     for manner in (Manner.BY_PLACE, Manner.BY_ENTRY, Manner.CHOSEN_ALONE):
         yield MistakeKind.WINDOW_OVERWRITTEN, {}, _handed(_one, manner)
-    if set(window.stride) != {1}:
-        yield MistakeKind.STRIDE_FORGOTTEN, {}, _handed(_one, stride=1)
+    for stride in _other_strides(window):
+        yield MistakeKind.STRIDE_FORGOTTEN, {}, _handed(_one, stride=stride)
     if any(map(any, window.padding)):
         for from_end in (False, True):
             yield MistakeKind.BORDER_KEPT, {}, _handed(_one, border_end=from_end)
@@ -71,8 +71,16 @@ def _of_mean(layer: MeanUnder, window: Window) -> Iterator[PoolSlip]:
             yield MistakeKind.BORDER_KEPT, {}, another_dx(_spread(border_end=from_end))
     for manner in (Manner.BY_PLACE, Manner.BY_ENTRY):
         yield MistakeKind.WINDOW_OVERWRITTEN, {}, another_dx(_spread(manner))
-    if set(window.stride) != {1}:
-        yield MistakeKind.STRIDE_FORGOTTEN, {}, another_dx(_spread(stride=1))
+    for stride in _other_strides(window):
+        yield MistakeKind.STRIDE_FORGOTTEN, {}, another_dx(_spread(stride=stride))
+
+
+def _other_strides(window: Window) -> Iterator[tuple[int, ...]]:
+    """1 along every axis that has another stride, and along one of them."""
+    own = window.stride
+    every = [tuple(1 for _ in own)]
+    every += [(*own[:axis], 1, *own[axis + 1 :]) for axis in range(len(own))]
+    yield from (one for one in dict.fromkeys(every) if one != own)
 
 
 def _divided(count: int, divided: int) -> PoolSlip:
@@ -109,13 +117,13 @@ def _placed(
     window: Window,
     shares: Array,
     manner: Manner,
-    stride: int | None,
+    stride: tuple[int, ...] | None,
     border_end: bool | None,
 ) -> Array:
     """The shares put together, with another stride or with the border taken off at one side."""
     size = step.input.shape[2:]
     if stride is not None:
-        window = window._replace(stride=(stride,) * len(size))
+        window = window._replace(stride=stride)
     if border_end is None:
         return scattered(window, size, shares, manner)
     whole = scattered(window, size, shares, manner, bordered=True)
@@ -128,7 +136,7 @@ def _handed(
     manner: Manner = Manner.ADDED,
     *,
     of: Callable[[LargestUnder, Array, Array], Array] = largest,
-    stride: int | None = None,
+    stride: tuple[int, ...] | None = None,
     border_end: bool | None = None,
 ) -> Alteration:
     """∂C/∂x where every entry of a maximum's window gets its part."""
@@ -154,7 +162,10 @@ def _of_neighbours(axis: int, by: int) -> Alteration:
 
 
 def _spread(
-    manner: Manner = Manner.ADDED, *, stride: int | None = None, border_end: bool | None = None
+    manner: Manner = Manner.ADDED,
+    *,
+    stride: tuple[int, ...] | None = None,
+    border_end: bool | None = None,
 ) -> Callable[[AlteredStep], Array]:
     """∂C/∂x of a mean, whose shares are put elsewhere."""
 

@@ -76,6 +76,8 @@ class MistakeKind(PlainEnum):
     NORM_PATH_FACTOR = "norm_path_factor"
     NORM_BESSEL = "norm_bessel"
     NORM_AXES = "norm_axes"
+    NORM_DIVISOR = "norm_divisor"
+    NORM_HAT_MISSING = "norm_hat_missing"
     ATTENTION_COLUMNS = "attention_columns"
     ATTENTION_MASK = "attention_mask"
     ATTENTION_SCALE_MISSING = "attention_scale_missing"

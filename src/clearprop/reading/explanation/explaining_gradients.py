@@ -197,6 +197,8 @@ class _ParameterShares:
                     found, unlisted = self._of_layer(use, sample, depth)
                 products += found
                 rest += unlisted
+        # Of a tied parameter every use has its own largest.
+        products.sort(key=lambda one: -abs(one.value))
         value = float(self.values[sample])
         return SampleShare(
             sample=sample,

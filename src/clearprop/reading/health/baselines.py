@@ -46,15 +46,18 @@ class Baseline:
 
 
 def baselines(step: Step) -> tuple[Baseline, ...]:
-    """The best constant, and for the squared error of a table the best line; nothing for a loss
-    that has no row, and where data are not finite."""
+    """The best constant, of sequences one for every time, and for the squared error of a table the
+    best line; nothing for a loss that has no row, and where data are not finite."""
     row = LOSS_ROWS.get(type(step.loss))
     output, target = step.forward.output, step.target
     # float32 would leave too few digits to compare.
     target = target.astype(np.float64) if target.dtype.kind == "f" else target
-    if row is None or output.ndim != 2 or not np.isfinite(target).all():
+    if row is None or output.ndim not in (2, 3) or not np.isfinite(target).all():
         return ()
-    constant = row.constant(step.loss, target, output.shape[1])
+    # Of sequences every time is a row, as of a table every sample.
+    outputs = output.shape[-1]
+    rows = target.reshape(-1) if target.ndim < output.ndim else target.reshape(-1, outputs)
+    constant = row.constant(step.loss, rows, outputs)
     kind = BaselineKind.CONSTANT
     if isinstance(step.loss, MSE):
         kind = BaselineKind.MEAN

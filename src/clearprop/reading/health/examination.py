@@ -25,6 +25,8 @@ class Looked(StrEnum):
     NUMBERS = "numbers"
     UNITS = "units"
     SIGNALS = "signals"
+    THROUGH_TIME = "through_time"
+    HEADS = "heads"
     DRAWS = "draws"
     BROKEN = "broken"
     NOTHING_LEARNED = "nothing_learned"

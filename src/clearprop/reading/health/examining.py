@@ -1,9 +1,13 @@
 """A network examined: everything that is looked for, in one go."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ShapeError
+from clearprop.engine.layers.attention import MultiheadAttention
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.step import Step, take_step
 from clearprop.reading.health.attention_heads import attention_heads
 from clearprop.reading.health.baselines import baselines, worse_than_simple
@@ -14,10 +18,16 @@ from clearprop.reading.health.draws import draws
 from clearprop.reading.health.examination import Examination, Looked, LookedAt
 from clearprop.reading.health.replay import where_it_broke
 from clearprop.reading.health.rounding import rounding_of
-from clearprop.reading.health.signal_sizes import signal_sizes, vanishing_or_exploding
+from clearprop.reading.health.signal_sizes import SignalSize, signal_sizes, vanishing_or_exploding
 from clearprop.reading.health.stability import Moment, Stability, rate_above_bound, stability_at
 from clearprop.reading.health.time_signals import through_time
-from clearprop.reading.health.units import dead_units, saturated_units, silent_samples, units_of
+from clearprop.reading.health.units import (
+    Units,
+    dead_units,
+    saturated_units,
+    silent_samples,
+    units_of,
+)
 from clearprop.reading.health.unmoved import unmoved_weights
 from clearprop.training.finding import Severity, Symptom
 from clearprop.training.nonfinite import first_nonfinite
@@ -75,11 +85,7 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
     if convergence is not None:
         findings += converged(step, convergence, findings)
     findings.sort(key=lambda one: list(Severity).index(one.severity))
-    looked_at = [
-        LookedAt(Looked.NUMBERS, {"samples": step.samples, "params": len(step.forward.params)}),
-        LookedAt(Looked.UNITS, {"count": sum(len(one.z) for one in units), "layers": len(units)}),
-        LookedAt(Looked.SIGNALS, {"layers": len(sizes)}),
-    ]
+    looked_at = _looked_at(step, units, sizes, rounding is not None)
     if convergence is not None:
         numbers: dict[str, float | int | str] = {
             "largest": convergence.largest,
@@ -106,6 +112,29 @@ def _examine(step: Step, start: Array | None, rate: float | None) -> Examination
         baselines=simple,
         convergence=convergence,
     )
+
+
+def _looked_at(
+    step: Step, units: Sequence[Units], sizes: Sequence[SignalSize], finite: bool
+) -> list[LookedAt]:
+    """What every network is looked at for, and what this one has beside it."""
+    found = [
+        LookedAt(Looked.NUMBERS, {"samples": step.samples, "params": len(step.forward.params)})
+    ]
+    if units:
+        count = sum(len(one.z) for one in units)
+        found.append(LookedAt(Looked.UNITS, {"count": count, "layers": len(units)}))
+    found.append(LookedAt(Looked.SIGNALS, {"layers": len(sizes)}))
+    nodes = step.forward.network.graph.nodes
+    recurrent = [path for path, node in nodes.items() if isinstance(node.layer, Recurrent)]
+    if recurrent and finite:
+        times = max(step.forward.value(path).shape[1] for path in recurrent)
+        found.append(LookedAt(Looked.THROUGH_TIME, {"layers": len(recurrent), "times": times}))
+    attention = [one.layer for one in nodes.values() if isinstance(one.layer, MultiheadAttention)]
+    if attention and finite:
+        heads = sum(one.heads for one in attention)
+        found.append(LookedAt(Looked.HEADS, {"count": heads, "layers": len(attention)}))
+    return found
 
 
 def _stability(

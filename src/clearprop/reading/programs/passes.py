@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from clearprop.base.arrays import EMPTY, Array, Shape, shape_text
 from clearprop.base.errors import ContractError
-from clearprop.engine.graph import Graph, Node, join_path
+from clearprop.engine.graph import Node, join_path
 from clearprop.engine.initializers import Initializer
 from clearprop.engine.joining import Concatenation, Join
 from clearprop.engine.layers.layer import Layer
@@ -20,8 +20,16 @@ from clearprop.engine.summary import repr_short
 from clearprop.kinds.kind_tables import COMBINATOR_ROWS, LAYER_ROWS
 from clearprop.kinds.program_lines import Line, Symbol, names_assigned, names_read, subscript
 from clearprop.kinds.program_pieces import Mask, Site, Statistics
+from clearprop.reading.programs.group_numbers import group_numbers
 from clearprop.reading.programs.side_inputs import site_of, symbols_of
-from clearprop.reading.programs.ways_back import Meeting, Names, X, does_nothing, names_of
+from clearprop.reading.programs.ways_back import (
+    Meeting,
+    Names,
+    X,
+    does_nothing,
+    names_of,
+    require_ids_alone,
+)
 
 
 @dataclass(frozen=True)
@@ -108,9 +116,11 @@ def passes_of(
     """
     require_known(network)
     of_ids = x.dtype.kind in "iu"
-    numbers = _numbers(network.graph)
-    names = names_of(network.graph, numbers, of_ids=of_ids)
+    if of_ids:
+        require_ids_alone(network.graph)
     shapes = network.graph.shapes(x.shape[1:])
+    numbers = group_numbers(network.graph, shapes, beside)
+    names = names_of(network.graph, numbers, of_ids=of_ids)
     return _Writing(network, names, numbers, shapes, in_use, beside).program(of_ids)
 
 
@@ -121,23 +131,6 @@ def require_known(network: Network) -> None:
             known = ", ".join(kind.__name__ for kind in LAYER_ROWS)
             name = type(node.layer).__name__
             raise ContractError("program_layer_own", name=name, known=known)
-
-
-def _numbers(graph: Graph) -> dict[str, int]:
-    """The number of every layer's group: a new one where it opens a group, or where its output's
-    name is taken in this one."""
-    numbers: dict[str, int] = {}
-    group = 0
-    taken: set[str] = set()
-    for path, node in graph.nodes.items():
-        if does_nothing(node):
-            continue
-        row = LAYER_ROWS[type(node.layer)]
-        if group == 0 or row.opens or row.output.name in taken:
-            group, taken = group + 1, set()
-        taken.add(row.output.name)
-        numbers[path] = group
-    return numbers
 
 
 @dataclass

@@ -33,7 +33,7 @@ def forward(draft: Draft) -> list[str]:
     else:
         groups = cache_groups(draft)
         for group, names in groups.items():
-            body += listed(f"{group} = (", names, ")")
+            body += listed(f"{group} = (", names, ",)" if len(names) == 1 else ")")
         body.append(f"{INDENT}return y, {gathered(groups)}")
     arguments = [X, *draft.beside, *draft.masks, *draft.parameters]
     return function("forward", arguments, say(draft.language, "doc.forward"), body)

@@ -79,11 +79,16 @@ class Names:
 
 
 def names_of(graph: Graph, numbers: Mapping[str, int], *, of_ids: bool) -> Names:
-    """Name everything, where `numbers` has that of every node's group.
-
-    Raises ContractError where ids are taken by something that has a derivative.
-    """
+    """Name everything, where `numbers` has that of every node's group."""
     return _Naming(graph, of_ids).names(numbers)
+
+
+def require_ids_alone(graph: Graph) -> None:
+    """Refuse ids that are taken by a join, which has a derivative. Raises ContractError."""
+    steps = _Naming(graph, of_ids=True).takers_of_input
+    if any(isinstance(step, Join) for step in steps):
+        first = next((step for step in steps if isinstance(step, Node)), steps[0])
+        raise ContractError("signal_missing", path=first.path)
 
 
 def does_nothing(node: Node) -> bool:
@@ -118,6 +123,11 @@ class _Naming:
                 self.signals[wire] = self._signal(self._ways(wire), self.wires[wire].d)
         self._name_input()
         return Names(self.wires, self.signals, self.taken, self.cut, self.meetings)
+
+    @property
+    def takers_of_input(self) -> list[GraphStep]:
+        """The steps that take the network's input."""
+        return [step for step, _ in self._takers(INPUT)]
 
     def _roots(self) -> dict[str, str]:
         """The wire that each wire is, where layers that do nothing are left out."""
@@ -228,8 +238,4 @@ class _Naming:
                 sums = self.meetings.setdefault(place, [])
                 sums.insert(0, Meeting(X.d, (signal,), self.graph.combinator_of(place).path))
             return
-        steps = [step for step, _ in self._takers(INPUT)]
-        if any(isinstance(step, Join) for step in steps):
-            first = next((step for step in steps if isinstance(step, Node)), steps[0])
-            raise ContractError("signal_missing", path=first.path)
-        self.taken.update(dict.fromkeys(step.path for step in steps))
+        self.taken.update(dict.fromkeys(step.path for step in self.takers_of_input))

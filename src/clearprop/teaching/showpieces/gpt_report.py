@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from clearprop.base import messages
+from clearprop.base.arrays import Array
 from clearprop.reading.explanation import explain_inside, explain_weight
 from clearprop.reading.explanation.explained_steps import as_text
 from clearprop.reading.explanation.inside_picture import draw_inside
@@ -16,10 +19,8 @@ from clearprop.teaching.showpieces.showpiece_page import (
 )
 from clearprop.teaching.showpieces.text_report import write_text_report
 
-# Where attention stands in each block, and the number that is explained.
+# Where attention stands in each block.
 ATTENTION = ("layers[2].branch.layers[1]", "layers[4].branch.layers[1]")
-EXPLAINED = f"{ATTENTION[1]}.heads[1].weights[12,8]"
-WEIGHT = f"{ATTENTION[1]}.in_proj_weight[3,20]"
 
 say = messages.within("showpieces.gpt")
 
@@ -31,8 +32,9 @@ def write_gpt_report(result: GptResult, folder: Path, language: str) -> None:
 
 
 def _blocks(result: GptResult, language: str) -> list[Block]:
-    inner = explain_inside(result.step, EXPLAINED)
-    weight = explain_weight(result.step, WEIGHT, depth=3)
+    of_head, of_projection = _explained(result)
+    inner = explain_inside(result.step, of_head)
+    weight = explain_weight(result.step, of_projection, depth=3)
     maps = [
         Picture(
             f"maps{block}",
@@ -48,9 +50,26 @@ def _blocks(result: GptResult, language: str) -> list[Block]:
         Paragraph(say(language, "maps.says")),
         *maps,
         Heading(say(language, "explained.heading")),
-        Paragraph(say(language, "explained.says", address=EXPLAINED)),
+        Paragraph(say(language, "explained.says", address=of_head)),
         Printed(inner.text(language, 100)),
         Picture("inner", inner.picture(language), say(language, "explained.caption")),
-        Paragraph(say(language, "explained.weight", address=WEIGHT)),
+        Paragraph(say(language, "explained.weight", address=of_projection)),
         Printed("\n".join(as_text(weight.steps(language), 100))),
     ]
+
+
+def _explained(result: GptResult) -> tuple[str, str]:
+    """In the last block the weight of a head whose score has the largest gradient of the first
+    sample, and of the projection that makes q, k and v the weight with the largest one."""
+    path, backward = ATTENTION[-1], result.step.backward
+    head, query, key = _largest(backward.inside(path)["scores"][0])
+    row, column = _largest(backward.named()[f"{path}.in_proj_weight"])
+    return (
+        f"{path}.heads[{head}].weights[{query},{key}]",
+        f"{path}.in_proj_weight[{row},{column}]",
+    )
+
+
+def _largest(gradient: Array) -> tuple[int, ...]:
+    place = np.unravel_index(int(np.abs(gradient).argmax()), gradient.shape)
+    return tuple(int(one) for one in place)

@@ -23,9 +23,6 @@ from clearprop.teaching.showpieces.showpiece_page import (
 )
 from clearprop.teaching.showpieces.text_report import write_text_report
 
-# The weight and the gate that are explained: of h into the forget gate of a unit.
-UNIT = 5
-WEIGHT = f"{RECURRENT}.weight_hh[3,{HIDDEN + UNIT}]"
 # So many letters before the last one are drawn by themselves.
 DRAWN = 20
 
@@ -44,9 +41,11 @@ def write_letters_report(result: LettersResult, folder: Path, language: str) -> 
 
 def _blocks(result: LettersResult, language: str) -> list[Block]:
     times = len(result.text) - 1
-    gate = f"{RECURRENT}.time[{times - 2}].forget[{UNIT}]"
+    row, unit = _forgetful(result)
+    address = f"{RECURRENT}.weight_hh[{row},{HIDDEN + unit}]"
+    gate = f"{RECURRENT}.time[{times - 2}].forget[{unit}]"
     inner = explain_inside(result.step, gate)
-    weight = explain_weight(result.step, WEIGHT, depth=2)
+    weight = explain_weight(result.step, address, depth=2)
     factors = {name: brief(reach.factor) for name, reach in result.reaches.items()}
     return [
         Heading(say(language, "reach.heading")),
@@ -54,12 +53,20 @@ def _blocks(result: LettersResult, language: str) -> list[Block]:
         Picture("reach", reach_curves(result, language), say(language, "reach.caption")),
         Picture("letters", letter_bars(result, language), say(language, "reach.bars")),
         Heading(say(language, "explained.heading")),
-        Paragraph(say(language, "explained.weight", address=WEIGHT)),
+        Paragraph(say(language, "explained.weight", address=address)),
         Printed(weight.text(language, 84)),
         Picture("weight", weight.picture(language), say(language, "explained.caption")),
         Paragraph(say(language, "explained.gate", address=gate)),
         Printed(inner.text(language, 84)),
     ]
+
+
+def _forgetful(result: LettersResult) -> tuple[int, int]:
+    """Of the weights from the state into forget gates the one with the largest gradient: its row,
+    and the unit whose gate it is."""
+    gradient = result.step.backward.named()[f"{RECURRENT}.weight_hh"][:, HIDDEN : 2 * HIDDEN]
+    row, unit = np.unravel_index(int(np.abs(gradient).argmax()), gradient.shape)
+    return int(row), int(unit)
 
 
 def reach_curves(result: LettersResult, language: str) -> Scene:

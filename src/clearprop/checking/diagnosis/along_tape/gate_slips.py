@@ -11,8 +11,9 @@ from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.chain_rule import slope_formula
 from clearprop.checking.diagnosis.recording.primitives import Family
-from clearprop.checking.diagnosis.recording.tape import Share, Wire
+from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
 from clearprop.checking.verdict.mistakes import MistakeKind
+from clearprop.engine.layers.activations import Sigmoid, Tanh
 
 Shares = dict[int, Share]
 
@@ -77,7 +78,11 @@ def of_gates(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             yield TapeSlip(MistakeKind.GATE_SLOPE_MISSING, {**where, "gate": names[role]}, shares)
         else:
             yield TapeSlip(MistakeKind.DERIVATIVE_MISSING, where, shares)
+        values = {"where": found.parts.called(every[0].out), "factor": -1.0}
+        turned: dict[int, Signal] = {one.out: np.negative for one in every}
+        yield TapeSlip(MistakeKind.FACTOR_HANDED_ON, values, signals=turned)
         yield from _slopes_elsewhere(found, loop, every)
+        yield from _slopes_of_others(found, loop, every)
     for one, other in combinations(own, 2):
         if found.value(own[one][0].out).shape == found.value(own[other][0].out).shape:
             values = {**where, "one": names[one], "other": names[other]}
@@ -119,7 +124,8 @@ def _slopes_elsewhere(
     layer = every[0].layer
     if layer is None:
         return
-    start = _start(loop, loop.role_of(every[0].out))
+    role = loop.role_of(every[0].out)
+    start = loop.start(role) if role in loop.states else None
     points = [(found.value(one.source), found.value(one.out)) for one in every]
     first = [points[0] if start is None else (start, start)]
     for other, moved in (("t − 1", first + points[:-1]), ("t + 1", points[1:] + points[-1:])):
@@ -134,19 +140,21 @@ def _slopes_elsewhere(
         yield TapeSlip(MistakeKind.WRONG_CACHE, values, shares)
 
 
+def _slopes_of_others(
+    found: TapePass, loop: TimeLoop, every: Sequence[Function]
+) -> Iterator[TapeSlip]:
+    """The slope of another function of a gate, of what this one gave: 1 − a² where a(1 − a)
+    belongs."""
+    for other in (Sigmoid(), Tanh()):
+        if every[0].layer is None or other == every[0].layer:
+            continue
+        shares: Shares = {}
+        for one in every:
+            slope = slope_formula(other, found.value(one.source), found.value(one.out))
+            shares[one.out] = _by(one.source, slope)
+        values = {"where": loop.called, "other": type(other).__name__}
+        yield TapeSlip(MistakeKind.OTHER_FUNCTION, values, shares)
+
+
 def _by(source: int, slope: Array) -> Share:
     return lambda dy, _: {source: dy * slope}
-
-
-def _start(loop: TimeLoop, role: int) -> Array | None:
-    """What a state was before the first round."""
-    if role not in loop.states:
-        return None
-    state = loop.wire(role, 0).number
-    for own in range(loop.period):
-        for place, one in enumerate(loop.wire(own, 1).operands):
-            if not isinstance(one, int) or one != state:
-                continue
-            first = loop.wire(own, 0).operands[place]
-            return loop.tape.wires[first].value if isinstance(first, int) else first
-    return None

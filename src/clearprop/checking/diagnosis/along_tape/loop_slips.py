@@ -1,7 +1,8 @@
 """Mistakes in a backward pass through a loop over time, whatever the loop is part of: the same
 thing left out, or put in the place of another, in every round."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from clearprop.checking.diagnosis.along_tape.gate_slips import (
     through,
 )
 from clearprop.checking.diagnosis.along_tape.repeated_slips import in_all_at_once
-from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip
+from clearprop.checking.diagnosis.along_tape.round_slips import meeting
+from clearprop.checking.diagnosis.along_tape.tape_pass import Gradients, TapePass, TapeSlip
 from clearprop.checking.diagnosis.along_tape.time_loops import TimeLoop
 from clearprop.checking.diagnosis.recording.primitives import Family
 from clearprop.checking.diagnosis.recording.tape import Share, Signal, Wire
@@ -51,28 +53,31 @@ def _of_carrying(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     hidden = [role for role in loop.states if meets_weights(found, loop, role)]
     cells = [role for role in loop.states if role not in hidden]
 
-    def takers(role: int) -> list[tuple[Wire, int]]:
+    def takers(role: int, first: int | None) -> list[tuple[Wire, int]]:
         """The wires of every round that take the state of the round before, and its number."""
         return [
             (found.tape.wires[number], state)
             for time in range(loop.count)
-            for state in [loop.before(role, time)]
+            for state in [loop.before(role, time) if time else first]
             if state is not None
             for number in dict.fromkeys(found.tape.takers.get(state, ()))
             if loop.time_of(number) == time
         ]
 
-    of_hidden = [one for role in hidden for one in takers(role)]
-    of_cells = [one for role in cells for one in takers(role)]
+    of_hidden = [one for role in hidden for one in takers(role, loop.early.get(role))]
+    of_cells = [one for role in cells for one in takers(role, loop.early.get(role))]
     if of_hidden:
         yield TapeSlip(MistakeKind.TIME_STOPS, where, _silent(found, of_hidden))
     if of_cells:
         both = _silent(found, [*of_hidden, *of_cells])
         yield TapeSlip(MistakeKind.TIME_STOPS, where, both)
         yield TapeSlip(MistakeKind.CELL_FORGOTTEN, where, _silent(found, of_cells))
-        gated = [one for one in of_cells if _is_product_of_two(one[0])]
-        if gated:
-            yield TapeSlip(MistakeKind.CELL_GATE_MISSING, where, _whole(found, gated))
+        # The first cell may be the function's own, with a gradient that lacks the gate too.
+        from_start = [one for role in cells for one in takers(role, loop.starts.get(role))]
+        for every in (of_cells, from_start):
+            gated = [one for one in every if _is_product_of_two(one[0])]
+            if gated:
+                yield TapeSlip(MistakeKind.CELL_GATE_MISSING, where, _whole(found, gated))
     past = [one for one in of_hidden if not leads_to_weights(found, loop, one[0].number)]
     if past and len(past) < len(of_hidden) and not cells:
         yield TapeSlip(MistakeKind.STATE_KEPT_MISSING, where, _silent(found, past))
@@ -168,6 +173,8 @@ def _of_times(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
     first = [pair for name in named for pair in _uses_at(found, loop, name, 0)]
     yield TapeSlip(MistakeKind.TIME_CUT, cut, signals=ends)
     yield TapeSlip(MistakeKind.TIME_CUT, cut, _silent(found, first), ends)
+    if loop.starts and not loop.early:
+        yield TapeSlip(MistakeKind.TIME_CUT, cut, _handed_back_early(found, loop))
     tables = {name for name in named if _is_table(found, loop, name)}
     core = {name for name in named if name not in tables and _reaches_state(found, loop, name)}
     groups = [[*named], [n for n in named if n not in tables], [n for n in named if n in core]]
@@ -184,6 +191,16 @@ def _of_times(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             ]
             values = {"where": f"time({', '.join(group)})", "index": index}
             yield TapeSlip(MistakeKind.ONE_TIME, values, _silent(found, others))
+
+
+def _handed_back_early(found: TapePass, loop: TimeLoop) -> Shares:
+    """Nothing of the first round, whose states' gradients are given for those of the states that
+    the loop was given."""
+    of_first = {loop.wire(role, 0).number for role in range(loop.period)} & {*found.tape.used}
+    shares: Shares = dict.fromkeys(of_first, lambda _dy, _signals: {})
+    for role, start in loop.starts.items():
+        shares[loop.wire(role, 0).number] = through(start)
+    return shares
 
 
 def _uses_at(found: TapePass, loop: TimeLoop, name: str, time: int) -> Iterator[tuple[Wire, int]]:
@@ -220,7 +237,7 @@ def _of_states_after(found: TapePass, loop: TimeLoop) -> Iterator[TapeSlip]:
             if after is None or len(wire.operands) != 2:
                 continue
             shares = {
-                loop.wire(role, time).number: _meeting(found, loop.wire(role, time), place, value)
+                loop.wire(role, time).number: meeting(found, loop.wire(role, time), place, value)
                 for time, value in enumerate(after)
             }
             if is_by_weight(found, wire):
@@ -262,19 +279,6 @@ def _after(found: TapePass, loop: TimeLoop, role: int, place: int) -> list[Array
         given[at] = loop.wire(state, time).value
         values.append(own.operation.apply(given))
     return values
-
-
-def _meeting(found: TapePass, wire: Wire, place: int, value: Array) -> Share:
-    """The product's share of the other operand, had the one at `place` this value."""
-
-    def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-        given, values = found.tape.shares(wire, dy), found.tape.values(wire)
-        values[place] = value
-        other = wire.operands[1 - place]
-        wrong = found.tape.share(wire, dy, 1 - place, values)
-        return given if wrong is None or not isinstance(other, int) else {**given, other: wrong}
-
-    return share
 
 
 # Lengths, and two directions
@@ -329,6 +333,7 @@ def _only(share: Share) -> Share:
 def _of_directions(found: TapePass) -> Iterator[TapeSlip]:
     """Times that were turned round, and are not turned back; each by itself, and all of them."""
     every: Shares = {}
+    yield from _of_gradients_in_reverse(found)
     key = MistakeKind.DIRECTION_ORDER
     for wire in found.tape.order:
         share = _unturned(found, wire)
@@ -337,6 +342,25 @@ def _of_directions(found: TapePass) -> Iterator[TapeSlip]:
             yield TapeSlip(key, {"where": found.parts.called(wire.number)}, {wire.number: share})
     if len(every) > 1:
         yield TapeSlip(key, {"where": "…"}, every)
+
+
+def _of_gradients_in_reverse(found: TapePass) -> Iterator[TapeSlip]:
+    """The gradient of a sequence as a loop from the last time to the first collects it."""
+    counts = {loop.count for loop in found.parts.loops} | {
+        loop.count + 1 for loop in found.parts.loops if loop.early
+    }
+    for name in found.asked & {*found.right}:
+        right = found.right[name]
+        for axis in range(min(right.ndim, 2)):
+            if right.shape[axis] in counts:
+                values = {"where": f"∂C/∂{name}"}
+                yield TapeSlip(
+                    MistakeKind.DIRECTION_ORDER, values, leaves=partial(_reversed, name, axis)
+                )
+
+
+def _reversed(name: str, axis: int, gradients: Gradients) -> Gradients:
+    return {name: np.flip(gradients[name], axis)}
 
 
 def _unturned(found: TapePass, wire: Wire) -> Share | None:

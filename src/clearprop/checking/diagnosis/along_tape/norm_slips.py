@@ -28,35 +28,34 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
     where: dict[str, object] = {"where": f"{name}({found.parts.called(part.source)})"}
     count = int(np.prod([hat.shape[axis] for axis in part.axes]))
 
-    def mean(array: Array) -> Array:
-        average: Array = array.mean(axis=part.axes, keepdims=True)
+    x = found.value(part.source)
+
+    def mean(array: Array, axes: tuple[int, ...] = part.axes) -> Array:
+        average: Array = array.mean(axis=axes, keepdims=True)
         return average
 
-    def over(axes: tuple[int, ...]) -> TapeSlip:
-        """With means over other axes."""
+    def slip(
+        key: MistakeKind,
+        shift: float = 1.0,
+        along: float = 1.0,
+        *,
+        axes: tuple[tuple[int, ...], tuple[int, ...]] = (part.axes, part.axes),
+        behind: Array | float = hat,
+        by: Array | float = inverse,
+        scaled: bool = True,
+        **said: object,
+    ) -> TapeSlip:
+        """∂C/∂x = by · (g − shift · mean(g) − along · behind · mean(g · x̂)), of g = γ · ∂C/∂y; the
+        two means are over `axes`."""
 
         def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-            g = part.scale * dy
-            shifted = g.mean(axis=axes, keepdims=True) if part.is_centred else 0.0
-            dx = inverse * (g - shifted - hat * (g * hat).mean(axis=axes, keepdims=True))
+            g = part.scale * dy if scaled else dy
+            shifted = shift * mean(g, axes[0]) if part.is_centred else 0.0
+            dx = by * (g - shifted - along * behind * mean(g * hat, axes[1]))
             own = found.tape.pull(part.out, dy, [part.source, *part.within])
             return {**{n: own[n] for n in part.within if n in own}, part.source: dx}
 
-        return TapeSlip(MistakeKind.NORM_AXES, where, {part.out: share})
-
-    def slip(key: MistakeKind, shift: float, along: float, **more: object) -> TapeSlip:
-        """With factors before the term of the mean and that of the variance."""
-
-        def share(dy: Array, _: Mapping[int, Array]) -> Mapping[int, Array]:
-            return through(dy, part.scale * dy, shift, along)
-
-        return TapeSlip(key, {**where, **more}, {part.out: share})
-
-    def through(dy: Array, g: Array, shift: float, along: float) -> dict[int, Array]:
-        shifted = shift * mean(g) if part.is_centred else 0.0
-        dx = inverse * (g - shifted - along * hat * mean(g * hat))
-        own = found.tape.pull(part.out, dy, [part.source, *part.within])
-        return {**{n: own[n] for n in part.within if n in own}, part.source: dx}
+        return TapeSlip(key, {**where, **said}, {part.out: share})
 
     yield slip(MistakeKind.NORM_CONSTANT, 0, 0)
     if part.is_centred:
@@ -66,9 +65,19 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
     yield slip(MistakeKind.NORM_BESSEL, 1, bessel, count=count)
     yield slip(MistakeKind.NORM_BESSEL, bessel, bessel, count=count)
     for size in range(1, hat.ndim + 1):
-        for axes in combinations(range(hat.ndim), size):
-            if {*axes} != {*part.axes}:
-                yield over(axes)
+        for over in combinations(range(hat.ndim), size):
+            if {*over} == {*part.axes}:
+                continue
+            # Means over other axes, or sums over them that are divided by the right number.
+            share_of_all = float(np.prod([hat.shape[axis] for axis in over])) / count
+            for factor in (1.0, share_of_all):
+                yield slip(MistakeKind.NORM_AXES, factor, factor, axes=(over, over))
+            for axes in ((over, part.axes), (part.axes, over)) if part.is_centred else ():
+                yield slip(MistakeKind.NORM_AXES, axes=axes)
+    for power, by in (("1", 1.0), ("1/σ²", inverse**2), ("σ", 1 / inverse)):
+        yield slip(MistakeKind.NORM_DIVISOR, by=by, power=power)
+    for said, behind in (("1", 1.0), ("x", x), ("x − μ", x - mean(x))):
+        yield slip(MistakeKind.NORM_HAT_MISSING, behind=behind, instead=said)
     # What is summed over samples and places may be divided by the number of samples alone.
     places = [count / hat.shape[0]] if 0 in part.axes and len(part.axes) > 1 else []
     for factor in (2.0, 0.5, -1.0, float(count), 1 / count, *places):
@@ -77,8 +86,7 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
             yield slip(MistakeKind.NORM_PATH_FACTOR, factor, 1, path="μ", factor=factor)
             yield slip(MistakeKind.NORM_PATH_FACTOR, factor, factor, path="μ, v", factor=factor)
     if part.within:
-        key = MistakeKind.NORM_GAIN_MISSING
-        yield TapeSlip(key, where, {part.out: lambda dy, _: through(dy, dy, 1, 1)})
+        yield slip(MistakeKind.NORM_GAIN_MISSING, scaled=False)
         yield from _gains_within(found, part, where, mean)
     if part.gain is None:
         return
@@ -90,9 +98,7 @@ def _of_normal(found: TapePass, part: NormPart) -> Iterator[TapeSlip]:
 
     if gain.value.shape == found.value(moved).shape:
         yield TapeSlip(MistakeKind.NORM_GAIN_MISSING, where, {part.gain: without})
-    x = found.value(part.source)
-    centred = x - mean(x)
-    read = [found.tape.played(moved, {part.out: one}) for one in (x, centred)]
+    read = [found.tape.played(moved, {part.out: one}) for one in (x, x - mean(x), np.ones_like(x))]
     for instead in (*read, *_outputs(found, part)):
         values = [instead if one == moved else found.value(one) for one in gain.sources]
 

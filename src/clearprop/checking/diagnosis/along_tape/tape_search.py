@@ -32,6 +32,7 @@ from clearprop.checking.diagnosis.along_tape.loss_slips import (
 from clearprop.checking.diagnosis.along_tape.norm_slips import of_drops, of_lookups, of_normals
 from clearprop.checking.diagnosis.along_tape.part_kinds import Affine
 from clearprop.checking.diagnosis.along_tape.repeated_slips import repeated
+from clearprop.checking.diagnosis.along_tape.round_slips import of_every_round
 from clearprop.checking.diagnosis.along_tape.screening import screen_of
 from clearprop.checking.diagnosis.along_tape.tape_parts import Parts
 from clearprop.checking.diagnosis.along_tape.tape_pass import TapePass, TapeSlip, hypothesis
@@ -201,6 +202,8 @@ def all_slips(found: TapePass) -> Iterator[TapeSlip]:
         alone = [*family(found)]
         yield from repeated(alone)
         yield from alone
+    # There are most of these, and they ask nothing of what a loop computes.
+    yield from of_every_round(found)
 
 
 def on_tape(

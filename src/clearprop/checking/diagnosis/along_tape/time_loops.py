@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from clearprop.base.arrays import Shape
+from clearprop.base.arrays import Array, Shape
 from clearprop.checking.diagnosis.recording.tape import Tape, Wire
 
 # A round has a product, a sum and a function at least.
@@ -20,6 +20,8 @@ class TimeLoop:
     states   the roles whose wires the next round takes
     early    by role of a state, its wire before the first of these rounds, where it is computed: a
              loop's first time may do less than the others, and is none of these rounds then
+    starts   by role of a state, the wire that stands in its place in the first of these rounds,
+             whether it is computed or the function's own
     weights  by leaf's name, the wires that are that leaf, and who takes each of them every time,
              the time before the first of these rounds among them
     """
@@ -30,6 +32,7 @@ class TimeLoop:
     count: int
     states: tuple[int, ...]
     early: Mapping[int, int]
+    starts: Mapping[int, int]
     weights: Mapping[str, tuple["WeightUse", ...]]
 
     def wire(self, role: int, time: int) -> Wire:
@@ -48,6 +51,12 @@ class TimeLoop:
         """The number of a state's wire as a round finds it; None where it is no wire that the loop
         computed."""
         return self.wire(role, time - 1).number if time else self.early.get(role)
+
+    def start(self, role: int) -> Array | None:
+        """What stands in the first round where the others have that state; None where no other
+        round takes it."""
+        first = _operand_at_first(self, role)
+        return self.tape.wires[first].value if isinstance(first, int) else first
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and 0 <= self.time_of(number) < self.count
@@ -112,7 +121,7 @@ def _around(tape: Tape, takers: list[int], leaf_of: Callable[[int], str | None])
 def _made(
     tape: Tape, begin: int, period: int, count: int, leaf_of: Callable[[int], str | None]
 ) -> TimeLoop:
-    loop = TimeLoop(tape, begin, period, count, (), {}, {})
+    loop = TimeLoop(tape, begin, period, count, (), {}, {}, {})
     roles = {
         loop.role_of(source)
         for time in range(1, count)
@@ -124,13 +133,10 @@ def _made(
     loop = replace(loop, states=states)
     weights = _weights(loop, leaf_of)
     names = {name for name, uses in weights.items() if len(uses[0].takers) > count}
-    early = {role: _first_met(loop, role) for role in loop.states} if names else {}
-    computed = {
-        role: number
-        for role, number in early.items()
-        if number is not None and tape.names[number] & names
-    }
-    return replace(loop, early=computed, weights=weights)
+    met = {role: _first_met(loop, role) for role in loop.states}
+    starts = {role: number for role, number in met.items() if number is not None}
+    early = {role: number for role, number in starts.items() if tape.names[number] & names}
+    return replace(loop, early=early, weights=weights, starts=starts)
 
 
 def _only_adds_up(loop: TimeLoop, role: int) -> bool:
@@ -166,12 +172,16 @@ def _weights(
 
 def _first_met(loop: TimeLoop, role: int) -> int | None:
     """The wire that stands in the first round where the others have the state."""
+    first = _operand_at_first(loop, role)
+    return first if isinstance(first, int) else None
+
+
+def _operand_at_first(loop: TimeLoop, role: int) -> int | Array | None:
     state = loop.wire(role, 0).number
     for own in range(loop.period):
         for place, one in enumerate(loop.wire(own, 1).operands):
             if isinstance(one, int) and one == state:
-                first = loop.wire(own, 0).operands[place]
-                return first if isinstance(first, int) else None
+                return loop.wire(own, 0).operands[place]
     return None
 
 
