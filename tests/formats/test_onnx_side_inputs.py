@@ -17,9 +17,11 @@ from clearprop import (
     GRU,
     LSTM,
     RNN,
+    GRUCell,
     Linear,
     MultiheadAttention,
     Network,
+    RNNCell,
     Sequential,
     TimeStep,
     recurrent_stack,
@@ -120,6 +122,24 @@ def test_lengths_of_one_layer_alone_are_an_input_of_its_name() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ContractError, match="different 'lengths', or some of them none"):
         from_onnx(model.SerializeToString())
+
+
+def test_a_state_that_a_layer_over_time_would_take_too_is_named_for_the_cell() -> None:
+    network = Network(Sequential(RNN(3, 2), TimeStep(), RNNCell(2, 2)))
+    params = network.initialize(0)
+    x, hidden = np.random.default_rng(1).normal(size=(5, 4, 3)), np.full((5, 2), 0.5)
+    with pytest.raises(ContractError, match=r"RNN \(layers\[0\]\) takes no 'hidden'.*layers\[2\]"):
+        to_onnx(network, params, side_inputs=["hidden"], input_shape=(4, 3))
+    beside = {"layers[2].hidden": hidden}
+    model = to_onnx(network, params, side_inputs=beside, input_shape=(4, 3))
+    expected = network.predict(params, x, side_inputs=beside)
+    np.testing.assert_allclose(in_onnx(model, {"input": x, **beside}), expected, rtol=1e-12)
+
+
+def test_a_cell_takes_no_lengths() -> None:
+    network = Network(Sequential(GRUCell(3, 2)))
+    with pytest.raises(ContractError, match="beside its input: hidden"):
+        to_onnx(network, network.initialize(0), side_inputs=["lengths"])
 
 
 def test_a_file_of_others_with_both_directions_and_lengths_is_read() -> None:

@@ -27,7 +27,9 @@ KNOWN = sorted(
     {form.term.operator for row in LAYER_ROWS.values() for form in row.onnx_forms} | {"Add"}
 )
 # Inputs that may stand beside a network's own.
-BESIDE = frozenset(name for kind in LAYER_ROWS for name in beside_of(kind))
+BESIDE = frozenset(
+    name for row in LAYER_ROWS.values() for one in row.examples for name in beside_of(one.layer)
+)
 # Where the operators over time take lengths.
 RECURRENT, LENGTHS_PLACE = ("RNN", "GRU", "LSTM"), 4
 # How ONNX counts float32 and float64.

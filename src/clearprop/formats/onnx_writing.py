@@ -323,10 +323,10 @@ def to_onnx(
                  step of a cell
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
-    side input that no layer takes in such a file; ConfigurationError for an operator set that
-    cannot be, running statistics that are missing, images of which neither the layers nor
-    `input_shape` say how large they are, and more numbers than a file holds;
-    MissingDependencyError without onnx.
+    side input that no layer takes in such a file, or not every layer that it would go to;
+    ConfigurationError for an operator set that cannot be, running statistics that are missing,
+    images of which neither the layers nor `input_shape` say how large they are, and more numbers
+    than a file holds; MissingDependencyError without onnx.
     """
     params = np.asarray(params)
     network.named(params)  # refuses parameters that are not this network's
@@ -379,6 +379,17 @@ def _settle_beside(
         if name not in known:
             shown = ", ".join(one for one in known if "." not in one)
             raise ContractError("onnx_side_input", name=name, known=shown or "-")
+        for path, node in network.graph.nodes.items():
+            # A pass hands it to this layer too, and the file would compute something else.
+            if name in node.layer.side_inputs() and name not in beside_of(node.layer):
+                own = [one for one in known if one.endswith(f".{name}")]
+                raise ContractError(
+                    "onnx_side_input_left_out",
+                    name=name,
+                    path=path,
+                    layer=type(node.layer).__name__,
+                    own=", ".join(own),
+                )
     arrays: Mapping[str, Array] = EMPTY
     if isinstance(given, Mapping):
         arrays = require_side_inputs(given, network.side_inputs)
@@ -412,15 +423,18 @@ def side_inputs_of(network: Network) -> list[str]:
     own = [
         (name, join_path(path, name))
         for path, node in network.graph.nodes.items()
-        for name in sorted(beside_of(type(node.layer)))
+        for name in sorted(beside_of(node.layer))
     ]
     return list(dict.fromkeys([name for name, _ in own] + [name for _, name in own]))
 
 
-def beside_of(kind: type[Layer]) -> set[str]:
-    """The side inputs that a layer of this class has in a file."""
-    forms = LAYER_ROWS[kind].onnx_forms if kind in LAYER_ROWS else ()
-    return {name for form in forms for name in beside_in(form.term)}
+def beside_of(layer: Layer) -> set[str]:
+    """The side inputs that a layer has in a file."""
+    row = LAYER_ROWS.get(type(layer))
+    forms = row.onnx_forms if row is not None else ()
+    written = {name for form in forms for name in beside_in(form.term)}
+    # What the operator of a cell takes, as lengths, need not be what the cell takes.
+    return written & set(layer.side_inputs())
 
 
 def _sizes(
