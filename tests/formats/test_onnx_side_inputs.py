@@ -124,6 +124,32 @@ def test_lengths_of_one_layer_alone_are_an_input_of_its_name() -> None:
         from_onnx(model.SerializeToString())
 
 
+@pytest.mark.parametrize("masks", ["", "padding", "looking", "both"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"causal": True}, {"causal": True, "rotary": True, "key_value_heads": 1, "softcap": 2}],
+)
+def test_no_mask_hides_what_stands_behind_the_sequence(
+    settings: Mapping[str, Any], masks: str
+) -> None:
+    beside: dict[str, Array] = {}
+    if masks in ("padding", "both"):
+        beside["key_padding_mask"] = np.arange(4) >= LENGTHS[:, None]
+    if masks in ("looking", "both"):
+        beside["attn_mask"] = np.random.default_rng(2).normal(size=(4, 4))
+    x = np.random.default_rng(1).normal(size=(5, 4, 6))
+    for learned, zero in product((True, False), repeat=2):
+        more = {"add_bias_kv": learned, "add_zero_attn": zero}
+        network = Network(Sequential(MultiheadAttention(6, 2, **more, **settings), Linear(6, 2)))
+        params = network.initialize(0) + 0.1
+        expected = network.predict(params, x, side_inputs=beside)
+        model = to_onnx(network, params, side_inputs=beside, input_shape=(4, 6))
+        np.testing.assert_allclose(in_onnx(model, {"input": x, **beside}), expected, rtol=1e-10)
+        back = from_onnx(model.SerializeToString())
+        assert back.network == network
+        np.testing.assert_allclose(back.predict(x, side_inputs=beside), expected, rtol=1e-10)
+
+
 def test_a_state_that_a_layer_over_time_would_take_too_is_named_for_the_cell() -> None:
     network = Network(Sequential(RNN(3, 2), TimeStep(), RNNCell(2, 2)))
     params = network.initialize(0)
