@@ -16,6 +16,8 @@ from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.layer import Layer, Tree
 from clearprop.engine.layers.lengths import LENGTHS
 from clearprop.engine.layers.lstm import LSTM
+from clearprop.engine.layers.recurrent import Recurrent
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.state import state_of
@@ -29,13 +31,12 @@ if TYPE_CHECKING:
 
 # The oldest operator set that is written, and what is written unless told otherwise.
 OPSET = 17
-# What a cell starts from.
+# What a recurrence starts from.
 STATES = LSTM.states
 # The axes of what stands beside the input, by how many there are.
 _BESIDE_AXES: Mapping[str, Mapping[int, Sequence[str]]] = {
     PADDING: {2: ("N", "T")},
     LENGTHS: {1: ("N",)},
-    **{name: {2: ("N", "H")} for name in STATES},
     LOOKING: {2: ("T", "S"), 3: ("N", "T", "S"), 4: ("N", "H", "T", "S")},
 }
 OUTPUT, PROBABILITIES, LABEL = "output", "probabilities", "label"
@@ -112,8 +113,8 @@ def to_onnx(
     side_inputs  what the model takes beside its input, by the names of the network's side inputs:
                  `key_padding_mask`, booleans (N, T); `lengths`, whole numbers (N,); `attn_mask`,
                  booleans (T, S) unless the arrays are handed over as well, as to `forward`, whose
-                 numbers and axes it has then; `hidden` and `cell`, the states (N, H) before the
-                 step of a cell
+                 numbers and axes it has then; `hidden` and `cell`, the states (N, H) that a
+                 recurrence over time or its cell starts from
 
     Raises ContractError for a layer that ONNX's operators do not compute, with its path, and for a
     side input that no layer takes in such a file; ConfigurationError for an operator set that
@@ -156,8 +157,7 @@ def to_onnx(
     ids = ids_of(network) is not None
     inputs = {INPUT: (np.int64 if ids else params.dtype, ["N", *taken])}
     taken_beside = {
-        one.name: (one.dtype, _BESIDE_AXES[name.rpartition(".")[2]][one.axes])
-        for name, one in beside.items()
+        name: (one.dtype, _beside_axes(network, name, one)) for name, one in beside.items()
     }
     return draft.model(inputs | taken_beside, outputs)
 
@@ -188,6 +188,22 @@ def _file_input(name: str, array: Array | None, dtype: np.dtype[Any]) -> FileInp
     if kind != LOOKING or array is None:
         return FileInput(name, np.dtype(bool), 2)
     return FileInput(name, np.dtype(bool) if array.dtype == bool else dtype, array.ndim)
+
+
+def _beside_axes(network: Network, name: str, given: FileInput) -> Sequence[str | int]:
+    """The axes of a side input in a file."""
+    kind = name.rpartition(".")[2]
+    if kind not in STATES:
+        return _BESIDE_AXES[kind][given.axes]
+    return (
+        "N",
+        next(
+            node.layer.width(kind)
+            for path, node in network.graph.nodes.items()
+            if isinstance(node.layer, Recurrent | RecurrentCell)
+            and name in (kind, join_path(path, kind))
+        ),
+    )
 
 
 def _beside_at(node: Node, beside: Mapping[str, FileInput]) -> dict[str, FileInput]:
