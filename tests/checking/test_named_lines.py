@@ -1,5 +1,5 @@
 """What one wrong line does is named: in every round of a loop over time, also where it was given
-its first state and hands that state's gradient back; in a norm; where q, k, v stand in one array."""
+its first state and hands that state's gradient back; in a norm; where q, k, v are one array."""
 
 import pytest
 
