@@ -131,12 +131,7 @@ def _through_step(cell: RecurrentCell, step: AlteredStep, slip: TimeSlip) -> Alt
     if cell.outputs > cell.hidden:
         dh, dc = np.split(step.dy, 2, axis=-1)
     found = through_time(cell.over_time, step.params, step.cache, dh[:, None], slip, dc)
-    start = dict(found.start)
-    if not slip.carry:
-        start["hidden"] = np.zeros_like(dh)
-    if not slip.carry_cell and cell.outputs == cell.hidden:
-        start["cell"] = np.zeros_like(dh)
-    return found.dx[:, 0], {**found.gradients, **start}
+    return found.dx[:, 0], {**found.gradients, **found.start}
 
 
 class WayBack(NamedTuple):
