@@ -19,6 +19,7 @@ from clearprop import (
     RNN,
     Context,
     Embedding,
+    GRUCell,
     LayerNorm,
     LeakyReLU,
     Linear,
@@ -39,7 +40,7 @@ from clearprop.base.errors import ConfigurationError, ContractError, UnknownName
 from clearprop.checking.gallery import planted
 from clearprop.checking.gallery.specimen import STRANGER
 from clearprop.checking.request import answer
-from clearprop.checking.subjects.own_kinds import compact
+from clearprop.checking.subjects.own_kinds import compact, layer_subject
 from clearprop.checking.verdict import FindingKind, Verdict
 from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.activations import Activation
@@ -416,6 +417,14 @@ def test_what_stands_beside_x_is_checked_with_it(
     verdict = check(layer, x, side_inputs=side_inputs)
     assert verdict.outcome == "right"
     assert {one.name for one in verdict.arrays} >= {"x"}
+
+
+def test_a_cell_is_checked_at_the_states_that_it_is_given() -> None:
+    x, hidden = np.zeros((2, 3)), np.full((2, 2), 0.5)
+    given = Context(side_inputs={"hidden": hidden})
+    subject = layer_subject(GRUCell(3, 2), x, None, None, given, 0)
+    np.testing.assert_array_equal(subject.arrays["hidden"], hidden)
+    assert check(GRUCell(3, 2), x, side_inputs={"hidden": hidden}).outcome == "right"
 
 
 def test_a_backward_that_forgets_the_lengths_is_wrong_beside_them_alone() -> None:

@@ -7,10 +7,16 @@ from typing import NamedTuple
 
 from clearprop.checking.verdict import RIGHT
 
-from . import courses, recurrences, repositories, tutorials
+from . import courses, norms_and_heads, recurrences, repositories, tutorials
 from .case import Case, said
 
-CASES = (*courses.CASES, *tutorials.CASES, *repositories.CASES, *recurrences.CASES)
+CASES = (
+    *courses.CASES,
+    *tutorials.CASES,
+    *repositories.CASES,
+    *recurrences.CASES,
+    *norms_and_heads.CASES,
+)
 
 
 class Judged(NamedTuple):

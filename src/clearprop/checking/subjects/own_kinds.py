@@ -31,7 +31,7 @@ def layer_subject(
     seed: int,
 ) -> Subject:
     """A layer at work on x; parameters are drawn from N(0, 1) unless given, and so are the states
-    that a cell starts from, whose gradients are checked too."""
+    that a cell starts from, given as side inputs, whose gradients are checked too."""
     network = Network(layer)
     generator = keyed_generator(seed, path="check")
     if x is None:
@@ -42,7 +42,10 @@ def layer_subject(
     x, states = np.asarray(x), {}
     if isinstance(layer, RecurrentCell):
         shape = (*x.shape[:-1], layer.hidden)
-        states = {one: generator.normal(size=shape).astype(params.dtype) for one in layer.states}
+        drawn = {one: generator.normal(size=shape).astype(params.dtype) for one in layer.states}
+        given = dict(context.side_inputs)
+        states = {one: given.pop(one, value) for one, value in drawn.items()}
+        context = context._replace(side_inputs=given)
     subject = _subject(network, params, x, context, None, None, compact(layer), states)
     return replace(subject, dy=dy)
 
@@ -248,7 +251,7 @@ def _subject(
     def run(arrays: Mapping[str, Array]) -> tuple[Array, Any]:
         point = flat(arrays)
         views = network.layout.views(point)
-        beside = {name: arrays[name] for name in states}
+        beside = {**context.side_inputs, **{name: arrays[name] for name in states}}
         own = context._replace(state=network.initial_state(point.real), side_inputs=beside)
         caches: dict[str, Any] = {}
 
@@ -279,7 +282,7 @@ def _subject(
 
     def structured(arrays: Mapping[str, Array]) -> Mover | None:
         point = flat(arrays)
-        beside = {name: arrays[name] for name in states}
+        beside = {**context.side_inputs, **{name: arrays[name] for name in states}}
         own = context._replace(state=network.initial_state(point.real), side_inputs=beside)
         return graph_mover(network, point, arrays["x"], own, loss, arrays.get("t"))
 

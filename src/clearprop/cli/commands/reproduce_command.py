@@ -144,7 +144,7 @@ COMMAND = Command(
     "reproduce",
     run,
     (
-        Option("--out", takes=Takes.FOLDER),
+        options.OUT_FOLDER,
         options.LANG,
         Option("--steps"),
         options.LEARNING_RATE,

@@ -32,7 +32,8 @@ class Recipe:
     step, seed  the number of steps taken, and the key of all random draws
     classes     what the classes are called, by their ids; none where they have no names
     input_shape of one sample, where samples are made up for a network that does not say it itself
-    side_inputs what stands beside x: `key_padding_mask`, `attn_mask`, `lengths`
+    side_inputs what stands beside x: `key_padding_mask`, `attn_mask`, `lengths`, and
+                the states `hidden` and `cell` that a recurrence starts from
     """
 
     network: Network
@@ -115,8 +116,7 @@ def settle(recipe: Recipe) -> Settled:
     example: tuple[str, ...] = ()
     if recipe.x is None or recipe.target is None:
         shape = recipe.input_shape
-        outputs = _outputs(network, shape)
-        example = tuple(example_lines(network, recipe.loss, outputs, kind, shape))
+        example = tuple(example_lines(network, recipe.loss, kind, shape))
         x, target = run_lines(example, seed)
     else:
         x, target = (_in_dtype(np.asarray(one), kind) for one in (recipe.x, recipe.target))
@@ -145,9 +145,3 @@ def _state(recipe: Recipe, params: Array) -> Tree:
 
 def _in_dtype(array: Array, kind: np.dtype[Any]) -> Array:
     return array.astype(kind) if array.dtype.kind == "f" else array
-
-
-def _outputs(network: Network, input_shape: Shape | None) -> int:
-    """How many outputs a network has, as far as its layers say; 1 where none does."""
-    shape = network.layer.output_shape(input_shape)
-    return 1 if not shape else shape[-1]

@@ -1,14 +1,15 @@
-"""A line of a loop over time that is wrong in every round is named, also where the loop was given
-its first state and that state's gradient is handed back."""
+"""What one wrong line does is named: in every round of a loop over time, also where it was given
+its first state and hands that state's gradient back; in a norm; where q, k, v are one array."""
 
 import pytest
 
 from clearprop.checking.diagnosis import evidence
 from tests.checking.held_out.case import Case
 from tests.checking.held_out.measure import judged
+from tests.checking.held_out.norms_and_heads import CASES as LINES
 from tests.checking.held_out.recurrences import CASES
 
-# One of every sort; the other ones are judged with the whole corpus.
+# Of rounds one of every sort; the other ones are judged with the whole corpus.
 HERE = (
     "",
     "one time early",
@@ -28,9 +29,11 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [one for one in CASES if one.slip in HERE], ids=lambda one: f"{one.style}: {one.slip}"
+    "case",
+    [*(one for one in CASES if one.slip in HERE), *LINES],
+    ids=lambda one: f"{one.style}: {one.slip}",
 )
-def test_what_is_wrong_in_every_round_is_named(case: Case) -> None:
+def test_a_wrong_line_is_named(case: Case) -> None:
     row = judged(case)
     assert row.is_judged_right
     assert row.name == ("right" if case.slip else "none"), row.told
