@@ -110,6 +110,7 @@ def test_a_lesson_is_copied_changed_and_written(
         (["--lesson", "neuron", "--network", "2-1", "-o", "lab.html"], "brings its own data"),
         (["mine.csv", "--data", "mine.csv", "-o", "lab.html"], "the lab opens one of them"),
         (["--network", "2-residual(2)-1", "-o", "lab.html"], "builds a row of layers"),
+        (["--network", "3-lstm(4)-timestep-1", "-o", "lab.html"], "chosen on the page"),
         (["--network", "2-what-1", "-o", "lab.html"], "what"),
         (["mine.csv", "--network", "3-8-1", "-o", "lab.html"], "takes 3 and gives 1 numbers"),
         (["--network", "1-8-2", "-o", "lab.html"], "1 to take and 1 to give"),

@@ -86,6 +86,10 @@ def test_a_network_is_what_is_spelled(text: str, expected: list[Layer]) -> None:
         ("1-leakyrelu(tilt=1)", "LeakyReLU takes other settings; those are slope"),
         ("3-layernorm(1, 2, 3, 4)", "those are epsilon, affine, bias"),
         ("1-2(width=3)", "Linear takes other settings; those are bias"),
+        ("3-lstm-1", "LSTM needs hidden in brackets; its settings are hidden, bias"),
+        ("1x6x6-conv2d-relu", "Conv2d needs outputs, kernel in brackets; its settings are outputs"),
+        ("1x6x6-conv2d(4)-relu", "Conv2d needs kernel in brackets"),
+        ("3-lstm(units=4)-1", "LSTM takes other settings; those are hidden"),
         ("1-dropout(2)", "Dropout's probability must be a number from 0 to 1"),
         ("0-1", "Linear's inputs must be a whole number of at least 1"),
         ("3-residual(4)-1-9-prelu(4)", "features|shape|takes"),
@@ -124,7 +128,10 @@ def test_every_layer_can_be_spelled() -> None:
             "concatenate": "concatenate(tanh, 8(bias=false), residual(relu))",
             "piecewiselinear": "piecewiselinear(((0, 1), (), (-1, 0.5, 2), ()))",
             "groupnorm": "groupnorm(2)",
-            **{kind: f"{kind}(3)" for kind in ("rnn", "gru", "lstm")},
+            **{
+                kind: f"{kind}(3)"
+                for kind in ("rnn", "gru", "lstm", "rnncell", "grucell", "lstmcell")
+            },
             "pad": "pad((1, 2))",
             **{f"conv{axes}d": f"conv{axes}d(3, 2)" for axes in (1, 2)},
             **{

@@ -346,7 +346,7 @@ ENTROPY_LOSSES = (
             },
         ),
         compiled=_cross_entropy_compiled,
-        example_target=lambda seen, _: f"({seen}).argmax(axis=1)",
+        example_target=lambda seen, _: f"({seen}).argmax(axis=-1)",
         takes_classes=True,
     ),
 )

@@ -116,8 +116,7 @@ def settle(recipe: Recipe) -> Settled:
     example: tuple[str, ...] = ()
     if recipe.x is None or recipe.target is None:
         shape = recipe.input_shape
-        outputs = _outputs(network, shape)
-        example = tuple(example_lines(network, recipe.loss, outputs, kind, shape))
+        example = tuple(example_lines(network, recipe.loss, kind, shape))
         x, target = run_lines(example, seed)
     else:
         x, target = (_in_dtype(np.asarray(one), kind) for one in (recipe.x, recipe.target))
@@ -146,9 +145,3 @@ def _state(recipe: Recipe, params: Array) -> Tree:
 
 def _in_dtype(array: Array, kind: np.dtype[Any]) -> Array:
     return array.astype(kind) if array.dtype.kind == "f" else array
-
-
-def _outputs(network: Network, input_shape: Shape | None) -> int:
-    """How many outputs a network has, as far as its layers say; 1 where none does."""
-    shape = network.layer.output_shape(input_shape)
-    return 1 if not shape else shape[-1]

@@ -1,5 +1,6 @@
 """The samples that a program trains on: written into it, read from a CSV file, or made up."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,7 +126,6 @@ def _cut(array: Array, columns: Sequence[int], total: int) -> str:
 def example_lines(
     network: Network,
     loss: Loss,
-    outputs: int,
     dtype: np.dtype[Any],
     input_shape: Shape | None = None,
 ) -> list[str]:
@@ -139,6 +139,8 @@ def example_lines(
     lines = ["rng = np.random.default_rng(SEED)"]
     row = LAYER_ROWS.get(type(first))
     shape = sample_shape(network)
+    output = network.layer.output_shape(shape if input_shape is None else input_shape) or (1,)
+    outputs, cut = output[-1], ""
     if row is not None and row.ids is not None:
         size = f"({EXAMPLE_SAMPLES}, {TIMES})" if shape else EXAMPLE_SAMPLES
         lines.append(f"x = rng.integers({row.ids(first)}, size={size})")
@@ -148,6 +150,8 @@ def example_lines(
         sizes = ", ".join(map(str, (EXAMPLE_SAMPLES, *input_shape)))
         lines.append(f"x = rng.uniform(-2, 2, ({sizes})){cast}")
         total = f"x.reshape({EXAMPLE_SAMPLES}, -1).sum(axis=1, keepdims=True)"
+        if len(output) > 1:
+            outputs, cut = math.prod(output), f".reshape{(EXAMPLE_SAMPLES, *output)}"
     elif shape is not None and len(shape) == 2:
         lines.append(f"x = rng.uniform(-2, 2, {(EXAMPLE_SAMPLES, *shape)}){cast}")
         total = "x.sum(axis=(1, 2))[:, None]"
@@ -158,7 +162,7 @@ def example_lines(
         lines.append(f"x = rng.uniform(-2, 2, ({EXAMPLE_SAMPLES}, {features})){cast}")
         total = "x" if features == 1 else "x.sum(axis=1, keepdims=True)"
     phases = "" if outputs == 1 else f" + np.arange({outputs})"
-    lines.append(f"wave = np.sin({total}{phases})")
+    lines.append(f"wave = np.sin({total}{phases}){cut}")
     seen = "wave + rng.normal(0, 0.1, wave.shape)"
     made = LOSS_ROWS.get(type(loss))
     if made is not None and made.example_target is not None:

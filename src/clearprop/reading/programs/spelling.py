@@ -73,17 +73,36 @@ def made(
 ) -> Any:
     """An object of a class with these settings, of which the first `given` were not spelled.
 
-    Raises ConfigurationError for settings that the class does not have.
+    Raises ConfigurationError for settings that the class does not have, or that it lacks.
     """
     signature = inspect.signature(kind)
     try:
         signature.bind(*positional, **named)
     except TypeError as problem:
-        known = list(signature.parameters)[given:]
-        raise ConfigurationError(
-            "spelling_settings", option=option, name=kind.__name__, known=", ".join(known) or "—"
-        ) from problem
+        told = {
+            "option": option,
+            "name": kind.__name__,
+            "known": ", ".join(list(signature.parameters)[given:]) or "—",
+        }
+        if needed := _lacking(signature, positional, named):
+            raise ConfigurationError("spelling_needed", needed=needed, **told) from problem
+        raise ConfigurationError("spelling_settings", **told) from problem
     return kind(*positional, **named)
+
+
+def _lacking(
+    signature: inspect.Signature, positional: Sequence[Any], named: Mapping[str, Any]
+) -> str:
+    """The settings without a default that were not spelled; none where others are in excess."""
+    try:
+        told = signature.bind_partial(*positional, **named).arguments
+    except TypeError:
+        return ""
+    return ", ".join(
+        name
+        for name, one in signature.parameters.items()
+        if one.default is one.empty and one.kind is not one.VAR_POSITIONAL and name not in told
+    )
 
 
 def _made(name: str, option: str, known: Mapping[str, Any]) -> Any:
