@@ -173,3 +173,15 @@ def test_a_neuron_of_a_convolution_is_the_sum_of_what_lies_under_its_kernel() ->
     assert total == pytest.approx(found.z, abs=1e-12)
     # In a corner four of nine entries lie on the image.
     assert len(found.inputs) + found.rest.count == 4
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_kernel_whose_signal_is_0_everywhere_is_told_and_drawn(samples: int) -> None:
+    network = Network(Sequential(Conv1d(1, 1, 2), Flatten(), Linear(2, 1)))
+    params = network.initialize(seed=0).copy()
+    network.named(params)["layers[2].weight"][...] = 0
+    step = take_step(network, params, np.ones((samples, 1, 3)), np.ones((samples, 1)))
+    found = _explained(step, "layers[0].weight[0,0,1]")
+    assert found.gradient == 0
+    assert "layers[0].weight[0,0,1]" in found.svg("en")
+    assert found.text("zh-TW")

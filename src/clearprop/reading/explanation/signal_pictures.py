@@ -199,9 +199,10 @@ def rest_bars(rest: Rest, language: str) -> list[Bar]:
 
 
 def stacked(above: list[Item], below: list[Item], gap: float = 34.0) -> list[Item]:
-    """Two groups of items, the second under the first and flush left with it."""
-    if not above:
-        return below
+    """Two groups of items, the second under the first and flush left with it; one where the other
+    has nothing to show."""
+    if not (above and below):
+        return above or below
     upper, lower = bounds(above), bounds(below)
     dx, dy = upper.left - lower.left, upper.bottom + gap - lower.top
     return [*above, *(moved(item, dx, dy) for item in below)]
