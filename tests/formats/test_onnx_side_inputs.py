@@ -4,6 +4,7 @@ reference evaluator and by onnxruntime, and read back."""
 import warnings
 from collections.abc import Mapping
 from functools import partial
+from io import BytesIO
 from itertools import product
 from typing import Any
 
@@ -22,11 +23,14 @@ from clearprop import (
     Network,
     Sequential,
     TimeStep,
+    carried_state,
     recurrent_stack,
 )
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.formats import from_onnx, to_onnx
 
 LENGTHS = np.array([4, 1, 2, 4, 3])
@@ -120,6 +124,142 @@ def test_lengths_of_one_layer_alone_are_an_input_of_its_name() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ContractError, match="different 'lengths', or some of them none"):
         from_onnx(model.SerializeToString())
+
+
+def starts_of(network: Network, dtype: str) -> dict[str, Array]:
+    """A state of its own for every layer over time, by the paths in this network."""
+    generator = np.random.default_rng(5)
+    return {
+        join_path(path, name): generator.normal(size=(5, node.layer.width(name))).astype(dtype)
+        for path, node in network.graph.nodes.items()
+        if isinstance(node.layer, Recurrent)
+        for name in node.layer.states
+    }
+
+
+STARTED = {name: cell for name, cell in CELLS.items() if name != "lstm-seeing"}
+STARTED["lstm-peepholes"] = LSTM(3, 3, peepholes=True)
+
+
+@pytest.mark.parametrize("cell", STARTED.values(), ids=STARTED)
+def test_every_layer_starts_from_its_own_state(cell: Layer) -> None:
+    network, params, x = whole_sequence(cell, "float64")
+    beside = starts_of(network, "float64")
+    expected = network.predict(params, x, side_inputs=beside)
+    assert not np.allclose(expected, network.predict(params, x))
+    model = to_onnx(network, params, side_inputs=list(beside))
+    assert [one.name for one in model.graph.input] == ["input", *beside]
+    close = partial(np.testing.assert_allclose, desired=expected, rtol=1e-12, atol=1e-14)
+    back = from_onnx(model.SerializeToString())
+    # What was nested is read as one row of layers, of other paths.
+    close(back.predict(x, side_inputs=starts_of(back.network, "float64")))
+    narrow = {name: array.astype(np.float32) for name, array in beside.items()}
+    network, params, x = whole_sequence(cell, "float32")
+    model = to_onnx(network, params, side_inputs=list(beside))
+    found = in_runtime(model, {"input": x, **narrow})
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    lengths = {**narrow, "lengths": LENGTHS}
+    model = to_onnx(network, params, side_inputs=list(lengths))
+    found = in_runtime(model, {"input": x, **lengths})
+    expected = network.predict(params, x, side_inputs=lengths)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    back = from_onnx(model.SerializeToString())
+    again = {**starts_of(back.network, "float32"), "lengths": LENGTHS}
+    found = back.predict(x, side_inputs=again)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_windows_of_a_file_go_on_from_each_other() -> None:
+    network = Network(Sequential(GRU(3, 2), LSTM(2, 4)))
+    params = network.initialize(0, dtype="float32")
+    x = np.random.default_rng(1).normal(size=(5, 6, 3)).astype(np.float32)
+    passed = network.forward(params, x[:, :4])
+    carried = dict(carried_state(passed))
+    model = to_onnx(network, params, side_inputs=carried)
+    found = in_runtime(model, {"input": x[:, 4:], **carried})
+    whole = network.predict(params, x)[:, 4:]
+    np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-6)
+    widths = {
+        one.name: one.type.tensor_type.shape.dim[1].dim_value for one in model.graph.input[1:]
+    }
+    assert widths == {"layers[0].hidden": 2, "layers[1].hidden": 4, "layers[1].cell": 4}
+
+
+def test_the_state_of_a_projection_has_no_place_in_a_file_and_its_cell_has() -> None:
+    network, params, x = whole_sequence(CELLS["lstm-seeing"], "float32")
+    with pytest.raises(ContractError, match=r"layers\[0\]"):
+        to_onnx(network, params, side_inputs=["hidden"])
+    beside = {"cell": np.ones((5, 3), np.float32)}
+    found = in_runtime(to_onnx(network, params, side_inputs=beside), {"input": x, **beside})
+    expected = network.predict(params, x, side_inputs=beside)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("layers", "both"), [*product((1, 2), (False, True))])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_the_states_of_a_module_of_pytorch_come_in_a_part_for_each_layer(
+    kind: str, layers: int, both: bool
+) -> None:
+    torch = pytest.importorskip("torch")
+
+    class Started(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            made = getattr(torch.nn, kind)
+            self.loop = made(3, 2, num_layers=layers, bidirectional=both, batch_first=True)
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            return self.loop(x, states if len(states) > 1 else states[0])[0]
+
+    torch.manual_seed(0)
+    module, count = Started(), layers * (1 + both)
+    generator = np.random.default_rng(6)
+    x = generator.normal(size=(5, 4, 3)).astype(np.float32)
+    theirs = generator.normal(size=(1 + (kind == "LSTM"), count, 5, 2)).astype(np.float32)
+    taken = [torch.from_numpy(one) for one in (x, *theirs)]
+    file = BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, tuple(taken), file, dynamo=False, input_names=["x", "h_0", "c_0"][: len(taken)]
+        )
+    back = from_onnx(file.getvalue())
+    names = [
+        (path, name)
+        for path, node in back.network.graph.nodes.items()
+        for name in node.layer.side_inputs()
+        if name != "lengths"
+    ]
+    paths = list(dict.fromkeys(path for path, _ in names))
+    states = {
+        join_path(path, name): theirs[["hidden", "cell"].index(name), paths.index(path)]
+        for path, name in names
+    }
+    expected = module(*taken).detach().numpy()
+    found = back.predict(x, side_inputs=states)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_whose_one_input_is_its_own_start_is_refused() -> None:
+    arrays = {"w": np.ones((1, 3, 3)), "r": np.ones((1, 3, 3)), "axis": np.array([1])}
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["first"], perm=[1, 0, 2]),
+        helper.make_node("RNN", ["first", "w", "r", "", "", "x"], ["y"], hidden_size=3),
+        helper.make_node("Squeeze", ["y", "axis"], ["times"]),
+        helper.make_node("Transpose", ["times"], ["output"], perm=[1, 0, 2]),
+    ]
+    shape = [1, 1, 3]
+    graph = helper.make_graph(
+        nodes,
+        "theirs",
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, shape)],
+        [helper.make_tensor_value_info("output", TensorProto.DOUBLE, shape)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    sets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=sets, ir_version=8)
+    with pytest.raises(ContractError, match="takes 'x' as its input and again"):
+        from_onnx(model)
 
 
 def test_a_file_of_others_with_both_directions_and_lengths_is_read() -> None:

@@ -44,6 +44,7 @@ from clearprop import (
 from clearprop.base.arrays import Array
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.layers.layer import Layer, Wiring
+from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.optimizers import Optimizer, RMSprop
 from clearprop.kinds.kind_tables import (
@@ -238,6 +239,41 @@ def _of_states(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     yield "states-own", Recipe(every, None, x, target, side_inputs=states)
 
 
+def _of_starts(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
+    """Layers over time from states beside x: those of windows that go on, in both directions, with
+    lengths and without, one state of an LSTM alone, and each layer's own in a stack."""
+    lengths = np.array([4, 1, 2, 4, 3, 2])
+    x, target = generator.normal(size=(6, 4, 3)), generator.normal(size=(6, 4, 2))
+    layers: list[Recurrent] = [
+        RNN(3, 2),
+        RNN(3, 2, nonlinearity="relu", reverse=True),
+        GRU(3, 2),
+        GRU(3, 2, reverse=True, reset_after=False),
+        LSTM(3, 3, reverse=True),
+        LSTM(3, 3, projection=2, peepholes=True),
+        LSTM(3, 3, projection=2, peepholes=True, reverse=True),
+    ]
+    for number, layer in enumerate(layers):
+        network = Network(Sequential(layer, Linear(layer.width("hidden"), 2)))
+        states = {name: generator.normal(size=(6, layer.width(name))) for name in layer.states}
+        recipe = Recipe(network, None, x, target, side_inputs=states)
+        yield f"starts-{number}", replace(recipe, batch_size=4 if number % 2 else None)
+        beside = {**states, "lengths": lengths}
+        yield f"starts-lengths-{number}", replace(recipe, side_inputs=beside)
+        if len(states) > 1 and layer.reverse:
+            for name in states:
+                one = {name: states[name], "lengths": lengths}
+                yield f"starts-{name}-{number}", replace(recipe, side_inputs=one)
+    stack = recurrent_stack(LSTM, 3, 2, layers=2, bidirectional=True)
+    every = Network(Sequential(stack, Linear(4, 2)))
+    states = {
+        name: generator.normal(size=(6, 2))
+        for name in every.side_inputs
+        if name.endswith((".hidden", ".cell"))
+    }
+    yield "starts-own", Recipe(every, None, x, target, side_inputs=states)
+
+
 def _of_one_group(generator: np.random.Generator) -> Iterator[tuple[str, Recipe]]:
     """Layers behind one another whose variables would have one name; and a forward that keeps a
     single parameter beside more values than one line has room for."""
@@ -310,6 +346,7 @@ def structures() -> Iterator[tuple[str, Recipe]]:
     yield from _masked(generator)
     yield from _of_lengths(generator)
     yield from _of_states(generator)
+    yield from _of_starts(generator)
     tied = {"layers[2].weight": "layers[0].weight", "layers[2].bias": "layers[0].bias"}
     network = Network(Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), tied)
     yield "tied", Recipe(network, None, x, target, optimizer=Adam(0.01))

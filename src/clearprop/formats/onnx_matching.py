@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.layers.lengths import LENGTHS
+from clearprop.engine.layers.lstm import LSTM
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of
 from clearprop.kinds.kind_tables import LAYER_ROWS
 from clearprop.kinds.onnx_terms import (
@@ -96,10 +97,12 @@ def matches(source: OnnxSource, operand: Operand, wire: str, found: Found) -> It
 
 
 def is_beside(source: OnnxSource, name: str, wire: str) -> bool:
-    """Whether a wire that comes in is a side input: by its name, and lengths, which stand where
-    nothing else does, by any."""
+    """Whether a wire that comes in is a side input: by its name; lengths and states by any, for
+    nothing else stands where they do."""
     if name == LENGTHS:
         return source.inputs.get(wire) == "i"
+    if name in LSTM.states:
+        return source.inputs.get(wire) == "f"
     return wire == name and wire in source.inputs
 
 

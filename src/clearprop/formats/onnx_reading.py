@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clearprop.base.errors import ContractError
+from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.losses import Loss
 from clearprop.formats.network_contents import SavedNetwork
 from clearprop.formats.onnx_graph import OnnxSource, attributes_of, or_damaged, read_onnx
@@ -28,8 +29,10 @@ KNOWN = sorted(
 )
 # Inputs that may stand beside a network's own.
 BESIDE = frozenset(name for kind in LAYER_ROWS for name in beside_of(kind))
-# Where the operators over time take lengths.
-RECURRENT, LENGTHS_PLACE = ("RNN", "GRU", "LSTM"), 4
+# Where the operators over time take lengths, and from there on first states.
+RECURRENT, LENGTHS_PLACE = {"RNN": 6, "GRU": 6, "LSTM": 7}, 4
+# What stands between these and the inputs of a file.
+LAID_OUT = ("Cast", "Unsqueeze", "Slice")
 # How ONNX counts float32 and float64.
 FLOATING = (1, 11)
 
@@ -51,8 +54,8 @@ def from_onnx(source: "str | Path | bytes | onnx.ModelProto") -> SavedNetwork:
     onnx.
     """
     found = read_onnx(source)
-    lengths = {length for node in found.nodes.values() for length in _counted(found, node)}
-    own = [name for name in found.inputs if name not in BESIDE and name not in lengths]
+    over_time = {wire for node in found.nodes.values() for wire in _beside_times(found, node)}
+    own = [name for name in found.inputs if name not in BESIDE and name not in over_time]
     # A file's one input may be called as a state is.
     own = own or list(found.inputs)
     if len(own) != 1:
@@ -142,6 +145,9 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
     if len(starts) != 1:
         raise ContractError("onnx_starts", path=source.path, wires=", ".join(starts))
     _require_the_same(source, beside)
+    used_twice = {starts[0]} & {wire for one in beside.values() for wire in one.beside.values()}
+    if used_twice:
+        raise ContractError("onnx_input_twice", path=source.path, wire=starts[0])
     order = {wire: place for place, wire in enumerate(source.nodes)}
     settled = {
         wire: _without_aliases(steps[wire], aliases)
@@ -154,8 +160,9 @@ def network_before(source: OnnxSource, output: str, begins: Collection[str] = ()
 
 def _require_the_same(source: OnnxSource, layers: Mapping[str, MatchedLayer]) -> None:
     """Refuse layers that read different side inputs of one name, or of which some have none: a
-    network hands the same to all of them. Raises ContractError."""
-    names = sorted({name for one in layers.values() for name in one.beside})
+    network hands the same to all of them. But each may start from a state of its own, which the
+    network takes by the layer's path. Raises ContractError."""
+    names = sorted({name for one in layers.values() for name in one.beside} - {*LSTM.states})
     for name in names:
         readers = {
             wire: one.beside.get(name)
@@ -169,14 +176,14 @@ def _require_the_same(source: OnnxSource, layers: Mapping[str, MatchedLayer]) ->
             )
 
 
-def _counted(source: OnnxSource, node: Any) -> list[str]:
-    """The input of the file that a node over time takes as its lengths."""
-    if node.op_type not in RECURRENT or len(node.input) <= LENGTHS_PLACE:
-        return []
-    wire = node.input[LENGTHS_PLACE]
-    while wire in source.nodes and source.nodes[wire].op_type == "Cast":
-        wire = source.nodes[wire].input[0]
-    return [wire] if wire in source.inputs else []
+def _beside_times(source: OnnxSource, node: Any) -> list[str]:
+    """The inputs of the file that a node over time takes as its lengths and its first states."""
+    found = []
+    for wire in node.input[LENGTHS_PLACE : RECURRENT.get(node.op_type, 0)]:
+        while wire in source.nodes and source.nodes[wire].op_type in LAID_OUT:
+            wire = source.nodes[wire].input[0]
+        found += [wire] if wire in source.inputs else []
+    return found
 
 
 def classes_in(source: OnnxSource) -> tuple[str, ...] | None:

@@ -16,12 +16,12 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.engine.graph import INPUT
+from clearprop.formats.onnx_draft import GraphDraft
 from clearprop.formats.onnx_writing import (
     LABEL,
     OPSET,
     OUTPUT,
     PROBABILITIES,
-    GraphDraft,
     draft_network,
     settle_opset,
 )

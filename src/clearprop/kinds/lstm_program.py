@@ -13,7 +13,8 @@ from clearprop.kinds.recurrent_programs import (
     inside_lines,
     nothing_later,
     order_of,
-    put_out_line,
+    put_out_lines,
+    start_lines,
     states_line,
 )
 
@@ -31,7 +32,9 @@ def lstm_passes(site: Site) -> Passes:
     forward = (
         given_line(site, "bias_ih", "bias_hh"),
         states_line(site),
+        *start_lines(site, "hidden", s),
         _cells_line(site, s, c),
+        *start_lines(site, "cell", c),
         Line(f"{gates} = np.zeros_like({a})", f"{gates:math} = 0"),
         loop(
             order.forward,
@@ -48,11 +51,11 @@ def lstm_passes(site: Site) -> Passes:
                 f"{c}[:, {order.after}] = f * {c}[:, {order.before}] + i * g",
                 f"{c:math}ₜ = f ⊙ {c:math}{order.past} + i ⊙ g",
             ),
-            # Where the cell is 0 so is the state.
-            *ended_lines(site, f"{c}[:, {order.after}]", f"{c:math}ₜ"),
+            *ended_lines(site, f"{c}[:, {order.after}]", f"{c:math}ₜ", "cell"),
             *_output_lines(site, z),
+            *_ended_state_lines(site, s),
         ),
-        put_out_line(site),
+        *put_out_lines(site),
     )
     backward = (
         Line(f"{a.d} = np.zeros_like({gates})", f"{a.d:math} = 0"),
@@ -130,6 +133,13 @@ def _output_lines(site: Site, z: Symbol) -> list[Line]:
         lines.append(Line(f"{made} = {code}", f"{made:math} = {equation}"))
         code, equation = f"{made} @ {w}", f"{made:math} · {w:math}"
     return [*lines, Line(f"{s}[:, {order.after}] = {code}", f"{s:math}ₜ = {equation}")]
+
+
+def _ended_state_lines(site: Site, s: Symbol) -> list[Line]:
+    """The state behind a sample's end, which is 0 of itself where the cell is: without a start."""
+    if not {"hidden", "cell"} & set(site.beside) or not site.layer.reverse:
+        return []
+    return ended_lines(site, f"{s}[:, {order_of(site).after}]", f"{s:math}ₜ", "hidden")
 
 
 def _room_back(site: Site) -> list[Line]:

@@ -2,8 +2,10 @@
 
 There the times come first, X (T, N, in) and Y (T, directions, N, H), so a file turns both round;
 weights are (directions, G·H, in), and both biases stand in one row, that of x first. Files whose
-samples come first (`layout`) are read too. What ONNX leaves open beyond that (clipping, other
-activations, i and f as one gate, a start that is not 0) is refused by its name.
+samples come first (`layout`) are read too. A start is 0, or an input of the file: the states (N, H)
+of one layer, or (directions, N, H), or a part of those of all layers, as PyTorch's exporter has it.
+What ONNX leaves open beyond that (clipping, other activations, i and f as one gate, a start that is
+a constant and not 0) is refused by its name.
 """
 
 from collections.abc import Mapping
@@ -56,10 +58,9 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
     exporter writes starting states as zeros of a shape that it works out, both directions as one
     node, and the layers of a module one behind another, the times first all the way."""
     read = [
-        _form(kind, both, depth, Given(bias=bias, zeros=zeros))
+        _form(kind, both, depth, Given(bias=bias))
         for both in (False, True)
         for depth in range(1, MOST_LAYERS + 1)
-        for zeros in (False, True)
         for bias in (True, False)
     ]
     seeing = [True, False] if kind is LSTM else [False]
@@ -70,11 +71,10 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
         for projected in seeing
     ]
     others = [
-        _form(kind, both, 1, Given(bias=bias, zeros=zeros, peephole=peephole), samples_first=first)
+        _form(kind, both, 1, Given(bias=bias, peephole=peephole), samples_first=first)
         for both in (False, True)
         for first in (False, True)
         for bias in (True, False)
-        for zeros in (False, True)
         for peephole in seeing
         if first or peephole
     ]
@@ -82,11 +82,10 @@ def recurrent_forms(kind: type[Recurrent]) -> tuple[OnnxForm, ...]:
 
 
 class Given(NamedTuple):
-    """What a node is given beside x and its two matrices: biases; starting states, which are zeros,
-    or stand beside x; what its gates have of the cell."""
+    """What a node is given beside x and its two matrices: biases; what its gates have of the cell;
+    starting states where they are not what `_start` says."""
 
     bias: bool
-    zeros: bool = False
     peephole: bool = False
     starts: tuple[Operand, ...] = ()
 
@@ -119,7 +118,7 @@ def _form(
         return _read_stack(kind, found, depth, samples_first)
 
     def values(at: OnnxPlace) -> Mapping[str, Any] | None:
-        is_written = depth == 1 and not both and not given.zeros and not samples_first
+        is_written = depth == 1 and not both and not samples_first
         return node_values(at, given, projected) if is_written else None
 
     return OnnxForm(term, values, read, OPSET)
@@ -153,9 +152,7 @@ def node_of(kind: type[Recurrent], wire: Operand, number: int, given: Given) -> 
         },
     )
     more: list[Operand] = [slot("bias") if given.bias else None, lengths]
-    starts: list[Operand] = list(given.starts) or [None] * len(kind.states)
-    if given.zeros:
-        starts = [op("Expand", slot(name), ANYTHING) for name in kind.states]
+    starts = list(given.starts) or [_start(name, number) for name in kind.states]
     more += [*starts, slot("peephole")] if given.peephole else starts
     while more and more[-1] is None:
         more.pop()
@@ -163,11 +160,52 @@ def node_of(kind: type[Recurrent], wire: Operand, number: int, given: Given) -> 
     return Term(kind.__name__, inputs, attributes)
 
 
+def _start(state: str, number: int) -> Operand:
+    """The state before the first time: 0, zeros of a shape that an exporter works out, the rows of
+    one layer beside x, those of both directions, or a part of those of all layers."""
+
+    def slot(name: str) -> Slot:
+        return Slot(f"{state}_{name}{number}")
+
+    part = (Beside(state), slot("from"), slot("to"), slot("axis"))
+    options: dict[str, Operand] = {
+        "none": None,
+        "zeros": op("Expand", Slot(f"{state}{number}"), ANYTHING),
+        "rows": op("Unsqueeze", Beside(state), slot("axis")),
+        "as it is": Beside(state),
+        "part": op("Slice", *part),
+        "part in steps": op("Slice", *part, slot("step")),
+    }
+    return choice(f"{state}_start{number}", options)
+
+
+def _starts_fit(
+    kind: type[Recurrent], found: Mapping[str, Any], count: int, *, samples_first: bool
+) -> bool:
+    """Whether the states beside x are laid out as a node of so many directions takes them."""
+    for state in kind.states:
+        how = found.get(f"{state}_start", "none")
+        axis, step = found.get(f"{state}_axis"), found.get(f"{state}_step")
+        if axis is not None and axis.tolist() != [int(samples_first)]:
+            return False
+        if step is not None and step.tolist() != [1]:
+            return False
+        taken = 1 if how == "rows" else count
+        if how.startswith("part"):
+            taken = int(found[f"{state}_to"].item()) - int(found[f"{state}_from"].item())
+        if taken != count:
+            return False
+    return True
+
+
 def node_values(at: OnnxPlace, given: Given, projected: bool) -> Mapping[str, Any] | None:
     """What stands under a node's names; None where a layer has other settings."""
     layer = at.layer
     has = (layer.bias, getattr(layer, "peepholes", False), bool(getattr(layer, "projection", 0)))
     if at.stacked or has != (given.bias, given.peephole, projected):
+        return None
+    if projected and "hidden" in at.beside:
+        # What a node carries on is what the cell puts out before the product.
         return None
     kind = type(layer).__name__
     order = ORDERS[kind]
@@ -189,6 +227,10 @@ def node_values(at: OnnxPlace, given: Given, projected: bool) -> Mapping[str, An
         "layout": None,
         "lengths": "counted" if LENGTHS in at.beside else "none",
     }
+    if not given.starts:
+        for state in layer.states:
+            found[f"{state}_start"] = "rows" if state in at.beside else "none"
+            found |= {f"{state}_axis": np.array([0])} if state in at.beside else {}
     if given.bias:
         both = [rows(at.params[name])[0].T for name in ("bias_ih", "bias_hh")]
         found["bias"] = np.concatenate(both, axis=-1)
@@ -244,6 +286,8 @@ def read_recurrent(
         found[name].ndim == 3 and len(found[name]) == count for name in ("weight", "recurrence")
     )
     if bool(found.get("layout")) != samples_first or not count or not shaped:
+        return None
+    if not _starts_fit(kind, found, count, samples_first=samples_first):
         return None
     settings = _settings(kind, found, count)
     made = [

@@ -51,10 +51,33 @@ def states_line(site: Site) -> Line:
     return Line(f"{s} = np.zeros({shape}, {x}.dtype)", f"{s:math} = 0")
 
 
-def put_out_line(site: Site) -> Line:
-    """What the layer puts out."""
+def start_lines(site: Site, state: str, room: Symbol) -> list[Line]:
+    """The state before the first time, where it stands beside x; with lengths, what goes backwards
+    meets it behind every sample's own end."""
+    if state not in site.beside:
+        return []
+    start = site.beside[state].symbol
+    if _starts_at_ends(site, state):
+        return [Line(f"{room}[:] = {start}[:, None]", f"{room:math}ₜ = {start:math}")]
+    first, here = ("-1", "[T]") if site.layer.reverse else ("0", "[−1]")
+    return [Line(f"{room}[:, {first}] = {start}", f"{room:math}{here} = {start:math}")]
+
+
+def _starts_at_ends(site: Site, state: str) -> bool:
+    """Whether the state before the first time stands where each sample ends."""
+    return site.layer.reverse and state in site.beside and LENGTHS in site.beside
+
+
+def put_out_lines(site: Site) -> list[Line]:
+    """What the layer puts out; behind a sample's end 0."""
     s, y = site.own("states", "H"), site.y
-    return Line(f"{y} = {s}[:, {order_of(site).put_out}]", f"{y:math}ₜ = {s:math}ₜ")
+    lines = [Line(f"{y} = {s}[:, {order_of(site).put_out}]", f"{y:math}ₜ = {s:math}ₜ")]
+    if _starts_at_ends(site, "hidden"):
+        lengths = site.beside[LENGTHS].symbol
+        inside = f"(np.arange({site.x}.shape[1]) < {lengths}[:, None])[:, :, None]"
+        equation = f"{y:math}ₜ = [t < {lengths:math}] ⊙ {s:math}ₜ"
+        lines = [Line(f"{y} = {inside} * {s}[:, :-1]", equation)]
+    return lines
 
 
 def nothing_later(site: Site, name: str) -> Line:
@@ -119,10 +142,15 @@ def inside_lines(site: Site) -> list[Line]:
     return [Line(f"inside = ({TIME} < {lengths})[:, None]", f"inside = [t < {lengths:math}]")]
 
 
-def ended_lines(site: Site, code: str, equation: str) -> list[Line]:
-    """What makes an array 0 at a time that a sample has not got, where there are lengths."""
+def ended_lines(site: Site, code: str, equation: str, state: str = "") -> list[Line]:
+    """What makes an array 0 at a time that a sample has not got, where there are lengths; a `state`
+    is still the one before the first time there, if the code has not come to that yet."""
     if LENGTHS not in site.beside:
         return []
+    if _starts_at_ends(site, state):
+        start = site.beside[state].symbol
+        kept = f"{equation} ← inside ⊙ {equation} + (1 − inside) ⊙ {start:math}"
+        return [Line(f"{code} = np.where(inside, {code}, {start})", kept)]
     return [Line(f"{code} *= inside", f"{equation} ← inside ⊙ {equation}")]
 
 
@@ -139,6 +167,7 @@ def rnn_passes(site: Site) -> Passes:
     forward = (
         given_line(site, "bias_ih", "bias_hh"),
         states_line(site),
+        *start_lines(site, "hidden", s),
         loop(
             order.forward,
             *inside_lines(site),
@@ -147,9 +176,9 @@ def rnn_passes(site: Site) -> Passes:
                 f"{z:math} = {a:math}ₜ + {s:math}{order.past} · {u:math}",
             ),
             Line(f"{after} = {value}", f"{s:math}ₜ = {value_math}"),
-            *ended_lines(site, after, f"{s:math}ₜ"),
+            *ended_lines(site, after, f"{s:math}ₜ", "hidden"),
         ),
-        put_out_line(site),
+        *put_out_lines(site),
     )
     backward = (
         Line(
@@ -180,6 +209,7 @@ def gru_passes(site: Site) -> Passes:
     forward = (
         *parts.opening,
         states_line(site),
+        *start_lines(site, "hidden", s),
         Line(f"{gates} = np.zeros_like({a})", f"{gates:math} = 0"),
         *parts.room,
         loop(
@@ -195,9 +225,9 @@ def gru_passes(site: Site) -> Passes:
                 f"{s}[:, {order.after}] = (1 - z) * {candidate} + z * {before}",
                 f"{s:math}ₜ = (1 − z) ⊙ n + z ⊙ {past}",
             ),
-            *ended_lines(site, f"{s}[:, {order.after}]", f"{s:math}ₜ"),
+            *ended_lines(site, f"{s}[:, {order.after}]", f"{s:math}ₜ", "hidden"),
         ),
-        put_out_line(site),
+        *put_out_lines(site),
     )
     backward = (
         Line(f"{a.d} = np.zeros_like({gates})", f"{a.d:math} = 0"),

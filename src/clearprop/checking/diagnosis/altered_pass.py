@@ -7,7 +7,7 @@ in a code with that mistake.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class AlteredStep(NamedTuple):
     name       what a sentence calls it
     forward    its own forward, from its arrays by name and its input under "", where it is no
                layer of ours
+    cache      what the layer's forward keeps for its backward
     """
 
     path: str
@@ -45,6 +46,7 @@ class AlteredStep(NamedTuple):
     back: Back
     name: str
     forward: Callable[[Mapping[str, Array]], Array] | None = None
+    cache: Any = None
 
 
 # What a mistake makes of a step: ∂C/∂input and the gradients by parameter name.
@@ -223,6 +225,7 @@ def _step(trusted: TrustedPass, node: TrustedNode, dy: Array, found: Altered) ->
         back=node.back,
         name=_called(trusted, path, type(node.node.layer).__name__),
         forward=node.forward,
+        cache=node.cache,
     )
 
 

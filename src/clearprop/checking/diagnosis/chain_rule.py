@@ -34,6 +34,7 @@ from clearprop.checking.verdict.candidates import Standing
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.activations import Activation, Identity
 from clearprop.engine.layers.linear import Linear
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 
 # A mistake at one step: its key, the fields of its sentences, and the altered step.
 Slip = tuple[MistakeKind, dict[str, object], Alteration]
@@ -43,6 +44,26 @@ def slips(
     step: AlteredStep, before: AlteredStep | None, after: AlteredStep | None
 ) -> Iterator[Slip]:
     """The mistakes that can be made at one step, between its neighbours."""
+    for key, values, alteration in _between(step, before, after):
+        yield key, values, alteration
+        if isinstance(step.layer, RecurrentCell):
+            yield key, values, _but_the_states(step.layer, alteration)
+
+
+def _but_the_states(cell: RecurrentCell, alteration: Alteration) -> Alteration:
+    """The same where ∂C/∂(the states before) are made elsewhere, and rightly."""
+
+    def changed(step: AlteredStep) -> Altered:
+        dx, gradients = alteration(step)
+        right = {name: step.gradients[name] for name in cell.states}
+        return dx, {**gradients, **right}
+
+    return changed
+
+
+def _between(
+    step: AlteredStep, before: AlteredStep | None, after: AlteredStep | None
+) -> Iterator[Slip]:
     yield from _anywhere(step)
     if isinstance(step.layer, Linear):
         yield from _linear(step, before, after)

@@ -1,4 +1,5 @@
-"""Mistakes in a backward pass through time: of our RNN, GRU and LSTM, and of what people write.
+"""Mistakes in a backward pass through time: of our RNN, GRU and LSTM, of their cells, which are one
+step, and of what people write.
 
 The pass is gone through once more, step by step, with one thing left out or put in the place of
 another.
@@ -15,10 +16,10 @@ from clearprop.checking.diagnosis.altered_pass import Alteration, Altered, Alter
 from clearprop.checking.diagnosis.written_recurrence import WrittenRecurrence
 from clearprop.checking.verdict.mistakes import MistakeKind
 from clearprop.engine.layers.gru import GRU
-from clearprop.engine.layers.layer import Context
 from clearprop.engine.layers.lstm import LSTM
 from clearprop.engine.layers.recurrent import Recurrent
-from clearprop.engine.layers.recurrent_arrays import RecurrentCache, parts
+from clearprop.engine.layers.recurrent_arrays import RecurrentCache, in_order, in_place, parts
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.layers.rnn import RNN
 
 # What is added up over the times line by line, and overwritten line by line.
@@ -63,14 +64,17 @@ class TimeSlip(NamedTuple):
 
 
 def time_slips(step: AlteredStep) -> Iterator[tuple[MistakeKind, dict[str, object], Alteration]]:
-    """The mistakes that can be made in one recurrent layer."""
+    """The mistakes that can be made in one recurrent layer, or one step of it."""
     layer = step.layer.layer if isinstance(step.layer, WrittenRecurrence) else step.layer
+    is_cell = isinstance(layer, RecurrentCell)
+    if isinstance(layer, RecurrentCell):
+        layer = layer.over_time
     if not isinstance(layer, Recurrent):
         return
     if isinstance(layer, LSTM) and (layer.projection or layer.peepholes):
         return  # `through_time` is that of the usual cell
     axis = 0 if isinstance(step.layer, WrittenRecurrence) and step.layer.form.times_first else 1
-    times = step.input.shape[axis]
+    times = 1 if is_cell else step.input.shape[axis]
     yield MistakeKind.TIME_STOPS, {}, _slipped(TimeSlip(carry=False))
     yield MistakeKind.STATE_AFTER, {}, _slipped(TimeSlip(after=True))
     if times > 1:
@@ -107,30 +111,53 @@ def _slopes(layer: RNN) -> Iterator[tuple[MistakeKind, dict[str, object], Altera
 
 def _slipped(slip: TimeSlip) -> Alteration:
     def changed(step: AlteredStep) -> Altered:
-        written = step.layer
+        written, cache = step.layer, step.cache
         if isinstance(written, WrittenRecurrence):
-            _, cache, _ = written.forward(step.params, step.input, Context())
             dy = written.inside(step.dy, cache.times)
-            return written.theirs(*through_time(written.layer, cache.params, cache.cache, dy, slip))
+            found = through_time(written.layer, cache.params, cache.cache, dy, slip)
+            return written.theirs(found.dx, found.gradients)
+        if isinstance(written, RecurrentCell):
+            return _through_step(written, step, slip)
         assert isinstance(written, Recurrent)
-        _, cache, _ = written.forward(step.params, step.input, Context())
-        return through_time(written, step.params, cache, step.dy, slip)
+        found = through_time(written, step.params, cache, step.dy, slip)
+        return found.dx, found.gradients
 
     return changed
 
 
+def _through_step(cell: RecurrentCell, step: AlteredStep, slip: TimeSlip) -> Altered:
+    """The same of a cell, with ∂C/∂(the states that it started from)."""
+    dh, dc = step.dy, np.zeros_like(step.dy)
+    if cell.outputs > cell.hidden:
+        dh, dc = np.split(step.dy, 2, axis=-1)
+    found = through_time(cell.over_time, step.params, step.cache, dh[:, None], slip, dc)
+    return found.dx[:, 0], {**found.gradients, **found.start}
+
+
+class WayBack(NamedTuple):
+    """∂C/∂x, the parameters' gradients, and ∂C/∂(every state before the first time)."""
+
+    dx: Array
+    gradients: Mapping[str, Array]
+    start: Mapping[str, Array]
+
+
 def through_time(
-    layer: Recurrent, params: Mapping[str, Array], cache: RecurrentCache, dy: Array, slip: TimeSlip
-) -> Altered:
-    """∂C/∂x and the gradients with a slip; of samples that all have every time, from a start of
-    0."""
-    timed = np.moveaxis(dy, 1, 0)
-    timed = timed[::-1] if layer.reverse else timed
+    layer: Recurrent,
+    params: Mapping[str, Array],
+    cache: RecurrentCache,
+    dy: Array,
+    slip: TimeSlip,
+    later_cell: Array | None = None,
+) -> WayBack:
+    """The pass back with a slip, from ∂C/∂y and of an LSTM ∂C/∂(the cell after the last time)."""
+    timed = in_order(dy, cache.lengths, reverse=layer.reverse)
     times, size = len(timed), layer.hidden
     states, u = cache.steps.hidden, params["weight_hh"]
     by_x = np.zeros((*timed.shape[:2], len(layer.gates) * size), dy.dtype)
     by_h = np.zeros_like(by_x)
-    later = {"h": np.zeros_like(timed[0]), "c": np.zeros_like(timed[0])}
+    nothing = np.zeros_like(timed[0])
+    later = {"h": nothing, "c": nothing if later_cell is None else later_cell}
     for time in reversed(range(slip.first, times)):
         dh = timed[time] + (later["h"] if slip.carry else 0)
         by_x[time], by_h[time], later = _one_step(layer, u, cache.steps, time, dh, later, slip)
@@ -150,8 +177,8 @@ def through_time(
     if layer.bias:
         gradients["bias_ih"] = of("bias_ih", by_x).sum((0, 1))[None]
         gradients["bias_hh"] = of("bias_hh", by_h).sum((0, 1))[None]
-    dx = by_x @ params["weight_ih"].T
-    return np.moveaxis(dx[::-1] if layer.reverse else dx, 0, 1), gradients
+    dx = in_place(by_x @ params["weight_ih"].T, cache.lengths, reverse=layer.reverse)
+    return WayBack(dx, gradients, {name: later[name[0]] for name in layer.states})
 
 
 def _by_state(layer: Recurrent, steps: Any, met: Array, by_h: Array) -> Array:

@@ -90,18 +90,22 @@ class TrustedPass:
         """All gradients by the evidence's names, where `through(node, dy)` is what a node gives
         back: ∂C/∂(its input) and ∂C/∂(its parameters), by the names that its kind has for them."""
         found: dict[tuple[int, int], Array] = {}
+        states: dict[str, Array] = {}
 
         def step(node: Node, dy: Array) -> Array | None:
             trusted = self.nodes[node.path]
             dx, gradients = through(trusted, dy)
             for own, gradient in gradients.items():
+                if own not in trusted.names:  # of a state that a cell starts from
+                    states[own] = gradient
+                    continue
                 span = node.parameters[trusted.names[own]].span
                 # Added, because tied parameters share their place.
                 found[span] = found[span] + gradient if span in found else np.asarray(gradient)
             return dx
 
         signals = backpropagate(graph or self.graph, self.output_gradient, step, self.values)
-        return self.gradients(found, signals.get(INPUT))
+        return {**self.gradients(found, signals.get(INPUT)), **states}
 
     def right(self) -> Mapping[str, Array]:
         """The gradients as they are, with nothing changed."""
@@ -248,7 +252,11 @@ def _through_network(evidence: Evidence, checked: UnderCheck, maker: Maker) -> T
     owned = {path: wide[path] for path in graph.slots if path not in network.tied}
     params = network.replace(np.zeros(network.size), owned)
     views = network.layout.views(params)
-    context = evidence.context._replace(state=network.initial_state(params))
+    beside = {name: wide[name] for name in network.side_inputs if name in wide}
+    context = evidence.context._replace(
+        state=network.initial_state(params),
+        side_inputs={**evidence.context.side_inputs, **beside},
+    )
     nodes: dict[str, TrustedNode] = {}
 
     def through(node: Node, x: Array) -> Array:
@@ -308,6 +316,7 @@ def _of_pass(backward: BackwardPass, names: Mapping[str, str]) -> TrustedPass:
             input=forward.values[node.source],
             output=forward.values[path],
             back=partial(node.layer.backward, forward.views[path], forward.caches[path]),
+            cache=forward.caches[path],
         )
         for path, node in graph.nodes.items()
     }

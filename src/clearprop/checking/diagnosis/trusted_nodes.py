@@ -19,6 +19,7 @@ from clearprop.checking.diagnosis.recognition import TRIES, recognized
 from clearprop.engine.combinators import Combinator
 from clearprop.engine.graph import Node
 from clearprop.engine.layers.layer import Context, Layer, Tree
+from clearprop.engine.layers.recurrent_cells import RecurrentCell, before_name
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 
 # Two layers that give the same numbers to this part of the largest are taken for one.
@@ -37,6 +38,7 @@ class TrustedNode(NamedTuple):
     names   what `kind` calls its parameters → what the node calls them
     params  its parameters as `kind` calls them
     forward its own forward, from its arrays by name and its input under ""; None where it is `kind`
+    cache   what the forward of `kind` keeps for its backward
     """
 
     node: Node
@@ -47,6 +49,7 @@ class TrustedNode(NamedTuple):
     output: Array
     back: Back
     forward: Callable[[Mapping[str, Array]], Array] | None = None
+    cache: Any = None
 
 
 def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> TrustedNode | None:
@@ -64,10 +67,28 @@ def recognized_node(node: Node, params: Tree, x: Array, context: Context) -> Tru
             continue
         if difference(np.asarray(found), np.asarray(y)) <= SAME:
             back: Back = partial(kind.backward, own, cache)
+            if isinstance(kind, RecurrentCell):
+                back = partial(_back_to_states, kind, own, cache)
             return TrustedNode(
-                node=node, kind=kind, names=names, params=own, input=x, output=y, back=back
+                node=node,
+                kind=kind,
+                names=names,
+                params=own,
+                input=x,
+                output=y,
+                back=back,
+                cache=cache,
             )
     return measured_node(node, params, x, context)
+
+
+def _back_to_states(
+    cell: RecurrentCell, params: Tree, cache: Any, dy: Array
+) -> tuple[Array | None, Mapping[str, Array]]:
+    """The gradients of a cell, those of the states that it started from among them."""
+    dx, gradients = cell.backward(params, cache, dy)
+    inside = cell.intermediate_gradients(params, cache, dy)
+    return dx, {**gradients, **{name: inside[before_name(name)] for name in cell.states}}
 
 
 def measured_node(node: Node, params: Tree, x: Array, context: Context) -> TrustedNode | None:

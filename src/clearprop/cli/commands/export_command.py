@@ -38,8 +38,7 @@ def run(given: Arguments) -> int:
     if to == "numpy":
         from clearprop.reading.programs.side_inputs import is_written
 
-        graph = saved.network.graph
-        left_out = [one for one in saved.side_inputs if not is_written(graph, one)]
+        left_out = [one for one in saved.side_inputs if not is_written(one)]
         tell([("cli.notice.side_input_left_out", {"name": one}) for one in left_out], language)
         return _program(saved, file, out, language)
     content, notices = exported(saved, file, to, opset=opset)

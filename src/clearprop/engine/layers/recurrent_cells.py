@@ -98,6 +98,10 @@ class RecurrentCell(Layer):
         """What goes on from step to step, each of `hidden` features."""
         return self.over_time.states
 
+    def width(self, state: str) -> int:
+        """How many features a state has."""
+        return self.hidden
+
     def side_inputs(self) -> Collection[str]:
         return self.states
 

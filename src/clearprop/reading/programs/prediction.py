@@ -117,9 +117,7 @@ def _subject(saved: SavedNetwork, form: TableForm | None) -> _Subject:
         answer = ClassAnswer(saved.classes, single=True)
     elif told is not None:
         answer = LabelAnswer(outputs)
-    told_beside = {
-        name: one for name, one in saved.side_inputs.items() if is_written(network.graph, name)
-    }
+    told_beside = {name: one for name, one in saved.side_inputs.items() if is_written(name)}
     program = passes_of(network, x, in_use=True, beside=told_beside)
     names = tuple(symbol.name for symbol in symbols_of(told_beside).values())
     ends = LENGTHS in told_beside and x.ndim == 3

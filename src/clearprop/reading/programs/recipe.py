@@ -32,7 +32,8 @@ class Recipe:
     step, seed  the number of steps taken, and the key of all random draws
     classes     what the classes are called, by their ids; none where they have no names
     input_shape of one sample, where samples are made up for a network that does not say it itself
-    side_inputs what stands beside x: `key_padding_mask`, `attn_mask`, `lengths`
+    side_inputs what stands beside x: `key_padding_mask`, `attn_mask`, `lengths`, and
+                the states `hidden` and `cell` that a recurrence starts from
     """
 
     network: Network

@@ -7,11 +7,10 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError
-from clearprop.engine.graph import Graph, Node, join_path
+from clearprop.engine.graph import Graph, join_path
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.lengths import LENGTHS
-from clearprop.engine.layers.recurrent import Recurrent
 from clearprop.kinds.program_lines import INDENT, Symbol
 from clearprop.kinds.program_pieces import SideInput
 from clearprop.reading.programs.start import filled
@@ -27,34 +26,18 @@ SYMBOLS = {
 
 def settled_side_inputs(graph: Graph, given: Mapping[str, Array], x: Array | None) -> SideInputs:
     """The side inputs of a recipe. Raises ConfigurationError for one that no program has, and for
-    any beside samples that are made up, and for a state that a layer over time would start from,
-    and what `side_inputs_of_samples` raises."""
+    any beside samples that are made up, and what `side_inputs_of_samples` raises."""
     for name in given:
         if _kind(name) not in SYMBOLS:
             raise ConfigurationError("program_side_input", name=name, known=", ".join(SYMBOLS))
         if x is None:
             raise ConfigurationError("program_side_input_alone", name=name)
-        for node in _started(graph, name):
-            layer = type(node.layer).__name__
-            raise ConfigurationError("program_start", name=name, path=node.path, layer=layer)
     return side_inputs_of_samples(graph, given, 0 if x is None else len(x))
 
 
-def is_written(graph: Graph, name: str) -> bool:
-    """Whether programs of a network can have the side input of that name."""
-    return _kind(name) in SYMBOLS and not _started(graph, name)
-
-
-def _started(graph: Graph, name: str) -> list[Node]:
-    """The layers over time that would start from the state of that name."""
-    kind = _kind(name)
-    return [
-        node
-        for path, node in graph.nodes.items()
-        if name in (kind, join_path(path, kind))
-        and isinstance(node.layer, Recurrent)
-        and kind in node.layer.states
-    ]
+def is_written(name: str) -> bool:
+    """Whether programs can have the side input of that name."""
+    return _kind(name) in SYMBOLS
 
 
 def symbols_of(given: Mapping[str, Array]) -> dict[str, Symbol]:
