@@ -30,7 +30,7 @@ from clearprop.formats.table_form import (
     TableForm,
 )
 from clearprop.kinds.kind_tables import LOSS_ROWS
-from clearprop.kinds.program_lines import INDENT, WIDTH
+from clearprop.kinds.program_lines import INDENT, WIDTH, listed
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.composing import Composed, legend
 from clearprop.reading.programs.passes import Program, named, passes_of
@@ -300,17 +300,19 @@ def _predict(made: _Subject, language: str) -> list[str]:
     kind = made.params.dtype
     cast = ".astype(np.float32)" if kind == np.float32 else ""
     if made.form is None:
-        given = ", ".join(["x", *made.beside])
+        given = ["x", *made.beside]
         lines = ["(arrays,) = networks()"]
         if made.ends:
             lines.append("inside = np.arange(x.shape[1]) < lengths[:, None]")
             lines.append("x = np.where(inside[..., None], x, 0)")
         if not made.program.input_gradient:
             cast = ""
-        said = f"forward({', '.join([f'x{cast}', *made.beside, '*arrays'])})"
-        lines.append(f"return {said}" if made.answer is None else f"return answer({said})")
+        told = [f"x{cast}", *made.beside, "*arrays"]
+        said = "return " if made.answer is None else "y = "
+        lines += _in_body(listed(f"{said}forward(", told, ")"))
+        lines += [] if made.answer is None else ["return answer(y)"]
     else:
-        given = "rows"
+        given = ["rows"]
         lines = [
             f"x = features(rows){cast}",
             "answers = [answer(forward(x, *arrays)) for arrays in networks()]",
@@ -322,13 +324,18 @@ def _predict(made: _Subject, language: str) -> list[str]:
             lines.append(f"return np.sort(np.mean(answers, axis=0), axis=1)[:, {list(order)}]")
     body = [f"{INDENT}{line}" for line in lines]
     key = "predict.predict" if made.form is None else "predict.predict_rows"
-    return function("predict", [given], say(language, key), body)
+    return function("predict", given, say(language, key), body)
+
+
+def _in_body(lines: list[str]) -> list[str]:
+    """Lines of a function without their indent, which all of them are given together."""
+    return [line.removeprefix(INDENT) for line in lines]
 
 
 def _main(made: _Subject, language: str) -> list[str]:
     if made.beside:
-        told = ", ".join(f'file["{name}"]' for name in ("x", *made.beside))
-        lines = ["file = np.load(path)", f"said = predict({told})"]
+        told = [f'file["{name}"]' for name in ("x", *made.beside)]
+        lines = ["file = np.load(path)", *_in_body(listed("said = predict(", told, ")"))]
     elif made.form is None:
         ids = "" if made.program.input_gradient else ".astype(int)"
         if ids and len(made.network.graph.shapes(())[made.network.graph.output] or (0,)) < 2:

@@ -41,7 +41,7 @@ def main(draft: Draft) -> list[str]:
         str(s) for one in draft.program.statistics for s in (one.running_mean, one.running_variance)
     ]
     body = [
-        f"{INDENT}{', '.join(['x', 't', *draft.beside])} = training_data()",
+        *unpacked(["x", "t", *draft.beside], "training_data()"),
         *before,
         *_statistics_before(draft),
         f"{INDENT}for step in range({span}):",
@@ -94,7 +94,9 @@ def _named_lines(draft: Draft) -> tuple[list[str], list[str], list[str]]:
             before.append(f"{INDENT}{memory_name(memory.name, name)} = {value}")
     results = ["_", *gradients] if draft.program.input_gradient else gradients
     step = [
-        *_forward(draft, names),
+        *_samples_of_step(draft),
+        f"{INNER}y, cache = forward({', '.join(_forward_arguments(draft, names))})",
+        _loss_line(draft),
         f"{INNER}{results[0]} = backward(dy, cache)"
         if len(results) == 1
         else _unpack(results, "backward(dy, cache)", INNER),
@@ -127,7 +129,9 @@ def _listed_lines(draft: Draft) -> tuple[list[str], list[str], list[str]]:
         before += unpacked(names, f"memory[{taken}:]" if taken else "memory")
     star = "_, *gradients" if draft.program.input_gradient else "gradients"
     step = [
-        *_forward(draft, ["*parameters"]),
+        *_samples_of_step(draft),
+        *listed("y, cache = forward(", _forward_arguments(draft, ["*parameters"]), ")", INNER),
+        _loss_line(draft),
         f"{INNER}{star} = backward(dy, cache)",
         *_running(draft),
     ]
@@ -169,24 +173,27 @@ def _statistics_before(draft: Draft) -> list[str]:
     return lines
 
 
-def _forward(draft: Draft, parameters: list[str]) -> list[str]:
-    """The samples and masks of the step, forward, and the loss."""
+def _samples_of_step(draft: Draft) -> list[str]:
+    """The samples and masks of the step."""
     lines = []
     x, t = _batch_names(draft)
-    beside = draft.beside
     if draft.settled.batch is not None:
         lines += [f"{INNER}rows = batch(step)", f"{INNER}{x}, {t} = x[rows], t[rows]"]
-        taken = draft.beside_samples
-        lines += [f"{INNER}{name}_batch = {name}[rows]" for name in taken]
-        beside = [f"{name}_batch" if name in taken else name for name in beside]
+        lines += [f"{INNER}{name}_batch = {name}[rows]" for name in draft.beside_samples]
     if draft.masks:
         lines += unpacked(draft.masks, f"dropout_masks(step, len({x}))", INNER)
-    arguments = ", ".join([x, *beside, *draft.masks, *parameters])
-    return [
-        *lines,
-        f"{INNER}y, cache = forward({arguments})",
-        f"{INNER}loss, dy = loss_and_gradient(y, {t})",
-    ]
+    return lines
+
+
+def _forward_arguments(draft: Draft, parameters: list[str]) -> list[str]:
+    """What forward is handed in a step."""
+    taken = () if draft.settled.batch is None else draft.beside_samples
+    beside = [f"{name}_batch" if name in taken else name for name in draft.beside]
+    return [_batch_names(draft)[0], *beside, *draft.masks, *parameters]
+
+
+def _loss_line(draft: Draft) -> str:
+    return f"{INNER}loss, dy = loss_and_gradient(y, {_batch_names(draft)[1]})"
 
 
 def _batch_names(draft: Draft) -> tuple[str, str]:
