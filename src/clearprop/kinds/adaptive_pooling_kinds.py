@@ -32,10 +32,8 @@ from clearprop.kinds.program_pieces import Passes, Site
 from clearprop.kinds.row import Arithmetic, Equations, LayerExample, LayerRow, OneEntry
 from clearprop.kinds.window_kernels import largest_kernel, mean_kernel
 from clearprop.kinds.window_lines import (
-    ENTRIES,
-    PLACES,
-    along_axis,
     names_in,
+    ranged_shares,
     returning_lines,
     taking_lines,
     under,
@@ -172,18 +170,9 @@ def _average_passes(site: Site) -> Passes:
     if not names.window.ranges:
         return average_passes(site)
     lines, shares = taking_lines(site, names), []
-    for axis, spans in enumerate(names.window.ranges):
+    for axis, side in enumerate(site.shape[1:]):
         share = site.own(("shares", "parts")[axis], ("ω", "υ")[axis])
-        lengths = [end - start for start, end in spans]
-        column = f"np.array({lengths})[:, None]"
-        entries = f"np.arange({names.window.kernel[axis]})"
-        place, number = PLACES[axes][axis], ENTRIES[axes][axis]
-        lines.append(
-            Line(
-                f"{share} = (({entries} < {column}) / {column}){along_axis(axis, axes)}",
-                f"{share:math} = [{number} < k_{place}] / k_{place}",
-            )
-        )
+        lines += ranged_shares(names.window, side, axis, share, site.x)
         shares.append(share)
     product = " * ".join(map(str, shares))
     product_math = " ".join(f"{one:math}" for one in shares)

@@ -99,17 +99,16 @@ def _forward(site: Site, names: _Names, drops: bool) -> list[Line]:
                 f"{names.scores:math} ← {cap_math} {names.bounded:math}",
             ),
         ]
+    # At the keys behind those of the sequence everybody may look.
+    hidden = f"{names.scores}[..., :{one.memory or length}]" if one.more_keys else f"{names.scores}"
     if one.causal:
-        seen = f"np.tri({length}, dtype=bool)"
-        if one.more_keys:
-            seen = f"np.pad({seen}, ((0, 0), (0, {one.more_keys})), constant_values=True)"
         lines.append(
             Line(
-                f"{names.scores} = np.where({seen}, {names.scores}, -np.inf)",
+                f"{hidden} = np.where(np.tri({length}, dtype=bool), {hidden}, -np.inf)",
                 f"{names.scores:math}ᵢⱼ = −∞ where j > i",
             )
         )
-    lines += _masked(site, names)
+    lines += _masked(site, names, hidden)
     lines += [
         Line(
             f"{names.powers} = np.exp({names.scores} - {names.scores}.max(axis=-1, keepdims=True))",
@@ -238,26 +237,25 @@ def _backward(site: Site, names: _Names, drops: bool) -> list[Line]:
 def _more_keys(site: Site, names: _Names) -> list[Line]:
     """A learned key and value behind those of the sequence, and such of 0."""
     one, lines = site.layer, []
-    if one.add_bias_kv:
-        for array, name in ((names.k, "bias_k"), (names.v, "bias_v")):
-            row = site.params[name]
-            heads = f"{row}.reshape(1, {one.shared_heads}, 1, {one.head_size})"
-            spread = f"np.broadcast_to({heads}, {array}[:, :, :1].shape)"
-            lines.append(
-                Line(
-                    f"{array} = np.concatenate([{array}, {spread}], axis=2)",
-                    f"{array:math}: {row:math} behind it",
-                )
-            )
-    if one.add_zero_attn:
+    learned = ("bias_k", "bias_v") if one.add_bias_kv else ()
+    for array, name in zip((names.k, names.v), learned, strict=False):
+        row = site.params[name]
         lines += [
+            _with_zeros(array),
             Line(
-                f"{array} = np.pad({array}, ((0, 0), (0, 0), (0, 1), (0, 0)))",
-                f"{array:math}: 0 behind it",
-            )
-            for array in (names.k, names.v)
+                f"{array}[:, :, -1] = {row}.reshape({one.shared_heads}, {one.head_size})",
+                f"{array:math}: {row:math} at that place",
+            ),
         ]
+    if one.add_zero_attn:
+        lines += [_with_zeros(array) for array in (names.k, names.v)]
     return lines
+
+
+def _with_zeros(array: Symbol) -> Line:
+    return Line(
+        f"{array} = np.pad({array}, ((0, 0), (0, 0), (0, 1), (0, 0)))", f"{array:math}: 0 behind it"
+    )
 
 
 def _back_to_more_keys(site: Site, names: _Names, asked: int) -> list[Line]:
@@ -280,36 +278,23 @@ def _back_to_more_keys(site: Site, names: _Names, asked: int) -> list[Line]:
     return lines
 
 
-def _masked(site: Site, names: _Names) -> list[Line]:
-    """What the masks beside x do to the scores."""
-    scores, lines, more = names.scores, [], site.layer.more_keys
+def _masked(site: Site, names: _Names, scores: str) -> list[Line]:
+    """What the masks beside x do to the scores, in the code those of the sequence's keys."""
+    lines, math = [], f"{names.scores:math}"
     padding, looking = site.beside.get(PADDING), site.beside.get(LOOKING)
-
-    def of_all(mask: Symbol, axes: int) -> str:
-        """A mask with 0 at the keys behind the sequence, at which everybody may look."""
-        if not more:
-            return str(mask)
-        wide = ", ".join([*["(0, 0)"] * (axes - 1), f"(0, {more})"])
-        return f"np.pad({mask}, ({wide}))"
-
     if padding is not None:
-        hidden = f"{of_all(padding.symbol, 2)}[:, None, None, :]"
         lines.append(
             Line(
-                f"{scores} = np.where({hidden}, -np.inf, {scores})",
-                f"{scores:math}ᵢⱼ = −∞ where j is {padding.symbol:math}",
+                f"{scores} = np.where({padding.symbol}[:, None, None, :], -np.inf, {scores})",
+                f"{math}ᵢⱼ = −∞ where j is {padding.symbol:math}",
             )
         )
     if looking is not None:
-        mask = of_all(looking.symbol, looking.axes)
-        mask = f"{mask}[:, None]" if looking.axes == 3 else mask
-        code, equation = (
-            f"{scores} + {mask}",
-            f"{scores:math} ← {scores:math} + {looking.symbol:math}",
-        )
+        mask = f"{looking.symbol}[:, None]" if looking.axes == 3 else f"{looking.symbol}"
+        code, equation = f"{scores} + {mask}", f"{math} ← {math} + {looking.symbol:math}"
         if looking.is_boolean:
             code = f"np.where({mask}, -np.inf, {scores})"
-            equation = f"{scores:math}ᵢⱼ = −∞ where {looking.symbol:math}ᵢⱼ"
+            equation = f"{math}ᵢⱼ = −∞ where {looking.symbol:math}ᵢⱼ"
         lines.append(Line(f"{scores} = {code}", equation))
     return lines
 

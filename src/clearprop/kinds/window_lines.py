@@ -60,7 +60,7 @@ def taking_lines(site: Site, names: WindowNames, fill: str = "") -> list[Line]:
     places, axes = window.places(size), len(size)
     for axis, index in enumerate(names.indices):
         if window.ranges:
-            lines.append(_ranged_line(window, axis, index))
+            lines += _ranged_lines(window, size[axis], axis, index)
             continue
         spread = ", None" * (2 * axes - 1 - axis)
         along = _spaced(window.stride[axis], f"np.arange({places[axis]})[:{spread}]")
@@ -115,24 +115,48 @@ def returning_lines(site: Site, names: WindowNames, shares: str, shares_math: st
     return lines
 
 
-def _ranged_line(window: Window, axis: int, index: Symbol) -> Line:
+def _ranged_lines(window: Window, side: int, axis: int, index: Symbol) -> list[Line]:
     """The index of one axis where windows have several lengths: a shorter one takes its last number
     again."""
-    axes = len(window.ranges)
-    starts = [start for start, _ in window.ranges[axis]]
-    lasts = [end - 1 for _, end in window.ranges[axis]]
-    spread = along_axis(axis, axes)
-    code = f"np.add.outer({starts}, np.arange({window.kernel[axis]}))"
+    axes, count = len(window.ranges), len(window.ranges[axis])
     place, number = PLACES[axes][axis], ENTRIES[axes][axis]
-    return Line(
-        f"{index} = np.minimum({code}, np.array({lasts})[:, None]){spread}",
-        f"{index:math} = min(start_{place} + {number}, end_{place} − 1)",
-    )
+    spread = f"[:{', None' * (2 * axes - 1 - axis)}]"
+    inside = ", None" * (axes - 1 - axis)
+    entries = f"np.arange({window.kernel[axis]})" + (f"[:{inside}]" if inside else "")
+    return [
+        Line(
+            f"{index} = np.arange({count}){spread} * {side} // {count} + {entries}",
+            f"{index:math} = ⌊{side} {place} / {count}⌋ + {number}",
+        ),
+        Line(
+            f"{index} = np.minimum({index}, "
+            f"(np.arange(1, {count + 1}){spread} * {side} - 1) // {count})",
+            f"{index:math} ← min({index:math}, ⌈{side} ({place} + 1) / {count}⌉ − 1)",
+        ),
+    ]
 
 
-def along_axis(axis: int, axes: int) -> str:
-    """How an array (P, k) of one axis is spread over the places and entries of all."""
-    return {(0, 1): "", (0, 2): "[:, None, :, None]", (1, 2): "[:, None]"}[axis, axes]
+def ranged_shares(window: Window, side: int, axis: int, share: Symbol, like: Symbol) -> list[Line]:
+    """The shares of the numbers of every window in its mean along one axis, 0 of what a shorter one
+    takes again; of the dtype of `like`."""
+    axes, count = len(window.ranges), len(window.ranges[axis])
+    place, number = PLACES[axes][axis], ENTRIES[axes][axis]
+    lines = [
+        Line(
+            f"{share} = (np.arange(1, {count + 1}) * {side} - 1) // {count} + 1"
+            f" - np.arange({count}) * {side} // {count}",
+            f"k_{place} = ⌈{side} ({place} + 1) / {count}⌉ − ⌊{side} {place} / {count}⌋",
+        ),
+        Line(
+            f"{share} = (np.arange({window.kernel[axis]}) < {share}[:, None])"
+            f" / {share}[:, None].astype({like}.dtype)",
+            f"{share:math} = [{number} < k_{place}] / k_{place}",
+        ),
+    ]
+    if axes == 2:
+        spread = ("[:, None, :, None]", "[:, None]")[axis]
+        lines.append(Line(f"{share} = {share}{spread}", f"{share:math}: at every place"))
+    return lines
 
 
 def _spaced(step: int, code: str) -> str:
