@@ -18,6 +18,7 @@ from clearprop import (
     GRU,
     LSTM,
     RNN,
+    GRUCell,
     Linear,
     MultiheadAttention,
     Network,
@@ -124,6 +125,38 @@ def test_lengths_of_one_layer_alone_are_an_input_of_its_name() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ContractError, match="different 'lengths', or some of them none"):
         from_onnx(model.SerializeToString())
+
+
+@pytest.mark.parametrize("masks", ["", "padding", "looking", "both"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"causal": True}, {"causal": True, "rotary": True, "key_value_heads": 1, "softcap": 2}],
+)
+def test_no_mask_hides_what_stands_behind_the_sequence(
+    settings: Mapping[str, Any], masks: str
+) -> None:
+    beside: dict[str, Array] = {}
+    if masks in ("padding", "both"):
+        beside["key_padding_mask"] = np.arange(4) >= LENGTHS[:, None]
+    if masks in ("looking", "both"):
+        beside["attn_mask"] = np.random.default_rng(2).normal(size=(4, 4))
+    x = np.random.default_rng(1).normal(size=(5, 4, 4))
+    for learned, zero in product((True, False), repeat=2):
+        more = {"add_bias_kv": learned, "add_zero_attn": zero}
+        network = Network(Sequential(MultiheadAttention(4, 2, **more, **settings), Linear(4, 2)))
+        params = network.initialize(0) + 0.1
+        expected = network.predict(params, x, side_inputs=beside)
+        model = to_onnx(network, params, side_inputs=beside, input_shape=(4, 4))
+        np.testing.assert_allclose(in_onnx(model, {"input": x, **beside}), expected, rtol=1e-10)
+        back = from_onnx(model.SerializeToString())
+        assert back.network == network
+        np.testing.assert_allclose(back.predict(x, side_inputs=beside), expected, rtol=1e-10)
+
+
+def test_a_cell_takes_no_lengths() -> None:
+    network = Network(Sequential(GRUCell(3, 2)))
+    with pytest.raises(ContractError, match="beside its input: hidden"):
+        to_onnx(network, network.initialize(0), side_inputs=["lengths"])
 
 
 def starts_of(network: Network, dtype: str) -> dict[str, Array]:

@@ -6,20 +6,27 @@ import numpy as np
 import pytest
 
 from clearprop import (
+    GRU,
     MSE,
+    RNN,
     SGD,
     BatchNorm,
     Dropout,
+    Flatten,
+    GRUCell,
     LayerNorm,
     Linear,
+    LSTMCell,
     Mish,
     Network,
     Residual,
+    RNNCell,
     Sequential,
     Tanh,
+    TimeStep,
 )
 from clearprop.base.errors import ContractError
-from clearprop.formats import jax_functions, torch_functions, torch_twin
+from clearprop.formats import from_torch, jax_functions, to_torch, torch_functions, torch_twin
 from clearprop.training import fit
 from tests.gradient_checks import present
 from tests.own_combinators import ADDED, CONCATENATED
@@ -85,3 +92,21 @@ def test_jax_is_not_asked_about_draws() -> None:
     x = np.ones((3, 2))
     with pytest.raises(ContractError, match=r"layers\[1\]: Dropout is not written in JAX"):
         jax_functions.network_gradients(drawing, drawing.initialize(), x, x)
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ((Residual(RNN(4, 4)), TimeStep(), RNNCell(4, 2)), (3, 4)),
+        ((GRU(4, 3), Flatten(), LSTMCell(9, 2), Residual(Linear(2, 2))), (3, 4)),
+        ((GRUCell(4, 2), LSTMCell(2, 3, cell_output=True), Residual(Linear(6, 6))), (4,)),
+    ],
+    ids=["behind an RNN", "behind a GRU", "of two sizes"],
+)
+def test_cells_among_joins_come_back_out_of_pytorch(layers: Any, shape: Any) -> None:
+    pytest.importorskip("torch")
+    network = Network(Sequential(*layers))
+    params = network.initialize(seed=1)
+    back = from_torch(to_torch(network, params), input_shape=shape)
+    assert back.network == network
+    assert np.array_equal(back.params, params)

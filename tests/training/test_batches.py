@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop import MSE, RNN, SGD, Linear, MultiheadAttention, Network, Sequential, fit
+from clearprop import (
+    MSE,
+    RNN,
+    SGD,
+    BatchNorm,
+    Linear,
+    MultiheadAttention,
+    Network,
+    Sequential,
+    fit,
+)
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ContractError, ShapeError
 from clearprop.engine.layers.layer import Backward, Context, Forward, Layer, Tree
@@ -196,3 +206,19 @@ def test_a_side_input_that_one_layer_shares_and_another_does_not_is_refused() ->
     x = np.zeros((3, 3, 4))
     with pytest.raises(ContractError, match="by its path"):
         fit(network, network.initialize(0), x, x, side_inputs={"attn_mask": np.zeros((3, 3))})
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+def test_a_single_sample_left_over_is_refused_before_the_first_step(engine: str) -> None:
+    network = Network(Sequential(Linear(1, 2), BatchNorm(2), Linear(2, 1)))
+    x = np.arange(1.0, 8)[:, None]
+    state = start(network, network.initialize(seed=0), SGD(0.1))
+    told: Any = {"optimizer": SGD(0.1), "epochs": 2, "engine": engine}
+    with pytest.raises(ShapeError, match=r"layers\[1\].*leaves no single sample over"):
+        next(train(network, state, x, x, batch_size=3, **told))
+    for size in (4, None):
+        first = next(train(network, state, x, x, batch_size=size, **told))
+        assert isinstance(first, StepEvent)
+    # A training that has ended takes no step, and so no step of one.
+    ended = state._replace(step=6)
+    assert list(train(network, ended, x, x, batch_size=3, **told)) == []

@@ -14,6 +14,7 @@ from clearprop import (
     Clipped,
     CrossEntropy,
     Dropout,
+    Embedding,
     Linear,
     Network,
     Optimizer,
@@ -207,3 +208,13 @@ def test_what_does_not_go_together_is_refused(told: Any, kind: type[Exception], 
     with pytest.raises(kind) as problem:
         many(**told)
     assert problem.value.key == key  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_seeds_start_networks_that_take_ids_in_float64(engine: str) -> None:
+    network = Network(Sequential(Embedding(5, 3), Linear(3, 1)))
+    ids, target = np.arange(8) % 5, np.linspace(0, 1, 8)[:, None]
+    many = fit_many(network, range(3), ids, target, epochs=2, engine=engine)
+    alone = fit(network, network.initialize(seed=2), ids, target, epochs=2, engine=engine)
+    assert many.params.dtype == np.float64
+    assert np.array_equal(many.params[2], alone.params)

@@ -28,7 +28,9 @@ KNOWN = sorted(
     {form.term.operator for row in LAYER_ROWS.values() for form in row.onnx_forms} | {"Add"}
 )
 # Inputs that may stand beside a network's own.
-BESIDE = frozenset(name for kind in LAYER_ROWS for name in beside_of(kind))
+BESIDE = frozenset(
+    name for row in LAYER_ROWS.values() for one in row.examples for name in beside_of(one.layer)
+)
 # Where the operators over time take lengths, and from there on first states.
 RECURRENT, LENGTHS_PLACE = {"RNN": 6, "GRU": 6, "LSTM": 7}, 4
 # What stands between these and the inputs of a file.

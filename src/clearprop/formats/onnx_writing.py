@@ -221,15 +221,18 @@ def side_inputs_of(network: Network) -> list[str]:
     own = [
         (name, join_path(path, name))
         for path, node in network.graph.nodes.items()
-        for name in sorted(beside_of(type(node.layer)))
+        for name in sorted(beside_of(node.layer))
     ]
     return list(dict.fromkeys([name for name, _ in own] + [name for _, name in own]))
 
 
-def beside_of(kind: type[Layer]) -> set[str]:
-    """The side inputs that a layer of this class has in a file."""
-    forms = LAYER_ROWS[kind].onnx_forms if kind in LAYER_ROWS else ()
-    return {name for form in forms for name in beside_in(form.term)}
+def beside_of(layer: Layer) -> set[str]:
+    """The side inputs that a layer has in a file."""
+    row = LAYER_ROWS.get(type(layer))
+    forms = row.onnx_forms if row is not None else ()
+    written = {name for form in forms for name in beside_in(form.term)}
+    # What the operator of a cell takes, as lengths, need not be what the cell takes.
+    return written & set(layer.side_inputs())
 
 
 def _sizes(

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Shape, shape_text
 from clearprop.base.errors import ContractError, ShapeError
+from clearprop.engine.graph import join_path
 from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.formats.example_rows import TIMES, example_rows
@@ -42,7 +43,8 @@ def try_beside(
             warnings.simplefilter("ignore")
             tensors = {argument: torch.tensor(array) for argument, array in told.items()}
             y = module.to(getattr(torch, saved.params.dtype.name))(torch.tensor(x), **tensors)
-    except RuntimeError as problem:  # which PyTorch raises for a shape too
+    # PyTorch raises a RuntimeError for a shape too; Python a TypeError for a state that is missing.
+    except (RuntimeError, TypeError) as problem:
         said = str(problem).strip().partition("\n")[0]
         came = shape_text(x.shape)
         raise ContractError("torch_trial", module=name, came=came, problem=said) from problem
@@ -73,9 +75,15 @@ def _beside(
         padding = np.zeros(x.shape[:2], bool)
         padding[0, -1] = True
         beside[PADDING] = told[masks.padding] = padding
-    layers = [node.layer for node in saved.network.graph.nodes.values()]
-    sizes = [one.hidden for one in layers if isinstance(one, RecurrentCell)]
-    for number, (state, argument) in enumerate(states.items()):
-        waves = np.sin(np.arange(len(x) * sizes[0]) + number).reshape(len(x), sizes[0])
-        beside[state] = told[argument] = waves.astype(saved.params.dtype)
+    nodes = saved.network.graph.nodes.items()
+    cells = {path: node.layer for path, node in nodes if isinstance(node.layer, RecurrentCell)}
+    sizes = {one.hidden for one in cells.values()}
+    # No one state is that of cells of several sizes, which then start from 0.
+    for number, (state, argument) in enumerate(states.items() if len(sizes) == 1 else ()):
+        [size] = sizes
+        waves = np.sin(np.arange(len(x) * size) + number).reshape(len(x), size)
+        told[argument] = waves.astype(saved.params.dtype)
+        # To the cells alone: a layer over time would start from what is called so too.
+        own = {join_path(path, state) for path, one in cells.items() if state in one.states}
+        beside |= dict.fromkeys(own, told[argument])
     return beside, told

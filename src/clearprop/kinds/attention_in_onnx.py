@@ -142,33 +142,40 @@ def _written_out(options: _Options) -> Term:
     else:
         rows = _heads(q, options, asked=False)
         columns = _heads(k, options, asked=True, turned=True)
-    products = op("MatMul", rows, _with_more(columns, "k", 3))
-    scores: Term = op("Mul", products, Slot("scale"))
-    if options.capped:
-        scores = op("Mul", op("Tanh", op("Div", scores, Slot("softcap"))), Slot("softcap"))
+
+    def scores_at(keys: Operand) -> Term:
+        scores = op("Mul", op("MatMul", rows, keys), Slot("scale"))
+        if not options.capped:
+            return scores
+        return op("Mul", op("Tanh", op("Div", scores, Slot("softcap"))), Slot("softcap"))
+
+    scores = scores_at(columns)
     if options.causal:
         ones = op("Trilu", op("Exp", op("Mul", scores, 0.0)), upper=0)
         scores = op("Where", op("Cast", ones, to=9), scores, Slot("never"))
-    values = _with_more(_heads(v, options, asked=True), "v", 2)
-    taken = op("MatMul", op("Softmax", _masked(scores), axis=-1), values)
+    # No mask hides what stands behind the sequence, and the score of a key of 0 is 0.
+    masked = _masked(scores)
+    seen = op("Concat", masked, scores_at(Slot("learned_k")), axis=3)
+    looks = _with_more(masked, seen, Slot("pads_k"))
+    values = _heads(v, options, asked=True)
+    # One value of every sample, of which nothing is left but its shape.
+    one = op("Slice", values, Slot("first"), Slot("second"), Slot("along"))
+    also = op("Concat", values, op("Add", op("Mul", one, 0.0), Slot("learned_v")), axis=2)
+    all_values = _with_more(values, also, Slot("pads_v"))
+    taken = op("MatMul", op("Softmax", looks, axis=-1), all_values)
     merged = op("Reshape", op("Transpose", taken, perm=(0, 2, 1, 3)), Slot("merged"))
     return _affine(merged, "out", options.bias)
 
 
-def _with_more(heads: Term, name: str, axis: int) -> Choice:
-    """Keys or values of all heads with those behind the sequence; they stand along `axis`."""
-    # One of every sample, of which nothing is left but its shape.
-    one = op("Slice", heads, Slot("first"), Slot("second"), Slot(f"along_{name}"))
-    learned = op(
-        "Concat", heads, op("Add", op("Mul", one, 0.0), Slot(f"learned_{name}")), axis=axis
-    )
+def _with_more(own: Operand, learned: Term, pads: Slot) -> Choice:
+    """Scores or values of the sequence alone, or with those of the keys behind it."""
     return choice(
         "more",
         {
-            "none": heads,
+            "none": own,
             "learned": learned,
-            "zero": op("Pad", heads, Slot(f"pads_{name}")),
-            "both": op("Pad", learned, Slot(f"pads_{name}")),
+            "zero": op("Pad", own, pads),
+            "both": op("Pad", learned, pads),
         },
     )
 
@@ -182,8 +189,7 @@ def _more_of(at: OnnxPlace) -> dict[str, Any]:
             heads = at.params[f"bias_{name}"].reshape(1, one.shared_heads, 1, one.head_size)
             heads = np.repeat(heads, one.heads // one.shared_heads, axis=1)
             found[f"learned_{name}"] = heads.swapaxes(2, axis)
-            found |= {"first": np.array([0]), "second": np.array([1])}
-            found[f"along_{name}"] = np.array([axis])
+            found |= {"first": np.array([0]), "second": np.array([1]), "along": np.array([2])}
         if one.add_zero_attn:
             pads = np.zeros(8, np.int64)
             pads[4 + axis] = 1
@@ -253,8 +259,7 @@ def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
 def _of_terms(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     one: MultiheadAttention = at.layer
     found = _arrays(at, options)
-    # Masks are of the sequence alone, and what is later is made of the scores.
-    if found is None or (one.more_keys and (one.causal or at.beside)):
+    if found is None:
         return None
     found |= _more_of(at)
     found |= {

@@ -2,7 +2,8 @@
 from the states that stand beside x in the file, or from 0.
 
 An LSTMCell that puts out its cell too is written out of products and gates: what is made of a node
-here is its first output.
+here is its first output. A start of 0 leaves the weights of that state out of the file, and they
+come back as 0.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.base.arrays import Array
 from clearprop.engine.layers.recurrent_arrays import parts
 from clearprop.engine.layers.recurrent_cells import LSTMCell, RecurrentCell
 from clearprop.kinds.onnx_terms import (
@@ -112,4 +114,21 @@ def _written_out(states: tuple[str, ...], bias: bool) -> OnnxForm:
             found |= {f"{name}_{g}": part for g, part in gates if g != "f" or "cell" in states}
         return found
 
-    return OnnxForm(term, values, lambda *_: None, OPSET)
+    def read(found: Mapping[str, Any], _: object) -> ReadLayer | None:
+        inputs, hidden = found["w_i"].shape[0], found["w_i"].shape[-1]
+        rows = {"w": inputs, "u": hidden, "b": 1}
+        if any(array.shape != (rows[name[0]], hidden) for name, array in found.items()):
+            return None
+
+        # What a start of 0 is multiplied by the file has not got, and it comes back as 0.
+        def side_by_side(name: str) -> Array:
+            none = np.zeros((rows[name], hidden), found["w_i"].dtype)
+            return np.concatenate([found.get(f"{name}_{gate}", none) for gate in "ifgo"], axis=-1)
+
+        params = {"weight_ih": side_by_side("w"), "weight_hh": side_by_side("u")}
+        if bias:
+            params["bias_ih"] = side_by_side("b")
+            params["bias_hh"] = np.zeros_like(params["bias_ih"])
+        return ReadLayer(LSTMCell(inputs, hidden, bias=bias, cell_output=True), params)
+
+    return OnnxForm(term, values, read, OPSET)

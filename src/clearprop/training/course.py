@@ -9,7 +9,7 @@ from clearprop.base.arrays import EMPTY, Array, keyed_generator, require_count
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.losses import Loss
-from clearprop.engine.network import BackwardPass, Network
+from clearprop.engine.network import BackwardPass, ForwardPass, Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.training.arguments import Data
 from clearprop.training.events import TrainingState
@@ -57,22 +57,31 @@ class Course:
             return self.side_inputs.arrays
         return self.side_inputs.take(rows)
 
+    def forward(self, state: TrainingState) -> ForwardPass:
+        """The forward pass of the step from `state`."""
+        rows = self._rows_from(state)
+        x, _, _ = self.data.take(rows)
+        return self.network.forward(
+            state.params,
+            x,
+            seed=state.seed,
+            step=state.step,
+            state=state.layers,
+            side_inputs=self.beside(rows),
+            own_input=self.data.x.own,
+        )
+
+    def _rows_from(self, state: TrainingState) -> Array | None:
+        order = self.order(state.seed, state.step // self.steps_per_epoch)
+        return self.rows(state.step, order)
+
     def replay(self, state: TrainingState) -> BackwardPass:
         """The backward pass of the step from `state`, with all records."""
-        order = self.order(state.seed, state.step // self.steps_per_epoch)
-        rows = self.rows(state.step, order)
-        x, target, sample_weight = self.data.take(rows)
+        rows = self._rows_from(state)
+        _, target, sample_weight = self.data.take(rows)
         # As in the step itself.
         with np.errstate(over="ignore", invalid="ignore"):
-            forward = self.network.forward(
-                state.params,
-                x,
-                seed=state.seed,
-                step=state.step,
-                state=state.layers,
-                side_inputs=self.beside(rows),
-                own_input=self.data.x.own,
-            )
+            forward = self.forward(state)
             result = self.loss.evaluate(
                 forward.output,
                 target,

@@ -39,7 +39,7 @@ def fit_many(
     """Train K networks to the end; losses (steps, K), and the last state, of parameters (K, P).
 
     starts    (K, P) parameters; or K seeds, as range(1000), that `network.initialize` draws from in
-              the dtype of x; or (P,), one start for all
+              the dtype of x, of ids in float64; or (P,), one start for all
     settings  K numbers in place of the optimizer's own, by the name of its field: learning_rate,
               weight_decay, momentum, ...
     own       which of "x", "target" and "sample_weight" have a leading axis K, one for each
@@ -58,7 +58,9 @@ def fit_many(
     data: dict[str, Any] = {"x": x, "target": target, "sample_weight": sample_weight}
     counts = {name: len(numbers) for name, numbers in settings.items()}
     counts |= {name: len(data[name]) for name in own if name in OWN and data[name] is not None}
-    params = _params(network, starts, np.asarray(x).dtype.name, counts)
+    given = np.asarray(x).dtype
+    # Ids are rows of a table, whose numbers they do not say the dtype of.
+    params = _params(network, starts, "float64" if given.kind in "iu" else given.name, counts)
     _require_settings(optimizer, settings, len(params))
     told: Any = {"loss": loss, "epochs": epochs, "batch_size": batch_size, "own": own}
     prepared = prepare(

@@ -85,6 +85,7 @@ def prepare(
     loss, optimizer = loss_of(loss), optimizer_of(optimizer)
     data = data_of(network, state.params, x, target, sample_weight, own)
     course = course_of(network, state, data, loss, optimizer, epochs, batch_size, side_inputs)
+    _try_rest(course, state)
     steps = course.epochs * course.steps_per_epoch
     uses = course.batch_size * parameter_uses(network, data.x.array.shape[1 + data.x.own :])
     seconds = numpy_seconds(network, uses=uses * (course.networks or 1), steps=steps)
@@ -108,6 +109,17 @@ def prepare(
         memory = memory_of(course, plan, kernels, threads=threads, settings=settings or {})
         machine = Machine(course, memory, state, dtype=dtype, engine=chosen)
     return Prepared(course, state, chosen, machine)
+
+
+def _try_rest(course: Course, state: TrainingState) -> None:
+    """Try the forward pass of the epoch's last step where a single sample is left for it: what a
+    layer refuses of one, as its variance, it refuses before the first step and not behind all
+    others. Raises what the pass raises."""
+    per_epoch = course.steps_per_epoch
+    left = course.epochs * per_epoch - state.step
+    if left > 0 and course.samples % course.batch_size == 1 < course.batch_size:
+        with np.errstate(over="ignore", invalid="ignore"):
+            course.forward(state._replace(step=(state.step // per_epoch + 1) * per_epoch - 1))
 
 
 def _until_nonfinite(
