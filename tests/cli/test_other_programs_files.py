@@ -85,6 +85,10 @@ def test_a_program_predicts_in_use(file: str, capsys: Any) -> None:
     )
     names = [line.partition(":")[0] for line in run.stdout.splitlines()]
     assert names == [("cat", "dog")[k] for k in output.argmax(1)]
+    alone = subprocess.run([sys.executable, "said.py"], capture_output=True, text=True)
+    assert alone.returncode == 1
+    assert "Predict:  python" in alone.stderr
+    assert "Traceback" not in alone.stderr
     assert "rng" not in text  # no masks of dropout
     assert main(["export", file, "--to", "numpy", "--lang", "zh-TW"]) == 0
     assert "寫成程式的網路" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from clearprop.base.errors import ConfigurationError, UnknownNameError
 from clearprop.base.messages import LANGUAGES
 from clearprop.base.numbers import brief
 from clearprop.drawing import Scene, Text
+from clearprop.drawing.diagrams.matrix import axis_word
 from clearprop.drawing.pen.items import Rectangle, box
 from clearprop.drawing.pen.markup import number_markup, plain
 from clearprop.engine.layers.layer import Layer
@@ -54,6 +55,21 @@ def test_no_label_covers_another_and_none_leaves_its_picture(case: str, language
         assert around.left >= 0
         assert around.right <= scene.width
         assert around.bottom <= scene.height
+
+
+@pytest.mark.parametrize(
+    ("case", "rows", "columns"),
+    [
+        ("channels", "列 ↓", "行 →"),
+        ("kernel on a sequence", "", "位置 →"),
+        ("heads", "查詢 ↓", "鍵 →"),
+    ],
+)
+def test_axes_are_called_as_the_language_does(case: str, rows: str, columns: str) -> None:
+    layer, kind, shape = CASES[case]
+    texts = _texts(draw(step_of(layer, shape), kind, language="zh-TW"))
+    assert {one for one in texts if one[-2:] in (" ↓", " →")} == {rows, columns} - {""}
+    assert axis_word("zh-TW", "somebody's own") == "somebody's own"
 
 
 def test_a_number_fits_its_cell() -> None:

@@ -102,6 +102,11 @@ def test_a_network_without_an_inside_says_where_there_is_one(language: str) -> N
     assert preset in told["says"]
 
 
+def test_axes_are_called_as_the_page_speaks() -> None:
+    page = Page(Session(problem=problem_of({"preset": "images"})), language="zh-TW")
+    assert page.ask("inside", "inside")["matrices"][0]["axes"] == ["列", "行"]
+
+
 def test_what_cannot_be_looked_into_is_refused(page: Page) -> None:
     assert "there are layers[" in page.refused("inside", layer="layers[9]")
     assert "at least 0" in page.refused("inside", stage=-1)

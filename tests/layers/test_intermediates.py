@@ -82,7 +82,7 @@ def test_an_address_points_inside(step: Step) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        ("layers[1].time[3].state[0]", UnknownNameError, "layers[1].time[2].state[0]"),
+        ("layers[1].time[3].state[0]", ShapeError, "layers[1].time[2].state[0]"),
         ("layers[1].time[0].sate[1]", UnknownNameError, "layers[1].time[0].state[1]"),
         ("layers[1].time[0].state[2]", ShapeError, "its last entry is layers[1].time[0].state[1]"),
         ("layers[1].time[0].state", ShapeError, "as in layers[1].time[0].state[0]"),

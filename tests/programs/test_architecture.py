@@ -25,11 +25,12 @@ from clearprop import (
 )
 from clearprop.base.errors import ClearpropError, ConfigurationError
 from clearprop.engine.layers.layer import Layer
-from clearprop.engine.losses import CrossEntropy, Huber
+from clearprop.engine.losses import MSE, CrossEntropy, Huber, Loss
 from clearprop.engine.optimizers import Clipped
 from clearprop.engine.schedules import CosineDecay, Warmup
 from clearprop.kinds.kind_tables import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from clearprop.reading.programs.architecture import NAMES, network_of
+from clearprop.reading.programs.recipe import Recipe, settle
 from clearprop.reading.programs.spelling import spelled
 
 RULES = {**OPTIMIZERS, **SCHEDULES}
@@ -113,6 +114,25 @@ def test_any_text_is_a_network_or_a_sentence(text: str) -> None:
         assert isinstance(network, Network)
     else:
         assert problem.message("en") != problem.message("zh-TW")
+
+
+@pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
+@pytest.mark.parametrize(
+    ("text", "shape", "output"),
+    [
+        ("3-lstm(4)-2", None, (4, 2)),
+        ("8-multiheadattention(2)", None, (4, 8)),
+        ("embedding(9, 8)-multiheadattention(2)-unembedding(9, 8)", None, (4, 9)),
+        ("1x6x6-conv2d(2, 3)", (1, 6, 6), (2, 4, 4)),
+    ],
+)
+def test_samples_are_made_up_for_every_shape_of_output(
+    text: str, shape: tuple[int, ...] | None, output: tuple[int, ...], loss: Loss
+) -> None:
+    found = settle(Recipe(network_of(text), loss=loss, input_shape=shape))
+    assert found.output.shape[1:] == output
+    asked = output if isinstance(loss, MSE) else output[:-1]
+    assert found.target.shape == (len(found.x), *asked)
 
 
 def test_every_layer_can_be_spelled() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, UnknownNameError
+from clearprop.drawing.diagrams.matrix import axis_word
 from clearprop.engine.graph import Node, join_path
 from clearprop.engine.layers.layer import Intermediate
 from clearprop.engine.summary import repr_short
@@ -102,7 +103,7 @@ def inside_told(
         grids = _whole(view, node, backward=shown.backward)
         if shown.walked is not None:
             grids = _walked(view, node, shown)
-        matrices = [one for grid in grids for one in _matrices(grid, shown.backward)]
+        matrices = [one for grid in grids for one in _matrices(grid, shown.backward, language)]
     left_out = sum(max(0, _count(grid) - MOST_MATRICES) for grid in grids)
     says = [say(language, "session.inside.says", sample=view.sample)]
     if left_out:
@@ -273,7 +274,7 @@ def _count(grid: _Grid) -> int:
     return int(np.prod(grid.values.shape[:-2], dtype=int))
 
 
-def _matrices(grid: _Grid, backward: bool) -> Iterator[dict[str, Any]]:
+def _matrices(grid: _Grid, backward: bool, language: str) -> Iterator[dict[str, Any]]:
     """One matrix for each place of all axes but the last two."""
     values, axes = grid.values, grid.axes
     tokens = [ROW, COLUMN] if values.ndim > 1 else [COLUMN]
@@ -285,7 +286,10 @@ def _matrices(grid: _Grid, backward: bool) -> Iterator[dict[str, Any]]:
             "title": f"{grid.name}, {lead}" if lead else grid.name,
             "role": "backward" if backward else "forward",
             "rows": list(grid.names) or list(map(str, range(len(matrix)))),
-            "axes": [axes[-2] if values.ndim > 1 else "", axes[-1]],
+            "axes": [
+                axis_word(language, axis)
+                for axis in (axes[-2] if values.ndim > 1 else "", axes[-1])
+            ],
             "address": grid.address([*map(str, index), *tokens]),
             "values": numbers(matrix.astype(np.float64), MOST_TEXTS),
         }

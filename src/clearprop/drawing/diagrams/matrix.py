@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.drawing.diagrams.heatmap import CAPTION, DrawnHeatmap, heat, scale_of
 from clearprop.drawing.pen.items import Item, Path, Rectangle, Text, moved
@@ -71,7 +72,12 @@ class _Cells(NamedTuple):
         return self.left + column * self.pitch, self.below + row * self.rise
 
 
-def draw_matrix(panel: MatrixPanel) -> DrawnHeatmap:
+def axis_word(language: str, axis: str) -> str:
+    """An axis as people call it; one of a layer of somebody's own keeps its name."""
+    return messages.table(language, "drawing").get(f"axis.{axis}", axis)
+
+
+def draw_matrix(panel: MatrixPanel, language: str) -> DrawnHeatmap:
     """The name, the cells with their row and column numbers, and what the axes are called."""
     values = np.asarray(panel.values, np.float64)
     height, width = values.shape
@@ -84,13 +90,14 @@ def draw_matrix(panel: MatrixPanel) -> DrawnHeatmap:
     last_row = max(
         (_tick(panel.first[0] + row * panel.every) for row in range(height)), key=len, default=""
     )
-    rows_named = f"{panel.rows} ↓" if panel.rows else ""
+    rows_named = f"{axis_word(language, panel.rows)} ↓" if panel.rows else ""
+    columns_named = f"{axis_word(language, panel.columns)} →"
     left = max(text_width(last_row, SMALL) + 22, text_width(rows_named, SMALL) + 8)
     cells = _Cells(left, CAPTION + 34 + HEAD, pitch, rise)
     limit = scale_of(values.reshape(-1)).limit if panel.limit is None else panel.limit
     items: list[Item] = [
         Text(left, CAPTION / 2, panel.name, panel.role, size=CAPTION, anchor="start", bold=True),
-        Text(left, CAPTION + 8, f"{panel.columns} →", "muted", size=SMALL, anchor="start"),
+        Text(left, CAPTION + 8, columns_named, "muted", size=SMALL, anchor="start"),
         *_numbers_of_axes(panel, cells),
     ]
     if rows_named:

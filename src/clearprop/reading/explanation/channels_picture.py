@@ -60,7 +60,7 @@ def draw_channels(step: Step, address: str | None, *, sample: int, language: str
     for name, role, array in groups:
         part = array[shown.start : shown.stop]
         drawn = [
-            draw_matrix(_panel(name, role, array, wire, channel, every, own, shown))
+            draw_matrix(_panel(name, role, array, wire, channel, every, own, shown), language)
             for channel in shown
         ]
         block = in_rows(drawn, width=WIDTH, between=BETWEEN, aligned=True)

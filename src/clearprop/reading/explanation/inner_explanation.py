@@ -7,7 +7,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, Index
 from clearprop.base.numbers import brief
-from clearprop.drawing.diagrams.matrix import MatrixPanel, draw_matrix
+from clearprop.drawing.diagrams.matrix import MatrixPanel, axis_word, draw_matrix
 from clearprop.drawing.diagrams.parts import LegendEntry, derivative, explained
 from clearprop.drawing.pen.items import Item, bounds, moved
 from clearprop.drawing.pen.palette import Role
@@ -93,10 +93,9 @@ class InnerExplanation(Readable):
     def table(self, language: str = "en", width: int | None = None) -> str:
         """The row that it stands in: every number of it with its gradient."""
         row, signals = (one[self.index[:-1]] for one in (self.around, self.signals))
-        title = say(
-            language, "inner.row", address=self.address, sample=self.sample, axis=self.axes[-1]
-        )
-        rows = [[self.axes[-1], self.symbol, f"∂C/∂{self.symbol}"]]
+        axis = axis_word(language, self.axes[-1])
+        title = say(language, "inner.row", address=self.address, sample=self.sample, axis=axis)
+        rows = [[axis, self.symbol, f"∂C/∂{self.symbol}"]]
         for number, (value, signal) in enumerate(zip(row, signals, strict=True)):
             mark = "→ " if number == self.index[-1] else ""
             rows.append([f"{mark}{number}", brief(float(value)), brief(float(signal))])
@@ -124,7 +123,7 @@ class InnerExplanation(Readable):
             (derivative("*C*", f"*{self.symbol}*"), "backward", self.signals),
         )
         for name, role, values in panels:
-            drawn = draw_matrix(self._panel(name, role, values))
+            drawn = draw_matrix(self._panel(name, role, values), language)
             items += [moved(item, shift, 0) for item in drawn.items]
             shift = bounds(items).right + BETWEEN
         entries = [

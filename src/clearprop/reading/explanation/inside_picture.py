@@ -68,7 +68,7 @@ def draw_inside(
     left_out = max(0, len(indices) - MOST_PANELS)
     for name, role, values in kinds:
         drawn = [
-            draw_matrix(_panel(place, inside, layout, name, role, values, index, marked))
+            draw_matrix(_panel(place, inside, layout, name, role, values, index, marked), language)
             for index in indices[:MOST_PANELS]
         ]
         items = stacked(items, in_rows(drawn, width=WIDTH, between=BETWEEN, aligned=True), BETWEEN)

@@ -112,7 +112,7 @@ def draw_kernel(step: Step, address: str | None, *, sample: int | None, language
     kernel = _Kernel(step, node, entry, sample, spread)
     panels, notes = _panels(kernel, language)
     panels = [replace(one, numbered=NUMBERED) for one in panels]
-    items = in_rows([draw_matrix(one) for one in panels], width=WIDTH, between=BETWEEN)
+    items = in_rows([draw_matrix(one, language) for one in panels], width=WIDTH, between=BETWEEN)
     lines = _equations(kernel, float(shares[sample]), float(shares.sum()), language)
     items += below(items, [TextLine(line, "backward") for line in lines], gap=34)
     weight = str(Address(join_path(node.path, "weight"), entry))

@@ -162,7 +162,7 @@ def _matrices(step: Step, chosen: _Unrolled, language: str) -> Scene:
         )
         pair: list[Item] = []
         for title, role, values in kinds:
-            drawn = _folded_matrix(path, name, title, role, values, runs)
+            drawn = _folded_matrix(path, name, title, role, values, runs, language)
             left = bounds(pair).right + BETWEEN if pair else 0.0
             pair += [moved(item, left, 0) for item in drawn]
         items = stacked(items, pair, BETWEEN)
@@ -175,7 +175,13 @@ def _matrices(step: Step, chosen: _Unrolled, language: str) -> Scene:
 
 
 def _folded_matrix(
-    path: str, name: str, title: str, role: Role, values: Array, runs: list[range]
+    path: str,
+    name: str,
+    title: str,
+    role: Role,
+    values: Array,
+    runs: list[range],
+    language: str,
 ) -> list[Item]:
     """One matrix of units by times, in as many parts as there are runs of times."""
     limit = scale_of(values[[t for run in runs for t in run]].reshape(-1)).limit
@@ -195,7 +201,7 @@ def _folded_matrix(
             first=(0, run.start),
             limit=limit,
         )
-        drawn = list(draw_matrix(panel).items)
+        drawn = list(draw_matrix(panel, language).items)
         if items:
             box = bounds(items)
             gap = run.start - runs[number - 1].stop

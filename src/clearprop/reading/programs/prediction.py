@@ -88,7 +88,8 @@ def compose_prediction(
         *_constants(made, language),
         "\n" + body + "\n",
         *text,
-        'if __name__ == "__main__":\n    main(sys.argv[1])',
+        'if __name__ == "__main__":\n'
+        "    if len(sys.argv) != 2:\n        sys.exit(__doc__)\n    main(sys.argv[1])",
     ]
     return Composed("\n\n".join(parts) + "\n", stored)
 
