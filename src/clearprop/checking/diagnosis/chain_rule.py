@@ -46,16 +46,18 @@ def slips(
     """The mistakes that can be made at one step, between its neighbours."""
     for key, values, alteration in _between(step, before, after):
         yield key, values, alteration
-        if isinstance(step.layer, RecurrentCell):
-            yield key, values, _but_the_states(step.layer, alteration)
+        states = step.layer.states if isinstance(step.layer, RecurrentCell) else ()
+        judged = [name for name in states if name in step.gradients]
+        if judged:
+            yield key, values, _but_the_states(judged, alteration)
 
 
-def _but_the_states(cell: RecurrentCell, alteration: Alteration) -> Alteration:
+def _but_the_states(states: Sequence[str], alteration: Alteration) -> Alteration:
     """The same where ∂C/∂(the states before) are made elsewhere, and rightly."""
 
     def changed(step: AlteredStep) -> Altered:
         dx, gradients = alteration(step)
-        right = {name: step.gradients[name] for name in cell.states}
+        right = {name: step.gradients[name] for name in states}
         return dx, {**gradients, **right}
 
     return changed

@@ -1,14 +1,15 @@
 """Every layer of the catalogue with its own right backward, and with that backward spoiled in the
 ways that need no knowledge of the layer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from clearprop.base.arrays import Array, shape_text
+from clearprop.base.arrays import EMPTY, Array, shape_text
 from clearprop.checking.gallery.specimen import Arrays, Code, Specimen
 from clearprop.engine.layers.activations import Activation, Identity
-from clearprop.engine.layers.layer import Context
+from clearprop.engine.layers.layer import Context, Layer
+from clearprop.engine.layers.recurrent_cells import RecurrentCell
 from clearprop.engine.network import ForwardPass, Network
 from clearprop.kinds.kind_tables import LAYER_EXAMPLES
 from clearprop.kinds.row import LayerExample
@@ -54,9 +55,17 @@ def applicable(network: Network, example: LayerExample) -> list[str]:
     return mistakes
 
 
+def _starts(layer: Layer, samples: int) -> Mapping[str, Array]:
+    """States for a cell to start from: at a start of 0 its weights for the state show nothing."""
+    if not isinstance(layer, RecurrentCell):
+        return EMPTY
+    generator = np.random.default_rng([samples, 7])
+    return {name: generator.normal(size=(samples, layer.hidden)) for name in layer.states}
+
+
 def _passed(network: Network, example: LayerExample, params: Array, x: Array) -> ForwardPass:
-    state = network.initial_state(params)
-    return network.forward(params, x, training=example.training, state=state)
+    state, beside = network.initial_state(params), _starts(example.layer, len(x))
+    return network.forward(params, x, training=example.training, state=state, side_inputs=beside)
 
 
 def _specimen(
@@ -82,7 +91,9 @@ def _specimen(
         forward=lambda a: passed(a).output,
         start=lambda: _spoiled(mistake, right, lambda a: passed(a).output),
         layer=example.layer,
-        context=Context(training=example.training),
+        context=Context(
+            training=example.training, side_inputs=_starts(example.layer, len(arrays["x"]))
+        ),
     )
 
 

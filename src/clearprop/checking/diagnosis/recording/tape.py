@@ -181,7 +181,7 @@ class Tape:
                 dy = signals[number](dy)
                 changes[number] = dy - right[number]
             if number in shares:
-                given = shares[number](dy, _Changed(right, changes))
+                given = shares[number](dy, _Changed(right, changes, self.wires))
                 kept = self.shares(wire, right[number])
                 for source in {*given, *kept}:
                     change = _difference(given.get(source), kept.get(source))
@@ -220,15 +220,24 @@ class Tape:
 
 
 class _Changed(Mapping[int, Array]):
-    """∂C/∂(every wire) so far: the right ones with what has changed."""
+    """∂C/∂(every wire) so far: the right ones with what has changed, 0 where nothing comes back."""
 
-    def __init__(self, right: Mapping[int, Array], changes: Mapping[int, Array]) -> None:
-        self._right, self._changes = right, changes
+    def __init__(
+        self,
+        right: Mapping[int, Array],
+        changes: Mapping[int, Array],
+        wires: Sequence[Wire],
+    ) -> None:
+        self._right, self._changes, self._wires = right, changes, wires
 
     def __getitem__(self, number: int) -> Array:
-        change = self._changes.get(number)
-        right = self._right[number]
-        return right if change is None else right + change
+        right, change = self._right.get(number), self._changes.get(number)
+        if right is not None and change is not None:
+            return right + change
+        for known in (right, change):
+            if known is not None:
+                return known
+        return np.zeros_like(self._wires[number].value)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._right)
