@@ -1,34 +1,8 @@
 """The gallery's specimens before they are judged: what is planted is known by its name."""
 
 from clearprop.base.messages import table
-from clearprop.checking.gallery import (
-    planted,
-    spoiled_layers,
-    strangers,
-    written_functions,
-    written_images,
-    written_layouts,
-    written_losses,
-    written_networks,
-    written_recurrences,
-    written_slips,
-    written_structures,
-)
+from clearprop.checking.gallery.measuring import ROOMS
 from clearprop.checking.gallery.specimen import AND, STRANGER
-
-ROOMS = (
-    planted,
-    spoiled_layers,
-    strangers,
-    written_functions,
-    written_images,
-    written_layouts,
-    written_losses,
-    written_networks,
-    written_recurrences,
-    written_slips,
-    written_structures,
-)
 
 
 def test_every_planted_mistake_has_a_sentence() -> None:

@@ -23,6 +23,21 @@ from clearprop.checking.gallery.specimen import AND, STRANGER, Specimen
 from clearprop.checking.verdict import LikelyMistake
 from clearprop.checking.verdict.outcomes import PlainEnum
 
+# Where specimens are written, but for those that are handed over in many forms.
+ROOMS = (
+    written_networks,
+    written_structures,
+    written_functions,
+    written_images,
+    written_layouts,
+    written_losses,
+    written_recurrences,
+    written_slips,
+    spoiled_layers,
+    planted,
+    strangers,
+)
+
 
 class NamingOutcome(PlainEnum):
     """What the diagnosis made of a specimen.
@@ -76,22 +91,9 @@ class Totals(NamedTuple):
 
 
 def specimens(seeds: int = 2) -> Iterator[Specimen]:
-    """All specimens, each at `seeds` points; those in layers, losses and networks at one."""
-    several = range(seeds)
-    return chain(
-        handed_forms.specimens(range(1)),
-        written_networks.specimens(several),
-        written_structures.specimens(several),
-        written_functions.specimens(several),
-        written_images.specimens(several),
-        written_layouts.specimens(several),
-        written_losses.specimens(several),
-        written_recurrences.specimens(several),
-        written_slips.specimens(several),
-        spoiled_layers.specimens(several),
-        planted.specimens(several),
-        strangers.specimens(several),
-    )
+    """All specimens, each at `seeds` points; those that are handed over in many forms at one."""
+    several = (room.specimens(range(seeds)) for room in ROOMS)
+    return chain(handed_forms.specimens(range(1)), *several)
 
 
 def measure(seeds: int = 2) -> list[Row]:
