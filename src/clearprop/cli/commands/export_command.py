@@ -36,10 +36,6 @@ def run(given: Arguments) -> int:
         raise ConfigurationError("export_opset", format=to)
     saved = load_with(file, own)
     if to == "numpy":
-        from clearprop.reading.programs.side_inputs import is_written
-
-        left_out = [one for one in saved.side_inputs if not is_written(one)]
-        tell([("cli.notice.side_input_left_out", {"name": one}) for one in left_out], language)
         return _program(saved, file, out, language)
     content, notices = exported(saved, file, to, opset=opset)
     tell(notices, language)

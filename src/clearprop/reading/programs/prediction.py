@@ -34,7 +34,7 @@ from clearprop.kinds.program_lines import INDENT, WIDTH, listed
 from clearprop.reading.programs import sections
 from clearprop.reading.programs.composing import Composed, legend
 from clearprop.reading.programs.passes import Program, named, passes_of
-from clearprop.reading.programs.side_inputs import is_written, symbols_of
+from clearprop.reading.programs.side_inputs import symbols_of
 from clearprop.reading.programs.start import LITERALS, ProgramArray, filled, sliced
 from clearprop.reading.programs.text import comment, docstring, function, say
 from clearprop.reading.programs.ways_back import X
@@ -118,10 +118,9 @@ def _subject(saved: SavedNetwork, form: TableForm | None) -> _Subject:
         answer = ClassAnswer(saved.classes, single=True)
     elif told is not None:
         answer = LabelAnswer(outputs)
-    told_beside = {name: one for name, one in saved.side_inputs.items() if is_written(name)}
-    program = passes_of(network, x, in_use=True, beside=told_beside)
-    names = tuple(symbol.name for symbol in symbols_of(told_beside).values())
-    ends = LENGTHS in told_beside and x.ndim == 3
+    program = passes_of(network, x, in_use=True, beside=saved.side_inputs)
+    names = tuple(symbol.name for symbol in symbols_of(saved.side_inputs).values())
+    ends = LENGTHS in saved.side_inputs and x.ndim == 3
     return _Subject(network, params[None], state, answer, None, program, names, ends)
 
 

@@ -35,11 +35,6 @@ def settled_side_inputs(graph: Graph, given: Mapping[str, Array], x: Array | Non
     return side_inputs_of_samples(graph, given, 0 if x is None else len(x))
 
 
-def is_written(name: str) -> bool:
-    """Whether programs can have the side input of that name."""
-    return _kind(name) in SYMBOLS
-
-
 def symbols_of(given: Mapping[str, Array]) -> dict[str, Symbol]:
     """What each is called in a program, in order; those of one layer alone are numbered."""
     own = [name for name in given if name not in SYMBOLS]
