@@ -56,9 +56,24 @@ def subject_of(
     variables = plain_functions.variables_of(point, wrt)
     framework, title = _framework(name), str(target.__name__)
     forward = framework.repeated_forward(apply, list(point.values()))
+    return _along(framework, title, point, variables, dy, apply, forward)
+
+
+def _along(
+    framework: Any,
+    title: str,
+    point: Mapping[str, Array],
+    variables: tuple[str, ...],
+    dy: Array | None,
+    function: Callable[..., Any],
+    forward: Callable[[Sequence[Array]], tuple[Array, Any]],
+    but: tuple[type[Exception], ...] = (),
+) -> Subject:
+    """The subject of a function of the framework's arrays: `forward` gives y and the graph that the
+    way back goes along; exceptions in `but` are no fault of the person's."""
 
     def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, graph = plain_functions.guarded(title, lambda: forward(list(given.values())))
+        y, graph = plain_functions.guarded(title, lambda: forward(list(given.values())), but=but)
         return y, (graph,)
 
     return Subject(
@@ -68,7 +83,7 @@ def subject_of(
         run=run,
         back=_way_back(framework, title, point, variables),
         dy=dy,
-        in_numpy=lambda given: framework.forward_in_numpy(apply, list(given.values())),
+        in_numpy=lambda given: framework.forward_in_numpy(function, list(given.values())),
     )
 
 
@@ -106,24 +121,8 @@ def _of_module(
     variables = plain_functions.variables_of(point, wrt)
     double = next(iter((*parameters.values(), *point.values()))).dtype == np.float64
     function = framework.module_function(module, list(parameters), double=double)
-
-    def run(given: Mapping[str, Array]) -> tuple[Array, Any]:
-        y, graph = plain_functions.guarded(
-            title,
-            lambda: framework.forward(function, list(given.values())),
-            but=(ContractError,),
-        )
-        return y, (graph,)
-
-    return Subject(
-        name=title,
-        arrays=point,
-        variables=variables,
-        run=run,
-        back=_way_back(framework, title, point, variables),
-        dy=dy,
-        in_numpy=lambda given: framework.forward_in_numpy(function, list(given.values())),
-    )
+    forward = framework.repeated_forward(function, list(point.values()))
+    return _along(framework, title, point, variables, dy, function, forward, but=(ContractError,))
 
 
 def function_twin(name: str, function: Callable[..., Any]) -> Twin:
