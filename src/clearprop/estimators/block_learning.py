@@ -22,9 +22,7 @@ from clearprop.estimators.learning import (
     Watch,
     gathered,
     learned_of,
-    loss_for,
     member_course,
-    metric_of,
     rows_of,
     starts_of,
 )
@@ -39,6 +37,7 @@ from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, TableTarget
+from clearprop.estimators.target_losses import loss_for, metric_of
 from clearprop.training import DivergenceEvent, train
 
 # So many pieces make a block: rows that stand together in the file are apart in an epoch.

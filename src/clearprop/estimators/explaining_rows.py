@@ -43,16 +43,22 @@ BENT = 1e-3
 def explain_row(
     preparation: Preparation, learned: Learned, table: Table, row: int, output: Any = None
 ) -> RowExplanation:
-    """One row of a table explained; `output` is the place of the column or class, by default the
-    likeliest class or the first column. Raises DataError for a row or output that is not there."""
-    if not 0 <= row < table.rows:
+    """One row of a table explained; `output` is the place or the name of the column or class, by
+    default the likeliest class or the first column. Raises DataError for a row or output that is
+    not there."""
+    if not isinstance(row, int | np.integer) or not 0 <= row < table.rows:
         raise DataError("row_not_there", row=row, rows=table.rows)
     x = preparation.matrix(table.take(np.array([row])))[0]
     said = learned.mean(x[None])[0]
     if output is None:
         output = int(said.argmax()) if isinstance(learned.target, ClassTarget) else 0
-    if not 0 <= output < len(said):
+    target = learned.target
+    names = target.classes if isinstance(target, ClassTarget) else target.columns
+    if isinstance(output, str) and output in names:
+        output = names.index(output)
+    if not isinstance(output, int | np.integer) or not 0 <= output < len(said):
         raise DataError("output_not_there", output=output, outputs=len(said))
+    output = int(output)
     base = learned.average
     way = base + (np.arange(STEPS) + 0.5)[:, None] / STEPS * (x - base)
     slopes = _slopes(learned, np.concatenate([way, x[None]]), output)

@@ -155,7 +155,7 @@ def begin_fit(model: Any, given: Streamed) -> BegunFit:
         preparation=preparation,
         target=target,
         network=network_for(features, preparation.bends, counted, target, recipe),
-        recipe=recipe,
+        recipe=recipe.for_weights(counted),
         features=features,
         counted=counted,
         class_weight=_class_weights(target, sample, counted),

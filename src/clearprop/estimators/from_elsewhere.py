@@ -11,7 +11,7 @@ from clearprop.base.errors import ContractError
 from clearprop.data.preparation import CategoryInput, Input, NumberInput, Preparation
 from clearprop.engine.layers.dropout import Dropout
 from clearprop.engine.layers.layer import Layer
-from clearprop.estimators.learning import History, Learned, loss_for
+from clearprop.estimators.learning import History, Learned
 from clearprop.estimators.network_estimators import NetworkClassifier, NetworkRegressor
 from clearprop.estimators.sklearn_columns import columns_of_pipeline
 from clearprop.estimators.table_network import of_layers
@@ -21,6 +21,7 @@ from clearprop.estimators.table_targets import (
     NumberTarget,
     TableTarget,
 )
+from clearprop.estimators.target_losses import loss_for
 from clearprop.formats.onnx_table_reading import onnx_to_table
 from clearprop.formats.sklearn_arrays import from_sklearn as network_from_sklearn
 from clearprop.formats.table_form import (
@@ -118,7 +119,7 @@ def estimator_of(
     names = [one.column for one in inputs]
     if names != [f"x{k}" for k in range(len(names))]:
         model.feature_names_in_ = np.array(names, object)
-    model.keep(learned, going_on=False)
+    model.keep(learned)
     return model
 
 

@@ -24,7 +24,7 @@ def minimize_members(
     log: EvaluationLog | None = None,
 ) -> tuple[Array, Array, Array]:
     """Each network from its start: parameters (K, P), iterations (K,), and the losses
-    (iterations, K), NaN behind a network's last.
+    (iterations, K), where a network that has ended keeps its last.
 
     parts  the rows that each network holds out
     log    what was answered before, and is written down, so that the training can be gone on with
@@ -35,6 +35,7 @@ def minimize_members(
     from scipy.optimize import minimize
 
     ends, counts, courses = [], [], []
+    l2 = recipe.l2 / len(rows.x)
     for start, part in zip(starts, parts, strict=True):
         weight = rows.weight.copy()
         weight[part] = 0
@@ -48,8 +49,8 @@ def minimize_members(
             value = float(result.value)
             for first, end in spans:
                 part = flat[first:end]
-                value += 0.5 * recipe.l2 / len(rows.x) * float(part @ part)
-                gradient[first:end] += recipe.l2 / len(rows.x) * part
+                value += 0.5 * l2 * float(part @ part)
+                gradient[first:end] += l2 * part
             return value, gradient
 
         def note(result: Any, losses: list[float] = losses) -> None:
@@ -74,5 +75,5 @@ def minimize_members(
         # A start that cannot be bettered takes no iteration and has a loss all the same.
         courses.append(losses or [float(found.fun)])
     longest = max(map(len, courses))
-    padded = [one + [np.nan] * (longest - len(one)) for one in courses]
+    padded = [one + one[-1:] * (longest - len(one)) for one in courses]
     return np.array(ends), np.array(counts), np.array(padded).T

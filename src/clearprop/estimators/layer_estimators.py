@@ -25,13 +25,19 @@ from clearprop.base.arrays import Array, dtype_named
 from clearprop.base.errors import DataError
 from clearprop.engine.layers.attention_masks import PADDING
 from clearprop.engine.layers.lengths import LENGTHS
-from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss, PoissonNLL
+from clearprop.estimators.given_targets import (
+    plain_labels,
+    require_no_words,
+    require_same_classes,
+)
 from clearprop.estimators.shared_layer_estimator import (
     LayerEstimator,
     given_targets,
     named_beside,
 )
 from clearprop.estimators.table_targets import ClassTarget
+from clearprop.estimators.target_losses import NUMBER_LOSSES
 from clearprop.training.arguments import loss_of
 
 
@@ -89,14 +95,18 @@ class LayerRegressor(RegressorMixin, LayerEstimator):  # type: ignore[misc]
         truth = np.asarray(given_targets(y, len(output)), np.float64).reshape(len(output), -1)
         return float(r2_score(truth, said, sample_weight=sample_weight))
 
+    def _losses(self) -> tuple[type[Loss], ...]:
+        return (*NUMBER_LOSSES, PoissonNLL)
+
     def _loss(self) -> Loss:
         return MSE() if self.loss is None else loss_of(self.loss)
 
     def _measured(
         self, y: Any, rows: int, beside: Mapping[str, Any], classes: Any, *, going_on: bool
     ) -> Array:
+        require_no_words(given_targets(y, rows))
         values: Array = check_array(
-            given_targets(y, rows), ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y"
+            y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y"
         )
         values = values[:, None] if values.ndim == 1 else values
         if not going_on:
@@ -118,6 +128,8 @@ class LayerClassifier(ClassifierMixin, LayerEstimator):  # type: ignore[misc]
 
     The outputs are logits, one for every class; of two classes also the second's alone.
     """
+
+    classes_: Array
 
     def partial_fit(
         self,
@@ -189,6 +201,9 @@ class LayerClassifier(ClassifierMixin, LayerEstimator):  # type: ignore[misc]
         right = (truth[counted], said[counted]) if truth.ndim > 1 else (truth, said)
         return float(accuracy_score(*right, sample_weight=weight))
 
+    def _losses(self) -> tuple[type[Loss], ...]:
+        return (BinaryCrossEntropy if self._is_single() else CrossEntropy,)
+
     def _loss(self) -> Loss:
         if self.loss is not None:
             return loss_of(self.loss)
@@ -203,6 +218,8 @@ class LayerClassifier(ClassifierMixin, LayerEstimator):  # type: ignore[misc]
         self, y: Any, rows: int, beside: Mapping[str, Any], classes: Any, *, going_on: bool
     ) -> Array:
         values = _classes(given_targets(y, rows))
+        if going_on and classes is not None:
+            require_same_classes(self.classes_, classes)
         if not going_on:
             counted = values[self._counted(values, beside)]
             self.classes_ = np.unique(counted if classes is None else np.asarray(classes))
@@ -251,6 +268,7 @@ class LayerClassifier(ClassifierMixin, LayerEstimator):  # type: ignore[misc]
 
 def _classes(y: Any) -> Array:
     """Y as classes (N,), or (N, T) of positions."""
+    y = plain_labels(y)
     values: Array = check_array(y, ensure_2d=False, dtype=None, input_name="y")
     if values.ndim == 2 and values.shape[1] > 1:
         return values

@@ -13,6 +13,7 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.told import anyone_ends
 from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState, train
 
 # So many samples a prediction takes at once, so that its memory does not grow with them.
@@ -114,10 +115,7 @@ def train_layers(
             kept = event.state
         best = min(best, score)
         epoch = LayerEpoch(event.epoch, losses[-1], said, event.state)
-        # Every one of them is told, also behind one that ends the training.
-        answers = [callback(epoch) for callback in callbacks]
-        ends = any(answer is True for answer in answers)
-        if ends or (patience is not None and waited > patience):
+        if anyone_ends(callbacks, epoch) or (patience is not None and waited > patience):
             break
     return LayerTraining(losses, judged, kept.params, kept.layers, last)
 

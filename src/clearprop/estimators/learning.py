@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze
-from clearprop.base.errors import ConfigurationError, DataError, ShapeError
+from clearprop.base.errors import DataError, ShapeError
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+from clearprop.engine.losses import (
+    Loss,
+)
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.finding_rate import found_rate
@@ -25,11 +27,14 @@ from clearprop.estimators.members import (
     folds,
     folds_of_groups,
     rows_of_members,
+    share_of_groups,
+    share_of_rows,
 )
 from clearprop.estimators.penalty import Penalized
-from clearprop.estimators.table_network import TableNetwork, table_network
+from clearprop.estimators.table_network import TableNetwork, in_dtype, table_network
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
+from clearprop.estimators.target_losses import loss_for, metric_of
 from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState
 
 # Told of an epoch, and of where the training stands then; True ends it.
@@ -80,16 +85,25 @@ class Learned:
     rate: float | None = None
 
     def members(self, features: Array) -> Array:
-        """What every network says of features (N, F): numbers or probabilities (K, N, D)."""
-        parts = [
-            self.target.decode(self.outputs(features[first : first + CHUNK]))
-            for first in range(0, max(len(features), 1), CHUNK)
-        ]
+        """What every network says of features (N, F): numbers or probabilities (K, N, D).
+
+        Raises DataError where that is no finite number.
+        """
+        parts = []
+        for first in range(0, max(len(features), 1), CHUNK):
+            # What overflows is told in a sentence.
+            with np.errstate(over="ignore", invalid="ignore"):
+                outputs = self.outputs(features[first : first + CHUNK])
+            finite = np.isfinite(outputs).all(axis=(0, 2))
+            if not finite.all():
+                row = first + int(np.argmin(finite))
+                raise DataError("prediction_overflows", row=row, dtype=self.params.dtype)
+            parts.append(self.target.decode(outputs))
         return np.concatenate(parts, axis=1)
 
     def outputs(self, features: Array) -> Array:
         """The networks' outputs (K, N, D) as they are: standardised numbers, or logits."""
-        x = self.network.encode(features.astype(self.params.dtype))
+        x = self.network.encode(in_dtype(features, self.params.dtype))
         return self.network.rest.predict(self.params, x, state=self.layers)
 
     def mean(self, features: Array) -> Array:
@@ -109,13 +123,6 @@ class Learned:
         for member, part in enumerate(self.parts):
             found.setdefault(part.tobytes(), (part, member))
         return list(found.values())
-
-
-def loss_for(target: TableTarget) -> Loss:
-    """The loss that a target asks for."""
-    if isinstance(target, ClassTarget) and not target.single:
-        return CrossEntropy()
-    return MSE() if isinstance(target, NumberTarget) else BinaryCrossEntropy()
 
 
 def learn(
@@ -144,7 +151,8 @@ def learn(
     held_out  features, values and weight of rows to be judged on, in place of folds
     metric    what a network is judged by on held-out rows, less is better; None takes the loss
     watch     told of every epoch; True ends the training
-    before    a training to go on from: its network and its last parameters
+    before    a training to go on from, with the memory of its last state, or where it has none at
+              the parameters that predict; its dtype is the dtype
     begun     where this training stood, with the same of everything else; what comes of it is that
               of one that never stopped, to the bit
     start     the parameters to begin with, (P,) or (K, P); by default the network's own start
@@ -155,6 +163,9 @@ def learn(
     diverged; where every network has been good before, it ends with those and a warning.
     """
     recipe = recipe.for_rows(len(features), numbers=isinstance(target, NumberTarget))
+    if before is not None:
+        recipe = replace(recipe, dtype=before.params.dtype.name)
+    recipe = recipe.for_weights(weight)
     dtype = np.dtype(recipe.dtype)
     loss = recipe.loss or loss_for(target)
     network = (
@@ -162,7 +173,7 @@ def learn(
         if before is not None
         else network_for(features, bends, weight, target, recipe)
     )
-    x = network.encode(features.astype(dtype))
+    x = network.encode(in_dtype(features, dtype))
     rows = Rows(x, target.encode(values, dtype), weight.astype(dtype))
     starts = starts_of(network, recipe, before, start)
     average = np.average(features, axis=0, weights=weight)
@@ -250,17 +261,6 @@ def learned_of(
     )
 
 
-def metric_of(loss: Loss) -> Metric:
-    """The loss itself as what a network is judged by."""
-    judged = replace(loss, reduction="mean")  # type: ignore[type-var]
-
-    def metric(output: Array, target: Array, weight: Array) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return float(judged.evaluate(output, target, sample_weight=weight).value)
-
-    return metric
-
-
 def gathered(
     epochs: Iterator[MemberEpoch | DivergenceEvent], watch: Watch | None, begun: Begun | None
 ) -> tuple[Members, History]:
@@ -297,13 +297,8 @@ def network_for(
 def starts_of(
     network: TableNetwork, recipe: TableRecipe, before: Learned | None, start: Array | None
 ) -> Array:
-    """The parameters (K, P) that a training begins with. Raises ConfigurationError and
-    ShapeError."""
+    """The parameters (K, P) that a training begins with. Raises ShapeError."""
     if before is not None:
-        if before.params.shape[0] != recipe.networks:
-            raise ConfigurationError(
-                "warm_start_networks", before=len(before.params), networks=recipe.networks
-            )
         return before.params if before.state is None else before.state.params
     if start is not None:
         shape = (recipe.networks, network.rest.size)
@@ -321,18 +316,17 @@ def _parts(
     count, members = len(rows.x), recipe.networks
     if recipe.validation == "none":
         return [np.zeros(0, int)] * members
-    if recipe.validation == "folds":
-        most = min(max(members, 2), count)
-    else:
-        most = max(2, round(1 / recipe.share))
+    classes = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
+    if recipe.validation == "share":
+        if groups is not None:
+            return [share_of_groups(groups, recipe.share, recipe.seed)] * members
+        return [share_of_rows(count, recipe.share, recipe.seed, classes)] * members
+    most = min(max(members, 2), count)
     if groups is not None:
         parts = folds_of_groups(groups, most, recipe.seed)
     else:
-        classes = rows.target.reshape(-1) if isinstance(target, ClassTarget) else None
         parts = folds(count, most, recipe.seed, classes)
-    if recipe.validation == "folds":
-        return [parts[member % len(parts)] for member in range(members)]
-    return [parts[0]] * members
+    return [parts[member % len(parts)] for member in range(members)]
 
 
 def rows_of(
@@ -344,7 +338,9 @@ def rows_of(
     """Features, values and weight as `network.rest` takes them."""
     features, values, weight = held_out
     return Rows(
-        network.encode(features.astype(dtype)), target.encode(values, dtype), weight.astype(dtype)
+        network.encode(in_dtype(features, dtype)),
+        target.encode(values, dtype),
+        weight.astype(dtype),
     )
 
 

@@ -69,9 +69,12 @@ def first_state(network: Network, params: Array, course: MemberCourse) -> Traini
     state = start(network, params, course.optimizer, seed=course.seed)
     if course.state is None:
         return state
-    # The optimizer's memory and its place in the schedule go on; the epochs are counted anew,
-    # because there may be other rows now.
-    return state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
+    # Epochs are counted anew, because there may be other rows now.
+    state = state._replace(layers=course.state.layers)
+    memory = course.state.optimizer
+    # Another optimizer, which remembers something else, begins without memory.
+    is_own = memory.slots.keys() == state.optimizer.slots.keys()
+    return state._replace(optimizer=memory) if is_own else state
 
 
 def penalised_epochs(

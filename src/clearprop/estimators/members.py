@@ -9,6 +9,7 @@ the weight 0 in its loss.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ MOST_BYTES = 1 << 29
 # Members that walk through the same batches need some that are not all held out by one of them:
 # with two members a batch of so many rows is so once in 2^64 times, with more less often.
 SAFE_BATCH = 64
+# Weights of rows above it, or below its reciprocal, are brought nearer to 1.
+REACH = 2.0**60
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,15 +119,54 @@ class Members(NamedTuple):
     divergence: DivergenceEvent | None = None
 
 
+def in_reach(weight: Array) -> Array:
+    """Weights of rows (N,), brought to a size that float32 holds where they are of another: a mean
+    over rows is the same whatever the unit of their weights, and by a power of 2 to the bit."""
+    largest = float(weight.max(initial=0.0))
+    if not 0 < largest < np.inf or 1 / REACH < largest < REACH:
+        return weight
+    nearer: Array = np.ldexp(weight, -int(np.frexp(largest)[1]))
+    return nearer
+
+
 def folds(count: int, members: int, seed: int, classes: Array | None = None) -> list[Array]:
     """For each member the rows that it holds out: an equal part of the rows each, drawn by `seed`;
     with `classes` (N,) every part has its share of each."""
-    order = keyed_generator(seed, path="folds").permutation(count)
+    order = _drawn(count, seed, classes)
     if classes is not None:
-        order = order[np.argsort(classes[order], kind="stable")]
         order = np.concatenate([order[part::members] for part in range(members)])
     size = max(1, count // members)
     return [order[part * size : (part + 1) * size] for part in range(members)]
+
+
+def share_of_rows(count: int, share: float, seed: int, classes: Array | None = None) -> Array:
+    """The rows that are held out, this share of them, at least one and not all, drawn by `seed`;
+    with `classes` (N,) of each its share."""
+    order = _drawn(count, seed, classes)
+    # A hair more, because 3 / 0.1 may be a little less than 30 in binary.
+    size = min(max(1, int(count * share + 1e-9)), count - 1)
+    if classes is None:
+        return order[:size]
+    places = (np.arange(size) / share + 1e-9).astype(int).clip(max=count - 1)
+    drawn: Array = order[places]
+    return drawn
+
+
+def share_of_groups(groups: Array, share: float, seed: int) -> Array:
+    """The rows that are held out, whole groups (N,) of them, as close to this share as a fraction
+    of at most ten parts is. Raises DataError where all rows are of one group."""
+    fraction = Fraction(share).limit_denominator(10)
+    of = max(fraction.denominator, 2)
+    parts = folds_of_groups(groups, of, seed)
+    distinct = {part.tobytes(): part for part in parts}
+    held = min(max(fraction.numerator, 1), len(distinct) - 1)
+    return np.concatenate(list(distinct.values())[:held])
+
+
+def _drawn(count: int, seed: int, classes: Array | None) -> Array:
+    """The rows in an order drawn by `seed`, class by class where there are any."""
+    order = keyed_generator(seed, path="folds").permutation(count)
+    return order if classes is None else order[np.argsort(classes[order], kind="stable")]
 
 
 def folds_of_groups(groups: Array, members: int, seed: int) -> list[Array]:

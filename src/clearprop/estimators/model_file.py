@@ -12,7 +12,7 @@ saved network takes it. Beside it stand
 Nothing is pickled: parameters that are functions (callbacks, scoring) are left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,22 +108,24 @@ def measured_in(saved: SavedNetwork) -> tuple[Preparation, TableTarget]:
     return preparation, target
 
 
-def load_model(path: str | Path, *kinds: Any) -> Any:
-    """The estimator that `save_model` wrote, of one of the classes `kinds`.
+def load_model(path: str | Path, *models: Any, kinds: Iterable[type[Configurable]] = ()) -> Any:
+    """The estimator that `save_model` wrote, of one of the classes `models`; `kinds` are the
+    classes of one's own that stand in it: activations, losses, optimizers and schedules.
 
     Raises what `formats.network_file.load` raises, and FileError for a file that holds another kind
     of model, or none.
     """
-    saved = files.load(path)
+    kinds = tuple(kinds)
+    saved = files.load(path, kinds=kinds)
     note = saved.notes.get(NOTE)
     named = note.get("kind") if isinstance(note, dict) else None
-    kind = next((one for one in kinds if one.__name__ == named), None)
+    kind = next((one for one in models if one.__name__ == named), None)
     if not isinstance(note, dict) or kind is None or saved.loss is None:
-        names = ", ".join(one.__name__ for one in kinds)
+        names = ", ".join(one.__name__ for one in models)
         raise FileError("file_without_model", path=path, kind=names)
     try:
         preparation, target = measured_in(saved)
-        model = kind(**_decoded(note["parameters"]))
+        model = kind(**_decoded(note["parameters"], kinds))
         arrays = saved.arrays
         layers = saved.network.layer.settings()["layers"]
         history = History(arrays["history.losses"], arrays["history.scores"])
@@ -200,8 +202,9 @@ def _parameters(model: Any) -> dict[str, Any]:
     return kept
 
 
-def _decoded(parameters: Any) -> dict[str, Any]:
-    known = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS, **SCHEDULES, **_kinds(SklearnAdam)}
+def _decoded(parameters: Any, kinds: Sequence[type[Configurable]]) -> dict[str, Any]:
+    ours = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS, **SCHEDULES}
+    known = {**ours, **_kinds(SklearnAdam, *kinds)}
     return {name: decode(value, known) for name, value in parameters.items()}
 
 

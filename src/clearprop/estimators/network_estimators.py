@@ -16,24 +16,32 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.engine.losses import Pinball
+from clearprop.estimators.class_weights import class_weights
+from clearprop.estimators.given_targets import (
+    plain_labels,
+    require_no_words,
+    require_same_classes,
+)
 from clearprop.estimators.intervals import Bounds, Interval, calibrate
 from clearprop.estimators.learning import Learned
 from clearprop.estimators.like_mlp import CLASSIFIER_SETTINGS, REGRESSOR_SETTINGS
 from clearprop.estimators.shared_estimator import NetworkEstimator
+from clearprop.estimators.spelled import loss_named
 from clearprop.estimators.table_targets import (
+    ClassTarget,
     LabelTarget,
+    NumberTarget,
     TableTarget,
     class_target,
     number_target,
+    widened,
 )
-from clearprop.training.arguments import loss_of
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
@@ -52,8 +60,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     ) -> tuple[TableTarget, Any, Array]:
         if self.class_weight is not None:
             raise ConfigurationError("class_weight_of_numbers")
-        if before is not None:
-            return before.target, self._values(y, len(weight), before.target), weight
+        if before is not None and isinstance(before.target, NumberTarget):
+            values = self._values(y, len(weight), before.target)
+            return widened(before.target, values), values, weight
         values = _numbers(y, len(weight))
         quantiles = self._quantiles()
         names = tuple(columns or (f"y{k}" for k in range(values.shape[1])))
@@ -81,7 +90,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return values
 
     def _quantiles(self) -> tuple[float, ...]:
-        loss = None if self.loss is None else loss_of(self.loss)
+        loss = loss_named(self.loss)
         return loss.quantiles if isinstance(loss, Pinball) else ()
 
     def _calibrate(
@@ -186,14 +195,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         if before is None:
             target = self._target(values, classes, columns)
         else:
-            target = before.target
-            if (values.ndim == 2) != isinstance(target, LabelTarget):
-                raise DataError("target_columns", came=values.shape[-1], expected=target.outputs)
+            target = self._same_target(before.target, values, classes)
         if self.class_weight is not None:
             if isinstance(target, LabelTarget):
                 raise ConfigurationError("class_weight_of_labels")
-            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=values)
-            weight = weight * weights[target.encode(values, np.float64).reshape(-1).astype(int)]
+            ids = target.encode(values, np.float64).reshape(-1).astype(int)
+            weight = weight * class_weights(self.class_weight, self.classes_, ids, weight)[ids]
         return target, values, weight
 
     def _target(self, values: Array, classes: Any, columns: Sequence[str] | None) -> TableTarget:
@@ -205,8 +212,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             raise DataError("class_alone", value=self.classes_.tolist()[0])
         return class_target(self.classes_, columns[0] if columns else "y", single=self.single_logit)
 
+    def _same_target(self, target: TableTarget, values: Array, classes: Any) -> TableTarget:
+        """The target that there is, for values of its form and, where they are said, of its
+        classes. Raises DataError."""
+        is_labels = isinstance(target, LabelTarget)
+        expected = target.outputs if is_labels else 1
+        came = values.shape[1] if values.ndim == 2 else 1
+        if (values.ndim == 2) != is_labels or came != expected:
+            raise DataError("target_columns", came=came, expected=expected)
+        if classes is not None and isinstance(target, ClassTarget):
+            require_same_classes(self.classes_, classes)
+        return target
+
     def _values(self, y: Any, rows: int, target: TableTarget) -> Array:
-        return _classes(y, rows)
+        values = _classes(y, rows)
+        self._same_target(target, values, None)
+        return values
 
     def predict_proba(self, X: Any) -> Array:
         """The probabilities (N, classes), or (N, D) of labels: the networks' average."""
@@ -225,6 +246,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             return (probabilities > 0.5).astype(int)
         likeliest: Array = self.classes_[probabilities.argmax(axis=1)]
         return likeliest
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows whose class, or whose labels all, are right."""
+        return float(super().score(X, plain_labels(y), sample_weight))
 
     @classmethod
     def like_mlp(cls, **changes: Any) -> Any:
@@ -248,7 +273,8 @@ def _given(y: Any) -> Any:
 
 def _numbers(y: Any, rows: int) -> Array:
     """Y as numbers (N, D)."""
-    values: Array = check_array(_given(y), ensure_2d=False, dtype=np.float64, input_name="y")
+    require_no_words(_given(y))
+    values: Array = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     if len(values) != rows:
         raise DataError("target_rows", rows=rows, came=len(values))
     return values[:, None] if values.ndim == 1 else values
@@ -256,7 +282,8 @@ def _numbers(y: Any, rows: int) -> Array:
 
 def _classes(y: Any, rows: int) -> Array:
     """Y as classes (N,) or as labels (N, D)."""
-    check_array(_given(y), ensure_2d=False, dtype=None, input_name="y")
+    y = plain_labels(_given(y))
+    check_array(y, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(y)
     if type_of_target(y, input_name="y") == "multilabel-indicator":
         values = check_array(y, dtype=np.float64, input_name="y")

@@ -1,6 +1,7 @@
 """What held-out rows are judged by, spelled as scikit-learn spells it: a name, or a scorer."""
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -65,28 +66,32 @@ def scorer_named(scoring: Any) -> Any:
     return None if scoring is None else get_scorer(scoring)
 
 
-def metric_named(scoring: Any, target: TableTarget) -> Metric | None:
+def _takes_weights(scorer: Any) -> bool:
+    """Whether a scorer, or the function that makes its score, has an argument for them."""
+    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+
+
+def metric_named(scoring: Any, target: TableTarget, *, weighted: bool = False) -> Metric | None:
     """A name of scikit-learn's or a scorer (estimator, X, y) as what members are judged by; None
-    for None. Raises ConfigurationError for a name that is not known."""
+    for None. `weighted` says whether one that takes weights of rows is given them. Raises
+    ConfigurationError for a name that is not known."""
     scorer = scorer_named(scoring)
     if scorer is None:
         return None
-    # What is judged is the truth itself, also beyond the range that was seen.
-    if isinstance(target, NumberTarget):
-        target = replace(target, held=False)
-        said: Any = _SaidNumbers(target)
-    else:
-        said = _SaidClasses(target)
+    said: Any = (_SaidNumbers if isinstance(target, NumberTarget) else _SaidClasses)(target)
+    weighs = weighted and _takes_weights(scorer)
 
-    def metric(output: Array, encoded: Array, _: Array) -> float:
+    def metric(output: Array, encoded: Array, weight: Array) -> float:
         truth: Any = encoded
         if isinstance(target, NumberTarget):
-            truth = target.decode(encoded)
+            # What is judged is the truth itself, also beyond the range that was seen.
+            truth = replace(target, held=False).decode(encoded)
             truth = truth[:, 0] if truth.shape[1] == 1 else truth
         elif isinstance(target, ClassTarget):
             truth = said.classes_[np.asarray(encoded).reshape(-1).astype(int)]
+        more = {"sample_weight": weight.astype(np.float64)} if weighs else {}
         try:
-            return -float(scorer(said, target.decode(output), truth))
+            return -float(scorer(said, target.decode(output), truth, **more))
         except ValueError as problem:
             if not isinstance(scoring, str):
                 raise

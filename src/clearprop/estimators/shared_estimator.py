@@ -1,6 +1,7 @@
 """What NetworkRegressor and NetworkClassifier share: parameters, columns, training, files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,21 +15,32 @@ from sklearn.utils.validation import (
 )
 
 from clearprop.base.arrays import Array
-from clearprop.base.errors import DataError
-from clearprop.data.frames import has_numbers_alone, is_frame, table_of_array, table_of_frame
+from clearprop.base.configuration import Configurable
+from clearprop.base.errors import ConfigurationError, DataError
+from clearprop.data.frames import (
+    has_numbers_alone,
+    is_frame,
+    objects_of,
+    table_of_array,
+    table_of_frame,
+    table_of_objects,
+)
 from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.explaining_rows import explain_row
+from clearprop.estimators.going_on import joined, require_same_networks
 from clearprop.estimators.learned_attributes import LearnedAttributes
 from clearprop.estimators.learning import Begun, Learned, Watch, learn
-from clearprop.estimators.members import MemberEpoch, Members
+from clearprop.estimators.members import MemberEpoch, Members, in_reach
 from clearprop.estimators.model_file import load_model, save_model
 from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
+from clearprop.estimators.target_losses import losses_for, require_loss
+from clearprop.estimators.told import anyone_ends, callbacks_of
 
 
 class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
@@ -101,7 +113,9 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         dtype: str = "float32",
         engine: str = "auto",
         warm_start: bool = False,
-        callbacks: Sequence[Callable[[MemberEpoch], Any]] = (),
+        callbacks: Sequence[Callable[[MemberEpoch], Any]]
+        | Callable[[MemberEpoch], Any]
+        | None = (),
         start: Any = "he",
         standardize_target: bool = True,
         single_logit: bool = False,
@@ -167,15 +181,21 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
                 self.feature_names_in_ = np.array(X.names, object)
                 self.n_features_in_ = len(X.names)
             return X
-        if is_frame(X) and not has_numbers_alone(X):
+        words = () if reset else self.preparation_.words
+        if is_frame(X) and not has_numbers_alone(X, "X"):
             validate_data(self, X, skip_check_array=True, reset=reset)
-            return table_of_frame(X, "X")
-        finite = "allow-nan" if self.missing in ("median", "indicator") else True
-        array = validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, accept_sparse=False
-        )
+            return table_of_frame(X, "X", words=words)
+        objects = objects_of(X, words=words)
+        if objects is not None:
+            array = validate_data(self, objects, reset=reset, dtype=None, ensure_all_finite=False)
+        else:
+            finite = "allow-nan" if self.missing in ("median", "indicator") else True
+            array = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite)
         names = getattr(self, "feature_names_in_", None)
-        return table_of_array(array, None if names is None else tuple(map(str, names)))
+        named = None if names is None else tuple(map(str, names))
+        if objects is not None:
+            return table_of_objects(array, named, words=words)
+        return table_of_array(array, named)
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -246,31 +266,45 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
             weight = _check_sample_weight(
                 sample_weight, np.empty((table.rows, 1)), dtype=np.float64, ensure_non_negative=True
             )
+            weight = in_reach(weight)
         target, values, weight = self._targets(y, weight, before, **of_target)
         counted = weight > 0
         if not counted.any():
             raise DataError("weights_zero")
         table, values, weight = table.take(counted), values[counted], weight[counted]
         groups = None if groups is None else groups[counted]
+        recipe = recipe_of(self, self._seed(), epochs)
+        require_loss(type(self).__name__, recipe.loss, losses_for(target))
         if before is None:
             self.preparation_ = prepare(
                 table, missing=self.missing, scaling=self.scaling, weight=weight
             )
         held_out = None
         if validation_set is not None:
+            if not isinstance(validation_set, tuple | list) or len(validation_set) != 2:
+                raise ConfigurationError("validation_set_pair")
             judged = self._table(validation_set[0], reset=False)
             said = self._values(validation_set[1], judged.rows, target)
             held_out = (self.preparation_.matrix(judged), said, np.ones(judged.rows))
         features = self.preparation_.matrix(table)
+        if before is not None:
+            require_same_networks(before, recipe)
+            # Of a fit that goes on the training is its own: its optimizer has no memory yet.
+            before = before if epochs is not None else replace(before, state=None)
         learned = learn(
             features,
             self.preparation_.bends,
             target,
             values,
             weight,
-            recipe_of(self, self._seed(), epochs),
+            recipe,
             held_out=held_out,
-            metric=metric_named(self.scoring, target),
+            metric=metric_named(
+                self.scoring,
+                target,
+                # Class weights are of the loss alone.
+                weighted=sample_weight is not None and self.class_weight is None,
+            ),
             watch=self._watch(watch),
             before=before,
             begun=begun,
@@ -278,7 +312,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
             groups=groups,
             start=None if isinstance(self.start, str) else np.asarray(self.start),
         )
-        self.keep(learned, going_on=before is not None)
+        self.keep(learned if before is None else joined(before, learned))
         self._calibrate(features, values, held_out)
         return self
 
@@ -293,16 +327,13 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _watch(self, watch: Watch | None) -> Watch | None:
-        callbacks = tuple(self.callbacks)
+        callbacks = callbacks_of(self.callbacks)
         if not callbacks:
             return watch
 
         def tell(epoch: MemberEpoch, kept: Members) -> bool:
-            # Every one of them is told, also behind one that ends the training.
-            answers = [callback(epoch) for callback in callbacks]
-            if watch is not None:
-                answers.append(watch(epoch, kept))
-            return any(answer is True for answer in answers)
+            ends = anyone_ends(callbacks, epoch)
+            return (watch is not None and watch(epoch, kept) is True) or ends
 
         return tell
 
@@ -315,17 +346,18 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = len(preparation.inputs)
         if columns is not None:
             self.feature_names_in_ = np.array(columns, object)
-        self.keep(learned, going_on=False)
+        self.keep(learned)
 
-    def keep(self, learned: Learned, *, going_on: bool) -> None:
+    def keep(self, learned: Learned) -> None:
         """Take over what was learned, as `fit` and `load` do."""
         losses = learned.history.losses.mean(axis=1).tolist()
-        scores = learned.history.scores
+        scores = -learned.history.scores.mean(axis=1)
+        judged = not np.isnan(scores).all()
         self.learned_ = learned
-        self.loss_curve_ = [*getattr(self, "loss_curve_", []), *losses] if going_on else losses
-        self.validation_scores_: Any = (
-            None if np.isnan(scores).all() else (-scores).mean(axis=1).tolist()
-        )
+        self.loss_curve_ = losses
+        # NaN for an epoch of partial_fit, which holds no rows out.
+        self.validation_scores_: Any = scores.tolist() if judged else None
+        self.best_validation_score_ = float(np.nanmax(scores)) if judged else None
         self.loss_ = losses[-1]
         self.best_loss_ = float(np.fmin.reduce(losses))  # without a warning where none is known
         self.n_iter_ = len(self.loss_curve_)
@@ -367,15 +399,17 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         save_model(path, self, sample)
 
     @classmethod
-    def load(cls, path: str | Path) -> Any:
-        """The model that `save` wrote. Raises FileError."""
-        return load_model(path, cls)
+    def load(cls, path: str | Path, *, kinds: Iterable[type[Configurable]] = ()) -> Any:
+        """The model that `save` wrote; `kinds` are the classes of one's own that stand in it, as
+        for `clearprop.load`. Raises FileError, UnknownNameError for a class that is not known."""
+        return load_model(path, cls, kinds=kinds)
 
     def explain_row(self, X: Any, row: int = 0, *, output: int | Any = None) -> RowExplanation:
         """Which columns made the prediction of one row of X, in the table's own units.
 
-        output  which column or class is explained, by its place; the likeliest class, and the first
-                column, unless told otherwise
+        output  which column or class is explained, by its place or its name; the likeliest class,
+                and the first column, unless told otherwise
         """
+        check_is_fitted(self)
         table = self._table(X, reset=False)
         return explain_row(self.preparation_, self.learned_, table, row, output)

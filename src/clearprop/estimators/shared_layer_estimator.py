@@ -13,7 +13,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from clearprop.base.arrays import Array, dtype_named, require_count
+from clearprop.base.arrays import EMPTY, Array, dtype_named, require_count
 from clearprop.base.errors import ConfigurationError, ContractError, DataError
 from clearprop.engine.known_side_inputs import SideInputs, side_inputs_of_samples
 from clearprop.engine.layers.attention_masks import LOOKING, PADDING
@@ -23,7 +23,9 @@ from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.layer_training import LayerEpoch, LayerSamples, outputs_of, train_layers
-from clearprop.estimators.members import folds
+from clearprop.estimators.members import in_reach, share_of_rows
+from clearprop.estimators.target_losses import require_loss
+from clearprop.estimators.told import callbacks_of
 from clearprop.formats.example_rows import ids_of
 from clearprop.training import TrainingState, start
 from clearprop.training.arguments import optimizer_of
@@ -53,6 +55,8 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
     takes, `loss_curve_`, `validation_scores_` (None where nothing was held out), `n_iter_`.
     """
 
+    network_: Network
+
     def __init__(
         self,
         layer: Any,
@@ -67,7 +71,7 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         dtype: str = "float32",
         engine: str = "auto",
         warm_start: bool = False,
-        callbacks: Sequence[Callable[[LayerEpoch], Any]] = (),
+        callbacks: Sequence[Callable[[LayerEpoch], Any]] | Callable[[LayerEpoch], Any] | None = (),
         random_state: Any = None,
     ) -> None:
         self.layer = layer
@@ -120,6 +124,14 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         classes: Any = None,
     ) -> Self:
         going_on = going_on and hasattr(self, "network_")
+        is_partial = epochs is not None
+        if going_on and self.params_.dtype != dtype_named(self.dtype):
+            raise ConfigurationError(
+                "warm_start_dtype", before=self.params_.dtype, dtype=dtype_named(self.dtype)
+            )
+        known = _known(self.layer)
+        if going_on and known is not None and known.layer != self.network_.layer:
+            raise ConfigurationError("warm_start_layer")
         epochs = require_count("max_iter", self.max_iter if epochs is None else epochs)
         patience = self.n_iter_no_change
         if patience is not None:
@@ -129,11 +141,14 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         if not going_on:
             self.network_ = self._network(x.shape[1:])
         self._require_outputs(x.shape[1:])
+        loss = self._loss()
+        require_loss(type(self).__name__, loss, self._losses())
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(
                 sample_weight, np.empty((len(x), 1)), dtype=np.float64, ensure_non_negative=True
             )
+            weight = in_reach(weight)
         samples = self._samples(x, y, weight, beside)
         if weight is not None:
             if not weight.any():
@@ -150,28 +165,34 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         elif self.validation_fraction:
             samples, held_out = self._parted(samples, seed)
         optimizer = self._optimizer()
-        params = (
-            self.trained_.params
-            if going_on
-            else self.network_.initialize(seed, dtype=dtype_named(self.dtype).name)
-        )
+        if not going_on:
+            params: Array = self.network_.initialize(seed, dtype=dtype_named(self.dtype).name)
+            layers: Tree = EMPTY
+        elif is_partial:
+            params, layers = self.trained_.params, self.trained_.layers
+        else:
+            params, layers = self.params_, self.state_
         # Epochs are counted anew, because there may be other samples now.
         done = len(self.loss_curve_) if going_on else 0
         begun = start(self.network_, params, optimizer, seed=seed + done)
         if going_on:
-            begun = begun._replace(optimizer=self.trained_.optimizer, layers=self.trained_.layers)
+            begun = begun._replace(layers=layers)
+            memory = self.trained_.optimizer
+            # Of a fit that goes on the training is its own; so is that of another optimizer.
+            if is_partial and memory.slots.keys() == begun.optimizer.slots.keys():
+                begun = begun._replace(optimizer=memory)
         found = train_layers(
             self.network_,
             begun,
             samples,
             held_out,
-            loss=self._loss(),
+            loss=loss,
             optimizer=optimizer,
             epochs=epochs,
             batch_size=require_count("batch_size", self.batch_size),
             patience=patience,
             engine=self.engine,
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=callbacks_of(self.callbacks),
         )
         before = list(self.loss_curve_) if going_on else []
         judged_before = list(self.validation_scores_ or ()) if going_on else []
@@ -202,7 +223,12 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
             if not np.array_equal(whole, array):
                 raise DataError("layer_ids")
             return whole
-        array = array.astype(dtype_named(self.dtype))
+        dtype = dtype_named(self.dtype)
+        too_large = np.abs(array) > np.finfo(dtype).max
+        if finite and too_large.any():
+            row = int(np.argmax(too_large.reshape(len(array), -1).any(axis=1)))
+            raise DataError("value_overflows", row=row, dtype=dtype)
+        array = array.astype(dtype)
         if not finite:
             lengths = np.asarray(beside[LENGTHS])
             if lengths.shape == array.shape[:1] and array.ndim > 1:
@@ -252,7 +278,7 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
             raise ConfigurationError("layer_validation", value=share, samples=len(samples.x))
         ids = samples.target if samples.target.dtype.kind == "i" else None
         classes = ids if ids is not None and ids.ndim == 1 else None
-        held = folds(len(samples.x), max(2, round(1 / share)), seed, classes)[0]
+        held = share_of_rows(len(samples.x), share, seed, classes)
         learned = np.setdiff1d(np.arange(len(samples.x)), held)
         return samples.take(learned), samples.take(np.sort(held))
 
@@ -274,9 +300,20 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         x = self._array(X, given, reset=False)
         beside = self._beside(given, len(x))
-        return outputs_of(self.network_, self.params_, self.state_, x, beside)
+        # What overflows is told in a sentence.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = outputs_of(self.network_, self.params_, self.state_, x, beside)
+        finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
+        if not finite.all():
+            row, dtype = int(np.argmin(finite)), self.params_.dtype
+            raise DataError("prediction_overflows", row=row, dtype=dtype)
+        return found
 
     def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _losses(self) -> tuple[type[Loss], ...]:
+        """Which of this package's losses take such targets."""
         raise NotImplementedError
 
     def _measured(

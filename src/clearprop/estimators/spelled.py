@@ -7,10 +7,21 @@ from clearprop.base.errors import ConfigurationError
 from clearprop.engine.initializers import Initializer, XavierUniform
 from clearprop.engine.layers.activations import Activation, Identity, Sigmoid
 from clearprop.engine.layers.layer import Layer
+from clearprop.engine.losses import Loss
 from clearprop.kinds.kind_tables import LAYERS
+from clearprop.training.arguments import loss_of
 
 # What scikit-learn calls otherwise.
 ALIASES: dict[str, type[Layer]] = {"logistic": Sigmoid, "linear": Identity}
+
+LOSS_ALIASES = {"squared_error": "mse", "absolute_error": "mae", "poisson": "poissonnll"}
+
+
+def loss_named(given: Any) -> Loss | None:
+    """A loss, its name or its class; None for None. Raises ConfigurationError."""
+    if given is None:
+        return None
+    return loss_of(LOSS_ALIASES.get(given, given) if isinstance(given, str) else given)
 
 
 def activations_of(given: Any) -> tuple[Layer, ...]:
@@ -23,6 +34,8 @@ def activations_of(given: Any) -> tuple[Layer, ...]:
 def _activation(given: Any) -> Layer:
     if isinstance(given, Activation):
         return given
+    if isinstance(given, type) and issubclass(given, Activation) and given is not Activation:
+        return given()
     known = {
         name.lower(): kind
         for name, kind in LAYERS.items()

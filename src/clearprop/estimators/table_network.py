@@ -10,6 +10,7 @@ for all of its steps; `TableNetwork.front` is these, `rest` those behind it. The
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,14 @@ class TableNetwork:
         if self.front is None:
             return features
         return self.front.predict(np.zeros(0, features.dtype), features)
+
+
+def in_dtype(features: Array, dtype: Any) -> Array:
+    """Features (N, F) in a dtype. A number beyond its range is the largest there is, as SoftClip
+    would have it: infinity is nothing that a network goes on with."""
+    limits = np.finfo(dtype)
+    clipped: Array = np.clip(features, limits.min, limits.max).astype(dtype)
+    return clipped
 
 
 def table_network(

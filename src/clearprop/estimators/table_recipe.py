@@ -7,12 +7,14 @@ figures and what each part of them is worth).
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError
 from clearprop.base.settings import (
     ABOVE_0,
     AT_LEAST_0,
     BELOW_1,
+    INSIDE_0_1,
     settle_choice,
     settle_flag,
     settle_number,
@@ -69,7 +71,8 @@ class TableRecipe(Configurable):
                    bears any number
     tolerance      how much better an epoch has to be to count there; None: 0.2 % of the best,
                    and 0.0001
-    dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone
+    dropout, weight_decay, l2   the last is added to the loss as scikit-learn does, weights alone:
+                   ½ l2 Σ w² / (the rows of a batch, each with its weight)
     form, scaling  what the columns go through before the first layer
     standardise    whether numbers that are to be predicted are standardised
     held           whether predictions are held within the range of the training's targets
@@ -113,20 +116,22 @@ class TableRecipe(Configurable):
             settle_whole(self, name, 0)
         if self.learning_rate is not None:
             settle_number(self, "learning_rate", ABOVE_0)
-        settle_number(self, "bin_height", ABOVE_0)
+        for name in ("bin_height", "soft_clip", "scale_rate"):
+            if getattr(self, name) is not None or name == "bin_height":
+                settle_number(self, name, ABOVE_0)
         for name in ("weight_decay", "l2"):
             settle_number(self, name, AT_LEAST_0)
         if self.tolerance is not None:
             settle_number(self, "tolerance", AT_LEAST_0)
-        for name in ("dropout", "share"):
-            settle_number(self, name, BELOW_1)
+        settle_number(self, "dropout", BELOW_1)
+        settle_number(self, "share", INSIDE_0_1 if self.validation == "share" else BELOW_1)
         for name in ("standardise", "held"):
             settle_flag(self, name)
         settle_choice(self, "validation", ("folds", "share", "none"))
         settle_choice(self, "scaling", SCALINGS)
         settle_choice(self, "schedule", SCHEDULE_NAMES)
         settle_choice(self, "dtype", ("float32", "float64"))
-        if isinstance(self.optimizer, str):
+        if not isinstance(self.optimizer, Optimizer):
             settle_choice(self, "optimizer", OPTIMIZER_NAMES)
         if self.patience is not None:
             settle_whole(self, "patience", 1)
@@ -157,6 +162,11 @@ class TableRecipe(Configurable):
         if rows >= FEW_ROWS:
             return recipe
         return replace(recipe, validation="none", batch_size=max(rows, 1), dtype="float64")
+
+    def for_weights(self, weight: Array) -> "TableRecipe":
+        """The recipe for rows of these weights (N,): the L2 term is over the weight of a batch's
+        rows, so that a row of weight 2 counts there as that row twice."""
+        return replace(self, l2=self.l2 / float(weight.mean())) if self.l2 else self
 
     def batches(self, rows: int) -> tuple[int, int]:
         """(batch size, epochs) for so many rows: batches of equal size but for one row, and no

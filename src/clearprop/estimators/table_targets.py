@@ -167,6 +167,13 @@ def number_target(
     )
 
 
+def widened(target: NumberTarget, values: Array) -> NumberTarget:
+    """The target with a range that has these numbers (N, D) in it, of a training that goes on."""
+    low = np.minimum(target.low, values.min(axis=0))
+    high = np.maximum(target.high, values.max(axis=0))
+    return replace(target, low=tuple(map(float, low)), high=tuple(map(float, high)))
+
+
 def _deviation(centred: Array, weight: Array | None) -> Array:
     with np.errstate(over="ignore"):
         squared = np.average(centred**2, axis=0, weights=weight)
