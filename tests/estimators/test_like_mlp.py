@@ -78,6 +78,8 @@ def both(
         ("sgd", {"nesterovs_momentum": True}),
         ("sgd", {"nesterovs_momentum": False, "momentum": 0.5, "activation": "logistic"}),
         ("sgd", {"momentum": 0.0}),
+        ("sgd", {"learning_rate": "invscaling", "power_t": 0.3, "nesterovs_momentum": False}),
+        ("sgd", {"learning_rate": "adaptive", "n_iter_no_change": 1, "tol": 1.0}),
     ],
 )
 def test_losses_are_those_of_scikit_learn_after_each_epoch(

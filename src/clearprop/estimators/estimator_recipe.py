@@ -21,6 +21,7 @@ PARAMETERS = {
     "optimizer": "solver",
     "schedule": "learning_rate",
     "learning_rate": "learning_rate_init",
+    "power": "power_t",
     "epochs": "max_iter",
     "least_steps": "min_steps",
     "networks": "n_networks",
@@ -86,6 +87,7 @@ def _recipe(model: Any, seed: int, epochs: int | None) -> TableRecipe:
         learning_rate=None if _is_auto(rate) else rate,
         # One epoch of a training whose end nobody knows has a constant rate.
         schedule=model.learning_rate if epochs is None else "constant",
+        power=model.power_t,
         epochs=epochs or model.max_iter,
         least_steps=0 if epochs else model.min_steps,
         batch_size=USUAL_BATCH if _is_auto(batch) else batch,

@@ -368,6 +368,7 @@ def member_course(
         engine=recipe.engine,
         state=state,
         begun=None if begun is None else begun.members,
+        falling=recipe.falling_rate(per_epoch * batch_size),
     )
 
 

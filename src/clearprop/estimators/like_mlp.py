@@ -6,6 +6,7 @@ Its conventions, and what says the same here:
     one logit for two classes                             `single_logit`
     alpha: + ½ α Σ w² / (rows of a batch)                 `alpha`
     momentum: v ← μ v − η g, and Nesterov's step          SGD(momentum=μ, nesterov=True)
+    learning_rate="invscaling", "adaptive" (of sgd)       the same (`falling_rates`)
     Adam: η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)         SklearnAdam: ε is not scaled
     more than n_iter_no_change epochs, each not tol       `n_iter_no_change`, `tol`
     better than the best before, end it

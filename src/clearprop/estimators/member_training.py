@@ -2,6 +2,7 @@
 nothing gets better any more."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from clearprop.base.errors import DataError
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Clipped, Optimizer
 from clearprop.engine.schedules import rate_at
+from clearprop.estimators.falling_rates import at_rate, memory_at_rate
 from clearprop.estimators.members import MemberCourse, MemberEpoch, Members, Metric, Rows
 from clearprop.estimators.penalty import Penalized
 from clearprop.training import DivergenceEvent, EpochEvent, StepEvent, TrainingState, start, train
@@ -43,6 +45,47 @@ def train_members(
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
     """
+    falling = course.falling
+    if falling is None:
+        yield from _train_phase(network, params, rows, held_out, course, metric)
+        return
+    rate = falling.first
+    while True:
+        course = replace(course, optimizer=at_rate(course.optimizer, rate))
+        last: MemberEpoch | None = None
+        for one in _train_phase(network, params, rows, held_out, course, metric):
+            yield one
+            if isinstance(one, DivergenceEvent):
+                return
+            last, is_over = one, _is_over(course, one.waited)
+            following = falling.after(rate, one.epoch, is_over=is_over)
+            if is_over or following != rate:
+                break
+        if last is None or following is None or last.epoch + 1 >= course.epochs:
+            return
+        memory = memory_at_rate(last.state.optimizer, rate, following)
+        state = last.state._replace(optimizer=memory)
+        # Of what has been trained the parameters, the record and the waiting go on.
+        begun = Members(
+            params=state.params,
+            epoch=np.full(len(params), last.epoch),
+            score=last.scores,
+            state=state,
+            record=last.record,
+            waited=0 if is_over else last.waited,
+        )
+        course, rate = replace(course, begun=begun), following
+
+
+def _train_phase(
+    network: Network,
+    params: Array,
+    rows: Rows,
+    held_out: list[Rows] | None,
+    course: MemberCourse,
+    metric: Metric,
+) -> Iterator[MemberEpoch | DivergenceEvent]:
+    """A training, or the part of one with one rate: up to where nothing gets better any more."""
     weigh = bool((rows.weight != rows.weight.flat[0]).any())
     events = train(
         network,

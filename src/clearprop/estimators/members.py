@@ -18,6 +18,7 @@ from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.errors import DataError
 from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.falling_rates import FallingRate
 from clearprop.training import DivergenceEvent, TrainingState
 
 # From the outputs (M, D), the targets and the weights (M,) of held-out rows to a number: less is
@@ -63,6 +64,7 @@ class MemberCourse:
     engine          what takes the steps, as for `train`
     state           the last state of a training to go on from, by this many epochs more
     begun           where this very training stood, to end it as if it had never stopped
+    falling         how the rate changes between epochs; it cannot be begun elsewhere
     """
 
     loss: Loss
@@ -75,6 +77,7 @@ class MemberCourse:
     engine: str = "auto"
     state: TrainingState | None = None
     begun: "Members | None" = None
+    falling: FallingRate | None = None
 
 
 class MemberEpoch(NamedTuple):

@@ -50,10 +50,12 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
     activation            a name or layer for all hidden layers, or one for each in a list; "auto":
                           silu where numbers are predicted from fewer than 600 rows, otherwise relu
     loss                  a name or loss; by default the one that the target asks for
-    solver                "adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs", or an optimizer
+    solver                "adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs", or an optimizer;
+                          "sklearn_adam" is scikit-learn's, whose epsilon is another
     alpha                 the L2 term of the weights, as in MLPClassifier
-    batch_size            rows in a step
-    learning_rate         "cosine" goes to 0 with the last step; "constant" stays
+    batch_size            rows in a step; "auto" is 200, or all where there are fewer
+    learning_rate         "cosine" goes to 0 with the last step; "constant" stays; "invscaling", by
+                          `power_t`, and "adaptive" as in MLPClassifier, here with every solver
     learning_rate_init    where it begins; "auto" finds it before the first step
     max_iter, min_steps   epochs at most, but at least so many steps (or 300 epochs)
     n_iter_no_change, tol  more epochs than this, none of them tol better than the best before, end
@@ -64,12 +66,13 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
     validation            "folds": each network holds out its own part; "share": all hold out
                           `validation_fraction`; "none"
     scoring               what held-out rows are judged by, more is better: a name that
-                          scikit-learn knows, or a scorer; by default the loss
+                          scikit-learn knows, or a scorer, by the rows' weights where it takes
+                          them; by default the loss; lbfgs, which is not judged, does not ask it
     soft_clip, bins, bin_height, input_scale, scaling, missing
                           what the columns go through first
     dtype, engine         "float32" or "float64"; "auto", "numpy" or "compiled"
     warm_start            whether `fit` goes on from the fit before
-    callbacks             functions that are told of every epoch; True from one ends the training
+    callbacks             functions, or one, told of every epoch; True from one ends the training
     start                 how weights start: "he" or "glorot", or the parameters themselves, (P,) or
                           (K, P)
     standardize_target    whether numbers to predict are standardised, and held within their range
@@ -93,6 +96,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         min_steps: int = 1000,
         n_iter_no_change: int | None = 5,
         tol: float | None = None,
+        power_t: float = 0.5,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         beta_1: float = 0.9,
@@ -134,6 +138,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         self.min_steps = min_steps
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.power_t = power_t
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
         self.beta_1 = beta_1

@@ -35,6 +35,12 @@ from clearprop.engine.optimizers import (
     RMSprop,
 )
 from clearprop.engine.schedules import ConstantRate, CosineDecay, Rate
+from clearprop.estimators.falling_rates import (
+    FALLING_NAMES,
+    Adaptive,
+    FallingRate,
+    InverseScaling,
+)
 from clearprop.estimators.like_mlp import SklearnAdam
 from clearprop.estimators.table_network import InputForm
 
@@ -60,7 +66,8 @@ class TableRecipe(Configurable):
                    BinaryCrossEntropy
     optimizer      one of OPTIMIZER_NAMES, or an optimizer, which then has its own rate
     learning_rate  where the schedule begins; None: `finding_rate` finds it before the first step
-    schedule       cosine goes to 0 with the last step; constant stays
+    schedule       cosine goes to 0 with the last step; constant stays; invscaling, with `power`,
+                   and adaptive are scikit-learn's (`falling_rates`)
     epochs         how many at most, but at least so many that `least_steps` are taken, for whose
                    sake there are MOST_EPOCHS and no more
     batch_size     rows in a step; they are evened out, so that no batch is small
@@ -85,6 +92,7 @@ class TableRecipe(Configurable):
     optimizer: str | Optimizer = "adam"
     learning_rate: float | None = 0.005
     schedule: str = "cosine"
+    power: float = 0.5
     epochs: int = 64
     least_steps: int = 1000
     batch_size: int = 64
@@ -119,7 +127,7 @@ class TableRecipe(Configurable):
         for name in ("bin_height", "soft_clip", "scale_rate"):
             if getattr(self, name) is not None or name == "bin_height":
                 settle_number(self, name, ABOVE_0)
-        for name in ("weight_decay", "l2"):
+        for name in ("weight_decay", "l2", "power"):
             settle_number(self, name, AT_LEAST_0)
         if self.tolerance is not None:
             settle_number(self, "tolerance", AT_LEAST_0)
@@ -129,7 +137,7 @@ class TableRecipe(Configurable):
             settle_flag(self, name)
         settle_choice(self, "validation", ("folds", "share", "none"))
         settle_choice(self, "scaling", SCALINGS)
-        settle_choice(self, "schedule", SCHEDULE_NAMES)
+        settle_choice(self, "schedule", (*SCHEDULE_NAMES, *FALLING_NAMES))
         settle_choice(self, "dtype", ("float32", "float64"))
         if not isinstance(self.optimizer, Optimizer):
             settle_choice(self, "optimizer", OPTIMIZER_NAMES)
@@ -174,6 +182,14 @@ class TableRecipe(Configurable):
         count = max(1, round(rows / min(self.batch_size, rows)))
         for_steps = min(-(-self.least_steps // count), MOST_EPOCHS)
         return -(-rows // count), max(self.epochs, for_steps)
+
+    def falling_rate(self, rows: int) -> FallingRate | None:
+        """How the rate changes between epochs of so many rows; None where it is a schedule's."""
+        if isinstance(self.optimizer, Optimizer) or self.learning_rate is None:
+            return None
+        if self.schedule == "invscaling":
+            return InverseScaling(self.learning_rate, self.power, rows)
+        return Adaptive(self.learning_rate) if self.schedule == "adaptive" else None
 
     def optimizer_for(self, steps: int) -> Optimizer:
         """The optimizer of a training of so many steps. Raises ConfigurationError for lbfgs, which
