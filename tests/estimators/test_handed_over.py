@@ -1,6 +1,8 @@
 """What people hand to an estimator: frames, labels, weights, settings; and what it says of them."""
 
+import csv
 import datetime
+import importlib.util
 import warnings
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from clearprop import GELU, MSE, Activation, Linear, Loss, Sequential
 from clearprop.base import messages
 from clearprop.base.errors import ConfigurationError, DataError, UnknownNameError
+from clearprop.cli import main
 from clearprop.data.frames import table_of_frame
 from clearprop.engine.losses import Huber
 from clearprop.estimators import (
@@ -346,6 +349,30 @@ def test_a_row_is_explained_for_a_class_by_its_name() -> None:
             model.explain_row(X, row, output=output)
     with pytest.raises(ValueError, match="not fitted"):
         NetworkRegressor().explain_row(X)
+
+
+def test_a_program_reads_words_and_flags_as_the_model_does(tmp_path: Path) -> None:
+    said = ["x", "z,\"q'", "it's", "NA", "貓"]
+    frame = pd.DataFrame(
+        {"w": [said[k % 5] for k in range(ROWS)], "flag": WHOLE > 1, "x": X[:, 0], "y": X[:, 1]}
+    )
+    model = fitted(frame)
+    model.save(tmp_path / "model.safetensors")
+    assert (
+        main(["export", str(tmp_path / "model.safetensors"), "-o", str(tmp_path / "told.py")]) == 0
+    )
+    told = importlib.util.spec_from_file_location("told", tmp_path / "told.py")
+    assert told is not None
+    assert told.loader is not None
+    program = importlib.util.module_from_spec(told)
+    told.loader.exec_module(program)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    with (tmp_path / "rows.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    np.testing.assert_allclose(program.predict(rows)[:, 0], model.predict(frame), atol=1e-5)
+    # A file spells flags as words.
+    spelled = frame.astype({"flag": str})
+    np.testing.assert_array_equal(model.predict(spelled), model.predict(frame))
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)

@@ -30,6 +30,8 @@ SCALINGS = ("robust", "standard", "none")
 
 # Below so many rows everything is done so that a row of weight 2 is the same as that row twice.
 FEW_ROWS = 64
+# How a file spells a flag.
+FLAGS = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
 
 # What a missing word is called among the words.
 NO_WORD = ""
@@ -66,6 +68,7 @@ class NumberInput(Configurable):
         if column.missing.all():
             # Nothing says what such a column would hold.
             column = Column(column.name, "number", np.full(len(column.values), np.nan))
+        column = _flags_as_numbers(column)
         _require_numbers(column, is_date=self.is_date)
         values = column.numbers
         if np.isinf(values).any():
@@ -324,6 +327,15 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
     first, middle, third = quantiles(values, [0.25, 0.5, 0.75], weight)
     spread = float(third - first)
     return float(middle), 1 / spread if spread > 0 else 2 / span
+
+
+def _flags_as_numbers(column: Column) -> Column:
+    """A column whose words are True and False alone, as a file spells what a frame has as numbers;
+    any other as it is."""
+    if column.kind != "category" or not set(column.distinct) <= FLAGS.keys():
+        return column
+    numbers = [np.nan if word is None else FLAGS[word] for word in column.values]
+    return Column(column.name, "number", np.array(numbers))
 
 
 def _require_numbers(column: Column, *, is_date: bool) -> None:

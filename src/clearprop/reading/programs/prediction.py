@@ -226,7 +226,9 @@ def _features(form: TableForm, language: str) -> list[list[str]]:
         "columns = []",
         "for name, kind, told in COLUMNS:",
         f"{INDENT}words = [row[name].strip() for row in rows]",
-        f'{INDENT}words = ["" if word in MISSING else word for word in words]',
+        # A word that was learned is one, also where others mean by it that nothing stands there.
+        f'{INDENT}known = told if kind == "words" else ()',
+        f'{INDENT}words = [word if word in known or word not in MISSING else "" for word in words]',
         f'{INDENT}if kind == "words":',
         f"{INDENT}{INDENT}columns += [[float(word == one) for word in words] for one in told]",
         f"{INDENT}{INDENT}continue",
@@ -238,7 +240,8 @@ def _features(form: TableForm, language: str) -> list[list[str]]:
         lines.append(f'{INDENT}read = days if kind == "dates" else float')
         read = "read"
     lines += [
-        f"{INDENT}numbers = np.array([{read}(word) if word else np.nan for word in words])",
+        f"{INDENT}words = [FLAGS.get(word, word) for word in words]",
+        f'{INDENT}numbers = np.array([np.nan if word == "" else {read}(word) for word in words])',
         f"{INDENT}missing = np.isnan(numbers)",
         f"{INDENT}if missing.any() and fill is None:",
         f'{INDENT}{INDENT}raise ValueError(f"{{name}}: ?")',
@@ -288,12 +291,20 @@ def _constants(made: _Subject, language: str) -> list[str]:
         told_of = "\n".join(comment(say(language, "predict.columns"), ""))
         found += [f"{told_of}\nCOLUMNS = {_written(columns)}"]
         found.append(f"MISSING = {_written(made.form.missing)}")
+        found.append('FLAGS = {"True": 1, "False": 0, "true": 1, "false": 0}')
     return ["\n".join(found)] if found else []
 
 
 def _written(value: object) -> str:
     text = pprint.pformat(value, width=WIDTH - 10, compact=True)
-    return re.sub(r"'([^'\"\\]*)'", r'"\1"', text)  # as Black has them
+    # As Black has them. Whole literals are looked at, because one may have the other quote in it.
+    return re.sub(r"""'((?:[^'\\]|\\.)*)'|"(?:[^"\\]|\\.)*\"""", _black_quoted, text)
+
+
+def _black_quoted(literal: re.Match[str]) -> str:
+    inside = literal[1]
+    is_plain = inside is not None and '"' not in inside and "\\" not in inside
+    return f'"{inside}"' if is_plain else literal[0]
 
 
 def _predict(made: _Subject, language: str) -> list[str]:
