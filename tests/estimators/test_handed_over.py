@@ -228,6 +228,23 @@ def test_scores_are_those_of_what_is_predicted_and_of_the_rows_weights() -> None
     assert named.best_validation_score_ == pytest.approx(named.score(X[part], WORDS[part]))
 
 
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "d2_log_loss_score", "top_k_accuracy"])
+def test_held_out_rows_without_a_class_are_judged(scoring: str) -> None:
+    rare = np.where(np.arange(ROWS) == 0, "c", np.where(WHOLE > 1, "a", "b"))
+    model = fitted(X, rare, NetworkClassifier, scoring=scoring, n_networks=4)
+    assert np.isfinite(model.validation_scores_).all()
+
+
+def test_columns_of_extreme_numbers_are_scaled() -> None:
+    plain = fitted(X, scaling="standard").predict(X)
+    for size in (1e-200, 1e200):
+        far = fitted(X * size, scaling="standard").predict(X * size)
+        np.testing.assert_allclose(far, plain, atol=1e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted(np.c_[X, RNG.normal(size=ROWS) * 1e-312])
+
+
 @pytest.mark.parametrize("answer", [True, np.True_, np.bool_(1)])
 def test_anything_true_ends_a_training(answer: Any) -> None:
     for callbacks in ([lambda epoch: answer], lambda epoch: answer):

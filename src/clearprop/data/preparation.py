@@ -30,6 +30,8 @@ SCALINGS = ("robust", "standard", "none")
 
 # Below so many rows everything is done so that a row of weight 2 is the same as that row twice.
 FEW_ROWS = 64
+# A column that spans less is constant: 1 / span would be infinite.
+SMALLEST_SPAN = 1e-300
 # How a file spells a flag.
 FLAGS = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
 
@@ -316,12 +318,14 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
     low, span = float(values.min()), float(np.ptp(values))
     if scaling == "none":
         return 0.0, 1.0
-    if span == 0:
+    if span < SMALLEST_SPAN:
         return low, 0.0
     if scaling == "standard":
         mean = float(np.average(values, weights=weight))
-        variance = float(np.average((values - mean) ** 2, weights=weight))
-        return mean, 1 / variance**0.5
+        # In units of the largest, whose square may be too large for a number.
+        unit = float(np.abs(values - mean).max())
+        variance = float(np.average(((values - mean) / unit) ** 2, weights=weight))
+        return mean, 1 / (unit * variance**0.5)
     if binary:
         return low, 1 / span
     first, middle, third = quantiles(values, [0.25, 0.5, 0.75], weight)

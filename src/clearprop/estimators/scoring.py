@@ -1,5 +1,6 @@
 """What held-out rows are judged by, spelled as scikit-learn spells it: a name, or a scorer."""
 
+from copy import copy
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -66,9 +67,17 @@ def scorer_named(scoring: Any) -> Any:
     return None if scoring is None else get_scorer(scoring)
 
 
-def _takes_weights(scorer: Any) -> bool:
-    """Whether a scorer, or the function that makes its score, has an argument for them."""
-    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+def _takes(scorer: Any, name: str) -> bool:
+    """Whether a scorer, or the function that makes its score, has such an argument."""
+    return name in signature(getattr(scorer, "_score_func", scorer)).parameters
+
+
+def _of_probabilities(scorer: Any) -> bool:
+    """Whether a scorer judges the probabilities of all classes, and is to be told which there are:
+    held-out rows need not have all of them."""
+    # One method, or several of which the first that there is is taken.
+    response = getattr(scorer, "_response_method", "")
+    return "predict_proba" in response and _takes(scorer, "labels")
 
 
 def metric_named(scoring: Any, target: TableTarget, *, weighted: bool = False) -> Metric | None:
@@ -79,7 +88,10 @@ def metric_named(scoring: Any, target: TableTarget, *, weighted: bool = False) -
     if scorer is None:
         return None
     said: Any = (_SaidNumbers if isinstance(target, NumberTarget) else _SaidClasses)(target)
-    weighs = weighted and _takes_weights(scorer)
+    weighs = weighted and _takes(scorer, "sample_weight")
+    if isinstance(target, ClassTarget) and _of_probabilities(scorer):
+        scorer = copy(scorer)
+        scorer._kwargs = {"labels": said.classes_, **scorer._kwargs}
 
     def metric(output: Array, encoded: Array, weight: Array) -> float:
         truth: Any = encoded

@@ -11,23 +11,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
-    validate_data,
 )
 
 from clearprop.base.arrays import Array
 from clearprop.base.configuration import Configurable
 from clearprop.base.errors import ConfigurationError, DataError
-from clearprop.data.frames import (
-    has_numbers_alone,
-    is_frame,
-    objects_of,
-    table_of_array,
-    table_of_frame,
-    table_of_objects,
-)
 from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
+from clearprop.estimators.columns_in import ColumnsIn
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.explaining_rows import explain_row
@@ -43,7 +35,7 @@ from clearprop.estimators.target_losses import losses_for, require_loss
 from clearprop.estimators.told import anyone_ends, callbacks_of
 
 
-class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
+class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ignore[misc]
     """What the two estimators share.
 
     hidden_layer_sizes    sizes of the hidden layers; (64, 64) unless told otherwise
@@ -165,46 +157,6 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         self.single_logit = single_logit
         self.class_weight = class_weight
         self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.missing in ("median", "indicator")
-        tags.input_tags.categorical = True
-        tags.target_tags.multi_output = True
-        return tags
-
-    # Columns in
-
-    def _table(self, X: Any, *, reset: bool) -> Table:
-        """X as a table; its names and number of columns are kept, or held against the fit's.
-
-        A frame may hold words and dates, an array numbers alone. Of a Table of `clearprop.data`
-        columns are taken by their names, and there may be more of them.
-        """
-        if isinstance(X, Table):
-            if reset:
-                self.feature_names_in_ = np.array(X.names, object)
-                self.n_features_in_ = len(X.names)
-            return X
-        words = () if reset else self.preparation_.words
-        if is_frame(X) and not has_numbers_alone(X, "X"):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            return table_of_frame(X, "X", words=words)
-        objects = objects_of(X, words=words)
-        if objects is not None:
-            array = validate_data(self, objects, reset=reset, dtype=None, ensure_all_finite=False)
-        else:
-            finite = "allow-nan" if self.missing in ("median", "indicator") else True
-            array = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite)
-        names = getattr(self, "feature_names_in_", None)
-        named = None if names is None else tuple(map(str, names))
-        if objects is not None:
-            return table_of_objects(array, named, words=words)
-        return table_of_array(array, named)
-
-    def _features(self, X: Any) -> Array:
-        check_is_fitted(self)
-        return self.preparation_.matrix(self._table(X, reset=False))
 
     # Training
 
