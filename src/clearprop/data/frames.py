@@ -160,7 +160,7 @@ def _column_of_series(series: Any, name: str, *, is_words: bool) -> Column:
 
 def _column_of_objects(name: str, values: list[Any], *, is_words: bool) -> Column:
     """A column whose type is that of its values, None or NaN where one is missing."""
-    values = [None if _is_missing(value) else value for value in values]
+    values = [None if is_missing(value) else value for value in values]
     present = [value for value in values if value is not None]
 
     def all_are(*kinds: type) -> bool:
@@ -188,7 +188,8 @@ def _column_of_objects(name: str, values: list[Any], *, is_words: bool) -> Colum
     return Column(name, kind_of_words, typed(strings, kind_of_words))
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value of an array of objects stands for none: None, NaN, and pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))

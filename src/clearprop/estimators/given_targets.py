@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
+from clearprop.data.frames import is_missing
 
 
 def plain_labels(y: Any) -> Any:
@@ -27,7 +28,7 @@ def plain_labels(y: Any) -> Any:
     values = np.asarray(y, object)
     if values.ndim != 1 or not len(values):
         return y
-    missing = [_is_missing(value) for value in values]
+    missing = [is_missing(value) for value in values]
     if any(missing):
         raise DataError("label_missing", row=int(np.argmax(missing)))
     kinds: tuple[tuple[Any, Any], ...] = (
@@ -66,9 +67,3 @@ def require_same_classes(known: Array, said: Any) -> None:
     if not np.array_equal(classes, known):
         listed = {"known": ", ".join(map(str, known)), "said": ", ".join(map(str, classes))}
         raise DataError("classes_changed", **listed)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -33,6 +32,7 @@ from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
 from clearprop.estimators.target_losses import losses_for, require_loss
 from clearprop.estimators.told import anyone_ends, callbacks_of
+from clearprop.estimators.whole_fits import all_or_nothing, seed_of
 
 
 class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ignore[misc]
@@ -201,6 +201,7 @@ class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ig
             table, y, sample_weight, validation_set, going_on=False, watch=watch, **given
         )
 
+    @all_or_nothing
     def _fit(
         self,
         X: Any,
@@ -230,7 +231,7 @@ class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ig
             raise DataError("weights_zero")
         table, values, weight = table.take(counted), values[counted], weight[counted]
         groups = None if groups is None else groups[counted]
-        recipe = recipe_of(self, self._seed(), epochs)
+        recipe = recipe_of(self, seed_of(self, going_on=before is not None), epochs)
         require_loss(type(self).__name__, recipe.loss, losses_for(target))
         if before is None:
             self.preparation_ = prepare(
@@ -277,11 +278,6 @@ class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ig
         """One epoch on these rows, from where the fit before ended."""
         # A first call takes what is measured of the columns and of the target from its rows.
         return self._fit(X, y, sample_weight, None, going_on=True, epochs=1)
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _watch(self, watch: Watch | None) -> Watch | None:
         callbacks = callbacks_of(self.callbacks)

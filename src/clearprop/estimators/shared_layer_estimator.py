@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -26,6 +26,7 @@ from clearprop.estimators.layer_training import LayerEpoch, LayerSamples, output
 from clearprop.estimators.members import in_reach, share_of_rows
 from clearprop.estimators.target_losses import require_loss
 from clearprop.estimators.told import callbacks_of
+from clearprop.estimators.whole_fits import all_or_nothing, seed_of
 from clearprop.formats.example_rows import ids_of
 from clearprop.training import TrainingState, start
 from clearprop.training.arguments import optimizer_of
@@ -111,6 +112,7 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         beside = named_beside(lengths, key_padding_mask, attn_mask, side_inputs)
         return self._fit(X, y, sample_weight, beside, validation_set, going_on=self.warm_start)
 
+    @all_or_nothing
     def _fit(
         self,
         X: Any,
@@ -154,7 +156,7 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
             if not weight.any():
                 raise DataError("weights_zero")
             samples = samples.take(np.flatnonzero(weight))
-        held_out, seed = None, self._seed()
+        held_out, seed = None, seed_of(self, going_on=going_on)
         if validation_set is not None:
             if not isinstance(validation_set, tuple | list) or len(validation_set) not in (2, 3):
                 raise ConfigurationError("layer_validation_set")
@@ -289,11 +291,6 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         settings = {**found.settings(), "learning_rate": self.learning_rate_init}
         made: Optimizer = type(found).from_settings(settings)
         return made
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _said(self, X: Any, given: dict[str, Any]) -> Array:
         """The network's outputs for X."""

@@ -148,3 +148,31 @@ def test_other_networks_targets_and_classes_are_refused() -> None:
         layers.set_params(dtype="float64").fit(X, Y)
     with pytest.raises(ConfigurationError, match="of another layer"):
         layers.set_params(dtype="float32", layer=Sequential(Linear(3, 1, bias=False))).fit(X, Y)
+
+
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was() -> None:
+    def stops(epoch: Any) -> None:
+        raise RuntimeError("enough")
+
+    layers = LayerClassifier(Sequential(Linear(3, 3)), max_iter=2, random_state=0)
+    for model in (NetworkClassifier(**QUICK), layers):
+        told = model.fit(X, WORDS).predict_proba(X)
+        model.set_params(callbacks=[stops])
+        other = np.where(X[:, 0] > 0, "up", np.where(X[:, 1] > 0, "down", "even"))
+        with pytest.raises(RuntimeError, match="enough"):
+            model.fit(X * 100, other)
+        np.testing.assert_array_equal(model.predict_proba(X), told)
+        assert model.classes_.tolist() == ["high", "low", "middle"]
+    unfitted = NetworkRegressor(**QUICK, callbacks=[stops])
+    with pytest.raises(RuntimeError, match="enough"):
+        unfitted.fit(X, Y)
+    assert not hasattr(unfitted, "n_features_in_")
+
+
+def test_a_seed_that_was_drawn_holds_out_the_same_rows_in_a_warm_start() -> None:
+    model = NetworkRegressor(**{**QUICK, "random_state": None}, warm_start=True)
+    parts = [model.fit(X, Y).learned_.parts for _ in range(2)]
+    for first, second in zip(*parts, strict=True):
+        np.testing.assert_array_equal(first, second)
+    fresh = model.set_params(warm_start=False).fit(X, Y).learned_.parts
+    assert not all(np.array_equal(*pair) for pair in zip(parts[0], fresh, strict=True))
