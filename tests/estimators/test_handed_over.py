@@ -113,6 +113,7 @@ def test_arrays_and_lists_may_hold_words() -> None:
     [
         (pd.DataFrame(np.c_[Y, Y], columns=["a", "a"]), "X has two columns called 'a'"),
         (pd.DataFrame(index=range(ROWS)), "X has no columns"),
+        (pd.DataFrame({"a": WORDS})[:0], "X has no rows"),
         (pl.DataFrame({"a": Y}).lazy(), r"X\.collect\(\)"),
         (np.array([["1", "b"]] * ROWS), "an array of text"),
         (pd.DataFrame({"a": [[1]] * ROWS}), "'a' is of the type list"),
@@ -163,7 +164,9 @@ def test_what_is_no_label_is_one_sentence(labels: Any, said: str) -> None:
         LayerClassifier(Sequential(Linear(2, 3)), max_iter=1).fit(X, labels)
 
 
-def test_words_are_no_numbers_to_predict() -> None:
+def test_words_and_dates_are_no_numbers_to_predict() -> None:
+    with pytest.raises(DataError, match="y holds dates, such as 2020-01-01"):
+        fitted(X, pd.date_range("2020", periods=ROWS))
     with pytest.raises(DataError, match=r"y has the word '[abc]' in row 0"):
         fitted(X, WORDS)
     with pytest.raises(DataError, match=r"y has the word '[abc]' in row 0"):
@@ -348,6 +351,15 @@ def test_numbers_beyond_float32_are_bounded_or_told_of() -> None:
     layers = LayerRegressor(Sequential(Linear(2, 1)), max_iter=1).fit(X, Y)
     with pytest.raises(DataError, match="A value in row 1 is too large for float32"):
         layers.predict(far)
+
+
+def test_the_last_activation_is_called_as_scikit_learn_does() -> None:
+    flags = WHOLE > 1
+    assert fitted(X).out_activation_ == "identity"
+    assert fitted(X, WORDS, NetworkClassifier).out_activation_ == "softmax"
+    for y in (np.c_[flags, ~flags], flags):
+        model = fitted(X, y, NetworkClassifier, single_logit=True)
+        assert model.out_activation_ == "logistic"
 
 
 def test_a_validation_set_is_a_pair() -> None:

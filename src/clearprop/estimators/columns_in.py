@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from clearprop.base.arrays import Array
+from clearprop.base.errors import DataError
 from clearprop.data.frames import (
     has_numbers_alone,
     is_frame,
@@ -46,7 +47,10 @@ class ColumnsIn:
         words = () if reset else self.preparation_.words
         if is_frame(X) and not has_numbers_alone(X, "X"):
             validate_data(self, X, skip_check_array=True, reset=reset)
-            return table_of_frame(X, "X", words=words)
+            table = table_of_frame(X, "X", words=words)
+            if not table.rows:
+                raise DataError("rows_none", source="X")
+            return table
         objects = objects_of(X, words=words)
         if objects is not None:
             array = validate_data(self, objects, reset=reset, dtype=None, ensure_all_finite=False)

@@ -49,8 +49,10 @@ def plain_labels(y: Any) -> Any:
 
 
 def require_no_words(y: Any) -> None:
-    """Refuse words that are no numbers. Raises DataError."""
+    """Refuse words that are no numbers, and dates. Raises DataError."""
     given = np.asarray(y)
+    if given.dtype.kind == "M":
+        raise DataError("target_of_dates", value=given.reshape(-1)[0])
     if given.dtype.kind not in "OU":
         return
     for row, value in enumerate(given.reshape(-1)):

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from clearprop.base.arrays import Array
 from clearprop.estimators.learning import Learned
+from clearprop.estimators.table_targets import ClassTarget, NumberTarget
 
 
 class LearnedAttributes:
@@ -37,6 +38,15 @@ class LearnedAttributes:
     def intercepts_(self) -> list[Array]:
         """The biases (out,) of every Linear layer of the first network."""
         return [array[0] for array in self._arrays("bias")]
+
+    @property
+    def out_activation_(self) -> str:
+        """What the last layer's outputs go through: "identity", "softmax" or "logistic"."""
+        check_is_fitted(self)
+        target = self.learned_.target
+        if isinstance(target, NumberTarget):
+            return "identity"
+        return "softmax" if isinstance(target, ClassTarget) and not target.single else "logistic"
 
     def _arrays(self, name: str) -> list[Array]:
         check_is_fitted(self)
