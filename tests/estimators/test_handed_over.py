@@ -108,6 +108,13 @@ def test_arrays_and_lists_may_hold_words() -> None:
     assert imputed.fit(frame, Y).predict(frame).shape == (ROWS,)
 
 
+def test_what_is_masked_is_missing() -> None:
+    mask = X > 1
+    np.testing.assert_array_equal(
+        fitted(np.ma.array(X, mask=mask)).predict(X), fitted(np.where(mask, np.nan, X)).predict(X)
+    )
+
+
 @pytest.mark.parametrize(
     ("X", "said"),
     [

@@ -45,6 +45,9 @@ class ColumnsIn:
                 self.n_features_in_ = len(X.names)
             return X
         words = () if reset else self.preparation_.words
+        if np.ma.isMaskedArray(X):
+            # scikit-learn reads what stands under a mask; here it is missing.
+            X = np.ma.filled(X.astype(np.float64), np.nan)
         if is_frame(X) and not has_numbers_alone(X, "X"):
             validate_data(self, X, skip_check_array=True, reset=reset)
             table = table_of_frame(X, "X", words=words)
