@@ -236,10 +236,10 @@ def test_words_that_are_not_understood(words: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "english", "chinese"),
     [
-        (["bogus"], "(No such command 'bogus'.)", "（沒有「bogus」這個指令）"),
-        (["explian"], "Did you mean 'explain'?)", "相近的有 'explain'）"),
-        (["health", "a", "b", "c"], "extra argument(s) (b c))", "（多出來的：b c）"),
-        (["exercise", "a"], "extra argument(s) (a))", "（多出來的：a）"),
+        (["bogus"], "There is no command 'bogus'; `clearprop --help`", "沒有「bogus」這個指令"),
+        (["explian"], "did you mean 'explain'?", "是不是 'explain'？"),
+        (["health", "a", "b", "c"], "'b c'; `clearprop health --help`", "用不到「b c」"),
+        (["exercise", "a"], "'a'; `clearprop exercise --help`", "用不到「a」"),
         (["check", "--all=3"], "--all takes no value, and was given '3'.", "後面不接值"),
     ],
 )

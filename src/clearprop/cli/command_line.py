@@ -172,7 +172,9 @@ class Command(NamedTuple):
         takes = [one for one in (self.operand, self.second) if one is not Takes.NOTHING]
         surplus = operands[len(takes) :]
         if surplus:
-            raise ConfigurationError("arguments_surplus", surplus=" ".join(surplus))
+            raise ConfigurationError(
+                "arguments_surplus", surplus=" ".join(surplus), command=f"clearprop {self.name}"
+            )
         first, second = [*operands, "", ""][:2]
         return Arguments(values, first, language, second)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MARKED_UTF8 = "utf-8-sig"
 ENCODING_NAMES = {"utf-16": "UTF-16"}
 READERS = ("csv", "tsv", "txt", "parquet", "arrow", "feather", "npz")
+SPREADSHEETS = ("xls", "xlsx", "xlsm", "ods", "numbers")
 
 
 def read_table(
@@ -45,6 +46,8 @@ def read_table(
     """
     path = Path(path)
     ending = path.suffix.lower().removeprefix(".")
+    if ending in SPREADSHEETS:
+        raise FileError("table_spreadsheet", path=path)
     if ending not in READERS:
         raise FileError("table_kind", path=path, known=", ".join(READERS))
     if ending == "npz":
