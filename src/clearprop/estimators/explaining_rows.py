@@ -130,10 +130,10 @@ def _differences(
     return min(below, above, key=lambda one: abs(one - slope)), True
 
 
-def _text(column: Column) -> str:
+def _text(column: Column) -> str | None:
     value = column.values[0]
     if column.missing[0]:
-        return "—"
+        return None
     if column.kind == "date":
         return date_text(value)
     return brief(float(value)) if column.kind == "number" else str(value)
