@@ -27,6 +27,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
 from clearprop.base.numbers import brief
+from clearprop.base.product_threads import one_product_thread
 from clearprop.data.preparation import NumberInput, Preparation
 from clearprop.data.table import Column, Table
 from clearprop.data.typing_columns import date_text
@@ -40,6 +41,7 @@ MOVED = 1e-5
 BENT = 1e-3
 
 
+@one_product_thread()
 def explain_row(
     preparation: Preparation, learned: Learned, table: Table, row: int, output: Any = None
 ) -> RowExplanation:
