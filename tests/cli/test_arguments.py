@@ -257,6 +257,26 @@ def test_what_is_not_understood_is_said_in_both_languages(
     assert chinese in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ("--lang zh-TW", 0, "看得見"),
+        ("--help --lang zh-TW", 0, "看得見"),
+        ("--lang=zh-TW --help", 0, "看得見"),
+        ("--lang zh-TW data --help", 0, "用法：clearprop data"),
+        ("--lang zh-TW data", 2, "clearprop data"),
+        ("--lang=zh-TW bogus", 2, "沒有「bogus」這個指令"),
+        ("--lang fr --help", 2, "'fr'"),
+        ("--lang", 2, "--lang needs a value"),
+    ],
+)
+def test_the_language_may_stand_before_the_command(
+    words: str, status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == status
+    assert says in "".join(capsys.readouterr())
+
+
 def test_what_is_asked_for_first_is_what_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version", "explain", "--nonsense"]) == 0
     assert capsys.readouterr().out == f"clearprop {clearprop.__version__}\n"
