@@ -72,6 +72,11 @@ class TableNetwork:
             return features
         return self.front.predict(np.zeros(0, features.dtype), features)
 
+    def operations(self, rows: int) -> float:
+        """The operations of the largest product of so many rows, that with the largest weight."""
+        slots = (one for node in self.rest.graph.nodes.values() for one in node.parameters.values())
+        return 2.0 * rows * max((slot.stop - slot.start for slot in slots), default=0)
+
 
 def table_network(
     features: Array,
