@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from clearprop.engine.optimizers.optimizer import Optimizer, OptimizerState
 from clearprop.engine.schedules import ConstantRate
-from clearprop.estimators.penalty import Penalized
+from clearprop.training.penalized import Penalized
 
 FALLING_NAMES = ("invscaling", "adaptive")
 LEAST_RATE, FACTOR = 1e-6, 5.0

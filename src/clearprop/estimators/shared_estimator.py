@@ -103,7 +103,7 @@ class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ig
         soft_clip: float | None = 3.0,
         bins: int = 32,
         bin_height: float = 0.35,
-        input_scale: float | None = 6.0,
+        input_scale: float | None = 12.0,
         scaling: str = "robust",
         missing: str = "indicator",
         dtype: str = "float32",
