@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,9 @@ def data(classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def both(
-    monkeypatch: pytest.MonkeyPatch, classes: int, solver: str, **settings: Any
+    monkeypatch: pytest.MonkeyPatch, classes: int, solver: str, *, fits: int = 1, **settings: Any
 ) -> tuple[Any, Any]:
-    """scikit-learn's and ours, trained from one start in one order."""
+    """scikit-learn's and ours, trained from one start in one order, so many times."""
     x, y = data(classes)
     orders: list[np.ndarray] = []
     shuffle = _multilayer_perceptron.shuffle
@@ -58,15 +59,19 @@ def both(
         **{**mlp.get_params(), "max_iter": 1, "learning_rate_init": 1e-300, "solver": "sgd"}
     ).fit(x, y)
     orders.clear()
-    mlp.fit(x, y)
-    monkeypatch.setattr(Course, "order", lambda self, seed, epoch: orders[epoch])
+    for _ in range(fits):
+        mlp.fit(x, y)
+    left = cycle(list(orders))
+    monkeypatch.setattr(Course, "order", lambda self, seed, epoch: next(left))
     kind = NetworkClassifier if classes else NetworkRegressor
     ours = kind.like_mlp(
         solver={"adam": "sklearn_adam"}.get(solver, solver),
         start=start_of(begun),
         **shared,
     )
-    return mlp, ours.fit(x, y)
+    for _ in range(fits):
+        ours.fit(x, y)
+    return mlp, ours
 
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
@@ -112,6 +117,16 @@ def test_the_end_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch, classe
     assert mlp.n_iter_ < 300
     assert ours.n_iter_ == mlp.n_iter_
     np.testing.assert_allclose(ours.loss_curve_, mlp.loss_curve_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_warm_start_is_that_of_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch, classes: int, solver: str
+) -> None:
+    mlp, ours = both(monkeypatch, classes, solver, fits=2, warm_start=True)
+    assert ours.n_iter_ == len(ours.loss_curve_) == 2 * EPOCHS
+    np.testing.assert_allclose(ours.loss_curve_, mlp.loss_curve_, rtol=1e-10)
 
 
 def test_another_epsilon_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,10 @@
 """`partial_fit` and `warm_start`: trainings that go on from another."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perceptron
 
 from clearprop import Linear, Sequential
 from clearprop.base.errors import ConfigurationError, DataError
@@ -18,8 +15,6 @@ from clearprop.estimators import (
     NetworkClassifier,
     NetworkRegressor,
 )
-from clearprop.estimators.like_mlp import start_of
-from clearprop.training.course import Course
 
 QUICK: dict[str, Any] = {"max_iter": 4, "min_steps": 0, "n_networks": 2, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(120, 3))
@@ -57,39 +52,6 @@ def test_predictions_reach_the_numbers_that_came_later() -> None:
         model.partial_fit(X, 10 * Y)
     assert model.predict(X).max() > 3 * Y.max()
     assert model.predict(X).max() <= 10 * Y.max()
-
-
-@pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_a_warm_start_is_that_of_scikit_learn(
-    monkeypatch: pytest.MonkeyPatch, classes: int, solver: str
-) -> None:
-    y = WORDS if classes else Y
-    kind = MLPClassifier if classes else MLPRegressor
-    orders: list[np.ndarray] = []
-    shuffle = _multilayer_perceptron.shuffle
-
-    def noted(rows: np.ndarray, random_state: Any) -> np.ndarray:
-        orders.append(shuffle(rows, random_state=random_state))
-        return orders[-1]
-
-    monkeypatch.setattr(_multilayer_perceptron, "shuffle", noted)
-    shared: dict[str, Any] = {"hidden_layer_sizes": (6,), "batch_size": 40, "warm_start": True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        begun = kind(hidden_layer_sizes=(6,), solver="sgd", max_iter=1, random_state=0)
-        start = start_of(begun.set_params(learning_rate_init=1e-300).fit(X, y))
-        orders.clear()
-        mlp = kind(**shared, solver=solver, max_iter=3, random_state=0).fit(X, y).fit(X, y)
-    left = iter(list(orders))
-    monkeypatch.setattr(Course, "order", lambda self, seed, epoch: next(left))
-    ours: Any = NetworkClassifier if classes else NetworkRegressor
-    model = ours.like_mlp(
-        **shared, solver={"adam": "sklearn_adam"}.get(solver, solver), max_iter=3, start=start
-    )
-    model.fit(X, y).fit(X, y)
-    assert model.n_iter_ == len(model.loss_curve_) == 6
-    np.testing.assert_allclose(model.loss_curve_, mlp.loss_curve_, rtol=1e-10)
 
 
 def test_the_curves_are_those_of_all_that_was_trained(tmp_path: Path) -> None:
