@@ -275,7 +275,11 @@ class NetworkEstimator(ColumnsIn, LearnedAttributes, BaseEstimator):  # type: ig
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch on these rows, from where the fit before ended."""
+        """One epoch on these rows, at a constant rate, from where the fit before ended.
+
+        The networks stay what they are, with their dtype; the range that predictions are held in
+        grows with y.
+        """
         # A first call takes what is measured of the columns and of the target from its rows.
         return self._fit(X, y, sample_weight, None, going_on=True, epochs=1)
 
