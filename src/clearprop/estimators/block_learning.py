@@ -33,10 +33,9 @@ from clearprop.estimators.member_training import (
     TrainedEpoch,
     first_state,
     judged_epochs,
-    penalised_epochs,
+    trained_epochs,
 )
 from clearprop.estimators.members import MemberCourse, Metric, Rows
-from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, TableTarget
@@ -150,9 +149,9 @@ class FileRows:
                     batch_size=min(course.batch_size, len(rows.x)),
                     sample_weight=rows.weight,
                     engine=course.engine,
-                    by="step" if isinstance(course.optimizer, Penalized) else "epoch",
+                    by="epoch",
                 )
-                for one in penalised_epochs(events, course.optimizer, len(starts)):
+                for one in trained_epochs(events):
                     if isinstance(one, DivergenceEvent):
                         yield one._replace(epoch=epoch)
                         return

@@ -27,11 +27,11 @@ from clearprop.estimators.members import (
     folds_of_groups,
     rows_of_members,
 )
-from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork, table_network
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState
+from clearprop.training.penalized import Penalized
 
 # Told of an epoch, and of where the training stands then; True ends it.
 Watch = Callable[[MemberEpoch, Members], Any]

@@ -39,7 +39,7 @@ class InputForm:
     soft_clip: float | None = 3.0
     bins: int = 32
     bin_height: float = 0.35
-    scale_rate: float | None = 6.0
+    scale_rate: float | None = 12.0
 
     def bins_of(self, bends: Array, rows: int) -> int:
         """The bins of each of these features of many values, (F,) booleans, in so many rows."""
