@@ -49,7 +49,7 @@ def explain_row(
     default the likeliest class or the first column. Raises DataError for a row or output that is
     not there."""
     if not isinstance(row, int | np.integer) or not 0 <= row < table.rows:
-        raise DataError("row_not_there", row=row, last=table.rows - 1)
+        raise DataError("row_not_there", row=row, rows=table.rows)
     x = preparation.matrix(table.take(np.array([row])))[0]
     said = learned.mean(x[None])[0]
     if output is None:
