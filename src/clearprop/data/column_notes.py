@@ -48,6 +48,9 @@ def _notes_of(column: Column) -> Iterator[Note]:
     if not there.any():
         yield "data.notes.all_missing", named
         return
+    if column.kind == "other":
+        yield "data.notes.other", {**named, "type": ", ".join(column.distinct)}
+        return
     if column.kind == "number" and (endless := int(np.isinf(column.values).sum())):
         first = int(np.argmax(np.isinf(column.values)))
         yield "data.notes.infinite", {**named, "count": endless, "rows": len(there), "row": first}
@@ -96,7 +99,11 @@ def _repeated(table: Table) -> Iterator[Note]:
             column.kind,
             values.tobytes() if column.kind in ("number", "date") else tuple(values),
         )
-        if column.missing.all() or _is_constant(column.take(~column.missing)):
+        if (
+            column.kind == "other"
+            or column.missing.all()
+            or _is_constant(column.take(~column.missing))
+        ):
             continue
         if key in seen:
             yield "data.notes.repeated", {"column": column.name, "other": seen[key]}

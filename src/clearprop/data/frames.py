@@ -24,10 +24,10 @@ def is_frame(value: Any) -> bool:
 
 
 def table_of_frame(frame: Any, source: str = "") -> Table:
-    """The columns of a data frame.
+    """The columns of a data frame, durations in days; one that is neither numbers, dates nor words
+    is of the kind "other", which is refused where it is used.
 
-    Raises DataError for a column of a type that is neither numbers, dates nor words, and
-    MissingDependencyError without narwhals.
+    Raises MissingDependencyError without narwhals.
     """
     require("narwhals")
     import narwhals
@@ -74,7 +74,10 @@ def _column_of_series(series: Any, name: str) -> Column:
             np.float64,
         )
         return Column(name, "number", values)
-    if dtype.is_temporal() and str(dtype) not in ("Duration", "Time"):
+    if str(dtype).startswith("Duration"):
+        days = series.to_numpy().astype("timedelta64[us]") / np.timedelta64(1, "D")
+        return Column(name, "number", days)
+    if dtype.is_temporal() and str(dtype) != "Time":
         values = series.to_numpy().astype("datetime64[us]")
         return Column(name, "date", values)
     if str(dtype).partition("(")[0] in ("String", "Categorical", "Enum", "Object", "Unknown"):
@@ -82,10 +85,16 @@ def _column_of_series(series: Any, name: str) -> Column:
         if any(
             not isinstance(value, str | bool | int | float) for value in words if value is not None
         ):
-            raise DataError("column_type", column=name, dtype=dtype)
+            return _of_no_use(name, dtype, missing)
         strings = [None if value is None else str(value) for value in words]
         distinct = len(set(strings) - {None})
         few = distinct <= MOST_CATEGORIES or str(dtype).startswith(("Categorical", "Enum"))
         kind: ColumnKind = "category" if few else "text"
         return Column(name, kind, typed(strings, kind))
-    raise DataError("column_type", column=name, dtype=dtype)
+    return _of_no_use(name, dtype, missing)
+
+
+def _of_no_use(name: str, dtype: Any, missing: Array) -> Column:
+    values = np.full(len(missing), str(dtype), object)
+    values[missing] = None
+    return Column(name, "other", values)

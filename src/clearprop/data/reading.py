@@ -13,10 +13,25 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.csv_text import CsvForm, csv_form, line_of, opened, text_batches
+from clearprop.data.block_reading import is_arrow_stream
+from clearprop.data.csv_text import (
+    CsvForm,
+    csv_form,
+    line_of,
+    opened,
+    require_no_pipe,
+    text_batches,
+)
 from clearprop.data.frames import table_of_arrow
 from clearprop.data.table import Column, ColumnKind, Note, Table
-from clearprop.data.typing_columns import type_of, typed, word_of_number
+from clearprop.data.typing_columns import (
+    ColumnType,
+    TypeCounts,
+    type_of,
+    typed,
+    types_of,
+    word_of_number,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +58,7 @@ def read_table(
     line; DataError for a column that is not there; MissingDependencyError without pyarrow.
     """
     path = Path(path)
+    require_no_pipe(path)
     ending = path.suffix.lower().removeprefix(".")
     if ending not in READERS:
         raise FileError("table_kind", path=path, known=", ".join(READERS))
@@ -92,12 +108,17 @@ def _read_csv(
         )
     columns = []
     notes: list[Note] = []
-    for position, name in enumerate(form.names):
-        words = [value for batch in batches for value in batch.column(position).to_pylist()]
+    values = {
+        name: [value for batch in batches for value in batch.column(position).to_pylist()]
+        for position, name in enumerate(form.names)
+    }
+    open_names = [name for name in form.names if name not in (*categories, *known_words)]
+    types = dict(zip(open_names, _types(form, [values[name] for name in open_names]), strict=True))
+    for name, words in values.items():
         kind: ColumnKind = "category"
         comma = False
-        if name not in categories and name not in known_words:
-            kind, comma, stray = type_of(words, delimiter=form.delimiter)
+        if name in types:
+            kind, comma, stray = types[name]
             if stray is not None:
                 raise DataError(
                     "value_not_number",
@@ -107,10 +128,19 @@ def _read_csv(
                     value=words[stray],
                 )
         if comma:
-            notes.append(("data.notes.decimal_comma", {"column": name}))
+            decimals = any("," in word for word in words if word is not None)
+            key = "decimal_comma" if decimals else "thousands"
+            notes.append((f"data.notes.{key}", {"column": name}))
         columns.append(Column(name, kind, typed(words, kind, comma=comma)))
     notes = [*_notes_of_form(form), *notes]
     return Table(tuple(columns), str(path), tuple(notes))
+
+
+def _types(form: CsvForm, columns: list[list[Any]]) -> list[ColumnType]:
+    counts = [TypeCounts(form.delimiter) for _ in columns]
+    for one, words in zip(counts, columns, strict=True):
+        one.add(words)
+    return types_of(counts)
 
 
 def _notes_of_form(form: CsvForm) -> Iterator[Note]:
@@ -133,6 +163,9 @@ def _read_arrow(path: Path, ending: str) -> "pa.Table":
             from pyarrow import parquet
 
             return parquet.ParquetFile(path).read()
+        if is_arrow_stream(path):
+            with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+                return reader.read_all()
         from pyarrow import feather
 
         return feather.read_table(path, memory_map=False)
@@ -191,7 +224,7 @@ def as_words(table: Table, categories: tuple[str, ...]) -> Table:
     """The columns that were said to be categories, as words."""
     for name in categories:
         column = table[name]
-        if column.kind in ("category", "text"):
+        if column.kind in ("category", "text", "other"):
             continue
         words = np.empty(table.rows, object)
         words[:] = [

@@ -31,7 +31,7 @@ say = messages.within("data")
 class ColumnSummary:
     """One column.
 
-    kind      "number", "date", "category" or "text"
+    kind      "number", "date", "category", "text", or "other" of a type that no network takes
     missing   rows without a value; `distinct` counts the different values of the others
     low, high, mean, median  of numbers, and of dates as text but for the mean, which they lack
     words     the words of a category or text that stand there most often, and how often
@@ -94,7 +94,7 @@ def summarise(table: Table) -> DataSummary:
 def _summary(column: Column) -> ColumnSummary:
     there = column.take(~column.missing)
     missing = len(column.values) - len(there.values)
-    if column.kind in ("category", "text"):
+    if column.kind in ("category", "text", "other"):
         words = Counter(map(str, there.values)).most_common()
         counts = tuple(count for _, count in words[:BARS])
         return ColumnSummary(
@@ -145,14 +145,14 @@ def _cells(column: ColumnSummary, rows: int, language: str, room: int) -> list[s
         shortened(_values(column, rows - column.missing, language), room),
         _bars(column.counts),
         missing,
-        f"{column.distinct:,}",
+        "" if column.kind == "other" else f"{column.distinct:,}",
     ]
 
 
 def _values(column: ColumnSummary, there: int, language: str) -> str:
     if column.words:
         named = [
-            word if column.kind == "text" else f"{word} {percent(count / there)}"
+            word if column.kind in ("text", "other") else f"{word} {percent(count / there)}"
             for word, count in column.words.items()
         ]
         more = " …" if column.distinct > len(named) else ""

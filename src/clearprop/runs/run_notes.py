@@ -69,7 +69,7 @@ def _target_columns(data: RunData) -> Iterator[tuple[str, Array]]:
 def _ranks(column: Column) -> Array:
     """Equal values have equal ranks, from 0 without a gap."""
     values = column.values
-    if column.kind in ("category", "text"):
+    if column.kind in ("category", "text", "other"):
         values = np.array(["" if value is None else str(value) for value in values])
     return np.unique(values, return_inverse=True)[1]
 
