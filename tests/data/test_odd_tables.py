@@ -11,7 +11,8 @@ from pyarrow import parquet
 
 from clearprop.base.errors import DataError, FileError
 from clearprop.data.blocks import measure
-from clearprop.data.preparation import prepare
+from clearprop.data.column_notes import column_notes, row_notes
+from clearprop.data.preparation import CategoryInput, prepare
 from clearprop.data.reading import read_table
 from clearprop.data.table import Column, Table
 from clearprop.data.typing_columns import typed
@@ -102,6 +103,7 @@ def test_yes_and_no_are_the_same_however_they_are_written() -> None:
         np.testing.assert_array_equal(
             of_numbers.matrix(Table((column,))), of_numbers.matrix(Table((flags,)))
         )
+        assert isinstance(of_words.inputs[0], CategoryInput)
         assert not of_words.inputs[0].unseen(column).any()
     for column in (words[1], digits):
         np.testing.assert_array_equal(
@@ -133,3 +135,28 @@ def test_arrow_is_read_as_a_stream_as_well(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(FileError, match="cannot be read as arrow"):
         read_table(path)
+
+
+def test_numbers_with_signs_are_told_from_words() -> None:
+    def keys(*words: str | None) -> list[str]:
+        return [
+            key
+            for key, _ in column_notes(Table((Column("c", "category", np.array(words, object)),)))
+        ]
+
+    for words in (("$1,234.50", "$5"), ("12.5%", "3 %"), ("NT$500", None, "NT$1"), ("1,234", "5")):
+        assert keys(*words) == ["data.notes.dressed"]
+    for words in (("1", "2"), ("a", "$5"), ("12,34,56", "5"), ("04/23/2023", "5"), ("+886 2", "1")):
+        assert "data.notes.dressed" not in keys(*words)
+
+
+def test_rows_that_stand_there_twice_are_counted_where_they_are_no_chance() -> None:
+    x, words = np.arange(40.0), np.array(list("abcd") * 10, object)
+    once = Table((Column("x", "number", x), Column("c", "category", words)))
+    assert row_notes(once) == ()
+    assert row_notes(once.take(np.arange(43) % 40)) == (
+        ("data.notes.copies", {"count": "3", "rows": "43"}),
+    )
+    assert row_notes(once.take(np.arange(41) % 40)) == ()
+    # Few different values come again.
+    assert row_notes(Table((Column("x", "number", x % 3), Column("c", "category", words)))) == ()

@@ -11,7 +11,7 @@ from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief, percent
 from clearprop.base.text_tables import fitted, shortened, wrapped
-from clearprop.data.column_notes import column_notes
+from clearprop.data.column_notes import column_notes, row_notes
 from clearprop.data.table import Column, Note, Table
 from clearprop.data.typing_columns import date_text
 from clearprop.reading.document import Document
@@ -87,7 +87,7 @@ def summarise(table: Table) -> DataSummary:
         source=table.source,
         rows=table.rows,
         columns=tuple(map(_summary, table.columns)),
-        notes=(*table.notes, *column_notes(table)),
+        notes=(*table.notes, *column_notes(table), *row_notes(table)),
     )
 
 
