@@ -79,3 +79,31 @@ def test_an_encoding_without_letters_is_refused(
     path.write_text("x\n1\n")
     assert main(["data", str(path), "--encoding", encoding, "--lang", "en"]) == 2
     assert "there is no encoding called" in capsys.readouterr().err
+
+
+def test_a_slip_in_a_column_that_nothing_is_asked_of_is_no_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    lines = [f"{k},{'oops' if k == 7 else k * k},{2 * k}" for k in range(80)]
+    path.write_text("\n".join(["x,code,y", *lines]) + "\n")
+    given = ["train", str(path), "--target", "y", "--out", str(run), *FAST]
+    assert main(given) == 2
+    assert "line 9: 'oops' in the column 'code'" in capsys.readouterr().err
+    given += ["--drop", "code"]
+    assert main(given) == 0
+    given[given.index(str(run))] = str(tmp_path / "streamed")
+    assert main([*given, "--memory", "1KB"]) == 0
+    for words in (["predict"], ["predict", "--keep", "y"], ["evaluate"]):
+        assert main([*words[:1], str(run), str(path), *words[1:]]) == 0
+    assert main(["explain", str(run), "--row", "0", "--data", str(path)]) == 0
+    assert main(["evaluate", str(run), str(path), "--group", "code", "--lang", "en"]) == 2
+
+
+def test_a_held_out_file_has_the_words_of_the_training(tmp_path: Path) -> None:
+    training, held_out = tmp_path / "t.csv", tmp_path / "v.csv"
+    training.write_text("x,y\n" + "".join(f"{'abc'[k % 3]}{k % 2},{k % 4}a\n" for k in range(80)))
+    training.write_text(training.read_text() + "1,1\n2,2\n")
+    held_out.write_text("x,y\n1,1\n2,2\n1,1\n")
+    words = ["train", str(training), "--target", "y", "--validation", str(held_out)]
+    assert main([*words, "--out", str(tmp_path / "run"), *FAST]) == 0

@@ -47,12 +47,15 @@ def read_table(
     encoding: str | None = None,
     categories: tuple[str, ...] = (),
     words: Collection[str] = (),
+    used: Collection[str] | None = None,
 ) -> Table:
     """Read a file into a table.
 
     encoding    of a CSV file: UTF-8, or UTF-16 with its mark, unless told otherwise
     categories  columns that hold words even where they look like numbers
     words       the same of columns that need not be there: those that a model knows as words
+    used        the columns that anything is asked of, all unless told otherwise; a slip in another
+                one is no matter
 
     Raises FileError for a file that is missing, damaged, empty, of another kind or ragged, with the
     line; DataError for a column that is not there; MissingDependencyError without pyarrow.
@@ -67,7 +70,7 @@ def read_table(
     else:
         require("pyarrow")
         if ending in ("csv", "tsv", "txt"):
-            return _read_csv(path, encoding, categories, words)
+            return _read_csv(path, encoding, categories, words, used)
         table = table_of_arrow(_read_arrow(path, ending), str(path))
     if not table.rows:
         raise FileError("table_empty", path=path)
@@ -83,7 +86,7 @@ def read_as_written(
     Raises what `read_table` raises.
     """
     ending = path.suffix.lower().removeprefix(".")
-    table = read_table(path, encoding=encoding, words=names)
+    table = read_table(path, encoding=encoding, words=names, used=names)
     found: dict[str, Any] = {name: table[name].values for name in names}
     if ending in ("parquet", "arrow", "feather"):
         arrow = _read_arrow(path, ending)
@@ -95,7 +98,11 @@ def read_as_written(
 
 
 def _read_csv(
-    path: Path, encoding: str | None, categories: tuple[str, ...], known_words: Collection[str]
+    path: Path,
+    encoding: str | None,
+    categories: tuple[str, ...],
+    known_words: Collection[str],
+    used: Collection[str] | None,
 ) -> Table:
     form = csv_form(path, encoding)
     batches = list(text_batches(form))
@@ -112,7 +119,8 @@ def _read_csv(
         name: [value for batch in batches for value in batch.column(position).to_pylist()]
         for position, name in enumerate(form.names)
     }
-    open_names = [name for name in form.names if name not in (*categories, *known_words)]
+    told = {*categories, *known_words, *(() if used is None else set(form.names) - set(used))}
+    open_names = [name for name in form.names if name not in told]
     types = dict(zip(open_names, _types(form, [values[name] for name in open_names]), strict=True))
     for name, words in values.items():
         kind: ColumnKind = "category"

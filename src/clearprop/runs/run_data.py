@@ -75,9 +75,15 @@ class RunData:
         )
 
 
-def read_run_table(path: str | Path, settings: RunSettings) -> Table:
-    """A file as the run's own table is read. Raises what `data.read_table` raises."""
-    return read_table(path, encoding=settings.encoding, categories=settings.categories)
+def read_run_table(path: str | Path, settings: RunSettings, words: Sequence[str] = ()) -> Table:
+    """A file as the run's own table is read; `words` are columns that hold words there. Raises what
+    `data.read_table` raises."""
+    return read_table(
+        path,
+        encoding=settings.encoding,
+        categories=settings.categories,
+        words=(*settings.unread, *words),
+    )
 
 
 def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None = None) -> RunData:
