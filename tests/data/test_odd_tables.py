@@ -13,8 +13,9 @@ from clearprop.base.errors import DataError, FileError
 from clearprop.data.blocks import measure
 from clearprop.data.column_notes import column_notes, row_notes
 from clearprop.data.preparation import CategoryInput, prepare
-from clearprop.data.reading import read_table
+from clearprop.data.reading import read_as_written, read_table
 from clearprop.data.table import Column, Table
+from clearprop.data.table_writing import table_bytes
 from clearprop.data.typing_columns import typed
 from clearprop.data.yes_or_no import spellings
 
@@ -160,3 +161,27 @@ def test_rows_that_stand_there_twice_are_counted_where_they_are_no_chance() -> N
     assert row_notes(once.take(np.arange(41) % 40)) == ()
     # Few different values come again.
     assert row_notes(Table((Column("x", "number", x % 3), Column("c", "category", words)))) == ()
+
+
+def test_arrays_that_no_network_takes_are_refused_where_they_are_used_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.npz"
+    np.savez(
+        path, x=np.arange(3.0), image=np.zeros((3, 4, 5)), z=np.ones(3) * 1j, b=np.array([b"a"] * 3)
+    )
+    table = read_table(path)
+    assert [column.kind for column in table.columns] == ["number", "other", "other", "other"]
+    assert prepare(table.only(["x"])).columns == ("x",)
+    with pytest.raises(DataError, match=r"'image' is of the type float64\[4, 5\]"):
+        prepare(table.only(["image"]))
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz", "parquet"])
+def test_what_no_network_takes_is_carried_along(ending: str, tmp_path: Path) -> None:
+    parquet.write_table(pa.table(TYPES), tmp_path / "t.parquet")
+    np.savez(tmp_path / "t.npz", image=np.zeros((3, 2, 2)), z=np.ones(3) * 1j)
+    for file, columns in (("t.parquet", tuple(TYPES)), ("t.npz", ("image", "z"))):
+        kept = read_as_written(tmp_path / file, columns)
+        out = tmp_path / f"out.{ending}"
+        out.write_bytes(table_bytes(kept, ending))
+        assert read_table(out).rows == 3
+        assert all(any(one.startswith(name) for one in read_table(out).names) for name in columns)

@@ -212,16 +212,21 @@ def _read_npz(path: Path) -> Table:
 def _columns_of_array(path: Path, name: str, array: Array) -> list[Column]:
     """A vector as one column; a matrix as one for each of its columns: name_0, name_1 …"""
     if array.ndim == 1:
-        return [Column(name, *_kind_and_values(path, name, array))]
+        return [Column(name, *_kind_and_values(array))]
     if array.ndim == 2:
         return [
-            Column(f"{name}_{k}", *_kind_and_values(path, name, array[:, k]))
-            for k in range(array.shape[1])
+            Column(f"{name}_{k}", *_kind_and_values(array[:, k])) for k in range(array.shape[1])
         ]
-    raise FileError("npz_axes", path=path, name=name, axes=array.ndim)
+    if array.ndim == 0:
+        raise FileError("npz_axes", path=path, name=name, axes=array.ndim)
+    return [Column(name, *_of_no_use(f"{array.dtype}{list(array.shape[1:])}", len(array)))]
 
 
-def _kind_and_values(path: Path, name: str, array: Array) -> tuple[ColumnKind, Array]:
+def _of_no_use(dtype: str, rows: int) -> tuple[ColumnKind, Array]:
+    return "other", np.full(rows, dtype, object)
+
+
+def _kind_and_values(array: Array) -> tuple[ColumnKind, Array]:
     if array.dtype.kind in "biuf":
         return "number", array.astype(np.float64)
     if array.dtype.kind == "M":
@@ -231,7 +236,7 @@ def _kind_and_values(path: Path, name: str, array: Array) -> tuple[ColumnKind, A
         kind: ColumnKind = type_of(words).kind
         kind = "category" if kind in ("number", "date") else kind
         return kind, typed(words, kind)
-    raise FileError("npz_dtype", path=path, name=name, dtype=array.dtype)
+    return _of_no_use(str(array.dtype), len(array))
 
 
 def as_words(table: Table, categories: tuple[str, ...]) -> Table:
