@@ -4,7 +4,7 @@ import csv
 import datetime
 import importlib.util
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -353,8 +353,10 @@ def test_numbers_beyond_float32_are_bounded_or_told_of() -> None:
     bounded = model.predict(far)
     assert bounded[0] == pytest.approx(bounded[1], rel=1e-6)
     bare = fitted(X, soft_clip=None, bins=0, scaling="none")
+    assert np.isfinite(bare.predict(far)).all()
+    broken = replace(bare.learned_, params=bare.learned_.params * np.float32(1e20))
     with pytest.raises(DataError, match="What is predicted of row 1 is beyond the range of float"):
-        bare.predict(far)
+        broken.members(np.array([[0.0, 0.0], [1e30, 1e30]]))
     layers = LayerRegressor(Sequential(Linear(2, 1)), max_iter=1).fit(X, Y)
     with pytest.raises(DataError, match="A value in row 1 is too large for float32"):
         layers.predict(far)

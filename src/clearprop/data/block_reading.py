@@ -81,9 +81,8 @@ def _every_batch(
             for group in range(file.metadata.num_row_groups):
                 yield from _batches_of_group(file, group, rows)
             return
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
+        with pa.memory_map(str(path)) as source:
+            for batch in _arrow_batches(path, source):
                 rows = max(1, block_bytes * max(batch.num_rows, 1) // max(batch.nbytes, 1))
                 for first in range(0, batch.num_rows, rows):
                     piece = batch.slice(first, rows)
@@ -91,6 +90,23 @@ def _every_batch(
     except (pa.ArrowException, OSError, ValueError) as problem:
         kind = path.suffix.lower().removeprefix(".")
         raise FileError("table_damaged", path=path, kind=kind, problem=problem) from problem
+
+
+def is_arrow_stream(path: Path) -> bool:
+    """Whether a file of Arrow is written as a stream, which has no table of contents. Raises
+    FileError."""
+    with opened(path) as stream:
+        return not stream.read(6).startswith((b"ARROW1", b"FEA1"))
+
+
+def _arrow_batches(path: Path, source: Any) -> Iterator["pa.RecordBatch"]:
+    import pyarrow as pa
+
+    if is_arrow_stream(path):
+        yield from pa.ipc.open_stream(source)
+        return
+    with pa.ipc.open_file(source) as reader:
+        yield from map(reader.get_batch, range(reader.num_record_batches))
 
 
 def _batches_of_group(

@@ -20,7 +20,7 @@ from clearprop.data.csv_text import CsvForm, csv_form, line_of, text_batches
 from clearprop.data.frames import table_of_arrow
 from clearprop.data.reading import as_words
 from clearprop.data.table import MOST_CATEGORIES, Column, ColumnKind, Table
-from clearprop.data.typing_columns import TypeCounts, typed
+from clearprop.data.typing_columns import ColumnType, TypeCounts, typed, types_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -249,10 +249,12 @@ def _text_columns(
             "column_not_there", source=form.path, column=unknown[0], known=", ".join(form.names)
         )
     columns = []
+    of_file = [
+        count for name, count in zip(form.names, counts, strict=True) if name not in categories
+    ]
+    types = iter(types_of(of_file))
     for name, count in zip(form.names, counts, strict=True):
-        kind, comma, stray = count.type()
-        if name in categories:
-            kind, comma, stray = "category", False, None
+        kind, comma, stray = ColumnType("category") if name in categories else next(types)
         if stray is not None:
             raise DataError(
                 "value_not_number",

@@ -56,8 +56,9 @@ def csv_form(path: Path, encoding: str | None = None) -> CsvForm:
         found = [name for mark, name in _MARKS.items() if start.startswith(mark)]
         encoding = found[0] if found else "utf-8"
     try:
-        codecs.lookup(encoding)
-    except LookupError as problem:
+        # An encoding of bytes, as hex, and one that has no letters are none of a text.
+        "".encode(encoding)
+    except (LookupError, UnicodeError) as problem:
         raise FileError("encoding_unknown", path=path, encoding=encoding) from problem
     first = _first_row(path, encoding)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(first)
@@ -149,9 +150,17 @@ def line_of(form: CsvForm, row: int) -> int:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, opened to read bytes. Raises FileError."""
+    """The file, opened to read bytes. Raises FileError, also for a pipe: a table is gone through
+    more than once."""
+    require_no_pipe(path)
     with read_or_refused(path):
         return path.open("rb")
+
+
+def require_no_pipe(path: Path) -> None:
+    """Raises FileError for a pipe or a device, which would be waited for."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileError("table_pipe", path=path)
 
 
 def _first_row(path: Path, encoding: str) -> str:

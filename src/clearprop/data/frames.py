@@ -33,13 +33,13 @@ def is_frame(value: Any) -> bool:
 
 
 def table_of_frame(frame: Any, source: str = "", *, words: Sequence[str] = ()) -> Table:
-    """The columns of a data frame.
+    """The columns of a data frame, durations in days; one that is neither numbers, dates nor words
+    is of the kind "other", which is refused where it is used.
 
     words  columns of objects that hold words, also where these here happen to be numbers alone
 
-    Raises DataError for a column of a type that is neither numbers, dates nor words, for a name
-    that stands there twice and a frame without columns, and MissingDependencyError without
-    narwhals.
+    Raises DataError for a name that stands there twice and for a frame without columns, and
+    MissingDependencyError without narwhals.
     """
     columns = [
         _column_of_series(series, str(series.name), is_words=series.name in words)
@@ -100,7 +100,7 @@ def table_of_objects(
     array: Array, names: Sequence[str] | None = None, *, words: Sequence[str] = ()
 ) -> Table:
     """A matrix (N, F) of Python's own numbers, dates and words as columns x0, x1 … unless they have
-    names; `words` as in `table_of_frame`. Raises DataError for values that are none of these."""
+    names; `words` and what is of no use as in `table_of_frame`."""
     names = tuple(names or (f"x{k}" for k in range(array.shape[1])))
     return Table(
         tuple(
@@ -155,7 +155,7 @@ def _column_of_series(series: Any, name: str, *, is_words: bool) -> Column:
         return Column(name, "category", typed([_text(value) for value in values], "category"))
     if family in ("String", "Object", "Unknown"):
         return _column_of_objects(name, values, is_words=is_words or family == "String")
-    raise DataError("column_type", column=name, dtype=dtype)
+    return _of_no_use(name, dtype, values)
 
 
 def _column_of_objects(name: str, values: list[Any], *, is_words: bool) -> Column:
@@ -180,7 +180,7 @@ def _column_of_objects(name: str, values: list[Any], *, is_words: bool) -> Colum
         return Column(name, "number", _days(np.array(values, "timedelta64[us]")))
     if present and not all_are(str, Real, np.bool_):
         kind = next(type(one) for one in present if not isinstance(one, str | Real | np.bool_))
-        raise DataError("column_type", column=name, dtype=kind.__name__)
+        return _of_no_use(name, kind.__name__, values)
     strings = [_text(value) for value in values]
     kind_of_words: ColumnKind = (
         "category" if len(set(strings) - {None}) <= MOST_CATEGORIES else "text"
@@ -203,3 +203,8 @@ def _days(durations: Array) -> Array:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _of_no_use(name: str, dtype: Any, values: list[Any]) -> Column:
+    told = [None if value is None else str(dtype) for value in values]
+    return Column(name, "other", np.array(told, object))

@@ -1,8 +1,9 @@
 """What a network is given of a table's columns, and how a feature reads in the table's own units.
 
-Number       (x − centre) · factor: the median and the interquartile range, half the span where
-             that is 0; a column of two values becomes 0 and 1. A date is its days since 1970.
-             A missing value becomes the median; where some were missing a further feature says so.
+Number       (x − centre) · factor, within ±10³⁰: the median and the interquartile range, half the
+             span where that is 0; a column of two values becomes 0 and 1. A date is its days since
+             1970. A missing value becomes the median; where some were missing a further feature
+             says so.
 Category     one feature for every word seen, 1 for the word that stands there. All of them are 0
              for a word that was not seen: the bucket of everything else, which the words share that
              were too rare to learn.
@@ -24,6 +25,7 @@ from clearprop.base.configuration import Configurable
 from clearprop.base.errors import DataError
 from clearprop.base.settings import settle_choice
 from clearprop.data.table import Column, Table
+from clearprop.data.yes_or_no import NUMBERS, are_flags, spellings
 
 MISSING_POLICIES = ("error", "drop", "median", "indicator")
 SCALINGS = ("robust", "standard", "none")
@@ -32,8 +34,9 @@ SCALINGS = ("robust", "standard", "none")
 FEW_ROWS = 64
 # A column that spans less is constant: 1 / span would be infinite.
 SMALLEST_SPAN = 1e-300
-# How a file spells a flag.
-FLAGS = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
+
+# A feature is held within this: a number beyond what float32 has would be none in the network.
+LARGEST_FEATURE = 1e30
 
 # What a missing word is called among the words.
 NO_WORD = ""
@@ -70,7 +73,8 @@ class NumberInput(Configurable):
         if column.missing.all():
             # Nothing says what such a column would hold.
             column = Column(column.name, "number", np.full(len(column.values), np.nan))
-        column = _flags_as_numbers(column)
+        elif column.kind == "category" and self._is_flag and are_flags(column.distinct):
+            column = Column(column.name, "number", _flag_numbers(column))
         _require_numbers(column, is_date=self.is_date)
         values = column.numbers
         if np.isinf(values).any():
@@ -82,10 +86,16 @@ class NumberInput(Configurable):
                 row = int(np.argmax(missing))
                 raise DataError("value_missing", column=self.column, row=row)
             values = np.where(missing, self.fill, values)
-        scaled = (values - self.centre) * self.factor
+        with np.errstate(over="ignore"):
+            scaled = (values - self.centre) * self.factor
+        scaled = np.clip(scaled, -LARGEST_FEATURE, LARGEST_FEATURE)
         if not self.indicator:
             return scaled[:, None]
         return np.column_stack([scaled, missing.astype(np.float64)])
+
+    @property
+    def _is_flag(self) -> bool:
+        return {self.low, self.high} <= {0.0, 1.0}
 
     def column_of(self, features: Array) -> Column:
         """The column that has these features (N, 1 or 2), but for rounding. Where a missing value
@@ -121,13 +131,13 @@ class CategoryInput(Configurable):
 
     def matrix(self, column: Column) -> Array:
         """Its features (N, words). Raises DataError for numbers."""
+        column.require_usable()
         is_words = column.kind in ("category", "text")
         if not is_words and not column.missing.all():
             raise DataError("column_is_number", column=self.column)
-        place = {word: k for k, word in enumerate(self.words)}
         found = np.zeros((len(column.values), len(self.words)))
         for row, value in enumerate(column.values if is_words else [None] * len(found)):
-            at = place.get(NO_WORD if value is None else value)
+            at = self._places.get(NO_WORD if value is None else value)
             if at is not None:
                 found[row, at] = 1
         return found
@@ -144,8 +154,15 @@ class CategoryInput(Configurable):
         """Where a word stands that has no feature of its own, (N,) booleans."""
         if column.kind not in ("category", "text"):
             return np.zeros(len(column.values), bool)
-        known = set(self.words)
+        known = self._places
         return np.array([value is not None and value not in known for value in column.values], bool)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Which feature a word has, however yes and no are written."""
+        place = {word: k for k, word in enumerate(self.words)}
+        same = spellings(word for word in self.words if word != NO_WORD)
+        return {**place, **{spelling: place[word] for spelling, word in same.items()}}
 
 
 Input: TypeAlias = NumberInput | CategoryInput
@@ -237,7 +254,19 @@ def prepare(
     """
     weight = np.ones(table.rows) if weight is None else weight
     settings = _Settings(missing, scaling, least_count, weight)
+    _require_no_text(table)
     return Preparation(tuple(_input(column, settings) for column in table.columns))
+
+
+def _require_no_text(table: Table) -> None:
+    """Raises DataError where columns hold text or what no network takes, with all of them."""
+    unfit = [column for column in table.columns if column.kind in ("text", "other")]
+    if len(unfit) > 1:
+        names = [column.name for column in unfit]
+        raise DataError("columns_of_text", columns=", ".join(names), drop=",".join(names))
+    for column in unfit:
+        column.require_usable()
+        raise DataError("column_of_text", column=column.name, count=len(column.distinct))
 
 
 def quantiles(values: Array, shares: Sequence[float], weight: Array) -> Array:
@@ -274,8 +303,6 @@ class _Settings:
 
 
 def _input(column: Column, settings: _Settings) -> Input:
-    if column.kind == "text":
-        raise DataError("column_of_text", column=column.name, count=len(column.distinct))
     if column.kind == "category":
         return _category(column, settings)
     values = column.numbers
@@ -333,16 +360,14 @@ def _scale(values: Array, weight: Array, scaling: str, binary: bool) -> tuple[fl
     return float(middle), 1 / spread if spread > 0 else 2 / span
 
 
-def _flags_as_numbers(column: Column) -> Column:
-    """A column whose words are True and False alone, as a file spells what a frame has as numbers;
-    any other as it is."""
-    if column.kind != "category" or not set(column.distinct) <= FLAGS.keys():
-        return column
-    numbers = [np.nan if word is None else FLAGS[word] for word in column.values]
-    return Column(column.name, "number", np.array(numbers))
+def _flag_numbers(column: Column) -> Array:
+    return np.array(
+        [np.nan if value is None else NUMBERS[value.lower()] for value in column.values]
+    )
 
 
 def _require_numbers(column: Column, *, is_date: bool) -> None:
+    column.require_usable()
     if column.kind not in ("number", "date"):
         row = next((k for k, value in enumerate(column.values) if value is not None), 0)
         key = "column_is_word_no_date" if is_date else "column_is_word"

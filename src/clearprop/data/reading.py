@@ -13,10 +13,25 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.dependencies import require
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.csv_text import CsvForm, csv_form, line_of, opened, text_batches
+from clearprop.data.block_reading import is_arrow_stream
+from clearprop.data.csv_text import (
+    CsvForm,
+    csv_form,
+    line_of,
+    opened,
+    require_no_pipe,
+    text_batches,
+)
 from clearprop.data.frames import table_of_arrow
 from clearprop.data.table import Column, ColumnKind, Note, Table
-from clearprop.data.typing_columns import type_of, typed, word_of_number
+from clearprop.data.typing_columns import (
+    ColumnType,
+    TypeCounts,
+    type_of,
+    typed,
+    types_of,
+    word_of_number,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,17 +49,21 @@ def read_table(
     encoding: str | None = None,
     categories: tuple[str, ...] = (),
     words: Collection[str] = (),
+    used: Collection[str] | None = None,
 ) -> Table:
     """Read a file into a table.
 
     encoding    of a CSV file: UTF-8, or UTF-16 with its mark, unless told otherwise
     categories  columns that hold words even where they look like numbers
     words       the same of columns that need not be there: those that a model knows as words
+    used        the columns that anything is asked of, all unless told otherwise; a slip in another
+                one is no matter
 
     Raises FileError for a file that is missing, damaged, empty, of another kind or ragged, with the
     line; DataError for a column that is not there; MissingDependencyError without pyarrow.
     """
     path = Path(path)
+    require_no_pipe(path)
     ending = path.suffix.lower().removeprefix(".")
     if ending in SPREADSHEETS:
         raise FileError("table_spreadsheet", path=path)
@@ -55,7 +74,7 @@ def read_table(
     else:
         require("pyarrow")
         if ending in ("csv", "tsv", "txt"):
-            return _read_csv(path, encoding, categories, words)
+            return _read_csv(path, encoding, categories, words, used)
         table = table_of_arrow(_read_arrow(path, ending), str(path))
     if not table.rows:
         raise FileError("table_empty", path=path)
@@ -71,7 +90,7 @@ def read_as_written(
     Raises what `read_table` raises.
     """
     ending = path.suffix.lower().removeprefix(".")
-    table = read_table(path, encoding=encoding, words=names)
+    table = read_table(path, encoding=encoding, words=names, used=names)
     found: dict[str, Any] = {name: table[name].values for name in names}
     if ending in ("parquet", "arrow", "feather"):
         arrow = _read_arrow(path, ending)
@@ -83,7 +102,11 @@ def read_as_written(
 
 
 def _read_csv(
-    path: Path, encoding: str | None, categories: tuple[str, ...], known_words: Collection[str]
+    path: Path,
+    encoding: str | None,
+    categories: tuple[str, ...],
+    known_words: Collection[str],
+    used: Collection[str] | None,
 ) -> Table:
     form = csv_form(path, encoding)
     batches = list(text_batches(form))
@@ -96,12 +119,18 @@ def _read_csv(
         )
     columns = []
     notes: list[Note] = []
-    for position, name in enumerate(form.names):
-        words = [value for batch in batches for value in batch.column(position).to_pylist()]
+    values = {
+        name: [value for batch in batches for value in batch.column(position).to_pylist()]
+        for position, name in enumerate(form.names)
+    }
+    told = {*categories, *known_words, *(() if used is None else set(form.names) - set(used))}
+    open_names = [name for name in form.names if name not in told]
+    types = dict(zip(open_names, _types(form, [values[name] for name in open_names]), strict=True))
+    for name, words in values.items():
         kind: ColumnKind = "category"
         comma = False
-        if name not in categories and name not in known_words:
-            kind, comma, stray = type_of(words, delimiter=form.delimiter)
+        if name in types:
+            kind, comma, stray = types[name]
             if stray is not None:
                 raise DataError(
                     "value_not_number",
@@ -111,10 +140,19 @@ def _read_csv(
                     value=words[stray],
                 )
         if comma:
-            notes.append(("data.notes.decimal_comma", {"column": name}))
+            decimals = any("," in word for word in words if word is not None)
+            key = "decimal_comma" if decimals else "thousands"
+            notes.append((f"data.notes.{key}", {"column": name}))
         columns.append(Column(name, kind, typed(words, kind, comma=comma)))
     notes = [*_notes_of_form(form), *notes]
     return Table(tuple(columns), str(path), tuple(notes))
+
+
+def _types(form: CsvForm, columns: list[list[Any]]) -> list[ColumnType]:
+    counts = [TypeCounts(form.delimiter) for _ in columns]
+    for one, words in zip(counts, columns, strict=True):
+        one.add(words)
+    return types_of(counts)
 
 
 def _notes_of_form(form: CsvForm) -> Iterator[Note]:
@@ -139,6 +177,9 @@ def _read_arrow(path: Path, ending: str) -> "pa.Table":
             from pyarrow import parquet
 
             return parquet.ParquetFile(path).read()
+        if is_arrow_stream(path):
+            with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+                return reader.read_all()
         from pyarrow import feather
 
         return feather.read_table(path, memory_map=False)
@@ -171,16 +212,21 @@ def _read_npz(path: Path) -> Table:
 def _columns_of_array(path: Path, name: str, array: Array) -> list[Column]:
     """A vector as one column; a matrix as one for each of its columns: name_0, name_1 …"""
     if array.ndim == 1:
-        return [Column(name, *_kind_and_values(path, name, array))]
+        return [Column(name, *_kind_and_values(array))]
     if array.ndim == 2:
         return [
-            Column(f"{name}_{k}", *_kind_and_values(path, name, array[:, k]))
-            for k in range(array.shape[1])
+            Column(f"{name}_{k}", *_kind_and_values(array[:, k])) for k in range(array.shape[1])
         ]
-    raise FileError("npz_axes", path=path, name=name, axes=array.ndim)
+    if array.ndim == 0:
+        raise FileError("npz_axes", path=path, name=name, axes=array.ndim)
+    return [Column(name, *_of_no_use(f"{array.dtype}{list(array.shape[1:])}", len(array)))]
 
 
-def _kind_and_values(path: Path, name: str, array: Array) -> tuple[ColumnKind, Array]:
+def _of_no_use(dtype: str, rows: int) -> tuple[ColumnKind, Array]:
+    return "other", np.full(rows, dtype, object)
+
+
+def _kind_and_values(array: Array) -> tuple[ColumnKind, Array]:
     if array.dtype.kind in "biuf":
         return "number", array.astype(np.float64)
     if array.dtype.kind == "M":
@@ -190,14 +236,14 @@ def _kind_and_values(path: Path, name: str, array: Array) -> tuple[ColumnKind, A
         kind: ColumnKind = type_of(words).kind
         kind = "category" if kind in ("number", "date") else kind
         return kind, typed(words, kind)
-    raise FileError("npz_dtype", path=path, name=name, dtype=array.dtype)
+    return _of_no_use(str(array.dtype), len(array))
 
 
 def as_words(table: Table, categories: tuple[str, ...]) -> Table:
     """The columns that were said to be categories, as words."""
     for name in categories:
         column = table[name]
-        if column.kind in ("category", "text"):
+        if column.kind in ("category", "text", "other"):
             continue
         words = np.empty(table.rows, object)
         words[:] = [

@@ -12,7 +12,8 @@ from clearprop.base.errors import DataError
 
 # number: float64, NaN where one is missing.  date: datetime64[us], NaT where one is missing.
 # category: str or None, few of them.  text: str or None, so many that they are no categories.
-ColumnKind: TypeAlias = Literal["number", "date", "category", "text"]
+# other: of a type that no network takes, whose name stands where there is a value; None elsewhere.
+ColumnKind: TypeAlias = Literal["number", "date", "category", "text", "other"]
 
 # The key of a sentence that a person should read, and what stands in it.
 Note: TypeAlias = tuple[str, dict[str, object]]
@@ -48,14 +49,20 @@ class Column:
     def numbers(self) -> Array:
         """A number's values, or a date's days since 1970, in float64; NaN where one is missing.
 
-        Raises DataError for words.
+        Raises DataError for words, and for a type that no network takes.
         """
+        self.require_usable()
         if self.kind == "number":
             return self.values
         if self.kind == "date":
             days = self.values.astype("datetime64[us]").astype(np.int64) / 86_400e6
             return np.where(self.missing, np.nan, days)
         raise DataError("column_is_text", column=self.name)
+
+    def require_usable(self) -> None:
+        """Raises DataError where the column is of a type that no network takes."""
+        if self.kind == "other":
+            raise DataError("column_type", column=self.name, dtype=", ".join(self.distinct))
 
     def take(self, rows: Array) -> "Column":
         """The column of some of the rows."""

@@ -74,10 +74,22 @@ def _cell(value: Any) -> str:
 
 
 def _numpy(values: Any) -> Array:
-    array: Array = values if isinstance(values, np.ndarray) else np.array(values.to_pylist())
+    if isinstance(values, np.ndarray):
+        array: Array = values
+    else:
+        items = values.to_pylist()
+        # Lists of different lengths make no array but one of objects.
+        nested = any(isinstance(one, list | dict) for one in items)
+        array = _objects(items) if nested else np.array(items)
     if array.dtype.kind == "O":
         array = np.array(["" if one is None else str(one) for one in array.tolist()], str)
     return array
+
+
+def _objects(items: list[Any]) -> Array:
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found
 
 
 def _arrow(values: Any) -> "pa.Array | pa.ChunkedArray":
@@ -85,6 +97,6 @@ def _arrow(values: Any) -> "pa.Array | pa.ChunkedArray":
 
     if not isinstance(values, np.ndarray):
         return values
-    if values.dtype.kind in "OU":
+    if values.dtype.kind in "OUc" or values.ndim > 1:
         return pa.array([None if one is None else str(one) for one in values.tolist()], pa.string())
     return pa.array(values)

@@ -16,7 +16,12 @@ _NUMBER = r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*"
 _INFINITE = r"\s*[+-]?(?i:inf|infinity)\s*"
 # 1.234.567,89 or 3,5: a comma before the decimals, as in much of Europe.
 _COMMA = r"\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|\s*[+-]?\d+,\d+\s*|\s*[+-]?\d+\s*"
-_DATE = r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?\s*"
+# A time may say how far it is from UTC, which it is counted in.
+_DATE = (
+    r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+    r"(?:Z|[ ]?[+-]\d{2}(?::?\d{2})?)?)?\s*"
+)
+_OFFSET = re.compile(r"[ ]?([+-])(\d{2}):?(\d{2})?$")
 # A column with fewer strays than this share is meant to be of numbers.
 STRAYS = 0.02
 
@@ -53,7 +58,7 @@ class TypeCounts:
         self._date = re.compile(_DATE)
         # Of each way to write a number: how many words are none, and the row of the first.
         self._strays, self._first = [0] * len(patterns), [-1] * len(patterns)
-        self._may_be_dates = True
+        self._may_be_dates, self._has_dots = True, False
         self.rows = self.words = 0
         self.distinct: set[str] = set()
 
@@ -68,6 +73,7 @@ class TypeCounts:
                 self._note_strays(k, len(strays), strays[0])
         date = self._date
         self._may_be_dates &= all(date.fullmatch(value) for _, value in words)
+        self._has_dots = self._has_dots or any("." in value for _, value in words)
         if len(self.distinct) <= MOST_CATEGORIES:
             self.distinct.update(value for _, value in words)
         self.rows += len(values)
@@ -79,6 +85,7 @@ class TypeCounts:
             if count:
                 self._note_strays(k, count, first)
         self._may_be_dates &= other._may_be_dates
+        self._has_dots |= other._has_dots
         if len(self.distinct) <= MOST_CATEGORIES:
             self.distinct.update(other.distinct)
         self.rows += other.rows
@@ -88,10 +95,13 @@ class TypeCounts:
         self._first[k] = min(self._first[k], first) if self._strays[k] else first
         self._strays[k] += count
 
-    def type(self) -> ColumnType:
-        """The type of what there was."""
+    def type(self, *, commas: bool = False) -> ColumnType:
+        """The type of what there was; where other columns of the file have `commas` before their
+        decimals, 5.094 is 5094."""
         if not self.words:
             return ColumnType("number")
+        if commas and self._strays[-1] == 0 and self._has_dots:
+            return ColumnType("number", comma=True)
         for k, strays in enumerate(self._strays):
             if not strays:
                 return ColumnType("number", k == 1)
@@ -100,6 +110,13 @@ class TypeCounts:
         if self._may_be_dates:
             return ColumnType("date")
         return ColumnType("category" if len(self.distinct) <= MOST_CATEGORIES else "text")
+
+
+def types_of(columns: Sequence[TypeCounts]) -> list[ColumnType]:
+    """The types of a file's columns, which have their decimals the same way."""
+    alone = [counts.type() for counts in columns]
+    commas = any(one.comma for one in alone)
+    return [counts.type(commas=commas) for counts in columns] if commas else alone
 
 
 def typed(values: Sequence[Any] | Array, kind: ColumnKind, *, comma: bool = False) -> Array:
@@ -125,13 +142,21 @@ def _number(value: str | None, comma: bool) -> float:
 def _date(value: str | None) -> np.datetime64:
     if value is None:
         return np.datetime64("NaT")
-    day, _, time = value.strip().rstrip("Z").replace("/", "-").replace("T", " ").partition(" ")
+    written = value.strip().rstrip("Z").replace("/", "-").replace("T", " ")
+    day, _, time = written.partition(" ")
+    offset = _OFFSET.search(time)
+    time = time[: offset.start()] if offset else time
     year, month, of_month = day.split("-")
     text = f"{year}-{month.zfill(2)}-{of_month.zfill(2)}"
     if time:
         hour, _, rest = time.partition(":")
         text += f"T{hour.zfill(2)}:{rest}"
-    return np.datetime64(text, "us")
+    local = np.datetime64(text, "us")
+    if offset is None:
+        return local
+    sign, hours, minutes = offset.groups()
+    ahead = np.timedelta64(60 * int(hours) + int(minutes or 0), "m")
+    return local - ahead if sign == "+" else local + ahead
 
 
 def date_text(value: np.datetime64) -> str:

@@ -45,7 +45,7 @@ def measure_with_ranks(ranks: Ranks, settings: RunSettings) -> TableBlocks:
     ConfigurationError for a file that is not read in blocks."""
     path = Path(settings.data)
     given: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "sample_rows": SAMPLE_ROWS}
-    given["categories"] = settings.categories
+    given["categories"] = (*settings.categories, *settings.unread)
 
     def part() -> Any:
         if not is_readable_in_blocks(path):

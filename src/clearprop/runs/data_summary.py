@@ -11,7 +11,7 @@ from clearprop.base import messages
 from clearprop.base.arrays import Array
 from clearprop.base.numbers import brief, percent
 from clearprop.base.text_tables import fitted, shortened, wrapped
-from clearprop.data.column_notes import column_notes
+from clearprop.data.column_notes import column_notes, row_notes
 from clearprop.data.table import Column, Note, Table
 from clearprop.data.typing_columns import date_text
 from clearprop.reading.document import Document
@@ -31,7 +31,7 @@ say = messages.within("data")
 class ColumnSummary:
     """One column.
 
-    kind      "number", "date", "category" or "text"
+    kind      "number", "date", "category", "text", or "other" of a type that no network takes
     missing   rows without a value; `distinct` counts the different values of the others
     low, high, mean, median  of numbers, and of dates as text but for the mean, which they lack
     words     the words of a category or text that stand there most often, and how often
@@ -87,14 +87,14 @@ def summarise(table: Table) -> DataSummary:
         source=table.source,
         rows=table.rows,
         columns=tuple(map(_summary, table.columns)),
-        notes=(*table.notes, *column_notes(table)),
+        notes=(*table.notes, *column_notes(table), *row_notes(table)),
     )
 
 
 def _summary(column: Column) -> ColumnSummary:
     there = column.take(~column.missing)
     missing = len(column.values) - len(there.values)
-    if column.kind in ("category", "text"):
+    if column.kind in ("category", "text", "other"):
         words = Counter(map(str, there.values)).most_common()
         counts = tuple(count for _, count in words[:BARS])
         return ColumnSummary(
@@ -145,14 +145,14 @@ def _cells(column: ColumnSummary, rows: int, language: str, room: int) -> list[s
         shortened(_values(column, rows - column.missing, language), room),
         _bars(column.counts),
         missing,
-        f"{column.distinct:,}",
+        "" if column.kind == "other" else f"{column.distinct:,}",
     ]
 
 
 def _values(column: ColumnSummary, there: int, language: str) -> str:
     if column.words:
         named = [
-            word if column.kind == "text" else f"{word} {percent(count / there)}"
+            word if column.kind in ("text", "other") else f"{word} {percent(count / there)}"
             for word, count in column.words.items()
         ]
         more = " …" if column.distinct > len(named) else ""

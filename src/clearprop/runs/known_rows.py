@@ -54,9 +54,9 @@ def known_rows(
     if isinstance(model.learned_.target, ClassTarget):
         classes = list(model.classes_)
     words = columns if classes is not None and isinstance(classes[0], str) else ()
-    table = table_for(model, path, encoding=encoding, words=words)
-    used = [*model.preparation_.columns, *columns, weights, group]
-    table = table.only(dict.fromkeys(name for name in used if name is not None))
+    others = tuple(name for name in (*columns, weights, group) if name is not None)
+    table = table_for(model, path, encoding=encoding, words=words, others=others)
+    table = table.only(dict.fromkeys((*model.preparation_.columns, *others)))
     settings = RunSettings(
         data=str(path),
         target=columns,

@@ -41,7 +41,7 @@ def _table(plan: RunPlan, language: str) -> str:
     kinds = [column.kind for column in inputs.columns]
     counted = [
         say(f"words.{kind}", count=kinds.count(kind))
-        for kind in ("number", "category", "date", "text")
+        for kind in ("number", "category", "date", "text", "other")
         if kind in kinds
     ]
     rows = plan.rows + (0 if plan.held_out is None else len(plan.held_out))

@@ -35,14 +35,25 @@ def open_model(path: Path) -> Any:
 
 
 def table_for(
-    model: Any, path: Path, *, encoding: str | None = None, words: tuple[str, ...] = ()
+    model: Any,
+    path: Path,
+    *,
+    encoding: str | None = None,
+    words: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
 ) -> Table:
-    """The table in a file, with words where the model knows words, and in the columns `words`.
+    """The table in a file, with words where the model knows words, and in the columns `words`;
+    `others` are asked for besides the columns of the training.
 
     Raises what `read_table` raises, and DataError where columns of the training are not there.
     """
     preparation: Preparation = model.preparation_
-    table = read_table(path, encoding=encoding, words=(*preparation.words, *words))
+    table = read_table(
+        path,
+        encoding=encoding,
+        words=(*preparation.words, *words),
+        used=(*preparation.columns, *others),
+    )
     preparation.require_columns(table)
     return table
 

@@ -14,6 +14,7 @@ from clearprop.data.preparation import rows_without_missing
 from clearprop.data.reading import read_table
 from clearprop.data.table import MOST_CATEGORIES, Column, Note, Table
 from clearprop.data.typing_columns import word_of_number
+from clearprop.data.yes_or_no import NUMBERS, are_flags, spellings
 from clearprop.runs.run_settings import RunSettings
 
 # Whole numbers 0, 1, 2 … (or from 1 on) of no more kinds than this are taken for classes.
@@ -74,9 +75,15 @@ class RunData:
         )
 
 
-def read_run_table(path: str | Path, settings: RunSettings) -> Table:
-    """A file as the run's own table is read. Raises what `data.read_table` raises."""
-    return read_table(path, encoding=settings.encoding, categories=settings.categories)
+def read_run_table(path: str | Path, settings: RunSettings, words: Sequence[str] = ()) -> Table:
+    """A file as the run's own table is read; `words` are columns that hold words there. Raises what
+    `data.read_table` raises."""
+    return read_table(
+        path,
+        encoding=settings.encoding,
+        categories=settings.categories,
+        words=(*settings.unread, *words),
+    )
 
 
 def run_data(table: Table, settings: RunSettings, classes: Sequence[Any] | None = None) -> RunData:
@@ -140,6 +147,7 @@ def targets_of(
             raise ConfigurationError("target_twice", column=name)
     known = np.ones(table.rows, bool)
     for column in found:
+        column.require_usable()
         known &= ~column.missing
     if not known.any():
         raise DataError("target_all_missing", columns=", ".join(columns))
@@ -217,7 +225,16 @@ def _drawn(count: int, share: float, seed: int, classes: Array | None) -> Array:
     places = np.arange(count + 1) * share
     held_out = np.zeros(count, bool)
     held_out[order[np.floor(places[1:]) > np.floor(places[:-1])]] = True
+    if classes is not None:
+        _learn_of_every_class(held_out, classes)
     return held_out
+
+
+def _learn_of_every_class(held_out: Array, classes: Array) -> None:
+    """Take one row back of a class whose rows are all held out: no network would know it."""
+    names, first = np.unique(classes, return_index=True)
+    alone = ~np.isin(names, classes[~held_out])
+    held_out[first[alone]] = False
 
 
 def _numbers(column: Column, known: Array) -> Array:
@@ -239,8 +256,9 @@ def _classes(column: Column, known: Array, classes: Sequence[Any] | None) -> Arr
         found = np.array(["" if value is None else str(value) for value in column.values])
         if classes is not None and not words:
             return _as_numbers(found, known)
+        found = _as_known(found, classes)
     elif words:
-        found = np.array([word_of_number(value) for value in column.values])
+        found = _as_known([word_of_number(value) for value in column.values], classes)
     else:
         values = np.where(known, column.values, column.values[np.argmax(known)])
         whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2**53)
@@ -258,8 +276,16 @@ def _classes(column: Column, known: Array, classes: Sequence[Any] | None) -> Arr
     return found
 
 
+def _as_known(words: Sequence[str] | Array, classes: Sequence[Any] | None) -> Array:
+    """Yes and no as a model's classes have them; all other words as they are."""
+    same = {} if classes is None else spellings(map(str, classes))
+    return np.array([same.get(word, word) for word in map(str, words)])
+
+
 def _as_numbers(words: Array, known: Array) -> Array:
     """Words where a model knows whole numbers: one that is none was not there in training."""
+    if are_flags(words[known]):
+        words = np.array([f"{NUMBERS.get(word.lower(), 0):.0f}" for word in map(str, words)])
     try:
         return np.array(
             [int(word) if is_known else 0 for word, is_known in zip(words, known, strict=True)]
@@ -295,6 +321,7 @@ def _weights(column: Column) -> Array:
 
 
 def _words(column: Column) -> Array:
+    column.require_usable()
     if column.kind == "number":
         return np.array([word_of_number(value) for value in column.values])
     return np.array(["" if value is None else str(value) for value in column.values])

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop.base.arrays import Array
-from clearprop.data.column_notes import ENOUGH_ROWS, column_notes
+from clearprop.data.column_notes import ENOUGH_ROWS, column_notes, ranks_of, row_notes
 from clearprop.data.preparation import FEW_ROWS
-from clearprop.data.table import Column, Note
+from clearprop.data.table import Column, Note, Table
 from clearprop.runs.run_data import RunData
 from clearprop.runs.run_settings import RunSettings
 
 # What is said of columns that a network may be given; others it refuses, or they need no warning.
 TOLD = frozenset(
-    f"data.notes.{name}" for name in ("constant", "id_like", "repeated", "mostly_missing", "mixed")
+    f"data.notes.{name}"
+    for name in ("constant", "id_like", "repeated", "mostly_missing", "mixed", "dressed")
 )
 # Rank correlations from this on leave no doubt.
 EXACTLY = 0.9999
@@ -22,7 +23,12 @@ EXACTLY = 0.9999
 
 def noticed(data: RunData, settings: RunSettings) -> tuple[Note, ...]:
     """What is to be said of rows that are learned from."""
-    return (*_of_target(data), *_of_columns(data), *_of_size(len(data), settings))
+    return (
+        *_of_target(data),
+        *_of_columns(data),
+        *row_notes(_with_truth(data)),
+        *_of_size(len(data), settings),
+    )
 
 
 def _of_target(data: RunData) -> Iterator[Note]:
@@ -32,12 +38,20 @@ def _of_target(data: RunData) -> Iterator[Note]:
             yield "runs.notes.target_constant", {"target": name, "value": value}
 
 
+def _with_truth(data: RunData) -> Table:
+    truth = [
+        Column(name, "number", np.unique(values, return_inverse=True)[1].astype(np.float64))
+        for name, values in _target_columns(data)
+    ]
+    return Table((*data.inputs.columns, *truth))
+
+
 def _of_columns(data: RunData) -> Iterator[Note]:
     yield from (note for note in column_notes(data.inputs) if note[0] in TOLD)
     if len(data) < ENOUGH_ROWS:
         return
     for column in data.inputs.columns:
-        ranks = _ranks(column)
+        ranks = ranks_of(column)
         if ranks.max() == 0:
             continue
         for target, truth in _targets(data):
@@ -64,14 +78,6 @@ def _targets(data: RunData) -> Iterator[tuple[str, Array]]:
 def _target_columns(data: RunData) -> Iterator[tuple[str, Array]]:
     truth = data.truth if data.truth.ndim == 2 else data.truth[:, None]
     return zip(data.columns, truth.T, strict=True)
-
-
-def _ranks(column: Column) -> Array:
-    """Equal values have equal ranks, from 0 without a gap."""
-    values = column.values
-    if column.kind in ("category", "text"):
-        values = np.array(["" if value is None else str(value) for value in values])
-    return np.unique(values, return_inverse=True)[1]
 
 
 def _tells(ranks: Array, truth: Array, *, is_number: bool) -> bool:

@@ -150,6 +150,11 @@ class RunSettings(Configurable):
         """The columns that are neither predicted nor given to the network."""
         return tuple(name for name in (self.weights, self.group, self.time) if name is not None)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The columns that nothing is asked of."""
+        return tuple(name for name in self.drop if name not in self.aside)
+
 
 # What scikit-learn's MLP does, in the settings that differ from those above.
 PLAIN: dict[str, Any] = {

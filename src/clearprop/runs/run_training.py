@@ -107,7 +107,10 @@ def plan_run(settings: RunSettings, blocks: TableBlocks | None = None) -> RunPla
     training, held_out = split(data, settings)
     file = settings.validation_file
     if file is not None:
-        held_out = run_data(read_run_table(file, settings), settings, classes or None)
+        words = [column.name for column in training.inputs.columns if column.kind == "category"]
+        words += data.columns if classes and isinstance(classes[0], str) else ()
+        table = read_run_table(file, settings, words)
+        held_out = run_data(table, settings, classes or None)
     notes = (*notes, *data.notes, *noticed(training, settings))
     files = [path] if file is None else [path, file]
     if settings.activation == (AUTO,):

@@ -57,7 +57,7 @@ def measured(path: Path, settings: RunSettings) -> TableBlocks:
         sample_rows=min(max(rows, LEAST_SAMPLED), MOST_SAMPLED),
         seed=settings.seed,
         encoding=settings.encoding,
-        categories=settings.categories,
+        categories=(*settings.categories, *settings.unread),
     )
 
 
