@@ -355,7 +355,7 @@ def test_numbers_beyond_float32_are_bounded_or_told_of() -> None:
     bare = fitted(X, soft_clip=None, bins=0, scaling="none")
     assert np.isfinite(bare.predict(far)).all()
     broken = replace(bare.learned_, params=bare.learned_.params * np.float32(1e20))
-    with pytest.raises(DataError, match="What is predicted of row 1 is beyond the range of float"):
+    with pytest.raises(DataError, match="What is predicted of row 0 is beyond the range of float"):
         broken.members(np.array([[0.0, 0.0], [1e30, 1e30]]))
     layers = LayerRegressor(Sequential(Linear(2, 1)), max_iter=1).fit(X, Y)
     with pytest.raises(DataError, match="A value in row 1 is too large for float32"):
