@@ -9,6 +9,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from clearprop.teaching.grading import sandbox
 from clearprop.teaching.grading.code_marking import check_code
 from clearprop.teaching.grading.marked_handins import CodeMark
 from clearprop.teaching.grading.sandbox import Limits, Sandbox
+from tests.sweeps import quick_where
 
 # Two inputs, two hidden ReLUs, two outputs; one of the hidden neurons is on the zero side.
 SMALL = exercise("chain", 3, seed=1).linear_layers
@@ -66,8 +68,13 @@ def test_gradients_in_other_forms(tmp_path: Path, returned: str) -> None:
     assert checked(tmp_path, source).outcome == "right"
 
 
-@pytest.mark.parametrize("topic", DENSE_TOPICS)
-@pytest.mark.parametrize("level", LEVELS)
+# Every topic at one of the levels, and every level.
+EXERCISES = quick_where(
+    product(DENSE_TOPICS, LEVELS), lambda place, one: (place // len(LEVELS) + one[1]) % 3 == 0
+)
+
+
+@pytest.mark.parametrize(("topic", "level"), EXERCISES)
 def test_every_exercise_has_a_backward_that_is_right(
     tmp_path: Path, topic: str, level: int
 ) -> None:
@@ -157,7 +164,9 @@ PLANTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("topic", "level", "mistake"), PLANTINGS)
+@pytest.mark.parametrize(
+    ("topic", "level", "mistake"), quick_where(PLANTINGS, lambda place, _: place % 3 == 0)
+)
 def test_a_planted_mistake_is_wrong_and_named_in_every_exercise(
     tmp_path: Path, topic: str, level: int, mistake: str
 ) -> None:
@@ -215,44 +224,49 @@ def test_numbers_copied_from_the_sheet_are_wrong(tmp_path: Path) -> None:
     assert mark.only_elsewhere
 
 
+FAILING = [
+    ("def backward(dy:\n", "it is not Python, in line 1: SyntaxError"),
+    ("\n\n  x = = 1", "it is not Python, in line 3: IndentationError"),
+    ("\0", "it is not Python"),
+    ("(" * 100_000, "it is not Python"),
+    ("x = 1\n", "it defines no function 'backward'"),
+    ("backward = 3\n", "it defines no function 'backward'"),
+    ("", "it defines no function 'backward'"),
+    ("import nothing_of_the_kind\n", "line 1 raises ModuleNotFoundError: No module named"),
+    ("import clearpropp, torchh\n", "line 1 raises ModuleNotFoundError"),
+    (HEAD + INSIDE + "    return 1 / 0\n", "line 4 raises ZeroDivisionError: division by zero"),
+    (HEAD + "    raise NotImplementedError\n", "its backward is not written yet"),
+    (HEAD + "    raise\n", "line 3 raises RuntimeError"),
+    ("def backward(dy):\n    return dy\n", "raises TypeError: backward() takes 1"),
+    (HEAD + "    return backward(dy, x, W1, b1, W2, b2)\n", "raises RecursionError"),
+    (HEAD + "    import sys; sys.exit(0)\n", "it ends the program"),
+    ("import sys; sys.exit('no')\n", "it ends the program"),
+    (HEAD + "    import os; os._exit(0)\n", "it ends the program"),
+    ("import os; os._exit(3)\n", "it ends the program"),
+    (HEAD + "    raise KeyboardInterrupt\n", "raises KeyboardInterrupt"),
+    ("import ctypes; ctypes.string_at(0)\n", "it crashes with SIGSEGV"),
+    ("while True: pass\n", "it takes more than 1 seconds of processor time"),
+    (HEAD + "    while True: pass\n", "it takes more than 1 seconds of processor time"),
+    (HEAD + "    return np.ones(10**9)\n", "raises"),
+    ("x = 'a' * 10**10\n", "line 1 raises MemoryError"),
+    (HEAD + "    return np.ones(10**6)\n", "it returns more than 1000000 bytes"),
+    (HEAD + "    return None\n", "None"),
+    (HEAD + "    return 'abc'\n", "it returns an object of type str"),
+    (HEAD + "    return lambda: 0\n", "it returns an object of type function"),
+    (HEAD + "    return [x, W1]\n", "list of 2"),
+    (HEAD + "    return x, W1\n", "2"),
+    (HEAD + "    return 10**5000\n", "it returns an object of type int"),
+    (HEAD + "    return np.array([None])\n", "it returns an object of type ndarray"),
+    (HEAD + "    return {'dx': x}\n", "W1, b1, W2, b2"),
+    (HEAD + "    return x * np.nan, W1, b1, W2, b2\n", "nan"),
+]
+SENTENCES = [sentence for _, sentence in FAILING]
+
+
 @pytest.mark.parametrize(
     ("source", "sentence"),
-    [
-        ("def backward(dy:\n", "it is not Python, in line 1: SyntaxError"),
-        ("\n\n  x = = 1", "it is not Python, in line 3: IndentationError"),
-        ("\0", "it is not Python"),
-        ("(" * 100_000, "it is not Python"),
-        ("x = 1\n", "it defines no function 'backward'"),
-        ("backward = 3\n", "it defines no function 'backward'"),
-        ("", "it defines no function 'backward'"),
-        ("import nothing_of_the_kind\n", "line 1 raises ModuleNotFoundError: No module named"),
-        ("import clearpropp, torchh\n", "line 1 raises ModuleNotFoundError"),
-        (HEAD + INSIDE + "    return 1 / 0\n", "line 4 raises ZeroDivisionError: division by zero"),
-        (HEAD + "    raise NotImplementedError\n", "its backward is not written yet"),
-        (HEAD + "    raise\n", "line 3 raises RuntimeError"),
-        ("def backward(dy):\n    return dy\n", "raises TypeError: backward() takes 1"),
-        (HEAD + "    return backward(dy, x, W1, b1, W2, b2)\n", "raises RecursionError"),
-        (HEAD + "    import sys; sys.exit(0)\n", "it ends the program"),
-        ("import sys; sys.exit('no')\n", "it ends the program"),
-        (HEAD + "    import os; os._exit(0)\n", "it ends the program"),
-        ("import os; os._exit(3)\n", "it ends the program"),
-        (HEAD + "    raise KeyboardInterrupt\n", "raises KeyboardInterrupt"),
-        ("import ctypes; ctypes.string_at(0)\n", "it crashes with SIGSEGV"),
-        ("while True: pass\n", "it takes more than 1 seconds of processor time"),
-        (HEAD + "    while True: pass\n", "it takes more than 1 seconds of processor time"),
-        (HEAD + "    return np.ones(10**9)\n", "raises"),
-        ("x = 'a' * 10**10\n", "line 1 raises MemoryError"),
-        (HEAD + "    return np.ones(10**6)\n", "it returns more than 1000000 bytes"),
-        (HEAD + "    return None\n", "None"),
-        (HEAD + "    return 'abc'\n", "it returns an object of type str"),
-        (HEAD + "    return lambda: 0\n", "it returns an object of type function"),
-        (HEAD + "    return [x, W1]\n", "list of 2"),
-        (HEAD + "    return x, W1\n", "2"),
-        (HEAD + "    return 10**5000\n", "it returns an object of type int"),
-        (HEAD + "    return np.array([None])\n", "it returns an object of type ndarray"),
-        (HEAD + "    return {'dx': x}\n", "W1, b1, W2, b2"),
-        (HEAD + "    return x * np.nan, W1, b1, W2, b2\n", "nan"),
-    ],
+    # Every sentence once.
+    quick_where(FAILING, lambda place, one: SENTENCES.index(one[1]) == place),
 )
 def test_a_hand_in_that_cannot_be_right_is_one_sentence(
     tmp_path: Path, source: str, sentence: str
@@ -314,8 +328,18 @@ ATTEMPTS = [
 ]
 
 
-@pytest.mark.parametrize(("attempt", "kind"), ATTEMPTS)
-@pytest.mark.parametrize("hidden", [False, True])
+# In the open and behind a `try` in turn.
+BOTH_WAYS = quick_where(
+    [
+        (*one, hidden)
+        for place, one in enumerate(ATTEMPTS)
+        for hidden in (place % 2 == 0, place % 2 == 1)
+    ],
+    lambda place, _: place % 2 == 0,
+)
+
+
+@pytest.mark.parametrize(("attempt", "kind", "hidden"), BOTH_WAYS)
 def test_what_it_may_not_is_refused_and_told(
     tmp_path: Path, attempt: str, kind: str, hidden: bool
 ) -> None:
