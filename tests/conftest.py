@@ -27,6 +27,9 @@ settings.load_profile("clearprop")
 for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
     os.environ.pop(variable, None)
 
+# What JAX compiles for a test runs once or twice.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # A shell starts what runs in its background without Ctrl-C, which the tests press.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
