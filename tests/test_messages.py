@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -25,20 +26,29 @@ def fields(sentence: str) -> set[str]:
     return {name.partition(".")[0] for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
+@cache
+def source_nodes() -> dict[Path, list[ast.AST]]:
+    """Everything that stands in the source, by its file."""
+    return {
+        path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        for path in SOURCE.rglob("*.py")
+    }
+
+
 def string_constants() -> set[str]:
     """Every string that stands in the source, docstrings and all."""
     return {
         node.value
-        for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for nodes in source_nodes().values()
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
 def raised() -> Iterator[tuple[str, str, set[str]]]:
     """(where, key, fields) of every error in the source that is made with a key written out."""
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, nodes in source_nodes().items():
+        for node in nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
                 continue
             key = node.args[0]

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 RULES = ["--config", str(ROOT / "pyproject.toml"), "--extend-ignore", "T201,N803"]
 
 
-@pytest.fixture(scope="module", params=LANGUAGES)
+@pytest.fixture(scope="module", params=quick_where(LANGUAGES, lambda _, one: one == "en"))
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all cases, in one language."""
     folder = tmp_path_factory.mktemp("written")
