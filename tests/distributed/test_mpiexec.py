@@ -116,7 +116,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return people(tmp_path_factory.mktemp("data") / "people.csv", rows=300)
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.thorough)])
 def test_processes_end_with_the_bits_of_one(count: int) -> None:
     library("float64")
     expected = digests(OneProcess(), "compiled")
