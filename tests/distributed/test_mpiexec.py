@@ -174,6 +174,7 @@ def test_however_a_job_ends_it_is_gone_on_with_to_the_bit(data: Path, tmp_path: 
     assert models[0] == models[1]
 
 
+@pytest.mark.thorough
 def test_other_settings_and_too_many_processes_are_refused(data: Path, tmp_path: Path) -> None:
     given = train(data, tmp_path / "run")
     status, said = ended(started(["1", *PROGRAM, *given], ["1", *PROGRAM, *given, "--seed", "1"]))

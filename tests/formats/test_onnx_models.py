@@ -142,7 +142,7 @@ def test_every_layer_is_computed_alike_and_comes_back(opset: int, dtype: str) ->
         close(back.predict(x), expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", quick_where(DTYPES, lambda _, dtype: dtype == "float32"))
 def test_onnxruntime_computes_every_layer_alike(dtype: str) -> None:
     ort = pytest.importorskip("onnxruntime")
     for example in EXAMPLES:

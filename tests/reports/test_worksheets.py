@@ -147,6 +147,7 @@ def test_the_update_is_told_with_the_cost_of_the_sheet() -> None:
     assert "η · ∂L/∂w" in text(worksheet(exercise("batch", 2), READERS[0]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [680, 360])
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_the_pages_fit_paper_and_phones_and_no_label_covers_another(
@@ -176,6 +177,7 @@ def pdf(opened: Open, html: str) -> bytes:
     return content
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
     content = pdf(opened, worksheet(exercise("step", 3), READ_IN[language]))
@@ -187,6 +189,7 @@ def test_a_sheet_prints_on_two_pages_of_a4(language: str, opened: Open) -> None:
         assert float(height) == pytest.approx(841.9, abs=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_every_student_of_a_class_has_paper_of_their_own(language: str, opened: Open) -> None:
     reader = READ_IN[language]
