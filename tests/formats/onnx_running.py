@@ -2,10 +2,12 @@
 
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
@@ -31,6 +33,25 @@ def run(model: Any, x: Array, **beside: Array) -> list[Any]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return list(evaluator.run(None, {"input": x, **beside}))
+
+
+def in_onnx(model: Any, given: Mapping[str, Array]) -> Array:
+    """The first output by ONNX's reference evaluator."""
+    onnx.checker.check_model(model, full_check=True)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found: list[Any] = list(ReferenceEvaluator(model).run(None, dict(given)))
+    first: Array = found[0]
+    return first
+
+
+def in_runtime(model: Any, given: Mapping[str, Array]) -> Array:
+    """The first output by onnxruntime; skips where it is absent."""
+    ort = pytest.importorskip("onnxruntime")
+    content = model.SerializeToString()
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    found: Array = session.run(None, dict(given))[0]
+    return found
 
 
 def made(
