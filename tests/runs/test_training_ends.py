@@ -1,4 +1,4 @@
-"""However `clearprop train` ends, its best epoch or last checkpoint stays, and it is gone on with."""
+"""However `clearprop train` ends, its best epoch or last checkpoint stays, to be gone on with."""
 
 import errno
 import os
