@@ -10,7 +10,8 @@ from clearprop import check
 from clearprop.checking.diagnosis.recording.recorded_forward import recorded
 from clearprop.checking.gallery.planted import ALONE
 from clearprop.checking.request import Request, subject_of
-from tests.checking.framework_forms import FORMS, STRANGER
+from tests.checking.form_parts import STRANGER
+from tests.checking.framework_forms import FORMS
 from tests.sweeps import quick_where
 
 PLANTED = [(name, mistake) for name, (_, _, every) in FORMS.items() for mistake in ("", *every)]

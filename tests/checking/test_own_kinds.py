@@ -35,7 +35,7 @@ from clearprop.engine.initializers import Normal
 from clearprop.engine.layers.activations import Activation
 from clearprop.engine.layers.layer import Backward, Forward, Layer, Parameter, Tree
 from clearprop.engine.losses import LossResult
-from tests.checking.spoiled_layers import ALONE, X, named, spoiled
+from tests.checking.mistaken_layers import ALONE, X, named, spoiled
 from tests.own_combinators import Added, Concatenated
 
 CHANGES: dict[str, Any] = {

@@ -29,7 +29,7 @@ from clearprop.checking.subjects.own_kinds import layer_subject
 from clearprop.checking.verdict import FindingKind
 from clearprop.engine.layers.layer import Backward, Forward, Layer, Tree
 from clearprop.engine.layers.recurrent_arrays import RecurrentCache
-from tests.checking.spoiled_layers import ALONE, X, spoiled
+from tests.checking.mistaken_layers import ALONE, X, spoiled
 
 EVERY_SEVENTH = list(planted.everything(range(1)))[::7]
 
