@@ -73,6 +73,7 @@ def test_every_pair_of_a_module_is_a_test(pytester: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*request.py*")  # no frames of ours
 
 
+@pytest.mark.thorough
 def test_beside_other_tests_and_by_its_marker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(layers=LAYERS, test_own="def test_own(): pass")
     run(pytester, "--clearprop", "--strict-markers").assert_outcomes(passed=2, failed=1)

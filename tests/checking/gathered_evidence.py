@@ -13,8 +13,9 @@ from clearprop.checking.diagnosis import Evidence
 from clearprop.checking.diagnosis import diagnose as diagnosis_of
 from clearprop.checking.verdict import LikelyMistake
 from clearprop.engine.layers.layer import Layer
+from tests.sweeps import quick_where
 
-SEEDS = pytest.mark.parametrize("seed", range(5))
+SEEDS = pytest.mark.parametrize("seed", quick_where(range(5), lambda _, seed: seed < 2))
 
 
 def diagnose(evidence: Evidence) -> tuple[LikelyMistake, ...]:
