@@ -20,7 +20,7 @@ from clearprop.kinds.kind_tables import OPTIMIZER_ROWS
 from clearprop.reading.programs import Recipe, save_program, write_program
 from clearprop.reading.programs.architecture import network_of
 from tests.programs.cases import catalogue
-from tests.sweeps import quick_where
+from tests.sweeps import first_of, quick_where
 
 CASES = dict(catalogue())
 UPDATES = {"schedule", *(kind.__name__ for kind in OPTIMIZER_ROWS)}
@@ -50,7 +50,7 @@ FOLDERS = [Folder("en", False), *(Folder(language, True) for language in LANGUAG
 
 @pytest.fixture(
     scope="module",
-    params=quick_where(FOLDERS, lambda place, _: place == 0),
+    params=first_of(FOLDERS),
     ids=lambda one: f"{one.language}-{'all' if one.is_whole else 'quick'}",
 )
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
