@@ -100,6 +100,7 @@ def test_pictures_as_pdf(language: str, trained: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
 
 
+@pytest.mark.thorough
 def test_a_page_as_pdf(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from clearprop.teaching.reports import printing
 
