@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearprop.cli import main
-from tests.sweeps import quick_where
+from tests.sweeps import first_of, quick_where
 
 CODE = """
 import ctypes, os, signal, sys, threading, time
@@ -114,7 +114,7 @@ def test_what_a_file_prints_while_it_is_imported_is_not_in_the_json_either(folde
     assert "while imported" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "status"), [("forward", 0), ("wrong_forward", 1)])
+@pytest.mark.parametrize(("name", "status"), first_of([("forward", 0), ("wrong_forward", 1)]))
 def test_threads_signals_and_what_is_left_for_the_end_change_no_status(
     folder: Path, name: str, status: int
 ) -> None:

@@ -193,6 +193,7 @@ def test_a_child_of_a_fork_has_threads_too_and_none_are_left(kernels: Library) -
     assert elsewhere(AFTER_A_FORK) == ["0", "1"]
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_all_threads_after_a_whole_step(kernels: Library) -> None:
     kernels("float64")
     is_whole, late = elsewhere(PRESSED)

@@ -17,6 +17,7 @@ def read(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_the_programs_print_what_stands_below_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

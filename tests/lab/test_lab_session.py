@@ -184,6 +184,7 @@ def test_a_run_keeps_the_speed_that_was_asked_for(page: Page) -> None:
     assert "above 0" in page.refused("run", rate=0)
 
 
+@pytest.mark.thorough
 def test_a_thousand_steps_a_second_underneath_thirty_frames(page: Page) -> None:
     page.say("run")
     began, frames = time.process_time(), 0
