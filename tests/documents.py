@@ -5,8 +5,8 @@ import contextlib
 import io
 import linecache
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -77,7 +77,8 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 
     A block with a title is a file. ```python is run in one namespace, as a notebook's cells are,
     and ```text behind it is what it prints. ```console has commands behind $ and what they print;
-    the commands of ```sh are run, and nothing is said of what they print.
+    the commands of ```sh are run, and nothing is said of what they print. A page that does not
+    import pandas itself is run without: `".[all]"`, which readers install, does not bring it.
     """
     monkeypatch.chdir(folder)
     for variable in ("LC_ALL", "LC_MESSAGES", "COLUMNS"):
@@ -86,6 +87,8 @@ def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     # A module's namespace: dataclasses look up the name of the module that they are made in.
     namespace: dict[str, Any] = {"__name__": "__main__"}
     found = blocks(name)
+    if not any(_imports_pandas(block) for block in found):
+        _without_pandas(monkeypatch)
     ran = 0
     for block, following in zip(found, [*found[1:], Block("", "", "")], strict=False):
         if block.title:
@@ -116,10 +119,10 @@ def run_command(line: str, *, compared: bool) -> str | None:
     those of others, slow ones, and shortened ones whose output is not compared."""
     program, *words = shlex.split(line)
     if program == "python" and words[0].endswith(".py"):
-        done = subprocess.run(
-            [sys.executable, *words], capture_output=True, encoding="utf-8", check=True
-        )
-        return done.stdout
+        with _printed() as printed, pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sys, "argv", words)
+            runpy.run_path(words[0], run_name="__main__")
+        return printed[0]
     if program != "clearprop":
         return None
     if SLOW & {*words} or (words[0] in SHORTENED and not compared):
@@ -130,6 +133,23 @@ def run_command(line: str, *, compared: bool) -> str | None:
         status = main([*words, *SHORTENED.get(words[0], [])])
     assert status in (0, 1), f"{line}\n{printed[0]}"
     return printed[0]
+
+
+def _imports_pandas(block: Block) -> bool:
+    return re.search(r"^(import|from) pandas\b", block.text, re.MULTILINE) is not None
+
+
+class _NoPandas:
+    """Finds no pandas, as where `".[all]"` alone was installed."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
+
+
+def _without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_NoPandas(), *sys.meta_path])
 
 
 def _can_run(block: Block) -> bool:

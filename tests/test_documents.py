@@ -50,6 +50,12 @@ def test_every_page_is_there_in_both_languages() -> None:
     assert len(english) > 10
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_whose_programs_need_pandas_says_how_to_install_it(name: str) -> None:
+    if "import pandas" in read(name):
+        assert "`pip install -c constraints.txt pandas`" in prose(name)
+
+
 @pytest.mark.parametrize("pair", PAIRS)
 def test_both_languages_have_the_same_programs_and_commands(pair: tuple[str, str]) -> None:
     def programs(name: str) -> list[tuple[str, ...]]:

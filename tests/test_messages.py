@@ -149,6 +149,23 @@ def test_the_environment_is_asked_unless_another_is_given(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("locale", "language"),
+    [("Chinese (Traditional)_Taiwan", "zh-TW"), ("zh_TW", "zh-TW"), ("en_US", "en"), (None, "en")],
+)
+def test_windows_which_has_no_variables_is_asked_itself(
+    locale: str | None, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("locale.getlocale", lambda: (locale, "cp950"))
+    assert messages.preferred_language() == "en"
+    monkeypatch.setattr("sys.platform", "win32")
+    assert messages.preferred_language() == language
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    assert messages.preferred_language() == "en"
+
+
+@pytest.mark.parametrize(
     ("sentence", "columns"),
     [("", 0), ("ReLU", 4), ("激活", 4), ("z = 激活（a）", 13), ("∂C/∂z", 5)],
 )

@@ -251,10 +251,10 @@ def test_words_that_are_not_understood(words: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "english", "chinese"),
     [
-        (["bogus"], "(No such command 'bogus'.)", "（沒有「bogus」這個指令）"),
-        (["explian"], "Did you mean 'explain'?)", "相近的有 'explain'）"),
-        (["health", "a", "b", "c"], "extra argument(s) (b c))", "（多出來的：b c）"),
-        (["exercise", "a"], "extra argument(s) (a))", "（多出來的：a）"),
+        (["bogus"], "There is no command 'bogus'; `clearprop --help`", "沒有「bogus」這個指令"),
+        (["explian"], "did you mean 'explain'?", "是不是 'explain'？"),
+        (["health", "a", "b", "c"], "'b c'; `clearprop health --help`", "用不到「b c」"),
+        (["exercise", "a"], "'a'; `clearprop exercise --help`", "用不到「a」"),
         (["check", "--all=3"], "--all takes no value, and was given '3'.", "後面不接值"),
     ],
 )
@@ -270,6 +270,26 @@ def test_what_is_not_understood_is_said_in_both_languages(
     monkeypatch.setenv("LANG", "zh_TW.UTF-8")
     assert main(words) == 2
     assert chinese in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ("--lang zh-TW", 0, "看得見"),
+        ("--help --lang zh-TW", 0, "看得見"),
+        ("--lang=zh-TW --help", 0, "看得見"),
+        ("--lang zh-TW data --help", 0, "用法：clearprop data"),
+        ("--lang zh-TW data", 2, "clearprop data"),
+        ("--lang=zh-TW bogus", 2, "沒有「bogus」這個指令"),
+        ("--lang fr --help", 2, "'fr'"),
+        ("--lang", 2, "--lang needs a value"),
+    ],
+)
+def test_the_language_may_stand_before_the_command(
+    words: str, status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == status
+    assert says in "".join(capsys.readouterr())
 
 
 def test_what_is_asked_for_first_is_what_is_answered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,11 +16,12 @@ from clearprop.compiled.buffers import Buffers, put, take
 from clearprop.compiled.kernel_cache import cache_folder
 from clearprop.compiled.kernel_running import Ran, run
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import TrainingPlan, plan_of
+from clearprop.compiled.plan import TrainingPlan, WeightPenalty, plan_of
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.training import fit, start
+from clearprop.training.penalized import Penalized
 
 Library: TypeAlias = Callable[[str], ctypes.CDLL]
 
@@ -77,16 +78,21 @@ class Task:
 
     def plan(self, dtype: str, threads: int = 1) -> TrainingPlan | Refusal:
         """Its plan, for so many threads."""
+        optimizer, penalty = self.optimizer, WeightPenalty()
+        if isinstance(self.optimizer, Penalized):
+            optimizer = self.optimizer.optimizer
+            penalty = WeightPenalty(self.optimizer.penalty, self.optimizer.spans)
         return plan_of(
             self.network,
             self.loss,
-            self.optimizer,
+            optimizer,
             self.x,
             self.target,
             self.sample_weight,
             dtype=dtype,
             batch_size=self.batch_size,
             threads=threads,
+            penalty=penalty,
         )
 
 

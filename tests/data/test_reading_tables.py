@@ -121,6 +121,13 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
         read_table(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["table.xlsx", "TABLE.XLS", "table.ods"])
+def test_a_spreadsheet_is_told_what_to_do(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileError, match="save the sheet as CSV") as refused:
+        read_table(written(tmp_path, b"PK", name))
+    assert "另存成 CSV" in refused.value.message("zh-TW")
+
+
 def test_what_is_no_npz_is_not_offered_to_be_unpickled(tmp_path: Path) -> None:
     path = written(tmp_path, "not an archive", "table.npz")
     with pytest.raises(FileError, match="no NPZ file") as refused:

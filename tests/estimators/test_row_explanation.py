@@ -102,7 +102,7 @@ def test_a_row_in_every_form() -> None:
     assert "7 others" in found.text()
     assert "<svg" in found.svg("zh-TW")
     assert "其餘 7 欄" in found.svg("zh-TW")
-    assert found.columns[0].named in row_page(found, "en")
+    assert found.columns[0].told("en") in row_page(found, "en")
     for language in ("en", "zh-TW"):
         assert [
             one for one in found.text(language, 40).split("\n") if display_width(one) > 40
@@ -119,6 +119,11 @@ def test_in_words() -> None:
     chinese = model.explain_row(X, 0, output=1).text("zh-TW")
     assert "y = rot 的機率" in chinese
     assert "重量" in chinese
+    without = model.explain_row(X, 3)
+    assert {one.column: one.value for one in without.columns}["km"] is None
+    assert "(missing)" in without.text()
+    assert "（缺值）" in without.text("zh-TW")
+    assert "km = （缺值）" in without.svg("zh-TW")
     with pytest.raises(DataError, match="no row 200"):
         model.explain_row(X, 200)
     with pytest.raises(DataError, match="no output 2"):

@@ -77,7 +77,7 @@ def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("content", "notes"),
     [
         (b"a,b\n1,x\n2,y\n", []),
-        (codecs.BOM_UTF8 + b"a,b\n1,x\n2,y\n", ["encoding"]),
+        (codecs.BOM_UTF8 + b"a,b\n1,x\n2,y\n", ["byte_order_mark"]),
         ("a,b\n1,x\n2,y\n".encode("utf-16"), ["encoding"]),
         (b"a;b\n1,5;x\n2;y\n", ["delimiter", "decimal_comma"]),
         (b"1,2\n3,4\n", ["no_header"]),

@@ -176,7 +176,7 @@ BAD_REQUESTS = [
     (["predict", "REGRESSION"], "No data was given"),
     (["evaluate"], "No model was given"),
     (["evaluate", "REGRESSION"], "No data was given"),
-    (["evaluate", "REGRESSION", "TABLE", "x"], "The arguments were not understood"),
+    (["evaluate", "REGRESSION", "TABLE", "x"], "The command has no place for 'x'"),
     (["predict", "REGRESSION", "nope.csv"], "There is no file 'nope.csv'"),
     (["predict", "nope", "TABLE"], "There is no file 'nope'"),
     (["predict", "EMPTY", "TABLE"], "'{EMPTY}' is no run of clearprop train"),

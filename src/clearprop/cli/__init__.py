@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Everything that goes wrong for a known reason is one sentence on standard error.
     """
     of_the_process = arguments is None
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = _command_first(list(sys.argv[1:] if arguments is None else arguments))
     language = _language(arguments)
     if of_the_process and arguments[:1] == ["check"]:
         from clearprop.cli.supervision import runs_code, supervised
@@ -60,10 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], language: str) -> int:
-    from clearprop.cli.command_line import help_text, parse
+    from clearprop.cli.command_line import help_text, known_language, parse
     from clearprop.cli.commands import COMPLETION, OPTIONS, VERSION, command_named
+    from clearprop.cli.options import LANG
 
     values, rest = parse(words, OPTIONS, "clearprop", until_operand=True)
+    known_language(values.pop(LANG.name, language))
     asked = next(iter(values), "" if rest else "--help")
     if asked == COMPLETION.name:
         from clearprop.cli.completion import script
@@ -82,6 +84,15 @@ def _run(words: list[str], language: str) -> int:
             return command.run(given)
         sys.stdout.write(command.help(language))
     return DONE
+
+
+def _command_first(arguments: list[str]) -> list[str]:
+    """`--lang zh-TW train …` is `train --lang zh-TW …`."""
+    taken = 2 if arguments[:1] == ["--lang"] else "".join(arguments[:1]).startswith("--lang=")
+    language, others = arguments[:taken], arguments[taken:]
+    if not taken or not others or others[0].startswith("-"):
+        return arguments
+    return [others[0], *language, *others[1:]]
 
 
 def _language(arguments: list[str]) -> str:

@@ -140,11 +140,15 @@ class Arguments(NamedTuple):
     def language(self) -> str:
         """The language of `--lang`, or the locale's. Raises ConfigurationError for one that there
         are no texts in."""
-        name = self.values.get("--lang", self.preferred_language)
-        if name not in messages.LANGUAGES:
-            known = ", ".join(messages.LANGUAGES)
-            raise ConfigurationError("language_unknown", name=name, known=known)
-        return name
+        return known_language(self.values.get("--lang", self.preferred_language))
+
+
+def known_language(name: str) -> str:
+    """The name itself. Raises ConfigurationError for a language that there are no texts in."""
+    if name not in messages.LANGUAGES:
+        known = ", ".join(messages.LANGUAGES)
+        raise ConfigurationError("language_unknown", name=name, known=known)
+    return name
 
 
 class Command(NamedTuple):
@@ -172,7 +176,9 @@ class Command(NamedTuple):
         takes = [one for one in (self.operand, self.second) if one is not Takes.NOTHING]
         surplus = operands[len(takes) :]
         if surplus:
-            raise ConfigurationError("arguments_surplus", surplus=" ".join(surplus))
+            raise ConfigurationError(
+                "arguments_surplus", surplus=" ".join(surplus), command=f"clearprop {self.name}"
+            )
         first, second = [*operands, "", ""][:2]
         return Arguments(values, first, language, second)
 

@@ -33,6 +33,7 @@ class Ran(NamedTuple):
     """What a run of steps gives back.
 
     totals, weights   of every step that was done, (steps,) in float64: the loss is their quotient
+    penalties         of the same steps, from before their updates; all 0 without a penalty
     stop              "done"; "not_finite" after a step whose loss is infinite or NaN, where that
                       was asked for; "weights_zero" before a step whose samples all count nothing,
                       for which the NumPy engine has the sentence
@@ -40,6 +41,7 @@ class Ran(NamedTuple):
 
     totals: Array
     weights: Array
+    penalties: Array
     stop: str
 
     @property
@@ -73,7 +75,7 @@ def run(
     most = max(steps, 1)
     if plan.placed.masks:
         most = max(1, MASK_BYTES // plan.placed.mask_bytes)
-    parts = [Ran(np.empty(0), np.empty(0), "done")]
+    parts = [Ran(np.empty(0), np.empty(0), np.empty(0), "done")]
     for first in range(0, steps, most):
         count = min(most, steps - first)
         told: Any = {"seed": seed, "order": order, "stop_at_nonfinite": stop_at_nonfinite}
@@ -85,8 +87,9 @@ def run(
             order = order[samples_of(plan, count, step + first) :]
     if len(parts) == 2:
         return parts[1]
-    totals, weights, _ = zip(*parts, strict=True)
-    return Ran(np.concatenate(totals), np.concatenate(weights), parts[-1].stop)
+    columns = zip(*((part.totals, part.weights, part.penalties) for part in parts), strict=True)
+    totals, weights, penalties = map(np.concatenate, columns)
+    return Ran(totals, weights, penalties, parts[-1].stop)
 
 
 def _call(
@@ -101,7 +104,7 @@ def _call(
     stop_at_nonfinite: bool,
     threads: int,
 ) -> Ran:
-    totals, weights = np.empty(steps), np.empty(steps)
+    totals, weights, penalties = np.empty(steps), np.empty(steps), np.zeros(steps)
     stopped = ctypes.c_int64()
     rates = rates_of(plan, buffers.updates, steps)
     masks = _masks(plan, seed, step, steps)
@@ -149,6 +152,8 @@ def _call(
         stops_at_nonfinite=stop_at_nonfinite,
         totals=address(totals),
         weights=address(weights),
+        penalty=plan.penalty,
+        penalties=address(penalties) if plan.penalty else None,
         stopped=ctypes.addressof(stopped),
         loss=LossFields(*plan.loss_row.tolist()),
         optimizer=OptimizerFields(*plan.optimizer_row.tolist()),
@@ -157,7 +162,7 @@ def _call(
     train.restype, train.argtypes = ctypes.c_int64, [ctypes.POINTER(RunFields)]
     done = train(ctypes.byref(fields))
     buffers.updates += done
-    return Ran(totals[:done], weights[:done], Stop(stopped.value).name.lower())
+    return Ran(totals[:done], weights[:done], penalties[:done], Stop(stopped.value).name.lower())
 
 
 def samples_of(plan: TrainingPlan, steps: int, step: int) -> int:

@@ -46,6 +46,7 @@ def has_lanes(plan: TrainingPlan, settings: Collection[str] = ()) -> bool:
     each is run by itself."""
     return (
         plan.network.size <= MOST_PARAMETERS
+        and not plan.penalty
         and set(settings) <= set(OWN_SETTINGS)
         and has_rows_of_features(_lowered(plan))
     )
@@ -213,7 +214,9 @@ def run_stack(
     if possible:
         _over_threads(train, networks, wide, threads)
     stack.updates += possible
-    return Ran(totals, weights, "done" if possible == steps else "weights_zero")
+    return Ran(
+        totals, weights, np.zeros(len(totals)), "done" if possible == steps else "weights_zero"
+    )
 
 
 def _over_threads(train: Any, networks: int, wide: int, threads: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,13 @@ LARGE = 2e8
 WORTH_A_THREAD = 1.5e6
 
 
+class WeightPenalty(NamedTuple):
+    """½ λ Σ θ² that is added to the loss: λ, and where its parameters stand in the flat array."""
+
+    factor: float = 0.0
+    spans: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingPlan:
     """A training as tables.
@@ -57,6 +64,7 @@ class TrainingPlan:
     loss_row, optimizer_row
     slots       what the optimizer remembers, by its names
     rate        the optimizer's learning rate
+    penalty     λ of what is added to the gradient of the blocks that are penalised
     takes_ids   whether the target is class ids
     reads_ids   whether x is ids, of a table's rows
     threads     how many of them may share a step; no number depends on it
@@ -80,6 +88,7 @@ class TrainingPlan:
     optimizer_row: Array
     slots: tuple[str, ...]
     rate: Rate
+    penalty: float
     takes_ids: bool
     reads_ids: bool
     large: float
@@ -113,6 +122,7 @@ def plan_of(
     dtype: str,
     batch_size: int | None = None,
     threads: int = 1,
+    penalty: WeightPenalty | None = None,
 ) -> TrainingPlan | Refusal:
     """The plan of a training, or why there is none. In layout "columns" one thread takes the steps,
     and so it does on Windows.
@@ -120,6 +130,7 @@ def plan_of(
     Raises the errors of the loss in NumPy for targets and weights that cannot be: they are looked
     at here, before machine code reads them. Raises ConfigurationError for an empty batch.
     """
+    penalty = penalty or WeightPenalty()
     samples = len(x)
     batch = require_count("batch_size", samples if batch_size is None else batch_size)
     lowered = _lowered(network, x, batch)
@@ -135,6 +146,8 @@ def plan_of(
     update = lower_optimizer(optimizer)
     if isinstance(update, Refusal):
         return update
+    if _is_penalised_in_part(lowered, penalty.spans):
+        return Refusal("penalty_in_part")
     if 1 in (batch, samples % batch) and any(
         one.kind is OperationKind.BATCH_NORM and lowered.wires[one.source].places == 1
         for one in lowered.operations
@@ -142,7 +155,9 @@ def plan_of(
         return Refusal("batch_of_one")
     require_targets(loss, lowered.output_shape, target, sample_weight, dtype, batch)
     return _plan(
-        network, loss, optimizer, lowered, loss_kind, update, x, target, dtype, batch, threads
+        *(network, loss, optimizer, lowered, loss_kind, update, x, target, dtype, batch),
+        threads,
+        penalty,
     )
 
 
@@ -197,6 +212,7 @@ def _plan(
     dtype: str,
     batch: int,
     threads: int,
+    penalty: WeightPenalty,
 ) -> TrainingPlan:
     kind, kernel = update
     samples = len(x)
@@ -204,7 +220,8 @@ def _plan(
     descends = kind is OptimizerKind.SGD and not slots
     arena = Arena(panel_of(dtype))
     threads = 1 if sys.platform == "win32" else min(threads, MOST_THREADS)
-    if has_columns(lowered, arena.panel, batch):
+    # In layout "columns" a bias is a row of its weight, and has no penalty of its own.
+    if has_columns(lowered, arena.panel, batch) and not penalty.factor:
         threads = 1
         placed = place_columns(lowered, arena, batch=batch, slots=len(slots), size=network.size)
     else:
@@ -215,7 +232,7 @@ def _plan(
             batch=batch,
             is_shuffled=batch < samples,
             slots=len(slots),
-            at_once=is_fused and not kernel.clips,
+            at_once=is_fused and not (kernel.clips or penalty.factor),
             descends=descends,
             large=LARGE,
             threads=threads,
@@ -228,7 +245,11 @@ def _plan(
     settings += kernel.settings
     row["clips"], row["clip_setting"] = len(kernel.clips), len(settings)
     settings += [float(value) for clip in kernel.clips for value in clip]
-    blocks = [(p.place, p.gradient, p.entries) for p in placed.parameters if p.gradient != NONE]
+    blocks = [
+        (p.place, p.gradient, p.entries, _is_within((p.start, p.stop), penalty.spans))
+        for p in placed.parameters
+        if p.gradient != NONE
+    ]
     return TrainingPlan(
         network=network,
         loss=loss,
@@ -248,10 +269,30 @@ def _plan(
         optimizer_row=row,
         slots=slots,
         rate=kernel.rate,
+        penalty=penalty.factor,
         takes_ids=is_ids(target, lowered.output_shape),
         reads_ids=x.dtype.kind in "iu",
         large=LARGE,
         threads=threads,
+    )
+
+
+def _is_within(span: tuple[int, int], spans: tuple[tuple[int, int], ...]) -> bool:
+    return any(first <= span[0] and span[1] <= end for first, end in spans)
+
+
+def _is_penalised_in_part(lowered: LoweredGraph, spans: tuple[tuple[int, int], ...]) -> bool:
+    """Whether some entries of a parameter are penalised and others are not."""
+    own = [
+        slot.span
+        for one in lowered.operations
+        if one.node is not None
+        for slot in one.node.parameters.values()
+    ]
+    return any(
+        first < stop and start < end and not _is_within((start, stop), spans)
+        for start, stop in own
+        for first, end in spans
     )
 
 

@@ -115,7 +115,7 @@ OPERATION = _whole(
     *("hidden_weight", "hidden_bias", "hidden_weight_gradient", "hidden_bias_gradient"),
     *("hidden_weight_adds", "hidden_bias_adds"),
 )
-BLOCK = _whole("parameter", "gradient", "entries")
+BLOCK = _whole("parameter", "gradient", "entries", "penalised")
 LOSS = _whole(
     *("kind", "outputs", "is_mean", "places", "y", "y_stride", "dy", "weight", "other_weight"),
     *("setting", "ignored"),
@@ -160,7 +160,8 @@ class RunFields(ctypes.Structure):
         *_fields("mask_bytes", ctypes.c_int64),
         *_fields("rates", ctypes.c_void_p),
         *_fields("samples batch first step steps stops_at_nonfinite", ctypes.c_int64),
-        *_fields("totals weights stopped", ctypes.c_void_p),
+        *_fields("penalty", ctypes.c_double),
+        *_fields("totals weights penalties stopped", ctypes.c_void_p),
         ("loss", LossFields),
         ("optimizer", OptimizerFields),
     )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What is told of an encoding that its mark says.
-ENCODING_NAMES = {"utf-8-sig": "UTF-8 with a mark (BOM)", "utf-16": "UTF-16"}
+MARKED_UTF8 = "utf-8-sig"
+ENCODING_NAMES = {"utf-16": "UTF-16"}
 READERS = ("csv", "tsv", "txt", "parquet", "arrow", "feather", "npz")
+SPREADSHEETS = ("xls", "xlsx", "xlsm", "ods", "numbers")
 
 
 def read_table(
@@ -44,6 +46,8 @@ def read_table(
     """
     path = Path(path)
     ending = path.suffix.lower().removeprefix(".")
+    if ending in SPREADSHEETS:
+        raise FileError("table_spreadsheet", path=path)
     if ending not in READERS:
         raise FileError("table_kind", path=path, known=", ".join(READERS))
     if ending == "npz":
@@ -115,7 +119,9 @@ def _read_csv(
 
 def _notes_of_form(form: CsvForm) -> Iterator[Note]:
     """What is not as most CSV files are."""
-    if form.encoding != "utf-8":
+    if form.encoding == MARKED_UTF8:
+        yield "data.notes.byte_order_mark", {}
+    elif form.encoding != "utf-8":
         yield "data.notes.encoding", {"encoding": ENCODING_NAMES.get(form.encoding, form.encoding)}
     if form.delimiter != "," and form.path.suffix.lower() != ".tsv" and len(form.names) > 1:
         yield "data.notes.delimiter", {"delimiter": repr(form.delimiter)}

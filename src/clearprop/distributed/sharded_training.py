@@ -39,9 +39,9 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
-from clearprop.estimators.penalty import Penalized
 from clearprop.training.engine_choice import EngineChoice, require_engine
 from clearprop.training.events import TrainingState
+from clearprop.training.penalized import penalty_of
 
 
 class ShardEpoch(NamedTuple):
@@ -149,7 +149,6 @@ def sharded_epochs(
     sources = gradient_sources(
         course.network, course.loss, given, state.params, plans=plans, seed=state.seed
     )
-    penalty = course.optimizer.value if isinstance(course.optimizer, Penalized) else None
     last, is_broken = course.epochs * course.steps, False
     while state.step < last and not is_broken:
         epoch = state.step // course.steps
@@ -157,8 +156,7 @@ def sharded_epochs(
         total = weight = penalties = np.zeros(state.params.shape[:-1])
         with on_one_thread(), np.errstate(over="ignore", invalid="ignore"):
             for k in range(course.steps):
-                if penalty is not None:
-                    penalties = penalties + penalty(state.params)
+                penalties = penalties + penalty_of(course.optimizer, state.params)
                 step = _step(ranks, course, sources, state, orders, k)
                 total, weight, state = total + step.total, weight + step.weight, step.state
                 is_broken = not np.isfinite(step.total).all()

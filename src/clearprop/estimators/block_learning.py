@@ -15,6 +15,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.opening import read_or_refused
+from clearprop.base.product_threads import one_product_thread
 from clearprop.estimators.finding_rate import found_rate
 from clearprop.estimators.learning import (
     Begun,
@@ -32,10 +33,9 @@ from clearprop.estimators.member_training import (
     TrainedEpoch,
     first_state,
     judged_epochs,
-    penalised_epochs,
+    trained_epochs,
 )
 from clearprop.estimators.members import MemberCourse, Metric, Rows
-from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, TableTarget
@@ -149,9 +149,9 @@ class FileRows:
                     batch_size=min(course.batch_size, len(rows.x)),
                     sample_weight=rows.weight,
                     engine=course.engine,
-                    by="step" if isinstance(course.optimizer, Penalized) else "epoch",
+                    by="epoch",
                 )
-                for one in penalised_epochs(events, course.optimizer, len(starts)):
+                for one in trained_epochs(events):
                     if isinstance(one, DivergenceEvent):
                         yield one._replace(epoch=epoch)
                         return
@@ -191,9 +191,11 @@ def learn_rows(
     loss = recipe.loss or loss_for(target)
     starts = starts_of(network, recipe, None, None)
     size = min(recipe.batch_size, source.rows)
+    operations = network.operations(size)
     if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
         rows = source.first()
-        rate = found_rate(network.rest, starts, rows, loss, recipe, min(size, len(rows.x)))
+        with one_product_thread(operations):
+            rate = found_rate(network.rest, starts, rows, loss, recipe, min(size, len(rows.x)))
         recipe = replace(recipe, learning_rate=rate)
     course = member_course(
         recipe,
@@ -207,18 +209,16 @@ def learn_rows(
     judged = None
     if held_out is not None:
         judged = [rows_of(network, target, held_out, np.dtype(recipe.dtype))] * recipe.networks
-    found, history = gathered(
-        judged_epochs(
-            source.epochs(starts, course),
-            network.rest,
-            len(starts),
-            judged,
-            course,
-            metric or metric_of(loss),
-        ),
-        watch,
-        begun,
+    epochs = judged_epochs(
+        source.epochs(starts, course),
+        network.rest,
+        len(starts),
+        judged,
+        course,
+        metric or metric_of(loss),
     )
+    with one_product_thread(operations):
+        found, history = gathered(epochs, watch, begun)
     return learned_of(
         network,
         target,

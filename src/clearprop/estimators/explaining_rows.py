@@ -27,6 +27,7 @@ import numpy as np
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError
 from clearprop.base.numbers import brief
+from clearprop.base.product_threads import one_product_thread
 from clearprop.data.preparation import NumberInput, Preparation
 from clearprop.data.table import Column, Table
 from clearprop.data.typing_columns import date_text
@@ -40,13 +41,14 @@ MOVED = 1e-5
 BENT = 1e-3
 
 
+@one_product_thread()
 def explain_row(
     preparation: Preparation, learned: Learned, table: Table, row: int, output: Any = None
 ) -> RowExplanation:
     """One row of a table explained; `output` is the place of the column or class, by default the
     likeliest class or the first column. Raises DataError for a row or output that is not there."""
     if not 0 <= row < table.rows:
-        raise DataError("row_not_there", row=row, rows=table.rows)
+        raise DataError("row_not_there", row=row, last=table.rows - 1)
     x = preparation.matrix(table.take(np.array([row])))[0]
     said = learned.mean(x[None])[0]
     if output is None:
@@ -130,10 +132,10 @@ def _differences(
     return min(below, above, key=lambda one: abs(one - slope)), True
 
 
-def _text(column: Column) -> str:
+def _text(column: Column) -> str | None:
     value = column.values[0]
     if column.missing[0]:
-        return "—"
+        return None
     if column.kind == "date":
         return date_text(value)
     return brief(float(value)) if column.kind == "number" else str(value)

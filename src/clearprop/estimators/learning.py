@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.base.arrays import EMPTY, Array, freeze
 from clearprop.base.errors import ConfigurationError, DataError, ShapeError
+from clearprop.base.product_threads import one_product_thread
 from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from clearprop.engine.optimizers import Optimizer
@@ -26,11 +27,11 @@ from clearprop.estimators.members import (
     folds_of_groups,
     rows_of_members,
 )
-from clearprop.estimators.penalty import Penalized
 from clearprop.estimators.table_network import TableNetwork, table_network
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState
+from clearprop.training.penalized import Penalized
 
 # Told of an epoch, and of where the training stands then; True ends it.
 Watch = Callable[[MemberEpoch, Members], Any]
@@ -90,7 +91,8 @@ class Learned:
     def outputs(self, features: Array) -> Array:
         """The networks' outputs (K, N, D) as they are: standardised numbers, or logits."""
         x = self.network.encode(features.astype(self.params.dtype))
-        return self.network.rest.predict(self.params, x, state=self.layers)
+        with one_product_thread(self.network.operations(len(x))):
+            return self.network.rest.predict(self.params, x, state=self.layers)
 
     def mean(self, features: Array) -> Array:
         """The average of what the networks say (N, D)."""
@@ -175,17 +177,20 @@ def learn(
     elif len(parts[0]):
         judged = [rows.take(part) for part in parts]
     if recipe.optimizer == "lbfgs":
-        params, epoch, losses = minimize_members(
-            network.rest, starts, rows, parts, loss, recipe, weight_spans(network), log
-        )
+        with one_product_thread(network.operations(len(rows.x))):
+            params, epoch, losses = minimize_members(
+                network.rest, starts, rows, parts, loss, recipe, weight_spans(network), log
+            )
         history = History(losses, np.full_like(losses, np.nan))
         return Learned(
             network, target, loss, params, EMPTY, epoch, history, None, tuple(parts), average
         )
     batch_size, epochs = recipe.batches(len(features) - len(parts[0]))
     rows = rows_of_members(rows, parts, batch_size, recipe.seed)
+    operations = network.operations(batch_size)
     if recipe.learning_rate is None and isinstance(recipe.optimizer, str):
-        rate = found_rate(network.rest, starts, rows, loss, recipe, batch_size)
+        with one_product_thread(operations):
+            rate = found_rate(network.rest, starts, rows, loss, recipe, batch_size)
         recipe = replace(recipe, learning_rate=rate)
     course = member_course(
         recipe,
@@ -198,7 +203,8 @@ def learn(
         begun=begun,
     )
     trained = train_members(network.rest, starts, rows, judged, course, metric or metric_of(loss))
-    found, history = gathered(trained, watch, begun)
+    with one_product_thread(operations):
+        found, history = gathered(trained, watch, begun)
     return learned_of(
         network,
         target,

@@ -12,8 +12,8 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Clipped, Optimizer
 from clearprop.engine.schedules import rate_at
 from clearprop.estimators.members import MemberCourse, MemberEpoch, Members, Metric, Rows
-from clearprop.estimators.penalty import Penalized
 from clearprop.training import DivergenceEvent, EpochEvent, StepEvent, TrainingState, start, train
+from clearprop.training.penalized import Penalized
 
 LEAST = 0.002
 LEAST_OF_ALL = 1e-4
@@ -56,10 +56,9 @@ def train_members(
         sample_weight=rows.weight if weigh else None,
         own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
         engine=course.engine,
-        by="step" if isinstance(course.optimizer, Penalized) else "epoch",
+        by="epoch",
     )
-    epochs = penalised_epochs(events, course.optimizer, len(params))
-    return judged_epochs(epochs, network, len(params), held_out, course, metric)
+    return judged_epochs(trained_epochs(events), network, len(params), held_out, course, metric)
 
 
 def first_state(network: Network, params: Array, course: MemberCourse) -> TrainingState:
@@ -74,23 +73,17 @@ def first_state(network: Network, params: Array, course: MemberCourse) -> Traini
     return state._replace(optimizer=course.state.optimizer, layers=course.state.layers)
 
 
-def penalised_epochs(
-    events: Iterator[StepEvent | EpochEvent | DivergenceEvent], optimizer: Optimizer, members: int
+def trained_epochs(
+    events: Iterator[StepEvent | EpochEvent | DivergenceEvent],
 ) -> Iterator[TrainedEpoch | DivergenceEvent]:
     """The epochs of a training, with what a penalty adds to their losses; up to a divergence."""
-    penalty = optimizer.value if isinstance(optimizer, Penalized) else None
-    penalties, steps = np.zeros(members), 0
     for event in events:
         if isinstance(event, DivergenceEvent):
             yield event
             return
         if isinstance(event, EpochEvent):
-            losses = np.asarray(event.loss, np.float64) + penalties / max(steps, 1)
+            losses = np.asarray(event.loss, np.float64) + event.penalty
             yield TrainedEpoch(event.epoch, losses, event.state, event.engine.name)
-            penalties, steps = np.zeros(members), 0
-        elif penalty is not None:
-            # What the loss of a step has on top: that of the parameters before it.
-            penalties, steps = penalties + penalty(event.before.params), steps + 1
 
 
 def judged_epochs(

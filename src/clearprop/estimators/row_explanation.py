@@ -24,7 +24,7 @@ say = messages.within("estimators")
 class ColumnShare:
     """What one column did.
 
-    value    what stands in the row, as text
+    value    what stands in the row, as text; None where it is missing
     share    how much of the prediction's difference to the average row's is the column's
     slope    how much the prediction changes for one unit more, of a date for one day; None for a
              category, and at a missing value
@@ -33,16 +33,19 @@ class ColumnShare:
     """
 
     column: str
-    value: str
+    value: str | None
     share: float
     slope: float | None
     witness: float | None
     bends: bool = False
 
-    @property
-    def named(self) -> str:
+    def told_value(self, language: str) -> str:
+        """The value, or that it is missing."""
+        return say(language, "row.missing") if self.value is None else self.value
+
+    def told(self, language: str) -> str:
         """The column and its value."""
-        return f"{self.column} = {self.value}"
+        return f"{self.column} = {self.told_value(language)}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class RowExplanation(Document):
                 say(
                     language,
                     "row.adds" if one.share > 0 else "row.takes",
-                    column=shortened(one.named, NAME_WIDTH),
+                    column=shortened(one.told(language), NAME_WIDTH),
                     share=number(abs(one.share)),
                 )
                 for one in main
@@ -95,7 +98,7 @@ class RowExplanation(Document):
         if checked:
             worst = number(max(checked))
             found.append(say(language, "row.witness", count=len(checked), worst=worst))
-        if bent := [shortened(one.named, NAME_WIDTH) for one in self.columns if one.bends]:
+        if bent := [shortened(one.told(language), NAME_WIDTH) for one in self.columns if one.bends]:
             named = say(language, "row.then").join(bent[:MOST_COLUMNS])
             found.append(say(language, "row.bends", columns=named))
         return tuple(found)
@@ -107,7 +110,7 @@ class RowExplanation(Document):
         rows += [
             [
                 shortened(one.column, NAME_WIDTH),
-                shortened(one.value, NAME_WIDTH),
+                shortened(one.told_value(language), NAME_WIDTH),
                 _signed(one.share),
                 "—" if one.slope is None else _signed(one.slope),
             ]
@@ -137,7 +140,7 @@ class RowExplanation(Document):
 
     def picture(self, language: str = "en") -> Scene:
         """The shares as bars."""
-        shown = [(one.named, one.share) for one in self.columns[:MOST_COLUMNS]]
+        shown = [(one.told(language), one.share) for one in self.columns[:MOST_COLUMNS]]
         if others := self.columns[MOST_COLUMNS:]:
             shown.append((self._others(language), _sum(others)))
         drawn = [

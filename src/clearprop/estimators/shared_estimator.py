@@ -95,7 +95,7 @@ class NetworkEstimator(LearnedAttributes, BaseEstimator):  # type: ignore[misc]
         soft_clip: float | None = 3.0,
         bins: int = 32,
         bin_height: float = 0.35,
-        input_scale: float | None = 6.0,
+        input_scale: float | None = 12.0,
         scaling: str = "robust",
         missing: str = "indicator",
         dtype: str = "float32",

@@ -39,7 +39,7 @@ class InputForm:
     soft_clip: float | None = 3.0
     bins: int = 32
     bin_height: float = 0.35
-    scale_rate: float | None = 6.0
+    scale_rate: float | None = 12.0
 
     def bins_of(self, bends: Array, rows: int) -> int:
         """The bins of each of these features of many values, (F,) booleans, in so many rows."""
@@ -71,6 +71,11 @@ class TableNetwork:
         if self.front is None:
             return features
         return self.front.predict(np.zeros(0, features.dtype), features)
+
+    def operations(self, rows: int) -> float:
+        """The operations of the largest product of so many rows, that with the largest weight."""
+        slots = (one for node in self.rest.graph.nodes.values() for one in node.parameters.values())
+        return 2.0 * rows * max((slot.stop - slot.start for slot in slots), default=0)
 
 
 def table_network(

@@ -96,7 +96,7 @@ class TableRecipe(Configurable):
     soft_clip: float | None = 3.0
     bins: int = 32
     bin_height: float = 0.35
-    scale_rate: float | None = 6.0
+    scale_rate: float | None = 12.0
     scaling: str = "robust"
     standardise: bool = True
     held: bool = True

@@ -100,7 +100,7 @@ class RunSettings(Configurable):
     soft_clip: float | None = 3.0
     bins: int = 32
     bin_height: float = 0.35
-    input_scale: float | None = 6.0
+    input_scale: float | None = 12.0
     scaling: str = "robust"
     start: str = "he"
     standardise: bool = True

@@ -54,12 +54,15 @@ class StepEvent(NamedTuple):
 
 
 class EpochEvent(NamedTuple):
-    """The end of an epoch. `loss` is the mean of its steps' losses, weighted by batch size."""
+    """The end of an epoch. `loss` is the mean of its steps' losses, weighted by batch size;
+    `penalty`, that of what a `Penalized` optimizer adds to them, of the steps since the training's
+    begin: 0 of any other."""
 
     epoch: int
     loss: Any
     state: TrainingState
     engine: EngineChoice = ASKED_NUMPY
+    penalty: Any = 0.0
 
 
 class Training(NamedTuple):

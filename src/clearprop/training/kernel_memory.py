@@ -17,10 +17,11 @@ from clearprop.compiled.buffers import Buffers, put, put_params, take, take_flat
 from clearprop.compiled.kernel_running import Ran, run
 from clearprop.compiled.lanes import Stack, has_lanes, put_stack, run_stack, take_stack
 from clearprop.compiled.lowering import Refusal
-from clearprop.compiled.plan import TrainingPlan, plan_of, require_targets
+from clearprop.compiled.plan import TrainingPlan, WeightPenalty, plan_of, require_targets
 from clearprop.compiled.thread_choice import ThreadChoice
 from clearprop.engine.layers.layer import Tree
 from clearprop.training.course import Course
+from clearprop.training.penalized import Penalized
 from clearprop.training.stacking import (
     Held,
     layers_of,
@@ -148,8 +149,9 @@ class EachAlone:
         ran = [*self._map(lambda part: part.run(steps, step, seed, order, False), self.parts)]
         if any(one.steps < steps for one in ran):
             raise DataError("weights_zero")  # all that the kernels stop for
-        totals = np.stack([one.totals for one in ran], axis=-1)
-        return Ran(totals, np.stack([one.weights for one in ran], axis=-1), "done")
+        parts = zip(*((one.totals, one.weights, one.penalties) for one in ran), strict=True)
+        totals, weights, penalties = (np.stack(each, axis=-1) for each in parts)
+        return Ran(totals, weights, penalties, "done")
 
     def put_params(self, params: Array, layers: Tree) -> None:
         for number, part in enumerate(self.parts):
@@ -166,16 +168,21 @@ def plan_course(course: Course, dtype: str, threads: int) -> TrainingPlan | Refu
     if course.side_inputs.arrays:
         return Refusal("side_inputs", {"names": ", ".join(course.side_inputs.arrays)})
     x, target, sample_weight = course.data.of(0)
+    optimizer, penalty = course.optimizer, WeightPenalty()
+    if isinstance(course.optimizer, Penalized):
+        optimizer = course.optimizer.optimizer
+        penalty = WeightPenalty(course.optimizer.penalty, course.optimizer.spans)
     plan = plan_of(
         course.network,
         course.loss,
-        course.optimizer,
+        optimizer,
         x,
         target,
         sample_weight,
         dtype=dtype,
         batch_size=course.batch_size,
         threads=threads,
+        penalty=penalty,
     )
     data = course.data
     if isinstance(plan, TrainingPlan) and (

@@ -14,6 +14,7 @@ from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import TrainingState
 from clearprop.training.numpy_events import numpy_events
+from clearprop.training.penalized import penalty_of
 
 if TYPE_CHECKING:
     from clearprop.compiled.kernel_running import Ran
@@ -38,6 +39,7 @@ class Machine:
     ) -> None:
         self.course, self.memory, self.dtype, self.engine = course, memory, dtype, engine
         self._pace = 1
+        self._penalties: list[Array] = []
         self._ordered: tuple[int, Array | None] = (-1, None)
         self._put(state)
 
@@ -51,6 +53,11 @@ class Machine:
         """The number of steps of the whole course."""
         return self.course.epochs * self.course.steps_per_epoch
 
+    @property
+    def penalty(self) -> Any:
+        """The mean of the penalties before the steps of this epoch, (K,) of several networks."""
+        return np.concatenate(self._penalties).mean(axis=0)
+
     def state(self, *, last: bool = False) -> TrainingState:
         """The state after the steps done, in arrays of its own; `last` if nothing will follow."""
         return TrainingState(
@@ -60,7 +67,8 @@ class Machine:
     def advance(self, most: int, *, stop_at_nonfinite: bool = False) -> tuple[Array, Any]:
         """Take steps for about `CALL_SECONDS`, at least one and at most so many, or up to one whose
         loss is not finite where that is asked for: the losses, (steps,) or (steps, K), and the
-        mean of the epoch that ended with the last step, if one did."""
+        mean of the epoch that ended with the last step, if one did; `penalty` is then that of what
+        the optimizer adds to the loss."""
         # The kernels stop for one network; of several they know nothing until the call ends.
         steps = 1 if stop_at_nonfinite and self.shape else min(most, self._pace)
         begin = perf_counter()
@@ -80,10 +88,14 @@ class Machine:
 
     def _step_in_numpy(self) -> tuple[Array, Any]:
         """A step that the kernels do not take, or the sentence that says why nobody can."""
-        events = numpy_events(self.course, self.state(), self.engine)
+        before = self.state()
+        events = numpy_events(self.course, before, self.engine)
         event = next(events)
         self._put(event.state)
-        has_ended = self.step % self.course.steps_per_epoch == 0
+        within = self.step % self.course.steps_per_epoch
+        self._penalties = self._penalties if within != 1 else []
+        self._penalties.append(penalty_of(self.course.optimizer, before.params)[None])
+        has_ended = within == 0
         return np.array([event.loss]), next(events).loss if has_ended else None
 
     def _put(self, state: TrainingState) -> None:
@@ -97,10 +109,12 @@ class Machine:
         begun = after - (after % per_epoch or per_epoch)
         if begun >= self.step:
             self.total = self.weight = 0.0
+            self._penalties = []
         last = slice(max(begun - self.step, 0), None)
         totals = ran.totals[last].astype(self.dtype).astype(np.float64)  # as a loss tells it
         self.total = _sum_from(self.total, totals)
         self.weight = _sum_from(self.weight, ran.weights[last])
+        self._penalties.append(ran.penalties[last])
         if after % per_epoch:
             return None
         mean = self.total / self.weight

@@ -24,7 +24,7 @@ def machine_events(
         if not by_epoch:
             yield StepEvent(step, epoch, losses[0], before, state, course.replay, machine.engine)
         if mean is not None:
-            yield EpochEvent(epoch, mean, state, machine.engine)
+            yield EpochEvent(epoch, mean, state, machine.engine, machine.penalty)
         if stop_at_nonfinite and not np.isfinite(losses[-1]).any():
             return
         before = state

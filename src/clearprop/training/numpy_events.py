@@ -5,7 +5,7 @@ from sys import getrefcount
 
 import numpy as np
 
-from clearprop.base.arrays import freeze
+from clearprop.base.arrays import Array, freeze
 from clearprop.engine.layers.layer import Context
 from clearprop.engine.optimizers.optimizer import require_step
 from clearprop.engine.running import run_backward_into, run_forward, settle_output_gradient
@@ -13,6 +13,7 @@ from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
 from clearprop.training.heap_pages import keep_pages
+from clearprop.training.penalized import penalty_of
 
 
 def numpy_events(
@@ -31,6 +32,7 @@ def numpy_events(
     last = course.epochs * per_epoch
     places = layout.gradient_places(state.params)
     params, remembered, layers, step, seed, total, weight = state
+    penalties: list[Array] = []
     while step < last:
         epoch = step // per_epoch
         if is_shuffled:
@@ -46,6 +48,7 @@ def numpy_events(
             result = loss.evaluate(ran.output, target, sample_weight=sample_weight, stacked=stacked)
             dy = settle_output_gradient(result.gradient, ran.output, where=gradient_name)
             gradient = run_backward_into(layout.graph, ran, dy, places)
+            penalties.append(penalty_of(optimizer, params))
             holders = getrefcount(places.flat)
             stepped, remembered = optimizer.step(params, remembered, gradient)
             if stepped.dtype is not params.dtype or stepped.shape != params.shape:
@@ -72,4 +75,5 @@ def numpy_events(
         total = weight = 0.0
         state = TrainingState(freeze(params), remembered, layers, step, seed)
         yield StepEvent(step - 1, epoch, value, before, state, replay, engine)
-        yield EpochEvent(epoch, mean, state, engine)
+        yield EpochEvent(epoch, mean, state, engine, np.mean(penalties, axis=0))
+        penalties = []

@@ -7,6 +7,7 @@ many. Both languages have the same keys and the same fields.
 
 import os
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
@@ -66,12 +67,12 @@ def within(topic: str) -> Say:
 
 
 def preferred_language(environ: Mapping[str, str] | None = None) -> str:
-    """The language that the locale asks for: zh-TW for any Chinese locale, otherwise English."""
-    environ = os.environ if environ is None else environ
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if locale := environ.get(name):
-            return "zh-TW" if locale.lower().startswith("zh") else "en"
-    return "en"
+    """The language that the locale asks for, by its variables, or on Windows, which sets none, by
+    the system: zh-TW for any Chinese locale, otherwise English."""
+    variables = os.environ if environ is None else environ
+    said = (variables.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next(filter(None, said), "") or (_locale_of_windows() if environ is None else "")
+    return "zh-TW" if locale.lower().startswith(("zh", "chinese")) else "en"
 
 
 def display_width(sentence: str) -> int:
@@ -85,6 +86,15 @@ def display_width(sentence: str) -> int:
 def pad(sentence: str, width: int) -> str:
     """The sentence with spaces behind it up to `width` columns."""
     return sentence + " " * (width - display_width(sentence))
+
+
+def _locale_of_windows() -> str:
+    """As `zh_TW` or `Chinese (Traditional)_Taiwan`; empty on other systems."""
+    if sys.platform != "win32":
+        return ""
+    import locale
+
+    return locale.getlocale()[0] or ""
 
 
 def _folder(language: str) -> "Path":

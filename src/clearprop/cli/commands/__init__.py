@@ -27,12 +27,13 @@ from clearprop.cli.commands import (
     train_command,
     write_command,
 )
+from clearprop.cli.options import LANG
 
 SHELLS = ("bash", "zsh", "fish")
 VERSION = Option("--version", takes=Takes.NOTHING)
 COMPLETION = Option("--completion", words=SHELLS)
 # Those that stand before a command's name.
-OPTIONS = (VERSION, COMPLETION, HELP)
+OPTIONS = (VERSION, COMPLETION, LANG, HELP)
 
 COMMANDS: tuple[Command, ...] = (
     train_command.COMMAND,

@@ -39,7 +39,9 @@ struct Run {
     int64_t step;                /* and how many updates came before it */
     int64_t steps;
     int64_t stops_at_nonfinite;
+    double penalty;              /* λ of ½ λ Σ θ² over the blocks that are penalised */
     double *totals, *weights;    /* of every step */
+    double *penalties;           /* ½ λ Σ θ² before every step; NULL: there is no penalty */
     int64_t *stopped;            /* why */
     struct Loss loss;
     struct Optimizer optimizer;
@@ -51,10 +53,44 @@ static struct Panels panels_at(const struct Run *run, const struct Operation *o,
     return (struct Panels){run->arena + place, o->panel, o->row};
 }
 
+/* ½ λ Σ θ² */
+static double penalty_of(const struct Run *run)
+{
+    double squares = 0;
+    for (int64_t b = 0; b < run->block_count; b++) {
+        const struct Block *block = run->blocks + b;
+        vec sum = {0};
+        for (int64_t i = 0; block->penalised && i < block->entries; i += LANES) {
+            vec v = load(run->arena + block->parameter + i);
+            sum += v * v;
+        }
+        squares += lane_sum(sum);
+    }
+    return 0.5 * run->penalty * squares;
+}
+
+/* g ← g + λ θ, a thread's share */
+static void penalise(struct Worker *w)
+{
+    const struct Run *run = w->run;
+    for (int64_t b = 0; b < run->block_count; b++) {
+        const struct Block *block = run->blocks + b;
+        struct Span own = share(w, block->entries, PANEL);
+        for (int64_t i = own.first; block->penalised && i < own.end; i += LANES) {
+            real *g = run->arena + block->gradient + i;
+            store(g, load(g) + (real)run->penalty * load(run->arena + block->parameter + i));
+        }
+    }
+    if (run->optimizer.clips)
+        meet(w); /* a norm is of the whole gradient */
+}
+
 /* A thread's share of the parameters whose gradients were kept. */
 static void update_all(struct Worker *w, const struct Update *u)
 {
     const struct Run *run = w->run;
+    if (run->penalties)
+        penalise(w);
     clip(w, &run->optimizer, run->settings, run->blocks, run->block_count, run->arena);
     for (int64_t b = 0; b < run->block_count; b++) {
         const struct Block *block = run->blocks + b;

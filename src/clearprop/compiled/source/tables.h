@@ -60,6 +60,7 @@ struct Operation {
 /* A parameter that is updated after the backward pass, with its gradient; whole panels. */
 struct Block {
     int64_t parameter, gradient, entries;
+    int64_t penalised;             /* whether the penalty of a run is on it */
 };
 
 enum LossKind { MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, POISSON, CROSS_ENTROPY, PINBALL };

@@ -46,6 +46,9 @@ static int64_t take_steps(struct Worker *w)
                 *run->stopped = WEIGHTS_ZERO;
             return k;
         }
+        /* Nobody changes a parameter before this thread has met the others. */
+        if (run->penalties && is_first)
+            run->penalties[k] = penalty_of(run);
         struct Update u = update_of(&run->optimizer, run->settings, splat((real)run->rates[k]),
                                     decay, run->step + k);
         double total = run->is_columns ? step_of_columns(w, &batch, weight, &u)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.base.arrays import Array
+from clearprop.base.product_threads import one_product_thread
 from clearprop.engine.step import take_step
 from clearprop.estimators.learning import Learned
 from clearprop.reading.health import Examination, Finding, Severity, Symptom, examine
@@ -33,10 +34,11 @@ def networks_health(learned: Learned, features: Array, values: Any) -> tuple[Exa
     of_row = features.shape[1] * sum(len(node.layer.kinks()) for node in nodes)
     rows = int(np.clip(COMPARISONS // max(of_row, 1), FEWEST_ROWS, MOST_ROWS))
     features, targets = features[:rows].astype(dtype), learned.target.encode(values[:rows], dtype)
-    return tuple(
-        examine(take_step(learned.network.whole, params, features, targets, loss=learned.loss))
-        for params in learned.params
-    )
+    with one_product_thread(learned.network.operations(len(features))):
+        return tuple(
+            examine(take_step(learned.network.whole, params, features, targets, loss=learned.loss))
+            for params in learned.params
+        )
 
 
 def shared_findings(examinations: Sequence[Examination]) -> tuple[SharedFinding, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from clearprop.base.arrays import Array, keyed_generator
 from clearprop.base.dependencies import is_installed
+from clearprop.base.product_threads import one_product_thread
 from clearprop.checking import check
 from clearprop.checking.verdict import Verdict
 from clearprop.engine.combinators import Sequential
@@ -119,12 +120,8 @@ def reproduce_digits(
     """Train a network for every seed, check the backward pass of the first, and train beside
     PyTorch. Raises MissingDependencyError without scikit-learn."""
     digits, network = load_digits(), lenet()
-    # scikit-learn brings it.
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     told = watch("digits")
-    # Products of this size are faster on one core than shared out, and much so beside other work.
-    with threadpool_limits(limits=1):
+    with one_product_thread():
         runs = tuple(
             _run(network, digits, seed, epochs, part(told, seed, seeds)) for seed in range(seeds)
         )

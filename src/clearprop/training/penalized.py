@@ -5,6 +5,9 @@
 Biases and scales are not penalised: they do not make a function steeper, and pulling them to 0 only
 moves it. An optimizer's own weight decay is of all parameters alike.
 
+It is no optimizer of the catalogue: its spans are those of one network's parameters. Machine code
+takes its steps as well.
+
 Source: Krogh and Hertz, "A simple weight decay can improve generalization", 1991.
 """
 
@@ -54,3 +57,11 @@ class Penalized(Optimizer):
         for first, end in self.spans:
             penalised[..., first:end] += self.penalty * params[..., first:end]
         return self.optimizer.step(params, state, penalised)
+
+
+def penalty_of(optimizer: Optimizer, params: Array) -> Array:
+    """What an optimizer adds to the loss at parameters (P,) or (K, P), a number or (K,) in float64:
+    0 unless it is a Penalized one."""
+    if isinstance(optimizer, Penalized):
+        return optimizer.value(params)
+    return np.zeros(params.shape[:-1])
