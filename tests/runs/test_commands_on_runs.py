@@ -142,7 +142,7 @@ def test_a_row_into_a_file(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--row", "150"], "There is no row 150; the rows are 0 to 149."),
+        (["--row", "150"], "There is no row 150; there are 150, counted from 0."),
         (["--row", "-1"], "--row takes a whole number"),
         (["--row", "1", "--output", "maybe"], "The model predicts no 'maybe'; it predicts no, yes"),
         (["--row", "1", "--sample", "1"], "--row explains a prediction"),

@@ -48,7 +48,7 @@ def explain_row(
     """One row of a table explained; `output` is the place of the column or class, by default the
     likeliest class or the first column. Raises DataError for a row or output that is not there."""
     if not 0 <= row < table.rows:
-        raise DataError("row_not_there", row=row, last=table.rows - 1)
+        raise DataError("row_not_there", row=row, rows=table.rows)
     x = preparation.matrix(table.take(np.array([row])))[0]
     said = learned.mean(x[None])[0]
     if output is None:

@@ -37,7 +37,7 @@ def explain_row_of(
             raise FileError("file_without_sample", path=path)
         table = model.preparation_.table_of(kept)
     if row >= table.rows:
-        raise DataError("row_not_there", row=row, last=table.rows - 1)
+        raise DataError("row_not_there", row=row, rows=table.rows)
     place = None if output is None else _place(model.learned_.target, output)
     found = explain_row(model.preparation_, model.learned_, table, row, place)
     # What is kept is of the training, but for rounding.
