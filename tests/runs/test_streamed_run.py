@@ -35,6 +35,7 @@ def settings(data: Path, target: str = "income", **more: object) -> RunSettings:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_limit_is_kept_by_a_file_that_is_larger(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(60_000, 6))
