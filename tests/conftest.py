@@ -3,8 +3,11 @@
 import os
 import signal
 from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
+import coverage
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -26,6 +29,9 @@ settings.load_profile("clearprop")
 # What a test does not say of the language is English, whatever the machine's locale is.
 for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
     os.environ.pop(variable, None)
+
+# What JAX compiles for a test runs once or twice.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # A shell starts what runs in its background without Ctrl-C, which the tests press.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -55,6 +61,27 @@ TOGETHER = {
         "JAX",
     ),
 }
+
+
+# Its thorough tests are searches, which run for minutes over what the quick ones run once.
+SEARCHES = Path(__file__).parent / "checking"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage, where it is measured, pauses for the thorough cases of a test that has quick ones:
+    they go through the same lines, and tracing makes them twice as long."""
+    case = getattr(item, "callspec", None)
+    is_one_of_many = case is not None and any(mark.name == "thorough" for mark in case.marks)
+    is_search = item.path.parent == SEARCHES and item.get_closest_marker("thorough") is not None
+    measured = coverage.Coverage.current() if is_one_of_many or is_search else None
+    if measured is None:
+        return (yield)
+    measured.stop()
+    try:
+        return (yield)
+    finally:
+        measured.start()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,9 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
+from typing import NamedTuple
 
 import pytest
 
@@ -25,31 +26,34 @@ def fields(sentence: str) -> set[str]:
     return {name.partition(".")[0] for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
-def string_constants() -> set[str]:
-    """Every string that stands in the source, docstrings and all."""
-    return {
-        node.value
-        for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+class Said(NamedTuple):
+    """Every string that stands in the source, docstrings and all; and (where, key, fields) of every
+    error that is made there with a key written out."""
+
+    strings: frozenset[str]
+    errors: tuple[tuple[str, str, frozenset[str]], ...]
 
 
-def raised() -> Iterator[tuple[str, str, set[str]]]:
-    """(where, key, fields) of every error in the source that is made with a key written out."""
+@cache
+def said_in_source() -> Said:
+    strings: set[str] = set()
+    errors = []
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
-                continue
-            key = node.args[0]
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                strings.add(node.value)
             if (
-                node.func.id in vars(clearprop.base.errors)
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.args
+                and node.func.id in vars(clearprop.base.errors)
                 and node.func.id.endswith("Error")
-                and isinstance(key, ast.Constant)
+                and isinstance(key := node.args[0], ast.Constant)
                 and isinstance(key.value, str)
             ):
-                names = {keyword.arg or "**" for keyword in node.keywords}
-                yield f"{path.name}:{node.lineno}", key.value, names
+                names = frozenset(keyword.arg or "**" for keyword in node.keywords)
+                errors.append((f"{path.name}:{node.lineno}", key.value, names))
+    return Said(frozenset(strings), tuple(errors))
 
 
 def test_both_languages_have_the_same_topics() -> None:
@@ -80,13 +84,13 @@ def test_the_errors_are_sentences_in_their_language() -> None:
 
 
 def test_every_error_key_is_used_in_the_source() -> None:
-    unused = set(messages.table("en", "errors")) - string_constants()
+    unused = set(messages.table("en", "errors")) - said_in_source().strings
     assert not unused
 
 
 def test_every_error_that_is_raised_has_its_sentence_and_the_sentence_its_fields() -> None:
     table = messages.table("en", "errors")
-    found = list(raised())
+    found = said_in_source().errors
     assert len(found) > 40
     for where, key, names in found:
         assert key in table, f"{where} raises an error with no sentence: {key}"

@@ -9,6 +9,7 @@ import pytest
 
 from clearprop.base.messages import LANGUAGES
 from clearprop.pytest_plugin import pairs_in
+from tests.sweeps import quick_where
 
 pytest_plugins = ["pytester"]
 
@@ -72,6 +73,7 @@ def test_every_pair_of_a_module_is_a_test(pytester: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*request.py*")  # no frames of ours
 
 
+@pytest.mark.thorough
 def test_beside_other_tests_and_by_its_marker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(layers=LAYERS, test_own="def test_own(): pass")
     run(pytester, "--clearprop", "--strict-markers").assert_outcomes(passed=2, failed=1)
@@ -96,7 +98,7 @@ def test_what_is_no_verdict_of_right(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["SKIPPED*put the arrays that it takes into*"])
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", quick_where(LANGUAGES, lambda _, one: one == "zh-TW"))
 def test_in_the_readers_language(
     pytester: pytest.Pytester, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

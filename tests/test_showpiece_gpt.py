@@ -58,7 +58,7 @@ def test_what_it_writes_can_be_written_again(result: GptResult) -> None:
     assert written(1).startswith("The ")
 
 
-@pytest.mark.parametrize("language", ["en", "zh-TW"])
+@pytest.mark.parametrize("language", ["en", pytest.param("zh-TW", marks=pytest.mark.thorough)])
 def test_the_report(result: GptResult, language: str, tmp_path: Path) -> None:
     write_gpt_report(result, tmp_path, language)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 from clearprop import MSE, Linear, Network, ReLU, Sequential, Tanh, check
 from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
+from tests.sweeps import paired
 
 Plant = Callable[[Array], Array]
 
@@ -59,10 +60,15 @@ def checked(plant: Plant, scale: float, dtype: str, which: int, seed: int) -> Ve
     return check(forward, backward, *arrays, seed=seed, witnesses=())
 
 
-@pytest.mark.parametrize("which", range(5))
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e6, 1e12])
-@pytest.mark.parametrize("plant", [permille, single_entry, constant, doubled])
+@pytest.mark.parametrize(
+    ("plant", "scale", "dtype", "which"),
+    paired(
+        [permille, single_entry, constant, doubled],
+        [1e-12, 1e-6, 1.0, 1e6, 1e12],
+        ["float64", "float32"],
+        range(5),
+    ),
+)
 def test_every_planted_error_is_caught(plant: Plant, scale: float, dtype: str, which: int) -> None:
     verdict = checked(plant, scale, dtype, which, seed=which)
     assert verdict.outcome == "wrong"

@@ -3,6 +3,7 @@ cache, losses with their gradient, a softmax, a residual step. What is named, an
 """
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from clearprop import MSE, Linear, Sequential, Sigmoid, Tanh, check
 from clearprop.base.arrays import Array
 from clearprop.checking.verdict import Verdict
+from tests.sweeps import quick_where
 
 N, D, H, K = 9, 4, 6, 3
 _random = np.random.default_rng(11)
@@ -90,8 +92,18 @@ MISTAKES: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("against", [None, NETWORK], ids=["alone", "beside a network"])
-@pytest.mark.parametrize(("key", "lines"), MISTAKES)
+# Alone and beside a network in turn.
+BOTH_WAYS = quick_where(
+    [
+        (key, lines, against)
+        for place, (key, lines) in enumerate(MISTAKES)
+        for against in (None, NETWORK)[:: (-1) ** place]
+    ],
+    lambda place, _: place % 2 == 0,
+)
+
+
+@pytest.mark.parametrize(("key", "lines", "against"), BOTH_WAYS)
 def test_a_network_of_three_layers(key: str, lines: Any, against: Any) -> None:
     backward = backward_with(**lines)
     verdict = check(forward, X, *WEIGHTS, backward=backward, against=against)
@@ -157,13 +169,19 @@ def swish_slope(z: Array) -> Array:
     return np.asarray(sigmoid(z) * (1 + z * (1 - sigmoid(z))))
 
 
-@pytest.mark.parametrize("missing", ["x", "W", "b", "xW", "xb", "Wb", "xWb"])
+BENT = {relu: relu_slope, np.tanh: tanh_slope, swish: swish_slope}
+
+
 @pytest.mark.parametrize(
-    ("function", "slope"), [(relu, relu_slope), (np.tanh, tanh_slope), (swish, swish_slope)]
+    ("function", "missing"),
+    quick_where(
+        list(product(BENT, ["x", "W", "b", "xW", "xb", "Wb", "xWb"])),
+        lambda place, _: place % 3 != 2,
+    ),
 )
-def test_a_derivative_that_is_missing_in_some_arrays(
-    function: Any, slope: Any, missing: str
-) -> None:
+def test_a_derivative_that_is_missing_in_some_arrays(function: Any, missing: str) -> None:
+    slope = BENT[function]
+
     def layer(x: Array, W: Array, b: Array) -> Array:
         return np.asarray(function(x @ W + b))
 

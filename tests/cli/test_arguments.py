@@ -1,5 +1,6 @@
 """Arguments: what is understood, and one clear sentence for what is not."""
 
+import json
 import re
 import subprocess
 import sys
@@ -148,36 +149,50 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["--version"],
-        ["--completion", "bash"],
-        ["bogus"],
-        *([name.name, "--help"] for name in COMMANDS),
-        *([name.name, "--nonsense"] for name in COMMANDS),
-        ["explain", "net.safetensors"],
-        ["check"],
-        ["exercise", "-o", "sheet", "--level", "0"],
-    ],
-    ids=" ".join,
-)
-def test_help_and_complaints_load_nothing_of_what_a_command_does(
-    words: list[str], tmp_path: Path
-) -> None:
-    code = (
-        f"import sys; from clearprop.cli import main; main({words!r}); "
-        "loaded = {name.partition('.')[0] for name in sys.modules} & "
-        "{'numpy', 'scipy', 'matplotlib', 'sklearn', 'torch', 'jax', 'jinja2', 'rich'}; "
-        "rooms = {name for name in sys.modules if name.startswith('clearprop.') "
-        "and name.split('.')[1] not in ('base', 'cli')}; "
-        "sys.exit(', '.join(loaded | rooms) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
-    )
+LIGHT = [
+    ["--help"],
+    ["--version"],
+    ["--completion", "bash"],
+    ["bogus"],
+    *([name.name, "--help"] for name in COMMANDS),
+    *([name.name, "--nonsense"] for name in COMMANDS),
+    ["explain", "net.safetensors"],
+    ["check"],
+    ["exercise", "-o", "sheet", "--level", "0"],
+]
+# One process says them all, for nothing should be there before the next one.
+SAY_THEM = """
+import json, pathlib, sys
+from clearprop.cli import main
+heavy = {"numpy", "scipy", "matplotlib", "sklearn", "torch", "jax", "jinja2", "rich"}
+found = []
+for words in json.loads(sys.argv[1]):
+    before = set(sys.modules)
+    main(words)
+    new = sys.modules.keys() - before if found else sys.modules.keys()
+    rooms = [name.split(".")[1] for name in new if name.startswith("clearprop.")]
+    loaded = heavy & {name.partition(".")[0] for name in new}
+    found.append(sorted(loaded | {*rooms} - {"base", "cli"}))
+pathlib.Path("loaded.json").write_text(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What each of `LIGHT` loads that those before it did not."""
+    folder = tmp_path_factory.mktemp("light")
+    command = [sys.executable, "-c", SAY_THEM, json.dumps(LIGHT)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
+    found = json.loads((folder / "loaded.json").read_text())
+    return dict(zip(map(" ".join, LIGHT), found, strict=True))
+
+
+@pytest.mark.parametrize("words", [" ".join(words) for words in LIGHT])
+def test_help_and_complaints_load_nothing_of_what_a_command_does(
+    words: str, loaded: dict[str, list[str]]
+) -> None:
+    assert loaded[words] == []
 
 
 OUT = Option("--out", "-o", Takes.FILE)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearprop.cli import main
+from tests.sweeps import first_of, quick_where
 
 CODE = """
 import ctypes, os, signal, sys, threading, time
@@ -72,16 +73,21 @@ def checked(*words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+ENDINGS = [
+    ("leaves.py:f", "'leaves.py' could not be imported: SystemExit: 0."),
+    ("mine.py:raises_forward", "raises_backward raised SystemExit: 0."),
+    ("left.py:f", "ended the process (exit status 0) before there was a verdict"),
+    ("mine.py:leaves_forward", "ended the process (exit status 0) before there was a verdict"),
+    ("mine.py:c_forward", "ended the process (exit status 0) before there was a verdict"),
+    ("mine.py:kills_forward", "was ended by SIGKILL before there was a verdict"),
+]
+SENTENCES = [sentence for _, sentence in ENDINGS]
+
+
 @pytest.mark.parametrize(
     ("target", "sentence"),
-    [
-        ("leaves.py:f", "'leaves.py' could not be imported: SystemExit: 0."),
-        ("mine.py:raises_forward", "raises_backward raised SystemExit: 0."),
-        ("left.py:f", "ended the process (exit status 0) before there was a verdict"),
-        ("mine.py:leaves_forward", "ended the process (exit status 0) before there was a verdict"),
-        ("mine.py:c_forward", "ended the process (exit status 0) before there was a verdict"),
-        ("mine.py:kills_forward", "was ended by SIGKILL before there was a verdict"),
-    ],
+    # Every sentence once.
+    quick_where(ENDINGS, lambda place, one: SENTENCES.index(one[1]) == place),
 )
 def test_code_that_ends_the_process_is_one_sentence_and_status_2(
     folder: Path, target: str, sentence: str
@@ -108,7 +114,7 @@ def test_what_a_file_prints_while_it_is_imported_is_not_in_the_json_either(folde
     assert "while imported" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "status"), [("forward", 0), ("wrong_forward", 1)])
+@pytest.mark.parametrize(("name", "status"), first_of([("forward", 0), ("wrong_forward", 1)]))
 def test_threads_signals_and_what_is_left_for_the_end_change_no_status(
     folder: Path, name: str, status: int
 ) -> None:
@@ -133,7 +139,11 @@ def test_in_the_same_process_too(folder: Path, capfd: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)]
+    ("number", "status"),
+    quick_where(
+        [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)],
+        lambda place, _: place == 0,
+    ),
 )
 def test_an_interrupt_ends_the_code_too(folder: Path, number: int, status: int) -> None:
     with subprocess.Popen(

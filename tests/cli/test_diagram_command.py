@@ -158,6 +158,7 @@ def test_png_into_a_pipe(trained: Path) -> None:
     assert done.stdout.startswith(b"\x89PNG")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
 def test_png_on_a_terminal_is_refused(trained: Path) -> None:
     import pty

@@ -19,6 +19,7 @@ from clearprop.checking.gallery import (
 )
 from clearprop.checking.gallery.specimen import Specimen
 from clearprop.cli import main, terminal
+from tests.sweeps import quick_where
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,9 @@ def short_gallery(
     monkeypatch.setattr(gallery, "judge", judged)
 
 
-@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize(
+    "language", quick_where(messages.LANGUAGES, lambda _, language: language == "zh-TW")
+)
 def test_every_mistake_is_rejected_and_named(
     language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

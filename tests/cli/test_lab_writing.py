@@ -116,7 +116,11 @@ def test_a_lesson_is_copied_changed_and_written(
         (["--network", "1-8-2", "-o", "lab.html"], "1 to take and 1 to give"),
         (["nothing.csv", "-o", "lab.html"], "There is no file 'nothing.csv'"),
         (["-o", "lab.pdf"], "ends in .pdf"),
-        (["--runtime", "runtime", "-o", "no/folder/lab.html"], "cannot be written"),
+        pytest.param(
+            ["--runtime", "runtime", "-o", "no/folder/lab.html"],
+            "cannot be written",
+            marks=pytest.mark.thorough,
+        ),
         (["--runtime", ".", "-o", "lab.html"], "has no file 'pyodide.js'"),
         (["--runtime", "runtime"], "--runtime is for the lab as one file"),
         (["--copy", "mine"], "--copy needs --lesson"),

@@ -113,6 +113,7 @@ def test_in_chinese_and_without_torch(
     assert '<html lang="zh-TW">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_ctrl_c_half_way_leaves_the_old_report_whole(tmp_path: Path) -> None:
     old = tmp_path / "out" / "report.html"
     old.parent.mkdir()
@@ -198,6 +199,7 @@ def test_a_learning_rate_that_diverges_is_reported_as_a_finding(
     assert err == ""
 
 
+@pytest.mark.thorough
 def test_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
     arguments = ["reproduce", *QUICK, "--without-torch", "--lang", "zh-TW"]
     code = (

@@ -312,6 +312,7 @@ def test_a_terminal_of_ascii(trained: Path) -> None:
     assert terminal.end() == 0
 
 
+@pytest.mark.thorough
 def test_without_colours(trained: Path) -> None:
     terminal = Terminal(["step", str(trained)], NO_COLOR="1")
     first = terminal.read_until(KEY_LINE)
@@ -324,6 +325,7 @@ def test_without_colours(trained: Path) -> None:
     assert coloured.end() == 0
 
 
+@pytest.mark.thorough
 def test_a_dumb_terminal_gets_all_of_it(trained: Path) -> None:
     terminal = Terminal(["step", str(trained)], TERM="dumb")
     terminal.read_until(TITLES[-1])
@@ -331,6 +333,7 @@ def test_a_dumb_terminal_gets_all_of_it(trained: Path) -> None:
     assert ENTER not in terminal.shown
 
 
+@pytest.mark.thorough
 def test_all_in_a_terminal(trained: Path) -> None:
     terminal = Terminal(["step", str(trained), "--all"])
     terminal.read_until(TITLES[-1])

@@ -1,6 +1,5 @@
-"""The machine code is made once, kept where nobody else can write, and never trusted blindly."""
+"""The machine code is made once, by whatever compiler there is, and kept."""
 
-import errno
 import os
 import platform
 import shutil
@@ -10,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ctypes import CDLL
 from pathlib import Path
 
@@ -19,66 +18,12 @@ import pytest
 from clearprop.base.errors import KernelsError
 from clearprop.compiled import building, compilers, kernel_cache, processors
 from clearprop.compiled.processors import SUFFIX, Target
+from tests.compiled.workplace import Workplace, answer, new_process
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler"),
     pytest.mark.skipif(sys.platform == "win32", reason="the compiler here is a shell script"),
 ]
-
-ANSWER = "int answer(void) { return %d; }\n"
-
-
-class Workplace:
-    """A folder of sources, a cache and a compiler that counts its calls, for one process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.sources, self.calls = folder / "source", folder / "calls"
-        self.cache = folder / "cache" / "clearprop"
-        self.compiler = folder / "counting-cc"
-        self.sources.mkdir()
-        self.write(42)
-        self.compile_with('exec cc "$@"')
-
-    def write(self, answer: int) -> None:
-        for dtype in ("float32", "float64"):
-            (self.sources / f"{dtype}.c").write_text(ANSWER % answer)
-
-    def compile_with(self, line: str) -> None:
-        self.compiler.write_text(f'#!/bin/sh\necho "$@" >> "{self.calls}"\n{line}\n')
-        self.compiler.chmod(0o700)
-
-    @property
-    def compiled(self) -> int:
-        """How many times the compiler was called."""
-        return len(self.calls.read_text().splitlines()) if self.calls.exists() else 0
-
-    @property
-    def kept(self) -> list[Path]:
-        return sorted(self.cache.glob(f"*{SUFFIX}"))
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
-    place = Workplace(tmp_path)
-    tmp_path.chmod(0o700)
-    monkeypatch.setattr(building, "SOURCES", place.sources)
-    monkeypatch.setattr(building, "PREBUILT", tmp_path / "prebuilt")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(place.cache.parent))
-    monkeypatch.setenv("CC", str(place.compiler))
-    new_process(monkeypatch)
-    yield place
-    building.sources_digest.cache_clear()
-
-
-def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if nothing had been loaded yet."""
-    building.sources_digest.cache_clear()
-    monkeypatch.setattr(building, "_shelf", building._Shelf())
-
-
-def answer(library: CDLL | None) -> int:
-    assert library is not None
-    return int(library.answer())
 
 
 def test_it_is_compiled_once_and_found_by_the_next_process(
@@ -156,124 +101,6 @@ def test_a_damaged_file_is_made_anew(
     assert answer(building.library("float32")) == 42
     assert kept.read_bytes() == whole
     assert building.notices() == []
-
-
-def refusals() -> list[str]:
-    """The notices, and what each says of the reason."""
-    told = building.notices()
-    assert [one.key for one in told] == ["kernels_not_kept"] * len(told)
-    assert building.notices() == []  # each is told once
-    return [getattr(one.values["problem"], "key", str(one.values["problem"])) for one in told]
-
-
-def planted(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A whole library of the right name that answers 13: what nobody must load."""
-    building.library("float32")
-    (kept,) = place.kept
-    new_process(monkeypatch)
-    source, made = place.cache / "evil.c", place.cache / f"evil{SUFFIX}"
-    source.write_text(ANSWER % 13)
-    subprocess.run(["cc", "-shared", "-fPIC", str(source), "-o", str(made)], check=True)
-    name = "-".join(kept.name.split("-")[:-1])
-    evil = place.cache / kernel_cache.file_name(name, made.read_bytes())
-    kept.unlink()
-    made.replace(evil)
-    evil.chmod(0o700)
-    source.unlink()
-    return evil
-
-
-def test_the_planted_library_would_be_loaded_if_it_were_trusted(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planted(place, monkeypatch)
-    assert answer(building.ready_library("float32")) == 13
-
-
-@pytest.mark.parametrize("mode", [0o770, 0o707, 0o720])
-def test_a_cache_that_others_can_write_to_is_not_loaded_from(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, mode: int
-) -> None:
-    planted(place, monkeypatch)
-    place.cache.chmod(mode)
-    assert building.ready_library("float32") is None
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["kernels_cache_open"]
-
-
-def test_nor_is_one_below_a_folder_that_others_can_write_to(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planted(place, monkeypatch)
-    place.cache.parent.chmod(0o777)
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["kernels_cache_open"]
-    # As in /tmp, they can write there but not put another folder in this one's place.
-    place.cache.parent.chmod(0o1777)
-    new_process(monkeypatch)
-    assert answer(building.ready_library("float32")) == 13
-
-
-def test_a_file_that_others_can_write_to_is_not_loaded(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planted(place, monkeypatch).chmod(0o777)
-    assert building.ready_library("float32") is None
-    assert answer(building.library("float32")) == 42
-
-
-@pytest.mark.parametrize("whose", ["folder", "file"])
-def test_what_belongs_to_another_user_is_not_loaded(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, whose: str
-) -> None:
-    evil = planted(place, monkeypatch)
-    if os.getuid() == 0:
-        os.chown(place.cache if whose == "folder" else evil, 12345, 12345)
-    elif whose == "folder":
-        monkeypatch.setattr(os, "getuid", lambda: 12345)
-    else:
-        pytest.skip("only root can give a file away")
-    assert building.ready_library("float32") is None
-    assert answer(building.library("float32")) == 42
-
-
-def test_a_symbolic_link_does_not_lead_into_such_a_folder(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    planted(place, monkeypatch)
-    place.cache.replace(tmp_path / "elsewhere")
-    place.cache.symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere").chmod(0o777)
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["kernels_cache_open"]
-
-
-def test_a_cache_that_cannot_be_written_is_gone_without(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place.cache.parent.write_text("a file where a folder should be")
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["kernels_cache_unwritable"]
-
-
-def test_so_is_a_full_disk(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> Path:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(building, "keep", full)
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["No space left on device"]
-    assert list(place.cache.iterdir()) == []
-
-
-def test_and_a_user_without_a_home(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def homeless() -> Path:
-        raise RuntimeError
-
-    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
-    monkeypatch.setattr(Path, "home", homeless)
-    assert answer(building.library("float32")) == 42
-    assert refusals() == ["kernels_no_home"]
 
 
 def test_a_broken_compiler_is_told_once_and_not_asked_again(place: Workplace) -> None:

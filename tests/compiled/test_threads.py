@@ -43,6 +43,7 @@ from tests.compiled.both_engines import (
 )
 from tests.compiled.sanitized import tasks
 from tests.compiled.test_tables import SOURCES
+from tests.sweeps import quick_where
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="one network has one thread there")
 
@@ -50,7 +51,9 @@ X = np.random.default_rng(5).normal(size=(50, 6))
 IDS = np.arange(50) % 3
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", quick_where(["float32", "float64"], lambda _, dtype: dtype == "float32")
+)
 def test_every_layer_loss_optimizer_and_structure_to_the_bit(dtype: str, kernels: Library) -> None:
     shared = [assert_same_bits(task, dtype, kernels) for task in tasks()]
     assert sum(shared) >= 35
@@ -190,6 +193,7 @@ def test_a_child_of_a_fork_has_threads_too_and_none_are_left(kernels: Library) -
     assert elsewhere(AFTER_A_FORK) == ["0", "1"]
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_all_threads_after_a_whole_step(kernels: Library) -> None:
     kernels("float64")
     is_whole, late = elsewhere(PRESSED)

@@ -116,7 +116,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return people(tmp_path_factory.mktemp("data") / "people.csv", rows=300)
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.thorough)])
 def test_processes_end_with_the_bits_of_one(count: int) -> None:
     library("float64")
     expected = digests(OneProcess(), "compiled")
@@ -174,6 +174,7 @@ def test_however_a_job_ends_it_is_gone_on_with_to_the_bit(data: Path, tmp_path: 
     assert models[0] == models[1]
 
 
+@pytest.mark.thorough
 def test_other_settings_and_too_many_processes_are_refused(data: Path, tmp_path: Path) -> None:
     given = train(data, tmp_path / "run")
     status, said = ended(started(["1", *PROGRAM, *given], ["1", *PROGRAM, *given, "--seed", "1"]))

@@ -90,7 +90,7 @@ def test_pipelines_hand_frames_on() -> None:
     assert model.score(X, words(X)) > 0.8
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.thorough), "threading"])
 def test_searches_and_scores_run_side_by_side(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

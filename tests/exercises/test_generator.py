@@ -17,6 +17,7 @@ from clearprop.teaching.exercises.points import pre_activations
 from clearprop.teaching.exercises.quantities import NetworkShape, upstream
 from clearprop.teaching.exercises.small_network import SmallNetwork
 from clearprop.teaching.exercises.topics import DENSE_TOPICS
+from tests.sweeps import quick_where
 
 # What is asked of a program is tested with the programs.
 CASES = [
@@ -73,7 +74,7 @@ def solved(sheet: Exercise, shape: NetworkShape) -> Iterator[tuple[str, float]]:
 
 
 @pytest.mark.parametrize(("topic", "level"), CASES)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", quick_where(range(8), lambda _, seed: seed < 3))
 def test_the_engine_finds_the_same_answers(topic: str, level: int, seed: int) -> None:
     sheet = exercise(topic, level, seed=seed)
     truth = dict(solved(sheet, DENSE_TOPICS[topic][level - 1].shape))

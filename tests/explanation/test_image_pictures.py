@@ -18,6 +18,7 @@ from clearprop.engine.layers.layer import Layer
 from clearprop.reading.explanation import explain_weight
 from clearprop.reading.explanation.named_diagrams import draw
 from tests.explanation.test_inside import step_of
+from tests.sweeps import first_of
 
 CASES = {
     "kernel in its border": (Conv2d(2, 3, 3, padding=1), "kernel", (2, 8, 8)),
@@ -38,7 +39,7 @@ def _texts(scene: Scene) -> list[str]:
     return [plain(item.content) for item in scene.items if isinstance(item, Text)]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", first_of(LANGUAGES))
 @pytest.mark.parametrize("case", CASES)
 def test_no_label_covers_another_and_none_leaves_its_picture(case: str, language: str) -> None:
     layer, kind, shape = CASES[case]

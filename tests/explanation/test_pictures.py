@@ -16,6 +16,7 @@ from clearprop.reading.explanation import (
 )
 from clearprop.reading.explanation.readable import Readable
 from tests.explanation.networks import STEPS, worked_step
+from tests.sweeps import first_of
 
 PICTURES = ("weight", "neuron", "reversed", "paths", "sample")
 
@@ -38,7 +39,7 @@ def texts(scene: Scene) -> list[str]:
     return [item.content for item in scene.items if isinstance(item, Text)]
 
 
-@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("language", first_of(["zh-TW", "en"]))
 @pytest.mark.parametrize("kind", PICTURES)
 @pytest.mark.parametrize("name", STEPS)
 def test_no_label_covers_another_and_none_is_cut(name: str, kind: str, language: str) -> None:

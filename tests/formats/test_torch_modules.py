@@ -26,7 +26,6 @@ from clearprop import (
     Sequential,
     Tanh,
 )
-from clearprop.base.errors import ContractError, ShapeError
 from clearprop.cli import main
 from clearprop.engine.layers.pooling import Pool
 from clearprop.engine.layers.recurrent import Recurrent
@@ -45,6 +44,14 @@ from clearprop.kinds.kind_tables import LAYER_EXAMPLES, LOSS_EXAMPLES, LOSS_ROWS
 from clearprop.reading.explanation import explain_weight
 from clearprop.reading.health import examine
 from tests.formats.random_networks import draw, same_state
+from tests.formats.written_modules import (
+    block,
+    encoder,
+    module_of,
+    own_module,
+    stepping,
+    two_branches,
+)
 from tests.gradient_checks import draw_point
 
 
@@ -73,27 +80,6 @@ def test_what_is_made_is_a_sequential_with_pytorchs_names(torch: Any) -> None:
     assert list(module.state_dict()) == ["0.weight", "0.bias", "2.0.weight", "2.0.bias"]
 
 
-def own_module(torch: Any) -> Any:
-    functional = torch.nn.functional
-
-    class Classifier(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.first = torch.nn.Linear(6, 5)
-            self.norm = torch.nn.BatchNorm1d(5)
-            self.inner = torch.nn.Sequential(torch.nn.Linear(5, 5), torch.nn.Tanh())
-            self.last = torch.nn.Linear(5, 3)
-
-        def forward(self, x: Any) -> Any:
-            x = torch.flatten(x, 1)
-            x = functional.leaky_relu(self.norm(self.first(x)), 0.2)
-            x = x + self.inner(x)
-            x = functional.dropout(x, 0.3, self.training)
-            return functional.log_softmax(self.last(x).relu(), dim=1)
-
-    return Classifier()
-
-
 def test_a_module_of_ones_own_is_followed(torch: Any) -> None:
     torch.manual_seed(0)
     module = own_module(torch).double()
@@ -119,76 +105,6 @@ def test_a_layer_that_stands_twice_shares_its_values(torch: Any) -> None:
     }
     back = to_torch(saved.network, saved.params)
     assert back.get_parameter("0.weight") is back.get_parameter("2.weight")
-
-
-def branching(torch: Any) -> Any:
-    class Branching(torch.nn.Linear):  # type: ignore[misc]
-        def forward(self, x: Any) -> Any:
-            return super().forward(x) if x.sum() > 0 else x
-
-    return Branching(2, 2)
-
-
-def two_branches(torch: Any) -> Any:
-    class Doubled(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.a = torch.nn.Linear(2, 2)
-
-        def forward(self, x: Any) -> Any:
-            added = torch.nn.functional.relu(self.a(x)) + self.a(x)
-            return torch.cat([added, x, torch.tanh(x)], dim=-1)
-
-    return Doubled()
-
-
-def block(torch: Any, **how: Any) -> Any:
-    class Block(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = torch.nn.LayerNorm(4)
-            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
-
-        def forward(self, x: Any) -> Any:
-            normal = self.norm(x)
-            return x + self.attention(normal, normal, normal, **how)[0]
-
-    return Block()
-
-
-def woven_branches(torch: Any) -> Any:
-    class Woven(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.a = torch.nn.Linear(2, 2)
-
-        def forward(self, x: Any) -> Any:
-            first = self.a(x)
-            return (torch.tanh(first) + x) + torch.relu(first)
-
-    return Woven()
-
-
-def module_of(torch: Any, forward: Any, **parts: Any) -> Any:
-    """A module with these parts and this forward."""
-    made = type("Written", (torch.nn.Module,), {"forward": forward})()
-    for name, part in parts.items():
-        setattr(made, name, part)
-    return made
-
-
-def reshaped(torch: Any) -> Any:
-    def forward(self: Any, x: Any) -> Any:
-        return torch.flatten(self.first(x), 0)
-
-    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
-
-
-def halved(torch: Any) -> Any:
-    def forward(self: Any, x: Any) -> Any:
-        return self.first(x).view(-1, 2)
-
-    return module_of(torch, forward, first=torch.nn.Linear(2, 4))
 
 
 def image_networks(torch: Any) -> dict[str, tuple[Any, Any]]:
@@ -274,18 +190,6 @@ def test_the_twin_of_a_layer_has_its_numbers_and_comes_back(torch: Any, example:
     assert layer.settings() == example.layer.settings() or "Pool" in type(layer).__name__
 
 
-def sliced(torch: Any) -> Any:
-    class Sliced(torch.nn.Linear):  # type: ignore[misc]
-        def forward(self, x: Any) -> Any:
-            return torch.relu(x[:, 0])
-
-    return torch.nn.Sequential(torch.nn.ReLU(), Sliced(2, 2))
-
-
-def normed(torch: Any) -> Any:
-    return torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2))
-
-
 def test_branches_come_in_and_a_layer_that_is_called_twice_is_tied(torch: Any) -> None:
     module = two_branches(torch)
     saved = from_torch(module)
@@ -309,61 +213,6 @@ def test_a_block_of_attention_comes_in_and_goes_out(torch: Any) -> None:
     np.testing.assert_allclose(twin(torch.tensor(x)).detach(), expected, rtol=1e-12)
 
 
-def looking_elsewhere(torch: Any) -> Any:
-    class Asking(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = torch.nn.LayerNorm(4)
-            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
-
-        def forward(self, x: Any) -> Any:
-            normal = self.norm(x)
-            return self.attention(x, normal, normal)[0]
-
-    return Asking()
-
-
-def stepping(torch: Any, *, pair: bool = False, made: bool = False, second: bool = False) -> Any:
-    """A module around one step of an LSTM, whose states are arguments of forward."""
-
-    class Stepping(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.before = torch.nn.Linear(3, 4)
-            self.cell = torch.nn.LSTMCell(4, 4)
-            self.other = torch.nn.LSTMCell(4, 4)
-            self.out = torch.nn.Linear(4, 2)
-
-        def forward(self, x: Any, h: Any = None, c: Any = None) -> Any:
-            x = self.before(x)
-            y, _ = self.cell(x, h if pair else (x if made else h, c))
-            return self.out(self.other(y, (c, h))[0] if second else y)
-
-    torch.manual_seed(0)
-    return Stepping().double()
-
-
-def encoder(torch: Any, *, second: bool = True, mask: Any = None) -> Any:
-    """Ids through two attentions with one padding mask; the second one without it."""
-
-    class Encoder(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.table = torch.nn.Embedding(7, 8)
-            layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, activation="gelu")
-            norm = torch.nn.LayerNorm(8)
-            self.encoder = torch.nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
-            self.attention = torch.nn.MultiheadAttention(8, 4, batch_first=True)
-            self.register_buffer("mask", mask)
-
-        def forward(self, ids: Any, hidden: Any = None) -> Any:
-            x = self.encoder(self.table(ids), self.mask, hidden)
-            pad = hidden if second else None
-            return self.attention(x, x, x, pad, attn_mask=self.mask)[0]
-
-    return Encoder()
-
-
 @pytest.mark.parametrize("causal", [False, True])
 def test_an_encoder_comes_in_with_its_masks(torch: Any, causal: bool) -> None:
     mask = torch.ones(5, 5).triu(1) == 1 if causal else None
@@ -385,55 +234,6 @@ def test_an_encoder_comes_in_with_its_masks(torch: Any, causal: bool) -> None:
     again = from_torch(to_torch(saved.network, saved.params))
     assert again.network.layer == saved.network.layer
     np.testing.assert_array_equal(again.params, saved.params)
-
-
-REFUSED: dict[str, tuple[str, Any]] = {
-    "activation": (
-        "torch_layer_unknown",
-        lambda t: t.nn.Sequential(t.nn.Linear(2, 2), t.nn.CELU()),
-    ),
-    "branching": ("torch_untraceable", branching),
-    "reshape": ("torch_reshape", reshaped),
-    "flattened otherwise": (
-        "torch_layer_unknown",
-        lambda t: t.nn.Sequential(t.nn.Linear(2, 4), t.nn.Flatten(2)),
-    ),
-    "half of a batch": ("torch_differs", halved),
-    "a cell from a pair": ("torch_cell_state", lambda t: stepping(t, pair=True)),
-    "a cell from what was computed": ("torch_cell_state", lambda t: stepping(t, made=True)),
-    "two states": ("torch_states_differ", lambda t: stepping(t, second=True)),
-    "images of a shape unknown": (
-        "torch_trial",
-        lambda t: t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.Flatten(), t.nn.Linear(96, 2)),
-    ),
-    "number": ("torch_not_module", lambda _: 3),
-    "arrays": ("state_dict_alone", lambda t: t.nn.Linear(2, 2).state_dict()),
-    "woven branches": ("import_sum", woven_branches),
-    "masked attention": (
-        "torch_attention_call",
-        lambda t: block(t, attn_mask=t.ones(3, 3).tril(-1) == 1),
-    ),
-    "attention to another sequence": ("torch_attention_call", looking_elsewhere),
-    "two padding masks": ("torch_masks_differ", lambda t: encoder(t, second=False)),
-    "times first": ("torch_time_first", lambda t: t.nn.TransformerEncoderLayer(4, 2, 8)),
-    "sliced": ("torch_differs", sliced),
-    "weight norm": ("torch_layer_unknown", normed),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_no_layer_computes_is_refused(torch: Any, name: str) -> None:
-    key, make = REFUSED[name]
-    with pytest.raises(ContractError) as caught:
-        from_torch(make(torch))
-    assert caught.value.key == key
-    assert all(caught.value.message(language) for language in ("en", "zh-TW"))
-
-
-def test_an_embedding_that_is_trained_otherwise_is_refused_by_its_path(torch: Any) -> None:
-    table = torch.nn.Embedding(4, 2, padding_idx=0)
-    with pytest.raises(ContractError, match=r"^0: no layer here.*padding_idx=0"):
-        from_torch(torch.nn.Sequential(table, torch.nn.Linear(2, 1)))
 
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
@@ -462,27 +262,6 @@ def test_a_step_takes_its_states_beside_its_input(torch: Any) -> None:
     given = {name: torch.tensor(one) for name, one in beside.items()}
     np.testing.assert_allclose(twin(torch.tensor(x), **given).detach(), expected, rtol=1e-12)
     assert from_torch(twin).network.layer == saved.network.layer
-
-
-def test_arrays_of_another_network_are_refused(torch: Any) -> None:
-    arrays = torch.nn.Linear(3, 2).state_dict()
-    with pytest.raises(ShapeError, match=r"has the shape \(2, 3\), and the network's has"):
-        from_torch(arrays, network=Network(Linear(4, 2)))
-    with pytest.raises(ShapeError, match="are not this network's"):
-        from_torch(arrays, network=Network(Sequential(Linear(3, 2), Linear(2, 2))))
-    # Other names, the same arrays: a module with names of its own.
-    named = {f"net.fc.{name}": array for name, array in arrays.items()}
-    assert from_torch(named, network=Network(Linear(3, 2))).params.size == 8
-
-
-def test_tied_parameters_that_pytorch_keeps_otherwise_are_refused(torch: Any) -> None:
-    from clearprop import Embedding
-
-    network = Network(
-        Sequential(Embedding(3, 3), Linear(3, 3)), {"layers[1].weight": "layers[0].weight"}
-    )
-    with pytest.raises(ContractError, match="keeps one of the two transposed"):
-        to_torch(network, network.initialize(0))
 
 
 @pytest.mark.parametrize("name", [name for row in LOSS_ROWS.values() for name in row.reads])
@@ -528,19 +307,6 @@ def test_a_witness_that_disagrees_is_told_with_the_place(torch: Any, tmp_path: A
     assert np.array_equal(kept, bad.gradient)
     for command in (["explain", "--weight", "layers[0].weight[2,1]"], ["step"], ["health"]):
         assert main([*command, str(tmp_path / "step.safetensors")]) == 0
-
-
-def test_a_step_that_cannot_be_made_again_is_refused(torch: Any) -> None:
-    x, t = torch.randn(4, 2), torch.randn(4, 2)
-    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5))
-    with pytest.raises(ContractError, match=r"^layers\[1\]: dropout drew a mask"):
-        from_torch_step(module, x, t, loss="mse")
-    assert from_torch_step(module.eval(), x, t, loss="mse").agrees
-    module[0].weight.grad = torch.zeros(2, 2)
-    with pytest.raises(ContractError, match=r"'0.bias' has no .grad"):
-        from_torch_step(module, x, t, loss="mse")
-    with pytest.raises(ContractError, match="KLDivLoss is none here"):
-        from_torch_step(module, x, t, loss=torch.nn.KLDivLoss())
 
 
 def test_a_residual_has_its_branchs_names(torch: Any) -> None:

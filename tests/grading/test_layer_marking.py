@@ -81,7 +81,7 @@ PLANTED = [
 ]
 # Of every topic some in the fast run, the others in the thorough one.
 PARAMETERS = [
-    pytest.param(*one, marks=() if place % 15 == 0 else pytest.mark.thorough)
+    pytest.param(*one, marks=() if place % 20 == 0 else pytest.mark.thorough)
     for place, one in enumerate(PLANTED)
 ]
 

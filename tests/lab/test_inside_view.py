@@ -22,11 +22,12 @@ from clearprop.lab.opened_files import blocks_of, problem_of_file
 from clearprop.lab.presets import PRESETS
 from clearprop.lab.session import Session
 from tests.lab.pages import Message, Page, one_of, values
+from tests.sweeps import quick_where
 
 NETWORKS = ("images", "recall", "marked")
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=quick_where(NETWORKS, lambda _, name: name != "recall"))
 def page(request: pytest.FixtureRequest) -> Page:
     page = Page(Session(problem=problem_of({"preset": request.param})))
     page.train(3)

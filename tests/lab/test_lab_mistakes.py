@@ -134,6 +134,7 @@ def test_code_that_cannot_be_judged_has_its_sentence(page: Page, code: str, told
     assert page.say("frame") == []
 
 
+@pytest.mark.thorough
 def test_code_without_an_end_is_stopped_and_the_session_lives(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

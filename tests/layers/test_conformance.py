@@ -25,6 +25,7 @@ from tests.gradient_checks import (
     own_gradient,
     present,
 )
+from tests.sweeps import quick_where
 
 CASES = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 KINDS = sorted(LAYERS.values(), key=lambda kind: kind.__name__)
@@ -146,7 +147,7 @@ def test_the_module_says_what_forward_and_backward_do_and_what_is_cached(kind: t
 
 
 @every_example
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", quick_where(range(3), lambda _, seed: seed == 0))
 def test_gradients_against_central_differences(example: LayerExample, seed: int) -> None:
     assert_gradients_right(example.layer, example.input_shape, seed=seed, **how(example))
 

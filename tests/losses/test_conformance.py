@@ -18,6 +18,7 @@ from clearprop.base.configuration import decode, encode
 from clearprop.checking.witnesses.finite_differences import central_differences, network_differences
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, LOSSES
 from clearprop.kinds.row import LossExample
+from tests.sweeps import quick_where
 
 SAMPLES = 5
 CASES = [example for examples in LOSS_EXAMPLES.values() for example in examples]
@@ -82,7 +83,7 @@ def test_the_module_says_what_it_computes(kind: type[Loss]) -> None:
 @every_example
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", quick_where(range(3), lambda _, seed: seed == 0))
 def test_gradients_against_central_differences(
     example: LossExample, weights: Array | None, reduction: str, seed: int
 ) -> None:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from clearprop.cli import main
+from clearprop.runs.run_folder import Run, open_run
+
 ROWS = 200
 # A training that is over at once.
 FAST = ["--epochs", "2", "--networks", "2", "--hidden", "4", "--engine", "numpy", "--lang", "en"]
@@ -42,3 +45,9 @@ def words(data: Path, out: Path, *more: str, target: str = "income") -> list[str
         "train", str(data), "--target", target, "--drop", TARGETS[target],
         "--out", str(out), *FAST, *more,
     ]  # fmt: skip
+
+
+def trained(data: Path, out: Path, *more: str, target: str = "income") -> Run:
+    """The run of a small training by the command."""
+    assert main(words(data, out, *more, target=target)) == 0
+    return open_run(out)

@@ -148,6 +148,7 @@ def test_a_file_of_that_name_is_not_written_over(
     assert (tmp_path / "data.csv").read_text() == "mine"
 
 
+@pytest.mark.thorough
 def test_a_pipe_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "clearprop", "train", "-", "--target", "km"]
     process = subprocess.Popen(

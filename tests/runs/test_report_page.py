@@ -322,6 +322,7 @@ def test_commands_are_what_a_shell_takes(word: str, shell: str) -> None:
     assert quoted(word) == shell
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("case", "language"), [("several", "zh-TW"), ("classes", "en")])
 def test_a_browser_lays_it_out_on_a_phone_and_a_wide_screen(
     case: str, language: str, reported: Callable[[str], Reported], opened: Open

@@ -12,6 +12,7 @@ from pyarrow import parquet
 from clearprop.base.errors import DataError, FileError
 from clearprop.cli import main
 from clearprop.data import read_table
+from clearprop.runs.prediction import input_notes
 from clearprop.runs.run_folder import open_run
 from clearprop.runs.run_settings import RunSettings
 from clearprop.runs.run_training import plan_run, resumed, train_run
@@ -34,6 +35,7 @@ def settings(data: Path, target: str = "income", **more: object) -> RunSettings:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_limit_is_kept_by_a_file_that_is_larger(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(60_000, 6))
@@ -104,6 +106,28 @@ def test_intervals_are_calibrated_on_what_was_held_out(data: Path, tmp_path: Pat
     said = model.predict(table, interval=0.9)
     truth = table["income"].numbers
     assert 0.82 < np.mean((said.low <= truth) & (truth <= said.high)) < 0.97
+
+
+def test_ranges_are_those_of_the_whole_file(tmp_path: Path) -> None:
+    draws = np.random.default_rng(1)
+    x = draws.normal(size=40_000)
+    x[[7, 30_000]] = -50, 60
+    path = tmp_path / "large.parquet"
+    parquet.write_table(pa.table({"x": x, "y": 2 * x}), path, row_group_size=4_000)
+    one = RunSettings(
+        data=str(path), target=("y",), memory="300KB", epochs=1, least_steps=0, networks=1,
+        hidden=(4,), batch_size=512, validation="none",
+    )  # fmt: skip
+    plan = plan_run(one)
+    drawn = plan.training.inputs["x"].numbers
+    assert (drawn.min(), drawn.max()) != (-50, 60)  # so the sample does not know
+    model = train_run(plan, tmp_path / "run").run.model
+    number, target = model.preparation_.inputs[0], model.learned_.target
+    assert (number.low, number.high) == (-50, 60)
+    assert (target.low, target.high) == ((-100,), (120,))
+    new = tmp_path / "new.csv"
+    new.write_text("x\n-49.5\n59.5\n")
+    assert not input_notes(model.preparation_, read_table(new))
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])

@@ -37,6 +37,7 @@ from clearprop.formats.safetensors_layout import to_bytes
 from clearprop.kinds.kind_tables import LOSS_EXAMPLES, OPTIMIZER_ROWS
 from clearprop.kinds.row import LossExample
 from clearprop.training import EpochEvent, StepEvent, TrainingState, fit, start, train
+from tests.sweeps import first_of
 from tests.training.running_mean import RunningMean
 
 Samples = tuple[Array, Array]
@@ -124,7 +125,7 @@ def test_resuming_after_every_step_is_bit_for_bit_the_uninterrupted_run(
 
 @pytest.mark.parametrize("optimizer", OPTIMIZER_CASES, ids=str)
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", first_of(["float32", "float64"]))
 def test_every_optimizer_resumes_bit_for_bit(
     tmp_path: Path, samples: Samples, optimizer: Optimizer, seeds: Any, dtype: str
 ) -> None:
@@ -153,7 +154,7 @@ def test_every_optimizer_resumes_bit_for_bit(
     "example", LOSS_CASES, ids=[f"{case.loss}-{case.target.__name__}" for case in LOSS_CASES]
 )
 @pytest.mark.parametrize("seeds", [0, range(3)], ids=["alone", "stacked"])
-@pytest.mark.parametrize("own", [False, True], ids=["shared data", "own data"])
+@pytest.mark.parametrize("own", first_of([False, True]), ids=["shared data", "own data"])
 def test_every_loss_resumes_bit_for_bit(
     tmp_path: Path, example: LossExample, seeds: Any, own: bool
 ) -> None:

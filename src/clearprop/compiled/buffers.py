@@ -118,8 +118,8 @@ def _put_flat(plan: TrainingPlan, buffers: Buffers, flat: Array, number: int) ->
         if parameter.kernel is not None:
             given = parameter.kernel.to_matrix(given)
         given = given.reshape(parameter.rows, -1)
-        for view, columns in _panels(plan, buffers, parameter, number):
-            view[...] = given[:, columns]
+        for placed, entries in _panels(plan, buffers, parameter, number, given):
+            placed[...] = entries
 
 
 def take(
@@ -164,30 +164,29 @@ def take_flat(plan: TrainingPlan, buffers: Buffers, number: int) -> Array:
             into = flat[parameter.start : parameter.stop].reshape(parameter.rows, -1)
         else:
             into = np.empty(kernel.matrix_shape, plan.dtype)
-        for view, columns in _panels(plan, buffers, parameter, number):
-            into[:, columns] = view
+        for placed, entries in _panels(plan, buffers, parameter, number, into):
+            entries[...] = placed
         if kernel is not None:
             flat[parameter.start : parameter.stop] = kernel.to_flat(into)
     return flat
 
 
 def _panels(
-    plan: TrainingPlan, buffers: Buffers, parameter: ParameterPlace, number: int
-) -> list[tuple[Array, slice]]:
-    """Views (rows, some columns) of a parameter, or of its slot number - 1, and which columns."""
+    plan: TrainingPlan, buffers: Buffers, parameter: ParameterPlace, number: int, matrix: Array
+) -> list[tuple[Array, Array]]:
+    """Views of a parameter, or of its slot number - 1, and of the same entries of a (rows, columns)
+    matrix: the whole panels together, and the last one of each gate, where it is not full."""
     first = parameter.place + number * plan.placed.slot
     whole = buffers.arena[first : first + parameter.entries]
-    wide = parameter.entries // parameter.rows
-    if parameter.row == wide:
-        return [(whole.reshape(parameter.rows, wide)[:, : parameter.columns], slice(None))]
-    panels = iter(whole.reshape(-1, parameter.rows, parameter.row))
-    gate = parameter.columns // parameter.gates
-    ends = [
-        (begin + first, begin + min(first + parameter.row, gate))
-        for begin in range(0, parameter.columns, gate)
-        for first in range(0, gate, parameter.row)
-    ]
-    return [(next(panels)[:, : end - first], slice(first, end)) for first, end in ends]
+    rows, row, gates = parameter.rows, parameter.row, parameter.gates
+    if row == parameter.entries // rows:
+        return [(whole.reshape(rows, row)[:, : parameter.columns], matrix)]
+    panels = whole.reshape(gates, -1, rows, row).transpose(2, 0, 1, 3)
+    columns = matrix.reshape(rows, gates, -1)
+    full, rest = divmod(columns.shape[-1], row)
+    whole_ones = columns[:, :, : full * row].reshape(rows, gates, full, row)
+    views = [(panels[:, :, :full], whole_ones)]
+    return [*views, (panels[:, :, full, :rest], columns[:, :, full * row :])] if rest else views
 
 
 def _statistics(buffers: Buffers, place: int, features: int) -> tuple[Array, Array, Array]:

@@ -21,7 +21,7 @@ from clearprop.distributed.ranks import Ranks, together
 from clearprop.distributed.shard_gradients import ShardRows
 from clearprop.distributed.shard_sums import shards_of
 from clearprop.estimators.block_learning import ids_or_numbers
-from clearprop.estimators.fitting_blocks import BegunFit, BlockOfRows, Span, span_of
+from clearprop.estimators.fitting_blocks import BegunFit, BlockOfRows, Spans, spans_of
 from clearprop.runs.run_settings import RunSettings, memory_bytes
 
 BLOCK_BYTES = 4 << 20
@@ -32,7 +32,7 @@ class ReadShards(NamedTuple):
     """What a process has read: its shards, and the ranges of the target in their parts."""
 
     held: Mapping[int, ShardRows]
-    spans: Sequence[Span]
+    spans: Sequence[Spans]
 
     @property
     def rows(self) -> int:
@@ -88,11 +88,11 @@ def read_shards(
     own = shards_of(ranks.number, ranks.count, shards)
     limit = None if settings.memory is None else memory_bytes(settings.memory)
     parts: dict[int, list[Array]] = {shard: [] for shard in own}
-    spans: list[Span] = []
+    spans: list[Spans] = []
     taken = 0
     for block in blocks:
         numbers, values = fit.numbers(block)
-        spans.append(span_of(fit.target, values))
+        spans.append(spans_of(fit, block, values))
         for shard, (first, end) in enumerate(pairwise(ends)):
             inside = (first <= block.rows) & (block.rows < end)
             if shard in parts and inside.any():

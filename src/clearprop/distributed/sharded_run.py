@@ -31,7 +31,7 @@ from clearprop.distributed.sharded_training import (
     sharded_epochs,
     steps_of,
 )
-from clearprop.estimators.fitting_blocks import begin_fit, with_span
+from clearprop.estimators.fitting_blocks import begin_fit, with_spans
 from clearprop.estimators.learning import Watch
 from clearprop.estimators.member_training import TrainedEpoch, first_state
 from clearprop.estimators.members import MemberCourse, MemberEpoch, Members, Rows
@@ -193,7 +193,7 @@ def _fit(
         lambda: read_shards(ranks, fit, given.blocks, settings, blocks.rows),
         share=lambda one: (one.rows, one.spans),
     )
-    target = with_span(fit.target, [span for _, spans in told_of for span in spans])
+    fit = with_spans(fit, [span for _, spans in told_of for span in spans])
     numbers, _ = fit.numbers(given.sample)
     source = _ShardedRows(
         ranks=ranks,
@@ -203,9 +203,7 @@ def _fit(
         rows=sum(rows for rows, _ in told_of),
         sample=rows_of_numbers(fit, numbers),
     )
-    fit.learn(
-        source, target, told.watch(recorder), None if plan.before is None else plan.before.begun
-    )
+    fit.learn(source, told.watch(recorder), None if plan.before is None else plan.before.begun)
 
 
 @dataclass(frozen=True, eq=False)

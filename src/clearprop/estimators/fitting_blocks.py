@@ -8,13 +8,20 @@ the network takes them, and learned from there (`block_learning`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.base.arrays import Array
 from clearprop.base.errors import DataError, FileError
-from clearprop.data.preparation import NO_WORD, CategoryInput, Input, Preparation, prepare
+from clearprop.data.preparation import (
+    NO_WORD,
+    CategoryInput,
+    Input,
+    NumberInput,
+    Preparation,
+    prepare,
+)
 from clearprop.data.table import Table
 from clearprop.estimators.block_learning import (
     PIECES,
@@ -30,8 +37,13 @@ from clearprop.estimators.table_network import TableNetwork
 from clearprop.estimators.table_recipe import TableRecipe
 from clearprop.estimators.table_targets import ClassTarget, NumberTarget, TableTarget
 
-# The least and the greatest numbers of a target's columns.
-Span: TypeAlias = tuple[Array, Array] | None
+
+class Spans(NamedTuple):
+    """The least and the greatest numbers of some rows: of the columns of a target, None of classes,
+    and of every column of numbers that goes in and has some there."""
+
+    target: tuple[Array, Array] | None
+    inputs: Mapping[str, tuple[float, float]]
 
 
 class BlockOfRows(NamedTuple):
@@ -110,7 +122,6 @@ class BegunFit:
     def learn(
         self,
         source: RowSource,
-        target: TableTarget,
         watch: Watch | None = None,
         begun: Begun | None = None,
     ) -> None:
@@ -119,11 +130,11 @@ class BegunFit:
         learned = learn_rows(
             source,
             self.network,
-            target,
+            self.target,
             self.recipe,
             held_out=self.judged,
             average=np.average(self.features, axis=0, weights=self.counted),
-            metric=metric_named(self.model.scoring, target),
+            metric=metric_named(self.model.scoring, self.target),
             watch=watch,
             begun=begun,
         )
@@ -180,8 +191,9 @@ def fit_blocks(
     Raises what `fit` raises, and FileError where the rows cannot be written.
     """
     fit = begin_fit(model, given)
-    file, target = _write(fit, given.blocks, path, memory)
-    fit.learn(FileRows(file, fit.network, target), target, watch, begun)
+    file, spans = _write(fit, given.blocks, path, memory)
+    fit = with_spans(fit, spans)
+    fit.learn(FileRows(file, fit.network, fit.target), watch, begun)
 
 
 def _whole(preparation: Preparation, whole: Mapping[str, WholeColumn]) -> Preparation:
@@ -216,17 +228,16 @@ def _piece(fit: BegunFit, memory: int) -> int:
 
 def _write(
     fit: BegunFit, blocks: Iterable[BlockOfRows], path: Path, memory: int
-) -> tuple[RowFile, TableTarget]:
-    """Write the rows as the network takes them; the target comes back with the range of the
-    whole."""
+) -> tuple[RowFile, list[Spans]]:
+    """Write the rows as the network takes them, and measure how far their numbers reach."""
     rows = width = 0
-    spans: list[Span] = []
+    spans: list[Spans] = []
     try:
         with path.open("wb") as stream:
             for block in blocks:
                 numbers, values = fit.numbers(block)
                 stream.write(numbers.tobytes())
-                spans.append(span_of(fit.target, values))
+                spans.append(spans_of(fit, block, values))
                 rows, width = rows + len(numbers), numbers.shape[1]
     except OSError as problem:
         raise FileError("file_unwritable", path=path, problem=problem.strerror) from problem
@@ -234,24 +245,39 @@ def _write(
     file = RowFile(
         path, rows, features, width - features - 1, fit.recipe.dtype, _piece(fit, memory)
     )
-    return file, with_span(fit.target, spans)
+    return file, spans
 
 
-def span_of(target: TableTarget, values: Any) -> Span:
-    """The least and the greatest of a target's numbers, column by column; None of classes."""
-    if not isinstance(target, NumberTarget):
-        return None
-    return values.min(axis=0), values.max(axis=0)
+def spans_of(fit: BegunFit, block: BlockOfRows, values: Any) -> Spans:
+    """How far the numbers of a block reach; `values` are its target's."""
+    inputs = {}
+    for one in fit.preparation.inputs:
+        column = block.inputs[one.column]
+        if isinstance(one, NumberInput) and column.kind in ("number", "date"):
+            known = column.numbers[~column.missing]
+            if len(known):
+                inputs[one.column] = float(known.min()), float(known.max())
+    is_number = isinstance(fit.target, NumberTarget)
+    return Spans((values.min(axis=0), values.max(axis=0)) if is_number else None, inputs)
 
 
-def with_span(target: TableTarget, spans: Iterable[Span]) -> TableTarget:
-    """The target with the range of all of these."""
-    known = [span for span in spans if span is not None]
-    if not isinstance(target, NumberTarget) or not known:
-        return target
-    low = np.min([low for low, _ in known], axis=0)
-    high = np.max([high for _, high in known], axis=0)
-    return replace(target, low=tuple(low.tolist()), high=tuple(high.tolist()))
+def with_spans(fit: BegunFit, spans: Sequence[Spans]) -> BegunFit:
+    """The fit whose target and inputs have the ranges of all of these."""
+    if not spans:
+        return fit
+    target, of_targets = fit.target, [one.target for one in spans if one.target is not None]
+    if isinstance(target, NumberTarget) and of_targets:
+        low = np.min([low for low, _ in of_targets], axis=0)
+        high = np.max([high for _, high in of_targets], axis=0)
+        target = replace(target, low=tuple(low.tolist()), high=tuple(high.tolist()))
+    inputs: list[Input] = []
+    for one in fit.preparation.inputs:
+        if isinstance(one, NumberInput):
+            found = [each.inputs[one.column] for each in spans if one.column in each.inputs]
+            lows, highs = zip((one.low, one.high), *found, strict=True)
+            one = replace(one, low=min(lows), high=max(highs))
+        inputs.append(one)
+    return replace(fit, target=target, preparation=Preparation(tuple(inputs)))
 
 
 def _first_overflow(block: BlockOfRows, numbers: Array) -> int:

@@ -9,12 +9,15 @@ import numpy as np
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.engine.layers.attention import BASE, MultiheadAttention
-from clearprop.engine.layers.attention_masks import LOOKING, PADDING
 from clearprop.engine.layers.positions import turn_tables
+from clearprop.kinds.attention_masks_in_onnx import (
+    masked,
+    masks_found,
+    masks_of,
+    operators_mask,
+)
 from clearprop.kinds.onnx_terms import (
-    Beside,
     Choice,
-    FileInput,
     Held,
     OnnxForm,
     OnnxPlace,
@@ -55,60 +58,6 @@ class _Options(NamedTuple):
 _CHOICES = ("masks", "spread", "more")
 # Which keys and values stand behind those of the sequence.
 _MORE = {(False, False): "none", (True, False): "learned", (False, True): "zero"}
-# A mask of each sample (N, T, S) is one of every head; the others fit the scores as they are.
-_LOOKING = choice(
-    "spread",
-    {
-        "as it is": Beside(LOOKING),
-        "heads": op("Unsqueeze", Beside(LOOKING), Slot("head_axis")),
-    },
-)
-_HIDDEN = op("Unsqueeze", Beside(PADDING), Slot("mask_axes"))
-
-
-def _masked(scores: Term) -> Choice:
-    """What the masks beside x do to the scores."""
-    padded = op("Where", _HIDDEN, Slot("never"), scores)
-    return choice(
-        "masks",
-        {
-            "none": scores,
-            "padding": padded,
-            "looking": op("Where", _LOOKING, Slot("never"), scores),
-            "added": op("Add", scores, _LOOKING),
-            "padding and looking": op("Where", _LOOKING, Slot("never"), padded),
-            "padding and added": op("Add", padded, _LOOKING),
-        },
-    )
-
-
-def _operators_mask() -> Choice:
-    """The same as one input of the operator, of whose booleans True is where one may look."""
-    seen = op("Unsqueeze", op("Not", Beside(PADDING)), Slot("mask_axes"))
-    return choice(
-        "masks",
-        {
-            "none": None,
-            "padding": seen,
-            "looking": op("Not", _LOOKING),
-            "added": _LOOKING,
-            "padding and looking": op("And", seen, op("Not", _LOOKING)),
-            "padding and added": op("Where", _HIDDEN, Slot("never"), _LOOKING),
-        },
-    )
-
-
-def _masks_of(beside: Mapping[str, FileInput]) -> dict[str, Any]:
-    """Which of these it is, and the constants of it."""
-    parts = ["padding"] if PADDING in beside else []
-    found: dict[str, Any] = {"mask_axes": np.array([1, 2])} if parts else {}
-    looking = beside.get(LOOKING)
-    if looking is not None:
-        parts.append("looking" if looking.dtype == bool else "added")
-        found["spread"] = "heads" if looking.axes == 3 else "as it is"
-        if looking.axes == 3:
-            found["head_axis"] = np.array([1])
-    return found | {"masks": " and ".join(parts) or "none"}
 
 
 def _affine(x: Operand, name: str, bias: bool) -> Term:
@@ -154,9 +103,9 @@ def _written_out(options: _Options) -> Term:
         ones = op("Trilu", op("Exp", op("Mul", scores, 0.0)), upper=0)
         scores = op("Where", op("Cast", ones, to=9), scores, Slot("never"))
     # No mask hides what stands behind the sequence, and the score of a key of 0 is 0.
-    masked = _masked(scores)
-    seen = op("Concat", masked, scores_at(Slot("learned_k")), axis=3)
-    looks = _with_more(masked, seen, Slot("pads_k"))
+    beside_masks = masked(scores)
+    seen = op("Concat", beside_masks, scores_at(Slot("learned_k")), axis=3)
+    looks = _with_more(beside_masks, seen, Slot("pads_k"))
     values = _heads(v, options, asked=True)
     # One value of every sample, of which nothing is left but its shape.
     one = op("Slice", values, Slot("first"), Slot("second"), Slot("along"))
@@ -213,7 +162,7 @@ def _operator(options: _Options) -> Term:
     taken = op(
         "Attention",
         *_projected(options),
-        _operators_mask(),
+        operators_mask(),
         is_causal=int(options.causal),
         q_num_heads=Held("heads", 0),
         kv_num_heads=Held("shared_heads", 0),
@@ -238,7 +187,7 @@ def _arrays(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
     if options.memory:
         places = {"zero": [0], "minus_memory": [-(one.memory or 0)], "end": [_FAR], "axis_1": [1]}
         found |= {name: np.array(value) for name, value in places.items()}
-    return found | _masks_of(at.beside)
+    return found | masks_of(at.beside)
 
 
 def _of_operator(at: OnnxPlace, options: _Options) -> dict[str, Any] | None:
@@ -358,7 +307,7 @@ def _as_written(
     dtype: np.dtype[Any],
 ) -> bool:
     """Whether every constant is what this layer has in its place."""
-    place = OnnxPlace(layer, params, {}, dtype, 2, stacked=False, beside=_beside_of(found))
+    place = OnnxPlace(layer, params, {}, dtype, 2, stacked=False, beside=masks_found(found))
     expected = _of_terms(place, options) or {}
     return all(
         np.shape(found[name]) in ((), np.shape(value), (1,))
@@ -366,17 +315,6 @@ def _as_written(
         for name, value in expected.items()
         if not name.startswith(("weight_", "bias_")) and name not in _CHOICES and name in found
     )
-
-
-def _beside_of(found: Mapping[str, Any]) -> dict[str, FileInput]:
-    """What stood beside the layer in a file."""
-    masks, beside = found.get("masks", "none"), {}
-    if masks.startswith("padding"):
-        beside[PADDING] = FileInput(PADDING, np.dtype(bool), 2)
-    if masks.endswith(("looking", "added")):
-        dtype = np.dtype(bool if masks.endswith("looking") else np.float64)
-        beside[LOOKING] = FileInput(LOOKING, dtype, 3 if found["spread"] == "heads" else 2)
-    return beside
 
 
 def _forms_of(options: _Options) -> list[OnnxForm]:

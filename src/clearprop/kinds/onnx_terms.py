@@ -10,7 +10,7 @@ both ways between its names and a layer. Equal parts of a term are one node of t
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -100,14 +100,24 @@ def chosen(operand: Operand, values: Mapping[str, Any]) -> Operand:
 
 def choices_in(operand: Operand) -> set[str]:
     """The names of the choices in it."""
-    found = {operand.name} if isinstance(operand, Choice) else set()
-    return found.union(*map(choices_in, _inside(operand)))
+    return {one.name for one in _parts(operand) if isinstance(one, Choice)}
 
 
 def beside_in(operand: Operand) -> set[str]:
     """The names of the side inputs in it, in whatever is chosen."""
-    found = {operand.name} if isinstance(operand, Beside) else set()
-    return found.union(*map(beside_in, _inside(operand)))
+    return {one.name for one in _parts(operand) if isinstance(one, Beside)}
+
+
+def _parts(operand: Operand) -> Collection[Operand]:
+    """It and whatever is inside it, each once: a part may stand in a thousand places."""
+    found: dict[int, Operand] = {}
+    waiting = [operand]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            waiting += _inside(one)
+    return found.values()
 
 
 def _inside(operand: Operand) -> tuple[Operand, ...]:

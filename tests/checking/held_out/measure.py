@@ -7,13 +7,25 @@ from typing import NamedTuple
 
 from clearprop.checking.verdict import RIGHT
 
-from . import courses, norms_and_heads, recurrences, repositories, tutorials
+from . import (
+    course_layers,
+    courses,
+    lessons,
+    norms_and_heads,
+    rarer_code,
+    recurrences,
+    repositories,
+    tutorials,
+)
 from .case import Case, said
 
 CASES = (
     *courses.CASES,
+    *course_layers.CASES,
     *tutorials.CASES,
+    *lessons.CASES,
     *repositories.CASES,
+    *rarer_code.CASES,
     *recurrences.CASES,
     *norms_and_heads.CASES,
 )

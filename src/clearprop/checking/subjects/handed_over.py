@@ -69,6 +69,10 @@ class Handed:
     def filled(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """A copy of everything with these arrays in their places. What an object keeps is copied
         once more, for it may be edited: a training step is no fault of a backward."""
+        if not self._is_deep:
+            made = {name: arrays.get(name, value) for name, value in self.roots.items()}
+            made.update({root: arrays[name] for name, root in self._elsewhere if name in arrays})
+            return made
         places: dict[tuple[str, Any], Any] = {}
         for name, array in arrays.items():
             if name not in self.variables:
@@ -76,9 +80,6 @@ class Handed:
             kept = array if self.variables[name].is_argument else array.copy()
             for spot in self.variables[name].spots:
                 places[(spot.root, spot.path)] = kept
-        if all(not path for _, path in places) and not self._is_deep:
-            made = {name: arrays.get(name, value) for name, value in self.roots.items()}
-            return {**made, **{root: array for (root, _), array in places.items()}}
         made = fresh(self.roots, places, self._copying)
         constants = {n: a for n, a in arrays.items() if n in self.roots and n not in self.variables}
         return {**made, **constants}
@@ -90,6 +91,16 @@ class Handed:
     @cached_property
     def _is_deep(self) -> bool:
         return any(is_container(root) or is_object(root) for root in self.roots.values())
+
+    @cached_property
+    def _elsewhere(self) -> list[tuple[str, str]]:
+        """(name, root) wherever a variable is found under another name than its own."""
+        return [
+            (name, spot.root)
+            for name, variable in self.variables.items()
+            for spot in variable.spots
+            if spot.root != name
+        ]
 
     def only_globals(self, names: Sequence[str]) -> "Handed":
         """Without the module's arrays that none of these variables is in."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.base.arrays import Array
+from clearprop.base.arrays import EMPTY, Array
 from clearprop.base.errors import ContractError
 from clearprop.checking.subjects import gradient_places
 from clearprop.checking.subjects.calling import (
@@ -46,7 +46,7 @@ class ReadingRun:
     outputs: Sequence[Any]
     arrays: Sequence[Array]
     cache: Any
-    start: Mapping[str, Array] = field(default_factory=dict)
+    start: Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,8 +97,7 @@ class Reading:
         roots = self.handed.filled(arrays)
         kept = [spot for spot in self.claims.values() if spot.root not in (RETURNED, CHANGED)]
         gradient_places.cleared(roots, kept)
-        made = forward_run(self.forward, self.handed, roots, self.split)
-        return replace(made, start=arrays)
+        return forward_run(self.forward, self.handed, roots, self.split, arrays)
 
     def output(self, run: ReadingRun) -> Array:
         """Y: the outputs one after another, or the number that they are reduced to."""
@@ -198,17 +197,21 @@ def point_of(handed: Handed, claimed: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def forward_run(
-    forward: Callee, handed: Handed, roots: dict[str, Any], split: Split | None
+    forward: Callee,
+    handed: Handed,
+    roots: dict[str, Any],
+    split: Split | None,
+    start: Mapping[str, Array] = EMPTY,
 ) -> ReadingRun:
-    """One forward on `roots`; without a split only its result."""
+    """One forward on `roots`, made of the numbers of `start`; without a split only its result."""
     result = _called(forward, roots, [roots[name] for name in handed.names])
     if split is None:
-        return ReadingRun(roots, result, (), (), None)
+        return ReadingRun(roots, result, (), (), None, start)
     outputs, cache = split.parts(result, roots)
     arrays = [output_array(one) for one in outputs]
     if any(array is None for array in arrays):
         raise ContractError("check_output_kind", function=forward.name, came=described(result))
-    return ReadingRun(roots, result, outputs, [a for a in arrays if a is not None], cache)
+    return ReadingRun(roots, result, outputs, [a for a in arrays if a is not None], cache, start)
 
 
 def _called(callee: Callee, roots: Mapping[str, Any], arguments: Sequence[Any]) -> Any:

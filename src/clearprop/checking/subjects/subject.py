@@ -111,11 +111,12 @@ class Subject:
         untouched = {**self.arrays, name: own[name].copy()}
         dtype = np.result_type(self.output, moves) if moves.dtype.kind == "c" else self.output.dtype
         outputs = np.empty((len(indices), self.output.size), dtype)
-        for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
-            own[name].flat[index] += move
-            with np.errstate(all="ignore"):
+        entries, before = own[name].flat, untouched[name].flat
+        with np.errstate(all="ignore"):
+            for row, (index, move) in enumerate(zip(indices, moves, strict=True)):
+                entries[index] += move
                 outputs[row] = np.asarray(self.run(own)[0]).ravel()
-            own[name].flat[index] = untouched[name].flat[index]
+                entries[index] = before[index]
         # The same arrays are handed over every time, for copies of large ones cost more than many a
         # function; one that edits them is given new ones.
         if any(not np.array_equal(own[one], untouched[one], equal_nan=True) for one in own):

@@ -5,6 +5,7 @@ import random
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -109,11 +110,12 @@ def read_names(function: Any, names: Mapping[str, Any], depth: int = CALLS) -> I
             yield name
 
 
-def _globals_in(code: types.CodeType) -> list[str]:
+@lru_cache(maxsize=1024)
+def _globals_in(code: types.CodeType) -> tuple[str, ...]:
     """The names of the module in a function's code, and in functions written inside it."""
     own = [one.argval for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")]
     inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
-    return list(dict.fromkeys([*own, *(name for one in inner for name in _globals_in(one))]))
+    return tuple(dict.fromkeys([*own, *(name for one in inner for name in _globals_in(one))]))
 
 
 # A random generator of somebody's own.

@@ -14,30 +14,16 @@ from clearprop.base.arrays import Array
 from clearprop.checking.diagnosis.recording import primitives
 from clearprop.checking.diagnosis.recording.assembled import assembled
 from clearprop.checking.diagnosis.recording.composed_functions import COMPOSED
+from clearprop.checking.diagnosis.recording.numpy_functions import (
+    JOINED,
+    LIKE,
+    MOVED,
+    SPLIT,
+    WITHOUT_SLOPE,
+)
 from clearprop.checking.diagnosis.recording.primitives import Operation
 from clearprop.checking.diagnosis.recording.recorder import Recorder
 from clearprop.checking.diagnosis.recording.seen_again import gathered, taken_back, viewed
-
-# Nothing of ∂C/∂ goes through them.
-WITHOUT_SLOPE = frozenset(
-    ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not",
-     "logical_and", "logical_or", "logical_xor", "isfinite", "isnan", "isinf", "signbit", "sign",
-     "floor", "ceil", "rint", "trunc", "heaviside", "bitwise_and", "bitwise_or", "invert",
-     "floor_divide")
-)  # fmt: skip
-MOVED = {
-    np.transpose, np.reshape, np.ravel, np.swapaxes, np.moveaxis, np.rollaxis, np.roll, np.flip,
-    np.fliplr, np.flipud, np.rot90, np.take, np.take_along_axis, np.squeeze, np.expand_dims,
-    np.atleast_1d, np.atleast_2d, np.atleast_3d, np.diag, np.diagonal, np.tile, np.repeat,
-    np.broadcast_to, np.copy, np.triu, np.tril, np.pad, np.delete,
-    np.lib.stride_tricks.sliding_window_view,
-}  # fmt: skip
-SPLIT = {np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit}
-JOINED = {
-    np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack, np.append,
-    np.insert,
-}  # fmt: skip
-LIKE = {np.zeros_like, np.empty_like, np.ones_like, np.full_like}
 
 
 def _sigmoid_of_minus(z: Any) -> Any:

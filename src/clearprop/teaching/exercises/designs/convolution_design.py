@@ -133,15 +133,12 @@ def _tenths(count: int, most: int) -> Callable[[np.random.Generator], list[float
     return drawn
 
 
-def _sums_of(network: Network, values: Mapping[str, Array]) -> Array:
+def _sums_of(convolution: Network, values: Mapping[str, Array]) -> Array:
     """Z of all samples (N, rows, columns), by the engine's convolution."""
-    layer = network.graph.nodes["layers[0]"].layer
-    alone = Network(Sequential(layer))
-    params = alone.replace(
-        np.zeros(alone.size),
-        {"layers[0].weight": values["W"], "layers[0].bias": values["b"].reshape(1, 1)},
+    params = convolution.replace(
+        np.zeros(convolution.size), {"weight": values["W"], "bias": values["b"].reshape(1, 1)}
     )
-    return alone.forward(params, values["x"]).output[:, 0]
+    return convolution.forward(params, values["x"]).output[:, 0]
 
 
 def _away_from_kink(z: Array) -> bool:
@@ -198,7 +195,8 @@ def _made(
         own = arrays(values)
         return {"layers[0].weight": own["W"], "layers[0].bias": own["b"].reshape(1, 1)}
 
-    network = Network(Sequential(Conv2d(1, 1, KERNEL, padding=(sums.border, 0)), *layers))
+    first = Conv2d(1, 1, KERNEL, padding=(sums.border, 0))
+    network, convolution = Network(Sequential(first, *layers)), Network(first)
     every = (*sums_forward(sums), *between, *sums_backward(sums))
     kinds = {"z", "a", "y", "C", "dy", "dz", "db"}
     wanted = frozenset(
@@ -216,13 +214,13 @@ def _made(
         givens=(*map(pixel_of, PIXELS), *map(weight_of, weights), BIAS, *output_labels),
         draw=_draw(_tenths(len(output_labels), most)),
         negatives=negatives,
-        accepts=lambda values: accepts(_sums_of(network, arrays(values))),
+        accepts=lambda values: accepts(_sums_of(convolution, arrays(values))),
         numbers=every,
         asked=wanted,
         exact=True,
         program=_program(sums, forward, backward),
         arrays=arrays,
-        tells=lambda values: tells(_sums_of(network, values)),
+        tells=lambda values: tells(_sums_of(convolution, values)),
         reference=network,
         picture=GridPicture(((*given, _grid("z", *sums.places[-1]), *grids),), 2, KERNEL),
         conventions=conventions,
