@@ -7,9 +7,9 @@ import numpy as np
 
 from clearprop.base.errors import ConfigurationError
 from clearprop.data.preparation import MISSING_POLICIES
+from clearprop.estimators.callbacks import callbacks_of
 from clearprop.estimators.spelled import activations_of, loss_named, start_named
 from clearprop.estimators.table_recipe import TableRecipe
-from clearprop.estimators.told import callbacks_of
 
 AUTO = "auto"
 # What "auto" is of a batch, as scikit-learn has it; of fewer rows it is all of them.

@@ -13,7 +13,7 @@ from clearprop.engine.layers.layer import Tree
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
-from clearprop.estimators.told import anyone_ends
+from clearprop.estimators.callbacks import anyone_ends
 from clearprop.training import DivergenceEvent, DivergenceWarning, TrainingState, train
 
 # So many samples a prediction takes at once, so that its memory does not grow with them.

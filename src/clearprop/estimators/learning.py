@@ -11,9 +11,7 @@ from clearprop.base.arrays import EMPTY, Array, freeze
 from clearprop.base.errors import DataError, ShapeError
 from clearprop.base.product_threads import one_product_thread
 from clearprop.engine.layers.layer import Tree
-from clearprop.engine.losses import (
-    Loss,
-)
+from clearprop.engine.losses import Loss
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.evaluation_log import EvaluationLog
 from clearprop.estimators.finding_rate import found_rate

@@ -18,6 +18,7 @@ from clearprop.base.errors import ConfigurationError, DataError
 from clearprop.data.preparation import Preparation, prepare
 from clearprop.data.table import Table
 from clearprop.engine.losses import Loss
+from clearprop.estimators.callbacks import anyone_ends, callbacks_of
 from clearprop.estimators.columns_in import ColumnsIn
 from clearprop.estimators.estimator_recipe import recipe_of
 from clearprop.estimators.evaluation_log import EvaluationLog
@@ -31,7 +32,6 @@ from clearprop.estimators.row_explanation import RowExplanation
 from clearprop.estimators.scoring import metric_named
 from clearprop.estimators.table_targets import TableTarget
 from clearprop.estimators.target_losses import losses_for, require_loss
-from clearprop.estimators.told import anyone_ends, callbacks_of
 from clearprop.estimators.whole_fits import all_or_nothing, seed_of
 
 

@@ -22,10 +22,10 @@ from clearprop.engine.layers.lengths import LENGTHS, zero_behind_ends
 from clearprop.engine.losses import Loss
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
+from clearprop.estimators.callbacks import callbacks_of
 from clearprop.estimators.layer_training import LayerEpoch, LayerSamples, outputs_of, train_layers
 from clearprop.estimators.members import in_reach, share_of_rows
 from clearprop.estimators.target_losses import require_loss
-from clearprop.estimators.told import callbacks_of
 from clearprop.estimators.whole_fits import all_or_nothing, seed_of
 from clearprop.formats.example_rows import ids_of
 from clearprop.training import TrainingState, start
