@@ -1,6 +1,8 @@
 """A penalty on the weights in machine code: its steps and what it adds to the loss are NumPy's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,20 +66,15 @@ def test_epochs_tell_the_mean_penalty_of_their_steps(networks: int) -> None:
     if networks == 1:
         params = params[0]
 
-    def epochs(engine: str, by: str) -> list[EpochEvent]:
-        events = train(
-            SCALED,
-            start(SCALED, params, task.optimizer),
-            task.x,
-            task.target,
-            loss=task.loss,
-            optimizer=task.optimizer,
-            epochs=3,
-            batch_size=16,
-            engine=engine,
-            by=by,
+    def events(engine: str, by: str = "step", epochs: int = 3) -> Iterator[Any]:
+        told: Any = {"loss": task.loss, "optimizer": task.optimizer, "batch_size": 16}
+        begin = start(SCALED, params, task.optimizer)
+        return train(
+            SCALED, begin, task.x, task.target, engine=engine, by=by, epochs=epochs, **told
         )
-        return [event for event in events if isinstance(event, EpochEvent)]
+
+    def epochs(engine: str, by: str) -> list[EpochEvent]:
+        return [event for event in events(engine, by) if isinstance(event, EpochEvent)]
 
     expected = epochs("numpy", "epoch")
     for engine, by in (("compiled", "epoch"), ("compiled", "step")):
@@ -88,19 +85,8 @@ def test_epochs_tell_the_mean_penalty_of_their_steps(networks: int) -> None:
             np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-10)
     # ½ · 0.3 · Σ w², of the weights before each of an epoch's four steps.
     weights = np.concatenate([params[..., first:end] for first, end in SPANS], axis=-1)
-    steps = train(
-        SCALED,
-        start(SCALED, params, task.optimizer),
-        task.x,
-        task.target,
-        loss=task.loss,
-        optimizer=task.optimizer,
-        epochs=1,
-        batch_size=16,
-        engine="numpy",
-    )
     sums = [0.15 * (weights**2).sum(axis=-1)]
-    for event, _ in zip(steps, range(3), strict=False):
+    for event in islice(events("numpy", epochs=1), 3):
         after = event.state.params
         parts = [after[..., first:end] for first, end in SPANS]
         sums.append(0.15 * (np.concatenate(parts, axis=-1) ** 2).sum(axis=-1))
