@@ -96,7 +96,11 @@ def test_decimal_commas(tmp_path: Path) -> None:
         ('a,b\n"x\ny",4\n1\n', "table_ragged", "line 4"),
         ("a,b,a\n1,2,3\n", "column_twice", "'a'"),
         ("a\n" + "1\n" * 60 + "oops\n" + "2\n" * 60, "value_not_number", "line 62"),
-        ("a,b\n1,\xff\n".encode("latin-1"), "encoding_wrong", "UTF-8"),
+        ("a,b\n1,\xff\n".encode("latin-1"), "encoding_wrong", "--encoding cp1252"),
+        ("naïve,b\n1,2\n".encode("cp1252"), "encoding_wrong", "--encoding cp1252"),
+        ("年齡,b\n1,2\n".encode("cp950"), "encoding_wrong", "--encoding cp950"),
+        ("年齡,b\n1,2\n".encode("utf-16-le"), "encoding_wrong", "--encoding utf-16-le"),
+        ("年齡,b\n1,2\n".encode("utf-16-be"), "encoding_wrong", "--encoding utf-16-be"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str | bytes, key: str, says: str) -> None:
@@ -105,6 +109,13 @@ def test_what_is_refused(tmp_path: Path, text: str | bytes, key: str, says: str)
     assert refused.value.key == key
     assert says in str(refused.value)
     assert refused.value.message("zh-TW") != str(refused.value)
+
+
+def test_a_wrong_encoding_is_answered_with_the_one_that_reads(tmp_path: Path) -> None:
+    for tried, likely in (("big5", "utf-8"), ("ascii", "utf-8"), ("utf-8", "cp950")):
+        text = "歲數,b\n1,2\n".encode(likely)
+        with pytest.raises(FileError, match=f"--encoding {likely}"):
+            read_table(written(tmp_path, text), encoding=tried)
 
 
 def test_a_row_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from clearprop.base.errors import FileError
 from clearprop.base.numbers import reads_as_number
 from clearprop.base.opening import read_or_refused
+from clearprop.data.likely_encoding import likely_encoding
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +129,7 @@ def text_batches(form: CsvForm, block_bytes: int | None = None) -> Iterator["pa.
     except pa.ArrowInvalid as problem:
         raise _refusal(form, problem, ragged, block_bytes) from problem
     except UnicodeError as problem:
-        raise FileError("encoding_wrong", path=form.path, encoding=form.encoding) from problem
+        raise _wrong_encoding(form.path, form.encoding) from problem
     except OSError as problem:
         reason = problem.strerror or problem
         raise FileError("file_unreadable", path=form.path, problem=reason) from problem
@@ -173,8 +174,13 @@ def _first_row(path: Path, encoding: str) -> str:
                 if line.strip() or not line:
                     return line
     except UnicodeError as problem:
-        raise FileError("encoding_wrong", path=path, encoding=encoding) from problem
+        raise _wrong_encoding(path, encoding) from problem
     return ""
+
+
+def _wrong_encoding(path: Path, encoding: str) -> FileError:
+    likely = likely_encoding(path, encoding)
+    return FileError("encoding_wrong", path=path, encoding=encoding, likely=likely)
 
 
 def _require_no_nul(form: CsvForm, rows: "pa.RecordBatch", before: int) -> None:
@@ -212,7 +218,7 @@ def _refusal(form: CsvForm, problem: Exception, ragged: list[Any], block_bytes: 
             expected=row.expected_columns,
         )
     if "UTF8" in str(problem):
-        return FileError("encoding_wrong", path=form.path, encoding=form.encoding)
+        return _wrong_encoding(form.path, form.encoding)
     if "straddling" in str(problem):
         return FileError("line_too_long", path=form.path, limit=f"{block_bytes >> 20} MB")
     return FileError("file_unreadable", path=form.path, problem=problem)
