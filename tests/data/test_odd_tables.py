@@ -5,6 +5,8 @@ import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -12,6 +14,7 @@ from pyarrow import parquet
 from clearprop.base.errors import DataError, FileError
 from clearprop.data.blocks import measure
 from clearprop.data.column_notes import column_notes, row_notes
+from clearprop.data.frames import table_of_frame
 from clearprop.data.preparation import CategoryInput, prepare
 from clearprop.data.reading import read_as_written, read_table
 from clearprop.data.table import Column, Table
@@ -47,6 +50,15 @@ def test_all_columns_that_do_not_go_in_are_named_at_once() -> None:
     table = Table((Column("a", "text", words), Column("b", "text", words[::-1])))
     with pytest.raises(DataError, match=r"--drop a,b"):
         prepare(table)
+
+
+def test_columns_that_are_equal_are_two_and_names_that_are_equal_are_refused() -> None:
+    for frame in (pa.table, pd.DataFrame, pl.DataFrame):
+        assert table_of_frame(frame({"a": [1.0, 2.0], "b": [1.0, 2.0]})).names == ("a", "b")
+    twice = (pa.table([[1.0], [2.0]], names=["a", "a"]), pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    for frame in twice:
+        with pytest.raises(DataError, match="two columns called 'a'"):
+            table_of_frame(frame, "X")
 
 
 def test_a_duration_is_its_days(tmp_path: Path) -> None:

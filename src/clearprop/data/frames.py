@@ -58,9 +58,10 @@ def _series_of(frame: Any, source: str) -> list[Any]:
     require("narwhals")
     import narwhals
 
-    names = list(map(str, frame.columns)) if hasattr(frame, "columns") else []
+    # Of an Arrow table `columns` are the columns themselves.
+    names = [*map(str, getattr(frame, "column_names", getattr(frame, "columns", ())))]
     for name in names:
-        if isinstance(name, str) and names.count(name) > 1:
+        if names.count(name) > 1:
             raise DataError("column_name_twice", source=source, column=name)
     series = list(narwhals.from_native(frame, eager_only=True).iter_columns())
     if not series:
