@@ -41,7 +41,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.training.engine_choice import EngineChoice, require_engine
 from clearprop.training.events import TrainingState
-from clearprop.training.penalized import penalty_of
+from clearprop.training.penalized import Penalized, mean_penalty
 
 
 class ShardEpoch(NamedTuple):
@@ -153,16 +153,18 @@ def sharded_epochs(
     while state.step < last and not is_broken:
         epoch = state.step // course.steps
         orders = {shard: _order(course, shard, state.seed, epoch) for shard in course.held}
-        total = weight = penalties = np.zeros(state.params.shape[:-1])
+        total = weight = np.zeros(state.params.shape[:-1])
+        penalties: list[Array] = []
         with on_one_thread(), np.errstate(over="ignore", invalid="ignore"):
             for k in range(course.steps):
-                penalties = penalties + penalty_of(course.optimizer, state.params)
+                if isinstance(course.optimizer, Penalized):
+                    penalties.append(course.optimizer.value(state.params))
                 step = _step(ranks, course, sources, state, orders, k)
                 total, weight, state = total + step.total, weight + step.weight, step.state
                 is_broken = not np.isfinite(step.total).all()
                 if is_broken:
                     break
-            mean = total / weight + penalties / course.steps
+            mean = total / weight + mean_penalty(penalties)
         is_broken = is_broken or not np.isfinite(state.params).all()
         yield ShardEpoch(epoch, mean, is_broken, state, chosen)
 

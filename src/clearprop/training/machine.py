@@ -14,7 +14,7 @@ from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import TrainingState
 from clearprop.training.numpy_events import numpy_events
-from clearprop.training.penalized import penalty_of
+from clearprop.training.penalized import Penalized, mean_penalty
 
 if TYPE_CHECKING:
     from clearprop.compiled.kernel_running import Ran
@@ -56,7 +56,7 @@ class Machine:
     @property
     def penalty(self) -> Any:
         """The mean of the penalties before the steps of this epoch, (K,) of several networks."""
-        return np.concatenate(self._penalties).mean(axis=0)
+        return mean_penalty([one for some in self._penalties for one in some])
 
     def state(self, *, last: bool = False) -> TrainingState:
         """The state after the steps done, in arrays of its own; `last` if nothing will follow."""
@@ -94,7 +94,8 @@ class Machine:
         self._put(event.state)
         within = self.step % self.course.steps_per_epoch
         self._penalties = self._penalties if within != 1 else []
-        self._penalties.append(penalty_of(self.course.optimizer, before.params)[None])
+        if isinstance(self.course.optimizer, Penalized):
+            self._penalties.append(self.course.optimizer.value(before.params)[None])
         has_ended = within == 0
         return np.array([event.loss]), next(events).loss if has_ended else None
 
@@ -114,7 +115,8 @@ class Machine:
         totals = ran.totals[last].astype(self.dtype).astype(np.float64)  # as a loss tells it
         self.total = _sum_from(self.total, totals)
         self.weight = _sum_from(self.weight, ran.weights[last])
-        self._penalties.append(ran.penalties[last])
+        if isinstance(self.course.optimizer, Penalized):
+            self._penalties.append(ran.penalties[last])
         if after % per_epoch:
             return None
         mean = self.total / self.weight

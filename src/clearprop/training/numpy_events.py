@@ -13,7 +13,7 @@ from clearprop.training.course import Course
 from clearprop.training.engine_choice import EngineChoice
 from clearprop.training.events import EpochEvent, StepEvent, TrainingState
 from clearprop.training.heap_pages import keep_pages
-from clearprop.training.penalized import penalty_of
+from clearprop.training.penalized import Penalized, mean_penalty
 
 
 def numpy_events(
@@ -48,7 +48,8 @@ def numpy_events(
             result = loss.evaluate(ran.output, target, sample_weight=sample_weight, stacked=stacked)
             dy = settle_output_gradient(result.gradient, ran.output, where=gradient_name)
             gradient = run_backward_into(layout.graph, ran, dy, places)
-            penalties.append(penalty_of(optimizer, params))
+            if isinstance(optimizer, Penalized):
+                penalties.append(optimizer.value(params))
             holders = getrefcount(places.flat)
             stepped, remembered = optimizer.step(params, remembered, gradient)
             if stepped.dtype is not params.dtype or stepped.shape != params.shape:
@@ -75,5 +76,5 @@ def numpy_events(
         total = weight = 0.0
         state = TrainingState(freeze(params), remembered, layers, step, seed)
         yield StepEvent(step - 1, epoch, value, before, state, replay, engine)
-        yield EpochEvent(epoch, mean, state, engine, np.mean(penalties, axis=0))
+        yield EpochEvent(epoch, mean, state, engine, mean_penalty(penalties))
         penalties = []
