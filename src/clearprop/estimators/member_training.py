@@ -12,7 +12,7 @@ from clearprop.base.errors import DataError
 from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Clipped, Optimizer
 from clearprop.engine.schedules import rate_at
-from clearprop.estimators.falling_rates import at_rate, memory_at_rate
+from clearprop.estimators.falling_rates import FallingRate, at_rate, memory_at_rate
 from clearprop.estimators.members import MemberCourse, MemberEpoch, Members, Metric, Rows
 from clearprop.training import DivergenceEvent, EpochEvent, StepEvent, TrainingState, start, train
 from clearprop.training.penalized import Penalized
@@ -45,15 +45,40 @@ def train_members(
     params    the starts (K, P)
     held_out  what each member is judged on, K of them; None judges none, and the last epoch counts
     """
-    falling = course.falling
-    if falling is None:
-        yield from _train_phase(network, params, rows, held_out, course, metric)
-        return
+    weigh = bool((rows.weight != rows.weight.flat[0]).any())
+
+    def phase(course: MemberCourse) -> Iterator[MemberEpoch | DivergenceEvent]:
+        events = train(
+            network,
+            first_state(network, params, course),
+            rows.x,
+            rows.target,
+            loss=course.loss,
+            optimizer=course.optimizer,
+            epochs=course.epochs,
+            batch_size=course.batch_size,
+            sample_weight=rows.weight if weigh else None,
+            own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
+            engine=course.engine,
+            by="epoch",
+        )
+        return judged_epochs(trained_epochs(events), network, len(params), held_out, course, metric)
+
+    return phase(course) if course.falling is None else _phases(phase, course, course.falling)
+
+
+def _phases(
+    phase: Callable[[MemberCourse], Iterator[MemberEpoch | DivergenceEvent]],
+    course: MemberCourse,
+    falling: FallingRate,
+) -> Iterator[MemberEpoch | DivergenceEvent]:
+    """A training whose rate changes between epochs: one of phases, each of one rate and up to where
+    nothing gets better any more."""
     rate = falling.first
     while True:
         course = replace(course, optimizer=at_rate(course.optimizer, rate))
         last: MemberEpoch | None = None
-        for one in _train_phase(network, params, rows, held_out, course, metric):
+        for one in phase(course):
             yield one
             if isinstance(one, DivergenceEvent):
                 return
@@ -68,40 +93,13 @@ def train_members(
         # Of what has been trained the parameters, the record and the waiting go on.
         begun = Members(
             params=state.params,
-            epoch=np.full(len(params), last.epoch),
+            epoch=np.full(len(last.record), last.epoch),
             score=last.scores,
             state=state,
             record=last.record,
             waited=0 if is_over else last.waited,
         )
         course, rate = replace(course, begun=begun), following
-
-
-def _train_phase(
-    network: Network,
-    params: Array,
-    rows: Rows,
-    held_out: list[Rows] | None,
-    course: MemberCourse,
-    metric: Metric,
-) -> Iterator[MemberEpoch | DivergenceEvent]:
-    """A training, or the part of one with one rate: up to where nothing gets better any more."""
-    weigh = bool((rows.weight != rows.weight.flat[0]).any())
-    events = train(
-        network,
-        first_state(network, params, course),
-        rows.x,
-        rows.target,
-        loss=course.loss,
-        optimizer=course.optimizer,
-        epochs=course.epochs,
-        batch_size=course.batch_size,
-        sample_weight=rows.weight if weigh else None,
-        own=tuple(name for name in rows.own if weigh or name != "sample_weight"),
-        engine=course.engine,
-        by="epoch",
-    )
-    return judged_epochs(trained_epochs(events), network, len(params), held_out, course, metric)
 
 
 def first_state(network: Network, params: Array, course: MemberCourse) -> TrainingState:
