@@ -122,10 +122,9 @@ class TableRecipe(Configurable):
             settle_whole(self, name, 1)
         for name in ("least_steps", "bins", "seed"):
             settle_whole(self, name, 0)
-        if self.learning_rate is not None:
-            settle_number(self, "learning_rate", ABOVE_0)
-        for name in ("bin_height", "soft_clip", "scale_rate"):
-            if getattr(self, name) is not None or name == "bin_height":
+        settle_number(self, "bin_height", ABOVE_0)
+        for name in ("learning_rate", "soft_clip", "scale_rate"):
+            if getattr(self, name) is not None:
                 settle_number(self, name, ABOVE_0)
         for name in ("weight_decay", "l2", "power"):
             settle_number(self, name, AT_LEAST_0)
