@@ -25,6 +25,7 @@ from clearprop.estimators.members import (
     Rows,
     folds,
     folds_of_groups,
+    require_finite,
     rows_of_members,
     share_of_groups,
     share_of_rows,
@@ -93,10 +94,7 @@ class Learned:
             # What overflows is told in a sentence.
             with np.errstate(over="ignore", invalid="ignore"):
                 outputs = self.outputs(features[first : first + CHUNK])
-            finite = np.isfinite(outputs).all(axis=(0, 2))
-            if not finite.all():
-                row = first + int(np.argmin(finite))
-                raise DataError("prediction_overflows", row=row, dtype=self.params.dtype)
+            require_finite(outputs, axis=1, first=first)
             parts.append(self.target.decode(outputs))
         return np.concatenate(parts, axis=1)
 

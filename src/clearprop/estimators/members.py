@@ -132,6 +132,15 @@ def in_reach(weight: Array) -> Array:
     return nearer
 
 
+def require_finite(outputs: Array, *, axis: int, first: int = 0) -> None:
+    """Refuse outputs that are no finite numbers; their rows are along `axis`, counted from `first`
+    on. Raises DataError."""
+    finite = np.isfinite(outputs).all(axis=tuple(k for k in range(outputs.ndim) if k != axis))
+    if not finite.all():
+        row = first + int(np.argmin(finite))
+        raise DataError("prediction_overflows", row=row, dtype=outputs.dtype)
+
+
 def folds(count: int, members: int, seed: int, classes: Array | None = None) -> list[Array]:
     """For each member the rows that it holds out: an equal part of the rows each, drawn by `seed`;
     with `classes` (N,) every part has its share of each."""

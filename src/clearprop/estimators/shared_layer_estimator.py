@@ -24,7 +24,7 @@ from clearprop.engine.network import Network
 from clearprop.engine.optimizers import Optimizer
 from clearprop.estimators.callbacks import callbacks_of
 from clearprop.estimators.layer_training import LayerEpoch, LayerSamples, outputs_of, train_layers
-from clearprop.estimators.members import in_reach, share_of_rows
+from clearprop.estimators.members import in_reach, require_finite, share_of_rows
 from clearprop.estimators.target_losses import require_loss
 from clearprop.estimators.whole_fits import all_or_nothing, seed_of
 from clearprop.formats.example_rows import ids_of
@@ -300,10 +300,7 @@ class LayerEstimator(BaseEstimator):  # type: ignore[misc]
         # What overflows is told in a sentence.
         with np.errstate(over="ignore", invalid="ignore"):
             found = outputs_of(self.network_, self.params_, self.state_, x, beside)
-        finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
-        if not finite.all():
-            row, dtype = int(np.argmin(finite)), self.params_.dtype
-            raise DataError("prediction_overflows", row=row, dtype=dtype)
+        require_finite(found, axis=0)
         return found
 
     def _loss(self) -> Loss:
